@@ -84,7 +84,7 @@ class RunThreads:
         question = step.asked(problem, filling._replace(swapped=swapped, raw=_is_raw(step)))
         if step.node is None or step.node.step.turn == "new":
             return question
-        return continued(self._question(asked), plain_text(question))
+        return continued(self._question(asked.problem_id, self._source(asked)), plain_text(question))
 
     def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
         """What was asked for each of these rows, which follow others."""
@@ -93,24 +93,22 @@ class RunThreads:
             alike = self._run.spec.step(row.step).alike
             yield self.prompt(one, filling, swapped=not alike and row.sample_index % 2 == 1)
 
-    def _question(self, asked: Asked) -> Prompt:
-        """What was asked for the answer that goes on: by the nearest step before it that asks a model anew."""
-        row = self._row(asked.problem_id, asked.after[0])
+    def _question(self, problem_id: str, completion_id: str) -> Prompt:
+        """What was asked for the text that goes on; of one that no model was asked anew for, for the text it is made of."""
+        row = self._row(problem_id, completion_id)
         step, own = self._run.spec.step(row.step), Asked(row.problem_id, row.step, row.followed)
         if not step.follows:
             return step.asked(self._run.spec.problem(row.problem_id))
-        return self._question(own) if _is_raw(step) else self.prompt(own, next(self.fillings([own])))
+        if _is_raw(step):
+            return self._question(problem_id, self._source(own))
+        return self.prompt(own, next(self.fillings([own])))
+
+    def _source(self, asked: Asked) -> str:
+        return self._threads(asked.problem_id).source(asked.step, asked.after)
 
     def _thread(self, asked: Asked) -> Mapping[str, str]:
-        """Step to completion id, of what a completion rests on; nothing for a root and for one that gathers."""
-        node = self._graph.nodes[asked.step]
-        if node.step.gather:
-            return {}
-        made = self._threads(asked.problem_id)
-        thread: dict[str, str] = {}
-        for parent, followed in zip(node.parents, asked.after, strict=True):
-            thread |= made.under(followed, parent).thread
-        return {name: cid for name, cid in thread.items() if name in node.named}
+        """Step to completion id, of what a completion rests on."""
+        return self._threads(asked.problem_id).before(asked.step, asked.after)
 
     def _threads(self, problem_id: str) -> Threads:
         if problem_id not in self._made:

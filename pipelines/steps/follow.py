@@ -85,6 +85,23 @@ class Threads:
             self._made[completion_id] = Leaf(completion_id, {**thread, link.step: completion_id}, depth + repeated)
         return self._made[completion_id]
 
+    def before(self, step: str, after: Sequence[str]) -> Thread:
+        """Step to completion id, of what a completion of this step rests on and its template may name; nothing for one
+        that gathers.
+        """
+        node = self._graph.nodes[step]
+        if node.step.gather:
+            return {}
+        thread: dict[str, str] = {}
+        for parent, followed in zip(node.parents, after, strict=True):
+            thread |= self.under(followed, parent).thread
+        return {name: cid for name, cid in thread.items() if name in node.named}
+
+    def source(self, step: str, after: Sequence[str]) -> str:
+        """The completion whose text one of this step is made of: that of the first step whose text its template names."""
+        named = [place.name for place in self._graph.nodes[step].places if place.of_a_step and not place.field]
+        return self.before(step, after).get(named[0], after[0]) if named else after[0]
+
     def group(self, completion_id: str) -> tuple[str, ...]:
         """The completions that a gathering one is about; none for another."""
         link = self._links[completion_id]

@@ -14,8 +14,10 @@ import yaml
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.completions import PromptCompletion, Unpaired
+from storage.exports.conversations import Conversations
 from storage.exports.mix import Member, Mix, Part
 from storage.exports.pairs import Pairs, Redi
+from storage.exports.process_labels import ProcessLabels
 from storage.exports.prompts import Prompts
 from storage.exports.ranked_pairs import RankedPairs
 from storage.exports.rl import Rl
@@ -38,6 +40,8 @@ EXPORTS: Mapping[str, type[Export]] = {
     "redi": Redi,
     "rl": Rl,
     "prompts": Prompts,
+    "thread": Conversations,
+    "process_labels": ProcessLabels,
 }
 
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}

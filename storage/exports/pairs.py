@@ -16,6 +16,8 @@ import pyarrow as pa
 
 from storage.errors import SetupError
 from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, rollouts
+from storage.exports.step_pairs import SPANS, Steps, changed_spans, on_one_thread, steps_of_version
+from storage.exports.threads import problem_threads
 from storage.exports.write import Row
 from storage.ids import digest128
 
@@ -84,7 +86,7 @@ class PairRows(Texts):
         self.left_out[UNEQUAL] = self.left_out.get(UNEQUAL, 0) + (not fits)
         return bool(fits)
 
-    def pair(self, chosen: Row, rejected: Row) -> Row:
+    def row_of(self, chosen: Row, rejected: Row) -> Row:
         """The row of a pair."""
         return {
             **{name: chosen[name] for name in _PROVENANCE.names if name in chosen},
@@ -106,24 +108,61 @@ class PairRows(Texts):
 
 @dataclass
 class Pairs(PairRows):
-    """`max_pairs` bounds the pairs of one problem (0: all); kept completions are chosen first, each side used evenly."""
+    """`max_pairs` bounds the pairs of one problem (0: all); kept completions are chosen first, each side used evenly.
+
+    `pair`: two steps, `solve:error`: correct completions of the first against rejectable ones of the second, of which one
+    rests on the other. `spans` adds which characters of each side the other has otherwise.
+    """
 
     max_pairs: int = 4
     _: KW_ONLY
     kept_only: bool = False
+    pair: str = ""
+    spans: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.max_pairs < 0:
             raise SetupError(f"max_pairs is {self.max_pairs}; it must be 0 (all pairs) or more.")
+        if self.spans and not self.pair:
+            raise SetupError("spans are of pairs across steps.", next_command="--set pair=solve:error --set spans=true")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a pair; the steps and spans of both sides where they are asked for."""
+        steps = [(f"{side}_step", pa.string()) for side in ("chosen", "rejected")] if self.pair else []
+        spans = [(f"{side}_spans", SPANS) for side in ("chosen", "rejected")] if self.spans else []
+        return pa.schema([*super().schema, *steps, *spans])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """The pairs by problem id; within a problem in the order of `matched`."""
+        """The pairs by problem id; within a problem in the order of `matched`, across steps in that of the chosen ones."""
         self.left_out.clear()
+        if self.pair:
+            yield from self._across(connection)
+            return
         for right, wrong in self.sides(connection):
             pairs = ((chosen, rejected) for chosen, rejected in matched(right, wrong, 0) if self.fits(chosen, rejected))
             for chosen, rejected in islice(pairs, self.max_pairs or None):
-                yield self.pair(chosen, rejected)
+                yield self.row_of(chosen, rejected)
+
+    def _across(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """Pairs of two steps on one thread."""
+        steps = Steps.of(self.pair, steps_of_version(connection))
+        for problem in problem_threads(connection, scores=self.scores):
+            near = ((right, wrong) for right, wrong in on_one_thread(problem, steps) if self._meet(right, wrong))
+            for chosen, rejected in islice(near, self.max_pairs or None):
+                row = self.row_of(chosen, rejected) | {"chosen_step": steps.chosen, "rejected_step": steps.rejected}
+                yield row | (self._spans(chosen, rejected) if self.spans else {})
+
+    def _meet(self, right: Row, wrong: Row) -> bool:
+        may = right["outcome"] == "correct" and (right["kept"] or not self.kept_only)
+        return may and wrong["outcome"] in self.rejectable and self.fits(right, wrong)
+
+    def _spans(self, chosen: Row, rejected: Row) -> Row:
+        earlier, later = (rejected, chosen) if rejected["completion_id"] in chosen["after"].split() else (chosen, rejected)
+        spans = changed_spans(earlier, later, follows=later["after"] == earlier["completion_id"])
+        mine = spans if earlier is chosen else spans[::-1]
+        return {"chosen_spans": mine[0], "rejected_spans": mine[1]}
 
     def sides(self, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[list[Row], list[Row]]]:
         """What may be chosen and what rejected, problem by problem: kept ones first, then by sample index."""
@@ -144,6 +183,8 @@ class Redi(Pairs):
 
     max_pairs: int = field(init=False, default=1)
     _: KW_ONLY
+    pair: str = field(init=False, default="")
+    spans: bool = field(init=False, default=False)
     stage: int = 2
 
     def __post_init__(self) -> None:

@@ -72,7 +72,7 @@ class RankedPairs(PairRows):
                 scored = scored or bool(values)
                 ranked = self._ranked([one for one in members if one["completion_id"] in values], values)
                 for pair in self._tier(ranked, tier) if tier else ranked[: self.max_pairs or None]:
-                    yield self.pair(pair.chosen, pair.rejected) | {"gap": pair.gap, "tier": tier}
+                    yield self.row_of(pair.chosen, pair.rejected) | {"gap": pair.gap, "tier": tier}
             if not scored:
                 raise self._no_scores(known)
 

@@ -24,12 +24,13 @@ select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d
 from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id {scores}
 where {condition} order by d.problem_id, r.sample_index, d.completion_id
 """
-_SCORES = """left join (
-    select completion_id, problem_id, list({'scorer': scorer, 'version': version, 'value': value} order by scorer, version)
-           as scores from (select completion_id, problem_id, scorer, version, value from scores
+SCORES_JOIN = """left join (
+    select completion_id, problem_id, list({{'scorer': scorer, 'version': version, 'value': value}}
+           order by scorer, version) as scores from (select completion_id, problem_id, scorer, version, value from scores
                            union select completion_id, problem_id, scorer, version, value from stored_scores)
-    group by all) s on s.completion_id = d.completion_id and s.problem_id = d.problem_id
+    group by all) s on s.completion_id = {on}.completion_id and s.problem_id = {on}.problem_id
 """
+"""The scores of a row of the table `on`: those of the version, and those that were stored later."""
 _BATCH = 2048
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
@@ -57,7 +58,13 @@ def rollouts(
     of the completion.
     """
     column = "".join(f", r.{name}" for name in columns) + (", coalesce(s.scores, []) as scores" if scores else "")
-    cursor = connection.execute(_QUERY.format(condition=condition, column=column, scores=_SCORES if scores else ""))
+    joined = SCORES_JOIN.format(on="d") if scores else ""
+    cursor = connection.execute(_QUERY.format(condition=condition, column=column, scores=joined))
+    yield from fetched(cursor)
+
+
+def fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """The rows of a query as dictionaries, some thousand at a time."""
     names = [column[0] for column in cursor.description]
     while batch := cursor.fetchmany(_BATCH):
         for row in batch:

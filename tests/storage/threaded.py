@@ -56,7 +56,7 @@ NAMES = {identity: name for name, identity in IDS.items()}
 AFTER = {"e0": "s0", "m1": "s1", "c1": "m1", "f0": "c1", "f1": "c1"}
 OF_STEP = {"s": "solve", "e": "error", "m": "mark", "c": "cut", "f": "fix"}
 OUTCOME = {"s0": "correct", "s1": "incorrect", "e0": "incorrect", "f0": "correct", "f1": "incorrect"}
-CHANGE = {"line": 2, "old": "14", "new": "19", "at": [20, 22], "to": [20, 22]}
+CHANGE = {"line": 2, "old": "14\n#### 14", "new": "19\n#### 19", "at": [20, 30], "to": [20, 30]}
 META: Mapping[str, Any] = {"e0": {"changes": [CHANGE]}, "f0": {"prefix": 10}, "f1": {"prefix": 10}}
 ROUNDS = (("s0", "s1"), ("e0", "m1"), ("c1",), ("f0", "f1"))
 

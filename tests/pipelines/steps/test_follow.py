@@ -195,3 +195,13 @@ def test_steps_that_cannot_be_drawn_are_mistakes(steps: list[StepRule], message:
 def test_a_later_step_cannot_be_named() -> None:
     with pytest.raises(SetupError, match="names neither"):
         StepGraph([replace(StepRule("first"), template="{second}"), StepRule("second")])
+
+
+def test_an_edited_text_is_made_of_the_text_that_its_template_names() -> None:
+    """`cut` follows `mark`, and cuts what `solve` gave: who goes on from it was asked what `solve` was asked."""
+    links = [Link("s", "solve"), Link("m", "mark", ("s",)), Link("c", "cut", ("m",)), Link("f", "fix", ("c",))]
+    threads = Threads(LEMMA, links)
+    assert threads.before("cut", ("m",)) == {"solve": "s", "mark": "m"}
+    assert threads.source("cut", ("m",)) == "s"
+    assert threads.source("mark", ("s",)) == "s"
+    assert threads.source("lemma", ("f",)) == "c"

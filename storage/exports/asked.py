@@ -1,0 +1,100 @@
+"""What the steps of a version asked, rebuilt from its recipe and its rows by the same functions that asked it in the run.
+
+The one part of storage that knows steps: templates are filled nowhere else (pipelines/steps).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pipelines.generate.registry import MODEL_FREE
+from pipelines.steps.follow import Link, Threads
+from pipelines.steps.graph import Node, StepGraph, StepRule
+from pipelines.steps.reading import fields_of
+from pipelines.steps.templates import Filling, Template, Told, filled, places_of
+from storage.exports.threads import ProblemThreads
+from storage.exports.write import Row
+from storage.recipe_steps import recorded_steps
+from storage.records import Prompt
+from storage.segments.schema import prompt_from_json
+from storage.threads import Turn
+
+_AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")
+
+
+class AskedOf:
+    """What was asked for each completion of one problem. `graph`: the steps of the version's recipe."""
+
+    def __init__(self, graph: StepGraph, problem: ProblemThreads) -> None:
+        self._graph, self._problem = graph, problem
+
+    @cached_property
+    def _threads(self) -> Threads:
+        """Only where something follows: a version without steps has turns of a step without a name."""
+        return Threads(
+            self._graph, [Link(turn.completion_id, turn.step, turn.after) for turn in self._problem.turns.values()]
+        )
+
+    def asked(self, completion_id: str) -> Prompt | None:
+        """The problem's own prompt for what follows nothing; None where no model was asked.
+
+        What goes on from a text was asked what that text was asked.
+        """
+        turn, row = self._problem.turns[completion_id], self._problem.rows[completion_id]
+        node = self._graph.nodes.get(turn.step)
+        if node is None or not node.named:
+            return prompt_from_json(row["prompt"])
+        if node.step.turn == "continue":
+            return self._question(self._threads.source(turn.step, turn.after))
+        return None if node.step.raw else self._filled(turn, row, node)
+
+    def _question(self, completion_id: str) -> Prompt | None:
+        """What was asked for a text that goes on; of one that no model was asked for, for the text that it is made of."""
+        turn = self._problem.turns[completion_id]
+        node = self._graph.nodes.get(turn.step)
+        if node is None or not node.step.raw:
+            return self.asked(completion_id)
+        return self._question(self._threads.source(turn.step, turn.after))
+
+    def _filled(self, turn: Turn, row: Row, node: Node) -> Prompt:
+        thread = self._threads.before(turn.step, turn.after)
+        told = {name: self._told(cid) for name, cid in thread.items()}
+        group = [self._told(cid) for cid in self._threads.group(turn.completion_id)]
+        pairs = any(place.name == "pair" for place in node.places)
+        filling = Filling(
+            prompt_from_json(row["prompt"]),
+            row["reference"],
+            told,
+            node.parents[0],
+            group,
+            swapped=pairs and node.step.swap and row["sample_index"] % 2 == 1,
+        )
+        return filled(node.step.template, node.named, filling)
+
+    def _told(self, completion_id: str) -> Told:
+        row = self._problem.rows[completion_id]
+        read = self._graph.nodes[row["step"]].step.read
+        fields = fields_of(row["text"], read) if read else {}
+        return Told(row["text"], fields, row["outcome"], row["finish_reason"] == "length")
+
+
+def graph_of(recipe: Mapping[str, Any]) -> StepGraph:
+    """The steps of a recorded recipe, as they were when it was drawn."""
+    rules: list[StepRule] = []
+    for step in recorded_steps(recipe):
+        rules.append(_rule(step, [rule.name for rule in rules]))
+    return StepGraph(rules)
+
+
+def _rule(step: Mapping[str, Any], earlier: Sequence[str]) -> StepRule:
+    told: Any = step["template"]
+    template: Template = told if isinstance(told, str) else tuple((turn["role"], turn["content"]) for turn in told)
+    options = {key: value for key, value in step.get("options", {}).items() if isinstance(value, str)}
+    return StepRule(
+        step["name"],
+        template,
+        when={key: tuple(values) for key, values in step.get("when", {}).items()},
+        options={key: value for key, value in options.items() if places_of(value, earlier)},
+        raw=step.get("engine") in MODEL_FREE or step.get("turn") == "continue",
+        **{key: step[key] for key in _AS_THEY_ARE if key in step},
+    )

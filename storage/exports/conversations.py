@@ -1,0 +1,98 @@
+"""Threads as conversations: every completion that a kept one rests on, and what was asked in between."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Turn, answer_turns, prompt_turns
+from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.write import TURNS, Row
+from storage.records import Prompt
+from storage.threads import lineage
+
+if TYPE_CHECKING:
+    from storage.exports.asked import AskedOf
+
+
+class Conversations:
+    """One row per kept rollout: `messages` from the problem's prompt on, with a turn of the user before each one that a
+    model was asked for. A text that goes on takes the place of the one that it goes on from. What no model was asked for
+    (a planted error, a cut) is a turn whose role is the name of its step, the kept rollout itself always the assistant's.
+
+    `steps` and `completions` say which completions the conversation holds, in order. `system` as in `sft`.
+    """
+
+    schema = pa.schema(
+        [
+            ("messages", TURNS),
+            ("steps", pa.list_(pa.string())),
+            ("completions", pa.list_(pa.string())),
+            ("id", pa.string()),
+            ("problem_id", pa.string()),
+            ("outcome", pa.string()),
+            ("reason", pa.string()),
+            ("verifier", pa.string()),
+            *ABOUT_THE_PROBLEM,
+            ("model", pa.string()),
+        ]
+    )
+    left_out: Mapping[str, int] = {}
+
+    def __init__(self, system: str | None = None) -> None:
+        self.system = system
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """The kept rollouts by problem id, sample index and completion id."""
+        from storage.exports.asked import AskedOf, graph_of  # they know engines, which take a while to import
+
+        stored = dict(connection.execute("select key, value from manifest where key = 'recipe'").fetchall())
+        recipe: Mapping[str, Any] = json.loads(stored.get("recipe", "{}"))
+        graph = graph_of(recipe)
+        for problem in problem_threads(connection):
+            asked = AskedOf(graph, problem)
+            for cid, row in problem.rows.items():
+                if row["kept"]:
+                    messages, said = self._conversation(problem, asked, cid)
+                    yield {
+                        **{name: row[name] for name in self.schema.names if name in row},
+                        "messages": messages,
+                        "steps": [problem.rows[one]["step"] for one in said],
+                        "completions": said,
+                        "id": cid,
+                        "verifier": f"{row['verifier']} {row['verifier_version']}",
+                    }
+
+    def _conversation(self, problem: ProblemThreads, asked: "AskedOf", kept: str) -> tuple[list[Turn], list[str]]:
+        """The turns, and the completions that they are of, in order."""
+        replaced = _replaced(problem, [*(turn.completion_id for turn in lineage(problem.turns, kept)), kept])
+        messages = prompt_turns(problem.rows[kept]["prompt"], self.system)
+        for cid in replaced:
+            row, question = problem.rows[cid], asked.asked(cid)
+            if question is None and cid != kept:
+                messages.append({"role": row["step"], "content": row["text"]})
+                continue
+            turns = [] if question is None else _as_turns(question)
+            if messages[-len(turns) :] != turns:  # the problem's prompt stands there already
+                messages += turns
+            messages += answer_turns(row)
+        return messages, replaced
+
+
+def _as_turns(prompt: Prompt) -> list[Turn]:
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return [{"role": message.role, "content": message.content} for message in prompt]
+
+
+def _replaced(problem: ProblemThreads, thread: list[str]) -> list[str]:
+    """The thread without the texts that a later one goes on from."""
+    goes_on = {
+        before
+        for cid in thread
+        if "prefix" in json.loads(problem.rows[cid]["meta"] or "{}")
+        for before in problem.turns[cid].after
+    }
+    return [cid for cid in thread if cid not in goes_on]

@@ -1,0 +1,213 @@
+"""Labels of single lines: a stored score of each, or what became of continuations from there (Math-Shepherd).
+
+Wang et al. 2024 (Math-Shepherd) label a line by the completions that a model draws from the text up to and with it: the
+share of them that are correct. Here those are the completions of a step with `turn: continue`, whose record says how much
+of their text was given. Two solutions with the same lines so far share their continuations.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError, unknown_name
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts
+from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.write import Row
+from storage.recipe_steps import recorded_steps
+from storage.records import JUDGED
+
+UNLABELLED = "lines without a label"
+REPEATED = "lines that another solution of the problem has too, behind the same ones"
+OTHER_LINES = "solutions whose scores are not one for each line"
+
+
+class Line(NamedTuple):
+    """A line that is not blank: its number from 1, and where it begins and ends."""
+
+    number: int
+    start: int
+    end: int
+
+
+class Label(NamedTuple):
+    """What is said of a line: a share of `n` continuations, or a score (`n` and `correct` None)."""
+
+    value: float
+    n: int | None = None
+    correct: int | None = None
+
+
+@dataclass
+class ProcessLabels(Texts):
+    """One row per labelled line of a judged solution: `prefix` is what stands before the line, `label` from 0 to 1.
+
+    `score`: a scorer with numbers by line, or `scorer@version`; without it labels are shares of continuations. `step`: the
+    step that continues, where several do. `least`: the fewest continuations of a line.
+    """
+
+    _: KW_ONLY
+    score: str = ""
+    step: str = ""
+    least: int = 1
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.least < 1:
+            raise SetupError(f"least is {self.least}; it must be 1 or more.")
+        if self.score and self.step:
+            raise SetupError("score and step are both given: a label is a score or a share of continuations.")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The line, its label, where it is from."""
+        return pa.schema(
+            [
+                ("prompt", self.turns),
+                ("prefix", pa.string()),
+                ("line", pa.string()),
+                ("number", pa.int64()),
+                ("lines", pa.int64()),
+                ("label", pa.float64()),
+                ("n", pa.int64()),
+                ("correct", pa.int64()),
+                ("labelled_by", pa.string()),
+                ("id", pa.string()),
+                ("completion_id", pa.string()),
+                ("problem_id", pa.string()),
+                ("outcome", pa.string()),
+                ("verifier", pa.string()),
+                *ABOUT_THE_PROBLEM,
+                ("model", pa.string()),
+            ]
+        )
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """By problem id, sample index, completion id and line."""
+        self.left_out.clear()
+        scores = _line_scores(connection, self.score) if self.score else {}
+        continuing = "" if self.score else self._continuing(connection)
+        for problem in problem_threads(connection):
+            drawn = None if self.score else _continued(problem, continuing)
+            told: set[tuple[str, float]] = set()
+            for cid, row in problem.rows.items():
+                if row["outcome"] not in JUDGED or (drawn is not None and row["step"] == continuing):
+                    continue
+                lines = lines_of(row["text"])
+                labels = (
+                    self._of_scores(scores.get((cid, problem.problem_id)), lines)
+                    if drawn is None
+                    else _shares(drawn, row["text"], lines)
+                )
+                for line, label in self._once(row["text"], lines, labels, told):
+                    yield self._row(row, line, len(lines), label) | {"labelled_by": self.score or continuing}
+
+    def _once(
+        self, text: str, lines: list[Line], labels: Mapping[int, Label], told: set[tuple[str, float]]
+    ) -> Iterator[tuple[Line, Label]]:
+        """The lines that have a label, of equal beginnings of a problem with equal labels the first."""
+        for line in lines:
+            label = labels.get(line.number)
+            if label is None or (label.n is not None and label.n < self.least):
+                self._leave_out(UNLABELLED)
+            elif (text[: line.end], label.value) in told:
+                self._leave_out(REPEATED)
+            else:
+                told.add((text[: line.end], label.value))
+                yield line, label
+
+    def _row(self, row: Row, line: Line, lines: int, label: Label) -> Row:
+        return {
+            **row,
+            "prompt": self.prompt(row),
+            "prefix": row["text"][: line.start],
+            "line": row["text"][line.start : line.end],
+            "number": line.number,
+            "lines": lines,
+            "label": label.value,
+            "n": label.n,
+            "correct": label.correct,
+            "id": f"{row['completion_id']}-{line.number}",
+            "verifier": f"{row['verifier']} {row['verifier_version']}",
+        }
+
+    def _of_scores(self, steps: list[float] | None, lines: list[Line]) -> dict[int, Label]:
+        """The scores as labels; none where they are not one for each line."""
+        if steps is None or len(steps) != len(lines):
+            if steps is not None:
+                self._leave_out(OTHER_LINES)
+            return {}
+        return {line.number: Label(value) for line, value in zip(lines, steps, strict=True)}
+
+    def _continuing(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """The step whose completions go on; SetupError where none does, or several and none is named."""
+        stored = connection.execute("select value from manifest where key = 'recipe'").fetchall()
+        steps = recorded_steps(json.loads(stored[0][0])) if stored else []
+        names = [str(step["name"]) for step in steps if step.get("turn") == "continue"]
+        if self.step and self.step not in names:
+            raise unknown_name("continuing step", self.step, names)
+        if not names:
+            raise SetupError(
+                "no step of this version goes on from a line (turn: continue).", next_command="--set score=SCORER"
+            )
+        if len(names) > 1 and not self.step:
+            raise SetupError("several steps go on from lines.", choices=names, next_command=f"--set step={names[0]}")
+        return self.step or names[0]
+
+    def _leave_out(self, what: str) -> None:
+        self.left_out[what] = self.left_out.get(what, 0) + 1
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text that are not blank, as scorers count them."""
+    found: list[Line] = []
+    start = 0
+    for part in text.split("\n"):
+        if part.strip():
+            found.append(Line(len(found) + 1, start, start + len(part)))
+        start += len(part) + 1
+    return found
+
+
+Drawn = Mapping[str, Counter[bool]]
+"""Of each given beginning, without blanks at its end: how many that go on from it are correct, and how many are not."""
+
+
+def _continued(problem: ProblemThreads, step: str) -> Drawn:
+    """What became of the completions of a step by the text that they were given."""
+    drawn: dict[str, Counter[bool]] = {}
+    for row in problem.rows.values():
+        given = json.loads(row["meta"] or "{}").get("prefix")
+        if row["step"] == step and row["outcome"] in JUDGED and isinstance(given, int) and given > 0:
+            drawn.setdefault(row["text"][:given].rstrip(), Counter())[row["outcome"] == "correct"] += 1
+    return drawn
+
+
+def _shares(drawn: Drawn, text: str, lines: list[Line]) -> dict[int, Label]:
+    """The share of correct ones among those that go on from each line."""
+    counts = {line.number: drawn.get(text[: line.end].rstrip()) for line in lines}
+    return {
+        number: Label(count[True] / count.total(), count.total(), count[True])
+        for number, count in counts.items()
+        if count is not None
+    }
+
+
+def _line_scores(connection: duckdb.DuckDBPyConnection, score: str) -> dict[tuple[str, str], list[float]]:
+    """The numbers by line of one scorer, of the version or stored later; SetupError for none, or several versions."""
+    every = f"select * from scores union all by name select * from {STORED}"  # noqa: S608 - a name of ours
+    columns = "completion_id, problem_id, scorer, version, steps"
+    query = f"select distinct {columns} from ({every}) where steps is not null"  # noqa: S608
+    rows: list[Any] = connection.execute(query).fetchall()
+    known = sorted({f"{scorer}@{version}" for _, _, scorer, version, _ in rows})
+    wanted = [name for name in known if score in (name, name.rpartition("@")[0])]
+    if not wanted:
+        raise unknown_name("score by line", score, known, next_command="rollmill score RUN --with NAME")
+    if len(wanted) > 1:
+        raise SetupError(f"score {score!r} is stored in several versions.", choices=wanted)
+    return {(cid, pid): steps for cid, pid, scorer, version, steps in rows if f"{scorer}@{version}" == wanted[0]}

@@ -1,0 +1,117 @@
+"""Pairs across steps: completions of two steps that lie on one thread, and which of their characters differ."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError, unknown_name
+from storage.exports.threads import ProblemThreads
+from storage.exports.write import Row
+from storage.recipe_steps import step_names
+from storage.threads import lineage
+
+Spans = list[list[int]]
+SPANS = pa.list_(pa.list_(pa.int64()))
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_COMPARED = 1_000_000  # pairs of words that are compared; of longer texts one span covers all that differs
+
+
+class Steps(NamedTuple):
+    """The step of the chosen completion and that of the rejected one."""
+
+    chosen: str
+    rejected: str
+
+    @classmethod
+    def of(cls, text: str, known: Sequence[str]) -> "Steps":
+        """As a person names them, `solve:error`; SetupError for steps that the version's recipe has not."""
+        chosen, colon, rejected = (part.strip() for part in text.partition(":"))
+        if not colon or chosen == rejected:
+            raise SetupError(f"pair is {text!r}; it names two steps.", next_command="--set pair=solve:error")
+        for name in (chosen, rejected):
+            if name not in known:
+                raise unknown_name("step", name, known)
+        return cls(chosen, rejected)
+
+
+def steps_of_version(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The steps of the version's recipe."""
+    stored = connection.execute("select value from manifest where key = 'recipe'").fetchall()
+    return step_names(json.loads(stored[0][0])) if stored else []
+
+
+def on_one_thread(problem: ProblemThreads, steps: Steps) -> Iterator[tuple[Row, Row]]:
+    """(row of the first step, row of the second): either rests on the other. In the order of the first, then the second."""
+    rests_on = {
+        cid: {turn.completion_id for turn in lineage(problem.turns, cid)}
+        for cid, row in problem.rows.items()
+        if row["step"] in steps
+    }
+    for first in (row for row in problem.rows.values() if row["step"] == steps.chosen):
+        for second in (row for row in problem.rows.values() if row["step"] == steps.rejected):
+            a, b = first["completion_id"], second["completion_id"]
+            if a in rests_on[b] or b in rests_on[a]:
+                yield first, second
+
+
+def changed_spans(before: Row, after: Row, *, follows: bool) -> tuple[Spans, Spans]:
+    """The characters of each text that the other has otherwise, as [first, behind the last].
+
+    `follows`: the second text is the first one edited, whose record says where. Otherwise, or where the record does not
+    fit, the words of both are compared.
+    """
+    recorded = _recorded(before["text"], after) if follows else None
+    return recorded if recorded is not None else _compared(before["text"], after["text"])
+
+
+def _recorded(before: str, after: Row) -> tuple[Spans, Spans] | None:
+    """What the engine `edit` recorded, where it holds: outside of the spans the texts are equal."""
+    meta = json.loads(after["meta"] or "{}")
+    changes: Any = meta.get("changes")
+    if not isinstance(changes, list) or "changes_left_out" in meta:
+        return None
+    try:
+        spans = [sorted([int(start), int(end)] for start, end in (one[side] for one in changes)) for side in ("at", "to")]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (spans[0], spans[1]) if _rest(before, spans[0]) == _rest(after["text"], spans[1]) else None
+
+
+def _rest(text: str, spans: Spans) -> list[str]:
+    """The parts of a text between spans."""
+    bounds = [0, *(place for span in spans for place in span), len(text)]
+    return [text[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)]
+
+
+def _compared(before: str, after: str) -> tuple[Spans, Spans]:
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    if len(old) * len(new) > _COMPARED:
+        return _whole(before, after)
+    starts = [_starts(part) for part in (old, new)]
+    codes = [code for code in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if code[0] != "equal"]
+    return (
+        [[starts[0][i1], starts[0][i2]] for _, i1, i2, _, _ in codes],
+        [[starts[1][j1], starts[1][j2]] for _, _, _, j1, j2 in codes],
+    )
+
+
+def _whole(before: str, after: str) -> tuple[Spans, Spans]:
+    """One span of each: what is between their equal beginning and their equal end."""
+    short = min(len(before), len(after))
+    head = next((place for place in range(short) if before[place] != after[place]), short)
+    rest = short - head
+    tail = next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
+    return [[head, len(before) - tail]], [[head, len(after) - tail]]
+
+
+def _starts(words: Sequence[str]) -> list[int]:
+    """Where each word begins, and where the last one ends."""
+    places = [0]
+    for word in words:
+        places.append(places[-1] + len(word))
+    return places
