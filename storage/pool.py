@@ -71,10 +71,10 @@ class Pool:
         return np.equal(self.outcome, STATES.index(outcome))
 
     def measured(self, prefix: int | None, step: str = "") -> "Pool":
-        """The same rollouts, those in the prefix marked: the first `prefix` of each problem on this step; all for None."""
-        if prefix is None:
-            return replace(self, in_prefix=np.ones(len(self), dtype=bool))
+        """The same rollouts, the first `prefix` of each problem on this step marked, all of it for None."""
         place = self.steps.index(step) if step in self.steps else -1
+        if prefix is None:
+            return replace(self, in_prefix=self.step == place if step else np.ones(len(self), dtype=bool))
         return replace(self, in_prefix=(self.index < prefix) & (self.step == place) & (self.index >= 0))
 
     def where(self, rows: Flags) -> "Pool":

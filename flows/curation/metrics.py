@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow.compute as pc
 
 from pipelines.metrics import (
@@ -100,12 +101,13 @@ def step_rates(pool: Pool, *, prefix: int | None, step: str, limit: PassAtLimit)
     }
 
 
-def model_rates(pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
-    """Rates of each model's rollouts over the problems it answered; nothing where there is one model."""
-    if len(pool.models) <= 1:
+def model_rates(every: Pool, limit: PassAtLimit, step: str | None) -> dict[str, Any]:
+    """Rates of each model's rollouts on a step over the problems it answered; nothing where there is one model."""
+    pool = every.where(every.step == every.steps.index(step)) if step in every.steps and step else every
+    if len(np.unique(pool.model)) <= 1:
         return {}
     rows = {}
-    for name in sorted(pool.models):
+    for name in sorted(pool.models[place] for place in np.unique(pool.model) if place >= 0):
         mine = pool.where(pool.model == pool.models.index(name)).measured(None)
         kept = int((mine.kept == 1).sum())
         rows[name] = {**rate_row(_answered(counts_of(mine)), limit.most), "rollouts": len(mine), "kept": kept}

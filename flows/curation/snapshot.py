@@ -160,7 +160,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
     counts = decision_counts(pool)
     first = spec.steps[0].name if spec.steps else None
-    by_model = model_rates(pool, limit) if spec.prefix is None else {}
+    by_model = model_rates(pool, limit, first) if spec.prefix is None else {}
     return {
         "recipe": loaded.canonical(),
         "recipe_hash": loaded.recipe_hash,

@@ -78,11 +78,11 @@ def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[in
     """
     manifest = dict(connection.execute("select key, value from manifest").fetchall())
     prefix = json.loads(manifest.get("metrics", "{}")).get("prefix", 0)
-    if prefix is None:
-        return None, "true"
     recipe: Mapping[str, Any] = json.loads(manifest.get("recipe", "{}"))
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
     of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(recipe))}"
+    if prefix is None:
+        return None, of_step
     return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
 
 

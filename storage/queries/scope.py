@@ -80,13 +80,12 @@ class Scope:
 
     def measured(self) -> str:
         """The SQL condition on `rollouts` that a rate is over: the fixed prefix, or everything."""
-        if self.prefix is None:
-            return "true"
-        return f"sample_index < {self.prefix}" + (f" AND step = {quoted(self.step)}" if self.step else "")
+        of_step = f"step = {quoted(self.step)}" if self.step else "true"
+        return of_step if self.prefix is None else f"sample_index < {self.prefix} AND {of_step}"
 
     def is_measured(self, sample_index: int, step: str) -> bool:
         """The same of one rollout."""
-        return self.prefix is None or (sample_index < self.prefix and step == self.step)
+        return step == self.step and (self.prefix is None or sample_index < self.prefix)
 
 
 def run_scope(reader: Reader, run_id: str) -> Scope:

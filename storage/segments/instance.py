@@ -1,5 +1,6 @@
 """DuckDB instances in memory. One is kept for the short questions of a process to its stores: making one takes 14 ms."""
 
+import atexit
 import os
 import tempfile
 import threading
@@ -37,3 +38,11 @@ def shared_cursor() -> "duckdb.DuckDBPyConnection":
         if os.getpid() not in _KEPT:
             _KEPT[os.getpid()] = without_cache(instance())
         return _KEPT[os.getpid()].cursor()
+
+
+@atexit.register
+def _let_go() -> None:
+    """Close what this process keeps; DuckDB would else complain of objects that outlived the interpreter."""
+    kept = _KEPT.pop(os.getpid(), None)
+    if kept is not None:
+        kept.close()
