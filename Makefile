@@ -9,7 +9,7 @@ SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 SLOW := services or sandbox or chaos or browser or train or data or vllm or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
-ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py arms.py audits.py) \
+ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py steps.py audits.py) \
 	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
 	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
 RECIPE ?= recipes/arithmetic.yaml
