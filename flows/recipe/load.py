@@ -157,7 +157,7 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
-    problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe)
+    problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe, base)
     if generate.engine in MODEL_FREE:
         raise SetupError(f"engine {generate.engine!r} has no model: it belongs to a step that follows another.")
     budget = budget_of(recipe, graph)

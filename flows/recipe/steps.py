@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.recipe.methods import Resolved
+from flows.recipe.methods import Resolved, resolve
 from flows.recipe.schema import Generate, Method, Recipe, Step
 from pipelines.budget.search import Search
+from pipelines.generate.model_free import ModelFree
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import RoutingBudget
 from pipelines.search.kernel import SearchSteps
@@ -106,23 +107,32 @@ def steps_of(recipe: Recipe) -> tuple[Step, ...]:
     return (*own, *(step for step in recipe.steps if step.name not in written))
 
 
-def rules_of(recipe: Recipe) -> StepGraph:
-    """The steps as a graph; SetupError for what cannot be drawn."""
+def rules_of(recipe: Recipe, base: Path) -> StepGraph:
+    """The steps as a graph; SetupError for what cannot be drawn. `base`: where a user's own engines are."""
     rules: list[StepRule] = []
     for step in steps_of(recipe):
-        rules.append(_rule(recipe.generate, step, [rule.name for rule in rules]))
+        raw = step.turn == "continue" or _is_model_free(_engine_of(recipe.generate, step), base)
+        rules.append(_rule(recipe.generate, step, [rule.name for rule in rules], raw=raw))
     return StepGraph(rules)
 
 
-def _rule(generate: Generate, step: Step, earlier: Sequence[str]) -> StepRule:
+def _engine_of(generate: Generate, step: Step) -> str:
+    return step.engine if "engine" in step.model_fields_set else generate.engine
+
+
+def _is_model_free(engine: str, base: Path) -> bool:
+    """Whether no model reads what this engine is given."""
+    return engine in MODEL_FREE or (":" in engine and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree))
+
+
+def _rule(generate: Generate, step: Step, earlier: Sequence[str], *, raw: bool) -> StepRule:
     template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
     if isinstance(step.template, tuple):
         template = tuple((turn.role, turn.content) for turn in step.template)
     options = _with_places(step.options, earlier)
-    raw = (step.engine if "engine" in step.model_fields_set else generate.engine) in MODEL_FREE
     own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
     own["searched"] = isinstance(step, SearchStep)
-    return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw or step.turn == "continue", **own)
+    return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw, **own)
 
 
 def recorded_graph(recipe: Mapping[str, Any]) -> StepGraph:
@@ -164,7 +174,7 @@ def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
     return Method(method="fixed", options={"initial": next(iter(counted.values()))})
 
 
-def merged(generate: Generate, step: Step, node: Node) -> Generate:
+def merged(generate: Generate, step: Step, node: Node, folder: Path) -> Generate:
     """The step's keys over those of `generate`; SetupError for a key that a step cannot change."""
     changed = {key: value for key, value in step if key in step.model_fields_set and key not in _OWN}
     for key in _OF_THE_RUN:
@@ -173,18 +183,18 @@ def merged(generate: Generate, step: Step, node: Node) -> Generate:
     if "options" in changed:
         changed["options"] = {key: value for key, value in changed["options"].items() if key not in node.step.options}
     try:
-        return Generate.model_validate({**_beginning(generate, step, changed), **changed, **_template(node)})
+        return Generate.model_validate({**_beginning(generate, step, changed, folder), **changed, **_template(node)})
     except ValidationError as error:
         raise SetupError(f"step {step.name!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
 
-def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any]) -> dict[str, Any]:
+def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """What a step is before its own keys."""
     engine = changed.get("engine", generate.engine)
     base = generate.model_dump(exclude=set() if "batch_size" in generate.model_fields_set else {"batch_size"})
     if engine == generate.engine:
         return base
-    if engine in MODEL_FREE:
+    if _is_model_free(engine, folder):
         return {"model": engine, "batch_size": generate.batch_size, "max_tokens": 1}
     if "model" not in changed and engine != IMPORTED:
         raise SetupError(f"step {step.name!r} names engine {engine!r} and no model.")
@@ -211,7 +221,7 @@ def load_steps(
                 f"step {step.name!r}: engine imported draws nothing, so it is the only step that follows nothing.",
                 next_command="generate: {engine: imported}, and an engine and a model for each step that follows",
             )
-        own = merged(recipe.generate, step, node)
+        own = merged(recipe.generate, step, node, base)
         loaded.append(LoadedStep(node, own, engine_of(own, base)))
     return tuple(loaded)
 
