@@ -38,11 +38,10 @@ SETTLED = """() => {
 }"""
 # What a link inside the dashboard does. Resolved when the script runs; when it has ended is for SETTLED to say.
 GONE = """address => new Promise(resolve => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  const watch = new MutationObserver(() => {
-    if (app.dataset.testScriptState === 'running') { watch.disconnect(); resolve(); }
+  const watch = new MutationObserver(changes => {  // of whichever element: the page may make another
+    if (changes.some(change => change.target.dataset.testScriptState === 'running')) { watch.disconnect(); resolve(); }
   });
-  watch.observe(app, {attributes: true});
+  watch.observe(document.body, {attributes: true, subtree: true, attributeFilter: ['data-test-script-state']});
   setTimeout(resolve, 10000);  // a visit was once not seen to run, and waited for without end
   history.pushState({}, '', address);
   dispatchEvent(new PopStateEvent('popstate', {state: {}}));
