@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboards.inert import inert, show_text, visible
+from dashboards.kept import kept_now
 from dashboards.rollout_view import COLOURS, show_messages, show_rollout
+from dashboards.thread_tree import show_threads
 from pipelines.stats import pass_rate_interval
-from storage.queries import ProblemDetail, RolloutDetail, Scope
+from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
 from storage.queries.problems import answer_groups, final_answer
 from storage.records import JUDGED, Problem
 
+ROLLOUTS, THREADS = "Rollouts", "Threads"
 FEW = 12  # answers or samples that are shown as buttons
 
 
@@ -18,7 +21,22 @@ def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None
     """The problem, its pass rate and its rollouts; `rollout` is the completion to begin with."""
     show_facts(detail.problem)
     st.caption(rate_line(detail, scope))
-    show_rollouts(detail.rollouts, detail.problem.id, rollout)
+    turns = kept_now(problem_turns, scope, detail.problem.id)
+    if turns and _view(detail.problem.id) == THREADS:
+        show_threads(turns, scope, detail.problem.id)
+    else:
+        show_rollouts(detail.rollouts, detail.problem.id, rollout)
+
+
+def _view(problem_id: str) -> str:
+    """Whether rollouts are asked for by final answer, or as threads of turns."""
+    views = (ROLLOUTS, THREADS)
+    label = "Rollouts by answer, or the turns of each thread"
+    return str(
+        st.segmented_control(
+            label, views, default=ROLLOUTS, key=f"as-{problem_id}", required=True, label_visibility="collapsed"
+        )
+    )
 
 
 def show_facts(problem: Problem) -> None:

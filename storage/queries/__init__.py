@@ -10,6 +10,7 @@ from storage.queries.audits import KnownRates, known_rates, scope_rates
 from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
 from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
 from storage.queries.explore_index import ExploreIndex, explore_index
+from storage.queries.lineage import completion_text, problem_turns
 from storage.queries.notebook import open_workspace
 from storage.queries.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
 from storage.queries.rates import (
@@ -81,6 +82,7 @@ __all__ = [
     "audit_queues",
     "budget_spend",
     "compare",
+    "completion_text",
     "counts_by",
     "dataset_scope",
     "datasets",
@@ -95,6 +97,7 @@ __all__ = [
     "overall_rate",
     "pass_rates",
     "problem_detail",
+    "problem_turns",
     "review_item",
     "run_progress",
     "run_scope",

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from storage.queries.scope import Scope
 from storage.recipe_steps import OLD_COLUMN
+from storage.records import Completion
+from storage.segments.schema import from_table
 from storage.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
 from storage.versions.lookup import Lookup
 
@@ -48,6 +51,25 @@ def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[s
         found.setdefault(problem, []).append(Turn(cid, step, role, tuple(after.split()), outcome))
     connection.unregister("wanted")
     return {problem: turns_of(turns) for problem, turns in found.items() if any(turn.after for turn in turns)}
+
+
+def problem_turns(scope: Scope, problem_id: str) -> Turns:
+    """The turns of one problem of a run or version; none where no step of its recipe follows another."""
+    if not scope.step:
+        return {}
+    with scope.connection("rollouts", "threads") as connection:
+        return turns_in_views(connection, [problem_id]).get(problem_id, {})
+
+
+def completion_text(scope: Scope, completion_id: str) -> Completion | None:
+    """One completion with its text, judged or not; None where it is not drawn yet."""
+    if scope.version is None:
+        stored: list[Completion] = scope.reader.fetch("completions", [completion_id])
+    else:
+        with scope.connection() as connection:
+            query = "SELECT * FROM completions WHERE id = ?"
+            stored = from_table("completions", connection.sql(query, params=[completion_id]).to_arrow_table())
+    return stored[0] if stored else None
 
 
 def around(threads: Mapping[str, Turns], completion_id: str) -> tuple[list[tuple[str, Turn]], list[tuple[str, Turn]]]:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from storage.segments.schema import Kind
-from storage.segments.views import no_rows, quoted
+from storage.segments.views import quoted
 from storage.versions.database import TABLE_NAMES, Listing, has_table, read_listing, scan_near
 from storage.versions.read import not_here
 from storage.versions.resolve import VersionInfo
@@ -26,6 +26,7 @@ class Lookup:
     def __init__(self, info: VersionInfo, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection, self._folder = connection, info.path
         self._listing: Listing | None = None
+        self._held: dict[Kind, bool] = {}
         self._catalog = f'"{info.folder}"'
         path = info.path / "dataset.duckdb"
         if path.exists():
@@ -51,7 +52,7 @@ class Lookup:
         None for any key: then every row is read.
         """
         key, ranges = KEYS[kind][0], [("", _AFTER)] if keys is None else [(one, one) for one in keys]
-        if not (ranges and all(also.values())):
+        if not (ranges and all(also.values())) or not self.holds(kind):
             return []
         source = self._source(kind, ranges)
         others = "".join(f" AND {_among(name, some)}" for name, some in also.items())
@@ -63,17 +64,16 @@ class Lookup:
         return rows
 
     def _source(self, kind: Kind, ranges: Collection[tuple[str, str]]) -> str:
-        if kind in OPTIONAL and not self._holds(kind):
-            return no_rows(kind)
         if self._listing is None:
             return f"SELECT * FROM {self._catalog}.{TABLE_NAMES[kind]}"  # noqa: S608 - names of ours
         return scan_near(kind, self._folder, self._listing[kind], ranges)
 
-    def _holds(self, kind: Kind) -> bool:
-        """Whether the version has a table that not every version has."""
-        if self._listing is not None:
-            return kind in self._listing
-        return has_table(self._connection, kind, self._folder.name)
+    def holds(self, kind: Kind) -> bool:
+        """Whether the version has the table, as all have most."""
+        if kind not in self._held:
+            listed = self._listing is not None and kind in self._listing
+            self._held[kind] = kind not in OPTIONAL or listed or has_table(self._connection, kind, self._folder.name)
+        return self._held[kind]
 
 
 def _among(name: str, values: Collection[str]) -> str:
