@@ -151,13 +151,13 @@ def _every(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
 
 
 def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
-    count = loaded.recipe.problems.count
+    count, name = loaded.recipe.problems.count, loaded.recipe.problems.synthesize
     assert count is not None
     made = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in made if not isinstance(item, Problem)]:
-        raise broken(f"synthesizer {maker.name!r} made {odd[0]!r:.60}, which is no Problem")
+        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is no Problem")
     if not made:
-        raise SetupError(f"synthesizer {maker.name!r} made no problems with these options.")
+        raise SetupError(f"synthesizer {name!r} made no problems with these options.")
     return made
 
 

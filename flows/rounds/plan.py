@@ -112,7 +112,7 @@ def _next_plan(
     run.memory.whole = None if run.spec.follows else _whole(run, r, tallies, _seconds_for_forecast(run))
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
     draws = [*plan.draws, *_follow_ups(ws, run, plans, planned)]
-    _check_size(sum(draw.count for draw in draws))
+    _check_size(run, sum(draw.count for draw in draws))
     return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
 
 
@@ -124,7 +124,7 @@ def _next_wave(
     search.note(plans)
     plan = search.plan()
     draws = [*plan.draws, *_follow_ups(ws, run, plans, together(plans))]
-    _check_size(sum(draw.count for draw in draws))
+    _check_size(run, sum(draw.count for draw in draws))
     return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
 
 
@@ -178,10 +178,10 @@ def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, st
             raise broken(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
 
 
-def _check_size(asked: int) -> None:
+def _check_size(run: OpenRun, asked: int) -> None:
     if asked > MOST_OF_A_ROUND:
         raise SetupError(
-            f"{asked:,} completions are asked for in one round; {MOST_OF_A_ROUND:,} is the most.",
+            f"{'the steps ask' if run.spec.follows else 'the budget asks'} for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
             next_command="--set budget.options.initial=8, or fewer problems",
         )
 
