@@ -180,8 +180,9 @@ def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, st
 
 def _check_size(run: OpenRun, asked: int) -> None:
     if asked > MOST_OF_A_ROUND:
+        who = "the steps ask" if run.spec.follows else "the budget asks"
         raise SetupError(
-            f"{'the steps ask' if run.spec.follows else 'the budget asks'} for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
+            f"{who} for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
             next_command="--set budget.options.initial=8, or fewer problems",
         )
 
