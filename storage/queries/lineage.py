@@ -10,10 +10,11 @@ from storage.recipe_steps import OLD_COLUMN
 from storage.records import Completion
 from storage.segments.schema import from_table
 from storage.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
-from storage.versions.lookup import Lookup
 
 if TYPE_CHECKING:
     import duckdb
+
+    from storage.versions.lookup import Lookup
 
 Row = dict[str, Any]
 # Of the view `threads`, with what was decided or judged so far, in the order in which people read them.
@@ -26,7 +27,7 @@ ORDER BY t.problem_id, r.sample_index, t.completion_id
 _TOLD = ("engine", "model", "sample_index", "finish_reason", "text")
 
 
-def turns_in_version(rows: Lookup, problems: Collection[str]) -> dict[str, Turns]:
+def turns_in_version(rows: "Lookup", problems: Collection[str]) -> dict[str, Turns]:
     """The turns of these problems by problem; none where no step of the version follows another."""
     follow = rows.rows("threads", problems)
     if not follow:

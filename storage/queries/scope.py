@@ -91,7 +91,7 @@ class Scope:
 def run_scope(reader: Reader, run_id: str) -> Scope:
     """The scope of a run; SetupError where there is no such run."""
     run = reader.runs.get(run_id)
-    planned, decided = _answers(reader, run), reader.count("decisions", run.id)
+    planned, decided = planned_answers(reader, run), reader.count("decisions", run.id)
     done = 0 < planned <= decided
     step = first_step(run.recipe)
     return Scope(reader, run.id, _prefix(run), done, run, step=step, decisions=decided if done else 0)
@@ -133,7 +133,7 @@ def _prefix(run: Run) -> int | None:
     return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))
 
 
-def _answers(reader: Reader, run: Run) -> int:
+def planned_answers(reader: Reader, run: Run) -> int:
     """How many planned rows of a run are answers, which it decides on; counted without reading them where all are."""
     unjudged = _named(unjudged_steps(run.recipe))
     if not unjudged:
@@ -259,7 +259,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
 def _latest(reader: Reader, run: Run) -> str:
     """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
     rows = reader.rows("decisions", run.id)
-    if reader.count("decisions", run.id) == _answers(reader, run):
+    if reader.count("decisions", run.id) == planned_answers(reader, run):
         return rows
     return (
         f"SELECT * EXCLUDE (position) FROM (SELECT *, row_number() OVER () AS position FROM ({rows})) "
