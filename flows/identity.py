@@ -182,7 +182,7 @@ def _short(value: Any) -> str:
 
 def imported_digest(run: "RecipeRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    from flows.rounds.plan import imported_rows
+    from flows.rounds.imports import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in run.problems.problems})
     rows = imported_rows(run.workspace, run.spec.imports, prompts, run.spec.left_out)

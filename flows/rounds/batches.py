@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan import requests_of
+from flows.rounds.requests import requests_of
 from pipelines.protocols import Generator
 from pipelines.verify.acceptance import lacking
 from storage.ids import digest128

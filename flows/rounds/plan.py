@@ -6,18 +6,15 @@ when they are drawn, so that a recipe that grew draws only what is missing. A co
 over.
 """
 
-import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
-
-import pyarrow as pa
 
 from flows.rounds.garbage import rare_collections
+from flows.rounds.imports import of_imports
 from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import of_steps, problems_and_steps, together
 from flows.rounds.search import RunSearch
@@ -29,8 +26,7 @@ from pipelines.budget.whole_run import whole_run
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop
 from storage.errors import SetupError, broken
 from storage.ids import canonical_json
-from storage.imported import producer_of
-from storage.records import CONTINUED, PlanRow, Prompt, Request, StopRow, completion_id, requests_for
+from storage.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
@@ -246,34 +242,6 @@ def _plan_row(run: OpenRun, problem_id: str, request: Request, step: tuple[str, 
     )
 
 
-def requests_of(run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[Request]:
-    """The request of each planned row of a step, under the id that was planned.
-
-    SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of a
-    rendered prompt speaks for all, as engine, model and sampling are the same for each of them.
-    """
-    checked: set[str] = set()
-    for row, prompt in zip(rows, run.prompts(rows), strict=True):
-        step, engine = run.spec.step(row.step), run.engine(row.step)
-        rendered = engine.render(prompt)
-        request = Request(
-            row.completion_id, row.prompt_id, prompt, rendered, step.sampling, row.seed, run.spec.stream, row.sample_index
-        )
-        if rendered not in checked and _id_today(run, step, request) != row.completion_id:
-            raise SetupError(
-                f"run {run.id} was planned with another model, chat template or sampling than {engine.model} has now, or a "
-                "text that a step follows was lost, and rows of that plan are missing.",
-                next_command="restore the model, or give the changed recipe another name",
-            )
-        checked.add(rendered)
-        yield request
-
-
-def _id_today(run: OpenRun, step: Step, request: Request) -> str:
-    origin = run.origin(step.name)
-    return completion_id(origin, request.rendered, step.sampling, seed=request.seed, sample_index=request.sample_index)
-
-
 def _imported_plan(
     ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
@@ -281,7 +249,7 @@ def _imported_plan(
     if r > 0:
         return Rows.of("plan", _rows(ws, run, r, _follow_ups(ws, run, plans, together(plans)))), []
     root = run.spec.roots[0].name
-    rows = sorted(_imported(ws, run), key=lambda item: (item[0], item[2], item[1]))
+    rows = sorted(of_imports(ws, run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(
             run=run.id,
@@ -297,56 +265,3 @@ def _imported_plan(
         )
         for ordinal, (problem_id, cid, index, seed) in enumerate(rows)
     ], []
-
-
-def _imported(ws: Workspace, run: OpenRun) -> Iterator[tuple[str, str, int, int]]:
-    """(problem, completion, sample index, seed) of imported completions.
-
-    One that names its problem belongs to that problem; where it names none of this recipe's (its reference was repaired
-    since), to every problem with the same prompt; where it names one that the recipe left out, to none.
-    """
-    by_prompt: dict[str, list[str]] = {}
-    for problem in run.spec.problems:
-        by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in imported_rows(
-        ws, run.spec.imports, sorted(by_prompt), run.spec.left_out
-    ):
-        if run.spec.imported_models is not None and model not in run.spec.imported_models:
-            continue
-        candidates = by_prompt[prompt_id]
-        named = json.loads(meta or "{}").get("problem_id")
-        for problem_id in [named] if named in candidates else candidates:
-            yield problem_id, cid, index, seed or 0
-
-
-_ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
-
-
-def imported_rows(
-    ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
-) -> list[Any]:
-    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports (where none is
-    named, in all), but of those that name a problem `left_out`.
-    """
-    connection = ws.segments.connect()
-    try:
-        connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
-        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
-        if imports:
-            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in imports]))
-        source = "chosen" if imports else "(SELECT * FROM completions WHERE engine = 'imported')"
-        return connection.execute(
-            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted) "  # noqa: S608
-            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others)"
-        ).fetchall()
-    finally:
-        connection.close()
-
-
-def _imported_as(ws: Workspace, name: str) -> pa.Table:
-    """What was imported under one name, though the same rows may be stored under another as well."""
-    rows = ws.segments.read("completions", producer=producer_of(name), columns=_ROW)
-    if rows.num_rows == 0:
-        again = f"rollmill import rollouts FILE --name {name}"
-        raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
-    return rows

@@ -1,0 +1,65 @@
+"""Which imported completions a run plans: those of its problems, in the imports that its recipe names."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from flows.rounds.open_run import OpenRun
+from storage.errors import SetupError
+from storage.imported import producer_of
+from storage.workspace import Workspace
+
+
+def of_imports(ws: Workspace, run: OpenRun) -> Iterator[tuple[str, str, int, int]]:
+    """(problem, completion, sample index, seed) of imported completions.
+
+    One that names its problem belongs to that problem; where it names none of this recipe's (its reference was repaired
+    since), to every problem with the same prompt; where it names one that the recipe left out, to none.
+    """
+    by_prompt: dict[str, list[str]] = {}
+    for problem in run.spec.problems:
+        by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
+    for cid, prompt_id, model, index, seed, meta in imported_rows(
+        ws, run.spec.imports, sorted(by_prompt), run.spec.left_out
+    ):
+        if run.spec.imported_models is not None and model not in run.spec.imported_models:
+            continue
+        candidates = by_prompt[prompt_id]
+        named = json.loads(meta or "{}").get("problem_id")
+        for problem_id in [named] if named in candidates else candidates:
+            yield problem_id, cid, index, seed or 0
+
+
+_ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
+
+
+def imported_rows(
+    ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
+) -> list[Any]:
+    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports (where none is
+    named, in all), but of those that name a problem `left_out`.
+    """
+    connection = ws.segments.connect()
+    try:
+        connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
+        connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
+        if imports:
+            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in imports]))
+        source = "chosen" if imports else "(SELECT * FROM completions WHERE engine = 'imported')"
+        return connection.execute(
+            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted) "  # noqa: S608
+            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others)"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def _imported_as(ws: Workspace, name: str) -> pa.Table:
+    """What was imported under one name, though the same rows may be stored under another as well."""
+    rows = ws.segments.read("completions", producer=producer_of(name), columns=_ROW)
+    if rows.num_rows == 0:
+        again = f"rollmill import rollouts FILE --name {name}"
+        raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
+    return rows
