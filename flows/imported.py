@@ -45,7 +45,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     rollout of them is taken.
     """
     generate, problem_set = loaded.recipe.generate, loaded.recipe.problems.imported
-    if loaded.engines():
+    if not loaded.takes_imports:
         return ()
     named = bool(generate.imports) or problem_set is None
     names = tuple(generate.imports) if named else answering(workspace, str(problem_set))

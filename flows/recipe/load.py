@@ -120,6 +120,11 @@ class LoadedRecipe:
         drawing = [step.engine for step in self.steps if step.engine is not None]
         return drawing or ([] if self.engine is None or self.steps else [self.engine])
 
+    @property
+    def takes_imports(self) -> bool:
+        """Whether the rollouts of its problems were imported; steps that follow them may draw all the same."""
+        return any(step.engine is None for step in self.steps) if self.steps else self.engine is None
+
     def canonical_steps(self) -> list[dict[str, Any]]:
         """Each step with every key of `generate` written out, those of a search too."""
         return [

@@ -53,7 +53,7 @@ class Step:
         """What the engine is given for a problem; `given`: what a follow-up is filled with."""
         if self.node is None or self.node.plain:
             return self.form.asked(problem)
-        filling = given or Filling(problem.prompt, problem.reference, {})
+        filling = (given or Filling(problem.prompt, problem.reference, {}))._replace(solution=self._solution(problem))
         rule = self.node.step
         question = filled(rule.template, self.node.named, filling)
         if not rule.raw:
@@ -62,6 +62,16 @@ class Step:
         text = Message("user", plain_text(question))
         said = tuple(Message("option", plain_text(value), kind="option", name=key) for key, value in options)
         return (text, *said) if said else text.content
+
+    def _solution(self, problem: Problem) -> str:
+        """The worked solution, where the step asks for it; SetupError where there is none."""
+        if self.node is None or all(place.name != "solution" for place in self.node.places):
+            return ""
+        solution = problem.meta.get("solution")
+        if not isinstance(solution, str) or not solution.strip():
+            where = f"problem {problem.external_id or problem.id}"
+            raise SetupError(f"step {self.name!r} asks for {{solution}}, and {where} has no worked solution.")
+        return solution
 
 
 class Engines:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from pipelines.edit.answer_errors import PLANTED
 from pipelines.edit.editing import CannotEdit, Change, Edited, Editor
+from pipelines.edit.known_texts import KNOWN
 from pipelines.edit.lines import LINES
 from pipelines.edit.lintseq import LINTSEQ
 
-EDITORS: Mapping[str, Editor] = {**PLANTED, **LINES, **LINTSEQ}
+EDITORS: Mapping[str, Editor] = {**PLANTED, **LINES, **KNOWN, **LINTSEQ}
 
 __all__ = ["EDITORS", "CannotEdit", "Change", "Edited", "Editor"]

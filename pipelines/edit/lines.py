@@ -73,6 +73,24 @@ def before_step(text: str, rng: random.Random, *, step: Any) -> Edited:
     return _cut(text, steps.spans[number - 2][1], f"before step {number} of {len(steps.spans)}")
 
 
+def before_error(text: str, rng: random.Random) -> Edited:
+    """The text before its first step that calculates wrongly: what is known to be wrong without a reference."""
+    return before_step(text, rng, step=_first_error(text))
+
+
+def upto_error(text: str, rng: random.Random) -> Edited:
+    """The text up to its first step that calculates wrongly, that step included."""
+    return upto_step(text, rng, step=_first_error(text))
+
+
+def _first_error(text: str) -> int:
+    steps = Steps.of(text)
+    for number in range(1, len(steps.spans) + 1):
+        if not all(one.true for one in steps_of(steps.step(number))):
+            return number
+    raise CannotEdit("no step calculates wrongly")
+
+
 def _cut(text: str, end: int, how: str) -> Edited:
     gone = (end, len(text))
     return Edited(text[:end], how, (Change.between(text, text[:end], gone, (end, end)),) if text[end:].strip() else ())
@@ -148,6 +166,15 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
     return _inserted(steps, number, inserted)
 
 
+def before_gap(text: str, rng: random.Random) -> Edited:
+    """The text before its mark: what a model goes on from that writes the missing step."""
+    steps = Steps.of(text)
+    marked = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
+    if len(marked) != 1:
+        raise CannotEdit(f"the text has {len(marked) or 'no'} gap{'s' * (len(marked) > 1)}")
+    return before_step(text, rng, step=marked[0])
+
+
 def _unmarked(text: str) -> Steps:
     if GAP in text:
         raise CannotEdit(f"the text has {GAP} in it")
@@ -198,8 +225,11 @@ def _alike(one: str, other: str) -> float:
 LINES: Mapping[str, Editor] = {
     "upto_step": Editor("1", upto_step, takes=("step",), needs=("step",)),
     "before_step": Editor("1", before_step, takes=("step",), needs=("step",)),
+    "before_error": Editor("1", before_error),
+    "upto_error": Editor("1", upto_error),
     "drop_lines": Editor("1", drop_lines, takes=("step", "count")),
     "gap": Editor("1", gap, takes=("step",)),
     "hole": Editor("1", hole, takes=("step",)),
+    "before_gap": Editor("1", before_gap),
     "insert_line": Editor("1", insert_line, takes=("line", "step", "most_alike"), needs=("line",)),
 }

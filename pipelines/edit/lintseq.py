@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from pipelines.edit.editing import CannotEdit, Edited, Editor
 from pipelines.edit.lint import faults, lines_of
-from pipelines.edit.unified_diffs import edit_sequence, insertion_diff
+from pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
 from pipelines.verify.code.program import Task, program_of
 from pipelines.verify.code.syntax import UnreadableError
 
@@ -133,4 +133,18 @@ def lintseq(text: str, rng: random.Random) -> Edited:
     return Edited(edit_sequence(diffs), f"{len(diffs)} insertions", facts={"edits": len(diffs), "lines": len(lines)})
 
 
-LINTSEQ: Mapping[str, Editor] = {"lintseq": Editor("1", lintseq)}
+def write_edits(text: str, rng: random.Random) -> Edited:
+    """The program that an edit sequence writes, as a fenced block."""
+    del rng
+    try:
+        states = list(states_of(text))
+    except ValueError as error:
+        raise CannotEdit(f"no edit sequence: {error}") from None
+    if not states:
+        raise CannotEdit("no edit sequence in the text")
+    return Edited(
+        f"```python\n{states[-1].rstrip(chr(10))}\n```\n", f"{len(states)} insertions applied", facts={"edits": len(states)}
+    )
+
+
+LINTSEQ: Mapping[str, Editor] = {"lintseq": Editor("1", lintseq), "write_edits": Editor("1", write_edits)}

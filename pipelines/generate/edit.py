@@ -15,9 +15,16 @@ from storage.ids import digest128, seed_of
 if TYPE_CHECKING:
     from pipelines.edit import Editor
 
-_DEFAULTS: Mapping[str, Any] = {"step": None, "line": None, "count": 1, "most_alike": 0.8, "most_words": None}
+_DEFAULTS: Mapping[str, Any] = {
+    "step": None,
+    "line": None,
+    "known": None,
+    "count": 1,
+    "most_alike": 0.8,
+    "most_words": None,
+}
 _NUMBERS: Mapping[str, tuple[Any, int]] = {"count": (int, 1), "most_words": (int, 1), "most_alike": ((int, float), 0)}
-_OF_TEXTS = frozenset({"step", "line"})
+_OF_TEXTS = frozenset({"step", "line", "known"})
 """The options that a request may bring: what a model wrote may be one."""
 
 
@@ -26,20 +33,22 @@ class Edit(ModelFree):
 
     engine = "edit"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
         self,
         model: str,
         step: int | str | None = None,
         line: str | None = None,
+        known: str | None = None,
         count: int = 1,
         most_alike: float = 0.8,
         most_words: int | None = None,
     ) -> None:
         self._editors = _named(model)
-        known = {option for editor in self._editors.values() for option in editor.takes}
-        given = {"step": step, "line": line, "count": count, "most_alike": most_alike, "most_words": most_words}
-        self._options = _checked(model, known, given)
-        self.takes = sorted(known & _OF_TEXTS)
+        takes = {option for editor in self._editors.values() for option in editor.takes}
+        texts = {"step": step, "line": line, "known": known}
+        given = {**texts, "count": count, "most_alike": most_alike, "most_words": most_words}
+        self._options = _checked(model, takes, given)
+        self.takes = sorted(takes & _OF_TEXTS)
         versions = [[name, editor.version] for name, editor in self._editors.items()]
         super().__init__(model, ["1", versions, self._options])
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.steps.reading import check_reader
-from pipelines.steps.templates import OUTCOME, RESERVED, STATES, Place, Template, check_turns, places_of
+from pipelines.steps.templates import OUTCOME, RESERVED, STATES, TRUNCATED, Place, Template, check_turns, places_of
 from storage.errors import SetupError, unknown_name
 from storage.records import OUTCOMES
 
@@ -129,14 +129,14 @@ class StepGraph:
         check_reader(where, step.read)
         texts = (step.template, *step.options.values())
         places = tuple(dict.fromkeys(place for text in texts for place in places_of(text, self.nodes)))
-        conditions = tuple(Condition(*_split(key), tuple(values)) for key, values in step.when.items())
+        conditions = tuple(_condition(key, values) for key, values in step.when.items())
         for condition in conditions:
             self._check_condition(where, condition)
         for place in places:
             self._check_place(where, place)
         names = {place.name for place in places if place.of_a_step} | {condition.step for condition in conditions}
         named = tuple(name for name in self.nodes if name in names)
-        own = any(place.name in ("reference", "pair") or place.field == OUTCOME for place in places)
+        own = any(place.name in ("reference", "solution", "pair") or place.field == OUTCOME for place in places)
         chosen = any(condition.field == OUTCOME for condition in conditions)
         answer = next((name for name in named if self.nodes[name].step.role == "answer"), None)
         node = Node(
@@ -159,6 +159,10 @@ class StepGraph:
         if condition.field not in (*STATES, *other.read):
             raise SetupError(
                 f"{where} goes by {condition.step}.{condition.field}, which is not read.", choices=(*STATES, *other.read)
+            )
+        if condition.field == TRUNCATED and set(condition.values) - {"yes", "no"}:
+            raise unknown_name(
+                f"value of {condition.step}.truncated in `when` of {where}", condition.values[0], ("yes", "no")
             )
         if condition.field != OUTCOME:
             return
@@ -218,7 +222,8 @@ def _check_follow_up(node: Node, where: str) -> None:
         raise SetupError(f"{where} has a place {{pair}}, and follows not one completion but {parents}.")
 
 
-def _split(key: str) -> tuple[str, str]:
-    """The step and the field of a key of `when`; a step alone means its outcome."""
+def _condition(key: str, values: Sequence[str]) -> Condition:
+    """A key of `when` with its values; a step alone means its outcome. YAML reads a bare yes or no as true or false."""
     name, _, rest = key.partition(".")
-    return name, rest or OUTCOME
+    words = {"true": "yes", "false": "no"} if rest == TRUNCATED else {}
+    return Condition(name, rest or OUTCOME, tuple(words.get(value, value) for value in values))

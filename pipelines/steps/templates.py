@@ -3,13 +3,15 @@
 | place | what is put there |
 |---|---|
 | `{prompt}`, `{reference}` | the problem's text; its reference answer, which makes the step one that sees labels |
+| `{solution}` | the worked solution that an import kept of the problem; it sees labels too |
 | `{STEP}` | the text that an earlier step of this recipe gave |
 | `{STEP.FIELD}` | a field that the step reads out of its texts; `outcome` and `truncated` every step has |
 | `{STEP*}` | all texts of a gathered group, numbered from 1 |
 | `{pair}` | the reference and the followed text, in an order that changes with the sample index |
 
 Braces around anything else mean themselves. Places are filled once and never evaluated, so a text with braces is a text.
-For a model, what a model wrote stands between marks that it cannot contain: it cannot end its own block.
+For a model, what a model wrote stands between marks that it cannot contain: it cannot end its own block. In a turn of the
+assistant it stands as it is, for there it is what the model said.
 """
 
 import re
@@ -26,7 +28,7 @@ from storage.records import Message, Prompt
 ROLES = ("system", "user", "assistant", "tool")
 OUTCOME, TRUNCATED = STATES = ("outcome", "truncated")
 """What is known of every followed completion beside its text: the verdict's outcome; whether it was cut off (yes, no)."""
-RESERVED = ("prompt", "reference", "pair")
+RESERVED = ("prompt", "reference", "solution", "pair")
 _PLACE = re.compile(r"\{([a-z0-9][a-z0-9_-]*)(\*|\.[a-z_][a-z0-9_]*)?\}")
 _ONE_LINE = 200  # characters of a field that stands in a sentence; a longer one, or one of several lines, gets a block
 
@@ -69,7 +71,7 @@ def places_of(template: Template, steps: Collection[str]) -> list[Place]:
         if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
             raise SetupError(
                 f"the template has {{{place.name}}}, which names no earlier step.",
-                choices=(*RESERVED[:2], *steps),
+                choices=(*RESERVED[:3], *steps),
                 next_command=f"write {{{near[0]}}}",
             )
     return list(dict.fromkeys(place for place in found if place.name in (*RESERVED, *steps)))
@@ -96,6 +98,7 @@ class Filling(NamedTuple):
     group: Sequence[Told] = ()
     swapped: bool = False
     raw: bool = False
+    solution: str = ""
 
 
 def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt:
@@ -103,17 +106,18 @@ def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt
 
     ValueError where a field could not be read: such a completion is not followed.
     """
-    mark = "" if given.raw else _mark(template, steps, given)
+    free = "" if given.raw else _mark(template, steps, given)
 
-    def put(match: "re.Match[str]") -> str:
+    def put(text: str, mark: str = free) -> str:
+        return _PLACE.sub(lambda match: value(match, mark), text)
+
+    def value(match: "re.Match[str]", mark: str) -> str:
         place = Place(match[1], (match[2] or "").lstrip("."))
-        if place.name not in (*RESERVED, *steps):
-            return match[0]
-        return _value(place, given, mark)
+        return _value(place, given, mark) if place.name in (*RESERVED, *steps) else match[0]
 
     if isinstance(template, str):
-        return _around(template, given.prompt, lambda text: _PLACE.sub(put, text))
-    return tuple(Message(role, _PLACE.sub(put, text)) for role, text in template)
+        return _around(template, given.prompt, put)
+    return tuple(Message(role, put(text, "" if role == "assistant" else free)) for role, text in template)
 
 
 def _around(template: str, prompt: Prompt, fill: Callable[[str], str]) -> Prompt:
@@ -129,6 +133,8 @@ def _value(place: Place, given: Filling, mark: str) -> str:
         return plain_text(given.prompt)
     if place.name == "reference":
         return given.reference
+    if place.name == "solution":
+        return given.solution
     if place.name == "pair":
         return _pair(given, mark)
     if place.field == "*":

@@ -119,6 +119,29 @@ def test_rollouts_imported_for_another_set_with_the_same_problems_stay_out(mine:
     assert (own["funnel"]["problems"], own["funnel"]["drawn"]) == (1, 3)
 
 
+def test_a_step_that_draws_leaves_the_imports_as_they_are_named(mine: Path, rollmill: Run) -> None:
+    """Planted errors follow what is taken: the four answers of `good`, then those of the two imports for `sums`."""
+    import_own(mine, rollmill)
+    steps = 'steps: [{name: solve}, {name: wrong, engine: edit, model: off_by_one, template: "{solve}", want: incorrect}]\n'
+    (mine / "mine.yaml").write_text(RECIPE + steps)
+    ran = rollmill("curate", "mine.yaml", "--direct", "--json")
+    assert ran.status == 0, ran.err
+    said = json.loads(ran.out)
+    assert ([one["name"] for one in said["imports"]], said["funnel"]["drawn"], said["funnel"]["correct"]) == (
+        ["good"],
+        8,
+        4,
+    )
+    (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("name: mine", "name: all") + steps)
+    said = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert ([one["name"] for one in said["imports"]], said["funnel"]["drawn"]) == (["bad", "good"], 16)
+    rates = load_manifest(resolve(mine / "datasets", "all"))["metrics"]
+    assert (rates["step"], rates["overall"]["pass_rate"], rates["overall"]["judged"]) == ("solve", 0.5, 8)
+    assert {name: rate["pass_rate"] for name, rate in rates["models"].items()} == {"bad": 0.0, "good": 1.0}
+    with open_workspace(mine) as ws:
+        assert ws.pass_rates(dataset="all")[["pass_rate", "problems"]].values.tolist() == [[0.5, 4]]
+
+
 def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
     mine: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,73 @@
+"""Editors that hold a text against another one that is known: a reference, or a worked solution of the same problem.
+
+`upto_state` finds what is right of a wrong solution (Self-Sampled Correct and Partially-Correct Solutions, Ni et al. 2023):
+its beginning, as long as the values computed so far are those of the known solution. Values have no names and no meaning,
+as published, so another way that computes the same values matches. `no_answer` lets a hint pass only where it does not tell
+the answer (NuRL).
+"""
+
+import random
+import re
+from collections.abc import Mapping
+
+from pipelines.edit.editing import CannotEdit, Edited, Editor
+from pipelines.edit.lines import Steps, upto_step
+from pipelines.edit.planted_answer import rational
+from pipelines.verify.calculation_steps import steps_of
+
+_NUMBER = re.compile(r"\\[dt]?frac\s*\{\d+\}\s*\{\d+\}|\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?|\.\d+")
+_PART = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
+
+
+def upto_state(text: str, rng: random.Random, *, known: str) -> Edited:
+    """The text up to the last line at which its values are those of the known solution after some step of it.
+
+    Refused where it is word for word the beginning of the known solution: nothing would be learned from it.
+    """
+    from pipelines.verify.state_prefix import furthest, path_of
+
+    steps, trusted = Steps.of(text), [step for step in steps_of(known) if step.true]
+    if not trusted:
+        raise CannotEdit("the known solution has no true calculation")
+    lines = [steps_of(steps.step(number)) for number in range(1, len(steps.spans) + 1)]
+    match = furthest(path_of([step for line in lines for step in line]), path_of(trusted), "exact")
+    number = done = 0
+    for place, line in enumerate(lines, start=1):
+        done += len(line)
+        if done > match.step:
+            break
+        number = place if line else number
+    if not number:
+        raise CannotEdit("no line computes what the known solution does")
+    begun = upto_step(text, rng, step=number)
+    if known.lstrip().startswith(begun.text.strip()):
+        raise CannotEdit("it is the beginning of the known solution")
+    share = f"{match.known_step} of {match.known_steps} known steps"
+    return Edited(
+        begun.text, f"{begun.how}, {share}", begun.changes, {"known_steps": [match.known_step, match.known_steps]}
+    )
+
+
+def no_answer(text: str, rng: random.Random, *, known: str) -> Edited:
+    """The text as it is; refused where the answer stands in it, as words or as a number of the same value."""
+    del rng
+    answer = known.rsplit("####", 1)[-1].strip()
+    if not text.strip():
+        raise CannotEdit("there is no text")
+    if not answer:
+        raise CannotEdit("no answer is known that the text must not tell")
+    value = rational(answer.lstrip("$").replace(",", ""))
+    if value is None:
+        if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE):
+            raise CannotEdit("it tells the answer")
+        return Edited(text, "the answer does not stand in it")
+    written = {number for pattern in (_NUMBER, _PART) for number in pattern.findall(text)}
+    if any(abs(found) == abs(value) for number in written if (found := rational(number.replace(",", ""))) is not None):
+        raise CannotEdit("it tells the answer")
+    return Edited(text, "the answer does not stand in it")
+
+
+KNOWN: Mapping[str, Editor] = {
+    "upto_state": Editor("1", upto_state, takes=("known",), needs=("known",)),
+    "no_answer": Editor("1", no_answer, takes=("known",), needs=("known",)),
+}
