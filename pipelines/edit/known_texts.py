@@ -3,7 +3,7 @@
 `upto_state` finds what is right of a wrong solution (Self-Sampled Correct and Partially-Correct Solutions, Ni et al. 2023):
 its beginning, as long as the values computed so far are those of the known solution. Values have no names and no meaning,
 as published, so another way that computes the same values matches. `no_answer` lets a hint pass only where it does not tell
-the answer (NuRL).
+the answer (NuRL), `shorter` a revision only where it is shorter than what it revises (Retro-Search).
 """
 
 import random
@@ -67,7 +67,19 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> Edited:
     return Edited(text, "the answer does not stand in it")
 
 
+def shorter(text: str, rng: random.Random, *, known: str) -> Edited:
+    """The text as it is; refused where it has as many words as the known one (Retro-Search: a revision is never longer)."""
+    del rng
+    own, other = len(text.split()), len(known.split())
+    if not own:
+        raise CannotEdit("there is no text")
+    if own >= other:
+        raise CannotEdit(f"{own} words, and the other text has {other}")
+    return Edited(text, f"{own} words instead of {other}", facts={"shortened": [own, other]})
+
+
 KNOWN: Mapping[str, Editor] = {
     "upto_state": Editor("1", upto_state, takes=("known",), needs=("known",)),
+    "shorter": Editor("1", shorter, takes=("known",), needs=("known",)),
     "no_answer": Editor("1", no_answer, takes=("known",), needs=("known",)),
 }

@@ -1,6 +1,7 @@
 """Every recipe of recipes/steps, small, from file to version, and what is particular to each: never only that it ran."""
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from pipelines.edit.unified_diffs import states_of
 from pipelines.verify.calculation_steps import steps_of
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
-from tests.pipelines.generate.http.serving import Serving, body
+from tests.pipelines.generate.http.serving import Serving, body, reply_to
 from tests.shared_data import shared_data
 
 FOLDER = ROOT / "recipes" / "steps"
@@ -46,6 +47,7 @@ class Row:
     meta: Mapping[str, Any]
     after: tuple[str, ...]
     tokens: int
+    reason: str
 
 
 @dataclass
@@ -54,6 +56,7 @@ class Made:
 
     manifest: dict[str, Any]
     rows: dict[str, Row]
+    scores: Mapping[str, float] = field(default_factory=dict)
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, step: str) -> list[Row]:
@@ -76,7 +79,7 @@ class Made:
 
 _ROWS = """
 select r.id, coalesce(d.step, t.step), r.text, coalesce(d.outcome, ''), p.reference, p.prompt, p.id, r.meta,
-       coalesce(t.after, ''), coalesce(r.tokens_out, 0)
+       coalesce(t.after, ''), coalesce(r.tokens_out, 0), coalesce(d.reason, '')
 from (select completion_id, problem_id from threads union select completion_id, problem_id from decisions) a
 join rollouts r on r.id = a.completion_id join problems p on p.id = a.problem_id
 left join threads t on t.completion_id = r.id and t.problem_id = p.id
@@ -87,9 +90,10 @@ left join decisions d on d.completion_id = r.id and d.problem_id = p.id
 def read(path: Path) -> Made:
     connection = duckdb.connect(str(path / "dataset.duckdb"), read_only=True)
     found = connection.execute(_ROWS).fetchall()
+    scores = dict(connection.execute("select completion_id, value from scores").fetchall())
     connection.close()
-    rows = [Row(*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), row[9]) for row in found]
-    return Made(json.loads((path / "manifest.json").read_text()), {row.id: row for row in rows})
+    rows = [Row(*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), *row[9:]) for row in found]
+    return Made(json.loads((path / "manifest.json").read_text()), {row.id: row for row in rows}, scores)
 
 
 def imported(rollmill: Run, problems: Sequence[Any], rollouts: Sequence[Any], name: str) -> None:
@@ -116,6 +120,16 @@ def programs(rollmill: Run) -> None:
     texts = [DOUBLE, DOUBLE.replace("+= x", "+= 1")]
     rows = [{"problem_id": "double", "model": "m", "sample_index": n, "text": text} for n, text in enumerate(texts)]
     imported(rollmill, [PROGRAM], rows, "humaneval")
+
+
+def mine(rollmill: Run) -> None:
+    problems = [{"id": f"p{n}", "prompt": f"{n} + {n} = ?", "reference": str(2 * n)} for n in range(6)]
+    imported(rollmill, problems, [{"problem_id": f"p{n}", "model": "m", "text": f"#### {n + 2}"} for n in range(6)], "mine")
+
+
+def sums(rollmill: Run) -> None:
+    del rollmill
+    shutil.copy(ROOT / "tests" / "toys.py", ".")
 
 
 def nothing(rollmill: Run) -> None:
@@ -283,6 +297,110 @@ def partly_correct(made: Made) -> None:
     assert made.said("begun")["sees_label"]
 
 
+def retro_search(made: Made) -> None:
+    """What takes the place of a right solution is right, shorter, and begins as it does; the original is not lost."""
+    revised = made.of("revised")
+    accepted = [row for row in revised if "failed" not in row.meta]
+    assert 0 < len(accepted) < len(revised)
+    for row in accepted:
+        solve = made.before(row, "solve")
+        assert (solve.outcome, row.outcome) == ("correct", "correct")
+        assert len(row.text.split()) < len(solve.text.split())
+        assert row.text.split("\n")[0] == solve.text.split("\n")[0]
+    assert all(row.outcome == "unparsed" for row in revised if "failed" in row.meta)
+
+
+def tools(made: Made) -> None:
+    """The answer rests on what the sandbox printed, which the model cannot know; what holds no program is not followed."""
+    for row in made.of("answer"):
+        ran = made.before(row, "ran")
+        written = made.before(row, "write").text
+        base, seed = map(int, written.split("print(")[1].split(")")[0].split(" * "))
+        assert ran.text.strip() == str(base * seed)
+        assert row.text == f"#### {base * seed}"
+    without = {row.id for row in made.of("write") if "print" not in row.text}
+    assert without
+    assert not without & {made.before(row, "write").id for row in made.of("answer")}
+    turns = [one["messages"] for one in made.asked if len(one["messages"]) == 3]
+    assert [message["role"] for message in turns[0]] == ["user", "assistant", "user"]
+    assert turns[0][1]["content"].startswith("```python"), "what the model said stands in its own turn as it is"
+
+
+def gen_select(made: Made) -> None:
+    """The third of eight is kept where it is right, no other is; the chooser was shown no reference, and no verdict."""
+    groups = {row.after for row in made.of("pick")}
+    assert {len(group) for group in groups} == {8}
+    third = {group[2] for group in groups}
+    for row in made.of("solve"):
+        assert made.scores[row.id] == (1.0 if row.id in third else 0.0)
+        assert (row.reason == "kept") == (row.id in third and row.outcome == "correct")
+    assert {"kept", "not_elected"} <= {row.reason for row in made.of("solve")}
+    assert not made.said("pick")["sees_label"]
+    assert all("reference" not in one["messages"][-1]["content"] for one in made.asked)
+
+
+def judge_votes(made: Made) -> None:
+    """Four votes on each answer, the reference first in two of them; a score is the mean of what can be read."""
+    votes: dict[str, list[Row]] = {}
+    for row in made.of("grade"):
+        votes.setdefault(row.after[0], []).append(row)
+    assert {len(group) for group in votes.values()} == {4}
+    read_scores = {key: [int(row.text[-1]) for row in group if row.text[-1].isdigit()] for key, group in votes.items()}
+    assert {key: sum(group) / len(group) for key, group in read_scores.items() if len(group) >= 3} == made.scores
+    assert min(map(len, read_scores.values())) < 3 <= max(map(len, read_scores.values()))
+    first = [one["messages"][-1]["content"] for one in made.asked]
+    before = [text.index("<<<reference") < text.index("<<<answer") for text in first]
+    assert before.count(True) == before.count(False)
+    assert made.said("grade")["sees_label"]
+
+
+def prompt_erasure(made: Made) -> None:
+    """Even sums are kept as the short prompt answered them, odd ones as the next did; no row shows a system prompt."""
+    kept = [row for row in made.rows.values() if row.reason == "kept"]
+    assert {(int(row.reference) % 2, row.step) for row in kept} == {(0, "direct"), (1, "stepwise")}
+    assert {one["messages"][0]["role"] for one in made.asked} == {"system"}
+    rows = [json.loads(line) for line in Path("sft.jsonl").read_text().splitlines()]
+    assert len(rows) == len(kept)
+    assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {("user", "assistant")}
+    assert not any("Solve the problem step by step" in json.dumps(row) for row in rows)
+
+
+def said_by(answer: Callable[[dict[str, Any], str, int], str]) -> "Script":
+    """A server that answers with a function of what is asked, of its last turn, and of the seed."""
+
+    def script(number: int, asked: dict[str, Any]) -> Any:
+        del number
+        reply = reply_to(asked)
+        reply["choices"][0]["message"]["content"] = answer(asked, asked["messages"][-1]["content"], asked.get("seed", 0))
+        return body(reply)
+
+    return script
+
+
+def tool_user(asked: dict[str, Any], text: str, seed: int) -> str:
+    del asked
+    if "The program printed" in text:
+        return f"#### {re.findall(r'[0-9]+', text.split('>>>', 1)[1])[0]}"
+    return "I would not know how." if seed % 4 == 0 else f"```python\nprint(17 * {seed % 1000})\n```"
+
+
+def chooser(asked: dict[str, Any], text: str, seed: int) -> str:
+    return f"I like the one in the middle. Best: {3 + 0 * seed * len(asked) * len(text)}"
+
+
+def grader(asked: dict[str, Any], text: str, seed: int) -> str:
+    del asked, text
+    return f"SCORE: {1 + seed % 6}" if seed % 3 else "It is hard to say."
+
+
+def answerer(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Right on even sums whatever it is told, on odd ones only where it may take steps."""
+    del seed
+    left, right = map(int, text.removeprefix("What is ").removesuffix("?").split(" + "))
+    alone = "alone" in asked["messages"][0]["content"]
+    return f"#### {left + right + (alone and (left + right) % 2)}"
+
+
 def critic_says(number: int, asked: dict[str, Any]) -> Any:
     """A model that finds half of the answers wrong, gives no verdict now and then, and quotes orders."""
     del number
@@ -324,6 +442,16 @@ CASES: dict[str, Case] = {
     "fill_in": Case(fill_in, small=("problems.count=12",)),
     "edit_sequences": Case(edit_sequences, programs),
     "partly_correct": Case(partly_correct, eggs),
+    "retro_search": Case(retro_search, small=("problems.count=16",)),
+    "tools": Case(tools, small=("problems.count=4",), script=said_by(tool_user)),
+    "gen_select": Case(gen_select, small=("problems.count=8",), script=said_by(chooser)),
+    "judge_votes": Case(judge_votes, mine, script=said_by(grader)),
+    "prompt_erasure": Case(
+        prompt_erasure,
+        sums,
+        ("problems.count=12", "problems.synthesize=toys.py:ToyProblems"),
+        said_by(answerer),
+    ),
 }
 
 
@@ -354,6 +482,8 @@ def test_a_recipe_makes_what_it_says(workspace: Path, rollmill: Run, name: str) 
         (workspace / "p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
         made = curated(rollmill, name, *options, "--profile", "p.yaml")
         made.asked = server.bodies
+    dataset = f"{name.replace('_', '-')}"
+    assert rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl").status in (0, 2)
     case.check(made)
 
 

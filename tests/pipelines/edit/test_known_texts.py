@@ -89,3 +89,11 @@ def test_a_hint_that_does_not_tell_it_is_the_same_text(hint: str, answer: str) -
 def test_without_an_answer_nothing_vouches_for_a_hint() -> None:
     with pytest.raises(CannotEdit, match="no answer is known"):
         EDITORS["no_answer"]("Begin.", random.Random(0), known="  ")
+
+
+def test_a_revision_as_long_as_what_it_revises_is_refused() -> None:
+    edited = EDITORS["shorter"]("one two", random.Random(0), known="one two three")
+    assert (edited.text, edited.meta["shortened"]) == ("one two", [2, 3])
+    for text in ("one two three", "three  more\nwords here", " "):
+        with pytest.raises(CannotEdit):
+            EDITORS["shorter"](text, random.Random(0), known="one two three")
