@@ -89,6 +89,9 @@ left join decisions d on d.completion_id = r.id and d.problem_id = p.id
 
 def read(path: Path) -> Made:
     connection = duckdb.connect(str(path / "dataset.duckdb"), read_only=True)
+    names = {row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()}
+    if "threads" not in names:  # no step follows another
+        connection.execute("create temp table threads (completion_id text, problem_id text, step text, after text)")
     found = connection.execute(_ROWS).fetchall()
     scores = dict(connection.execute("select completion_id, value from scores").fetchall())
     connection.close()
@@ -299,15 +302,17 @@ def partly_correct(made: Made) -> None:
 
 def retro_search(made: Made) -> None:
     """What takes the place of a right solution is right, shorter, and begins as it does; the original is not lost."""
-    revised = made.of("revised")
-    accepted = [row for row in revised if "failed" not in row.meta]
-    assert 0 < len(accepted) < len(revised)
+    accepted = [row for row in made.of("revised") if "failed" not in row.meta]
+    assert accepted
     for row in accepted:
-        solve = made.before(row, "solve")
-        assert (solve.outcome, row.outcome) == ("correct", "correct")
-        assert len(row.text.split()) < len(solve.text.split())
-        assert row.text.split("\n")[0] == solve.text.split("\n")[0]
-    assert all(row.outcome == "unparsed" for row in revised if "failed" in row.meta)
+        detour = made.before(row, "detour")
+        assert (detour.outcome, row.outcome) == ("correct", "correct")
+        assert len(row.text.split()) < len(detour.text.split())
+        assert row.text.split("\n")[0] == detour.text.split("\n")[0]
+        assert "Alternatively" not in row.text
+    right = {row.id for row in made.of("retry") if row.outcome == "correct"}
+    assert {row.after[0] for row in made.of("revised")} == right
+    assert len(right) < len(made.of("retry")), "a wrong end replaces nothing"
 
 
 def tools(made: Made) -> None:
@@ -355,9 +360,9 @@ def judge_votes(made: Made) -> None:
 
 
 def prompt_erasure(made: Made) -> None:
-    """Even sums are kept as the short prompt answered them, odd ones as the next did; no row shows a system prompt."""
+    """Even numbers are added by the short prompt, odd ones by the next; no row that is kept shows a system prompt."""
     kept = [row for row in made.rows.values() if row.reason == "kept"]
-    assert {(int(row.reference) % 2, row.step) for row in kept} == {(0, "direct"), (1, "stepwise")}
+    assert {(int(row.prompt.split()[2]) % 2, row.step) for row in kept} == {(0, "direct"), (1, "stepwise")}
     assert {one["messages"][0]["role"] for one in made.asked} == {"system"}
     rows = [json.loads(line) for line in Path("sft.jsonl").read_text().splitlines()]
     assert len(rows) == len(kept)
@@ -394,11 +399,11 @@ def grader(asked: dict[str, Any], text: str, seed: int) -> str:
 
 
 def answerer(asked: dict[str, Any], text: str, seed: int) -> str:
-    """Right on even sums whatever it is told, on odd ones only where it may take steps."""
+    """Right on even numbers whatever it is told, on odd ones only where it may take steps."""
     del seed
     left, right = map(int, text.removeprefix("What is ").removesuffix("?").split(" + "))
     alone = "alone" in asked["messages"][0]["content"]
-    return f"#### {left + right + (alone and (left + right) % 2)}"
+    return f"#### {left + right + (alone and left % 2)}"
 
 
 def critic_says(number: int, asked: dict[str, Any]) -> Any:
@@ -442,7 +447,7 @@ CASES: dict[str, Case] = {
     "fill_in": Case(fill_in, small=("problems.count=12",)),
     "edit_sequences": Case(edit_sequences, programs),
     "partly_correct": Case(partly_correct, eggs),
-    "retro_search": Case(retro_search, small=("problems.count=16",)),
+    "retro_search": Case(retro_search, small=HARD),
     "tools": Case(tools, small=("problems.count=4",), script=said_by(tool_user)),
     "gen_select": Case(gen_select, small=("problems.count=8",), script=said_by(chooser)),
     "judge_votes": Case(judge_votes, mine, script=said_by(grader)),
