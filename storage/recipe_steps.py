@@ -31,6 +31,19 @@ def unjudged_steps(recipe: Mapping[str, Any]) -> list[str]:
     return [name for name, role in step_roles(recipe).items() if role != "answer"]
 
 
+def has_follow_ups(recipe: Mapping[str, Any]) -> bool:
+    """Whether a step names an earlier one, in its template, its options or its conditions."""
+    earlier: list[str] = []
+    for step in recorded_steps(recipe):
+        template = step.get("template", "")
+        texts = [template] if isinstance(template, str) else [turn["content"] for turn in template]
+        texts += [value for value in step.get("options", {}).values() if isinstance(value, str)]
+        if step.get("when") or any(f"{{{name}{end}" in text for name in earlier for end in "}.*" for text in texts):
+            return True
+        earlier.append(str(step["name"]))
+    return False
+
+
 def first_step(recipe: Mapping[str, Any]) -> str:
     """The name of the first one, which alone the rates of a run are over; "" where there is none."""
     return next(iter(step_names(recipe)), "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.queries.scope import Scope
-from storage.recipe_steps import OLD_COLUMN
+from storage.recipe_steps import OLD_COLUMN, has_follow_ups
 from storage.records import Completion
 from storage.segments.schema import from_table
 from storage.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
@@ -56,7 +56,7 @@ def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[s
 
 def problem_turns(scope: Scope, problem_id: str) -> Turns:
     """The turns of one problem of a run or version; none where no step of its recipe follows another."""
-    if not scope.step:
+    if not scope.step or (scope.run is not None and not has_follow_ups(scope.run.recipe)):
         return {}
     with scope.connection("rollouts", "threads") as connection:
         return turns_in_views(connection, [problem_id]).get(problem_id, {})

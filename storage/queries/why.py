@@ -16,6 +16,7 @@ from storage.errors import SetupError
 from storage.queries.lineage import around, told, turns_in_version, turns_in_views
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
+from storage.recipe_steps import has_follow_ups
 from storage.threads import Turn, Turns
 from storage.versions.hashing import CONTENT_COLUMNS
 from storage.versions.lookup import Lookup
@@ -187,6 +188,7 @@ def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
     """Look a row of a run up; SetupError if the digits fit none or several."""
     prefix = _checked(id_prefix)
     scope = run_scope(reader, run_id)
+    follow = scope.run is not None and has_follow_ups(scope.run.recipe)
     with scope.connection("rollouts", "threads", "problems", "completions", "verdicts") as connection:
         connection.execute(f"CREATE VIEW scores AS {reader.rows('scores')}")
         nothing = SetupError(
@@ -196,7 +198,7 @@ def why_in_run(reader: Reader, run_id: str, id_prefix: str) -> Why:
         kind, identity = _single(connection.execute(_FIND, [prefix]).fetchall(), prefix, nothing)
         return Why(
             version=f"run {run_id}",
-            **_rows_of(connection, kind, identity, decided=scope.decided),
+            **_rows_of(connection, kind, identity, decided=scope.decided, follow=follow),
             made_by={"run": run_id, "recipe_hash": scope.run.recipe_hash if scope.run else None, "fingerprint": None},
             versions=(),
         )
@@ -226,12 +228,12 @@ def _single(matches: list[tuple[Kind, str]], prefix: str, nothing: SetupError) -
     raise SetupError(f"{prefix!r} fits several ids: {listed}{more}. Give more digits.")
 
 
-def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str, *, decided: bool) -> Row:
+def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str, *, decided: bool, follow: bool) -> Row:
     """The fields of a Why that are rows; a problem or completion that nothing was planned for stands alone."""
     connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
     connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
     problems = [row[0] for row in connection.execute("SELECT DISTINCT problem_id FROM mine ORDER BY 1").fetchall()]
-    before, behind = around(turns_in_views(connection, problems), identity)
+    before, behind = around(turns_in_views(connection, problems) if follow else {}, identity)
     ids = [turn.completion_id for _, turn in (*before, *behind)]
     connection.register("near", pa.table({"id": pa.array(ids, pa.string())}))
     own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}'{1})"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from storage.recipe_steps import has_follow_ups
 from storage.records import Completion, Decision, PlanRow, Problem
 from storage.segments.schema import SCHEMAS, from_table, to_table
 from storage.versions import Snapshot, content_hash, kept_hash
@@ -50,3 +51,19 @@ def test_steps_are_part_of_the_content_and_their_absence_is_not() -> None:
     assert len({content_hash(plain), content_hash(snapshot("weak")), content_hash(snapshot("strong"))}) == 3
     assert kept_hash(plain) == kept_hash(snapshot("strong"))
     assert SCHEMAS["decisions"].names[-1] == "step"
+
+
+@pytest.mark.parametrize(
+    ("second", "follows"),
+    [
+        ({"template": "Think.\n{prompt}"}, False),
+        ({"template": "{prompt}\n{solver}"}, False),
+        ({"template": "{prompt}\n{solve}"}, True),
+        ({"template": [{"role": "user", "content": "{solve.answer}"}]}, True),
+        ({"template": "{solve*}"}, True),
+        ({"template": "{prompt}", "when": {"solve": ["incorrect"]}}, True),
+        ({"template": "{prompt}", "options": {"step": "{solve.step}", "count": 1}}, True),
+    ],
+)
+def test_a_recorded_recipe_says_whether_steps_follow_others(second: dict[str, object], follows: bool) -> None:
+    assert has_follow_ups({"steps": [{"name": "solve", "template": "{prompt}"}, {"name": "next", **second}]}) is follows
