@@ -1,0 +1,171 @@
+"""Recipes whose steps follow one another, from file to published version: on the shipped model, over imported rollouts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from flows.recipe import load_recipe
+from storage.errors import SetupError
+from storage.workspace import Workspace
+from tests.flows.conftest import Curated, Run
+
+RECIPE = """\
+recipe_schema: 1
+name: chained
+problems: {synthesize: templates, count: 12, options: {levels: [5, 6, 7]}}
+generate: {engine: embedded, model: models/rollmill-tiny, max_tokens: 100}
+steps:
+  - {name: solve, count: 4}
+  - {name: cut, engine: edit, model: upto_step, options: {step: 1}, template: "{solve}", role: step,
+     when: {solve: incorrect}, most: 2}
+  - {name: fix, turn: continue, template: "{cut}", count: 2}
+  - {name: note, engine: compose, template: "{cut}\\nWait.\\n{fix}", when: {fix: correct}}
+verify: [{method: number}]
+"""
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, curated: Curated) -> Path:
+    """A workspace with the version, the current folder."""
+    folder = tmp_path / "ws"
+    Workspace.init(folder).close()
+    (folder / "chained.yaml").write_text(RECIPE)
+    monkeypatch.chdir(folder)
+    curated("chained.yaml")
+    return folder
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(next((folder / "datasets/chained").glob("v1-*/manifest.json")).read_text())
+    return manifest
+
+
+def test_a_continued_answer_begins_with_what_it_was_given(published: Path) -> None:
+    with duckdb.connect(
+        str(next((published / "datasets/chained").glob("v1-*")) / "dataset.duckdb"), read_only=True
+    ) as data:
+        rows = data.execute(
+            "SELECT f.text, c.text, f.meta ->> '$.prefix' FROM threads t "
+            "JOIN rollouts f ON f.id = t.completion_id JOIN rollouts c ON c.id = t.after WHERE t.step = 'fix'"
+        ).fetchall()
+        notes = data.execute(
+            "SELECT count(*), bool_and(contains(text, 'Wait.')) FROM joined WHERE step = 'note'"
+        ).fetchall()
+        roles = dict(data.execute("SELECT step, any_value(role) FROM threads GROUP BY step").fetchall())
+        judged = {step for (step,) in data.execute("SELECT DISTINCT step FROM decisions").fetchall()}
+    assert rows
+    assert all(whole.startswith(given) and len(whole) > len(given) == int(prefix) for whole, given, prefix in rows)
+    assert notes[0][1] in (True, None)
+    assert roles["cut"] == "step"
+    assert "cut" not in judged
+
+
+def test_the_manifest_says_what_follows_what_and_what_became_of_it(published: Path) -> None:
+    manifest = manifest_of(published)
+    solve, cut, fix, note = manifest["steps"]
+    assert (cut["follows"], cut["role"], cut["sees_label"]) == (["solve"], "step", True)
+    assert cut["drawn"] >= 1
+    assert cut["correct"] == cut["kept"] == 0
+    assert fix["drawn"] == 2 * cut["drawn"] == sum(fix["transitions"]["incorrect"].values())
+    assert fix["correct"] == fix["transitions"]["incorrect"].get("correct", 0) == note["drawn"]
+    assert note["transitions"] == ({"correct": {"correct": note["drawn"]}} if note["drawn"] else {})
+    assert manifest["metrics"]["overall"]["pass_rate"] == solve["rates"]["pass_rate"]
+    assert manifest["metrics"]["step"] == "solve"
+
+
+@pytest.mark.usefixtures("published")
+def test_the_version_verifies_and_the_same_command_draws_nothing(rollmill: Run) -> None:
+    assert rollmill("dataset", "verify", "chained").status == 0
+    said = json.loads(rollmill("curate", "chained.yaml", "--direct", "--json").out)
+    assert (said["created"], said["spent"]["drawn"]) == (False, 0)
+
+
+def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
+    (tmp_path / "chained.yaml").write_text(RECIPE)
+    found = load_recipe(tmp_path / "chained.yaml")
+    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(found.shown(), sort_keys=False))
+    assert load_recipe(tmp_path / "shown.yaml").recipe_hash == found.recipe_hash
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("when: {solve: incorrect}", "when: {slove: incorrect}"),
+            "unknown step in `when` of step 'cut' 'slove'. Did you mean 'solve'?",
+        ),
+        (('template: "{cut}"', 'template: "{cutt}"'), "{cutt}, which names no earlier step"),
+        (("engine: compose", "engine: composer"), "composer"),
+        (("verify:", "budget: {method: fixed, options: {initial: 2}}\nverify:"), "both say"),
+        (("{name: solve, count: 4}", "{name: prompt, count: 4}"), "a place of templates"),
+        (("turn: continue", "turn: onwards"), "steps.2.turn"),
+        (("engine: edit, model: upto_step", "engine: edit, model: upto_stop"), "upto_stop"),
+        (("verify:", "select: {method: elected}\nverify:"), "which the recipe does not make"),
+        (("verify:", "score: [{method: votes, options: {of: fix.best}}]\nverify:"), "which no step with role vote gives"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    assert change[0] in RECIPE
+    (tmp_path / "chained.yaml").write_text(RECIPE.replace(*change))
+    with pytest.raises(SetupError) as error:
+        built(tmp_path / "chained.yaml")
+    assert message in str(error.value)
+
+
+def built(path: Path) -> None:
+    """Load a recipe and build its editors, which look at their names then."""
+    for step in load_recipe(path).steps:
+        if step.engine is not None and step.engine.name == "edit":
+            step.engine.build()
+
+
+ROLLOUTS = "".join(
+    json.dumps(
+        {
+            "prompt": f"Ann has {n} apples and buys 7. How many?",
+            "answer": str(n + 7),
+            "text": f"{n} + 7 = {n + 7 + wrong}\nThe answer is {n + 7 + wrong}",
+            "model": "m",
+        }
+    )
+    + "\n"
+    for n in range(1, 9)
+    for wrong in (0, 0, 1)
+)
+RISE = """\
+recipe_schema: 1
+name: rise
+problems: {imported: mine}
+generate: {engine: imported}
+steps:
+  - {name: solve}
+  - {name: error, engine: edit, model: "digit|sign", template: "{solve}", when: {solve: correct}, want: incorrect}
+verify: [{method: number}]
+"""
+
+
+def test_imported_rollouts_are_followed_and_rated_apart(
+    tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert rollmill("init", "--bare").status == 0
+    Path("mine.jsonl").write_text(ROLLOUTS)
+    columns = [
+        f"--map={name}={column}"
+        for name, column in (("prompt", "prompt"), ("reference", "answer"), ("text", "text"), ("model", "model"))
+    ]
+    assert rollmill("import", "rollouts", "mine.jsonl", "--name", "mine", *columns).status == 0
+    Path("rise.yaml").write_text(RISE)
+    said = rollmill("curate", "rise.yaml", "--direct", "--json")
+    assert said.status == 0, said.err
+    manifest = json.loads((Path(json.loads(said.out)["path"]) / "manifest.json").read_text())
+    solve, error = manifest["steps"]
+    assert (solve["engine"], solve["drawn"], solve["rates"]["pass_rate"]) == ("imported", 24, pytest.approx(2 / 3))
+    assert manifest["metrics"]["overall"]["pass_rate"] == pytest.approx(2 / 3)
+    assert (error["drawn"], error["kept"], error["want"], error["rates"]["pass_rate"]) == (16, 0, "incorrect", 1.0)
+    assert error["transitions"] == {"correct": {"incorrect": 16}}
+    assert rollmill("dataset", "verify", "rise").status == 0
