@@ -1,14 +1,20 @@
 """Steps in stored rows: rows older than steps read as rows without one, and hashes of versions without steps stay."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from storage.recipe_steps import has_follow_ups
+from storage.recipe_steps import first_step, has_follow_ups, recorded_steps, step_names
 from storage.records import Completion, Decision, PlanRow, Problem
-from storage.segments.schema import SCHEMAS, from_table, to_table
+from storage.segments.keys import Segment
+from storage.segments.schema import SCHEMAS, Kind, from_table, to_table
+from storage.segments.views import WITH_OLD_COLUMN, columns_name, select
 from storage.versions import Snapshot, content_hash, kept_hash
+from storage.versions.database import add_manifest_and_views, read_table, scan_near, write_database
 
 PLAN = PlanRow("run", 0, 0, 0, "p", "q", "c", 0, 7)
 PROBLEM = Problem("1 + 1?", "2")
@@ -67,3 +73,49 @@ def test_steps_are_part_of_the_content_and_their_absence_is_not() -> None:
 )
 def test_a_recorded_recipe_says_whether_steps_follow_others(second: dict[str, object], follows: bool) -> None:
     assert has_follow_ups({"steps": [{"name": "solve", "template": "{prompt}"}, {"name": "next", **second}]}) is follows
+
+
+def arms(kind: Kind, record: PlanRow | Decision) -> pa.Table:
+    """A row as it was stored when a step was called an arm, before rows said what they follow."""
+    table = to_table(kind, [record]).rename_columns(["arm" if name == "step" else name for name in SCHEMAS[kind].names])
+    return table.drop_columns([name for name in ("after",) if name in table.column_names])
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"), [("plan", replace(PLAN, step="strong")), ("decisions", replace(DECISION, step="strong"))]
+)
+def test_segments_of_the_time_of_arms_read_as_steps(tmp_path: Path, kind: Kind, record: PlanRow | Decision) -> None:
+    table = arms(kind, record)
+    pq.write_table(table, tmp_path / "old.parquet")
+    assert columns_name(table.schema) in WITH_OLD_COLUMN
+    old = Segment("old", kind, "p", "1", 1, 1, "sum", columns_name(table.schema), 1, overlaps=False)
+    with duckdb.connect() as connection:
+        rows = connection.sql(select(kind, [old], lambda _: str(tmp_path / "old.parquet"))).to_arrow_table()
+    assert from_table(kind, rows.cast(SCHEMAS[kind])) == [record]
+
+
+def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> None:
+    """Its file and its shards, beside shards of today too; and its manifest."""
+    made = snapshot("strong")
+    write_database(tmp_path / "dataset.duckdb", made, {"name": "toy"})
+    with duckdb.connect(str(tmp_path / "dataset.duckdb")) as connection:
+        for view in ("kept", "joined"):
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute("DROP TABLE manifest")
+        connection.execute("ALTER TABLE decisions RENAME step TO arm")
+        assert from_table("decisions", read_table(connection, "decisions"))[0].step == "strong"
+        add_manifest_and_views(connection, {"name": "toy"})
+        assert connection.sql("SELECT step FROM kept").fetchall() == [("strong",)]
+    (tmp_path / "shards").mkdir()
+    old = replace(DECISION, step="strong", completion_id="b")
+    pq.write_table(arms("decisions", old), tmp_path / "shards" / "old.parquet")
+    pq.write_table(to_table("decisions", [replace(DECISION, step="weak")]), tmp_path / "shards" / "new.parquet")
+    for files, steps in ((["old"], ["strong"]), (["old", "new"], ["strong", "weak"])):
+        shards = [{"file": f"{name}.parquet", "first": "", "last": "~"} for name in files]
+        with duckdb.connect() as connection:
+            found = connection.sql(scan_near("decisions", tmp_path, shards, [("", "~")])).to_arrow_table()
+        assert sorted(found["step"].to_pylist()) == steps
+    recipe = {"arms": [{"name": "weak", "form": "{prompt}"}, {"name": "strong", "form": "Think.\n{prompt}"}]}
+    assert step_names(recipe) == ["weak", "strong"]
+    assert [step["template"] for step in recorded_steps(recipe)] == ["{prompt}", "Think.\n{prompt}"]
+    assert first_step({}) == ""
