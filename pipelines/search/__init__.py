@@ -8,8 +8,13 @@ from pipelines.search.tree import SearchPolicy
 
 POLICIES: Mapping[str, Callable[..., SearchPolicy]] = ByName(
     {
+        "backtracking": "pipelines.search.backtracking:Backtracking",
         "beam": "pipelines.search.beam:Beam",
+        "best_first": "pipelines.search.best_first:BestFirst",
         "best_of_n": "pipelines.search.best_of_n:BestOfN",
+        "diverse_beam": "pipelines.search.diverse_beam:DiverseBeam",
+        "lookahead": "pipelines.search.lookahead:Lookahead",
+        "mcts": "pipelines.search.mcts:Mcts",
         "particles": "pipelines.search.particles:Particles",
     }
 )

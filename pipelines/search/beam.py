@@ -7,9 +7,8 @@ others go on in the places that are left.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import checked_number, ranked
+from pipelines.search.ranking import checked_width, ranked
 from pipelines.search.tree import ROOT, Growth, Node, Tree
-from storage.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +21,7 @@ class Beam:
     expand: int = 4
 
     def __post_init__(self) -> None:
-        checked_number(self.name, "width", self.width)
-        checked_number(self.name, "expand", self.expand)
-        if self.width % self.expand:
-            raise SetupError(f"search policy {self.name!r}: width {self.width} is no multiple of expand {self.expand}.")
+        checked_width(self.name, self.width, self.expand)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """What is kept of the last wave, finished answers left out."""

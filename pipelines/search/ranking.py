@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from pipelines.search.tree import Node
+from pipelines.search.tree import Node, Tree
 from storage.errors import SetupError
 
 
@@ -11,6 +11,12 @@ def ranked(nodes: Iterable[Node], chance: Random) -> list[Node]:
     """The best first. Equal scores stand in random order: by place, the first parent's children would win every tie."""
     placed = sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda one: one[:2])
     return [node for _, _, node in placed]
+
+
+def best_leaf(tree: Tree) -> Node:
+    """The begun answer with the best score, of equal ones the longest: brought to its end where nothing else was."""
+    leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
+    return max(leaves, key=lambda node: (node.score, node.depth))
 
 
 def checked_number(policy: str, option: str, value: object, *, least: int = 1) -> None:
@@ -29,3 +35,11 @@ def checked_word(policy: str, option: str, value: object, choices: tuple[str, ..
     """SetupError where an option is none of these words."""
     if value not in choices:
         raise SetupError(f"search policy {policy!r}: {option} is {value!r}.", choices=choices)
+
+
+def checked_width(policy: str, width: object, expand: object) -> None:
+    """SetupError where a beam's width is no multiple of what each node is gone on from."""
+    checked_number(policy, "width", width)
+    checked_number(policy, "expand", expand)
+    if isinstance(width, int) and isinstance(expand, int) and width % expand:
+        raise SetupError(f"search policy {policy!r}: width {width} is no multiple of expand {expand}.")

@@ -1,0 +1,274 @@
+"""Accuracy of search policies at equal tokens, on unseen problems of levels 5 to 8 with the shipped model.
+
+    python benchmarks/search.py --n 16 [--problems 160] [--policy particles ...] [--out FILE]
+
+Each policy runs as a recipe would have it run, in a workspace that is thrown away. Against each stands what the same tokens
+buy without a search: whole answers drawn until they have cost, problem by problem, what its tree cost, of which the majority
+counts, or the one that the same process finds best. `inverted` is the process with 15% of the steps of the problems scored
+the other way round. Intervals are exact binomial ones over problems; tokens are those that were drawn, dead ends included.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.rounds import Limits, OpenRun, RunSpec, run_all
+from flows.rounds.plan import all_plans
+from flows.rounds.search import RunSearch
+from flows.sampling.steps import Step
+from pipelines.budget import Search
+from pipelines.generate.compose import Compose
+from pipelines.generate.embedded import Embedded
+from pipelines.search import POLICIES, PROCESSES
+from pipelines.search.partial import Partial, Process
+from pipelines.search.tree import Tree
+from pipelines.select import SELECTORS
+from pipelines.stats import clopper_pearson
+from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.synthesize.templates import Templates
+from pipelines.verify import VERIFIERS
+from pipelines.verify.extract import final_answer
+from storage.ids import digest128
+from storage.records import Completion, Origin, Problem, Sampling, requests_for
+from storage.rollouts import completions_by_id
+from storage.workspace import Workspace
+
+MODEL = "models/rollmill-tiny"
+LONGEST = 160  # tokens of an answer
+SHARE = 0.15  # of the steps of the problems, inverted
+GRAPH = StepGraph(
+    [
+        StepRule("piece", role="step", searched=True),
+        StepRule("next", "{piece}", turn="continue", role="step", raw=True, searched=True),
+        StepRule("answer", "{piece}", raw=True, searched=True),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: what it says, how good the process finds it, what it cost."""
+
+    key: str | None
+    score: float
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: `right` of `problems`, with the 95% interval; `tokens` of a problem."""
+
+    method: str
+    process: str
+    n: int
+    problems: int
+    right: int
+    low: float
+    high: float
+    tokens: float
+    seconds: float = 0.0
+
+
+class Inverted:
+    """A process that is wrong about 15% of the steps of problems, for all texts that come to such a step."""
+
+    name, version = "inverted", "1"
+
+    def __init__(self, inner: Process) -> None:
+        self._inner = inner
+
+    def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        """The other's, or one minus it."""
+        scores = self._inner.scores(problem, partials)
+        return [
+            1.0 - score if self._is_wrong(problem, one.text.count("\n")) else score
+            for one, score in zip(partials, scores, strict=True)
+        ]
+
+    def _is_wrong(self, problem: Problem, step: int) -> bool:
+        return int(digest128(["inverted", problem.id, step])[:8], 16) / 2**32 < SHARE
+
+
+def unseen(count: int) -> list[Problem]:
+    """Problems of levels 5 to 8 whose templates the model was trained on and whose numbers it never saw."""
+    return list(Templates(split="heldout", levels=(5, 6, 7, 8)).synthesize(count, 11))
+
+
+def answer_key(text: str) -> str | None:
+    """What an answer says at its end; None where it says nothing."""
+    found = final_answer(text)
+    return None if found is None else str(getattr(found, "text", found)).strip()
+
+
+def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any], process: Process) -> "Searched":
+    """The trees of all problems, and the texts of their finished answers."""
+    piece, engine = Sampling(max_tokens=64, stop=("\n",)), partial(Embedded, MODEL)
+    steps = [
+        Step(name, engine if name != "answer" else Compose, piece, node=node, batch_size=1_024)
+        for name, node in GRAPH.nodes.items()
+    ]
+    steps[2] = Step("answer", Compose, Sampling(max_tokens=LONGEST), node=GRAPH.nodes["answer"], batch_size=1_024)
+    spec = RunSpec(
+        run="search",
+        problems=problems,
+        generator=None,
+        verifiers=(VERIFIERS["number"],),
+        budget=Search(policy=[POLICIES[policy](**options)], process=[process]),
+        selector=SELECTORS["all_correct"](),
+        steps=steps,
+        graph=GRAPH,
+        limits=Limits(),
+    )
+    began = spent()
+    with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws, OpenRun(spec) as run:
+        ws.runs.open(run.id, name=run.id, recipe={}, recipe_hash="")
+        run_all(ws, run)
+        search = RunSearch(ws, run)
+        search.note(all_plans(ws, run))
+        trees = list(search.trees())
+        ids = [node.id for tree in trees for node in tree.finished]
+        texts = {cid: one.text for cid, one in completions_by_id(ws, ids).items()}
+    return Searched(trees, texts, POLICIES[policy](**options), spent() - began)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found. `seconds`: of the processor."""
+
+    trees: Sequence[Tree]
+    texts: Mapping[str, str]
+    policy: Any
+    seconds: float
+
+    def elected(self) -> list[str | None]:
+        """The answer of each problem that has the most votes, equal ones by their order."""
+        return [
+            voted([(answer_key(self.texts[node]), weight) for node, weight in self.policy.votes(tree).items()])
+            for tree in self.trees
+        ]
+
+    @property
+    def tokens(self) -> list[int]:
+        """What each tree cost."""
+        return [tree.tokens for tree in self.trees]
+
+
+def spent() -> float:
+    """Processor seconds of this process and of those that it waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def voted(votes: Sequence[tuple[str | None, float]]) -> str | None:
+    """The answer with the most weight; texts without an answer have no vote."""
+    weights: Counter[str] = Counter()
+    for key, weight in votes:
+        if key is not None:
+            weights[key] += weight  # type: ignore[assignment]
+    return max(weights, key=lambda key: weights[key]) if weights else None
+
+
+def plain(problems: Sequence[Problem], n: int, process: Process) -> list[list[Answer]]:
+    """`n` whole answers to each problem, scored at their ends."""
+    engine = Embedded(MODEL)
+    origin = Origin(engine.engine, engine.model_digest, "curate", 1)
+    requests = [
+        request
+        for problem in problems
+        for request in requests_for(problem, engine.render(problem.prompt), Sampling(max_tokens=LONGEST), origin, range(n))
+    ]
+    drawn: dict[str, Completion] = {one.id: one for one in engine.generate(requests)}
+    engine.close()
+    rows = [drawn[request.completion_id] for request in requests]
+    return [_answers(problem, rows[at * n : (at + 1) * n], process) for at, problem in enumerate(problems)]
+
+
+def _answers(problem: Problem, rows: Sequence[Completion], process: Process) -> list[Answer]:
+    scores = process.scores(problem, [whole(one) for one in rows])
+    return [Answer(answer_key(one.text), score, one.tokens_out or 0) for one, score in zip(rows, scores, strict=True)]
+
+
+def whole(one: Completion) -> Partial:
+    """An answer as a process is given it."""
+    return Partial(one.text, finished=True, tokens=one.tokens_out or 0, logprob=one.logprob_sum)
+
+
+def within(answers: Sequence[Answer], tokens: int) -> Sequence[Answer]:
+    """The first answers that these tokens pay for, at least one; the last counts where its greater half is paid."""
+    spent, taken = 0, 0
+    while taken < len(answers) and spent + answers[taken].tokens / 2 <= tokens:
+        spent, taken = spent + answers[taken].tokens, taken + 1
+    return answers[: max(1, taken)]
+
+
+def best(answers: Sequence[Answer]) -> str | None:
+    """What the best answers by score say; equal ones vote."""
+    top = max(one.score for one in answers)
+    return voted([(one.key, 1.0) for one in answers if one.score == top])
+
+
+def row(
+    names: tuple[str, str, int], problems: Sequence[Problem], said: Sequence[str | None], tokens: Sequence[float]
+) -> Row:
+    """A line: how many of the problems an answer is right for."""
+    right = sum(answer is not None and answer == problem.reference for answer, problem in zip(said, problems, strict=True))
+    share = clopper_pearson(right, len(problems))
+    assert share is not None
+    return Row(*names, len(problems), right, share.low, share.high, sum(tokens) / len(tokens))
+
+
+def compared(
+    problems: Sequence[Problem], n: int, policies: Sequence[str], answers: Sequence[Sequence[Answer]]
+) -> list[Row]:
+    """Each policy with each process, behind it what the same tokens buy."""
+    rows = []
+    lines = PROCESSES["lines"]()
+    for name, process in (("lines", lines), ("inverted", Inverted(lines))):
+        for policy in policies:
+            options = {"width": n} if policy in ("beam", "diverse_beam") else {"n": n}
+            found = searched(problems, policy, options, process)
+            made = row((policy, name, n), problems, found.elected(), found.tokens)
+            rows.append(Row(**{**asdict(made), "seconds": found.seconds}))
+            paid = [within(mine, cost) for mine, cost in zip(answers, found.tokens, strict=True)]
+            costs = [sum(one.tokens for one in mine) for mine in paid]
+            if name == "lines":
+                rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
+                rows.append(row(("  best of n", name, n), problems, [best(mine) for mine in paid], costs))
+            sys.stderr.write(f"{rows[-1]}\n")
+    return rows
+
+
+def main() -> None:
+    """The table, and with --out its rows as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--n", type=int, nargs="+", default=[16])
+    parser.add_argument("--problems", type=int, default=160)
+    parser.add_argument("--policy", nargs="+", default=["particles", "beam"])
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    problems = unseen(options.problems)
+    rows: list[Row] = []
+    for n in options.n:
+        answers = plain(problems, n + n // 2, PROCESSES["lines"]())
+        rows += compared(problems, n, options.policy, answers)
+    sys.stdout.write("policy              process      n  right  of    share  95% interval   tokens  cpu s\n")
+    for one in rows:
+        interval = f"{one.low:.3f}-{one.high:.3f}"
+        sys.stdout.write(
+            f"{one.method:19} {one.process:9} {one.n:4} {one.right:6} {one.problems:4} {one.right / one.problems:7.3f}"
+            f"  {interval:13} {one.tokens:7.0f} {one.seconds:6.0f}\n"
+        )
+    if options.out is not None:
+        options.out.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
