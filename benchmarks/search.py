@@ -3,9 +3,9 @@
     python benchmarks/search.py --n 16 [--problems 160] [--policy particles ...] [--out FILE]
 
 Each policy runs as a recipe would have it run, in a workspace that is thrown away. Against each stands what the same tokens
-buy without a search: whole answers drawn until they have cost, problem by problem, what its tree cost, of which the majority
-counts, or the one that the same process finds best. `inverted` is the process with 15% of the steps of the problems scored
-the other way round. Intervals are exact binomial ones over problems; tokens are those that were drawn, dead ends included.
+buy without a search: whole answers drawn until they have cost, problem by problem, what its tree cost, of which the
+majority counts, or the one that the same process finds best. `inverted` is the process with 15% of the steps of the
+problems scored the other way round. Intervals are exact binomial ones over problems; tokens are those that were drawn, dead ends included.
 """
 
 import argparse
@@ -133,7 +133,8 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
         run_all(ws, run)
         search = RunSearch(ws, run)
         search.note(all_plans(ws, run))
-        trees = list(search.trees())
+        grown = {tree.problem_id: tree for tree in search.trees()}
+        trees = [grown[problem.id] for problem in problems]
         ids = [node.id for tree in trees for node in tree.finished]
         texts = {cid: one.text for cid, one in completions_by_id(ws, ids).items()}
     return Searched(trees, texts, POLICIES[policy](**options), spent() - began)
@@ -242,7 +243,8 @@ def compared(
             if name == "lines":
                 rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
                 rows.append(row(("  best of n", name, n), problems, [best(mine) for mine in paid], costs))
-            sys.stderr.write(f"{rows[-1]}\n")
+            for one in rows[-3 if name == "lines" else -1 :]:
+                sys.stderr.write(f"{one}\n")
     return rows
 
 

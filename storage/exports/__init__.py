@@ -22,6 +22,7 @@ from storage.exports.prompts import Prompts
 from storage.exports.ranked_pairs import RankedPairs
 from storage.exports.rl import Rl
 from storage.exports.rollouts import STORED
+from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
 from storage.exports.split import Validation, side
 from storage.exports.write import Export, Exported, export_rows
@@ -42,6 +43,8 @@ EXPORTS: Mapping[str, type[Export]] = {
     "prompts": Prompts,
     "thread": Conversations,
     "process_labels": ProcessLabels,
+    "tree": SearchTree,
+    "piece_pairs": PiecePairs,
 }
 
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}

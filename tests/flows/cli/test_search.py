@@ -28,6 +28,43 @@ def searched(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
+def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
+    """The tree has every piece, and the values of pieces are what counting the answers below by hand gives."""
+    for fmt, more in (("tree", ()), ("piece_pairs", ("--set", "gap=0.2"))):
+        said = rollmill("dataset", "export", "searched", "--format", fmt, "--out", f"{fmt}.jsonl", *more)
+        assert said.status == 0, said.err
+    tree = {row["id"]: row for row in map(json.loads, (folder / "tree.jsonl").read_text().splitlines())}
+    with duckdb.connect(database, read_only=True) as connection:
+        pieces = connection.execute("SELECT completion_id, after FROM threads WHERE step IN ('piece', 'next')").fetchall()
+        texts = dict(connection.execute("SELECT id, text FROM completions").fetchall())
+        query = "SELECT t.after, d.outcome FROM threads t JOIN decisions d USING (completion_id) WHERE t.step = 'answer'"
+        ends = connection.execute(query).fetchall()
+    assert {(cid, row["parent"] or "") for cid, row in tree.items()} == set(pieces)
+    below: dict[str, list[bool]] = {}
+    for finished, outcome in ends:
+        place = finished
+        while place:
+            below.setdefault(place, []).append(outcome == "correct")
+            place = tree[place]["parent"]
+    for cid, row in tree.items():
+        assert row["given"] + row["piece"] == texts[cid]
+        assert (row["answers"], row["correct"]) == (len(below.get(cid, [])), sum(below.get(cid, [])))
+    pairs = [json.loads(line) for line in (folder / "piece_pairs.jsonl").read_text().splitlines()]
+    assert pairs
+    for pair in pairs:
+        assert pair["chosen"] != pair["rejected"]
+        assert pair["chosen_value"] - pair["rejected_value"] >= 0.2
+        for side in ("chosen", "rejected"):
+            mine = [
+                right
+                for cid, row in tree.items()
+                if (row["problem_id"], row["given"], row["piece"]) == (pair["problem_id"], pair["prefix"], pair[side])
+                for right in below.get(cid, [])
+            ]
+            assert pair[f"{side}_value"] == sum(mine) / len(mine)
+            assert pair[f"{side}_answers"] == len(mine)
+
+
 def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: Any, rollmill: Run) -> None:
     first = searched("one")
     assert rollmill("dataset", "verify", "searched").status == 0
@@ -42,6 +79,7 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     assert roles["piece"] == 48
     assert judged == [("answer",)]
     assert kept[0][0] > 0
+    _check_exports(rollmill, Path.cwd(), folder / "dataset.duckdb")
     second = searched("two", "--set", "generate.batch_size=7")
     other = json.loads((Path(second["path"]) / "manifest.json").read_text())
     assert other["hashes"] == manifest["hashes"]

@@ -37,7 +37,9 @@ def put(ws: Workspace, snapshot: Snapshot) -> VersionInfo:
     return publish(ws, snapshot, report_html="", report_json={}).version
 
 
-@pytest.mark.parametrize("fmt", sorted(EXPORTS.keys() - {"process_labels"}))  # needs lines that something labels
+@pytest.mark.parametrize(
+    "fmt", sorted(EXPORTS.keys() - {"process_labels", "tree", "piece_pairs"})
+)  # of labelled lines, of searches
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
 def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     version: VersionInfo, tmp_path: Path, fmt: str, suffix: str
@@ -179,7 +181,12 @@ def test_a_prompt_keeps_its_own_system_turn() -> None:
 @pytest.mark.parametrize(
     ("fmt", "out", "options", "message"),
     [
-        ("sfd", "a.jsonl", {}, "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, process_labels,"),
+        (
+            "sfd",
+            "a.jsonl",
+            {},
+            "unknown export format 'sfd'. Did you mean 'sft'? Valid: pairs, piece_pairs, process_labels,",
+        ),
         ("pairs", "a.csv", {}, "cannot tell a format from 'a.csv'. Valid: .jsonl, .parquet."),
         ("pairs", "a.jsonl", {"max_pair": 1}, "unknown option of pairs 'max_pair'. Did you mean 'max_pairs'?"),
         ("pairs", "a.jsonl", {"max_pairs": -1}, "max_pairs is -1; it must be 0 (all pairs) or more."),

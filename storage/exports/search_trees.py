@@ -1,0 +1,219 @@
+"""The trees of a search: every piece with what became of it (`tree`), and pieces that go on from one text (`piece_pairs`).
+
+What a piece is worth is the share of correct ones among the finished answers below it. These answers are where the search
+went, so with a policy that drops what its process doubts the share is no unbiased estimate of what the model would do.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from storage.errors import SetupError
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts
+from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.write import Row
+from storage.records import JUDGED
+
+PIECES = ("piece", "next")  # the steps of a search that draw; see pipelines/search/kernel.py
+ANSWER = "answer"
+NO_SEARCH = "no piece of this version is of a search."
+ALIKE = "texts whose pieces do not differ enough in what became of them"
+
+
+class Piece(NamedTuple):
+    """One piece: its row, the piece that it goes on from, its depth from 1, and the judged answers below it."""
+
+    row: Row
+    parent: str
+    depth: int
+    answers: int
+    correct: int
+
+    @property
+    def given(self) -> str:
+        """The text that it goes on from."""
+        return str(self.row["text"])[: _given(self.row)]
+
+    @property
+    def own(self) -> str:
+        """What was drawn."""
+        return str(self.row["text"])[_given(self.row) :]
+
+
+def _given(row: Row) -> int:
+    return int(json.loads(row["meta"] or "{}").get("prefix", 0))
+
+
+def pieces_of(problem: ProblemThreads) -> list[Piece]:
+    """The pieces of a problem's tree: what goes on from none first, then by depth, sample index and id."""
+    rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES}
+    parents = {cid: next((one for one in problem.turns[cid].after if one in rows), "") for cid in rows}
+    answers, correct = dict.fromkeys(rows, 0), dict.fromkeys(rows, 0)
+    for cid, row in problem.rows.items():
+        after = problem.turns[cid].after
+        if row["step"] != ANSWER or row["outcome"] not in JUDGED or not after or after[0] not in rows:
+            continue
+        for one in _path(parents, after[0]):
+            answers[one] += 1
+            correct[one] += row["outcome"] == "correct"
+    found = [Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid]) for cid, row in rows.items()]
+    return sorted(found, key=lambda piece: piece.depth)
+
+
+def _path(parents: dict[str, str], cid: str) -> list[str]:
+    """A piece and all that it goes on from."""
+    path = []
+    while cid:
+        path.append(cid)
+        cid = parents[cid]
+    return path
+
+
+@dataclass
+class SearchTree(Texts):
+    """One row per piece, dead ends too: `value` is the share of `correct` among the `answers` below, None where there are
+    none. `best`: it lies on the path to the answer that was kept first.
+    """
+
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The piece, its place, what became of it."""
+        return pa.schema(
+            [
+                ("prompt", self.turns),
+                ("problem_id", pa.string()),
+                ("id", pa.string()),
+                ("parent", pa.string()),
+                ("depth", pa.int64()),
+                ("given", pa.string()),
+                ("piece", pa.string()),
+                ("tokens_out", pa.int64()),
+                ("finished", pa.bool_()),
+                ("answers", pa.int64()),
+                ("correct", pa.int64()),
+                ("value", pa.float64()),
+                ("best", pa.bool_()),
+                *ABOUT_THE_PROBLEM,
+                ("model", pa.string()),
+            ]
+        )
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """By problem id, depth, sample index and id; SetupError for a version without a search."""
+        some = False
+        for problem in problem_threads(connection):
+            pieces = pieces_of(problem)
+            some = some or bool(pieces)
+            finished = {row["completion_id"]: problem.turns[row["completion_id"]].after[0] for row in _answers(problem)}
+            kept = next((finished[row["completion_id"]] for row in _answers(problem) if row["kept"]), "")
+            best = set(_path({piece.row["completion_id"]: piece.parent for piece in pieces}, kept))
+            for piece in pieces:
+                cid = piece.row["completion_id"]
+                yield {
+                    **piece.row,
+                    "prompt": self.prompt(piece.row),
+                    "id": cid,
+                    "parent": piece.parent or None,
+                    "depth": piece.depth,
+                    "given": piece.given,
+                    "piece": piece.own,
+                    "finished": cid in finished.values(),
+                    "answers": piece.answers,
+                    "correct": piece.correct,
+                    "value": piece.correct / piece.answers if piece.answers else None,
+                    "best": cid in best,
+                }
+        if not some:
+            raise SetupError(NO_SEARCH, next_command="budget: {method: search}")
+
+
+def _answers(problem: ProblemThreads) -> list[Row]:
+    """The finished answers of the search."""
+    return [row for cid, row in problem.rows.items() if row["step"] == ANSWER and len(problem.turns[cid].after) == 1]
+
+
+@dataclass
+class PiecePairs(Texts):
+    """One row per text that several pieces go on from: the piece of the highest value and that of the lowest, where they
+    differ by `gap` and rest on `least` answers each. Pieces of equal text are one.
+    """
+
+    _: KW_ONLY
+    gap: float = 0.5
+    least: int = 1
+    left_out: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.gap <= 1 or self.least < 1:
+            raise SetupError(f"gap is {self.gap} and least {self.least}; gap lies above 0 and up to 1, least is 1 or more.")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The text so far, both pieces, their values."""
+        return pa.schema(
+            [
+                ("prompt", self.turns),
+                ("prefix", pa.string()),
+                ("chosen", pa.string()),
+                ("rejected", pa.string()),
+                ("chosen_value", pa.float64()),
+                ("rejected_value", pa.float64()),
+                ("chosen_answers", pa.int64()),
+                ("rejected_answers", pa.int64()),
+                ("id", pa.string()),
+                ("problem_id", pa.string()),
+                *ABOUT_THE_PROBLEM,
+                ("model", pa.string()),
+            ]
+        )
+
+    def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """By problem id, length of the text so far, and that text."""
+        self.left_out.clear()
+        for problem in problem_threads(connection):
+            pieces = sorted(pieces_of(problem), key=lambda piece: (len(piece.given), piece.given, piece.own))
+            for given, siblings in groupby(pieces, key=lambda piece: piece.given):
+                values = self._values(list(siblings))
+                if len(values) < 2:
+                    continue
+                high, low = max(values, key=lambda one: one.value), min(values, key=lambda one: one.value)
+                if high.value - low.value < self.gap:
+                    self.left_out[ALIKE] = self.left_out.get(ALIKE, 0) + 1
+                    continue
+                yield {
+                    **high.row,
+                    "prompt": self.prompt(high.row),
+                    "prefix": given,
+                    "chosen": high.text,
+                    "rejected": low.text,
+                    "chosen_value": high.value,
+                    "rejected_value": low.value,
+                    "chosen_answers": high.answers,
+                    "rejected_answers": low.answers,
+                    "id": f"{high.row['completion_id']}-{low.row['completion_id']}",
+                }
+
+    def _values(self, siblings: list[Piece]) -> "list[_Value]":
+        """Pieces that go on from one text, equal ones together, those that enough answers rest on."""
+        found = []
+        for text, alike in groupby(siblings, key=lambda piece: piece.own):
+            mine = list(alike)
+            answers, correct = sum(one.answers for one in mine), sum(one.correct for one in mine)
+            if answers >= self.least:
+                found.append(_Value(text, mine[0].row, answers, correct / answers))
+        return found
+
+
+class _Value(NamedTuple):
+    text: str
+    row: Row
+    answers: int
+    value: float
