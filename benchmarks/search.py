@@ -5,7 +5,8 @@
 Each policy runs as a recipe would have it run, in a workspace that is thrown away. Against each stands what the same tokens
 buy without a search: whole answers drawn until they have cost, problem by problem, what its tree cost, of which the
 majority counts, or the one that the same process finds best. `inverted` is the process with 15% of the steps of the
-problems scored the other way round. Intervals are exact binomial ones over problems; tokens are those that were drawn, dead ends included.
+problems scored the other way round. Intervals are exact binomial ones over problems; tokens are those that were drawn,
+dead ends included.
 """
 
 import argparse

@@ -36,7 +36,7 @@ def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
     tree = {row["id"]: row for row in map(json.loads, (folder / "tree.jsonl").read_text().splitlines())}
     with duckdb.connect(database, read_only=True) as connection:
         pieces = connection.execute("SELECT completion_id, after FROM threads WHERE step IN ('piece', 'next')").fetchall()
-        texts = dict(connection.execute("SELECT id, text FROM completions").fetchall())
+        texts = dict(connection.execute("SELECT id, text FROM rollouts").fetchall())
         query = "SELECT t.after, d.outcome FROM threads t JOIN decisions d USING (completion_id) WHERE t.step = 'answer'"
         ends = connection.execute(query).fetchall()
     assert {(cid, row["parent"] or "") for cid, row in tree.items()} == set(pieces)
