@@ -97,13 +97,13 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
 
 
-def has_table(connection: duckdb.DuckDBPyConnection, kind: Kind, catalog: str | None = None) -> bool:
-    """Whether a version, attached under a name or the connection's own, has a table that not every version has."""
+def has_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> bool:
+    """Whether a version has a table that not every version has."""
     found = [
-        f"SELECT 1 FROM duckdb_{what}s() WHERE {what}_name = $1 AND database_name = coalesce($2, current_catalog())"  # noqa: S608
+        f"SELECT 1 FROM duckdb_{what}s() WHERE {what}_name = $1 AND database_name = current_catalog()"  # noqa: S608
         for what in ("table", "view")
     ]
-    return bool(connection.execute(" UNION ALL ".join(found), [TABLE_NAMES[kind], catalog]).fetchall())
+    return bool(connection.execute(" UNION ALL ".join(found), [TABLE_NAMES[kind]]).fetchall())
 
 
 def _column(name: str, stored: Collection[str]) -> str:
