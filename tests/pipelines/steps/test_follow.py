@@ -205,3 +205,17 @@ def test_an_edited_text_is_made_of_the_text_that_its_template_names() -> None:
     assert threads.source("cut", ("m",)) == "s"
     assert threads.source("mark", ("s",)) == "s"
     assert threads.source("lemma", ("f",)) == "c"
+
+
+def test_a_bare_no_of_yaml_is_no_and_another_word_is_a_mistake() -> None:
+    """YAML reads a bare `no` as false, which no text is ever `truncated` by: the step would silently follow nothing."""
+    rules = [StepRule("solve"), StepRule("again", "{prompt} {solve}", when={"solve.truncated": ["false"]})]
+    whole, cut = Link("a", "solve"), Link("b", "solve")
+    assert [one.after for one in after(StepGraph(rules), [whole, cut], b=Known(truncated=True))] == [("a",)]
+    with pytest.raises(SetupError, match=r"value of solve.truncated in `when` of step 'again'"):
+        StepGraph([rules[0], replace(rules[1], when={"solve.truncated": ["never"]})])
+
+
+def test_a_step_that_puts_in_the_worked_solution_sees_labels() -> None:
+    graph = StepGraph([StepRule("solve"), StepRule("told", "{solve} {solution}"), StepRule("blind", "{solve} again")])
+    assert {name: node.sees_label for name, node in graph.nodes.items()} == {"solve": False, "told": True, "blind": False}

@@ -89,3 +89,14 @@ def test_turns_are_filled_one_by_one() -> None:
         Message("assistant", "7 + 5 = 12"),
         Message("user", "Are you sure?"),
     )
+
+
+def test_what_the_model_said_stands_in_its_own_turn_as_it_is() -> None:
+    turns = (("user", "{prompt}"), ("assistant", "{solve}"), ("user", "You said: {solve}"))
+    asked = filled(turns, NAMES, given())
+    assert asked[:2] == (Message("user", "What is 7 + 5?"), Message("assistant", "7 + 5 = 12"))
+    assert asked[2].content.startswith("You said: <<<solve ")
+
+
+def test_a_worked_solution_is_put_in_whole() -> None:
+    assert filled("{solution}\n{reference}", NAMES, given(solution="7 + 5 = 12\nSo 12.")) == "7 + 5 = 12\nSo 12.\n12"
