@@ -195,3 +195,22 @@ def test_json_of_any_shape_is_an_answer_or_an_attempt(value: Any) -> None:
 def test_bytes_of_any_kind_are_an_attempt(body: bytes) -> None:
     with contextlib.suppress(Failure):
         read_answer(body, model="m", max_tokens=16)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said", "met"),
+    [
+        ({"stop_reason": "\n"}, True, "\n"),
+        ({"stop_reason": None}, True, None),
+        ({"stop_reason": 151645}, True, None),
+        ({"matched_stop": "Question:"}, True, "Question:"),
+        ({"matched_stop": 2}, True, None),
+        ({}, False, None),
+    ],
+    ids=["vllm", "vllm ended", "vllm token", "sglang", "sglang token", "not said"],
+)
+def test_which_stop_string_ended_it_where_the_server_says(choice: dict[str, Any], said: bool, met: str | None) -> None:
+    body = {"model": "m", "choices": [{"message": {"content": "one"}, "finish_reason": "stop", **choice}]}
+    answer = read_answer(json.dumps(body).encode(), model="m", max_tokens=16)
+    assert answer.says_stop is said
+    assert answer.notes.get("stop") == met
