@@ -14,6 +14,7 @@ from flows.forecasting.evidence import Evidence, ForecastRequest, evidence_for, 
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, outcome_of, totals_of
 from pipelines.protocols import CountsPromptTokens
+from pipelines.select import OfSteps
 from pipelines.stats import Prediction, score_prediction
 from storage.errors import SetupError
 from storage.records import Decision
@@ -106,7 +107,7 @@ def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
         "distinct": lambda _, distinct: distinct,
         "quota": lambda _, distinct: min(distinct, selector.per_problem),
     }
-    return rules.get(selector.name)
+    return None if isinstance(selector, OfSteps) else rules.get(selector.name)
 
 
 def done_run(session: "Session") -> str | None:

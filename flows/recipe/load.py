@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import Resolved, parameters, registry, resolve
+from flows.recipe.methods import OF, Resolved, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
 from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, check_votes, load_steps, rules_of
@@ -194,6 +194,9 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
             method.build()
     _check_floor(recipe)
     _check_elected(loaded)
+    for step in loaded.selector.options.get(OF, ()) if loaded.selector.role == "selector" else ():
+        if step not in graph.answers:
+            raise unknown_name("step of the selector's option `of`", step, sorted(graph.answers))
     for method in loaded.scorers:
         if method.name == "votes":
             check_votes(graph, method.options)

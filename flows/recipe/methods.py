@@ -13,6 +13,7 @@ from typing import Any
 from pipelines.generate.direct import DirectSamplers
 from pipelines.method_checks import check_method
 from pipelines.protocols import BuiltOfMethods
+from pipelines.select import OfSteps
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
 from storage.errors import SetupError, unknown_name
 from storage.ids import sha256_text
@@ -36,6 +37,8 @@ PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder", SOURCE})
 FROM = "from"
 """The option that names a synthesizer's source: whoever builds it reads that and gives it as `source`."""
+OF = "of"
+"""The option of every selector that names the steps whose rollouts it decides on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,19 @@ class Resolved:
         taken = {key: value for key, value in given.items() if key in known}
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
-            built = self.cls(**{key: value for key, value in self.options.items() if key != FROM} | inside, **taken)
+            own = {key: value for key, value in self.options.items() if key != FROM and key not in self._of_steps()}
+            built = self.cls(**own | inside, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
         if self.source_sha256 is not None:
             _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
-        return built
+        return OfSteps(built, tuple(self.options[OF])) if self._of_steps() else built
+
+    def _of_steps(self) -> tuple[str, ...]:
+        """The option that is not the class's own but wraps a selector."""
+        wrapped = self.role == "selector" and OF in self.options and OF not in parameters(self.cls)
+        return (OF,) if wrapped else ()
 
     def built_as(self, built: Any, recorded: str) -> bool:
         """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
@@ -125,10 +134,17 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> 
         if name not in known:
             raise unknown_name(role, name, known)
         cls = known[name]
-    checked = _checked(role, name, cls, options)
+    steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
+    checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
     return Resolved(role, name, cls, checked, sha, parts, base)
+
+
+def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The steps that a selector decides on, as a list; nothing where it names none."""
+    steps = options.get(OF)
+    return {} if steps is None else {OF: [steps] if isinstance(steps, str) else list(steps)}
 
 
 def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:

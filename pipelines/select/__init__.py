@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pipelines.protocols import Selector
 from pipelines.select.decide import REASONS
 from pipelines.select.elected import Elected
+from pipelines.select.of_steps import OfSteps
 from pipelines.select.quota import AllCorrect, Quota, QuotaByDifficulty, Vanilla
 
 SELECTORS: Mapping[str, Callable[..., Selector]] = {
@@ -15,4 +16,4 @@ SELECTORS: Mapping[str, Callable[..., Selector]] = {
     "vanilla": Vanilla,
 }
 
-__all__ = ["REASONS", "SELECTORS", "AllCorrect", "Elected", "Quota", "QuotaByDifficulty", "Vanilla"]
+__all__ = ["REASONS", "SELECTORS", "AllCorrect", "Elected", "OfSteps", "Quota", "QuotaByDifficulty", "Vanilla"]

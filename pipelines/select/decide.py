@@ -10,6 +10,7 @@ REASONS = (
     "duplicate_solution",
     "near_duplicate",
     "not_elected",
+    "other_step",
     "truncated",
     "incorrect",
     "unparsed",

@@ -25,6 +25,7 @@ steps:
   - {name: fix, turn: continue, template: "{cut}", count: 2}
   - {name: note, engine: compose, template: "{cut}\\nWait.\\n{fix}", when: {fix: correct}}
 verify: [{method: number}]
+select: {method: quota, options: {per_problem: 4, of: [solve, fix]}}
 """
 
 
@@ -56,12 +57,16 @@ def test_a_continued_answer_begins_with_what_it_was_given(published: Path) -> No
             "SELECT count(*), bool_and(contains(text, 'Wait.')) FROM joined WHERE step = 'note'"
         ).fetchall()
         roles = dict(data.execute("SELECT step, any_value(role) FROM threads GROUP BY step").fetchall())
+        kept = {step for (step,) in data.execute("SELECT DISTINCT step FROM kept").fetchall()}
+        dropped = data.execute("SELECT DISTINCT reason FROM decisions WHERE step = 'note'").fetchall()
         judged = {step for (step,) in data.execute("SELECT DISTINCT step FROM decisions").fetchall()}
     assert rows
     assert all(whole.startswith(given) and len(whole) > len(given) == int(prefix) for whole, given, prefix in rows)
     assert notes[0][1] in (True, None)
     assert roles["cut"] == "step"
     assert "cut" not in judged
+    assert kept <= {"solve", "fix"}
+    assert dropped in ([], [("other_step",)])
 
 
 def test_the_manifest_says_what_follows_what_and_what_became_of_it(published: Path) -> None:
@@ -104,7 +109,11 @@ def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
         (("{name: solve, count: 4}", "{name: prompt, count: 4}"), "a place of templates"),
         (("turn: continue", "turn: onwards"), "steps.2.turn"),
         (("engine: edit, model: upto_step", "engine: edit, model: upto_stop"), "upto_stop"),
-        (("verify:", "select: {method: elected}\nverify:"), "which the recipe does not make"),
+        (("of: [solve, fix]", "of: cut"), "unknown step of the selector's option `of` 'cut'"),
+        (
+            ("method: quota, options: {per_problem: 4, of: [solve, fix]}", "method: elected"),
+            "which the recipe does not make",
+        ),
         (("verify:", "score: [{method: votes, options: {of: fix.best}}]\nverify:"), "which no step with role vote gives"),
     ],
 )

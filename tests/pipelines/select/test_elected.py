@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pipelines.select import Elected
+from pipelines.select import Elected, OfSteps, Quota
 from storage.records import Rollout, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
@@ -26,6 +26,13 @@ def test_the_highest_score_is_elected_and_ties_go_to_the_earlier_one() -> None:
 def test_a_wrong_completion_takes_the_place_that_it_was_elected_to() -> None:
     """What the score would have chosen is measured, not what it would have chosen knowing the verdicts."""
     assert reasons([scored(0, "correct", 0.5), scored(1, "incorrect", 0.75)]) == ["not_elected", "incorrect"]
+
+
+def test_a_selector_of_some_steps_sees_no_others() -> None:
+    pool = [replace(rollout(index, "correct", f"text {index}"), step=step) for index, step in enumerate("abab")]
+    decisions = list(OfSteps(Quota(per_problem=1), ("b",)).select("run", pool))
+    assert [one.reason for one in decisions] == ["other_step", "kept", "other_step", "over_quota"]
+    assert [one.completion_id for one in decisions] == [one.completion.id for one in pool]
 
 
 def test_nobody_is_elected_without_scores() -> None:

@@ -1,0 +1,37 @@
+"""A selector that looks at some steps of a recipe alone: what the other steps gave is dropped as `other_step`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.protocols import Selector
+from pipelines.select.decide import decision
+from storage.records import Decision, Rollout
+
+OTHER_STEP = "other_step"
+
+
+@dataclass(frozen=True, slots=True)
+class OfSteps:
+    """`selector` decides on the rollouts of `steps`; every selector of a recipe takes the option `of`, which makes one."""
+
+    selector: Selector
+    steps: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """That of the selector."""
+        return self.selector.name
+
+    @property
+    def version(self) -> str:
+        """That of the selector."""
+        return self.selector.version
+
+    def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
+        """One decision per rollout of one problem, in input order."""
+        chosen = iter(self.selector.select(run, [one for one in rollouts if one.step in self.steps]) or ())
+        for one in rollouts:
+            if one.step not in self.steps:
+                yield decision(run, one, (self.name, self.version), OTHER_STEP)
+            elif (made := next(chosen, None)) is not None:
+                yield made
