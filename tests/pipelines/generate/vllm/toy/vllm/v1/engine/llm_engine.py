@@ -77,6 +77,7 @@ class LLMEngine:
             text="".join(map(chr, answer)),
             token_ids=answer,
             finish_reason="length" if len(answer) == params.max_tokens else "stop",
+            stop_reason=None,  # this toy ends by itself, or where it was cut
             logprobs=None if params.logprobs is None else near,
         )
         prompt = [None, *({token: SimpleNamespace(logprob=-token / 1000)} for token in ids[1:])]
