@@ -122,6 +122,7 @@ def test_every_block_with_commands_is_marked_as_shell() -> None:
         "imports.md",
         "policies.md",
         "scores.md",
+        "search.md",
         "synthesis.md",
     }
     assert shown == run_here | {"usage.md"}
@@ -165,6 +166,15 @@ def test_the_page_about_synthesis(curated: tuple[Path, str]) -> None:
     shutil.copyfile(ROOT / "recipes/composed.yaml", folder / "recipes/composed.yaml")
     said = [run(command, folder) for command in commands("synthesis.md")]
     assert "composed@v1" in said[1]
+
+
+@pytest.mark.services
+def test_the_page_about_search(curated: tuple[Path, str]) -> None:
+    folder, _ = curated
+    shutil.copyfile(ROOT / "recipes/searched.yaml", folder / "recipes/searched.yaml")
+    said = [run(command, folder) for command in commands("search.md")]
+    assert "published searched@v1" in said[0]
+    assert all((folder / name).stat().st_size for name in ("tree.jsonl", "pairs.jsonl"))
 
 
 @pytest.mark.services
