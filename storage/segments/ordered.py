@@ -23,7 +23,7 @@ WINDOW = 8_192  # rows of one window, and
 WINDOW_BYTES = 1 << 25  # bytes of its columns, from which it is dealt out again
 WINDOWS = 128  # open files at most; more rows make larger windows
 READ = 2_048  # rows read at a time
-DEALT_BYTES = 1 << 24  # bytes of rows that are dealt out together: a few rows in a file by themselves take as long as many
+DEALT_BYTES = 1 << 23  # bytes of rows that are dealt out together: a few rows in a file by themselves take as long as many
 RECORDS = 512  # rows that are made records at a time
 
 
