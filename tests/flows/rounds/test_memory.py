@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[3]
-ROWS, MEGABYTES = 60_000, 720
+ROWS, MEGABYTES = 60_000, 740
 PLENTY = 8_000
 POLL = 0.02  # seconds
 
