@@ -20,10 +20,10 @@ from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import RoutingBudget
 from pipelines.search.kernel import SearchSteps
 from pipelines.steps.graph import Node, StepGraph, StepRule
-from pipelines.steps.templates import Template, places_of
+from pipelines.steps.recorded import with_places
+from pipelines.steps.templates import Template
 from storage.errors import SetupError
 from storage.ids import canonical_json
-from storage.recipe_steps import recorded_steps
 
 SEARCH = Search.name
 IMPORTED = "imported"  # the engine that draws nothing
@@ -129,35 +129,10 @@ def _rule(generate: Generate, step: Step, earlier: Sequence[str], *, raw: bool) 
     template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
     if isinstance(step.template, tuple):
         template = tuple((turn.role, turn.content) for turn in step.template)
-    options = _with_places(step.options, earlier)
+    options = with_places(step.options, earlier)
     own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
     own["searched"] = isinstance(step, SearchStep)
     return StepRule(step.name, template, count=step.count or 1, options=options, raw=raw, **own)
-
-
-def recorded_graph(recipe: Mapping[str, Any]) -> StepGraph:
-    """The graph of the steps that a run recorded, whatever they draw with today."""
-    known = {field.name for field in fields(StepRule)} - {"template", "options", "raw"}
-    steps = recorded_steps(recipe)
-    return StepGraph(
-        [
-            StepRule(
-                template=_read(step["template"]),
-                options=_with_places(step.get("options", {}), [other["name"] for other in steps[:place]]),
-                **{key: step[key] for key in known & step.keys()},
-            )
-            for place, step in enumerate(steps)
-        ]
-    )
-
-
-def _with_places(options: Mapping[str, Any], earlier: Sequence[str]) -> dict[str, str]:
-    """The options of an engine that earlier steps fill."""
-    return {key: value for key, value in options.items() if isinstance(value, str) and places_of(value, earlier)}
-
-
-def _read(template: Any) -> Template:
-    return template if isinstance(template, str) else tuple((turn["role"], turn["content"]) for turn in template)
 
 
 def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
@@ -215,8 +190,8 @@ def load_steps(
     loaded = []
     for step in steps_of(recipe):
         node = graph.nodes[step.name]
-        engine = step.engine if "engine" in step.model_fields_set else recipe.generate.engine
-        if engine == IMPORTED and (recipe.generate.engine != IMPORTED or graph.roots != (step.name,)):
+        alone = recipe.generate.engine == IMPORTED and graph.roots == (step.name,)
+        if _engine_of(recipe.generate, step) == IMPORTED and not alone:
             raise SetupError(
                 f"step {step.name!r}: engine imported draws nothing, so it is the only step that follows nothing.",
                 next_command="generate: {engine: imported}, and an engine and a model for each step that follows",

@@ -43,12 +43,6 @@ def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
     return rows if pc.all(chosen).as_py() in (True, None) else Rows(rows.kind, rows.table.filter(chosen))
 
 
-def without_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
-    """The rows of other steps than these; itself where there are no others."""
-    kept = pc.invert(pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string())))
-    return rows if not names else Rows(rows.kind, rows.table.filter(kept))
-
-
 def answers_of(spec: RunSpec, rows: Rows[PlanRow]) -> Rows[PlanRow]:
     """The rows whose completions are judged."""
     return rows if spec.graph is None else of_steps(rows, spec.graph.answers)

@@ -19,16 +19,18 @@ from flows.progress import Stage
 from flows.recipe import Resolved, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
-from flows.rounds.plan_rows import together, without_steps
+from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
+from flows.rounds.votes import StoredVotes
 from flows.run_spec import engine_settings, paid_samplers
 from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
-from pipelines.steps.templates import Place, places_of
+from pipelines.steps.graph import StepGraph
+from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
 from storage.ids import digest128
-from storage.recipe_steps import recorded_steps, step_names, unjudged_steps
+from storage.recipe_steps import recorded_steps, step_names
 from storage.records import Problem, Prompt
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
@@ -118,23 +120,23 @@ def _rows(session: Session, run: "Run") -> RunRows:
     if not plans:
         raise SetupError(f"run {run.id} has planned no rollouts.", next_command=session.job.command)
     every = together(plans)
-    plan = without_steps(every, unjudged_steps(recipe))
+    graph = recorded_graph(recorded_steps(recipe))
+    plan = of_steps(every, graph.answers) if graph.nodes else every
     chain = [(name, version) for name, version in recipe["resolved"]["verifiers"]]
     problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
-    return RunRows(
-        workspace, run.id, [plan], reader, accept, RunMarks(run, every), _asked(session, run, list(problems.values()))
-    )
+    asked = _asked(session, run, graph, list(problems.values()))
+    votes = StoredVotes(workspace, graph, every)
+    return RunRows(workspace, run.id, [plan], reader, accept, RunMarks(run, every), asked, votes)
 
 
-def _asked(session: Session, run: "Run", problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
+def _asked(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
     """What the run asked for a problem on a step, by the words that it recorded; of a follow-up, the problem's prompt."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
-    names = step_names(run.recipe)
-    plain = [part for part in parts if "template" not in part or places_of(part["template"], names) == [Place("prompt")]]
+    plain = [part for part in parts if part["name"] not in graph.nodes or graph.nodes[part["name"]].plain]
     forms = {part["name"]: examples.form_of(_words(part)) for part in plain}
     taken = run.recipe["resolved"].get("examples")
     if taken is not None and taken != digest128([form.examples for form in forms.values()]):

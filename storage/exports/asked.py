@@ -3,23 +3,21 @@
 The one part of storage that knows steps: templates are filled nowhere else (pipelines/steps).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.follow import Link, Threads
-from pipelines.steps.graph import Node, StepGraph, StepRule
+from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.reading import fields_of
-from pipelines.steps.templates import Filling, Template, Told, filled, places_of
+from pipelines.steps.recorded import recorded_graph
+from pipelines.steps.templates import Filling, Told, filled
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
 from storage.records import Prompt
 from storage.segments.schema import prompt_from_json
 from storage.threads import Turn
-
-_AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")
 
 
 class AskedOf:
@@ -80,21 +78,4 @@ class AskedOf:
 
 def graph_of(recipe: Mapping[str, Any]) -> StepGraph:
     """The steps of a recorded recipe, as they were when it was drawn."""
-    rules: list[StepRule] = []
-    for step in recorded_steps(recipe):
-        rules.append(_rule(step, [rule.name for rule in rules]))
-    return StepGraph(rules)
-
-
-def _rule(step: Mapping[str, Any], earlier: Sequence[str]) -> StepRule:
-    told: Any = step["template"]
-    template: Template = told if isinstance(told, str) else tuple((turn["role"], turn["content"]) for turn in told)
-    options = {key: value for key, value in step.get("options", {}).items() if isinstance(value, str)}
-    return StepRule(
-        step["name"],
-        template,
-        when={key: tuple(values) for key, values in step.get("when", {}).items()},
-        options={key: value for key, value in options.items() if places_of(value, earlier)},
-        raw=step.get("engine") in MODEL_FREE or step.get("turn") == "continue",
-        **{key: step[key] for key in _AS_THEY_ARE if key in step},
-    )
+    return recorded_graph(recorded_steps(recipe))

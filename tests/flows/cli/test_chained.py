@@ -89,6 +89,27 @@ def test_the_version_verifies_and_the_same_command_draws_nothing(rollmill: Run) 
     assert (said["created"], said["spent"]["drawn"]) == (False, 0)
 
 
+VOTED = RECIPE.replace("name: chained", "name: voted").replace(
+    "verify:",
+    """  - {name: grade, role: vote, template: "{prompt}\\n{solve}\\nIs it so?", max_tokens: 20, read: {score: '([0-9])'}}
+verify:""",
+)
+
+
+def test_the_votes_of_a_run_are_scored_later_as_they_would_have_been_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Workspace.init(tmp_path).close()
+    Path("voted.yaml").write_text(VOTED)
+    run = json.loads(rollmill("curate", "voted.yaml", "--direct", "--json").out)["run"]
+    said = rollmill("score", run, "--with", "votes", "--option", "of=grade.score", "--json")
+    assert said.status == 0, said.err
+    [counts] = json.loads(said.out)["scored"]
+    assert 0 < counts["made"] <= 48  # the shipped model writes numbers, whatever it is asked
+    assert rollmill("score", run, "--with", "length").status == 0
+
+
 def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
     (tmp_path / "chained.yaml").write_text(RECIPE)
     found = load_recipe(tmp_path / "chained.yaml")

@@ -1,0 +1,36 @@
+"""The graph of steps that a run or a version recorded, as they were when it was drawn."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.generate.registry import MODEL_FREE
+from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.steps.templates import Template, places_of
+
+_AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")
+
+
+def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
+    """`steps`: as `storage.recipe_steps.recorded_steps` gives them."""
+    rules: list[StepRule] = []
+    for step in steps:
+        rules.append(_rule(step, [rule.name for rule in rules]))
+    return StepGraph(rules)
+
+
+def _rule(step: Mapping[str, Any], earlier: Sequence[str]) -> StepRule:
+    told: Any = step["template"]
+    template: Template = told if isinstance(told, str) else tuple((turn["role"], turn["content"]) for turn in told)
+    return StepRule(
+        step["name"],
+        template,
+        when={key: tuple(values) for key, values in step.get("when", {}).items()},
+        options=with_places(step.get("options", {}), earlier),
+        raw=step.get("engine") in MODEL_FREE or step.get("turn") == "continue",
+        **{key: step[key] for key in _AS_THEY_ARE if key in step},
+    )
+
+
+def with_places(options: Mapping[str, Any], earlier: Sequence[str]) -> dict[str, str]:
+    """The options of an engine that earlier steps fill."""
+    return {key: value for key, value in options.items() if isinstance(value, str) and places_of(value, earlier)}
