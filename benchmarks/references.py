@@ -13,7 +13,7 @@ from pipelines.generate.direct import DirectSamplers
 from pipelines.stats import cluster_share
 from pipelines.synthesize import Templates
 from pipelines.synthesize.derived.distractors import near
-from pipelines.synthesize.derived.references import Elections, Wanted
+from pipelines.synthesize.derived.references import Elections, ReferencePolicy
 from storage.records import MAJORITY, ROUND_TRIP, Problem
 
 LADDER = (0.01, 0.4, 0.6, 0.8, 1.0)
@@ -33,7 +33,7 @@ def main() -> None:
     samplers = DirectSamplers()
     for origin in (MAJORITY, ROUND_TRIP):
         for least in LADDER:
-            wanted = Wanted.of(origin, {"max_tokens": 200}, given.votes, least, "references")
+            wanted = ReferencePolicy.of(origin, {"max_tokens": 200}, given.votes, least, "references")
             elections = Elections("references", wanted, samplers)
             asked = [(str(problem.prompt), text) for problem, text in zip(problems, stated, strict=True)]
             found = elections.references(asked, given.seed)

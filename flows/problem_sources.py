@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import version_problems
-from flows.recipe.methods import FROM, Resolved
+from flows.recipe.methods import FROM, MethodSpec
 from pipelines.protocols import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
 from storage.errors import SetupError, unknown_name
@@ -37,7 +37,7 @@ _HAS_THREADS = "SELECT count(*) FROM information_schema.tables WHERE table_name 
 _CHUNK = 4_096  # rollouts that are fetched at a time
 
 
-def built_synthesizer(workspace: "Workspace", method: Resolved, samplers: Samplers | None = None) -> Any:
+def built_synthesizer(workspace: "Workspace", method: MethodSpec, samplers: Samplers | None = None) -> Any:
     """A synthesizer with its source, where it takes one. `samplers`: whom it may ask."""
     given: dict[str, Any] = {} if samplers is None else {"samplers": samplers}
     if method.takes_source:

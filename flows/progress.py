@@ -105,7 +105,7 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Spent:
+class CommandCounts:
     """What this command itself drew, judged and found there already."""
 
     rounds: int = 0

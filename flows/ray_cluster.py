@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe.methods import Resolved, parameters, resolve
+from flows.recipe.methods import MethodSpec, parameters, resolve
 from pipelines.processes.spawn import python_path
 from pipelines.protocols import RuledVerifier, Verifier
 from storage.errors import RollmillError, SetupError
@@ -40,7 +40,7 @@ class RayCluster:
         self._thread = ThreadPoolExecutor(1, "rollmill-ray")
         self._runner: Future[Any] | None = None
 
-    def judge(self, method: Resolved, version: str, items: Items) -> Iterator[Verdict]:
+    def judge(self, method: MethodSpec, version: str, items: Items) -> Iterator[Verdict]:
         """The verdicts on these items, in their order; `version`: of the verifier in this process."""
         self._runner = self._runner or self._thread.submit(_entered, self._part)
         runner, judged = self._runner.result(), _task()
@@ -62,7 +62,7 @@ class RayCluster:
 class RayVerifier:
     """A verifier that judges batches on Ray and single items here."""
 
-    def __init__(self, method: Resolved, cluster: RayCluster, here: Verifier) -> None:
+    def __init__(self, method: MethodSpec, cluster: RayCluster, here: Verifier) -> None:
         self._method, self._cluster, self._here = method, cluster, here
         self.name, self.version = here.name, here.version
         self.rules = here.rules if isinstance(here, RuledVerifier) else ()
@@ -77,7 +77,7 @@ class RayVerifier:
         self._here.close()
 
 
-def on_ray(method: Resolved, cluster: RayCluster, settings: dict[str, Any]) -> Verifier:
+def on_ray(method: MethodSpec, cluster: RayCluster, settings: dict[str, Any]) -> Verifier:
     """The verifier of a method, on Ray unless it asks models or is made of other methods."""
     here: Verifier = method.build(**settings)
     stays = method.parts or {"samplers", "http"} & parameters(method.cls).keys()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.imported import imports_taken
 from flows.problem_sources import source_scope
 from flows.problems import held_out
-from flows.recipe import LoadedRecipe, Resolved
+from flows.recipe import LoadedRecipe, MethodSpec
 from flows.recipe.methods import FROM
 from flows.run_spec import find_model, placed
 from pipelines.protocols import NeedsMachine
@@ -68,7 +68,7 @@ def _check_model(loaded: LoadedRecipe, root: Path) -> None:
         _check_engine(method, root)
 
 
-def _check_engine(method: Resolved, root: Path) -> None:
+def _check_engine(method: MethodSpec, root: Path) -> None:
     if method.name == "embedded":
         find_model(str(method.options["model"]), root)
     if method.name == "openai":

@@ -12,7 +12,7 @@ from flows.imported import imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
-from flows.recipe import LoadedRecipe, Profile, Resolved
+from flows.recipe import LoadedRecipe, MethodSpec, Profile
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
@@ -98,18 +98,18 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
     )
 
 
-def _verifier(session: Session, method: Resolved, settings: dict[str, Any]) -> Callable[[], Any]:
+def _verifier(session: Session, method: MethodSpec, settings: dict[str, Any]) -> Callable[[], Any]:
     return partial(method.build, **settings) if session.ray is None else partial(on_ray, method, session.ray, settings)
 
 
-def _drawing(loaded: LoadedRecipe) -> list[tuple[Resolved, int]]:
+def _drawing(loaded: LoadedRecipe) -> list[tuple[MethodSpec, int]]:
     """The engines that may draw, with their batch sizes."""
     alone = [] if loaded.engine is None else [(loaded.engine, loaded.recipe.generate.batch_size)]
     steps = [(step.engine, step.generate.batch_size) for step in loaded.steps if step.engine is not None]
     return steps if loaded.steps else alone
 
 
-def _lanes(profile: Profile, method: Resolved, batch_size: int) -> int:
+def _lanes(profile: Profile, method: MethodSpec, batch_size: int) -> int:
     """Batches of this engine to draw side by side."""
     from flows.recipe.servers import as_servers, lanes_for
 
@@ -140,12 +140,12 @@ def _steps(session: Session, examples: Examples) -> "list[Step]":
     ]
 
 
-def _engine(session: Session, method: Resolved) -> Callable[[], Any]:
+def _engine(session: Session, method: MethodSpec) -> Callable[[], Any]:
     """What builds an engine; the same for equal methods, so that steps, and the runs of a session, share one."""
     return session.factories.setdefault(canonical_json(method.canonical()), _factory(session, method))
 
 
-def _factory(session: Session, method: Resolved) -> Callable[[], Any]:
+def _factory(session: Session, method: MethodSpec) -> Callable[[], Any]:
     if method.name == "vllm":
         here = replace(method, options=placed(method.options, session.workspace.root))
         return partial(here.build, vllm=_vllm(session))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows.imported import ImportedCounts, counted
 from flows.job import Job
 from flows.problems import RecipeProblems
-from flows.progress import Progress, Spent, Stage
+from flows.progress import CommandCounts, Progress, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 from flows.sampling.steps import Engines
@@ -46,7 +46,7 @@ class Session:
     loaded: LoadedRecipe
     profile: Profile
     progress: Progress
-    spent: Spent = field(default_factory=Spent)
+    spent: CommandCounts = field(default_factory=CommandCounts)
     messages: list[str] = field(default_factory=list)
     servers: "LocalServers | None" = None
     ray: "RayCluster | None" = None

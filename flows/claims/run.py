@@ -27,7 +27,7 @@ class ClaimsRequest:
 
 
 @dataclass(slots=True)
-class _Measured:
+class _Result:
     """What a claim gave so far: effects by seed, or why there are none."""
 
     effects: dict[int, Sequence[Effect]]
@@ -47,7 +47,7 @@ def run_claims(request: ClaimsRequest) -> list[dict[str, Any]]:
     if request.seeds < 1:
         raise SetupError(f"--seeds {request.seeds}: at least 1.", next_command="rollmill claims run --seeds 5")
     chosen = chosen_claims(request.names)
-    measured = {claim.name: _Measured({}) for claim in chosen}
+    measured = {claim.name: _Result({}) for claim in chosen}
     many = [claim for claim in chosen if not claim.recorded]
     for seed in range(1, request.seeds + 1 if many else 1):
         evidence = drawn_evidence(request.drawing, seed, _pools(many, DRAWN_CELLS))
@@ -65,7 +65,7 @@ def _pools(claims: Sequence[Claim], known: Collection[str]) -> set[str]:
 
 
 def _measure(
-    claims: Sequence[Claim], evidence: Evidence, seed: int, measured: dict[str, _Measured], drawing: Drawing
+    claims: Sequence[Claim], evidence: Evidence, seed: int, measured: dict[str, _Result], drawing: Drawing
 ) -> None:
     """Add what one seed gives to what each claim gave so far."""
     drawing.begin(f"measuring {len(claims)} claims" + (f", seed {seed}" if seed else ", recorded rollouts"))

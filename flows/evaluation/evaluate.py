@@ -14,7 +14,7 @@ from flows.evaluation.alert import check_alerts, drops
 from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
 from flows.problems import preview_problems
-from flows.progress import Progress, Spent, Stage
+from flows.progress import CommandCounts, Progress, Stage
 from flows.recipe import LoadedRecipe, resolve
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
 from flows.recipe.schema import Method
@@ -64,7 +64,9 @@ def evaluate(
                 session.engines.close()
             begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
             job = replace(session.job, cell=cell.recipe.name)
-            part = replace(session, job=job, loaded=cell, progress=Progress(watcher), spent=Spent(), run=None, ended=None)
+            part = replace(
+                session, job=job, loaded=cell, progress=Progress(watcher), spent=CommandCounts(), run=None, ended=None
+            )
             rows.append(_run_cell(part, evaluation.recipe.metrics, stages))
         order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
         rows.sort(key=lambda row: order[row["recipe"]])

@@ -41,7 +41,7 @@ def end_with_supervisor() -> None:
 
 
 @dataclass(slots=True)
-class Fired:
+class Firing:
     """One firing under way: its job, with the number of a fresh one; its run and what to say of its end, once known."""
 
     job: Job
@@ -50,7 +50,7 @@ class Fired:
 
 
 @contextmanager
-def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Fired]:
+def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Firing]:
     """The work of one firing; how it begins and ends is in the ledger, with the recipe as it stood then."""
     from storage.workspace import Workspace
 
@@ -58,7 +58,7 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Fired]:
         firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
-        firing = Fired(job)
+        firing = Firing(job)
         if begun.number is not None:
             firing.job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
         try:

@@ -1,7 +1,7 @@
 """Recipes and profiles: what may be written in them, and how they are read."""
 
 from flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
-from flows.recipe.methods import Resolved, resolve
+from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.profile import Profile, load_profile
 from flows.recipe.schema import Recipe
 from flows.recipe.steps import IMPORTED
@@ -9,9 +9,9 @@ from flows.recipe.steps import IMPORTED
 __all__ = [
     "IMPORTED",
     "LoadedRecipe",
+    "MethodSpec",
     "Profile",
     "Recipe",
-    "Resolved",
     "load_profile",
     "load_recipe",
     "resolve",

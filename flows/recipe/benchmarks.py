@@ -24,7 +24,7 @@ ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples
 EXAMPLES = {"examples", "examples_from"}
 
 
-class Asked(Part):
+class Task(Part):
     """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change.
 
     `synthesize` (with `count`, `options`), `imported` or `version`, as in a recipe's `problems`. `prompt_template`,
@@ -114,7 +114,7 @@ class Read(Part):
         return Layout(name, self.prompt, fields, self.answer_in, choices, self.tests, splits, self.kept, self.sha256)
 
 
-class Definition(Asked):
+class Definition(Task):
     """A benchmark in a file of its own. With `read` its problems are those that were imported by it, under its name
     unless `imported` says another.
     """
@@ -176,7 +176,7 @@ def merged(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Another source of problems, and other examples, replace the definition's own.
     """
-    own = definition.model_dump(mode="json", include=set(Asked.model_fields), exclude_unset=True)
+    own = definition.model_dump(mode="json", include=set(Task.model_fields), exclude_unset=True)
     own |= definition.problems()
     for group in (("synthesize", "imported", "version"), ("examples", "examples_from")):
         if any(given.get(key) is not None for key in group):

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.benchmarks import Asked, load_definition, merged
+from flows.recipe.benchmarks import Task, load_definition, merged
 from flows.recipe.load import Cell, LoadedRecipe, resolve_recipe
-from flows.recipe.methods import Resolved, resolve
+from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import explain, look_again, parse, read_yaml
 from flows.recipe.schema import (
     Generate,
@@ -32,7 +32,7 @@ MOST_SAMPLES = 100_000
 FOLDER = "recipes/evaluations"
 
 
-class Benchmark(Asked):
+class Benchmark(Task):
     """Problems with their verifiers. `benchmark`: the definition (docs/benchmark-definitions.md) whose keys these are where
     none is given here; without a name it has the definition's.
 
@@ -123,7 +123,7 @@ class LoadedEvaluationRecipe:
         """Which set of completions it draws, 0 for the first."""
         return self.recipe.redraw
 
-    def engines(self) -> list[Resolved]:
+    def engines(self) -> list[MethodSpec]:
         """The engines that may draw, cell by cell; none where everything is imported."""
         return [engine for cell in self.cells for engine in cell.engines()]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import OF, Resolved, parameters, registry, resolve
+from flows.recipe.methods import OF, MethodSpec, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
 from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, check_votes, load_steps, rules_of
@@ -28,7 +28,7 @@ class LoadedEvaluation:
     """One set of held-out problems: of a synthesizer (`method`), of a file (`path`, `sha256`), or imported."""
 
     part: Evaluation
-    method: Resolved | None = None
+    method: MethodSpec | None = None
     path: Path | None = None
     sha256: str | None = None
 
@@ -64,15 +64,15 @@ class LoadedRecipe:
 
     recipe: Recipe
     base: Path
-    synthesizer: Resolved | None
-    engine: Resolved | None
-    verifiers: tuple[Resolved, ...]
-    scorers: tuple[Resolved, ...]
-    budget: Resolved
-    selector: Resolved
+    synthesizer: MethodSpec | None
+    engine: MethodSpec | None
+    verifiers: tuple[MethodSpec, ...]
+    scorers: tuple[MethodSpec, ...]
+    budget: MethodSpec
+    selector: MethodSpec
     evaluation: tuple[LoadedEvaluation, ...]
-    accept: Resolved
-    planned_under: Resolved | None = None
+    accept: MethodSpec
+    planned_under: MethodSpec | None = None
     steps: tuple[LoadedStep, ...] = ()
     graph: StepGraph = field(default_factory=lambda: StepGraph(()))
     cell: Cell | None = None
@@ -115,7 +115,7 @@ class LoadedRecipe:
         """The canonical form with the plain policy written out too; as a recipe it has the same hash."""
         return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
-    def engines(self) -> list[Resolved]:
+    def engines(self) -> list[MethodSpec]:
         """The engines that may draw: the steps', else that of `generate`; none where everything is imported."""
         drawing = [step.engine for step in self.steps if step.engine is not None]
         return drawing or ([] if self.engine is None or self.steps else [self.engine])
@@ -230,7 +230,7 @@ def _check_floor(recipe: Recipe) -> None:
             raise unknown_name("edit", name, EDITS)
 
 
-def _engine(generate: Generate, base: Path) -> Resolved | None:
+def _engine(generate: Generate, base: Path) -> MethodSpec | None:
     """The engine, its model among the options that its constructor gets."""
     name = generate.engine
     if name == IMPORTED:
@@ -261,13 +261,13 @@ def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
     return LoadedEvaluation(part, path=path, sha256=digest)
 
 
-def _policy(part: Method | None, base: Path) -> Resolved:
+def _policy(part: Method | None, base: Path) -> MethodSpec:
     policy = resolve("policy", *((part.method, part.options) if part else (PLAIN, {})), base=base)
     policy.build()  # which checks what it states
     return policy
 
 
-def _planned_under(accept: Accept | None, base: Path) -> Resolved | None:
+def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
     """The budget's own policy, None where it is the accepting one."""
     if accept is None or accept.planned_under is None:
         return None
@@ -289,11 +289,11 @@ def _without_later(problems: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in problems.items() if key not in ("version", "split") or value is not None}
 
 
-def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[Resolved, ...]:
+def _all(role: str, methods: Sequence[Method], base: Path) -> tuple[MethodSpec, ...]:
     return tuple(resolve(role, item.method, item.options, base=base) for item in methods)
 
 
-def _with(data: dict[str, Any], method: Resolved | None) -> dict[str, Any]:
+def _with(data: dict[str, Any], method: MethodSpec | None) -> dict[str, Any]:
     """A section that holds its method's name and options inline, with the options filled in."""
     if method is None:
         return data

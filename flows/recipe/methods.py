@@ -42,7 +42,7 @@ OF = "of"
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class MethodSpec:
     """A class with its full options: the recipe's, and the constructor's defaults where they are plain values.
 
     `parts`: the methods inside options that are methods themselves; a class names those in `nested`, with their role.
@@ -54,7 +54,7 @@ class Resolved:
     cls: type[Any]
     options: Mapping[str, Any]
     source_sha256: str | None = None
-    parts: Mapping[str, "tuple[Resolved, ...]"] = field(default_factory=dict)
+    parts: Mapping[str, "tuple[MethodSpec, ...]"] = field(default_factory=dict)
     base: Path | None = None
 
     def build(self, **profile: Any) -> Any:
@@ -124,7 +124,7 @@ def registry(role: str) -> Mapping[str, type[Any]]:
     return classes
 
 
-def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> Resolved:
+def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> MethodSpec:
     """The class behind a name with its options checked; files are looked for beside the recipe (`base`)."""
     sha: str | None = None
     if ":" in name:
@@ -138,7 +138,7 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> 
     checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
-    return Resolved(role, name, cls, checked, sha, parts, base)
+    return MethodSpec(role, name, cls, checked, sha, parts, base)
 
 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
     return {**defaults, **{key: _plain(value) for key, value in options.items()}}
 
 
-def _parts(where: str, role: str, given: Any, base: Path) -> tuple[Resolved, ...]:
+def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, ...]:
     """The methods that a list of {method, options} names, or one of them, or a name alone; what a canonical form adds to
     them is read over.
     """

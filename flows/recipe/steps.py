@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.recipe.methods import Resolved, resolve
+from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate, Method, Recipe, Step
 from pipelines.budget.search import Search
 from pipelines.generate.model_free import ModelFree
@@ -40,7 +40,7 @@ class LoadedStep:
 
     node: Node
     generate: Generate
-    engine: Resolved | None
+    engine: MethodSpec | None
 
     @property
     def name(self) -> str:
@@ -184,7 +184,7 @@ def _template(node: Node) -> dict[str, Any]:
 
 
 def load_steps(
-    recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], Resolved | None], base: Path
+    recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], MethodSpec | None], base: Path
 ) -> tuple[LoadedStep, ...]:
     """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
     loaded = []

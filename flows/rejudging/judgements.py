@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class Application:
     """The job that decides anew, the file that it reads, and what people said by outcome."""
 
     job: Job
@@ -49,7 +49,7 @@ class Applied:
             write_judgements(self.path, list(self.answers))
 
 
-def applied(reader: "Reader", run_id: str) -> Applied:
+def applied(reader: "Reader", run_id: str) -> Application:
     """What would be done; SetupError where nobody judged, and where the recipe does not ask one verifier after another."""
     run = reader.runs.get(run_id)
     job = Job.of_run(run.recipe["job"], reader.root)
@@ -76,7 +76,7 @@ def applied(reader: "Reader", run_id: str) -> Applied:
     ]
     chain = json.dumps([*verifiers, {"method": PersonVerifier.name, "options": {"judgements": name}}])
     sets = (*(item for item in job.sets if not item.startswith("verify")), f"verify={chain}")
-    return Applied(replace(job, sets=sets, keep_going=False), loaded.base / name, answers)
+    return Application(replace(job, sets=sets, keep_going=False), loaded.base / name, answers)
 
 
 def _check_policy(loaded: "LoadedRecipe") -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe import Resolved, resolve
+from flows.recipe import MethodSpec, resolve
 from pipelines.metrics import decision_counts
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
 from storage.errors import RollmillError
@@ -102,8 +102,8 @@ def _decisions(
     """The recorded selector run again on the stored rollouts must decide the same, for the same reason."""
     recorded = snapshot.manifest["selector"]
     method = _resolved("selector", snapshot.manifest["recipe"]["select"], base)
-    selector = method.build() if isinstance(method, Resolved) else None
-    if selector is None or not isinstance(method, Resolved) or not method.built_as(selector, recorded["version"]):
+    selector = method.build() if isinstance(method, MethodSpec) else None
+    if selector is None or not isinstance(method, MethodSpec) or not method.built_as(selector, recorded["version"]):
         installed = method if selector is None else f"installed is {selector.version}"
         yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {installed}"
         return
@@ -137,8 +137,8 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
         if not mine:
             continue
         method = _resolved("verifier", part, base)
-        verifier = method.build() if isinstance(method, Resolved) else None
-        if verifier is None or not isinstance(method, Resolved) or not method.built_as(verifier, recorded["version"]):
+        verifier = method.build() if isinstance(method, MethodSpec) else None
+        if verifier is None or not isinstance(method, MethodSpec) or not method.built_as(verifier, recorded["version"]):
             installed = method if verifier is None else f"installed is {verifier.version}"
             yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {installed}"
             continue
@@ -153,7 +153,7 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
                 yield f"completion {rollout.completion.id[:12]}: {before} is recorded, {now} found"
 
 
-def _resolved(role: str, part: Mapping[str, Any], base: Path) -> Resolved | str:
+def _resolved(role: str, part: Mapping[str, Any], base: Path) -> MethodSpec | str:
     """The method that a recorded recipe names, or why it is not to be had here."""
     try:
         method = resolve(role, part["method"], part["options"], base=base)

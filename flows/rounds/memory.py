@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.steps.follow import Known
+from pipelines.steps.templates import Facts
 from storage.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.solutions import key_of_completion
 
@@ -23,7 +23,7 @@ class ThreadRows:
 
     rounds: int = 0
     rows: dict[str, dict[str, PlanRow]] = field(default_factory=dict)
-    facts: dict[tuple[str, str], Known] = field(default_factory=dict)
+    facts: dict[tuple[str, str], Facts] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

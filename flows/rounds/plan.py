@@ -19,7 +19,7 @@ from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import of_steps, problems_and_steps, together
 from flows.rounds.search import RunSearch
 from flows.rounds.tallies import tallies_of
-from flows.rounds.threads import Asked, RunThreads
+from flows.rounds.threads import FollowUp, RunThreads
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
 from pipelines.budget.whole_run import whole_run
@@ -214,7 +214,7 @@ def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> 
         yield from ((draw, [step.asked(run.spec.problem(draw.problem_id))]) for draw in draws)
         return
     threads = RunThreads(ws, run)
-    asked = [Asked(draw.problem_id, draw.step, draw.after) for draw in draws]
+    asked = [FollowUp(draw.problem_id, draw.step, draw.after) for draw in draws]
     for draw, one, filling in zip(draws, asked, threads.fillings(asked), strict=True):
         orders = (False,) if step.alike else (False, True)
         yield draw, [threads.prompt(one, filling, swapped=swapped) for swapped in orders]

@@ -14,10 +14,10 @@ from flows.rounds.plan_rows import whole_problems
 from flows.sampling.steps import Step
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
-from pipelines.steps.follow import Known, Link, Threads, follow_ups
+from pipelines.steps.follow import Link, Threads, follow_ups
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
-from pipelines.steps.templates import OUTCOME, TRUNCATED, Filling, Told
+from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
 from pipelines.tallies import Draw
 from storage.records import Completion, PlanRow, Prompt
 from storage.rollouts import Pair, completions_by_id, pair_of
@@ -28,7 +28,7 @@ AT_ONCE = 1_024  # follow-ups whose texts are read together
 READ_AT_ONCE = 8_192
 
 
-class Asked(NamedTuple):
+class FollowUp(NamedTuple):
     """A completion to draw or drawn: of a problem, on a step, after others."""
 
     problem_id: str
@@ -63,10 +63,10 @@ class RunThreads:
             for problem_id, _ in groupby(group, key=attrgetter("problem_id")):
                 yield from follow_ups(self._graph, problem_id, self._links(problem_id), known.facts)
 
-    def fillings(self, asked: Sequence[Asked]) -> Iterator[Filling]:
+    def fillings(self, batch: Sequence[FollowUp]) -> Iterator[Filling]:
         """What the template of each is filled with, in order; texts are read some thousand at a time."""
-        for start in range(0, len(asked), AT_ONCE):
-            part = asked[start : start + AT_ONCE]
+        for start in range(0, len(batch), AT_ONCE):
+            part = batch[start : start + AT_ONCE]
             threads = [self._thread(one) for one in part]
             pairs = [
                 (cid, one.problem_id)
@@ -78,37 +78,37 @@ class RunThreads:
             for one, thread in zip(part, threads, strict=True):
                 yield self._filling(one, thread, texts, outcomes)
 
-    def prompt(self, asked: Asked, filling: Filling, *, swapped: bool = False) -> Prompt:
+    def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
         """What the step is asked: its template, filled; of one that continues a text, the question of that text and it."""
-        step, problem = self._run.spec.step(asked.step), self._run.spec.problem(asked.problem_id)
+        step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
         question = step.asked(problem, filling._replace(swapped=swapped, raw=_is_raw(step)))
         if step.node is None or step.node.step.turn == "new":
             return question
-        return continued(self._question(asked.problem_id, self._source(asked)), plain_text(question))
+        return continued(self._question(follow_up.problem_id, self._source(follow_up)), plain_text(question))
 
     def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
         """What was asked for each of these rows, which follow others."""
-        asked = [Asked(row.problem_id, row.step, row.followed) for row in rows]
-        for row, one, filling in zip(rows, asked, self.fillings(asked), strict=True):
+        batch = [FollowUp(row.problem_id, row.step, row.followed) for row in rows]
+        for row, follow_up, filling in zip(rows, batch, self.fillings(batch), strict=True):
             alike = self._run.spec.step(row.step).alike
-            yield self.prompt(one, filling, swapped=not alike and row.sample_index % 2 == 1)
+            yield self.prompt(follow_up, filling, swapped=not alike and row.sample_index % 2 == 1)
 
     def _question(self, problem_id: str, completion_id: str) -> Prompt:
         """What was asked for the text that goes on; of one that no model was asked anew for, for the text it is made of."""
         row = self._row(problem_id, completion_id)
-        step, own = self._run.spec.step(row.step), Asked(row.problem_id, row.step, row.followed)
+        step, own = self._run.spec.step(row.step), FollowUp(row.problem_id, row.step, row.followed)
         if not step.follows:
             return step.asked(self._run.spec.problem(row.problem_id))
         if _is_raw(step):
             return self._question(problem_id, self._source(own))
         return self.prompt(own, next(self.fillings([own])))
 
-    def _source(self, asked: Asked) -> str:
-        return self._threads(asked.problem_id).source(asked.step, asked.after)
+    def _source(self, follow_up: FollowUp) -> str:
+        return self._threads(follow_up.problem_id).source(follow_up.step, follow_up.after)
 
-    def _thread(self, asked: Asked) -> Mapping[str, str]:
+    def _thread(self, follow_up: FollowUp) -> Mapping[str, str]:
         """Step to completion id, of what a completion rests on."""
-        return self._threads(asked.problem_id).before(asked.step, asked.after)
+        return self._threads(follow_up.problem_id).before(follow_up.step, follow_up.after)
 
     def _threads(self, problem_id: str) -> Threads:
         if problem_id not in self._made:
@@ -125,27 +125,27 @@ class RunThreads:
         return self._run.memory.threads.rows[problem_id][completion_id]
 
     def _filling(
-        self, asked: Asked, thread: Mapping[str, str], texts: Mapping[str, Completion], outcomes: Mapping[Pair, str]
+        self, follow_up: FollowUp, thread: Mapping[str, str], texts: Mapping[str, Completion], outcomes: Mapping[Pair, str]
     ) -> Filling:
-        problem, node = self._run.spec.problem(asked.problem_id), self._graph.nodes[asked.step]
+        problem, node = self._run.spec.problem(follow_up.problem_id), self._graph.nodes[follow_up.step]
         goes_on = node.step.turn == "continue"
-        told = {
-            name: self._told(name, texts[cid], outcomes.get((cid, problem.id)), whole=goes_on)
+        earlier = {
+            name: self._step_text(name, texts[cid], outcomes.get((cid, problem.id)), whole=goes_on)
             for name, cid in thread.items()
         }
         parent = node.parents[0] if node.parents else ""
-        gathered = asked.after if node.step.gather else ()
-        group = [self._told(parent, texts[cid], outcomes.get((cid, problem.id))) for cid in gathered]
-        return Filling(problem.prompt, problem.reference, told, parent, group)
+        gathered = follow_up.after if node.step.gather else ()
+        group = [self._step_text(parent, texts[cid], outcomes.get((cid, problem.id))) for cid in gathered]
+        return Filling(problem.prompt, problem.reference, earlier, parent, group)
 
-    def _told(self, name: str, completion: Completion, outcome: str | None, *, whole: bool = False) -> Told:
+    def _step_text(self, name: str, completion: Completion, outcome: str | None, *, whole: bool = False) -> StepText:
         """`whole`: with the stop string that ended it, which is no part of the text and which the model did write."""
         read = self._graph.nodes[name].step.read
         fields = fields_of(completion.text, read) if read else {}
         text = completion.text + (completion.meta.get(STOP) or "" if whole else "")
-        return Told(text, fields, outcome, completion.finish_reason == "length")
+        return StepText(text, Facts(outcome, completion.finish_reason == "length", fields))
 
-    def _outcomes(self, part: Sequence[Asked], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
+    def _outcomes(self, part: Sequence[FollowUp], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
         """The outcomes that a template of these asks for."""
         steps = {one.step for one in part}
         if not any(place.field == OUTCOME for step in steps for place in self._graph.nodes[step].places):
@@ -165,7 +165,7 @@ class RunThreads:
             read = self._graph.nodes[row.step].step.read
             fields = fields_of(texts[row.completion_id].text, read) if row.completion_id in texts else {}
             outcome = outcomes.get(pair_of(row))
-            facts[pair_of(row)] = Known(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
+            facts[pair_of(row)] = Facts(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
 
     def _failed(self, rows: Sequence[PlanRow]) -> set[str]:
         """Those of which an engine without a model could make nothing."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from flows.job import Job
 from flows.progress import Stage
-from flows.recipe import Resolved, resolve
+from flows.recipe import MethodSpec, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
 from flows.rounds.plan_rows import of_steps, together
@@ -100,14 +100,14 @@ def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
     return [(part["method"], part["options"]) for part in run.recipe.get("score", ())]
 
 
-def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> Resolved:
+def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> MethodSpec:
     """A scorer by name; a user's file is looked for here, then beside the recipe."""
     here = ":" in name and Path(name.rpartition(":")[0]).is_file()
     return resolve("scorer", name, options, base=Path.cwd() if here else session.loaded.base)
 
 
 @contextmanager
-def _scorers(session: Session, run: "Run", methods: list[Resolved]) -> Iterator[list[Any]]:
+def _scorers(session: Session, run: "Run", methods: list[MethodSpec]) -> Iterator[list[Any]]:
     """The scorers, built; what they ask a model for is charged to the run. The models are released at the end."""
     with paid_samplers(session, run.id) as samplers:
         yield [method.build(**engine_settings(session), samplers=samplers) for method in methods]

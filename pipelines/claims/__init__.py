@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pipelines.claims import budgets, coverage, intervals, rewards, selection, simulations, stopping, verifiers, votes
 from pipelines.claims.claim import Claim, Finding, Status, findings, status
-from pipelines.claims.effects import Effect, Expected, NotTestable, Sign
+from pipelines.claims.effects import Effect, NotTestable, Prediction, Sign
 from pipelines.claims.evidence import Evidence
 
 _FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations, rewards)
@@ -19,9 +19,9 @@ __all__ = [
     "Claim",
     "Effect",
     "Evidence",
-    "Expected",
     "Finding",
     "NotTestable",
+    "Prediction",
     "Sign",
     "Status",
     "findings",

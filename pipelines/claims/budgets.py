@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.budget.dars import DarsProp2Diff, DarsUniform, targets_from_fail_rates
 from pipelines.budget.simulate import Sample, Subject, run_budget
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected, NotTestable
+from pipelines.claims.effects import Effect, NotTestable, Prediction
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.protocols import Budget
 from pipelines.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts
@@ -166,9 +166,11 @@ CLAIMS = (
         source=DART,
         statement="At equal tokens, drawing until each problem has its quota gives hard problems more than vanilla does.",
         expected=(
-            Expected("two highest levels, problems with 4 distinct solutions: uniform - vanilla, equal tokens", "+", 0.05),
-            Expected("share of kept solutions of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
-            Expected("tokens per kept solution: prop2diff / vanilla - 1", "+", 0.1),
+            Prediction(
+                "two highest levels, problems with 4 distinct solutions: uniform - vanilla, equal tokens", "+", 0.05
+            ),
+            Prediction("share of kept solutions of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
+            Prediction("tokens per kept solution: prop2diff / vanilla - 1", "+", 0.1),
         ),
         measure=_dars_solutions,
         pools=("ladder",),
@@ -180,9 +182,9 @@ CLAIMS = (
         source=DART,
         statement="At equal tokens, drawing until each problem has a quota of correct responses gives hard ones more.",
         expected=(
-            Expected("two highest levels, problems with 4 correct responses: uniform - vanilla, equal tokens", "+", 0.05),
-            Expected("share of kept responses of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
-            Expected("tokens per kept response: prop2diff / vanilla - 1", "+", 0.1),
+            Prediction("two highest levels, problems with 4 correct responses: uniform - vanilla, equal tokens", "+", 0.05),
+            Prediction("share of kept responses of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
+            Prediction("tokens per kept response: prop2diff / vanilla - 1", "+", 0.1),
         ),
         measure=_dars_responses,
         pools=("ladder",),
@@ -194,9 +196,9 @@ CLAIMS = (
         source="Girshick, Mosteller & Savage 1946; the project's statistical contract, point 1",
         statement="Drawing until four are correct makes c/n too high and the pooled rate too low; path counting is exact.",
         expected=(
-            Expected("mean c/n at the stop - pass rate", "+", 0.01),
-            Expected("mean of the path counting estimate - pass rate", "=", 0.01),
-            Expected("pooled rate - pass rate", "-", 0.1),
+            Prediction("mean c/n at the stop - pass rate", "+", 0.01),
+            Prediction("mean of the path counting estimate - pass rate", "=", 0.01),
+            Prediction("pooled rate - pass rate", "-", 0.1),
         ),
         measure=_until_correct,
         pools=("unseen",),
@@ -208,8 +210,8 @@ CLAIMS = (
         source=DART,
         statement="A correct completion of a hard problem costs several times the tokens, mostly for failures, not length.",
         expected=(
-            Expected("tokens per correct completion, two highest levels / two lowest - 1", "+", 1.0),
-            Expected("the same with the longer texts divided out", "+", 0.5),
+            Prediction("tokens per correct completion, two highest levels / two lowest - 1", "+", 1.0),
+            Prediction("the same with the longer texts divided out", "+", 0.5),
         ),
         measure=_price,
         pools=("ladder",),

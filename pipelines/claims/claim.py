@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import cluster_mean
 
@@ -28,7 +28,7 @@ class Claim:
     name: str
     source: str
     statement: str
-    expected: tuple[Expected, ...]
+    expected: tuple[Prediction, ...]
     measure: Callable[[Evidence], Sequence[Effect]]
     reach: str
     pools: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Claim:
 class Finding:
     """One effect over all seeds. `met`: in how many of them it is as predicted; `why`: what failed, "" if nothing did."""
 
-    expected: Expected
+    expected: Prediction
     value: float
     low: float | None
     high: float | None
@@ -54,7 +54,7 @@ class Finding:
         return not self.why
 
 
-def finding(expected: Expected, effects: Sequence[Effect]) -> Finding:
+def finding(expected: Prediction, effects: Sequence[Effect]) -> Finding:
     """An effect over its seeds; `effects` has one per seed, at least one."""
     values = [effect.value for effect in effects]
     mean = sum(values) / len(values)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.aggregate.majority import Majority
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import mg_pass_at_ks, pass_hat_ks
 
@@ -61,8 +61,8 @@ CLAIMS = (
         source=MONKEYS,
         statement="Coverage keeps growing with the number of completions, about linearly in its logarithm.",
         expected=(
-            Expected("coverage: all completions - a quarter of them", "+", 0.05),
-            Expected("correlation of coverage with log k, k = 1, 2, 4, ...", "+", 0.97),
+            Prediction("coverage: all completions - a quarter of them", "+", 0.05),
+            Prediction("correlation of coverage with log k, k = 1, 2, 4, ...", "+", 0.97),
         ),
         measure=_log_linear,
         pools=("unseen",),
@@ -73,8 +73,8 @@ CLAIMS = (
         source=MONKEYS,
         statement="A majority vote stops improving with more completions, so the gap to coverage widens.",
         expected=(
-            Expected("majority: all completions - a quarter of them", "=", 0.03),
-            Expected("gap from majority to coverage: all completions - a quarter of them", "+", 0.05),
+            Prediction("majority: all completions - a quarter of them", "=", 0.03),
+            Prediction("gap from majority to coverage: all completions - a quarter of them", "+", 0.05),
         ),
         measure=_plateau,
         pools=("unseen",),
@@ -84,7 +84,7 @@ CLAIMS = (
         name="coverage-heavy-tail",
         source="Schaeffer et al. 2025, How Do Large Language Monkeys Get Their Power (Laws)?, arXiv:2502.17578",
         statement="Coverage grows far more slowly than if all problems had the mean pass rate: hard problems are many.",
-        expected=(Expected("coverage of all completions - 1 - (1 - mean pass rate)^n", "-", 0.05),),
+        expected=(Prediction("coverage of all completions - 1 - (1 - mean pass rate)^n", "-", 0.05),),
         measure=_heavy_tail,
         pools=("unseen",),
         reach="Shows that pass rates are unequal, not that their tail is a power law.",
@@ -94,8 +94,8 @@ CLAIMS = (
         source="Chen et al. 2021, Evaluating Large Language Models Trained on Code, arXiv:2107.03374",
         statement="A lower temperature has the better pass@1 and the worse pass@k for large k: the curves cross.",
         expected=(
-            Expected("pass@1: temperature .5 - temperature 1", "+", 0.02),
-            Expected("pass@k of all completions: temperature .5 - temperature 1", "-", 0.02),
+            Prediction("pass@1: temperature .5 - temperature 1", "+", 0.02),
+            Prediction("pass@k of all completions: temperature .5 - temperature 1", "-", 0.02),
         ),
         measure=_crossover,
         pools=("pair", "pair-cool"),
@@ -106,9 +106,9 @@ CLAIMS = (
         source="Liu et al. 2024, Are Your LLMs Capable of Stable Reasoning?, arXiv:2412.13147",
         statement="Far fewer problems are solved stably than pass@1 says; samplings differ more in that than in pass@1.",
         expected=(
-            Expected("mG-Pass@16 - pass@1", "-", 0.05),
-            Expected("G-Pass@16 at 1.0 - pass@1", "-", 0.15),
-            Expected("mG-Pass@16, temperature .5 - 1, beyond the same difference of pass@1", "+", 0.02),
+            Prediction("mG-Pass@16 - pass@1", "-", 0.05),
+            Prediction("G-Pass@16 at 1.0 - pass@1", "-", 0.15),
+            Prediction("mG-Pass@16, temperature .5 - 1, beyond the same difference of pass@1", "+", 0.02),
         ),
         measure=_stability,
         pools=("pair", "pair-cool"),

@@ -12,7 +12,7 @@ Sign = Literal["+", "-", "=", "no fall", "no rise"]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Prediction:
     """One effect that a claim predicts.
 
     `sign`: "+" the effect is positive and at least `tolerance`; "-" negative and at most -`tolerance`; "=" within

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipelines.aggregate.best_of import BestOfN
 from pipelines.aggregate.majority import Majority
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence
 
 REWARD = "imported"
@@ -24,8 +24,8 @@ CLAIMS = (
         source="Yang et al. 2024, Qwen2.5-Math Technical Report, arXiv:2409.12122",
         statement="The completion of eight with the best reward is right more often than the majority and than one by lot.",
         expected=(
-            Expected("accuracy: best of all by reward - majority", "+", 0.01),
-            Expected("accuracy: best of all by reward - pass@1", "+", 0.03),
+            Prediction("accuracy: best of all by reward - majority", "+", 0.01),
+            Prediction("accuracy: best of all by reward - pass@1", "+", 0.03),
         ),
         measure=_reward,
         pools=("math",),

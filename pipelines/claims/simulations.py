@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.aggregate import AGGREGATORS, Aggregator, BlindPool, knockout_bound
 from pipelines.aggregate.knockout import Knockout
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence
 from storage.pool import Flags, Floats, Ints
 
@@ -105,9 +105,9 @@ CLAIMS = (
         source="Chen et al. 2024, A Simple and Provable Scaling Law for Test-Time Compute, arXiv:2411.19477",
         statement="A knockout fails no more often than its bound; comparisons worse than chance make it worse with more.",
         expected=(
-            Expected("largest of failure - bound over three settings with a bound below 1", "no rise", 0.0),
-            Expected("failure with 16 comparisons a pair - with 1, each right with chance .8", "-", 0.1),
-            Expected("the same, each right with chance .4", "+", 0.05),
+            Prediction("largest of failure - bound over three settings with a bound below 1", "no rise", 0.0),
+            Prediction("failure with 16 comparisons a pair - with 1, each right with chance .8", "-", 0.1),
+            Prediction("the same, each right with chance .4", "+", 0.05),
         ),
         measure=_knockout,
         reach="Simulated comparisons, independent and right with one chance; those of a model share their errors.",
@@ -117,10 +117,10 @@ CLAIMS = (
         source="Chen et al. 2024, B4: Towards Optimal Assessment of Plausible Code Solutions, arXiv:2409.08692",
         statement="With a prior that fits, B4 chooses better than CodeT and MBR; with a wrong one far worse.",
         expected=(
-            Expected("good tests, fitting prior: B4 - CodeT", "+", 0.05),
-            Expected("good tests, fitting prior: B4 - MBR", "+", 0.05),
-            Expected("bad tests: B4 with the prior of programs - B4 with the fitting one", "-", 0.3),
-            Expected("bad tests: B4 with the prior of programs - CodeT", "-", 0.03),
+            Prediction("good tests, fitting prior: B4 - CodeT", "+", 0.05),
+            Prediction("good tests, fitting prior: B4 - MBR", "+", 0.05),
+            Prediction("bad tests: B4 with the prior of programs - B4 with the fitting one", "-", 0.3),
+            Prediction("bad tests: B4 with the prior of programs - CodeT", "-", 0.03),
         ),
         measure=_b4,
         reach="The paper's law of passes, 10 programs and 30 tests; that wrong programs fail alike it leaves out.",
@@ -130,8 +130,8 @@ CLAIMS = (
         source="Hu et al. 2023, Unlock Predictable Scaling (PassUntil), arXiv:2310.03262; Haldane 1945",
         statement="Drawing until the second success r/K is twice the pass rate and (r - 1)/(K - 1) is unbiased.",
         expected=(
-            Expected("mean of r/K over the pass rate - 1", "+", 0.8),
-            Expected("mean of (r - 1)/(K - 1) over the pass rate - 1", "=", 0.05),
+            Prediction("mean of r/K over the pass rate - 1", "+", 0.8),
+            Prediction("mean of (r - 1)/(K - 1) over the pass rate - 1", "=", 0.05),
         ),
         measure=_pass_until,
         reach="One pass rate (.01) and no cap; a cap makes path counting necessary (until-correct-bias).",

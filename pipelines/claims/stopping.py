@@ -8,7 +8,7 @@ import numpy as np
 from pipelines.aggregate.majority import Majority
 from pipelines.aggregate.model_switch import ModelSwitch
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence, Table, model_ballots
 from pipelines.metrics.elections import Ballot, right_at
 from pipelines.stats import paired_difference, pass_at_k, population_mean
@@ -104,9 +104,9 @@ CLAIMS = (
         source="Do We Truly Need So Many Samples? (ModelSwitch) 2025, arXiv:2504.00762",
         statement="Asking a second model only where the first is not unanimous elects as the pooled vote does, for less.",
         expected=(
-            Expected("accuracy: ModelSwitch - pooled vote of the same completions", "=", 0.005),
-            Expected("share of the completions saved", "+", 0.05),
-            Expected("accuracy: ModelSwitch - vote of the second model alone, as many completions", "+", 0.01),
+            Prediction("accuracy: ModelSwitch - pooled vote of the same completions", "=", 0.005),
+            Prediction("share of the completions saved", "+", 0.05),
+            Prediction("accuracy: ModelSwitch - vote of the second model alone, as many completions", "+", 0.01),
         ),
         measure=_switch,
         pools=("pair", "pair-cool"),
@@ -117,8 +117,8 @@ CLAIMS = (
         source="Li et al. 2024, Escape Sky-high Cost: Early-stopping Self-Consistency, arXiv:2401.10480",
         statement="Stopping at the first unanimous window of answers saves completions and leaves the vote's accuracy.",
         expected=(
-            Expected("share of the completions saved", "+", 0.1),
-            Expected("accuracy: stopped vote - vote of all completions", "=", 0.02),
+            Prediction("share of the completions saved", "+", 0.1),
+            Prediction("accuracy: stopped vote - vote of all completions", "=", 0.02),
         ),
         measure=_early,
         pools=("ladder",),
@@ -128,7 +128,7 @@ CLAIMS = (
         name="models-vote",
         source="Li et al. 2024, More Agents Is All You Need, arXiv:2402.05120",
         statement="A vote of five models' single answers beats the mean of these models.",
-        expected=(Expected("accuracy: vote of five models - mean of the five", "+", 0.02),),
+        expected=(Prediction("accuracy: vote of five models - mean of the five", "+", 0.02),),
         measure=_several,
         pools=("mathcoder",),
         least=1,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected, NotTestable
+from pipelines.claims.effects import Effect, NotTestable, Prediction
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
 from storage.pool import Floats
@@ -46,8 +46,10 @@ CLAIMS = (
         source=FLAWS,
         statement="With a verifier that accepts 5% of wrong completions, drawing again has a ceiling and a best number.",
         expected=(
-            Expected("accuracy of the first accepted, drawing without end - coverage of all completions", "-", 0.1),
-            Expected("value of drawing up to all completions - value of the best number, a wrong one costing 4", "-", 0.01),
+            Prediction("accuracy of the first accepted, drawing without end - coverage of all completions", "-", 0.1),
+            Prediction(
+                "value of drawing up to all completions - value of the best number, a wrong one costing 4", "-", 0.01
+            ),
         ),
         measure=_bend,
         pools=("unseen",),
@@ -57,7 +59,7 @@ CLAIMS = (
         name="verifier-errors-hit-hard-problems",
         source=FLAWS,
         statement="What drawing until four are accepted keeps is much less right on hard problems than on easy ones.",
-        expected=(Expected("precision of what is kept: hardest third - easiest third", "-", 0.15),),
+        expected=(Prediction("precision of what is kept: hardest third - easiest third", "-", 0.15),),
         measure=_hard_problems,
         pools=("unseen",),
         reach="As above: 5% false accepts by assumption, a cap of 256 by formula, not by draws.",

@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.aggregate.best_of import BestOfMajority, BestOfN
 from pipelines.aggregate.majority import Borda, Majority
 from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Expected
+from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.stats import cluster_mean, selected_of_ks
 from storage.pool import Floats
@@ -86,8 +86,8 @@ CLAIMS = (
         source=CERTAINTY,
         statement="The completion with the greatest self-certainty gets worse with more of them and loses to a vote.",
         expected=(
-            Expected("best of n by self-certainty: all completions - a quarter of them", "-", 0.03),
-            Expected("all completions: best of n by self-certainty - majority", "-", 0.05),
+            Prediction("best of n by self-certainty: all completions - a quarter of them", "-", 0.03),
+            Prediction("all completions: best of n by self-certainty - majority", "-", 0.05),
         ),
         measure=_best_falls,
         pools=("unseen",),
@@ -98,8 +98,8 @@ CLAIMS = (
         source=CERTAINTY,
         statement="Borda voting by self-certainty (p = .5) beats the majority vote and the best of n by self-certainty.",
         expected=(
-            Expected("all completions: Borda - majority", "+", 0.01),
-            Expected("all completions: Borda - best of n", "+", 0.05),
+            Prediction("all completions: Borda - majority", "+", 0.01),
+            Prediction("all completions: Borda - best of n", "+", 0.05),
         ),
         measure=_borda,
         pools=("unseen",),
@@ -109,7 +109,7 @@ CLAIMS = (
         name="vote-beats-likelihood",
         source="Wang et al. 2022, Self-Consistency, arXiv:2203.11171",
         statement="A majority vote beats taking the completion with the greatest mean log-probability.",
-        expected=(Expected("all completions: majority - best of n by mean log-probability", "+", 0.01),),
+        expected=(Prediction("all completions: majority - best of n by mean log-probability", "+", 0.01),),
         measure=_rank,
         pools=("unseen",),
         reach="A model trained on these kinds of problems is better calibrated than the paper's; the sign may differ.",
@@ -119,8 +119,8 @@ CLAIMS = (
         source="Best-of-Majority 2025 (docs/aggregation.md)",
         statement="With a threshold on votes (alpha = .1), choosing by a flawed score falls no more with N.",
         expected=(
-            Expected("best-of-majority by self-certainty: all completions - a quarter of them", "no fall", 0.03),
-            Expected("all completions: best-of-majority - best of n", "+", 0.05),
+            Prediction("best-of-majority by self-certainty: all completions - a quarter of them", "no fall", 0.03),
+            Prediction("all completions: best-of-majority - best of n", "+", 0.05),
         ),
         measure=_best_of_majority,
         pools=("unseen",),
@@ -131,8 +131,8 @@ CLAIMS = (
         source="Hassid et al. 2025, Don't Overthink It, arXiv:2505.17813",
         statement="Wrong completions of a problem are longer than right ones; the shortest of several beats one by lot.",
         expected=(
-            Expected("tokens of wrong completions / tokens of right ones of the same problem - 1", "+", 0.02),
-            Expected("shortest of a quarter of the completions - pass@1", "+", 0.02),
+            Prediction("tokens of wrong completions / tokens of right ones of the same problem - 1", "+", 0.02),
+            Prediction("shortest of a quarter of the completions - pass@1", "+", 0.02),
         ),
         measure=_shorter,
         pools=("unseen",),
@@ -142,7 +142,7 @@ CLAIMS = (
         name="shorter-is-right-recorded",
         source="Hassid et al. 2025, Don't Overthink It, arXiv:2505.17813",
         statement="Of recorded solutions of MATH problems by a 7B model wrong ones are longer than right ones.",
-        expected=(Expected("letters of wrong solutions / letters of right ones of the same problem - 1", "+", 0.02),),
+        expected=(Prediction("letters of wrong solutions / letters of right ones of the same problem - 1", "+", 0.02),),
         measure=_shorter_recorded,
         pools=("math",),
         recorded=True,

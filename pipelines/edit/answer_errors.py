@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from functools import partial
 
-from pipelines.edit.editing import CannotEdit, Edited, Editor, changes_between, words_changed
+from pipelines.edit.editing import CannotEdit, EditedText, Editor, changes_between, words_changed
 from pipelines.edit.planted_answer import marked_answer
 from pipelines.edit.planted_errors import ERRORS
 
@@ -21,7 +21,7 @@ _NEED: Mapping[str, str] = {
 }
 
 
-def plant(kind: str, text: str, rng: random.Random, *, most_words: int | None = None) -> Edited:
+def plant(kind: str, text: str, rng: random.Random, *, most_words: int | None = None) -> EditedText:
     """One error of a kind. `most_words`: refuse an edit that changes more words than this."""
     answer = marked_answer(text)
     if answer is None:
@@ -34,7 +34,7 @@ def plant(kind: str, text: str, rng: random.Random, *, most_words: int | None = 
     words = words_changed(text, edited, changes)
     if most_words is not None and words > most_words:
         raise CannotEdit(f"it would change {words} words, more than {most_words}")
-    return Edited(edited, how, changes, {"words": words})
+    return EditedText(edited, how, changes, {"words": words})
 
 
 PLANTED: Mapping[str, Editor] = {kind: Editor("1", partial(plant, kind), takes=("most_words",)) for kind in ERRORS}

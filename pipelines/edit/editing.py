@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class EditedText:
     """An edited text, what was done in a few words, and where; `facts` is what else an editor has to say of it."""
 
     text: str
@@ -64,11 +64,11 @@ class Editor:
     """An editor with its version, which changes whenever its texts can. `takes`: the options that it knows, by name."""
 
     version: str
-    edit: Callable[..., Edited]
+    edit: Callable[..., EditedText]
     takes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
-    def __call__(self, text: str, rng: random.Random, **options: Any) -> Edited:
+    def __call__(self, text: str, rng: random.Random, **options: Any) -> EditedText:
         """The edited text; CannotEdit where there is none."""
         return self.edit(text, rng, **options)
 

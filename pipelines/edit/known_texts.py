@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Mapping
 
-from pipelines.edit.editing import CannotEdit, Edited, Editor
+from pipelines.edit.editing import CannotEdit, EditedText, Editor
 from pipelines.edit.lines import Steps, upto_step
 from pipelines.edit.planted_answer import rational
 from pipelines.verify.calculation_steps import steps_of
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"\\[dt]?frac\s*\{\d+\}\s*\{\d+\}|\d[\d,]*(?:\.\d+)?(?:\s*/
 _PART = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
 
 
-def upto_state(text: str, rng: random.Random, *, known: str) -> Edited:
+def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The text up to the last line at which its values are those of the known solution after some step of it.
 
     Refused where it is word for word the beginning of the known solution: nothing would be learned from it.
@@ -43,12 +43,12 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> Edited:
     if known.lstrip().startswith(begun.text.strip()):
         raise CannotEdit("it is the beginning of the known solution")
     share = f"{match.known_step} of {match.known_steps} known steps"
-    return Edited(
+    return EditedText(
         begun.text, f"{begun.how}, {share}", begun.changes, {"known_steps": [match.known_step, match.known_steps]}
     )
 
 
-def no_answer(text: str, rng: random.Random, *, known: str) -> Edited:
+def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The text as it is; refused where the answer stands in it, as words or as a number of the same value."""
     del rng
     answer = known.rsplit("####", 1)[-1].strip()
@@ -60,14 +60,14 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> Edited:
     if value is None:
         if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE):
             raise CannotEdit("it tells the answer")
-        return Edited(text, "the answer does not stand in it")
+        return EditedText(text, "the answer does not stand in it")
     written = {number for pattern in (_NUMBER, _PART) for number in pattern.findall(text)}
     if any(abs(found) == abs(value) for number in written if (found := rational(number.replace(",", ""))) is not None):
         raise CannotEdit("it tells the answer")
-    return Edited(text, "the answer does not stand in it")
+    return EditedText(text, "the answer does not stand in it")
 
 
-def shorter(text: str, rng: random.Random, *, known: str) -> Edited:
+def shorter(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The text as it is; refused where it has as many words as the known one (Retro-Search: a revision is never longer)."""
     del rng
     own, other = len(text.split()), len(known.split())
@@ -75,7 +75,7 @@ def shorter(text: str, rng: random.Random, *, known: str) -> Edited:
         raise CannotEdit("there is no text")
     if own >= other:
         raise CannotEdit(f"{own} words, and the other text has {other}")
-    return Edited(text, f"{own} words instead of {other}", facts={"shortened": [own, other]})
+    return EditedText(text, f"{own} words instead of {other}", facts={"shortened": [own, other]})
 
 
 KNOWN: Mapping[str, Editor] = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from pipelines.edit.editing import CannotEdit, Change, Edited, Editor
+from pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
 from pipelines.verify.calculation_steps import steps_of
 
 GAP = "<|gap|>"
@@ -55,7 +55,7 @@ class Steps:
         return self.text[slice(*self.spans[number - 1])] if 0 < number <= len(self.spans) else ""
 
 
-def upto_step(text: str, rng: random.Random, *, step: Any) -> Edited:
+def upto_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
     """The text up to a step, that step included."""
     del rng
     steps = Steps.of(text)
@@ -63,7 +63,7 @@ def upto_step(text: str, rng: random.Random, *, step: Any) -> Edited:
     return _cut(text, steps.spans[number - 1][1], f"up to step {number} of {len(steps.spans)}")
 
 
-def before_step(text: str, rng: random.Random, *, step: Any) -> Edited:
+def before_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
     """The text before a step."""
     del rng
     steps = Steps.of(text)
@@ -73,12 +73,12 @@ def before_step(text: str, rng: random.Random, *, step: Any) -> Edited:
     return _cut(text, steps.spans[number - 2][1], f"before step {number} of {len(steps.spans)}")
 
 
-def before_error(text: str, rng: random.Random) -> Edited:
+def before_error(text: str, rng: random.Random) -> EditedText:
     """The text before its first step that calculates wrongly: what is known to be wrong without a reference."""
     return before_step(text, rng, step=_first_error(text))
 
 
-def upto_error(text: str, rng: random.Random) -> Edited:
+def upto_error(text: str, rng: random.Random) -> EditedText:
     """The text up to its first step that calculates wrongly, that step included."""
     return upto_step(text, rng, step=_first_error(text))
 
@@ -91,12 +91,12 @@ def _first_error(text: str) -> int:
     raise CannotEdit("no step calculates wrongly")
 
 
-def _cut(text: str, end: int, how: str) -> Edited:
+def _cut(text: str, end: int, how: str) -> EditedText:
     gone = (end, len(text))
-    return Edited(text[:end], how, (Change.between(text, text[:end], gone, (end, end)),) if text[end:].strip() else ())
+    return EditedText(text[:end], how, (Change.between(text, text[:end], gone, (end, end)),) if text[end:].strip() else ())
 
 
-def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 1) -> Edited:
+def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 1) -> EditedText:
     """The text without some steps: those that `step` numbers ("3" or "2, 4"), else `count` chosen by the seed.
 
     The last step, which states the answer, is never chosen. Of one seed, what a smaller count drops a larger one drops too.
@@ -115,7 +115,7 @@ def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 
     return _without(steps, chosen)
 
 
-def _without(steps: Steps, chosen: Sequence[int]) -> Edited:
+def _without(steps: Steps, chosen: Sequence[int]) -> EditedText:
     """Each step goes with its line break; at the end of a text without one, with the break before it."""
     text, places = steps.text, list[tuple[int, int]]()
     for number in chosen:
@@ -131,24 +131,24 @@ def _without(steps: Steps, chosen: Sequence[int]) -> Edited:
         gone.append((place, (len(kept), len(kept))))
     kept += text[places[-1][1] :]
     how = f"without step{'s' * (len(chosen) > 1)} {', '.join(map(str, chosen))} of {len(steps.spans)}"
-    return Edited(kept, how, [Change.between(text, kept, at, to) for at, to in gone], {"steps": list(chosen)})
+    return EditedText(kept, how, [Change.between(text, kept, at, to) for at, to in gone], {"steps": list(chosen)})
 
 
-def gap(text: str, rng: random.Random, *, step: Any = None) -> Edited:
+def gap(text: str, rng: random.Random, *, step: Any = None) -> EditedText:
     """The text with a mark of its own line where `insert_line` goes on: behind a step, else between two, by the seed."""
     steps = _unmarked(text)
     number = steps.number(step, least=0) if step is not None else _between(steps, rng)
     return _inserted(steps, number, GAP)
 
 
-def hole(text: str, rng: random.Random, *, step: Any = None) -> Edited:
+def hole(text: str, rng: random.Random, *, step: Any = None) -> EditedText:
     """The text with that mark in place of a step, else of one that the seed chooses; the last is never chosen."""
     steps = _unmarked(text)
     number = steps.number(step) if step is not None else _between(steps, rng)
     return _replaced(steps, number, GAP, f"a gap for step {number} of {len(steps.spans)}")
 
 
-def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, most_alike: float = 0.8) -> Edited:
+def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, most_alike: float = 0.8) -> EditedText:
     """The text with a line behind a step (0: before the first), else at its gap, else between two steps, by the seed.
 
     Refused where a line of it is more alike to a step beside it than `most_alike` (1: equal), or calculates wrongly.
@@ -166,7 +166,7 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
     return _inserted(steps, number, inserted)
 
 
-def before_gap(text: str, rng: random.Random) -> Edited:
+def before_gap(text: str, rng: random.Random) -> EditedText:
     """The text before its mark: what a model goes on from that writes the missing step."""
     steps = Steps.of(text)
     marked = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
@@ -188,18 +188,18 @@ def _between(steps: Steps, rng: random.Random) -> int:
     return rng.randrange(1, len(steps.spans))
 
 
-def _inserted(steps: Steps, number: int, line: str) -> Edited:
+def _inserted(steps: Steps, number: int, line: str) -> EditedText:
     at = steps.spans[number - 1][1] if number else steps.spans[0][0]
     new = f"\n{line}" if number else f"{line}\n"
     edited = steps.text[:at] + new + steps.text[at:]
     change = Change.between(steps.text, edited, (at, at), (at, at + len(new)))
-    return Edited(edited, f"behind step {number} of {len(steps.spans)}", (change,))
+    return EditedText(edited, f"behind step {number} of {len(steps.spans)}", (change,))
 
 
-def _replaced(steps: Steps, number: int, line: str, how: str) -> Edited:
+def _replaced(steps: Steps, number: int, line: str, how: str) -> EditedText:
     start, end = steps.spans[number - 1]
     edited = steps.text[:start] + line + steps.text[end:]
-    return Edited(edited, how, (Change.between(steps.text, edited, (start, end), (start, start + len(line))),))
+    return EditedText(edited, how, (Change.between(steps.text, edited, (start, end), (start, start + len(line))),))
 
 
 def _check_inserted(inserted: str, beside: Sequence[str], most_alike: float) -> None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from pipelines.edit.editing import CannotEdit, Edited, Editor
+from pipelines.edit.editing import CannotEdit, EditedText, Editor
 from pipelines.edit.lint import faults, lines_of
 from pipelines.edit.unified_diffs import edit_sequence, insertion_diff, states_of
 from pipelines.verify.code.program import Task, program_of
@@ -112,7 +112,7 @@ def _bare_try(texts: Sequence[str], stopped: int) -> int:
     return stopped
 
 
-def lintseq(text: str, rng: random.Random) -> Edited:
+def lintseq(text: str, rng: random.Random) -> EditedText:
     """The edit sequence of the text's program: its last fenced block of Python, or the text where all of it is Python."""
     program = program_of(text, Task())
     if program is None or program.rule not in ("fenced", "whole") or not program.text.strip():
@@ -130,10 +130,10 @@ def lintseq(text: str, rng: random.Random) -> Edited:
     lines = source.split("\n")
     pairs = zip(states[1:], states, strict=False)
     diffs = [insertion_diff(lines, before, after) for before, after in pairs][::-1]
-    return Edited(edit_sequence(diffs), f"{len(diffs)} insertions", facts={"edits": len(diffs), "lines": len(lines)})
+    return EditedText(edit_sequence(diffs), f"{len(diffs)} insertions", facts={"edits": len(diffs), "lines": len(lines)})
 
 
-def write_edits(text: str, rng: random.Random) -> Edited:
+def write_edits(text: str, rng: random.Random) -> EditedText:
     """The program that an edit sequence writes, as a fenced block."""
     del rng
     try:
@@ -142,7 +142,7 @@ def write_edits(text: str, rng: random.Random) -> Edited:
         raise CannotEdit(f"no edit sequence: {error}") from None
     if not states:
         raise CannotEdit("no edit sequence in the text")
-    return Edited(
+    return EditedText(
         f"```python\n{states[-1].rstrip(chr(10))}\n```\n", f"{len(states)} insertions applied", facts={"edits": len(states)}
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipelines.generate.model_free import Made, ModelFree, check_named
+from pipelines.generate.model_free import MadeText, ModelFree, check_named
 
 
 class Compose(ModelFree):
@@ -14,7 +14,7 @@ class Compose(ModelFree):
         check_named(self.engine, model)
         super().__init__(model, ["1"])
 
-    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The text itself."""
         del options, seed
-        return Made(text)
+        return MadeText(text)

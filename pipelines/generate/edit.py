@@ -8,7 +8,7 @@ import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipelines.generate.model_free import Made, ModelFree, failed
+from pipelines.generate.model_free import MadeText, ModelFree, failed
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128, seed_of
 
@@ -52,7 +52,7 @@ class Edit(ModelFree):
         versions = [[name, editor.version] for name, editor in self._editors.items()]
         super().__init__(model, ["1", versions, self._options])
 
-    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The text edited by the first editor, in an order by the seed, that can be applied."""
         from pipelines.edit import CannotEdit
 
@@ -69,7 +69,7 @@ class Edit(ModelFree):
             except CannotEdit as refusal:
                 refusals[name] = str(refusal)
                 continue
-            return Made(edited.text, {"editor": name, **edited.meta})
+            return MadeText(edited.text, {"editor": name, **edited.meta})
         return failed("; ".join(f"{name}: {refusals[name]}" for name in self._editors))
 
 

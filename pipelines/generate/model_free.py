@@ -20,7 +20,7 @@ OPTION = "option"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MadeText:
     """What an engine made of a text. `seconds`: of the processor, where it is worth a record."""
 
     text: str
@@ -28,9 +28,9 @@ class Made:
     seconds: float | None = None
 
 
-def failed(why: str) -> Made:
+def failed(why: str) -> MadeText:
     """Nothing, and why."""
-    return Made("", {"failed": why})
+    return MadeText("", {"failed": why})
 
 
 def asked(prompt: Prompt) -> tuple[str, dict[str, str]]:
@@ -53,7 +53,7 @@ class ModelFree:
         self.model = model
         self.model_digest = digest128([self.engine, model, *identity])
 
-    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """What becomes of a text; never raises on what a model wrote."""
         raise NotImplementedError
 

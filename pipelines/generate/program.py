@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pipelines.generate.model_free import Made, ModelFree, check_named, failed, python_version
+from pipelines.generate.model_free import MadeText, ModelFree, check_named, failed, python_version
 from pipelines.sandbox import MODES, Mode, Report, Sandbox, SandboxFailed, Script, check_sandbox
 from storage.errors import SetupError
 from storage.records import Completion, Request
@@ -61,7 +61,7 @@ class Program(ModelFree):
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
-    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """What the text's program says. SetupError where this machine has no sandbox."""
         from pipelines.verify.code.program import Task, program_of
 
@@ -73,7 +73,7 @@ class Program(ModelFree):
             report = self._started().run(Script(program.text, seed=seed))
         except SandboxFailed as error:
             return failed(f"the sandbox failed: {error}")
-        return Made(self._shown(report), _meta(report), report.cpu_seconds)
+        return MadeText(self._shown(report), _meta(report), report.cpu_seconds)
 
     def close(self) -> None:
         """End the sandbox; safe to call twice."""

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.generate.model_free import Made, ModelFree, check_named, failed
+from pipelines.generate.model_free import MadeText, ModelFree, check_named, failed
 from pipelines.marks import block, free_mark
 from storage.errors import SetupError
 
@@ -39,7 +39,7 @@ class Retrieve(ModelFree):
         self.count = count
         super().__init__(model, ["1", self._pairs, count])
 
-    def made(self, text: str, options: Mapping[str, str], seed: int) -> Made:
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The nearest texts."""
         del options, seed
         found = self.nearest(text)
@@ -48,7 +48,7 @@ class Retrieve(ModelFree):
         shown = [self._pairs[number][1] for number in found]
         mark = free_mark(shown)
         blocks = [block(f"TEXT {place}", given, mark) for place, given in enumerate(shown, 1)]
-        return Made("\n\n".join(blocks), {"texts": found})
+        return MadeText("\n\n".join(blocks), {"texts": found})
 
     def nearest(self, text: str) -> list[int]:
         """The numbers (from 0) of the nearest texts."""

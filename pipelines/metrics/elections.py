@@ -183,7 +183,7 @@ def right_at(strength: Floats, right: Flags, k: int) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ElectionValue:
     """What an election gives over the subsets of one ballot: the chance to be right, and that where every answer without a
     deciding verdict counts as right; its Monte Carlo variance; tokens (NaN: unknown) and comparisons it took.
     """
@@ -195,17 +195,17 @@ class Expected:
     comparisons: float
 
 
-def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> Expected:
+def expected(ballot: Ballot, drawn: Subsets, election: Election, k: int) -> ElectionValue:
     """The mean over subsets."""
     values = right_at(election.strength, ballot.right, k)
     high = right_at(election.strength, ballot.right | ballot.open, k) if ballot.open.any() else values
     blocks = values[: len(values) // drawn.block * drawn.block].reshape(-1, drawn.block).mean(axis=1)
     noise = 0.0 if drawn.exact or len(blocks) < 2 else float(blocks.var(ddof=1)) / len(blocks)
     compared = 0.0 if election.comparisons is None else float(election.comparisons.mean())
-    return Expected(float(values.mean()), float(high.mean()), noise, _tokens(drawn, election), compared)
+    return ElectionValue(float(values.mean()), float(high.mean()), noise, _tokens(drawn, election), compared)
 
 
-def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
+def best_possible(ballot: Ballot, drawn: Subsets) -> ElectionValue:
     """The oracle: whether a right answer is among the completions, which no election can be better than.
 
     With N samples of one model it is pass@N, exact; else the mean over the subsets.
@@ -216,7 +216,7 @@ def best_possible(ballot: Ballot, drawn: Subsets) -> Expected:
     return found if exact is None else replace(found, value=exact, variance=0.0)
 
 
-def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> Expected:
+def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue:
     """k completions of a subset by lot, those without an answer too; only their tokens are needed."""
     size, answer = drawn.pool.sizes, drawn.pool.answer
     taken = np.minimum(size, k)
@@ -226,7 +226,7 @@ def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> Expected:
     else:
         chances = [pass_at_k(ballot.size, ballot.correct, min(k, drawn.samples))]
     value = float(np.mean([chance or 0.0 for chance in chances]))
-    return Expected(value, value, 0.0, float((drawn.spent / np.maximum(size, 1) * taken).mean()), 0.0)
+    return ElectionValue(value, value, 0.0, float((drawn.spent / np.maximum(size, 1) * taken).mean()), 0.0)
 
 
 def _tokens(drawn: Subsets, election: Election) -> float:

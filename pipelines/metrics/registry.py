@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.metrics.contract import check, samples_of
 from pipelines.metrics.rates import digits
-from pipelines.metrics.sample import Measured, Metric, Options, Sample
+from pipelines.metrics.sample import Metric, MetricValue, Options, Sample
 from pipelines.metrics.score_metrics import SCORE_METRICS
 from pipelines.metrics.subset_metrics import SUBSET_METRICS
 from pipelines.metrics.token_metrics import TOKEN_METRICS
@@ -106,6 +106,6 @@ def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
     return {_key(one): one.estimate.value for one in kind.measure(sample, options) if one.estimate}
 
 
-def _key(measured: Measured) -> tuple[tuple[str, Any], ...]:
+def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
     """What tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
     return tuple((name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score"))

@@ -68,7 +68,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricValue:
     """One number of a metric. `setting`: k, tokens, ...; `why`: why there is no estimate, or what to know of it; `error`:
     its Monte Carlo error."""
 
@@ -82,7 +82,7 @@ class Measured:
 class Metric:
     """The function behind a metric's name and what it needs of a pool. `these`: also for exactly these problems."""
 
-    measure: Callable[["Sample", Options], list[Measured]]
+    measure: Callable[["Sample", Options], list[MetricValue]]
     needs: frozenset[Need] = frozenset()
     these: bool = False
 
@@ -231,14 +231,14 @@ class Sample:
         return replace(self, rows=self.rows.judged_as(outcome))
 
 
-def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, what: str) -> list[Measured]:
+def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, what: str) -> list[MetricValue]:
     """One row per column of values in [0, 1] (P, K); a column that is undefined for a problem has none."""
     missing = np.isnan(values).sum(axis=0)
     whole = np.flatnonzero(missing == 0).tolist()
     table = cluster_table(values[:, whole], sample.clusters)
     estimates = dict(zip(whole, table.estimates([sample.estimand(what)] * len(whole)), strict=True))
     lost = [f"undefined for {count} of {len(sample)} problems" if count else "" for count in missing.tolist()]
-    return [Measured(setting, estimates.get(at), lost[at]) for at, setting in enumerate(settings)]
+    return [MetricValue(setting, estimates.get(at), lost[at]) for at, setting in enumerate(settings)]
 
 
 def scores_of_rows(sample: Sample, options: Options, rows: Ints) -> Array:

@@ -8,45 +8,45 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import Measured, Metric, Options, Sample, scores_of_rows
+from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, scores_of_rows
 from pipelines.stats import Estimate, auroc, auroc_within, brier, calibration
 
 ONE_KIND = "all judged rollouts are correct, or none is"
 
 
-def _over_rows(sample: Sample, options: Options, estimator: Callable[..., Estimate | None]) -> list[Measured]:
+def _over_rows(sample: Sample, options: Options, estimator: Callable[..., Estimate | None]) -> list[MetricValue]:
     rows, clusters = sample.judged_rows()
     estimate = estimator(scores_of_rows(sample, options, rows), sample.right(rows), clusters)
-    return [Measured({"score": options.score}, estimate, "" if estimate else ONE_KIND)]
+    return [MetricValue({"score": options.score}, estimate, "" if estimate else ONE_KIND)]
 
 
-def _auroc(sample: Sample, options: Options) -> list[Measured]:
+def _auroc(sample: Sample, options: Options) -> list[MetricValue]:
     return _over_rows(sample, options, auroc)
 
 
-def _brier(sample: Sample, options: Options) -> list[Measured]:
+def _brier(sample: Sample, options: Options) -> list[MetricValue]:
     return _over_rows(sample, options, brier)
 
 
-def _auroc_within(sample: Sample, options: Options) -> list[Measured]:
+def _auroc_within(sample: Sample, options: Options) -> list[MetricValue]:
     rows, clusters = sample.judged_rows()
     values = auroc_within(scores_of_rows(sample, options, rows), sample.right(rows), sample.pool.problem[rows], clusters)
-    return [Measured({"score": options.score}, values, "" if values else "no problem has both kinds")]
+    return [MetricValue({"score": options.score}, values, "" if values else "no problem has both kinds")]
 
 
-def _calibration(sample: Sample, options: Options) -> list[Measured]:
+def _calibration(sample: Sample, options: Options) -> list[MetricValue]:
     """The error, then a row per bin with its mean score and share correct."""
     rows, clusters = sample.judged_rows()
     scores = scores_of_rows(sample, options, rows)
     found = calibration(scores, sample.right(rows), clusters, bins=options.bins, seed=options.seed)
     if found is None:
-        return [Measured({"score": options.score}, None, "nothing judged")]
+        return [MetricValue({"score": options.score}, None, "nothing judged")]
     setting: dict[str, Any] = {"score": options.score}
     bins = [
-        Measured({**setting, "bin": at, "mean_score": float(np.round(one.mean_score, 12))}, one.correct)
+        MetricValue({**setting, "bin": at, "mean_score": float(np.round(one.mean_score, 12))}, one.correct)
         for at, one in enumerate(found.bins)
     ]
-    return [Measured({**setting, "noise": float(np.round(found.noise, 12))}, found.error), *bins]
+    return [MetricValue({**setting, "noise": float(np.round(found.noise, 12))}, found.error), *bins]
 
 
 SCORE_METRICS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import Array, Measured, Metric, Need, Options, Sample, means_of, scores_of_rows
+from pipelines.metrics.sample import Array, Metric, MetricValue, Need, Options, Sample, means_of, scores_of_rows
 from pipelines.stats import (
     ClusterTable,
     best_of_ks,
@@ -26,7 +26,7 @@ from storage.errors import SetupError
 WITHHELD = "withheld: false accepts of the verifier alone could make it"
 
 
-def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array], what: str) -> list[Measured]:
+def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array], what: str) -> list[MetricValue]:
     """Means over problems of a function of (judged, correct, k)."""
     ks = sample.ks(options)
     words = [sample.estimand(what.format(k=k), options) for k in ks]
@@ -36,7 +36,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
         estimates = counts_table(sample, ks, estimator).estimates(words)
     most = options.largest_k if options.largest_k is not None else max(ks)
     return [
-        Measured({"k": k}, estimate) if k <= most else Measured({"k": k}, None, WITHHELD)
+        MetricValue({"k": k}, estimate) if k <= most else MetricValue({"k": k}, None, WITHHELD)
         for k, estimate in zip(ks, estimates, strict=True)
     ]
 
@@ -47,51 +47,51 @@ def counts_table(sample: Sample, ks: Sequence[int], estimator: Callable[..., Arr
     return cluster_table(estimator(pairs[0], pairs[1], ks), sample.clusters, place.ravel())
 
 
-def _pass_at(sample: Sample, options: Options) -> list[Measured]:
+def _pass_at(sample: Sample, options: Options) -> list[MetricValue]:
     return _of_counts(sample, options, pass_at_ks, "pass@{k}")
 
 
-def _pass_hat(sample: Sample, options: Options) -> list[Measured]:
+def _pass_hat(sample: Sample, options: Options) -> list[MetricValue]:
     return _of_counts(sample, options, pass_hat_ks, "pass^{k}")
 
 
-def _g_pass(sample: Sample, options: Options) -> list[Measured]:
+def _g_pass(sample: Sample, options: Options) -> list[MetricValue]:
     if not 0.0 <= options.tau <= 1.0:
         raise SetupError(f"tau = {options.tau} is no share of the completions.", choices=["0 to 1"])
     rows = _of_counts(sample, options, partial(g_pass_at_ks, tau=options.tau), f"G-Pass@{{k}} at {options.tau:g}")
-    return [Measured({**row.setting, "tau": options.tau}, row.estimate, row.why) for row in rows]
+    return [MetricValue({**row.setting, "tau": options.tau}, row.estimate, row.why) for row in rows]
 
 
-def _mg_pass(sample: Sample, options: Options) -> list[Measured]:
+def _mg_pass(sample: Sample, options: Options) -> list[MetricValue]:
     ks = tuple(k for k in sample.ks(options) if k > 1)
     if not ks or 1 in options.ks:
         raise SetupError("mG-Pass@k is a mean over thresholds above k/2, of which k = 1 has none.", choices=["k from 2 on"])
     return _of_counts(sample, replace(options, ks=ks), mg_pass_at_ks, "mG-Pass@{k}, normalised by its number of terms")
 
 
-def _curve(sample: Sample, options: Options) -> list[Measured]:
+def _curve(sample: Sample, options: Options) -> list[MetricValue]:
     """pass@k with a band that holds for all k at once."""
     ks = sample.ks(options)
     table = counts_table(sample, ks)
     lows, highs = table.band(seed=options.seed)
     estimates = table.estimates([f"{sample.estimand(f'pass@{k}')}, all k at once" for k in ks])
     return [
-        Measured({"k": k}, _moved(one, low, high, "max-t band over 2,000 resamples of clusters"))
+        MetricValue({"k": k}, _moved(one, low, high, "max-t band over 2,000 resamples of clusters"))
         for k, one, low, high in zip(ks, estimates, lows.tolist(), highs.tolist(), strict=True)
     ]
 
 
-def _law(sample: Sample, options: Options) -> list[Measured]:
+def _law(sample: Sample, options: Options) -> list[MetricValue]:
     """a and b of exp(a k^b), and the coverage that it foresees at four times the largest k."""
     ks = sample.ks(options)
     card = fit_coverage(counts_table(sample, ks), ks, seed=options.seed)
     if card.refused:
-        return [Measured({"parameter": name}, None, "; ".join(card.refused)) for name in ("a", "b", "coverage")]
+        return [MetricValue({"parameter": name}, None, "; ".join(card.refused)) for name in ("a", "b", "coverage")]
     foreseen = card.predict(4 * ks[-1])
     return [
-        Measured({"parameter": "a"}, _moved(foreseen, *card.a_interval, value=card.a, estimand=f"a of {card.form}")),
-        Measured({"parameter": "b"}, _moved(foreseen, *card.b_interval, value=card.b, estimand=f"b of {card.form}")),
-        Measured({"parameter": "coverage", "k": 4 * ks[-1]}, foreseen),
+        MetricValue({"parameter": "a"}, _moved(foreseen, *card.a_interval, value=card.a, estimand=f"a of {card.form}")),
+        MetricValue({"parameter": "b"}, _moved(foreseen, *card.b_interval, value=card.b, estimand=f"b of {card.form}")),
+        MetricValue({"parameter": "coverage", "k": 4 * ks[-1]}, foreseen),
     ]
 
 
@@ -105,7 +105,7 @@ def _score_tables(sample: Sample, options: Options) -> tuple[Array, Array]:
     return sample.right(rows).astype(np.float64), scores_of_rows(sample, options, rows)
 
 
-def _selected(sample: Sample, options: Options) -> list[Measured]:
+def _selected(sample: Sample, options: Options) -> list[MetricValue]:
     """The accuracy of the completion with the greatest score among k."""
     right, scores = _score_tables(sample, options)
     ks = sample.ks(options)
@@ -113,7 +113,7 @@ def _selected(sample: Sample, options: Options) -> list[Measured]:
     return means_of(sample, settings, selected_of_ks(right, scores, ks), f"accuracy of the best of k by {options.score}")
 
 
-def _best(sample: Sample, options: Options) -> list[Measured]:
+def _best(sample: Sample, options: Options) -> list[MetricValue]:
     """The expected greatest score among k, one that is not correct scoring 0: eff@k where the score is an efficiency."""
     right, scores = _score_tables(sample, options)
     ks = sample.ks(options)
@@ -124,14 +124,14 @@ def _best(sample: Sample, options: Options) -> list[Measured]:
     settings = [{"k": k, "score": options.score} for k in ks]
     if options.score_range is None:
         means = [cluster_mean(column.tolist(), sample.clusters, estimand=sample.estimand(what)) for column in values.T]
-        return [Measured(setting, mean) for setting, mean in zip(settings, means, strict=True)]
+        return [MetricValue(setting, mean) for setting, mean in zip(settings, means, strict=True)]
     low, high = min(0.0, options.score_range[0]), max(0.0, options.score_range[1])
     if values.min() < low or values.max() > high:
         raise SetupError(
             f"Score {options.score!r} leaves the range {low:g} to {high:g}.", next_command="give its true range"
         )
     rows = means_of(sample, settings, (values - low) / (high - low), what)
-    return [Measured(row.setting, row.estimate and _scaled(row.estimate, low, high), row.why) for row in rows]
+    return [MetricValue(row.setting, row.estimate and _scaled(row.estimate, low, high), row.why) for row in rows]
 
 
 def _scaled(estimate: Any, low: float, high: float) -> Any:

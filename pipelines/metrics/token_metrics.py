@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pipelines.metrics.sample import Array, Measured, Metric, Options, Sample, means_of
+from pipelines.metrics.sample import Array, Metric, MetricValue, Options, Sample, means_of
 from pipelines.stats import (
     cluster_ratio,
     cluster_share,
@@ -36,7 +36,7 @@ def _budgets(sample: Sample, options: Options) -> Sequence[int]:
     return budgets
 
 
-def _by_tokens(sample: Sample, options: Options, estimator: Callable[..., Array], what: str) -> list[Measured]:
+def _by_tokens(sample: Sample, options: Options, estimator: Callable[..., Array], what: str) -> list[MetricValue]:
     budgets = _budgets(sample, options)
     values = np.stack(
         [
@@ -47,22 +47,22 @@ def _by_tokens(sample: Sample, options: Options, estimator: Callable[..., Array]
     return means_of(sample, [{"tokens": budget} for budget in budgets], values, what)
 
 
-def _pass_at_tokens(sample: Sample, options: Options) -> list[Measured]:
+def _pass_at_tokens(sample: Sample, options: Options) -> list[MetricValue]:
     return _by_tokens(sample, options, pass_at_tokens, "chance of a correct completion within the tokens")
 
 
-def _regret(sample: Sample, options: Options) -> list[Measured]:
+def _regret(sample: Sample, options: Options) -> list[MetricValue]:
     return _by_tokens(sample, options, regret_of_tokens, "normalised regret of drawing again within the tokens")
 
 
-def _tokens_per_correct(sample: Sample, options: Options) -> list[Measured]:  # noqa: ARG001
+def _tokens_per_correct(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
     tokens = np.add.reduceat(sample.pool.tokens[sample.row_places], np.r_[0, sample.drawn.cumsum()[:-1]]).tolist()
     what = "tokens drawn per correct completion" + sample.estimand("")[len("mean ") :].rstrip()
     ratio = cluster_ratio(tokens, sample.correct.tolist(), sample.clusters, estimand=what)
-    return [Measured({}, ratio, "" if ratio else "no correct completion")]
+    return [MetricValue({}, ratio, "" if ratio else "no correct completion")]
 
 
-def _solved_by(sample: Sample, options: Options) -> list[Measured]:  # noqa: ARG001
+def _solved_by(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
     """In the order of the sample indices; a problem may have stopped at its first success."""
     first = []
     for rows in sample.by_problem():
@@ -78,7 +78,7 @@ def _solved_by(sample: Sample, options: Options) -> list[Measured]:  # noqa: ARG
     return means_of(sample, [{"attempts": j} for j in range(1, most + 1)], values, "accuracy within the attempts")
 
 
-def _path_rate(sample: Sample, options: Options) -> list[Measured]:
+def _path_rate(sample: Sample, options: Options) -> list[MetricValue]:
     """The pass rate from all draws of a stopping rule; undecided completions count as not correct, as for the rule."""
     budget = options.stopping
     if budget is None:
@@ -91,12 +91,14 @@ def _path_rate(sample: Sample, options: Options) -> list[Measured]:
     rates = [path_counting_rate(*point, paths) for point in points]
     lost = [point for point, rate in zip(points, rates, strict=True) if rate is None]
     if lost:
-        return [Measured({}, None, f"the rule does not stop at {lost[0][1]} correct of {lost[0][0]}: {len(lost)} problems")]
+        return [
+            MetricValue({}, None, f"the rule does not stop at {lost[0][1]} correct of {lost[0][0]}: {len(lost)} problems")
+        ]
     what = sample.estimand("pass rate, by path counting over all draws")
-    return [Measured({}, population_mean([rate for rate in rates if rate is not None], sample.clusters, estimand=what))]
+    return [MetricValue({}, population_mean([rate for rate in rates if rate is not None], sample.clusters, estimand=what))]
 
 
-def _compositional_gap(sample: Sample, options: Options) -> list[Measured]:
+def _compositional_gap(sample: Sample, options: Options) -> list[MetricValue]:
     """Rates of independent completions multiply, so each product is unbiased."""
     rows, ids = sample.rows, sample.pool.problems
     place = {name: at for at, name in enumerate(ids)}
@@ -114,9 +116,9 @@ def _compositional_gap(sample: Sample, options: Options) -> list[Measured]:
     gaps = [whole * (1.0 - float(rates[sample.places[at]])) for at, whole in zip(composed, wholes, strict=True)]
     what = "chance that a composed problem is answered wrong although all of its parts are answered right"
     if np.isnan(gaps).any():
-        return [Measured({}, None, "a part or a composed problem has no judged rollout")]
+        return [MetricValue({}, None, "a part or a composed problem has no judged rollout")]
     share = cluster_share(gaps, wholes, [sample.clusters[at] for at in composed], estimand=what)
-    return [Measured({}, share, "" if share else "no problem has all of its parts right")]
+    return [MetricValue({}, share, "" if share else "no problem has all of its parts right")]
 
 
 TOKEN_METRICS = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from pipelines.metrics.elections import Ballot, Budget, expected, subsets
-from pipelines.metrics.sample import Measured, Metric, Options, Sample, means_of
+from pipelines.metrics.sample import Metric, MetricValue, Options, Sample, means_of
 from pipelines.stats import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 from storage.errors import SetupError, unknown_name
 
@@ -38,7 +38,7 @@ def answer_counts(ballot: Ballot) -> AnswerCounts:
 
 def _expected(
     sample: Sample, ks: list[int], of_problem: Callable[[Ballot, int], Expectation], setting: dict[str, Any], what: str
-) -> list[Measured]:
+) -> list[MetricValue]:
     """Means over problems of expectations over subsets, with the Monte Carlo error of the mean."""
     found = [[of_problem(ballot, k) for k in ks] for ballot in sample.ballots()]
     values = np.array([[one.value for one in row] for row in found])
@@ -46,10 +46,10 @@ def _expected(
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
     conflicts = sum(ballot.conflicts for ballot in sample.ballots())
     note = f"{conflicts} answers were judged both ways; the more frequent verdict counts" if conflicts else ""
-    return [Measured(row.setting, row.estimate, row.why or note, error) for row, error in zip(rows, errors, strict=True)]
+    return [MetricValue(row.setting, row.estimate, row.why or note, error) for row, error in zip(rows, errors, strict=True)]
 
 
-def _majority(sample: Sample, options: Options) -> list[Measured]:
+def _majority(sample: Sample, options: Options) -> list[MetricValue]:
     def of_problem(ballot: Ballot, k: int) -> Expectation:
         found = majority_at_k(answer_counts(ballot), k, seed=options.seed)
         assert found is not None  # every problem has k completions
@@ -58,7 +58,7 @@ def _majority(sample: Sample, options: Options) -> list[Measured]:
     return _expected(sample, _vote_ks(sample, options), of_problem, {}, "accuracy of the majority of k answers")
 
 
-def _aggregated(sample: Sample, options: Options) -> list[Measured]:
+def _aggregated(sample: Sample, options: Options) -> list[MetricValue]:
     """Of equally strong answers each is elected with the same chance."""
     aggregator = aggregator_of(options.aggregator, sample)
 
@@ -98,7 +98,7 @@ def aggregator_of(named: "Aggregator | str | None", sample: Sample) -> "Aggregat
     return aggregator
 
 
-def _distinct(sample: Sample, options: Options) -> list[Measured]:
+def _distinct(sample: Sample, options: Options) -> list[MetricValue]:
     """The number of different answers among k, as a share of k so that its interval has bounds."""
     ks = _vote_ks(sample, options)
     counts = [answer_counts(ballot) for ballot in sample.ballots()]
@@ -106,7 +106,7 @@ def _distinct(sample: Sample, options: Options) -> list[Measured]:
     return means_of(sample, [{"k": k} for k in ks], values, "number of different answers among k completions, over k")
 
 
-def _agreement(sample: Sample, options: Options) -> list[Measured]:  # noqa: ARG001
+def _agreement(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
     counts = [answer_counts(ballot) for ballot in sample.ballots()]
     shares = [agreement(one.votes, one.n) for one in counts]
     values = np.array([[np.nan if share is None else share] for share in shares])

@@ -39,7 +39,7 @@ class Mcts:
             return [Growth(ROOT, self.expand * self.together)]
         if len(tree.nodes) >= self.most:
             return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
-        below, chosen = Backed(tree), list[str]()
+        below, chosen = Backup(tree), list[str]()
         for _ in range(self.together):
             leaf = self._descend(tree, below, ROOT)
             if leaf is None:
@@ -52,7 +52,7 @@ class Mcts:
         """Each finished answer by its score."""
         return {node.id: max(node.score, 1e-6) for node in tree.finished}
 
-    def _descend(self, tree: Tree, below: "Backed", node: str) -> str | None:
+    def _descend(self, tree: Tree, below: "Backup", node: str) -> str | None:
         """The leaf below a node that is worth most; None where all are finished or chosen."""
         children = [child for child in tree.children[node] if child.id in below.open]
         if not children:
@@ -60,13 +60,13 @@ class Mcts:
         best = max(children, key=lambda child: self._worth(tree, below, node, child))
         return self._descend(tree, below, best.id)
 
-    def _worth(self, tree: Tree, below: "Backed", parent: str, child: Node) -> float:
+    def _worth(self, tree: Tree, below: "Backup", parent: str, child: Node) -> float:
         visits = below.visits[child.id]
         explore = self.c * prior(tree, child) * math.sqrt(below.visits[parent]) / (1 + visits)
         return below.total[child.id] / visits + explore
 
 
-class Backed:
+class Backup:
     """Of each node the visits and scores of what is below it, itself too. `open`: those below which something may grow."""
 
     def __init__(self, tree: Tree) -> None:

@@ -5,11 +5,11 @@ not asked again. Completions count in the order in which they were planned, so g
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 from pipelines.steps.graph import Node, StepGraph
-from pipelines.steps.templates import OUTCOME
+from pipelines.steps.templates import Facts
 from pipelines.tallies import Draw
 
 
@@ -20,25 +20,6 @@ class Link:
     id: str
     step: str
     after: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a completion: the outcome, for answers; whether it was cut off; the fields read from its text.
-
-    `failed`: an engine without a model could make nothing of what it was given; such a completion is not followed.
-    """
-
-    outcome: str | None = None
-    truncated: bool = False
-    fields: Mapping[str, str] = field(default_factory=dict)
-    failed: bool = False
-
-    def value(self, name: str) -> str | None:
-        """The field of a condition."""
-        if name == OUTCOME:
-            return self.outcome
-        return ("yes" if self.truncated else "no") if name == "truncated" else self.fields.get(name)
 
 
 Thread = Mapping[str, str]
@@ -73,29 +54,20 @@ class Threads:
         """A completion with the thread that it ends."""
         if completion_id not in self._made:
             link = self._links[completion_id]
-            thread: dict[str, str] = {}
-            depth = 0
-            node = self._graph.nodes[link.step]
-            if not node.step.gather:
-                for parent, followed in zip(node.parents, link.after, strict=True):
-                    leaf = self.under(followed, parent)
-                    thread |= leaf.thread
-                    depth = max(depth, leaf.depth)
+            followed = self._followed(link.step, link.after)
+            depth = max((leaf.depth for leaf in followed), default=0)
             repeated = self._graph.nodes[link.step].stands_for is not None
-            self._made[completion_id] = Leaf(completion_id, {**thread, link.step: completion_id}, depth + repeated)
+            self._made[completion_id] = Leaf(
+                completion_id, {**_union(followed), link.step: completion_id}, depth + repeated
+            )
         return self._made[completion_id]
 
     def before(self, step: str, after: Sequence[str]) -> Thread:
         """Step to completion id, of what a completion of this step rests on and its template may name; nothing for one
         that gathers.
         """
-        node = self._graph.nodes[step]
-        if node.step.gather:
-            return {}
-        thread: dict[str, str] = {}
-        for parent, followed in zip(node.parents, after, strict=True):
-            thread |= self.under(followed, parent).thread
-        return {name: cid for name, cid in thread.items() if name in node.named}
+        thread, named = _union(self._followed(step, after)), self._graph.nodes[step].named
+        return {name: cid for name, cid in thread.items() if name in named}
 
     def source(self, step: str, after: Sequence[str]) -> str:
         """The completion whose text one of this step is made of: that of the first step whose text its template names."""
@@ -106,6 +78,13 @@ class Threads:
         """The completions that a gathering one is about; none for another."""
         link = self._links[completion_id]
         return link.after if self._graph.nodes[link.step].step.gather else ()
+
+    def _followed(self, step: str, after: Sequence[str]) -> list[Leaf]:
+        """What a completion of this step follows, with its threads; nothing for one that gathers."""
+        node = self._graph.nodes[step]
+        if node.step.gather:
+            return []
+        return [self.under(followed, parent) for parent, followed in zip(node.parents, after, strict=True)]
 
     def under(self, completion_id: str, name: str) -> Leaf:
         """A followed completion under the name by which it is followed."""
@@ -119,7 +98,7 @@ class Threads:
 
 
 def follow_ups(
-    graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Known]
+    graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Facts]
 ) -> Iterator[Draw]:
     """The draws that follow what is committed of one problem, step by step in the recipe's order, but for a search's.
 
@@ -142,7 +121,7 @@ def follow_ups(
             yield Draw(problem_id, 0, step.count, step.name, after)
 
 
-def _groups(node: Node, threads: Threads, known: Mapping[str, Known]) -> Iterator[tuple[str, ...]]:
+def _groups(node: Node, threads: Threads, known: Mapping[str, Facts]) -> Iterator[tuple[str, ...]]:
     """What the step follows together: one completion of each parent that lie on one thread, or a group of one parent's."""
     step, parents = node.step, node.parents
     chosen = [
@@ -158,17 +137,17 @@ def _groups(node: Node, threads: Threads, known: Mapping[str, Known]) -> Iterato
         yield tuple(ids[start : start + step.gather])
 
 
+def _union(leaves: Sequence[Leaf]) -> dict[str, str]:
+    return {name: cid for leaf in leaves for name, cid in leaf.thread.items()}
+
+
 def _merged(leaves: Sequence[Leaf]) -> Thread | None:
     """The threads of several leaves as one; None where they rest on different completions of a step."""
-    thread: dict[str, str] = {}
-    for leaf in leaves:
-        if any(thread.get(name, cid) != cid for name, cid in leaf.thread.items()):
-            return None
-        thread |= leaf.thread
-    return thread
+    thread = _union(leaves)
+    return thread if all(leaf.thread.items() <= thread.items() for leaf in leaves) else None
 
 
-def _holds(node: Node, thread: Thread, known: Mapping[str, Known]) -> bool:
+def _holds(node: Node, thread: Thread, known: Mapping[str, Facts]) -> bool:
     """Whether the conditions hold, nothing failed, and every field that the template needs could be read."""
     if any(known[thread[parent]].failed for parent in node.parents):
         return False

@@ -49,19 +49,30 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is known of one completion that is followed: its text, the verdict's outcome, and the fields read from it."""
+class Facts:
+    """What is known of a completion beside its text: the outcome, for answers; whether it was cut off; the fields read.
 
-    text: str
-    fields: Mapping[str, str] = field(default_factory=dict)
+    `failed`: an engine without a model could make nothing of what it was given; such a completion is not followed.
+    """
+
     outcome: str | None = None
     truncated: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
+    failed: bool = False
 
     def value(self, name: str) -> str | None:
         """A field by its name, or what every step has; None where it could not be read."""
         if name == OUTCOME:
             return self.outcome
         return ("yes" if self.truncated else "no") if name == TRUNCATED else self.fields.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class StepText:
+    """The text of a completion that is followed, and what is known of it."""
+
+    text: str
+    facts: Facts = field(default_factory=Facts)
 
 
 def places_of(template: Template, steps: Collection[str]) -> list[Place]:
@@ -93,9 +104,9 @@ class Filling(NamedTuple):
 
     prompt: Prompt
     reference: str
-    thread: Mapping[str, Told]
+    thread: Mapping[str, StepText]
     followed: str = ""
-    group: Sequence[Told] = ()
+    group: Sequence[StepText] = ()
     swapped: bool = False
     raw: bool = False
     solution: str = ""
@@ -138,11 +149,11 @@ def _value(place: Place, given: Filling, mark: str) -> str:
     if place.name == "pair":
         return _pair(given, mark)
     if place.field == "*":
-        return "\n\n".join(_block(f"{place.name} {n}", told.text, mark) for n, told in enumerate(given.group, 1))
-    told = given.thread[place.name]
+        return "\n\n".join(_block(f"{place.name} {n}", earlier.text, mark) for n, earlier in enumerate(given.group, 1))
+    earlier = given.thread[place.name]
     if not place.field:
-        return _block(place.name, told.text, mark)
-    value = told.value(place.field)
+        return _block(place.name, earlier.text, mark)
+    value = earlier.facts.value(place.field)
     if value is None:
         raise ValueError(f"{place.name}.{place.field} could not be read")
     short = len(value) <= _ONE_LINE and "\n" not in value
@@ -162,13 +173,13 @@ def _block(name: str, text: str, mark: str) -> str:
 
 def _mark(template: Template, steps: Collection[str], given: Filling) -> str:
     """Characters that none of the texts contains; the same for the same texts, whatever else is read out of them."""
-    texts = [told.text for told in given.group]
+    texts = [earlier.text for earlier in given.group]
     for place in places_of(template, steps):
         if place.name == "pair":
             texts += [given.reference, given.thread[given.followed].text]
         elif place.of_a_step and place.field != "*":
-            told = given.thread[place.name]
-            texts.append(told.text if not place.field else told.value(place.field) or "")
+            earlier = given.thread[place.name]
+            texts.append(earlier.text if not place.field else earlier.facts.value(place.field) or "")
     return free_mark(texts)
 
 

@@ -11,7 +11,7 @@ from pipelines.steps.follow import Link, Threads
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.recorded import recorded_graph
-from pipelines.steps.templates import Filling, Told, filled
+from pipelines.steps.templates import Facts, Filling, StepText, filled
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
@@ -56,24 +56,24 @@ class AskedOf:
 
     def _filled(self, turn: Turn, row: Row, node: Node) -> Prompt:
         thread = self._threads.before(turn.step, turn.after)
-        told = {name: self._told(cid) for name, cid in thread.items()}
-        group = [self._told(cid) for cid in self._threads.group(turn.completion_id)]
+        earlier = {name: self._step_text(cid) for name, cid in thread.items()}
+        group = [self._step_text(cid) for cid in self._threads.group(turn.completion_id)]
         pairs = any(place.name == "pair" for place in node.places)
         filling = Filling(
             prompt_from_json(row["prompt"]),
             row["reference"],
-            told,
+            earlier,
             node.parents[0],
             group,
             swapped=pairs and node.step.swap and row["sample_index"] % 2 == 1,
         )
         return filled(node.step.template, node.named, filling)
 
-    def _told(self, completion_id: str) -> Told:
+    def _step_text(self, completion_id: str) -> StepText:
         row = self._problem.rows[completion_id]
         read = self._graph.nodes[row["step"]].step.read
         fields = fields_of(row["text"], read) if read else {}
-        return Told(row["text"], fields, row["outcome"], row["finish_reason"] == "length")
+        return StepText(row["text"], Facts(row["outcome"], row["finish_reason"] == "length", fields))
 
 
 def graph_of(recipe: Mapping[str, Any]) -> StepGraph:

@@ -22,7 +22,7 @@ DISAGREE = "pairs in which score and verdict disagree"
 UNSCORED = "completions without the score"
 
 
-class Ranked(NamedTuple):
+class RankedPair(NamedTuple):
     """A pair and the difference of its scores."""
 
     gap: float
@@ -96,7 +96,7 @@ class RankedPairs(PairRows):
         self._count(UNSCORED, len(members) - len(values))
         return values
 
-    def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[Ranked]:
+    def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[RankedPair]:
         """The pairs of a problem from the largest gap to the smallest."""
         drawn = {one["completion_id"]: digest128(["tie", self.seed, one["completion_id"]]) for one in members}
 
@@ -111,13 +111,13 @@ class RankedPairs(PairRows):
                 self._count(DISAGREE, int(gap < 0))
                 # Rounded, or .3 - .1 would miss a margin of .2.
                 if gap > 0 and round(gap, 12) >= self.margin and self.fits(chosen, rejected):
-                    pairs.append(Ranked(gap, chosen, rejected))
+                    pairs.append(RankedPair(gap, chosen, rejected))
         return sorted(
             pairs,
             key=lambda pair: (-pair.gap, drawn[pair.chosen["completion_id"]], drawn[pair.rejected["completion_id"]]),
         )
 
-    def _tier(self, ranked: Sequence[Ranked], tier: int) -> list[Ranked]:
+    def _tier(self, ranked: Sequence[RankedPair], tier: int) -> list[RankedPair]:
         """The pair of a problem that belongs to a tier: with fewer pairs than tiers the last tiers have none of it."""
         count = min(self.tiers, len(ranked))
         if tier > count:

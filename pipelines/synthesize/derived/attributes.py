@@ -8,7 +8,6 @@ stay independent of one another; one that depends on another has shares for each
 
 import random
 from collections.abc import Iterator, Mapping
-from itertools import count
 from typing import Any
 
 from pipelines.protocols import Samplers
@@ -26,8 +25,6 @@ ATTRIBUTES: Mapping[str, Any] = {
     "topic": ["money", "time", "distances", "mixtures", "counting"],
     "steps": {"2": 0.4, "3": 0.4, "5": 0.2},
 }
-_TOGETHER = 32
-_BARREN = 3
 
 Values = Mapping[str, str]
 
@@ -73,17 +70,15 @@ class Attributes:
     def _problems(self, authors: Authors, budget: int, seed: int) -> Iterator[Problem]:
         self.refused = authors.refusals.counts
         taken: list[Values] = []
-        barren, numbers = 0, count()
-        while len(taken) < budget and barren < _BARREN:
-            size = min(_TOGETHER, budget - len(taken))
+
+        def ask(numbers: range) -> list[tuple[Values, str]]:
             rng = random.Random(digest128([self.name, seed, len(taken), sum(self.refused.values())]))
-            combinations = dealt(self._shares, taken, size, rng)
-            asked = [(values, self._prompt(values), next(numbers)) for values in combinations]
-            found = authors.accepted(asked, seed)
-            barren = 0 if found else barren + 1
-            taken += [one.about for one in found]
+            return [(values, self._prompt(values)) for values in dealt(self._shares, taken, len(numbers), rng)]
+
+        for written in authors.rounds(budget, seed, ask):
+            taken += [one.about for one in written]
             self.discrepancy = {name: total_variation(share, taken) for name, share in self._shares.items()}
-            yield from (self._problem(one.about, one.text, one.reference, seed) for one in found)
+            yield from (self._problem(one.about, one.text, one.reference, seed) for one in written)
 
     def _prompt(self, values: Values) -> str:
         text = self.ask

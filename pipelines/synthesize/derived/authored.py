@@ -4,25 +4,27 @@ The writer answers with an object of a problem and its answer, held to that sche
 is never the reference by itself: a solver elects one, alone or to be compared with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pipelines.protocols import Samplers
-from pipelines.synthesize.derived.references import Elections, Reference, Wanted
+from pipelines.synthesize.derived.references import Elections, Reference, ReferencePolicy
 from pipelines.synthesize.derived.refusals import Refusals
 from pipelines.synthesize.derived.writing import Model, Writer, fields_of, model_of, schema_of
 from storage.errors import SetupError
 from storage.records import CARRIED
 
 FIELDS = ("problem", "answer")
+_TOGETHER = 32  # requests of a round
+_BARREN = 3  # rounds in a row from which no problem came: no more will
 FORM = 'Answer with one JSON object {"problem": "...", "answer": "..."} and nothing else.'
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted(Generic[T]):
+class NewProblem(Generic[T]):
     """A problem that was written for `about`, with its reference."""
 
     about: T
@@ -36,13 +38,13 @@ class Terms:
 
     name: str
     writer: Model
-    wanted: Wanted
+    wanted: ReferencePolicy
     near: float
 
     @classmethod
     def of(cls, name: str, options: Mapping[str, Any]) -> "Terms":
         """From the options `writer`, `reference`, `solver`, `votes`, `least` and `near`; SetupError for what is none."""
-        wanted = Wanted.of(options["reference"], options["solver"], options["votes"], options["least"], name)
+        wanted = ReferencePolicy.of(options["reference"], options["solver"], options["votes"], options["least"], name)
         if wanted.origin == CARRIED:
             raise SetupError(f"synthesizer {name!r} writes new problems: no reference can be carried over.")
         return cls(name, model_of(options["writer"], f"writer of synthesizer {name!r}"), wanted, options["near"])
@@ -62,7 +64,23 @@ class Authors:
         authors = cls(terms, samplers, ())
         return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"
 
-    def accepted(self, asked: Sequence[tuple[T, str, int]], seed: int) -> list[Accepted[T]]:
+    def rounds(self, budget: int, seed: int, ask: Callable[[range], list[tuple[T, str]]]) -> Iterator[list[NewProblem[T]]]:
+        """The problems of each round, at most `budget` in all; fewer where round after round gives none.
+
+        `ask`: what for and the prompt of the requests of these numbers, made when all earlier rounds are known: so they do
+        not depend on the order of replies.
+        """
+        missing, barren, first = budget, 0, 0
+        while missing > 0 and barren < _BARREN:
+            numbers = range(first, first + min(_TOGETHER, missing))
+            problems = self._accepted(
+                [(about, text, n) for n, (about, text) in zip(numbers, ask(numbers), strict=True)], seed
+            )
+            first, missing = numbers.stop, missing - len(problems)
+            barren = 0 if problems else barren + 1
+            yield problems
+
+    def _accepted(self, asked: Sequence[tuple[T, str, int]], seed: int) -> list[NewProblem[T]]:
         """Of (what for, prompt, index) those that became problems, in order."""
         texts = self._writer.texts([(prompt, index) for _, prompt, index in asked], seed)
         drafts = []
@@ -74,7 +92,7 @@ class Authors:
         found = self._elections.references(pairs, seed)
         self.refusals.counts["no_reference"] += sum(reference is None for reference in found)
         return [
-            Accepted(about, fields["problem"], reference)
+            NewProblem(about, fields["problem"], reference)
             for (about, fields), reference in zip(drafts, found, strict=True)
             if reference is not None
         ]

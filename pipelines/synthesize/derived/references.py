@@ -32,7 +32,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReferencePolicy:
     """How references are made: their origin, the solver, its votes, and the least share that must agree."""
 
     origin: str
@@ -41,7 +41,7 @@ class Wanted:
     least: float
 
     @classmethod
-    def of(cls, origin: str, solver: Mapping[str, Any] | None, votes: int, least: float, name: str) -> "Wanted":
+    def of(cls, origin: str, solver: Mapping[str, Any] | None, votes: int, least: float, name: str) -> "ReferencePolicy":
         """Out of a recipe's options; SetupError for what makes no reference."""
         if origin not in ORIGINS:
             raise unknown_name(f"reference of synthesizer {name!r}", str(origin), ORIGINS)
@@ -59,7 +59,7 @@ class Wanted:
 class Elections:
     """Elects references with a solver; one `Writer` for all calls."""
 
-    def __init__(self, name: str, wanted: Wanted, samplers: Samplers | None) -> None:
+    def __init__(self, name: str, wanted: ReferencePolicy, samplers: Samplers | None) -> None:
         self._wanted, self._solver = wanted, Writer(name, wanted.solver, samplers)
 
     @property

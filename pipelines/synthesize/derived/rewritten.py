@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.protocols import Samplers
 from pipelines.synthesize.derived.lineage import made
-from pipelines.synthesize.derived.references import Elections, Reference, Wanted
+from pipelines.synthesize.derived.references import Elections, Reference, ReferencePolicy
 from pipelines.synthesize.derived.refusals import Refusals
 from pipelines.synthesize.sources import Source, SourceRollout, required
 from storage.errors import SetupError
@@ -58,7 +58,7 @@ class Rewritten:
         source: Source | None = None,
         samplers: Samplers | None = None,
     ) -> None:
-        self._wanted = Wanted.of(reference, solver, votes, least, self.name)
+        self._wanted = ReferencePolicy.of(reference, solver, votes, least, self.name)
         self._pattern, self.step, self.kept, self.near = _pattern(read, reference), step, kept, near
         self.source, self.refused = source, dict[str, int]()
         self._elections = Elections(self.name, self._wanted, samplers) if self._wanted.elects and samplers else None

@@ -8,11 +8,10 @@ whose problems may be learned from: a benchmark's problems shown as examples wou
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import count
 from typing import Any
 
 from pipelines.protocols import Samplers
-from pipelines.synthesize.derived.authored import FORM, Accepted, Authors, Terms
+from pipelines.synthesize.derived.authored import FORM, Authors, NewProblem, Terms
 from pipelines.synthesize.derived.lineage import made
 from pipelines.synthesize.sources import Source, required
 from storage.errors import SetupError
@@ -20,9 +19,7 @@ from storage.ids import digest128
 from storage.records import Problem
 
 ASK = "Here are problems with their answers.\n\n{examples}\n\nWrite one more problem of this kind, about something else."
-_TOGETHER = 32  # requests of a round
 _OWN = 0.25  # of the examples: problems that were made before
-_BARREN = 3  # rounds in a row from which no problem came: no more will
 
 
 class SelfInstruct:
@@ -70,21 +67,18 @@ class SelfInstruct:
     def _problems(self, groups: Mapping[str, list[Problem]], authors: Authors, budget: int, seed: int) -> Iterator[Problem]:
         self.refused = authors.refusals.counts
         own: dict[str, list[Problem]] = defaultdict(list)
-        barren, numbers, missing = 0, count(), budget
-        while missing > 0 and barren < _BARREN:
-            # Examples are chosen among what earlier rounds made, so a round does not depend on the order of replies.
-            asked = [self._request(next(numbers), groups, own, seed) for _ in range(min(_TOGETHER, missing))]
-            found = authors.accepted(asked, seed)
-            barren = 0 if found else barren + 1
-            for one in found:
-                problem = self._problem(one, seed)
+        rounds = authors.rounds(
+            budget, seed, lambda numbers: [self._request(number, groups, own, seed) for number in numbers]
+        )
+        for written in rounds:
+            problems = [self._problem(one, seed) for one in written]
+            for problem in problems:
                 own[_group(problem)].append(problem)
-                missing -= 1
-                yield problem
+            yield from problems
 
     def _request(
         self, number: int, groups: Mapping[str, list[Problem]], own: Mapping[str, list[Problem]], seed: int
-    ) -> tuple[list[Problem], str, int]:
+    ) -> tuple[list[Problem], str]:
         rng = random.Random(digest128([self.name, seed, number]))
         name = sorted(groups)[number % len(groups)]
         earlier = own.get(name, [])
@@ -93,9 +87,9 @@ class SelfInstruct:
         shown = [*rng.sample(given, min(len(given), self.shots - len(mine))), *mine]
         rng.shuffle(shown)
         examples = "\n\n".join(f"Problem: {problem.prompt}\nAnswer: {problem.reference}" for problem in shown)
-        return shown, f"{self.ask.replace('{examples}', examples)}\n{FORM}", number
+        return shown, f"{self.ask.replace('{examples}', examples)}\n{FORM}"
 
-    def _problem(self, one: Accepted[list[Problem]], seed: int) -> Problem:
+    def _problem(self, one: NewProblem[list[Problem]], seed: int) -> Problem:
         """Of the kind and skill of its examples, and of their licence where they have one and the same."""
         first, licences = one.about[0], {problem.licence for problem in one.about}
         return Problem(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.claims import CLAIMS, Claim, Effect, Expected, findings, status
+from pipelines.claims import CLAIMS, Claim, Effect, Prediction, findings, status
 from pipelines.claims.claim import finding
 
 
@@ -17,17 +17,17 @@ from pipelines.claims.claim import finding
     ],
 )
 def test_a_prediction_allows_one_side_of_its_tolerance(sign: str, allowed: list[float], refused: list[float]) -> None:
-    expected = Expected("e", sign, 0.05)  # type: ignore[arg-type]
+    expected = Prediction("e", sign, 0.05)  # type: ignore[arg-type]
     assert [expected.allows(value) for value in allowed + refused] == [True] * len(allowed) + [False] * len(refused)
 
 
 def test_a_tolerance_is_a_size() -> None:
     with pytest.raises(ValueError, match="a tolerance is a size"):
-        Expected("e", "+", -0.1)
+        Prediction("e", "+", -0.1)
 
 
 def test_five_seeds_that_agree_reproduce() -> None:
-    found = finding(Expected("e", "+", 0.05), [Effect(value, 10) for value in (0.09, 0.10, 0.11, 0.10, 0.10)])
+    found = finding(Prediction("e", "+", 0.05), [Effect(value, 10) for value in (0.09, 0.10, 0.11, 0.10, 0.10)])
     assert found.value == pytest.approx(0.10)
     assert (found.met, found.seeds, found.n) == (5, 5, 50)
     # t of .975 with 4 degrees of freedom is 2.776, the standard error .0070711 / sqrt(5)
@@ -47,11 +47,11 @@ def test_five_seeds_that_agree_reproduce() -> None:
     ],
 )
 def test_each_condition_fails_by_itself(values: tuple[float, ...], why: str) -> None:
-    assert finding(Expected("e", "+", 0.05), [Effect(value, 10) for value in values]).why == why
+    assert finding(Prediction("e", "+", 0.05), [Effect(value, 10) for value in values]).why == why
 
 
 def test_one_seed_is_judged_by_its_own_interval() -> None:
-    expected = Expected("e", "+", 0.05)
+    expected = Prediction("e", "+", 0.05)
     assert finding(expected, [Effect(0.2, 10, 0.1, 0.3)]).reproduced
     assert (
         finding(expected, [Effect(0.2, 10, -0.1, 0.5)]).why == "the interval [-0.100, +0.500] does not exclude the opposite"
@@ -59,12 +59,12 @@ def test_one_seed_is_judged_by_its_own_interval() -> None:
 
 
 def test_equal_effects_of_all_seeds_are_their_own_interval() -> None:
-    found = finding(Expected("e", "=", 0.05), [Effect(0.0, 10)] * 5)
+    found = finding(Prediction("e", "=", 0.05), [Effect(0.0, 10)] * 5)
     assert (found.low, found.high, found.reproduced) == (0.0, 0.0, True)
 
 
 def test_a_claim_needs_all_of_its_effects() -> None:
-    two = (Expected("a", "+", 0.1), Expected("b", "-", 0.1))
+    two = (Prediction("a", "+", 0.1), Prediction("b", "-", 0.1))
     claim = Claim("c", "s", "t", two, lambda _: (), "r")
     good, bad = (Effect(0.2, 5), Effect(-0.2, 5)), (Effect(0.2, 5), Effect(0.2, 5))
     assert status(findings(claim, [good] * 5)) == "reproduced"

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.edit.editing import Change, Edited, changes_between, words_changed
+from pipelines.edit.editing import Change, EditedText, changes_between, words_changed
 
 WORDS = st.lists(st.sampled_from(["6", "16", "+", "=", "eggs", " ", "\n", "<<", ">>", "é", "\ud800"]), max_size=40).map(
     "".join
@@ -37,7 +37,7 @@ def test_texts_that_differ_everywhere_are_one_change() -> None:
 
 
 def test_a_row_records_a_hundred_changes_and_how_many_more_there_are() -> None:
-    meta = Edited("", "much", [Change(1, "a", "b", (0, 1), (0, 1))] * 130).meta
+    meta = EditedText("", "much", [Change(1, "a", "b", (0, 1), (0, 1))] * 130).meta
     assert len(meta["changes"]) == 100
     assert meta["changes_left_out"] == 30
     assert meta["changes"][0] == {"line": 1, "old": "a", "new": "b", "at": [0, 1], "to": [0, 1]}

@@ -14,7 +14,7 @@ import pytest
 from pipelines.aggregate import AGGREGATORS
 from pipelines.metrics import registry
 from pipelines.metrics.registry import METRICS, measure
-from pipelines.metrics.sample import Measured, Metric, Options
+from pipelines.metrics.sample import Metric, MetricValue, Options
 from pipelines.select import SELECTORS
 from pipelines.stats import pass_at_k
 from storage.errors import SetupError
@@ -333,8 +333,8 @@ def test_what_a_metric_cannot_do_is_said_in_words_and_not_by_a_crash() -> None:
 
 
 def test_a_new_metric_is_one_function_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unparsed(sample: Any, _options: Options) -> list[Measured]:
-        return [Measured({"problems": len(sample)}, None, "counted only")]
+    def unparsed(sample: Any, _options: Options) -> list[MetricValue]:
+        return [MetricValue({"problems": len(sample)}, None, "counted only")]
 
     monkeypatch.setattr(registry, "METRICS", {**METRICS, "mine": Metric(unparsed)})
     assert measure(FOUR, "mine")[0].setting == {"problems": 4}

@@ -7,7 +7,7 @@ from pipelines.search.backtracking import Backtracking
 from pipelines.search.best_first import BestFirst
 from pipelines.search.diverse_beam import DiverseBeam
 from pipelines.search.lookahead import Lookahead
-from pipelines.search.mcts import Backed, Mcts, prior
+from pipelines.search.mcts import Backup, Mcts, prior
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 from tests.pipelines.search.worlds import World, one_wave
 
@@ -69,7 +69,7 @@ def test_the_numbers_of_a_tree_search_follow_from_the_tree() -> None:
         Node("d", "a", 2, 1, False, 0.5, 2, 4, -3.0),
     )
     tree = Tree("toy", nodes)
-    below = Backed(tree)
+    below = Backup(tree)
     assert (below.visits["a"], below.visits["b"], below.visits[ROOT]) == (3, 1, 4)
     assert abs(below.total["a"] - 2.1) < 1e-12
     assert below.open == {"a", "b", "d"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.steps.follow import Known, Link, Threads, follow_ups
+from pipelines.steps.follow import Facts, Link, Threads, follow_ups
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.tallies import Draw
 from storage.errors import SetupError
@@ -22,8 +22,8 @@ LEMMA = StepGraph(
 )
 
 
-def after(graph: StepGraph, links: Sequence[Link], **known: Known) -> list[Draw]:
-    facts = {(link.id, PROBLEM): known.get(link.id, Known()) for link in links}
+def after(graph: StepGraph, links: Sequence[Link], **known: Facts) -> list[Draw]:
+    facts = {(link.id, PROBLEM): known.get(link.id, Facts()) for link in links}
     return list(follow_ups(graph, PROBLEM, links, facts))
 
 
@@ -52,11 +52,11 @@ def test_parents_are_the_named_steps_that_no_other_named_one_rests_on() -> None:
 
 def test_a_chain_is_followed_step_by_step() -> None:
     links = [Link("s1", "solve"), Link("s2", "solve")]
-    known = {"s1": Known("correct"), "s2": Known("incorrect")}
+    known = {"s1": Facts("correct"), "s2": Facts("incorrect")}
     first = after(LEMMA, links, **known)
     assert first == [Draw(PROBLEM, 0, 1, "mark", ("s2",))]
     links += [Link("m", "mark", ("s2",))]
-    known["m"] = Known(fields={"step": "3"})
+    known["m"] = Facts(fields={"step": "3"})
     assert after(LEMMA, links, **known) == [Draw(PROBLEM, 0, 1, "cut", ("m",))]
     links += [Link("c", "cut", ("m",))]
     assert after(LEMMA, links, **known) == [Draw(PROBLEM, 0, 2, "fix", ("c",))]
@@ -76,7 +76,7 @@ def test_a_chain_is_followed_step_by_step() -> None:
 
 def test_a_completion_of_which_a_needed_field_cannot_be_read_is_not_followed() -> None:
     links = [Link("s", "solve"), Link("m", "mark", ("s",))]
-    assert after(LEMMA, links, s=Known("incorrect")) == []
+    assert after(LEMMA, links, s=Facts("incorrect")) == []
 
 
 def test_most_counts_followed_completions_of_a_problem_over_all_rounds() -> None:
@@ -107,9 +107,9 @@ def test_a_group_of_failures_is_a_hopeless_problem() -> None:
         ]
     )
     links = [Link(name, "solve") for name in "abcd"]
-    wrong = {name: Known("incorrect") for name in "abcd"}
+    wrong = {name: Facts("incorrect") for name in "abcd"}
     assert [draw.after for draw in after(graph, links, **wrong)] == [("a", "b", "c", "d")]
-    assert after(graph, links, **{**wrong, "c": Known("correct")}) == []
+    assert after(graph, links, **{**wrong, "c": Facts("correct")}) == []
 
 
 def test_a_repeated_step_stands_for_the_answer_that_it_was_given() -> None:
@@ -121,12 +121,12 @@ def test_a_repeated_step_stands_for_the_answer_that_it_was_given() -> None:
         ]
     )
     links = [Link("s", "solve")]
-    known: dict[str, Known] = {}
+    known: dict[str, Facts] = {}
     asked = []
     for _ in range(8):
         new = drawn(after(graph, links, **known))
         links += new
-        known |= {link.id: Known(fields={"verdict": "wrong"}) for link in new if link.step == "critic"}
+        known |= {link.id: Facts(fields={"verdict": "wrong"}) for link in new if link.step == "critic"}
         asked += [link.step for link in new]
     assert asked == ["critic", "refine", "critic", "refine"]
     last = Threads(graph, links).leaf(links[-1].id)
@@ -155,7 +155,7 @@ def test_parents_of_one_thread_meet_and_others_do_not() -> None:
 def test_what_was_planned_says_what_comes_next_whatever_the_order_of_asking() -> None:
     """Follow-ups of two rounds at once are those of one after the other."""
     links = [Link(f"s{n}", "solve") for n in range(6)]
-    wrong = {link.id: Known("incorrect") for link in links}
+    wrong = {link.id: Facts("incorrect") for link in links}
     at_once = after(LEMMA, links, **wrong)
     half = drawn(after(LEMMA, links[:3], **wrong))
     rest = after(LEMMA, [*links[:3], *half, *links[3:]], **wrong)
@@ -211,7 +211,7 @@ def test_a_bare_no_of_yaml_is_no_and_another_word_is_a_mistake() -> None:
     """YAML reads a bare `no` as false, which no text is ever `truncated` by: the step would silently follow nothing."""
     rules = [StepRule("solve"), StepRule("again", "{prompt} {solve}", when={"solve.truncated": ["false"]})]
     whole, cut = Link("a", "solve"), Link("b", "solve")
-    assert [one.after for one in after(StepGraph(rules), [whole, cut], b=Known(truncated=True))] == [("a",)]
+    assert [one.after for one in after(StepGraph(rules), [whole, cut], b=Facts(truncated=True))] == [("a",)]
     with pytest.raises(SetupError, match=r"value of solve.truncated in `when` of step 'again'"):
         StepGraph([rules[0], replace(rules[1], when={"solve.truncated": ["never"]})])
 
