@@ -7,14 +7,14 @@ import pandas as pd
 
 from dashboards.charts import OUTCOME_COLOURS, AnyChart
 from dashboards.inert import one_line
-from storage.queries.explore import Crossed, FacetValue, Rows
+from storage.queries.explore import FacetCount, FacetValue, Rows
 
 PICK = "picked"  # the name of the selection
 MOST = 40  # bars of a chart
 HEIGHT = 240
 
 
-def outcome_chart(counts: Sequence[Crossed], group: str) -> AnyChart:
+def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
     """A bar for each value of the group, its parts the outcomes."""
     shown = list(dict.fromkeys(row.group for row in counts))[:MOST]
     frame = pd.DataFrame(

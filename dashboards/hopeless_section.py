@@ -8,7 +8,7 @@ from dashboards.inert import one_line
 from dashboards.kept import kept
 from storage.queries import Scope
 from storage.queries.problems import prompt_text
-from storage.queries.queue import HopelessQueue, Queued, hopeless_queue
+from storage.queries.queue import HopelessQueue, QueueEntry, hopeless_queue
 
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
@@ -32,7 +32,7 @@ def hopeless_section(scope: Scope) -> None:
         st.code(f"rollmill runs queue {queue.run} --out hopeless.jsonl", language=None)
 
 
-def _queue_table(rows: tuple[Queued, ...], run: str) -> pd.DataFrame:
+def _queue_table(rows: tuple[QueueEntry, ...], run: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "problem": [one_line(prompt_text(row.problem.prompt)[:1000], 160) for row in rows],

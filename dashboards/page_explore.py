@@ -18,7 +18,7 @@ from dashboards.problem_drawer import Place, show_drawer
 from dashboards.saved_views import show_views
 from dashboards.scope_choice import choose_scope
 from storage.queries import ORDERS, Filters, Listing, Matching, Scope
-from storage.queries.explore import Crossed, FacetValue, ProblemPage, RolloutPage, Rows
+from storage.queries.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
 from storage.queries.explore_index import Within
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Overview:
 
     facets: dict[str, tuple[FacetValue, ...]]
     group: str
-    outcomes: tuple[Crossed, ...]
+    outcomes: tuple[FacetCount, ...]
 
 
 def show() -> None:

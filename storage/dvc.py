@@ -15,27 +15,27 @@ _LOCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Tracked:
+class Tracking:
     """What came of tracking a folder. `files` are the paths that git should get, `warning` why DVC does not have it."""
 
     files: tuple[Path, ...]
     warning: str | None = None
 
 
-def add(path: Path) -> Tracked:
+def add(path: Path) -> Tracking:
     """Run `dvc add` on a folder; again on a tracked one changes nothing. Never raises for want of git or DVC."""
     root = repository(path, ".dvc")
     if root is None:
-        return Tracked(
+        return Tracking(
             (),
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
     process = patient(["add", str(path.resolve().relative_to(root))], root)
     if process.returncode:
-        return Tracked((), f"warning: {path.name} is not tracked: dvc add failed: {first_line(process.stderr)}")
+        return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {first_line(process.stderr)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
-    return Tracked(tuple(file for file in (pointer, ignore) if file.exists()))
+    return Tracking(tuple(file for file in (pointer, ignore) if file.exists()))
 
 
 def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:

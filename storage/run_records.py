@@ -16,7 +16,7 @@ from storage.records import Attempt
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class AttemptCount:
     """Attempts of one outcome at one replica, over all batches of a run. Times are seconds since 1970."""
 
     replica: str
@@ -50,14 +50,14 @@ class Attempts:
                 row.seconds += attempt.seconds
                 row.last_completion, row.last_at = attempt.completion_id, now
 
-    def of(self, run_id: str) -> list[Tried]:
+    def of(self, run_id: str) -> list[AttemptCount]:
         """The sums of a run, by replica and outcome."""
         row = AttemptRow
         sums = (func.sum(row.count), func.sum(row.seconds), func.min(row.first_at), func.max(row.last_at))
         question = select(row.replica, row.outcome, *sums).where(row.run_id == run_id).group_by(row.replica, row.outcome)
         with self._ledger.read() as session:
             rows = session.execute(question.order_by(row.replica, row.outcome)).all()
-        return [Tried(replica, outcome, int(count), *times) for replica, outcome, count, *times in rows]
+        return [AttemptCount(replica, outcome, int(count), *times) for replica, outcome, count, *times in rows]
 
     def failed(self, run_id: str) -> dict[str, int]:
         """How many attempts of a run gave no completion, by batch."""

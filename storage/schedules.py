@@ -32,7 +32,7 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
-class Scheduled:
+class Schedule:
     """A recipe curated, or an evaluation measured, whenever one of `cron`, `every` (seconds) or `on` says so; paths are
     absolute, everything is data.
 
@@ -135,7 +135,7 @@ class Schedules:
     def __init__(self, state: Path) -> None:
         self.path = state / "schedules.json"
 
-    def all(self) -> list[Scheduled]:
+    def all(self) -> list[Schedule]:
         """Every schedule, by name."""
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
@@ -148,14 +148,14 @@ class Schedules:
                 next_command=f"mv {self.path} {self.path}.damaged, then schedule add",
             ) from None
 
-    def get(self, name: str) -> Scheduled:
+    def get(self, name: str) -> Schedule:
         """One schedule; SetupError with the nearest name otherwise."""
         schedules = {item.name: item for item in self.all()}
         if name not in schedules:
             raise unknown_name("schedule", name, schedules, next_command="rollmill schedule list")
         return schedules[name]
 
-    def add(self, item: Scheduled) -> None:
+    def add(self, item: Schedule) -> None:
         """Add a schedule, or replace the one of that name."""
         with self._changing() as rows:
             rows[item.name] = item
@@ -179,7 +179,7 @@ class Schedules:
             rows.pop(name, None)
 
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, Scheduled]]:
+    def _changing(self) -> Iterator[dict[str, Schedule]]:
         with locked(self.path.with_suffix(".lock")):
             rows = {item.name: item for item in self.all()}
             yield rows
@@ -187,5 +187,5 @@ class Schedules:
             write_text(self.path, json.dumps([asdict(rows[name]) for name in sorted(rows)], indent=2))
 
 
-def _scheduled(row: dict[str, Any]) -> Scheduled:
-    return Scheduled(**{**row, "sets": tuple(row["sets"]), "notify": Notify(**row.get("notify", {}))})
+def _scheduled(row: dict[str, Any]) -> Schedule:
+    return Schedule(**{**row, "sets": tuple(row["sets"]), "notify": Notify(**row.get("notify", {}))})

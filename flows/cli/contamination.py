@@ -5,13 +5,16 @@ Prints; the work is in flows.contamination.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, as_json, columns, inert, line
 from storage.errors import FoundWanting, SetupError, explained, unknown_name
+
+if TYPE_CHECKING:
+    from pipelines.contamination import RecallFloor
 
 verbs = group("contamination", "Compare training data with benchmarks, and the splits of a dataset with one another.")
 Mapped = list[str] | None
@@ -48,16 +51,9 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
     """
     from flows.contamination import CheckRequest, check_contamination
-    from pipelines.contamination import REQUIRED, RecallFloor
-    from pipelines.contamination.edits import EDITS
     from storage.workspace import Workspace
 
-    for name in edits or ():
-        if name not in EDITS:
-            raise unknown_name("edit", name, EDITS)
-    if edits and min_recall is None:
-        raise SetupError("--edit says which copies a floor is over.", next_command="--min-recall 0.9")
-    floor = None if min_recall is None else RecallFloor(min_recall, tuple(edits or REQUIRED))
+    floor = _floor(min_recall, edits or ())
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root
     result = check_contamination(
@@ -71,6 +67,18 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
         line(page(result, report))
     if result["failures"]:
         raise FoundWanting(f"{train} against {benchmark}: {'; '.join(result['failures'])}.")
+
+
+def _floor(min_recall: float | None, edits: Sequence[str]) -> "RecallFloor | None":
+    from pipelines.contamination import REQUIRED, RecallFloor
+    from pipelines.contamination.edits import EDITS
+
+    for name in edits:
+        if name not in EDITS:
+            raise unknown_name("edit", name, EDITS)
+    if edits and min_recall is None:
+        raise SetupError("--edit says which copies a floor is over.", next_command="--min-recall 0.9")
+    return None if min_recall is None else RecallFloor(min_recall, tuple(edits or REQUIRED))
 
 
 @verbs.command("splits")

@@ -1,7 +1,7 @@
 """`rollmill dataset list|show|diff|verify|export|why` and the marks on versions."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.exports import Part
+    from storage.exports import ExportFile, Part
     from storage.versions import VersionInfo
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
@@ -202,15 +202,11 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     chosen = _options(fmt, options or ())
     if hub:
         folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
-    outs = [out] if validation is None else [out, validation]
-    if out == validation:
-        raise SetupError(f"--out and --validation are both {out}.", next_command="--validation another file")
+    outs = _different(out, validation)
     if dry_run:
         text = f"Would write {named} as {fmt} to {' and '.join(map(str, outs))}."
         return as_json({"version": named, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
-    for path in outs:
-        if path.exists() and sys.stdin.isatty() and not typer.confirm(f"{path} exists. Replace it?"):
-            raise FoundWanting(f"{path} was left as it is.", next_command="--out OTHER")
+    _ask_before_replacing(outs)
     scored = chosen.get("scores") is True or "score" in chosen
     later = [_later_scores(part.info) if scored else None for part in parts]
     held = None if validation is None else Validation(validation, share or 0.1)
@@ -220,6 +216,22 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         written = export_mix(parts, fmt, out, later, validation=held, **chosen)
     if hub:
         _write_card(info, folder, outs)
+    return _say_written(named, written, json=json)
+
+
+def _different(out: Path, validation: Path | None) -> list[Path]:
+    if out == validation:
+        raise SetupError(f"--out and --validation are both {out}.", next_command="--validation another file")
+    return [out] if validation is None else [out, validation]
+
+
+def _ask_before_replacing(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists() and sys.stdin.isatty() and not typer.confirm(f"{path} exists. Replace it?"):
+            raise FoundWanting(f"{path} was left as it is.", next_command="--out OTHER")
+
+
+def _say_written(named: str, written: "ExportFile", *, json: bool) -> None:
     files = [{"path": str(one.path), "rows": one.rows, "sha256": one.sha256} for one in written.files]
     if json:
         beside = {"validation": files[1]} if len(files) > 1 else {}

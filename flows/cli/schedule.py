@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -17,7 +18,7 @@ from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
     from storage.run_records import Firing
-    from storage.schedules import Scheduled, Schedules
+    from storage.schedules import Schedule, Schedules
     from storage.standing import Service, Standing
     from storage.workspace import Workspace
 
@@ -83,20 +84,15 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
-    from flows.prefect.firing import check_fresh
-    from flows.recipe import load_profile, load_recipe
-    from flows.recipe.evaluations import is_evaluation, load_evaluation
-    from storage.schedules import Notify, Scheduled, Schedules, seconds_of
+    from flows.recipe import load_profile
+    from storage.schedules import Notify, Schedule, seconds_of
 
-    verb = "evaluate" if is_evaluation(recipe) else "curate"
-    loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets or ())
     if name and not NAME.fullmatch(name):
         raise SetupError(f"{name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
     load_profile(profile)
-    if fresh is not None:
-        check_fresh(fresh, loaded)
-    item = Scheduled(
-        name or loaded.recipe.name,
+    verb, own_name = _job_of(recipe, sets or (), fresh)
+    item = Schedule(
+        name or own_name,
         cron or "",
         str(recipe.resolve()),
         timezone,
@@ -113,20 +109,33 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
         notify=Notify(notify_command, notify_webhook, notify_when.value),
     )
     _check(item)
-    state = _state()
-    if on:
-        from flows.prefect.triggers import checked_on
-
-        item = replace(item, seen=checked_on(item, state.parent))
-    before = next((f"; replaces {old.words}" for old in Schedules(state).all() if old.name == item.name), "")
-    if not dry_run:
-        Schedules(state).add(item)
-    _say_added(item, before, dry_run=dry_run, json=json)
+    _add(item, dry_run=dry_run, json=json)
 
 
-def _say_added(item: "Scheduled", before: str, *, dry_run: bool, json: bool) -> None:
+def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None) -> tuple[str, str]:
+    """What is done with a recipe file, and its name; SetupError where it cannot be, or not anew in that way."""
+    from flows.prefect.firing import check_fresh
+    from flows.recipe import load_recipe
+    from flows.recipe.evaluations import is_evaluation, load_evaluation
+
+    verb = "evaluate" if is_evaluation(recipe) else "curate"
+    loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets)
+    if fresh is not None:
+        check_fresh(fresh, loaded)
+    return verb, loaded.recipe.name
+
+
+def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
+    """Add it, or only say what it would be."""
     from flows.prefect.firing import meaning
+    from flows.prefect.triggers import checked_on
 
+    schedules = _schedules()
+    if item.on:
+        item = replace(item, seen=checked_on(item, _state().parent))
+    before = next((f"; replaces {old.words}" for old in schedules.all() if old.name == item.name), "")
+    if not dry_run:
+        schedules.add(item)
     service = _service()
     if json:
         return as_json({**_row(item), "up": service.status == "up", "service": service.status, "dry_run": dry_run})
@@ -137,7 +146,7 @@ def _say_added(item: "Scheduled", before: str, *, dry_run: bool, json: bool) -> 
     return line(service.line())
 
 
-def _check(item: "Scheduled") -> None:
+def _check(item: "Schedule") -> None:
     """SetupError unless it fires by exactly one thing, and whom it tells can be told."""
     from storage.schedules import NIGHTLY, checked_cron
 
@@ -232,7 +241,7 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
 
 
-def _submit(item: "Scheduled", standing: "Standing") -> str:
+def _submit(item: "Schedule", standing: "Standing") -> str:
     import httpx
 
     from flows.prefect.server import ONE_SHOT, apply, environment, users_api, users_environment
@@ -303,13 +312,13 @@ def _end(firing: "Firing") -> dict[str, Any]:
     return {**row, "number": firing.number} if firing.fresh else row
 
 
-def _when(item: "Scheduled") -> str:
+def _when(item: "Schedule") -> str:
     """When it fires, in words, and next."""
     fires = _row(item)["next"]
     return item.words if item.on else f"{item.words}, next {fires}"
 
 
-def _row(item: "Scheduled") -> dict[str, Any]:
+def _row(item: "Schedule") -> dict[str, Any]:
     now = datetime.now(UTC)
     fires = item.next_time(now)
     when = "paused" if item.paused else "when it comes" if fires is None else fires.isoformat(timespec="minutes")

@@ -13,10 +13,10 @@ from flows.problems import RecipeProblems
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
     from flows.recipe import LoadedRecipe
-    from storage.versions import Published, VersionInfo
+    from storage.versions import Publication, VersionInfo
 
 
-def outcome_of(decided: "DecidedRun", published: "Published") -> dict[str, Any]:
+def outcome_of(decided: "DecidedRun", published: "Publication") -> dict[str, Any]:
     """Everything the summary shows, as JSON values."""
     version, run = published.version, decided.run
     return {

@@ -11,7 +11,7 @@ from flows.limits import LimitReached
 from flows.prefect.notify import notify
 from storage.errors import FoundWanting, SetupError
 from storage.run_records import Firing
-from storage.schedules import Scheduled, Schedules
+from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
 
 FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a limit: another attempt would end the same
@@ -39,7 +39,7 @@ def _still_ran(last: Firing | None, due: datetime | None) -> bool:
     return last.status == "running" or (last.ended_at is not None and last.ended_at > due)
 
 
-def _tried(item: Scheduled, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _tried(item: Schedule, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     for _ in range(item.retries):
         try:
             return once()
@@ -50,7 +50,7 @@ def _tried(item: Scheduled, once: Callable[[], dict[str, Any]]) -> dict[str, Any
     return once()
 
 
-def _tell(item: Scheduled, job: Job) -> None:
+def _tell(item: Schedule, job: Job) -> None:
     """Tell the last end; what went wrong with that is added to what the ledger says of it."""
     with Workspace.open(Path(job.workspace)) as workspace:
         last = workspace.firings.last(item.name)

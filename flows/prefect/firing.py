@@ -41,7 +41,7 @@ def end_with_supervisor() -> None:
 
 
 @dataclass(slots=True)
-class Firing:
+class OpenFiring:
     """One firing under way: its job, with the number of a fresh one; its run and what to say of its end, once known."""
 
     job: Job
@@ -50,7 +50,7 @@ class Firing:
 
 
 @contextmanager
-def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Firing]:
+def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
     """The work of one firing; how it begins and ends is in the ledger, with the recipe as it stood then."""
     from storage.workspace import Workspace
 
@@ -58,7 +58,7 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[Firing]:
         firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
-        firing = Firing(job)
+        firing = OpenFiring(job)
         if begun.number is not None:
             firing.job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
         try:

@@ -9,13 +9,13 @@ from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from storage.run_records import Firing
-from storage.schedules import Scheduled
+from storage.schedules import Schedule
 
 WELL = ("done", "skipped")
 SECONDS = 30.0
 
 
-def notify(item: Scheduled, firing: Firing) -> str:
+def notify(item: Schedule, firing: Firing) -> str:
     """Tell what the schedule names of a firing's end; what went wrong with that, without the address, else nothing."""
     told = item.notify
     if told.when == "failure" and firing.status in WELL:

@@ -23,7 +23,7 @@ from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.pages import serve_pages
 from flows.prefect.triggers import deployment_name, watch_always
 from storage.errors import RollmillError, SetupError
-from storage.schedules import Scheduled, Schedules
+from storage.schedules import Schedule, Schedules
 from storage.standing import Status, healthy, standing_file, write_standing
 
 if TYPE_CHECKING:
@@ -129,13 +129,13 @@ def _report(server: ManagedServer, state: Path, status: Status, reason: str = ""
 
 
 async def _reconcile_always(runner: "Runner", state: Path) -> NoReturn:
-    served: dict[str, Scheduled] = {}
+    served: dict[str, Schedule] = {}
     while True:
         served = await _reconcile(runner, state, served)
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]) -> dict[str, Scheduled]:
+async def _reconcile(runner: "Runner", state: Path, served: dict[str, Schedule]) -> dict[str, Schedule]:
     """Deployments for the schedules that are new or changed; those no longer wanted are deleted."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
@@ -154,7 +154,7 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Scheduled]
     return wanted
 
 
-def _deployment(item: Scheduled, workspace: Path) -> "RunnerDeployment":
+def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     from prefect.deployments.runner import RunnerDeployment
     from prefect.schedules import Cron, Interval
     from prefect.types.entrypoint import EntrypointType

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from storage.errors import RollmillError, SetupError, unknown_name
-from storage.schedules import Scheduled, Schedules
+from storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
     from flows.recipe.profile import Profile
@@ -52,7 +52,7 @@ async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str 
     return now
 
 
-async def _fire(item: Scheduled, seen: str) -> None:
+async def _fire(item: Schedule, seen: str) -> None:
     from prefect.client.orchestration import get_client
 
     async with get_client() as client:
@@ -61,12 +61,12 @@ async def _fire(item: Scheduled, seen: str) -> None:
         await client.create_flow_run_from_deployment(deployment.id, idempotency_key=key)
 
 
-def deployment_name(item: Scheduled) -> str:
+def deployment_name(item: Schedule) -> str:
     """Prefect's name (flow/deployment) for a schedule of ours."""
     return f"{item.verb}/{item.name}"
 
 
-def checked_on(item: Scheduled, root: Path) -> str | None:
+def checked_on(item: Schedule, root: Path) -> str | None:
     """What there is now of what a schedule waits for, None where nothing is; SetupError where it can wait for nothing."""
     kind, _, name = str(item.on).partition(":")
     if kind not in KINDS or not name:
@@ -78,7 +78,7 @@ def checked_on(item: Scheduled, root: Path) -> str | None:
     return observed(item, root)
 
 
-def observed(item: Scheduled, root: Path) -> str | None:
+def observed(item: Schedule, root: Path) -> str | None:
     """The state of what a schedule waits for, None where there is nothing yet: a version's hash, a model's identity."""
     kind, _, name = str(item.on).partition(":")
     return _version(root, name) if kind == "version" else _model(item, root, name)
@@ -92,7 +92,7 @@ def _version(root: Path, name: str) -> str | None:
     return None if newest is None or newest.folder in index.yanked else f"{name}@{newest.folder} {newest.content_hash}"
 
 
-def _model(item: Scheduled, root: Path, name: str) -> str | None:
+def _model(item: Schedule, root: Path, name: str) -> str | None:
     """Of a folder the names, sizes and times of its files; of a model elsewhere what the profile's servers say of it."""
     from flows.recipe import load_profile
     from flows.recipe.evaluations import load_evaluation

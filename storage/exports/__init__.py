@@ -25,12 +25,12 @@ from storage.exports.rollouts import STORED
 from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
 from storage.exports.split import Validation, side
-from storage.exports.write import Export, Exported, export_rows
+from storage.exports.write import Export, ExportFile, export_rows
 from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "Export", "Exported", "Part", "Validation", "export", "export_mix", "export_rows", "parsed"]
+__all__ = ["EXPORTS", "Export", "ExportFile", "Part", "Validation", "export", "export_mix", "export_rows", "parsed"]
 
 EXPORTS: Mapping[str, type[Export]] = {
     "sft": Sft,
@@ -71,7 +71,7 @@ def export(
     *,
     validation: Validation | None = None,
     **options: Any,
-) -> Exported:
+) -> ExportFile:
     """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own.
 
     `stored_scores`: rows that were stored after the version was published, for formats that are asked for scores.
@@ -90,7 +90,7 @@ def export_mix(
     *,
     validation: Validation | None = None,
     **options: Any,
-) -> Exported:
+) -> ExportFile:
     """Write several versions as one file, one after the other; every row has the column `dataset`.
 
     `stored_scores`: those of each part, as in `export`.
@@ -125,7 +125,7 @@ def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckd
         yield connection
 
 
-def _written(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> Exported:
+def _written(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
     held = frozenset() if validation is None else validation.clusters(chosen, connection)
     written = export_rows(side(chosen.rows(connection), held, inside=False), chosen.schema, out)
     left_out = {what: count for what, count in chosen.left_out.items() if count}

@@ -34,22 +34,22 @@ class Export(Protocol):
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportFile:
     """A written file: where, how many rows, the SHA-256 of its bytes, how many of what was left out, the file beside it."""
 
     path: Path
     rows: int
     sha256: str
     left_out: Mapping[str, int] = field(default_factory=dict)
-    validation: "Exported | None" = None
+    validation: "ExportFile | None" = None
 
     @property
-    def files(self) -> "tuple[Exported, ...]":
+    def files(self) -> "tuple[ExportFile, ...]":
         """This file and the one beside it."""
         return (self,) if self.validation is None else (self, self.validation)
 
 
-def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
+def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> ExportFile:
     """Write rows by the suffix of `out` (.jsonl, .parquet); an existing file is replaced only once the new one is whole."""
     if out.suffix not in _WRITERS:
         raise SetupError(f"cannot tell a format from {out.name!r}.", choices=_WRITERS)
@@ -65,7 +65,7 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> Exported:
         finally:
             temporary.unlink(missing_ok=True)
     with out.open("rb") as handle:
-        return Exported(out, count, hashlib.file_digest(handle, "sha256").hexdigest())
+        return ExportFile(out, count, hashlib.file_digest(handle, "sha256").hexdigest())
 
 
 @contextmanager

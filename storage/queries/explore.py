@@ -162,7 +162,7 @@ class FacetValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossed:
+class FacetCount:
     """Matching rollouts with one value of a facet and one outcome."""
 
     group: str
@@ -277,12 +277,12 @@ class Matching:
         ).fetchall()
         return found[0] if found else None
 
-    def by_outcome(self, facet: str) -> tuple[Crossed, ...]:
+    def by_outcome(self, facet: str) -> tuple[FacetCount, ...]:
         """The matching rollouts by a facet and outcome, the values of the facet in order."""
         found = self._cursor.execute(
             f"SELECT {facet}, outcome, sum(n)::BIGINT FROM matching GROUP BY ALL ORDER BY {facet} NULLS LAST, outcome"
         ).fetchall()
-        return tuple(Crossed(NONE if group is None else str(group), outcome, number) for group, outcome, number in found)
+        return tuple(FacetCount(NONE if group is None else str(group), outcome, number) for group, outcome, number in found)
 
     def facets(self, rows: Rows) -> dict[str, tuple[FacetValue, ...]]:
         """The values of every facet with their counts, the most frequent first; levels and k of n in their order."""

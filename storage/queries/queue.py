@@ -28,7 +28,7 @@ _STOPS = "SELECT problem_id, reason, round, evidence FROM ({rows}) ORDER BY roun
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueueEntry:
     """One problem of the queue. `upper`: its pass rate is below that, by the budget's posterior where it gave one, else by
     the exact one-sided 95% bound; `continued`: it goes on, or went on, at random.
     """
@@ -56,7 +56,7 @@ class HopelessQueue:
     """The queue, the hardest levels first, and what is known of the rule that filled it."""
 
     run: str
-    problems: tuple[Queued, ...]
+    problems: tuple[QueueEntry, ...]
     rule: RuleErrorCounts
 
     @property
@@ -142,11 +142,11 @@ def _by_problem(rows: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _
     return stops
 
 
-def _queued(problem: Problem, stop: _Stop, drawn: int, correct: int, judged: int, tokens: int) -> Queued:
+def _queued(problem: Problem, stop: _Stop, drawn: int, correct: int, judged: int, tokens: int) -> QueueEntry:
     upper, by = (stop.evidence.get("upper") if stop.reason == STOPPED else None), "posterior"
     if upper is None:
         exact, by = clopper_pearson(correct, judged, confidence=0.9), "exact"  # 95% one-sided
         upper = None if exact is None else exact.high
-    return Queued(
+    return QueueEntry(
         problem, drawn, correct, judged, tokens, upper, by, stop.reason, stop.round, stop.continued, stop.evidence
     )

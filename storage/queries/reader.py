@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from storage.audits import Audits
     from storage.records import Verdict
-    from storage.run_records import Firings, Forecast, Tried
+    from storage.run_records import AttemptCount, Firings, Forecast
     from storage.runs import Progress, Run, Runs
     from storage.spending import Amount, Payment, Sums
     from storage.versions.diff import VersionDiff
@@ -88,7 +88,7 @@ class Reader:
         """What runs paid since a moment (seconds since 1970), by run."""
         return self._workspace.spending.since(moment)
 
-    def attempts(self, run_id: str) -> "list[Tried]":
+    def attempts(self, run_id: str) -> "list[AttemptCount]":
         """The attempts of a run at its engines, by replica and outcome."""
         return self._workspace.attempts.of(run_id)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.queries.reader import Reader
 from storage.run_records import Firing
-from storage.schedules import Scheduled, Schedules
+from storage.schedules import Schedule, Schedules
 from storage.standing import Service, look
 
 MOST_FILES = 200  # recipes that are offered
@@ -20,7 +20,7 @@ _HEAD = 4_000  # characters in which a recipe says that it is one
 class ScheduleRow:
     """A schedule with its next five times (none while it is paused or waits for something) and its last five firings."""
 
-    schedule: Scheduled
+    schedule: Schedule
     next_five: Sequence[datetime]
     last_five: Sequence[Firing]
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from storage.ledger.owners import new_file_id
-from storage.segments.keys import SegmentKey, Written
+from storage.segments.keys import SegmentFile, SegmentKey
 from storage.segments.place import Place
 from storage.segments.views import CURRENT
 
@@ -51,7 +51,7 @@ def write_batches(
     *,
     run: str | None = None,
     merged: Sequence[BatchRows] = (),
-) -> Written:
+) -> SegmentFile:
     """Make these rows durable in one new file of that kind and producer; it is not registered.
 
     `run`: whose batch it is. `merged`: the batches whose rows these are, where they are of several.
@@ -80,7 +80,7 @@ def write_batches(
 
     file_id = new_file_id()
     place.put(key.kind, file_id, write)
-    return Written(
+    return SegmentFile(
         id=file_id,
         kind=key.kind,
         producer=key.producer,

@@ -29,7 +29,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class SegmentFile:
     """A durable file, registered or not yet. `columns` names the schema it was written with."""
 
     id: str
@@ -43,7 +43,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment(Written):
+class Segment(SegmentFile):
     """A registered file: its number in the ledger, and whether it may repeat a row of a segment registered earlier."""
 
     seq: int

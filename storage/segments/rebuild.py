@@ -22,7 +22,7 @@ from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
 from storage.segments.files import BatchRows, facts_of, is_whole
-from storage.segments.keys import Segment, Written
+from storage.segments.keys import Segment, SegmentFile
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import Registry
 from storage.segments.schema import KINDS, Kind
@@ -38,7 +38,7 @@ _MAKERS = {"completions": ("engine", "model_digest"), "verdicts": ("verifier", "
 class File:
     """One readable segment file, and the batches in it."""
 
-    written: Written
+    written: SegmentFile
     held: tuple[BatchRows, ...]
     at: float
 
@@ -133,7 +133,7 @@ def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
             producer, version, held = _inferred(kind, file_id, rows, columns_read.to_pylist())
             at = place.modified(path)
     columns = columns_name(pa.schema([(field.name, _plain(field.type)) for field in schema]))
-    return File(Written(file_id, kind, producer, version, rows, size, checksum, columns), held, at)
+    return File(SegmentFile(file_id, kind, producer, version, rows, size, checksum, columns), held, at)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, IdentityRow, LostSegmentRow, RetiredSegmentRow, RunBatchRow, SegmentRow
 from storage.segments.files import BatchRows
-from storage.segments.keys import LostSegment, Segment, SegmentKey, Written
+from storage.segments.keys import LostSegment, Segment, SegmentFile, SegmentKey
 from storage.segments.schema import Kind
 
 _SEGMENTS, _BATCHES, _RUN_BATCHES = (cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow))
@@ -105,7 +105,7 @@ class Registry:
                 registered |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
         return registered
 
-    def register(self, session: Session, key: SegmentKey, written: Written, *, overlaps: bool, now: float) -> "Batch":
+    def register(self, session: Session, key: SegmentKey, written: SegmentFile, *, overlaps: bool, now: float) -> "Batch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
         connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
         connection.execute(insert(_SEGMENTS), {**asdict(written), "overlaps": overlaps, "created_at": now})
@@ -145,7 +145,7 @@ class Registry:
                 rows += session.execute(select(BatchRow.id, BatchRow.batch_id, BatchRow.rows, run).where(mine)).all()
         return [BatchRows(*row[1:]) for row in sorted(rows)]
 
-    def swap(self, session: Session, old: Sequence[Segment], new: Written) -> bool:
+    def swap(self, session: Session, old: Sequence[Segment], new: SegmentFile) -> bool:
         """Put one file in the place of others; False where one of them is no longer registered."""
         ids = [segment.id for segment in old]
         parts = [ids[start : start + _PARAMETERS] for start in range(0, len(ids), _PARAMETERS)]

@@ -17,7 +17,7 @@ from storage import failpoints
 from storage.records import Score, Verdict
 from storage.segments.files import write_batches
 from storage.segments.index import IdentityIndex
-from storage.segments.keys import Commit, SegmentKey, Written
+from storage.segments.keys import Commit, SegmentFile, SegmentKey
 from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.rows import Rows, storable
@@ -34,7 +34,7 @@ class Pending:
     """One batch on its way. No `file`: it was there already. `identities`: of rows that were let go once written."""
 
     key: SegmentKey
-    file: Written | None
+    file: SegmentFile | None
     records: Sequence[Record] = ()
     identities: Sequence[str] | None = None
 
@@ -72,7 +72,7 @@ class Writer:
         failpoints.hit("segment.registered")
         return commits
 
-    def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> Written:
+    def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> SegmentFile:
         """Make the file of one batch of a run durable; nothing counts it before it is registered."""
         _check(key, records)
         batches = _batches(key.kind, records)
@@ -119,7 +119,7 @@ class Writer:
             known = self._registry.known_ids()
             self._discard([file for file in files if file.id not in known])
 
-    def _discard(self, files: Sequence[Written]) -> None:
+    def _discard(self, files: Sequence[SegmentFile]) -> None:
         for file in files:
             self._place.remove(file.kind, file.id)
 

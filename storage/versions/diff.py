@@ -48,7 +48,7 @@ class Members:
 
 
 @dataclass(frozen=True)
-class Repaired:
+class PromptChange:
     """One prompt whose reference, tests or kind differ between the versions."""
 
     prompt_id: str
@@ -71,7 +71,7 @@ class VersionDiff:
     verifiers: tuple[Change, ...]
     fingerprint: tuple[Change, ...]
     problems: Members
-    repaired: tuple[Repaired, ...]
+    repaired: tuple[PromptChange, ...]
     rollouts: Members
     flow: tuple[Move, ...]
     kept_to_dropped: tuple[Move, ...]
@@ -161,13 +161,13 @@ def _only_in(pair: Pairing, here: str, there: str) -> tuple[int, int, tuple[str,
     return count, kept, tuple(examples or ())
 
 
-def _repaired(pair: Pairing) -> tuple[Repaired, ...]:
+def _repaired(pair: Pairing) -> tuple[PromptChange, ...]:
     query = (
         "select o.prompt_id, o.id, n.id, o.reference, n.reference from "
         "(select * from a_problems anti join b_problems using (id)) o join "
         "(select * from b_problems anti join a_problems using (id)) n using (prompt_id) order by 1, 2, 3"
     )
-    return tuple(Repaired(*row) for row in pair.all(query))
+    return tuple(PromptChange(*row) for row in pair.all(query))
 
 
 def _column(pair: Pairing, query: str) -> list[str]:
@@ -215,7 +215,7 @@ def _move_lines(moves: Iterable[Move]) -> Iterator[str]:
     return (f"{move.count} x {move.old} -> {move.new}, e.g. {', '.join(i[:8] for i in move.examples)}" for move in moves)
 
 
-def _repairs(repaired: Iterable[Repaired]) -> Iterator[str]:
+def _repairs(repaired: Iterable[PromptChange]) -> Iterator[str]:
     return (
         f"{repair.old_id[:8]} -> {repair.new_id[:8]}: {repair.old_reference} -> {repair.new_reference}"
         for repair in repaired

@@ -60,7 +60,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Published:
+class Publication:
     """The version that now holds the content, whether it is new, and lines for a person."""
 
     version: VersionInfo
@@ -70,7 +70,7 @@ class Published:
 
 def publish(
     ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json: dict[str, Any], large: int = LARGE
-) -> Published:
+) -> Publication:
     """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
 
     From `large` bytes of Arrow memory on, the version is written as Parquet shards shared with its parent.
@@ -88,7 +88,7 @@ def publish(
         # Its files are here and whole, or a DVC pointer says where to get them.
         if info and (is_whole(info) if info.path.exists() else pointer(info).exists()):
             late = _track_late(ws, info)
-            return Published(info, created=False, messages=[*messages, *_unchanged(info, manifest), *late])
+            return Publication(info, created=False, messages=[*messages, *_unchanged(info, manifest), *late])
         if newest and same:  # its files were deleted here and nobody else has them: write them again
             entry, manifest = newest, {**manifest, "parent": newest.parent}
         else:
@@ -106,7 +106,7 @@ def publish(
             messages.append(
                 f"{snapshot.name}@v{entry.number} has the content of v{equal[0]}, published again after others."
             )
-        return Published(_info(ws, snapshot.name, entry), created=not same, messages=messages)
+        return Publication(_info(ws, snapshot.name, entry), created=not same, messages=messages)
 
 
 def finish_interrupted(ws: Workspace) -> list[str]:

@@ -32,14 +32,14 @@ _MARKERS = ("<<<<<<< ", "||||||| ", "=======", ">>>>>>> ")
 
 
 @dataclass(frozen=True)
-class Rebased:
+class Rebase:
     """Which folder got which new name, and the `git add` line that settles the conflict (None outside of git)."""
 
     renamed: Mapping[str, str]
     git_add: str | None
 
 
-def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebased:
+def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebase:
     """Keep one side's numbers (by default those of the clone that was merged in) and renumber the other's new versions."""
     path = index_path(ws.datasets, name)
     if not path.exists():
@@ -56,7 +56,7 @@ def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebased:
     reindex(ws)
     # Where DVC tracks the rows they are ignored by git, so the whole folder may be added, pointers that went included.
     tracked = any(path.parent.glob("*.dvc"))
-    return Rebased(renamed, dvc.git_add_line([path.parent] if tracked else [path, path.parent / "manifests"]))
+    return Rebase(renamed, dvc.git_add_line([path.parent] if tracked else [path, path.parent / "manifests"]))
 
 
 def merge(kept: Index, moved: Index) -> tuple[Index, dict[str, str]]:

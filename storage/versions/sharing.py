@@ -19,7 +19,7 @@ NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks th
 
 
 @dataclass(frozen=True)
-class Shared:
+class Transfer:
     """What went to the remote or came from it: versions, DVC's own summary, and the git command for what goes with them."""
 
     versions: tuple[str, ...]
@@ -27,7 +27,7 @@ class Shared:
     git: str | None = None
 
 
-def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
+def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     """Copy the rows of these versions to a DVC remote, the default one without a name.
 
     SetupError where there is no repository, no remote, or a version has no rows here or is not tracked.
@@ -40,10 +40,10 @@ def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
     first = infos[0].path.parent
     files = [path for info in infos for path in (pointer(info), index_path(info.path.parent.parent, info.name))]
     files += [first / "manifests", first / ".gitignore"]
-    return Shared(tuple(info.ref for info in infos), summary, dvc.git_add_line([path for path in files if path.exists()]))
+    return Transfer(tuple(info.ref for info in infos), summary, dvc.git_add_line([path for path in files if path.exists()]))
 
 
-def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
+def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     """Fetch the rows of these versions from a DVC remote and point `latest` at the newest; FoundWanting where they are not
     what the manifest says.
     """
@@ -54,7 +54,7 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Shared:
         raise FoundWanting(f"the rows of {', '.join(broken)} are not what their manifests say. Next: rollmill doctor")
     for datasets, name in {(info.path.parent.parent, info.name) for info in infos}:
         point_latest(datasets, load_index(datasets, name))
-    return Shared(tuple(info.ref for info in infos), summary)
+    return Transfer(tuple(info.ref for info in infos), summary)
 
 
 def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from storage.schedules import Notify, Scheduled, Schedules
+from storage.schedules import Notify, Schedule, Schedules
 from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened, serving
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
@@ -22,8 +22,8 @@ def scheduled(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with Workspace.open(folder) as workspace:
         schedules = Schedules(workspace.state)
         told = Notify(command="mail me", when="always")
-        schedules.add(Scheduled("nightly", "0 2 * * *", recipe, "Europe/Berlin", retries=2, notify=told))
-        schedules.add(Scheduled("waits", "", recipe, on="version:toy", sets=("seed=1",)))
+        schedules.add(Schedule("nightly", "0 2 * * *", recipe, "Europe/Berlin", retries=2, notify=told))
+        schedules.add(Schedule("waits", "", recipe, on="version:toy", sets=("seed=1",)))
         run = workspace.runs.list()[0].id
         for status, said in (("done", "toy@v1 published, 84 drawn"), ("refused", f"the gate did not pass {HOSTILE}")):
             begun = workspace.firings.begin("nightly", recipe)

@@ -75,7 +75,7 @@ def put(ws: Workspace, snapshot: Snapshot) -> list[str]:
 
 def test_without_a_repository_a_folder_stays_untracked(tmp_path: Path) -> None:
     (tmp_path / "v1").mkdir()
-    assert dvc.add(tmp_path / "v1") == dvc.Tracked(
+    assert dvc.add(tmp_path / "v1") == dvc.Tracking(
         (),
         "warning: v1 is not tracked: no DVC repository here. "
         "Next: git init && dvc init, then the same command again: it tracks the version",

@@ -15,7 +15,7 @@ from flows.prefect.attempts import attempts
 from flows.prefect.firing import fire
 from flows.session import Session
 from storage.errors import FoundWanting
-from storage.schedules import Notify, Scheduled, Schedules
+from storage.schedules import Notify, Schedule, Schedules
 from storage.workspace import Workspace
 from tests.flows.prefect.test_firing import DONE, Outcome, job, last
 
@@ -47,7 +47,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, **options: Any) -> list[str]:
     """The ends of the firings of one start, whose attempts end like this in turn."""
-    Schedules(toy / ".rollmill").add(Scheduled("nightly", "0 2 * * *", str(toy / "toy.yaml"), retry_delay=0, **options))
+    Schedules(toy / ".rollmill").add(Schedule("nightly", "0 2 * * *", str(toy / "toy.yaml"), retry_delay=0, **options))
     left = iter(ends)
 
     def work(session: Session) -> Outcome:

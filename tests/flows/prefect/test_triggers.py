@@ -10,14 +10,14 @@ import pytest
 
 from flows.prefect.triggers import checked_on, observed
 from storage.errors import SetupError
-from storage.schedules import Scheduled
+from storage.schedules import Schedule
 from tests.flows.evaluation.test_evaluate import EVALUATION
 
 
-def waits(toy: Path, on: str, verb: str = "evaluate", profile: str | None = None) -> Scheduled:
+def waits(toy: Path, on: str, verb: str = "evaluate", profile: str | None = None) -> Schedule:
     name = "sums.yaml" if verb == "evaluate" else "toy.yaml"
     (toy / "sums.yaml").write_text(EVALUATION)
-    return Scheduled("on", "", str(toy / name), on=on, verb=verb, profile=profile)
+    return Schedule("on", "", str(toy / name), on=on, verb=verb, profile=profile)
 
 
 @pytest.fixture

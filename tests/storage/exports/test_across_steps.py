@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.errors import SetupError
-from storage.exports import Exported, export
+from storage.exports import ExportFile, export
 from storage.records import Score
 from storage.segments.schema import to_table
 from storage.versions.publish import publish
@@ -30,7 +30,9 @@ def put(ws: Workspace, made: Snapshot, large: int = 1 << 40) -> VersionInfo:
     return publish(ws, made, report_html="", report_json={}, large=large).version
 
 
-def written(ws: Workspace, fmt: str, made: Snapshot | None = None, **options: Any) -> tuple[Exported, list[dict[str, Any]]]:
+def written(
+    ws: Workspace, fmt: str, made: Snapshot | None = None, **options: Any
+) -> tuple[ExportFile, list[dict[str, Any]]]:
     out = ws.root / "out.jsonl"
     given = export(put(ws, made or snapshot()), fmt, out, **options)
     return given, [json.loads(text) for text in out.read_text().splitlines()]

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import SetupError
-from storage.exports import Exported, export
+from storage.exports import ExportFile, export
 from storage.records import Score
 from storage.segments.schema import to_table
 from storage.versions.publish import publish
@@ -21,7 +21,7 @@ from tests.storage.exports.conftest import drawn
 from tests.storage.versions.conftest import EASY, HARD, counted
 
 Build = Callable[..., Snapshot]
-Write = Callable[..., Exported]
+Write = Callable[..., ExportFile]
 CID = [f"{index:032x}" for index in range(6)]
 WRONG = ("correct", "incorrect", "incorrect", "incorrect", "incorrect", "incorrect")
 
@@ -32,7 +32,7 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
 
     published: dict[str, VersionInfo] = {}
 
-    def run(toy: Snapshot, values: list[float | None], **options: Any) -> Exported:
+    def run(toy: Snapshot, values: list[float | None], **options: Any) -> ExportFile:
         named = f"toy{len(published)}"  # scores are no part of the content hash: each is a dataset of its own
         if str(values) not in published:
             published[str(values)] = put(ws, replace(toy, name=named), values)
@@ -53,7 +53,7 @@ def put(ws: Workspace, toy: Snapshot, values: list[float | None]) -> VersionInfo
     return publish(ws, whole, report_html="", report_json={}).version
 
 
-def pairs(written: Exported) -> list[tuple[Any, ...]]:
+def pairs(written: ExportFile) -> list[tuple[Any, ...]]:
     """Places of chosen and rejected, the gap, and the tier where there is one."""
     rows = [json.loads(text) for text in written.path.read_text().splitlines()]
     return [

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import SetupError
-from storage.exports import Exported, export
+from storage.exports import ExportFile, export
 from storage.versions.publish import publish
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
@@ -20,7 +20,7 @@ from tests.storage.exports.conftest import drawn
 from tests.storage.versions.conftest import EASY, HARD, counted
 
 Build = Callable[..., Snapshot]
-Write = Callable[..., Exported]
+Write = Callable[..., ExportFile]
 CID = [f"{index:032x}" for index in range(6)]
 JUDGED = ("correct", "incorrect", "unparsed", "correct", "correct", "correct")
 
@@ -30,7 +30,7 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
     """Publish a snapshot and export it."""
     number = count()
 
-    def run(toy: Snapshot, **options: Any) -> Exported:
+    def run(toy: Snapshot, **options: Any) -> ExportFile:
         # Floats are no part of the content hash, so each is a dataset of its own.
         toy = replace(toy, name=f"toy{next(number)}")
         version = publish(ws, counted(toy), report_html="", report_json={}).version
@@ -39,7 +39,7 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
     return run
 
 
-def lines(written: Exported) -> dict[str, dict[str, Any]]:
+def lines(written: ExportFile) -> dict[str, dict[str, Any]]:
     rows = [json.loads(text) for text in written.path.read_text().splitlines()]
     return {row["id"]: row for row in rows}
 
