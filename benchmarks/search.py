@@ -1,6 +1,6 @@
 """Accuracy of search policies at equal tokens, on unseen problems of levels 5 to 8 with the shipped model.
 
-    python benchmarks/search.py --n 16 [--problems 160] [--policy particles ...] [--out FILE]
+    python benchmarks/search.py --n 16 [--problems 160] [--policy particles ...] [--process lines ...] [--out FILE]
 
 Each policy runs as a recipe would have it run, in a workspace that is thrown away. Against each stands what the same tokens
 buy without a search: whole answers drawn until they have cost, problem by problem, what its tree cost, of which the
@@ -45,13 +45,6 @@ from storage.workspace import Workspace
 MODEL = "models/rollmill-tiny"
 LONGEST = 160  # tokens of an answer
 SHARE = 0.15  # of the steps of the problems, inverted
-GRAPH = StepGraph(
-    [
-        StepRule("piece", role="step", searched=True),
-        StepRule("next", "{piece}", turn="continue", role="step", raw=True, searched=True),
-        StepRule("answer", "{piece}", raw=True, searched=True),
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +102,43 @@ def answer_key(text: str) -> str | None:
     return None if found is None else str(getattr(found, "text", found)).strip()
 
 
+def graph_of(budget: Search) -> StepGraph:
+    """The steps of a search."""
+    goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
+    rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
+    if budget.process_draws is not None:
+        rules.append(StepRule("process", "{piece}", **goes_on))
+    return StepGraph([*rules, StepRule("answer", "{piece}", raw=True, searched=True)])
+
+
 def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any], process: Process) -> "Searched":
     """The trees of all problems, and the texts of their finished answers."""
-    piece, engine = Sampling(max_tokens=64, stop=("\n",)), partial(Embedded, MODEL)
+    piece, whole_answer, engine = (
+        Sampling(max_tokens=64, stop=("\n",)),
+        Sampling(max_tokens=LONGEST),
+        partial(Embedded, MODEL),
+    )
+    budget = Search(policy=[POLICIES[policy](**options)], process=[process])
+    graph = graph_of(budget)
     steps = [
-        Step(name, engine if name != "answer" else Compose, piece, node=node, batch_size=1_024)
-        for name, node in GRAPH.nodes.items()
+        Step(
+            name,
+            engine if name != "answer" else Compose,
+            whole_answer if name in ("answer", "process") else piece,
+            node=node,
+            batch_size=1_024,
+        )
+        for name, node in graph.nodes.items()
     ]
-    steps[2] = Step("answer", Compose, Sampling(max_tokens=LONGEST), node=GRAPH.nodes["answer"], batch_size=1_024)
     spec = RunSpec(
         run="search",
         problems=problems,
         generator=None,
         verifiers=(VERIFIERS["number"],),
-        budget=Search(policy=[POLICIES[policy](**options)], process=[process]),
+        budget=budget,
         selector=SELECTORS["all_correct"](),
         steps=steps,
-        graph=GRAPH,
+        graph=graph,
         limits=Limits(),
     )
     began = spent()
@@ -227,26 +240,47 @@ def row(
     return Row(*names, len(problems), right, share.low, share.high, sum(tokens) / len(tokens))
 
 
+def options_of(policy: str, n: int) -> dict[str, Any]:
+    """A policy that draws about `n` pieces a wave, or as many in all as `n` answers have (six each)."""
+    if policy in ("beam", "diverse_beam"):
+        return {"width": n}
+    if policy == "lookahead":
+        return {"width": n // 2}
+    if policy == "backtracking":
+        return {"answers": n, "chains": n, "most": 6 * n}
+    if policy == "best_first":
+        return {"together": n // 4, "answers": n, "most": 6 * n}
+    return {"together": n // 4, "most": 6 * n} if policy == "mcts" else {"n": n}
+
+
 def compared(
-    problems: Sequence[Problem], n: int, policies: Sequence[str], answers: Sequence[Sequence[Answer]]
+    problems: Sequence[Problem],
+    n: int,
+    methods: tuple[Sequence[str], Sequence[str]],
+    answers: Sequence[Sequence[Answer]],
 ) -> list[Row]:
-    """Each policy with each process, behind it what the same tokens buy."""
-    rows = []
-    lines = PROCESSES["lines"]()
-    for name, process in (("lines", lines), ("inverted", Inverted(lines))):
-        for policy in policies:
-            options = {"width": n} if policy in ("beam", "diverse_beam") else {"n": n}
-            found = searched(problems, policy, options, process)
-            made = row((policy, name, n), problems, found.elected(), found.tokens)
+    """Each policy with each process, behind it what the same tokens buy; `methods`: policies and processes."""
+    rows: list[Row] = []
+    for process in methods[1]:
+        for policy in methods[0]:
+            found = searched(problems, policy, options_of(policy, n), process_of(process))
+            made = row((policy, process, n), problems, found.elected(), found.tokens)
             rows.append(Row(**{**asdict(made), "seconds": found.seconds}))
+            if any(sum(one.tokens for one in mine) < cost for mine, cost in zip(answers, found.tokens, strict=True)):
+                sys.exit(f"{policy} with {process} cost more than the whole answers did: --whole {2 * len(answers[0])}")
             paid = [within(mine, cost) for mine, cost in zip(answers, found.tokens, strict=True)]
             costs = [sum(one.tokens for one in mine) for mine in paid]
-            if name == "lines":
+            if process != "inverted":
                 rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
-                rows.append(row(("  best of n", name, n), problems, [best(mine) for mine in paid], costs))
-            for one in rows[-3 if name == "lines" else -1 :]:
+                rows.append(row(("  best of n", "lines", n), problems, [best(mine) for mine in paid], costs))
+            for one in rows[-1 if process == "inverted" else -3 :]:
                 sys.stderr.write(f"{one}\n")
     return rows
+
+
+def process_of(name: str) -> Process:
+    """A process by its name; `inverted` is `lines`, wrong about 15% of the steps."""
+    return Inverted(PROCESSES["lines"]()) if name == "inverted" else PROCESSES[name]()
 
 
 def main() -> None:
@@ -255,13 +289,17 @@ def main() -> None:
     parser.add_argument("--n", type=int, nargs="+", default=[16])
     parser.add_argument("--problems", type=int, default=160)
     parser.add_argument("--policy", nargs="+", default=["particles", "beam"])
+    parser.add_argument("--process", nargs="+", default=["lines", "inverted"])
+    parser.add_argument(
+        "--whole", type=int, help="whole answers to each problem, where they must pay for more than n pieces"
+    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     problems = unseen(options.problems)
     rows: list[Row] = []
     for n in options.n:
-        answers = plain(problems, n + n // 2, PROCESSES["lines"]())
-        rows += compared(problems, n, options.policy, answers)
+        answers = plain(problems, options.whole or n + n // 2, PROCESSES["lines"]())
+        rows += compared(problems, n, (options.policy, options.process), answers)
     sys.stdout.write("policy              process      n  right  of    share  95% interval   tokens  cpu s\n")
     for one in rows:
         interval = f"{one.low:.3f}-{one.high:.3f}"

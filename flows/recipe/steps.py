@@ -73,29 +73,18 @@ class SearchStep(Step):
     """A step that the budget `search` adds to a recipe: a search says when it is drawn."""
 
 
-def steps_of(recipe: Recipe) -> tuple[Step, ...]:
+def steps_of(recipe: Recipe, base: Path) -> tuple[Step, ...]:
     """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers.
 
-    A recipe that was written down by Rollmill has them already.
+    A recipe that was written down by Rollmill has them already. `base`: where a user's own policies and processes are.
     """
     if recipe.budget.method != SEARCH:
         return recipe.steps
     if recipe.generate.engine == IMPORTED:
         raise SetupError("budget 'search' draws answers piece by piece, and engine imported draws nothing.")
-    plain = Search(**{key: value for key, value in recipe.budget.options.items() if key in ("stop", "piece_tokens")})
-    most = recipe.generate.max_tokens
-    piece: dict[str, Any] = {
-        "stop": (plain.stop, *recipe.generate.stop),
-        "max_tokens": min(plain.piece_tokens, most),
-        "role": "step",
-    }
-    names = SearchSteps()
-    own = (
-        SearchStep(name=names.first, **piece),
-        SearchStep(name=names.following, template=f"{{{names.first}}}", turn="continue", **piece),
-        SearchStep(name=names.answer, engine="compose", template=f"{{{names.first}}}", max_tokens=most),
-    )
-    written = {step.name: step for step in recipe.steps if step.name in names.names}
+    own = _of_search(resolve("budget", SEARCH, recipe.budget.options, base=base).build(), recipe.generate)
+    names = {step.name for step in own}
+    written = {step.name: step for step in recipe.steps if step.name in names}
     for step in own:
         if step.name in written and any(
             getattr(written[step.name], key) != getattr(step, key) for key in step.model_fields_set - {"template"}
@@ -107,10 +96,27 @@ def steps_of(recipe: Recipe) -> tuple[Step, ...]:
     return (*own, *(step for step in recipe.steps if step.name not in written))
 
 
+def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
+    """The steps of a search, in their order."""
+    names, most = SearchSteps(), generate.max_tokens
+    goes_on: dict[str, Any] = {"template": f"{{{names.first}}}", "turn": "continue"}
+    piece: dict[str, Any] = {
+        "stop": (search.stop, *generate.stop),
+        "max_tokens": min(search.piece_tokens, most),
+        "role": "step",
+    }
+    steps = [SearchStep(name=names.first, **piece), SearchStep(name=names.following, **goes_on, **piece)]
+    draws = search.process_draws
+    if draws is not None:
+        asks = {"template": draws.template, "turn": "new"} if draws.template else goes_on
+        steps.append(SearchStep(name=names.process, **asks, role="step", max_tokens=draws.max_tokens or most))
+    return [*steps, SearchStep(name=names.answer, engine="compose", template=goes_on["template"], max_tokens=most)]
+
+
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
     """The steps as a graph; SetupError for what cannot be drawn. `base`: where a user's own engines are."""
     rules: list[StepRule] = []
-    for step in steps_of(recipe):
+    for step in steps_of(recipe, base):
         raw = step.turn == "continue" or _is_model_free(_engine_of(recipe.generate, step), base)
         rules.append(_rule(recipe.generate, step, [rule.name for rule in rules], raw=raw))
     return StepGraph(rules)
@@ -188,7 +194,7 @@ def load_steps(
 ) -> tuple[LoadedStep, ...]:
     """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
     loaded = []
-    for step in steps_of(recipe):
+    for step in steps_of(recipe, base):
         node = graph.nodes[step.name]
         alone = recipe.generate.engine == IMPORTED and graph.roots == (step.name,)
         if _engine_of(recipe.generate, step) == IMPORTED and not alone:
@@ -236,7 +242,7 @@ def check_votes(graph: StepGraph, options: Mapping[str, Any]) -> None:
 
 def _check_budget(names: Sequence[str], budget: Any) -> None:
     roots = len(names)
-    own = [name for name in names if name not in SearchSteps().names]
+    own = [name for name in names if name != SearchSteps().first]
     if isinstance(budget, Search) and own:
         raise SetupError(
             f"step {own[0]!r} follows nothing, and budget 'search' draws the answers itself.",

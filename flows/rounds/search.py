@@ -6,8 +6,8 @@ where the model ended it, or where it is as long as the recipe lets one be; fini
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -15,8 +15,8 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import whole_problems
 from pipelines.budget.search import SEARCHED, Search
 from pipelines.generate.calls import STOP
-from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.partial import Partial
+from pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_of
+from pipelines.search.partial import DrawingProcess, Partial
 from pipelines.search.tree import ROOT, Node, Tree
 from pipelines.tallies import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
@@ -32,11 +32,17 @@ STEPS = SearchSteps()
 
 @dataclass(slots=True)
 class GrownTree:
-    """What is known of one problem: its nodes in plan order, by id too, and those whose answer is planned."""
+    """What is known of one problem: its scored nodes in plan order, by id, and those whose answer is planned.
+
+    `pending`: nodes whose process waits for its draws. `said`: what it read of those, by node; `known`: all that it read.
+    """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
     waves: int = 0
+    pending: dict[str, Node] = field(default_factory=dict)
+    said: dict[str, list[str | None]] = field(default_factory=dict)
+    known: list[str | None] = field(default_factory=list)
 
 
 class RunSearch:
@@ -52,7 +58,9 @@ class RunSearch:
         """Take in the rows of these rounds, each round once."""
         for plan in plans[self._run.memory.searched_rounds :]:
             for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
-                texts = completions_by_id(self._ws, [row.completion_id for row in group if row.step in STEPS.pieces])
+                drawn = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
+                waiting = [row.followed[0] for row in group if row.step == STEPS.process]
+                texts = completions_by_id(self._ws, {*drawn, *waiting, *self._finished_pending(group)})
                 for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
                     self._add(problem_id, list(rows), texts)
         self._run.memory.searched_rounds = max(self._run.memory.searched_rounds, len(plans))
@@ -62,6 +70,10 @@ class RunSearch:
         draws: list[Draw] = []
         stops: list[Stop] = []
         for tree in self.trees():
+            pending, asked = self._grown(tree.problem_id).pending, self._budget.process_draws
+            if pending and asked is not None:
+                draws += process_draws(tree.problem_id, pending.values(), asked, STEPS)
+                continue
             growths = wave_of(self._budget.grown_by, tree, self._budget.most_tokens)
             draws += [*draws_of(growths, tree, STEPS), *self._answers(tree)]
             if not growths:
@@ -69,54 +81,92 @@ class RunSearch:
         return RoundPlan(tuple(draws), tuple(stops))
 
     def trees(self) -> Iterator[Tree]:
-        """The tree of every problem of the run."""
+        """The tree of every problem of the run, of the nodes that are scored."""
         for problem_id in sorted({problem.id for problem in self._run.spec.problems}):
-            grown = self._trees.get(problem_id, GrownTree())
-            yield Tree(problem_id, tuple(grown.nodes.values()), self._run.spec.recipe_seed)
+            yield Tree(problem_id, tuple(self._grown(problem_id).nodes.values()), self._run.spec.recipe_seed)
+
+    def _grown(self, problem_id: str) -> GrownTree:
+        return self._trees.get(problem_id) or GrownTree()
 
     def _answers(self, tree: Tree) -> Iterator[Draw]:
-        answered = self._trees[tree.problem_id].answered if tree.nodes else set()
+        answered = self._grown(tree.problem_id).answered
         for node in tree.finished:
             if node.id not in answered:
                 yield Draw(tree.problem_id, 0, 1, STEPS.answer, (node.id,))
 
-    def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: dict[str, Completion]) -> None:
-        """The rows of one round of one problem."""
+    def _finished_pending(self, rows: Sequence[PlanRow]) -> set[str]:
+        """Finished nodes that wait with the others of their wave."""
+        trees = [self._grown(problem_id) for problem_id in {row.problem_id for row in rows}]
+        return {node.id for tree in trees for node in tree.pending.values() if node.finished}
+
+    def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: Mapping[str, Completion]) -> None:
+        """The rows of one round of one problem: pieces, or what the process has drawn of them."""
         grown = self._trees.setdefault(problem_id, GrownTree())
         grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
         pieces = [row for row in rows if row.step in STEPS.pieces]
-        lost = next((row for row in pieces if row.completion_id not in texts), None)
+        drawn = [row for row in rows if row.step == STEPS.process]
+        lost = next((row for row in (*pieces, *drawn) if row.completion_id not in texts), None)
         if lost is not None:
             raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
-        drawn = [texts[row.completion_id] for row in pieces]
-        parents = [grown.nodes[row.followed[0]] if row.followed else None for row in pieces]
-        partials = [self._partial(one, parent) for one, parent in zip(drawn, parents, strict=True)]
-        scores = self._scores(self._run.spec.problem(problem_id), partials)
-        for one, parent, partial, score in zip(drawn, parents, partials, scores, strict=True):
-            grown.nodes[one.id] = Node(
-                one.id,
-                ROOT if parent is None else parent.id,
-                1 if parent is None else parent.depth + 1,
-                grown.waves,
-                partial.finished,
-                score,
-                tokens_of(one),
-                partial.tokens,
-                partial.logprob,
-                digest128(["piece", piece_of(one)])[:16],
-            )
+        for row in pieces:
+            node = self._node(texts[row.completion_id], grown.nodes[row.followed[0]] if row.followed else None, grown.waves)
+            grown.pending[node.id] = node
         grown.waves += bool(pieces)
+        for row in drawn:
+            self._hear(grown, row.followed[0], texts[row.completion_id])
+        asked = self._budget.process_draws
+        if drawn or asked is None or not process_draws(problem_id, grown.pending.values(), asked, STEPS):
+            self._score(self._run.spec.problem(problem_id), grown, texts)
 
-    def _partial(self, completion: Completion, parent: Node | None) -> Partial:
+    def _node(self, completion: Completion, parent: Node | None, wave: int) -> Node:
+        """A new node, without its score."""
         tokens = tokens_of(completion) + (0 if parent is None else parent.path_tokens)
         before = 0.0 if parent is None else parent.path_logprob
         own = completion.logprob_sum
-        return Partial(
-            completion.text,
+        return Node(
+            completion.id,
+            ROOT if parent is None else parent.id,
+            1 if parent is None else parent.depth + 1,
+            wave,
             self._is_finished(completion, tokens),
+            0.0,
+            tokens_of(completion),
             tokens,
             None if own is None or before is None else own + before,
+            digest128(["piece", piece_of(completion)])[:16],
         )
+
+    def _hear(self, grown: GrownTree, node_id: str, completion: Completion) -> None:
+        """Take in what the process reads of a text; `completion`: drawn of this node, or the node itself."""
+        process = self._budget.scored_by
+        assert isinstance(process, DrawingProcess)
+        said = process.read(completion.text)
+        grown.said.setdefault(node_id, []).append(said)
+        grown.known.append(said)
+        if completion.id != node_id:
+            node = grown.pending[node_id]
+            grown.pending[node_id] = replace(node, process_tokens=node.process_tokens + tokens_of(completion))
+
+    def _score(self, problem: Problem, grown: GrownTree, texts: Mapping[str, Completion]) -> None:
+        """The pending nodes with their scores, now that all is drawn for them."""
+        if self._budget.process_draws is not None:
+            for node in [node for node in grown.pending.values() if node.id not in grown.said]:
+                self._hear(grown, node.id, texts[node.id])
+        known = tuple(grown.known)
+        partials = [
+            Partial(
+                texts[node.id].text,
+                node.finished,
+                node.path_tokens,
+                node.path_logprob,
+                tuple(grown.said.pop(node.id, ())),
+                known,
+            )
+            for node in grown.pending.values()
+        ]
+        for node, score in zip(grown.pending.values(), self._scores(problem, partials), strict=True):
+            grown.nodes[node.id] = replace(node, score=score)
+        grown.pending.clear()
 
     def _is_finished(self, completion: Completion, tokens: int) -> bool:
         """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to go on."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from pipelines.budget.rounds import checked_count, in_order
 from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.partial import Process
+from pipelines.search.partial import DrawingProcess, PieceDraws, Process
 from pipelines.search.tree import SearchPolicy, Tree
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
@@ -61,6 +61,11 @@ class Search:
         """The process."""
         process: Process = self.process[0]
         return process
+
+    @property
+    def process_draws(self) -> PieceDraws | None:
+        """What the process has drawn of each piece."""
+        return self.scored_by.draws if isinstance(self.scored_by, DrawingProcess) else None
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - trees say what round it is
         """The first wave of problems of which nothing is drawn; without its tree a problem goes no further."""

@@ -23,5 +23,6 @@ PROCESSES: Mapping[str, Callable[..., Process]] = ByName(
         "lines": "pipelines.search.lines:Lines",
         "logprob": "pipelines.search.log_prob:LogProb",
         "none": "pipelines.search.constant:Constant",
+        "rollouts": "pipelines.search.rollouts:Rollouts",
     }
 )

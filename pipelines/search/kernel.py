@@ -1,30 +1,34 @@
-"""One wave of a search, checked: what a policy asks for as draws that every budget could plan. Asks no model."""
+"""One wave of a search, checked: what a policy and a process ask for, as draws that a budget could plan. Asks no model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree
+from pipelines.search.partial import PieceDraws
+from pipelines.search.tree import ROOT, Growth, Node, SearchPolicy, Tree
 from pipelines.tallies import Draw
 from storage.errors import broken
+
+PROCESS_INDEX = 1 << 20
+"""The first sample index of what a process has drawn: with those of the next pieces their seeds would be the same too, so
+rollouts would begin with the very pieces that they are to judge beforehand.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSteps:
-    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer."""
+    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, and
+    what a process asks for.
+    """
 
     first: str = "piece"
     following: str = "next"
     answer: str = "answer"
+    process: str = "process"
 
     @property
     def pieces(self) -> tuple[str, str]:
         """Those that draw pieces."""
         return self.first, self.following
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        """All of them, in the order of the recipe."""
-        return self.first, self.following, self.answer
 
 
 def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) -> Sequence[Growth]:
@@ -52,4 +56,13 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
             () if one.node == ROOT else (one.node,),
         )
         for one in growths
+    ]
+
+
+def process_draws(problem_id: str, nodes: Iterable[Node], draws: PieceDraws, steps: SearchSteps) -> list[Draw]:
+    """What a process asks for of new nodes, before they are scored."""
+    return [
+        Draw(problem_id, PROCESS_INDEX, draws.count, steps.process, (node.id,))
+        for node in nodes
+        if draws.template or not node.finished
     ]

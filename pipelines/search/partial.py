@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from storage.records import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """The whole text so far, whether it is finished, and the tokens and summed log-probability of all its pieces."""
+    """The whole text so far, whether it is finished, and the tokens and summed log-probability of all its pieces.
+
+    For a process that has something drawn: `said`, what it read in what was drawn of this text (of a finished one that has
+    none, in itself), and `known`, what it read of the problem so far, this wave included.
+    """
 
     text: str
     finished: bool
     tokens: int
     logprob: float | None = None
+    said: Sequence[str | None] = ()
+    known: Sequence[str | None] = ()
 
 
 class Process(Protocol):
@@ -25,4 +31,28 @@ class Process(Protocol):
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
         """One number from 0 to 1 each, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PieceDraws:
+    """What is drawn of each new piece before it is scored: `count` completions, by the run's model.
+
+    `template`: a question that names {prompt} and {piece}; "": the model goes on with the text to the end of the answer,
+    and finished texts have none. `max_tokens`: of each, None for those of a whole answer.
+    """
+
+    count: int
+    template: str = ""
+    max_tokens: int | None = None
+
+
+@runtime_checkable
+class DrawingProcess(Process, Protocol):
+    """A process that rests on draws. They are the step `process` of the run, and cost the tree what they cost."""
+
+    draws: PieceDraws
+
+    def read(self, text: str) -> str | None:
+        """What counts of a drawn text; None where it says nothing."""
         ...

@@ -19,10 +19,10 @@ def best_leaf(tree: Tree) -> Node:
     return max(leaves, key=lambda node: (node.score, node.depth))
 
 
-def checked_number(policy: str, option: str, value: object, *, least: int = 1) -> None:
+def checked_number(name: str, option: str, value: object, *, least: int = 1, role: str = "search policy") -> None:
     """SetupError where an option is not a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SetupError(f"search policy {policy!r}: {option} is {value!r}, and must be a whole number, at least {least}.")
+        raise SetupError(f"{role} {name!r}: {option} is {value!r}, and must be a whole number, at least {least}.")
 
 
 def checked_positive(policy: str, option: str, value: object) -> None:

@@ -23,6 +23,7 @@ class Node:
 
     `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
     `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
+    `process_tokens`: of what was drawn to score it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Node:
     path_tokens: int
     path_logprob: float | None = None
     mark: str = ""
+    process_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ class Tree:
 
     @property
     def tokens(self) -> int:
-        """What the tree cost, dead ends included."""
-        return sum(node.tokens for node in self.nodes)
+        """What the tree cost, dead ends and what its process drew included."""
+        return sum(node.tokens + node.process_tokens for node in self.nodes)
 
     def path(self, node_id: str) -> Sequence[Node]:
         """The nodes from the beginning of an answer to this one."""

@@ -14,21 +14,31 @@ def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
     """`steps`: as `storage.recipe_steps.recorded_steps` gives them."""
     rules: list[StepRule] = []
     for step in steps:
-        rules.append(_rule(step, [rule.name for rule in rules]))
+        rules.append(_rule(step, rules))
     return StepGraph(rules)
 
 
-def _rule(step: Mapping[str, Any], earlier: Sequence[str]) -> StepRule:
+def _rule(step: Mapping[str, Any], before: Sequence[StepRule]) -> StepRule:
     told: Any = step["template"]
     template: Template = told if isinstance(told, str) else tuple((turn["role"], turn["content"]) for turn in told)
+    earlier = [rule.name for rule in before]
     return StepRule(
         step["name"],
         template,
         when={key: tuple(values) for key, values in step.get("when", {}).items()},
         options=with_places(step.get("options", {}), earlier),
         raw=step.get("engine") in MODEL_FREE or step.get("turn") == "continue",
+        searched=_is_searched(step, before),
         **{key: step[key] for key in _AS_THEY_ARE if key in step},
     )
+
+
+def _is_searched(step: Mapping[str, Any], before: Sequence[StepRule]) -> bool:
+    """Whether a search said when it was drawn: the first step, where it is no answer, and what goes on from that."""
+    if not before:
+        return bool(step.get("role", "answer") != "answer")
+    first = before[0]
+    return first.searched and bool(step["template"] == f"{{{first.name}}}")
 
 
 def with_places(options: Mapping[str, Any], earlier: Sequence[str]) -> dict[str, str]:

@@ -80,6 +80,9 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     assert judged == [("answer",)]
     assert kept[0][0] > 0
     _check_exports(rollmill, Path.cwd(), folder / "dataset.duckdb")
+    said = rollmill("score", "--with", "length", "--json")
+    assert said.status == 0, said.err
+    assert json.loads(said.out)["scored"][0]["made"] == 48  # a search's finished answers
     second = searched("two", "--set", "generate.batch_size=7")
     other = json.loads((Path(second["path"]) / "manifest.json").read_text())
     assert other["hashes"] == manifest["hashes"]

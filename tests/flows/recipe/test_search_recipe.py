@@ -39,6 +39,20 @@ def test_a_search_gets_its_steps_and_what_is_written_down_is_the_same_recipe(tmp
     assert again.recipe_hash == found.recipe_hash
 
 
+def test_a_process_that_draws_has_a_step_of_its_own(tmp_path: Path) -> None:
+    found = loaded(tmp_path, RECIPE.replace("process: lines", "process: rollouts"))
+    assert [step.name for step in found.steps] == ["piece", "next", "process", "answer"]
+    process = found.steps[2]
+    assert (process.node.step.turn, process.node.step.role, process.node.step.searched) == ("continue", "step", True)
+    assert (process.generate.stop, process.generate.max_tokens) == (("Question:",), 90)
+    again = loaded(tmp_path, json.dumps(found.shown()))
+    assert again.recipe_hash == found.recipe_hash
+    own = 'steps: [{name: process, role: step, template: "{answer}\\nSo?"}]\nbudget:'
+    assert loaded(tmp_path, RECIPE.replace("budget:", own)).steps[-1].name == "process"
+    with pytest.raises(SetupError, match="step 'process' belongs to budget 'search'"):
+        loaded(tmp_path, RECIPE.replace("budget:", own).replace("process: lines", "process: rollouts"))
+
+
 def test_a_policy_by_its_name_is_the_policy_with_its_defaults(tmp_path: Path) -> None:
     options = "{method: beam, options: {width: 16, expand: 4}}"
     written = RECIPE.replace("policy: beam", f"policy: {options}")

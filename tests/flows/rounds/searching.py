@@ -19,13 +19,16 @@ from storage.records import Completion, Problem, Request, Sampling
 from tests.flows.rounds.toy import content, spec, workspace
 
 BATCH = 16
-GRAPH = StepGraph(
-    [
-        StepRule("piece", role="step", searched=True),
-        StepRule("next", "{piece}", turn="continue", role="step", raw=True, searched=True),
-        StepRule("answer", "{piece}", raw=True, searched=True),
-    ]
-)
+
+
+def graph_of(budget: Search) -> StepGraph:
+    """The steps of a search."""
+    goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
+    rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
+    if (draws := budget.process_draws) is not None:
+        asks = StepRule("process", draws.template, role="step", searched=True)
+        rules.append(asks if draws.template else StepRule("process", "{piece}", **goes_on))
+    return StepGraph([*rules, StepRule("answer", "{piece}", raw=True, searched=True)])
 
 
 class Logged(Embedded):
@@ -49,23 +52,34 @@ def problems() -> list[Problem]:
     return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(6, 3))
 
 
-def search(run: str = "toy-run", *, policy: str = "particles", batch: int = BATCH, seed: int = 7, **engine: Any) -> OpenRun:
+def search(
+    run: str = "toy-run",
+    *,
+    policy: str = "particles",
+    process: Any = "lines",
+    batch: int = BATCH,
+    seed: int = 7,
+    **engine: Any,
+) -> OpenRun:
     """Six problems, eight particles or what else the policy grows."""
     options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(policy, {})
+    budget = Search(policy=[POLICIES[policy](**options)], process=process if isinstance(process, str) else [process])
+    graph = graph_of(budget)
     made = partial(Logged, **engine)
     piece = Sampling(max_tokens=32, stop=("\n",))
-    samplings = {"answer": Sampling(max_tokens=120)}
+    whole_answer = Sampling(max_tokens=120)
+    samplings = {"answer": whole_answer, "process": whole_answer}
     steps = [
         Step(name, Compose if name == "answer" else made, samplings.get(name, piece), batch_size=batch, node=node)
-        for name, node in GRAPH.nodes.items()
+        for name, node in graph.nodes.items()
     ]
     opened = spec(
         run,
         problems=problems(),
         steps=steps,
-        graph=GRAPH,
+        graph=graph,
         verifiers=(VERIFIERS["number"],),
-        budget=Search(policy=[POLICIES[policy](**options)], process="lines"),
+        budget=budget,
         batch_size=batch,
         engine=None,
     )
@@ -81,9 +95,9 @@ def whole(path: Path, run: OpenRun) -> Any:
         return decide(ws, run)
 
 
-def killed(path: Path, log: Path) -> None:
+def killed(path: Path, log: Path, process: str = "lines") -> None:
     """The body of a process that dies on the way."""
-    whole(path, search(log=log))
+    whole(path, search(log=log, process=process))
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:

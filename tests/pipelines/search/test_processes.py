@@ -7,6 +7,7 @@ import pytest
 from pipelines.search.lines import Lines, consistent, truths
 from pipelines.search.log_prob import LogProb
 from pipelines.search.partial import Partial
+from pipelines.search.rollouts import Rollouts
 from storage.errors import SetupError
 from storage.records import Problem
 
@@ -66,3 +67,35 @@ def test_log_probabilities_are_per_token() -> None:
 def test_doubt_is_a_small_share() -> None:
     with pytest.raises(SetupError, match=r"doubt is 0\.5"):
         Lines(doubt=0.5)
+
+
+def test_a_text_is_worth_how_many_known_answers_agree_with_its_rollouts() -> None:
+    known = ("7", "7", "7", "9", None, "9", "7", "8")
+    texts = [
+        Partial("a", False, 1, said=("7", "7"), known=known),
+        Partial("b", False, 1, said=("9", "7"), known=known),
+        Partial("c", True, 1, said=("8",), known=known),
+        Partial("d", False, 1, said=(None, "9"), known=known),
+    ]
+    assert list(Rollouts(count=2).scores(PROBLEM, texts)) == [0.5, 0.375, 0.125, 0.125]
+
+
+def test_a_text_that_is_sure_of_a_wrong_answer_is_not_worth_more_than_one_that_wavers() -> None:
+    known = ("7",) * 6 + ("9",) * 3
+    texts = [Partial("a", False, 1, said=said, known=known) for said in (("9", "9", "9"), ("9", "7", "7"))]
+    sure, wavering = Rollouts().scores(PROBLEM, texts)
+    assert sure < wavering
+
+
+def test_rollouts_agree_where_they_say_the_same_number() -> None:
+    read = Rollouts().read
+    assert read("6 * 3 = 18\n#### 18") == read("The answer is 18.0") == read("#### 1,8".replace(",", ""))
+    assert read("#### 18") != read("#### 19")
+    assert read("#### 18 kg") != read("#### 18")
+    assert read("6 * 3") is None or read("6 * 3") != read("#### 18")
+    assert read("") is None
+
+
+def test_a_process_draws_at_least_once() -> None:
+    with pytest.raises(SetupError, match="process 'rollouts': count is 0"):
+        Rollouts(count=0)
