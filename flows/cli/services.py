@@ -167,7 +167,7 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     with Workspace.open() as workspace:
         root = workspace.root
     if not SERVE.exists():
-        raise SetupError("this checkout has no dashboard (dashboards/serve.py).")
+        raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
     if dry_run:
         return line(" ".join(command(port)))
     token = "" if read_only else secrets.token_urlsafe(24)

@@ -23,7 +23,7 @@ from storage.standing import say_dashboard
 if TYPE_CHECKING:
     import subprocess
 
-SERVE = CHECKOUT / "dashboards" / "serve.py"
+SERVE = CHECKOUT / "dashboards" / "server" / "serve.py"
 TICK_SECONDS = 2.0
 PATIENCE = 120.0  # seconds in which the pages may not answer: they load for a while on a busy machine
 PAUSES = (1.0, 5.0, 30.0, 300.0)  # before each start after one that ended; the last of them again and again

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.commands import WRITES
+from dashboards.session.commands import WRITES
 from flows import cli
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT
@@ -92,7 +92,7 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
 
 def opened(name: str, **address: str) -> AppTest:
     """A page within the dashboard, at an address with these parameters, in a session that may write."""
-    script = f"from dashboards.app import main\nmain({name.capitalize()!r})\n"
+    script = f"from dashboards.server.app import main\nmain({name.capitalize()!r})\n"
     test = AppTest.from_string(script, default_timeout=60)
     test.query_params.update(address)
     test.session_state[WRITES] = True

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from dashboards.page_verifiers import TABS
+from dashboards.pages.verifiers import TABS
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope, search_problems
 from tests.dashboards.conftest import HOSTILE, serving

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "dashboards").glob("*.py"))
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted((ROOT / "dashboards").rglob("*.py"))
 MARKDOWN = {
     *("button", "caption", "checkbox", "error", "expander", "header", "info", "link_button", "markdown", "metric"),
     *("page_link", "pills", "popover", "radio", "segmented_control", "subheader", "success", "title", "toast", "warning"),
@@ -28,6 +29,6 @@ def test_the_rule_sees_what_it_is_about() -> None:
     ) == [1]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_text_that_is_only_visible_is_read_as_markdown(path: Path) -> None:
     assert calls_of_visible(ast.parse(path.read_text(encoding="utf-8"))) == []

@@ -53,7 +53,7 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
     for name in ("home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers"):
-        shown = AppTest.from_string(f"from dashboards.page_{name} import show\nshow()\n", default_timeout=60).run()
+        shown = AppTest.from_string(f"from dashboards.pages.{name} import show\nshow()\n", default_timeout=60).run()
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
 

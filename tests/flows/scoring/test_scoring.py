@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.rollout_view import record
+from dashboards.parts.rollout import record
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options

@@ -1,0 +1,235 @@
+"""Compare: every model on every benchmark, and two models on the problems that both were asked. Each problem opens."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert, one_line, visible
+from dashboards.pages.compare.charts import board_chart, strata_chart
+from dashboards.pages.compare.sides import Asked, linked, links_of, read_sides, splits
+from dashboards.pages.compare.tabs import show_tabs
+from dashboards.parts.problem import show_facts, show_rollouts
+from dashboards.session.address import choose, selected
+from dashboards.session.kept import kept_by, state_of
+from dashboards.session.scope import nothing_yet, reader
+from storage.errors import SetupError
+from storage.queries import Reader, datasets, named_scope, problem_detail, runs
+from storage.queries.comparison import ALPHA, ComparisonRequest, compare, leaderboard
+from storage.queries.evaluations import Flip, evaluations, flips
+from storage.queries.sides import Side
+
+Row = Mapping[str, Any]
+LEADERS = 8  # benchmarks that are put into words
+MOST = 200  # problems that differ, in the table
+OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Compare")
+    source = reader()
+    names = [*evaluations(source), *(f"{row.name}" for row in datasets(source)), *(run.id for run in runs(source))]
+    if not names:
+        nothing_yet("Nothing to compare yet. An evaluation asks benchmarks of models; any run or dataset has models too.")
+        return
+    name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
+    state = state_of(source, name)
+    split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
+    asked = Asked(name, split, state)
+    board = asked.kept(_board)
+    _leaderboard(board, asked)
+    if len(board["models"]) > 1:
+        _two(board["models"], asked)
+    show_tabs(asked)
+
+
+def _board(source: Reader, name: str, split: str) -> Row:
+    return leaderboard(read_sides(source, name, split))
+
+
+def _words(row: Row | None) -> str:
+    return "" if row is None or row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _leaderboard(board: Row, asked: Asked) -> None:
+    st.subheader("Which model is better, and on what")
+    st.markdown("\n".join(_leaders(board)))
+    links = asked.kept(links_of)
+    cells = {(cell["model"], cell["benchmark"]): cell for cell in board["cells"]}
+    shared: list[str] = next((mean["benchmarks"] for mean in board["means"].values() if mean), [])
+    rows = []
+    for model in board["models"]:
+        row = {"model": visible(model)}
+        if len(board["benchmarks"]) > 1:
+            row["mean"] = _words(board["means"][model])
+        for benchmark in board["benchmarks"]:
+            cell = cells.get((model, benchmark))
+            words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] else ''}"
+            row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
+        rows.append(row)
+    st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
+    opens = {visible(one): st.column_config.LinkColumn(display_text="#(.*)$") for one in board["benchmarks"]}
+    columns = {"model": st.column_config.TextColumn(pinned=True), **opens}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
+    over = f"over {', '.join(map(inert, shared))}, which every model was asked" if shared else "over no benchmark"
+    estimands = "; ".join(sorted({str(cell.get("estimand")) for cell in board["cells"] if cell.get("estimand")}))
+    st.caption(
+        f"Pass rates with 95% intervals ({inert(estimands, 400)}); a cell or a point opens its rollouts in Explore. \\* No "
+        f"other model is shown to be better on this benchmark: sign-flip tests of all {len(board['tests'])} pairs, "
+        f"corrected together (Holm). The mean is {over}."
+    )
+    with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:
+        if numbers.open:
+            cells_opened = [_plain(cell) | {"open": links[cell["model"], cell["benchmark"]]} for cell in board["cells"]]
+            st.dataframe(pd.DataFrame(cells_opened), hide_index=True, width="stretch", column_config=OPEN)
+
+
+def _leaders(board: Row) -> Iterator[str]:
+    """A line for each of the first benchmarks: the best model, and those that it is not shown to be better than."""
+    for benchmark in board["benchmarks"][:LEADERS]:
+        here = [one for one in board["cells"] if one["benchmark"] == benchmark and one["value"] is not None]
+        if not here:
+            continue
+        best = max(here, key=lambda cell: float(cell["value"]))
+        level = [inert(one["model"], 40) for one in here if one["unbeaten"] and one is not best]
+        than = f"not shown to be better than {', '.join(level)}" if level else "shown to be better than every other model"
+        than = than if len(here) > 1 else "the only model that was asked"
+        yield f"- **{inert(benchmark, 60)}**: {inert(best['model'], 60)} at {inert(_words(best))}, {than}."
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {key: visible(value) if isinstance(value, str) else value for key, value in row.items()}
+
+
+def _two(models: Sequence[str], asked: Asked) -> None:
+    """Two models on shared problems: by benchmark, and the problems on which they differ."""
+    st.subheader("Two models on the same problems")
+    left, right = st.columns(2)
+    first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
+    second = choose("Against", [one for one in models if one != first], "b", where=right, forget=("problem",))
+    rows = asked.kept(_compared, first, second)
+    if isinstance(rows, str):
+        st.info(inert(rows, 600))
+        return
+    for row in rows:
+        st.markdown(_sentence(row, first, second, tests=len(rows)))
+    links = asked.kept(links_of)
+    st.altair_chart(strata_chart(rows, [links[second, row["after"]["benchmark"]] for row in rows]), width="stretch")
+    st.caption(
+        f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters (sign-flip tests). "
+        "Not significant is not equal: the table says what difference would have shown."
+    )
+    with st.expander("The numbers", key="pair-numbers", bind="query-params") as numbers:
+        if numbers.open:
+            st.dataframe(_table(rows), hide_index=True, width="stretch")
+    _flipped([str(row["before"]["benchmark"]) for row in rows], asked, (first, second))
+
+
+def _compared(source: Reader, name: str, split: str, first: str, second: str) -> list[Row] | str:
+    """The comparison on every benchmark, or why there is none."""
+    sides = read_sides(source, name, split)
+    before, after = ({side.benchmark: side for side in sides if side.model == model} for model in (first, second))
+    try:
+        return list(compare(before, after, ComparisonRequest()))
+    except SetupError as error:
+        return error.message
+
+
+def _sentence(row: Row, first: str, second: str, *, tests: int) -> str:
+    """What the comparison on one benchmark shows, in a line."""
+    better, worse = (second, first) if row["difference"] > 0 else (first, second)
+    where = f"**{inert(row['before']['benchmark'])}**: " if tests > 1 else ""
+    corrected = f" after correction for {tests} tests" if tests > 1 else ""
+    p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
+    shared = f"on {row['problems']:,} shared problems ({p})"
+    if row["p_corrected"] < ALPHA:
+        points = f"{abs(row['difference']) * 100:.1f} points"
+        return f"{where}**{inert(better)}** is ahead of {inert(worse)} by {points} {shared}."
+    seen = (
+        "" if row["detectable"] is None else f"; {row['detectable'] * 100:.1f} points would have shown four times in five"
+    )
+    return f"{where}no difference is shown {shared}{seen}."
+
+
+def _table(rows: Sequence[Row]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "benchmark": visible(row["before"]["benchmark"]),
+                "problems": row["problems"],
+                "before": row["value_before"],
+                "after": row["value_after"],
+                "difference": _words({**row, "value": row["difference"]}),
+                "p, corrected": row["p_corrected"],
+                "would have shown": row["detectable"],
+                "better / worse / same": " / ".join(str(row["flipped"][key]) for key in ("better", "worse", "same")),
+                "at equal tokens": _equal_tokens(row["equal_tokens"]),
+            }
+            for row in rows
+        ]
+    )
+
+
+def _equal_tokens(row: Row) -> str:
+    return visible(row["why"]) if "why" in row else f"{_words({**row, 'value': row['difference']})} at {row['tokens']:,}"
+
+
+def _pair(source: Reader, name: str, split: str, models: Sequence[str], benchmark: str) -> list[Side]:
+    """The sides of these models on one benchmark, in their order."""
+    known = {(side.model, side.benchmark): side for side in read_sides(source, name, split)}
+    return [known[model, benchmark] for model in models]
+
+
+def _flips(source: Reader, name: str, split: str, models: tuple[str, str], benchmark: str) -> list[Flip]:
+    before, after = _pair(source, name, split, models, benchmark)
+    return flips(source, before, after, MOST)
+
+
+def _flipped(benchmarks: Sequence[str], asked: Asked, models: tuple[str, str]) -> None:
+    """The problems on which two models differ; the selected one with the rollouts of both."""
+    first, second = models
+    st.markdown("**Problems on which they differ**")
+    benchmark = choose("Benchmark", benchmarks, "on", where=st.container(), forget=("problem",))
+    changed = asked.kept(_flips, models, benchmark)
+    if not changed:
+        st.caption("None.")
+        return
+    event = st.dataframe(
+        pd.DataFrame(
+            {
+                "problem": [one_line(flip.prompt, 160) for flip in changed],
+                visible(first): [flip.before for flip in changed],
+                visible(second): [flip.after for flip in changed],
+                "change": [flip.after - flip.before for flip in changed],
+                "id": [flip.problem for flip in changed],
+            }
+        ),
+        hide_index=True,
+        width="stretch",
+        height=320,
+        column_config={"problem": st.column_config.TextColumn(width="large")},
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"flips-{hash((asked.name, asked.split, models, benchmark))}",
+    )
+    if len(changed) == MOST:
+        st.caption(f"The {MOST} largest changes.")
+    chosen = event["selection"]["rows"]
+    problem = selected("problem", changed[chosen[0]].problem if chosen and chosen[0] < len(changed) else None)
+    if problem:
+        _side_by_side(_pair(reader(), asked.name, asked.split, models, benchmark), problem)
+
+
+def _side_by_side(pair: Sequence[Side], problem: str) -> None:
+    """The problem, and the rollouts of each model in a column of its own."""
+    scopes = [scope for side in pair if (scope := named_scope(reader(), side.reference.partition(":")[0])) is not None]
+    details = [problem_detail(scope, problem) for scope in scopes]
+    show_facts(details[0].problem)
+    for side, detail, column in zip(pair, details, st.columns(len(details)), strict=True):
+        mine = [one for one in detail.rollouts if one.completion is not None and one.completion.model in side.models]
+        with column:
+            st.markdown(f"**{inert(side.model)}**")
+            show_rollouts(mine, f"{problem}-{side.model}")

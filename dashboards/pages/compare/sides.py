@@ -1,0 +1,62 @@
+"""What Compare is about: the models and benchmarks of an evaluation, dataset or run, each with its rollouts in Explore."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.session.address import explore_link
+from dashboards.session.kept import State, kept_by, state_of
+from dashboards.session.scope import reader
+from storage.queries import Reader
+from storage.queries.sides import Side, sides_of
+
+AS_THEY_ARE = "as they are"
+COLUMNS = ("source", "level", "skill", "template")
+Row = Mapping[str, Any]
+Links = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is compared: an evaluation, dataset or run, and what its benchmarks are told apart by."""
+
+    name: str
+    split: str
+    state: State
+
+    def kept(self, query: Callable[..., Any], *arguments: Any) -> Any:
+        """`query(reader, name, split, *arguments)`, asked once for each state of what is compared."""
+        return kept_by(self.state, reader(), query, self.name, self.split, *arguments)
+
+
+def splits(source: Reader, name: str) -> list[str]:
+    """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
+    asked = read_sides(source, name, AS_THEY_ARE)
+    known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in asked)]
+    several = len({side.benchmark for side in asked}) > 1 or "source" not in known
+    return [AS_THEY_ARE, *known] if several else ["source", AS_THEY_ARE, *known[1:]]
+
+
+def read_sides(source: Reader, name: str, split: str) -> list[Side]:
+    """Every model on every benchmark, read once."""
+    return kept_by(state_of(source, name), source, sides_of, name, None if split == AS_THEY_ARE else split)
+
+
+def scope_of(side: Side) -> str:
+    """The run or version that a side is of."""
+    return side.reference.partition(":")[0]
+
+
+def links_of(source: Reader, name: str, split: str) -> dict[tuple[str, str], str]:
+    """Of each model on each benchmark the address of its rollouts in Explore."""
+    found = {}
+    for side in read_sides(source, name, split):
+        group = {split: side.benchmark} if split in COLUMNS else {}
+        of = f"{'version' if '@' in scope_of(side) else 'run'} {scope_of(side)}"
+        found[side.model, side.benchmark] = explore_link(of, rows="rollouts", model=sorted(side.models), **group)
+    return found
+
+
+def linked(rows: Sequence[Row], links: Links) -> list[Row]:
+    """Rows of a model and a benchmark with the address of their rollouts."""
+    return [{**row, "link": links[row["model"], row["benchmark"]]} for row in rows]

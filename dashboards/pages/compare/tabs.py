@@ -1,0 +1,164 @@
+"""The tabs of Compare: curves, cost, calibration and replays, each computed once it is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert, visible
+from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
+from dashboards.pages.compare.sides import Asked, linked, links_of, read_sides, scope_of
+from dashboards.session.address import choose
+from dashboards.session.commands import command_button
+from dashboards.session.scope import reader
+from storage.queries import Reader
+from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
+
+
+def show_tabs(asked: Asked) -> None:
+    """The tabs; one that is hidden computes nothing."""
+    shows = {"Pass@k": _curves, "Cost and accuracy": _cost, "Calibration": _calibration, "Replays": _replays}
+    for tab, show in zip(st.tabs(list(shows), key="more", bind="query-params"), shows.values(), strict=True):
+        with tab:
+            if tab.open:
+                show(asked)
+
+
+def _metric(source: Reader, name: str, split: str, metric: str, score: str | None = None) -> list[SideMetric]:
+    return metric_of(read_sides(source, name, split), metric, score)
+
+
+def _prices(source: Reader, name: str, split: str) -> list[Price]:
+    return prices(read_sides(source, name, split))
+
+
+def _scores(source: Reader, name: str, split: str) -> list[str]:
+    return scores_of(read_sides(source, name, split))
+
+
+def _pools(source: Reader, name: str, split: str) -> list[tuple[str, tuple[str, ...]]]:
+    return sorted({(scope_of(side), tuple(sorted(side.models))) for side in read_sides(source, name, split)})
+
+
+def _rows(asked: Asked, found: Sequence[SideMetric]) -> list[Any]:
+    """The numbers of a metric with model, benchmark, settings and address."""
+    return linked(
+        [{**one.row(), "model": side.model, "benchmark": side.benchmark} for side in found for one in side.rows],
+        asked.kept(links_of),
+    )
+
+
+def _why(found: Sequence[SideMetric]) -> None:
+    for why in dict.fromkeys(one.why for one in found if one.why):
+        st.caption(inert(why, 400))
+
+
+def _curves(asked: Asked) -> None:
+    found = asked.kept(_metric, "coverage_curve")
+    if any(len(one.rows) > 1 for one in found):
+        st.altair_chart(curve_chart(_rows(asked, found)), width="stretch")
+        st.caption(
+            "Share of problems that any of k completions solves, with 95% bands over clusters. A point opens Explore."
+        )
+    else:
+        st.info("Every model has one completion of each problem here: a curve needs several.")
+    _why(found)
+
+
+def _cost(asked: Asked) -> None:
+    points = asked.kept(_prices)
+    if not points:
+        st.info("The tokens of these completions are not known: imports without counts have none.")
+        return
+    st.altair_chart(price_chart(linked(list(map(asdict, points)), asked.kept(links_of))), width="stretch")
+    st.caption("Mean tokens of a completion against pass rate, with 95% intervals. A point opens Explore.")
+
+
+def _calibration(asked: Asked) -> None:
+    """What a score is worth as a chance, bin by bin, and as an order."""
+    scores = asked.kept(_scores)
+    if not scores:
+        st.info("These completions have no scores. A recipe's `score:` or this command stores some:")
+        runs = [scope for scope, _ in asked.kept(_pools) if "@" not in scope]
+        st.code(f"rollmill score {next(iter(runs), 'RUN')} --with answer_agreement", language=None)
+        return
+    score = choose("Score", scores, "score", where=st.container())
+    orders, bins = asked.kept(_metric, "auroc", score), asked.kept(_metric, "calibration", score)
+    rows = [row for row in _rows(asked, bins) if "bin" in row]
+    if rows:
+        st.altair_chart(calibration_chart(rows), width="stretch")
+        st.caption(
+            "Completions in bins by their score: its mean against the share that is correct, with 95% intervals; "
+            "n sets the size of a point. On the line a score is a chance. A point opens Explore."
+        )
+    links = asked.kept(links_of)
+    table = [
+        {
+            "model": visible(order.model),
+            "benchmark": visible(order.benchmark),
+            "rollouts": order.rows[0].n if order.rows else None,
+            "AUROC": _interval(order.rows[0].row()) if order.rows else visible(order.why),
+            "calibration error": _interval(error.rows[0].row()) if error.rows else visible(error.why),
+            "of an exact score": error.rows[0].setting.get("noise") if error.rows else None,
+            "Explore": links[order.model, order.benchmark],
+        }
+        for order, error in zip(orders, bins, strict=True)
+    ]
+    opens = {"Explore": st.column_config.LinkColumn(display_text="open", width="small")}
+    st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", column_config=opens)
+    st.caption(
+        "AUROC: how often a score prefers a right completion to a wrong one, .5 by luck. Calibration error: mean distance "
+        "of the bins from the line; beside it, what an exact score would show with these n. 95% intervals."
+    )
+
+
+def _interval(row: Any) -> str:
+    if row.get("value") is None:
+        return visible(row.get("why", ""))
+    ends = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['value']:.3f}{ends}"
+
+
+def _replays(asked: Asked) -> None:
+    """Ways to choose an answer, at equal tokens or samples, as `rollmill replay` stored them; a button stores another."""
+    pools: list[tuple[str, tuple[str, ...]]] = asked.kept(_pools)
+    reports = replays(reader().root, {scope for scope, _ in pools})
+    done = {(report["pool"], tuple(sorted(report["models"]))) for report in reports}
+    if not reports:
+        st.info("No replay of these completions is stored: votes and other ways to choose one answer, at equal tokens.")
+    for place, report in enumerate(reports):
+        unit = "tokens" if any(row["unit"] == "tokens" for row in report["rows"]) else "samples"
+        rows = [row for row in report["rows"] if row["unit"] == unit and row["k"] == report["ks"][0]]
+        st.markdown(f"**{inert(', '.join(report['models']))}** on {inert(report['pool'])}")
+        st.altair_chart(replay_chart(rows, unit), width="stretch", key=f"replay-{place}")
+        st.caption(
+            f"Accuracy of one chosen answer at equal {unit}, with 95% intervals over clusters; n = {report['problems']:,} "
+            f"problems, {report['repeats']:,} subsets of each. Settings are chosen on other problems."
+        )
+        st.dataframe(_over_majority(rows), hide_index=True, width="stretch")
+    open_pools = [pool for pool in pools if pool not in done]
+    if open_pools:
+        names = {f"{', '.join(models)} on {scope}": (scope, models) for scope, models in open_pools}
+        scope, models = names[choose("Replay", list(names), "replay", where=st.container())]
+        out = REPLAYS / f"{scope}-{pools.index((scope, models)) + 1}"
+        chosen = [f"--model={model}" for model in models]
+        command_button("Replay", ["replay", "--out", str(out), *chosen, "--", scope], key="compare-replay", wait=600)
+
+
+def _over_majority(rows: Sequence[Any]) -> pd.DataFrame:
+    """The largest budget in full."""
+    most = max(row["amount"] for row in rows)
+    return pd.DataFrame(
+        [
+            {
+                "aggregator": visible(row["aggregator"]),
+                f"accuracy at {most:,} {row['unit']}": _interval(row),
+                "to majority": _interval(row["to_majority"]) if row["to_majority"] else "",
+                "chosen settings": visible(" / ".join(dict.fromkeys(row["settings"]))),
+            }
+            for row in rows
+            if row["amount"] == most
+        ]
+    )

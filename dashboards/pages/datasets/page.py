@@ -1,0 +1,282 @@
+"""Datasets: the versions of one and how each differs from the one before; card, quality report, gate, drift, export."""
+
+import base64
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert, inert_page, one_line, page_sections, visible
+from dashboards.pages.datasets.actions import show_export, show_marks, show_remote
+from dashboards.pages.datasets.charts import changed_words, drift_chart, gate_chart, gate_numbers, graph_chart, rate_history
+from dashboards.parts.charts import AnyChart
+from dashboards.session.address import choose, link
+from dashboards.session.commands import command_button
+from dashboards.session.kept import steps_of
+from dashboards.session.scope import nothing_yet, reader
+from pipelines.metrics import DRIFT_KINDS
+from storage.queries import Reader, datasets, version_card, version_manifest, version_report
+from storage.queries.dataset_history import drift_rows, history_stamp
+
+if TYPE_CHECKING:
+    from storage.queries import Step
+
+Spec = dict[str, Any]
+REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
+CHANCE = "chance alone"  # a number of a gate that the tab Drift draws beside the distance
+SHOWN = 10  # rows of the table of versions before it scrolls
+TABS = ("Card", "Quality report", "Gates", "Drift", "Export and load", "Tags and sign-off", "Manifest")
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Datasets")
+    summaries = datasets(reader())
+    if not summaries:
+        nothing_yet("No dataset version yet.")
+        return
+    name = choose("Dataset", [row.name for row in summaries], "dataset", forget=("version", "before", "after"))
+    steps = steps_of(reader(), name)
+    if not steps:
+        nothing_yet(f"{name} has no version any more.")
+        return
+    named = {step.info.ref: step for step in steps}
+    step = named[choose("Version", list(named), "version")]
+    left, right = st.columns([3, 2])
+    with left:
+        st.markdown("**Rows kept, version after version** · a line joins a version to the one it came after")
+        _show(_drawn(name, "graph", lambda: graph_chart(steps)))
+    with right:
+        rates = _drawn(name, "rates", lambda: rate_history(steps))
+        st.markdown("**Pass rate** · first completions of each problem, 95% interval over templates")
+        if rates is None:
+            st.caption("None of these versions measured a pass rate: nothing was fixed before a verdict.")
+        else:
+            _show({**rates, "height": 230})
+    _table(steps)
+    _head(step)
+    _tabs(step, steps)
+
+
+def _drawn(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
+    """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click asks for all."""
+    source = reader()
+    spec: Spec | None = _spec(str(source.root), name, history_stamp(source, name), chart, make)
+    return spec
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _spec(
+    root: str,  # noqa: ARG001 (the key)
+    name: str,  # noqa: ARG001
+    stamp: tuple[int, ...],  # noqa: ARG001
+    chart: str,  # noqa: ARG001
+    _make: Callable[[], AnyChart | None],
+) -> Spec | None:
+    made = _make()
+    if made is None:
+        return None
+    with alt.theme.enable("none"):  # as st.altair_chart does: the look is Streamlit's
+        spec: Spec = made.to_dict()
+    return spec
+
+
+def _show(spec: Spec | None) -> None:
+    if spec is not None:
+        st.vega_lite_chart(spec, width="stretch")
+
+
+def _table(steps: "Sequence[Step]") -> None:
+    """Every version with its change; a click on a row chooses the version."""
+    frame = pd.DataFrame(
+        {
+            "version": [step.info.ref for step in steps],
+            "tags": [visible(", ".join(step.info.tags)) for step in steps],
+            "made": [str(step.info.created_at)[:16].replace("T", " ") for step in steps],
+            "after": ["" if step.parent is None else f"v{step.parent.number}" for step in steps],
+            "problems": [step.info.problems for step in steps],
+            "rollouts": [step.info.rows for step in steps],
+            "kept": [step.info.kept for step in steps],
+            "kept change": [step.kept_change for step in steps],
+            "pass rate": [step.rate.get("pass_rate") for step in steps],
+            "rate change": [step.rate_change for step in steps],
+            "what changed": [changed_words(step) for step in steps],
+            "yanked": [one_line(step.info.yanked or "") for step in steps],
+            "rows here": [step.here for step in steps],
+            "in DVC": [step.tracked for step in steps],
+        }
+    )
+    numbers = {
+        "kept change": st.column_config.NumberColumn(format="%+d"),
+        "pass rate": st.column_config.NumberColumn(format="%.3f"),
+        "rate change": st.column_config.NumberColumn(format="%+.3f"),
+        "what changed": st.column_config.TextColumn(width="medium"),
+    }
+    references = list(frame["version"])
+
+    def clicked() -> None:
+        rows = st.session_state["versions"].selection.rows
+        if rows:
+            st.query_params["version"] = references[rows[0]]
+
+    st.dataframe(
+        frame if any(step.info.yanked for step in steps) else frame.drop(columns="yanked"),
+        hide_index=True,
+        height=35 * (min(len(frame), SHOWN) + 1) + 3,
+        column_config=numbers,
+        key="versions",
+        placeholder="",
+        on_select=clicked,
+        selection_mode="single-row",
+    )
+
+
+def _head(step: "Step") -> None:
+    """The chosen version: its state in words, where its rows are, and what to do about them."""
+    info = step.info
+    st.header(info.ref, anchor=False)
+    row = st.container(horizontal=True, vertical_alignment="center")
+    for tag in info.tags:
+        row.badge(inert(tag, 40), icon=":material/sell:", color="violet")
+    if info.yanked is not None:
+        row.badge(f"yanked: {inert(info.yanked, 80)}", icon=":material/block:", color="red")
+    for word in info.signoffs:
+        row.badge(f"signed off by {inert(word.by, 40)}, {word.at[:10]}", icon=":material/verified:", color="green")
+    row.badge("rows here" if step.here else "rows not here", color="green" if step.here else "orange")
+    row.badge("tracked by DVC" if step.tracked else "not in DVC", color="blue" if step.tracked else "gray")
+    if step.parent is not None:
+        with row:
+            before, after = step.parent.ref, info.ref
+            link("Diff", f"What changed since v{step.parent.number}", dataset=info.name, before=before, after=after)
+    if not step.here:
+        st.info("The rows, the card and the quality report of this version are not in this clone.")
+        command_button("Pull the rows", ["dataset", "pull", "--", info.ref], key=f"pull-{info.ref}")
+
+
+def _tabs(step: "Step", steps: "Sequence[Step]") -> None:
+    """What the chosen version holds; what stands under a hidden tab is not made."""
+    card, report, gates, drift, export, marks, manifest = st.tabs(TABS, key="tab", bind="query-params")
+    info = step.info
+    with card:
+        if card.open and step.here:
+            _card(info.ref)
+    with report:
+        if report.open and step.here:
+            st.iframe(_isolated(version_report(reader(), info.ref)), height=REPORT_HEIGHT)
+    with gates:
+        if gates.open:
+            _gates(steps)
+    with drift:
+        if drift.open:
+            _drift(step, steps)
+    with export:
+        if export.open:
+            show_export(step)
+    with marks:
+        if marks.open:
+            show_marks(step)
+            show_remote(info.name)
+    with manifest:
+        if manifest.open:
+            st.json(version_manifest(reader(), info.ref), expanded=1)
+
+
+def _card(reference: str) -> None:
+    """The summary of the card, and its other sections folded."""
+    text = version_card(reader(), reference)
+    sections = page_sections(text.partition("\n---\n")[2] if text.startswith("---\n") else text)
+    st.markdown(inert_page(sections[0][1].partition("\n")[2].strip()))  # its title is the version's, said above
+    for heading, section in sections[1:]:
+        with st.expander(inert(heading)):
+            st.markdown(inert_page(section))
+
+
+def _isolated(page: str) -> str:
+    """A report as a data address: the browser gives it an origin of its own, so it cannot reach the dashboard."""
+    return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
+
+
+def _gates(steps: "Sequence[Step]") -> None:
+    """Every number of the gates over the versions, with the ends that the recipes set."""
+    series = gate_numbers(steps)
+    without = sum(not step.gate for step in steps)
+    if not series:
+        st.info("These versions were published before gates kept their numbers; the next one has them.")
+        return
+    # A check that counts the rows against it lets none pass: a line at 0 for each would say nothing.
+    clean = {check for check, what in series if all(point["value"] == 0 == point["most"] for point in series[check, what])}
+    st.caption(
+        "Every check of every version's gate. Dashes are the ends that the recipe set: at least in orange, at most in red. "
+        "A version that failed was not published. "
+        + (f"{without:,} older versions did not keep these numbers. " if without else "")
+        + (f"No row was ever against: {', '.join(sorted(clean))}." if clean else "")
+    )
+    tries = next(((step.info.ref, step.attempts) for step in steps if step.attempts), None)
+    if tries:
+        st.caption(f"Every look is a chance to pass by luck: up to {tries[0]} there were {tries[1]:,} gate attempts.")
+    columns = st.columns(2)
+    plotted = [(key, points) for key, points in series.items() if key[0] not in clean and key[1] != CHANCE]
+    for place, ((check, what), points) in enumerate(plotted):
+        title = f"{check}: {what}"
+        with columns[place % 2]:
+            _show(_drawn(steps[0].info.name, f"gate {title}", partial(gate_chart, steps, title, points)))
+
+
+def _drift(step: "Step", steps: "Sequence[Step]") -> None:
+    """How far each version moved from the one before, and the shares of the chosen one."""
+    st.caption(
+        "The share of the kept rows that would have to change their group (total variation distance, 0 to 1); of pass "
+        "rates the difference. Bars: 95% intervals, templates as clusters. Grey: what two versions of one "
+        "composition exceed in one of twenty. Red: the limit of the recipe's gate (`gate: {max_drift: 0.1}`)."
+    )
+    name = step.info.name
+    made = (_drawn(name, f"drift {kind}", partial(drift_chart, steps, kind)) for kind in DRIFT_KINDS)
+    charts = [chart for chart in made if chart is not None]
+    columns = st.columns(2)
+    for place, chart in enumerate(charts):
+        with columns[place % 2]:
+            _show(chart)
+    if not charts:
+        st.info("No version was compared with the one before it when it was published; the next one will be.")
+    rows, against = {kind: step.drift[kind] for kind in DRIFT_KINDS if kind in step.drift}, step.drift_from
+    if not rows and step.parent is not None and step.here:
+        against = step.parent
+        if st.button(f"Measure {step.info.ref} against {against.ref} now", key=f"measure-{step.info.ref}"):
+            rows = _measured(against.content_hash, step.info.content_hash, against.ref, step.info.ref, reader())
+    if rows:
+        st.subheader(f"{step.info.ref} against {'an earlier version' if against is None else against.ref}", anchor=False)
+        st.dataframe(_drift_table(rows), hide_index=True)
+        for kind, row in rows.items():
+            if row.get("shares"):
+                with st.expander(f"{kind.replace('_', ' ')}: shares before and after"):
+                    st.dataframe(_shares(row["shares"]), hide_index=True)
+
+
+@st.cache_data(show_spinner="Measuring", max_entries=50)
+def _measured(before: str, after: str, old: str, new: str, _reader: Reader) -> dict[str, Any]:  # noqa: ARG001 (the key)
+    return dict(drift_rows(_reader, old, new))
+
+
+def _drift_table(rows: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "of": kind.replace("_", " "),
+                **{key: row.get(key) for key in ("value", "low", "high", "chance", "p", "n_before", "n_after", "clusters")},
+                "method": row.get("method") or row.get("missing"),
+            }
+            for kind, row in rows.items()
+        ]
+    )
+
+
+def _shares(shares: dict[str, list[float]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"group": visible(name), "before": before, "after": after, "change": after - before}
+            for name, (before, after) in shares.items()
+        ]
+    )

@@ -1,0 +1,171 @@
+"""What a run's draws cost and reached, round by round and level by level, and why problems were drawn no more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert
+from dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop_chart
+from dashboards.pages.difficulty.hopeless import hopeless_section
+from dashboards.session.kept import kept
+from dashboards.session.scope import reader
+from pipelines.stats import Estimate
+from storage.queries import (
+    CONTINUED,
+    BudgetSpend,
+    Run,
+    Scope,
+    StopEvidence,
+    budget_spend,
+    run_scope,
+    runs,
+    version_manifest,
+)
+
+GIVEN_UP = ("hopeless", CONTINUED)
+MOST_K = 8  # distinct solutions that one may ask for
+MOST = 500  # problems in a table
+
+
+def show_budget_of(scope: Scope) -> None:
+    """The budget of a run, or of the run that made a version."""
+    run = scope.run
+    if scope.version is not None:
+        made_by = version_manifest(reader(), scope.name).get("run")
+        run = next((one for one in runs(reader()) if one.id == made_by), None)
+        if run is None:
+            st.info("The rounds of a version are in the workspace that made it, not in the version. It was made by:")
+            st.code(f"rollmill runs show {made_by}", language=None)
+            return
+    if run is not None:
+        _show(run)
+
+
+def _show(run: Run) -> None:
+    budget = run.recipe.get("budget") or {}
+    options = budget.get("options") or {}
+    chosen = " · ".join(f"{name} {value}" for name, value in options.items() if value is not None) or "its defaults"
+    st.caption(inert(f"Run {run.id}. Budget {budget.get('method', 'fixed')}: {chosen}"))
+    scope = run_scope(reader(), run.id)
+    spend = kept(budget_spend, scope, _distinct(run, budget.get("method"), options.get("target", 1)))
+    _numbers(spend)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Coverage against tokens")
+        st.altair_chart(coverage_chart(spend), width="stretch")
+        st.caption(
+            f"Share of the {spend.problems:,} problems with {spend.k} or more distinct correct solutions, with 95% "
+            "intervals over clusters; a point is a committed round."
+        )
+    with right:
+        st.subheader("By level")
+        st.altair_chart(level_chart(spend), width="stretch")
+        st.caption("Where the tokens went, and what they reached, with 95% intervals.")
+    with st.expander("The numbers by round and level", key="spend-numbers", bind="query-params") as numbers:
+        if numbers.open:
+            st.dataframe(_rounds(spend), hide_index=True, width="stretch")
+            st.dataframe(_levels(spend), hide_index=True, width="stretch")
+    _stops(spend)
+    hopeless_section(scope)
+
+
+def _distinct(run: Run, method: str | None, target: object) -> int:
+    """How many distinct correct solutions count as covered; another run begins with what its own recipe aims at."""
+    varies = method == "prop2diff"  # its target is that of the hardest problem; the easiest have 1
+    start = 1 if varies or not isinstance(target, int) else min(MOST_K, max(1, target))
+    if st.session_state.get("k-of", run.id) != run.id:
+        st.session_state["k"] = start
+    st.session_state["k-of"] = run.id
+    label = "Distinct correct solutions"
+    return int(st.number_input(label, 1, MOST_K, start, key="k", bind="query-params", width=240))
+
+
+def _numbers(spend: BudgetSpend) -> None:
+    draws, tokens = sum(level.draws for level in spend.levels), sum(level.tokens for level in spend.levels)
+    covered = sum(level.covered for level in spend.levels)
+    solutions = f"problems with at least {spend.k} distinct correct solutions"
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Problems", f"{spend.problems:,}", width="content")
+        st.metric("Draws", f"{draws:,}", width="content")
+        whose = "of this run's completions, whoever drew them"
+        st.metric("Tokens", f"{tokens:,}" if tokens else "not counted", width="content", help=whose)
+        st.metric("Covered", f"{covered:,}", width="content", help=solutions)
+        each = f"{tokens / covered:,.0f}" if covered and tokens else "none"
+        st.metric("Tokens per covered problem", each, width="content")
+
+
+def _interval(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+def _rounds(spend: BudgetSpend) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "round": row.round,
+                "problems drawn": row.problems,
+                "draws": row.draws,
+                "tokens so far": row.tokens,
+                "covered so far": row.covered,
+                "share": _interval(row.coverage),
+            }
+            for row in spend.rounds
+        ]
+    )
+
+
+def _levels(spend: BudgetSpend) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "level": _level(row.level),
+                "problems": row.problems,
+                "draws": row.draws,
+                "tokens": row.tokens,
+                "covered": row.covered,
+                "share": _interval(row.coverage),
+            }
+            for row in spend.levels
+        ]
+    )
+
+
+def _stops(spend: BudgetSpend) -> None:
+    st.subheader("Why it stopped")
+    if not spend.stops:
+        st.info("No problem has stopped yet, or nothing was drawn (imported rollouts).")
+        return
+    st.altair_chart(stop_chart(spend.stop_counts()), width="stretch")
+    given_up = [stop for stop in spend.stops if stop.reason in GIVEN_UP]
+    if not given_up:
+        st.caption("This budget gave no problem up before its cap.")
+        return
+    st.subheader("Given up")
+    st.caption(
+        "Problems that the rule gave up, with the numbers it rests on: read them before you drop or mend such problems. "
+        f"Those marked {CONTINUED} go on at random all the same; how many of them are solved measures the rule's error."
+    )
+    st.dataframe(_evidence(given_up[:MOST]), hide_index=True, width="stretch")
+    if len(given_up) > MOST:
+        st.caption(f"The first {MOST} of {len(given_up):,}.")
+
+
+def _evidence(stops: Sequence[StopEvidence]) -> pd.DataFrame:
+    """One row a problem; the evidence as columns, in the order in which the budget gave it."""
+    rows: list[Mapping[str, Any]] = [
+        {
+            "problem": stop.problem_id,
+            "level": _level(stop.level),
+            "after round": stop.round - 1,
+            "reason": stop.reason,
+            **stop.evidence,
+        }
+        for stop in stops
+    ]
+    return pd.DataFrame(rows)
+
+
+def _level(level: int | None) -> str:
+    return "none" if level is None else str(level)

@@ -1,0 +1,58 @@
+"""The drawer of Explore: one problem beside the table, with keys for the one before and behind it among all matches."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboards.inert import visible
+from dashboards.parts.problem import show_problem
+from dashboards.session.kept import index_of, kept_now
+from storage.errors import RollmillError
+from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
+
+Place = tuple[int, str | None, str | None]
+"""Where a problem stands among all matches, from 1, and the ids of its neighbours."""
+
+
+def _closed() -> None:
+    """The address names no problem any more, and the table's row can be selected again."""
+    for name in ("problem", "rollout"):
+        st.query_params.pop(name, None)
+    st.session_state["explore-opened"] = st.session_state.get("explore-opened", 0) + 1
+
+
+@st.dialog("Problem", width=880, position="right", on_dismiss=_closed)
+def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]) -> None:
+    """The problem that the address names, at first `problem`; the drawer alone is drawn again when another is asked for."""
+    shown = st.query_params.get("problem", problem)
+    at = place(shown)
+    _keys(at)
+    try:
+        detail = kept_now(_detail, scope, shown)
+    except RollmillError as error:
+        st.code(visible(error), language=None, wrap_lines=True)
+        return
+    show_problem(detail, scope, st.query_params.get("rollout"))
+
+
+def _detail(scope: Scope, problem: str) -> ProblemDetail:
+    return problem_detail(scope, problem, indexed_rollouts(index_of(scope), problem))
+
+
+def _keys(at: Place | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, key, target in (("Previous", "Left", at and at[1]), ("Next", "Right", at and at[2])):
+            st.button(
+                label,
+                key=f"drawer-{label}",
+                shortcut=key,
+                disabled=target is None,
+                on_click=_open,
+                args=(target,),
+            )
+        st.caption("Not among the matches" if at is None else f"number {at[0]:,} of the matches")
+
+
+def _open(problem: str) -> None:
+    st.query_params.pop("rollout", None)
+    st.query_params["problem"] = problem

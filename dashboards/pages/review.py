@@ -1,0 +1,200 @@
+"""Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the rates that follow.
+
+What the verifier said is hidden until it is asked for. The page stores judgements through storage.queries, nothing else.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert, one_line, show_text
+from dashboards.parts.verifier_rates import show_rates
+from dashboards.session.address import choose
+from dashboards.session.commands import command_button, may_write, typed, why_not
+from dashboards.session.kept import kept_by
+from dashboards.session.scope import reader
+from storage.queries import (
+    Queue,
+    Reader,
+    ReviewItem,
+    audit_queue,
+    audit_queues,
+    known_rates,
+    runs,
+    undecided_queue,
+    waiting,
+)
+from storage.queries.review import UNDECIDED, identical, judge_all, judged_so_far, review_items
+
+Pairs = Sequence[tuple[str, str]]
+CHOICES = (
+    ("correct", "Correct", "1", "the answer is right"),
+    ("incorrect", "Incorrect", "2", "the answer is wrong"),
+    ("unparsed", "No answer", "3", "the completion gives no answer"),
+    ("unsure", "Cannot tell", "4", "left out of the rates, and counted"),
+)
+AHEAD = 20  # rollouts whose texts are read at once
+PANEL = "review-panel"
+STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; }}</style>"
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("Review")
+    queue = _choose()
+    if queue is None:
+        return
+    who = st.sidebar.text_input("Your name", key="review-judge")
+    hinted = st.sidebar.toggle(
+        "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
+    )
+    if not who.strip():
+        st.info("Enter your name in the sidebar: judgements are kept by reviewer.")
+    else:
+        _review(queue, who.strip(), hinted=hinted)
+    if queue.audit is not None:
+        st.subheader("Rates so far")
+        show_rates(known_rates(reader().audits, [(queue.audit.verifier, queue.audit.version)], queue.audit.source))
+
+
+def _choose() -> Queue | None:
+    options = {title: audit for audit, title in audit_queues(reader())}
+    sources = [*options, *(f"{UNDECIDED}{run.id}" for run in runs(reader()))]
+    if not sources:
+        st.info("Nothing to review yet.")
+        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        return None
+    if not options:
+        st.info("No audit has drawn rollouts yet; undecided ones can be judged below.")
+        st.code("rollmill audit verifier math --n 300", language=None)
+    chosen = choose("Queue", sources, "queue", where=st.container())
+    if chosen in options:
+        return audit_queue(reader(), options[chosen])
+    return undecided_queue(reader(), chosen.removeprefix(UNDECIDED))
+
+
+@st.fragment
+def _review(queue: Queue, who: str, *, hinted: bool) -> None:
+    """One rollout and the panel; only this part is drawn again after a judgement."""
+    left = waiting(reader(), queue, who)
+    # Skipped for this visit only: nothing is stored of them, and the next visit begins with them.
+    skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
+    open_items = [position for position in left if position not in skipped]
+    item = _item_at(queue, open_items[0]) if open_items else None
+    text, side = st.columns([3, 2], gap="medium")
+    with text:
+        if item is None:
+            st.success("Nothing is left here." if not left else f"{len(left):,} skipped ones are left.")
+            if left:
+                st.button("Show the skipped ones", key="review-again", on_click=skipped.clear)
+        else:
+            _item(item, hinted=hinted)
+    with side, st.container(key=PANEL, border=True):
+        st.html(STICKY)
+        _panel(queue, who, left, item, skipped)
+
+
+def _item_at(queue: Queue, position: int) -> ReviewItem:
+    """The item with its texts, which never change: read with its neighbours, so that the next one is there already."""
+    block = range(position // AHEAD * AHEAD, min(len(queue.pairs), (position // AHEAD + 1) * AHEAD))
+
+    def neighbours(source: Reader) -> list[ReviewItem]:
+        return review_items(source, queue, block)
+
+    return kept_by((hash(queue.pairs), block), reader(), neighbours)[position - block.start]
+
+
+def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None, skipped: set[int]) -> None:
+    """What a person does: judge with keys, all of one answer at once if they say so, skip and undo; and how far it is."""
+    total = len(queue.pairs)
+    judged = total - len(left)
+    st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
+    if not may_write():
+        st.info(why_not())
+    if item is not None:
+        st.markdown("**Reference**")
+        st.code(one_line(item.reference or "none"), language=None, wrap_lines=True)
+        st.markdown("**Extracted answer**")
+        st.code("nothing" if item.extracted is None else one_line(item.extracted), language=None, wrap_lines=True)
+        same = identical(reader(), queue, item, left)
+        label = f"{len(same):,} more with this answer to this problem: judge them alike"
+        alike = same if same and st.checkbox(label, key=f"review-alike-{item.position}") else []
+        note = st.text_input("Note", key=f"review-note-{item.completion_id}")
+        for judgement, name, key, meaning in CHOICES:
+            st.button(
+                name,
+                key=f"review-{judgement}",
+                help=meaning,
+                shortcut=key,
+                width="stretch",
+                disabled=not may_write(),
+                on_click=_judge,
+                args=(queue, [item, *alike], who, judgement, note),
+            )
+    done: list[Pairs] = st.session_state.setdefault(f"review-done-{queue.title}-{who}", [])
+    with st.container(horizontal=True):
+        if item is not None:
+            st.button("Skip", key="review-skip", shortcut="S", on_click=skipped.add, args=(item.position,))
+        undone = f"Undo ({len(done[-1])})" if done and len(done[-1]) > 1 else "Undo"
+        st.button(
+            undone,
+            key="review-undo",
+            shortcut="U",
+            disabled=not (done and may_write()),
+            on_click=_undo,
+            args=(who, done),
+        )
+    _so_far(queue)
+
+
+def _judge(queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str) -> None:
+    judge_all(reader(), items, who, judgement, note)
+    pairs = [(item.completion_id, item.problem_id) for item in items]
+    st.session_state.setdefault(f"review-done-{queue.title}-{who}", []).append(pairs)
+
+
+def _undo(who: str, done: list[Pairs]) -> None:
+    if done:
+        reader().audits.withdraw(done.pop(), who)
+
+
+def _so_far(queue: Queue) -> None:
+    """Who judged how many, how far they agree, and where the judgements count."""
+    said = judged_so_far(reader(), queue)
+    people = ", ".join(f"{inert(name, 30)} {count:,}" for name, count in said["judged"].items())
+    st.caption(f"Judged: {people or 'nothing yet'}.")
+    for name, key, of in (("Pairs that agree", "agreement", "pairs"), ("Krippendorff's alpha", "alpha", "judgements")):
+        if rate := said[key]:
+            interval = f"95% interval {rate['low']:.2f} to {rate['high']:.2f}"
+            st.caption(f"{name}: {rate['value']:.2f}, {interval}, n = {rate['n']:,} {of}.")
+    if said["alpha"] is None:
+        st.caption("Krippendorff's alpha needs 20 rollouts judged by two people, in two ways at least.")
+    if queue.audit is None:
+        st.caption("Judgements count once they are applied: in a new run and version, whose rows say that people judged.")
+        apply = ["review", "--undecided", queue.run, "--apply"]
+        if said["judged"]:
+            command_button("Apply judgements", apply, key="review-apply", confirm=True)
+        else:
+            st.code(typed(apply), language=None)
+    else:
+        st.code(f"rollmill audit show {queue.audit.id}", language=None)
+
+
+def _item(item: ReviewItem, *, hinted: bool) -> None:
+    st.subheader("Problem")
+    show_text(item.prompt, f"review-prompt-{item.position}")
+    if item.tests:
+        with st.expander(f"{len(item.tests)} tests"):
+            show_text("\n".join(item.tests), f"review-tests-{item.position}", "python")
+    st.markdown("**The completion's end**")
+    show_text(item.ending, f"review-ending-{item.position}")
+    if len(item.text) > len(item.ending):
+        with st.expander("The whole completion"):
+            show_text(item.text, f"review-text-{item.position}")
+    if hinted:
+        rows = [
+            {"verifier": v.verifier, "version": v.version, "outcome": v.outcome, "rule": v.rule, "cause": v.cause}
+            for v in item.verdicts
+        ]
+        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")

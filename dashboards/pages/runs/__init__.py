@@ -1,0 +1,5 @@
+"""Runs: every run with its state, and the chosen one in full."""
+
+from dashboards.pages.runs.page import show
+
+__all__ = ["show"]

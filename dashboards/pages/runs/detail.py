@@ -1,0 +1,174 @@
+"""One run in full: how far it is, its timeline and funnel, its gate with links to what stands in its way, cost and log."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from dashboards.inert import inert, visible
+from dashboards.pages.runs.charts import funnel_chart, timeline_chart
+from dashboards.pages.runs.cost import show_cost
+from dashboards.parts.activity import UNFINISHED, left_of
+from dashboards.session.address import explore_link, link
+from dashboards.session.commands import command_button
+from dashboards.session.kept import kept
+from dashboards.session.scope import reader
+from pipelines.stats import whole_of
+from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope
+from storage.queries.run_history import problems_named, timeline
+
+REFRESH_COUNTS = "10s"  # of the funnel of a run that works: it is counted over all rows
+TABS = ("Progress", "Gate", "Cost and forecast", "Log")
+
+
+def show_run(run: Run, every: str) -> None:
+    """Draw it; what changes while it works is drawn anew `every` so often."""
+    works = run.status == "running"
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader(inert(run.id))
+        _actions(run)
+    _state(run)
+    progress, gate, cost, log = st.tabs(TABS, key="tab", bind="query-params", on_change="rerun")
+    if progress.open:
+        with progress:
+            left, right = st.columns([3, 2])
+            with right:
+                st.fragment(_stages, run_every=every if works else None)(run)
+            with left:
+                st.fragment(_counts, run_every=REFRESH_COUNTS if works else None)(run)
+    if gate.open:
+        with gate:
+            _gate(run)
+    if cost.open:
+        with cost:
+            show_cost(run)
+    if log.open:
+        with log:
+            _log(run)
+
+
+def _actions(run: Run) -> None:
+    """What a person may do with it: the commands, which the next one is among."""
+    with st.container(horizontal=True, width="content"):
+        if run.status == "running":
+            command_button("Cancel", ["runs", "cancel", run.id], key=f"cancel-{run.id}", confirm=True)
+        elif run.status in UNFINISHED and not run.recipe.get("cell"):
+            help_text = "Goes on where it stopped. It works on by itself when this page is closed."
+            command_button("Resume", ["runs", "resume", run.id], key=f"resume-{run.id}", help=help_text, wait=5)
+        link("Difficulty", "Difficulty", of=f"run {run.id}")
+
+
+def _state(run: Run) -> None:
+    if run.refused:
+        st.warning("The gate refused this run: nothing is published, and its rollouts are stored.")
+    elif run.status == "interrupted":
+        st.info("Somebody stopped this run. What was committed is kept; the next command goes on.")
+    elif run.status == "killed":
+        st.warning("This run was killed: no process works on it. What was committed is kept; the next command goes on.")
+    elif run.error:
+        st.error("The run crashed.")
+    if run.error and run.status != "interrupted":
+        st.code(visible(run.error), language=None, wrap_lines=True)
+
+
+def _stages(run: Run) -> None:
+    """The stages with their rates, and the time left."""
+    stages = run_progress(reader(), run.id)
+    left = left_of(stages) if run.status == "running" else None
+    if left is not None:
+        st.markdown(f"**{inert(left)}** until everything is drawn and judged; 95% interval of the run's own forecast.")
+    for stage in stages:
+        whole = whole_of(stage.detail, stage.total)["median"]
+        st.progress(min(1.0, stage.done / whole if whole else 0.0), text=_line(stage, whole))
+    st.caption("Next command")
+    st.code(run.next_command, language=None, wrap_lines=True)
+
+
+def _line(stage: Progress, whole: float) -> str:
+    """One stage in a line: done of total, how many of those to come, rate, tokens."""
+    parts = [f"{inert(stage.stage)} {stage.done:,} / {stage.total:,}"]
+    if whole > stage.total:
+        parts.append(f"about {whole:,.0f} in all rounds")
+    if "round" in stage.detail:
+        parts.append(f"round {stage.detail['round']}")
+    if stage.rate:
+        parts.append(f"{stage.rate:,.0f}/s")
+    if stage.tokens:
+        parts.append(f"{stage.tokens:,} tokens")
+    return " · ".join(parts)
+
+
+def _counts(run: Run) -> None:
+    counts = kept(funnel, run_scope(reader(), run.id))
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Problems", f"{counts.problems:,}", width="content")
+        st.metric("Planned rollouts", f"{counts.planned:,}", width="content")
+        st.metric("Correct", f"{counts.correct:,}", width="content", help="of those judged: not undecided, not pending")
+        st.metric("Undecided", f"{counts.undecided:,}", width="content", help="the verifier's own limit: in no rate")
+        st.metric("Kept", _kept(run, counts), width="content")
+    st.markdown("**Funnel**, rollouts")
+    st.altair_chart(funnel_chart(counts), width="stretch")
+    spans = timeline(reader(), run.id)
+    if spans:
+        st.markdown("**Timeline**, by stage and round")
+        st.altair_chart(timeline_chart(spans), width="stretch")
+
+
+def _kept(run: Run, counts: Funnel) -> str:
+    if counts.kept is not None:
+        return f"{counts.kept:,}"
+    return "all measured" if run.recipe.get("cell") else "not yet"
+
+
+def _gate(run: Run) -> None:
+    """The checks of the last time the gate was asked; each failing row opens in Explore."""
+    detail: Mapping[str, Any] = next((s.detail for s in run_progress(reader(), run.id) if s.stage == "gate"), {})
+    checks = detail.get("checks")
+    if not checks:
+        st.info("The gate has not been asked yet." if not detail else "This run is older than the record of its checks.")
+        return
+    words = {True: "passed", False: "FAILED", None: "not run"}
+    names = ("name", "expected", "observed")
+    rows = [{"check": words[one["passed"]], **{name: visible(one[name]) for name in names}} for one in checks]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    for one in checks:
+        if one["failing"] and one["passed"] is False:
+            st.markdown(f"**{inert(one['name'])}**: {one['failing_count']:,} rows against it")
+            problems = problems_named(run_scope(reader(), run.id), one["failing"])
+            _offenders(run, problems)
+            if not problems:
+                st.code(visible("\n".join(one["failing"])), language=None)
+
+
+def _offenders(run: Run, problems: list[str]) -> None:
+    table = pd.DataFrame({"problem": [explore_link(f"run {run.id}", problem=problem) for problem in problems]})
+    shown = st.column_config.LinkColumn("open in Explore", display_text="problem=(.*)")
+    if problems:
+        st.dataframe(table, hide_index=True, column_config={"problem": shown})
+
+
+def _log(run: Run) -> None:
+    """What the ledger holds of its work: when each stage was last told of, and every call of its engines."""
+    stages = [
+        {"stage": s.stage, "done": s.done, "of": s.total, "seconds": round(s.seconds, 1), "last told": s.updated_at}
+        for s in run_progress(reader(), run.id)
+    ]
+    st.dataframe(pd.DataFrame(stages), hide_index=True, width="stretch")
+    st.markdown("**Calls of its engines**")
+    tried = [
+        {
+            "engine": visible(one.replica),
+            "outcome": visible(one.outcome),
+            "calls": one.count,
+            "seconds": round(one.seconds, 1),
+            "first": pd.Timestamp(one.first_at, unit="s", tz="UTC"),
+            "last": pd.Timestamp(one.last_at, unit="s", tz="UTC"),
+        }
+        for one in reader().attempts(run.id)
+    ]
+    if tried:
+        st.dataframe(pd.DataFrame(tried), hide_index=True, width="stretch")
+    else:
+        st.caption("None were recorded: an engine in this process has no calls that fail.")
+    st.code(f"rollmill runs show {run.id}", language=None)

@@ -1,0 +1,1 @@
+"""What several pages show: problems, rollouts, rates of verifiers, runs that work; the colours of charts."""

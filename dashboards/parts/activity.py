@@ -1,0 +1,50 @@
+"""Runs that work and schedules that fire, as Home and their own pages show them: when to draw anew, the time left."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from dashboards.session.scope import reader
+from pipelines.stats import TimeLeft, longest, time_left, whole_of
+from storage.queries import Progress, Run, runs
+from storage.queries.schedules import schedules
+
+REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run that another terminal begins shows up by itself
+UNFINISHED = {"failed": "crashed", "killed": "was killed", "interrupted": "was stopped", "stopped": "reached a limit"}
+TIME = "%a %d %b %Y, %H:%M %Z"
+
+
+def follow_runs(summaries: Sequence[Run]) -> None:
+    """Draw the page anew whenever a run begins or ends; `summaries` are those it shows."""
+    live = any(run.status == "running" for run in summaries)
+    st.fragment(follow, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(reader().state(), statuses(summaries))
+
+
+def statuses(summaries: Sequence[Run]) -> list[tuple[str, str]]:
+    """What a page of runs must be drawn anew for: which there are, and how they stand."""
+    return [(run.id, run.status) for run in summaries]
+
+
+def follow(state: tuple[object, ...], before: list[tuple[str, str]]) -> None:
+    """Draw the page anew when a run began, ended or was killed; what is asked is one row of the ledger while none works."""
+    works = any(status == "running" for _, status in before)
+    if (works or reader().state() != state) and statuses(runs(reader())) != before:
+        st.rerun()
+
+
+def left_of(stages: list[Progress]) -> TimeLeft | None:
+    """The time that a run takes until everything is drawn and judged, rounds to come included."""
+    sampled = [stage for stage in stages if stage.stage in ("draw", "verify")]
+    return longest(time_left(stage.done, whole_of(stage.detail, stage.total), stage.rate) for stage in sampled)
+
+
+def next_scheduled(most: int = 3) -> list[tuple[str, str]]:
+    """The next firings as name and time."""
+    rows = [row for row in schedules(reader()) if row.next_five][:most]
+    return [(row.schedule.name, time_words(row.next_five[0])) for row in rows]
+
+
+def time_words(when: datetime) -> str:
+    """The time of a firing, in its own zone."""
+    return when.strftime(TIME)

@@ -1,0 +1,149 @@
+"""One problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboards.inert import inert, show_text, visible
+from dashboards.parts.rollout import COLOURS, show_messages, show_rollout
+from dashboards.parts.threads import show_threads
+from dashboards.session.kept import kept_now
+from pipelines.stats import pass_rate_interval
+from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
+from storage.queries.problems import answer_groups, final_answer
+from storage.records import JUDGED, Problem
+
+ROLLOUTS, THREADS = "Rollouts", "Threads"
+FEW = 12  # answers or samples that are shown as buttons
+
+
+def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None) -> None:
+    """The problem, its pass rate and its rollouts; `rollout` is the completion to begin with."""
+    show_facts(detail.problem)
+    st.caption(rate_line(detail, scope))
+    turns = kept_now(problem_turns, scope, detail.problem.id)
+    if turns and _view(detail.problem.id) == THREADS:
+        show_threads(turns, scope, detail.problem.id)
+    else:
+        show_rollouts(detail.rollouts, detail.problem.id, rollout)
+
+
+def _view(problem_id: str) -> str:
+    """Whether rollouts are asked for by final answer, or as threads of turns."""
+    views = (ROLLOUTS, THREADS)
+    label = "Rollouts by answer, or the turns of each thread"
+    return str(
+        st.segmented_control(
+            label, views, default=ROLLOUTS, key=f"as-{problem_id}", required=True, label_visibility="collapsed"
+        )
+    )
+
+
+def show_facts(problem: Problem) -> None:
+    """The prompt and what is known of the problem."""
+    key = f"prompt-{problem.id}"
+    if isinstance(problem.prompt, str):
+        show_text(problem.prompt, key)
+    else:
+        show_messages(problem.prompt, key)
+    facts = {
+        "reference": problem.reference,
+        "level": problem.level,
+        "skill": problem.skill,
+        "template": problem.template,
+        "split": problem.split,
+        "source": problem.source,
+        "licence": problem.licence,
+        "id": problem.id,
+    }
+    lines = [f"{name:<10}{visible(value)}" for name, value in facts.items() if value not in (None, "")]
+    show_text("\n".join(lines), f"facts-{problem.id}")
+
+
+def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | None = None) -> None:
+    """The rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side."""
+    groups = answer_groups(rollouts)
+    if not groups:
+        st.caption("No rollout.")
+        return
+    answers = "1 answer" if len(groups) == 1 else f"{len(groups):,} different answers"
+    st.markdown(f"**{len(rollouts):,} rollouts, {answers}**")
+    if len(rollouts) > 1 and st.toggle("Two side by side", key=f"two-{key}"):
+        for place, column in enumerate(st.columns(2)):
+            with column:
+                _one_of(rollouts, f"{key}-{place}", _two(rollouts)[place])
+        return
+    members = dict(groups)
+    named = next((one for one in rollouts if one.completion is not None and one.completion.id == rollout), None)
+    chosen = _choice(
+        "Final answer",
+        list(members),
+        f"answer-{key}",
+        {answer: _answer_label(answer, found) for answer, found in groups},
+        None if named is None else final_answer(named),
+    )
+    mine = members[chosen]
+    _one_of(mine, f"{key}-{hash(chosen)}", mine.index(named) if named in mine else 0)
+
+
+def _answer_label(answer: str, members: Sequence[RolloutDetail]) -> str:
+    outcomes = ", ".join(sorted({member.outcome for member in members}))
+    return f"{inert(answer, 40)} × {len(members):,} {outcomes}"
+
+
+def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
+    """The first right one beside the first wrong one; else the first two."""
+    outcomes = [rollout.outcome for rollout in rollouts]
+    right = outcomes.index("correct") if "correct" in outcomes else 0
+    wrong = next((place for place, outcome in enumerate(outcomes) if outcome != outcomes[right]), None)
+    return right, int(right == 0) if wrong is None else wrong
+
+
+def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
+    """One of several rollouts, and a choice among them."""
+    labels = {str(place): _sample_label(rollout) for place, rollout in enumerate(rollouts)}
+    chosen = _choice("Rollout", list(labels), f"sample-{key}", labels, str(first)) if len(rollouts) > 1 else "0"
+    show_rollout(rollouts[int(chosen)], f"rollout-{key}-{chosen}")
+
+
+def _sample_label(rollout: RolloutDetail) -> str:
+    model = "" if rollout.completion is None else f" {inert(rollout.completion.model, 20)}"
+    colour = COLOURS.get(rollout.outcome, "gray")
+    return f":{colour}[{rollout.outcome}]{model} {inert(rollout.step, 20)} {rollout.sample_index}"
+
+
+def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
+    """One of the options: buttons where they are few, else a list."""
+    begin = options.index(first) if first in options else 0
+    if len(options) <= FEW:
+        chosen = st.pills(
+            label,
+            options,
+            default=options[begin],
+            format_func=labels.__getitem__,
+            key=key,
+            required=True,
+            label_visibility="collapsed",
+        )
+    else:
+        chosen = st.selectbox(
+            label, options, index=begin, format_func=labels.__getitem__, key=key, label_visibility="collapsed"
+        )
+    return str(chosen)
+
+
+def rate_line(detail: ProblemDetail, scope: Scope) -> str:
+    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew or two steps."""
+    if scope.prefix == 0:
+        return "Pass rate: none, because how often this problem was drawn followed from verdicts."
+    measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.step)]
+    correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
+    estimate = pass_rate_interval(correct, judged)
+    if estimate is None:
+        return "Pass rate: not judged yet."
+    over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
+    over += f" of step {inert(scope.step)}" if scope.step else ""
+    models = {row.completion.model for row in detail.rollouts if row.completion is not None}
+    over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""
+    interval = f"95% interval {estimate.low:.3f} to {estimate.high:.3f}, Jeffreys"
+    return f"Pass rate: {correct} of {judged} = {estimate.value:.3f} ({interval}), over {over}."

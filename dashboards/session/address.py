@@ -1,0 +1,145 @@
+"""What a person looks at is kept in the page's address, so that a link reopens it, and goes along to the next page.
+
+What a page is about is chosen in the context bar, the row at its top: `choose` puts its box there unless told otherwise.
+Filters, pages and tabs are bound to the address by Streamlit itself, which drops what it does not know and what is at its
+default. What a page is about is kept here: it stands in every link, and an unknown one is said instead of replaced.
+
+The parameters of a link into Explore are a contract: saved views and copied links hold them. Every facet may have several
+values. `of` is `run ID` or `version NAME@vN`.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboards.inert import visible
+from storage.errors import unknown_name
+from storage.queries.explore import FACETS, NONE
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+PAGES = "pages"  # the session's pages by name
+CHOICE_WIDTH = 380  # pixels of a box in the context bar
+EXPLORE = "/explore"
+_bar: ContextVar["DeltaGenerator | None"] = ContextVar("bar", default=None)
+_HTML = "<div><button type='button'>Copy link</button></div>"
+_CSS = """
+div { text-align: right; }
+button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; white-space: nowrap;
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); padding: 0.4rem 0.75rem; }
+button:hover, button:focus-visible { color: var(--st-primary-color); border-color: var(--st-primary-color); }
+"""
+_JS = """
+export default function ({ parentElement }) {
+  const button = parentElement.querySelector("button");
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy link"; }, 1500);
+    } catch { window.prompt("Copy this link", window.location.href); }
+  };
+}
+"""
+_copy_link = st.components.v2.component("rollmill_copy_link", html=_HTML, css=_CSS, js=_JS)
+
+Value = str | int | None
+Parameters = dict[str, list[str]]
+
+
+@contextmanager
+def context_bar() -> Iterator[None]:
+    """The row at the top of a page, for the page drawn within: its choices, and a link to what is shown at the end."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", key="context-bar")
+    token = _bar.set(row)
+    try:
+        yield
+    finally:
+        _bar.reset(token)
+    with row:
+        _copy_link(key="copy-link")
+
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    *,
+    where: "DeltaGenerator | None" = None,
+    shown: Callable[[str], str] = visible,
+    forget: Sequence[str] = (),
+) -> str:
+    """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
+
+    `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address.
+    SetupError where the address names what is not there; the box then has nothing chosen.
+    """
+    bar = _bar.get()
+    place = where or bar or st
+    width: int | Literal["stretch"] = CHOICE_WIDTH if place is bar else "stretch"
+    asked, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
+    if asked is not None and asked not in options:
+        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=shown, width=width)
+        if instead is None:
+            raise unknown_name(
+                label.lower(), asked, options, next_command="choose another one, or run the command that makes it"
+            )
+        asked = instead
+    if asked is None:
+        asked = kept if kept in options else options[0]
+    box = f"{key}-choice"
+    if asked != kept or box not in st.session_state:
+        st.session_state[box] = asked
+    chosen = str(
+        place.selectbox(label, options, key=box, format_func=shown, width=width, on_change=_forget, args=tuple(forget))
+    )
+    st.session_state[f"{key}-kept"] = chosen
+    if st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return chosen
+
+
+def _forget(*keys: str) -> None:
+    for key in keys:
+        st.query_params.pop(key, None)
+
+
+def selected(key: str, row: str | None) -> str | None:
+    """The row that the person selected in a table, else the one that the address names under `key`."""
+    if row is not None and st.query_params.get(key) != row:
+        st.query_params[key] = row
+    return row or st.query_params.get(key)
+
+
+def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
+    """A link to a page of the menu, by its name, that shows what `query` says. `label` is Markdown."""
+    st.page_link(st.session_state[PAGES][page], label=label, icon=icon, query_params=query)
+
+
+def explore_parameters(
+    of: str, *, rows: str = "", problem: str = "", text: str = "", **facets: Value | Collection[Value]
+) -> Parameters:
+    """The parameters of a link into Explore, for `st.page_link` and `st.switch_page`.
+
+    `rows`: `problems` (the default) or `rollouts`. `problem`: the id of one to open. `facets`: keys of FACETS, each a value
+    or several; None stands for "has none". `reason` is the decision's, `rule` the one that decided the verdict, `kept` is
+    yes or no, `correct` is such as `3 of 8`, and `outcome` may be MIXED.
+    """
+    if unknown := facets.keys() - set(FACETS):
+        raise ValueError(f"no facets of Explore: {sorted(unknown)}")
+    given: Parameters = {name: [value] for name, value in (("of", of), ("rows", rows), ("text", text)) if value}
+    for name, values in facets.items():
+        many = values if isinstance(values, Collection) and not isinstance(values, str) else [values]
+        given[name] = [NONE if value is None else str(value) for value in many]
+    return {**given, "problem": [problem]} if problem else given
+
+
+def explore_link(of: str, *, rows: str = "", problem: str = "", text: str = "", **facets: Value | Collection[Value]) -> str:
+    """The same as an address on this host, for columns of links."""
+    parameters = explore_parameters(of, rows=rows, problem=problem, text=text, **facets)
+    return f"{EXPLORE}?{urlencode(parameters, doseq=True)}"

@@ -1,0 +1,144 @@
+"""The one door through which pages change the workspace: they run the project's own command line, as a person would.
+
+A browser may do so that opened the address which `rollmill dashboard` printed: it carries the token of this process, which
+serve.py exchanges for a cookie. The token is in no link that is copied, no log, no ledger and no child's environment.
+"""
+
+import hmac
+import os
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboards.inert import one_line, visible
+from dashboards.session.scope import reader
+from pipelines.processes.spawn import environment, module_command, spawn
+
+TOKEN = os.environ.pop("ROLLMILL_TOKEN", "")  # empty: nobody may write
+COOKIE = "rollmill-"  # and the port: cookies do not tell ports apart
+WRITES = "may-write"
+WAIT = 120.0  # seconds a page waits for a command; a longer one goes on by itself
+_AGAIN = 1.0  # seconds after its end in which the second click of two does nothing
+_MOST = 20_000  # characters of output shown
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a command: its words, all that it wrote, its exit status (None while it goes on), and when."""
+
+    words: tuple[str, ...]
+    output: str
+    status: int | None
+    at: float
+
+
+def is_token(text: str) -> bool:
+    """Whether a text is the token of this process."""
+    return bool(TOKEN) and hmac.compare_digest(text.encode(), TOKEN.encode())
+
+
+def admit() -> None:
+    """Let this session write if its browser brought the token; app.py calls it before every page."""
+    cookies = st.context.cookies.items()
+    st.session_state[WRITES] = any(name.startswith(COOKIE) and is_token(value) for name, value in cookies)
+
+
+def may_write() -> bool:
+    """Whether this session may change the workspace."""
+    return bool(st.session_state.get(WRITES, False))
+
+
+def why_not() -> str:
+    """Why this session may not write, and what to do."""
+    if TOKEN:
+        return "Read-only: open the address with ?token=... that `rollmill dashboard` printed to change anything here."
+    return "Read-only: this dashboard was started with --read-only. To change anything, start `rollmill dashboard`."
+
+
+def command_button(
+    label: str,
+    arguments: Sequence[str],
+    *,
+    key: str,
+    help: str | None = None,  # noqa: A002 - Streamlit's word
+    confirm: bool = False,
+    wait: float = WAIT,
+) -> Done | None:
+    """A button that runs `rollmill ARGUMENTS` in the workspace, and below it what its last click gave.
+
+    The page is drawn after the command, so that it shows the change. `confirm`: ask first, with the command in view.
+    After `wait` seconds the page goes on without the command, which then goes on by itself. A name that a user or a file
+    gave goes behind "--", lest it be read as an option.
+    """
+    done = silent_button(label, arguments, key=key, help=help, confirm=confirm, wait=wait)
+    if done is not None:
+        show_done(done)
+    return done
+
+
+def silent_button(
+    label: str,
+    arguments: Sequence[str],
+    *,
+    key: str,
+    help: str | None = None,  # noqa: A002 - Streamlit's word
+    confirm: bool = False,
+    wait: float = WAIT,
+) -> Done | None:
+    """The button alone, for a row of them; what its last click gave is the page's to show, with show_done."""
+    allowed, command = may_write(), typed(arguments)
+    said = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
+    button = st.button
+    if confirm and allowed:
+        place = st.popover(label, help=help)
+        button = place.button
+        place.code(visible(command), language=None, wrap_lines=True)
+        label = f"Yes, {label[:1].lower()}{label[1:]}"
+    button(label, key=key, help=said, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
+    done: Done | None = st.session_state.get(f"{key}-done")
+    return done
+
+
+def show_done(done: Done) -> None:
+    """A command that was run: its words, its output and its exit status."""
+    status = {None: "still runs; its output below is as of now", 0: "done"}.get(done.status, f"exit status {done.status}")
+    text = f"$ {typed(done.words)}\n{done.output.strip()[-_MOST:]}\n[{status}]"
+    st.code(visible(text), language=None, wrap_lines=True)
+
+
+def typed(arguments: Sequence[str]) -> str:
+    """The command as a person types it."""
+    return shlex.join(["rollmill", *arguments])
+
+
+def _clicked(key: str, arguments: tuple[str, ...], wait: float) -> None:
+    before: Done | None = st.session_state.get(f"{key}-done")
+    if not may_write() or (before and before.words == arguments and time.monotonic() - before.at < _AGAIN):
+        return
+    with st.spinner(f"Running {arguments[0]}"):
+        st.session_state[f"{key}-done"] = run(arguments, wait)
+
+
+def run(arguments: Sequence[str], wait: float = WAIT) -> Done:
+    """Run `rollmill ARGUMENTS` in the workspace, without a shell; a session that may not write never gets here."""
+    with tempfile.TemporaryFile() as output:
+        child = spawn(
+            module_command("flows.cli", *arguments),
+            environment(os.environ.get("PYTHONPATH")),
+            cwd=reader().root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # it outlives the page and the dashboard
+        )
+        try:
+            status: int | None = child.wait(wait)
+        except subprocess.TimeoutExpired:
+            status = None
+        output.seek(0)
+        return Done(tuple(arguments), output.read().decode(errors="replace"), status, time.monotonic())

@@ -1,0 +1,103 @@
+"""All matches of what a page shows, as one CSV or Parquet file: made when a person asks, streamed to disk and from disk.
+
+A page calls `export_matches` with what gives its whole table batch by batch; serve.py gives the file to the browser.
+"""
+
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from dashboards.session.scope import reader
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = Callable[[], AbstractContextManager["pa.RecordBatchReader"]]
+FORMATS = ("csv", "parquet")
+MOST = 20  # files kept at once over all tabs; the oldest go
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that was made: its key in the address, its path, and how many rows it holds."""
+
+    key: str
+    path: Path
+    rows: int
+
+
+_made: dict[str, Made] = {}
+_folders: list["tempfile.TemporaryDirectory[str]"] = []  # gone when this process ends
+
+
+def export_matches(name: str, rows: Rows, asked: Hashable) -> None:
+    """A box that makes the file of all `rows` and gives a link to it.
+
+    `name`: that of the file. `rows`: opens a reader of record batches, closed afterwards. `asked`: what the rows follow
+    from (scope, filters, order); another one takes the link of before away.
+    """
+    with st.popover("Export all matches", icon=":material/download:"):
+        form = str(st.segmented_control("Format", FORMATS, default="csv", required=True, key=f"export-{name}-format"))
+        place = f"export-{name}"
+        if st.button("Make the file", key=f"{place}-make"):
+            with st.spinner("Writing all matches"):
+                st.session_state[place] = ((asked, form), write_matches(f"{name}.{form}", rows))
+        for_what, made = st.session_state.get(place, (None, None))
+        if made is not None and for_what == (asked, form):
+            size = made.path.stat().st_size / 1e6 if made.path.exists() else 0
+            st.link_button(f"Download {made.rows:,} rows ({size:,.1f} MB)", f"/exported/{made.key}/{made.path.name}")
+
+
+def write_matches(name: str, rows: Rows) -> Made:
+    """Write all rows to a file of this name, a batch at a time; its format is the name's ending."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    if not _folders:
+        _folders.append(tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch()))
+    key, count = secrets.token_urlsafe(16), 0
+    path = Path(_folders[0].name) / key / name
+    path.parent.mkdir()
+    is_csv = path.suffix == ".csv"
+    with rows() as batches:
+        schema = _plain(batches.schema.empty_table()).schema if is_csv else batches.schema
+        with csv.CSVWriter(path, schema) if is_csv else parquet.ParquetWriter(path, schema, compression="zstd") as out:
+            for batch in batches:
+                table = pa.Table.from_batches([batch])
+                out.write_table(_plain(table) if is_csv else table)
+                count += batch.num_rows
+    _made[key] = Made(key, path, count)
+    for old in list(_made)[:-MOST]:
+        _made.pop(old).path.unlink(missing_ok=True)
+    return _made[key]
+
+
+def _plain(table: "pa.Table") -> "pa.Table":
+    """The table with lists and structures as JSON text, which is all that CSV can hold."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            values = [None if value is None else json.dumps(value) for value in table[place].to_pylist()]
+            table = table.set_column(place, field.name, pa.array(values, pa.string()))
+    return table
+
+
+async def _give(request: Request) -> Response:
+    made = _made.get(request.path_params["key"])
+    if made is None or not made.path.exists():
+        return PlainTextResponse("This file is gone: make it again on its page.", status_code=404)
+    return FileResponse(made.path, filename=made.path.name, headers={"Cache-Control": "no-store"})
+
+
+ROUTE = Route("/exported/{key}/{name}", _give)

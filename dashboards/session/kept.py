@@ -1,0 +1,118 @@
+"""Answers kept between the runs of a page: what a query gives changes only when what it is about does.
+
+A dataset version and what an ended run decided never change, whatever other runs do meanwhile; of everything else an answer
+holds for as long as nothing was registered in the ledger since. Answers are shared by all tabs and people, and must not be
+changed by who gets them.
+"""
+
+import atexit
+import gc
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+from storage.queries import ExploreIndex, Reader, Scope, explore_index, named_scope
+from storage.queries.dataset_history import history_stamp, version_history
+
+if TYPE_CHECKING:
+    from storage.queries import Step
+
+atexit.register(gc.unfreeze)  # else libraries report at the end what was not collected
+Answer = TypeVar("Answer")
+MOST = 300  # answers kept
+INDEXES = 3  # scopes whose rollouts are held in memory, some 200 MB for a million
+PAUSE = 20  # a run that writes is read again after so many times what reading it took: a twentieth of a core
+State = tuple[Any, ...]
+
+
+def kept(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
+    """`query(scope, *arguments)`, asked once for each content of the scope. Not for what people judge or score later."""
+    answer: Answer = _answer(
+        str(scope.reader.root), _name(query), content(scope), arguments, lambda: query(scope, *arguments)
+    )
+    return answer
+
+
+def kept_now(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
+    """The same, asked again after every change of the workspace: for what is added to ended runs, such as scores."""
+    state = (content(scope), scope.reader.state())
+    answer: Answer = _answer(str(scope.reader.root), _name(query), state, arguments, lambda: query(scope, *arguments))
+    return answer
+
+
+def kept_of(reader: Reader, query: Callable[..., Answer], *arguments: Any) -> Answer:
+    """`query(reader, *arguments)`, asked once for each state of the workspace."""
+    return kept_by(reader.state(), reader, query, *arguments)
+
+
+def kept_by(state: State, reader: Reader, query: Callable[..., Answer], *arguments: Any) -> Answer:
+    """`query(reader, *arguments)`, asked once for each of these states, one of `state_of`."""
+    answer: Answer = _answer(str(reader.root), _name(query), state, arguments, lambda: query(reader, *arguments))
+    return answer
+
+
+def state_of(reader: Reader, name: str) -> State:
+    """What answers about the dataset or run of this name follow from; of an evaluation the state of the workspace."""
+    scope = named_scope(reader, name)
+    return reader.state() if scope is None else content(scope)
+
+
+def content(scope: Scope) -> State:
+    """What the rows of a scope are: equal contents, equal answers. Of a run that writes, what they were when last read."""
+    if scope.version is not None:
+        return "version", scope.version.ref, scope.version.content_hash
+    if scope.run is not None and scope.decisions and scope.run.finished_at is not None:
+        return "run", scope.name, scope.decisions, scope.run.finished_at
+    last, until = _read.get((str(scope.reader.root), scope.name, scope.decided), ((), 0.0))
+    return last if time.monotonic() < until else (scope.name, scope.decided, scope.reader.state())
+
+
+def steps_of(source: Reader, name: str) -> "list[Step]":
+    """The versions of a dataset, the newest first; read again when its index changed or rows came or went."""
+    steps: list[Step] = _history(str(source.root), name, history_stamp(source, name), source)
+    return steps
+
+
+def index_of(scope: Scope) -> ExploreIndex:
+    """The rollouts of a scope in memory, read once for each content."""
+    return _index(str(scope.reader.root), content(scope), scope)
+
+
+_read: dict[
+    tuple[str, str, bool], tuple[State, float]
+] = {}  # of scopes that change: what was read, and until when it holds
+
+
+@st.cache_resource(show_spinner="Reading every rollout once", max_entries=INDEXES)
+def _index(root: str, state: State, _scope: Scope) -> ExploreIndex:
+    begun = time.monotonic()
+    index = explore_index(_scope)
+    ended = time.monotonic()
+    _read[root, _scope.name, _scope.decided] = state, ended + PAUSE * (ended - begun)
+    return index
+
+
+def _name(query: Callable[..., Any]) -> str:
+    return f"{query.__module__}.{query.__qualname__}"
+
+
+@st.cache_resource(show_spinner="Computing", max_entries=MOST)
+def _answer(
+    root: str,  # noqa: ARG001 - these four are the key
+    name: str,  # noqa: ARG001
+    state: State,  # noqa: ARG001
+    arguments: tuple[Any, ...],  # noqa: ARG001
+    _ask: Callable[[], Any],
+) -> Any:
+    answer = _ask()
+    # Streamlit collects garbage after every run of a script or a fragment: not through what is kept, and what was imported.
+    gc.collect()
+    gc.freeze()
+    return answer
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _history(root: str, name: str, stamp: tuple[int, ...], _reader: Reader) -> "list[Step]":  # noqa: ARG001 (the key)
+    return version_history(_reader, name)

@@ -1,0 +1,131 @@
+"""The review page: it hides the verdict, stores what a person judged, goes on where they stopped, and shows the rates."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.session.commands import WRITES
+from storage.audits import Audit, PersonJudgement
+from storage.queries import Reader, audit_queue
+from storage.queries.audits import rates_of_audit
+from storage.queries.review import identical, judge_all, judged_so_far, review_items
+from tests.dashboards.conftest import run_in
+
+Open = Callable[[str], AppTest]
+
+
+@pytest.fixture
+def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the workspace with an audit of twelve rollouts: the shared one is only read."""
+    folder = tmp_path / "ws"
+    shutil.copytree(curated, folder)
+    with Reader.open(folder) as reader:
+        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+    audit = ["audit", "verifier", "number", "--run", run]
+    run_in(folder, [*audit, "--n", "12"], [*audit, "--n", "5", "--planted"])
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    return folder
+
+
+def opened(name: str, *, writes: bool = True) -> AppTest:
+    script = f"import dashboards.pages.{name} as page\nfrom dashboards.session.scope import guarded\nguarded(page.show)()\n"
+    page = AppTest.from_string(script, default_timeout=60)
+    page.session_state[WRITES] = writes
+    return page.run()
+
+
+def natural(reader: Reader) -> Audit:
+    return next(one for one in reader.audits.list() if one.kind == "natural")
+
+
+def judged(folder: Path) -> list[str]:
+    with Reader.open(folder) as reader:
+        return sorted(one.judgement for said in reader.audits.judgements().values() for one in said)
+
+
+def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
+    page = opened("review")
+    assert not page.exception
+    assert page.info[0].value.startswith("Enter your name")
+    page.text_input(key="review-judge").set_value("ann").run()
+    first = page.code[0].value
+    assert first.startswith("What is ")
+    page.button(key="review-correct").click().run()
+    assert judged(audited) == ["correct"]
+    assert page.code[0].value != first
+    page.button(key="review-skip").click().run()
+    page.button(key="review-unsure").click().run()
+    assert judged(audited) == ["correct", "unsure"]
+    page.button(key="review-undo").click().run()
+    assert judged(audited) == ["correct"]
+    page.button(key="review-unsure").click().run()
+    assert judged(audited) == ["correct", "unsure"]
+    again = opened("review", writes=False)
+    again.text_input(key="review-judge").set_value("ann").run()
+    assert again.button(key="review-correct").disabled
+    assert again.info[0].value.startswith("Read-only")
+    with Reader.open(audited) as reader:
+        assert reader.audits.judges() == {"ann": 2}
+        assert rates_of_audit(reader.audits, natural(reader))["n"] == 1
+
+
+def test_identical_answers_are_judged_alike_and_taken_back_together(audited: Path) -> None:
+    with Reader.open(audited) as reader:
+        queue = audit_queue(reader)
+        everything = range(len(queue.pairs))
+        items = review_items(reader, queue, everything)
+        same = {item.position: identical(reader, queue, item, everything) for item in items}
+        for position, others in same.items():
+            assert {(one.problem_id, one.extracted) for one in others} <= {
+                (items[position].problem_id, items[position].extracted)
+            }
+            assert position not in [one.position for one in others]
+        judge_all(reader, items[:3], "ann", "correct")
+        judge_all(reader, items[:3], "bob", "incorrect")
+        said = judged_so_far(reader, queue)
+        assert said["judged"] == {"ann": 3, "bob": 3}
+        assert (said["agreement"]["value"], said["alpha"]) == (0.0, None)
+        reader.audits.withdraw(queue.pairs[:3], "bob")
+        assert judged_so_far(reader, queue)["judged"] == {"ann": 3}
+
+
+def test_the_verdict_is_hidden_until_asked_for(audited: Path) -> None:
+    page = opened("review")
+    page.text_input(key="review-judge").set_value("ann").run()
+    shown = "\n".join(frame.value.to_csv() for frame in page.dataframe)
+    assert "outcome" not in shown
+    page.toggle(key="review-hint").set_value(True).run()
+    assert "outcome" in page.dataframe[0].value.columns
+
+
+def test_rates_stand_on_review_and_verifiers(audited: Path) -> None:
+    with Reader.open(audited) as reader:
+        audit = natural(reader)
+        run = audit.source
+        reader.audits.judge(
+            PersonJudgement(
+                one.completion_id, one.problem_id, "ann", "correct" if one.outcome == "correct" else "incorrect"
+            )
+            for one in reader.audits.items(audit.id)
+        )
+    page = opened("review")
+    page.text_input(key="review-judge").set_value("ann").run()
+    assert page.success[0].value == "Nothing is left here."
+    table = page.dataframe[0].value
+    assert table["pass rate of problem"][0] == "all"
+    assert "[" in table["precision, kept"][0]
+    shown = opened("verifiers")
+    shown.selectbox(key="of-choice").set_value(f"run {run}").run()
+    assert not shown.exception
+    assert any("false accepts" in frame.value.columns for frame in shown.dataframe)
+    assert any("stress test" in block.value for block in shown.caption)
+
+
+def test_without_an_audit_the_pages_say_so(page: Open) -> None:
+    shown = page("review")
+    assert "rollmill audit verifier" in shown.code[0].value
+    verifiers = page("verifiers")
+    assert any("not audited" in block.value for block in verifiers.caption)

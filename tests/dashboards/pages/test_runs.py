@@ -1,0 +1,100 @@
+"""Home and Runs: what works, what needs a person, and one run in full; on a copy in which one run failed and one works."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dashboards.parts.activity import follow, statuses
+from storage.queries import Reader, run_scope, runs, search_problems
+from storage.queries.run_history import problems_named, timeline
+from tests.dashboards.conftest import opened
+from tests.dashboards.test_pages import texts
+
+REFUSED = {"error": "the gate did not pass", "funnel": {"kept": 29, "problems": 12, "undecided": 2}}
+
+
+@pytest.fixture(scope="module")
+def folder(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace with the gate's refusal of the newest toy run, and a run that is at work."""
+    copy = tmp_path_factory.mktemp("runs") / "ws"
+    shutil.copytree(curated, copy)
+    with Reader.open(copy) as reader:
+        toy = next(run.id for run in reader.runs.list() if run.name == "toy")
+        problem = search_problems(run_scope(reader, toy)).rows[0].id
+        check = {"name": "min_kept", "passed": False, "expected": "40 kept", "observed": "29", "failing_count": 1}
+        reader.runs.progress(toy, "gate", done=0, total=1, detail={"checks": [{**check, "failing": [problem]}]})
+        reader.runs.finish(toy, "failed", REFUSED)
+        reader.runs.open("live-00000000", name="live", recipe={}, recipe_hash="0" * 64)
+        whole = {"median": 600.0, "low": 500.0, "high": 800.0}
+        detail = {"round": 0, "made": 40, "arrived": 10, "whole": whole}
+        reader.runs.progress("live-00000000", "draw", done=50, total=60, tokens=300, seconds=5.0, detail=detail)
+    return copy
+
+
+@pytest.fixture
+def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    monkeypatch.setattr("storage.commands.as_it_is", lambda _runs, _state, listed: listed)  # no process works on it
+    return folder
+
+
+def test_home_says_what_works_what_needs_a_person_and_what_is_new(workspace: Path) -> None:
+    shown = opened("home")
+    assert not shown.exception
+    links = [one.label for one in shown.get("page_link")]
+    assert "**live\\-00000000**" in links
+    assert any("was refused by its gate" in label for label in links)
+    assert any(label.startswith("2 rollouts of toy") for label in links)
+    assert any(label.replace("\\", "").startswith("toy@v2: 12 of 76") for label in links)
+    assert any("760 tokens" in label for label in links)
+    said = shown.get("progress")[0].proto.text
+    assert "draw 50 of about 600 · about 55 s left (45 s to 75 s)" in said.replace("\\", "")
+
+
+def test_a_run_that_works_says_the_time_of_all_its_rounds(workspace: Path) -> None:
+    shown = opened("runs", run="live-00000000")
+    assert not shown.exception
+    assert "about 55 s left (45 s to 75 s)" in texts(shown).replace("\\", "")
+    assert [button.label for button in shown.button if "ancel" in button.label] == ["Yes, cancel"]
+
+
+def test_a_refused_run_opens_what_stands_in_its_way_and_can_be_resumed(workspace: Path) -> None:
+    with Reader.open(workspace) as reader:
+        toy = next(run.id for run in reader.runs.list() if run.name == "toy")
+        scope = run_scope(reader, toy)
+        problem = search_problems(scope).rows[0].id
+        assert problems_named(scope, [problem, "unknown"]) == [problem]
+        spans = timeline(reader, toy)
+    assert {span.stage for span in spans} >= {"synthesize", "select", "gate"}
+    assert all(span.ended - span.begun >= timedelta(0) for span in spans)
+    shown = opened("runs", run=toy, tab="Gate")
+    assert not shown.exception
+    assert [button.label for button in shown.button] == ["Resume"]
+    checks, offenders = shown.dataframe[1].value, shown.dataframe[2].value
+    assert list(checks["check"]) == ["FAILED"]
+    assert offenders["problem"][0] == f"/explore?of=run+{toy}&problem={problem}"
+    assert shown.dataframe[0].value["status"].tolist() == [["running"], ["done"], ["gate refused"], ["done"]]
+
+
+def test_cost_is_by_step_level_and_model_and_the_log_says_when(workspace: Path) -> None:
+    with Reader.open(workspace) as reader:
+        toy = [run.id for run in reader.runs.list() if run.name == "toy"][-1]
+        spans = timeline(reader, toy)
+    assert [(span.stage, span.round) for span in spans if span.round is not None][:2] == [("draw", 0), ("verify", 0)]
+    assert sum(span.rows for span in spans if span.stage == "draw") == 76
+    for by, names in (("step", ["represented", "spent by this run", "reused"]), ("level", ["1", "2", "3"])):
+        shown = opened("runs", run=toy, tab="Cost and forecast", **{"cost-by": by})
+        assert list(shown.dataframe[1].value[""]) == names
+    assert list(opened("runs", run=toy, tab="Log").dataframe[1].value["stage"])[:2] == ["synthesize", "draw"]
+
+
+def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboards.session.scope import reader
+
+    asked: list[str] = []
+    monkeypatch.setattr("dashboards.parts.activity.runs", lambda _: asked.append("runs") or [])
+    ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
+    follow(reader().state(), ended)
+    assert asked == []

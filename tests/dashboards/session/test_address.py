@@ -1,0 +1,85 @@
+"""What a person looks at is in the address: a link reopens it, and an unknown name in one is said."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.session.address import explore_link, explore_parameters
+from storage.queries import Reader
+from tests.dashboards.conftest import opened
+
+Page = Callable[..., AppTest]
+
+
+def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
+    first = page("explore", of="version toy@v1", level="2", sort="id", down="yes", text="What")
+    table = first.dataframe[0].value
+    assert list(table["level"]) == [2, 2, 2, 2]
+    assert list(table["id"]) == sorted(table["id"], reverse=True)
+    chosen = table["id"][2]
+    again = page("explore", of="version toy@v1", level="2", problem=chosen)
+    assert any(chosen in block.value for block in again.code)
+    assert dict(again.query_params) == {"of": "version toy@v1", "level": "2", "problem": chosen}
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [
+        ("explore", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
+        ("difficulty", {"of": "run toy-gone"}, "unknown run or version 'run toy-gone'"),
+        ("datasets", {"dataset": "toi"}, "unknown dataset 'toi'. Did you mean 'toy'?"),
+        ("datasets", {"dataset": "toy", "version": "toy@v9"}, "unknown version 'toy@v9'"),
+        ("runs", {"run": "toy-gone"}, "unknown run 'toy-gone'"),
+        ("review", {"queue": "nobody's"}, 'unknown queue "nobody\'s"'),
+    ],
+)
+def test_an_unknown_name_is_said_and_nothing_else_opened(page: Page, name: str, address: dict[str, str], said: str) -> None:
+    shown = page(name, **address)
+    assert not shown.exception
+    assert any(block.value.startswith(said) for block in shown.code)
+    key = list(address)[-1]
+    box = shown.selectbox(key=f"{key}-instead")
+    assert box.value is None
+    first = box.options[0]
+    box.set_value(first).run()
+    assert shown.query_params[key] == first
+
+
+def test_another_dataset_forgets_the_problem(page: Page) -> None:
+    shown = page("explore", of="version toy@v1")
+    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.run()
+    shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
+    assert not shown.error
+    assert "problem" not in shown.query_params
+
+
+def test_a_run_that_begins_does_not_take_the_page_over(
+    curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ws"
+    shutil.copytree(curated, folder)
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    shown = opened("runs")
+    with Reader.open(folder) as reader:
+        read = reader.runs.list()[0]
+        assert shown.selectbox(key="run-choice").value == read.id
+        reader.runs.open("newer-00000000", name="newer", recipe={}, recipe_hash="0" * 64)
+    shown.run()
+    assert shown.selectbox(key="run-choice").options[0] == "newer-00000000"
+    assert shown.selectbox(key="run-choice").value == read.id
+    assert opened("runs").selectbox(key="run-choice").value == "newer-00000000"  # whoever comes anew sees the newest
+
+
+def test_a_number_links_to_the_rollouts_that_it_counts() -> None:
+    link = explore_link("run toy-1", rows="rollouts", level=[7, 8], outcome="incorrect", source=None, model="a&b/c")
+    assert link == "/explore?of=run+toy-1&rows=rollouts&level=7&level=8&outcome=incorrect&source=none&model=a%26b%2Fc"
+    assert explore_parameters("version toy@v1", problem="3f9a") == {"of": ["version toy@v1"], "problem": ["3f9a"]}
+
+
+def test_an_unknown_facet_is_our_mistake() -> None:
+    with pytest.raises(ValueError, match="no facets of Explore: \\['colour'\\]"):
+        explore_link("run toy-1", colour="red")
