@@ -7,7 +7,8 @@ COMPILE := $(BIN)/python -m compileall -q -j 0  # on every core, as pip does on 
 PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
-SLOW := services or sandbox or chaos or browser or train or data or vllm or long
+# Tiers with an environment, or a length, of their own.
+OWN := services or sandbox or chaos or browser or train or data or vllm or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py steps.py audits.py) \
 	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
@@ -15,7 +16,7 @@ ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.
 RECIPE ?= recipes/arithmetic.yaml
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,7 +25,10 @@ run: $(VENV)/.run ## set up and run the main job: problems to a dataset version
 	$(BIN)/rollmill curate $(RECIPE)
 
 test: $(VENV)/.dev ## the core tests
-	$(PYTEST) -m "not ($(SLOW))" $(SPREAD)
+	$(PYTEST) -m "not (integration or $(OWN))" $(SPREAD)
+
+test-integration: $(VENV)/.dev ## whole commands, recipes and pages of the dashboard, in the process of the test
+	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(SPREAD)
 
 check: $(VENV)/.dev ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -37,7 +41,7 @@ dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 
 test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, PostgreSQL, S3, Ray
 	$(PYTEST) -m "services and not long" $(WAITING) --timeout 600
-	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(SLOW))" $(SPREAD) --timeout 600
+	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(OWN))" $(SPREAD) --timeout 600
 
 test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
 	$(PYTEST) -m "chaos and not long" $(WAITING) --timeout 900
@@ -60,7 +64,7 @@ test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shippe
 test-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800
 
-test-all: test test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long ## every tier
+test-all: test test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

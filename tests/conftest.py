@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-TIERS = ("services", "sandbox", "chaos", "browser", "train", "data", "vllm", "long")
+TIERS = ("integration", "services", "sandbox", "chaos", "browser", "train", "data", "vllm", "long")
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 
@@ -42,7 +42,10 @@ def names_mark(file: Path, mark: str) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        for mark in {mark.name for mark in item.iter_markers()} & set(TIERS):
+        marks = {mark.name for mark in item.iter_markers()} & set(TIERS)
+        if not marks and "rollmill" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid}: runs whole commands, so it is pytest.mark.integration")
+        for mark in marks:
             if not names_mark(item.path, mark):
                 raise pytest.UsageError(f"{item.nodeid}: name pytest.mark.{mark} in its file, else the tier omits it")
     if config.getoption("--postgres"):

@@ -10,6 +10,8 @@ from dashboards.inert import inert, inert_page, visible
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE
 
+pytestmark = pytest.mark.integration
+
 Page = Callable[..., AppTest]
 
 

@@ -10,6 +10,8 @@ from tests.flows.conftest import Run
 from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to, status
 from tests.pipelines.synthesize.derived.writers import written
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: authored

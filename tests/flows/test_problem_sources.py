@@ -13,6 +13,8 @@ from storage.versions import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 FIRST = """\
 recipe_schema: 1
 name: first

@@ -12,6 +12,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
+pytestmark = pytest.mark.integration
+
 ANSWERS = [rf"{1003 + 2 * number}\cos(0)" for number in range(12)]  # the right ones of the toy problems
 FORMULAS = (
     RECIPE.replace("toys.py:ToyEngine", "tests.flows.formulas:Formulas")

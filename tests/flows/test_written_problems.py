@@ -16,6 +16,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.toys import Toy
 
+pytestmark = pytest.mark.integration
+
 EVOLVE = """\
 recipe_schema: 1
 name: evolve

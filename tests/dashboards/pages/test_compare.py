@@ -15,6 +15,8 @@ from storage.queries.sides import sides_of
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
 
+pytestmark = pytest.mark.integration
+
 EVALUATION = """\
 evaluation_schema: 1
 name: asked

@@ -13,6 +13,8 @@ from flows import cli
 from storage.queries import Reader, compare
 from storage.queries.dataset_history import drift_rows, version_history
 
+pytestmark = pytest.mark.integration
+
 Page = Callable[..., AppTest]
 
 

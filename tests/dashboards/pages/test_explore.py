@@ -5,9 +5,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboards.conftest import HOSTILE, opened, run_in
+
+pytestmark = pytest.mark.integration
 
 Page = Callable[..., AppTest]
 

@@ -14,6 +14,8 @@ from storage.queries.audits import rates_of_audit
 from storage.queries.review import identical, judge_all, judged_so_far, review_items
 from tests.dashboards.conftest import run_in
 
+pytestmark = pytest.mark.integration
+
 Open = Callable[[str], AppTest]
 
 

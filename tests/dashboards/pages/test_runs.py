@@ -12,6 +12,8 @@ from storage.queries.run_history import problems_named, timeline
 from tests.dashboards.conftest import opened
 from tests.dashboards.test_pages import texts
 
+pytestmark = pytest.mark.integration
+
 REFUSED = {"error": "the gate did not pass", "funnel": {"kept": 29, "problems": 12, "undecided": 2}}
 
 

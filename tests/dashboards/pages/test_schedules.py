@@ -11,6 +11,8 @@ from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened, serving
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def scheduled(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -12,6 +12,8 @@ from tests.dashboards.pages.test_explore import said
 from tests.storage import threaded
 from tests.storage.threaded import IDS, PROBLEM, RUN, TEXTS, snapshot, stored
 
+pytestmark = pytest.mark.integration
+
 TREE = ["solve", "error", "solve", "mark", "cut", "fix", "fix"]
 
 

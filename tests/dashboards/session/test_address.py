@@ -11,6 +11,8 @@ from dashboards.session.address import explore_link, explore_parameters
 from storage.queries import Reader
 from tests.dashboards.conftest import opened
 
+pytestmark = pytest.mark.integration
+
 Page = Callable[..., AppTest]
 
 

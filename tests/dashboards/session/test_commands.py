@@ -18,6 +18,8 @@ from dashboards.session import commands
 from dashboards.session.commands import WRITES
 from tests.dashboards.conftest import serving
 
+pytestmark = pytest.mark.integration
+
 PAGE = """
 from dashboards.session.commands import command_button
 command_button("Remove", ["schedule", "remove", "--", "nightly; touch owned $(touch owned)"], key="remove")

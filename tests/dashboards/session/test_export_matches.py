@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from dashboards.session.export_matches import ROUTE, write_matches
 from storage.queries import Reader
 
+pytestmark = pytest.mark.integration
+
 SCHEMA = pa.schema({"id": pa.int64(), "text": pa.string(), "tags": pa.list_(pa.string())})
 LIVE: list[int] = []  # batches that are in memory when another one is asked for
 

@@ -15,6 +15,8 @@ from storage.queries.audited import kept_set_of
 from storage.queries.audits import bound_of, known_rates, rates_of_audit
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def reader(toy: Path, curated: Curated) -> Iterator[Reader]:

@@ -11,6 +11,8 @@ from pipelines.claims import CLAIMS, Effect
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT, shared_data
 
+pytestmark = pytest.mark.integration
+
 POOLS = """\
 evaluation_schema: 1
 name: small

@@ -9,6 +9,8 @@ import pytest
 from flows.recipe.methods import REGISTRIES
 from tests.flows.conftest import RECIPE, ROOT, Run
 
+pytestmark = pytest.mark.integration
+
 MINE = '''\
 """One method of each kind: what a user may write beside a recipe."""
 

@@ -11,6 +11,8 @@ import pytest
 from storage.queries import Reader
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 IMPORTED = """\
 recipe_schema: 1
 name: own

@@ -15,6 +15,8 @@ from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
+pytestmark = pytest.mark.integration
+
 PROFILE = "profile_schema: 1\n"
 DEEP = "[" * 3_000 + "]" * 3_000
 

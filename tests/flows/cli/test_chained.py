@@ -13,6 +13,8 @@ from storage.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: chained

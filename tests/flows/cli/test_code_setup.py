@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.conftest import ROOT, Run
 
+pytestmark = pytest.mark.integration
+
 PROBLEM = {"id": "a", "prompt": "Write add(a, b).", "entry_point": "add", "tests": ["assert add(1, 2) == 3"]}
 ANSWER = {"problem_id": "a", "model": "m", "text": "```python\ndef add(a, b):\n    return a + b\n```"}
 

@@ -13,6 +13,8 @@ from flows.recipe import load_recipe
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run
 
+pytestmark = pytest.mark.integration
+
 
 def outcome(rollmill: Run, *arguments: str) -> dict[str, Any]:
     said = rollmill("curate", "toy.yaml", "--direct", "--json", *arguments)

@@ -10,6 +10,8 @@ import yaml
 
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def version(toy: Path, curated: Curated) -> Path:

@@ -9,6 +9,8 @@ import pytest
 from tests.flows.conftest import Run
 from tests.storage.test_dvc import git, run_dvc
 
+pytestmark = pytest.mark.integration
+
 
 def curated(rollmill: Run, *sets: str) -> dict[str, object]:
     said = rollmill("curate", "toy.yaml", "--direct", "--json", *(part for item in sets for part in ("--set", item)))

@@ -9,6 +9,8 @@ import rollmill as face
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 EVALUATION = """\
 evaluation_schema: 1
 name: sums

@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.conftest import Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 # Leaves every third completion undecided, as a verifier does that lacks a tool.
 UNSURE = """\
 from pipelines.verify.number import NumberVerifier

@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.conftest import RECIPE, Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 BUDGET = "  method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}\n"
 
 

@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from storage.queries import open_workspace
 from tests.flows.conftest import Run
+
+pytestmark = pytest.mark.integration
 
 PROBLEMS = '{"id": "a", "question": "2+2?", "answer": "4", "note": "n"}\n{"id": "b", "question": "3+3?", "answer": "6"}\n'
 ROLLOUTS = "problem_id,model,response,is_correct\na,m,It is 4.,true\nb,m,It is 7.,false\n"

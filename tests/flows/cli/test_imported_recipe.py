@@ -10,6 +10,8 @@ from storage.versions import load_manifest, resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: mine

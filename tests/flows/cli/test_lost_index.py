@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def version(toy: Path, rollmill: Run, curated: Curated) -> Path:

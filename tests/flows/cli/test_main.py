@@ -13,6 +13,8 @@ from flows import cli
 from storage.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
+pytestmark = pytest.mark.integration
+
 
 def verbs() -> list[list[str]]:
     """Every verb and sub-verb as typed."""

@@ -10,6 +10,8 @@ from storage.versions import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: mixed

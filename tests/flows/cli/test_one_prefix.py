@@ -13,6 +13,8 @@ from storage.queries.scope import dataset_scope, run_scope
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
 
+pytestmark = pytest.mark.integration
+
 # Draws two of each problem, then four more of those that it has not seen solved: adaptive, and no option `initial`.
 OWN = """\
 from pipelines.protocols import Draw, RoundPlan, Stop

@@ -9,6 +9,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.pipelines.generate.http.serving import Serving, status
 
+pytestmark = pytest.mark.integration
+
 KEY = "sk-n0where-t0-be-f0und"
 RECIPE = """\
 recipe_schema: 1

@@ -10,6 +10,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 PRICED = "profile_schema: 1\nprices: {input: 0.15, output: 0.60, currency: EUR}\n"
 
 

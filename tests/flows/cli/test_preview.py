@@ -7,6 +7,8 @@ import pytest
 
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 
 def test_what_a_preview_drew_is_not_drawn_again_and_nothing_is_published(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,8 @@ import yaml
 
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 IMPORTED = "recipe_schema: 1\nname: mine\nproblems: {imported: mine}\ngenerate: {engine: imported}\n"
 MADE = "recipe_schema: 1\nname: made\nproblems: {synthesize: templates, count: 8}\n"
 

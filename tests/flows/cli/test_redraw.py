@@ -9,6 +9,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Prepare, Run
 
+pytestmark = pytest.mark.integration
+
 Twice = tuple[Path, dict[str, Any], dict[str, Any]]
 
 

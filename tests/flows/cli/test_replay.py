@@ -10,6 +10,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: votes

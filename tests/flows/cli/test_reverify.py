@@ -15,6 +15,8 @@ from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run
 
+pytestmark = pytest.mark.integration
+
 Bump = Callable[[], list[str]]
 
 

@@ -9,6 +9,8 @@ from storage.standing import look, write_standing
 from tests.flows.conftest import Run
 from tests.storage.test_standing import gone, left
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_verbs_say_that_schedules_need_up(toy: Path, rollmill: Run) -> None:
     said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--set", "seed=5")

@@ -10,6 +10,8 @@ import pytest
 
 from tests.flows.conftest import ROOT, Run
 
+pytestmark = pytest.mark.integration
+
 SMALL = ("--set", "problems.count=6", "--direct", "--json")
 
 

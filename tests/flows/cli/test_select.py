@@ -9,6 +9,8 @@ import pytest
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run
 
+pytestmark = pytest.mark.integration
+
 # A second opinion that is right about nothing else: answers of an odd number of words pass.
 OPINION = '''"""A second opinion of the user's."""
 from pipelines.verify.number import NumberVerifier

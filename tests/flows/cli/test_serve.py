@@ -16,6 +16,8 @@ from tests.flows.conftest import Run
 from tests.pipelines.generate.serving.toy_model import ENV, born, gone
 from tests.tied import tied
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: remote

@@ -19,6 +19,8 @@ from tests.flows.step_versions import Made, Row, depth_of, mean_tokens, read
 from tests.pipelines.generate.http.serving import Serving
 from tests.shared_data import shared_data
 
+pytestmark = pytest.mark.integration
+
 FOLDER = ROOT / "recipes" / "steps"
 RIGHT = "She has 16 - 3 = <<16-3=13>>13.\nSo 13 - 4 = <<13-4=9>>9 are left.\nThat is 9 * 2 = <<9*2=18>>18.\nA: 18"
 HALF = "First 16 - 3 = 13.\nThen 13 - 4 = 9.\nThat is 9 + 2 = 11.\nA: 11"

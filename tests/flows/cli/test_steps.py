@@ -12,6 +12,8 @@ from flows.recipe import load_recipe
 from storage.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT, Run
 
+pytestmark = pytest.mark.integration
+
 STEPS = """\
 steps:
   - {name: weak, options: {chance: 0.3}}

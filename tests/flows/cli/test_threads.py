@@ -10,6 +10,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.storage.threaded import IDS, RUN, TEXTS, snapshot, stored
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(autouse=True)
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.flows.conftest import Run
+
+pytestmark = pytest.mark.integration
 
 
 def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:

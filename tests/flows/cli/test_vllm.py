@@ -13,6 +13,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run, finish, start
 from tests.pipelines.generate.vllm.toys import TOY
 
+pytestmark = pytest.mark.integration
+
 RECIPE = """\
 recipe_schema: 1
 name: drawn

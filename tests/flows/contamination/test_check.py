@@ -9,6 +9,8 @@ import pytest
 from flows.contamination.report_page import html, markdown
 from tests.flows.conftest import Curated, Run
 
+pytestmark = pytest.mark.integration
+
 ASKED = "Ann has 12 red and 15 blue pens in a box and gives 4 of them to Ben. How many pens has Ann?"
 OTHER = "A tank holds 90 litres and a pump takes 7 litres out of it each minute. When is it empty?"
 

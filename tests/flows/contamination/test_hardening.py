@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from storage.imported import producer_of
 from storage.imports import ImportSpec, import_problems
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+
+pytestmark = pytest.mark.integration
 
 BENCHMARK = """\
 benchmark_schema: 1

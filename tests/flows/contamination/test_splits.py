@@ -13,6 +13,8 @@ from storage.versions import Snapshot, publish, resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 PEN = "Ann has 3 pens and buys 4. How many has she?"
 Publish = Callable[..., Path]
 

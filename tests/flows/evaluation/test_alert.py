@@ -8,6 +8,8 @@ import pytest
 
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 EVALUATION = """\
 evaluation_schema: 1
 name: nightly

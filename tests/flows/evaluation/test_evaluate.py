@@ -10,6 +10,8 @@ from storage.segments import store
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 EVALUATION = """\
 evaluation_schema: 1
 name: sums

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows.problem_sets import version_problems
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+
+pytestmark = pytest.mark.integration
 
 FIRST = """\
 recipe_schema: 1

@@ -18,6 +18,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
 
+pytestmark = pytest.mark.integration
+
 Outcome = dict[str, Any]
 DONE = {"dataset": "toy", "version": 1, "created": True, "spent": {"drawn": 7}}
 

@@ -20,6 +20,8 @@ from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run
 from tests.pipelines.generate.test_reward_model import RatingServer
 
+pytestmark = pytest.mark.integration
+
 MINE = '''\
 """A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
 
