@@ -28,7 +28,7 @@ MOST = 20  # files kept at once over all tabs; the oldest go
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class MatchFile:
     """A file that was made: its key in the address, its path, and how many rows it holds."""
 
     key: str
@@ -36,7 +36,7 @@ class Made:
     rows: int
 
 
-_made: dict[str, Made] = {}
+_made: dict[str, MatchFile] = {}
 _folders: list["tempfile.TemporaryDirectory[str]"] = []  # gone when this process ends
 
 
@@ -58,7 +58,7 @@ def export_matches(name: str, rows: Rows, asked: Hashable) -> None:
             st.link_button(f"Download {made.rows:,} rows ({size:,.1f} MB)", f"/exported/{made.key}/{made.path.name}")
 
 
-def write_matches(name: str, rows: Rows) -> Made:
+def write_matches(name: str, rows: Rows) -> MatchFile:
     """Write all rows to a file of this name, a batch at a time; its format is the name's ending."""
     import pyarrow as pa
     from pyarrow import csv, parquet
@@ -76,7 +76,7 @@ def write_matches(name: str, rows: Rows) -> Made:
                 table = pa.Table.from_batches([batch])
                 out.write_table(_plain(table) if is_csv else table)
                 count += batch.num_rows
-    _made[key] = Made(key, path, count)
+    _made[key] = MatchFile(key, path, count)
     for old in list(_made)[:-MOST]:
         _made.pop(old).path.unlink(missing_ok=True)
     return _made[key]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
 from dashboards.pages.compare.charts import board_chart, strata_chart
-from dashboards.pages.compare.sides import Asked, linked, links_of, read_sides, splits
+from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides, splits
 from dashboards.pages.compare.tabs import show_tabs
 from dashboards.parts.problem import show_facts, show_rollouts
 from dashboards.session.address import choose, selected
@@ -38,12 +38,12 @@ def show() -> None:
     name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
     state = state_of(source, name)
     split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
-    asked = Asked(name, split, state)
-    board = asked.kept(_board)
-    _leaderboard(board, asked)
+    subject = Subject(name, split, state)
+    board = subject.kept(_board)
+    _leaderboard(board, subject)
     if len(board["models"]) > 1:
-        _two(board["models"], asked)
-    show_tabs(asked)
+        _two(board["models"], subject)
+    show_tabs(subject)
 
 
 def _board(source: Reader, name: str, split: str) -> Row:
@@ -54,10 +54,10 @@ def _words(row: Row | None) -> str:
     return "" if row is None or row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _leaderboard(board: Row, asked: Asked) -> None:
+def _leaderboard(board: Row, subject: Subject) -> None:
     st.subheader("Which model is better, and on what")
     st.markdown("\n".join(_leaders(board)))
-    links = asked.kept(links_of)
+    links = subject.kept(links_of)
     cells = {(cell["model"], cell["benchmark"]): cell for cell in board["cells"]}
     shared: list[str] = next((mean["benchmarks"] for mean in board["means"].values() if mean), [])
     rows = []
@@ -104,19 +104,19 @@ def _plain(row: Row) -> dict[str, Any]:
     return {key: visible(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _two(models: Sequence[str], asked: Asked) -> None:
+def _two(models: Sequence[str], subject: Subject) -> None:
     """Two models on shared problems: by benchmark, and the problems on which they differ."""
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
     first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
     second = choose("Against", [one for one in models if one != first], "b", where=right, forget=("problem",))
-    rows = asked.kept(_compared, first, second)
+    rows = subject.kept(_compared, first, second)
     if isinstance(rows, str):
         st.info(inert(rows, 600))
         return
     for row in rows:
         st.markdown(_sentence(row, first, second, tests=len(rows)))
-    links = asked.kept(links_of)
+    links = subject.kept(links_of)
     st.altair_chart(strata_chart(rows, [links[second, row["after"]["benchmark"]] for row in rows]), width="stretch")
     st.caption(
         f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters (sign-flip tests). "
@@ -125,7 +125,7 @@ def _two(models: Sequence[str], asked: Asked) -> None:
     with st.expander("The numbers", key="pair-numbers", bind="query-params") as numbers:
         if numbers.open:
             st.dataframe(_table(rows), hide_index=True, width="stretch")
-    _flipped([str(row["before"]["benchmark"]) for row in rows], asked, (first, second))
+    _flipped([str(row["before"]["benchmark"]) for row in rows], subject, (first, second))
 
 
 def _compared(source: Reader, name: str, split: str, first: str, second: str) -> list[Row] | str:
@@ -188,12 +188,12 @@ def _flips(source: Reader, name: str, split: str, models: tuple[str, str], bench
     return flips(source, before, after, MOST)
 
 
-def _flipped(benchmarks: Sequence[str], asked: Asked, models: tuple[str, str]) -> None:
+def _flipped(benchmarks: Sequence[str], subject: Subject, models: tuple[str, str]) -> None:
     """The problems on which two models differ; the selected one with the rollouts of both."""
     first, second = models
     st.markdown("**Problems on which they differ**")
     benchmark = choose("Benchmark", benchmarks, "on", where=st.container(), forget=("problem",))
-    changed = asked.kept(_flips, models, benchmark)
+    changed = subject.kept(_flips, models, benchmark)
     if not changed:
         st.caption("None.")
         return
@@ -213,14 +213,14 @@ def _flipped(benchmarks: Sequence[str], asked: Asked, models: tuple[str, str]) -
         column_config={"problem": st.column_config.TextColumn(width="large")},
         on_select="rerun",
         selection_mode="single-row",
-        key=f"flips-{hash((asked.name, asked.split, models, benchmark))}",
+        key=f"flips-{hash((subject.name, subject.split, models, benchmark))}",
     )
     if len(changed) == MOST:
         st.caption(f"The {MOST} largest changes.")
     chosen = event["selection"]["rows"]
     problem = selected("problem", changed[chosen[0]].problem if chosen and chosen[0] < len(changed) else None)
     if problem:
-        _side_by_side(_pair(reader(), asked.name, asked.split, models, benchmark), problem)
+        _side_by_side(_pair(reader(), subject.name, subject.split, models, benchmark), problem)
 
 
 def _side_by_side(pair: Sequence[Side], problem: str) -> None:

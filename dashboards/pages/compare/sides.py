@@ -17,7 +17,7 @@ Links = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Subject:
     """What is compared: an evaluation, dataset or run, and what its benchmarks are told apart by."""
 
     name: str
@@ -31,9 +31,9 @@ class Asked:
 
 def splits(source: Reader, name: str) -> list[str]:
     """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
-    asked = read_sides(source, name, AS_THEY_ARE)
-    known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in asked)]
-    several = len({side.benchmark for side in asked}) > 1 or "source" not in known
+    sides = read_sides(source, name, AS_THEY_ARE)
+    known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in sides)]
+    several = len({side.benchmark for side in sides}) > 1 or "source" not in known
     return [AS_THEY_ARE, *known] if several else ["source", AS_THEY_ARE, *known[1:]]
 
 

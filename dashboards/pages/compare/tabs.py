@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
-from dashboards.pages.compare.sides import Asked, linked, links_of, read_sides, scope_of
+from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides, scope_of
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
@@ -17,13 +17,13 @@ from storage.queries import Reader
 from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
 
 
-def show_tabs(asked: Asked) -> None:
+def show_tabs(subject: Subject) -> None:
     """The tabs; one that is hidden computes nothing."""
     shows = {"Pass@k": _curves, "Cost and accuracy": _cost, "Calibration": _calibration, "Replays": _replays}
     for tab, show in zip(st.tabs(list(shows), key="more", bind="query-params"), shows.values(), strict=True):
         with tab:
             if tab.open:
-                show(asked)
+                show(subject)
 
 
 def _metric(source: Reader, name: str, split: str, metric: str, score: str | None = None) -> list[SideMetric]:
@@ -42,11 +42,11 @@ def _pools(source: Reader, name: str, split: str) -> list[tuple[str, tuple[str, 
     return sorted({(scope_of(side), tuple(sorted(side.models))) for side in read_sides(source, name, split)})
 
 
-def _rows(asked: Asked, found: Sequence[SideMetric]) -> list[Any]:
+def _rows(subject: Subject, found: Sequence[SideMetric]) -> list[Any]:
     """The numbers of a metric with model, benchmark, settings and address."""
     return linked(
         [{**one.row(), "model": side.model, "benchmark": side.benchmark} for side in found for one in side.rows],
-        asked.kept(links_of),
+        subject.kept(links_of),
     )
 
 
@@ -55,10 +55,10 @@ def _why(found: Sequence[SideMetric]) -> None:
         st.caption(inert(why, 400))
 
 
-def _curves(asked: Asked) -> None:
-    found = asked.kept(_metric, "coverage_curve")
+def _curves(subject: Subject) -> None:
+    found = subject.kept(_metric, "coverage_curve")
     if any(len(one.rows) > 1 for one in found):
-        st.altair_chart(curve_chart(_rows(asked, found)), width="stretch")
+        st.altair_chart(curve_chart(_rows(subject, found)), width="stretch")
         st.caption(
             "Share of problems that any of k completions solves, with 95% bands over clusters. A point opens Explore."
         )
@@ -67,33 +67,33 @@ def _curves(asked: Asked) -> None:
     _why(found)
 
 
-def _cost(asked: Asked) -> None:
-    points = asked.kept(_prices)
+def _cost(subject: Subject) -> None:
+    points = subject.kept(_prices)
     if not points:
         st.info("The tokens of these completions are not known: imports without counts have none.")
         return
-    st.altair_chart(price_chart(linked(list(map(asdict, points)), asked.kept(links_of))), width="stretch")
+    st.altair_chart(price_chart(linked(list(map(asdict, points)), subject.kept(links_of))), width="stretch")
     st.caption("Mean tokens of a completion against pass rate, with 95% intervals. A point opens Explore.")
 
 
-def _calibration(asked: Asked) -> None:
+def _calibration(subject: Subject) -> None:
     """What a score is worth as a chance, bin by bin, and as an order."""
-    scores = asked.kept(_scores)
+    scores = subject.kept(_scores)
     if not scores:
         st.info("These completions have no scores. A recipe's `score:` or this command stores some:")
-        runs = [scope for scope, _ in asked.kept(_pools) if "@" not in scope]
+        runs = [scope for scope, _ in subject.kept(_pools) if "@" not in scope]
         st.code(f"rollmill score {next(iter(runs), 'RUN')} --with answer_agreement", language=None)
         return
     score = choose("Score", scores, "score", where=st.container())
-    orders, bins = asked.kept(_metric, "auroc", score), asked.kept(_metric, "calibration", score)
-    rows = [row for row in _rows(asked, bins) if "bin" in row]
+    orders, bins = subject.kept(_metric, "auroc", score), subject.kept(_metric, "calibration", score)
+    rows = [row for row in _rows(subject, bins) if "bin" in row]
     if rows:
         st.altair_chart(calibration_chart(rows), width="stretch")
         st.caption(
             "Completions in bins by their score: its mean against the share that is correct, with 95% intervals; "
             "n sets the size of a point. On the line a score is a chance. A point opens Explore."
         )
-    links = asked.kept(links_of)
+    links = subject.kept(links_of)
     table = [
         {
             "model": visible(order.model),
@@ -121,9 +121,9 @@ def _interval(row: Any) -> str:
     return f"{row['value']:.3f}{ends}"
 
 
-def _replays(asked: Asked) -> None:
+def _replays(subject: Subject) -> None:
     """Ways to choose an answer, at equal tokens or samples, as `rollmill replay` stored them; a button stores another."""
-    pools: list[tuple[str, tuple[str, ...]]] = asked.kept(_pools)
+    pools: list[tuple[str, tuple[str, ...]]] = subject.kept(_pools)
     reports = replays(reader().root, {scope for scope, _ in pools})
     done = {(report["pool"], tuple(sorted(report["models"]))) for report in reports}
     if not reports:
