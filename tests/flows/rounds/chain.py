@@ -1,16 +1,15 @@
 """A run whose steps follow one another, small enough to reason about, and the whole of it in a process to be killed."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from flows.rounds import OpenRun, decide, run_all
+from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget import DarsUniform
 from pipelines.generate.compose import Compose
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.records import Sampling
-from tests.flows.rounds.toy import ToyEngine, content, problems, spec, workspace
+from tests.flows.rounds.toy import ToyEngine, problems, spec
 
 BATCH = 8
 GRAPH = StepGraph(
@@ -52,25 +51,3 @@ def chain(run: str = "toy-run", *, batch: int = BATCH, count: int = 12, changes:
         engine=None,
         **dict(changes),
     )
-
-
-def whole(path: Path, run: OpenRun) -> Any:
-    """Recover, run every round, decide."""
-    with workspace(path, run.id) as ws, run:
-        ws.recover()
-        run_all(ws, run)
-        return decide(ws, run)
-
-
-def killed(path: Path, log: Path) -> None:
-    """The body of a process that dies on the way."""
-    whole(path, chain(log=log))
-
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row, with the steps and what they follow."""
-    with workspace(path) as ws:
-        connection = ws.segments.connect()
-        links = connection.execute("SELECT round, problem_id, completion_id, step, after FROM plan ORDER BY ALL").fetchall()
-        connection.close()
-        return {**content(ws), "links": links}

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from flows.rounds import Limits, OpenRun, RoundResult, decide, run_all
+from flows.rounds import Limits, OpenRun
 from pipelines.budget import DarsUniform
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, workspace
+from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, whole
 
 
 def main() -> None:
@@ -26,25 +26,15 @@ def main() -> None:
     options = parser.parse_args()
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
-    with chaos_spec(engine, verifier, options.problems) as run:
-        run.spec = replace(run.spec, run=options.run, batch_size=options.batch)
-        results = whole(options.workspace, run)
+    run = chaos_spec(engine, verifier, options.problems)
+    run.spec = replace(run.spec, run=options.run, batch_size=options.batch)
+    results, _ = whole(options.workspace, run)
     sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
 
 
 def toys(path: Path, log: Path, count: int, delay: float = 0.0) -> None:
     """The whole run of so many problems."""
-    with chaos_spec(partial(ToyEngine, log=log, delay=delay), count=count) as run:
-        whole(path, run)
-
-
-def whole(path: Path, run: OpenRun) -> list[RoundResult]:
-    """Recover, run every round, decide."""
-    with workspace(path, run.id) as ws:
-        ws.recover()
-        results = run_all(ws, run)
-        decide(ws, run)
-    return results
+    whole(path, chaos_spec(partial(ToyEngine, log=log, delay=delay), count=count))
 
 
 def chaos_spec(

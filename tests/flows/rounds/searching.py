@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import OpenRun, decide, run_all
+from flows.rounds import OpenRun
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
 from pipelines.generate.compose import Compose
@@ -16,7 +16,7 @@ from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from storage.records import Completion, Problem, Request, Sampling
-from tests.flows.rounds.toy import content, spec, workspace
+from tests.flows.rounds.toy import spec
 
 BATCH = 16
 
@@ -85,25 +85,3 @@ def search(
     )
     opened.spec = replace(opened.spec, recipe_seed=seed)
     return opened
-
-
-def whole(path: Path, run: OpenRun) -> Any:
-    """Recover, run every round, decide."""
-    with workspace(path, run.id) as ws, run:
-        ws.recover()
-        run_all(ws, run)
-        return decide(ws, run)
-
-
-def killed(path: Path, log: Path, process: str = "lines") -> None:
-    """The body of a process that dies on the way."""
-    whole(path, search(log=log, process=process))
-
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row, with the steps and what they follow."""
-    with workspace(path) as ws:
-        connection = ws.segments.connect()
-        links = connection.execute("SELECT round, problem_id, completion_id, step, after FROM plan ORDER BY ALL").fetchall()
-        connection.close()
-        return {**content(ws), "links": links}

@@ -17,8 +17,8 @@ from storage.exports.threads import ProblemThreads
 from storage.records import PlanRow, Problem, Prompt
 from storage.threads import Turn, turns_of
 from storage.workspace import Workspace
-from tests.flows.rounds.chain import GRAPH, chain, steps, whole
-from tests.flows.rounds.toy import ToyEngine, workspace
+from tests.flows.rounds.chain import GRAPH, chain, steps
+from tests.flows.rounds.toy import ToyEngine, whole, workspace
 
 GOING_ON = StepGraph(
     [

@@ -15,11 +15,9 @@ from pipelines.score.votes import Votes
 from pipelines.select import Elected
 from pipelines.steps.graph import StepGraph
 from storage.spending import Limit
-from tests.flows.rounds.chain import BATCH, GRAPH, chain, killed, rows_of, whole
-from tests.flows.rounds.toy import calls, workspace
+from tests.flows.rounds.chain import BATCH, GRAPH, chain
+from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
-
-Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +82,8 @@ def test_a_budget_sees_the_roots_alone(plain: Rows, tmp_path: Path) -> None:
 )
 def test_a_killed_run_goes_on_to_the_same_rows(tmp_path: Path, plain: Rows, moment: str) -> None:
     log = tmp_path / "log"
-    assert Forked(killed, tmp_path / "ws", log, point=moment).end() == (-signal.SIGKILL, "")
-    killed(tmp_path / "ws", log)
+    assert Forked(killed, tmp_path / "ws", log, chain, point=moment).end() == (-signal.SIGKILL, "")
+    killed(tmp_path / "ws", log, chain)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH
 
@@ -95,7 +93,7 @@ def test_twenty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, 
     log, rng, kills = tmp_path / "log", random.Random(5), 0
     while kills < 20:
         kind = rng.choice(["segment.renamed", "segment.registered", "plan.committed"])
-        status, said = Forked(killed, tmp_path / "ws", log, point=f"{kind}:{rng.randint(1, 3)}").end()
+        status, said = Forked(killed, tmp_path / "ws", log, chain, point=f"{kind}:{rng.randint(1, 3)}").end()
         assert said == ""
         if status == 0:  # it came to its end: another one begins
             assert rows_of(tmp_path / "ws") == plain
@@ -104,7 +102,7 @@ def test_twenty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, 
             continue
         assert status == -signal.SIGKILL
         kills += 1
-    killed(tmp_path / "ws", log)
+    killed(tmp_path / "ws", log, chain)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH * kills
 
@@ -128,7 +126,7 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
     alone.spec = replace(alone.spec, steps=alone.spec.steps[:1], graph=None)
     whole(tmp_path / "ws", alone)
     first = len(calls(log))
-    report = whole(tmp_path / "ws", chain(log=log))
+    _, report = whole(tmp_path / "ws", chain(log=log))
     assert report.origins.reused == first
     assert len(calls(log)) == len(set(calls(log)))
     again = chain("second", log=log)
@@ -139,7 +137,7 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
 
 def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None:
     """By hand: of the votes that were shown a completion, the share that named its number."""
-    report = whole(tmp_path, chain(changes={"scorers": (Votes(of="pick.best"),), "selector": Elected()}))
+    _, report = whole(tmp_path, chain(changes={"scorers": (Votes(of="pick.best"),), "selector": Elected()}))
     texts = {row[0]: row[5] for row in plain["completions"]}
     expected: dict[str, float] = {}
     for _, _, cid, step, after in plain["links"]:

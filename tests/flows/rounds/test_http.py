@@ -6,31 +6,20 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
 from flows.rounds import run_all
 from storage.errors import SetupError
-from storage.workspace import Workspace
-from tests.flows.rounds.child import whole
 from tests.flows.rounds.http_child import CONCURRENCY, http_spec
-from tests.flows.rounds.toy import content, workspace
+from tests.flows.rounds.toy import Rows, content, rows_of, whole, workspace
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving, reply_to, status
 
-Rows = dict[str, list[tuple[Any, ...]]]
-
 
 def over_http(path: Path, rows: int, url: str) -> None:
-    with http_spec([url], rows) as run:
-        whole(path, run)
-
-
-def rows_of(path: Path) -> Rows:
-    with Workspace.open(path) as ws:
-        return content(ws)
+    whole(path, http_spec([url], rows))
 
 
 def undisturbed(path: Path, rows: int) -> Rows:

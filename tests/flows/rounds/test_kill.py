@@ -5,20 +5,18 @@ A thousand more, at every point and at random moments, are in test_storm.
 
 import signal
 from pathlib import Path
-from typing import Any
 
 from tests.flows.rounds.child import toys
-from tests.flows.rounds.toy import calls, content, workspace
+from tests.flows.rounds.toy import Rows, calls, rows_of
 from tests.forked import Forked
 
 BATCH, PROBLEMS = 16, 6
 
 
-def finish(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def finish(path: Path) -> Rows:
     """Run to the end; gives every row."""
     toys(path / "ws", path / "calls", PROBLEMS)
-    with workspace(path / "ws") as ws:
-        return content(ws)
+    return rows_of(path / "ws")
 
 
 def test_killed_between_rename_and_registration_the_next_command_finishes(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from storage.records import Sampling
 from storage.spending import Amount, Limit, Sums
 from storage.workspace import Workspace
 from tests.flows.rounds.http_child import http_spec
-from tests.flows.rounds.toy import ToyEngine, content, spec, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, content, rows_of, spec, workspace
 from tests.pipelines.generate.http.serving import Serving
 from tests.tied import tied
 
@@ -57,28 +57,23 @@ def paid(path: Path) -> Sums:
         return ws.spending.paid("toy-run")
 
 
-def rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with Workspace.open(path) as ws:
-        return content(ws)
-
-
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     path = tmp_path_factory.mktemp("whole")
     assert run(path, Limit()) is None
-    return rows(path)
+    return rows_of(path)
 
 
 def test_a_limit_stops_in_the_middle_of_a_batch_and_more_goes_on_to_the_same_rows(tmp_path: Path, whole: Any) -> None:
     assert run(tmp_path, Limit(tokens=60)) == "token limit"
     assert paid(tmp_path).tokens <= 60
     assert 0 < paid(tmp_path).completions < 8  # of a batch of 8
-    assert len(rows(tmp_path)["verdicts"]) == paid(tmp_path).completions  # what was drawn is judged
+    assert len(rows_of(tmp_path)["verdicts"]) == paid(tmp_path).completions  # what was drawn is judged
     assert run(tmp_path, Limit(tokens=60)) == "token limit"
     assert run(tmp_path, Limit(tokens=300)) == "token limit"
     assert 280 < paid(tmp_path).tokens <= 300  # no more is left than one request might take
     assert run(tmp_path, Limit(tokens=10**6)) is None
-    assert rows(tmp_path) == whole
+    assert rows_of(tmp_path) == whole
 
 
 def test_a_limit_that_nothing_fits_draws_nothing(tmp_path: Path) -> None:
@@ -112,7 +107,7 @@ def test_money_is_limited_to_the_unit(tmp_path: Path, whole: Any) -> None:
     assert spent.units == (spent.tokens_in + 3 * spent.tokens_out) * UNITS
     assert 456 * UNITS <= spent.units <= 500 * UNITS  # a request may cost 8 + 3 * 12
     assert run(tmp_path, Limit()) is None
-    assert rows(tmp_path) == whole
+    assert rows_of(tmp_path) == whole
 
 
 @given(
@@ -143,7 +138,7 @@ def test_no_batch_size_and_no_lanes_go_beyond_it(
         assert stopped == "token limit"
     assert run(path, Limit(tokens=10**6), **changes) is None
     names = ("completions", "verdicts", "stops")
-    assert {name: rows(path)[name] for name in names} == {name: whole[name] for name in names}
+    assert {name: rows_of(path)[name] for name in names} == {name: whole[name] for name in names}
 
 
 def test_two_commands_share_one_limit(tmp_path: Path) -> None:
@@ -186,7 +181,7 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
     assert run(tmp_path / "b", Limit(tokens=most), **made) == "token limit"
     assert most - 150 < paid(tmp_path / "b").tokens <= most  # no room for a prompt and 40 more
     assert run(tmp_path / "b", Limit(), **made) is None
-    assert rows(tmp_path / "b") == rows(tmp_path / "a")
+    assert rows_of(tmp_path / "b") == rows_of(tmp_path / "a")
     assert paid(tmp_path / "b").tokens == paid(tmp_path / "a").tokens
 
 
@@ -270,4 +265,4 @@ def test_what_was_under_way_at_kills_and_interrupts_counts_as_spent(tmp_path: Pa
 
 
 def rows_in(path: Path) -> list[tuple[Any, ...]]:
-    return rows(path)["completions"]
+    return rows_of(path)["completions"]

@@ -17,23 +17,16 @@ from pipelines.score import SCORERS
 from pipelines.select import AllCorrect, Quota
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Request
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, problems, spec, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, workspace
 
 
 def run_toy(path: Path, run: str = "toy-run", **changes: Any) -> Any:
     """One whole run; gives its decision report."""
-    with workspace(path, run) as ws, spec(run, **changes) as part:
-        run_all(ws, part)
-        return decide(ws, part)
-
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with workspace(path) as ws:
-        return content(ws)
+    return whole(path, spec(run, **changes))[1]
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     path = tmp_path_factory.mktemp("plain")
     run_toy(path)
     return rows_of(path)
@@ -86,9 +79,7 @@ def test_the_second_run_draws_nothing_and_builds_no_engine(tmp_path: Path) -> No
     ],
     ids=["batch 5", "batch 1000", "reversed", "spooled", "one open", "four verifiers", "other problem order"],
 )
-def test_what_is_no_row_changes_no_row(
-    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], changes: dict[str, Any]
-) -> None:
+def test_what_is_no_row_changes_no_row(tmp_path: Path, plain: Rows, changes: dict[str, Any]) -> None:
     run_toy(tmp_path, **changes)
     assert rows_of(tmp_path) == plain
 

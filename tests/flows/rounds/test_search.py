@@ -18,11 +18,9 @@ from pipelines.search.tree import ROOT
 from storage.errors import SetupError
 from storage.records import Origin, Sampling, requests_for
 from storage.spending import Limit
-from tests.flows.rounds.searching import BATCH, killed, problems, rows_of, search, whole
-from tests.flows.rounds.toy import calls, workspace
+from tests.flows.rounds.searching import BATCH, problems, search
+from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
-
-Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +93,8 @@ def test_batches_workers_and_the_order_of_answers_change_no_row(
 @pytest.mark.parametrize("moment", ["plan.committed:4", pytest.param("segment.renamed:9", marks=pytest.mark.chaos)])
 def test_a_killed_search_goes_on_to_the_same_tree(tmp_path: Path, plain: Rows, moment: str) -> None:
     log = tmp_path / "log"
-    assert Forked(killed, tmp_path / "ws", log, point=moment).end() == (-signal.SIGKILL, "")
-    killed(tmp_path / "ws", log)
+    assert Forked(killed, tmp_path / "ws", log, search, point=moment).end() == (-signal.SIGKILL, "")
+    killed(tmp_path / "ws", log, search)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH
 
@@ -106,12 +104,12 @@ def test_ten_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, pla
     log, rng, kills = tmp_path / "log", random.Random(5), 0
     while kills < 10:
         kind = rng.choice(["segment.renamed", "segment.registered", "plan.committed"])
-        status, said = Forked(killed, tmp_path / "ws", log, point=f"{kind}:{rng.randint(1, 3)}").end()
+        status, said = Forked(killed, tmp_path / "ws", log, search, point=f"{kind}:{rng.randint(1, 3)}").end()
         assert said == ""
         if status == 0:
             break
         kills += 1
-    killed(tmp_path / "ws", log)
+    killed(tmp_path / "ws", log, search)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH * kills
 

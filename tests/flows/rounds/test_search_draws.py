@@ -1,6 +1,7 @@
 """Searches whose process has something drawn of each piece: it is planned, stored, charged and resumed like all draws."""
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,9 @@ from flows.rounds.search import RunSearch
 from pipelines.search.kernel import PROCESS_INDEX
 from pipelines.search.rollouts import Rollouts
 from pipelines.search.tree import Tree
-from tests.flows.rounds.searching import BATCH, killed, rows_of, search, whole
-from tests.flows.rounds.toy import calls, workspace
+from tests.flows.rounds.searching import BATCH, search
+from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
-
-Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +87,9 @@ def test_batches_workers_and_the_order_of_answers_change_no_row(
 @pytest.mark.parametrize("moment", ["plan.committed:2", pytest.param("plan.committed:5", marks=pytest.mark.chaos)])
 def test_a_killed_search_goes_on_to_the_same_tree(tmp_path: Path, plain: Rows, moment: str) -> None:
     log = tmp_path / "log"
-    assert Forked(killed, tmp_path / "ws", log, "rollouts", point=moment).end() == (-signal.SIGKILL, "")
-    killed(tmp_path / "ws", log, "rollouts")
+    make = partial(search, process="rollouts")
+    assert Forked(killed, tmp_path / "ws", log, make, point=moment).end() == (-signal.SIGKILL, "")
+    killed(tmp_path / "ws", log, make)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH
 

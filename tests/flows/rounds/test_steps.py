@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import OpenRun, decide, plan_round, run_all
+from flows.rounds import OpenRun, plan_round, run_all
 from flows.rounds.tallies import tallies_of
 from flows.sampling.steps import Step
 from pipelines.budget import Fixed, Router
@@ -18,29 +18,18 @@ from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import PromptForm
 from storage.errors import SetupError
 from storage.records import Problem, Sampling
-from tests.flows.rounds.child import whole
 from tests.flows.rounds.steps_child import BATCH, routed, two_models
-from tests.flows.rounds.toy import ToyEngine, calls, content, problems, spec, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, problems, rows_of, spec, whole, workspace
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
 
 
 def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **engine: Any) -> Any:
-    with workspace(path, run) as ws, part or routed(run, **engine) as given:
-        run_all(ws, given)
-        return decide(ws, given)
-
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with workspace(path) as ws:
-        connection = ws.segments.connect()
-        steps = connection.execute("SELECT problem_id, completion_id, step FROM plan ORDER BY ALL").fetchall()
-        connection.close()
-        return {**content(ws), "steps": steps}
+    return whole(path, part or routed(run, **engine))[1]
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     path = tmp_path_factory.mktemp("plain")
     run_toy(path)
     return rows_of(path)
@@ -78,25 +67,18 @@ def test_indices_count_from_zero_on_each_step_and_a_batch_is_of_one_step(tmp_pat
 
 
 @pytest.mark.parametrize("changes", [{"reverse": True}, {"spooled": True}], ids=["reversed", "spooled"])
-def test_how_engines_answer_changes_no_row(
-    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], changes: dict[str, Any]
-) -> None:
+def test_how_engines_answer_changes_no_row(tmp_path: Path, plain: Rows, changes: dict[str, Any]) -> None:
     run_toy(tmp_path, **changes)
     assert rows_of(tmp_path) == plain
 
 
-def test_one_step_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]]) -> None:
+def test_one_step_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain: Rows) -> None:
     weak, strong = two_models()
     spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
     part = routed(steps=[weak, replace(strong, generator=spooled)])
     part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
     run_toy(tmp_path, part=part)
     assert rows_of(tmp_path) == plain
-
-
-def _routed(path: Path, log: Path) -> None:
-    with routed(log=log) as run:
-        whole(path, run)
 
 
 @pytest.mark.parametrize(
@@ -106,12 +88,10 @@ def _routed(path: Path, log: Path) -> None:
         *(pytest.param(m, marks=pytest.mark.chaos) for m in ("segment.registered:14", "plan.committed:2")),
     ],
 )
-def test_a_killed_run_goes_on_to_the_same_rows(
-    tmp_path: Path, plain: dict[str, list[tuple[Any, ...]]], moment: str
-) -> None:
+def test_a_killed_run_goes_on_to_the_same_rows(tmp_path: Path, plain: Rows, moment: str) -> None:
     log = tmp_path / "log"
-    assert Forked(_routed, tmp_path / "ws", log, point=moment).end() == (-signal.SIGKILL, "")
-    _routed(tmp_path / "ws", log)
+    assert Forked(killed, tmp_path / "ws", log, routed, point=moment).end() == (-signal.SIGKILL, "")
+    killed(tmp_path / "ws", log, routed)
     assert rows_of(tmp_path / "ws") == plain
     drawn = len(plain["completions"])
     assert drawn <= len(calls(log)) <= drawn + 2 * BATCH

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import Limits, OpenRun, RunSpec
+from flows.rounds import DecisionReport, Limits, OpenRun, RoundResult, RunSpec, decide, run_all
 from pipelines.budget import DarsUniform
 from pipelines.select import Quota
 from storage.ids import digest128
@@ -19,6 +19,7 @@ from storage.records import Completion, Problem, Request, Verdict
 from storage.workspace import Workspace
 from tests.toys import Toy
 
+Rows = dict[str, list[tuple[Any, ...]]]
 PROMPT = re.compile(r"(\d+) \+ (\d+) = \? \(p=(\d+)%\)")
 
 
@@ -130,23 +131,40 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
     return OpenRun(RunSpec(run=run, generator=engine, **(options | changes)), **held)
 
 
-def content(ws: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+def whole(path: Path, run: OpenRun) -> tuple[list[RoundResult], DecisionReport]:
+    """Recover, run every round, decide; the run is closed."""
+    with workspace(path, run.id) as ws, run:
+        ws.recover()
+        results = run_all(ws, run)
+        return results, decide(ws, run)
+
+
+def killed(path: Path, log: Path, make: Callable[..., OpenRun]) -> None:
+    """The body of a process that dies on the way: the whole of the run that `make` makes, with its calls in a log."""
+    whole(path, make(log=log))
+
+
+def content(ws: Workspace) -> Rows:
     """Every row that the store shows, without what may differ between equal runs (times, tokens per second)."""
     columns = {
-        "completions": "id, prompt_id, stream, sample_index, seed, text, finish_reason",
-        "verdicts": "completion_id, problem_id, verifier, version, outcome, rule, cause, extracted",
-        "decisions": "run, problem_id, completion_id, selector, kept, reason, outcome",
-        "plan": "run, round, problem_id, completion_id, sample_index, seed",
-        "stops": "run, round, problem_id, reason",
+        "completions": "id, prompt_id, stream, sample_index, seed, text, finish_reason FROM completions",
+        "verdicts": "completion_id, problem_id, verifier, version, outcome, rule, cause, extracted FROM verdicts",
+        "decisions": "run, problem_id, completion_id, selector, kept, reason, outcome FROM decisions",
+        "plan": "run, round, problem_id, completion_id, sample_index, seed FROM plan",
+        "links": "round, problem_id, completion_id, step, after FROM plan",
+        "stops": "run, round, problem_id, reason FROM stops",
     }
     connection = ws.segments.connect()
     try:
-        return {
-            kind: connection.execute(f"SELECT {names} FROM {kind} ORDER BY ALL").fetchall()
-            for kind, names in columns.items()
-        }
+        return {name: connection.execute(f"SELECT {what} ORDER BY ALL").fetchall() for name, what in columns.items()}
     finally:
         connection.close()
+
+
+def rows_of(path: Path) -> Rows:
+    """The content of the workspace in this folder."""
+    with workspace(path) as ws:
+        return content(ws)
 
 
 def calls(log: Path) -> list[str]:
