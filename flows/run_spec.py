@@ -80,7 +80,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         steps=_steps(session, examples),
         graph=session.loaded.graph if session.loaded.graph.follow_ups else None,
         verifiers=[_verifier(session, method, settings) for method in session.loaded.verifiers],
-        budget=session.loaded.budget.build(),
+        budget=session.loaded.budget.build(**settings),
         selector=session.loaded.selector.build(),
         recipe_seed=recipe.seed,
         stream=redrawn(session.loaded.stream, generate.redraw),

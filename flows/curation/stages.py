@@ -48,8 +48,12 @@ def synthesize(session: Session) -> RecipeRun:
 def draw_and_grade(run: RecipeRun, number: int) -> bool:
     """Plan round `number` unless it is planned, draw and judge what it misses; False when drawing is over."""
     from flows.rounds import plan_round, run_round
+    from flows.sampling.sample import SpendLimitReached
 
-    rows = plan_round(run.workspace, run.open, number)
+    try:
+        rows = plan_round(run.workspace, run.open, number)
+    except SpendLimitReached as reached:  # of a search whose process asks a model
+        raise limit_reached(run, reached.reason, f"Round {number} is not planned.") from None
     if rows is None:
         return False
     result = run_round(run.workspace, run.open, rows)

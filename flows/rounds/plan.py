@@ -116,6 +116,7 @@ def _next_wave(
     ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
     """The next wave of a search, and what follows answers that are judged."""
+    run.charge_samplers(ws)
     search = RunSearch(ws, run)
     search.note(plans)
     plan = search.plan()

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipelines.protocols import Candidates
 from pipelines.score.asking import STREAM, AskingScorer, prefixes, took
@@ -34,6 +34,14 @@ REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": lambda steps: math.fsum(steps) / len(steps),
     "product": math.prod,
 }
+
+
+class Rating(NamedTuple):
+    """What a server gave an answer: its number, None where it refused a part of it; those of its parts; the replies."""
+
+    value: float | None
+    steps: tuple[float, ...]
+    replies: Sequence[Completion]
 
 
 @dataclass(kw_only=True)
@@ -72,22 +80,29 @@ class RewardModel(AskingScorer):
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that has a text and that the server rates, in input order."""
         pairs = [(group.problem, one) for group in groups for one in group.completions if one.text.strip()]
-        asked = [self._requests(problem, one) for problem, one in pairs]
-        said = self.sample(list({one.completion_id: one for part in asked for one in part}.values()))
-        uses = Counter(one.completion_id for part in asked for one in part)
-        for (problem, completion), part in zip(pairs, asked, strict=True):
-            replies = [said[one.completion_id] for one in part]
-            rated = [_numbers(reply) for reply in replies]
-            if all(rated):
-                steps = tuple(number for numbers in rated for number in numbers)
-                lines = steps if len(steps) > 1 or self.by_lines else None
-                value = float(REDUCED[self.reduce](steps))
-                yield Score(completion.id, problem.id, self.name, self.version, value, lines, **took(replies, uses))
+        ratings = self.rated([(problem, one.text) for problem, one in pairs])
+        uses = Counter(reply.id for rating in ratings for reply in rating.replies)
+        for (problem, completion), rating in zip(pairs, ratings, strict=True):
+            if rating.value is not None:
+                lines = rating.steps if len(rating.steps) > 1 or self.by_lines else None
+                cost = took(rating.replies, uses)
+                yield Score(completion.id, problem.id, self.name, self.version, rating.value, lines, **cost)
 
-    def _requests(self, problem: Problem, completion: Completion) -> list[Request]:
-        """What is rated of a completion: its text, or its beginnings up to each line."""
-        shown = prefixes(completion.text) if self.by_lines else [completion.text]
-        return [self._request(_conversation(problem.prompt, text)) for text in shown]
+    def rated(self, texts: Sequence[tuple[Problem, str]]) -> list[Rating]:
+        """What the server gives each of these answers, asked for all together."""
+        asked = [self._requests(problem, text) for problem, text in texts]
+        said = self.sample(list({one.completion_id: one for part in asked for one in part}.values()))
+        return [self._rating([said[one.completion_id] for one in part]) for part in asked]
+
+    def _rating(self, replies: Sequence[Completion]) -> Rating:
+        given = [_numbers(reply) for reply in replies]
+        steps = tuple(number for numbers in given for number in numbers)
+        return Rating(float(REDUCED[self.reduce](steps)) if all(given) else None, steps, replies)
+
+    def _requests(self, problem: Problem, text: str) -> list[Request]:
+        """What is rated of an answer: its text, or its beginnings up to each line."""
+        shown = prefixes(text) if self.by_lines else [text]
+        return [self._request(_conversation(problem.prompt, part)) for part in shown]
 
     def _request(self, prompt: Prompt) -> Request:
         model, sampling = self.asked(), Sampling(temperature=0.0, max_tokens=1)

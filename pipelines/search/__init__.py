@@ -23,6 +23,8 @@ PROCESSES: Mapping[str, Callable[..., Process]] = ByName(
         "lines": "pipelines.search.lines:Lines",
         "logprob": "pipelines.search.log_prob:LogProb",
         "none": "pipelines.search.constant:Constant",
+        "reward_model": "pipelines.search.reward_model:RewardProcess",
         "rollouts": "pipelines.search.rollouts:Rollouts",
+        "votes": "pipelines.search.votes:Votes",
     }
 )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,20 @@ import duckdb
 import pytest
 
 from tests.flows.conftest import ROOT, Run
+from tests.pipelines.search.rating import ChanceServer
 
 pytestmark = pytest.mark.integration
 
+RATED = {"method": "reward_model", "options": {"model": "toy"}}
 SMALL = ("--set", "problems.count=6", "--direct", "--json")
 
 
 @pytest.fixture
 def searched(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def run(name: str, *sets: str) -> dict[str, Any]:
+    def run(name: str, *sets: str, files: Mapping[str, str] | None = None) -> dict[str, Any]:
         (tmp_path / name).mkdir()
+        for file, text in (files or {}).items():
+            (tmp_path / name / file).write_text(text)
         monkeypatch.chdir(tmp_path / name)
         assert rollmill("init", "--bare").status == 0
         shutil.copy(ROOT / "recipes" / "searched.yaml", ".")
@@ -90,3 +95,22 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     assert other["hashes"] == manifest["hashes"]
     again = json.loads(rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL).out)
     assert again["spent"]["drawn"] == 0
+
+
+def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(searched: Any, rollmill: Run) -> None:
+    with ChanceServer() as server:
+        sets = ("--set", f"budget.options.process={json.dumps(RATED)}", "--profile", "rating.yaml")
+        profile = f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n"
+        first = searched("one", *sets, files={"rating.yaml": profile})
+        asked = {(body["text_1"], body["text_2"]) for body in server.bodies}
+        assert len(server.bodies) == len(asked) > 50
+        spent = json.loads(rollmill("runs", "cost", first["run"], "--json").out)
+        assert spent["scoring"]["completions"] == len(asked)
+        again = json.loads(rollmill("curate", "searched.yaml", *sets, *SMALL).out)
+        assert (again["run"], again["spent"]["drawn"]) == (first["run"], 0)
+        assert len(server.bodies) == len(asked)
+        stopped = rollmill("curate", "searched.yaml", *sets, "--set", "seed=5", *SMALL, "--max-tokens", "400")
+        assert (stopped.status, "token limit" in stopped.err + stopped.out) == (1, True)
+    without = rollmill("curate", "searched.yaml", *sets[:2], *SMALL, "--set", "seed=9")
+    assert without.status != 0
+    assert "Traceback" not in without.err

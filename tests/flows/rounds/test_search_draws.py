@@ -1,27 +1,40 @@
 """Searches whose process has something drawn of each piece: it is planned, stored, charged and resumed like all draws."""
 
 import signal
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.rounds import run_all
+from flows.rounds import plan_round, run_all, run_round
 from flows.rounds.plan import all_plans
 from flows.rounds.search import RunSearch
+from flows.rounds.threads import RunThreads
 from pipelines.search.kernel import PROCESS_INDEX
 from pipelines.search.rollouts import Rollouts
 from pipelines.search.tree import Tree
+from pipelines.search.votes import Votes
+from storage.rollouts import completions_by_id
 from tests.flows.rounds.searching import BATCH, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
+
+VOTES = Votes(count=3, pattern=r"(\d)\D*\Z", yes="1")  # the shipped model answers every question with numbers
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:
     path = tmp_path_factory.mktemp("plain")
     whole(path, search(process="rollouts"))
+    return rows_of(path)
+
+
+@pytest.fixture(scope="module")
+def voted(tmp_path_factory: pytest.TempPathFactory) -> Rows:
+    path = tmp_path_factory.mktemp("voted")
+    whole(path, search(process=VOTES))
     return rows_of(path)
 
 
@@ -72,16 +85,17 @@ def test_the_tree_costs_what_was_drawn_and_scores_follow_from_the_rollouts(tmp_p
     assert all(0 <= node.score <= 1 for node in nodes)
 
 
+@pytest.mark.parametrize("process", ["rollouts", VOTES], ids=["rollouts", "votes"])
 @pytest.mark.parametrize(
     "changes",
-    [{"batch": 3}, {"batch": 256}, {"reverse": True}, {"threads": 2}],
-    ids=["small", "large", "reversed", "workers"],
+    [{"batch": 3}, {"batch": 256, "reverse": True}, {"threads": 2}],
+    ids=["small", "large and reversed", "workers"],
 )
 def test_batches_workers_and_the_order_of_answers_change_no_row(
-    tmp_path: Path, plain: Rows, changes: dict[str, Any]
+    tmp_path: Path, plain: Rows, voted: Rows, process: Any, changes: dict[str, Any]
 ) -> None:
-    whole(tmp_path, search(process="rollouts", **changes))
-    assert rows_of(tmp_path) == plain
+    whole(tmp_path, search(process=process, **changes))
+    assert rows_of(tmp_path) == (voted if process is VOTES else plain)
 
 
 @pytest.mark.parametrize("moment", ["plan.committed:2", pytest.param("plan.committed:5", marks=pytest.mark.chaos)])
@@ -92,6 +106,24 @@ def test_a_killed_search_goes_on_to_the_same_tree(tmp_path: Path, plain: Rows, m
     killed(tmp_path / "ws", log, make)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH
+
+
+def test_every_piece_finished_or_not_is_voted_on_and_its_voters_are_shown_it(tmp_path: Path, voted: Rows) -> None:
+    asked = Counter(after for *_, step, after in voted["links"] if step == "process")
+    assert asked == {cid: 3 for *_, cid, step, _ in voted["links"] if step in ("piece", "next")}
+    with workspace(tmp_path) as ws, search(process=VOTES) as run:
+        rows = plan_round(ws, run, 0)
+        assert rows
+        run_round(ws, run, rows)
+        votes = plan_round(ws, run, 1)
+        assert votes
+        threads = RunThreads(ws, run)
+        threads.note(all_plans(ws, run))
+        (shown,) = {str(prompt) for prompt in threads.prompts(votes[:1])}
+        (piece,) = completions_by_id(ws, votes[0].followed).values()
+    assert piece.text in shown
+    assert str(run.spec.problem(votes[0].problem_id).prompt) in shown
+    assert shown.endswith("Is every step of it right? Say yes or no.")
 
 
 def test_each_policy_grows_with_a_process_that_draws(tmp_path: Path) -> None:

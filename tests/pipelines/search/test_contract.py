@@ -2,15 +2,18 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 
 import pytest
 
 from pipelines.method_checks import check_method
 from pipelines.search import POLICIES, PROCESSES
-from pipelines.search.partial import Partial
+from pipelines.search.partial import Partial, Process
 from pipelines.search.tree import ROOT, Tree
 from storage.records import Problem
+from tests.pipelines.search.rating import ChanceServer, rating
 from tests.pipelines.search.worlds import World
 
 NAMES = sorted(POLICIES)
@@ -62,13 +65,29 @@ def test_nothing_is_drawn_after_the_tokens_are_spent(name: str) -> None:
     assert capped.nodes == whole.nodes[: len(capped.nodes)]
 
 
+@contextmanager
+def process_named(name: str) -> Iterator[Process]:
+    """A process by its name; the one that asks a server with a server."""
+    if name != "reward_model":
+        yield PROCESSES[name]()
+        return
+    with ChanceServer() as server, rating(server.url) as process:
+        yield process
+
+
 @pytest.mark.parametrize("name", sorted(PROCESSES))
 def test_a_process_gives_each_text_a_number_that_does_not_depend_on_the_others(name: str) -> None:
-    process = PROCESSES[name]()
-    check_method("process", name, process)
+    with process_named(name) as process:
+        check_method("process", name, process)
+        _check_scores(process)
+
+
+def _check_scores(process: Process) -> None:
     problem = Problem(prompt="What is 2 + 3, times 4?", reference="20")
     texts = ["2 + 3 = 5", "2 + 3 = 6", "", "no numbers", "2 + 3 = 5\n5 * 4 = 20\n#### 20"]
-    partials = [Partial(text, "####" in text, 8, -4.0) for text in texts]
+    said = [("20", "21"), ("21",), (None,), ("no", "yes"), ("20",)]
+    known = [one for some in said for one in some]
+    partials = [Partial(text, "####" in text, 8, -4.0, mine, known) for text, mine in zip(texts, said, strict=True)]
     scores = list(process.scores(problem, partials))
     assert all(0 <= score <= 1 for score in scores)
     order = Random(1).sample(range(len(texts)), len(texts))

@@ -8,6 +8,7 @@ from pipelines.search.lines import Lines, consistent, truths
 from pipelines.search.log_prob import LogProb
 from pipelines.search.partial import Partial
 from pipelines.search.rollouts import Rollouts
+from pipelines.search.votes import Votes
 from storage.errors import SetupError
 from storage.records import Problem
 
@@ -99,3 +100,26 @@ def test_rollouts_agree_where_they_say_the_same_number() -> None:
 def test_a_process_draws_at_least_once() -> None:
     with pytest.raises(SetupError, match="process 'rollouts': count is 0"):
         Rollouts(count=0)
+
+
+def test_votes_are_the_share_that_says_yes_of_those_that_can_be_read() -> None:
+    votes = Votes()
+    said = [votes.read(text) for text in ("Yes.", "no: line 2", "First no, then YES", "I cannot tell", "nobody")]
+    assert said == ["yes", "no", "yes", None, None]
+    texts = [
+        Partial("a", False, 1, said=said),
+        Partial("b", False, 1, said=(None, None)),
+        Partial("c", True, 1, said=("no",)),
+    ]
+    assert list(votes.scores(PROBLEM, texts)) == [2 / 3, 0.5, 0.0]
+    assert votes.draws.count == 4
+    marks = Votes(pattern=r"MARK (\d)", yes="1")
+    assert list(marks.scores(PROBLEM, [Partial("a", False, 1, said=(marks.read("MARK 0, no: MARK 1"),))])) == [1.0]
+
+
+@pytest.mark.parametrize(
+    "template", ["{prompt}", "{piece} right?", "{prompt}{piece}{reference}", "{prompt} {piece} {solution}"]
+)
+def test_voters_are_shown_the_problem_and_the_piece_and_no_label(template: str) -> None:
+    with pytest.raises(SetupError, match=r"must name \{prompt\} and \{piece\} alone"):
+        Votes(template=template)

@@ -1,0 +1,66 @@
+"""Process `reward_model`: what a server that rates texts finds a begun answer worth.
+
+The scorer of the same name asks it, so every number is stored, charged to the run (purpose `score`), held within its limit
+and asked for once; a resumed run goes by the numbers that it was given. Where the servers are is the profile's to say.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.protocols import Sampler, Samplers
+from pipelines.score.reward_model import RewardModel
+from pipelines.search.partial import Partial
+from storage.errors import FoundWanting, unknown_name
+from storage.records import Problem
+
+SCALES = ("chance", "logistic")
+NO_OPINION = 0.5
+
+
+@dataclass(kw_only=True)
+class RewardProcess:
+    """The options are those of the scorer. `scale`: `chance`, where its numbers lie from 0 to 1, or `logistic`, where they
+    are log-odds. A text that the server refuses, and one without a word, is worth one half.
+    """
+
+    model: str
+    api: str = "score"
+    path: str = ""
+    label: int | str | None = None
+    template: str = ""
+    key: str = "score"
+    revision: str | None = None
+    extra: Mapping[str, Any] | None = None
+    by_lines: bool = False
+    reduce: str = "last"
+    scale: str = "chance"
+    sampler: Sampler | None = None
+    samplers: Samplers | None = field(default=None, repr=False)
+    name: str = field(init=False, default="reward_model")
+    version: str = field(init=False, default="1")
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise unknown_name("scale of process 'reward_model'", self.scale, SCALES)
+        names = ("model", "api", "path", "label", "template", "key", "revision", "extra", "by_lines", "reduce")
+        options = {name: getattr(self, name) for name in names}
+        self._scorer = RewardModel(**options, sampler=self.sampler, samplers=self.samplers)
+
+    def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        """One number each; FoundWanting for one that is no chance."""
+        worded = [partial.text for partial in partials if partial.text.strip()]
+        ratings = dict(zip(worded, self._scorer.rated([(problem, text) for text in worded]), strict=True))
+        return [self._share(ratings[one.text].value) if one.text in ratings else NO_OPINION for one in partials]
+
+    def _share(self, number: float | None) -> float:
+        if number is None:
+            return NO_OPINION
+        if self.scale == "logistic":
+            return 1.0 / (1.0 + math.exp(-number)) if number > 0 else math.exp(number) / (1.0 + math.exp(number))
+        if not 0 <= number <= 1:
+            raise FoundWanting(
+                f"process 'reward_model': {self.model} gave {number:g}, which is no chance.", next_command="scale: logistic"
+            )
+        return number

@@ -1,0 +1,56 @@
+"""Process `votes`: the model is asked of each begun answer whether it is right so far; label-free."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipelines.search.partial import Partial, PieceDraws
+from pipelines.search.ranking import checked_number
+from pipelines.steps.reading import check_reader, fields_of
+from pipelines.steps.templates import places_of
+from storage.errors import SetupError
+from storage.records import Problem
+
+QUESTION = "{prompt}\n\nThe answer so far:\n{piece}\n\nIs every step of it right? Say yes or no."
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The share of `count` votes that say `yes`; one half where none can be read.
+
+    `template`: the question, with {prompt} and {piece} and no other place, as a process sees no label. `pattern`: of a
+    vote, as of a step's field; the last match of a text counts, in lower case. `max_tokens`: of a vote.
+    """
+
+    name = "votes"
+    version = "1"
+    count: int = 4
+    template: str = QUESTION
+    pattern: str = r"(?i)\b(yes|no)\b"
+    yes: str = "yes"
+    max_tokens: int = 16
+    draws: PieceDraws = field(init=False)
+
+    def __post_init__(self) -> None:
+        for option in ("count", "max_tokens"):
+            checked_number(self.name, option, getattr(self, option), role="process")
+        named = {place.name for place in places_of(self.template, ["piece"])}
+        if named != {"prompt", "piece"}:
+            raise SetupError(
+                f"process 'votes': the template names {sorted(named)}, and must name {{prompt}} and {{piece}} alone."
+            )
+        check_reader("process 'votes'", {"vote": self.pattern})
+        object.__setattr__(self, "draws", PieceDraws(self.count, self.template, self.max_tokens))
+
+    def read(self, text: str) -> str | None:
+        """What it says, in lower case."""
+        said = fields_of(text, {"vote": self.pattern}).get("vote")
+        return None if said is None else said.lower()
+
+    def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        """One number each."""
+        del problem
+        return [self._share(partial.said) for partial in partials]
+
+    def _share(self, said: Sequence[str | None]) -> float:
+        read = [vote for vote in said if vote is not None]
+        return sum(vote == self.yes.lower() for vote in read) / len(read) if read else 0.5
