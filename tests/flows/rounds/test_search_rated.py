@@ -74,7 +74,7 @@ def test_scores_are_what_the_server_says_and_are_paid_for_once(plain: Path, serv
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch": 3}, {"batch": 256, "reverse": True}, {"threads": 2}],
+    [{"batch": 7}, {"batch": 256, "reverse": True}, {"threads": 2}],
     ids=["small", "large and reversed", "workers"],
 )
 def test_batches_workers_and_the_order_of_answers_change_no_row(
