@@ -36,19 +36,24 @@ def graph_chart(steps: Sequence["Step"]) -> AnyChart:
     nodes = pd.DataFrame([_node(step) for step in steps])
     edges = pd.DataFrame(
         [
-            {
-                **_edge(step),
-                "from": step.parent.number,
-                "before": step.parent.kept,
-            }
+            {**_edge(step), "from": step.parent.number, "before": step.parent.kept}
             for step in steps
             if step.parent is not None
         ],
         columns=[*_EDGE_COLUMNS, "from", "before"],
     )
-    x = _versions(steps)
-    y = alt.Y("kept:Q", title="rows kept", axis=alt.Axis(minExtent=_EDGE, format="~s"), scale=alt.Scale(zero=False))
-    lines = (
+    layers: list[Any] = [_lines(steps, edges), _points(steps, nodes)]
+    if len(steps) <= LABELLED:
+        label = alt.Chart(edges).mark_text(dy=-13, color=GREY, fontSize=11)
+        layers.append(label.encode(x="version:Q", y="kept:Q", text="kept change:N"))
+    named = alt.Chart(nodes[nodes["tags"] != ""]).mark_text(dy=-27, color=STATES["tagged"], fontWeight="bold", limit=90)
+    layers.append(named.encode(x="version:Q", y="kept:Q", text="tags:N"))
+    return alt.layer(*layers).properties(height=230)
+
+
+def _lines(steps: Sequence["Step"], edges: pd.DataFrame) -> alt.Chart:
+    """From the version before to each version."""
+    lines: alt.Chart = (
         alt.Chart(edges)
         .mark_rule(strokeWidth=3, color="#54aeff")
         .encode(
@@ -59,29 +64,26 @@ def graph_chart(steps: Sequence["Step"]) -> AnyChart:
             tooltip=["kept change:N", "pass rate change:N", "what changed:N"],
         )
     )
-    points = (
+    return lines
+
+
+def _points(steps: Sequence["Step"], nodes: pd.DataFrame) -> alt.Chart:
+    """A mark for each version, by its state."""
+    y = alt.Y("kept:Q", title="rows kept", axis=alt.Axis(minExtent=_EDGE, format="~s"), scale=alt.Scale(zero=False))
+    colours = alt.Scale(domain=list(STATES), range=list(STATES.values()))
+    shapes = alt.Scale(domain=list(SHAPES), range=list(SHAPES.values()))
+    points: alt.Chart = (
         alt.Chart(nodes)
         .mark_point(filled=True, size=110, opacity=1)
         .encode(
-            x=x,
+            x=_versions(steps),
             y=y,
-            color=alt.Color(
-                "state:N",
-                title=None,
-                legend=alt.Legend(orient="top"),
-                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
-            ),
-            shape=alt.Shape("state:N", title=None, scale=alt.Scale(domain=list(SHAPES), range=list(SHAPES.values()))),
+            color=alt.Color("state:N", title=None, legend=alt.Legend(orient="top"), scale=colours),
+            shape=alt.Shape("state:N", title=None, scale=shapes),
             tooltip=["name", "kept", "problems", "rollouts", "made", "tags", "yanked"],
         )
     )
-    layers: list[Any] = [lines, points]
-    if len(steps) <= LABELLED:
-        label = alt.Chart(edges).mark_text(dy=-13, color=GREY, fontSize=11)
-        layers.append(label.encode(x="version:Q", y="kept:Q", text="kept change:N"))
-    named = alt.Chart(nodes[nodes["tags"] != ""]).mark_text(dy=-27, color=STATES["tagged"], fontWeight="bold", limit=90)
-    layers.append(named.encode(x="version:Q", y="kept:Q", text="tags:N"))
-    return alt.layer(*layers).properties(height=230)
+    return points
 
 
 def _node(step: "Step") -> dict[str, Any]:
