@@ -1,7 +1,7 @@
 """Rows of one kind in an unnamed temporary file, for whoever reads one column of all rows, or some rows at a time.
 
-It has those parts of a table that readers of versions use, so that a snapshot may hold either. Nothing of it is kept in
-memory, and nothing is left behind by a kill.
+It has those parts of an Arrow table that readers of versions use, under the same names, so that a snapshot may hold either.
+Nothing of it is kept in memory, and nothing is left behind by a kill.
 """
 
 import tempfile
@@ -46,10 +46,13 @@ class TableFile:
 
     def select(self, names: Sequence[str]) -> pa.Table:
         """Some columns of all rows, in memory."""
-        return self.reader(names).read_all().select(names)
+        return self._reader(names).read_all().select(names)
 
-    def reader(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
+    def to_reader(self) -> pa.RecordBatchReader:
         """All rows, to be gone through once."""
+        return self._reader()
+
+    def _reader(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
         batches = self.to_batches(names=names)
         fields = [field for field in self.schema if not names or field.name in names]
         return pa.RecordBatchReader.from_batches(pa.schema(fields), batches)

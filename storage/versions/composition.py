@@ -11,7 +11,6 @@ import numpy as np
 
 from storage.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
 from storage.recipe_steps import first_step, step_column
-from storage.segments.table_file import TableFile
 from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
@@ -34,8 +33,7 @@ def snapshot_composition(snapshot: "Snapshot") -> Composition:
     """That of what would be published."""
     with duckdb.connect() as connection:
         for kind in ("problems", "completions", "decisions"):
-            table = snapshot.table(kind)
-            connection.register(kind, table.reader() if isinstance(table, TableFile) else table)
+            connection.register(kind, snapshot.table(kind).to_reader())
         return _composition(connection, "completions", snapshot.manifest)
 
 

@@ -58,7 +58,7 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
             connection.register("incoming", SCHEMAS[kind].empty_table())
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
             # Sorted here: DuckDB would hold every column while it sorts.
-            for part in in_key_order(kind, table, _rows_of_a_chunk(table)):
+            for part in in_key_order(table, kind, _rows_of_a_chunk(table)):
                 connection.register("incoming", part)
                 connection.execute(f"insert into {TABLE_NAMES[kind]} select * from incoming")  # noqa: S608
             connection.unregister("incoming")
@@ -189,7 +189,7 @@ def _take_over(
 
 def _beside(kind: Kind, table: pa.Table, parent: Path, shards: list[dict[str, Any]]) -> Iterator[tuple[pa.Table, str]]:
     """The rows in key order, some at a time, and a SELECT of what lies near them in shards."""
-    for part in in_key_order(kind, table, _COMPARED):
+    for part in in_key_order(table, kind, _COMPARED):
         first, last = (part[KEYS[kind][0]][at].as_py() for at in (0, -1))
         yield part, scan_near(kind, parent, shards, [(first, last)], filename=True)
 
@@ -199,7 +199,7 @@ def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]
     if not table.num_rows:
         return
     count = -(-table.nbytes // shard_bytes)
-    yield from in_key_order(kind, table, -(-table.num_rows // count))
+    yield from in_key_order(table, kind, -(-table.num_rows // count))
 
 
 def write_shard(folder: Path, kind: Kind, rows: pa.Table) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _rows(
     kind: Kind, table: pa.Table, columns: Sequence[str], chosen: pa.ChunkedArray | None = None
 ) -> Iterator[list[str]]:
     """The rows of a table (the chosen ones, where given) as JSON lines in key order, a chunk at a time."""
-    for chunk in in_key_order(kind, table, _CHUNK, columns=columns, chosen=chosen):
+    for chunk in in_key_order(table, kind, _CHUNK, columns=columns, chosen=chosen):
         values = [_values(chunk[name]) for name in columns]
         yield [_ENCODE([kind, *row]) for row in zip(*values, strict=True)]
 

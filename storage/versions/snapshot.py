@@ -1,12 +1,13 @@
 """What a dataset version is made of, before it has a number, a folder or a hash.
 
 Five Arrow tables with the schemas of the segment kinds, and the manifest as its maker wrote it. It knows nothing of runs or
-the ledger; `completions` are all completions of the plan, kept or not. What has texts may be a TableFile in key order.
+the ledger; `completions` are all completions of the plan, kept or not. What has texts may be a TableFile in key order,
+which has those parts of an Arrow table that are used here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import reduce, singledispatch
 from typing import Any
 
 import numpy as np
@@ -65,15 +66,14 @@ class Snapshot:
         return ((kind, table) for kind, table in self.tables() if kind not in OPTIONAL or table.num_rows)
 
 
+@singledispatch
 def in_key_order(
-    kind: Kind, table: pa.Table, rows: int, *, columns: Sequence[str] = (), chosen: pa.ChunkedArray | None = None
+    table: pa.Table, kind: Kind, rows: int, *, columns: Sequence[str] = (), chosen: pa.ChunkedArray | None = None
 ) -> Iterator[pa.Table]:
     """The rows of a table sorted by the kind's key, so many at a time, copied only where they are not in that order yet.
 
     `chosen`: of each row whether it is wanted; all are without it.
     """
-    if isinstance(table, TableFile):
-        return _chosen(table.parts(rows, columns), chosen)
     order = _order(kind, table)
     narrow = table.select(list(columns)) if columns else table
     if _is_sorted(order):
@@ -81,6 +81,14 @@ def in_key_order(
     if chosen is not None:
         order = order[np.asarray(chosen)[order]]
     return (narrow.take(order[start : start + rows]) for start in range(0, len(order), rows))
+
+
+@in_key_order.register
+def _(
+    table: TableFile, _kind: Kind, rows: int, *, columns: Sequence[str] = (), chosen: pa.ChunkedArray | None = None
+) -> Iterator[pa.Table]:
+    """Of a file they lie in that order."""
+    return _chosen(table.parts(rows, columns), chosen)
 
 
 def _chosen(parts: Iterable[pa.Table], chosen: pa.ChunkedArray | None) -> Iterator[pa.Table]:
@@ -124,34 +132,30 @@ def checked(snapshot: Snapshot) -> Snapshot:
 
 
 def _conform(kind: Kind, table: pa.Table) -> pa.Table:
-    if isinstance(table, TableFile):
-        return table
     missing = [name for name in SCHEMAS[kind].names if name not in table.column_names]
     if missing:
         raise SetupError(f"the {kind} of a dataset version lack the columns {', '.join(missing)}.")
-    return table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
+    return table if table.schema == SCHEMAS[kind] else table.select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
 
 
 def _refuse_duplicates(kind: Kind, table: pa.Table) -> None:
     keys = list(KEYS[kind])
-    if isinstance(table, TableFile) and not _repeats(table, keys):
+    if not _repeats(kind, table):
         return
     # One thread, so that of several repeated keys the same one is named each time.
     counted = table.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
-    if counted.num_rows == table.num_rows:
-        return
     twice = counted.filter(pc.field("count_all") > 1).slice(0, 1).to_pylist()[0]
     raise SetupError(
         f"{kind} hold {twice['count_all']} rows of {', '.join(str(twice[key]) for key in keys)}; one is allowed."
     )
 
 
-def _repeats(table: TableFile, keys: list[str]) -> bool:
+def _repeats(kind: Kind, table: pa.Table) -> bool:
     """Whether a key stands twice, one after the other, as they do in key order."""
     last: list[pa.Table] = []
-    for part in table.parts(_COMPARED, keys):
+    for part in in_key_order(table, kind, _COMPARED, columns=KEYS[kind]):
         rows = pa.concat_tables([*last, part])
-        same = [pc.equal(rows[key][1:], rows[key][:-1]) for key in keys]
+        same = [pc.equal(rows[key][1:], rows[key][:-1]) for key in KEYS[kind]]
         if pc.any(reduce(pc.and_, same)).as_py():
             return True
         last = [part.slice(part.num_rows - 1)]
