@@ -9,7 +9,7 @@ the budget routes by agreement the vote over all answers is reported too; it loo
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,14 @@ import pyarrow as pa
 from flows.curation.metrics import step_rates
 from flows.recipe import IMPORTED
 from flows.rounds.plan import all_plans
-from flows.rounds.plan_rows import of_steps, together
+from flows.rounds.plan_rows import by_pair, nearest_answer, of_steps, together
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.verify.acceptance import accepted
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
+from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLim
     """The manifest's part about steps; nothing for a recipe without them."""
     if not run.spec.steps:
         return {}
-    rows = [{**_step(run.open, step, pool, limit), **_follow_up(run, step, decisions)} for step in run.spec.steps]
+    followed = _Followed(run, decisions)
+    rows = [{**_step(run.open, step, pool, limit), **_follow_up(followed, step)} for step in run.spec.steps]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
     return {"steps": rows, **({"vote": _voted(run)} if voted else {})}
@@ -94,7 +96,7 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
     return replace(mine, outcome=swapped)
 
 
-def _follow_up(run: "RecipeRun", step: "Step", decisions: pa.Table) -> dict[str, Any]:
+def _follow_up(followed: "_Followed", step: "Step") -> dict[str, Any]:
     """What else is said of a step that follows others or that a search begins with: what it follows, what it wants, and
     what became of which outcome.
     """
@@ -102,37 +104,54 @@ def _follow_up(run: "RecipeRun", step: "Step", decisions: pa.Table) -> dict[str,
         return {}
     rule = step.node.step
     said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}
-    rows = of_steps(together(all_plans(run.workspace, run.open)), [step.name])
     if rule.role != "answer":
-        return {**said, **_drawn(run, rows)}
-    return {**said, "want": rule.want, "transitions": _transitions(run, rows, decisions)}
+        return {**said, **followed.drawn(step.name)}
+    return {**said, "want": rule.want, "transitions": followed.transitions(step.name)}
 
 
-def _drawn(run: "RecipeRun", rows: Rows[PlanRow]) -> dict[str, Any]:
-    """The completions of a step that nobody judges, each once."""
-    ids = sorted(set(rows.column("completion_id").to_pylist()))
-    tokens = run.workspace.segments.column("completions", "tokens_out", ids)
-    problems = len(set(rows.column("problem_id").to_pylist()))
-    return {"problems": problems, "drawn": len(rows), "tokens_out": sum(count or 0 for count in tokens.values())}
+class _Followed:
+    """The planned rows of a run and what was decided of them, read once for all its steps."""
 
+    def __init__(self, run: "RecipeRun", decisions: pa.Table) -> None:
+        self._run, self._decisions = run, decisions
+        self._answers = frozenset(step.name for step in run.spec.steps if run.spec.judged(step.name))
 
-def _transitions(run: "RecipeRun", rows: Rows[PlanRow], decisions: pa.Table) -> dict[str, dict[str, int]]:
-    """How often which outcome came after which: of the answer before, its own. Conditional on what the step followed."""
-    planned = {(row.completion_id, row.problem_id): row for plan in all_plans(run.workspace, run.open) for row in plan}
-    columns = (decisions[name].to_pylist() for name in ("completion_id", "problem_id", "outcome"))
-    outcomes = {(completion, problem): outcome for completion, problem, outcome in zip(*columns, strict=True)}
-    table: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        before = row
-        while before.after and (before is row or not run.spec.judged(before.step)):
-            before = planned[before.followed[0], row.problem_id]
-        if not run.spec.judged(before.step):
-            continue  # the answer of a search rests on pieces that nobody judged
-        table[outcomes[before.completion_id, row.problem_id], outcomes[row.completion_id, row.problem_id]] += 1
-    said: dict[str, dict[str, int]] = {}
-    for (before_outcome, outcome), count in sorted(table.items()):
-        said.setdefault(before_outcome, {})[outcome] = count
-    return said
+    @cached_property
+    def _rows(self) -> Rows[PlanRow]:
+        return together(all_plans(self._run.workspace, self._run.open))
+
+    @cached_property
+    def _planned(self) -> dict[Pair, PlanRow]:
+        return by_pair(self._rows)
+
+    @cached_property
+    def _outcomes(self) -> dict[Pair, str]:
+        columns = (self._decisions[name].to_pylist() for name in ("completion_id", "problem_id", "outcome"))
+        return {(completion, problem): outcome for completion, problem, outcome in zip(*columns, strict=True)}
+
+    def drawn(self, step: str) -> dict[str, Any]:
+        """The completions of a step that nobody judges, each once."""
+        rows = of_steps(self._rows, [step])
+        ids = sorted(set(rows.column("completion_id").to_pylist()))
+        tokens = self._run.workspace.segments.column("completions", "tokens_out", ids)
+        problems = len(set(rows.column("problem_id").to_pylist()))
+        return {"problems": problems, "drawn": len(rows), "tokens_out": sum(count or 0 for count in tokens.values())}
+
+    def transitions(self, step: str) -> dict[str, dict[str, int]]:
+        """How often which outcome came after which: that of the answer before, its own; conditional on what it followed."""
+        table: Counter[tuple[str, str]] = Counter()
+        for row in of_steps(self._rows, [step]):
+            before = self._answer_before(row)
+            if before is not None:  # the answer of a search rests on pieces that nobody judged
+                table[self._outcomes[pair_of(before)], self._outcomes[pair_of(row)]] += 1
+        said: dict[str, dict[str, int]] = {}
+        for (before_outcome, outcome), count in sorted(table.items()):
+            said.setdefault(before_outcome, {})[outcome] = count
+        return said
+
+    def _answer_before(self, row: PlanRow) -> PlanRow | None:
+        start = self._planned[row.followed[0], row.problem_id] if row.after else row
+        return nearest_answer(start, self._planned, self._answers)
 
 
 def _prefix(spec: "RunSpec", step: "Step") -> int | None:

@@ -1,6 +1,6 @@
 """The planned rows of a run: in order, in groups of whole problems, and their ids counted, in bounded memory."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from flows.rounds.spec import RunSpec
 from storage.records import PlanRow
+from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows
 from storage.segments.schema import CHUNK
 
@@ -46,6 +47,24 @@ def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
 def answers_of(spec: RunSpec, rows: Rows[PlanRow]) -> Rows[PlanRow]:
     """The rows whose completions are judged."""
     return rows if spec.graph is None else of_steps(rows, spec.graph.answers)
+
+
+def by_pair(rows: Iterable[PlanRow]) -> dict[Pair, PlanRow]:
+    """The rows by their completion and problem."""
+    return {pair_of(row): row for row in rows}
+
+
+def nearest_answer(row: PlanRow, planned: Mapping[Pair, PlanRow], answers: Collection[str]) -> PlanRow | None:
+    """The row itself where it is of a step whose completions are judged, else the nearest before it that is.
+
+    `planned`: the rows of the run, `answers`: those steps. None where nothing before it is judged, as of the pieces of a
+    search. Of what a step gathers the first stands for all.
+    """
+    while row.step not in answers:
+        if not row.after:
+            return None
+        row = planned[row.followed[0], row.problem_id]
+    return row
 
 
 def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from flows.rounds.plan_rows import by_pair, nearest_answer
 from pipelines.protocols import Vote
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from storage.records import PlanRow
-from storage.rollouts import Pair, completions_by_id
+from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
@@ -19,7 +20,7 @@ class StoredVotes:
         self.steps = [name for name, node in graph.nodes.items() if node.step.role == "vote"]
         self._of: dict[Pair, list[tuple[PlanRow, int]]] = {}
         if self.steps:
-            planned = {(row.completion_id, row.problem_id): row for row in rows}
+            planned = by_pair(rows)
             for row in (row for row in planned.values() if row.step in self.steps):
                 self._add(row, planned)
 
@@ -27,10 +28,9 @@ class StoredVotes:
         gathers = self._graph.nodes[row.step].step.gather
         followed = row.followed if gathers else row.followed[:1]
         for place, cid in enumerate(followed, 1):
-            about = planned[cid, row.problem_id]
-            while about.step not in self._graph.answers:
-                about = planned[about.followed[0], row.problem_id]
-            self._of.setdefault((about.completion_id, row.problem_id), []).append((row, place if gathers else 0))
+            about = nearest_answer(planned[cid, row.problem_id], planned, self._graph.answers)
+            if about is not None:
+                self._of.setdefault(pair_of(about), []).append((row, place if gathers else 0))
 
     def of(self, pairs: Sequence[Pair]) -> list[list[Vote]]:
         """The votes on each of these (completion, problem), in plan order."""
