@@ -32,8 +32,7 @@ import aiohttp
 
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import Limits, OpenRun, RunSpec, plan_round, run_all
-from flows.rounds.batches import Batch, batches_of
-from flows.rounds.requests import requests_of
+from flows.rounds.batches import Batch, batches_of, requests_of
 from pipelines.budget import Fixed
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI

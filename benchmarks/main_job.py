@@ -104,7 +104,7 @@ def bare(recipe: Path, workspace: Path) -> dict[str, float]:
     """Draw the run's completions again with the engine alone: rows, tokens, seconds."""
     from flows.identity import open_run
     from flows.job import Job
-    from flows.rounds.requests import requests_of
+    from flows.rounds.batches import requests_of
     from flows.session import open_session
 
     with open_session(Job(str(workspace), str(recipe))) as session:

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
-from flows.rounds.batches import batches_of
-from flows.rounds.requests import requests_of
+from flows.rounds.batches import batches_of, requests_of
 from pipelines.budget import Fixed
 from pipelines.generate.embedded import Embedded
 from pipelines.select import Quota

@@ -1,4 +1,4 @@
-"""The batches of a round and what each still misses: completions to draw, rollouts to judge."""
+"""The batches of a round, their requests, and what each still misses: completions to draw, rollouts to judge."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.requests import requests_of
+from flows.sampling.steps import Step
 from pipelines.protocols import Generator
 from pipelines.verify.acceptance import lacking
+from storage.errors import SetupError
 from storage.ids import digest128
 from storage.ledger.leases import Lease
-from storage.records import Completion, PlanRow, Request, Verdict
+from storage.records import Completion, PlanRow, Request, Verdict, completion_id
 from storage.rollouts import CHUNK, Pair, pair_of, verdicts_by_pair
 from storage.segments.rows import Rows
 from storage.spending import DRAW
@@ -181,3 +182,31 @@ def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[Batch]) -> Iter
             unjudged=unjudged,
             known={pair_of(row): verdicts[pair_of(row)] for row in unjudged if pair_of(row) in verdicts},
         )
+
+
+def requests_of(run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[Request]:
+    """The request of each planned row of a step, under the id that was planned.
+
+    SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of a
+    rendered prompt speaks for all, as engine, model and sampling are the same for each of them.
+    """
+    checked: set[str] = set()
+    for row, prompt in zip(rows, run.prompts(rows), strict=True):
+        step, engine = run.spec.step(row.step), run.engine(row.step)
+        rendered = engine.render(prompt)
+        request = Request(
+            row.completion_id, row.prompt_id, prompt, rendered, step.sampling, row.seed, run.spec.stream, row.sample_index
+        )
+        if rendered not in checked and _id_today(run, step, request) != row.completion_id:
+            raise SetupError(
+                f"run {run.id} was planned with another model, chat template or sampling than {engine.model} has now, or a "
+                "text that a step follows was lost, and rows of that plan are missing.",
+                next_command="restore the model, or give the changed recipe another name",
+            )
+        checked.add(rendered)
+        yield request
+
+
+def _id_today(run: OpenRun, step: Step, request: Request) -> str:
+    origin = run.origin(step.name)
+    return completion_id(origin, request.rendered, step.sampling, seed=request.seed, sample_index=request.sample_index)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import whole_problems
-from flows.sampling.steps import Step
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
 from pipelines.steps.follow import Link, Threads, follow_ups
@@ -81,7 +80,7 @@ class RunThreads:
     def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
         """What the step is asked: its template, filled; of one that continues a text, the question of that text and it."""
         step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
-        question = step.asked(problem, filling._replace(swapped=swapped, raw=_is_raw(step)))
+        question = step.asked(problem, filling._replace(swapped=swapped, raw=step.raw))
         if step.node is None or step.node.step.turn == "new":
             return question
         return continued(self._question(follow_up.problem_id, self._source(follow_up)), plain_text(question))
@@ -99,7 +98,7 @@ class RunThreads:
         step, own = self._run.spec.step(row.step), FollowUp(row.problem_id, row.step, row.followed)
         if not step.follows:
             return step.asked(self._run.spec.problem(row.problem_id))
-        if _is_raw(step):
+        if step.raw:
             return self._question(problem_id, self._source(own))
         return self.prompt(own, next(self.fillings([own])))
 
@@ -169,7 +168,7 @@ class RunThreads:
 
     def _failed(self, rows: Sequence[PlanRow]) -> set[str]:
         """Those of which an engine without a model could make nothing."""
-        made = [row.completion_id for row in rows if _is_raw(self._run.spec.step(row.step))]
+        made = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
         meta = self._ws.segments.column("completions", "meta", made) if made else {}
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
@@ -179,7 +178,3 @@ class RunThreads:
             return set()
         reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])
         return {cid for cid, reason in reasons.items() if reason == "length"}
-
-
-def _is_raw(step: Step) -> bool:
-    return step.node is not None and step.node.step.raw

@@ -45,6 +45,11 @@ class Step:
         return self.node is not None and bool(self.node.named)
 
     @property
+    def raw(self) -> bool:
+        """Whether no model reads what is put into its template."""
+        return self.node is not None and self.node.step.raw
+
+    @property
     def alike(self) -> bool:
         """Whether it asks the same whatever the sample index is."""
         return self.node is None or not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
