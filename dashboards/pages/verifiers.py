@@ -10,14 +10,13 @@ import streamlit as st
 from dashboards.inert import inert, one_line, visible
 from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, number_tips
 from dashboards.parts.verifier_rates import interval, show_rates
-from dashboards.session.address import explore_link
+from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept, kept_of
 from dashboards.session.scope import choose_scope, opened_as
 from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
 from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
-OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
 NARROW = {"verifier": st.column_config.TextColumn(width=140)}  # versions are long
 ERRORS = (("false_accept_rate", "false accepts"), ("false_reject_rate", "false rejects"))
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert
+from pipelines.stats import with_interval
 from storage.queries import KnownRates
 
 RATES = (
@@ -58,7 +59,7 @@ def rate_rows(known: Sequence[KnownRates]) -> list[dict[str, Any]]:
 
 def interval(rate: Mapping[str, Any] | None) -> str:
     """A rate in words."""
-    return "-" if rate is None else f"{rate['value']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+    return "-" if rate is None else with_interval(rate["value"], rate["low"], rate["high"])
 
 
 def _method(known: KnownRates) -> str:

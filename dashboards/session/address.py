@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PAGES = "pages"  # the session's pages by name
 CHOICE_WIDTH = 380  # pixels of a box in the context bar
 EXPLORE = "/explore"
+OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}  # of tables, for explore_link
 _bar: ContextVar["DeltaGenerator | None"] = ContextVar("bar", default=None)
 _HTML = "<div><button type='button'>Copy link</button></div>"
 _CSS = """

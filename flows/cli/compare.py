@@ -122,12 +122,14 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _board(board: dict[str, Any]) -> str:
+    from pipelines.stats import with_interval
+
     cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
     rows = []
     for model in board["models"]:
         shown = [_board_cell(cells.get((model, benchmark))) for benchmark in board["benchmarks"]]
         mean = board["means"][model]
-        words = "-" if mean is None else f"{mean['value']:.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
+        words = "-" if mean is None else with_interval(mean["value"], mean["low"], mean["high"])
         rows.append([model, *shown, words])
     significant = sum(row["significant"] for row in board["tests"])
     return "\n".join(
@@ -140,9 +142,11 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _board_cell(row: dict[str, Any] | None) -> str:
+    from pipelines.stats import with_interval
+
     if row is None:
         return "-"
     if row["value"] is None:
         return str(row["interval"])
     best = "*" if row["unbeaten"] else ""
-    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]{best}"
+    return f"{with_interval(row['value'], row['low'], row['high'])}{best}"

@@ -12,6 +12,7 @@ import typer
 
 from flows.cli.output import inert
 from flows.cli.summary import counted, level_table, relative_path
+from pipelines.stats import with_interval
 from storage.queries.why import brief, evidence_lines
 from storage.versions.checks import kept_checks
 
@@ -85,7 +86,7 @@ def _drift(drift: Mapping[str, Any]) -> str:
     """How far the version moved from the one before, and which of that chance does not explain."""
     rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
     said = [
-        f"{kind} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]{'' if row['value'] <= row['chance'] else ' *'}"
+        f"{kind} {with_interval(row['value'], row['low'], row['high'])}{'' if row['value'] <= row['chance'] else ' *'}"
         for kind, row in rows
     ]
     more = "   (* more than two versions of one composition in one of twenty)" if any("*" in part for part in said) else ""

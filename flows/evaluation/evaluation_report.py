@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.evaluation import alert
 from flows.evaluation.replay_page import whole_page
+from pipelines.stats import with_interval
 
 Row = Mapping[str, Any]
 _AXIS, _ROW, _LETTER = 500, 22, 7  # pixels: the axis from 0 to 1, a line, a letter at most
@@ -73,7 +74,7 @@ def words(row: Row) -> str:
         return f"none: {row.get('why') or 'undefined'}"
     if row["low"] is None or row["high"] is None:
         return f"{row['value']:.4g}"
-    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return with_interval(row["value"], row["low"], row["high"])
 
 
 def markdown(report: Row) -> str:

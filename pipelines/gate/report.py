@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.gate.rule_engine import Check, GateResult
 from pipelines.metrics import NOTHING, rate_words
+from pipelines.stats import with_interval
 
 _WIDTH, _LEFT, _RIGHT, _ROW = 720, 190, 150, 26  # of a figure, its labels, its notes and a row, in pixels
 _PLOT = _WIDTH - _LEFT - _RIGHT
@@ -228,7 +229,7 @@ def _moved(row: Mapping[str, Any]) -> str:
     if row["value"] is None:
         return f'<td colspan="3">{_text(row["missing"])}</td>'
     return (
-        f"<td>{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]</td><td>{row['chance']:.3f}</td>"
+        f"<td>{with_interval(row['value'], row['low'], row['high'])}</td><td>{row['chance']:.3f}</td>"
         f"<td>{row['n_before']:,} and {row['n_after']:,}, {row['clusters']:,} clusters</td>"
     )
 
@@ -259,7 +260,7 @@ def _recall(certificate: Mapping[str, Any] | None) -> str:
         f"<h3>{name}</h3><table><tbody>"
         + "".join(
             f"<tr><td>{_text(what)}</td><td>{row['found']:,} of {row['n']:,}</td>"
-            f"<td>{row['share']:.3f} [{row['low']:.3f}, {row['high']:.3f}]</td></tr>"
+            f"<td>{with_interval(row['share'], row['low'], row['high'])}</td></tr>"
             for what, row in rows
         )
         + "</tbody></table>"

@@ -13,6 +13,7 @@ from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
 from pipelines.gate.rule_frames import REQUIRED, Links, RowNames
 from pipelines.metrics import DRIFT_KINDS, Drift
+from pipelines.stats import with_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: floa
     distance, chance = drift.shift.distance, drift.shift.chance
     told = distance.value > limit or (distance.clusters > 1 and chance <= limit)
     of = f"{drift.rows[0]:,} and {drift.rows[1]:,} rows of {distance.clusters:,} clusters"
-    words = f"{distance.value:.3f} [{distance.low:.3f}, {distance.high:.3f}], {of}"
+    words = f"{with_interval(distance.value, distance.low, distance.high)}, {of}"
     few = f"; too few to tell: chance alone gives {chance:.3f}" if distance.clusters > 1 else "; one cluster tells nothing"
     measures = [Measure("distance", distance.value, None, limit), Measure("chance alone", chance, None, limit)]
     parts = [measure.part() for measure in measures] + [Measure("", float(told), 1.0).part()]

@@ -23,7 +23,15 @@ from pipelines.stats.cluster_table import ClusterTable, cluster_table, group_sha
 from pipelines.stats.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
 from pipelines.stats.drift import Shift, total_variation
-from pipelines.stats.intervals import Estimate, StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile
+from pipelines.stats.intervals import (
+    Estimate,
+    StratumSample,
+    beta_quantile,
+    clopper_pearson,
+    sampled_share,
+    t_quantile,
+    with_interval,
+)
 from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
 from pipelines.stats.pass_rates import (
     PathCounts,
@@ -168,4 +176,5 @@ __all__ = [
     "vote",
     "weighted_vote",
     "whole_of",
+    "with_interval",
 ]

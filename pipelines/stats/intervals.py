@@ -30,6 +30,11 @@ class Estimate:
     estimand: str
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """A value with its interval, as tables, pages and commands show it."""
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 @dataclass(frozen=True, slots=True)
 class StratumSample:
     """One stratum: `size` members, of which a simple random sample without replacement gave `values`.

@@ -12,9 +12,10 @@ from dashboards.pages.compare.charts import board_chart, strata_chart
 from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides, splits
 from dashboards.pages.compare.tabs import show_tabs
 from dashboards.parts.problem import show_facts, show_rollouts
-from dashboards.session.address import choose, selected
+from dashboards.session.address import OPEN, choose, selected
 from dashboards.session.kept import kept_by, state_of
 from dashboards.session.scope import nothing_yet, reader
+from pipelines.stats import with_interval
 from storage.errors import SetupError
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
 from storage.queries.comparison import ALPHA, ComparisonRequest, compare, leaderboard
@@ -24,7 +25,6 @@ from storage.queries.sides import Side
 Row = Mapping[str, Any]
 LEADERS = 8  # benchmarks that are put into words
 MOST = 200  # problems that differ, in the table
-OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
 
 
 def show() -> None:
@@ -51,7 +51,7 @@ def _board(source: Reader, name: str, split: str) -> Row:
 
 
 def _words(row: Row | None) -> str:
-    return "" if row is None or row["value"] is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    return "" if row is None or row["value"] is None else with_interval(row["value"], row["low"], row["high"])
 
 
 def _leaderboard(board: Row, subject: Subject) -> None:

@@ -13,6 +13,7 @@ from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
+from pipelines.stats import with_interval
 from storage.queries import Reader
 from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
 
@@ -117,8 +118,7 @@ def _calibration(subject: Subject) -> None:
 def _interval(row: Any) -> str:
     if row.get("value") is None:
         return visible(row.get("why", ""))
-    ends = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
-    return f"{row['value']:.3f}{ends}"
+    return f"{row['value']:.3f}" if row["low"] is None else with_interval(row["value"], row["low"], row["high"])
 
 
 def _replays(subject: Subject) -> None:

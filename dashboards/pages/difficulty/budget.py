@@ -11,7 +11,7 @@ from dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop
 from dashboards.pages.difficulty.hopeless import hopeless_section
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
-from pipelines.stats import Estimate
+from pipelines.stats import Estimate, with_interval
 from storage.queries import (
     CONTINUED,
     BudgetSpend,
@@ -96,8 +96,9 @@ def _numbers(spend: BudgetSpend) -> None:
         st.metric("Tokens per covered problem", each, width="content")
 
 
-def _interval(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+def interval(estimate: Estimate | None) -> str:
+    """An estimate in a table."""
+    return "" if estimate is None else with_interval(estimate.value, estimate.low, estimate.high)
 
 
 def _rounds(spend: BudgetSpend) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def _rounds(spend: BudgetSpend) -> pd.DataFrame:
                 "draws": row.draws,
                 "tokens so far": row.tokens,
                 "covered so far": row.covered,
-                "share": _interval(row.coverage),
+                "share": interval(row.coverage),
             }
             for row in spend.rounds
         ]
@@ -125,7 +126,7 @@ def _levels(spend: BudgetSpend) -> pd.DataFrame:
                 "draws": row.draws,
                 "tokens": row.tokens,
                 "covered": row.covered,
-                "share": _interval(row.coverage),
+                "share": interval(row.coverage),
             }
             for row in spend.levels
         ]

@@ -4,14 +4,13 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import one_line
-from dashboards.session.address import explore_link
+from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import kept
 from storage.queries import Scope
 from storage.queries.problems import prompt_text
 from storage.queries.queue import HopelessQueue, QueueEntry, hopeless_queue
 
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
-OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
 
 
 def hopeless_section(scope: Scope) -> None:

@@ -7,18 +7,16 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, visible
-from dashboards.pages.difficulty.budget import show_budget_of
+from dashboards.pages.difficulty.budget import interval, show_budget_of
 from dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_chart
-from dashboards.session.address import explore_link
+from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept
 from dashboards.session.scope import choose_scope, opened_as
 from pipelines.metrics import Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
-from pipelines.stats import Estimate
 from storage.queries import GROUPS, Scope, indexed_counts
 
 TABS = ("Difficulty", "Budget")
 MOST = 40  # groups in a chart: templates may be thousands
-OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}
 
 
 def show() -> None:
@@ -90,7 +88,7 @@ def _problems(scope: Scope) -> None:
                 {
                     "correct": f"{share.group} of {judged}",
                     "problems": share.problems,
-                    "share of problems": _interval(share.of_problems),
+                    "share of problems": interval(share.of_problems),
                     "rollouts": share.rollouts,
                     "kept": share.kept,
                     "open": explore_link(opened_as(scope), correct=f"{share.group} of {judged}"),
@@ -156,10 +154,6 @@ def _share_words(mixture: Sequence[Share]) -> str:
     return f"Shares of {rollouts:,} rollouts and of the {kept_ones:,} kept. 95% intervals, clusters sampled whole."
 
 
-def _interval(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
-
-
 def _numbers(rates: Sequence[GroupRate], mixture: Sequence[Share], by: str, scope: Scope) -> pd.DataFrame:
     rows = []
     for rate, share in zip(rates, mixture, strict=True):
@@ -168,15 +162,15 @@ def _numbers(rates: Sequence[GroupRate], mixture: Sequence[Share], by: str, scop
         rows.append(
             {
                 by: "none" if group is None else str(group),
-                "pass rate": _interval(estimate),
+                "pass rate": interval(estimate),
                 "problems": rate.problems,
                 "judged": rate.judged,
                 "correct": rate.correct,
                 "undecided": rate.undecided,
                 "rollouts": rate.rollouts,
                 "kept": rate.kept,
-                "before": _interval(share.before),
-                "after": _interval(share.after),
+                "before": interval(share.before),
+                "after": interval(share.after),
                 "clusters": None if estimate is None else estimate.clusters,
                 "method": "" if estimate is None else estimate.method,
                 "estimand": "" if estimate is None else estimate.estimand,

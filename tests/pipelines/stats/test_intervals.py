@@ -8,8 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines.stats import StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile
+from pipelines.stats import StratumSample, beta_quantile, clopper_pearson, sampled_share, t_quantile, with_interval
 from pipelines.stats.intervals import mover_ratio, mover_sum
+
+
+def test_an_estimate_in_words() -> None:
+    assert with_interval(0.5, 0.40049, 0.6) == "0.500 [0.400, 0.600]"
 
 
 @pytest.mark.parametrize(("events", "n"), [(0, 30), (1, 30), (7, 30), (30, 30), (3, 300)])
