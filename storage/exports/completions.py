@@ -14,18 +14,9 @@ import pyarrow as pa
 
 from storage.errors import SetupError
 from storage.exports.pairs import distinct
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, KEPT, SCORES, Texts, rollouts
+from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, Texts, judged_by, rollouts
 from storage.exports.write import Row
 
-_PROVENANCE: list[tuple[str, pa.DataType]] = [
-    ("id", pa.string()),
-    ("problem_id", pa.string()),
-    ("outcome", pa.string()),
-    ("reason", pa.string()),
-    ("verifier", pa.string()),
-    *ABOUT_THE_PROBLEM,
-    ("model", pa.string()),
-]
 REPEATED = "completions with the text of another one of their problem"
 
 
@@ -40,7 +31,7 @@ class PromptCompletion(Texts):
     @property
     def schema(self) -> pa.Schema:
         """Prompt, completion, where the row is from."""
-        return pa.schema([*self._texts, *_PROVENANCE, *([("scores", SCORES)] if self.scores else [])])
+        return pa.schema([*self._texts, *PROVENANCE, *([("scores", SCORES)] if self.scores else [])])
 
     @property
     def _texts(self) -> list[tuple[str, pa.DataType]]:
@@ -53,7 +44,7 @@ class PromptCompletion(Texts):
     def row(self, rollout: Row) -> Row:
         """The row of one rollout."""
         texts: dict[str, Any] = {"prompt": self.prompt(rollout), "completion": self.answer(rollout)}
-        about = {"id": rollout["completion_id"], "verifier": f"{rollout['verifier']} {rollout['verifier_version']}"}
+        about = {"id": rollout["completion_id"], "verifier": judged_by(rollout)}
         return {**rollout, **about, **texts}
 
 

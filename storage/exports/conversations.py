@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Turn, answer_turns, prompt_turns
+from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import TURNS, Row
 from storage.records import Prompt
@@ -30,13 +30,7 @@ class Conversations:
             ("messages", TURNS),
             ("steps", pa.list_(pa.string())),
             ("completions", pa.list_(pa.string())),
-            ("id", pa.string()),
-            ("problem_id", pa.string()),
-            ("outcome", pa.string()),
-            ("reason", pa.string()),
-            ("verifier", pa.string()),
-            *ABOUT_THE_PROBLEM,
-            ("model", pa.string()),
+            *PROVENANCE,
         ]
     )
     left_out: Mapping[str, int] = {}
@@ -62,7 +56,7 @@ class Conversations:
                         "steps": [problem.rows[one]["step"] for one in said],
                         "completions": said,
                         "id": cid,
-                        "verifier": f"{row['verifier']} {row['verifier_version']}",
+                        "verifier": judged_by(row),
                     }
 
     def _conversation(self, problem: ProblemThreads, asked: "AskedOf", kept: str) -> tuple[list[Turn], list[str]]:

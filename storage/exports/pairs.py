@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, judged_by, rollouts
 from storage.exports.step_pairs import SPANS, Steps, changed_spans, on_one_thread, steps_of_version
 from storage.exports.threads import problem_threads
 from storage.exports.write import Row
@@ -101,7 +101,7 @@ class PairRows(Texts):
             "chosen_kept": chosen["kept"],
             "chosen_model": chosen["model"],
             "rejected_model": rejected["model"],
-            "verifier": f"{chosen['verifier']} {chosen['verifier_version']}",
+            "verifier": judged_by(chosen),
             **({"chosen_scores": chosen["scores"], "rejected_scores": rejected["scores"]} if self.scores else {}),
         }
 
@@ -208,7 +208,7 @@ class Redi(Pairs):
         for right, _ in self.sides(connection):
             for first in right[:1]:
                 texts = {"prompt": self.prompt(first), "completion": self.answer(first), "id": first["completion_id"]}
-                yield first | texts | {"verifier": f"{first['verifier']} {first['verifier_version']}"}
+                yield first | texts | {"verifier": judged_by(first)}
 
 
 def matched(

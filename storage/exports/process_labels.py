@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, judged_by
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
@@ -133,7 +133,7 @@ class ProcessLabels(Texts):
             "n": label.n,
             "correct": label.correct,
             "id": f"{row['completion_id']}-{line.number}",
-            "verifier": f"{row['verifier']} {row['verifier_version']}",
+            "verifier": judged_by(row),
         }
 
     def _of_scores(self, steps: list[float] | None, lines: list[Line]) -> dict[int, Label]:

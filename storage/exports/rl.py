@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, of_prefix, prompt_turns, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, judged_by, of_prefix, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 from storage.pool import Floats
@@ -193,5 +193,5 @@ def _row(rollout: Row) -> Row:
         "completion_token_ids": rollout["token_ids"],
         "completion_logprobs": rollout["logprobs"],
         "id": rollout["completion_id"],
-        "verifier": f"{rollout['verifier']} {rollout['verifier_version']}",
+        "verifier": judged_by(rollout),
     }

@@ -47,6 +47,21 @@ ABOUT_THE_PROBLEM: list[tuple[str, pa.DataType]] = [
     ("split", pa.string()),
 ]
 """Columns that every format ends with: where a row's problem is from."""
+PROVENANCE: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("problem_id", pa.string()),
+    ("outcome", pa.string()),
+    ("reason", pa.string()),
+    ("verifier", pa.string()),
+    *ABOUT_THE_PROBLEM,
+    ("model", pa.string()),
+]
+"""Columns that a format of single rollouts ends with: which it is, what became of it, who judged it, where it is from."""
+
+
+def judged_by(rollout: Mapping[str, Any]) -> str:
+    """The verifier that decided, with its version."""
+    return f"{rollout['verifier']} {rollout['verifier_version']}"
 
 
 def rollouts(

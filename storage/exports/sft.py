@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import duckdb
 import pyarrow as pa
 
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, KEPT, SCORES, answer_turns, prompt_turns, rollouts
+from storage.exports.rollouts import KEPT, PROVENANCE, SCORES, answer_turns, judged_by, prompt_turns, rollouts
 from storage.exports.write import TURNS, Row
 
 
@@ -15,13 +15,7 @@ class Sft:
     schema = pa.schema(
         [
             ("messages", TURNS),
-            ("id", pa.string()),
-            ("problem_id", pa.string()),
-            ("outcome", pa.string()),
-            ("reason", pa.string()),
-            ("verifier", pa.string()),
-            *ABOUT_THE_PROBLEM,
-            ("model", pa.string()),
+            *PROVENANCE,
         ]
     )
 
@@ -39,5 +33,5 @@ class Sft:
                 **{name: rollout[name] for name in self.schema.names if name in rollout},
                 "messages": [*prompt_turns(rollout["prompt"], self.system), *answer_turns(rollout)],
                 "id": rollout["completion_id"],
-                "verifier": f"{rollout['verifier']} {rollout['verifier_version']}",
+                "verifier": judged_by(rollout),
             }
