@@ -88,16 +88,23 @@ def told(turns: Iterable[tuple[str, Turn]], completions: Mapping[str, Row]) -> t
     """Turns as rows, with what their completions say; one that is not drawn yet has no text."""
     return tuple(
         {
-            "completion_id": turn.completion_id,
-            "problem_id": problem,
-            "step": turn.step,
-            "role": turn.role,
-            "after": list(turn.after),
+            **place_of(problem, turn),
             "outcome": turn.outcome,
             **{name: completions.get(turn.completion_id, {}).get(name) for name in _TOLD},
         }
         for problem, turn in turns
     )
+
+
+def place_of(problem: str, turn: Turn) -> Row:
+    """Where a completion stands in its thread."""
+    return {
+        "completion_id": turn.completion_id,
+        "problem_id": problem,
+        "step": turn.step,
+        "role": turn.role,
+        "after": list(turn.after),
+    }
 
 
 def _ids(row: Row | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.queries.lineage import around, told, turns_in_version, turns_in_views
+from storage.queries.lineage import around, place_of, told, turns_in_version, turns_in_views
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.recipe_steps import has_follow_ups
@@ -128,16 +128,7 @@ def _steps(decisions: tuple[Row, ...], threads: Mapping[str, Turns], wanted: Col
         named = [(row["problem_id"], Turn(row["completion_id"], row["step"])) for row in decisions if row.get("step")]
     else:
         named = [(problem, turns[cid]) for problem, turns in threads.items() for cid in turns if cid in wanted]
-    return tuple(
-        {
-            "completion_id": turn.completion_id,
-            "problem_id": problem,
-            "step": turn.step,
-            "role": turn.role,
-            "after": list(turn.after),
-        }
-        for problem, turn in named
-    )
+    return tuple(place_of(problem, turn) for problem, turn in named)
 
 
 def _lineage(before: Around, behind: Around, stored: Sequence[Row]) -> Row:
