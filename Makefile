@@ -8,15 +8,16 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 # Tiers with an environment, or a length, of their own.
-OWN := services or sandbox or chaos or browser or train or data or vllm or long
+OWN := services or sandbox or chaos or browser or train or data or vllm or gpu or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py steps.py audits.py) \
 	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
 	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
+GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-gpu test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +61,12 @@ test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export 
 
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
 	$(PYTEST) -m "vllm and not long" --timeout 900
+
+test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engine; GPU_PYTHON has vllm, or torch and transformers
+	ROLLMILL_TORCH=$(GPU_PYTHON) $(PYTEST) -m gpu --timeout 900
+	if $(GPU_PYTHON) -c 'import vllm' 2>/dev/null; then ROLLMILL_VLLM=$(GPU_PYTHON) $(PYTEST) -m "vllm and not long" --timeout 900 \
+		&& $(BIN)/python benchmarks/vllm_engine.py --python $(GPU_PYTHON); else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
+	$(BIN)/python benchmarks/served.py --python $(GPU_PYTHON)
 
 test-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-TIERS = ("integration", "services", "sandbox", "chaos", "browser", "train", "data", "vllm", "long")
+TIERS = ("integration", "services", "sandbox", "chaos", "browser", "train", "data", "vllm", "gpu", "long")
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 

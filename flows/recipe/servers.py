@@ -1,4 +1,4 @@
-"""The part of a profile about model servers: those that are there, and those that Rollmill starts itself with vLLM.
+"""The part of a profile about model servers: those that are there, and those that Rollmill starts itself.
 
 Addresses, keys' variables, patience, prices, interpreters: nothing here can change a row or which rows are asked for.
 Values are checked here; what they mean is in pipelines/generate/http/http_settings.py and pipelines/generate/serving. Keys
@@ -110,9 +110,11 @@ def lanes_for(servers: tuple[Server, ...], batch_size: int) -> int:
 
 
 class Serve(Part):
-    """A model and the interpreter that serves it with vLLM. `served_name`: as recipes call it, by default `model`.
+    """A model and what serves it: vLLM, or `command`. `served_name`: as recipes call it, by default `model`.
 
-    `python`: without it the interpreter in ROLLMILL_VLLM, else .venv-vllm, which `make vllm` builds.
+    `python`: without it the interpreter in ROLLMILL_VLLM, else .venv-vllm, which `make vllm` builds. `command`: of another
+    server with OpenAI's API, with {model}, {name} and {port}; in `env` {key} is the key that it should ask for. `health`:
+    the path that answers once it serves.
 
     `port` is of the first replica, 0 takes any free one. `restarts` counts for all replicas in one command.
     """
@@ -127,8 +129,23 @@ class Serve(Part):
     replicas: int = Field(default=1, ge=1, le=64)
     restarts: int = Field(default=3, ge=0, le=1000)
     concurrency: int = Field(default=64, ge=1, le=4096)
+    command: tuple[Word, ...] = ()
+    health: Annotated[str, StringConstraints(pattern=r"^/[\x21-\x7e]*$")] = "/health"
 
-    @field_validator("args", "env", mode="before")
+    @model_validator(mode="after")
+    def _vllm_or_a_command(self) -> "Serve":
+        if not self.command:
+            return self
+        if self.python is not None or self.args:
+            raise ValueError("command is the whole command line of a server: python and args are vLLM's")
+        line = " ".join(self.command)
+        if "{port}" not in line:
+            raise ValueError("command needs {port}, which Rollmill chooses: command: [SERVER, --port, '{port}']")
+        if "{key}" in line:
+            raise ValueError("a key in a command line can be read by others: env: {SERVER_API_KEY: '{key}'}")
+        return self
+
+    @field_validator("args", "env", "command", mode="before")
     @classmethod
     def _as_texts(cls, given: object) -> object:
         """YAML reads `512` and `1` as numbers, where a command line and an environment have texts only."""
@@ -155,7 +172,8 @@ def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, 
             name=part.name,
             logs=logs,
             without=keys,
-            **part.model_dump(exclude={"python", "model", "served_name"}),
+            program=_program(part.command, root),
+            **part.model_dump(exclude={"python", "model", "served_name", "command"}),
         )
         for part in parts
     ]
@@ -180,9 +198,16 @@ def located(place: str, root: Path) -> Path:
 
 
 def _model(place: str, root: Path) -> str:
-    """A folder's absolute path; any other name is for the server to resolve."""
-    folder = located(place, root)
-    return str(folder.resolve()) if folder.is_dir() else place
+    """The absolute path of a folder or file; any other name is for the server to resolve."""
+    path = located(place, root)
+    return str(path.resolve()) if path.exists() else place
+
+
+def _program(command: Sequence[str], root: Path) -> tuple[str, ...]:
+    """A command line whose program, where it is a path, is looked for in the workspace, else in the checkout."""
+    if not command or "/" not in command[0]:
+        return tuple(command)
+    return (str(located(command[0], root)), *command[1:])
 
 
 def _text(value: object) -> object:

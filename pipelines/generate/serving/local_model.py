@@ -6,6 +6,7 @@ again, is local_servers.py's.
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import urllib.error
@@ -39,6 +40,8 @@ class LocalModel:
     """One model and how to serve it. `name`: as requests call it. `port`: of the first replica, 0 for any free one.
 
     `start_seconds`: the most that one start may take. `restarts`: of all replicas in one command. `logs`: a folder.
+    `program`: the command line of another server than vLLM's, with {model}, {name} and {port}; in `env` {key} is the key
+    that it should ask for. `health`: the path that answers with 200 once it serves.
     """
 
     python: Path
@@ -53,9 +56,14 @@ class LocalModel:
     replicas: int = 1
     restarts: int = 3
     concurrency: int = 64
+    program: Sequence[str] = ()
+    health: str = "/health"
 
     def command(self, port: int) -> list[str]:
-        """The server's command line. The model's own `generation_config.json` sets no sampling: the recipe does."""
+        """The server's command line. The model's own `generation_config.json` sets no sampling in vLLM: the recipe does."""
+        if self.program:
+            places = {"model": self.model, "name": self.name, "port": str(port)}
+            return [_filled(word, places) for word in self.program]
         ours = ["--model", self.model, "--served-model-name", self.name, "--host", "127.0.0.1", "--port", str(port)]
         plain = [] if any(_flag(arg) == "--generation-config" for arg in self.args) else ["--generation-config", "vllm"]
         return [str(self.python), "-m", MODULE, *ours, *plain, *self.args]
@@ -64,11 +72,17 @@ class LocalModel:
         """The server's environment: ours without what is not its business, the profile's over it, and its key."""
         hidden = {*NOT_THEIRS, *self.without}
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
-        return {**kept, **QUIET, **self.env, "VLLM_API_KEY": key}
+        own = {name: _filled(value, {"key": key}) for name, value in self.env.items()}
+        return {**kept, **QUIET, **own, "VLLM_API_KEY": key}
 
     def check(self) -> None:
-        """SetupError where the interpreter is missing or a flag is Rollmill's to set."""
-        if not (self.python.is_file() and os.access(self.python, os.X_OK)):
+        """SetupError where the interpreter or the program is missing, or a flag is Rollmill's to set."""
+        if self.program and shutil.which(self.program[0]) is None:
+            raise SetupError(
+                f"no program {self.program[0]}, which the profile names under serve.command.",
+                next_command="install it, or write its path: serve.command: [/path/to/it, ...]",
+            )
+        if not self.program and not (self.python.is_file() and os.access(self.python, os.X_OK)):
             raise SetupError(
                 f"no interpreter {self.python}, which the profile names under serve.python.",
                 next_command="make vllm, which makes .venv-vllm/bin/python",
@@ -77,6 +91,12 @@ class LocalModel:
         for flag in map(_flag, self.args):
             if flag in OURS:
                 raise SetupError(f"serve.args names {flag}, which Rollmill sets itself.", choices=keys.get(flag, ()))
+
+
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    for name, value in places.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def _flag(arg: str) -> str:
@@ -89,6 +109,8 @@ def probe(model: LocalModel) -> tuple[bool, str]:
         model.check()
     except SetupError as error:
         return False, error.text()
+    if model.program:
+        return True, f"can be started by {model.program[0]}: {model.model}"
     try:
         search = subprocess.run(
             [str(model.python), "-c", _FIND], env=model.environment(""), capture_output=True, timeout=PROBE_SECONDS
@@ -115,9 +137,9 @@ class ServerProcess:
         return self._process.status
 
     def health(self, timeout: float = 5.0) -> int | None:
-        """The status that /health answers with; None where nobody answers."""
+        """The status that its health path answers with; None where nobody answers."""
         try:
-            with _DIRECT.open(f"http://127.0.0.1:{self.port}/health", timeout=timeout) as reply:
+            with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=timeout) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             error.close()

@@ -35,6 +35,15 @@ def test_the_environment_is_ours_without_keys_and_our_packages(monkeypatch: pyte
     }
 
 
+def test_another_server_has_a_command_line_of_its_own_and_the_key_in_its_environment() -> None:
+    other = model(program=("llama-server", "-m", "{model}", "--port={port}"), env={"LLAMA_API_KEY": "{key}"})
+    assert other.command(8123) == ["llama-server", "-m", "/m/tiny", "--port=8123"]
+    assert other.environment("secret")["LLAMA_API_KEY"] == "secret"
+    with pytest.raises(SetupError, match=r"no program llama-server, .* serve\.command"):
+        other.check()
+    model(program=(sys.executable, "{port}")).check()
+
+
 @pytest.mark.parametrize("arg", ["--port", "--port=1", "--served_model_name", "--api-key=x", "--model"])
 def test_flags_that_are_ours_are_refused(arg: str) -> None:
     with pytest.raises(SetupError, match="which Rollmill sets itself"):

@@ -1,0 +1,131 @@
+"""What a run costs over the bare engine where a profile starts the server: transformers on a GPU, or on a CPU without one.
+
+    python benchmarks/served.py [--python PATH] [--problems 64] [--samples 16] [--turns 3]
+
+`--python` has torch, transformers and aiohttp. bare: the model in a process of its own, the prompts in batches of 256,
+nothing kept. run: all that `curate` does after the start: plan, ask over HTTP, every answer durable, segments, verifier
+`number`, verdicts. Both are loaded once and work one after the other, in turns of other problems.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.vllm_engine import BATCH, MODEL, SAMPLING, curated, problems
+from flows.recipe.servers import lanes_for
+from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.openai import OpenAI
+from pipelines.generate.serving import LocalModel, LocalServers
+from pipelines.protocols import Generator
+from storage.records import Origin, Problem, request_for
+from storage.workspace import Workspace
+
+SERVER = Path(__file__).resolve().parent / "peers" / "transformers_server.py"
+CONCURRENCY = 512
+KEY = {"SERVER_API_KEY": "{key}"}
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=3)
+    options = parser.parse_args()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, served(options.python, Path(folder)) as engine:
+        bare = Bare(options.python)
+        for turn in range(options.turns + 1):  # the first one warms up
+            asked = problems(options.problems, turn)
+            work = {
+                "bare": lambda asked=asked: bare.run(engine, asked, options.samples),
+                "run": lambda asked=asked, turn=turn: run(engine, Path(folder) / f"ws{turn}", asked, options.samples),
+            }
+            rows.append({name: work[name]() for name in sorted(work, reverse=turn % 2 == 1)})
+            sys.stderr.write(json.dumps(rows[-1]) + "\n")
+        device = bare.close()
+    rates = {name: round(statistics.median(row[name] for row in rows[1:])) for name in ("bare", "run")}
+    ratio = statistics.median(row["run"] / row["bare"] for row in rows[1:])
+    print(json.dumps({"device": device, "tokens_per_second": rates, "of_bare": round(ratio, 3)}))
+
+
+@contextmanager
+def served(python: str, folder: Path) -> Iterator[Generator]:
+    """The engine that asks a server of its own."""
+    command = (python, str(SERVER), "{model}", "{port}", "{name}")
+    model = LocalModel(Path(python), MODEL, MODEL, folder, env=KEY, program=command, concurrency=CONCURRENCY)
+    servers = LocalServers([model])
+    engine = OpenAI(MODEL, http=HttpSettings(local=servers))
+    try:
+        yield engine
+    finally:
+        engine.close()
+        servers.close()
+
+
+def run(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int) -> float:
+    """Tokens per second of a whole run."""
+    lanes = lanes_for((Server("http://127.0.0.1:1/v1", concurrency=CONCURRENCY),), BATCH)
+    with Workspace.init(folder) as ws:
+        return curated(engine, ws, asked, samples, lanes)
+
+
+class Bare:
+    """The model in a process of its own."""
+
+    def __init__(self, python: str) -> None:
+        self._process = subprocess.Popen(
+            [python, str(SERVER), MODEL, "--bare"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self._device = str(self._line()["device"])
+
+    def run(self, engine: Generator, asked: Sequence[Problem], samples: int) -> float:
+        """Tokens per second of the same prompts and seeds, as the server renders them."""
+        origin = Origin(engine.engine, engine.model_digest, "pilot", 0)
+        rows = [
+            {
+                "messages": [{"role": "user", "content": problem.prompt}],
+                "seed": request_for(problem, str(problem.prompt), SAMPLING, origin, at).seed,
+                "max_tokens": SAMPLING.max_tokens,
+            }
+            for problem in asked
+            for at in range(samples)
+        ]
+        began = time.perf_counter()
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(rows) + "\n")
+        self._process.stdin.flush()
+        tokens = float(self._line()["tokens"])
+        return tokens / (time.perf_counter() - began)
+
+    def close(self) -> str:
+        """End it; the device that it drew on."""
+        self._process.communicate()
+        return self._device
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("the bare model ended: has its interpreter torch, transformers and aiohttp?")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+
+if __name__ == "__main__":
+    main()
