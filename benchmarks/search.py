@@ -106,6 +106,7 @@ def graph_of(budget: Search) -> StepGraph:
     """The steps of a search."""
     goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
     rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
+    rules += [StepRule(name, "{piece}" + text, **goes_on) for name, text in budget.texts.items()]
     if budget.process_draws is not None:
         rules.append(StepRule("process", "{piece}", **goes_on))
     return StepGraph([*rules, StepRule("answer", "{piece}", raw=True, searched=True)])
@@ -120,6 +121,8 @@ def searched(problems: Sequence[Problem], policy: str, options: Mapping[str, Any
     )
     budget = Search(policy=[POLICIES[policy](**options)], process=[process])
     graph = graph_of(budget)
+    if budget.texts:  # such a policy ends answers itself
+        whole_answer = Sampling(max_tokens=2 * LONGEST)
     steps = [
         Step(
             name,

@@ -106,6 +106,9 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
         "role": "step",
     }
     steps = [SearchStep(name=names.first, **piece), SearchStep(name=names.following, **goes_on, **piece)]
+    search.check_fits(most)
+    for name, text in search.texts.items():
+        steps.append(SearchStep(name=name, **{**goes_on, "template": goes_on["template"] + text}, **piece))
     draws = search.process_draws
     if draws is not None:
         asks = {"template": draws.template, "turn": "new"} if draws.template else goes_on

@@ -110,7 +110,7 @@ class RunSearch:
             raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
         for row in pieces:
             node = self._node(texts[row.completion_id], grown.nodes[row.followed[0]] if row.followed else None, grown.waves)
-            grown.pending[node.id] = node
+            grown.pending[node.id] = replace(node, finished=node.finished or row.step == STEPS.end)
         grown.waves += bool(pieces)
         for row in drawn:
             self._hear(grown, row.followed[0], texts[row.completion_id])

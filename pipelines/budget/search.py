@@ -11,7 +11,7 @@ from pipelines.budget.rounds import checked_count, in_order
 from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from pipelines.search.partial import DrawingProcess, PieceDraws, Process
-from pipelines.search.tree import SearchPolicy, Tree
+from pipelines.search.tree import SearchPolicy, Tree, WritingPolicy
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
@@ -66,6 +66,23 @@ class Search:
     def process_draws(self) -> PieceDraws | None:
         """What the process has drawn of each piece."""
         return self.scored_by.draws if isinstance(self.scored_by, DrawingProcess) else None
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """What the policy puts into answers, by the step that goes on behind it."""
+        return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
+
+    def check_fits(self, max_tokens: int) -> None:
+        """SetupError where an answer of a policy that ends answers itself would be cut off before."""
+        if not isinstance(self.grown_by, WritingPolicy):
+            return
+        longest = self.grown_by.longest + self.piece_tokens
+        if longest > max_tokens:
+            raise SetupError(
+                f"search policy {self.grown_by.name!r} ends answers at {self.grown_by.longest} tokens, which a piece may "
+                f"exceed by {self.piece_tokens}, and generate.max_tokens cuts them off at {max_tokens}.",
+                next_command=f"generate: {{max_tokens: {longest}}}",
+            )
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - trees say what round it is
         """The first wave of problems of which nothing is drawn; without its tree a problem goes no further."""

@@ -12,6 +12,7 @@ POLICIES: Mapping[str, Callable[..., SearchPolicy]] = ByName(
         "beam": "pipelines.search.beam:Beam",
         "best_first": "pipelines.search.best_first:BestFirst",
         "best_of_n": "pipelines.search.best_of_n:BestOfN",
+        "budget_forcing": "pipelines.search.budget_forcing:BudgetForcing",
         "diverse_beam": "pipelines.search.diverse_beam:DiverseBeam",
         "lookahead": "pipelines.search.lookahead:Lookahead",
         "mcts": "pipelines.search.mcts:Mcts",

@@ -1,10 +1,10 @@
 """One wave of a search, checked: what a policy and a process ask for, as draws that a budget could plan. Asks no model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.search.partial import PieceDraws
-from pipelines.search.tree import ROOT, Growth, Node, SearchPolicy, Tree
+from pipelines.search.tree import ROOT, Growth, Node, SearchPolicy, Tree, WritingPolicy
 from pipelines.tallies import Draw
 from storage.errors import broken
 
@@ -16,19 +16,21 @@ rollouts would begin with the very pieces that they are to judge beforehand.
 
 @dataclass(frozen=True, slots=True)
 class SearchSteps:
-    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, and
-    what a process asks for.
+    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, what
+    a process asks for, and the pieces behind a text that the policy writes.
     """
 
     first: str = "piece"
     following: str = "next"
     answer: str = "answer"
     process: str = "process"
+    wait: str = "wait"
+    end: str = "end"
 
     @property
-    def pieces(self) -> tuple[str, str]:
+    def pieces(self) -> tuple[str, ...]:
         """Those that draw pieces."""
-        return self.first, self.following
+        return self.first, self.following, self.wait, self.end
 
 
 def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) -> Sequence[Growth]:
@@ -37,12 +39,20 @@ def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) ->
         return ()
     growths = list(policy.grow(tree))
     for growth in growths:
-        node = tree.by_id.get(growth.node)
-        if growth.count < 1 or (growth.node != ROOT and (node is None or node.finished)):
+        if growth.count < 1 or not _can_grow(growth, tree, policy.texts if isinstance(policy, WritingPolicy) else ()):
             raise broken(f"search policy {policy.name!r} asks for {growth} of {len(tree.nodes)} nodes of {tree.problem_id}")
     if len({growth.node for growth in growths}) < len(growths):
         raise broken(f"search policy {policy.name!r} names a node twice in one wave")
     return growths
+
+
+def _can_grow(growth: Growth, tree: Tree, texts: Collection[str]) -> bool:
+    """A known node that is not finished, or that a text makes go on."""
+    if growth.behind and growth.behind not in texts:
+        return False
+    if growth.node == ROOT:
+        return not growth.behind
+    return growth.node in tree.by_id and (growth.behind == "wait" or not tree.by_id[growth.node].finished)
 
 
 def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[Draw]:
@@ -52,7 +62,7 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
             tree.problem_id,
             len(tree.children[one.node]),
             one.count,
-            steps.first if one.node == ROOT else steps.following,
+            one.behind or (steps.first if one.node == ROOT else steps.following),
             () if one.node == ROOT else (one.node,),
         )
         for one in growths

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from random import Random
 
 from pipelines.search.tree import Node, Tree
+from pipelines.steps.templates import places_of
 from storage.errors import SetupError
 
 
@@ -35,6 +36,14 @@ def checked_word(policy: str, option: str, value: object, choices: tuple[str, ..
     """SetupError where an option is none of these words."""
     if value not in choices:
         raise SetupError(f"search policy {policy!r}: {option} is {value!r}.", choices=choices)
+
+
+def checked_text(policy: str, option: str, value: object) -> None:
+    """SetupError where an option is no text that can be written into an answer as it is."""
+    if not isinstance(value, str) or not value or places_of(value, ["piece"]):
+        raise SetupError(
+            f"search policy {policy!r}: {option} is {value!r}, and must be a text without a place like {{prompt}}."
+        )
 
 
 def checked_width(policy: str, width: object, expand: object) -> None:

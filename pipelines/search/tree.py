@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from storage.ids import digest128, seed_of
 
@@ -41,10 +41,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Go on `count` times from a node (ROOT: begin anew)."""
+    """Go on `count` times from a node (ROOT: begin anew). `behind`: the name of a text that is put behind it first."""
 
     node: str
     count: int
+    behind: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,16 @@ class SearchPolicy(Protocol):
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """The weight of each finished answer that counts, by node id; label-free, for an election among their answers."""
         ...
+
+
+@runtime_checkable
+class WritingPolicy(SearchPolicy, Protocol):
+    """A policy that puts words into answers. `texts`: what, by its name: `wait`, after which the model goes on, also from a
+    finished node; `end`, after which one piece ends the answer, done at `longest` tokens.
+    """
+
+    @property
+    def texts(self) -> Mapping[str, str]: ...
+
+    @property
+    def longest(self) -> int: ...

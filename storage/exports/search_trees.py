@@ -19,7 +19,7 @@ from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import Row
 from storage.records import JUDGED
 
-PIECES = ("piece", "next")  # the steps of a search that draw; see pipelines/search/kernel.py
+PIECES = ("piece", "next", "wait", "end")  # the steps of a search that draw; see pipelines/search/kernel.py
 ANSWER = "answer"
 NO_SEARCH = "no piece of this version is of a search."
 ALIKE = "texts whose pieces do not differ enough in what became of them"

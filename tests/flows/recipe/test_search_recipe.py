@@ -53,6 +53,18 @@ def test_a_process_that_draws_has_a_step_of_its_own(tmp_path: Path) -> None:
         loaded(tmp_path, RECIPE.replace("budget:", own).replace("process: lines", "process: rollouts"))
 
 
+def test_a_policy_that_writes_has_steps_for_it_and_ends_answers_before_they_are_cut_off(tmp_path: Path) -> None:
+    text = RECIPE.replace("policy: beam", "policy: budget_forcing")
+    with pytest.raises(SetupError, match=r"ends answers at 128 tokens, .* cuts them off at 90"):
+        loaded(tmp_path, text)
+    found = loaded(tmp_path, text.replace("max_tokens: 90", "max_tokens: 192"))
+    steps = {step.name: step for step in found.steps}
+    assert list(steps) == ["piece", "next", "wait", "end", "answer"]
+    assert [steps[name].node.step.template for name in ("wait", "end")] == ["{piece}\nWait,", "{piece}#### "]
+    assert all(steps[name].node.step.turn == "continue" for name in ("wait", "end"))
+    assert loaded(tmp_path, json.dumps(found.shown())).recipe_hash == found.recipe_hash
+
+
 def test_a_policy_by_its_name_is_the_policy_with_its_defaults(tmp_path: Path) -> None:
     options = "{method: beam, options: {width: 16, expand: 4}}"
     written = RECIPE.replace("policy: beam", f"policy: {options}")

@@ -25,6 +25,7 @@ def graph_of(budget: Search) -> StepGraph:
     """The steps of a search."""
     goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
     rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
+    rules += [StepRule(name, "{piece}" + text, **goes_on) for name, text in budget.texts.items()]
     if (draws := budget.process_draws) is not None:
         asks = StepRule("process", draws.template, role="step", searched=True)
         rules.append(asks if draws.template else StepRule("process", "{piece}", **goes_on))
@@ -55,15 +56,16 @@ def problems() -> list[Problem]:
 def search(
     run: str = "toy-run",
     *,
-    policy: str = "particles",
+    policy: Any = "particles",
     process: Any = "lines",
     batch: int = BATCH,
     seed: int = 7,
     **engine: Any,
 ) -> OpenRun:
     """Six problems, eight particles or what else the policy grows."""
-    options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(policy, {})
-    budget = Search(policy=[POLICIES[policy](**options)], process=process if isinstance(process, str) else [process])
+    options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(str(policy), {})
+    grown_by = POLICIES[policy](**options) if isinstance(policy, str) else policy
+    budget = Search(policy=[grown_by], process=process if isinstance(process, str) else [process])
     graph = graph_of(budget)
     made = partial(Logged, **engine)
     piece = Sampling(max_tokens=32, stop=("\n",))

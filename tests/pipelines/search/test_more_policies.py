@@ -3,12 +3,17 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
+
 from pipelines.search.backtracking import Backtracking
 from pipelines.search.best_first import BestFirst
+from pipelines.search.budget_forcing import BudgetForcing
 from pipelines.search.diverse_beam import DiverseBeam
+from pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from pipelines.search.lookahead import Lookahead
 from pipelines.search.mcts import Backup, Mcts, prior
 from pipelines.search.tree import ROOT, Growth, Node, Tree
+from storage.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 
@@ -99,3 +104,84 @@ def test_a_lookahead_looks_as_far_as_it_is_told() -> None:
     tree = World(depth=7, score=lambda text: text.count("1") / 7).grown(Lookahead(width=4, expand=2, ahead=2))
     assert [len(wave) for wave in tree.waves][:4] == [4, 4, 4, 4]
     assert tree.finished
+
+
+def node(cid: str, parent: str, tokens: int, *, finished: bool = False) -> Node:
+    return Node(cid, parent, 1, 0, finished, 0.5, 10, tokens)
+
+
+FORCED = BudgetForcing(n=1, least=40, most=60, waits=2)
+
+
+def test_an_answer_that_ends_too_early_loses_its_result_and_goes_on_behind_a_word() -> None:
+    begun, early = node("a", ROOT, 20), node("b", "a", 30, finished=True)
+    assert FORCED.grow(Tree("toy", (begun, early))) == [Growth("a", 1, "wait")]
+    on = node("c", "a", 30)
+    assert FORCED.grow(Tree("toy", (begun, early, on))) == [Growth("c", 1)]
+    done = node("d", "c", 45, finished=True)
+    tree = Tree("toy", (begun, early, on, done))
+    assert not FORCED.grow(tree)
+    assert FORCED.votes(tree) == {"d": 1.0}  # what was dropped is no answer of the policy
+
+
+def test_the_dropped_piece_is_no_part_of_the_length_and_a_model_that_ends_again_and_again_is_let_go() -> None:
+    nodes = [node("a", ROOT, 30), node("b", "a", 39, finished=True)]
+    for at in range(2):
+        assert FORCED.grow(Tree("toy", tuple(nodes))) == [Growth("a", 1, "wait")]
+        nodes.append(node(f"again{at}", "a", 38, finished=True))
+    assert not FORCED.grow(Tree("toy", tuple(nodes)))
+    assert FORCED.votes(Tree("toy", tuple(nodes))) == {"again1": 1.0}
+    world = World(ends=lambda text: len(text) > 1)
+    assert len(world.grown(BudgetForcing(n=3)).nodes) == 3 * (2 + 2)
+
+
+def test_an_answer_of_one_piece_goes_on_as_it_is() -> None:
+    whole = node("a", ROOT, 10, finished=True)
+    assert FORCED.grow(Tree("toy", (whole,))) == [Growth("a", 1, "wait")]
+    assert wave_of(FORCED, Tree("toy", (whole,))) == [Growth("a", 1, "wait")]
+    more = node("b", "a", 45, finished=True)
+    assert FORCED.votes(Tree("toy", (whole, more))) == {"b": 1.0}
+
+
+def test_an_answer_without_an_end_is_ended_once() -> None:
+    begun = (node("a", ROOT, 30), node("b", "a", 60))
+    tree = Tree("toy", begun)
+    assert FORCED.grow(tree) == [Growth("b", 1, "end")]
+    (draw,) = draws_of(FORCED.grow(tree), tree, SearchSteps())
+    assert (draw.step, draw.after, draw.first_index) == ("end", ("b",), 0)
+    ended = Tree("toy", (*begun, node("c", "b", 64, finished=True)))
+    assert not FORCED.grow(ended)
+    assert FORCED.votes(ended) == {"c": 1.0}
+    tree = World(depth=30).grown(BudgetForcing(n=2, least=0, most=5))
+    assert [len(wave) for wave in tree.waves] == [2] * 6
+    assert len(tree.finished) == 2
+
+
+@pytest.mark.parametrize("growth", [Growth(ROOT, 1, "wait"), Growth("b", 1, "end"), Growth("a", 1, "stop"), Growth("b", 1)])
+def test_words_are_written_behind_begun_answers_and_only_those_that_the_policy_has(growth: Growth) -> None:
+    class Wrong(BudgetForcing):
+        def grow(self, tree: Tree) -> list[Growth]:
+            del tree
+            return [growth]
+
+    tree = Tree("toy", (node("a", ROOT, 20), node("b", "a", 30, finished=True)))
+    with pytest.raises((SetupError, RuntimeError), match="asks for Growth"):
+        wave_of(Wrong(), tree)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"least": 64, "most": 64}, "most is 64, and must be a whole number, at least 65"),
+        ({"waits": -1}, "waits is -1"),
+        ({"wait": ""}, "wait is ''"),
+        ({"end": "{reference}"}, "must be a text without a place"),
+    ],
+)
+def test_senseless_budgets_are_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
+        BudgetForcing(**options)  # type: ignore[arg-type]
+
+
+def test_a_box_may_be_what_ends_an_answer() -> None:
+    assert BudgetForcing(end="So the answer is \\boxed{").texts["end"].endswith("{")

@@ -1,7 +1,7 @@
 """Toy worlds for search policies: answers of a few marks, drawn by chance, scored by a function of the text so far."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -34,7 +34,8 @@ class World:
                 return tree
             for one in growths:
                 first = len(tree.children[one.node])
-                nodes += [self._node(tree, one.node, first + index, wave) for index in range(one.count)]
+                grown = [self._node(tree, one.node, first + index, wave) for index in range(one.count)]
+                nodes += [replace(node, finished=True) if one.behind == "end" else node for node in grown]
         raise AssertionError(f"{policy.name} does not end")
 
     def text(self, node: Node) -> str:
