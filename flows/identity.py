@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from flows.imported import digest_of_imports
 from flows.problems import asks_model, make_problems, preview_problems
 from flows.run_spec import paid_samplers, recipe_run
 from pipelines.verify.acceptance import PLAIN
@@ -182,8 +183,4 @@ def _short(value: Any) -> str:
 
 def imported_digest(run: "RecipeRun") -> str:
     """Identity of the completions that the run takes (of its imports): importing more of them is another run."""
-    from flows.rounds.imports import imported_rows
-
-    prompts = sorted({problem.prompt_id for problem in run.problems.problems})
-    rows = imported_rows(run.workspace, run.spec.imports, prompts, run.spec.left_out)
-    return digest128(["imported", sorted(row[0] for row in rows)])
+    return digest_of_imports(run.workspace, run.spec.imports, run.problems)

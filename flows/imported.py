@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
 from storage.errors import SetupError
+from storage.ids import digest128
 from storage.imports.stored import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,15 @@ class ImportedCounts:
             f"(generate.imports: [{', '.join([*names, count.name])}] takes them too)"
             for count in self.left
         ]
+
+
+def digest_of_imports(workspace: "Workspace", imports: Sequence[str], made: "RecipeProblems") -> str:
+    """Identity of the imported completions of these problems, of these imports."""
+    from flows.rounds.imports import imported_rows
+
+    prompts = sorted({problem.prompt_id for problem in made.problems})
+    rows = imported_rows(workspace, imports, prompts, made.left_out)
+    return digest128(["imported", sorted(row[0] for row in rows)])
 
 
 def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ...]:

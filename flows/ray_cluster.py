@@ -78,9 +78,9 @@ class RayVerifier:
 
 
 def on_ray(method: MethodSpec, cluster: RayCluster, settings: dict[str, Any]) -> Verifier:
-    """The verifier of a method, on Ray unless it asks models or is made of other methods."""
+    """The verifier of a method, on Ray unless it asks models, reads votes or is made of other methods."""
     here: Verifier = method.build(**settings)
-    stays = method.parts or {"samplers", "http"} & parameters(method.cls).keys()
+    stays = method.parts or {"samplers", "http", "cast"} & parameters(method.cls).keys()
     return here if stays else RayVerifier(method, cluster, here)
 
 

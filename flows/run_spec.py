@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import CHECKOUT
-from flows.imported import imports_taken
+from flows.imported import digest_of_imports, imports_taken
 from flows.limits import limit_of
 from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
 from flows.recipe import LoadedRecipe, MethodSpec, Profile
 from flows.recipe.schema import Generate
+from flows.recipe.votes import VOTES
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
 from storage.errors import SetupError
@@ -70,6 +71,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
 
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
     profile, examples = session.profile, Examples(session.workspace, session.loaded, made.problems)
+    imports = imports_taken(session.workspace, session.loaded)
     lanes = max((_lanes(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
     return RunSpec(
         run="",
@@ -86,7 +88,8 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         stream=redrawn(session.loaded.stream, generate.redraw),
         sampling=sampling_of(generate),
         batch_size=generate.batch_size,
-        imports=imports_taken(session.workspace, session.loaded),
+        imports=imports,
+        imported=digest_of_imports(session.workspace, imports, made) if _goes_by_imported_votes(session.loaded) else "",
         left_out=made.left_out,
         scorers=[method.build(**settings) for method in session.loaded.scorers],
         accept=session.loaded.accept.build(),
@@ -96,6 +99,11 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         limit=limit_of(session.job, profile),
         form=examples.form_of(generate),
     )
+
+
+def _goes_by_imported_votes(loaded: LoadedRecipe) -> bool:
+    """Whether verdicts go by votes on imported rollouts: which there are decides who is voted on."""
+    return loaded.takes_imports and any(method.name == VOTES for method in loaded.verifiers)
 
 
 def _verifier(session: Session, method: MethodSpec, settings: dict[str, Any]) -> Callable[[], Any]:

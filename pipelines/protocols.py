@@ -116,7 +116,8 @@ class Samplers(Protocol):
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
 
-    What it may be beside: RuledVerifier, SuitedVerifier, NeedsMachine, and Interruptible where it waits for somebody else.
+    What it may be beside: RuledVerifier, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible where it waits for
+    somebody else.
     """
 
     name: str
@@ -274,6 +275,23 @@ class Vote:
     fields: Mapping[str, str]
     place: int = 0
     of: int = 0
+
+
+class VotesOn(Protocol):
+    """Gives the votes of a run's steps on its completions."""
+
+    def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
+        """Those on each of these, in plan order; none where nobody voted."""
+        ...
+
+
+@runtime_checkable
+class ReadsVotes(Protocol):
+    """A verifier that goes by the votes of steps. They are there once everything is drawn: only then is it asked."""
+
+    def bind(self, cast: VotesOn | None, plan: str) -> None:
+        """Read votes from here. `plan`: a digest of all that decides which votes there are; part of the version."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,8 @@ def _with_texts(part: Sequence[PlanRow], start: int, texts: Iterator[tuple[int, 
 
 
 def _counting(part: Sequence[PlanRow], stored: Stored, accept: Accept) -> dict[Pair, Verdict]:
-    counting = {pair: verdict for pair, said in stored.items() if (verdict := accept(said)) is not None}
+    pairs = dict.fromkeys(map(pair_of, part))
+    counting = {pair: verdict for pair in pairs if (verdict := accept(stored.get(pair, {}))) is not None}
     missing = [row for row in part if pair_of(row) not in counting]
     if missing:
         raise IncompleteRound(

@@ -13,7 +13,8 @@ from typing import Any
 from flows.recipe.methods import OF, MethodSpec, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
-from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, check_votes, load_steps, rules_of
+from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, load_steps, rules_of
+from flows.recipe.votes import VOTES, check_scorer, check_verdicts
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.graph import StepGraph
 from storage.errors import SetupError, unknown_name
@@ -198,8 +199,9 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         if step not in graph.answers:
             raise unknown_name("step of the selector's option `of`", step, sorted(graph.answers))
     for method in loaded.scorers:
-        if method.name == "votes":
-            check_votes(graph, method.options)
+        if method.name == VOTES:
+            check_scorer(graph, method.options)
+    check_verdicts(graph, loaded.verifiers, budget)
     check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded
 
@@ -207,7 +209,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
 def _check_elected(loaded: LoadedRecipe) -> None:
     """A selector that elects by a score needs the recipe to make it."""
     by = loaded.selector.options.get("by") if loaded.selector.name == "elected" else None
-    names = [method.build().name if method.name == "votes" else method.name for method in loaded.scorers]
+    names = [method.build().name if method.name == VOTES else method.name for method in loaded.scorers]
     if by is not None and by not in names:
         raise SetupError(
             f"selector 'elected' goes by score {by!r}, which the recipe does not make.",

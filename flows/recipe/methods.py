@@ -34,7 +34,7 @@ SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
-INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "recipe_folder", SOURCE})
+INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "cast", "recipe_folder", SOURCE})
 FROM = "from"
 """The option that names a synthesizer's source: whoever builds it reads that and gives it as `source`."""
 OF = "of"

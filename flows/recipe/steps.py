@@ -223,26 +223,6 @@ def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: A
     _check_budget([step["name"] for step in roots], budget)
 
 
-def check_votes(graph: StepGraph, options: Mapping[str, Any]) -> None:
-    """SetupError where a scorer reads votes that there are not, or does not say that they rest on a label."""
-    step, _, field = str(options.get("of", "")).partition(".")
-    voting = {name: node for name, node in graph.nodes.items() if node.step.role == "vote"}
-    if step not in voting or field not in voting[step].step.read:
-        known = [f"{name}.{read}" for name, node in voting.items() for read in node.step.read]
-        raise SetupError(
-            f"scorer 'votes' reads {options.get('of')!r}, which no step with role vote gives.",
-            choices=known,
-            next_command=None if known else "a step with role: vote and read: {score: 'SCORE (\\d)'}",
-        )
-    if voting[step].sees_label != bool(options.get("referenced")):
-        sees = "sees" if voting[step].sees_label else "does not see"
-        raise SetupError(
-            f"step {step!r} {sees} a reference or a verdict, and scorer 'votes' says referenced: "
-            f"{str(bool(options.get('referenced'))).lower()}.",
-            next_command=f"referenced: {str(voting[step].sees_label).lower()}; such numbers may elect no answer",
-        )
-
-
 def _check_budget(names: Sequence[str], budget: Any) -> None:
     roots = len(names)
     own = [name for name in names if name != SearchSteps().first]

@@ -17,12 +17,13 @@ from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
-from flows.rounds.plan_rows import by_problems
+from flows.rounds.plan_rows import answers_of, by_problems
 from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
 from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
+from storage.segments.rows import Rows
 
 if TYPE_CHECKING:
     from storage.ledger.leases import Lease
@@ -121,7 +122,8 @@ def _judge_all(
 
 def _groups(target: ReverifyTarget) -> Iterator[list[PlanRow]]:
     """What is read at a time."""
-    return by_problems(target.workspace.runs.plans(target.run.id), GROUP)
+    plans = target.workspace.runs.plans(target.run.id)
+    return by_problems([answers_of(target.spec, Rows.of("plan", plan)) for plan in plans], GROUP)
 
 
 def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
@@ -159,10 +161,13 @@ def _read(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> li
 
 
 def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
+    """Those that go by votes are only shown: the next generation may plan other votes, and makes its own of them."""
     from flows.rounds.commit import verdict_segments
 
-    if verdicts:
-        target.workspace.segments.commit_many(verdict_segments(verdicts))
+    waiting = target.open.waiting()
+    kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in waiting]
+    if kept:
+        target.workspace.segments.commit_many(verdict_segments(kept))
 
 
 def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:

@@ -77,6 +77,7 @@ def open_target(
 
     `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
+    from flows.rounds.votes import read_votes
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
@@ -90,6 +91,7 @@ def open_target(
             # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
             open_run.spec = replace(open_run.spec, run=run.id)
             open_run.charge_samplers(session.workspace)
+            read_votes(session.workspace, open_run)
             with open_run.verifying() as installed:
                 changes = _changes(session, open_run, run)
                 chain = [

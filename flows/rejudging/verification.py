@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import MethodSpec, resolve
 from pipelines.metrics import decision_counts
+from pipelines.protocols import ReadsVotes
+from pipelines.steps.cast_votes import CastVotes
+from pipelines.steps.follow import Link
+from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
+from pipelines.verify.votes import plan_of
 from storage.errors import RollmillError
 from storage.pool import pool_of
-from storage.recipe_steps import step_names
+from storage.recipe_steps import recorded_steps, step_names
 from storage.records import Decision, Rollout
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
@@ -138,6 +143,8 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
             continue
         method = _resolved("verifier", part, base)
         verifier = method.build() if isinstance(method, MethodSpec) else None
+        if isinstance(verifier, ReadsVotes):
+            verifier.bind(_votes(snapshot), plan_of(recorded["version"]))
         if verifier is None or not isinstance(method, MethodSpec) or not method.built_as(verifier, recorded["version"]):
             installed = method if verifier is None else f"installed is {verifier.version}"
             yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {installed}"
@@ -151,6 +158,19 @@ def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base:
             if (verdict.outcome, verdict.rule) != (rollout.verdict.outcome, rollout.verdict.rule):
                 before, now = (f"{v.outcome} by {v.rule}" for v in (rollout.verdict, verdict))
                 yield f"completion {rollout.completion.id[:12]}: {before} is recorded, {now} found"
+
+
+def _votes(snapshot: "Snapshot") -> CastVotes:
+    """The votes that the version holds."""
+    graph = recorded_graph(recorded_steps(snapshot.manifest["recipe"]))
+    answers = [row for row in from_table("decisions", snapshot.decisions) if row.step in graph.nodes]
+    followed = list(from_table("threads", snapshot.threads))
+    links = {(row.completion_id, row.problem_id): Link(row.completion_id, row.step) for row in answers}
+    for row in followed:
+        links[row.completion_id, row.problem_id] = Link(row.completion_id, row.step, tuple(row.after.split()))
+    texts = {row.id: row for row in from_table("completions", snapshot.completions)}
+    placed = ((problem_id, link) for (_, problem_id), link in links.items())
+    return CastVotes(graph, placed, lambda ids: {cid: texts[cid] for cid in ids})
 
 
 def _resolved(role: str, part: Mapping[str, Any], base: Path) -> MethodSpec | str:

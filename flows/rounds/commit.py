@@ -15,7 +15,6 @@ from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.sampling.charges import Drawing, drawn_segment, paying
 from flows.sampling.heartbeat import LeaseHeartbeat
-from pipelines.verify.acceptance import accepted
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
 from storage.rollouts import Pair, completions_by_id, pair_of
@@ -181,8 +180,7 @@ class Committer:
         for verdict in item.verdicts:
             pair = (verdict.completion_id, verdict.problem_id)
             verdicts.setdefault(pair, {})[verdict.verifier, verdict.version] = verdict
-        chain, policy = self._run.chain(), self._run.spec.planning
-        counted = {pair: accepted(policy, chain, given) for pair, given in verdicts.items()}
+        counted = {pair: self._run.planned_by(given) for pair, given in verdicts.items()}
         return {pair: verdict.outcome for pair, verdict in counted.items() if verdict is not None}
 
     def _tell_drawn(self) -> None:

@@ -5,15 +5,16 @@ commits nothing, and what would decide otherwise has another key.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import all_plans
+from flows.rounds.plan_mark import options_of
 from flows.rounds.plan_rows import answers_of, repeated, together
 from flows.rounds.score import rows_of, score_run, stored_scores
+from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import broken
 from storage.ids import ListDigest
@@ -40,9 +41,13 @@ class DecisionReport:
 
 @rare_collections()
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
-    """Score, select, commit and count, one problem after another. RuntimeError where a planned row is not judged yet."""
+    """Judge what waits for votes; then score, select, commit and count, one problem after another.
+
+    RuntimeError where a planned row is not judged yet.
+    """
     planned = together(all_plans(ws, run))
     rows = answers_of(run.spec, planned)
+    judge_by_votes(ws, run)
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
@@ -95,10 +100,3 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     if not run.spec.steps:
         return decisions
     return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]
-
-
-def options_of(part: Any) -> dict[str, Any]:
-    """The options a part was built with, as far as it says: a dataclass's fields, else its public attributes."""
-    if is_dataclass(part) and not isinstance(part, type):
-        return asdict(part)
-    return {name: repr(value) for name, value in sorted(vars(part).items()) if not name.startswith("_")}

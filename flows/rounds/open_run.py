@@ -10,19 +10,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 from typing import Literal
 
 from flows.rounds.memory import Memory
+from flows.rounds.plan_mark import plan_mark
 from flows.rounds.spec import RunSpec
 from flows.sampling.sample import Samplers
 from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
-from pipelines.protocols import Generator, Interruptible, RuledVerifier, Verifier
+from pipelines.protocols import Generator, Interruptible, ReadsVotes, RuledVerifier, Verifier
+from pipelines.steps.cast_votes import LaterVotes
 from pipelines.verify.acceptance import accepted, check_names
 from storage.pool import answer_key
-from storage.records import Origin, Outcome, PlanRow, Prompt, Rollout
+from storage.records import Origin, Outcome, PlanRow, Prompt, Rollout, Verdict
 from storage.rollouts import Key, RunReader, pair_of
 from storage.workspace import Workspace
 
@@ -60,10 +61,13 @@ def ignore(event: Event) -> None:
 
 
 class VerifierPool:
-    """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly."""
+    """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly.
 
-    def __init__(self, factories: Sequence[Callable[[], Verifier]]) -> None:
-        self._factories = factories
+    `bind`: what is done once with every chain that was built.
+    """
+
+    def __init__(self, factories: Sequence[Callable[[], Verifier]], bind: Callable[[Sequence[Verifier]], None]) -> None:
+        self._factories, self._bind = factories, bind
         self._lock = threading.Lock()
         self._idle: list[list[Verifier]] = []
         self._busy: list[list[Verifier]] = []
@@ -73,7 +77,9 @@ class VerifierPool:
         """One chain, in the recipe's order, until the block ends."""
         with self._lock:
             chain = self._idle.pop() if self._idle else None
-        chain = chain or [make() for make in self._factories]
+        if chain is None:
+            chain = [make() for make in self._factories]
+            self._bind(chain)
         with self._lock:
             self._busy.append(chain)
         try:
@@ -116,10 +122,12 @@ class OpenRun:
         self.spec, self.samplers, self._on_event = spec, samplers, on_event
         self.memory = Memory()
         self._owns_engines = engines is None
-        self._engines, self._verifiers = engines or Engines(), VerifierPool(spec.verifiers)
+        self._engines, self._verifiers = engines or Engines(), VerifierPool(spec.verifiers, self._bind_votes)
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
-        self._chain: tuple[tuple[str, str], ...] | None = None
+        self._chain: tuple[Key, ...] | None = None
+        self._waiting: frozenset[Key] = frozenset()
+        self.votes = LaterVotes()
         self.follow_up_prompts: PromptsOf | None = None
 
     @property
@@ -130,7 +138,8 @@ class OpenRun:
     def variant(self, spec: RunSpec) -> "OpenRun":
         """Another run with the same engines and verifiers; whoever closes this one closes them."""
         other = OpenRun(spec, samplers=self.samplers, on_event=self._on_event)
-        other._engines, other._verifiers, other._chain = self._engines, self._verifiers, self._chain
+        other._engines, other._verifiers = self._engines, self._verifiers
+        other._chain, other._waiting = self._chain, self._waiting
         return other
 
     def limiter(self, ws: Workspace) -> SpendLimiter:
@@ -181,14 +190,47 @@ class OpenRun:
         engine = self.engine(step)
         return Origin(engine.engine, engine.model_digest, self.spec.stream, self.spec.recipe_seed)
 
-    def chain(self) -> tuple[tuple[str, str], ...]:
+    def chain(self) -> tuple[Key, ...]:
         """(name, version) of the verifiers in order."""
         if self._chain is None:
             with self.verifying() as chain:
                 self._chain = tuple((part.name, part.version) for part in chain)
+                self._waiting = frozenset((part.name, part.version) for part in chain if isinstance(part, ReadsVotes))
             for policy in self.spec.policies():
                 check_names(policy, [name for name, _ in self._chain])
         return self._chain
+
+    def waiting(self) -> frozenset[Key]:
+        """Those that go by votes, and judge once everything is drawn."""
+        self.chain()
+        return self._waiting
+
+    def at_once(self) -> tuple[Key, ...]:
+        """The others, which judge what is drawn."""
+        return tuple(key for key in self.chain() if key not in self.waiting())
+
+    def planned_by(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+        """The verdict on one rollout that the plan goes by; None while one is missing.
+
+        Verifiers that wait for votes are undecided, whatever is stored: the plan is made before they judge.
+        """
+        waiting = {key: Verdict("", "", *key, outcome="undecided", rule="waits") for key in self.waiting()}
+        return accepted(self.spec.planning, self.chain(), {**verdicts, **waiting})
+
+    def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+        """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
+        if self.spec.graph is None and self.waiting():
+            return self.planned_by(verdicts)
+        return accepted(self.spec.accept, self.chain(), verdicts)
+
+    def _bind_votes(self, chain: Sequence[Verifier]) -> None:
+        """Tell verifiers that go by votes where to read them, and to which plan they belong."""
+        waiting = [part for part in chain if isinstance(part, ReadsVotes)]
+        if waiting:
+            at_once = [(part.name, part.version) for part in chain if not isinstance(part, ReadsVotes)]
+            mark = plan_mark(self.spec, [self.origin(step.name) for step in self.spec.drawing], at_once)
+            for part in waiting:
+                part.bind(self.votes, mark)
 
     def rules(self) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
         """What each verifier tries, in its order, by (name, version); nothing where it does not say."""
@@ -203,7 +245,7 @@ class OpenRun:
         """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound where one is missing."""
         new = [row for row in rows if self.memory.outcome(row) is None]
         if new:
-            decided = self.reader(ws).accepted(new, partial(accepted, self.spec.planning, self.chain()))
+            decided = self.reader(ws).accepted(new, self.planned_by)
             for row in new:
                 self.memory.note_outcome(row, decided[pair_of(row)].outcome)
             if self.spec.routed:
@@ -212,7 +254,7 @@ class OpenRun:
 
     def rollouts(self, ws: Workspace, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
         """Its rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
-        return self.reader(ws).rollouts(rows, partial(accepted, self.spec.accept, self.chain()))
+        return self.reader(ws).rollouts(rows, self.counted)
 
     def tell(self, event: Event) -> None:
         """Pass an event on."""

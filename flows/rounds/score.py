@@ -8,15 +8,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import groupby
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answers_of, by_problems, together
-from flows.rounds.votes import StoredVotes
+from flows.rounds.votes import judge_by_votes, stored_votes
 from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
-from pipelines.verify.acceptance import accepted
+from pipelines.steps.cast_votes import CastVotes
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.pool import ballot
@@ -47,7 +46,7 @@ class RunRows:
     accept: Accept
     marks: RunMarks
     asked: Callable[[str, Problem], Prompt]
-    votes: StoredVotes | None = None
+    votes: CastVotes | None = None
 
     def key(self, scorer: AnyScorer) -> ScorerKey:
         """What a scorer's numbers about these rows are stored under."""
@@ -83,15 +82,15 @@ def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     every = ws.runs.plans(run.id)
     plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in every]
     marks = RunMarks(ws.runs.get(run.id), together(every))
-    votes = None if run.spec.graph is None else StoredVotes(ws, run.spec.graph, together(every))
-    accept = partial(accepted, run.spec.accept, run.chain())
-    return RunRows(ws, run.id, plans, run.reader(ws), accept, marks, run.spec.asked, votes)
+    votes = None if run.spec.graph is None else stored_votes(ws, run.spec.graph, together(every))
+    return RunRows(ws, run.id, plans, run.reader(ws), run.counted, marks, run.spec.asked, votes)
 
 
 def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
     """What the recipe's scorers lack, made and committed; once per command, as what has no number would be tried again."""
     if not run.spec.scorers or run.memory.scored:
         return []
+    judge_by_votes(ws, run)
     run.charge_samplers(ws)
     counts = score_rows(rows_of(ws, run), run.spec.scorers, tell)
     run.memory.scored = True
@@ -197,7 +196,7 @@ def _candidates(
         yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts, votes)
 
 
-def _votes(rows: RunRows) -> StoredVotes:
+def _votes(rows: RunRows) -> CastVotes:
     """SetupError where no step of the run votes."""
     if rows.votes is None or not rows.votes.steps:
         raise SetupError(

@@ -27,7 +27,8 @@ class RunSpec:
 
     `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
     `planned_under` is the policy by which the budget counts, where it is another one. `imported_models` limits an imported
-    run to completions of these model labels, `imports` to the rollout imports of these names; completions that name one of
+    run to completions of these model labels, `imports` to the rollout imports of these names, and `imported` is a digest of
+    them where verdicts go by votes; completions that name one of
     the problems `left_out` are not taken for another with the same prompt. `steps`: the recipe's, in its
     order, and `graph` what follows what, where some follow others; `generator` and `sampling` are those of the first.
     `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
@@ -51,6 +52,7 @@ class RunSpec:
     planned_under: Policy | None = None
     imported_models: Sequence[str] | None = None
     imports: Sequence[str] = ()
+    imported: str = ""
     left_out: Collection[str] = ()
     lookahead: int = 0
     limits: Limits = field(default_factory=Limits)

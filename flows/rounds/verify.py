@@ -1,5 +1,7 @@
 """The verifier stage: judges open batches with the recipe's verifiers. Knows verdicts; commits nothing.
 
+Verifiers that go by votes are asked later, once everything is drawn (votes.py).
+
 Which verifiers judge a row is the policies' to say: the plain chain asks the next where one is undecided, most others ask
 all. A verdict that is undecided for want of resources (its cause says so) is retried once, alone. A verifier that raises
 has crashed: the item is `undecided` with that cause, never `incorrect`. One that raises on every row of a batch is broken,
@@ -12,7 +14,7 @@ from flows.rounds.batches import KnownVerdicts, OpenBatch
 from flows.rounds.open_run import OpenRun
 from flows.rounds.queues import BatchVerdicts, RoundQueues
 from flows.sampling.sample import SpendLimitReached
-from pipelines.protocols import Verifier
+from pipelines.protocols import ReadsVotes, Verifier
 from pipelines.verify.acceptance import PLAIN, Policy, asks
 from storage.errors import RollmillError, SetupError, broken
 from storage.records import Completion, Problem, Verdict
@@ -33,7 +35,8 @@ class VerifierThread:
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
-        with self._run.verifying() as chain:
+        with self._run.verifying() as verifiers:
+            chain = [part for part in verifiers if not isinstance(part, ReadsVotes)]
             while (open_batch := self._queues.to_judge.get()) is not None:
                 self._queues.check()
                 self._queues.inbox.put(self._judged(chain, open_batch))

@@ -1,43 +1,77 @@
-"""The votes of a run on its answers: completions of its voting steps, read from the store by what they follow."""
+"""The verdicts of a run that wait for votes: judged once everything is drawn, of the votes that are stored then.
 
-from collections.abc import Sequence
+Until then such a verifier counts as undecided, so a plan follows from the other verdicts alone. Which votes there are is
+decided by the plan, so the version of such a verdict names what decides the plan: it is nobody else's.
+"""
 
-from flows.rounds.plan_rows import by_pair, nearest_answer
-from pipelines.protocols import Vote
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from flows.rounds.commit import verdict_segments
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import answers_of, together
+from flows.rounds.verify import judge
+from pipelines.protocols import Verifier
+from pipelines.steps.cast_votes import CastVotes
+from pipelines.steps.follow import Link
 from pipelines.steps.graph import StepGraph
-from pipelines.steps.reading import fields_of
-from storage.records import PlanRow
-from storage.rollouts import Pair, completions_by_id, pair_of
+from pipelines.verify.acceptance import lacking
+from storage.errors import SetupError
+from storage.records import Completion, PlanRow, Verdict
+from storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
+GROUP = 4_096  # rows judged and committed together
 
-class StoredVotes:
-    """Votes by the answer that they are about: the nearest one before them. `steps`: the names of the steps that vote."""
 
-    def __init__(self, ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> None:
-        self._ws, self._graph = ws, graph
-        self.steps = [name for name, node in graph.nodes.items() if node.step.role == "vote"]
-        self._of: dict[Pair, list[tuple[PlanRow, int]]] = {}
-        if self.steps:
-            planned = by_pair(rows)
-            for row in (row for row in planned.values() if row.step in self.steps):
-                self._add(row, planned)
+def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVotes:
+    """The votes among these rows of a run, all of them; SetupError where one is planned and not drawn."""
 
-    def _add(self, row: PlanRow, planned: dict[Pair, PlanRow]) -> None:
-        gathers = self._graph.nodes[row.step].step.gather
-        followed = row.followed if gathers else row.followed[:1]
-        for place, cid in enumerate(followed, 1):
-            about = nearest_answer(planned[cid, row.problem_id], planned, self._graph.answers)
-            if about is not None:
-                self._of.setdefault(pair_of(about), []).append((row, place if gathers else 0))
+    def texts(ids: Collection[str]) -> Mapping[str, Completion]:
+        try:
+            return completions_by_id(ws, ids)
+        except IncompleteRound as error:
+            run = rows[0].run
+            raise SetupError(
+                f"votes of run {run} are not there: {error}.", next_command=f"rollmill runs resume {run}"
+            ) from None
 
-    def of(self, pairs: Sequence[Pair]) -> list[list[Vote]]:
-        """The votes on each of these (completion, problem), in plan order."""
-        cast = [self._of.get(pair, []) for pair in pairs]
-        texts = completions_by_id(self._ws, {row.completion_id for votes in cast for row, _ in votes})
-        return [[self._vote(row, place, texts[row.completion_id].text) for row, place in votes] for votes in cast]
+    links = ((row.problem_id, Link(row.completion_id, row.step, row.followed)) for row in rows)
+    return CastVotes(graph, links, texts)
 
-    def _vote(self, row: PlanRow, place: int, text: str) -> Vote:
-        step = self._graph.nodes[row.step].step
-        return Vote(row.step, fields_of(text, step.read), place, step.gather)
+
+def read_votes(ws: Workspace, run: OpenRun) -> None:
+    """Let the verifiers of a run that go by votes read those of its plan, as it stands."""
+    if run.waiting() and run.spec.graph is not None:
+        run.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
+
+
+def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
+    """The verdicts that wait for votes, made of those there are and committed; how many. Nothing for other runs.
+
+    Call it once drawing is over: what is judged then stays. A killed command left whole groups of rows, and the next one
+    judges the others.
+    """
+    if not run.waiting():
+        return 0
+    read_votes(ws, run)
+    rows, made = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
+    with run.verifying() as chain:
+        for start in range(0, len(rows), GROUP):
+            verdicts = list(_missing(ws, run, chain, list(rows[start : start + GROUP])))
+            if verdicts:
+                ws.segments.commit_many(verdict_segments(verdicts), run=run.id)
+            made += len(verdicts)
+    return made
+
+
+def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:
+    """What the policies ask of these rows and is not stored."""
+    policies, keys = run.spec.policies(), run.chain()
+    known = verdicts_by_pair(ws, keys, [pair_of(row) for row in rows])
+    pairs = {
+        pair_of(row): None for row in rows if any(lacking(policy, keys, known.get(pair_of(row), {})) for policy in policies)
+    }
+    texts = completions_by_id(ws, {completion for completion, _ in pairs})
+    items = [(run.spec.problem(problem), texts[completion]) for completion, problem in pairs]
+    yield from judge(chain, items, known, policies)

@@ -21,7 +21,7 @@ from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
 from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
-from flows.rounds.votes import StoredVotes
+from flows.rounds.votes import stored_votes
 from flows.run_spec import engine_settings, paid_samplers
 from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
@@ -128,7 +128,7 @@ def _rows(session: Session, run: "Run") -> RunRows:
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
     asked = _asked(session, run, graph, list(problems.values()))
-    votes = StoredVotes(workspace, graph, every)
+    votes = stored_votes(workspace, graph, every)
     return RunRows(workspace, run.id, [plan], reader, accept, RunMarks(run, every), asked, votes)
 
 

@@ -6,10 +6,9 @@ asked for.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import fsum, isfinite
 
-from pipelines.protocols import VOTES, Candidates, Vote
-from storage.errors import SetupError
+from pipelines.protocols import VOTES, Candidates
+from pipelines.vote_field import VoteField, mean
 from storage.records import Score
 
 
@@ -17,16 +16,16 @@ from storage.records import Score
 class Votes:
     """`of`: the step and the field that is read, `grade.score`.
 
-    - Votes about one completion: the mean of their numbers; with `yes`, the share of them that say one of these words.
+    - Votes about one completion: the mean of their numbers; with `says`, the share of them that say one of these words.
     - Votes that choose from a gathered group by its number: the share of the votes shown the completion that chose it.
 
-    A vote without the field counts in no number. Fewer than `least` votes that could be read: no score. `referenced`: the
-    step sees a reference or a verdict, so these numbers may rank training data and elect no answer.
+    A vote without the field counts in no number. Fewer votes than `readable` that could be read: no score. `referenced`:
+    the step sees a reference or a verdict, so these numbers may rank training data and elect no answer.
     """
 
     of: str
-    yes: tuple[str, ...] = ()
-    least: int = 1
+    says: tuple[str, ...] = ()
+    readable: int = 1
     referenced: bool = False
     needs = (VOTES,)
 
@@ -36,38 +35,23 @@ class Votes:
         return "label_votes" if self.referenced else "votes"
 
     def __post_init__(self) -> None:
-        step, _, field = self.of.partition(".")
-        if not step or not field:
-            raise SetupError(f"scorer 'votes': of is {self.of!r}.", choices=("STEP.FIELD, grade.score for one",))
-        if isinstance(self.least, bool) or not isinstance(self.least, int) or self.least < 1:
-            raise SetupError(f"scorer 'votes': least is {self.least!r}, and must be a whole number of at least 1.")
+        self.field.check("scorer 'votes'", self.readable)
+
+    @property
+    def field(self) -> VoteField:
+        """What is read of each vote."""
+        return VoteField(self.of, tuple(self.says))
 
     @property
     def version(self) -> str:
         """Its version with what it reads; the votes themselves are in the mark which a run adds."""
-        yes = "" if not self.yes else f" yes={'|'.join(self.yes)}"
-        return f"1 of={self.of}{yes} least={self.least}"
+        return f"1 {self.field.version} readable={self.readable}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion with votes enough, in input order."""
+        read = self.field.value
         for group in groups:
             for completion, votes in zip(group.completions, group.votes, strict=True):
-                values = [value for vote in votes if (value := self.value(vote)) is not None]
-                if len(values) >= self.least:
-                    yield Score(completion.id, group.problem.id, self.name, self.version, fsum(values) / len(values))
-
-    def value(self, vote: Vote) -> float | None:
-        """What one vote says of a completion; None where it says nothing that can be read."""
-        step, _, field = self.of.partition(".")
-        said = vote.fields.get(field)
-        if vote.step != step or said is None:
-            return None
-        if self.yes:
-            return float(said in self.yes)
-        try:
-            number = float(said)
-        except ValueError:
-            return None
-        if vote.place:
-            return float(number == vote.place) if 1 <= number <= vote.of else None
-        return number if isfinite(number) else None
+                values = [value for vote in votes if (value := read(vote)) is not None]
+                if len(values) >= self.readable:
+                    yield Score(completion.id, group.problem.id, self.name, self.version, mean(values))

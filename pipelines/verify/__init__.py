@@ -38,6 +38,7 @@ VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
         "regex": "pipelines.verify.regex:RegexVerifier",
         "roundtrip": "pipelines.verify.roundtrip:RoundtripVerifier",
         "state_prefix": "pipelines.verify.state_prefix:StatePrefixVerifier",
+        "votes": "pipelines.verify.votes:VotesVerifier",
     }
 )
 

@@ -63,7 +63,9 @@ def programs(rollmill: Run) -> None:
 
 def mine(rollmill: Run) -> None:
     problems = [{"id": f"p{n}", "prompt": f"{n} + {n} = ?", "reference": str(2 * n)} for n in range(6)]
-    imported(rollmill, problems, [{"problem_id": f"p{n}", "model": "m", "text": f"#### {n + 2}"} for n in range(6)], "mine")
+    problems += [{"id": f"p{n}", "prompt": f"{n}x + {n}x = ?", "reference": f"{2 * n}x"} for n in range(6, 14)]
+    rows = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {n + 2}{'x' * (n > 5)}"} for n in range(14)]
+    imported(rollmill, problems, rows, "mine")
 
 
 def sums(rollmill: Run) -> None:
@@ -269,7 +271,7 @@ def gen_select(made: Made) -> None:
 
 
 def judge_votes(made: Made) -> None:
-    """Four votes on each answer, the reference first in two of them; a score is the mean of what can be read."""
+    """Four votes on each answer, the reference first in two of them; their mean is a score, now and then a verdict."""
     votes: dict[str, list[Row]] = {}
     for row in made.of("grade"):
         votes.setdefault(row.after[0], []).append(row)
@@ -277,6 +279,11 @@ def judge_votes(made: Made) -> None:
     read_scores = {key: [int(row.text[-1]) for row in group if row.text[-1].isdigit()] for key, group in votes.items()}
     assert {key: sum(group) / len(group) for key, group in read_scores.items() if len(group) >= 3} == made.scores
     assert min(map(len, read_scores.values())) < 3 <= max(map(len, read_scores.values()))
+    outcomes = {row.id: row.outcome for row in made.of("solve") if "x" in row.text}
+    assert set(outcomes.values()) == {"correct", "incorrect", "undecided"}, "no number: three votes decide"
+    for key, outcome in outcomes.items():
+        mean = made.scores.get(key)
+        assert outcome == ("undecided" if mean is None else "correct" if mean >= 4 else "incorrect")
     first = [one["messages"][-1]["content"] for one in made.asked]
     before = [text.index("<<<reference") < text.index("<<<answer") for text in first]
     assert before.count(True) == before.count(False)

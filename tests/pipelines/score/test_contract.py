@@ -65,8 +65,8 @@ def test_votes_choose_from_a_group_or_say_a_word_and_too_few_of_them_say_nothing
     words = [Vote("critic", {"said": said}) for said in ("ok", "fine", "wrong")]
     group = replace(GROUP, votes=(places, words, places[:1]))
     assert scored(of="pick.best") == [("c000", 2 / 3), ("again", 1.0)]  # a number that names none of the group is no vote
-    assert scored(of="pick.best", least=2) == [("c000", 2 / 3)]
-    assert scored(of="critic.said", yes=["ok", "fine"]) == [("c001", 2 / 3)]
+    assert scored(of="pick.best", readable=2) == [("c000", 2 / 3)]
+    assert scored(of="critic.said", says=["ok", "fine"]) == [("c001", 2 / 3)]
     assert SCORERS["votes"](of="grade.score", referenced=True).name in REFERENCED
     with pytest.raises(SetupError, match=r"of is 'grade'.*STEP\.FIELD"):
         SCORERS["votes"](of="grade")

@@ -6,7 +6,7 @@ What verifiers of numbers and formulas owe besides is in `test_contract_answers.
 import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import Verifier
+from pipelines.protocols import Verifier, Vote
 from pipelines.verify import VERIFIERS, verify
 from storage.errors import SetupError
 from storage.ids import canonical_json
@@ -53,6 +53,14 @@ HEXADECIMAL = Problem("2748 in hexadecimal?", "2748", tests=('{"back": "def back
 POEM = Problem("A poem about rain?", "")
 JUDGED = {"judgements": "judgements.csv", "recipe_folder": str(Path(__file__).parent)}
 
+
+class Rain:
+    """Votes for what rains."""
+
+    def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
+        return [[Vote("grade", {"ok": "yes" if said.text == "It rains." else "no"})] for _, said in items]
+
+
 PARTS = {"verifiers": [{"method": "number"}, {"method": "exact", "options": {"answer": "final"}}]}
 
 ROWS: dict[str, Row] = {
@@ -72,6 +80,7 @@ ROWS: dict[str, Row] = {
     "regex": Row(Problem("A year?", r"\d{4}"), "2024", "24"),
     "roundtrip": Row(HEXADECIMAL, "```\nabc\n```", "```\nabd\n```", sandbox=True, many=20),
     "state_prefix": Row(WORKED, "16 - 7 = 9\n9 * 2 = 18", "16 - 7 = 9\n9 + 2 = 11", ("", " \n", "18, I think.")),
+    "votes": Row(POEM, "It rains.", "It snows.", options={"of": "grade.ok", "says": ["yes"], "least": 0.5, "cast": Rain()}),
 }
 
 HOSTILE = (

@@ -1,0 +1,63 @@
+"""The votes on answers: completions of voting steps by what they follow, from the links of a run or of a version."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from pipelines.protocols import Vote, VotesOn
+from pipelines.steps.follow import Link
+from pipelines.steps.graph import StepGraph
+from pipelines.steps.reading import fields_of
+from storage.records import Completion, Problem
+
+Pair = tuple[str, str]
+"""(completion id, problem id)."""
+Texts = Callable[[Collection[str]], Mapping[str, Completion]]
+"""The stored completions with these ids."""
+
+
+class CastVotes:
+    """Votes by the answer that they are about: the nearest one before them. `steps`: the names of the steps that vote.
+
+    `links`: each planned completion with its problem, in plan order.
+    """
+
+    def __init__(self, graph: StepGraph, links: Iterable[tuple[str, Link]], texts: Texts) -> None:
+        self._graph, self._texts = graph, texts
+        self.steps = [name for name, node in graph.nodes.items() if node.step.role == "vote"]
+        self._of: dict[Pair, list[tuple[Link, int]]] = {}
+        if self.steps:
+            planned = {(link.id, problem_id): link for problem_id, link in links}
+            for (_, problem_id), link in planned.items():
+                if link.step in self.steps:
+                    self._add(link, problem_id, planned)
+
+    def of(self, pairs: Sequence[Pair]) -> list[list[Vote]]:
+        """The votes on each of these (completion, problem), in plan order."""
+        cast = [self._of.get(pair, []) for pair in pairs]
+        texts = self._texts({link.id for votes in cast for link, _ in votes})
+        return [[self._vote(link, place, texts[link.id].text) for link, place in votes] for votes in cast]
+
+    def on(self, items: Sequence[tuple[Problem, Completion]]) -> list[list[Vote]]:
+        """The same, for a verifier."""
+        return self.of([(completion.id, problem.id) for problem, completion in items])
+
+    def _add(self, link: Link, problem_id: str, planned: Mapping[Pair, Link]) -> None:
+        gathers = self._graph.nodes[link.step].step.gather
+        for place, cid in enumerate(link.after if gathers else link.after[:1], 1):
+            about = planned[cid, problem_id]
+            while about.step not in self._graph.answers and about.after:
+                about = planned[about.after[0], problem_id]
+            self._of.setdefault((about.id, problem_id), []).append((link, place if gathers else 0))
+
+    def _vote(self, link: Link, place: int, text: str) -> Vote:
+        step = self._graph.nodes[link.step].step
+        return Vote(link.step, fields_of(text, step.read), place, step.gather)
+
+
+class LaterVotes:
+    """Votes that are read once they are there: `cast` is given then, and before that nobody voted."""
+
+    cast: VotesOn | None = None
+
+    def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
+        """The votes on each of these."""
+        return [()] * len(items) if self.cast is None else self.cast.on(items)

@@ -1,0 +1,49 @@
+"""The field of a step's votes that a scorer or a verifier goes by, and what one vote says in it as a number."""
+
+from dataclasses import dataclass
+from math import fsum, isfinite
+
+from pipelines.protocols import Vote
+from storage.errors import SetupError
+
+
+@dataclass(frozen=True, slots=True)
+class VoteField:
+    """`of`: the step and the field that is read, `grade.score`. `says`: words that count as 1, and all others as 0."""
+
+    of: str
+    says: tuple[str, ...] = ()
+
+    def check(self, who: str, readable: int) -> None:
+        """SetupError where this is no field, or `readable` no number of votes; `who`: a scorer or a verifier."""
+        step, _, field = self.of.partition(".")
+        if not step or not field:
+            raise SetupError(f"{who}: of is {self.of!r}.", choices=("STEP.FIELD, grade.score for one",))
+        if isinstance(readable, bool) or not isinstance(readable, int) or readable < 1:
+            raise SetupError(f"{who}: readable is {readable!r}, and must be a whole number of at least 1.")
+
+    @property
+    def version(self) -> str:
+        """What of it can change a number."""
+        return f"of={self.of}" if not self.says else f"of={self.of} says={'|'.join(self.says)}"
+
+    def value(self, vote: Vote) -> float | None:
+        """What one vote says of a completion; None where it says nothing that can be read."""
+        step, _, field = self.of.partition(".")
+        said = vote.fields.get(field)
+        if vote.step != step or said is None:
+            return None
+        if self.says:
+            return float(said in self.says)
+        try:
+            number = float(said)
+        except ValueError:
+            return None
+        if vote.place:
+            return float(number == vote.place) if 1 <= number <= vote.of else None
+        return number if isfinite(number) else None
+
+
+def mean(values: list[float]) -> float:
+    """The mean of what was read."""
+    return fsum(values) / len(values)
