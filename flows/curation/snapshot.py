@@ -85,11 +85,11 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
 
 
 def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
-    """What follows what, and what a search begins with; no rows where no step follows another."""
+    """What follows what, and what it begins with where nobody judges that; no rows where no step follows another."""
     graph = run.spec.graph
     if graph is None:
         return to_table("threads", [])
-    follow = of_steps(plan, [node.step.name for node in graph.nodes.values() if node.named or node.step.searched])
+    follow = of_steps(plan, [node.step.name for node in graph.nodes.values() if node.named or node.step.role != "answer"])
     return to_table(
         "threads",
         (

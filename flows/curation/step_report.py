@@ -97,10 +97,10 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
 
 
 def _follow_up(followed: "_Followed", step: "Step") -> dict[str, Any]:
-    """What else is said of a step that follows others or that a search begins with: what it follows, what it wants, and
-    what became of which outcome.
+    """What else is said of a step that follows others or that nobody judges: what it follows and wants, and what became of
+    which outcome.
     """
-    if step.node is None or not (step.follows or step.node.step.searched):
+    if step.node is None or not (step.follows or step.node.step.role != "answer"):
         return {}
     rule = step.node.step
     said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}

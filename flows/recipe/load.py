@@ -13,7 +13,7 @@ from typing import Any
 from flows.recipe.methods import OF, MethodSpec, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
-from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_steps, load_steps, rules_of
+from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_roots, check_steps, load_steps, rules_of
 from flows.recipe.votes import VOTES, check_scorer, check_verdicts
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.graph import StepGraph
@@ -201,6 +201,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     for method in loaded.scorers:
         if method.name == VOTES:
             check_scorer(graph, method.options)
+    check_roots(graph, budget)
     check_verdicts(graph, loaded.verifiers, budget)
     check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.schema import Generate, Method, Recipe, Step
+from pipelines.budget.fixed import Fixed
 from pipelines.budget.search import Search
 from pipelines.generate.model_free import ModelFree
 from pipelines.generate.registry import MODEL_FREE
@@ -208,6 +209,27 @@ def load_steps(
         own = merged(recipe.generate, step, node, base)
         loaded.append(LoadedStep(node, own, engine_of(own, base)))
     return tuple(loaded)
+
+
+def goes_by_verdicts(budget: Method) -> bool:
+    """Whether one of our budgets looks at what is judged; of a user's own nobody knows."""
+    return budget.method not in (Fixed.name, SEARCH) and ":" not in budget.method
+
+
+def check_roots(graph: StepGraph, budget: Method) -> None:
+    """SetupError where a root that nobody judges is drawn by verdicts, or where the recipe has no answer at all."""
+    unjudged = [name for name in graph.roots if name not in graph.answers]
+    if not unjudged or budget.method == SEARCH:
+        return
+    if not graph.answers:
+        raise SetupError(
+            "no step of the recipe is an answer, so nothing is judged.", next_command="a step with role: answer"
+        )
+    if goes_by_verdicts(budget):
+        raise SetupError(
+            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.method!r} goes by verdicts.",
+            next_command="a count for the step, or budget: {method: fixed}",
+        )
 
 
 def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: Any) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from flows.recipe.methods import MethodSpec
 from flows.recipe.schema import Method
+from flows.recipe.steps import goes_by_verdicts
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.templates import OUTCOME
 from storage.errors import SetupError
 
 VOTES = "votes"
-_BLIND = ("fixed", "search")  # budgets that look at no verdict
 
 
 def check_scorer(graph: StepGraph, options: Mapping[str, Any]) -> None:
@@ -46,7 +46,7 @@ def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: Me
 def _check_steers_nothing(graph: StepGraph, budget: Method) -> None:
     """With votes alone nothing is judged while it is drawn."""
     goes_by = [f"step {node.step.name!r}" for node in graph.follow_ups if _goes_by_outcome(node)]
-    if budget.method not in _BLIND and ":" not in budget.method:
+    if goes_by_verdicts(budget):
         goes_by.append(f"budget {budget.method!r}")
     if goes_by:
         raise SetupError(

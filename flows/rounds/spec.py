@@ -80,8 +80,11 @@ class RunSpec:
     def prefix(self) -> int | None:
         """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
 
-        None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate.
+        None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate, or where
+        nobody judges them.
         """
+        if not self.judged(self.every_step()[0].name):
+            return 0
         if self.generator is None:
             return None
         return 0 if self.budget.estimator == "none" else self.budget.prefix

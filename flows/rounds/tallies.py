@@ -45,7 +45,7 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
     tallies: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
         _learn(ws, run, group)
-        outcomes = run.outcomes(ws, group)
+        outcomes = run.outcomes(ws, _judged(run, group))
         keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
@@ -61,13 +61,14 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
 def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
     problem = run.spec.problem(problem_id)
     steps = [step.name for step in run.spec.roots]
-    outcomes = [known.outcomes[pair_of(row)] for row in rows]
+    judged = _judged(run, rows)
+    outcomes = [known.outcomes[pair_of(row)] for row in judged]
     measured = [
-        row for row in rows if row.sample_index < run.spec.budget.prefix and row.step == steps[0]
+        row for row in judged if row.sample_index < run.spec.budget.prefix and row.step == steps[0]
     ]  # steps are never pooled
     prefix = [known.outcomes[pair_of(row)] for row in measured]
     keys = known.solutions
-    solved = [row for row in rows if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]
+    solved = [row for row in judged if known.outcomes[pair_of(row)] == "correct" and row.completion_id in keys]
     return PrefixTally(
         problem_id=problem_id,
         level=problem.level,
@@ -92,9 +93,14 @@ def _measured(problem: Problem, key: str | None) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
+def _judged(run: OpenRun, rows: Sequence[PlanRow]) -> Sequence[PlanRow]:
+    """Those of steps whose completions are judged."""
+    return [row for row in rows if run.spec.judged(row.step)]
+
+
 def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    run.outcomes(ws, rows)
+    run.outcomes(ws, _judged(run, rows))
     unread = [row for row in rows if run.memory.lacks_solution(row)]
     if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})

@@ -149,7 +149,10 @@ class StepGraph:
             stands_for=_stood_for(step, named, answer),
             sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),
         )
-        (_check_follow_up if named else _check_root)(node, where)
+        if named:
+            _check_follow_up(node, where, self.nodes)
+        else:
+            _check_root(node, where)
         return node
 
     def _check_condition(self, where: str, condition: Condition) -> None:
@@ -193,8 +196,8 @@ def _check_root(node: Node, where: str) -> None:
     odd = [key for key in ("most", "gather", "repeat") if getattr(step, key)]
     odd += [
         f"{key}: {value}"
-        for key, value, plain in (("turn", step.turn, "new"), ("role", step.role, "answer"))
-        if value != plain and not step.searched
+        for key, value, plain in (("turn", step.turn, ("new",)), ("role", step.role, ("answer", "step")))
+        if value not in plain and not step.searched
     ]
     if odd:
         raise SetupError(
@@ -205,7 +208,7 @@ def _check_root(node: Node, where: str) -> None:
         raise SetupError(f"{where} names neither {{prompt}} nor an earlier step: every problem would be the same prompt.")
 
 
-def _check_follow_up(node: Node, where: str) -> None:
+def _check_follow_up(node: Node, where: str, nodes: Mapping[str, Node]) -> None:
     step, parents = node.step, ", ".join(node.parents)
     groups = {place.name for place in node.places if place.field == "*"}
     if groups and not step.gather:
@@ -214,6 +217,8 @@ def _check_follow_up(node: Node, where: str) -> None:
         raise SetupError(f"{where} gathers completions of one step, and follows {parents}.")
     if step.gather and {place.name for place in node.places if place.of_a_step and place.field != "*"}:
         raise SetupError(f"{where} gathers: a step has many completions there, so write {{{parents}*}}.")
+    if step.role == "vote" and "answer" not in {nodes[name].step.role for name in node.rests_on}:
+        raise SetupError(f"{where} votes, and follows no answer that its votes could be about.", next_command="role: step")
     if step.repeat and node.stands_for is None:
         raise SetupError(f"{where} repeats, and names no step of role answer that its result could stand for.")
     if step.turn == "continue" and (len(node.parents) != 1 or step.gather or not isinstance(step.template, str)):

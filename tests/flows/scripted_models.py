@@ -1,7 +1,8 @@
 """What a server says in tests of recipes that need a model which follows instructions: a pure function of what is asked."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.pipelines.generate.http.serving import body, reply_to
@@ -26,6 +27,50 @@ def tool_user(asked: dict[str, Any], text: str, seed: int) -> str:
     if "The program printed" in text:
         return f"#### {re.findall(r'[0-9]+', text.split('>>>', 1)[1])[0]}"
     return "I would not know how." if seed % 4 == 0 else f"```python\nprint(17 * {seed % 1000})\n```"
+
+
+SHOP = (
+    "A loaf earns {}, a cake {}. A loaf takes {} hours, a cake {}, and there are {} hours. "
+    "At most {} loaves and {} cakes are bought. What is the most that whole loaves and cakes can earn?"
+)
+
+
+def shop_model(numbers: Sequence[int]) -> dict[str, Any]:
+    """The model of a SHOP with these numbers."""
+    earns, takes, hours, most = numbers[:2], numbers[2:4], numbers[4], numbers[5:]
+    names = ("loaf", "cake")
+    return {
+        "sense": "max",
+        "variables": {name: {"upper": upper, "type": "integer"} for name, upper in zip(names, most, strict=True)},
+        "objective": dict(zip(names, earns, strict=True)),
+        "constraints": [{"terms": dict(zip(names, takes, strict=True)), "relation": "<=", "value": hours}],
+    }
+
+
+def shop_numbers(model: dict[str, Any]) -> list[int]:
+    """What `shop_model` made it of."""
+    rule, uppers = model["constraints"][0], [bounds["upper"] for bounds in model["variables"].values()]
+    return [*model["objective"].values(), *rule["terms"].values(), rule["value"], *uppers]
+
+
+def numbers_in(text: str) -> list[int]:
+    """The numbers of a text in order."""
+    return [int(number) for number in re.findall(r"[0-9]+", text)]
+
+
+def translator(asked: dict[str, Any], text: str, seed: int) -> str:
+    """Writes a shop's story: in a quarter of them the earnings are exchanged, in a quarter there is an hour more, now and then
+    the mark is missing. Makes a model of a story without a mistake.
+    """
+    del asked
+    if "Write this as" in text:
+        return f"Here it is.\n{json.dumps(shop_model(numbers_in(text)))}"
+    numbers = shop_numbers(json.loads(text.partition("\n\n")[0]))
+    if seed % 4 == 0:
+        numbers[:2] = numbers[1::-1]
+    if seed % 4 == 1:
+        numbers[4] += 1
+    return f"A story. {'PROBLEM:' if seed % 13 else ''} {SHOP.format(*numbers)}"
 
 
 def chooser(asked: dict[str, Any], text: str, seed: int) -> str:

@@ -5,7 +5,9 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -14,7 +16,19 @@ from pipelines.edit.unified_diffs import states_of
 from pipelines.verify.calculation_steps import steps_of
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, Run
-from tests.flows.scripted_models import Script, answerer, chooser, critic_says, grader, said_by, tool_user
+from tests.flows.scripted_models import (
+    Script,
+    answerer,
+    chooser,
+    critic_says,
+    grader,
+    numbers_in,
+    said_by,
+    shop_model,
+    shop_numbers,
+    tool_user,
+    translator,
+)
 from tests.flows.step_versions import Made, Row, depth_of, mean_tokens, read
 from tests.pipelines.generate.http.serving import Serving
 from tests.shared_data import shared_data
@@ -66,6 +80,19 @@ def mine(rollmill: Run) -> None:
     problems += [{"id": f"p{n}", "prompt": f"{n}x + {n}x = ?", "reference": f"{2 * n}x"} for n in range(6, 14)]
     rows = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {n + 2}{'x' * (n > 5)}"} for n in range(14)]
     imported(rollmill, problems, rows, "mine")
+
+
+def models(rollmill: Run, count: int = 12) -> None:
+    """Shops with the most that they can earn, which is counted out."""
+    rows = []
+    for n in range(count):
+        numbers = [3 + n % 17, 2 + n % 5, 1 + n % 3, 2, 5 + n % 7, 3 + n % 4, 2 + n % 3]
+        pairs = product(range(numbers[5] + 1), range(numbers[6] + 1))
+        fits = (pair for pair in pairs if numbers[2] * pair[0] + numbers[3] * pair[1] <= numbers[4])
+        best = max(numbers[0] * loaves + numbers[1] * cakes for loaves, cakes in fits)
+        rows.append({"id": f"shop{n}", "prompt": json.dumps(shop_model(numbers)), "reference": str(best)})
+    Path("models.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert rollmill("import", "problems", "models.jsonl", "--name", "models").status == 0
 
 
 def sums(rollmill: Run) -> None:
@@ -290,6 +317,38 @@ def judge_votes(made: Made) -> None:
     assert made.said("grade")["sees_label"]
 
 
+def back_translation(made: Made) -> None:
+    """The model is asked for of the text alone; a text is kept where the optimum is found again, and only then.
+
+    A text that says the model has its optimum, so every such one is accepted; some others share the optimum by chance.
+    """
+    written = {row.id: row for row in made.of("write")}
+    assert len(written) == 36
+    assert {(row.outcome, row.after) for row in written.values()} == {("", ())}, "nobody judges a text by itself"
+    modelled = {row.after[0]: row for row in made.of("model")}
+    assert modelled.keys() == {key for key, row in written.items() if "PROBLEM:" in row.text}
+    asked = [one["messages"][-1]["content"] for one in made.asked]
+    assert len(asked) == len(written) + len(modelled)
+    given = {key: json.loads(row.prompt) for key, row in written.items()}
+    assert all(any(model in text for text in asked) for model in given.values())
+    assert not any(model in text for text in asked if "Write this as" in text for model in given.values())
+    faithful = {key for key in modelled if shop_numbers(json.loads(given[key])) == numbers_in(written[key].text)}
+    accepted = {made.before(row, "write").id for row in made.of("problem")}
+    assert accepted == {key for key, row in modelled.items() if row.outcome == "correct"}
+    assert faithful < modelled.keys()
+    assert faithful <= accepted < modelled.keys()
+    assert {row.outcome for row in made.of("problem")} == {"correct"}
+    assert max(Counter(row.problem for row in made.rows.values() if row.reason == "kept").values()) == 1
+    assert {row.step for row in made.rows.values() if row.reason == "kept"} == {"problem"}
+    said, rate = made.said("write"), made.said("model")["rates"]["pass_rate"]
+    assert (said["role"], said["follows"], said["drawn"], said["sees_label"]) == ("step", [], 36, False)
+    shares: dict[str, list[bool]] = {}
+    for key in modelled:
+        shares.setdefault(written[key].problem, []).append(key in accepted)
+    assert rate == pytest.approx(mean(map(mean, shares.values())))
+    assert made.manifest["metrics"]["overall"]["pass_rate"] is None, "no rate is over texts that nobody judges"
+
+
 def prompt_erasure(made: Made) -> None:
     """Even numbers are added by the short prompt, odd ones by the next; no row that is kept shows a system prompt."""
     kept = [row for row in made.rows.values() if row.reason == "kept"]
@@ -327,6 +386,7 @@ CASES: dict[str, Case] = {
     "tools": Case(tools, small=("problems.count=4",), script=said_by(tool_user)),
     "gen_select": Case(gen_select, small=("problems.count=8",), script=said_by(chooser)),
     "judge_votes": Case(judge_votes, mine, script=said_by(grader)),
+    "back_translation": Case(back_translation, models, script=said_by(translator)),
     "prompt_erasure": Case(
         prompt_erasure,
         sums,
@@ -366,6 +426,23 @@ def test_a_recipe_makes_what_it_says(workspace: Path, rollmill: Run, name: str) 
     dataset = f"{name.replace('_', '-')}"
     assert rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl").status in (0, 2)
     case.check(made)
+
+
+def test_what_back_translation_keeps_becomes_problems_with_the_optimum_as_their_reference(
+    workspace: Path, rollmill: Run
+) -> None:
+    models(rollmill)
+    with Serving(said_by(translator), models=["Qwen/Qwen2.5-0.5B-Instruct"]) as server:
+        (workspace / "p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
+        made = curated(rollmill, "back_translation", "--profile", "p.yaml")
+    shown = Path("back_translation.yaml").read_text().partition("in a second recipe:\n")[2].replace("# ", "")
+    Path("texts.yaml").write_text(f"recipe_schema: 1\nname: texts\n{shown}verify: [{{method: number}}]\n")
+    said = rollmill("synthesize", "texts.yaml", "--show", "50")
+    assert said.status == 0, said.err
+    kept = [row for row in made.of("problem") if row.reason == "kept"]
+    assert f"{len(kept)} problems of {len(kept)} made" in said.out
+    for row in kept:
+        assert f"{row.text.partition(chr(10))[0].removeprefix('PROBLEM: ')}\n  = {row.reference}" in said.out
 
 
 def test_a_worked_solution_that_is_asked_for_and_missing_is_a_mistake(workspace: Path, rollmill: Run) -> None:

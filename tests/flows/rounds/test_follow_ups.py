@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from flows.rounds import decide, run_all
+from pipelines.budget import Fixed
 from pipelines.score.votes import Votes
 from pipelines.select import Elected
-from pipelines.steps.graph import StepGraph
+from pipelines.steps.graph import StepGraph, StepRule
 from storage.spending import Limit
 from tests.flows.rounds.chain import BATCH, GRAPH, chain
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
@@ -105,6 +106,27 @@ def test_twenty_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, 
     killed(tmp_path / "ws", log, chain)
     assert rows_of(tmp_path / "ws") == plain
     assert len(calls(log)) <= len(set(calls(log))) + 2 * BATCH * kills
+
+
+def test_a_root_that_nobody_judges_is_drawn_and_followed(tmp_path: Path) -> None:
+    """As often as the budget says; the rates are over nothing, and batches change no row."""
+    written = StepGraph([StepRule("write", role="step"), StepRule("solve", "{prompt}\n{write}", count=2)])
+
+    def made(path: Path, batch: int) -> Rows:
+        run = chain(batch=batch)
+        asked = [replace(run.spec.steps[0], name=name, node=node) for name, node in written.nodes.items()]
+        run.spec = replace(run.spec, steps=asked, graph=written, budget=Fixed(initial=3))
+        assert run.spec.prefix == 0
+        report = whole(path, run)
+        assert (report.funnel.problems, report.funnel.planned) == (12, 72)
+        return rows_of(path)
+
+    rows = made(tmp_path / "one", 8)
+    step_of = {cid: step for _, _, cid, step, _ in rows["links"]}
+    assert Counter(step_of.values()) == {"write": 36, "solve": 72}
+    assert {step_of[row[0]] for row in rows["verdicts"]} == {"solve"} == {step_of[row[2]] for row in rows["decisions"]}
+    assert {row[3] for row in rows["stops"]} == {"trial_cap"}
+    assert made(tmp_path / "other", 5) == rows
 
 
 def test_a_limit_on_tokens_holds_over_all_steps_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
