@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import OF, MethodSpec, parameters, registry, resolve
+from flows.recipe.methods import MethodSpec, parameters, registry, resolve
 from flows.recipe.parse import parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
 from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_roots, check_steps, load_steps, rules_of
@@ -195,7 +195,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
             method.build()
     _check_floor(recipe)
     _check_elected(loaded)
-    for step in loaded.selector.options.get(OF, ()) if loaded.selector.role == "selector" else ():
+    for step in loaded.selector.of_steps:
         if step not in graph.answers:
             raise unknown_name("step of the selector's option `of`", step, sorted(graph.answers))
     for method in loaded.scorers:

@@ -66,19 +66,21 @@ class MethodSpec:
         taken = {key: value for key, value in given.items() if key in known}
         inside = {key: [part.build(**profile) for part in parts] for key, parts in self.parts.items()}
         try:
-            own = {key: value for key, value in self.options.items() if key != FROM and key not in self._of_steps()}
+            wrapped = (OF,) if self.of_steps else ()
+            own = {key: value for key, value in self.options.items() if key != FROM and key not in wrapped}
             built = self.cls(**own | inside, **taken)
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
         if self.source_sha256 is not None:
             _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
-        return OfSteps(built, tuple(self.options[OF])) if self._of_steps() else built
+        return OfSteps(built, self.of_steps) if self.of_steps else built
 
-    def _of_steps(self) -> tuple[str, ...]:
-        """The option that is not the class's own but wraps a selector."""
-        wrapped = self.role == "selector" and OF in self.options and OF not in parameters(self.cls)
-        return (OF,) if wrapped else ()
+    @property
+    def of_steps(self) -> tuple[str, ...]:
+        """The steps that a selector's option `of` names; none where it names none, or where the option is the class's own."""
+        wraps = self.role == "selector" and OF in self.options and OF not in parameters(self.cls)
+        return tuple(self.options[OF]) if wraps else ()
 
     def built_as(self, built: Any, recorded: str) -> bool:
         """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
@@ -144,7 +146,11 @@ def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
     """The steps that a selector decides on, as a list; nothing where it names none."""
     steps = options.get(OF)
-    return {} if steps is None else {OF: [steps] if isinstance(steps, str) else list(steps)}
+    if steps is None:
+        return {}
+    if not steps or not isinstance(steps, (str, list, tuple)):
+        raise SetupError(f"option 'of' of the selector names no step: {steps!r}.", choices=("a step", "a list of steps"))
+    return {OF: [steps] if isinstance(steps, str) else list(steps)}
 
 
 def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:

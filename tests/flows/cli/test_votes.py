@@ -12,6 +12,7 @@ from storage.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 
+pytestmark = pytest.mark.integration
 RECIPE = """\
 recipe_schema: 1
 name: voted

@@ -320,3 +320,26 @@ def test_steps_ask_as_generate_does_unless_they_say_otherwise(tmp_path: Path) ->
     loaded = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n' + steps))
     assert [step.generate.prompt_template for step in loaded.steps] == ["Briefly: {prompt}", "{prompt}"]
     assert [step["template"] for step in loaded.canonical()["steps"]] == ["Briefly: {prompt}", "{prompt}"]
+
+
+OWN_OF = """\
+class Nearest:
+    name, version = "nearest", "1"
+
+    def __init__(self, of="words"):
+        self.of = of
+
+    def select(self, run, rollouts):
+        raise NotImplementedError
+"""
+
+
+def test_the_option_of_names_steps_unless_it_is_the_selectors_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN_OF)
+    steps = "steps: [{name: solve}]\nselect: {method: quota, options: {of: %s}}\n"
+    assert load_recipe(write(tmp_path, MINIMAL + steps % "solve")).selector.of_steps == ("solve",)
+    own = load_recipe(write(tmp_path, MINIMAL + "select: {method: 'mine.py:Nearest', options: {of: letters}}\n")).selector
+    assert (own.of_steps, own.build().of) == ((), "letters")
+    for wrong, said in (("sovle", "Did you mean 'solve'"), ("[]", "names no step"), ("7", "names no step")):
+        with pytest.raises(SetupError, match=said):
+            load_recipe(write(tmp_path, MINIMAL + steps % wrong))
