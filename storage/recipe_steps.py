@@ -38,7 +38,9 @@ def has_follow_ups(recipe: Mapping[str, Any]) -> bool:
         template = step.get("template", "")
         texts = [template] if isinstance(template, str) else [turn["content"] for turn in template]
         texts += [value for value in step.get("options", {}).values() if isinstance(value, str)]
-        if step.get("when") or any(f"{{{name}{end}" in text for name in earlier for end in "}.*" for text in texts):
+        if step.get("when") or any("{pair}" in text for text in texts):
+            return True
+        if any(f"{{{name}{end}" in text for name in earlier for end in "}.*" for text in texts):
             return True
         earlier.append(str(step["name"]))
     return False

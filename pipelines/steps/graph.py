@@ -135,6 +135,8 @@ class StepGraph:
         for place in places:
             self._check_place(where, place)
         names = {place.name for place in places if place.of_a_step} | {condition.step for condition in conditions}
+        if Place("pair") in places and not names:
+            names = {self._only_answer(where)}
         named = tuple(name for name in self.nodes if name in names)
         own = any(place.name in ("reference", "solution", "pair") or place.field == OUTCOME for place in places)
         chosen = any(condition.field == OUTCOME for condition in conditions)
@@ -154,6 +156,17 @@ class StepGraph:
         else:
             _check_root(node, where)
         return node
+
+    def _only_answer(self, where: str) -> str:
+        """The answer that a pair is made of, where a step names nobody."""
+        answers = [name for name, node in self.nodes.items() if node.step.role == "answer"]
+        if len(answers) != 1:
+            which = f"the earlier answers are {', '.join(answers)}" if answers else "no earlier step is an answer"
+            raise SetupError(
+                f"{where} has a place {{pair}} and names no step, and {which}.",
+                next_command=f"when: {{{answers[-1]}.truncated: [yes, no]}}" if answers else "a step before it",
+            )
+        return answers[0]
 
     def _check_condition(self, where: str, condition: Condition) -> None:
         if condition.step not in self.nodes:

@@ -7,7 +7,8 @@
 | `{STEP}` | the text that an earlier step of this recipe gave |
 | `{STEP.FIELD}` | a field that the step reads out of its texts; `outcome` and `truncated` every step has |
 | `{STEP*}` | all texts of a gathered group, numbered from 1 |
-| `{pair}` | the reference and the followed text, in an order that changes with the sample index |
+| `{pair}` | the reference and the followed text, in an order that changes with the sample index; where the step names no
+other, the only earlier answer is followed |
 
 Braces around anything else mean themselves. Places are filled once and never evaluated, so a text with braces is a text.
 For a model, what a model wrote stands between marks that it cannot contain: it cannot end its own block. In a turn of the

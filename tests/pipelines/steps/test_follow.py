@@ -112,12 +112,14 @@ def test_a_group_of_failures_is_a_hopeless_problem() -> None:
     assert after(graph, links, **{**wrong, "c": Facts("correct")}) == []
 
 
-def test_a_repeated_step_stands_for_the_answer_that_it_was_given() -> None:
+@pytest.mark.parametrize("repeat", [0, 1, 2])
+def test_a_repeated_step_stands_for_the_answer_that_it_was_given(repeat: int) -> None:
+    """It follows an answer once, and its own results as often as it may repeat."""
     graph = StepGraph(
         [
             StepRule("solve"),
             StepRule("critic", "{prompt}{solve}", role="step", read={"verdict": r"(\w+)"}),
-            StepRule("refine", "{prompt}{solve}{critic}", when={"critic.verdict": ["wrong"]}, repeat=1),
+            StepRule("refine", "{prompt}{solve}{critic}", when={"critic.verdict": ["wrong"]}, repeat=repeat),
         ]
     )
     links = [Link("s", "solve")]
@@ -128,10 +130,20 @@ def test_a_repeated_step_stands_for_the_answer_that_it_was_given() -> None:
         links += new
         known |= {link.id: Facts(fields={"verdict": "wrong"}) for link in new if link.step == "critic"}
         asked += [link.step for link in new]
-    assert asked == ["critic", "refine", "critic", "refine"]
+    assert asked == ["critic", "refine"] * (repeat + 1)
     last = Threads(graph, links).leaf(links[-1].id)
-    assert last.thread["solve"] == next(link.id for link in links if link.step == "refine")
-    assert last.depth == 2
+    given = [link.id for link in links if link.step in ("solve", "refine")]
+    assert last.thread["solve"] == given[-2]
+    assert last.depth == (repeat + 1 if repeat else 0)
+
+
+def test_a_pair_follows_the_only_answer_before_it_or_the_one_that_is_named() -> None:
+    grade = StepRule("grade", "{prompt}\n{pair}", role="vote", count=2)
+    graph = StepGraph([StepRule("solve"), StepRule("note", "{solve}", role="step"), grade])
+    assert (graph.nodes["grade"].parents, graph.nodes["grade"].sees_label) == (("solve",), True)
+    assert after(graph, [Link("s", "solve")])[-1] == Draw(PROBLEM, 0, 2, "grade", ("s",))
+    named = replace(grade, when={"fix.truncated": ["no"]})
+    assert StepGraph([StepRule("solve"), StepRule("fix", "{solve}"), named]).nodes["grade"].parents == ("fix",)
 
 
 def test_parents_of_one_thread_meet_and_others_do_not() -> None:
@@ -174,6 +186,9 @@ def test_what_was_planned_says_what_comes_next_whatever_the_order_of_asking() ->
         ([StepRule("solve", role="vote")], "role: vote belongs to a follow-up"),
         ([StepRule("solve"), StepRule("x", "{prompt}{solve.verdict}")], "which is not read"),
         ([StepRule("solve"), StepRule("x", "{prompt}{solve*}")], "no gather"),
+        ([StepRule("solve", role="step"), StepRule("x", "{prompt}{pair}")], "no earlier step is an answer"),
+        ([StepRule("solve"), StepRule("fix", "{solve}"), StepRule("x", "{pair}")], "the earlier answers are solve, fix"),
+        ([StepRule("solve", role="step"), StepRule("x", "{solve}", role="vote")], "no answer that its votes could be about"),
         ([StepRule("solve"), StepRule("x", "{solve}{solve*}", gather=2)], "a step has many completions there"),
         ([StepRule("solve"), StepRule("x", "{solve}", when={"slove": ["correct"]})], "unknown step in `when`"),
         ([StepRule("solve"), StepRule("x", "{solve}", when={"solve": ["right"]})], "unknown outcome"),
