@@ -78,7 +78,7 @@ class MethodSpec:
 
     @property
     def of_steps(self) -> tuple[str, ...]:
-        """The steps that a selector's option `of` names; none where it names none, or where the option is the class's own."""
+        """The steps that a selector's option `of` names; none without it, or where it is the class's own option."""
         wraps = self.role == "selector" and OF in self.options and OF not in parameters(self.cls)
         return tuple(self.options[OF]) if wraps else ()
 

@@ -59,8 +59,8 @@ def numbers_in(text: str) -> list[int]:
 
 
 def translator(asked: dict[str, Any], text: str, seed: int) -> str:
-    """Writes a shop's story: in a quarter of them the earnings are exchanged, in a quarter there is an hour more, and now and
-    then the mark is missing. Makes a model of a story without a mistake.
+    """Writes a shop's story: in a quarter of them the earnings are exchanged, in a quarter there is an hour more, and some
+    lack the mark. Makes a model of a story without a mistake.
     """
     del asked
     if "Write this as" in text:

@@ -188,7 +188,7 @@ def test_what_was_planned_says_what_comes_next_whatever_the_order_of_asking() ->
         ([StepRule("solve"), StepRule("x", "{prompt}{solve*}")], "no gather"),
         ([StepRule("solve", role="step"), StepRule("x", "{prompt}{pair}")], "no earlier step is an answer"),
         ([StepRule("solve"), StepRule("fix", "{solve}"), StepRule("x", "{pair}")], "the earlier answers are solve, fix"),
-        ([StepRule("solve", role="step"), StepRule("x", "{solve}", role="vote")], "no answer that its votes could be about"),
+        ([StepRule("solve", role="step"), StepRule("x", "{solve}", role="vote")], "no answer that its votes"),
         ([StepRule("solve"), StepRule("x", "{solve}{solve*}", gather=2)], "a step has many completions there"),
         ([StepRule("solve"), StepRule("x", "{solve}", when={"slove": ["correct"]})], "unknown step in `when`"),
         ([StepRule("solve"), StepRule("x", "{solve}", when={"solve": ["right"]})], "unknown outcome"),
