@@ -117,7 +117,7 @@ def test_a_root_that_nobody_judges_is_drawn_and_followed(tmp_path: Path) -> None
         asked = [replace(run.spec.steps[0], name=name, node=node) for name, node in written.nodes.items()]
         run.spec = replace(run.spec, steps=asked, graph=written, budget=Fixed(initial=3))
         assert run.spec.prefix == 0
-        report = whole(path, run)
+        _, report = whole(path, run)
         assert (report.funnel.problems, report.funnel.planned) == (12, 72)
         return rows_of(path)
 

@@ -11,12 +11,9 @@ import pytest
 from flows.rounds import run_all
 from flows.rounds.votes import judge_by_votes
 from pipelines.verify.acceptance import AllOf
-from tests.flows.rounds.chain import rows_of, whole
-from tests.flows.rounds.toy import calls, workspace
+from tests.flows.rounds.toy import Rows, calls, rows_of, whole, workspace
 from tests.flows.rounds.voting import DOUBTING, RIGHT, graph, killed, voted
 from tests.forked import Forked
-
-Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +110,7 @@ def test_a_kill_between_two_commits_of_verdicts_costs_the_second_alone(tmp_path:
 
 def test_where_every_verifier_is_asked_the_votes_judge_every_answer(tmp_path: Path, plain: Rows) -> None:
     """`all_of` both: an answer is right where both say so; to the budget all that the first accepts is undecided."""
-    report = whole(tmp_path, voted(changes={"accept": AllOf()}))
+    _, report = whole(tmp_path, voted(changes={"accept": AllOf()}))
     rows = rows_of(tmp_path)
     judged = by_votes(rows)
     assert set(judged) == {row[2] for row in rows["decisions"]}

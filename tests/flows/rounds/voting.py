@@ -11,8 +11,7 @@ from pipelines.budget import DarsUniform
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.verify.votes import VotesVerifier
 from storage.records import Sampling
-from tests.flows.rounds.chain import whole
-from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec
+from tests.flows.rounds.toy import ToyEngine, ToyVerifier, problems, spec, whole
 
 RIGHT = ("So", "Then")  # how the toy begins what it is sure of
 VOTES = partial(VotesVerifier, of="grade.word", says=RIGHT, least=0.5, readable=2)
