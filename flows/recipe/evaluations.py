@@ -32,7 +32,22 @@ MOST_SAMPLES = 100_000
 FOLDER = "recipes/evaluations"
 
 
-class Benchmark(Task):
+class NoBudget(Part):
+    """A section that takes no budget: what is drawn by outcomes, or by a search's scores, has no rate for a metric."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_budget(cls, keys: Any) -> Any:
+        if isinstance(keys, dict) and "budget" in keys and "recipe_schema" not in keys:
+            raise ValueError(
+                "an evaluation takes no budget: it draws `samples` completions of each problem, fixed before any verdict. "
+                "What a search or another budget draws follows from what was drawn before, so its answers have no pass "
+                "rate. `rollmill curate` draws them; for elections at equal tokens give samples and `rollmill replay`"
+            )
+        return keys
+
+
+class Benchmark(NoBudget, Task):
     """Problems with their verifiers. `benchmark`: the definition (docs/benchmark-definitions.md) whose keys these are where
     none is given here; without a name it has the definition's.
 
@@ -50,7 +65,7 @@ class Benchmark(Task):
         return self
 
 
-class EvaluatedModel(Generate):
+class EvaluatedModel(NoBudget, Generate):
     """One row of the table: a model with its sampling; engine `imported` takes the rollouts imported for a benchmark."""
 
     name: Slug
@@ -80,7 +95,7 @@ class AlertPart(Part):
     least: Share = 0.0
 
 
-class EvaluationRecipe(Part):
+class EvaluationRecipe(NoBudget):
     """A whole evaluation: every benchmark asked of every model, `samples` completions of each problem.
 
     `score`: scorers of all completions, for metrics that need scores. `redraw`: N draws anew in the stream `evaluate-N`,

@@ -116,6 +116,11 @@ def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill
         (("evaluate", "sums.yaml", "--set", "samples=0"), "samples"),
         (("evaluate", "toy.yaml"), "Did you mean 'evaluation_schema'?"),
         (("evaluate", "sums.yaml", "--set", "models=[{name: a}, {name: a}]"), "two models are named 'a'"),
+        (("evaluate", "sums.yaml", "--set", "budget.method=search"), "an evaluation takes no budget"),
+        (
+            ("evaluate", "sums.yaml", "--set", "models=[{name: a, budget: {method: search}}]"),
+            "an evaluation takes no budget",
+        ),
         (("leaderboard", "sums"), "unknown evaluation, dataset or run 'sums'"),
         (("compare", "sums", "sums"), "unknown evaluation, dataset or run 'sums'"),
     ],
