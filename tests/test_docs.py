@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from flows import cli
 from pipelines.synthesize import SYNTHESIZERS
+from tests.json_lines import write_lines
 from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to
 from tests.pipelines.generate.vllm.toys import TOY
 
@@ -196,7 +197,7 @@ def test_the_page_about_imports(tmp_path: Path) -> None:
         }
         for n in range(4)
     ]
-    (folder / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "answers.jsonl", rows)
     with (folder / "test.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("question", "answer"), ("What is 9 + 9?", "18")])
     said = [run(command, folder) for command in commands("imports.md")]
@@ -221,7 +222,7 @@ def test_the_page_about_evaluation(tmp_path: Path) -> None:
         for n in (range(20) if source == "easy" else range(20, 40))
         for model, modulus in (("good", 10), ("poor", 2))
     ]
-    (folder / "rollouts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "rollouts.jsonl", rows)
     printed = [run(command, folder) for command in commands("evaluation.md")]
     assert "easy" in printed[1]
     assert re.search(r"^good +0\.900 .*0\.900 .*0\.900", printed[-1], flags=re.MULTILINE), printed[-1]
@@ -235,9 +236,9 @@ def test_the_page_about_benchmark_definitions(tmp_path: Path) -> None:
         (folder / name).write_text(named[name])
     for name, numbers in (("test", range(20)), ("train", range(100, 110))):
         rows = [{"question": f"What is {n} + 5?", "answer": f"{n} + 5 = {n + 5}\n#### {n + 5}"} for n in numbers]
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_lines(folder / f"{name}.jsonl", rows)
     sums = [{"sum": f"{n} + 5", "result": n + 5, "number": n} for n in range(20)]
-    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
+    write_lines(folder / "sums.jsonl", sums)
     printed = [run(command, folder) for command in commands("benchmark-definitions.md")]
     assert "split        train: 10 problems" in printed[3]
     assert printed[-1].count("20 problems") >= 2

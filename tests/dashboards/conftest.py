@@ -1,6 +1,5 @@
 """A workspace with two dataset versions of toy rollouts, and an imported set whose texts attack whoever shows them."""
 
-import json
 import os
 import shutil
 import socket
@@ -19,6 +18,7 @@ from dashboards.session.commands import WRITES
 from flows import cli
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, ROOT
+from tests.json_lines import write_lines
 
 STRANGER = "http://127.0.0.1:47999"
 HOSTILE = (
@@ -69,8 +69,8 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"problem_id": f"h{n} {HOSTILE}", "model": models[n], "text": f"{HOSTILE} #### {n + 1}", "meta": {HOSTILE: HOSTILE}}
         for n in range(3)
     ]
-    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    write_lines(folder / "problems.jsonl", rows)
+    write_lines(folder / "answers.jsonl", answers)
     run_in(
         folder,
         ["curate", "toy.yaml", "--direct"],

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
 from tests.flows.conftest import RECIPE, ROOT, finish, start
-from tests.storage.test_dvc import git, run_dvc
+from tests.repositories import git, run_dvc
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 

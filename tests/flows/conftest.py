@@ -150,6 +150,14 @@ def curated(prepare: Prepare) -> Curated:
     return run
 
 
+def said_as_json(rollmill: Run, *arguments: str) -> dict[str, Any]:
+    """What a command that succeeds says with --json."""
+    found = rollmill(*arguments, "--json")
+    assert found.status == 0, found.err
+    row: dict[str, Any] = json.loads(found.out)
+    return row
+
+
 def start(*arguments: str, cwd: Path, before: Sequence[str] = (), **env: str) -> subprocess.Popen[str]:
     """The command line as a process of its own, which ends with the tests at the latest; `before`: what runs it."""
     if (

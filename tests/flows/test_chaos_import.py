@@ -14,6 +14,7 @@ from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
 from tests.flows.prefect.test_managed import until
 from tests.forked import Forked
+from tests.json_lines import write_lines
 from tests.storage.imports.in_fours import import_in_fours
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
@@ -96,7 +97,7 @@ def test_a_full_disk_leaves_nothing_of_an_import(folder: Path) -> None:
 def test_a_kill_at_any_point_of_an_import_leaves_all_of_it_or_nothing(tmp_path: Path) -> None:
     """Every failpoint in turn, until the import gets through: files, fsyncs, renames, the transaction, what follows it."""
     rows = [{"prompt": f"{n}+1?", "reference": "1", "model": "m", "text": "1"} for n in range(10)]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(tmp_path / "rows.jsonl", rows)
     found = []
     for number in range(1, 100):
         root = tmp_path / str(number)

@@ -19,6 +19,7 @@ from storage.versions.repair import rebase
 from storage.versions.resolve import resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import snapshot
 
 __all__ = ["snapshot"]
@@ -32,20 +33,6 @@ from tests.storage.versions.conftest import build
 with Workspace.open(Path(sys.argv[1])) as ws:
     publish(ws, build(), report_html="<p>ok</p>", report_json={"passed": True})
 """
-
-
-def git(root: Path, *arguments: str, code: int = 0) -> str:
-    identity = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    done = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
-
-
-def run_dvc(root: Path, *arguments: str) -> str:
-    done = dvc.run(list(arguments), root)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The page Compare: the numbers are those of `rollmill leaderboard` and `compare`, and every problem opens."""
 
-import json
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from storage.queries.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.sides import sides_of
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -41,8 +41,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for model in ("strong", "weak")
         for _ in range(2)
     ]
-    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    (folder / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_lines(folder / "problems.jsonl", problems)
+    write_lines(folder / "rollouts.jsonl", rows)
     (folder / "asked.yaml").write_text(EVALUATION)
     run_in(
         folder,

@@ -1,6 +1,5 @@
 """The page Verifiers: rules, disagreements and times are those of the stored verdicts, error rates those of the audit."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from storage.queries.audits import rates_of_audit
 from storage.queries.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
+from tests.json_lines import write_lines
 
 RECIPE = """\
 recipe_schema: 1
@@ -37,8 +37,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for n in range(10)
         for end in ends
     ]
-    (folder / "problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    (folder / "rollouts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_lines(folder / "problems.jsonl", problems)
+    write_lines(folder / "rollouts.jsonl", rows)
     (folder / "judged.yaml").write_text(RECIPE)
     run_in(
         folder,

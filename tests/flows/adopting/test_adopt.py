@@ -20,6 +20,7 @@ from flows.adopting.recognise import TOOLS, log_at
 from flows.adopting.zip_members import zip_members
 from storage.errors import SetupError
 from storage.workspace import Workspace
+from tests.json_lines import write_lines
 
 LOGS = Path(__file__).parent / "logs"
 NAMES = tuple(TOOLS)
@@ -196,7 +197,7 @@ def test_a_problem_that_stands_twice_in_a_log_is_counted_twice(tmp_path: Path) -
     metadata = json.loads(log.files["metadata.json"])
     rewards = [row["reward"] for row in [*rows, *twin]]
     metadata |= {"num_examples": 9, "avg_reward": sum(rewards) / len(rewards), "pass_at_k": {}, "pass_all_k": {}}
-    (tmp_path / "results.jsonl").write_text("\n".join(map(json.dumps, [*rows, *twin])))
+    write_lines(tmp_path / "results.jsonl", [*rows, *twin])
     (tmp_path / "metadata.json").write_text(json.dumps({**metadata, "avg_metrics": {}}))
     root = tmp_path / "ws"
     Workspace.init(root).close()

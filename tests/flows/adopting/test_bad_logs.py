@@ -12,6 +12,7 @@ from flows.adopting import AdoptRequest, adopt
 from flows.adopting.zip_members import zip_members
 from storage.errors import SetupError
 from storage.workspace import Workspace
+from tests.json_lines import write_lines
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -108,7 +109,7 @@ def multiple_choice(folder: Path) -> None:
     rows = [
         json.loads(line) | {"resps": [[["-1.5", "False"]], [["-0.5", "True"]]]} for line in file.read_text().splitlines()
     ]
-    file.write_text("\n".join(map(json.dumps, rows)))
+    write_lines(file, rows)
 
 
 def old_rows(folder: Path) -> None:
@@ -125,7 +126,7 @@ def failed_rollout(folder: Path) -> None:
     file = folder / "results.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows[4]["completion"] = None
-    file.write_text("\n".join(map(json.dumps, rows)))
+    write_lines(file, rows)
 
 
 def other_problems(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from storage.queries import Reader
 from tests.flows.conftest import Curated, Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -160,8 +161,8 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
     prompts = [f"Problem {n}: {'a long story, ' * 40}what is it?" for n in range(2)]
     problems = [{"id": f"p{n}", "prompt": prompts[n], "reference": ref} for n, ref in enumerate(("2", "x+1"))]
     answers = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {a}"} for n, a in enumerate(("2", "1+x"))]
-    Path("problems.jsonl").write_text("\n".join(map(json.dumps, problems)))
-    Path("answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    write_lines(Path("problems.jsonl"), problems)
+    write_lines(Path("answers.jsonl"), answers)
     Path("own.yaml").write_text(IMPORTED)
     assert rollmill("import", "problems", "problems.jsonl", "--name", "own").status == 0
     assert rollmill("import", "rollouts", "answers.jsonl", "--name", "own", "--problems", "own").status == 0

@@ -12,6 +12,7 @@ import pytest
 from flows.recipe import load_recipe
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Curated, Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -182,8 +183,8 @@ def test_imported_rollouts_are_judged_selected_and_published(toy: Path, rollmill
         for n in range(6)
         for sample in range(2)
     ]
-    (toy / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in problems))
-    (toy / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+    write_lines(toy / "problems.jsonl", problems)
+    write_lines(toy / "answers.jsonl", answers)
     mapping = ("--map", "problem_id=problem", "--map", "text=completion", "--map", "sample_index=sample")
     assert rollmill("import", "problems", "problems.jsonl", "--name", "mine").status == 0
     said = rollmill("import", "rollouts", "answers.jsonl", "--name", "mine", "--problems", "mine", *mapping)

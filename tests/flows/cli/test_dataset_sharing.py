@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import Run
-from tests.storage.test_dvc import git, run_dvc
+from tests.repositories import git, run_dvc
 
 pytestmark = pytest.mark.integration
 

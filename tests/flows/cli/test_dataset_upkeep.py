@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows.cli.test_dataset_sharing import curated as version
 from tests.flows.conftest import Curated, Run
-from tests.storage.test_dvc import git, run_dvc
+from tests.repositories import git, run_dvc
 
 pytestmark = pytest.mark.integration
 

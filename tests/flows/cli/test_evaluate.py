@@ -8,6 +8,7 @@ import pytest
 import rollmill as face
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -218,7 +219,7 @@ def test_a_benchmark_may_be_a_split_of_a_dataset_version(sums: Path, rollmill: R
 def _more(folder: Path) -> Path:
     """Problems of two splits."""
     rows = [{"prompt": f"What is {n} + 1?", "answer": n + 1, "split": "test" if n < 2 else "train"} for n in range(6)]
-    (folder / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "more.jsonl", rows)
     return folder / "more.jsonl"
 
 
@@ -226,7 +227,7 @@ def test_worked_examples_out_of_a_set_that_grew_are_another_run(sums: Path, roll
     rows = [{"id": f"{n}", "prompt": f"What is {n} + 1?", "answer": n + 1, "split": "shown"} for n in range(40)]
     asked = {**rows[0], "id": "asked", "prompt": "What is 70 + 1?", "answer": 71, "split": "test"}
     for name, part in (("first", [asked, *rows[:2]]), ("more", rows[2:])):
-        (sums / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part))
+        write_lines(sums / f"{name}.jsonl", part)
     benchmark = (
         "{name: shown, imported: set, split: test, examples_from: {split: shown, count: 2}, prompt_form: completion}"
     )

@@ -9,6 +9,7 @@ from storage.queries import open_workspace
 from storage.versions import load_manifest, resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Prepare, Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -24,8 +25,7 @@ PROBLEMS = [{"id": str(number), "prompt": f"What is {number} + 1?", "reference":
 
 def rollouts(path: Path, model: str, offset: int) -> str:
     rows = [{"problem_id": p["id"], "model": model, "text": f"#### {int(p['reference']) + offset}"} for p in PROBLEMS]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
+    return write_lines(path, rows)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Prepare) -> P
     Workspace.init(folder).close()
     monkeypatch.chdir(folder)
     (folder / "mine.yaml").write_text(RECIPE)
-    (folder / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    write_lines(folder / "sums.jsonl", PROBLEMS)
     names = ("good", "bad")
     for offset, name in enumerate(names):
         rollouts(folder / f"{name}.jsonl", name, offset)
@@ -55,7 +55,7 @@ def import_own(folder: Path, rollmill: Run) -> None:
     """Three rollouts that bring their problem along, which is the first of `sums` again."""
     prompt, reference = PROBLEMS[0]["prompt"], PROBLEMS[0]["reference"]
     rows = [{"prompt": prompt, "reference": reference, "model": "z", "text": f"#### {number}"} for number in range(3)]
-    (folder / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "own.jsonl", rows)
     assert rollmill("import", "rollouts", "own.jsonl", "--name", "own").status == 0
 
 
@@ -255,8 +255,8 @@ def test_rollouts_of_a_problem_that_is_left_out_are_not_judged_as_its_twin(mine:
     """Two problems with one prompt and two references: the second is a near duplicate, and its rollouts go with it."""
     twins = [{"id": f"t{n}", "prompt": "How many are there?", "reference": str(n)} for n in (1, 2)]
     said = [{"problem_id": f"t{n}", "model": "m", "text": f"#### {n}"} for n in (1, 2)]
-    (mine / "twins.jsonl").write_text("".join(json.dumps(row) + "\n" for row in twins))
-    (mine / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    write_lines(mine / "twins.jsonl", twins)
+    write_lines(mine / "said.jsonl", said)
     assert rollmill("import", "problems", "twins.jsonl", "--name", "twins").status == 0
     assert rollmill("import", "rollouts", "said.jsonl", "--name", "said", "--problems", "twins").status == 0
     for part in ("near_duplicates: 0.9", "count: 1"):

@@ -9,6 +9,7 @@ import pytest
 from storage.versions import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -56,9 +57,9 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Pat
     Workspace.init(folder).close()
     monkeypatch.chdir(folder)
     (folder / "mixed.yaml").write_text(RECIPE)
-    (folder / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS))
+    write_lines(folder / "p.jsonl", PROBLEMS)
     rows = [{"problem_id": name, "model": "m", "text": text} for name, text, _ in SAID]
-    (folder / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(folder / "r.jsonl", rows)
     assert rollmill("import", "problems", "p.jsonl", "--name", "mixed").err == ""
     assert rollmill("import", "rollouts", "r.jsonl", "--name", "mixed", "--problems", "mixed").err == ""
     return folder

@@ -9,6 +9,7 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -48,11 +49,6 @@ def rollouts(model: str, shift: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-def lines(path: Path, rows: list[dict[str, Any]]) -> str:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a version `votes` of the rollouts of two models."""
@@ -63,8 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     problems = [{"id": str(n), "prompt": f"What is {n} + {7 - n}?", "reference": "7"} for n in range(len(SAID))]
     (folder / "mine.py").write_text(MINE)
     (folder / "votes.yaml").write_text(RECIPE)
-    file = lines(folder / "sums.jsonl", problems)
-    drawn = lines(folder / "drawn.jsonl", rollouts("m") + rollouts("n", 1))
+    file = write_lines(folder / "sums.jsonl", problems)
+    drawn = write_lines(folder / "drawn.jsonl", rollouts("m") + rollouts("n", 1))
     for command in (
         ["import", "problems", file, "--name", "sums"],
         ["import", "rollouts", drawn, "--name", "drawn", "--problems", "sums"],

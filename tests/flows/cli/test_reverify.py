@@ -13,7 +13,7 @@ from pipelines.verify import number
 from pipelines.verify.number import NumberVerifier
 from storage.records import Completion, Problem, Verdict
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Curated, Run
+from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration
 
@@ -52,13 +52,6 @@ def bump(monkeypatch: pytest.MonkeyPatch) -> Bump:
     return change
 
 
-def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    found = rollmill(*arguments, "--json")
-    assert found.status == 0, found.err
-    row: dict[str, Any] = json.loads(found.out)
-    return row
-
-
 def rows(kind: Any, *columns: str) -> list[tuple[Any, ...]]:
     with Workspace.open() as workspace:
         table = workspace.segments.read(kind, columns=columns)
@@ -75,15 +68,15 @@ def test_only_what_the_changed_rule_can_reach_is_judged_and_nothing_changes_befo
 ) -> None:
     run = curated()["run"]
     verdicts = rows("verdicts", "completion_id", "version", "rule", "outcome")
-    decisions, runs = rows("decisions", "completion_id", "reason"), said(rollmill, "runs", "show", run)
+    decisions, runs = rows("decisions", "completion_id", "reason"), said_as_json(rollmill, "runs", "show", run)
     reached = {cid for cid, _, rule, _ in verdicts if rule.endswith(":unequal")}
     judged = bump()
 
-    assert said(rollmill, "reverify", run, "--dry-run")["verdicts"] == {
+    assert said_as_json(rollmill, "reverify", run, "--dry-run")["verdicts"] == {
         "number": {"stored": 0, "carried": len(verdicts) - len(reached), "judged": len(reached)}
     }
     assert judged == []
-    report = said(rollmill, "reverify", run)
+    report = said_as_json(rollmill, "reverify", run)
     assert sorted(judged) == sorted(reached)
     assert report["verdicts"]["number"] == {"stored": 0, "carried": len(verdicts) - len(reached), "judged": len(reached)}
     assert [change["changed_rules"] for change in report["changes"]] == [["unequal"]]
@@ -100,10 +93,10 @@ def test_only_what_the_changed_rule_can_reach_is_judged_and_nothing_changes_befo
     assert (report["accepted"], report["next"]) == (False, f"rollmill reverify {run} --accept")
 
     assert rows("decisions", "completion_id", "reason") == decisions
-    assert said(rollmill, "runs", "show", run) == runs
+    assert said_as_json(rollmill, "runs", "show", run) == runs
     assert [row for row in rows("verdicts", "completion_id", "version", "rule", "outcome") if row in verdicts] == verdicts
     judged.clear()
-    again = said(rollmill, "reverify", run)
+    again = said_as_json(rollmill, "reverify", run)
     assert judged == []
     assert again["verdicts"]["number"]["stored"] == len(reached)
     assert {key: again[key] for key in ("flips", "rates", "decisions")} == {
@@ -116,12 +109,12 @@ def test_accepted_it_is_what_a_fresh_workspace_makes(
 ) -> None:
     first = curated()
     judged = bump()
-    report = said(rollmill, "reverify", first["run"], "--accept")
+    report = said_as_json(rollmill, "reverify", first["run"], "--accept")
     assert (report["accepted"], report["run_after"]) == (True, f"{first['run']}-2")
     assert report["next"] == f"rollmill runs resume {first['run']}-2"
     assert rollmill("runs", "list").out.splitlines()[1].split()[:2] == [f"{first['run']}-2", "interrupted"]
     before = len(judged)
-    second = said(rollmill, "curate", "toy.yaml", "--direct")
+    second = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
     assert (second["run"], second["version"]) == (f"{first['run']}-2", 2)
     drawn_anew = second["spent"]["drawn"]
     assert len(judged) - before == second["spent"]["judged"] == drawn_anew
@@ -129,20 +122,20 @@ def test_accepted_it_is_what_a_fresh_workspace_makes(
     Workspace.init(fresh).close()
     for name in ("toys.py", "toy.yaml"):
         shutil.copyfile(toy / name, fresh / name)
-    whole = said(rollmill, "-C", str(fresh), "curate", "toy.yaml", "--direct")
+    whole = said_as_json(rollmill, "-C", str(fresh), "curate", "toy.yaml", "--direct")
     assert whole["content_hash"] == second["content_hash"] != first["content_hash"]
 
 
 def test_an_unfinished_run_offers_it_and_goes_on_once_accepted(toy: Path, rollmill: Run, bump: Bump) -> None:
     (toy / "toy.yaml").write_text(RECIPE.replace("min_kept: 10", "min_kept: 1000"))
     assert rollmill("curate", "toy.yaml", "--direct").status == 1
-    run = said(rollmill, "runs", "show")["run"]
+    run = said_as_json(rollmill, "runs", "show")["run"]
     bump()
     refused = rollmill("curate", "toy.yaml", "--direct")
     assert refused.status == 2
     assert f"Next: rollmill reverify {run} to see first what the new verifiers change, " in refused.err
     assert "--keep-going to begin it anew" in refused.err
-    assert said(rollmill, "reverify", run, "--accept")["run_after"] == f"{run}-2"
+    assert said_as_json(rollmill, "reverify", run, "--accept")["run_after"] == f"{run}-2"
     again = rollmill("curate", "toy.yaml", "--direct")
     assert again.status == 1
     assert "the gate did not pass" in again.err
@@ -153,12 +146,12 @@ def test_another_option_of_a_verifier_is_judged_in_full_and_accepted_as_another_
 ) -> None:
     first = curated()
     lenient = ("--set", "verify.0.options.policy=lenient")
-    report = said(rollmill, "reverify", first["run"], *lenient)
+    report = said_as_json(rollmill, "reverify", first["run"], *lenient)
     assert report["changes"][0]["whole"] == "its options in the recipe changed"
     assert report["verdicts"]["number"] == {"stored": 0, "carried": 0, "judged": first["funnel"]["drawn"]}
     assert report["next"] == f"rollmill reverify {first['run']} --set verify.0.options.policy=lenient --accept"
-    assert said(rollmill, "reverify", first["run"], *lenient, "--accept")["run_after"] != f"{first['run']}-2"
-    second = said(rollmill, "curate", "toy.yaml", "--direct", *lenient)
+    assert said_as_json(rollmill, "reverify", first["run"], *lenient, "--accept")["run_after"] != f"{first['run']}-2"
+    second = said_as_json(rollmill, "curate", "toy.yaml", "--direct", *lenient)
     assert (second["spent"]["drawn"], second["spent"]["judged"]) == (0, 0)
 
 
@@ -166,9 +159,9 @@ def test_select_looks_at_the_runs_own_verdicts_and_publishes_only_those_of_today
     toy: Path, rollmill: Run, curated: Curated, bump: Bump
 ) -> None:
     run = curated()["run"]
-    before = said(rollmill, "select", run, "--policy", "all_of")
+    before = said_as_json(rollmill, "select", run, "--policy", "all_of")
     judged = bump()
-    assert said(rollmill, "select", run, "--policy", "all_of") == {**before, "up_to_date": False}
+    assert said_as_json(rollmill, "select", run, "--policy", "all_of") == {**before, "up_to_date": False}
     refused = rollmill("select", run, "--policy", "all_of", "--publish")
     assert (refused.status, judged) == (2, [])
     assert f"the verifiers of run {run} have changed since it was judged. Next: rollmill reverify {run}" in refused.err
@@ -196,7 +189,7 @@ def test_the_page(toy: Path, rollmill: Run, curated: Curated, bump: Bump) -> Non
 
 def test_mistakes(toy: Path, rollmill: Run, bump: Bump) -> None:
     assert "there are no runs here" in rollmill("reverify").err
-    run = said(rollmill, "curate", "toy.yaml", "--direct")["run"]
+    run = said_as_json(rollmill, "curate", "toy.yaml", "--direct")["run"]
     bump()
     assert "unknown verifier 'nmber'. Did you mean 'number'?" in rollmill("reverify", run, "--verifier", "nmber").err
     assert f"unknown run '{run}x'" in rollmill("reverify", f"{run}x").err
@@ -214,7 +207,7 @@ def test_a_check_finds_rules_that_hide_a_change(
 ) -> None:
     run = curated()["run"]
     bump()
-    told = said(rollmill, "reverify", run, "--check", "10")
+    told = said_as_json(rollmill, "reverify", run, "--check", "10")
     assert told["check"] == {"checked": 10, "untrue": 0, "examples": []}
     assert "10 carried verdicts were judged after all and agree." in rollmill("reverify", run, "--check", "10").out
     verify = NumberVerifier.verify
@@ -253,11 +246,11 @@ def test_a_users_own_verifier_that_was_edited(toy: Path, rollmill: Run, curated:
     (toy / "toy.yaml").write_text(RECIPE.replace("method: number", "method: odd.py:Odd"))
     first = curated()
     (toy / "odd.py").write_text(OWN.format(version=2, digits="1379"))
-    report = said(rollmill, "reverify", first["run"], "--accept")
+    report = said_as_json(rollmill, "reverify", first["run"], "--accept")
     assert report["verdicts"]["odd"]["carried"] == 0
     assert [(move["before"], move["after"]) for move in report["flips"]["moves"]] == [("correct", "incorrect")]
     assert report["run_after"] != first["run"]
-    second = said(rollmill, "curate", "toy.yaml", "--direct")
+    second = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
     assert second["run"] == report["run_after"]
     assert second["spent"]["judged"] == second["spent"]["drawn"]
 

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Curated, Run
+from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration
 
@@ -40,13 +39,6 @@ def two(toy: Path) -> Path:
     return toy
 
 
-def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    found = rollmill(*arguments, "--json")
-    assert found.status == 0, found.err
-    row: dict[str, Any] = json.loads(found.out)
-    return row
-
-
 def verdicts() -> dict[tuple[str, str], dict[str, str]]:
     """Outcomes by row and verifier."""
     with Workspace.open() as workspace:
@@ -65,13 +57,13 @@ def test_side_by_side_every_verifier_judges_every_row(two: Path, rollmill: Run, 
     manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
     assert manifest["policy"] == {"name": "prefer", "version": "1 order=number"}
     assert manifest["recipe"]["accept"] == {"method": "prefer", "options": {"order": ["number"], "over": []}}
-    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
 
 
 def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run, curated: Curated) -> None:
     run = curated()["run"]
     every = verdicts()
-    row = said(rollmill, "select", run, "--policy", "all_of")
+    row = said_as_json(rollmill, "select", run, "--policy", "all_of")
     both = sum(set(said.values()) == {"correct"} for said in every.values())
     assert row["policy"] == ["all_of", "1"]
     assert row["before"]["policy"] == ["prefer", "1 order=number"]
@@ -79,10 +71,10 @@ def test_a_policy_is_tried_on_a_run_without_judging(two: Path, rollmill: Run, cu
     assert row["kept"] + sum(row["dropped"].values()) == row["rollouts"] == len(every)
     assert sum(move["rows"] for move in row["moves"]) > 0
     assert sum(row["levels"].values()) == row["kept"] < row["before"]["kept"] == sum(row["before"]["levels"].values())
-    assert said(rollmill, "select", "toy.yaml", "--policy", "all_of") == row
+    assert said_as_json(rollmill, "select", "toy.yaml", "--policy", "all_of") == row
     assert verdicts() == every
-    assert len(said(rollmill, "runs", "show", run)) > 0
-    narrow = said(rollmill, "select", run, "--policy", "all_of", "--policy-option", "over=number")
+    assert len(said_as_json(rollmill, "runs", "show", run)) > 0
+    narrow = said_as_json(rollmill, "select", run, "--policy", "all_of", "--policy-option", "over=number")
     assert (narrow["policy"], narrow["kept"]) == (["all_of", "1 over=number"], narrow["before"]["kept"])
     page = rollmill("select", run, "--policy", "all_of").out
     assert "quota 1 after all_of 1 on the " in page
@@ -95,13 +87,13 @@ def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(
 ) -> None:
     first = curated()
     name = first["run"] if target == "run" else "toy.yaml"
-    preview = said(rollmill, "select", name, "--policy", "all_of")
-    second = said(rollmill, "select", name, "--policy", "all_of", "--publish", *LAX)
+    preview = said_as_json(rollmill, "select", name, "--policy", "all_of")
+    second = said_as_json(rollmill, "select", name, "--policy", "all_of", "--publish", *LAX)
     assert (second["version"], second["parent"]) == (2, first["content_hash"])
     assert (second["spent"]["drawn"], second["spent"]["judged"]) == (0, 0)
     assert second["funnel"]["drawn"] == first["funnel"]["drawn"]
     assert (second["funnel"]["kept"], second["funnel"]["dropped"]) == (preview["kept"], preview["dropped"])
-    checked = said(rollmill, "dataset", "verify", "toy@v2", "--base", ".")
+    checked = said_as_json(rollmill, "dataset", "verify", "toy@v2", "--base", ".")
     assert checked["passed"] is True
     assert checked["checked"]["rejudged"] == second["funnel"]["kept"]
     why = json.loads(rollmill("dataset", "diff", "toy@v1", "toy@v2", "--json").out)
@@ -118,16 +110,16 @@ def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, 
     command = "rollmill curate toy.yaml --set accept.method=majority --set accept.planned_under.method=first_decided"
     assert f"Next: {command} (judges what is missing and draws nothing)" in refused.err
     sets = [word for word in command.split() if "=" in word]
-    judged = said(
+    judged = said_as_json(
         rollmill, "curate", "toy.yaml", "--direct", *(part for word in sets for part in ("--set", word)), *LAX
     )  # fmt: skip
     assert (judged["spent"]["drawn"], judged["funnel"]["drawn"]) == (0, rows)
-    assert said(rollmill, "select", judged["run"], "--policy", "any_of")["rollouts"] == rows
+    assert said_as_json(rollmill, "select", judged["run"], "--policy", "any_of")["rollouts"] == rows
 
 
 def test_the_plain_chain_is_no_recipe_of_its_own(toy: Path, rollmill: Run, curated: Curated) -> None:
     first = curated()
-    again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "accept.method=first_decided")
+    again = said_as_json(rollmill, "curate", "toy.yaml", "--direct", "--set", "accept.method=first_decided")
     assert (again["run"], again["created"]) == (first["run"], False)
     manifest = json.loads((Path(first["path"]) / "manifest.json").read_text())
     assert "accept" not in manifest["recipe"]
@@ -161,7 +153,7 @@ def test_a_policy_of_the_users_own(two: Path, rollmill: Run, curated: Curated) -
     manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
     mark = manifest["recipe"]["accept"]["source_sha256"][:8]
     assert manifest["policy"] == {"name": "trust", "version": f"7+file.{mark}"}
-    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
     (two / "trust.py").write_text(TRUST.replace("    lazy = False\n", ""))
     assert "policy 'trust.py:Trust' has no 'lazy'." in rollmill("curate", "toy.yaml", "--direct").err
     assert rollmill("dataset", "verify", "toy", "--base", ".").status == 1
@@ -170,12 +162,12 @@ def test_a_policy_of_the_users_own(two: Path, rollmill: Run, curated: Curated) -
 def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollmill: Run, curated: Curated) -> None:
     curated()
     (two / "toy.yaml").write_text(TWO)
-    later = said(rollmill, "curate", "toy.yaml", "--direct")
+    later = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
     other = two.parent / "other"
     Workspace.init(other).close()
     for name in ("toys.py", "toy.yaml", "opinion.py"):
         (other / name).write_text((two / name).read_text())
-    alone = said(rollmill, "-C", str(other), "curate", "toy.yaml", "--direct")
+    alone = said_as_json(rollmill, "-C", str(other), "curate", "toy.yaml", "--direct")
     assert later["content_hash"] == alone["content_hash"]
 
 

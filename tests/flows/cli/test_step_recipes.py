@@ -30,6 +30,7 @@ from tests.flows.scripted_models import (
     translator,
 )
 from tests.flows.step_versions import Made, Row, depth_of, mean_tokens, read
+from tests.json_lines import write_lines
 from tests.pipelines.generate.http.serving import Serving
 from tests.shared_data import shared_data
 
@@ -51,7 +52,7 @@ DOUBLE = "```python\ndef double(x):\n    total = x\n    total += x\n    return t
 
 def imported(rollmill: Run, problems: Sequence[Any], rollouts: Sequence[Any], name: str) -> None:
     for kind, rows in (("problems", problems), ("rollouts", rollouts)):
-        Path(f"{kind}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_lines(Path(f"{kind}.jsonl"), rows)
     assert rollmill("import", "problems", "problems.jsonl", "--name", name).status == 0
     said = rollmill("import", "rollouts", "rollouts.jsonl", "--name", name, "--problems", name)
     assert said.status == 0, said.err

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,7 @@ alert: {looks: 2}
 def nightly(toy: Path, rollmill: Run) -> Path:
     """24 problems without a template: each is a cluster of its own."""
     rows = [{"prompt": f"What is {n} + {n + 1}?", "reference": str(2 * n + 1)} for n in range(1, 25)]
-    (toy / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(toy / "sums.jsonl", rows)
     assert rollmill("import", "problems", "sums.jsonl", "--name", "sums").status == 0
     (toy / "nightly.yaml").write_text(EVALUATION)
     return toy

@@ -13,6 +13,7 @@ from storage.imports import ImportSpec, import_problems
 from storage.records import Completion, Problem, Verdict
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
+from tests.json_lines import write_lines
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data
@@ -33,7 +34,7 @@ def gsm8k(row: Row) -> Row:
 def imported(folder: Path, name: str, rows: list[Row]) -> list[Problem]:
     """The problems of rows in the published form, in the order of the file."""
     file = folder / "file.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_lines(file, rows)
     layout, constants = layout_of(name, Path())
     with Workspace.init(folder / "ws") as workspace:
         assert import_problems(workspace, ImportSpec(file, name, {}, constants, layout=layout)).problems.new == len(rows)

@@ -20,6 +20,7 @@ from storage.records import Completion, Problem
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.timeout(300)  # one evaluation of all of them, on a machine that does other work too
 CODE = {"humaneval", "mbpp"}
@@ -36,11 +37,6 @@ Cells = dict[str, dict[str, Any]]
 
 def rollmill(*arguments: str) -> None:
     assert cli.run(arguments) == 0
-
-
-def write(path: Path, rows: Any) -> str:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
 
 
 def imported_as(name: str) -> str:
@@ -63,10 +59,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name, rows in ROWS.items():
         if name == imported_as(name):
             words = ("--name", name, "--benchmark", name)
-            rollmill("import", "problems", write(folder / "file.jsonl", rows.rows), *words)
+            rollmill("import", "problems", write_lines(folder / "file.jsonl", rows.rows), *words)
             split = ("--set", f"split={rows.shown_split}") if rows.shown_split else ()
             if rows.shown:
-                rollmill("import", "problems", write(folder / "shown.jsonl", rows.shown), *words, *split)
+                rollmill("import", "problems", write_lines(folder / "shown.jsonl", rows.shown), *words, *split)
     yield folder
     os.chdir(before)
 
@@ -90,7 +86,8 @@ def test_given_answers_get_the_verdicts_that_they_deserve(published: Path) -> No
         first = next(row for row in stored(name) if ROWS[name].first in str(row.prompt))
         asked = {"prompt": first.prompt, "reference": first.reference, "kind": first.kind, "model": "given"}
         rows = [{**asked, "text": text, **({"tests": first.tests} if first.tests else {})} for text in ROWS[name].answers]
-        rollmill("import", "rollouts", write(published / "r.jsonl", rows), "--name", f"{name}-given", "--problems", name)
+        file = write_lines(published / "r.jsonl", rows)
+        rollmill("import", "rollouts", file, "--name", f"{name}-given", "--problems", name)
     unprotected = ", verify: [{method: code, options: {sandbox: none}}]"
     benchmarks = [f"{{benchmark: {name}{unprotected if name in CODE else ''}}}" for name in names]
     cells = evaluated(published, "given", benchmarks, "{name: given, engine: imported}")

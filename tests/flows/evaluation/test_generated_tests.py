@@ -8,6 +8,7 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.sandbox
 RECIPE = """\
@@ -22,11 +23,6 @@ gate: {min_kept: 1}
 RIGHT, LAZY = "return a + b", "return a"
 DECIDES = "assert add(1, 2) == 3"
 GENERATED = ["assert add(2, 2) == 4", "assert add(3, 0) == 3", "assert add(5, 1) == 6", "assert add(1, 1) == 1"]
-
-
-def lines(path: Path, rows: list[dict[str, Any]]) -> str:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "programs.yaml").write_text(RECIPE)
     for command in (
-        ["import", "problems", lines(folder / "problems.jsonl", problems), "--name", "sums"],
-        ["import", "rollouts", lines(folder / "rollouts.jsonl", rows), "--name", "drawn", "--problems", "sums"],
+        ["import", "problems", write_lines(folder / "problems.jsonl", problems), "--name", "sums"],
+        ["import", "rollouts", write_lines(folder / "rollouts.jsonl", rows), "--name", "drawn", "--problems", "sums"],
         ["curate", "programs.yaml", "--direct"],
     ):
         assert cli.run(["-C", str(folder), *command]) == 0
@@ -63,7 +59,7 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_programs_are_chosen_by_tests_that_a_model_wrote(here: Path, rollmill: Run) -> None:
-    file = lines(
+    file = write_lines(
         here / "tests.jsonl", [{"problem_id": "p0", "tests": GENERATED}, {"problem_id": "another", "tests": ["x"]}]
     )
     said = rollmill("replay", "programs", "--tests", file, "--samples", "5", "--json")
@@ -87,7 +83,7 @@ def test_programs_are_chosen_by_tests_that_a_model_wrote(here: Path, rollmill: R
     ],
 )
 def test_tests_that_cannot_be_used_are_refused(here: Path, rollmill: Run, row: dict[str, Any], message: str) -> None:
-    said = rollmill("replay", "programs", "--tests", lines(here / "bad.jsonl", [row]))
+    said = rollmill("replay", "programs", "--tests", write_lines(here / "bad.jsonl", [row]))
     assert said.status == 2
     assert message in said.err
     assert "no file none.jsonl" in rollmill("replay", "programs", "--tests", "none.jsonl").err

@@ -9,6 +9,7 @@ import pytest
 from flows.problem_sets import version_problems
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
+from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +62,7 @@ def test_computed_references_hold_and_planted_wrong_ones_do_not(toy: Path, rollm
         }
         for at, problem in enumerate(made)
     ]
-    (toy / "planted.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(toy / "planted.jsonl", rows)
     assert rollmill("import", "problems", "planted.jsonl", "--name", "planted").status == 0
     imported = NEXT.replace("{synthesize: renumbered, count: 40, options: {from: first}}", "{imported: planted}")
     (toy / "planted.yaml").write_text(imported.replace("name: next", "name: planted"))

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -17,7 +16,7 @@ from storage.queries import Reader, problem_detail, run_scope
 from storage.queries.pools import scope_pool
 from storage.scores import run_scores
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Curated, Run
+from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 from tests.pipelines.generate.test_reward_model import RatingServer
 
 pytestmark = pytest.mark.integration
@@ -62,13 +61,6 @@ budget: {method: router}
 """
 
 
-def said(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    found = rollmill(*arguments, "--json")
-    assert found.status == 0, found.err
-    row: dict[str, Any] = json.loads(found.out)
-    return row
-
-
 @pytest.fixture
 def run(toy: Path, curated: Curated) -> str:
     """The id of a run in the current workspace."""
@@ -82,11 +74,11 @@ def completions() -> int:
 
 def test_scored_later_and_a_second_time_nothing_is_made(run: str, rollmill: Run) -> None:
     before = completions()
-    report = said(rollmill, "score", run, "--with", "length", "--with", "answer_agreement", "--with", "logprob_sum")
+    report = said_as_json(rollmill, "score", run, "--with", "length", "--with", "answer_agreement", "--with", "logprob_sum")
     made = {row["scorer"]: (row["made"], row["stored"], row["unscored"]) for row in report["scored"]}
     assert made == {"length": (before, 0, 0), "answer_agreement": (before, 0, 0), "logprob_sum": (0, 0, before)}
     assert {row["scorer"] for row in report["scores"]} == {"length", "answer_agreement"}
-    again = said(rollmill, "score", run, "--with", "length", "--with", "answer_agreement")
+    again = said_as_json(rollmill, "score", run, "--with", "length", "--with", "answer_agreement")
     assert [(row["made"], row["stored"]) for row in again["scored"]] == [(0, before), (0, before)]
     assert again["scores"] == report["scores"]
     assert completions() == before
@@ -95,7 +87,7 @@ def test_scored_later_and_a_second_time_nothing_is_made(run: str, rollmill: Run)
 
 
 def test_agreement_is_what_the_stored_answers_say(run: str, rollmill: Run) -> None:
-    said(rollmill, "score", run, "--with", "answer_agreement")
+    said_as_json(rollmill, "score", run, "--with", "answer_agreement")
     with Workspace.open() as workspace:
         verdicts = {row["completion_id"]: row for row in workspace.segments.read("verdicts").to_pylist()}
         plan = [row for part in workspace.runs.plans(run) for row in part]
@@ -112,14 +104,14 @@ def test_agreement_is_what_the_stored_answers_say(run: str, rollmill: Run) -> No
 
 def test_runs_that_share_completions_have_each_their_own_agreement(toy: Path, rollmill: Run) -> None:
     sets = ["--direct", "--set", "gate.min_kept=1", "--set", "budget.method=fixed", "--set", "budget.options={initial: 4}"]
-    few = said(rollmill, "curate", "toy.yaml", *sets)["run"]
+    few = said_as_json(rollmill, "curate", "toy.yaml", *sets)["run"]
     more = [text.replace("initial: 4", "initial: 8") for text in sets]
-    many = said(rollmill, "curate", "toy.yaml", *more, "--set", "name=many", "--set", "dataset=many")["run"]
-    said(rollmill, "score", few, "--with", "answer_agreement")
-    first = said(rollmill, "score", few)["scores"]
-    report = said(rollmill, "score", many, "--with", "answer_agreement")
+    many = said_as_json(rollmill, "curate", "toy.yaml", *more, "--set", "name=many", "--set", "dataset=many")["run"]
+    said_as_json(rollmill, "score", few, "--with", "answer_agreement")
+    first = said_as_json(rollmill, "score", few)["scores"]
+    report = said_as_json(rollmill, "score", many, "--with", "answer_agreement")
     assert (report["scored"][0]["made"], report["scored"][0]["stored"]) == (96, 0)
-    assert said(rollmill, "score", few)["scores"] == first
+    assert said_as_json(rollmill, "score", few)["scores"] == first
     with Workspace.open() as workspace:
         columns = [run_scores(workspace, workspace.runs.get(name))["answer_agreement"] for name in (few, many)]
     assert set((columns[0] * 4).round(12)) <= {1.0, 2.0, 3.0, 4.0}
@@ -129,12 +121,12 @@ def test_runs_that_share_completions_have_each_their_own_agreement(toy: Path, ro
 
 def test_a_scorer_of_the_users_own_counts_with_its_file(run: str, toy: Path, rollmill: Run) -> None:
     (toy / "mine.py").write_text(MINE)
-    first = said(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]
+    first = said_as_json(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]
     assert first["version"].startswith("1+file.")
     assert (first["made"] > 0, first["unscored"] > 0) == (True, True)
-    assert said(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]["made"] == 0
+    assert said_as_json(rollmill, "score", run, "--with", "mine.py:Words")["scored"][0]["made"] == 0
     (toy / "mine.py").write_text(MINE.replace("Carry", "carry"))
-    other = said(rollmill, "score", run, "--with", "mine.py:Words")
+    other = said_as_json(rollmill, "score", run, "--with", "mine.py:Words")
     assert other["scored"][0]["version"] != first["version"]
     assert (other["scored"][0]["stored"], other["scored"][0]["unscored"]) == (0, 0)
     names = [row["scorer"] for row in other["scores"]]
@@ -146,14 +138,14 @@ def test_a_scorer_sees_what_each_step_was_asked_at_once_and_later(toy: Path, rol
     text = (toy / "toy.yaml").read_text()
     (toy / "steps.yaml").write_text(text[: text.index("budget:")] + ROUTED + text[text.index("select:") :])
     named = ["--direct", "--set", "gate.min_kept=1", "--set", "score=[{method: 'asked.py:Asked'}]"]
-    run = said(rollmill, "curate", "steps.yaml", *named)["run"]
+    run = said_as_json(rollmill, "curate", "steps.yaml", *named)["run"]
     with Workspace.open() as workspace:
         plan = [row for part in workspace.runs.plans(run) for row in part]
         [column] = run_scores(workspace, workspace.runs.get(run), plan).values()
     assert {row.step for row in plan} == {"plain", "polite"}
     assert column.tolist() == [{"plain": 0.0, "polite": float(len("Please. "))}[row.step] for row in plan]
     (toy / "asked.py").write_text(ASKED.replace('"asked", "1"', '"later", "1"'))
-    said(rollmill, "score", run, "--with", "asked.py:Asked")
+    said_as_json(rollmill, "score", run, "--with", "asked.py:Asked")
     with Workspace.open() as workspace:
         scores = run_scores(workspace, workspace.runs.get(run), plan)
     assert scores["later"].tolist() == column.tolist()
@@ -161,9 +153,9 @@ def test_a_scorer_sees_what_each_step_was_asked_at_once_and_later(toy: Path, rol
 
 def test_dry_run_says_what_is_missing_and_stores_nothing(run: str, rollmill: Run) -> None:
     rows = completions()
-    report = said(rollmill, "score", run, "--with", "length", "--dry-run")
+    report = said_as_json(rollmill, "score", run, "--with", "length", "--dry-run")
     assert (report["scored"][0]["made"], report["scores"]) == (rows, [])
-    assert said(rollmill, "score", run)["scores"] == []
+    assert said_as_json(rollmill, "score", run)["scores"] == []
 
 
 @pytest.mark.parametrize(
@@ -184,12 +176,12 @@ def test_mistakes_are_told_in_one_line(run: str, rollmill: Run, arguments: tuple
 def test_the_recipes_scorers_are_a_stage_and_are_in_the_version(toy: Path, rollmill: Run) -> None:
     scored = "score:\n  - method: length\n  - method: answer_agreement\n"
     (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored}gate:\n"))
-    outcome = said(rollmill, "curate", "toy.yaml", "--direct")
+    outcome = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
     with Workspace.open() as workspace:
         stages = {one.stage: (one.done, one.total) for one in workspace.runs.progress_of(outcome["run"])}
     drawn = outcome["funnel"]["drawn"]
     assert stages["score"] == (drawn, drawn)
-    report = said(rollmill, "score", outcome["run"])
+    report = said_as_json(rollmill, "score", outcome["run"])
     assert [(row["scorer"], row["made"], row["stored"]) for row in report["scored"]] == [
         ("length", 0, drawn),
         ("answer_agreement", 0, drawn),
@@ -197,7 +189,7 @@ def test_the_recipes_scorers_are_a_stage_and_are_in_the_version(toy: Path, rollm
     sql = "SELECT scorer, count(*) FROM scores GROUP BY ALL ORDER BY ALL"
     with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
         assert dataset.sql(sql).fetchall() == [("answer_agreement", drawn), ("length", drawn)]
-    assert said(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
 
 
 def test_the_shipped_model_is_asked_and_paid_for_once(toy: Path, rollmill: Run) -> None:
@@ -209,18 +201,18 @@ def test_the_shipped_model_is_asked_and_paid_for_once(toy: Path, rollmill: Run) 
         "--set",
         "budget.options={initial: 2, target: 1, cap: 2}",
     ]
-    run = said(rollmill, "curate", "toy.yaml", "--direct", *few)["run"]
-    report = said(rollmill, "score", run, "--with", "p_true", "--with", "p_ik", "--with", "reference_likelihood")
+    run = said_as_json(rollmill, "curate", "toy.yaml", "--direct", *few)["run"]
+    report = said_as_json(rollmill, "score", run, "--with", "p_true", "--with", "p_ik", "--with", "reference_likelihood")
     made = {row["scorer"]: row["made"] for row in report["scored"]}
     assert made == {"p_true": 6, "p_ik": 6, "reference_likelihood": 6}
     assert all(0.0 <= row["q05"] <= row["q95"] <= 1.0 for row in report["scores"])
-    cost = said(rollmill, "runs", "cost", run)
+    cost = said_as_json(rollmill, "runs", "cost", run)
     assert cost["scoring"]["completions"] > 0
     assert cost["paid"]["completions"] == cost["spent"]["completions"] + cost["scoring"]["completions"]
     assert "scorers" in rollmill("runs", "cost", run).out
-    again = said(rollmill, "score", run, "--with", "p_true")
+    again = said_as_json(rollmill, "score", run, "--with", "p_true")
     assert again["scored"][0]["made"] == 0
-    assert said(rollmill, "runs", "cost", run)["scoring"] == cost["scoring"]
+    assert said_as_json(rollmill, "runs", "cost", run)["scoring"] == cost["scoring"]
     refused = rollmill("score", run, "--with", "p_true", "--option", "positive=Yea", "--max-tokens", "1")
     assert (refused.status, "token limit of run" in refused.err) == (1, True)
 
@@ -230,27 +222,27 @@ def test_scorers_that_ask_a_model_are_part_of_a_recipe(toy: Path, rollmill: Run)
     (toy / "toy.yaml").write_text(
         RECIPE.replace("gate:\n", f"{scored}gate:\n").replace("count: 12\ngenerate", "count: 3\ngenerate")
     )
-    outcome = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    outcome = said_as_json(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
     with duckdb.connect(str(Path(outcome["path"]) / "dataset.duckdb"), read_only=True) as dataset:
         [[rows, lowest]] = dataset.sql("SELECT count(*), max(value) FROM scores WHERE scorer = 'likelihood'").fetchall()
     assert (rows, lowest < 0) == (outcome["funnel"]["drawn"], True)
-    again = said(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
+    again = said_as_json(rollmill, "curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1")
     assert (again["run"], again["created"]) == (outcome["run"], False)
-    assert said(rollmill, "select", outcome["run"])["kept"] == outcome["funnel"]["kept"]
+    assert said_as_json(rollmill, "select", outcome["run"])["kept"] == outcome["funnel"]["kept"]
 
 
 def test_a_reward_model_behind_a_server_of_the_profile(run: str, toy: Path, rollmill: Run) -> None:
     with RatingServer() as server:
         (toy / "rating.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
         asked = ("score", run, "--with", "reward_model", "--option", "model=toy", "--profile", "rating.yaml")
-        first = said(rollmill, *asked)
+        first = said_as_json(rollmill, *asked)
         rows = completions_of(run)
         assert (first["scored"][0]["made"], len(server.bodies)) == (
             rows,
             len({body["text_2"] + body["text_1"] for body in server.bodies}),
         )
         asked_once = len(server.bodies)
-        assert (said(rollmill, *asked)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
+        assert (said_as_json(rollmill, *asked)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
     without = rollmill("score", run, "--with", "reward_model", "--option", "model=toy", "--option", "x=1")
     assert (without.status, "option" in without.err) == (2, True)
 
@@ -262,8 +254,8 @@ def completions_of(run: str) -> int:
 
 def test_scores_are_put_beside_verdicts(toy: Path, rollmill: Run) -> None:
     sets = ["--set", "gate.min_kept=1", "--set", "budget.method=fixed", "--set", "budget.options={initial: 6}"]
-    run = said(rollmill, "curate", "toy.yaml", "--direct", *sets)["run"]
-    report = said(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
+    run = said_as_json(rollmill, "curate", "toy.yaml", "--direct", *sets)["run"]
+    report = said_as_json(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
     rows = {(row["scorer"], row["metric"]): row for row in reversed(report["calibration"])}
     assert 0.5 < rows["answer_agreement", "auroc"]["value"] <= 1.0
     assert rows["answer_agreement", "auroc"]["low"] < rows["answer_agreement", "auroc"]["value"]
@@ -278,22 +270,22 @@ def test_scores_are_put_beside_verdicts(toy: Path, rollmill: Run) -> None:
 
 
 def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, toy: Path, rollmill: Run) -> None:
-    plain = said(rollmill, "dataset", "export", "toy", "--out", "plain.jsonl")
-    said(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
-    said(rollmill, "dataset", "export", "toy", "--out", "scored.jsonl", "--set", "scores=true")
+    plain = said_as_json(rollmill, "dataset", "export", "toy", "--out", "plain.jsonl")
+    said_as_json(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
+    said_as_json(rollmill, "dataset", "export", "toy", "--out", "scored.jsonl", "--set", "scores=true")
     rows = [json.loads(text) for text in (toy / "scored.jsonl").read_text().splitlines()]
     assert all([one["scorer"] for one in row["scores"]] == ["answer_agreement", "length"] for row in rows)
     assert all(row["scores"][1]["value"] == len(row["messages"][-1]["content"]) for row in rows)
-    assert said(rollmill, "dataset", "export", "toy", "--out", "again.jsonl")["sha256"] == plain["sha256"]
-    said(rollmill, "dataset", "export", "toy", "--format", "pairs", "--out", "pairs.jsonl", "--set", "scores=true")
+    assert said_as_json(rollmill, "dataset", "export", "toy", "--out", "again.jsonl")["sha256"] == plain["sha256"]
+    said_as_json(rollmill, "dataset", "export", "toy", "--format", "pairs", "--out", "pairs.jsonl", "--set", "scores=true")
     pair = json.loads((toy / "pairs.jsonl").read_text().splitlines()[0])
     assert {one["scorer"] for one in pair["rejected_scores"]} == {"answer_agreement", "length"}
     ranked = ["--format", "ranked_pairs", "--out", "ranked.jsonl", "--set", "score=answer_agreement", "--set", "tiers=2"]
-    said(rollmill, "dataset", "export", "toy", *ranked)
+    said_as_json(rollmill, "dataset", "export", "toy", *ranked)
     gaps = [json.loads(text)["gap"] for text in (toy / "ranked.jsonl").read_text().splitlines()]
     assert gaps
     assert min(gaps) > 0
-    groups = said(rollmill, "dataset", "export", "toy", "--format", "rl", "--out", "groups.jsonl")
+    groups = said_as_json(rollmill, "dataset", "export", "toy", "--format", "rl", "--out", "groups.jsonl")
     assert groups["rows"] > 0
     assert groups["left_out"].keys() <= {"groups with an undecided rollout"}
     with Workspace.open() as workspace:
@@ -313,7 +305,7 @@ def test_recipe_check_looks_at_scorers_that_ask_a_model(toy: Path, rollmill: Run
 
 
 def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run) -> None:
-    said(rollmill, "score", run, "--with", "length")
+    said_as_json(rollmill, "score", run, "--with", "length")
     with Workspace.open() as workspace:
         scope = run_scope(Reader(workspace), run)
         detail = problem_detail(scope, workspace.runs.plans(run)[0][0].problem_id)
@@ -330,8 +322,8 @@ def test_the_rollout_view_of_the_dashboard_shows_scores(run: str, rollmill: Run)
 
 def test_a_score_that_rests_on_the_reference_is_shown_to_no_vote(toy: Path, rollmill: Run) -> None:
     few = ["--set", "problems.count=3", "--set", "gate.min_kept=1", "--set", "budget.method=fixed"]
-    run = said(rollmill, "curate", "toy.yaml", "--direct", *few, "--set", "budget.options={initial: 4}")["run"]
-    said(rollmill, "score", run, "--with", "reference_likelihood", "--with", "length")
+    run = said_as_json(rollmill, "curate", "toy.yaml", "--direct", *few, "--set", "budget.options={initial: 4}")["run"]
+    said_as_json(rollmill, "score", run, "--with", "reference_likelihood", "--with", "length")
     refused = rollmill("replay", run, "--score", "reference_likelihood")
     assert (refused.status, "rests on the reference, which no vote may see" in refused.err) == (2, True)
     with Workspace.open() as workspace:

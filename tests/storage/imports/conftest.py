@@ -1,6 +1,5 @@
 """A workspace and files for the import tests."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from storage.workspace import Workspace
+from tests.json_lines import write_lines
 
 WriteLines = Callable[..., Path]
 
@@ -24,7 +24,7 @@ def jsonl(tmp_path: Path) -> WriteLines:
 
     def write(*rows: Any, name: str = "rows.jsonl") -> Path:
         path = tmp_path / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_lines(path, rows)
         return path
 
     return write

@@ -1,6 +1,5 @@
 """The hopeless queue of real runs, and its export back into a workspace."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from storage.queries.queue import HopelessQueue, export_rows, hopeless_queue
 from storage.records import Message, Problem
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
+from tests.json_lines import write_lines
 
 RATES = (100, 60, 0)
 
@@ -85,7 +85,7 @@ def test_never_solved_by_another_budget_is_in_the_queue_too(tmp_path: Path) -> N
 def test_the_export_is_imported_as_the_same_problems(given_up: tuple[Path, list[Problem]], tmp_path: Path) -> None:
     found = queue(given_up[0])
     file = tmp_path / "hopeless.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in export_rows(found)))
+    write_lines(file, export_rows(found))
     with Workspace.init(tmp_path / "other") as ws:
         report = import_problems(ws, ImportSpec(file, "hopeless"))
         assert report.problems.new == len(found.problems)
@@ -105,7 +105,7 @@ def test_tests_messages_and_meta_survive_the_export(given_up: tuple[Path, list[P
     ]
     rows = [replace(found.problems[0], problem=problem) for problem in odd]
     file = tmp_path / "odd.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in export_rows(replace(found, problems=tuple(rows)))))
+    write_lines(file, export_rows(replace(found, problems=tuple(rows))))
     with Workspace.init(tmp_path / "other") as ws:
         import_problems(ws, ImportSpec(file, "odd"))
         code, talk = ws.segments.fetch("problems", [problem.id for problem in odd])

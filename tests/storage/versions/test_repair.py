@@ -1,9 +1,7 @@
 """An index.json in conflict is settled by `rebase`, a lost one is named by every look and rebuilt; no version is lost."""
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,17 +17,10 @@ from storage.versions.repair import rebase, rebuild_index, sides
 from storage.versions.resolve import lost_indexes, remains, resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.repositories import git
 
 Build = Callable[..., Snapshot]
 OURS, THEIRS = (True,) * 6, (False,) * 6
-
-
-def git(root: Path, *arguments: str, code: int = 0) -> str:
-    identity = {f"GIT_{role}_{what}": "t@t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    environment = {**os.environ, **identity, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    done = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
 
 
 def put(ws: Workspace, snapshot: Snapshot) -> str:

@@ -14,8 +14,8 @@ from storage.versions.resolve import VersionInfo, versions
 from storage.versions.sharing import pull, push
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.repositories import git, run_dvc
 from tests.s3_server import s3_server
-from tests.storage.test_dvc import git, run_dvc
 
 pytestmark = pytest.mark.services
 Build = Callable[..., Snapshot]
