@@ -60,6 +60,7 @@ class Progress:
         self.stages: dict[str, Stage] = {}
         self._watcher = watcher
         self._rounds: dict[tuple[str, int], Stage] = {}
+        self._said: set[str] = set()
         self._lock = threading.Lock()
 
     def report(self, stage: Stage, runs: "Runs", run: str) -> None:
@@ -88,14 +89,18 @@ class Progress:
         done, tokens = max(event.done, before.done), max(event.tokens, before.tokens)
         if name == "draw":
             return Stage(name, done, event.total, tokens, event.seconds, here=here)
-        return Stage(name, done, event.total, 0, event.seconds, here=here, correct=correct)
+        total = event.total if event.answers is None else event.answers
+        return Stage(name, min(done, total), total, 0, event.seconds, here=here, correct=correct)
 
     def _summed(self, name: str, event: "Event") -> Stage:
         parts = [stage for (part, _), stage in self._rounds.items() if part == name]
         sums = {key: sum(getattr(stage, key) for stage in parts) for key in ("done", "total", "tokens", "here", "correct")}
         before = self.stages.get(name)
-        whole = event.whole or (before.detail.get("whole") if before else None)
+        whole = (event.whole or {}).get(name) or (before.detail.get("whole") if before else None)
         detail = {"round": event.round, "waiting": event.kind == "waiting", "whole": whole}
+        if name == "draw" and event.said and event.said not in self._said:
+            self._said.add(event.said)
+            detail["lines"] = [event.said]
         return Stage(name, **sums, seconds=sum(stage.seconds for stage in parts), detail=detail)
 
     def _tell(self, stage: Stage) -> None:

@@ -106,6 +106,11 @@ def ballot(verdict: Verdict) -> str | None:
     return None if verdict.outcome == "unparsed" else answer_key(verdict) or _alone(verdict.completion_id)
 
 
+def unjudged_completions(threads: pa.Table) -> pa.ChunkedArray:
+    """Of a table that says what follows what, the ids of the completions that nobody judges, once for each problem."""
+    return threads["completion_id"].filter(pc.not_equal(threads["role"], "answer"))
+
+
 def pool_of(
     problems: pa.Table,
     completions: pa.Table,

@@ -34,17 +34,21 @@ class Lines:
         self._written: dict[str, tuple[int, int]] = {}  # what it said
 
     def __call__(self, stage: Stage) -> None:
-        """Write the stage's line unless it was written lately or says nothing new."""
+        """Write the stage's line unless it was written lately or says nothing new, and what is to be said once."""
+        with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
+            if self._is_news(stage):
+                note(describe(stage))
+            for text in stage.detail.get("lines", ()):
+                note(text)
+
+    def _is_news(self, stage: Stage) -> bool:
         now = time.monotonic()
         last = self._last.setdefault(stage.name, now)
         ended = stage.done == stage.total
         if self._written.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
-            return
+            return False
         self._last[stage.name], self._written[stage.name] = now, (stage.done, stage.total)
-        with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
-            note(describe(stage))
-            for text in stage.detail.get("taken", ()):
-                note(text)
+        return True
 
 
 def describe(stage: Stage) -> str:
@@ -89,7 +93,7 @@ class Bars:
         if stage.name not in self._tasks:
             self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
-        for text in stage.detail.get("taken", ()):
+        for text in stage.detail.get("lines", ()):
             self.shown.console.print(text, markup=False, highlight=False)
 
 

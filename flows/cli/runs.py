@@ -10,7 +10,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens
 from flows.cli.runs_cost import RunId, cost, queue, rule_lines
 from storage.errors import SetupError
-from storage.recipe_steps import recorded_steps, unjudged_steps
+from storage.recipe_steps import recorded_steps
 
 if TYPE_CHECKING:
     from flows.progress import Stage
@@ -75,6 +75,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "rounds": sum(map(bool, plans)),
         "completions": origins_so_far(workspace, run.id, plans),
         "steps": [asdict(step) for step in steps],
+        "unjudged": sum(step.completions for step in steps if step.correct is None),
         "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),
         "attempts": [asdict(attempt) for attempt in workspace.attempts.of(run.id)],
         "forecast": None if forecast is None else shown(forecast),
@@ -95,6 +96,8 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
     ]
+    if row["unjudged"]:
+        lines.append(f"{row['unjudged']:,} of them are of steps that nobody judges: they pass no `verify`")
     if row["steps"]:
         lines.append("\n" + columns(list(row["steps"][0]), [list(step.values()) for step in row["steps"]]))
     lines += rule_lines(row["given_up"])
@@ -208,30 +211,18 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
-    """One run for people. What nobody judges passes the stage `verify`, and is left out of its counts here."""
+    """One run for people."""
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
-    passed = _not_judged(workspace, run) if verify else 0
     return {
         "run": run.id,
         "status": run.state,
         "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
         "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
         "dataset": run.dataset,
-        "judged": max(0, verify.done - passed) if verify else 0,
-        "planned": max(0, verify.total - passed) if verify else 0,
+        "judged": verify.done if verify else 0,
+        "planned": verify.total if verify else 0,
         "next": run.summary.get("next"),
     }
-
-
-def _not_judged(workspace: "Workspace", run: "Run") -> int:
-    """How many planned completions are of steps that nobody judges."""
-    if not unjudged_steps(run.recipe):
-        return 0
-    from storage.queries import Reader
-    from storage.queries.scope import planned_answers
-
-    reader = Reader(workspace)
-    return reader.count("plan", run.id) - planned_answers(reader, run)
 
 
 def _stages(workspace: "Workspace", run: str) -> list["Stage"]:

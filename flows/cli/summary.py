@@ -59,18 +59,18 @@ def before_a_version(counts: Mapping[str, Any]) -> str:
 
 def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     funnel, spent, imports = outcome["funnel"], outcome["spent"], outcome.get("imports")
-    drawn, reused, unjudged = funnel["drawn"], outcome.get("reused", 0), outcome.get("unjudged", 0)
+    drawn, reused, unjudged = funnel["drawn"], outcome.get("reused", 0), funnel.get("unjudged", 0)
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
-    steps = f"; {unjudged:,} more of steps that nobody judges" if unjudged else ""
     made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     rounds = "1 round" if spent["rounds"] == 1 else f"{spent['rounds']:,} rounds"
     lines = [
         f"  problems     {funnel['problems']:>9,}{made}",
         f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
-        f"{drawn + unjudged - spent['drawn']:,} there before{others}{steps}",
+        f"{drawn + unjudged - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {counted(funnel['dropped'])}",
+        *([f"  not judged   {unjudged:>9,}   completions beside these, of steps that nobody judges"] if unjudged else ()),
     ]
     if spent.get("redundant"):
         lines.append(f"  paid twice   {spent['redundant']:>9,}   another command had stored them first; theirs are used")

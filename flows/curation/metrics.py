@@ -37,8 +37,9 @@ def funnel_row(
     """How many of what, from problems made to rollouts kept, each loss by its reason.
 
     `drawn` are rollouts: a completion that answers two problems counts for both, so that outcomes and decisions add up.
+    `unjudged` are beside them; `tokens_out` and `truncated` are of all completions.
     """
-    funnel = funnel_of(pool)
+    funnel = funnel_of(pool, snapshot.threads)
     funnel.reconcile()
     tokens = pc.sum(snapshot.completions["tokens_out"]).as_py()
     return {
@@ -48,6 +49,7 @@ def funnel_row(
         "problems_solved": funnel.solved,
         "rounds": rounds,
         "drawn": funnel.planned,
+        "unjudged": funnel.unjudged,
         **funnel.outcomes(),
         "kept": funnel.kept,
         "dropped": dict(sorted(funnel.dropped_by_reason.items())),

@@ -42,7 +42,6 @@ def counts_of(decided: "DecidedRun") -> dict[str, Any]:
         "steps": manifest.get("steps", []),
         "spent": session.spent.row(),
         "reused": decided.report.origins.reused,
-        "unjudged": sum(role != "answer" for role in decided.snapshot.threads["role"].to_pylist()),
         "currency": session.profile.prices.currency if session.profile.prices is not None else None,
         "imports": None if run.imported is None else run.imported.rows(),
         "messages": list(session.messages),

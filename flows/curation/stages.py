@@ -40,7 +40,7 @@ def synthesize(session: Session) -> RecipeRun:
     started = time.monotonic()
     run = open_run(session)
     size = len(run.problems.problems)
-    detail = {} if run.imported is None else {"taken": run.imported.lines()}
+    detail = {} if run.imported is None else {"lines": run.imported.lines()}
     _report(run, Stage("synthesize", size, size, seconds=time.monotonic() - started, detail=detail))
     return run
 

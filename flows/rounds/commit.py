@@ -41,11 +41,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a round stands in its run: rows planned before it, rows of it, and how much of it was there at the start."""
+    """Where a round stands in its run: rows planned before it, rows of it, and how much of it was there at the start.
+
+    `answers_before`, `answers`: those of them whose steps are judged.
+    """
 
     round: int
     before: int
     planned: int
+    answers_before: int
+    answers: int
     to_draw: int
     drawn_before: int
     judged_before: int
@@ -73,7 +78,8 @@ class Committer:
         self._last_progress = -PROGRESS_SECONDS
         self._before = {part.stage: part for part in ws.runs.progress_of(run.id)}
         # A round that an earlier command planned: it said what is to come.
-        self.whole = run.memory.whole or (self._before["draw"].detail.get("whole") if "draw" in self._before else None)
+        told = {name: part.detail["whole"] for name, part in self._before.items() if part.detail.get("whole")}
+        self.whole = run.memory.whole or told or None
 
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""
@@ -89,8 +95,12 @@ class Committer:
         if not (
             self._drawer.limiter.exhausted or self._queues.limit_reason
         ):  # what other commands drew and judged meanwhile is done as well
-            self._drawn, self._judged = self._scope.drawn_before + self._scope.to_draw, self._scope.planned
+            self._drawn, self._judged = self._scope.drawn_before + self._scope.to_draw, self._scope.answers
         self.report()
+
+    def tell_done(self) -> None:
+        """Every row of the round is drawn and judged."""
+        self._tell("done", self._scope.planned, 0, self.counts.tokens)
 
     def rescue(self) -> None:
         """Commit what was already drawn when something else failed: it is paid for. Committing twice is once."""
@@ -193,7 +203,18 @@ class Committer:
     def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
         scope, seconds = self._scope, self._clock.seconds
         self._run.tell(
-            Event(kind, scope.round, done, scope.planned, tokens, seconds, here, self.counts.correct, self.whole)
+            Event(
+                kind,
+                scope.round,
+                done,
+                scope.planned,
+                tokens,
+                seconds,
+                here,
+                self.counts.correct,
+                self.whole,
+                scope.answers,
+            )
         )
 
     def _progress(self) -> None:
@@ -210,17 +231,19 @@ class Committer:
         scope = self._scope
         here = {"draw": self.counts.drawn, "verify": self.counts.judged}
         arrived = sum(part.rows for part in list(self._drawer.arrived.values()))
+        rows = {"draw": (scope.before, scope.planned), "verify": (scope.answers_before, scope.answers)}
         for stage, done, open_rows in (("draw", self._drawn, arrived), ("verify", self._judged, 0)):
+            earlier, planned = rows[stage]
             before = self._before.get(stage)
             made = here[stage] + (before.detail.get("made", 0) if before else 0)
             self._ws.runs.progress(
                 self._run.id,
                 stage,
-                done=scope.before + done + open_rows,
-                total=scope.before + scope.planned,
+                done=earlier + done + open_rows,
+                total=earlier + planned,
                 tokens=self.counts.tokens + (before.tokens if before else 0),
                 seconds=self._clock.seconds + (before.seconds if before else 0.0),
-                detail={"round": scope.round, "made": made, "arrived": open_rows, "whole": self.whole},
+                detail={"round": scope.round, "made": made, "arrived": open_rows, "whole": (self.whole or {}).get(stage)},
             )
 
 

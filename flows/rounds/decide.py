@@ -69,7 +69,8 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     decided = results.decisions.rows()
     commits = [ws.segments.commit(key, decided, run=run.id)] if decided else []
     created = bool(commits) and not commits[0].redundant
-    funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems)
+    unjudged = len(planned) - len(rows)
+    funnel = counter.funnel(problems=len(run.spec.problems), solved=solved, kept_problems=kept_problems, unjudged=unjudged)
     funnel.reconcile()
     stops = stop_reasons(ws.runs.stops(run.id))
     stored = [score for given in scores.values() for score in given]

@@ -28,19 +28,22 @@ class ThreadRows:
 
 @dataclass(slots=True)
 class Memory:
-    """Committed rows by round; `tokens` also by problem and step. `plans` ends with an empty one once drawing is over.
+    """Committed rows by round; `tokens` also by problem and step, of steps that follow others in `follow_up_tokens`.
 
+    `plans` ends with an empty one once drawing is over.
     `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
-    `whole`: the completions that the run will draw in all (median, low and high), forecast when its last round was planned,
-    at `planned_at` of the monotonic clock.
+    `whole`: by stage the rows that the run will draw and judge in all (median, low and high), forecast when its last round
+    was planned, at `planned_at` of the monotonic clock; `unforecast`: why it could not be, where the budget failed.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     `trees`: by problem, for runs that search, of the first `searched_rounds` rounds.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
     tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
+    follow_up_tokens: dict[int, dict[tuple[str, str], int]] = field(default_factory=dict)
     answer_keys: dict[tuple[str, str], str | None] = field(default_factory=dict)
-    whole: dict[str, float] | None = None
+    whole: dict[str, dict[str, Any]] | None = None
+    unforecast: str = ""
     planned_at: float | None = None
     scored: bool = False
     threads: ThreadRows = field(default_factory=ThreadRows)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from flows.rounds.memory import Memory
 from flows.rounds.plan_mark import plan_mark
@@ -36,7 +36,8 @@ class Event:
     """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
 
     `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
-    rows of the whole run, as far as can be told (Memory.whole).
+    rows of the whole run by stage, as far as can be told (Memory.whole). `answers`: the rows of `total` that are judged.
+    `said`: what people should know, once.
     """
 
     kind: EventKind
@@ -47,7 +48,9 @@ class Event:
     seconds: float
     here: int = 0
     correct: int = 0
-    whole: Mapping[str, float] | None = None
+    whole: Mapping[str, Mapping[str, Any]] | None = None
+    answers: int | None = None
+    said: str = ""
 
 
 def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:

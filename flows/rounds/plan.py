@@ -10,20 +10,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 
 from flows.rounds.garbage import rare_collections
 from flows.rounds.imports import of_imports
 from flows.rounds.open_run import Event, OpenRun
-from flows.rounds.plan_rows import of_steps, problems_and_steps, together
+from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, together
 from flows.rounds.search import RunSearch
-from flows.rounds.tallies import tallies_of
+from flows.rounds.tallies import tallies_of, tokens_of_steps
 from flows.rounds.threads import FollowUp, RunThreads
+from flows.rounds.whole import Committed, whole_of
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
-from pipelines.budget.whole_run import whole_run
-from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop
+from pipelines.steps.census import Census
+from pipelines.tallies import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
 from storage.ids import canonical_json
 from storage.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
@@ -31,8 +31,6 @@ from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
 MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
-FORECAST_SHARE = 0.05  # of a round's time that the forecast of the whole run may take
-LEAST_FORECAST, MOST_FORECAST = 0.02, 2.0  # seconds
 
 
 @rare_collections()
@@ -83,7 +81,9 @@ def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[P
         raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
     rows, stops = _imported_plan(ws, run, r, plans) if run.spec.generator is None else _next_plan(ws, run, r, plans)
     ws.runs.commit_plan(run.id, r, rows, stops)
-    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole))
+    answers = answer_count(run.spec, [rows])
+    told = Event("planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, said=run.memory.unforecast)
+    run.tell(told)
 
 
 @contextmanager
@@ -105,9 +105,11 @@ def _next_plan(
     roots = of_steps(planned, [step.name for step in run.spec.roots])
     tallies = tallies_of(ws, run, roots)
     plan = _on_root(run, run.spec.budget.plan(r, tallies))
-    run.memory.whole = None if run.spec.follows else _whole(run, r, tallies, _seconds_for_forecast(run))
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
-    draws = [*plan.draws, *_follow_ups(ws, run, plans, planned)]
+    census = None if run.spec.graph is None else Census(run.spec.graph)
+    draws = [*plan.draws, *_follow_ups(ws, run, plans, planned, census)]
+    committed = Committed(planned, tokens_of_steps(ws, run, planned), census)
+    run.memory.whole = whole_of(run, r, tallies, committed)
     _check_size(run, sum(draw.count for draw in draws))
     return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
 
@@ -133,29 +135,19 @@ def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
     return replace(plan, draws=tuple(replace(draw, step=only) if not draw.step else draw for draw in plan.draws))
 
 
-def _follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]], planned: Rows[PlanRow]) -> list[Draw]:
+def _follow_ups(
+    ws: Workspace,
+    run: OpenRun,
+    plans: Sequence[Sequence[PlanRow]],
+    planned: Rows[PlanRow],
+    census: Census | None = None,
+) -> list[Draw]:
     """What follows everything that is committed; nothing where no step follows another."""
     if not run.spec.follows:
         return []
     threads = RunThreads(ws, run)
     threads.note(plans)
-    return list(threads.draws(planned))
-
-
-def _seconds_for_forecast(run: OpenRun) -> float:
-    """A small share of what the round before took: a forecast for people who wait should not be what they wait for."""
-    before, run.memory.planned_at = run.memory.planned_at, time.monotonic()
-    took = 0.0 if before is None else run.memory.planned_at - before
-    return min(MOST_FORECAST, max(LEAST_FORECAST, FORECAST_SHARE * took))
-
-
-def _whole(run: OpenRun, r: int, tallies: Sequence[PrefixTally], seconds: float) -> dict[str, float] | None:
-    """What the run will draw in all, for people who wait."""
-    try:
-        forecast = whole_run(deepcopy(run.spec.budget), tallies, r, seconds)
-    except Exception:  # a budget of a user's own may not take made-up tallies; no row depends on this
-        return None
-    return None if forecast is None else {"median": forecast.median, "low": forecast.low95, "high": forecast.high95}
+    return list(threads.draws(planned, census))
 
 
 def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:

@@ -67,6 +67,11 @@ def nearest_answer(row: PlanRow, planned: Mapping[Pair, PlanRow], answers: Colle
     return row
 
 
+def answer_count(spec: RunSpec, plans: Sequence[Sequence[PlanRow]]) -> int:
+    """How many rows of these rounds are judged."""
+    return sum(len(plan) if spec.graph is None else len(answers_of(spec, Rows.of("plan", plan))) for plan in plans)
+
+
 def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:
     """Rows that are in order of their problems, in groups of whole problems of `at_least` rows."""
     group: list[PlanRow] = []

@@ -14,9 +14,9 @@ from flows.rounds.batches import Batch, MissingMask, MissingWork, batches_of, su
 from flows.rounds.commit import Committer, Scope
 from flows.rounds.draw import RoundDrawer
 from flows.rounds.garbage import rare_collections
-from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.open_run import OpenRun
 from flows.rounds.plan import committed_plans, plan_round
-from flows.rounds.plan_rows import distinct
+from flows.rounds.plan_rows import answer_count, distinct
 from flows.rounds.queues import Clock, RoundQueues
 from flows.rounds.threads import RunThreads
 from flows.rounds.verify import VerifierThread
@@ -64,9 +64,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
         threads = RunThreads(ws, run)
         threads.note(plans)
         run.follow_up_prompts = threads.prompts
-    before = sum(len(plan) for plan in plans[: rows[0].round])
-    stored = distinct(plan.column("completion_id")) - undrawn
-    scope = Scope(rows[0].round, before, len(plan), undrawn, stored, len(plan) - unjudged)
+    scope = _scope(run, plans, plan, (undrawn, unjudged))
     run.charge_samplers(ws)
     queues = RoundQueues(run.spec.limits)
     heartbeat = LeaseHeartbeat(run.spec.limits.lease_seconds)
@@ -83,9 +81,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
             committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
     if stopped is None:
-        run.tell(
-            Event("done", scope.round, scope.planned, scope.planned, counts.tokens, clock.seconds, whole=committer.whole)
-        )
+        committer.tell_done()
     return RoundResult(
         round=scope.round,
         planned=scope.planned,
@@ -97,6 +93,22 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
         seconds=clock.seconds,
         units=counts.units,
         stopped=stopped,
+    )
+
+
+def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow], missing: tuple[int, int]) -> Scope:
+    """Where the round of these rows stands; `missing`: completions to draw in it, and rows to judge."""
+    number, (undrawn, unjudged) = plan[0].round, missing
+    before, answers = plans[:number], answer_count(run.spec, [plan])
+    return Scope(
+        round=number,
+        before=sum(map(len, before)),
+        planned=len(plan),
+        answers_before=answer_count(run.spec, before),
+        answers=answers,
+        to_draw=undrawn,
+        drawn_before=distinct(plan.column("completion_id")) - undrawn,
+        judged_before=answers - unjudged,
     )
 
 

@@ -13,7 +13,7 @@ from itertools import groupby
 import pyarrow.compute as pc
 
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import problems_and_steps, whole_problems
+from flows.rounds.plan_rows import of_steps, problems_and_steps, whole_problems
 from pipelines.protocols import MeasuringBudget
 from pipelines.tallies import PrefixTally, StepTally
 from storage.records import CONTINUED, Outcome, PlanRow, Problem
@@ -115,6 +115,20 @@ def _tokens_by_step(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter
         if index not in run.memory.tokens:
             run.memory.tokens[index] = _tokens_of(ws, rows.where("round", index))
         total.update(run.memory.tokens[index])
+    return total
+
+
+def tokens_of_steps(ws: Workspace, run: OpenRun, rows: Rows[PlanRow]) -> Counter[str]:
+    """The tokens drawn by step; those of each round are read once."""
+    others = [step.name for step in run.spec.every_step() if step.follows]
+    for index in sorted(pc.unique(rows.column("round")).to_pylist()) if others else ():
+        if index not in run.memory.follow_up_tokens:
+            mine = of_steps(rows.where("round", index), others)
+            run.memory.follow_up_tokens[index] = _tokens_of(ws, mine)
+    total: Counter[str] = Counter()
+    for round_tokens in (*run.memory.tokens.values(), *run.memory.follow_up_tokens.values()):
+        for (_, step), tokens in round_tokens.items():
+            total[step] += tokens
     return total
 
 

@@ -13,6 +13,7 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import whole_problems
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
+from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, Threads, follow_ups
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
@@ -54,13 +55,13 @@ class RunThreads:
         known.rounds = max(known.rounds, len(plans))
         self._made.clear()
 
-    def draws(self, rows: Rows[PlanRow]) -> Iterator[Draw]:
-        """What follows these rows, problem by problem in order of their ids."""
+    def draws(self, rows: Rows[PlanRow], census: Census | None = None) -> Iterator[Draw]:
+        """What follows these rows, problem by problem in order of their ids; `census`: counts them on the way."""
         known = self._run.memory.threads
         for group in whole_problems(rows.sorted_by("problem_id"), READ_AT_ONCE):
             self._read(group)
             for problem_id, _ in groupby(group, key=attrgetter("problem_id")):
-                yield from follow_ups(self._graph, problem_id, self._links(problem_id), known.facts)
+                yield from follow_ups(self._graph, problem_id, self._links(problem_id), known.facts, census)
 
     def fillings(self, batch: Sequence[FollowUp]) -> Iterator[Filling]:
         """What the template of each is filled with, in order; texts are read some thousand at a time."""

@@ -7,7 +7,7 @@ its urn (pipelines.stats.solution_diversity), since new ones grow rarer as a pro
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +26,16 @@ SPREAD = 2.0  # of a prior that nothing is known of, in judged completions: prob
 
 def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float) -> Prediction | None:
     """Draws of the run in all, those before `round_index` included; None where `seconds` allow too few simulations."""
-    deadline, totals = time.monotonic() + seconds, list[float]()
+    totals = [float(sum(tally.drawn for tally in ended)) for ended in ended_runs(budget, tallies, round_index, seconds)]
+    certain = len(set(totals)) == 1
+    return prediction_of(totals) if certain or len(totals) >= LEAST else None
+
+
+def ended_runs(
+    budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float
+) -> Iterator[Collection[PrefixTally]]:
+    """The run as it may end, a tally per problem, in as many of SIMULATIONS simulations as `seconds` allow."""
+    deadline = time.monotonic() + seconds
     judged = any(tally.prefix_judged for tally in tallies)
     fitted = fit_prior([t.prefix_correct for t in tallies], [t.prefix_judged for t in tallies]) if judged else None
     laws = _laws(tallies)
@@ -38,12 +47,10 @@ def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int, 
             t.problem_id: (rng.beta(prior.a + t.correct, prior.b + t.judged - t.correct), _urn(t, laws, rng))
             for t in tallies
         }
-        total = _simulated(budget, tallies, round_index, answers, rng, deadline)
-        if total is None:
-            break
-        totals.append(total)
-    certain = len(set(totals)) == 1
-    return prediction_of(totals) if certain or len(totals) >= LEAST else None
+        ended = _simulated(budget, tallies, round_index, answers, rng, deadline)
+        if ended is None:
+            return
+        yield ended
 
 
 def _solutions(tally: PrefixTally) -> tuple[int, int]:
@@ -72,8 +79,8 @@ def _simulated(
     answers: Mapping[str, tuple[float, Urn]],
     rng: np.random.Generator,
     deadline: float,
-) -> float | None:
-    """The draws of one simulation, whose problems have these pass rates and urns; None at the deadline."""
+) -> Collection[PrefixTally] | None:
+    """The end of one simulation, whose problems have these pass rates and urns; None at the deadline."""
     known = {tally.problem_id: tally for tally in tallies}
     for number in range(first, first + MOST_ROUNDS):
         if time.monotonic() > deadline:
@@ -89,7 +96,7 @@ def _simulated(
             for uniform in rng.random(right).tolist():
                 urn.next(uniform)
             known[draw.problem_id] = _after(known[draw.problem_id], draw, right, urn.distinct - before, budget.prefix)
-    return float(sum(tally.drawn for tally in known.values()))
+    return known.values()
 
 
 def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, prefix: int) -> PrefixTally:

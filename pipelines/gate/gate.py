@@ -151,7 +151,7 @@ def _counted(tables: Mapping[str, pa.Table], provenance: Provenance) -> dict[str
     """The funnel and the levels of the rows."""
     pool = pool_of(tables["problems"], tables["completions"], tables["decisions"])
     pool = pool.measured(provenance.prefix, provenance.step)
-    return {"funnel": funnel_facts(pool), "levels": level_facts(pool)}
+    return {"funnel": funnel_facts(pool, tables["threads"]), "levels": level_facts(pool)}
 
 
 def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
@@ -167,12 +167,13 @@ def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:
     return {"before": before, "kinds": {drift.kind: drift.row() for drift in drifts}} if drifts else {}
 
 
-def funnel_facts(pool: Pool) -> dict[str, Any]:
+def funnel_facts(pool: Pool, threads: pa.Table) -> dict[str, Any]:
     """Counts from problems made to rollouts kept, dropped ones by reason."""
-    funnel = funnel_of(pool)
+    funnel = funnel_of(pool, threads)
     return {
         "problems": funnel.problems,
         "drawn": funnel.planned,
+        "unjudged": funnel.unjudged,
         "outcomes": funnel.outcomes(),
         "kept": funnel.kept,
         "dropped": funnel.dropped,

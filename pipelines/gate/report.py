@@ -63,13 +63,15 @@ svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
 
 
 def funnel_bars(funnel: Mapping[str, Any]) -> str:
-    """Drawn rollouts by outcome, kept ones, and dropped ones by reason, all on one scale."""
-    drawn = max(funnel["drawn"], 1)
+    """Drawn rollouts by outcome, kept ones, dropped ones by reason, and beside them what nobody judges, on one scale."""
+    unjudged = funnel["unjudged"]
+    drawn = max(funnel["drawn"], unjudged, 1)
     outcomes = funnel["outcomes"]
     rows = [("drawn", funnel["drawn"], "a")]
     rows += [(name, outcomes[name], kind) for name, kind in zip(outcomes, ("good", "bad", "warn", "none"), strict=True)]
     rows += [("kept", funnel["kept"], "good")]
     rows += [(f"dropped: {reason}", count, "none") for reason, count in funnel["dropped_by_reason"].items()]
+    rows += [("not judged", unjudged, "none")] if unjudged else []
     bars = [_bar(index, label, count / drawn, f"{count:,}", kind) for index, (label, count, kind) in enumerate(rows)]
     return _svg("".join(bars), len(rows), "Rollouts from drawn to kept")
 

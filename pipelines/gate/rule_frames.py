@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.id_keys import Keys, id_keys, places
-from storage.pool import Ints
+from storage.pool import Ints, unjudged_completions
 from storage.records import Verdict
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
@@ -247,8 +247,7 @@ def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
     """
     prompts = _numbered(tables, {"problems": "prompt_id", "completions": "prompt_id"})
     decisions = _times(links.completions["completions"], links.completions["decisions"])
-    threads = tables["threads"]
-    unjudged = threads["completion_id"].filter(pc.not_equal(threads["role"], "answer"))
+    unjudged = unjudged_completions(tables["threads"])
     if len(unjudged):
         judged = places(id_keys(tables["completions"]["id"]), np.unique(id_keys(unjudged))) < 0
         decisions = np.where(judged, decisions, 1)

@@ -1,7 +1,8 @@
 """Where the rollouts of a run or version went: outcomes, kept ones, and dropped ones by reason, in counts that add up.
 
 planned = correct + incorrect + unparsed + undecided + pending; once decided, planned = kept + dropped. A completion that is
-planned for two problems (same prompt, other reference) is two rollouts.
+planned for two problems (same prompt, other reference) is two rollouts. Completions of steps that nobody judges are counted
+beside it and in none of these: they have no outcome and no decision.
 """
 
 from collections import Counter
@@ -10,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from storage.pool import DROPPED, KEPT, STATES, Group, Pool, grouped
+from storage.pool import DROPPED, KEPT, STATES, Group, Pool, grouped, unjudged_completions
 from storage.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 
 
@@ -19,7 +21,8 @@ from storage.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 class Funnel:
     """Counts of rollouts, but `problems`, `solved` (problems with a correct rollout) and `kept_problems`.
 
-    `pending`: planned and not judged yet; kept, dropped and kept_problems are None until the run has decided.
+    `pending`: planned and not judged yet; kept, dropped and kept_problems are None until the run has decided. `unjudged`:
+    completions beside these, of steps that nobody judges.
     """
 
     problems: int
@@ -34,6 +37,7 @@ class Funnel:
     solved: int
     kept_problems: int | None
     dropped_by_reason: Mapping[str, int] = field(default_factory=dict)
+    unjudged: int = 0
 
     @property
     def judged(self) -> int:
@@ -76,7 +80,7 @@ class FunnelCounter:
         self.kept += len(decisions) - len(reasons)
         self.dropped.update(reasons)
 
-    def funnel(self, *, problems: int, solved: int, kept_problems: int, decided: bool = True) -> Funnel:
+    def funnel(self, *, problems: int, solved: int, kept_problems: int, decided: bool = True, unjudged: int = 0) -> Funnel:
         """The funnel of all that was counted, dropped ones by the commonest reason first."""
         return Funnel(
             problems=problems,
@@ -87,6 +91,7 @@ class FunnelCounter:
             solved=solved,
             kept_problems=kept_problems if decided else None,
             dropped_by_reason=dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))),
+            unjudged=unjudged,
         )
 
 
@@ -125,8 +130,8 @@ def moves_rows(moves: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     return [{"before": before, "after": after, "rows": rows} for (before, after), rows in ordered]
 
 
-def funnel_of(pool: Pool) -> Funnel:
-    """The funnel of a pool of rollouts that are decided."""
+def funnel_of(pool: Pool, threads: pa.Table | None = None) -> Funnel:
+    """The funnel of a pool of rollouts that are decided; `threads`: what follows what, where steps do."""
     counter = FunnelCounter()
     kinds, sizes = np.unique(np.stack([pool.outcome, pool.kept, pool.reason]), axis=1, return_counts=True)
     for (outcome, kept, reason), size in zip(kinds.T.tolist(), sizes.tolist(), strict=True):
@@ -136,6 +141,7 @@ def funnel_of(pool: Pool) -> Funnel:
         problems=len(pool.problems),
         solved=len(np.unique(pool.problem[pool.has("correct")])),
         kept_problems=len(np.unique(pool.problem[pool.kept == KEPT])),
+        unjudged=0 if threads is None else len(unjudged_completions(threads)),
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+ENDS = ("median", "low", "high")
+
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
@@ -24,15 +26,16 @@ class TimeLeft:
         return f"about {duration(self.seconds)} left ({ends[0]} to {ends[1]})"
 
 
-def time_left(done: int, whole: Mapping[str, float], rate: float | None) -> TimeLeft | None:
+def time_left(done: int, whole: Mapping[str, Any], rate: float | None) -> TimeLeft | None:
     """Of one stage. `done`: its rows; `whole`: those of the run in all, median, low and high; `rate`: rows per second.
 
-    None where nothing says how fast it is, or nothing is left.
+    `whole` has a `weight` where rows to come take longer or shorter than those before. None where nothing says how fast it
+    is, or nothing is left.
     """
     if not rate or rate <= 0 or whole["high"] <= done:
         return None
-    seconds = (max(0.0, whole[name] - done) / rate for name in ("median", "low", "high"))
-    return TimeLeft(*seconds)
+    weight: Mapping[str, float] = whole.get("weight", {})
+    return TimeLeft(*(max(0.0, whole[name] - done) / rate * weight.get(name, 1.0) for name in ENDS))
 
 
 def longest(parts: Iterable[TimeLeft | None]) -> TimeLeft | None:
@@ -40,10 +43,11 @@ def longest(parts: Iterable[TimeLeft | None]) -> TimeLeft | None:
     return max((part for part in parts if part is not None), key=lambda part: part.seconds, default=None)
 
 
-def whole_of(detail: Mapping[str, Any], total: int) -> dict[str, float]:
+def whole_of(detail: Mapping[str, Any], total: int) -> dict[str, Any]:
     """The rows of the whole run as a stage reports them; where it does not, what is planned so far."""
     given: Mapping[str, Any] = detail.get("whole") or {}
-    return {name: max(float(total), float(given.get(name, total))) for name in ("median", "low", "high")}
+    rows = {name: max(float(total), float(given.get(name, total))) for name in ENDS}
+    return {**rows, "weight": given["weight"]} if "weight" in given else rows
 
 
 def duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from pipelines.steps.census import Census
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.templates import Facts
 from pipelines.tallies import Draw
@@ -49,6 +50,16 @@ class Threads:
             stands_for = graph.nodes[link.step].stands_for
             if stands_for is not None and leaf.depth <= graph.nodes[link.step].step.repeat:
                 self.leaves[stands_for].append(self._as(leaf, stands_for))
+
+    def row(self, link: Link) -> tuple[str, str, tuple[str, ...], int]:
+        """A completion as a census takes it."""
+        return link.id, link.step, link.after, self.leaf(link.id).depth
+
+    def last(self, node: Node, thread: Thread) -> str:
+        """Of what the step follows on a thread the completion that was planned last."""
+        if len(node.parents) == 1:
+            return thread[node.parents[0]]
+        return max((thread[parent] for parent in node.parents), key=list(self._links).index)
 
     def leaf(self, completion_id: str) -> Leaf:
         """A completion with the thread that it ends."""
@@ -98,37 +109,54 @@ class Threads:
 
 
 def follow_ups(
-    graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Facts]
+    graph: StepGraph,
+    problem_id: str,
+    links: Sequence[Link],
+    known: Mapping[tuple[str, str], Facts],
+    census: Census | None = None,
 ) -> Iterator[Draw]:
     """The draws that follow what is committed of one problem, step by step in the recipe's order, but for a search's.
 
     `known`, by completion and problem: at least those of the steps that a condition or a field in a template names.
+    `census`: counts what is there on the way.
     """
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
+    lives = {} if census is None else census.drawn(problem_id, [threads.row(link) for link in links], facts)
     for node in graph.follow_ups:
         step = node.step
         if step.searched:
             continue
         asked = {link.after for link in links if link.step == step.name}
         room = None if step.most is None else max(0, step.most - len(asked))
-        for after in _groups(node, threads, facts):
+        chosen = _chosen(node, threads, facts)
+        if census is not None:
+            census.chosen(problem_id, step.name, [lives[threads.last(node, thread)] for thread in chosen])
+            census.problems[problem_id].groups[step.name] += len(asked)
+        for after in _groups(node, chosen):
             if after in asked:
                 continue
             if room == 0:
                 break
             asked.add(after)
             room = None if room is None else room - 1
-            yield Draw(problem_id, 0, step.count, step.name, after)
+            draw = Draw(problem_id, 0, step.count, step.name, after)
+            if census is not None:
+                census.asked(draw, [lives[cid] for cid in after])
+            yield draw
 
 
-def _groups(node: Node, threads: Threads, known: Mapping[str, Facts]) -> Iterator[tuple[str, ...]]:
-    """What the step follows together: one completion of each parent that lie on one thread, or a group of one parent's."""
-    step, parents = node.step, node.parents
-    chosen = [
+def _chosen(node: Node, threads: Threads, known: Mapping[str, Facts]) -> list[Thread]:
+    """What the step may follow: one completion of each parent that lie on one thread, for which its conditions hold."""
+    return [
         merged
-        for leaves in product(*(threads.leaves[parent] for parent in parents))
+        for leaves in product(*(threads.leaves[parent] for parent in node.parents))
         if (merged := _merged(leaves)) is not None and _holds(node, merged, known)
     ]
+
+
+def _groups(node: Node, chosen: Sequence[Thread]) -> Iterator[tuple[str, ...]]:
+    """What the step follows together: each of these, or a group of one parent's."""
+    step, parents = node.step, node.parents
     if not step.gather:
         yield from (tuple(thread[parent] for parent in parents) for thread in chosen)
         return

@@ -31,16 +31,22 @@ SELECT count(DISTINCT problem_id), count(DISTINCT problem_id) FILTER (outcome = 
 """
 
 
+_UNJUDGED = "SELECT count(DISTINCT (completion_id, problem_id)) FROM threads WHERE role <> 'answer'"
+
+
 def funnel(scope: Scope) -> Funnel:
     """The funnel of a scope, live while a run writes."""
-    with scope.connection("outcomes") as connection:
+    with scope.connection("outcomes", "threads") as connection:
         connection.execute(_BY_PROBLEM)  # one pass over the rows; the rest is small
         groups = connection.execute("SELECT outcome, kept, reason, sum(rows) FROM counted GROUP BY ALL").fetchall()
         problems, solved, kept_problems = connection.execute(_PROBLEMS).fetchall()[0]
+        [[unjudged]] = connection.execute(_UNJUDGED).fetchall() if scope.step else [[0]]
     counter = FunnelCounter()
     for outcome, kept, reason, rows in groups:
         counter.add(outcome, reason, int(rows), kept=kept)
-    return counter.funnel(problems=problems, solved=solved, kept_problems=kept_problems, decided=scope.decided)
+    return counter.funnel(
+        problems=problems, solved=solved, kept_problems=kept_problems, decided=scope.decided, unjudged=unjudged
+    )
 
 
 _COUNTED = """

@@ -70,10 +70,12 @@ def _front_matter(manifest: Mapping[str, Any], splits: Mapping[str, str]) -> str
 def _summary(manifest: Mapping[str, Any]) -> str:
     counts = manifest["counts"]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts["outcomes"].items()) or "none judged"
+    unjudged = counts.get("unjudged", 0)
+    beside = f"; {unjudged} completions of steps that nobody judges stand beside them" if unjudged else ""
     return (
         f"{counts['problems']} problems, {counts['rollouts']} rollouts ({outcomes}); {counts['kept']} kept, "
         f"{counts['dropped']} dropped. All rollouts of the plan are inside, each with its decision and reason; "
-        "the view `kept` is the training set."
+        f"the view `kept` is the training set{beside}."
     )
 
 

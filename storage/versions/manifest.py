@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from storage.files import read_object
 from storage.ids import sha256_text
+from storage.pool import unjudged_completions
 from storage.versions.hashing import content_hash, kept_hash, scores_hash
 from storage.versions.index import manifest_copy
 from storage.versions.read import TEXTS
@@ -53,7 +54,10 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
 
 
 def row_counts(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows by kind; completions by model, problems by licence and by source."""
+    """Rows by kind; completions by model, problems by licence and by source. `unjudged`: completions of steps that nobody
+    judges, which are no rollouts.
+    """
+    unjudged = pc.count_distinct(unjudged_completions(snapshot.threads)).as_py()
     columns = {
         "models": snapshot.completions["model"],
         "licences": snapshot.problems["licence"],
@@ -61,7 +65,8 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
     }
     return {
         "problems": snapshot.problems.num_rows,
-        "rollouts": snapshot.completions.num_rows,
+        "rollouts": snapshot.completions.num_rows - unjudged,
+        **({"unjudged": unjudged} if unjudged else {}),
         "verdicts": snapshot.verdicts.num_rows,
         "scores": snapshot.scores.num_rows,
         "decisions": snapshot.decisions.num_rows,

@@ -1,5 +1,7 @@
 """Progress: what a stage says of speed and acceptance is what this command did, not what was there."""
 
+import pytest
+
 from flows.cli.live import describe
 from flows.progress import Progress, Stage
 from flows.rounds import Event
@@ -37,7 +39,8 @@ def test_acceptance_is_over_the_rows_judged_here_in_all_rounds() -> None:
 
 
 def test_time_left_is_of_the_whole_run_and_not_of_its_round() -> None:
-    whole = {"median": 1_200.0, "low": 1_000.0, "high": 1_500.0}
+    rows = {"median": 1_200.0, "low": 1_000.0, "high": 1_500.0}
+    whole = {"draw": rows, "verify": rows}
     stages = seen(
         Event("planned", 0, 0, 48, 0, 0.0, whole=whole),
         Event("drawn", 0, 44, 48, 0, 2.0, here=44, whole=whole),  # 0 s were said here, and 53 s more it took
@@ -46,6 +49,14 @@ def test_time_left_is_of_the_whole_run_and_not_of_its_round() -> None:
     assert "left=53s" in describe(stages["draw"])
     later = seen(Event("drawn", 0, 48, 48, 0, 2.0, here=48, whole=whole), Event("waiting", 0, 0, 48, 0, 0.0))
     assert later["draw"].left is not None
+
+
+def test_rows_to_come_that_take_longer_take_longer() -> None:
+    weight = {"median": 2.0, "low": 1.0, "high": 3.0}
+    rows = {"median": 144.0, "low": 94.0, "high": 244.0, "weight": weight}
+    left = seen(Event("drawn", 0, 44, 48, 0, 2.0, here=44, whole={"draw": rows}))["draw"].left
+    assert left is not None
+    assert [left.seconds, left.low, left.high] == pytest.approx([2 * 100 / 22, 50 / 22, 3 * 200 / 22])
 
 
 def test_a_round_that_is_the_whole_run_is_certain() -> None:

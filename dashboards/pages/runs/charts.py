@@ -20,6 +20,7 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
     if funnel.kept is not None:
         rows.append(("kept", funnel.kept, BLUE))
     rows += [(f"dropped: {reason}", count, GREY) for reason, count in funnel.dropped_by_reason.items()]
+    rows += [("of steps that nobody judges", funnel.unjudged, GREY)] if funnel.unjudged else []
     frame = pd.DataFrame(rows, columns=["stage", "rollouts", "colour"])
     base = alt.Chart(frame).encode(
         y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),

@@ -18,7 +18,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with Workspace.init(tmp_path) as ws:
         stored(ws)
-        ws.runs.progress(RUN, "verify", done=7, total=7)
+        ws.runs.progress(RUN, "verify", done=5, total=5)
         publish(ws, snapshot(), report_html="", report_json={})
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from flows.progress import Progress
 from flows.rounds import decide, run_all
 from pipelines.budget import Fixed
 from pipelines.score.votes import Votes
 from pipelines.select import Elected
 from pipelines.steps.graph import StepGraph, StepRule
+from storage.queries import Reader, funnel, run_scope
 from storage.spending import Limit
+from storage.workspace import Workspace
 from tests.flows.rounds.chain import BATCH, GRAPH, chain
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
@@ -50,6 +53,25 @@ def test_what_is_no_answer_is_not_judged_and_not_decided(plain: Rows) -> None:
     assert {row[0] for row in plain["verdicts"]} == answers
     assert {row[2] for row in plain["decisions"]} == answers
     assert {row[0] for row in plain["completions"]} == set(step_of)
+
+
+def test_what_nobody_judges_passes_no_verify_and_stands_beside_the_funnel(tmp_path: Path, plain: Rows) -> None:
+    step_of = {cid: step for _, _, cid, step, _ in plain["links"]}
+    answers = sum(step in GRAPH.answers for step in step_of.values())
+    told: dict[str, tuple[int, int]] = {}
+    progress = Progress(lambda stage: told.update({stage.name: (stage.done, stage.total)}))
+    recipe = {"steps": [{"name": name, "role": node.step.role} for name, node in GRAPH.nodes.items()]}
+    with Workspace.init(tmp_path) as ws, chain(changes={"on_event": progress}) as run:
+        ws.runs.open("toy-run", name="toy", recipe=recipe, recipe_hash="0" * 32)
+        run_all(ws, run)
+        stored = {part.stage: (part.done, part.total) for part in ws.runs.progress_of("toy-run")}
+        live = funnel(run_scope(Reader(ws), "toy-run"))
+        decided = decide(ws, run).funnel
+    assert 0 < answers < len(step_of)
+    assert told == stored == {"draw": (len(step_of), len(step_of)), "verify": (answers, answers)}
+    assert live.planned == decided.planned == answers
+    assert live.unjudged == decided.unjudged == len(step_of) - answers
+    assert live.kept is None
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def test_facts_are_counted_from_the_rows(toy: Any) -> None:
     assert facts["funnel"] == {
         "problems": 12,
         "drawn": 48,
+        "unjudged": 0,
         "outcomes": {"correct": 24, "incorrect": 22, "unparsed": 2, "undecided": 0},
         "kept": 24,
         "dropped": 24,

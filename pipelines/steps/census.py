@@ -1,0 +1,88 @@
+"""What was drawn of a run whose steps follow one another, in counts by problem: what each step could follow, and followed.
+
+`follow_ups` fills it while it plans a round: everything before that round is judged, what it draws is not.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pipelines.steps.graph import StepGraph
+from pipelines.steps.templates import Facts
+from pipelines.tallies import Draw
+
+
+class Kind(NamedTuple):
+    """Completions that are taken to be alike. `depth`: how often a repeated step stood for the answer that they rest on.
+
+    `right`: whether the answer was, their own or for one that nobody judges the answer before it; None: there is none.
+    """
+
+    step: str
+    depth: int = 0
+    right: bool | None = None
+
+
+@dataclass(slots=True)
+class ProblemCensus:
+    """The counts of one problem.
+
+    `drawn`: what is judged, by kind with the answer before, and whether its own was right. `candidates`: of each step what
+    it may follow, by the kind of the completion that came last. `groups`: how often it followed something. `asked`: the
+    draws of the round that is planned, by kind with the answer before.
+    """
+
+    drawn: Counter[tuple[Kind, bool | None]] = field(default_factory=Counter)
+    candidates: Counter[tuple[str, Kind]] = field(default_factory=Counter)
+    groups: Counter[str] = field(default_factory=Counter)
+    asked: Counter[Kind] = field(default_factory=Counter)
+
+
+class Life(NamedTuple):
+    """A completion as a census counts it: its kind with the answer before, and whether its own is right."""
+
+    asked: Kind
+    right: bool | None
+
+    @property
+    def kind(self) -> Kind:
+        """Its kind for whatever follows it."""
+        return self.asked._replace(right=self.right)
+
+
+@dataclass(slots=True)
+class Census:
+    """The counts of a run by problem."""
+
+    graph: StepGraph
+    problems: dict[str, ProblemCensus] = field(default_factory=dict)
+
+    def drawn(
+        self, problem_id: str, rows: Sequence[tuple[str, str, tuple[str, ...], int]], facts: Mapping[str, Facts]
+    ) -> Mapping[str, Life]:
+        """Count the judged completions of a problem (id, step, what it follows, depth), in plan order."""
+        lives: dict[str, Life] = {}
+        counts = self.problems.setdefault(problem_id, ProblemCensus())
+        for cid, step, after, depth in rows:
+            before = self._before(step, [lives[one] for one in after])
+            judged = step in self.graph.answers
+            lives[cid] = Life(Kind(step, depth, before), facts[cid].outcome == "correct" if judged else before)
+        counts.drawn.update((life.asked, life.right) for life in lives.values())
+        return lives
+
+    def chosen(self, problem_id: str, step: str, last: Sequence[Life]) -> None:
+        """Count what a step may follow, by the completions that came last."""
+        self.problems[problem_id].candidates.update((step, life.kind) for life in last)
+
+    def asked(self, draw: Draw, followed: Sequence[Life]) -> None:
+        """Count a draw of the round that is planned."""
+        counts = self.problems[draw.problem_id]
+        counts.groups[draw.step] += 1
+        repeats = self.graph.nodes[draw.step].stands_for is not None
+        gathers = self.graph.nodes[draw.step].step.gather
+        depth = 0 if gathers else max(life.asked.depth for life in followed)
+        counts.asked[Kind(draw.step, depth + repeats, self._before(draw.step, followed))] += draw.count
+
+    def _before(self, step: str, followed: Sequence[Life]) -> bool | None:
+        return None if not followed or self.graph.nodes[step].step.gather else followed[0].right

@@ -1,0 +1,251 @@
+"""How many follow-ups are still to come, simulated: each step follows as large a share of what it may follow as so far.
+
+Counts go from step to step by kinds of completions (pipelines.steps.census): of each kind a share is followed, a problem's
+own share drawn from its posterior under a beta prior over all problems, whose mean is itself drawn; groups, `most`, `count`
+and `repeat` are then what the recipe says. A share is certain where a condition goes by an outcome that is known; where
+fewer than LEAST completions of a kind were there to be followed, nothing is said.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.stats import BetaPrior, fit_prior
+from pipelines.steps.census import Census, Kind, ProblemCensus
+from pipelines.steps.graph import Node, StepGraph
+from pipelines.steps.templates import OUTCOME
+
+Counts = npt.NDArray[np.int64]
+Share = npt.NDArray[np.float64]
+LEAST = 8
+
+
+class TooLittleSeenError(Exception):
+    """Of some kind of completions too few were judged to say how many of them are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLaw:
+    """The share of each problem's completions that something is true of; `hits` of `trials` by problem so far."""
+
+    hits: Counts
+    trials: Counts
+    prior: BetaPrior
+
+    @classmethod
+    def of(cls, hits: Counts, trials: Counts) -> "ShareLaw":
+        """The prior is fitted over the problems."""
+        return cls(hits, trials, fit_prior(hits.tolist(), trials.tolist()))
+
+    def draw(self, rng: np.random.Generator) -> Share:
+        """Each problem's share in one simulation.
+
+        How many completions the mean rests on: as many as give the variance that alike ones of a problem leave it.
+        """
+        strength = self.prior.a + self.prior.b
+        effect = float((self.trials * (1 + (self.trials - 1) / (strength + 1))).sum())
+        size, mean = self.trials.sum() ** 2 / effect, self.hits.sum() / self.trials.sum()
+        centre = rng.beta(mean * size + 0.5, (1 - mean) * size + 0.5)
+        a, b = strength * centre + self.hits, strength * (1 - centre) + self.trials - self.hits
+        return np.asarray(rng.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9)), np.float64)
+
+
+class FollowUpsToCome:
+    """Simulates the follow-ups of these problems that are not judged yet."""
+
+    def __init__(self, census: Census, problems: Sequence[str]) -> None:
+        self._graph = census.graph
+        self._counts = [census.problems.get(one) or ProblemCensus() for one in problems]
+        self._laws: dict[tuple[Any, ...], ShareLaw] = {}
+        self.asked = self._columns(part.asked for part in self._counts)
+        self._drawn = self._columns(part.drawn for part in self._counts)
+        self._candidates = self._columns(part.candidates for part in self._counts)
+        self._groups = self._columns(part.groups for part in self._counts)
+
+    def simulate(self, rng: np.random.Generator, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
+        """The draws of each step to come, by problem: those of `roots`, by kind with their own outcome, those of the round
+        that is planned, and all that follows them. TooLittleSeenError where that cannot be said.
+        """
+        return _Simulation(self, rng).run(roots)
+
+    def followed(self, node: Node, kind: Kind) -> ShareLaw | float:
+        """Which share of the completions of this kind the step may follow."""
+        certain = _certain(self._graph, node, kind)
+        if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
+            return certain
+        exact = self._law(("follow", node.step.name, kind))
+        pooled = ("follow", node.step.name, kind._replace(depth=-1))  # a repeated step's results were not seen so often yet
+        return exact or self._law(pooled) or _unseen(f"{kind.step} that {node.step.name} may follow")
+
+    def right(self, kind: Kind) -> ShareLaw:
+        """Which share of the answers that were asked so is right."""
+        law = self._law(("right", kind)) or self._law(("right", kind._replace(depth=-1)))
+        return law or _unseen(f"answers of {kind.step}")
+
+    def _judged(self, step: str) -> int:
+        return int(sum(count.sum() for (one, _), count in self._drawn.items() if one.step == step))
+
+    def _law(self, key: tuple[Any, ...]) -> ShareLaw | None:
+        """None where fewer than LEAST were seen."""
+        if key not in self._laws:
+            hits, trials = self._seen(*key)
+            if trials.sum() < LEAST or (hits > trials).any():  # more than once each: what joins several threads
+                return None
+            self._laws[key] = ShareLaw.of(hits, trials)
+        return self._laws[key]
+
+    def _seen(self, what: str, *key: Any) -> tuple[Counts, Counts]:
+        kind: Kind = key[-1]
+        depths = {kind.depth} if kind.depth >= 0 else {one.depth for one, _ in self._drawn}
+        drawn = [(one, right) for one, right in self._drawn if one.step == kind.step and one.depth in depths]
+        if what == "right":
+            drawn = [(one, right) for one, right in drawn if one.right == kind.right]
+            return self._sum(self._drawn, [(one, True) for one, _ in drawn]), self._sum(self._drawn, drawn)
+        node = self._graph.nodes[key[0]]
+        mine = [(one, right) for one, right in drawn if right == kind.right and may_follow(self._graph, node, one)]
+        kinds = [(key[0], kind._replace(depth=one.depth)) for one, _ in mine]
+        return self._sum(self._candidates, kinds), self._sum(self._drawn, mine)
+
+    def _columns(self, counts: Iterator[Mapping[Any, int]]) -> dict[Any, Counts]:
+        columns: dict[Any, Counts] = defaultdict(lambda: np.zeros(len(self._counts), np.int64))
+        for place, part in enumerate(counts):
+            for key, count in part.items():
+                columns[key][place] += count
+        return dict(columns)
+
+    def _sum(self, columns: Mapping[Any, Counts], keys: Sequence[Any]) -> Counts:
+        found = [columns[key] for key in dict.fromkeys(keys) if key in columns]
+        return np.sum(found, axis=0) if found else self.nothing()
+
+    def nothing(self) -> Counts:
+        """No completion of any problem."""
+        return np.zeros(len(self._counts), np.int64)
+
+    def candidates(self, step: str) -> Counts:
+        """What the step could follow so far, by problem."""
+        return self._sum(self._candidates, [key for key in self._candidates if key[0] == step])
+
+    def groups(self, step: str) -> Counts:
+        """How often it followed something so far, by problem."""
+        return self._groups.get(step, self.nothing())
+
+    @property
+    def graph(self) -> StepGraph:
+        """The steps."""
+        return self._graph
+
+
+class _Simulation:
+    """One simulation: new completions by kind, from step to step."""
+
+    def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator) -> None:
+        self._to_come, self._rng, self._graph = to_come, rng, to_come.graph
+        self._new: dict[Kind, Counts] = {}
+        self._shares: dict[int, Share] = {}
+        self._candidates = {node.step.name: to_come.candidates(node.step.name) for node in self._graph.follow_ups}
+        self._groups = {node.step.name: to_come.groups(node.step.name) for node in self._graph.follow_ups}
+        self.drawn: dict[str, Counts] = defaultdict(to_come.nothing)
+
+    def run(self, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
+        """Of each step what is drawn."""
+        for kind, count in roots.items():
+            self.drawn[kind.step] = self.drawn[kind.step] + count
+            self._add(kind, count)
+        repeated = [node for node in self._graph.follow_ups if node.stands_for is not None]
+        plain = [node for node in self._graph.follow_ups if node.stands_for is None]
+        for depth in range(2 + max((node.step.repeat for node in repeated), default=0)):
+            # A step that stands for an answer follows what is one less deep, so its results are there before the others'.
+            for node in (*repeated, *plain):
+                if not node.step.searched:
+                    self._follow(node, depth)
+        return dict(self.drawn)
+
+    def _follow(self, node: Node, depth: int) -> None:
+        name, source = node.step.name, depth - (node.stands_for is not None)
+        for kind, count in self._to_come.asked.items():  # the round that is planned
+            if kind.step == name and kind.depth == depth:
+                self._drawn(node, kind, count)
+        chosen: dict[bool | None, Counts] = {}
+        for kind, count in list(self._new.items()):
+            if kind.depth == source and count.any() and may_follow(self._graph, node, kind):
+                chosen[kind.right] = chosen.get(kind.right, self._to_come.nothing()) + self._chosen(node, kind, count)
+        for right, groups in self._grouped(node, chosen):
+            if groups.any():
+                self._drawn(node, Kind(name, depth, right), groups * node.step.count)
+
+    def _chosen(self, node: Node, kind: Kind, count: Counts) -> Counts:
+        law = self._to_come.followed(node, kind)
+        return self._rng.binomial(count, law if isinstance(law, float) else self._share(law))
+
+    def _share(self, law: ShareLaw) -> Share:
+        """The same in the whole simulation."""
+        if id(law) not in self._shares:
+            self._shares[id(law)] = law.draw(self._rng)
+        return self._shares[id(law)]
+
+    def _grouped(self, node: Node, chosen: Mapping[bool | None, Counts]) -> Iterator[tuple[bool | None, Counts]]:
+        """What is followed of what may be, by the answer before: groups are filled, and `most` is the end."""
+        name, step = node.step.name, node.step
+        if not chosen:
+            return
+        self._candidates[name] = self._candidates[name] + sum(chosen.values())
+        of_all = self._candidates[name] // max(1, step.gather)
+        allowed = of_all if step.most is None else np.minimum(of_all, step.most)
+        left = np.maximum(0, allowed - self._groups[name])
+        self._groups[name] = self._groups[name] + left
+        if step.gather:
+            yield None, left
+            return
+        others = np.sum(list(chosen.values()), axis=0)
+        for right, count in chosen.items():
+            others = others - count
+            taken = self._rng.hypergeometric(count, others, np.minimum(left, count + others))
+            left = left - taken
+            yield right, taken
+
+    def _drawn(self, node: Node, kind: Kind, count: Counts) -> None:
+        """So many are drawn; which of them are right is asked only where something may follow them."""
+        self.drawn[node.step.name] = self.drawn[node.step.name] + count
+        if not any(may_follow(self._graph, other, kind) for other in self._graph.follow_ups):
+            return
+        if node.step.role != "answer":
+            self._add(kind, count)
+            return
+        right = self._rng.binomial(count, self._share(self._to_come.right(kind)))
+        self._add(kind._replace(right=True), right)
+        self._add(kind._replace(right=False), count - right)
+
+    def _add(self, kind: Kind, count: Counts) -> None:
+        self._new[kind] = self._new.get(kind, self._to_come.nothing()) + count
+
+
+def may_follow(graph: StepGraph, node: Node, kind: Kind) -> bool:
+    """Whether the step follows completions of this kind at all."""
+    other = graph.nodes[kind.step]
+    stands = other.stands_for in node.parents and kind.depth <= other.step.repeat
+    return kind.step in node.parents or stands
+
+
+def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
+    """Where it follows all of this kind, or none; None where that must be seen."""
+    if node.fields_put or len(node.parents) != 1 or any(one.field != OUTCOME for one in node.conditions):
+        return None
+    if graph.nodes[kind.step].step.raw:  # of which something may fail
+        return None
+    if not node.conditions:
+        return 1.0
+    own = [one for one in node.conditions if one.step in (kind.step, node.parents[0])]
+    if kind.right is None or len(own) < len(node.conditions):
+        return None
+    right = all("correct" in one.values for one in own)
+    if kind.right:
+        return 1.0 if right else 0.0
+    return 0.0 if all(set(one.values) == {"correct"} for one in own) else None
+
+
+def _unseen(what: str) -> "ShareLaw":
+    raise TooLittleSeenError(what)
