@@ -41,8 +41,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
     their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
-    there is a pilot on each, of the same problems. A pilot draws no more than the run surely would, and within
-    --max-tokens; a run that is done needs none.
+    there is a pilot on each root, of the same problems; where there is one root, it draws what follows too. A pilot draws
+    no more than the run surely would, and within --max-tokens; a run that is done needs none.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """
@@ -77,11 +77,12 @@ def forecast_text(forecast: "Forecast") -> str:
     """A forecast for people."""
     row, evidence, quantities = forecast.forecast, forecast.forecast["evidence"], forecast.forecast["quantities"]
     spent = f", {evidence['tokens_spent']:,} tokens" if evidence["tokens_spent"] else ""
+    follow = f" and {evidence['follow_ups']:,} that follow them" if "follow_ups" in evidence else ""
     head = ["", "median", "80% interval", "95% interval"]
     lines = [
         f"{forecast.name}: forecast {forecast.id} of budget {row['budget']}, from {evidence['source']} "
-        f"({', '.join(evidence['runs'])}): {evidence['problems']:,} problems, {evidence['samples']:,} completions{spent}; "
-        f"{row['simulations']} simulated runs.",
+        f"({', '.join(evidence['runs'])}): {evidence['problems']:,} problems, {evidence['samples']:,} completions"
+        f"{follow}{spent}; {row['simulations']} simulated runs.",
         "",
         columns(head, [_total(row, name) for name in FORECAST_NAMES if name in quantities]),
         "",
@@ -89,8 +90,7 @@ def forecast_text(forecast: "Forecast") -> str:
         "",
         "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
     ]
-    if row.get("not_forecast"):
-        lines.append(f"Not forecast are the steps that follow others: {', '.join(row['not_forecast'])}.")
+    lines += _about_follow_ups(row)
     if "seconds" in quantities:
         rates = row["rates"] or {"": row["rate"]}
         speed = ", ".join(
@@ -98,6 +98,18 @@ def forecast_text(forecast: "Forecast") -> str:
         )
         lines.append(f"Seconds are at the {speed} in the {evidence['source']}; their interval is that of the tokens.")
     return "\n".join(lines)
+
+
+def _about_follow_ups(row: dict[str, Any]) -> list[str]:
+    """What of the steps that follow others is in the numbers, and what is not."""
+    left_out = row.get("not_forecast") or {}
+    if left_out:
+        why = "; ".join(dict.fromkeys(left_out.values())) if isinstance(left_out, dict) else ""  # a list in older forecasts
+        return [f"Not in these numbers are the steps that follow others, {', '.join(left_out)}{': ' if why else ''}{why}."]
+    if not row.get("follow_ups"):
+        return []
+    kept = "" if "kept" in row["quantities"] else "; rows kept of answers that follow others are not forecast"
+    return [f"All steps are in these numbers; problems solved are those that the first step solves{kept}."]
 
 
 def _total(row: dict[str, Any], name: str) -> list[str]:
@@ -145,16 +157,20 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
     from flows.forecasting.evidence import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
+    from pipelines.budget.search import Search
 
     with read_session(job) as session:
-        problem_set = preview_problems(session.workspace, session.loaded)
-        steps = max(1, len(session.loaded.steps))
-        count, draws = pilot_size(problem_set.problems, session.loaded.budget.build().prefix, request)
+        problem_set, loaded = preview_problems(session.workspace, session.loaded), session.loaded
+        follow, budget = {node.step.name for node in loaded.graph.follow_ups}, loaded.budget.build()
+        steps = max(1, len(loaded.steps) - len(follow))
+        followed = bool(follow) and steps == 1 and not isinstance(budget, Search)
+        count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=followed)
     row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
     if json:
         return as_json(row)
-    always = "" if request.pilot or steps > 1 else ", unless past runs on other problems tell enough"
+    always = "" if request.pilot or session.loaded.steps else ", unless past runs on other problems tell enough"
     what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
+    what += ", with what follows them" if followed else ""
     return line(
         f"Would draw a pilot of {what}{always}, then simulate the budget {request.simulations} times. Nothing was written. "
         "Next: the same command without --dry-run"

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flows.forecasting.follow_ups import FollowUpEvidence, follow_up_evidence, follow_up_rows, tokens_of
 from flows.identity import resolved_parts
 from pipelines.budget import Fixed
 from pipelines.budget.posterior_predictive import Observation
+from pipelines.budget.search import Search
 from pipelines.budget.simulate import Sample, Subject
 from pipelines.tallies import RoundPlan, Tally
 from storage.errors import FoundWanting
@@ -27,7 +29,7 @@ from storage.records import Problem, Rollout
 from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
+    from flows.rounds import OpenRun, RunSpec
     from flows.sampling.steps import Step
     from flows.session import RecipeRun
     from storage.runs import Run
@@ -59,9 +61,10 @@ class ForecastRequest:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a forecast rests on, by step; "" where the recipe has none.
+    """What a forecast rests on, by root; "" where the recipe has one.
 
     `rates`: tokens out per second, of the steps where they are known; `tokens_in`: of observed problems' prompts.
+    `follow_ups`: what a pilot drew after them, where the recipe has one root.
     """
 
     source: str
@@ -70,6 +73,7 @@ class Evidence:
     rates: Mapping[str, float]
     tokens_in: Mapping[str, Mapping[str, int]]
     spent: int = 0
+    follow_ups: FollowUpEvidence | None = None
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
@@ -80,6 +84,7 @@ class Evidence:
             "runs": list(self.runs),
             "problems": len(every[0]),
             "samples": samples,
+            **({} if self.follow_ups is None else {"follow_ups": self.follow_ups.completions}),
             "tokens_spent": self.spent,
         }
 
@@ -91,11 +96,12 @@ def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
         past = _past_evidence(run)
         if past is not None:
             return past
-    count, draws = pilot_size(spec.problems, spec.budget.prefix, request)
-    pilots = {
-        step.name if spec.routed else "": _run_pilot(run.workspace, _pilot_run(run, step, (count, draws)))
-        for step in spec.roots
+    followed = follows_one_root(spec)
+    count, draws = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)
+    opened = {
+        step.name if spec.routed else "": _pilot_run(run, step, (count, draws), followed=followed) for step in spec.roots
     }
+    pilots = {step: _run_pilot(run.workspace, pilot) for step, pilot in opened.items()}
     return Evidence(
         "pilot",
         tuple(pilot.run for pilot in pilots.values()),
@@ -103,7 +109,13 @@ def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
         {step: pilot.rate for step, pilot in pilots.items() if pilot.rate is not None},
         {step: pilot.tokens_in for step, pilot in pilots.items()},
         sum(pilot.tokens for pilot in pilots.values()),
+        follow_up_evidence(run.workspace, opened[""]) if followed else None,
     )
+
+
+def follows_one_root(spec: "RunSpec") -> bool:
+    """Whether a pilot draws follow-ups too: several roots have pilots of their own, and a search says when it goes on."""
+    return spec.follows and not spec.routed and not isinstance(spec.budget, Search)
 
 
 def _past_evidence(run: "RecipeRun") -> Evidence | None:
@@ -165,10 +177,18 @@ def _tokens_per_second(workspace: "Workspace", run: str) -> float | None:
     return draw.tokens / draw.seconds if draw is not None and draw.seconds and draw.tokens else None
 
 
-def pilot_size(problems: Sequence[Problem], prefix: int, request: ForecastRequest) -> tuple[int, int]:
-    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least."""
+def pilot_size(
+    problems: Sequence[Problem], prefix: int, request: ForecastRequest, *, followed: bool = False
+) -> tuple[int, int]:
+    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least.
+
+    `followed`: others follow these, by chance and in groups perhaps, so at most half of the problems are drawn, none more
+    often than the run surely draws it.
+    """
     levels = len({problem.level for problem in problems})
     count, draws = min(len(problems), request.pilot or PILOT_PER_LEVEL * levels), request.draws
+    if followed:
+        draws, count = min(draws, prefix or draws), min(count, max(1, len(problems) // 2))
     if prefix:  # the run draws that much of every problem, whatever comes
         count = max(1, min(count, len(problems) * prefix // draws))
     return count, draws
@@ -208,26 +228,26 @@ class FixedOnStep:
         return replace(plan, draws=tuple(replace(draw, step=self.step) for draw in plan.draws))
 
 
-def _pilot_run(run: "RecipeRun", step: "Step", size: tuple[int, int]) -> "OpenRun":
-    """A pilot on a step, its run opened in the ledger; `size`: problems, and draws of each."""
+def _pilot_run(run: "RecipeRun", step: "Step", size: tuple[int, int], *, followed: bool) -> "OpenRun":
+    """A pilot on a root, its run opened in the ledger; `size`: problems, draws of each. `followed`: with what follows."""
     count, draws = size
     spec, loaded = run.spec, run.loaded
     problems = _fair_sample(spec.problems, count)
     parts = resolved_parts(run)
-    named = [step.name] if step.name else []
+    drawn = spec.steps if followed else [step] if step.name else []
+    named = [one.name for one in drawn]
     identity = digest128([[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *named])
     name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
     recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
     recipe["pilot"] = {"draws": draws}
     run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
-    steps = [step] if step.name else ()
     return run.open.variant(
         replace(
             spec,
             run=name,
             problems=problems,
-            steps=steps,
-            graph=None,
+            steps=drawn,
+            graph=spec.graph if followed else None,
             budget=FixedOnStep(step.name, draws),
             stream="pilot",
         )
@@ -245,15 +265,19 @@ def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
-    rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan]
+    plans = workspace.runs.plans(pilot.id)
+    root = pilot.spec.roots[0].name
+    rows = [row for plan in plans for row in plan if row.step == root]
     rollouts = dict(pilot.rollouts(workspace, rows))
+    followed = sum(map(sum, tokens_of(workspace, follow_up_rows(pilot, plans))))
     tokens = sum(result.tokens for result in results)
     size = {"problems": len(pilot.spec.problems), "draws": len(rows) // len(pilot.spec.problems)}
     workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
     return Pilot(
         pilot.id,
         [_observation(subject_of(members[0].problem), members) for members in rollouts.values()],
-        sum((row.completion.tokens_in or 0) + (row.completion.tokens_out or 0) for row in chain(*rollouts.values())),
+        sum((row.completion.tokens_in or 0) + (row.completion.tokens_out or 0) for row in chain(*rollouts.values()))
+        + followed,
         tokens / seconds if tokens else None,
         {problem_id: members[0].completion.tokens_in or 0 for problem_id, members in rollouts.items()},
     )

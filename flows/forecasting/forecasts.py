@@ -7,20 +7,22 @@ recipe itself. One made after the run began is not scored.
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.forecasting.evidence import Evidence, ForecastRequest, evidence_for, subject_of
+from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
 from flows.identity import unopened_run
-from pipelines.budget.forecast import ForecastProblem, Question, forecast, outcome_of, totals_of
+from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
 from pipelines.protocols import CountsPromptTokens
 from pipelines.select import OfSteps
 from pipelines.stats import Prediction, score_prediction
+from pipelines.steps.to_come import LEAST, TooLittleSeenError
 from storage.errors import SetupError
-from storage.records import Decision
+from storage.records import Decision, PlanRow
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun
+    from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.run_records import Forecast
 
@@ -45,27 +47,53 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
     question = Question(
         spec.budget,
         problems,
-        kept_rule(spec.selector),
+        _kept_rule(spec),
         _units(run.open),
         request.simulations,
         loaded.recipe.seed,
         list(spec.routed),
         evidence.rates,
+        _beside(run.open, evidence),
     )
-    observed = evidence.observed if spec.routed else evidence.observed[""]
-    quantities = {name: asdict(prediction) for name, prediction in forecast(question, observed).items()}
+    found, left_out = _forecast(question, evidence.observed if spec.routed else evidence.observed[""], spec)
     row = {
-        "quantities": quantities,
+        "quantities": {name: asdict(prediction) for name, prediction in found.items()},
         "evidence": evidence.row(),
         "simulations": request.simulations,
         "rate": evidence.rates.get(""),
         "rates": dict(evidence.rates) if spec.routed else {},
         "currency": None if prices is None else prices.currency,
         "budget": spec.budget.name,
-        "not_forecast": [step.name for step in spec.steps if step.follows],
+        "follow_ups": question.beside is not None and not left_out,
+        "not_forecast": left_out,
         "problems": dict(sorted(Counter(str(problem.subject.level) for problem in problems).items())),
     }
     return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, evidence.source, row)
+
+
+def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mapping[str, Prediction], Mapping[str, str]]:
+    """The forecast, and why which steps are left out of it."""
+    following = [step.name for step in spec.steps if step.follows]
+    try:
+        why = "" if question.beside is not None or not following else "a pilot draws what follows one root only"
+        return forecast(question, observed), dict.fromkeys(following, why) if why else {}
+    except TooLittleSeenError as little:
+        why = f"the pilot has fewer than {LEAST} {little}; a larger --pilot may have more"
+        return forecast(replace(question, beside=None), observed), dict.fromkeys(following, why)
+
+
+def _beside(run: "OpenRun", evidence: Evidence) -> FollowUpForecast | None:
+    """What continues simulated runs of the budget; None where no follow-up was drawn for the forecast."""
+    if evidence.follow_ups is None:
+        return None
+    problems, root = [problem.id for problem in run.spec.problems], run.spec.roots[0].name
+    return FollowUpForecast(evidence.follow_ups, problems, root, _units(run), evidence.rates.get(""))
+
+
+def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
+    """The selector's rule; None where it decides on answers that follow others too."""
+    follow = [step for step in spec.steps if step.follows and spec.judged(step.name)]
+    return None if follow else kept_rule(spec.selector)
 
 
 def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
@@ -96,7 +124,11 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
     prices = run.spec.prices
     if prices is None:
         return {}
-    return {step.name: prices.of(run.engine(step.name).model).units for step in run.spec.drawing}
+    of: dict[str, Callable[[int, int], int]] = {
+        step.name: prices.of(run.engine(step.name).model).units for step in run.spec.drawing
+    }
+    root = run.spec.roots[0].name
+    return of if run.spec.routed or root not in of else {**of, "": of[root]}  # a tally of one root does not name it
 
 
 def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
@@ -125,7 +157,8 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
     if latest is None:
         return None
     if latest.score is None:
-        latest = forecasts.score(latest.id, run.id, scores_of(latest.forecast, actual_totals(run, decisions)))
+        came = actual_totals(run, decisions, follow=bool(latest.forecast.get("follow_ups")))
+        latest = forecasts.score(latest.id, run.id, scores_of(latest.forecast, came))
     return shown(latest)
 
 
@@ -152,28 +185,59 @@ def shown(scored: "Forecast") -> dict[str, Any]:
     return {"id": scored.id, "source": scored.source, "evidence": scored.forecast["evidence"], "totals": rows, **coverage}
 
 
-def actual_totals(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, float]:
-    """The same quantities of the run as it came, by its own completions, whoever drew them."""
+def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
+    """The same quantities of the run as it came, by its own completions, whoever drew them; `follow`: all steps' ones."""
     from flows.rounds.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace
-    rows = [row for plan in workspace.runs.plans(spec.run) for row in plan]
+    plans, roots = workspace.runs.plans(spec.run), {step.name for step in spec.roots}
+    rows = [row for plan in plans for row in plan if row.step in roots]
     stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
     kept = Counter(decision.problem_id for decision in decisions if decision.kept)
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
     tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        tokens_in[row.problem_id][row.step] += sent.get(row.completion_id) or 0
+        tokens_in[row.problem_id][row.step if spec.routed else ""] += sent.get(row.completion_id) or 0
     units = _units(run.open)
     ended = [
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
         for tally in tallies_of(workspace, run.open, rows)
     ]
+    if follow:
+        ended = _with_follow_ups(run, plans, ended, units)
     totals = totals_of(ended)
     drawing = next((stage for stage in workspace.runs.progress_of(spec.run) if stage.stage == "draw"), None)
     if drawing is None or drawing.tokens < totals["tokens_out"]:
         return totals  # others drew a part, in their own time
     return {**totals, "seconds": drawing.seconds}
+
+
+def _with_follow_ups(
+    run: "RecipeRun",
+    plans: "Sequence[Sequence[PlanRow]]",
+    ended: Sequence[ProblemOutcome],
+    units: Mapping[str, Callable[[int, int], int]],
+) -> list[ProblemOutcome]:
+    """What became of each problem, in order of their ids, with the completions that follow others."""
+    rows = follow_up_rows(run.open, plans)
+    added: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for row, (sent, drawn) in zip(rows, tokens_of(run.workspace, rows), strict=True):
+        price = units[row.step](sent, drawn) if row.step in units else 0
+        added[row.problem_id].append((sent, drawn, price))
+    return [
+        one._replace(
+            drawn=one.drawn + len(more),
+            tokens_in=one.tokens_in + sum(sent for sent, _, _ in more),
+            tokens_out=one.tokens_out + sum(drawn for _, drawn, _ in more),
+            units=None if one.units is None else one.units + sum(price for _, _, price in more),
+        )
+        for one, more in ((one, added[key]) for key, one in zip(sorted_ids(run), ended, strict=True))
+    ]
+
+
+def sorted_ids(run: "RecipeRun") -> list[str]:
+    """The problems in the order of tallies."""
+    return sorted({problem.id for problem in run.spec.problems})
 
 
 def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:

@@ -46,7 +46,8 @@ class ProblemOutcome(NamedTuple):
 class Question:
     """What is asked: a budget over these problems. `kept`: of (correct, distinct) answers, how many a selector keeps;
     `units`: by step, of (tokens in, tokens out) their price; none where it is not known. `steps`: their names, in order,
-    where the recipe has some; `rates`: tokens out per second, by step, of those that are known.
+    where the recipe has some; `rates`: tokens out per second, by step, of those that are known. `beside`: adds to what
+    became of each problem, in order of their ids, what is drawn beside the budget.
     """
 
     budget: Budget
@@ -57,6 +58,7 @@ class Question:
     seed: int = 0
     steps: Sequence[str] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
+    beside: Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequence[ProblemOutcome]] | None = None
 
 
 def forecast(
@@ -72,6 +74,8 @@ def forecast(
         predictive = PosteriorPredictive(subjects, evidence)
     for number in range(question.simulations):
         outcomes = simulate_run(question, predictive.draw(np.random.default_rng([question.seed, number])))
+        if question.beside is not None:
+            outcomes = list(question.beside(outcomes, np.random.default_rng([question.seed, number, 1])))
         for name, value in totals_of(outcomes).items():
             totals.setdefault(name, []).append(value)
     return {name: prediction_of(values) for name, values in totals.items() if len(values) == question.simulations}

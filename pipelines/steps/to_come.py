@@ -9,7 +9,7 @@ fewer than LEAST completions of a kind were there to be followed, nothing is sai
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from pipelines.steps.templates import OUTCOME
 Counts = npt.NDArray[np.int64]
 Share = npt.NDArray[np.float64]
 LEAST = 8
+Drawn = tuple[Kind, bool | None]
+Pool = Literal["alike", "any depth", "any answer"]
+POOLS: tuple[Pool, ...] = ("alike", "any depth", "any answer")  # one after the other, until enough were seen
 
 
 class TooLittleSeenError(Exception):
@@ -55,13 +58,15 @@ class ShareLaw:
 
 
 class FollowUpsToCome:
-    """Simulates the follow-ups of these problems that are not judged yet."""
+    """Simulates the follow-ups of these problems that are not judged yet; `begun` False: of a run that has drawn nothing,
+    of which the census of another speaks.
+    """
 
-    def __init__(self, census: Census, problems: Sequence[str]) -> None:
-        self._graph = census.graph
+    def __init__(self, census: Census, problems: Sequence[str], *, begun: bool = True) -> None:
+        self._graph, self._begun = census.graph, begun
         self._counts = [census.problems.get(one) or ProblemCensus() for one in problems]
-        self._laws: dict[tuple[Any, ...], ShareLaw] = {}
-        self.asked = self._columns(part.asked for part in self._counts)
+        self._laws: dict[tuple[Pool, Kind, str], ShareLaw | None] = {}
+        self.asked = self._columns(part.asked for part in self._counts) if begun else {}
         self._drawn = self._columns(part.drawn for part in self._counts)
         self._candidates = self._columns(part.candidates for part in self._counts)
         self._groups = self._columns(part.groups for part in self._counts)
@@ -77,38 +82,35 @@ class FollowUpsToCome:
         certain = _certain(self._graph, node, kind)
         if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
             return certain
-        exact = self._law(("follow", node.step.name, kind))
-        pooled = ("follow", node.step.name, kind._replace(depth=-1))  # a repeated step's results were not seen so often yet
-        return exact or self._law(pooled) or _unseen(f"{kind.step} that {node.step.name} may follow")
+        pools = POOLS[:2] if any(one.field == OUTCOME for one in node.conditions) else POOLS
+        found = (self._law(pool, kind, node.step.name) for pool in pools)
+        law = next((law for law in found if law is not None), None)
+        return law or _unseen(f"completions of {kind.step} that {node.step.name} may follow")
 
     def right(self, kind: Kind) -> ShareLaw:
         """Which share of the answers that were asked so is right."""
-        law = self._law(("right", kind)) or self._law(("right", kind._replace(depth=-1)))
-        return law or _unseen(f"answers of {kind.step}")
+        found = (self._law(pool, kind) for pool in POOLS)
+        return next((law for law in found if law is not None), None) or _unseen(f"answers of {kind.step}")
 
     def _judged(self, step: str) -> int:
         return int(sum(count.sum() for (one, _), count in self._drawn.items() if one.step == step))
 
-    def _law(self, key: tuple[Any, ...]) -> ShareLaw | None:
-        """None where fewer than LEAST were seen."""
+    def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
+        """Of what follows this kind on a step, or ("") of right ones; None where fewer than LEAST were seen."""
+        key = (pool, kind, step)
         if key not in self._laws:
-            hits, trials = self._seen(*key)
-            if trials.sum() < LEAST or (hits > trials).any():  # more than once each: what joins several threads
-                return None
-            self._laws[key] = ShareLaw.of(hits, trials)
+            alike = [one for one in self._drawn if _alike(pool, one[0] if not step else _life(one), kind)]
+            hits, trials = self._followed(alike, step) if step else self._right(alike)
+            enough = trials.sum() >= LEAST and not (hits > trials).any()  # more than once each: what joins several threads
+            self._laws[key] = ShareLaw.of(hits, trials) if enough else None
         return self._laws[key]
 
-    def _seen(self, what: str, *key: Any) -> tuple[Counts, Counts]:
-        kind: Kind = key[-1]
-        depths = {kind.depth} if kind.depth >= 0 else {one.depth for one, _ in self._drawn}
-        drawn = [(one, right) for one, right in self._drawn if one.step == kind.step and one.depth in depths]
-        if what == "right":
-            drawn = [(one, right) for one, right in drawn if one.right == kind.right]
-            return self._sum(self._drawn, [(one, True) for one, _ in drawn]), self._sum(self._drawn, drawn)
-        node = self._graph.nodes[key[0]]
-        mine = [(one, right) for one, right in drawn if right == kind.right and may_follow(self._graph, node, one)]
-        kinds = [(key[0], kind._replace(depth=one.depth)) for one, _ in mine]
-        return self._sum(self._candidates, kinds), self._sum(self._drawn, mine)
+    def _followed(self, alike: Sequence[Drawn], step: str) -> tuple[Counts, Counts]:
+        mine = [one for one in alike if may_follow(self._graph, self._graph.nodes[step], one[0])]
+        return self._sum(self._candidates, [(step, _life(one)) for one in mine]), self._sum(self._drawn, mine)
+
+    def _right(self, alike: Sequence[Drawn]) -> tuple[Counts, Counts]:
+        return self._sum(self._drawn, [(kind, True) for kind, _ in alike]), self._sum(self._drawn, alike)
 
     def _columns(self, counts: Iterator[Mapping[Any, int]]) -> dict[Any, Counts]:
         columns: dict[Any, Counts] = defaultdict(lambda: np.zeros(len(self._counts), np.int64))
@@ -127,11 +129,11 @@ class FollowUpsToCome:
 
     def candidates(self, step: str) -> Counts:
         """What the step could follow so far, by problem."""
-        return self._sum(self._candidates, [key for key in self._candidates if key[0] == step])
+        return self._sum(self._candidates, [key for key in self._candidates if key[0] == step and self._begun])
 
     def groups(self, step: str) -> Counts:
         """How often it followed something so far, by problem."""
-        return self._groups.get(step, self.nothing())
+        return self._groups.get(step, self.nothing()) if self._begun else self.nothing()
 
     @property
     def graph(self) -> StepGraph:
@@ -245,6 +247,18 @@ def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
     if kind.right:
         return 1.0 if right else 0.0
     return 0.0 if all(set(one.values) == {"correct"} for one in own) else None
+
+
+def _life(drawn: Drawn) -> Kind:
+    """Its kind for whatever follows it."""
+    return drawn[0]._replace(right=drawn[1])
+
+
+def _alike(pool: Pool, one: Kind, kind: Kind) -> bool:
+    """Whether completions of these two kinds are pooled."""
+    if one.step != kind.step or (pool == "alike" and one.depth != kind.depth):
+        return False
+    return pool == "any answer" or one.right == kind.right
 
 
 def _unseen(what: str) -> "ShareLaw":
