@@ -1,7 +1,7 @@
 """How many follow-ups are still to come, simulated: each step follows as large a share of what it may follow as so far.
 
 Counts go from step to step by kinds of completions (pipelines.steps.census): of each kind a share is followed, a problem's
-own share drawn from its posterior under a beta prior over all problems, whose mean is itself drawn; groups, `most`, `count`
+own share drawn from its posterior under a beta prior over all problems, whose mean is drawn too; groups, `most`, `count`
 and `repeat` are then what the recipe says. A share is certain where a condition goes by an outcome that is known; where
 fewer than LEAST completions of a kind were there to be followed, nothing is said.
 """
@@ -44,15 +44,11 @@ class ShareLaw:
         """The prior is fitted over the problems."""
         return cls(hits, trials, fit_prior(hits.tolist(), trials.tolist()))
 
-    def draw(self, rng: np.random.Generator) -> Share:
-        """Each problem's share in one simulation.
-
-        How many completions the mean rests on: as many as give the variance that alike ones of a problem leave it.
-        """
-        strength = self.prior.a + self.prior.b
-        effect = float((self.trials * (1 + (self.trials - 1) / (strength + 1))).sum())
-        size, mean = self.trials.sum() ** 2 / effect, self.hits.sum() / self.trials.sum()
-        centre = rng.beta(mean * size + 0.5, (1 - mean) * size + 0.5)
+    def draw(self, rng: np.random.Generator, weights: Share) -> Share:
+        """Each problem's share in one simulation; `weights`: the problems', which the mean of all goes by."""
+        hit, missed = rng.gamma(0.5, size=2)  # for kinds of which all were followed, or none
+        hits, trials = float(weights @ self.hits) + hit, float(weights @ self.trials) + hit + missed
+        centre, strength = hits / trials, self.prior.a + self.prior.b
         a, b = strength * centre + self.hits, strength * (1 - centre) + self.trials - self.hits
         return np.asarray(rng.beta(np.maximum(a, 1e-9), np.maximum(b, 1e-9)), np.float64)
 
@@ -147,6 +143,8 @@ class _Simulation:
     def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator) -> None:
         self._to_come, self._rng, self._graph = to_come, rng, to_come.graph
         self._new: dict[Kind, Counts] = {}
+        # One weight for each problem in all laws (Bayesian bootstrap): one that is followed often is so at every step.
+        self._weights = rng.exponential(size=len(to_come.nothing()))
         self._shares: dict[int, Share] = {}
         self._candidates = {node.step.name: to_come.candidates(node.step.name) for node in self._graph.follow_ups}
         self._groups = {node.step.name: to_come.groups(node.step.name) for node in self._graph.follow_ups}
@@ -186,7 +184,7 @@ class _Simulation:
     def _share(self, law: ShareLaw) -> Share:
         """The same in the whole simulation."""
         if id(law) not in self._shares:
-            self._shares[id(law)] = law.draw(self._rng)
+            self._shares[id(law)] = law.draw(self._rng, self._weights)
         return self._shares[id(law)]
 
     def _grouped(self, node: Node, chosen: Mapping[bool | None, Counts]) -> Iterator[tuple[bool | None, Counts]]:
