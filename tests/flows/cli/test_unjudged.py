@@ -12,6 +12,7 @@ from tests.flows.cli.test_chained import VOTED
 from tests.flows.conftest import Run
 
 
+@pytest.mark.integration
 def test_drawn_judged_and_kept_are_the_same_numbers_everywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
 ) -> None:

@@ -50,6 +50,7 @@ def curated(rollmill: Run) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.integration
 def test_a_pilot_draws_follow_ups_once_and_the_run_is_scored_over_all_steps(folder: Path, rollmill: Run) -> None:
     first = planned(rollmill)
     [pilot] = first["evidence"]["runs"]
@@ -77,6 +78,7 @@ def test_a_pilot_draws_follow_ups_once_and_the_run_is_scored_over_all_steps(fold
     assert "kept" not in first["quantities"]
 
 
+@pytest.mark.integration
 @pytest.mark.usefixtures("folder")
 def test_what_cannot_be_forecast_is_named_with_the_reason(rollmill: Run) -> None:
     said = rollmill("plan", "voted.yaml", "--simulations", "20", "--pilot", "1")
