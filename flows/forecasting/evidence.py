@@ -114,8 +114,10 @@ def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
 
 
 def follows_one_root(spec: "RunSpec") -> bool:
-    """Whether a pilot draws follow-ups too: several roots have pilots of their own, and a search says when it goes on."""
-    return spec.follows and not spec.routed and not isinstance(spec.budget, Search)
+    """Whether a pilot draws follow-ups too: several roots have pilots of their own, a search says when it goes on, and of a
+    root that nobody judges nothing is known.
+    """
+    return spec.follows and not spec.routed and not isinstance(spec.budget, Search) and spec.judged(spec.roots[0].name)
 
 
 def _past_evidence(run: "RecipeRun") -> Evidence | None:
@@ -257,6 +259,7 @@ def _pilot_run(run: "RecipeRun", step: "Step", size: tuple[int, int], *, followe
 def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     """Draw and judge what a former pilot did not."""
     from flows.rounds import run_all
+    from flows.rounds.votes import judge_by_votes
 
     began = time.monotonic()
     results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
@@ -265,6 +268,7 @@ def _run_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
         )
+    judge_by_votes(workspace, pilot)
     plans = workspace.runs.plans(pilot.id)
     root = pilot.spec.roots[0].name
     rows = [row for plan in plans for row in plan if row.step == root]

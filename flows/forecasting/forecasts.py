@@ -75,7 +75,7 @@ def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mappi
     """The forecast, and why which steps are left out of it."""
     following = [step.name for step in spec.steps if step.follows]
     try:
-        why = "" if question.beside is not None or not following else "a pilot draws what follows one root only"
+        why = "" if question.beside is not None or not following else "a pilot draws what follows one judged root only"
         return forecast(question, observed), dict.fromkeys(following, why) if why else {}
     except TooLittleSeenError as little:
         why = f"the pilot has fewer than {LEAST} {little}; a larger --pilot may have more"
