@@ -92,8 +92,8 @@ def models(rollmill: Run, count: int = 12) -> None:
         fits = (pair for pair in pairs if numbers[2] * pair[0] + numbers[3] * pair[1] <= numbers[4])
         best = max(numbers[0] * loaves + numbers[1] * cakes for loaves, cakes in fits)
         rows.append({"id": f"shop{n}", "prompt": json.dumps(shop_model(numbers)), "reference": str(best)})
-    Path("models.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert rollmill("import", "problems", "models.jsonl", "--name", "models").status == 0
+    file = write_lines(Path("models.jsonl"), rows)
+    assert rollmill("import", "problems", file, "--name", "models").status == 0
 
 
 def sums(rollmill: Run) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flows.recipe import load_recipe
 from storage.errors import SetupError
 from storage.workspace import Workspace
-from tests.flows.conftest import Run
+from tests.flows.conftest import Run, said_as_json
 
 pytestmark = pytest.mark.integration
 RECIPE = """\
@@ -38,12 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "voted.yaml").write_text(RECIPE)
     monkeypatch.chdir(made)
     return made
-
-
-def said(rollmill: Run, *arguments: str) -> Any:
-    answer = rollmill(*arguments, "--json")
-    assert answer.status == 0, answer.err
-    return json.loads(answer.out)
 
 
 def table(path: str, sql: str) -> list[tuple[Any, ...]]:
@@ -74,23 +68,23 @@ def by_hand(path: str, least: float) -> dict[str, str]:
 
 
 def test_a_version_holds_the_votes_and_what_they_decided(folder: Path, rollmill: Run) -> None:
-    made = said(rollmill, "curate", "voted.yaml", "--direct")
+    made = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
     found = outcomes(made["path"])
     assert found == by_hand(made["path"], 4)
     assert 0 < made["funnel"]["correct"] < len(found)
     funnel = {name: made["funnel"][name] for name in ("correct", "incorrect", "unparsed", "undecided")}
     assert funnel == {name: sum(outcome == name for outcome in found.values()) for name in funnel}
     assert table(made["path"], "SELECT DISTINCT verifier FROM decisions") == [("policy:all_of",)]
-    assert said(rollmill, "dataset", "verify", "voted")["passed"] is True
-    again = said(rollmill, "curate", "voted.yaml", "--direct")
+    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
+    again = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
     assert (again["created"], again["spent"]["drawn"], again["content_hash"]) == (False, 0, made["content_hash"])
     (folder / "voted.yaml").write_text(RECIPE + "gate: {min_kept: 2}\n")
-    other = said(rollmill, "curate", "voted.yaml", "--direct")
+    other = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
     assert (other["created"], other["content_hash"]) == (False, made["content_hash"]), "what is not planned is not named"
 
 
 def test_a_vote_that_was_changed_in_a_version_is_found(folder: Path, rollmill: Run) -> None:
-    path = said(rollmill, "curate", "voted.yaml", "--direct")["path"]
+    path = said_as_json(rollmill, "curate", "voted.yaml", "--direct")["path"]
     kept = "SELECT completion_id FROM decisions WHERE kept LIMIT 1"
     with duckdb.connect(str(Path(path) / "dataset.duckdb")) as data:
         votes = f"SELECT completion_id FROM threads WHERE after = ({kept})"
@@ -101,18 +95,18 @@ def test_a_vote_that_was_changed_in_a_version_is_found(folder: Path, rollmill: R
 
 
 def test_another_threshold_is_judged_again_of_the_same_votes(folder: Path, rollmill: Run, tmp_path: Path) -> None:
-    first = said(rollmill, "curate", "voted.yaml", "--direct")
-    report = said(rollmill, "reverify", first["run"], "--set", "verify.1.options.least=6")
+    first = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
+    report = said_as_json(rollmill, "reverify", first["run"], "--set", "verify.1.options.least=6")
     flipped = {cid for cid, outcome in by_hand(first["path"], 6).items() if outcome != outcomes(first["path"])[cid]}
     assert flipped
     assert sum(move["rows"] for move in report["flips"]["moves"]) == len(flipped)
     assert report["pending"] == 0
-    after = said(rollmill, "reverify", first["run"], "--set", "verify.1.options.least=6", "--accept")["run_after"]
-    new = said(rollmill, "runs", "resume", after)
+    after = said_as_json(rollmill, "reverify", first["run"], "--set", "verify.1.options.least=6", "--accept")["run_after"]
+    new = said_as_json(rollmill, "runs", "resume", after)
     assert new["spent"]["drawn"] == 0
     assert outcomes(new["path"]) == by_hand(new["path"], 6)
     assert outcomes(first["path"]) == by_hand(first["path"], 4)
-    assert said(rollmill, "dataset", "verify", "voted")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
 
 
 @pytest.mark.parametrize(
