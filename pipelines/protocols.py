@@ -5,7 +5,7 @@ from the recipe. None of these knows the workspace: state comes in as arguments 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
@@ -302,6 +302,7 @@ class Candidates:
     `verdicts`: on each completion those of the run's verifiers, by name; empty unless they are needed.
     `prompts`: what the model was asked for each completion, in its prompt template; empty for the problem's own prompt.
     `votes`: on each completion those of voting steps; empty unless they are needed.
+    `follow_ups`: what was asked for those that follow others, by id: the problem's prompt is not what they answer.
     """
 
     problem: Problem
@@ -310,6 +311,11 @@ class Candidates:
     verdicts: Sequence[Mapping[str, Verdict]] = ()
     prompts: Sequence[Prompt] = ()
     votes: Sequence[Sequence[Vote]] = ()
+    follow_ups: Mapping[str, Prompt] = field(default_factory=dict)
+
+    def question(self, completion: Completion) -> Prompt:
+        """What a completion answers: the problem, whatever template stood around it; a follow-up what it was asked."""
+        return self.follow_ups.get(completion.id, self.problem.prompt)
 
     def asked(self) -> Iterator[tuple[Prompt, Completion]]:
         """Each completion behind what the model was asked for it."""

@@ -168,7 +168,7 @@ def merged(generate: Generate, step: Step, node: Node, folder: Path) -> Generate
     if "options" in changed:
         changed["options"] = {key: value for key, value in changed["options"].items() if key not in node.step.options}
     try:
-        return Generate.model_validate({**_beginning(generate, step, changed, folder), **changed, **_template(node)})
+        return Generate.model_validate({**_beginning(generate, step, changed, folder), **changed, **words_of(node)})
     except ValidationError as error:
         raise SetupError(f"step {step.name!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
@@ -186,7 +186,7 @@ def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any], folde
     return {**base, "options": {}, "imports": ()}
 
 
-def _template(node: Node) -> dict[str, Any]:
+def words_of(node: Node) -> dict[str, Any]:
     """The template of a plain root, which `generate` has too; the others are filled elsewhere, and show no examples."""
     if node.plain:
         return {"prompt_template": node.step.template}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows.rounds.garbage import rare_collections
+from flows.rounds.lost_parents import check_follow_ups
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import all_plans
@@ -47,6 +48,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """
     planned = together(all_plans(ws, run))
     rows = answers_of(run.spec, planned)
+    check_follow_ups(ws, run)
     judge_by_votes(ws, run)
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}

@@ -6,20 +6,21 @@ of whole problems; a kill costs one of them at most, and what a scorer asked a m
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answers_of, by_problems, together
+from flows.rounds.threads import RunThreads
 from flows.rounds.votes import judge_by_votes, stored_votes
-from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from pipelines.protocols import ANSWERS, MODEL, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.steps.cast_votes import CastVotes
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.pool import ballot
-from storage.records import PlanRow, Problem, Prompt, Score
+from storage.records import PlanRow, Prompt, Score
 from storage.rollouts import Accept, GradedCompletion, Pair, RunReader, pair_of
 from storage.scores import RunMarks, ScorerKey
 from storage.segments.keys import SegmentKey
@@ -36,7 +37,7 @@ Tell = Callable[[int, int], None]
 class RunRows:
     """A run's planned rows as scorers need them: who reads them, which verdict counts, how versions are marked.
 
-    `asked`: what the model was asked on a step, by its name, for a problem; of a step that follows another, the problem.
+    `prompts`: what each of some rows answers, as its model was asked; `followers`: the steps that follow others.
     """
 
     workspace: Workspace
@@ -45,8 +46,9 @@ class RunRows:
     reader: RunReader
     accept: Accept
     marks: RunMarks
-    asked: Callable[[str, Problem], Prompt]
+    prompts: Callable[[Sequence[PlanRow]], Iterable[Prompt]]
     votes: CastVotes | None = None
+    followers: Collection[str] = ()
 
     def key(self, scorer: AnyScorer) -> ScorerKey:
         """What a scorer's numbers about these rows are stored under."""
@@ -81,9 +83,20 @@ def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     """Those of an open run."""
     every = ws.runs.plans(run.id)
     plans = [answers_of(run.spec, Rows.of("plan", plan)) for plan in every]
+    followers = [step.name for step in run.spec.every_step() if step.follows]
     marks = RunMarks(ws.runs.get(run.id), together(every))
     votes = None if run.spec.graph is None else stored_votes(ws, run.spec.graph, together(every))
-    return RunRows(ws, run.id, plans, run.reader(ws), run.counted, marks, run.spec.asked, votes)
+    return RunRows(ws, run.id, plans, run.reader(ws), run.counted, marks, _prompts_of(ws, run, every), votes, followers)
+
+
+def _prompts_of(
+    ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]
+) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
+    if not run.spec.follows:
+        return run.prompts
+    threads = RunThreads(ws, run)
+    threads.note(plans)
+    return threads.questions
 
 
 def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[ScoreCounts]:
@@ -182,18 +195,21 @@ def _candidates(
     wanted = [row for row in drawn if row.problem_id in problems]
     if not wanted:
         return
-    needs = {need for scorer in scorers for need in needs_of(scorer)} & {ANSWERS, VERDICTS}
-    graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs else {})
-    given_votes = _votes(rows) if any(VOTES in needs_of(scorer) for scorer in scorers) else None
+    needs = {need for scorer in scorers for need in needs_of(scorer)}
+    graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs & {ANSWERS, VERDICTS} else {})
+    given_votes = _votes(rows) if VOTES in needs else None
+    asked = dict(zip(map(pair_of, wanted), rows.prompts(wanted), strict=True)) if MODEL in needs else {}
     for _, members in groupby(graded, key=lambda one: one.problem.id):
         group = list(members)
         answers = [_answer(rows, one) for one in group] if ANSWERS in needs else []
         verdicts = (
             [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
         )
-        prompts = [rows.asked(one.step, one.problem) for one in group]
+        prompts = [asked[one.pair] for one in group] if asked else []
+        follow_ups = {one.completion.id: asked[one.pair] for one in group if asked and one.step in rows.followers}
         votes = given_votes.of([one.pair for one in group]) if given_votes is not None else []
-        yield Candidates(group[0].problem, [one.completion for one in group], answers, verdicts, prompts, votes)
+        completions = [one.completion for one in group]
+        yield Candidates(group[0].problem, completions, answers, verdicts, prompts, votes, follow_ups)
 
 
 def _votes(rows: RunRows) -> CastVotes:

@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from flows.rounds.open_run import OpenRun
+from flows.rounds.memory import Memory
 from flows.rounds.plan_rows import whole_problems
+from flows.sampling.steps import Step
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
 from pipelines.steps.census import Census
@@ -19,7 +20,7 @@ from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
 from pipelines.tallies import Draw
-from storage.records import Completion, PlanRow, Prompt
+from storage.records import Completion, Outcome, PlanRow, Problem, Prompt
 from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
@@ -36,10 +37,40 @@ class FollowUp(NamedTuple):
     after: tuple[str, ...]
 
 
-class RunThreads:
-    """The threads of an open run."""
+class SteppedSpec(Protocol):
+    """The steps and the problems of a run."""
 
-    def __init__(self, ws: Workspace, run: OpenRun) -> None:
+    @property
+    def graph(self) -> StepGraph | None: ...
+
+    def step(self, name: str = "") -> Step: ...
+
+    def problem(self, problem_id: str) -> Problem: ...
+
+    def judged(self, step: str) -> bool: ...
+
+
+class SteppedRun(Protocol):
+    """A run with steps: an open one, or one that is read as it was recorded."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def spec(self) -> SteppedSpec: ...
+
+    @property
+    def memory(self) -> Memory: ...
+
+    def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
+        """Those of judged rows."""
+        ...
+
+
+class RunThreads:
+    """The threads of a run."""
+
+    def __init__(self, ws: Workspace, run: SteppedRun) -> None:
         if run.spec.graph is None:
             raise RuntimeError(f"no step of run {run.id} follows another")
         self._ws, self._run = ws, run
@@ -92,6 +123,15 @@ class RunThreads:
         for row, follow_up, filling in zip(rows, batch, self.fillings(batch), strict=True):
             alike = self._run.spec.step(row.step).alike
             yield self.prompt(follow_up, filling, swapped=not alike and row.sample_index % 2 == 1)
+
+    def questions(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
+        """What each of these rows answers as a whole: what was asked for it, or for the text that it goes on from or
+        is made of, where no model was asked anew.
+        """
+        asked = [row for row in rows if (step := self._run.spec.step(row.step)).follows and not step.raw]
+        prompts = dict(zip(map(pair_of, asked), self.prompts(asked), strict=True))
+        for row in rows:
+            yield prompts.get(pair_of(row)) or self._question(row.problem_id, row.completion_id)
 
     def _question(self, problem_id: str, completion_id: str) -> Prompt:
         """What was asked for the text that goes on; of one that no model was asked anew for, for the text it is made of."""

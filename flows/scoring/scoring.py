@@ -19,19 +19,22 @@ from flows.progress import Stage
 from flows.recipe import MethodSpec, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
+from flows.recipe.steps import words_of
 from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
 from flows.rounds.votes import stored_votes
 from flows.run_spec import engine_settings, paid_samplers
+from flows.sampling.steps import Step
+from flows.scoring.recorded_run import RecordedRun
 from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
-from pipelines.steps.graph import StepGraph
+from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import PLAIN, Policy, accepted
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.recipe_steps import recorded_steps, step_names
-from storage.records import Problem, Prompt
+from storage.records import Problem
 from storage.rollouts import RunReader
 from storage.scores import RunMarks, run_scores
 
@@ -127,30 +130,30 @@ def _rows(session: Session, run: "Run") -> RunRows:
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     accept = partial(accepted, _policy(session, recipe), chain)
-    asked = _asked(session, run, graph, list(problems.values()))
+    asking = RecordedRun(run.id, graph, _steps(session, run, graph, list(problems.values())), problems, reader, accept)
     votes = stored_votes(workspace, graph, every)
-    return RunRows(workspace, run.id, [plan], reader, accept, RunMarks(run, every), asked, votes)
+    marks, followers = RunMarks(run, every), [node.step.name for node in graph.follow_ups]
+    return RunRows(workspace, run.id, [plan], reader, accept, marks, asking.prompts(workspace, plans), votes, followers)
 
 
-def _asked(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> Callable[[str, Problem], Prompt]:
-    """What the run asked for a problem on a step, by the words that it recorded; of a follow-up, the problem's prompt."""
+def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> dict[str, Step]:
+    """The steps of the run as they asked, by the words that it recorded; "" where it has none."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
-    plain = [part for part in parts if part["name"] not in graph.nodes or graph.nodes[part["name"]].plain]
-    forms = {part["name"]: examples.form_of(_words(part)) for part in plain}
+    forms = {part["name"]: examples.form_of(_words(part, graph.nodes.get(part["name"]))) for part in parts}
     taken = run.recipe["resolved"].get("examples")
     if taken is not None and taken != digest128([form.examples for form in forms.values()]):
         raise SetupError(
             f"the problem set that run {run.id} took its worked examples from has changed since.",
             next_command=f"{session.job.command}, which asks with the examples of today",
         )
-    return lambda step, problem: forms[step].asked(problem) if step in forms else problem.prompt
+    return {name: Step(name, None, form=form, node=graph.nodes.get(name)) for name, form in forms.items()}
 
 
-def _words(part: Mapping[str, Any]) -> Generate:
+def _words(part: Mapping[str, Any], node: Node | None) -> Generate:
     """The words of a recorded step or `generate`; a step's template was recorded under its first name."""
     words = {key: part[key] for key in ASKS if key in part}
-    return Generate.model_validate({**words, **({"prompt_template": part["template"]} if "template" in part else {})})
+    return Generate.model_validate({**words, **({} if node is None else words_of(node))})
 
 
 def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.protocols import MODEL, Sampler, Samplers
 from storage.errors import FoundWanting, SetupError
-from storage.records import Completion, Message, Origin, Problem, Prompt, Request, given_request
+from storage.records import Completion, Message, Origin, Prompt, Request, given_request
 
 STREAM = PURPOSE = "score"
 TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process
@@ -69,9 +69,8 @@ class AskingScorer:
         return completions
 
 
-def problem_text(problem: Problem) -> str:
-    """A problem's prompt as one text."""
-    prompt = problem.prompt
+def prompt_text(prompt: Prompt) -> str:
+    """A prompt as one text."""
     return prompt if isinstance(prompt, str) else "\n\n".join(_turn(message) for message in prompt)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.protocols import GROUP, MODEL, Candidates
-from pipelines.score.asking import STREAM, AskingScorer, prefixes, problem_text, took
+from pipelines.score.asking import STREAM, AskingScorer, prefixes, prompt_text, took
 from storage.errors import SetupError
 from storage.ids import digest128, sha256_text
 from storage.records import Completion, Origin, Request, Sampling, Score, completion_id
@@ -164,7 +164,7 @@ class PTrue(Probe):
             return []
         proposed = prefixes(completion.text) if self.by_lines else [completion.text]
         others = [one.text for one in group.completions if one.id != completion.id][: self.shown]
-        texts = {"problem": problem_text(group.problem), "others": "\n\n".join(others)}
+        texts = {"problem": prompt_text(group.question(completion)), "others": "\n\n".join(others)}
         return [self.filled(**texts, answer=text) for text in proposed]
 
 
@@ -176,6 +176,6 @@ class PIK(Probe):
     usual: str = field(init=False, default=KNOWN)
     places: frozenset[str] = field(init=False, default=frozenset({"problem"}))
 
-    def asks(self, group: Candidates, completion: Completion) -> list[str]:  # noqa: ARG002
+    def asks(self, group: Candidates, completion: Completion) -> list[str]:
         """About the problem alone."""
-        return [self.filled(problem=problem_text(group.problem))]
+        return [self.filled(problem=prompt_text(group.question(completion)))]

@@ -8,7 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pipelines.protocols import Candidates
@@ -79,14 +79,14 @@ class RewardModel(AskingScorer):
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that has a text and that the server rates, in input order."""
-        pairs = [(group.problem, one) for group in groups for one in group.completions if one.text.strip()]
-        ratings = self.rated([(problem, one.text) for problem, one in pairs])
+        pairs = [(group, one) for group in groups for one in group.completions if one.text.strip()]
+        ratings = self.rated([(replace(group.problem, prompt=group.question(one)), one.text) for group, one in pairs])
         uses = Counter(reply.id for rating in ratings for reply in rating.replies)
-        for (problem, completion), rating in zip(pairs, ratings, strict=True):
+        for (group, completion), rating in zip(pairs, ratings, strict=True):
             if rating.value is not None:
                 lines = rating.steps if len(rating.steps) > 1 or self.by_lines else None
                 cost = took(rating.replies, uses)
-                yield Score(completion.id, problem.id, self.name, self.version, rating.value, lines, **cost)
+                yield Score(completion.id, group.problem.id, self.name, self.version, rating.value, lines, **cost)
 
     def rated(self, texts: Sequence[tuple[Problem, str]]) -> list[Rating]:
         """What the server gives each of these answers, asked for all together."""

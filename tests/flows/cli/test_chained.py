@@ -112,6 +112,36 @@ def test_the_votes_of_a_run_are_scored_later_as_they_would_have_been_in_it(
     assert rollmill("score", run, "--with", "length").status == 0
 
 
+AGAIN = RECIPE.replace("name: chained", "name: again").replace(
+    "verify:",
+    """  - {name: again, template: "{prompt}\\n{solve}\\nOnce more.", when: {solve: correct}, most: 2, max_tokens: 30}
+verify:""",
+)
+
+
+def test_the_likelihood_of_a_follow_up_is_that_of_what_it_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    """The model gives its own text the log-probability that it had when it was drawn: in no other place has it that one."""
+    monkeypatch.chdir(tmp_path)
+    Workspace.init(tmp_path).close()
+    Path("again.yaml").write_text(AGAIN)
+    run = json.loads(rollmill("curate", "again.yaml", "--direct", "--json").out)["run"]
+    said = rollmill("score", run, "--with", "likelihood", "--option", "per_token=false", "--json")
+    assert said.status == 0, said.err
+    with Workspace.open() as opened:
+        connection = opened.segments.connect()
+        rows = connection.execute(
+            "SELECT p.step, s.value - c.logprob_sum FROM scores s JOIN completions c ON c.id = s.completion_id "
+            "JOIN plan p ON p.completion_id = c.id WHERE p.step IN ('solve', 'again')"
+        ).fetchall()
+        connection.close()
+    for step in ("solve", "again"):
+        differences = [abs(difference) for name, difference in rows if name == step]
+        same = sum(difference < 0.001 for difference in differences)
+        assert same >= 0.9 * len(differences) > 9, "a few texts are cut into other tokens than those that were drawn"
+
+
 def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
     (tmp_path / "chained.yaml").write_text(RECIPE)
     found = load_recipe(tmp_path / "chained.yaml")

@@ -4,7 +4,8 @@ import random
 import re
 import signal
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ import pytest
 from flows.progress import Progress
 from flows.rounds import decide, run_all
 from pipelines.budget import Fixed
+from pipelines.protocols import MODEL, Candidates
 from pipelines.score.votes import Votes
 from pipelines.select import Elected
 from pipelines.steps.graph import StepGraph, StepRule
 from storage.queries import Reader, funnel, run_scope
+from storage.records import Origin, Prompt, Score, completion_id
 from storage.spending import Limit
 from storage.workspace import Workspace
 from tests.flows.rounds.chain import BATCH, GRAPH, chain
-from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
 
 
@@ -197,6 +200,42 @@ def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None
     assert kept <= best  # where a vote named somebody, nobody else is elected
     elected = Counter(decision.problem_id for decision in report.decisions if decision.kept)
     assert max(elected.values()) == 1
+
+
+@dataclass
+class Looking:
+    """A scorer that keeps what it is shown."""
+
+    shown: dict[str, Prompt] = field(default_factory=dict)
+    asked: dict[str, Prompt] = field(default_factory=dict)
+    name = "looking"
+    version = "1"
+    needs = (MODEL,)
+
+    def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
+        for group in groups:
+            for prompt, one in group.asked():
+                self.shown[one.id], self.asked[one.id] = prompt, group.question(one)
+                yield Score(one.id, group.problem.id, "looking", "1", 1.0)
+
+
+def test_a_scorer_that_asks_a_model_is_shown_what_was_asked(tmp_path: Path) -> None:
+    """The id of a completion is a hash of its rendered prompt: it says which prompt it answered."""
+    looking = Looking()
+    run = chain(changes={"scorers": (looking,)})
+    whole(tmp_path, run)
+    engine, found = ToyEngine(), Counter[str]()
+    with workspace(tmp_path) as ws:
+        rows = {row.completion_id: row for plan in ws.runs.plans(run.id) for row in plan}
+    origin = Origin(engine.engine, engine.model_digest, run.spec.stream, run.spec.recipe_seed)
+    for cid, prompt in looking.shown.items():
+        row, sampling = rows[cid], run.spec.step(rows[cid].step).sampling
+        found[row.step] += 1
+        if row.step != "note":  # no model was asked for it: what was asked for the text that it is made of
+            rendered = engine.render(prompt)
+            assert completion_id(origin, rendered, sampling, seed=row.seed, sample_index=row.sample_index) == cid
+            assert looking.asked[cid] == prompt
+    assert set(found) == {"solve", "again", "note"}
 
 
 def test_another_reader_reads_what_is_stored_and_draws_nothing(tmp_path: Path) -> None:
