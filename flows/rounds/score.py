@@ -14,7 +14,7 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answers_of, by_problems, together
 from flows.rounds.threads import RunThreads
 from flows.rounds.votes import judge_by_votes, stored_votes
-from pipelines.protocols import ANSWERS, MODEL, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
 from pipelines.score import given, needs_of, scores_of
 from pipelines.steps.cast_votes import CastVotes
 from storage.errors import SetupError, broken
@@ -198,7 +198,8 @@ def _candidates(
     needs = {need for scorer in scorers for need in needs_of(scorer)}
     graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs & {ANSWERS, VERDICTS} else {})
     given_votes = _votes(rows) if VOTES in needs else None
-    asked = dict(zip(map(pair_of, wanted), rows.prompts(wanted), strict=True)) if MODEL in needs else {}
+    shown = any(isinstance(scorer, GroupScorer) for scorer in scorers)  # others are given no prompts
+    asked = dict(zip(map(pair_of, wanted), rows.prompts(wanted), strict=True)) if shown else {}
     for _, members in groupby(graded, key=lambda one: one.problem.id):
         group = list(members)
         answers = [_answer(rows, one) for one in group] if ANSWERS in needs else []
