@@ -13,7 +13,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.exports import ExportFile, Part
+    from storage.exports import ExportFile, Part, Validation
     from storage.versions import VersionInfo
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
@@ -194,11 +194,10 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill dataset export arithmetic --format pairs --out pairs.jsonl --set max_pairs=2
     """
-    from storage.exports import EXPORTS, Validation, export_mix
-    from storage.exports import export as write
+    from storage.exports import EXPORTS, Validation
 
     parts = _parts(references, take or ())
-    info, named = parts[0].info, ", ".join(part.info.ref for part in parts)
+    named = ", ".join(part.info.ref for part in parts)
     chosen = _options(fmt, options or ())
     if hub:
         folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
@@ -207,16 +206,25 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         text = f"Would write {named} as {fmt} to {' and '.join(map(str, outs))}."
         return as_json({"version": named, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     _ask_before_replacing(outs)
-    scored = chosen.get("scores") is True or "score" in chosen
-    later = [_later_scores(part.info) if scored else None for part in parts]
     held = None if validation is None else Validation(validation, share or 0.1)
-    if len(parts) == 1 and not take:
-        written = write(info, fmt, out, later[0], validation=held, **chosen)
-    else:
-        written = export_mix(parts, fmt, out, later, validation=held, **chosen)
+    written = _write(parts, fmt, out, held, chosen)
     if hub:
-        _write_card(info, folder, outs)
+        _write_card(parts[0].info, folder, outs)
     return _say_written(named, written, json=json)
+
+
+def _write(
+    parts: "Sequence[Part]", fmt: str, out: Path, held: "Validation | None", options: dict[str, Any]
+) -> "ExportFile":
+    """One version as it is, or a mix; scores that were given later come along where the options ask for scores."""
+    from storage.exports import export as export_one
+    from storage.exports import export_mix
+
+    scored = options.get("scores") is True or "score" in options
+    later = [_later_scores(part.info) if scored else None for part in parts]
+    if len(parts) == 1 and parts[0].most is None:
+        return export_one(parts[0].info, fmt, out, later[0], validation=held, **options)
+    return export_mix(parts, fmt, out, later, validation=held, **options)
 
 
 def _different(out: Path, validation: Path | None) -> list[Path]:

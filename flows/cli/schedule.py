@@ -84,13 +84,9 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
-    from flows.recipe import load_profile
     from storage.schedules import Notify, Schedule, seconds_of
 
-    if name and not NAME.fullmatch(name):
-        raise SetupError(f"{name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
-    load_profile(profile)
-    verb, own_name = _job_of(recipe, sets or (), fresh)
+    verb, own_name = _job_of(recipe, sets or (), fresh, profile)
     item = Schedule(
         name or own_name,
         cron or "",
@@ -112,12 +108,13 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     _add(item, dry_run=dry_run, json=json)
 
 
-def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None) -> tuple[str, str]:
+def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
     """What is done with a recipe file, and its name; SetupError where it cannot be, or not anew in that way."""
     from flows.prefect.firing import check_fresh
-    from flows.recipe import load_recipe
+    from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation
 
+    load_profile(profile)
     verb = "evaluate" if is_evaluation(recipe) else "curate"
     loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets)
     if fresh is not None:
@@ -147,9 +144,11 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
 
 
 def _check(item: "Schedule") -> None:
-    """SetupError unless it fires by exactly one thing, and whom it tells can be told."""
+    """SetupError unless it has a name, fires by exactly one thing, and whom it tells can be told."""
     from storage.schedules import NIGHTLY, checked_cron
 
+    if not NAME.fullmatch(item.name):
+        raise SetupError(f"{item.name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
     if sum(map(bool, (item.cron, item.every, item.on))) != 1:
         raise SetupError("give one of --cron, --every, --on.", next_command=NIGHTLY)
     checked_cron(item.cron or "0 2 * * *", item.timezone)

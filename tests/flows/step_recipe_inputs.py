@@ -1,0 +1,79 @@
+"""What the recipes of recipes/steps are given in their tests: problems and rollouts, imported, or models of a shop."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from tests.flows.conftest import ROOT, Run
+from tests.flows.scripted_models import shop_model
+from tests.json_lines import write_lines
+
+RIGHT = "She has 16 - 3 = <<16-3=13>>13.\nSo 13 - 4 = <<13-4=9>>9 are left.\nThat is 9 * 2 = <<9*2=18>>18.\nA: 18"
+HALF = "First 16 - 3 = 13.\nThen 13 - 4 = 9.\nThat is 9 + 2 = 11.\nA: 11"
+SUMS = {"id": "eggs", "prompt": "How much are the eggs?", "reference": "18", "solution": RIGHT}
+PROGRAM = {
+    "id": "double",
+    "prompt": "def double(x):\n",
+    "entry_point": "double",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(0) == 0\n",
+    "kind": "code",
+}
+DOUBLE = "```python\ndef double(x):\n    total = x\n    total += x\n    return total\n```"
+
+
+def imported(rollmill: Run, problems: Sequence[Any], rollouts: Sequence[Any], name: str) -> None:
+    for kind, rows in (("problems", problems), ("rollouts", rollouts)):
+        write_lines(Path(f"{kind}.jsonl"), rows)
+    assert rollmill("import", "problems", "problems.jsonl", "--name", name).status == 0
+    said = rollmill("import", "rollouts", "rollouts.jsonl", "--name", name, "--problems", name)
+    assert said.status == 0, said.err
+
+
+def eggs(rollmill: Run) -> None:
+    texts = [
+        RIGHT,
+        "Surely.\nA: 18",
+        HALF,
+        RIGHT.replace("9 * 2=18>>18", "9 + 2=11>>11").replace("18", "11"),
+        "None.\nA: 3",
+    ]
+    rows = [{"problem_id": "eggs", "model": "m", "sample_index": n, "text": text} for n, text in enumerate(texts)]
+    imported(rollmill, [SUMS], rows, "gsm8k")
+
+
+def programs(rollmill: Run) -> None:
+    texts = [DOUBLE, DOUBLE.replace("+= x", "+= 1")]
+    rows = [{"problem_id": "double", "model": "m", "sample_index": n, "text": text} for n, text in enumerate(texts)]
+    imported(rollmill, [PROGRAM], rows, "humaneval")
+
+
+def mine(rollmill: Run) -> None:
+    problems = [{"id": f"p{n}", "prompt": f"{n} + {n} = ?", "reference": str(2 * n)} for n in range(6)]
+    problems += [{"id": f"p{n}", "prompt": f"{n}x + {n}x = ?", "reference": f"{2 * n}x"} for n in range(6, 14)]
+    rows = [{"problem_id": f"p{n}", "model": "m", "text": f"#### {n + 2}{'x' * (n > 5)}"} for n in range(14)]
+    imported(rollmill, problems, rows, "mine")
+
+
+def models(rollmill: Run, count: int = 12) -> None:
+    """Shops with the most that they can earn, which is counted out."""
+    rows = []
+    for n in range(count):
+        numbers = [3 + n % 17, 2 + n % 5, 1 + n % 3, 2, 5 + n % 7, 3 + n % 4, 2 + n % 3]
+        pairs = product(range(numbers[5] + 1), range(numbers[6] + 1))
+        fits = (pair for pair in pairs if numbers[2] * pair[0] + numbers[3] * pair[1] <= numbers[4])
+        best = max(numbers[0] * loaves + numbers[1] * cakes for loaves, cakes in fits)
+        rows.append({"id": f"shop{n}", "prompt": json.dumps(shop_model(numbers)), "reference": str(best)})
+    file = write_lines(Path("models.jsonl"), rows)
+    assert rollmill("import", "problems", file, "--name", "models").status == 0
+
+
+def sums(rollmill: Run) -> None:
+    del rollmill
+    shutil.copy(ROOT / "tests" / "toys.py", ".")
+
+
+def nothing(rollmill: Run) -> None:
+    del rollmill
