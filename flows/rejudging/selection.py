@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
-from flows.rounds.plan_rows import in_order
+from flows.rounds.plan_rows import answers_of, in_order
 from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
@@ -211,7 +211,7 @@ def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterato
     """The rollouts of the run, problem by problem; SetupError where some are lost."""
 
     try:
-        rows = in_order(selecting.workspace.runs.plans(run.id))
+        rows = answers_of(selecting.spec, in_order(selecting.workspace.runs.plans(run.id)))
         for _, members in selecting.open.reader(selecting.workspace, chain).by_problem(rows):
             yield members
     except IncompleteRound as error:

@@ -6,6 +6,8 @@ from typing import Any
 
 from flows.rounds.spec import RunSpec
 from flows.sampling.steps import Step
+from pipelines.budget.fixed import Fixed
+from pipelines.steps.templates import OUTCOME
 from storage.ids import digest128
 from storage.records import Origin
 from storage.rollouts import Key
@@ -23,9 +25,17 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
         "seed": [spec.recipe_seed, spec.stream],
         "imported": [spec.imported, spec.imported_models],
         "budget": [spec.budget.name, spec.budget.version, options_of(spec.budget)],
-        "verdicts": [list(at_once), spec.planning.name, spec.planning.version],
+        "verdicts": [list(at_once), spec.planning.name, spec.planning.version] if _goes_by_verdicts(spec) else [],
     }
     return digest128(["plan", planned])[:12]
+
+
+def _goes_by_verdicts(spec: RunSpec) -> bool:
+    """Whether the budget or a step may look at what was judged: of a plan that does not, no policy can change a row."""
+    nodes = [] if spec.graph is None else spec.graph.follow_ups
+    asked = [condition.field for node in nodes for condition in node.conditions]
+    shown = [place.field for node in nodes for place in node.places]
+    return spec.budget.name != Fixed.name or OUTCOME in (*asked, *shown)
 
 
 def _step(step: Step) -> list[Any]:

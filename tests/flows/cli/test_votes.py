@@ -109,6 +109,19 @@ def test_another_threshold_is_judged_again_of_the_same_votes(folder: Path, rollm
     assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
 
 
+@pytest.mark.usefixtures("folder")
+def test_another_policy_selects_from_the_verdicts_there_are(rollmill: Run) -> None:
+    """Votes themselves are no rollouts: nothing is missing of them."""
+    made = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
+    said_as_json(rollmill, "select", made["run"], "--policy", "any_of", "--publish")
+    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
+    verdicts = "SELECT completion_id, list(outcome) FROM verdicts GROUP BY ALL"
+    path = next(Path("datasets/voted").glob("v2-*"))
+    either = {cid for cid, said in table(str(path), verdicts) if "correct" in said}
+    assert {cid for cid, outcome in outcomes(str(path)).items() if outcome == "correct"} == either
+    assert len(either) > sum(outcome == "correct" for outcome in outcomes(made["path"]).values())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
