@@ -243,7 +243,7 @@ def test_killed_near_the_limit_what_came_is_counted(tmp_path: Path, when: float)
 
 @pytest.mark.chaos
 def test_what_was_under_way_at_kills_and_interrupts_counts_as_spent(tmp_path: Path) -> None:
-    """The server gives 9 tokens a reply; a request may take some 300, and 32 are under way at once."""
+    """The server gives 9 tokens a reply or more; a request may take some 300, and 32 are under way at once."""
     most, rows = 70_000, 300
     with Serving(delay=0.05) as server:
         place = [str(tmp_path), str(rows), str(most), server.url]
@@ -258,8 +258,9 @@ def test_what_was_under_way_at_kills_and_interrupts_counts_as_spent(tmp_path: Pa
                 assert 9 * len(server.bodies) <= ws.spending.counted("toy-run").tokens <= most
         assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode in (0, 1)
         with Workspace.open(tmp_path) as ws:
-            given, paid = 9 * len(server.bodies), ws.spending.paid("toy-run").tokens
-            assert paid < given <= ws.spending.counted("toy-run").tokens <= most
+            paid = ws.spending.paid("toy-run").tokens
+            assert len(server.bodies) > rows  # some replies were lost, and what they may have cost is counted
+            assert 9 * len(server.bodies) <= ws.spending.counted("toy-run").tokens <= most
             assert ws.spending.counted("toy-run").tokens == paid + ws.spending.given_up("toy-run").tokens
             assert ws.spending.given_up("toy-run").tokens <= 4 * 32 * 350
 
