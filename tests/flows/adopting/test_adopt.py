@@ -22,6 +22,8 @@ from storage.errors import SetupError
 from storage.workspace import Workspace
 from tests.json_lines import write_lines
 
+pytestmark = pytest.mark.integration
+
 LOGS = Path(__file__).parent / "logs"
 NAMES = tuple(TOOLS)
 

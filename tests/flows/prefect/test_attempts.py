@@ -27,10 +27,9 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
     class Alerts(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # before the sender may go on
             self.send_response(404 if self.path == "/gone" else 204)
             self.end_headers()
-            told.append(json.loads(body))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of the base class)
             """Say nothing."""

@@ -20,6 +20,8 @@ from storage.workspace import Workspace
 from tests.flows.rounds.chain import GRAPH, chain, steps
 from tests.flows.rounds.toy import ToyEngine, whole, workspace
 
+pytestmark = pytest.mark.integration
+
 GOING_ON = StepGraph(
     [
         StepRule("solve"),

@@ -16,6 +16,8 @@ from storage.records import Completion, Request
 from storage.segments.schema import from_table
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
+pytestmark = pytest.mark.integration
+
 FIXED = {"budget": Fixed(initial=4)}  # one round of 32 rows, 4 batches of 8
 
 

@@ -26,6 +26,8 @@ from tests.flows.rounds.chain import BATCH, GRAPH, chain
 from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:

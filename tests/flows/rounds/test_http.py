@@ -17,6 +17,8 @@ from tests.flows.rounds.toy import Rows, content, rows_of, whole, workspace
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving, reply_to, status
 
+pytestmark = pytest.mark.integration
+
 
 def over_http(path: Path, rows: int, url: str) -> None:
     whole(path, http_spec([url], rows))

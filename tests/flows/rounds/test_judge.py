@@ -23,6 +23,8 @@ from tests.flows.rounds.toy import calls, spec, workspace
 from tests.pipelines.verify.toy_judge import ToyJudge
 from tests.tied import tied
 
+pytestmark = pytest.mark.integration
+
 CHECKOUT = Path(__file__).parents[3]
 
 VOTES = 2

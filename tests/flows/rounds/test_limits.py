@@ -26,6 +26,8 @@ from tests.flows.rounds.toy import Rows, ToyEngine, content, rows_of, spec, work
 from tests.pipelines.generate.http.serving import Serving
 from tests.tied import tied
 
+pytestmark = pytest.mark.integration
+
 CHECKOUT = Path(__file__).parents[3]
 SHORT = Sampling(max_tokens=12)
 PRICES = Prices(1.0, 3.0, per=1)  # one unit of money per token in, three per token out

@@ -12,6 +12,8 @@ from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from storage.errors import SetupError
 from tests.flows.rounds.toy import ToyVerifier, content, spec, workspace
 
+pytestmark = pytest.mark.integration
+
 FIXED = {"budget": Fixed(initial=4)}
 ALL_OF: Policy = POLICIES["all_of"]()
 

@@ -19,6 +19,8 @@ from storage.errors import SetupError
 from storage.records import Completion, Problem, Request
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, workspace
 
+pytestmark = pytest.mark.integration
+
 
 def run_toy(path: Path, run: str = "toy-run", **changes: Any) -> Any:
     """One whole run; gives its decision report."""

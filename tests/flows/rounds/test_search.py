@@ -22,6 +22,8 @@ from tests.flows.rounds.searching import BATCH, problems, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:

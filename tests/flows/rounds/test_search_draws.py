@@ -21,6 +21,8 @@ from tests.flows.rounds.searching import BATCH, search
 from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
 from tests.forked import Forked
 
+pytestmark = pytest.mark.integration
+
 ROLLOUTS = Rollouts(count=2)
 VOTES = Votes(count=2, pattern=r"(\d)\D*\Z", yes="1")  # the shipped model answers every question with numbers
 

@@ -24,6 +24,8 @@ from tests.forked import Forked
 from tests.pipelines.generate.http.serving import status
 from tests.pipelines.search.rating import ChanceServer, settings, worth
 
+pytestmark = pytest.mark.integration
+
 
 @contextmanager
 def rated(path: Path, url: str, **options: Any) -> Iterator[tuple[Workspace, OpenRun]]:

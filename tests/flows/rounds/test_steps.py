@@ -23,6 +23,8 @@ from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, problems, row
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
 
+pytestmark = pytest.mark.integration
+
 
 def run_toy(path: Path, run: str = "toy-run", part: OpenRun | None = None, **engine: Any) -> Any:
     return whole(path, part or routed(run, **engine))[1]

@@ -15,6 +15,8 @@ from tests.flows.rounds.toy import Rows, calls, rows_of, whole, workspace
 from tests.flows.rounds.voting import DOUBTING, RIGHT, graph, killed, voted
 from tests.forked import Forked
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Rows:

@@ -14,6 +14,8 @@ from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.storage.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def ws(tmp_path: Path) -> Iterator[Workspace]:

@@ -8,6 +8,8 @@ from pipelines.stats import fit_prior
 from storage.errors import SetupError
 from storage.queries import Filters, Listing, problem_detail, run_scope, search_problems, workspace_scope
 
+pytestmark = pytest.mark.integration
+
 DONE = "toy-aaaaaaaa"
 
 

@@ -16,6 +16,8 @@ from storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
 from tests.json_lines import write_lines
 
+pytestmark = pytest.mark.integration
+
 RATES = (100, 60, 0)
 
 
