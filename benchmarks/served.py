@@ -28,7 +28,6 @@ from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.protocols import Generator
 from storage.records import Origin, Problem, request_for
-from storage.workspace import Workspace
 
 SERVER = Path(__file__).resolve().parent / "peers" / "transformers_server.py"
 CONCURRENCY = 512
@@ -43,6 +42,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
+    lanes = lanes_for((Server("http://127.0.0.1:1/v1", concurrency=CONCURRENCY),), BATCH)
     rows = []
     with tempfile.TemporaryDirectory() as folder, served(options.python, Path(folder)) as engine:
         bare = Bare(options.python)
@@ -50,7 +50,9 @@ def main() -> None:
             asked = problems(options.problems, turn)
             work = {
                 "bare": lambda asked=asked: bare.run(engine, asked, options.samples),
-                "run": lambda asked=asked, turn=turn: run(engine, Path(folder) / f"ws{turn}", asked, options.samples),
+                "run": lambda asked=asked, turn=turn: curated(
+                    engine, Path(folder) / f"ws{turn}", asked, options.samples, lanes
+                ),
             }
             rows.append({name: work[name]() for name in sorted(work, reverse=turn % 2 == 1)})
             sys.stderr.write(json.dumps(rows[-1]) + "\n")
@@ -72,13 +74,6 @@ def served(python: str, folder: Path) -> Iterator[Generator]:
     finally:
         engine.close()
         servers.close()
-
-
-def run(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int) -> float:
-    """Tokens per second of a whole run."""
-    lanes = lanes_for((Server("http://127.0.0.1:1/v1", concurrency=CONCURRENCY),), BATCH)
-    with Workspace.init(folder) as ws:
-        return curated(engine, ws, asked, samples, lanes)
 
 
 class Bare:

@@ -72,7 +72,7 @@ def one_turn(engine: Vllm, bare: "Bare", place: Path, at: int, asked: Sequence[P
     ways = {
         "bare": lambda: bare.run(at),
         "engine": lambda: engine_alone(engine, asked, samples, at),
-        "run": lambda: whole_run(engine, place / f"ws{at}", asked, samples),
+        "run": lambda: curated(engine, place / f"ws{at}", asked, samples, VllmPart().lanes(BATCH)),
     }
     found: dict[str, float] = {}
     for name in list(ways)[at % 3 :] + list(ways)[: at % 3]:
@@ -104,34 +104,29 @@ def engine_alone(engine: Vllm, asked: Sequence[Problem], samples: int, seed: int
     return tokens / (time.perf_counter() - began)
 
 
-def whole_run(engine: Vllm, folder: Path, asked: Sequence[Problem], samples: int) -> float:
-    """A whole run in a workspace of its own."""
+def curated(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int, lanes: int) -> float:
+    """Tokens per second of a whole run in a workspace of its own, `lanes` batches side by side."""
     with Workspace.init(folder) as ws:
-        return curated(engine, ws, asked, samples, VllmPart().lanes(BATCH))
-
-
-def curated(engine: Generator, ws: Workspace, asked: Sequence[Problem], samples: int, lanes: int) -> float:
-    """Tokens per second of a run in a new workspace, `lanes` batches side by side."""
-    ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-    spec = OpenRun(
-        RunSpec(
-            run="bench",
-            problems=asked,
-            generator=lambda: engine,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=samples),
-            selector=Quota(),
-            sampling=SAMPLING,
-            batch_size=BATCH,
-            limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
+        spec = OpenRun(
+            RunSpec(
+                run="bench",
+                problems=asked,
+                generator=lambda: engine,
+                verifiers=(VERIFIERS["number"],),
+                budget=Fixed(initial=samples),
+                selector=Quota(),
+                sampling=SAMPLING,
+                batch_size=BATCH,
+                limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+            )
         )
-    )
-    began = time.perf_counter()
-    run_all(ws, spec)
-    seconds = time.perf_counter() - began
-    with ws.segments.connect() as database:
-        (tokens,) = database.execute("SELECT sum(tokens_out) FROM completions").fetchone() or (0,)
-    return float(tokens) / seconds
+        began = time.perf_counter()
+        run_all(ws, spec)
+        seconds = time.perf_counter() - began
+        with ws.segments.connect() as database:
+            (tokens,) = database.execute("SELECT sum(tokens_out) FROM completions").fetchone() or (0,)
+        return float(tokens) / seconds
 
 
 class Bare:

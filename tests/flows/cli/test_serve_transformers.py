@@ -3,7 +3,6 @@
 `ROLLMILL_TORCH` names an interpreter with torch, transformers and aiohttp; without it the one of the tests.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from storage.queries import open_workspace
 from storage.workspace import STATE, Workspace
-from tests.flows.conftest import ROOT, Run
+from tests.flows.conftest import ROOT, Run, said_as_json
 from tests.tied import tied
 
 SERVER = ROOT / "benchmarks" / "peers" / "transformers_server.py"
@@ -51,10 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def outcome(rollmill: Run) -> dict[str, Any]:
-    said = rollmill("curate", "served.yaml", "--direct", "--json", "--profile", "p.yaml")
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    return said_as_json(rollmill, "curate", "served.yaml", "--direct", "--profile", "p.yaml")
 
 
 def devices(folder: Path) -> list[str]:
