@@ -18,10 +18,11 @@ import pyarrow as pa
 from flows.curation.metrics import step_rates
 from flows.recipe import IMPORTED
 from flows.rounds.plan import all_plans
-from flows.rounds.plan_rows import by_pair, nearest_answer, of_steps, together
+from flows.rounds.plan_rows import links_of, of_steps, together
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
+from pipelines.steps.follow import Link, nearest_answer
 from pipelines.verify.acceptance import accepted
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
@@ -47,7 +48,7 @@ def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLim
     """The manifest's part about steps; nothing for a recipe without them."""
     if not run.spec.steps:
         return {}
-    followed = _Followed(run, decisions)
+    followed = _FollowUps(run, decisions)
     rows = [{**_step(run.open, step, pool, limit), **_follow_up(followed, step)} for step in run.spec.steps]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
@@ -96,7 +97,7 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
     return replace(mine, outcome=swapped)
 
 
-def _follow_up(followed: "_Followed", step: "Step") -> dict[str, Any]:
+def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
     """What else is said of a step that follows others or that nobody judges: what it follows and wants, and what became of
     which outcome.
     """
@@ -109,7 +110,7 @@ def _follow_up(followed: "_Followed", step: "Step") -> dict[str, Any]:
     return {**said, "want": rule.want, "transitions": followed.transitions(step.name)}
 
 
-class _Followed:
+class _FollowUps:
     """The planned rows of a run and what was decided of them, read once for all its steps."""
 
     def __init__(self, run: "RecipeRun", decisions: pa.Table) -> None:
@@ -121,8 +122,8 @@ class _Followed:
         return together(all_plans(self._run.workspace, self._run.open))
 
     @cached_property
-    def _planned(self) -> dict[Pair, PlanRow]:
-        return by_pair(self._rows)
+    def _links(self) -> dict[Pair, Link]:
+        return links_of(self._rows)
 
     @cached_property
     def _outcomes(self) -> dict[Pair, str]:
@@ -143,15 +144,15 @@ class _Followed:
         for row in of_steps(self._rows, [step]):
             before = self._answer_before(row)
             if before is not None:  # the answer of a search rests on pieces that nobody judged
-                table[self._outcomes[pair_of(before)], self._outcomes[pair_of(row)]] += 1
+                table[self._outcomes[before, row.problem_id], self._outcomes[pair_of(row)]] += 1
         said: dict[str, dict[str, int]] = {}
         for (before_outcome, outcome), count in sorted(table.items()):
             said.setdefault(before_outcome, {})[outcome] = count
         return said
 
-    def _answer_before(self, row: PlanRow) -> PlanRow | None:
-        start = self._planned[row.followed[0], row.problem_id] if row.after else row
-        return nearest_answer(start, self._planned, self._answers)
+    def _answer_before(self, row: PlanRow) -> str | None:
+        start = row.followed[0] if row.after else row.completion_id
+        return nearest_answer(start, row.problem_id, self._links, self._answers)
 
 
 def _prefix(spec: "RunSpec", step: "Step") -> int | None:

@@ -169,8 +169,7 @@ def _votes(snapshot: "Snapshot") -> CastVotes:
     for row in followed:
         links[row.completion_id, row.problem_id] = Link(row.completion_id, row.step, tuple(row.after.split()))
     texts = {row.id: row for row in from_table("completions", snapshot.completions)}
-    placed = ((problem_id, link) for (_, problem_id), link in links.items())
-    return CastVotes(graph, placed, lambda ids: {cid: texts[cid] for cid in ids})
+    return CastVotes(graph, links, lambda ids: {cid: texts[cid] for cid in ids})
 
 
 def _resolved(role: str, part: Mapping[str, Any], base: Path) -> MethodSpec | str:

@@ -1,6 +1,6 @@
 """The planned rows of a run: in order, in groups of whole problems, and their ids counted, in bounded memory."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.rounds.spec import RunSpec
+from pipelines.steps.follow import Link
 from storage.records import PlanRow
 from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows
@@ -49,22 +50,9 @@ def answers_of(spec: RunSpec, rows: Rows[PlanRow]) -> Rows[PlanRow]:
     return rows if spec.graph is None else of_steps(rows, spec.graph.answers)
 
 
-def by_pair(rows: Iterable[PlanRow]) -> dict[Pair, PlanRow]:
-    """The rows by their completion and problem."""
-    return {pair_of(row): row for row in rows}
-
-
-def nearest_answer(row: PlanRow, planned: Mapping[Pair, PlanRow], answers: Collection[str]) -> PlanRow | None:
-    """The row itself where it is of a step whose completions are judged, else the nearest before it that is.
-
-    `planned`: the rows of the run, `answers`: those steps. None where nothing before it is judged, as of the pieces of a
-    search. Of what a step gathers the first stands for all.
-    """
-    while row.step not in answers:
-        if not row.after:
-            return None
-        row = planned[row.followed[0], row.problem_id]
-    return row
+def links_of(rows: Iterable[PlanRow]) -> dict[Pair, Link]:
+    """What each row follows, by its completion and problem."""
+    return {pair_of(row): Link(row.completion_id, row.step, row.followed) for row in rows}
 
 
 def answer_count(spec: RunSpec, plans: Sequence[Sequence[PlanRow]]) -> int:

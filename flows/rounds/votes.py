@@ -8,11 +8,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from flows.rounds.commit import verdict_segments
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan_rows import answers_of, together
+from flows.rounds.plan_rows import answers_of, links_of, together
 from flows.rounds.verify import judge
 from pipelines.protocols import Verifier
 from pipelines.steps.cast_votes import CastVotes
-from pipelines.steps.follow import Link
 from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import lacking
 from storage.errors import SetupError
@@ -36,8 +35,7 @@ def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVo
                 f"votes of run {run} are not there: {error}.", next_command=f"rollmill runs resume {run}"
             ) from None
 
-    links = ((row.problem_id, Link(row.completion_id, row.step, row.followed)) for row in rows)
-    return CastVotes(graph, links, texts)
+    return CastVotes(graph, links_of(rows) if graph.votes else {}, texts)
 
 
 def read_votes(ws: Workspace, run: OpenRun) -> None:

@@ -1,9 +1,9 @@
 """The votes on answers: completions of voting steps by what they follow, from the links of a run or of a version."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pipelines.protocols import Vote, VotesOn
-from pipelines.steps.follow import Link
+from pipelines.steps.follow import Link, Links, nearest_answer
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from storage.records import Completion, Problem
@@ -17,18 +17,16 @@ Texts = Callable[[Collection[str]], Mapping[str, Completion]]
 class CastVotes:
     """Votes by the answer that they are about: the nearest one before them. `steps`: the names of the steps that vote.
 
-    `links`: each planned completion with its problem, in plan order.
+    `links`: the planned completions, in plan order.
     """
 
-    def __init__(self, graph: StepGraph, links: Iterable[tuple[str, Link]], texts: Texts) -> None:
+    def __init__(self, graph: StepGraph, links: Links, texts: Texts) -> None:
         self._graph, self._texts = graph, texts
-        self.steps = [name for name, node in graph.nodes.items() if node.step.role == "vote"]
+        self.steps = graph.votes
         self._of: dict[Pair, list[tuple[Link, int]]] = {}
-        if self.steps:
-            planned = {(link.id, problem_id): link for problem_id, link in links}
-            for (_, problem_id), link in planned.items():
-                if link.step in self.steps:
-                    self._add(link, problem_id, planned)
+        for (_, problem_id), link in links.items():
+            if link.step in self.steps:
+                self._add(link, problem_id, links)
 
     def of(self, pairs: Sequence[Pair]) -> list[list[Vote]]:
         """The votes on each of these (completion, problem), in plan order."""
@@ -40,13 +38,12 @@ class CastVotes:
         """The same, for a verifier."""
         return self.of([(completion.id, problem.id) for problem, completion in items])
 
-    def _add(self, link: Link, problem_id: str, planned: Mapping[Pair, Link]) -> None:
+    def _add(self, link: Link, problem_id: str, links: Links) -> None:
         gathers = self._graph.nodes[link.step].step.gather
         for place, cid in enumerate(link.after if gathers else link.after[:1], 1):
-            about = planned[cid, problem_id]
-            while about.step not in self._graph.answers and about.after:
-                about = planned[about.after[0], problem_id]
-            self._of.setdefault((about.id, problem_id), []).append((link, place if gathers else 0))
+            about = nearest_answer(cid, problem_id, links, self._graph.answers)
+            if about is not None:
+                self._of.setdefault((about, problem_id), []).append((link, place if gathers else 0))
 
     def _vote(self, link: Link, place: int, text: str) -> Vote:
         step = self._graph.nodes[link.step].step

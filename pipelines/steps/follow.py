@@ -4,7 +4,7 @@ Called once a round over everything that is committed. A completion is followed 
 not asked again. Completions count in the order in which they were planned, so groups that are gathered never change.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,6 +21,23 @@ class Link:
     id: str
     step: str
     after: tuple[str, ...] = ()
+
+
+Links = Mapping[tuple[str, str], Link]
+"""Links by completion and problem."""
+
+
+def nearest_answer(completion_id: str, problem_id: str, links: Links, answers: Collection[str]) -> str | None:
+    """The completion itself where it is of a step whose completions are judged, `answers`, else the nearest before it.
+
+    None where nothing before it is judged, as of the pieces of a search. Of what a step gathers the first stands for all.
+    """
+    link = links[completion_id, problem_id]
+    while link.step not in answers:
+        if not link.after:
+            return None
+        link = links[link.after[0], problem_id]
+    return link.id
 
 
 Thread = Mapping[str, str]

@@ -117,6 +117,11 @@ class StepGraph:
         return frozenset(name for name, node in self.nodes.items() if node.step.role == "answer")
 
     @cached_property
+    def votes(self) -> tuple[str, ...]:
+        """The steps whose completions say something of what they follow."""
+        return tuple(name for name, node in self.nodes.items() if node.step.role == "vote")
+
+    @cached_property
     def steps_read(self) -> frozenset[str]:
         """The steps of which a follow-up needs a field, so that their texts are read when it is planned."""
         used = {place.name for node in self.follow_ups for place in node.fields_put}

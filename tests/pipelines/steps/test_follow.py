@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.steps.follow import Facts, Link, Threads, follow_ups
+from pipelines.steps.follow import Facts, Link, Threads, follow_ups, nearest_answer
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.tallies import Draw
 from storage.errors import SetupError
@@ -234,3 +234,29 @@ def test_a_bare_no_of_yaml_is_no_and_another_word_is_a_mistake() -> None:
 def test_a_step_that_puts_in_the_worked_solution_sees_labels() -> None:
     graph = StepGraph([StepRule("solve"), StepRule("told", "{solve} {solution}"), StepRule("blind", "{solve} again")])
     assert {name: node.sees_label for name, node in graph.nodes.items()} == {"solve": False, "told": True, "blind": False}
+
+
+def placed(*links: Link) -> dict[tuple[str, str], Link]:
+    return {(link.id, PROBLEM): link for link in links}
+
+
+def test_a_completion_is_about_the_nearest_answer_before_it() -> None:
+    rows = placed(
+        Link("a", "solve"),
+        Link("b", "check", ("a",)),
+        Link("c", "note", ("b", "a")),
+        Link("d", "again", ("c",)),
+        Link("e", "pick", ("d", "a")),
+    )
+    assert {cid: nearest_answer(cid, PROBLEM, rows, {"solve", "again"}) for cid, _ in rows} == {
+        "a": "a",
+        "b": "a",
+        "c": "a",
+        "d": "d",
+        "e": "d",
+    }
+
+
+def test_a_piece_of_a_search_is_about_none() -> None:
+    rows = placed(Link("a", "piece"), Link("b", "next", ("a",)), Link("c", "answer", ("b",)))
+    assert nearest_answer("b", PROBLEM, rows, {"answer"}) is None
