@@ -25,9 +25,9 @@ def check_follow_ups(ws: Workspace, run: OpenRun) -> None:
     plans = all_plans(ws, run)
     threads = RunThreads(ws, run)
     threads.note(plans)
-    run.follow_up_prompts = threads.prompts
+    run.follow_up_prompts, planned = threads.prompts, together(plans)
     for step in run.spec.every_step():
-        rows = of_steps(together(plans), [step.name]) if step.follows else ()
+        rows = of_steps(planned, [step.name]) if step.follows else ()
         for start in range(0, len(rows), AT_ONCE):
             try:
                 for _ in requests_of(run, list(rows[start : start + AT_ONCE])):

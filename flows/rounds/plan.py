@@ -19,7 +19,7 @@ from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, t
 from flows.rounds.search import RunSearch
 from flows.rounds.tallies import tallies_of, tokens_of_steps
 from flows.rounds.threads import FollowUp, RunThreads
-from flows.rounds.whole import Committed, whole_of
+from flows.rounds.whole import PastRounds, whole_of
 from flows.sampling.steps import Step
 from pipelines.budget.search import Search
 from pipelines.steps.census import Census
@@ -108,8 +108,8 @@ def _next_plan(
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
     census = None if run.spec.graph is None else Census(run.spec.graph)
     draws = [*plan.draws, *_follow_ups(ws, run, plans, planned, census)]
-    committed = Committed(planned, tokens_of_steps(ws, run, planned), census)
-    run.memory.whole = whole_of(run, r, tallies, committed)
+    past = PastRounds(planned, tokens_of_steps(ws, run, planned), census)
+    run.memory.whole = whole_of(run, r, tallies, past)
     _check_size(run, sum(draw.count for draw in draws))
     return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
 

@@ -31,7 +31,7 @@ Whole = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class PastRounds:
     """What the rounds before drew: their rows, the tokens of each step, and what may follow them."""
 
     rows: Rows[PlanRow]
@@ -50,10 +50,10 @@ class RestOfRun:
         return sum(count for step, count in self.draws.items() if steps is None or step in steps)
 
 
-def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], committed: Committed) -> Whole | None:
+def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], past: PastRounds) -> Whole | None:
     """Rows of the whole run by stage (median, low, high), what is planned now included; None where it cannot be told."""
     try:
-        found = list(rests(run.spec, r, tallies, committed.census, _seconds(run)))
+        found = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
     except TooLittleSeenError:
         return None
     except Exception as error:  # a budget of a user's own may not take made-up tallies; no row depends on this
@@ -63,9 +63,9 @@ def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], committed: Co
     if not found or (len(found) < LEAST and len({tuple(rest.draws.items()) for rest in found}) > 1):
         return None
     answers = None if run.spec.graph is None else run.spec.graph.answers
-    judged = answer_count(run.spec, [committed.rows])
+    judged = answer_count(run.spec, [past.rows])
     return {
-        "draw": _stage(len(committed.rows), [rest.rows() for rest in found]) | _weight(found, committed),
+        "draw": _stage(len(past.rows), [rest.rows() for rest in found]) | _weight(found, past),
         "verify": _stage(judged, [rest.rows(answers) for rest in found]),
     }
 
@@ -75,15 +75,15 @@ def _stage(drawn: int, rests: Sequence[int]) -> dict[str, Any]:
     return {"median": found.median, "low": found.low95, "high": found.high95}
 
 
-def _weight(rests: Sequence[RestOfRun], committed: Committed) -> dict[str, Any]:
+def _weight(rests: Sequence[RestOfRun], past: PastRounds) -> dict[str, Any]:
     """How much longer a row to come takes than one before, by its tokens: at the median and at either end. Nothing where
     one step draws all.
     """
-    drawn = Counter(committed.rows.column("step").to_pylist())
-    if len(drawn) <= 1 or not sum(committed.tokens.values()):
+    drawn = Counter(past.rows.column("step").to_pylist())
+    if len(drawn) <= 1 or not sum(past.tokens.values()):
         return {}
-    mean = sum(committed.tokens.values()) / sum(drawn.values())
-    of = {step: committed.tokens.get(step, 0) / count / mean for step, count in drawn.items()}
+    mean = sum(past.tokens.values()) / sum(drawn.values())
+    of = {step: past.tokens.get(step, 0) / count / mean for step, count in drawn.items()}
     work = prediction_of([float(sum(count * of.get(step, 1.0) for step, count in rest.draws.items())) for rest in rests])
     rows = prediction_of([float(rest.rows()) for rest in rests])
     ends = {"median": (work.median, rows.median), "low": (work.low95, rows.low95), "high": (work.high95, rows.high95)}
