@@ -37,6 +37,14 @@ CALLS: Mapping[str, Sequence[str]] = {
     "process": ("scores",),
     "selector": ("select",),
 }
+PAGES: Mapping[str, str] = {
+    "policy": "docs/policies.md",
+    "aggregator": "pipelines/aggregate/blind_pool.py",
+    "search policy": "pipelines/search/tree.py",
+    "process": "pipelines/search/partial.py",
+    "template": "pipelines/synthesize/template.py",
+}
+"""Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
 
 
 def check_method(role: str, name: str, built: Any) -> None:
@@ -44,13 +52,12 @@ def check_method(role: str, name: str, built: Any) -> None:
     for needed in missing_members("group scorer" if isinstance(built, GroupScorer) else role, built):
         if needed in TEXTS.get(role, NAMED):
             raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
-        page = "docs/policies.md" if role == "policy" else "pipelines/protocols.py"
         form = (
             f"{role} {name!r}: {needed!r} is no method."
             if hasattr(built, needed)
             else f"{role} {name!r} has no {needed!r}."
         )
-        raise SetupError(form, next_command=f"{page} says what it needs")
+        raise SetupError(form, next_command=f"{PAGES.get(role, 'pipelines/protocols.py')} says what it needs")
     if role == "budget":
         _check_budget(name, built)
     elif isinstance(built, GroupScorer):

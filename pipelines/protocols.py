@@ -2,14 +2,19 @@
 
 A method is one class in one file, named in the registry dict of its folder, built without arguments or with keyword options
 from the recipe. None of these knows the workspace: state comes in as arguments and goes out as records.
+
+Some roles lie beside what they alone exchange: Policy (verify/acceptance.py), Aggregator (aggregate/blind_pool.py),
+SearchPolicy (search/tree.py), Process (search/partial.py), Template (synthesize/template.py).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
-from storage.records import Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
+from storage.records import Attempt, Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
+
+AttemptListener = Callable[[Sequence[Attempt]], None]
 
 
 class Synthesizer(Protocol):
@@ -24,7 +29,6 @@ class Synthesizer(Protocol):
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """At most `budget` distinct problems, a pure function of (options, budget, seed)."""
-        ...
 
 
 @runtime_checkable
@@ -34,7 +38,6 @@ class CountsRefused(Protocol):
     @property
     def refused(self) -> Mapping[str, int]:
         """How many texts it refused the last time, by reason."""
-        ...
 
 
 class Generator(Protocol):
@@ -51,19 +54,15 @@ class Generator(Protocol):
 
     def fingerprint(self) -> Mapping[str, str]:
         """What equality of texts depends on beyond the request: library versions, CPU features, digest."""
-        ...
 
     def render(self, prompt: Prompt) -> str:
         """The text the model sees for this prompt."""
-        ...
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """One completion per request, in any order, yielded as they finish."""
-        ...
 
     def close(self) -> None:
         """Release processes, sockets and memory; safe to call twice."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +87,16 @@ class Sampler(Protocol):
 
     def render(self, prompt: Prompt) -> str:
         """The text the model sees for this prompt."""
-        ...
 
     @property
     def scores_texts(self) -> bool:
         """Whether it answers requests with a text that is given."""
-        ...
 
     def sample(self, requests: Sequence[Request]) -> Samples:
         """Completions of these requests, those that are stored already among them; all draw, or all have a given text."""
-        ...
 
     def interrupt(self) -> None:
         """From another thread: make calls under way raise soon."""
-        ...
 
 
 class Samplers(Protocol):
@@ -109,7 +104,6 @@ class Samplers(Protocol):
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "judge") -> Sampler:
         """`purpose`: what is paid for, a purpose of storage.spending."""
-        ...
 
 
 @runtime_checkable
@@ -127,7 +121,6 @@ class Verifier(Protocol):
 
     def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
         """Verdicts in input order."""
-        ...
 
     def close(self) -> None: ...
 
@@ -138,7 +131,6 @@ class Interruptible(Protocol):
 
     def interrupt(self) -> None:
         """Make calls under way raise soon; from any thread."""
-        ...
 
 
 @runtime_checkable
@@ -147,7 +139,6 @@ class WindsDown(Protocol):
 
     def wind_down(self) -> None:
         """Make calls under way raise once what they asked for has arrived; from any thread."""
-        ...
 
 
 @runtime_checkable
@@ -157,16 +148,14 @@ class ConcurrentGenerator(Protocol):
     @property
     def calls(self) -> int:
         """How many."""
-        ...
 
 
 @runtime_checkable
 class GroupedGenerator(Protocol):
     """A spooled engine that gives what has come meanwhile together, so that it is made durable in one write."""
 
-    def groups(self, requests: Sequence[Request], on_attempts: Any) -> Iterator[Sequence[Completion]]:
+    def groups(self, requests: Sequence[Request], on_attempts: AttemptListener) -> Iterator[Sequence[Completion]]:
         """`generate` in groups; asking for the next one says that the last is durable. `on_attempts` hears of attempts."""
-        ...
 
 
 @runtime_checkable
@@ -176,7 +165,6 @@ class BoundedLoss(Protocol):
     @property
     def under_way(self) -> int | None:
         """The most requests that are asked of others and not durable; None: any number."""
-        ...
 
 
 @runtime_checkable
@@ -185,7 +173,6 @@ class CountsPromptTokens(Protocol):
 
     def prompt_tokens(self, rendered: str) -> int:
         """The tokens of a rendered prompt."""
-        ...
 
 
 @runtime_checkable
@@ -197,7 +184,6 @@ class ScoresTexts(Protocol):
 
         Without a `logprob_sum` where the context has no room for both.
         """
-        ...
 
 
 @runtime_checkable
@@ -207,7 +193,6 @@ class RuledVerifier(Protocol):
     @property
     def rules(self) -> Sequence[tuple[str, str]] | None:
         """(rule, version) pairs."""
-        ...
 
 
 @runtime_checkable
@@ -217,7 +202,6 @@ class SuitedVerifier(Protocol):
     @property
     def suite(self) -> str | None:
         """A name of `pipelines.certify.suites.SUITES`."""
-        ...
 
 
 @runtime_checkable
@@ -226,7 +210,6 @@ class NeedsMachine(Protocol):
 
     def ready(self) -> None:
         """SetupError where the machine lacks it."""
-        ...
 
 
 @runtime_checkable
@@ -236,7 +219,6 @@ class BuiltOfMethods(Protocol):
     @property
     def nested(self) -> Mapping[str, str]:
         """The role of each such option."""
-        ...
 
 
 @runtime_checkable
@@ -246,7 +228,6 @@ class RankedPolicy(Protocol):
     @property
     def order(self) -> Sequence[str]:
         """Their names, each of which the recipe must have."""
-        ...
 
 
 class Scorer(Protocol):
@@ -282,7 +263,6 @@ class VotesOn(Protocol):
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
         """Those on each of these, in plan order; none where nobody voted."""
-        ...
 
 
 @runtime_checkable
@@ -291,7 +271,6 @@ class ReadsVotes(Protocol):
 
     def bind(self, cast: VotesOn | None, plan: str) -> None:
         """Read votes from here. `plan`: a digest of all that decides which votes there are; part of the version."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +350,6 @@ class MeasuringBudget(Protocol):
     @property
     def measure(self) -> str | None:
         """Its key; tallies then have it in `measured`."""
-        ...
 
 
 @runtime_checkable
@@ -389,11 +367,9 @@ class StoppingBudget(Budget, Protocol):
     @property
     def cap(self) -> int:
         """The most that is drawn of one problem."""
-        ...
 
     def rule(self, drawn: int, correct: int) -> int:
         """How many completions to draw next of a problem with these counts; 0 stops."""
-        ...
 
 
 class Selector(Protocol):

@@ -64,7 +64,6 @@ class SteppedRun(Protocol):
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
         """Those of judged rows."""
-        ...
 
 
 class RunThreads:

@@ -33,11 +33,9 @@ class Batch(Protocol):
     @property
     def completion_ids(self) -> Sequence[str]:
         """The distinct completions of the batch, in its order."""
-        ...
 
     def requests(self, ids: Collection[str]) -> Iterator[Request]:
         """The requests for these of its completions, each once, in its order."""
-        ...
 
 
 class OpenBatch(Protocol):

@@ -17,12 +17,11 @@ from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
 from storage.errors import broken
-from storage.records import Attempt, Completion, Request
+from storage.records import Completion, Request
 from storage.spool import Spool
 from storage.workspace import Workspace
 
 T = TypeVar("T")
-Groups = Callable[[Sequence[Request], Callable[[Sequence[Attempt]], None]], Iterator[Sequence[Completion]]]
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ class BatchDrawer:
         parts = self._limiter.parts(open_batch, requests, self._control.check)
         if engine.spooled and isinstance(engine, GroupedGenerator):
             for part in parts:
-                self._draw_groups(engine.groups, open_batch, part, wind_down)
+                self._draw_groups(engine, open_batch, part, wind_down)
                 _check_all_answered(engine, open_batch, part)
             return
         with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
@@ -103,14 +102,14 @@ class BatchDrawer:
             yield lambda _: None
 
     def _draw_groups(
-        self, groups: Groups, open_batch: OpenBatch, requests: Sequence[Request], wind_down: Callable[[], None]
+        self, engine: GroupedGenerator, open_batch: OpenBatch, requests: Sequence[Request], wind_down: Callable[[], None]
     ) -> None:
         """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
         wanted = {request.completion_id: request for request in requests}
         spool = self._ws.spool(open_batch.batch.id)
         log, arrived = AttemptLog(self._ws, self._run, open_batch.batch.id), self._arrived(open_batch)
         try:
-            for group in self._from_engine(groups(requests, log)):
+            for group in self._from_engine(engine.groups(requests, log)):
                 for completion in group:
                     _take(open_batch, wanted.pop(completion.id, None), completion, arrived)
                 self._save(spool, group, wind_down)

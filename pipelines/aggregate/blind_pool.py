@@ -199,7 +199,6 @@ class Adjustable(Protocol):
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterable[Mapping[str, Any]]:
         """The options of each setting, the one to prefer among equals first. `scores`: those that the pool has."""
-        ...
 
 
 def elected_only(pool: BlindPool, strength: Floats) -> Floats:

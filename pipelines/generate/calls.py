@@ -6,7 +6,7 @@ their completions and check their sampling here too.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ STOP = "stop"
 """The key of a completion's meta that says which stop string ended it; None where a server did not say. Where the model
 itself ended its answer there is none.
 """
-AttemptListener = Callable[[Sequence[Attempt]], None]
 
 
 class Interruption(Exception):  # noqa: N818 - somebody asked for it

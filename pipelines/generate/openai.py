@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pipelines.generate.calls import AttemptListener, Call, check_sampling, ignore
+from pipelines.generate.calls import Call, check_sampling, ignore
 from pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
+from pipelines.protocols import AttemptListener
 from storage.errors import SetupError
 from storage.records import Completion, Prompt, Request
 

@@ -41,7 +41,6 @@ class Policy(Protocol):
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """The accepted verdict; `verdicts`: at least one, all that the policy asked for, in the recipe's order."""
-        ...
 
 
 def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:

@@ -50,7 +50,6 @@ class Transactions(Protocol):
 
     def now(self, session: Session) -> float:
         """Seconds since 1970 by the database's clock."""
-        ...
 
 
 class Leases:

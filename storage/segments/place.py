@@ -31,51 +31,39 @@ class Place(Protocol):
 
     def path(self, kind: str, segment_id: str) -> str:
         """The path or URL that DuckDB reads."""
-        ...
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
         """Make the file that `write` writes durable under its final name."""
-        ...
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
         """Bytes of each (kind, segment id) that exists, by segment id; `fresh`: not from an earlier listing."""
-        ...
 
     def remove(self, kind: str, segment_id: str) -> None:
         """Remove the file if it is there."""
-        ...
 
     def files(self) -> Iterator[tuple[str, str]]:
         """(path, segment id) of every segment file here, temporary ones included."""
-        ...
 
     def modified(self, path: str) -> float:
         """When a file that `files` named was last written, in seconds since 1970."""
-        ...
 
     def discard(self, path: str) -> None:
         """Remove a file that `files` named."""
-        ...
 
     def open(self, kind: str, segment_id: str) -> Any:
         """The file, open for reading bytes."""
-        ...
 
     def digest(self, kind: str, segment_id: str) -> str:
         """The SHA-256 of the file as it lies there; empty where it cannot be read to its end."""
-        ...
 
     def owner(self) -> str | None:
         """The name of the ledger whose segments these are; None before the first."""
-        ...
 
     def own(self, ledger: str) -> None:
         """Record the name of the ledger whose segments these are."""
-        ...
 
     def filesystem(self) -> Any:
         """The fsspec filesystem DuckDB has to be told of; None for a local folder."""
-        ...
 
 
 def file_id_of(name: str) -> str | None:

@@ -73,7 +73,6 @@ class Asking(Protocol):
 
     def read(self, reply: bytes, request: Request) -> Answer:
         """The answer in a body of status 200; Failure where there is none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

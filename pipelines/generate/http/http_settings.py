@@ -49,19 +49,15 @@ class Local(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The models they serve."""
-        ...
 
     def patience(self, model: str) -> float:
         """Seconds that they may be away because they are being started again."""
-        ...
 
     def serving(self, model: str, lost: OnLoss) -> Sequence[Server]:
         """Start those of a model and wait until one answers; `lost` is told when none is left and none comes back."""
-        ...
 
     def interrupt(self) -> None:
         """Make whoever waits for a start give up."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pipelines.generate.calls import AttemptListener, Call, Interruption, check_sampling, ignore
+from pipelines.generate.calls import Call, Interruption, check_sampling, ignore
 from pipelines.generate.model_files import cpu_level
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from pipelines.generate.vllm.child import VllmChild, close_all
@@ -17,6 +17,7 @@ from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find
 from pipelines.generate.vllm.router import CompletionMaker, RequestRouter, environment, setup_message
 from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
 from pipelines.processes.frames import Message
+from pipelines.protocols import AttemptListener
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.records import Completion, Prompt, Request
