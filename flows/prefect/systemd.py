@@ -4,7 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-from pipelines.processes.spawn import ROOT, module_command
+from pipelines import CHECKOUT
+from pipelines.processes.spawn import module_command
 
 TEMPLATE = """\
 # Written by `rollmill up --systemd`. It starts what the workspace needs in the background when the machine starts, and
@@ -49,7 +50,7 @@ def unit(state: Path, port: int, pages: int) -> str:
     return TEMPLATE.format(
         state=_inside(state),
         root=_inside(state.parent),
-        packages=_inside(ROOT),
+        packages=_inside(CHECKOUT),
         path=path,
         name=path.stem,
         command=" ".join(_quoted(word) for word in module_command("flows.cli", *verb, python=sys.executable)),

@@ -17,11 +17,10 @@ from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_roots, che
 from flows.recipe.votes import VOTES, check_scorer, check_verdicts
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.steps.graph import StepGraph
+from pipelines.verify.acceptance import PLAIN
 from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json, sha256_text
 from storage.records import Stream
-
-PLAIN = "first_decided"  # the policy of a recipe without `accept`
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class LoadedRecipe:
         accept = self.accept.canonical()
         if self.planned_under is not None:
             return {"accept": {**accept, "planned_under": self.planned_under.canonical()}}
-        return {} if self.accept.name == PLAIN else {"accept": accept}
+        return {} if self.accept.name == PLAIN.name else {"accept": accept}
 
 
 def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,7 +264,7 @@ def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
 
 
 def _policy(part: Method | None, base: Path) -> MethodSpec:
-    policy = resolve("policy", *((part.method, part.options) if part else (PLAIN, {})), base=base)
+    policy = resolve("policy", *((part.method, part.options) if part else (PLAIN.name, {})), base=base)
     policy.build()  # which checks what it states
     return policy
 

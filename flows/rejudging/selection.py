@@ -21,7 +21,7 @@ from flows.rounds.plan_rows import answers_of, in_order
 from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
-from pipelines.verify.acceptance import PLAIN, Policy, accepted, check_names, lacking
+from pipelines.verify.acceptance import Policy, accepted, check_names, lacking, policy_part
 from storage.errors import SetupError
 from storage.records import Rollout, Score
 from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
@@ -152,21 +152,15 @@ def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
     """The policy that the run's budget counted by, None where its plan does not depend on one."""
     if run.recipe["budget"]["method"] in _PLAN_WITHOUT_VERDICTS or not loaded.engines():
         return None
-    accept = _accept_part(run)
+    accept = policy_part(run.recipe)
     part = accept.get("planned_under") or accept
     return {"method": part["method"], "options": dict(part["options"])}
-
-
-def _accept_part(run: "Run") -> Mapping[str, Any]:
-    """The part of a run's recipe that names its policy, the plain chain where it names none."""
-    part: Mapping[str, Any] = run.recipe.get("accept") or {"method": PLAIN.name, "options": {}}
-    return part
 
 
 def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     """Both selections over every rollout of the run, problem by problem."""
     spec = selecting.spec
-    parts = (("policy", _accept_part(run)), ("selector", run.recipe["select"]))
+    parts = (("policy", policy_part(run.recipe)), ("selector", run.recipe["select"]))
     built = [resolve(role, part["method"], part["options"], base=selecting.loaded.base).build() for role, part in parts]
     before, now = Selection(*built), Selection(spec.accept, spec.selector)
     chain = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]

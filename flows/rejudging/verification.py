@@ -14,7 +14,7 @@ from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import PLAIN, Policy, accepted, used
+from pipelines.verify.acceptance import PLAIN, Policy, accepted, policy_part, used
 from pipelines.verify.votes import plan_of
 from storage.errors import RollmillError
 from storage.pool import pool_of
@@ -86,7 +86,7 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
 
 def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
     """The policy that accepted the outcomes, and why it cannot be applied again where it cannot (then the plain one)."""
-    part = snapshot.manifest["recipe"].get("accept") or {"method": PLAIN.name, "options": {}}
+    part = policy_part(snapshot.manifest["recipe"])
     recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
     method = _resolved("policy", part, base)
     if isinstance(method, str):

@@ -30,7 +30,7 @@ from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from pipelines.verify.acceptance import Policy, accepted, policy_part
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.recipe_steps import recorded_steps, step_names
@@ -166,7 +166,7 @@ def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, P
 
 def _policy(session: Session, recipe: Mapping[str, Any]) -> Policy:
     """The policy that the run accepted by."""
-    part = recipe.get("accept") or {"method": PLAIN.name, "options": {}}
+    part = policy_part(recipe)
     policy: Policy = resolve("policy", part["method"], part["options"], base=session.loaded.base).build()
     return policy
 

@@ -10,12 +10,11 @@ These rates say nothing about how often natural rollouts fool a verifier (docs/s
 """
 
 import random
-import re
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN
 from fractions import Fraction
 
-from pipelines.edit.planted_answer import Answer, locate_answer, rational
+from pipelines.edit.planted_answer import BOX, Answer, locate_answer, rational
 from pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
 from storage.records import Outcome, Problem
 
@@ -24,7 +23,6 @@ CODE_MUTANT = "code_mutant"
 KINDS: tuple[str, ...] = (*ERRORS, REFORMATTED, CODE_MUTANT)
 _MUTANTS = 8
 """Mutants tried per program, kinds in turn."""
-_BOX = re.compile(r"\\boxed\s*\{")
 _THOUSANDS = 1_000  # from here on a number is written with separators too
 
 
@@ -98,7 +96,7 @@ def _marked(answer: Answer, own: str) -> list[tuple[str, str]]:
         before = answer.text[: before.rfind("\\boxed")] + own + answer.text[answer.end + 1 :]
     else:
         before = answer.text
-    if _BOX.search(before) or "####" in before:
+    if BOX.search(before) or "####" in before:
         return []
     bare = own.removeprefix("\\") if own.startswith("\\$") else own
     texts = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 _DIGITS = r"(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d+)"
 _DECIMAL = re.compile(rf"({_DIGITS})?(?:\.(\d+))?\Z")
 _QUOTIENT = re.compile(rf"({_DIGITS})\s*/\s*({_DIGITS})\Z|\\[dt]?frac\s*\{{({_DIGITS})\}}\s*\{{({_DIGITS})\}}\Z")
-_BOX = re.compile(r"\\boxed\s*\{")
+BOX = re.compile(r"\\boxed\s*\{")
 _HASH = re.compile(r"####[ \t]*(\S[^\n]*?)\s*\Z")
 _PHRASE = re.compile(r"(?:(?:^|\n)[ \t]*A:|[Aa]nswer(?:\s+is\s*:?|:))[ \t]*(\S[^\n]*?)\.?\s*\Z")
 _MONEY = re.compile(r"\\?\$")
@@ -123,7 +123,7 @@ def _span(text: str) -> tuple[int, int, str] | None:
     hashed = _HASH.search(text)
     if hashed:
         return *hashed.span(1), "hash"
-    boxes = list(_BOX.finditer(text))
+    boxes = list(BOX.finditer(text))
     if boxes:
         end = _closing(text, boxes[-1].end())
         return None if end is None else (boxes[-1].end(), end, "box")

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines import CHECKOUT
 from pipelines.generate.prompts import split_prefix
 from storage.errors import SetupError
 from storage.records import Message, Prompt
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 NEEDED = ("model.onnx", "tokenizer.json", "config.json")
 # The features by which onnxruntime and numpy choose their kernels, widest first.
 LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")

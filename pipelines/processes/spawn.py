@@ -17,11 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipelines import CHECKOUT
 from pipelines.processes.proc import kill_session
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The folder that our packages lie in: a checkout, or what an installed wheel puts on its path."""
-
 
 GUARD = Path(__file__).with_name("guard.py")
 END_SECONDS = 50.0  # until the guard itself is given up
@@ -45,7 +42,7 @@ def environment(*path: str | None, **more: str) -> dict[str, str]:
 
 def python_path(*path: str | None) -> str:
     """A PYTHONPATH with our packages first."""
-    return os.pathsep.join([str(ROOT), *filter(None, path)])
+    return os.pathsep.join([str(CHECKOUT), *filter(None, path)])
 
 
 def spawn(

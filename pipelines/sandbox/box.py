@@ -14,12 +14,12 @@ from typing import Any
 from pipelines.processes.frames import BadFrame, framed, read_frame
 from pipelines.processes.spawn import spawn
 from pipelines.sandbox.guest import wire
+from pipelines.sandbox.guest.frames import ANSWER_LIMIT
 from pipelines.sandbox.launch import launch
 from pipelines.sandbox.programs import Limits, Mode
 
 _START_SECONDS = 60.0  # a busy machine may take long to build the namespaces
 _GRACE_SECONDS = 30.0  # beyond a program's own limit, within which the keeper must have ended it
-_ANSWER_LIMIT = 64 << 20
 
 
 class BoxBroken(Exception):  # noqa: N818 - names what happened
@@ -60,7 +60,7 @@ class Box:
         """The keeper's answer to one job. BoxBroken when there is none."""
         raw = self.exchange(marshal.dumps(job), self.limits.wall_seconds + _GRACE_SECONDS)
         try:
-            answer = wire.decode(raw, _ANSWER_LIMIT)
+            answer = wire.decode(raw, ANSWER_LIMIT)
         except wire.WireError as error:
             raise BoxBroken(f"its answer is no message: {error}") from None
         if type(answer) is not tuple or len(answer) != 8:
@@ -72,7 +72,7 @@ class Box:
         self.socket.settimeout(seconds)
         try:
             self.socket.sendall(framed(message))
-            answer = read_frame(self.socket.recv, _ANSWER_LIMIT)
+            answer = read_frame(self.socket.recv, ANSWER_LIMIT)
         except TimeoutError:
             raise BoxBroken(f"no answer in {seconds:.0f} s") from None
         except BadFrame:

@@ -7,7 +7,7 @@ verdict. It is versioned and applied when rollouts are selected, so another one 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pipelines.protocols import RankedPolicy
 from pipelines.verify.finding import ALL_OF, ANY_OF
@@ -293,3 +293,9 @@ POLICIES: Mapping[str, Callable[..., Policy]] = {
 }
 PLAIN: Policy = FirstDecided()
 """What a recipe without `accept` means."""
+
+
+def policy_part(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a recorded recipe that names its policy; the plain chain where it names none."""
+    part: Mapping[str, Any] = recipe.get("accept") or {"method": PLAIN.name, "options": {}}
+    return part

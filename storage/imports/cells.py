@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.errors import SetupError
+from storage.segments.rows import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
 _LEVEL = re.compile(r"\D*(\d+)\s*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class CellError(ValueError):
@@ -150,7 +150,7 @@ class Sanitiser:
     def _text(self, value: str) -> str:
         if value.isascii():
             return value
-        clean, replaced = _SURROGATE.subn("\ufffd", value)
+        clean, replaced = SURROGATE.subn("\ufffd", value)
         self.characters += replaced
         return clean
 

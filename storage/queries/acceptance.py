@@ -9,7 +9,6 @@ from typing import Any
 
 from storage.segments.views import quoted
 
-PENDING = "pending"
 PLAIN = "first_decided"
 _PREFIX = "policy:"
 

@@ -18,7 +18,7 @@ from storage.errors import SetupError
 from storage.records import Message, Problem
 from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, from_table, to_table
 
-_HALF = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def wellformed(record: Record) -> Record:
@@ -38,7 +38,7 @@ def wellformed(record: Record) -> Record:
 
 def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        return _HALF.sub("\ufffd", value)
+        return SURROGATE.sub("\ufffd", value)
     if isinstance(value, Message):
         return replace(value, content=_mended(value.content), name=_mended(value.name), role=_mended(value.role))
     if isinstance(value, Mapping):

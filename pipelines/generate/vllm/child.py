@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines import CHECKOUT
 from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from pipelines.processes.frames import Message, receive, send
-from pipelines.processes.spawn import ROOT, GuardedProgram, Log, ending
+from pipelines.processes.spawn import GuardedProgram, Log, ending
 from storage.errors import SetupError
 
 GUEST = Path(__file__).parent / "guest"
@@ -142,7 +143,7 @@ class VllmChild:
         """The guard with its child, the stream to it and the one from it."""
         child_reads, we_write = os.pipe()
         we_read, child_writes = os.pipe()
-        command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(ROOT)]
+        command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(CHECKOUT)]
         try:
             process = GuardedProgram(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
         finally:

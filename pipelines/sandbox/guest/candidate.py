@@ -13,7 +13,6 @@ from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
 
-_REQUEST_LIMIT = 64 << 20
 _TEXT = 500  # characters of an exception
 _REHEARSALS = 40  # runs after which the interpreter has specialised this code, so that no fork copies pages for it
 _VALUE = ord("v")
@@ -22,7 +21,7 @@ _SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
 
 def main(channel: int) -> None:
     """Wait for the job, run it, end the process."""
-    jobs = frames.Reader(channel, _REQUEST_LIMIT)
+    jobs = frames.Reader(channel, frames.REQUEST_LIMIT)
     raw = jobs.receive()
     if raw is None:
         os._exit(0)
@@ -49,7 +48,7 @@ def rehearse() -> None:
     )
     for _ in range(_REHEARSALS):
         ours, theirs = _socket.socketpair()
-        reader = frames.Reader(theirs.fileno(), _REQUEST_LIMIT)
+        reader = frames.Reader(theirs.fileno(), frames.REQUEST_LIMIT)
         request = marshal.dumps(("f", [[1, 2, 3], "b"], {}), 2)
         frames.send(ours.fileno(), marshal.dumps(("tested", source, None)))
         marshal.loads(reader.receive() or b"")  # noqa: S302
@@ -117,7 +116,7 @@ def _reply(space: dict[str, Any], raw: bytes) -> bytes:
 
 
 def _request(raw: bytes) -> Any:
-    return wire.decode(raw[1:], _REQUEST_LIMIT) if raw[0] == wire.MARK else marshal.loads(raw)  # noqa: S302
+    return wire.decode(raw[1:], frames.REQUEST_LIMIT) if raw[0] == wire.MARK else marshal.loads(raw)  # noqa: S302
 
 
 def _with_changes(reply: bytes, request: tuple[Any, ...], raw: bytes) -> bytes:

@@ -6,6 +6,9 @@ Knows no system call but read and write: the host imports it on any platform.
 import os
 from typing import NamedTuple
 
+JOB_LIMIT = 256 << 20  # bytes of a message from the host
+REQUEST_LIMIT = ANSWER_LIMIT = 64 << 20  # of one between programs, and of one to the host
+
 
 class Settings(NamedTuple):
     """How a box treats its programs; comes from the host once."""

@@ -13,7 +13,6 @@ _WARM = """
 typing collections collections.abc re math itertools functools operator heapq bisect string copy enum contextlib io
 struct abc types time
 """
-_JOB_LIMIT = 256 << 20
 
 
 def main() -> None:
@@ -24,7 +23,7 @@ def main() -> None:
     from pipelines.sandbox.guest.serve import Keeper
 
     host = _move_host_channel()
-    raw = frames.Reader(host, _JOB_LIMIT).receive()
+    raw = frames.Reader(host, frames.JOB_LIMIT).receive()
     if raw is None:
         return
     settings = frames.Settings(*marshal.loads(raw))  # noqa: S302 - from the host

@@ -47,7 +47,6 @@ def _merged(old: Any, new: Any) -> Any:
     return new
 
 
-_REQUEST_LIMIT = 64 << 20
 _MOST_AHEAD = 1 << 16  # bytes of calls sent together: less than a socket takes before anybody reads
 
 
@@ -214,7 +213,7 @@ def _request(name: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
             pass
     _check_plain([args, kwargs])
     try:
-        return bytes((wire.MARK,)) + wire.encode((name, args, kwargs), _REQUEST_LIMIT)
+        return bytes((wire.MARK,)) + wire.encode((name, args, kwargs), frames.REQUEST_LIMIT)
     except wire.WireError:
         raise Unsupported("arguments too large") from None
 

@@ -75,8 +75,6 @@ class Testing:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-_JOB_LIMIT = 256 << 20
-_ANSWER_LIMIT = 64 << 20
 _IDLE_MS = 20  # with no job for so long there is time to wait for killed processes
 _MOST_DYING = 16  # zombies: beyond this they are waited for, whether there is time or not
 
@@ -109,7 +107,7 @@ class Keeper:
     """Serves one host until it hangs up."""
 
     def __init__(self, host: int, settings: Settings) -> None:
-        self.host = frames.Reader(host, _JOB_LIMIT)
+        self.host = frames.Reader(host, frames.JOB_LIMIT)
         self.settings = settings
         self.zygote = Zygote(settings)
         self.testing = Testing(self.zygote)
@@ -155,7 +153,7 @@ class Keeper:
             record = watch.finish(self.dying)
         cell.close()
         self.clean()
-        return wire.encode((*record, tests_status), _ANSWER_LIMIT)
+        return wire.encode((*record, tests_status), frames.ANSWER_LIMIT)
 
     def clean(self) -> None:
         """Leave nothing to the next program (mode shared): a new scratch folder, unless nothing has touched this one."""

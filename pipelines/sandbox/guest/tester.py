@@ -18,7 +18,6 @@ from pipelines.sandbox.guest import frames, wire
 from pipelines.sandbox.guest.instrument import FAILED, PASSED, InstrumentedTests, prepare
 from pipelines.sandbox.guest.remote import Gone, Remote, Unsupported
 
-_REQUEST_LIMIT = 64 << 20
 _DETAIL = 300
 _MOST_KNOWN = 64  # prepared tests that are kept
 _MOMENT = 0.01  # seconds within which messages are sent together
@@ -166,7 +165,7 @@ def main(control: socket) -> None:
     """Run the tests of one program after the other, each with the descriptors that come with it. Never returns."""
     gc.enable()
     wire.keep_iterables()
-    jobs = frames.Reader(control.fileno(), _REQUEST_LIMIT)
+    jobs = frames.Reader(control.fileno(), frames.REQUEST_LIMIT)
     while True:
         mark, rights, _, _ = control.recvmsg(1, 64)
         raw = jobs.receive() if mark else None

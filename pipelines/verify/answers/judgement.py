@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.verify.answers import numeric
 from pipelines.verify.answers.equality import EqualityContext
-from pipelines.verify.answers.notation import clean
+from pipelines.verify.answers.notation import UNGROUPED, clean
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 
@@ -31,7 +31,6 @@ def decide(question: dict[str, Any]) -> dict[str, Any]:
     return {"outcome": outcome, "rule": rule}
 
 
-_NUMERAL = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
 _LOST = re.compile(
     r"\\frac\s*\{\s*d\s?[A-Za-z]"
@@ -91,7 +90,7 @@ def _faithful(text: str, expression: Any) -> bool:
     if _LOST.search(spelled) or _WORDS.search(text) or _LONG_NAME.search(_ENVIRONMENT.sub(" ", text)):
         return False
     numbers = {Fraction(int(n)) for n in _integers(expression)}
-    for numeral in _NUMERAL.findall(spelled.replace(",", " ")):
+    for numeral in UNGROUPED.findall(spelled.replace(",", " ")):
         value = Fraction(numeral)
         if value not in numbers and not {Fraction(value.numerator), Fraction(value.denominator)} <= numbers | {Fraction(1)}:
             return False

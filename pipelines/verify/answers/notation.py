@@ -71,7 +71,7 @@ _FIGURES = re.compile(r"\\overline\s*\{\s*([A-Z]{2,3})\s*\}|\\triangle(?![A-Za-z
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _REPEATING = re.compile(r"(\d{0,30})\.(\d{0,30})\\(?:overline|bar|dot)\s*\{?(\d{1,30})\}?")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
-_UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
+UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _OVER = re.compile(r"\{([^{}]{1,200})\\over(?![A-Za-z])([^{}]{1,200})\}")
 _CHOOSE = re.compile(r"\{([^{}]{1,200})\\choose(?![A-Za-z])([^{}]{1,200})\}")
 _CASES = re.compile(r"\\begin\{cases\}(.{0,1000}?)\\end\{cases\}", re.DOTALL)
@@ -183,7 +183,7 @@ class _Scanner:
         self.position += length
 
     def number(self) -> None:
-        pattern = _NUMBER if self.grouping and self.depth == 0 else _UNGROUPED
+        pattern = _NUMBER if self.grouping and self.depth == 0 else UNGROUPED
         match = pattern.match(self.text, self.position)
         if match is None:
             raise Unsupported("strange digit")

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.verify.code.syntax import parsed, parses
-
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+from pipelines.verify.code.syntax import FUNCTIONS, parsed, parses
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def _nodes(tree: ast.Module, names: frozenset[str] | None) -> list[tuple[ast.exp
     """(node, parent) of what may change: bodies of functions, without docstrings, annotations and decorators."""
     nodes: list[tuple[ast.expr | ast.stmt, ast.AST]] = []
     for function in ast.walk(tree):
-        if isinstance(function, _FUNCTIONS) and (names is None or function.name in names):
+        if isinstance(function, FUNCTIONS) and (names is None or function.name in names):
             for statement in _without_docstring(function.body):
                 _collect(statement, function, nodes)
     unique = {(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, type(node)): (node, parent)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 LONGEST = 100_000
 """Characters of a program; a longer one is not read."""
 NAME = "<completion>"
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class UnreadableError(ValueError):
@@ -53,7 +53,7 @@ def bound_by(statement: ast.stmt) -> Iterator[str]:
     waiting = [statement]  # not by recursion: how deep an `elif` lies is the model's to choose
     while waiting:
         part = waiting.pop()
-        if isinstance(part, (*_FUNCTIONS, ast.ClassDef)):  # its body binds names of its own only
+        if isinstance(part, (*FUNCTIONS, ast.ClassDef)):  # its body binds names of its own only
             yield part.name
         elif isinstance(part, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name.split(".")[0] for alias in part.names)
@@ -69,7 +69,7 @@ def has_body(tree: ast.Module, name: str) -> bool:
     """Whether the top level defines a name by more than a stub (a docstring, `pass`, bare names)."""
     for statement in reversed(tree.body):
         if name in bound_by(statement):
-            return not isinstance(statement, _FUNCTIONS) or any(not _is_stub(part) for part in statement.body)
+            return not isinstance(statement, FUNCTIONS) or any(not _is_stub(part) for part in statement.body)
     return False
 
 
@@ -85,7 +85,7 @@ def methods_of(tree: ast.Module, class_name: str) -> set[str]:
         for statement in tree.body
         if isinstance(statement, ast.ClassDef) and statement.name == class_name
         for part in statement.body
-        if isinstance(part, _FUNCTIONS)
+        if isinstance(part, FUNCTIONS)
     }
 
 

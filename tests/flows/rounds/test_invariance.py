@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines import CHECKOUT
 from pipelines.generate.embedded import Embedded
 from tests.flows.rounds.invariance import BUDGETS, Break, Life, arguments, lived
 
-CHECKOUT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]  # dozens of whole runs, some on a busy machine
 KILLED_LIVES = [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3, 4))]
 BREAKS: st.SearchStrategy[Break] = st.one_of(

@@ -14,6 +14,7 @@ import pytest
 from flows.rounds import OpenRun, run_all
 from flows.sampling.replies import GROUP
 from flows.sampling.sample import Samplers
+from pipelines import CHECKOUT
 from pipelines.budget import Fixed
 from pipelines.verify.judge import JudgeVerifier
 from storage.records import Completion, Problem, Request
@@ -25,7 +26,6 @@ from tests.tied import tied
 
 pytestmark = pytest.mark.integration
 
-CHECKOUT = Path(__file__).parents[3]
 
 VOTES = 2
 PROBLEMS = [Problem(f"{n} + {n} = ? (p=50%)", f"answer: {2 * n}") for n in range(1, 5)]

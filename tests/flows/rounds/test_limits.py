@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.rounds import Limits, OpenRun, decide, run_all
+from pipelines import CHECKOUT
 from pipelines.budget import Fixed
 from pipelines.generate.prices import Prices
 from storage.money import UNITS
@@ -28,7 +29,6 @@ from tests.tied import tied
 
 pytestmark = pytest.mark.integration
 
-CHECKOUT = Path(__file__).parents[3]
 SHORT = Sampling(max_tokens=12)
 PRICES = Prices(1.0, 3.0, per=1)  # one unit of money per token in, three per token out
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).parents[3]
+from pipelines import CHECKOUT
+
 ROWS, MEGABYTES = 60_000, 740
 PLENTY = 8_000
 POLL = 0.02  # seconds

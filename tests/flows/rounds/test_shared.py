@@ -14,6 +14,7 @@ import pytest
 
 from flows.cli.runs_cost import cost_text
 from flows.rounds import Limits, RoundResult, run_all
+from pipelines import CHECKOUT
 from pipelines.budget import Fixed
 from storage.ids import digest128
 from storage.queries import Reader
@@ -24,7 +25,6 @@ from storage.workspace import Workspace
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, problems, spec, workspace
 from tests.tied import tied
 
-CHECKOUT = Path(__file__).parents[3]
 RUNS = ("first", "second", "third")
 WIDE = Limits(draw_workers=3, uncommitted=4, unjudged=6, poll_seconds=0.02)
 

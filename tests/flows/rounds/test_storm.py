@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import CHECKOUT
 from tests.tied import tied
 
-CHECKOUT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 

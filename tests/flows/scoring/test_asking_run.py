@@ -11,6 +11,7 @@ import pytest
 from flows.rounds import run_all, score_run
 from flows.sampling.replies import GROUP
 from flows.sampling.sample import SpendLimitReached
+from pipelines import CHECKOUT
 from storage.errors import FoundWanting
 from storage.scores import run_scores
 from storage.spending import DRAW, SCORE, Limit
@@ -18,8 +19,6 @@ from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, workspace
 from tests.flows.scoring.asking_run import TOKENS, ScoringToy, scored_run
 from tests.tied import tied
-
-CHECKOUT = Path(__file__).parents[3]
 
 
 def drawn(ws: Workspace) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from pipelines.generate.model_files import CHECKOUT, TEMPLATE, ModelFiles, Vocabulary, render_chat
+from pipelines import CHECKOUT
+from pipelines.generate.model_files import TEMPLATE, ModelFiles, Vocabulary, render_chat
 from pipelines.generate.session import Session
 from storage.errors import SetupError
 from storage.records import Message

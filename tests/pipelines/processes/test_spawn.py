@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import CHECKOUT
 from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import Process, cpu_of_tree, kill_tree, process, stat, tree
-from pipelines.processes.spawn import ROOT, GuardedProgram, Log, by_somebody, ending, environment, module_command, spawn
+from pipelines.processes.spawn import GuardedProgram, Log, by_somebody, ending, environment, module_command, spawn
 
 ECHO = """
 import os, sys
@@ -116,7 +117,7 @@ def test_what_cannot_be_started_raises_here() -> None:
 def test_a_command_and_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/not/inherited")
     assert module_command("a.b", "1", python="py") == ["py", "-P", "-m", "a.b", "1"]
-    assert environment(None, "/other", SEED="0")["PYTHONPATH"] == f"{ROOT}:/other"
+    assert environment(None, "/other", SEED="0")["PYTHONPATH"] == f"{CHECKOUT}:/other"
     assert environment(SEED="0")["SEED"] == "0"
 
 

@@ -69,7 +69,7 @@ def test_prompts_are_rendered_and_solutions_ended(tokenizer):
 
 
 def test_the_shipped_tokenizer_is_what_training_makes():
-    from pipelines.generate.model_files import CHECKOUT
+    from pipelines import CHECKOUT
     from pipelines.train.corpus import tokenizer_texts
     from pipelines.train.trainer import TOKENIZER_PROBLEMS, VOCABULARY
 

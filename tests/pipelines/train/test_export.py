@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from pipelines.generate.model_files import CHECKOUT, ModelFiles
+from pipelines import CHECKOUT
+from pipelines.generate.model_files import ModelFiles
 from pipelines.train.export import to_safetensors
 from pipelines.train.training_settings import Shape
 

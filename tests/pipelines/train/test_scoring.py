@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from pipelines.generate.model_files import CHECKOUT, ModelFiles
+from pipelines import CHECKOUT
+from pipelines.generate.model_files import ModelFiles
 from pipelines.train.card import model_card
 from pipelines.train.scoring import SampleCounts, count_samples, score_model, summarise
 from pipelines.verify import VERIFIERS

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from flows.rounds import decide, run_all
+from pipelines import CHECKOUT
 from storage.errors import SetupError
 from storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
 from storage.records import Completion
@@ -24,7 +25,6 @@ from tests.flows.rounds.toy import calls, content, spec, workspace
 from tests.tied import tied
 
 pytestmark = pytest.mark.sqlite  # what is lost is a file
-CHECKOUT = Path(__file__).parents[3]
 IMPORTED = Completion("c", "p", "imported", "m", "-", "curate", 0, 0, "4", "stop")
 
 
