@@ -153,7 +153,7 @@ def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPy
     for kind in TABLES:
         if kind in OPTIONAL and kind not in listing:
             continue
-        connection.execute(f"create view {TABLE_NAMES[kind]} as {_scan(kind, folder, listing[kind])}")
+        connection.execute(f"create view {TABLE_NAMES[kind]} as {_scan(kind, folder, [(listing[kind], 'true')])}")
     add_manifest_and_views(connection, manifest)
     return connection
 
@@ -191,7 +191,7 @@ def _beside(kind: Kind, table: pa.Table, parent: Path, shards: list[dict[str, An
     """The rows in key order, some at a time, and a SELECT of what lies near them in shards."""
     for part in in_key_order(table, kind, _COMPARED):
         first, last = (part[KEYS[kind][0]][at].as_py() for at in (0, -1))
-        yield part, scan_near(kind, parent, shards, [(first, last)], filename=True)
+        yield part, scan_near(kind, parent, shards, [([(first, last)], "true")], filename=True)
 
 
 def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]:
@@ -221,46 +221,50 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+Near = tuple[Collection[tuple[str, str]], str]
+"""Ranges of keys, ends included, and what must hold of a row beside: an SQL condition on columns that all shards have."""
+
+
 def scan_near(
-    kind: Kind,
-    folder: Path,
-    shards: list[dict[str, Any]],
-    ranges: Collection[tuple[str, str]],
-    *,
-    filename: bool = False,
+    kind: Kind, folder: Path, shards: list[dict[str, Any]], parts: Sequence[Near], *, filename: bool = False
 ) -> str:
-    """A SELECT over the shards that may hold a key within one of the ranges."""
+    """A SELECT over parts one after another, each over the shards that may hold a key within one of its ranges."""
     spans = [(shard, shard["first"], shard["last"]) if "first" in shard else _span(kind, folder, shard) for shard in shards]
-    near = [shard for shard, first, last in spans if any(first <= high and low <= last for low, high in ranges)]
+    near = [
+        ([shard for shard, first, last in spans if any(first <= high and low <= last for low, high in ranges)], condition)
+        for ranges, condition in parts
+    ]
     return _scan(kind, folder, near, filename=filename)
 
 
 def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
     """A shard with its first and last key, of one that was listed before listings had them."""
     with duckdb.connect() as connection:
-        key = KEYS[kind][0]
-        first, last = connection.sql(f"select min({key}), max({key}) from ({_scan(kind, folder, [shard])})").fetchall()[0]  # noqa: S608
+        key, rows = KEYS[kind][0], _scan(kind, folder, [([shard], "true")])
+        first, last = connection.sql(f"select min({key}), max({key}) from ({rows})").fetchall()[0]  # noqa: S608
     return shard, first, last
 
 
-def _scan(kind: Kind, folder: Path, shards: list[dict[str, Any]], *, filename: bool = False) -> str:
+def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], str]], *, filename: bool = False) -> str:
     """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
-    if not shards:
-        return no_rows(kind) if not filename else f"select *, '' as filename from ({no_rows(kind)})"  # noqa: S608
-    paths = [folder / FOLDER / shard["file"] for shard in shards]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        raise SetupError(
-            f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
-            next_command=f"dvc checkout {folder}.dvc",
+    extra = ", filename" if filename else ""
+    selects = [no_rows(kind) if not filename else f"select *, '' as filename from ({no_rows(kind)})"]  # noqa: S608
+    for shards, condition in parts:
+        if not shards:
+            continue
+        paths = [folder / FOLDER / shard["file"] for shard in shards]
+        missing = [path for path in paths if not path.exists()]
+        if missing:
+            raise SetupError(
+                f"{len(missing)} shards of {folder.name} are not here, first {missing[0].name}.",
+                next_command=f"dvc checkout {folder}.dvc",
+            )
+        selects.append(
+            f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608
+            f"filename={str(filename).lower()}, union_by_name={str(len(paths) > 1).lower()}) where {condition}"
         )
     names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
-    extra = ", filename" if filename else ""
-    rows = (
-        f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608
-        f"filename={str(filename).lower()}, union_by_name=true)"
-    )
-    return f"select {names}{extra} from ({no_rows(kind)} union all by name {rows})"  # noqa: S608
+    return f"select {names}{extra} from ({' union all by name '.join(selects)})"  # noqa: S608
 
 
 def _all_columns(kind: Kind, paths: Sequence[Path]) -> str:

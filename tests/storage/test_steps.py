@@ -113,7 +113,7 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
     for files, steps in ((["old"], ["strong"]), (["old", "new"], ["strong", "weak"])):
         shards = [{"file": f"{name}.parquet", "first": "", "last": "~"} for name in files]
         with duckdb.connect() as connection:
-            found = connection.sql(scan_near("decisions", tmp_path, shards, [("", "~")])).to_arrow_table()
+            found = connection.sql(scan_near("decisions", tmp_path, shards, [([("", "~")], "true")])).to_arrow_table()
         assert sorted(found["step"].to_pylist()) == steps
     recipe = {"arms": [{"name": "weak", "form": "{prompt}"}, {"name": "strong", "form": "Think.\n{prompt}"}]}
     assert step_names(recipe) == ["weak", "strong"]

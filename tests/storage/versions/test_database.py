@@ -15,7 +15,7 @@ from storage.exports import export
 from storage.queries.why import why
 from storage.records import Completion, Decision, Problem
 from storage.segments.schema import to_table
-from storage.versions.database import connect_shards, read_listing, write_shards
+from storage.versions.database import Near, connect_shards, read_listing, scan_near, write_shards
 from storage.versions.diff import diff
 from storage.versions.hashing import content_hash
 from storage.versions.publish import publish
@@ -128,6 +128,19 @@ def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: W
     old = {kind: [{k: v for k, v in row.items() if k not in spans} for row in rows] for kind, rows in listing.items()}
     (large.path / "shards.json").write_text(json.dumps({**old, "scores": [*old["scores"], other]}))
     assert [score["value"] for score in why(large, cid).scores] == [24.0]
+
+
+def test_each_key_opens_its_own_shard_alone(tmp_path: Path) -> None:
+    """As one list of keys over all their shards, eight keys would open each of eight files eight times."""
+    written(tmp_path / "a", many(120))
+    listing = read_listing(tmp_path / "a")
+    assert listing is not None
+    shards = listing["completions"]
+    keys = [shards[0]["first"], shards[-1]["last"]]
+    parts: list[Near] = [([(key, key)], f"id = '{key}'") for key in keys]
+    sql = scan_near("completions", tmp_path / "a", shards, parts)
+    assert [sql.count(shard["file"]) for shard in shards] == [1, *(0 for _ in shards[1:-1]), 1]
+    assert sorted(duckdb.sql(sql).to_arrow_table()["id"].to_pylist()) == keys
 
 
 def test_a_sharded_version_and_a_file_can_follow_each_other(ws: Workspace, snapshot: Build, large: VersionInfo) -> None:
