@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.imported import imports_taken
+from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import source_scope
 from flows.problems import held_out
 from flows.recipe import LoadedRecipe, MethodSpec
 from flows.recipe.methods import FROM
 from flows.run_spec import find_model, placed
+from flows.worked_examples import Examples
+from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
 from storage.errors import SetupError, unknown_name
@@ -41,6 +44,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         _check_model(loaded, workspace.root)
         for kind, names in _imports(loaded):
             _check_imported(workspace, kind, names)
+        _check_problem_sets(workspace, loaded)
         imports_taken(workspace, loaded)
         if loaded.synthesizer is not None and loaded.synthesizer.takes_source:
             source_scope(workspace, str(loaded.synthesizer.options[FROM]))
@@ -71,10 +75,24 @@ def _check_model(loaded: LoadedRecipe, root: Path) -> None:
 def _check_engine(method: MethodSpec, root: Path) -> None:
     if method.name == "embedded":
         find_model(str(method.options["model"]), root)
-    if method.name == "openai":
+    if method.name == "openai" or method.name in MODEL_FREE:
         method.build()  # checks the options; no server is asked
     if method.name == "vllm":
         replace(method, options=placed(method.options, root)).build()  # finds the model; starts nothing
+
+
+def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:
+    """Whether the version that problems are taken of, their split, and the sets of worked examples are there."""
+    part = loaded.recipe.problems
+    sections = [step.generate for step in loaded.steps] or [loaded.recipe.generate]
+    shown = [generate for generate in sections if generate.examples_from is not None]
+    given = part.imported or part.version
+    asked = []
+    if given is not None and (part.version is not None or part.split is not None or shown):
+        read = imported_problems if part.imported is not None else version_problems
+        asked = of_split(read(workspace, given), part.split, given)[: part.count]
+    for generate in shown:
+        Examples(workspace, loaded, asked).form_of(generate)
 
 
 def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":

@@ -15,6 +15,7 @@ from storage.errors import interrupted
 if TYPE_CHECKING:
     from flows.job import Job
     from flows.prefect.managed import ManagedServer
+    from flows.recipe.evaluations import LoadedEvaluationRecipe
 
 EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The evaluation's YAML file.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
@@ -52,6 +53,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     job = Job.here(recipe, chosen, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
     if dry_run:
+        _check(Path(job.recipe), evaluation)
         cells = [{"run": cell.recipe.name, "samples": cell.budget.options["initial"]} for cell in evaluation.cells]
         if json:
             return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
@@ -68,6 +70,17 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     else:
         line(_page(report, folder))
     return check_alerts(report)
+
+
+def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
+    """SetupError for the first thing that would stop a cell; a line for what could not be looked at."""
+    from flows.recipe.evaluations import FOLDER
+    from flows.recipe.parse import naming
+    from flows.recipe_check import check_recipe
+
+    with naming(recipe, FOLDER):
+        for text in dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)):
+            note(f"{recipe}: {text}")
 
 
 def _run(job: "Job", *, direct: bool) -> dict[str, Any]:

@@ -39,9 +39,11 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
 
     loaded = load_recipe(recipe, sets=sets or ())
 
+    from flows.recipe.parse import naming
     from flows.recipe_check import check_recipe
 
-    notes = check_recipe(loaded)
+    with naming(recipe, "recipes"):
+        notes = check_recipe(loaded)
     if json:
         return as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": True, "notes": notes})
     for text in notes:

@@ -7,14 +7,14 @@ the stream `evaluate`: drawn once, resumed, charged, and never mixed with the co
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from flows.recipe.benchmarks import Task, load_definition, merged
 from flows.recipe.load import Cell, LoadedRecipe, resolve_recipe
 from flows.recipe.methods import MethodSpec, resolve
-from flows.recipe.parse import explain, look_again, parse, read_yaml
+from flows.recipe.parse import explain, naming, parse, read_yaml
 from flows.recipe.schema import (
     Generate,
     Method,
@@ -75,7 +75,7 @@ class MetricPart(Part):
     """One metric of docs/metrics.md with its options. `aggregator`: a name, or a method with options of its own."""
 
     metric: Text
-    ks: tuple[int, ...] = ()
+    ks: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = ()
     tau: Share = 0.5
     budgets: tuple[int, ...] = ()
     score: str | None = None
@@ -161,12 +161,19 @@ def is_evaluation(path: Path) -> bool:
 
 def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluationRecipe:
     """The evaluation of a file after `--set` overrides; SetupError in one line for any mistake in it."""
+    recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder=FOLDER)
+    with naming(path, FOLDER):
+        return _loaded(recipe, path)
+
+
+def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
     from pipelines.metrics.registry import METRICS
 
-    recipe = parse(path, EvaluationRecipe, {}, sets=sets, folder=FOLDER)
     for part in recipe.metrics:
         if part.metric not in METRICS:
             raise unknown_name("metric", part.metric, METRICS)
+        if isinstance(part.aggregator, str):
+            resolve("aggregator", part.aggregator, {}, base=path.parent)
     try:
         recipe = recipe.model_copy(update={"benchmarks": tuple(_defined(part, path.parent) for part in recipe.benchmarks)})
         _once("benchmarks", [part.name for part in recipe.benchmarks])
@@ -175,11 +182,9 @@ def load_evaluation(path: Path, *, sets: Sequence[str] = ()) -> LoadedEvaluation
                 resolve("aggregator", part.aggregator.method, part.aggregator.options, base=path.parent).build()
         return LoadedEvaluationRecipe(recipe, tuple(_cells(recipe, path.parent)))
     except ValidationError as error:
-        raise SetupError(explain(error, Recipe, path, {}), next_command=look_again(path, FOLDER)) from None
+        raise SetupError(explain(error, Recipe, path, {})) from None
     except ValueError as error:
-        raise SetupError(f"{path}: {error}.", next_command=look_again(path, FOLDER)) from None
-    except SetupError as error:
-        raise SetupError(f"{path}: {error.message}", choices=error.choices, next_command=error.next_command) from None
+        raise SetupError(f"{error}.") from None
 
 
 def _defined(part: Benchmark, base: Path) -> Benchmark:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.recipe.methods import MethodSpec, parameters, registry, resolve
-from flows.recipe.parse import parse
+from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
 from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_roots, check_steps, load_steps, rules_of
 from flows.recipe.votes import VOTES, check_scorer, check_verdicts
@@ -154,10 +154,8 @@ def _without_digests(value: Any) -> Any:
 def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
     """The recipe of a file after `--set` overrides; SetupError in one line for any mistake in it."""
     recipe = parse(path, Recipe, {}, sets=sets)
-    try:
+    with naming(path, "recipes"):
         return resolve_recipe(recipe, base=path.parent)
-    except SetupError as error:
-        raise SetupError(f"{path}: {error.message}", choices=error.choices, next_command=error.next_command) from None
 
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:

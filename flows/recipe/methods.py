@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.recipe.option_types import check_option_types
 from pipelines.generate.direct import DirectSamplers
 from pipelines.method_checks import check_method
 from pipelines.protocols import BuiltOfMethods
@@ -161,7 +162,7 @@ def parameters(cls: type[Any]) -> Mapping[str, inspect.Parameter]:
 
 def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     hidden = PROFILE_OPTIONS | INTERNAL_OPTIONS
-    known = {key: p for key, p in parameters(cls).items() if key not in hidden}
+    known = {key: p for key, p in parameters(cls).items() if key not in hidden and not key.startswith("_")}
     sourced = [FROM] if SOURCE in parameters(cls) else []
     for key in options:
         if key in PROFILE_OPTIONS:
@@ -169,6 +170,12 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
         if key not in (*known, *sourced):
             raise unknown_name(f"option of {role} {name!r}", key, [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
+    if ":" not in name:
+        inside: list[str] = (
+            list(cls.nested) if isinstance(cls, BuiltOfMethods) else []
+        )  # methods themselves, looked at as such
+        plain = {key: value for key, value in options.items() if key in known and key not in inside}
+        check_option_types(f"{role} {name!r}", cls, plain)
     needed = [*sourced, *(key for key, p in known.items() if p.default is inspect.Parameter.empty)]
     missing = [key for key in needed if key not in options]
     if missing and role != "engine":

@@ -4,7 +4,9 @@ For recipes and profiles alike; what the keys mean is their models' to say.
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -22,10 +24,21 @@ _WORDS = {
     "Tuple": "list",
     "a valid dictionary": "a mapping",
     "list should have at least 1 item after validation, not 0": "one at least is needed",
+    "value should have at least 1 item after validation, not 0": "one at least is needed",
     "string should have at least 1 character": "it is empty",
     "string should match pattern '^[a-z0-9][a-z0-9._-]{0,62}$'": "a name holds a-z, 0-9, '.', '_' and '-', 63 at most",
+    "string should match pattern '^[a-z0-9][a-z0-9_-]{0,62}$'": "a name holds a-z, 0-9, '_' and '-', 63 at most",
 }
 """How pydantic speaks of Python, and how we speak of YAML."""
+_BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
+"""What pydantic puts among the keys where a value may be of several kinds, or where a key itself is wrong."""
+_SCHEMAS = {
+    "recipe_schema": ("a recipe", "rollmill curate {path}"),
+    "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
+    "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
+    "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
+}
+"""The key that says what a file is, in words, and what reads such a file."""
 
 
 def parse(
@@ -36,6 +49,7 @@ def parse(
         data, lines = read_yaml(path, folder)
     except SetupError as error:
         raise SetupError(error.message, next_command=error.next_command or look_again(path, folder)) from None
+    _refuse_another_kind(path, model, data)
     for text in sets:
         where = override(data, text)
         lines[where] = 0  # no line: a mistake there is named as one of --set
@@ -45,6 +59,26 @@ def parse(
         return model.model_validate({**defaults, **data})
     except ValidationError as error:
         raise SetupError(explain(error, model, path, lines), next_command=look_again(path, folder)) from None
+
+
+@contextmanager
+def naming(path: Path, folder: str) -> Iterator[None]:
+    """A SetupError from the block with the file in front, and with what looks at that file again as its next command."""
+    try:
+        yield
+    except SetupError as error:
+        named = error.message if error.message.startswith(str(path)) else f"{path}: {error.message}"
+        following = error.next_command or look_again(path, folder)
+        raise SetupError(named, choices=error.choices, next_command=following) from None
+
+
+def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, Any]) -> None:
+    """A file that says that it is of another kind is named as one, before its keys are called unknown."""
+    other = next((key for key in _SCHEMAS if key in data and key not in model.model_fields), None)
+    wanted = next((key for key in _SCHEMAS if key in model.model_fields), None)
+    if other is not None and wanted is not None and wanted not in data:
+        (found, command), (expected, _) = _SCHEMAS[other], _SCHEMAS[wanted]
+        raise SetupError(f"{path} is {found}, not {expected}.", next_command=command.format(path=path))
 
 
 def look_again(path: Path, folder: str) -> str:
@@ -131,7 +165,12 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: M
     """The first mistake in one line: file, line, dotted key, what is wrong, nearest or valid keys."""
     # A misspelt key first: it is why another one is missing.
     first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
-    where = tuple(first["loc"])
+    if first["loc"] and _BRANCH.fullmatch(
+        str(first["loc"][-1])
+    ):  # of the kinds that a value may be, the one that came furthest
+        same = [e for e in error.errors() if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]
+        first = max(same, key=lambda e: len(e["loc"]))
+    where = tuple(step for step in first["loc"] if not _BRANCH.fullmatch(str(step)))
     place = f"{path}{_line(where, lines)}"
     dotted = ".".join(str(step) for step in where)
     if first["type"] == "extra_forbidden":

@@ -196,7 +196,7 @@ class Step(Generate):
 
     name: StepName
     template: Text | tuple[TemplateTurn, ...] | None = None
-    when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words)]] = {}
+    when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]] = {}
     count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
     most: int | None = Field(default=None, ge=1, strict=True)
     gather: int = Field(default=0, ge=0, le=1_000, strict=True)

@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.recipe.methods import MethodSpec, resolve
+from flows.recipe.methods import MethodSpec, registry, resolve
 from flows.recipe.schema import Generate, Method, Recipe, Step
 from pipelines.budget.fixed import Fixed
+from pipelines.budget.router import Router
 from pipelines.budget.search import Search
 from pipelines.generate.model_free import ModelFree
 from pipelines.generate.registry import MODEL_FREE
@@ -22,8 +23,8 @@ from pipelines.protocols import RoutingBudget
 from pipelines.search.kernel import SearchSteps
 from pipelines.steps.graph import Node, StepGraph, StepRule
 from pipelines.steps.recorded import with_places
-from pipelines.steps.templates import Template
-from storage.errors import SetupError
+from pipelines.steps.templates import RESERVED, Template, place_alone
+from storage.errors import SetupError, unknown_name
 from storage.ids import canonical_json
 
 SEARCH = Search.name
@@ -139,6 +140,10 @@ def _rule(generate: Generate, step: Step, earlier: Sequence[str], *, raw: bool) 
     template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
     if isinstance(step.template, tuple):
         template = tuple((turn.role, turn.content) for turn in step.template)
+    for key, value in step.options.items():
+        name = place_alone(value) if raw else None
+        if name is not None and name not in (*RESERVED, *earlier):
+            raise unknown_name(f"step in option {key!r} of step {step.name!r}", name, (*RESERVED, *earlier))
     options = with_places(step.options, earlier)
     own = {key: getattr(step, key) for key in ("when", "most", "gather", "turn", "role", "read", "want", "repeat", "swap")}
     own["searched"] = isinstance(step, SearchStep)
@@ -179,10 +184,14 @@ def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any], folde
     base = generate.model_dump(exclude=set() if "batch_size" in generate.model_fields_set else {"batch_size"})
     if engine == generate.engine:
         return base
+    if ":" not in engine and engine not in (*registry("engine"), IMPORTED):
+        raise unknown_name("engine", engine, [*registry("engine"), IMPORTED])
     if _is_model_free(engine, folder):
         return {"model": engine, "batch_size": generate.batch_size, "max_tokens": 1}
     if "model" not in changed and engine != IMPORTED:
-        raise SetupError(f"step {step.name!r} names engine {engine!r} and no model.")
+        raise SetupError(
+            f"step {step.name!r} names engine {engine!r} and no model.", next_command="model: NAME in the step"
+        )
     return {**base, "options": {}, "imports": ()}
 
 
@@ -243,6 +252,14 @@ def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: A
                 next_command="give one of them another template, temperature or model",
             )
     _check_budget([step["name"] for step in roots], budget)
+    for node in graph.follow_ups if isinstance(budget, Fixed) else ():
+        parent = node.parents[0]
+        if parent in graph.roots and node.step.gather > budget.initial:
+            raise SetupError(
+                f"step {node.step.name!r} gathers {node.step.gather} completions of step {parent!r}, which is drawn "
+                f"{budget.initial} times: no group would be complete.",
+                next_command=f"gather: {budget.initial}, or count: {node.step.gather} in step {parent!r}",
+            )
 
 
 def _check_budget(names: Sequence[str], budget: Any) -> None:
@@ -256,14 +273,16 @@ def _check_budget(names: Sequence[str], budget: Any) -> None:
     routes = isinstance(budget, RoutingBudget) and budget.routes
     if roots > 1 and not routes:
         raise SetupError(
-            f"{roots} steps of the recipe follow nothing, and budget {budget.name!r} does not choose between them.",
-            next_command="budget: {method: router}",
+            f"steps {', '.join(names)} follow nothing, and budget {budget.name!r} does not choose between them.",
+            next_command="name an earlier step in a template, {" + names[0] + "} for one; or budget: {method: router}",
         )
     if routes and roots < 2:
         raise SetupError(
             f"budget {budget.name!r} chooses between steps that follow nothing, and the recipe has {roots or 'none'}.",
             next_command="steps: [{name: short, max_tokens: 64}, {name: long, temperature: 0.7}]",
         )
+    if isinstance(budget, Router):
+        budget.check_names(names)
 
 
 def _texts(step: dict[str, Any]) -> str:

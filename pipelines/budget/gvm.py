@@ -153,7 +153,4 @@ def allot_within(weights: Mapping[str, float], available: int, *, least: int, mo
 
 
 def _refused(option: str, value: object, wanted: str) -> SetupError:
-    return SetupError(
-        f"budget 'gvm': option {option!r} is {value!r}, and must be {wanted}.",
-        next_command="rollmill recipe check RECIPE",
-    )
+    return SetupError(f"budget 'gvm': option {option!r} is {value!r}, and must be {wanted}.")

@@ -93,8 +93,7 @@ def checked_count(budget: str, option: str, value: object, *, least: int = 1) ->
     """A budget option that must be a whole number of at least `least`, else a SetupError that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SetupError(
-            f"budget {budget!r}: option {option!r} is {value!r}, and must be a whole number of at least {least}.",
-            next_command="rollmill recipe check RECIPE",
+            f"budget {budget!r}: option {option!r} is {value!r}, and must be a whole number of at least {least}."
         )
     return value
 
@@ -102,10 +101,7 @@ def checked_count(budget: str, option: str, value: object, *, least: int = 1) ->
 def checked_share(budget: str, option: str, value: object) -> float:
     """A budget option that must be a number from 0 to 1, else a SetupError that names it."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise SetupError(
-            f"budget {budget!r}: option {option!r} is {value!r}, and must be a number from 0 to 1.",
-            next_command="rollmill recipe check RECIPE",
-        )
+        raise SetupError(f"budget {budget!r}: option {option!r} is {value!r}, and must be a number from 0 to 1.")
     return value
 
 

@@ -92,7 +92,8 @@ class Router:
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws of one round step by step, and the stops, each in order of problem id."""
         limits, ordered = self.limits(), in_order(tallies)
-        self._check_names(ordered)
+        if ordered:
+            self.check_names([step.name for step in steps_of(ordered[0])])
         prefix = prefix_round(limits, ordered)
         if prefix is not None:
             first = steps_of(ordered[0])[0].name
@@ -129,8 +130,8 @@ class Router:
             if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not cost > 0:
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
-    def _check_names(self, tallies: Sequence[Tally]) -> None:
-        known = [step.name for step in steps_of(tallies[0])] if tallies else list(self.token_cost or ())
+    def check_names(self, known: Sequence[str]) -> None:
+        """SetupError where `token_cost` names none of these steps."""
         for name in self.token_cost or ():
             if name not in known:
                 raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no step.", choices=known)

@@ -37,6 +37,9 @@ def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: 
         raise unknown_name("engine", name, ENGINES)
     engine = engines[name]
     known = inspect.signature(engine).parameters
+    for option in options:
+        if option not in known:
+            raise unknown_name(f"option of engine {name!r}", option, sorted(known.keys() - {"model"} - settings.keys()))
     try:
         built: Generator = engine(model=model, **options, **{key: settings[key] for key in settings if key in known})
     except TypeError as error:

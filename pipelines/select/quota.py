@@ -99,8 +99,7 @@ class Vanilla:
 def _checked(selector: str, option: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise SetupError(
-            f"selector {selector!r}: option {option!r} is {value!r}, and must be a whole number of at least 1.",
-            next_command="rollmill recipe check RECIPE",
+            f"selector {selector!r}: option {option!r} is {value!r}, and must be a whole number of at least 1."
         )
 
 

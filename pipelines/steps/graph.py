@@ -10,7 +10,17 @@ from functools import cached_property
 from typing import Literal
 
 from pipelines.steps.reading import check_reader
-from pipelines.steps.templates import OUTCOME, RESERVED, STATES, TRUNCATED, Place, Template, check_turns, places_of
+from pipelines.steps.templates import (
+    OUTCOME,
+    RESERVED,
+    STATES,
+    TRUNCATED,
+    Place,
+    Template,
+    check_turns,
+    names_in,
+    places_of,
+)
 from storage.errors import SetupError, unknown_name
 from storage.records import OUTCOMES
 
@@ -94,12 +104,13 @@ class StepGraph:
 
     def __init__(self, steps: Sequence[StepRule]) -> None:
         self.nodes: dict[str, Node] = {}
-        for step in steps:
+        names = [step.name for step in steps]
+        for number, step in enumerate(steps):
             if step.name in self.nodes:
                 raise SetupError(f"two steps are named {step.name!r}.")
             if step.name in RESERVED:
                 raise SetupError(f"a step is named {step.name!r}, which is a place of templates.")
-            self.nodes[step.name] = self._node(step)
+            self.nodes[step.name] = self._node(step, names[number:])
 
     @cached_property
     def follow_ups(self) -> tuple[Node, ...]:
@@ -128,13 +139,16 @@ class StepGraph:
         asked = (one for node in self.follow_ups for one in node.conditions)
         return frozenset(used | {condition.step for condition in asked if condition.field not in STATES})
 
-    def _node(self, step: StepRule) -> Node:
+    def _node(self, step: StepRule, later: Sequence[str]) -> Node:
+        """The step in its place; `later`: its own name and those of the steps behind it, which it cannot follow."""
         where = f"step {step.name!r}"
         check_turns(step.template)
         check_reader(where, step.read)
         texts = (step.template, *step.options.values())
-        places = tuple(dict.fromkeys(place for text in texts for place in places_of(text, self.nodes)))
         conditions = tuple(_condition(key, values) for key, values in step.when.items())
+        for name in (*(name for text in texts for name in names_in(text)), *(condition.step for condition in conditions)):
+            _refuse_later(where, name, later)
+        places = tuple(dict.fromkeys(place for text in texts for place in places_of(text, self.nodes, where)))
         for condition in conditions:
             self._check_condition(where, condition)
         for place in places:
@@ -200,6 +214,16 @@ class StepGraph:
             known = (*STATES, *self.nodes[place.name].step.read)
             if place.field not in known:
                 raise SetupError(f"{where} asks for {{{place.name}.{place.field}}}, which is not read.", choices=known)
+
+
+def _refuse_later(where: str, name: str, later: Sequence[str]) -> None:
+    """A step follows what stands before it in the recipe, so no steps follow one another in a circle."""
+    if name in later:
+        itself = name == later[0]
+        raise SetupError(
+            f"{where} names {'itself' if itself else f'{name!r}, which stands behind it'}: a step follows earlier ones.",
+            next_command=f"repeat: 2 lets {where} follow its own results" if itself else f"put step {name!r} before it",
+        )
 
 
 def _stood_for(step: StepRule, named: Sequence[str], answer: str | None) -> str | None:

@@ -76,13 +76,24 @@ class StepText:
     facts: Facts = field(default_factory=Facts)
 
 
-def places_of(template: Template, steps: Collection[str]) -> list[Place]:
+def names_in(template: Template) -> list[str]:
+    """What stands in braces in a template and could name a step."""
+    return [name for text in _texts(template) for name, _ in _PLACE.findall(text)]
+
+
+def place_alone(value: object) -> str | None:
+    """The name in a text that is one place and nothing else; None for every other value."""
+    match = _PLACE.fullmatch(value) if isinstance(value, str) else None
+    return None if match is None else match[1]
+
+
+def places_of(template: Template, steps: Collection[str], where: str = "the template") -> list[Place]:
     """The places of a template in order, each once; SetupError for one that nearly names something."""
     found = [Place(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
     for place in found:
         if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
             raise SetupError(
-                f"the template has {{{place.name}}}, which names no earlier step.",
+                f"{where} has {{{place.name}}}, which names no earlier step.",
                 choices=(*RESERVED[:3], *steps),
                 next_command=f"write {{{near[0]}}}",
             )

@@ -115,7 +115,7 @@ def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill
     [
         (("evaluate", "sums.yaml", "--set", "metrics=[{metric: pas@k}]"), "unknown metric 'pas@k'"),
         (("evaluate", "sums.yaml", "--set", "samples=0"), "samples"),
-        (("evaluate", "toy.yaml"), "Did you mean 'evaluation_schema'?"),
+        (("evaluate", "toy.yaml"), "toy.yaml is a recipe, not an evaluation"),
         (("evaluate", "sums.yaml", "--set", "models=[{name: a}, {name: a}]"), "two models are named 'a'"),
         (("evaluate", "sums.yaml", "--set", "budget.method=search"), "an evaluation takes no budget"),
         (

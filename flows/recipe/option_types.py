@@ -1,0 +1,98 @@
+"""Whether a method's option is of the kind that its constructor asks for, for recipes whose YAML says another one.
+
+Of the methods in our registries alone: what a user's own class says of its arguments is the user's affair.
+"""
+
+import inspect
+import json
+import math
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+from storage.errors import SetupError
+
+_WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers", str: "texts", bool: "truth values"}
+_UNIONS = (Union, types.UnionType)
+
+
+def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -> None:
+    """SetupError for the first option that the constructor of `cls` cannot take, with what it takes.
+
+    An option whose annotation is a class of ours is left to that class.
+    """
+    annotations = _annotations(cls)
+    for name, value in options.items():
+        if name in annotations and not _fits(annotations[name], value):
+            raise _refusal(f"{where}: option {name!r} is {_short(value)}", annotations[name], value)
+
+
+def _fits(annotation: Any, value: Any) -> bool:
+    """Whether a value of a recipe is of an argument's type; counts and texts are not taken for one another."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    adapter = _adapter(annotation)
+    try:
+        return adapter is None or bool([adapter.validate_json(json.dumps(value), strict=True)])
+    except (ValidationError, TypeError):  # a TypeError: no value of JSON, a date for one
+        return False
+
+
+def _refusal(message: str, annotation: Any, value: Any) -> SetupError:
+    choices = [
+        str(choice)
+        for part in (annotation, *get_args(annotation))
+        if get_origin(part) is Literal
+        for choice in get_args(part)
+    ]
+    if choices:
+        return SetupError(f"{message}.", choices=choices)
+    quoted = isinstance(value, bool | int | float) and "a text" in words_for(annotation)
+    finite = isinstance(value, float) and not math.isfinite(value)
+    more = ", in quotes" if quoted else " that is finite" if finite else ""
+    return SetupError(f"{message}, and must be {words_for(annotation)}{more}.")
+
+
+def words_for(annotation: Any) -> str:
+    """What a value of this type is called in a recipe: `a whole number`, `a list of texts or null`."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if annotation in (None, type(None)):
+        return "null"
+    if origin in _UNIONS:
+        return " or ".join(dict.fromkeys(words_for(argument) for argument in arguments))
+    kind = origin or annotation
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        return "a mapping"
+    if (isinstance(kind, type) and issubclass(kind, Sequence | set | frozenset)) or kind in (tuple, list):
+        plural = _PLURALS.get(arguments[0]) if arguments else None
+        return f"a list of {plural}" if plural else "a list"
+    return "another value"
+
+
+def _annotations(cls: type[Any]) -> Mapping[str, Any]:
+    """The types of a constructor's arguments; none where they cannot be found out."""
+    try:
+        hints = get_type_hints(cls.__init__)
+    except (NameError, TypeError):
+        return {}
+    known = inspect.signature(cls).parameters
+    return {name: hint for name, hint in hints.items() if name in known}
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    """What checks values of a type; None where that is a class of ours."""
+    try:
+        return TypeAdapter(annotation)
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+        return None
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
