@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.contamination.sources import benchmark_of
-from pipelines.harden import TRANSFORMS
+from pipelines.synthesize import TRANSFORMS
 from storage.errors import FoundWanting, explained, unknown_name
 from storage.records import MADE, Problem, prompt_json
 from storage.workspace import Workspace

@@ -1,14 +1,20 @@
 """A start of a schedule: left out where the one before still ran, tried again where it failed, told at its end."""
 
+import json
+import os
+import shlex
+import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flows.job import Job
 from flows.limits import LimitReached
-from flows.prefect.notify import notify
 from storage.errors import FoundWanting, SetupError
 from storage.run_records import Firing
 from storage.schedules import Schedule, Schedules
@@ -57,3 +63,42 @@ def _tell(item: Schedule, job: Job) -> None:
         problem = "" if last is None else notify(item, last)
         if last is not None and problem:
             workspace.firings.end(last.id, last.status, f"{last.said}; {problem}", last.run)
+
+
+WELL = ("done", "skipped")
+SECONDS = 30.0
+
+
+def notify(item: Schedule, firing: Firing) -> str:
+    """Tell what the schedule names of a firing's end; what went wrong with that, without the address, else nothing."""
+    told = item.notify
+    if told.when == "failure" and firing.status in WELL:
+        return ""
+    row = {key: value for key, value in asdict(firing).items() if key not in ("id", "recipe")}
+    row["text"] = f"Rollmill: schedule {firing.schedule} {firing.status}. {firing.said}"
+    body = json.dumps(row, default=str).encode() + b"\n"
+    problems = [
+        _run(told.command, body) if told.command else "",
+        _post(told.webhook, body) if told.webhook else "",
+    ]
+    return "; ".join(filter(None, problems))
+
+
+def _run(command: str, body: bytes) -> str:
+    try:
+        done = subprocess.run(shlex.split(command), input=body, timeout=SECONDS, stdout=subprocess.DEVNULL)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return f"the notification's command failed ({type(error).__name__})"
+    return f"the notification's command ended with status {done.returncode}" if done.returncode else ""
+
+
+def _post(variable: str, body: bytes) -> str:
+    address = os.environ.get(variable, "")
+    if urlsplit(address).scheme not in ("http", "https"):
+        return f"{variable} holds no http address where `rollmill up` was started"
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - checked above
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
+            return ""
+    except (OSError, ValueError) as error:
+        return f"the webhook in {variable} failed ({getattr(error, 'code', type(error).__name__)})"

@@ -1,16 +1,19 @@
-"""Synthesis of problems: the registry of synthesizers.
+"""Synthesis of problems: the registries of synthesizers, and of transforms of a benchmark.
 
 Executable templates are under library/, what makes problems of problems is under derived/.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipelines.synthesize.derived.archive import Archive
 from pipelines.synthesize.derived.attributes import Attributes
+from pipelines.synthesize.derived.chains import chains
 from pipelines.synthesize.derived.composed import Composed
 from pipelines.synthesize.derived.distractors import Distractors
 from pipelines.synthesize.derived.grid import Grid
+from pipelines.synthesize.derived.new_numbers import new_numbers
+from pipelines.synthesize.derived.none_of_the_above import none_of_the_above
 from pipelines.synthesize.derived.renumbered import Renumbered
 from pipelines.synthesize.derived.rewritten import Rewritten
 from pipelines.synthesize.derived.self_instruct import SelfInstruct
@@ -18,6 +21,7 @@ from pipelines.synthesize.reasoning_gym import ReasoningGym
 from pipelines.synthesize.splits import problems_for_training
 from pipelines.synthesize.templates import Templates, regenerate
 from pipelines.synthesize.validation import validate
+from storage.records import Problem
 
 SYNTHESIZERS: Mapping[str, type[Any]] = {
     "templates": Templates,
@@ -31,9 +35,16 @@ SYNTHESIZERS: Mapping[str, type[Any]] = {
     "self_instruct": SelfInstruct,
     "attributes": Attributes,
 }
+TRANSFORMS: Mapping[str, Callable[[Sequence[Problem], int], list[Problem]]] = {
+    "chains": chains,
+    "new_numbers": new_numbers,
+    "none_of_the_above": none_of_the_above,
+}
+"""Pure functions of a benchmark's problems and a seed that make it harder, or show whether a model knows it by heart."""
 
 __all__ = [
     "SYNTHESIZERS",
+    "TRANSFORMS",
     "Composed",
     "ReasoningGym",
     "Renumbered",

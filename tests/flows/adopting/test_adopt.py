@@ -14,9 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.adopting import AdoptRequest, adopt, stored_log
-from flows.adopting.adopt import slug
+from flows.adopting.adopt import TOOLS, log_at, slug
 from flows.adopting.bring_in import bring_in
-from flows.adopting.recognise import TOOLS, log_at
 from flows.adopting.zip_members import zip_members
 from storage.errors import SetupError
 from storage.workspace import Workspace

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.attributes import Attributes
+from pipelines.synthesize.derived.attributes import Attributes, dealt, shares_of
 from pipelines.synthesize.derived.self_instruct import SelfInstruct
-from pipelines.synthesize.derived.shares import dealt, shares_of
 from pipelines.synthesize.derived.writing import Model, fields_of, schema_of
 from pipelines.synthesize.sources import Source
 from storage.errors import SetupError

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.harden import TRANSFORMS, chains, new_numbers, none_of_the_above
-from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.none_of_the_above import NONE
+from pipelines.synthesize import SYNTHESIZERS, TRANSFORMS
+from pipelines.synthesize.derived.chains import chains
+from pipelines.synthesize.derived.new_numbers import new_numbers
+from pipelines.synthesize.derived.none_of_the_above import NONE, none_of_the_above
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.verify.choice import options_of
 from storage.records import Problem
