@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pipelines.arithmetic import value_of
+
 _ANNOTATED = re.compile(r"<<([^<>=]{1,200})=([^<>=]{1,60})>>")
 _NUMBER = r"(?:\d[\d,]*+(?:\.\d++)?|\.\d++)"
 _STATED = re.compile(rf"\s*+[-−]?\s*+\$?+[-−]?{_NUMBER}")
@@ -55,14 +57,7 @@ def evaluated(text: str) -> Fraction | None:
     """The exact value of an arithmetic expression; None where it is none, or divides by zero."""
     plain = text.translate(_SIGNS).strip()
     tokens = _tokens(plain) if len(plain) <= _LONGEST else None
-    if not tokens:
-        return None
-    reader = _Reader(tokens)
-    try:
-        value = reader.total()
-    except (ValueError, ZeroDivisionError, RecursionError):
-        return None
-    return value if reader.at == len(tokens) else None
+    return None if tokens is None else value_of(tokens, signed=True)
 
 
 def _written(text: str) -> Iterator[tuple[str, str]]:
@@ -108,59 +103,15 @@ def _is(value: Fraction, stated: Fraction, written: str) -> bool:
     return stated == (rounded if value >= 0 else -rounded)
 
 
-def _tokens(text: str) -> list[str] | None:
-    tokens: list[str] = []
+def _tokens(text: str) -> list[str | Fraction] | None:
+    """Signs, and numbers by their value; None where anything else stands among them."""
+    tokens: list[str | Fraction] = []
     at = 0
     while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
             return None if text[at:].strip() else tokens
-        tokens.append(token[1])
+        value = number(token[1])
+        tokens.append(token[1] if value is None else value)
         at = token.end()
     return tokens
-
-
-class _Reader:
-    """A descent parser over tokens; ValueError where the tokens are no expression."""
-
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.at = tokens, 0
-
-    def total(self) -> Fraction:
-        """Sums of products."""
-        value = self._product()
-        while self._next() in ("+", "-"):
-            value = value + self._product() if self._take() == "+" else value - self._product()
-        return value
-
-    def _product(self) -> Fraction:
-        value = self._factor()
-        while self._next() in ("*", "/"):
-            value = value * self._factor() if self._take() == "*" else value / self._factor()
-        return value
-
-    def _factor(self) -> Fraction:
-        word = self._take()
-        if word == "-":
-            return -self._factor()
-        if word == "(":
-            value = self.total()
-            if self._take() != ")":
-                raise ValueError("unclosed")
-        else:
-            known = number(word)
-            if known is None:
-                raise ValueError(word)
-            value = known
-        if self._next() == "%":
-            self._take()
-            value /= 100
-        return value
-
-    def _next(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def _take(self) -> str:
-        word = self._next()
-        self.at += 1
-        return word

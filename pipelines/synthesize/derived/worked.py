@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from pipelines.arithmetic import value_of
 from storage.records import Problem
 
 _ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
@@ -70,11 +71,8 @@ def replaced(problem: Problem, program: Sequence[Step], value: int) -> Iterator[
 
 def evaluated(tokens: Sequence[str | int], results: Sequence[Fraction]) -> Fraction | None:
     """The value of an expression; None for one that is none."""
-    try:
-        value, rest = _sum(list(tokens), results)
-    except (IndexError, ValueError, ZeroDivisionError):
-        return None
-    return None if rest else value
+    values = [results[token] if isinstance(token, int) else _number(token) for token in tokens]
+    return value_of([str(token) if value is None else value for token, value in zip(tokens, values, strict=True)])
 
 
 def _answer(program: Sequence[Step], old: int, new: int) -> int | None:
@@ -114,37 +112,3 @@ def _traced(tokens: Sequence[str], steps: Sequence[Step], stated: set[Fraction])
 
 def _number(text: str) -> Fraction | None:
     return Fraction(text.strip()) if re.fullmatch(r"\s*(?:\d+(?:\.\d+)?|\.\d+)\s*", text) else None
-
-
-Rest = list[str | int]
-
-
-def _sum(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
-    value, tokens = _product(tokens, results)
-    while tokens and tokens[0] in ("+", "-"):
-        sign, (right, rest) = tokens[0], _product(tokens[1:], results)
-        value, tokens = (value + right if sign == "+" else value - right), rest
-    return value, tokens
-
-
-def _product(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
-    value, tokens = _factor(tokens, results)
-    while tokens and tokens[0] in ("*", "/"):
-        sign, (right, rest) = tokens[0], _factor(tokens[1:], results)
-        value, tokens = (value * right if sign == "*" else value / right), rest
-    return value, tokens
-
-
-def _factor(tokens: Rest, results: Sequence[Fraction]) -> tuple[Fraction, Rest]:
-    first, rest = tokens[0], tokens[1:]
-    if isinstance(first, int):
-        return results[first], rest
-    if first == "(":
-        value, rest = _sum(rest, results)
-        if rest[0] != ")":
-            raise ValueError(first)
-        return value, rest[1:]
-    number = _number(first)
-    if number is None:
-        raise ValueError(first)
-    return number, rest
