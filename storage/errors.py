@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+MOST_CHOICES = 40  # that a message names: a workspace may have hundreds of runs
+
 
 class RollmillError(Exception):
     """Anything Rollmill says on purpose; everything else that is raised is a bug of ours."""
@@ -34,7 +36,8 @@ class SetupError(RollmillError):
         """The whole message on one line."""
         parts = [self.message]
         if self.choices:
-            parts.append(f"Valid: {', '.join(self.choices)}.")
+            more = f" and {len(self.choices) - MOST_CHOICES:,} more" if len(self.choices) > MOST_CHOICES else ""
+            parts.append(f"Valid: {', '.join(self.choices[:MOST_CHOICES])}{more}.")
         if self.next_command:
             parts.append(f"Next: {self.next_command}")
         return " ".join(parts)

@@ -14,7 +14,7 @@ from storage.errors import SetupError, interrupted
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
 # Hidden, as Typer would explain them as <list[str]>; each command's text says what they are.
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", hidden=True)]
-Seeds = Annotated[int, typer.Option("--seeds", help="Replicates, each with problems and completions of its own.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Replicates, each with problems and completions of its own.")]
 RecipePath = Annotated[Path | None, typer.Option("--recipe", help="The evaluation whose cells are the pools.")]
 Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Also write all results as a page.")]
 
@@ -62,12 +62,14 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.claims import ClaimsRequest, run_claims
     from flows.claims.pools import Drawing, recipe_of
     from flows.cli.live import watching
+    from flows.recipe.evaluations import load_evaluation
     from storage.files import write_text
     from storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root
     if dry_run:
+        load_evaluation(recipe or recipe_of(root), sets=sets or ())
         return _plan(names or (), seeds, json=json)
     try:
         with watching() as watcher:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.output import AsJson, as_json, columns, inert, line
+from flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
 from storage.errors import FoundWanting, SetupError, explained, unknown_name
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
         list[str] | None, typer.Option("--edit", metavar="NAME", help="An edit that the floor is over; may be repeated.")
     ] = None,
     copies: Annotated[int, typer.Option("--copies", min=1, help="Copies of each edit that are planted.")] = 200,
-    seed: Annotated[int, typer.Option("--seed", help="Of the copies and their places.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the copies and their places.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Compare problems and answers with a benchmark; exit status 1 where something leaks or too little would be found.
@@ -66,7 +66,10 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
     else:
         line(page(result, report))
     if result["failures"]:
-        raise FoundWanting(f"{train} against {benchmark}: {'; '.join(result['failures'])}.")
+        raise FoundWanting(
+            f"{train} against {benchmark}: {'; '.join(result['failures'])}.",
+            next_command=None if report else "the same with --report FOLDER, which names each problem",
+        )
 
 
 def _floor(min_recall: float | None, edits: Sequence[str]) -> "RecallFloor | None":
@@ -76,6 +79,8 @@ def _floor(min_recall: float | None, edits: Sequence[str]) -> "RecallFloor | Non
     for name in edits:
         if name not in EDITS:
             raise unknown_name("edit", name, EDITS)
+    if min_recall is not None and not 0 <= min_recall <= 1:
+        raise SetupError(f"--min-recall {min_recall}: recall is between 0 and 1.", next_command="--min-recall 0.9")
     if edits and min_recall is None:
         raise SetupError("--edit says which copies a floor is over.", next_command="--min-recall 0.9")
     return None if min_recall is None else RecallFloor(min_recall, tuple(edits or REQUIRED))
@@ -154,7 +159,7 @@ def harden(
     *,
     transform: Annotated[str, typer.Option("--with", metavar="NAME", help="chains, new_numbers or none_of_the_above.")],
     out: Annotated[Path, typer.Option("--out", help="The JSONL file to write.")],
-    seed: Annotated[int, typer.Option("--seed", help="Of what is chosen.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is chosen.")] = 0,
     json: AsJson = False,
 ) -> None:
     """Make a benchmark harder: options replaced by "None of the above", other numbers, two problems joined.
@@ -164,6 +169,7 @@ def harden(
     from flows.contamination.hardening import harden as run
     from storage.workspace import Workspace
 
+    check_jsonl(out)
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root
     result = run(root, benchmark, transform, seed, out)

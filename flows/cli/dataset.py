@@ -178,7 +178,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
         Path | None, typer.Option("--validation", help="Some whole templates go to this file instead.")
     ] = None,
     share: Annotated[
-        float | None, typer.Option("--share", help="The least share of rows for validation.", show_default="0.1")
+        float | None, typer.Option("--share", help="The least share of rows for validation, 0.1 by default.")
     ] = None,
     hub: Annotated[
         bool, typer.Option("--hub", help="--out is a folder as the Hugging Face Hub has it: Parquet and the card.")
@@ -201,12 +201,14 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     chosen = _options(fmt, options or ())
     if hub:
         folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
+    if share is not None and validation is None:
+        raise SetupError("--share is of a second file.", next_command=f"--validation validation{out.suffix}")
     outs = _different(out, validation)
     if dry_run:
         text = f"Would write {named} as {fmt} to {' and '.join(map(str, outs))}."
         return as_json({"version": named, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     _ask_before_replacing(outs)
-    held = None if validation is None else Validation(validation, share or 0.1)
+    held = None if validation is None else Validation(validation, 0.1 if share is None else share)
     written = _write(parts, fmt, out, held, chosen)
     if hub:
         _write_card(parts[0].info, folder, outs)
@@ -245,6 +247,8 @@ def _say_written(named: str, written: "ExportFile", *, json: bool) -> None:
         beside = {"validation": files[1]} if len(files) > 1 else {}
         return as_json({**files[0], "version": named, "left_out": dict(written.left_out), **beside})
     lines = [f"Left out: {count:,} {what}." for what, count in written.left_out.items()]
+    if not files[0]["rows"]:
+        lines.append("No row of this version is of that format: docs/exports.md says what each needs.")
     lines += [f"{one.rows:,} rows of {named} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]
     return line("\n".join(lines))
 

@@ -10,7 +10,7 @@ import typer
 from flows.cli.dataset_sharing import Reference, Remote, datasets_folder, named_versions
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line
 from flows.cli.recipe import ProfilePath
-from storage.errors import FoundWanting
+from storage.errors import FoundWanting, SetupError
 
 Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 _RECIPES = Path("recipes")
@@ -106,6 +106,8 @@ def reproduce(
     from flows.progress import Progress
     from storage.versions import resolve
 
+    if base != _RECIPES and not base.is_dir():
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
     info = resolve(datasets_folder(), reference)
     doing(f"{info.ref}: making it again in an empty workspace")
     with tempfile.TemporaryDirectory(prefix="rollmill-") as scratch, watching() as watcher:

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from storage.errors import SetupError
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -113,6 +115,12 @@ def _program() -> str | None:
         return None
     inside = called.is_relative_to(Path.cwd())
     return shlex.quote(str(called.relative_to(Path.cwd()) if inside else called))
+
+
+def check_jsonl(out: Path) -> None:
+    """SetupError for a file of JSON lines whose name no import would read as one."""
+    if out.suffix not in (".jsonl", ".ndjson") and not out.is_dir():
+        raise SetupError(f"--out {out}: JSON lines are written.", next_command=f"--out {out.with_suffix('.jsonl')}")
 
 
 def inert(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 from storage.errors import SetupError
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
@@ -168,6 +168,8 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
 
     with Workspace.open(read_only=True) as workspace:
         root = workspace.root
+    if out is not None:
+        check_jsonl(out)
     report = label_pool(LabelRequest(root, pool, aggregator, least, tuple(models or ()), no_reference), out)
     return as_json(report) if json else line(label_page(report))
 

@@ -155,6 +155,7 @@ def _ask(reader: "Reader", queue: "Queue", who: str, *, show_outcome: bool) -> N
     finally:  # Ctrl-C too: what was judged is stored, and the person is told so
         apply = f"rollmill review --undecided {queue.run} --apply"
         then = apply if queue.audit is None else f"rollmill audit show {queue.audit.id}"
+        then = then if queue.pairs else f"rollmill runs show {queue.run}"
         note(f"{judged:,} judged now, {len(waiting(reader, queue, who)):,} left. Next: {then}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 
 if TYPE_CHECKING:
     from pipelines.stats import RuleErrorCounts
@@ -140,6 +140,7 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
     with Reader.open() as reader:
         hopeless = hopeless_queue(run_scope(reader, reader.runs.chosen(run).id))
     if out is not None:
+        check_jsonl(out)
         problems = (json_.dumps(row, ensure_ascii=False) + "\n" for row in export_rows(hopeless))
         out.write_text("".join(problems), encoding="utf-8")
     if json:

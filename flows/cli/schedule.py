@@ -2,6 +2,8 @@
 
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -88,7 +90,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
     verb, own_name = _job_of(recipe, sets or (), fresh, profile)
     item = Schedule(
-        name or own_name,
+        own_name if name is None else name,
         cron or "",
         str(recipe.resolve()),
         timezone,
@@ -160,6 +162,20 @@ def _check(item: "Schedule") -> None:
         )
     if variable is not None and variable not in os.environ:
         note(f"{variable} is not set here; it must be where `rollmill up` is started.")
+    if item.notify.command is not None:
+        _check_program(item.notify.command)
+
+
+def _check_program(command: str) -> None:
+    """SetupError for a command line that is none; a line for a program that is not found here."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise SetupError(f"--notify-command {command!r}: {error}.", next_command="--notify-command 'mail me'") from None
+    if not words:
+        raise SetupError("--notify-command names no program.", next_command="--notify-command 'mail me'")
+    if shutil.which(words[0]) is None:
+        note(f"{words[0]} is not found here; it must be where `rollmill up` is started.")
 
 
 @verbs.command("list")

@@ -89,6 +89,10 @@ def _judged(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def _next(report: Mapping[str, Any]) -> Sequence[str]:
+    if report["scored"] and all(
+        row["pending"] and not row["made"] + row["stored"] + row["unscored"] for row in report["scored"]
+    ):
+        return [f"Nothing of this run is drawn yet. Next: rollmill runs show {report['run']}"]
     if report["scored"]:
         return [f"Next: rollmill dashboard, or rollmill score {report['run']} for all scores of this run"]
     return [f"Next: rollmill score {report['run']} --with answer_agreement"]

@@ -24,7 +24,8 @@ def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> 
     made = TRANSFORMS[transform](problems, seed)
     if not made:
         raise FoundWanting(
-            f"{transform} can do nothing with the problems of {name}: docs/contamination.md says what it needs."
+            f"{transform} can do nothing with the problems of {name}: docs/contamination.md says what it needs.",
+            next_command=f"--with {', --with '.join(sorted(TRANSFORMS.keys() - {transform}))}",
         )
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)

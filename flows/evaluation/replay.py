@@ -134,6 +134,10 @@ def _check_counts(request: ReplayRequest) -> None:
     for name, values in least.items():
         if any(value < 1 for value in values):
             raise SetupError(f"--{name} {','.join(map(str, values))}: every number must be at least 1.")
+    if request.seed < 0:
+        raise SetupError(f"--seed {request.seed}: it must be at least 0.")
+    if any(not text.strip() for text in request.aggregators):
+        raise unknown_name("aggregator", "", AGGREGATORS)
     if request.folds < 2:
         raise SetupError(f"--folds {request.folds}: settings are chosen on other problems, so there are 2 at least.")
 
@@ -272,6 +276,8 @@ def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ball
     if not kept:
         largest = max(ballot.size for ballot in every)
         raise SetupError(f"no problem has {most} completions and {spent} tokens; the most completions are {largest}.")
+    if max(request.ks) > most:
+        raise SetupError(f"--k {max(request.ks)}: no more answers can be handed in than there are, {most} here.")
     tokens = request.tokens or (() if None in totals else _token_ladder(kept))
     ordered = [Budget("samples", n) for n in sorted(set(samples))] + [Budget("tokens", t) for t in sorted(set(tokens))]
     return kept, tuple(ordered)

@@ -210,7 +210,7 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
                 )
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SetupError(f"{path} cannot be read: {error}.") from error
+        raise SetupError(f"{path} cannot be read: {error.strerror if isinstance(error, OSError) else error}.") from error
     known = set(queue.pairs)
     return [
         judgement for line, row in rows if (judgement := _said(row, known, f"{path} line {line}", reviewer)) is not None

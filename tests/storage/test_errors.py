@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.errors import SetupError, unknown_name
 from storage.records import Completion
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
@@ -82,3 +82,9 @@ def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path,
         kept = workspace.spool("big").read()
         assert 0 < len(kept) < 50 if where == "spool" else kept == []
         assert not workspace.segments.commit(key("big"), replies("big", 50, 2_000)).redundant
+
+
+def test_a_message_names_forty_choices_at_most() -> None:
+    said = str(unknown_name("run", "x", [f"run-{n:03}" for n in range(43)]))
+    assert said.endswith("run-039 and 3 more.")
+    assert "run-040" not in said
