@@ -41,8 +41,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
 
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
     their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
-    there is a pilot on each root, of the same problems; where there is one root, it draws what follows too. A pilot draws
-    no more than the run surely would, and within --max-tokens; a run that is done needs none.
+    there is a pilot on each root, of the same problems, and what follows them is drawn too. A pilot draws no more than the
+    run surely would, and within --max-tokens; a run that is done needs none.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """
@@ -50,8 +50,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         return _show_scores(json=json)
     if recipe is None:
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
-    from flows.forecasting.evidence import ForecastRequest
     from flows.forecasting.forecasts import done_run, plan_run
+    from flows.forecasting.pilots import ForecastRequest
     from flows.job import Job
     from flows.session import open_session
 
@@ -102,14 +102,21 @@ def forecast_text(forecast: "Forecast") -> str:
 
 def _about_follow_ups(row: dict[str, Any]) -> list[str]:
     """What of the steps that follow others is in the numbers, and what is not."""
-    left_out = row.get("not_forecast") or {}
+    left_out, follow = row.get("not_forecast") or {}, bool(row.get("follow_ups"))
+    said = []
     if left_out:
         why = "; ".join(dict.fromkeys(left_out.values())) if isinstance(left_out, dict) else ""  # a list in older forecasts
-        return [f"Not in these numbers are the steps that follow others, {', '.join(left_out)}{': ' if why else ''}{why}."]
-    if not row.get("follow_ups"):
-        return []
-    kept = "" if "kept" in row["quantities"] else "; rows kept of answers that follow others are not forecast"
-    return [f"All steps are in these numbers; problems solved are those that the first step solves{kept}."]
+        said.append(
+            f"Not in these numbers are the steps that follow others, {', '.join(left_out)}{': ' if why else ''}{why}."
+        )
+    elif follow:
+        solved = "; problems solved are those that the roots solve"
+        said.append(f"All steps are in these numbers{solved if 'solved' in row['quantities'] else ''}.")
+    silent: dict[str, str] = row.get("silent") or {}
+    if silent:
+        names = " and ".join(FORECAST_NAMES.get(name, name.replace("_", " ")) for name in silent)
+        said.append(f"Not forecast: {names}, as {'; '.join(dict.fromkeys(silent.values()))}.")
+    return said
 
 
 def _total(row: dict[str, Any], name: str) -> list[str]:
@@ -154,7 +161,7 @@ def _show_scores(*, json: bool) -> None:
 
 
 def _preview(job: Any, request: Any, *, json: bool) -> None:
-    from flows.forecasting.evidence import pilot_size
+    from flows.forecasting.pilots import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
     from pipelines.budget.search import Search
@@ -163,7 +170,7 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
         problem_set, loaded = preview_problems(session.workspace, session.loaded), session.loaded
         follow, budget = {node.step.name for node in loaded.graph.follow_ups}, loaded.budget.build()
         steps = max(1, len(loaded.steps) - len(follow))
-        followed = bool(follow) and steps == 1 and not isinstance(budget, Search)
+        followed = bool(follow) and not isinstance(budget, Search)
         count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=followed)
     row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
     if json:

@@ -1,8 +1,8 @@
 """What follows the draws of a budget, forecast from a pilot that drew some: completions, tokens and money of every step.
 
 A pilot says of each step which share of what it may follow it follows, and how long its completions are. Each simulated run
-of the budget is continued by these (pipelines.steps.to_come); tokens are a mean of the pilot's completions, its problems
-weighted anew in each simulation (Bayesian bootstrap), and their own spread.
+of the budget is continued by these (pipelines.steps.to_come); tokens are a mean of the pilot's completions on the level,
+templates weighted anew in each simulation (Bayesian bootstrap), and their own spread.
 """
 
 from collections import defaultdict
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.forecast import ProblemOutcome
+from pipelines.budget.posterior_predictive import Level
+from pipelines.budget.simulate import Subject
 from pipelines.steps.census import Census, Kind
-from pipelines.steps.to_come import Counts, FollowUpsToCome, TooLittleSeenError
+from pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
@@ -28,10 +30,18 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpEvidence:
-    """What a pilot drew after its roots. `sizes`: by step and problem (tokens in, tokens out) of each completion."""
+    """What a pilot drew after its roots. `sizes`: by step and problem (tokens in, tokens out) of each completion. `rate`:
+    tokens out per second of drawing, None where it is not known.
+    """
 
     census: Census
     sizes: Mapping[str, Mapping[str, Sequence[tuple[int, int]]]]
+    rate: float | None = None
+
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return sum(sum(size) for of_step in self.sizes.values() for sizes in of_step.values() for size in sizes)
 
     @property
     def completions(self) -> int:
@@ -39,8 +49,8 @@ class FollowUpEvidence:
         return sum(len(sizes) for of_step in self.sizes.values() for sizes in of_step.values())
 
 
-def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun") -> FollowUpEvidence:
-    """What a pilot that has ended says of its follow-ups."""
+def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | None) -> FollowUpEvidence:
+    """What a pilot that has ended says of its follow-ups, drawn at this rate."""
     from flows.rounds.plan_rows import together
     from flows.rounds.threads import RunThreads
 
@@ -54,7 +64,7 @@ def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun") -> FollowUpEvid
     sizes: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for row, size in zip(rows := follow_up_rows(pilot, plans), tokens_of(workspace, rows), strict=True):
         sizes[row.step][row.problem_id].append(size)
-    return FollowUpEvidence(census, sizes)
+    return FollowUpEvidence(census, sizes, rate)
 
 
 def follow_up_rows(run: "OpenRun", plans: "Sequence[Sequence[PlanRow]]") -> "list[PlanRow]":
@@ -71,19 +81,24 @@ def tokens_of(workspace: "Workspace", rows: "Sequence[PlanRow]") -> list[tuple[i
 
 
 class FollowUpForecast:
-    """Continues simulated runs of a budget over these problems, whose root has this name."""
+    """Continues simulated runs of a budget over these problems."""
 
-    def __init__(self, evidence: FollowUpEvidence, problems: Sequence[str], root: str, units: Units, rate: float | None):
-        self._to_come = FollowUpsToCome(evidence.census, sorted(problems), begun=False)
-        self._judged = root in evidence.census.graph.answers
-        self._sizes = {step: [np.array(sizes) for sizes in of.values()] for step, of in evidence.sizes.items()}
-        self._root, self._units, self._rate = root, units, rate
+    def __init__(self, evidence: FollowUpEvidence, problems: Sequence[Subject], units: Units):
+        self._problems = {one.problem_id: one for one in sorted(problems, key=lambda one: one.problem_id)}
+        self._to_come, self._graph = (
+            FollowUpsToCome(evidence.census, list(self._problems), begun=False),
+            evidence.census.graph,
+        )
+        self._sizes = {
+            step: {key: np.array(sizes, np.float64) for key, sizes in of.items()} for step, of in evidence.sizes.items()
+        }
+        self._units, self._rate = units, evidence.rate
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
         """The same outcomes, in order of their problems' ids, with what follows. TooLittleSeenError: not to be said."""
         ended = list(outcomes)
         for step, counts in self._to_come.simulate(rng, self._roots(outcomes)).items():
-            if step != self._root and counts.any():
+            if step not in self._graph.roots and counts.any():
                 sent, drawn = self._tokens(step, counts, rng)
                 ended = [
                     self._with(one, step, sizes)
@@ -92,25 +107,40 @@ class FollowUpForecast:
         return ended
 
     def _roots(self, outcomes: Sequence[ProblemOutcome]) -> dict[Kind, Counts]:
-        drawn, right = (np.array([getattr(one, name) for one in outcomes], np.int64) for name in ("drawn", "correct"))
-        if not self._judged:
-            return {Kind(self._root): drawn}
-        return {Kind(self._root, right=True): right, Kind(self._root, right=False): drawn - right}
+        """What was drawn of each root, by whether it is right; a budget on one root does not name it."""
+        found: dict[Kind, Counts] = {}
+        for root in self._graph.roots:
+            pairs = [one.roots.get(root, (one.drawn, one.correct)) for one in outcomes]
+            drawn, right = np.array(pairs, np.int64).T
+            if root in self._graph.answers:
+                found |= {Kind(root, right=True): right, Kind(root, right=False): drawn - right}
+            else:
+                found[Kind(root)] = drawn
+        return found
 
     def _tokens(self, step: str, counts: Counts, rng: np.random.Generator) -> tuple[Counts, Counts]:
         """Of so many completions of each problem, in and out."""
         if step not in self._sizes:
             raise TooLittleSeenError(f"completions of {step}")
-        weights = np.concatenate([np.full(len(sizes), rng.exponential()) for sizes in self._sizes[step]])
-        sizes = np.concatenate(self._sizes[step]).astype(np.float64)
-        means = np.average(sizes, axis=0, weights=weights)
-        spreads = np.sqrt(np.average((sizes - means) ** 2, axis=0, weights=weights))
+        weights: dict[str, float] = defaultdict(rng.exponential)
+        levels = [one.level for one in self._problems.values()]
+        moments = {level: self._moments(step, level, weights) for level in dict.fromkeys(levels)}
+        means, spreads = (np.array([moments[level][place] for level in levels]).T for place in (0, 1))
         noise = np.sqrt(counts) * rng.standard_normal((2, len(counts)))
-        sent, drawn = (
-            np.maximum(0, np.rint(counts * mean + spread * one)).astype(np.int64)
-            for mean, spread, one in zip(means, spreads, noise, strict=True)
-        )
+        sent, drawn = np.maximum(0, np.rint(counts * means + spreads * noise)).astype(np.int64)
         return sent, drawn
+
+    def _moments(self, step: str, level: Level, weights: Mapping[str, float]) -> tuple[Numbers, Numbers]:
+        """Means and standard deviations of tokens in and out on a level, as prompts of harder problems are longer; of all
+        where it has few.
+        """
+        sizes = self._sizes[step]
+        mine = [key for key in sizes if self._problems[key].level == level]
+        chosen = mine if sum(len(sizes[key]) for key in mine) >= LEAST else list(sizes)
+        of_each = [np.full(len(sizes[key]), weights[self._problems[key].template or key]) for key in chosen]
+        every, weight = np.concatenate([sizes[key] for key in chosen]), np.concatenate(of_each)
+        means = np.average(every, axis=0, weights=weight)
+        return means, np.sqrt(np.average((every - means) ** 2, axis=0, weights=weight))
 
     def _with(self, outcome: ProblemOutcome, step: str, sizes: Sequence[int]) -> ProblemOutcome:
         """An outcome with so many completions of a step, their tokens in and out."""

@@ -10,16 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.evidence import Evidence, ForecastRequest, evidence_for, subject_of
+from flows.forecasting.evidence import Evidence, evidence_for, unfollowed
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
+from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
+from pipelines.budget.later_verdicts import LaterVerdicts
 from pipelines.protocols import CountsPromptTokens
 from pipelines.select import OfSteps
 from pipelines.stats import Prediction, score_prediction
 from pipelines.steps.to_come import LEAST, TooLittleSeenError
 from storage.errors import SetupError
 from storage.records import Decision, PlanRow
+from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -43,21 +46,22 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
     evidence = evidence_for(run, request)
-    problems = _problems(run.open, evidence)
+    problems, silent = _problems(run.open, evidence), unforecast(run.open)
     question = Question(
         spec.budget,
         problems,
-        _kept_rule(spec),
+        None if "kept" in silent else _kept_rule(spec),
         _units(run.open),
         request.simulations,
         loaded.recipe.seed,
         list(spec.routed),
         evidence.rates,
         _beside(run.open, evidence),
+        _later(spec, evidence),
     )
     found, left_out = _forecast(question, evidence.observed if spec.routed else evidence.observed[""], spec)
     row = {
-        "quantities": {name: asdict(prediction) for name, prediction in found.items()},
+        "quantities": {name: asdict(values) for name, values in found.items() if name.rsplit(".", 1)[-1] not in silent},
         "evidence": evidence.row(),
         "simulations": request.simulations,
         "rate": evidence.rates.get(""),
@@ -66,6 +70,7 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         "budget": spec.budget.name,
         "follow_ups": question.beside is not None and not left_out,
         "not_forecast": left_out,
+        "silent": silent,
         "problems": dict(sorted(Counter(str(problem.subject.level) for problem in problems).items())),
     }
     return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, evidence.source, row)
@@ -75,8 +80,7 @@ def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mappi
     """The forecast, and why which steps are left out of it."""
     following = [step.name for step in spec.steps if step.follows]
     try:
-        why = "" if question.beside is not None or not following else "a pilot draws what follows one judged root only"
-        return forecast(question, observed), dict.fromkeys(following, why) if why else {}
+        return forecast(question, observed), dict.fromkeys(following, unfollowed(spec)) if question.beside is None else {}
     except TooLittleSeenError as little:
         why = f"the pilot has fewer than {LEAST} {little}; a larger --pilot may have more"
         return forecast(replace(question, beside=None), observed), dict.fromkeys(following, why)
@@ -86,14 +90,41 @@ def _beside(run: "OpenRun", evidence: Evidence) -> FollowUpForecast | None:
     """What continues simulated runs of the budget; None where no follow-up was drawn for the forecast."""
     if evidence.follow_ups is None:
         return None
-    problems, root = [problem.id for problem in run.spec.problems], run.spec.roots[0].name
-    return FollowUpForecast(evidence.follow_ups, problems, root, _units(run), evidence.rates.get(""))
+    return FollowUpForecast(evidence.follow_ups, [subject_of(problem) for problem in run.spec.problems], _units(run))
+
+
+def _later(spec: "RunSpec", evidence: Evidence) -> LaterVerdicts | None:
+    """What counts in the end, where the budget goes by other verdicts."""
+    if evidence.recount is None:
+        return None
+    subjects = [subject_of(problem) for problem in spec.problems]
+    return LaterVerdicts(subjects, evidence.observed[""], evidence.recount, spec.prefix or 0)
+
+
+def unforecast(run: "OpenRun") -> dict[str, str]:
+    """Which quantities are not forecast, and why: what cannot be said is left out, not guessed."""
+    spec = run.spec
+    unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
+    if unjudged:
+        return dict.fromkeys(("solved", "kept"), f"nobody judges {unjudged[0]}")
+    if run.recounts and spec.routed:
+        return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
+    if _selected(spec) != {step.name for step in spec.roots}:
+        return {"kept": f"selector {spec.selector.name} decides on answers that follow others"}
+    if _kept_rule(spec) is None:
+        return {"kept": f"selector {spec.selector.name} goes by more than how many answers are right and differ"}
+    return {}
+
+
+def _selected(spec: "RunSpec") -> set[str]:
+    """The steps on whose answers the selector decides."""
+    of = spec.selector.steps if isinstance(spec.selector, OfSteps) else [step.name for step in spec.every_step()]
+    return {name for name in of if spec.judged(name)}
 
 
 def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
-    """The selector's rule; None where it decides on answers that follow others too."""
-    follow = [step for step in spec.steps if step.follows and spec.judged(step.name)]
-    return None if follow else kept_rule(spec.selector)
+    """The selector's rule, for answers of the roots."""
+    return kept_rule(spec.selector.selector if isinstance(spec.selector, OfSteps) else spec.selector)
 
 
 def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
@@ -139,7 +170,7 @@ def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
         "distinct": lambda _, distinct: distinct,
         "quota": lambda _, distinct: min(distinct, selector.per_problem),
     }
-    return None if isinstance(selector, OfSteps) else rules.get(selector.name)
+    return rules.get(selector.name)
 
 
 def done_run(session: "Session") -> str | None:
@@ -203,6 +234,8 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
         for tally in tallies_of(workspace, run.open, rows)
     ]
+    if run.open.recounts and not spec.routed:
+        ended = _recounted(run, rows, ended)
     if follow:
         ended = _with_follow_ups(run, plans, ended, units)
     totals = totals_of(ended)
@@ -210,6 +243,21 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
     if drawing is None or drawing.tokens < totals["tokens_out"]:
         return totals  # others drew a part, in their own time
     return {**totals, "seconds": drawing.seconds}
+
+
+def _recounted(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
+    """What became of each problem, in order of their ids, by the verdicts that count in the end."""
+    found = dict(zip(sorted_ids(run), ended, strict=True))
+    for problem_id, rollouts in run.open.rollouts(run.workspace, rows):
+        right = [one.completion for one in rollouts if one.verdict.outcome == "correct"]
+        first = [one.verdict.outcome for one in rollouts if one.completion.sample_index < (run.spec.prefix or 0)]
+        found[problem_id] = found[problem_id]._replace(
+            correct=len(right),
+            distinct=len({key_of_completion(one) for one in right} - {None}),
+            prefix_judged=len(first) - first.count("undecided"),
+            prefix_correct=first.count("correct"),
+        )
+    return list(found.values())
 
 
 def _with_follow_ups(

@@ -126,6 +126,7 @@ class OpenRun:
         self.memory = Memory()
         self._owns_engines = engines is None
         self._engines, self._verifiers = engines or Engines(), VerifierPool(spec.verifiers, self._bind_votes)
+        self._of_variants: list[VerifierPool] = []
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
         self._chain: tuple[Key, ...] | None = None
@@ -139,10 +140,15 @@ class OpenRun:
         return self.spec.run
 
     def variant(self, spec: RunSpec) -> "OpenRun":
-        """Another run with the same engines and verifiers; whoever closes this one closes them."""
-        other = OpenRun(spec, samplers=self.samplers, on_event=self._on_event)
-        other._engines, other._verifiers = self._engines, self._verifiers
-        other._chain, other._waiting = self._chain, self._waiting
+        """Another run with the same engines and verifiers; whoever closes this one closes them.
+
+        Verifiers that go by votes are bound to one plan, so where there are some it has verifiers of its own.
+        """
+        other = OpenRun(spec, samplers=self.samplers, on_event=self._on_event, engines=self._engines)
+        if self.waiting():
+            self._of_variants.append(other._verifiers)
+        else:
+            other._verifiers, other._chain = self._verifiers, self._chain
         return other
 
     def limiter(self, ws: Workspace) -> SpendLimiter:
@@ -212,12 +218,17 @@ class OpenRun:
         """The others, which judge what is drawn."""
         return tuple(key for key in self.chain() if key not in self.waiting())
 
-    def planned_by(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+    @property
+    def recounts(self) -> bool:
+        """Whether verdicts count in the end that the plan does not go by."""
+        return bool(self.waiting()) or len(self.spec.policies()) > 1
+
+    def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
         """The verdict on one rollout that the plan goes by; None while one is missing.
 
-        Verifiers that wait for votes are undecided, whatever is stored: the plan is made before they judge.
+        Verifiers that wait for votes are undecided (`votes`), whatever is stored: the plan is made before they judge.
         """
-        waiting = {key: Verdict("", "", *key, outcome="undecided", rule="waits") for key in self.waiting()}
+        waiting = {key: Verdict("", "", *key, outcome=votes, rule="waits") for key in self.waiting()}
         return accepted(self.spec.planning, self.chain(), {**verdicts, **waiting})
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
@@ -265,7 +276,8 @@ class OpenRun:
 
     def close(self) -> None:
         """Release the engines and the verifiers; safe to call twice."""
-        self._verifiers.close()
+        for pool in (self._verifiers, *self._of_variants):
+            pool.close()
         if self._owns_engines:
             self._engines.close()
         if self.samplers is not None:

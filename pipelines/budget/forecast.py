@@ -40,14 +40,20 @@ class ProblemOutcome(NamedTuple):
     kept: int | None
     seconds: float | None = None
     units: int | None = None
+    roots: Mapping[str, tuple[int, int]] = {}
+    """By step what was drawn, and what of it is correct, where the budget chooses between steps."""
+
+
+Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequence[ProblemOutcome]]
+"""Adds to what became of each problem of a simulated run, in order of their ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked: a budget over these problems. `kept`: of (correct, distinct) answers, how many a selector keeps;
     `units`: by step, of (tokens in, tokens out) their price; none where it is not known. `steps`: their names, in order,
-    where the recipe has some; `rates`: tokens out per second, by step, of those that are known. `beside`: adds to what
-    became of each problem, in order of their ids, what is drawn beside the budget.
+    where the recipe has some; `rates`: tokens out per second, by step, of those that are known. `beside`: adds what
+    is drawn beside the budget. `later`: says what counts as correct in the end, where the budget goes by other verdicts.
     """
 
     budget: Budget
@@ -58,7 +64,8 @@ class Question:
     seed: int = 0
     steps: Sequence[str] = ()
     rates: Mapping[str, float] = field(default_factory=dict)
-    beside: Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequence[ProblemOutcome]] | None = None
+    beside: Continuation | None = None
+    later: Continuation | None = None
 
 
 def forecast(
@@ -74,11 +81,29 @@ def forecast(
         predictive = PosteriorPredictive(subjects, evidence)
     for number in range(question.simulations):
         outcomes = simulate_run(question, predictive.draw(np.random.default_rng([question.seed, number])))
-        if question.beside is not None:
-            outcomes = list(question.beside(outcomes, np.random.default_rng([question.seed, number, 1])))
-        for name, value in totals_of(outcomes).items():
+        for name, value in totals_of(_continued(question, outcomes, number)).items():
             totals.setdefault(name, []).append(value)
     return {name: prediction_of(values) for name, values in totals.items() if len(values) == question.simulations}
+
+
+def _continued(question: Question, outcomes: Sequence[ProblemOutcome], number: int) -> Sequence[ProblemOutcome]:
+    """A simulated run with what is drawn beside its budget, and as it counts in the end."""
+    drawn = outcomes
+    if question.beside is not None:
+        drawn = question.beside(outcomes, np.random.default_rng([question.seed, number, 1]))
+    if question.later is None:
+        return drawn
+    ended = question.later(outcomes, np.random.default_rng([question.seed, number, 2]))
+    return [
+        one._replace(
+            correct=end.correct,
+            distinct=end.distinct,
+            prefix_judged=end.prefix_judged,
+            prefix_correct=end.prefix_correct,
+            kept=None if question.kept is None else question.kept(end.correct, end.distinct),
+        )
+        for one, end in zip(drawn, ended, strict=True)
+    ]
 
 
 def simulate_run(question: Question, source: Source) -> list[ProblemOutcome]:
@@ -124,6 +149,7 @@ def outcome_of(
         stop,
         kept,
         units=sum(units[step](tokens_in[step], tokens) for step, tokens in out.items()) if units else None,
+        roots={step.name: (step.drawn, step.correct) for step in tally.steps},
     )
 
 

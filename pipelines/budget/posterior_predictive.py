@@ -104,7 +104,7 @@ class _LevelPosterior:
         """How alike problems are is seen best over all levels: neighbouring ones count half, the next ones a quarter."""
         level = self._problems[0].level
         others = [group for group in groups if group is not self]
-        self._rates.borrow([(_nearness(level, group._problems[0].level), group._rates) for group in others])
+        self._rates.borrow([(nearness(level, group._problems[0].level), group._rates) for group in others])
 
     def draw(
         self, rng: np.random.Generator, uniforms: "Uniforms", shared: SharedUniforms, prior: int
@@ -274,7 +274,7 @@ def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[A
     itself says too little of how many solutions there are.
     """
     counts = [(entry.subject.level, *counts_of(entry.samples)) for entry in evidence]
-    near = np.array([_nearness(level, other) for other, *_ in counts])
+    near = np.array([nearness(level, other) for other, *_ in counts])
     rng = np.random.default_rng(0)
     return [
         fit_laws([d for *_, d in counts], [c for _, c, *_ in counts], near * rng.exponential(size=len(counts)))
@@ -282,7 +282,8 @@ def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[A
     ]
 
 
-def _nearness(level: Level, other: Level) -> float:
+def nearness(level: Level, other: Level) -> float:
+    """What one level counts for another."""
     return 1.0 if level is None or other is None else 0.5 ** abs(level - other)
 
 

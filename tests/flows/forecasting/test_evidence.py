@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.forecasting.evidence import ForecastRequest, pilot_size
+from flows.forecasting.pilots import ForecastRequest, pilot_size
 from storage.records import Problem
 
 

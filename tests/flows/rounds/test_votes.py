@@ -58,6 +58,20 @@ def test_the_votes_decide_where_the_verifiers_before_them_did_not(plain: Rows) -
     assert {accepted[cid] for cid in judged if judged[cid][0] == "correct"} == {"correct"}
 
 
+def test_another_run_with_the_same_engines_goes_by_its_own_votes(tmp_path: Path, plain: Rows) -> None:
+    """A pilot is one: its verdicts name its own plan, and nobody else's votes stand in for those on its answers."""
+    run = voted()
+    with workspace(tmp_path) as ws, run:
+        ws.runs.open("other", name="other", recipe={}, recipe_hash="")
+        other = run.variant(replace(run.spec, run="other", stream="pilot"))
+        run_all(ws, other)
+        judge_by_votes(ws, other)
+        version = dict(run.chain())["votes"]
+    rows = rows_of(tmp_path)
+    assert {outcome for outcome, _ in by_votes(rows).values()} == {outcome for outcome, _ in by_votes(plain).values()}
+    assert version not in {row[3] for row in rows["verdicts"] if row[2] == "votes"}
+
+
 def test_what_is_planned_does_not_wait_for_votes(plain: Rows, tmp_path: Path) -> None:
     """Budget and `when` go by what the other verifiers say, whatever votes are stored."""
     whole(tmp_path / "without", voted(changes={"verifiers": (DOUBTING,)}))

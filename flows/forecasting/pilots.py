@@ -1,0 +1,238 @@
+"""Pilots: a few completions that a forecast rests on, in a stream of their own.
+
+They are stored like any others and never mixed with a run's. A pilot's problems are chosen by a hash of their ids, evenly
+over levels and, within a level, over templates: whatever is observed of them later, they are a fair sample.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, zip_longest
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flows.forecasting.follow_ups import tokens_of
+from flows.identity import resolved_parts
+from pipelines.budget import Fixed
+from pipelines.budget.later_verdicts import Recount
+from pipelines.budget.posterior_predictive import Observation
+from pipelines.budget.simulate import Sample, Subject
+from pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from storage.errors import FoundWanting
+from storage.ids import digest128
+from storage.records import Outcome, PlanRow, Problem, Rollout
+from storage.rollouts import Pair, completions_by_id, pair_of
+from storage.solutions import key_of_completion
+
+if TYPE_CHECKING:
+    from flows.rounds import OpenRun
+    from flows.sampling.steps import Step
+    from flows.session import RecipeRun
+    from storage.workspace import Workspace
+
+PILOT_PER_LEVEL = 8  # problems
+PILOT_DRAWS = 8  # completions of each: fewer say little of a problem's own rate, more cost as much as a small run
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastRequest:
+    """How to forecast. `pilot`: problems of a pilot; None: past runs where there are some, else a pilot of default size."""
+
+    pilot: int | None = None
+    draws: int = PILOT_DRAWS
+    simulations: int = 100
+
+
+def pilot_size(
+    problems: Sequence[Problem], prefix: int, request: ForecastRequest, *, followed: bool = False
+) -> tuple[int, int]:
+    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least.
+
+    `followed`: others follow these, by chance and in groups perhaps, so at most half of the problems are drawn, none more
+    often than the run surely draws it.
+    """
+    levels = len({problem.level for problem in problems})
+    count, draws = min(len(problems), request.pilot or PILOT_PER_LEVEL * levels), request.draws
+    if followed:
+        draws, count = min(draws, prefix or draws), min(count, max(1, len(problems) // 2))
+    if prefix:  # the run draws that much of every problem, whatever comes
+        count = max(1, min(count, len(problems) * prefix // draws))
+    return count, draws
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """What a pilot on one root showed. `observed`: outcomes as the budget counts them, `recount` as they count in the end
+    where these differ; of a root that nobody judges all are undecided. `tokens`: in and out, of all its completions.
+    `rate`: tokens out per second of drawing, None where nothing was drawn now. `tokens_in`: of each problem's prompt.
+    """
+
+    observed: Sequence[Observation]
+    recount: Recount | None
+    tokens: int
+    rate: float | None
+    tokens_in: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FixedOnSteps:
+    """The budget `fixed` on some steps: as many draws of every problem on each."""
+
+    steps: tuple[str, ...]
+    initial: int
+    name = Fixed.name
+    version = Fixed.version
+    estimator = Fixed.estimator
+
+    @property
+    def prefix(self) -> int:
+        """All of them."""
+        return self.initial
+
+    def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
+        """Draw what is missing on each step; problems in order of their id."""
+        draws, stops = [], []
+        for tally in sorted(tallies, key=lambda tally: tally.problem_id):
+            drawn = {step.name: step.drawn for step in tally.steps} or dict.fromkeys(self.steps, tally.drawn)
+            missing = [Draw(tally.problem_id, n, self.initial - n, step) for step, n in drawn.items() if n < self.initial]
+            draws += missing
+            stops += [] if missing else [Stop(tally.problem_id, "trial_cap")]
+        return RoundPlan(tuple(draws), tuple(stops))
+
+
+def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int]) -> "OpenRun":
+    """A pilot on these steps, its run opened in the ledger; `size`: problems, draws of each on every root.
+
+    A root alone, or all steps of the recipe: then what follows is drawn too.
+    """
+    count, draws = size
+    spec, loaded = run.spec, run.loaded
+    problems = _fair_sample(spec.problems, count)
+    parts = resolved_parts(run)
+    roots = tuple(step.name for step in steps if not step.follows)
+    drawn = [step for step in steps if step.name]
+    identity = digest128(
+        [[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *(step.name for step in drawn)]
+    )
+    name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
+    recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
+    recipe["pilot"] = {"draws": draws}
+    run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
+    return run.open.variant(
+        replace(
+            spec,
+            run=name,
+            problems=problems,
+            steps=drawn,
+            graph=spec.graph if any(step.follows for step in drawn) else None,
+            budget=FixedOnSteps(roots, draws),
+            stream="pilot",
+        )
+    )
+
+
+def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
+    """Draw and judge what a former pilot did not; what it shows of its first root."""
+    rate = drawn_by(workspace, pilot)
+    root = pilot.spec.roots[0].name
+    rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
+    sizes = dict(zip(rows, tokens_of(workspace, rows), strict=True))
+    ended = list(_observed(workspace, pilot, rows))
+    recounts = pilot.recounts and pilot.spec.judged(root)
+    planned = pilot.outcomes(workspace, rows) if recounts else {}
+    return Pilot(
+        [_by_the_plan(entry, planned) for entry in ended],
+        Recount([entry for _, entry in ended], stays=_stays(workspace, pilot, rows, planned)) if recounts else None,
+        sum(map(sum, sizes.values())),
+        rate,
+        {row.problem_id: sent for row, (sent, _) in reversed(sizes.items())},
+    )
+
+
+def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
+    """Draw and judge what a former pilot did not; tokens out per second of what was drawn now."""
+    from flows.rounds import run_all
+    from flows.rounds.votes import judge_by_votes
+
+    began = time.monotonic()
+    results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
+    seconds = time.monotonic() - began
+    if results and results[-1].stopped is not None:
+        raise FoundWanting(
+            f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
+        )
+    judge_by_votes(workspace, pilot)
+    tokens = sum(result.tokens for result in results)
+    size = {"problems": len(pilot.spec.problems), "draws": pilot.spec.budget.prefix}
+    workspace.runs.finish(pilot.id, "done", {"pilot": size, "next": "rollmill plan RECIPE"})
+    return tokens / seconds if tokens else None
+
+
+def _observed(
+    workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow]
+) -> Iterator[tuple[list[Pair], Observation]]:
+    """The completions of each problem and what they show, with the outcomes that count in the end."""
+    if pilot.spec.judged(rows[0].step):
+        for _, rollouts in pilot.rollouts(workspace, rows):
+            pairs = [(one.completion.id, one.problem.id) for one in rollouts]
+            yield pairs, Observation(subject_of(rollouts[0].problem), [_sample(one) for one in rollouts])
+        return
+    texts = completions_by_id(workspace, {row.completion_id for row in rows})
+    for problem_id, members in groupby(sorted(rows, key=attrgetter("problem_id")), attrgetter("problem_id")):
+        pairs = [pair_of(row) for row in members]
+        samples = [Sample("undecided", None, texts[cid].tokens_out or 0) for cid, _ in pairs]
+        yield pairs, Observation(subject_of(pilot.spec.problem(problem_id)), samples)
+
+
+def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, Outcome]) -> Observation:
+    """The same samples with the outcomes that the plan went by."""
+    pairs, entry = ended
+    samples = [
+        sample._replace(outcome=planned.get(pair, sample.outcome))
+        for pair, sample in zip(pairs, entry.samples, strict=True)
+    ]
+    return Observation(entry.subject, samples)
+
+
+def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Outcome]) -> bool:
+    """Whether what the plan counts right is so in the end, however votes go: asked of what the pilot drew."""
+    if len(pilot.spec.policies()) > 1:
+        return False
+    right = [row for row in rows if planned[pair_of(row)] == "correct"]
+    against = pilot.reader(workspace).accepted(right, lambda verdicts: pilot.planned_by(verdicts, votes="incorrect"))
+    return all(verdict.outcome == "correct" for verdict in against.values())
+
+
+def _sample(rollout: Rollout) -> Sample:
+    """A rollout as evidence."""
+    from storage.pool import answer_key
+
+    completion, verdict = rollout.completion, rollout.verdict
+    return Sample(verdict.outcome, key_of_completion(completion), completion.tokens_out or 0, answer_key(verdict))
+
+
+def subject_of(problem: Problem) -> Subject:
+    """What a budget knows of a problem beforehand."""
+    return Subject(problem.id, problem.level, problem.template)
+
+
+def _fair_sample(problems: Sequence[Problem], count: int) -> list[Problem]:
+    """`count` problems, evenly over levels and their templates."""
+    ordered = sorted(problems, key=lambda problem: digest128(["pilot", problem.id]))
+    levels = _groups(ordered, lambda problem: problem.level)
+    by_level = [list(_in_turn(_groups(members, lambda problem: problem.template))) for members in levels]
+    return list(_in_turn(by_level))[:count]
+
+
+def _groups(problems: Sequence[Problem], key: Any) -> list[list[Problem]]:
+    members: dict[Any, list[Problem]] = {}
+    for problem in problems:
+        members.setdefault(key(problem), []).append(problem)
+    return list(members.values())  # in order of their first hashes: no name comes before another
+
+
+def _in_turn(groups: Sequence[Sequence[T]]) -> Iterator[T]:
+    """The first of each group, then the second of each, and so on."""
+    missing = object()
+    return (item for item in chain(*zip_longest(*groups, fillvalue=missing)) if item is not missing)  # type: ignore[misc]

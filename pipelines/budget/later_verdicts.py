@@ -1,0 +1,140 @@
+"""Which answers are right in the end, where the plan goes by other verdicts: for forecasts of runs that wait for votes.
+
+A budget counts an answer as undecided while a verdict waits for votes, and rows are kept by what the votes then say. So a
+simulated run of the budget says how much is drawn, and this what becomes of it: of the answers that the plan counted right,
+and of the others, each problem has a share that is right in the end, from the joint posterior that pass rates have
+(pipelines.stats.hierarchy). Solutions repeat by the laws of pipelines.stats.solution_diversity.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.budget.forecast import ProblemOutcome
+from pipelines.budget.posterior_predictive import (
+    ALIKE,
+    RESAMPLED,
+    Level,
+    Observation,
+    Uniforms,
+    by_level,
+    counts_of,
+    draw_urn,
+    nearness,
+    priors_of_diversity,
+)
+from pipelines.budget.simulate import Subject
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from pipelines.stats.solution_diversity import laws_after
+
+Array = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What a pilot says of both verdicts. `ended`: its samples with the outcomes that count, by problem as many and in the
+    same order as with those that the plan went by. `stays`: what the plan counts right is right in the end, whatever the
+    votes say.
+    """
+
+    ended: Sequence[Observation]
+    stays: bool = False
+
+
+class LaterVerdicts:
+    """Recounts simulated runs over these problems. `planned`: the samples with the outcomes that the plan went by;
+    `prefix`: the completions that rates are over.
+    """
+
+    def __init__(self, problems: Sequence[Subject], planned: Sequence[Observation], recount: Recount, prefix: int) -> None:
+        self._prefix, self._stays, ended = prefix, recount.stays, recount.ended
+        self._place = {name: place for place, name in enumerate(sorted(problem.problem_id for problem in problems))}
+        went_by = {entry.subject.problem_id: [one.outcome == "correct" for one in entry.samples] for entry in planned}
+        self._levels = [
+            _Level(level, members, observed, [went_by[entry.subject.problem_id] for entry in observed])
+            for level, members, observed in by_level(problems, ended)
+        ]
+        for mine in self._levels:
+            mine.borrow(self._levels)
+        self._diversity = {level.name: priors_of_diversity(level.name, ended) for level in self._levels}
+        wrong = [one.outcome for entry in ended for one in entry.samples if one.outcome != "correct"]
+        self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
+
+    def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
+        """The same outcomes, in order of their problems' ids, with the answers that are right in the end."""
+        drawn, right, first = (
+            np.array([getattr(one, name) for one in outcomes], np.int64) for name in ("drawn", "correct", "prefix_correct")
+        )
+        measured = np.minimum(drawn, self._prefix)
+        shares = self._shares(rng)
+        early = self._right(rng, shares, measured, first)
+        correct = early + self._right(rng, shares, drawn - measured, right - first)
+        judged = measured - rng.binomial(measured - early, self._undecided)
+        distinct = self._distinct(rng, correct)
+        found = zip(outcomes, correct.tolist(), distinct, judged.tolist(), early.tolist(), strict=True)
+        return [one._replace(correct=c, distinct=d, prefix_judged=n, prefix_correct=e) for one, c, d, n, e in found]
+
+    def _shares(self, rng: np.random.Generator) -> Mapping[bool, Array]:
+        """By problem, of what the plan counts right (True) or not: the share that is right in the end."""
+        shares = {went_by: np.zeros(len(self._place)) for went_by in (True, False)}
+        for went_by, of_all in shares.items():
+            shared = SharedUniforms(ALIKE)
+            for level in self._levels:
+                of_all[[self._place[name] for name in level.ids]] = level.draw(rng, shared, went_by=went_by)
+        return {**shares, True: np.ones(len(self._place))} if self._stays else shares
+
+    def _right(self, rng: np.random.Generator, shares: Mapping[bool, Array], drawn: Counts, right: Counts) -> Counts:
+        return np.asarray(rng.binomial(right, shares[True]) + rng.binomial(drawn - right, shares[False]), np.int64)
+
+    def _distinct(self, rng: np.random.Generator, correct: Counts) -> list[int]:
+        """How many different solutions so many right answers of each problem show."""
+        uniforms, number, found = Uniforms(rng), int(rng.integers(RESAMPLED)), [0] * len(correct)
+        for level in self._levels:
+            prior = self._diversity[level.name][number]
+            for name in level.ids:
+                count, distinct, place = *level.seen.get(name, (0, 0)), self._place[name]
+                urn = draw_urn(rng, laws_after(distinct, count, prior).cumsum())
+                for _ in range(int(correct[place])):
+                    urn.next(uniforms())
+                found[place] = urn.distinct
+        return found
+
+
+class _Level:
+    """The problems of one level: what the plan went by and what counted of those that were observed."""
+
+    def __init__(
+        self, name: Level, problems: Sequence[Subject], ended: Sequence[Observation], planned: Sequence[Sequence[bool]]
+    ) -> None:
+        self.name, self.ids = name, [problem.problem_id for problem in problems]
+        self.seen: dict[str, tuple[int, int]] = {}
+        observed: dict[str, list[tuple[bool, bool]]] = {}
+        for entry, went_by in zip(ended, planned, strict=True):
+            correct, _, distinct = counts_of(entry.samples)
+            self.seen[entry.subject.problem_id] = correct, distinct
+            observed[entry.subject.problem_id] = [
+                (by, one.outcome == "correct") for by, one in zip(went_by, entry.samples, strict=True)
+            ]
+        others = [entry.subject for entry in ended if entry.subject.problem_id not in set(self.ids)]
+        pairs = [(subject, observed.get(subject.problem_id, [])) for subject in [*problems, *others]]
+        self._laws = {went_by: _law(pairs, went_by) for went_by in (True, False)}
+
+    def borrow(self, levels: Sequence["_Level"]) -> None:
+        """How alike problems are is seen best over all levels."""
+        others = [level for level in levels if level is not self]
+        for went_by, law in self._laws.items():
+            near = ((nearness(self.name, level.name), level._laws[went_by]) for level in others)
+            law.borrow(list(near))
+
+    def draw(self, rng: np.random.Generator, shared: SharedUniforms, *, went_by: bool) -> Array:
+        """The shares of its problems in one simulation."""
+        return self._laws[went_by].draw(rng, shared)[: len(self.ids)]
+
+
+def _law(pairs: Sequence[tuple[Subject, Sequence[tuple[bool, bool]]]], went_by: bool) -> Hierarchy:
+    """Of the answers that the plan counted so, those that are right in the end."""
+    of_kind = [(subject, [right for by, right in seen if by is went_by]) for subject, seen in pairs]
+    return Hierarchy([ProblemCounts(subject.template or "", sum(seen), len(seen)) for subject, seen in of_kind])
