@@ -6,7 +6,7 @@ counts; an unfinished one is not silently mixed: that is a SetupError, until a p
 `--keep-going` or `reverify --accept`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -109,11 +109,9 @@ def _policies(spec: "RunSpec") -> dict[str, Any]:
 def _opened(run: "RecipeRun") -> str:
     """Open or resume the run in the ledger and give its id."""
     parts = resolved_parts(run)
-    generations = list(_generations(run))
-    name = next((other.id for other in generations if other.recipe["resolved"] == parts), None)
-    if name is None:
+    name, generations = _generation_of(run, parts)
+    if all(other.id != name for other in generations):
         last = generations[-1] if generations else None
-        name = _name(run_name(run.loaded), len(generations) + 1)
         session, rounds = run.session, run.workspace.runs.rounds
         if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
             changed = [key for key in parts if last.recipe["resolved"].get(key) != parts[key]]
@@ -130,10 +128,8 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
     `after`: the run whose rows were judged again.
     """
     parts = resolved_parts(run)
-    generations = list(_generations(run))
-    name = next((other.id for other in generations if other.recipe["resolved"] == parts), None)
-    if name is None:
-        name = _name(run_name(run.loaded), len(generations) + 1)
+    name, generations = _generation_of(run, parts)
+    if all(other.id != name for other in generations):
         _record(run, name, parts)
         run.workspace.runs.finish(name, "interrupted", {"reverified": after})
     return name
@@ -150,18 +146,15 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
     )
 
 
-def _generations(run: "RecipeRun") -> "Iterator[Run]":
-    """The runs of this recipe under whatever parts, the first one first."""
-    base = run_name(run.loaded)
+def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, list[Run]]":
+    """The id of the run of this recipe under these parts, new where there is none; and its runs so far, in order."""
     known = {other.id: other for other in run.workspace.runs.list()}
-    generation = 1
-    while (earlier := known.get(_name(base, generation))) is not None:
-        yield earlier
-        generation += 1
-
-
-def _name(base: str, generation: int) -> str:
-    return base if generation == 1 else f"{base}-{generation}"
+    generations: list[Run] = []
+    name = base = run_name(run.loaded)
+    while name in known:
+        generations.append(known[name])
+        name = f"{base}-{len(generations) + 1}"
+    return next((other.id for other in generations if other.recipe["resolved"] == parts), name), generations
 
 
 def _changed(session: "Session", last: "Run", now: dict[str, Any], names: list[str]) -> SetupError:

@@ -25,7 +25,7 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
         raise SetupError(
             f"no problems were imported as {name!r}.", next_command=f"rollmill import problems FILE --name {name}{form}"
         )
-    return _once(rows)
+    return by_id(rows)
 
 
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
@@ -36,7 +36,7 @@ def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
 
     info = resolve(workspace.datasets, reference)
     with open_version(info) as connection, reading(info):
-        return _once(from_table("problems", read_table(connection, "problems")))
+        return by_id(from_table("problems", read_table(connection, "problems")))
 
 
 def of_split(problems: list[Problem], split: str | None, name: str) -> list[Problem]:
@@ -47,6 +47,7 @@ def of_split(problems: list[Problem], split: str | None, name: str) -> list[Prob
     return chosen
 
 
-def _once(rows: Iterable[Problem]) -> list[Problem]:
+def by_id(rows: Iterable[Problem]) -> list[Problem]:
+    """Each once, sorted by id."""
     unique = {problem.id: problem for problem in rows}
     return [unique[key] for key in sorted(unique)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.problem_sets import version_problems
+from flows.problem_sets import by_id, version_problems
 from flows.recipe.methods import FROM, MethodSpec
 from pipelines.protocols import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
@@ -82,9 +82,7 @@ def _refuse_unfinished(scope: "Scope") -> None:
 def problems_in(scope: "Scope") -> list[Problem]:
     """The problems of a version or run, in order of their ids."""
     with scope.connection("problems") as connection:
-        table = connection.sql("SELECT * FROM problems").to_arrow_table()
-    unique: dict[str, Problem] = {problem.id: problem for problem in from_table("problems", table)}
-    return [unique[key] for key in sorted(unique)]
+        return by_id(from_table("problems", connection.sql("SELECT * FROM problems").to_arrow_table()))
 
 
 def _digest_of_run(scope: "Scope") -> str:

@@ -72,7 +72,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
     profile, examples = session.profile, Examples(session.workspace, session.loaded, made.problems)
     imports = imports_taken(session.workspace, session.loaded)
-    lanes = max((_lanes(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
+    workers = max((_draw_workers(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
     return RunSpec(
         run="",
         problems=made.problems,
@@ -94,7 +94,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         scorers=[method.build(**settings) for method in session.loaded.scorers],
         accept=session.loaded.accept.build(),
         planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
-        limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
+        limits=Limits(draw_workers=workers, uncommitted=workers + 1, unjudged=workers + 3),
         prices=None if profile.prices is None else profile.prices.exact(),
         limit=limit_of(session.job, profile),
         form=examples.form_of(generate),
@@ -117,14 +117,14 @@ def _drawing(loaded: LoadedRecipe) -> list[tuple[MethodSpec, int]]:
     return steps if loaded.steps else alone
 
 
-def _lanes(profile: Profile, method: MethodSpec, batch_size: int) -> int:
-    """Batches of this engine to draw side by side."""
-    from flows.recipe.servers import as_servers, lanes_for
+def _draw_workers(profile: Profile, method: MethodSpec, batch_size: int) -> int:
+    """How many draw batches of this engine side by side."""
+    from flows.recipe.servers import as_servers, draw_workers_for
 
     if method.name == "vllm":
-        return profile.vllm.lanes(batch_size)
+        return profile.vllm.draw_workers(batch_size)
     spooled = getattr(method.cls, "spooled", False)
-    return lanes_for((*profile.servers, *as_servers(profile.serve)) if spooled else (), batch_size)
+    return draw_workers_for((*profile.servers, *as_servers(profile.serve)) if spooled else (), batch_size)
 
 
 def sampling_of(generate: Generate) -> Sampling:

@@ -58,11 +58,6 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(_utf8(text)).hexdigest()
 
 
-def sample_seed(recipe_seed: int, stream: str, prompt_id: str, sample_index: int) -> int:
-    """The 63-bit sampling seed of one completion; streams (pilot, curate, evaluate) never share one."""
-    return seed_of(digest128(["seed", recipe_seed, stream, prompt_id, sample_index]))
-
-
 def seed_of(digest: str) -> int:
     """The first 63 bits of a digest."""
     return int(digest[:16], 16) >> 1  # seeds are stored and sent as signed 64-bit integers

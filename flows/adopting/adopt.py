@@ -45,12 +45,11 @@ TOOLS: Mapping[str, Tool] = {
 }
 
 
-def log_at(path: Path, tool: str | None = None) -> Log:
+def log_at(path: Path) -> Log:
     """The one log at a path (a file, or the folder that a tool wrote); SetupError where there is none or several."""
     if not path.exists():
         raise SetupError(f"{path} does not exist.", next_command=f"ls {path.parent}")
-    known = TOOLS if tool is None else {tool: TOOLS[tool]}
-    logs = [(one, file) for one in known.values() for file in one.logs_at(path)]
+    logs = [(one, file) for one in TOOLS.values() for file in one.logs_at(path)]
     if not logs:
         raise _none(path)
     if len(logs) > 1:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from flows.recipe.parse import parse
 from flows.recipe.schema import Part, SchemaOne, Text
-from flows.recipe.servers import LANES, Http, Prices, Serve, Server, Variable
+from flows.recipe.servers import MOST_DRAW_WORKERS, Http, Prices, Serve, Server, Variable
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from storage.errors import SetupError
 
@@ -36,10 +36,10 @@ class VllmPart(Part):
         """What the engine is given; `log` is the file for what it prints."""
         return VllmSettings(**self.model_dump(), log=str(log))
 
-    def lanes(self, batch_size: int) -> int:
-        """Batches to draw side by side, so that no engine waits at the end of one."""
+    def draw_workers(self, batch_size: int) -> int:
+        """Draw workers, each with a batch, so that no engine waits at the end of one."""
         given = 2 * (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
-        return max(2, min(LANES, -(-given // batch_size) + 1))
+        return max(2, min(MOST_DRAW_WORKERS, -(-given // batch_size) + 1))
 
 
 class RayPart(Part):

@@ -23,7 +23,7 @@ from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
-LANES = 16  # batches side by side, at most: each holds its replies in memory
+MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
 
 class Server(Part):
@@ -103,10 +103,10 @@ def http_settings(servers: tuple[Server, ...], http: Http, prices: Prices | None
     )
 
 
-def lanes_for(servers: tuple[Server, ...], batch_size: int) -> int:
-    """Batches to draw side by side: twice what the servers may have under way, so that none waits for a batch's last."""
+def draw_workers_for(servers: tuple[Server, ...], batch_size: int) -> int:
+    """Draw workers, each with a batch: twice what the servers may have under way, so that none waits for a batch's last."""
     under_way = sum(server.concurrency for server in servers)
-    return max(1, min(LANES, -(-2 * under_way // batch_size) + 1))
+    return max(1, min(MOST_DRAW_WORKERS, -(-2 * under_way // batch_size) + 1))
 
 
 class Serve(Part):

@@ -39,7 +39,7 @@ class ProblemCensus:
     asked: Counter[Kind] = field(default_factory=Counter)
 
 
-class Life(NamedTuple):
+class CountedCompletion(NamedTuple):
     """A completion as a census counts it: its kind with the answer before, and whether its own is right."""
 
     asked: Kind
@@ -60,29 +60,29 @@ class Census:
 
     def drawn(
         self, problem_id: str, rows: Sequence[tuple[str, str, tuple[str, ...], int]], facts: Mapping[str, Facts]
-    ) -> Mapping[str, Life]:
+    ) -> Mapping[str, CountedCompletion]:
         """Count the judged completions of a problem (id, step, what it follows, depth), in plan order."""
-        lives: dict[str, Life] = {}
+        counted: dict[str, CountedCompletion] = {}
         counts = self.problems.setdefault(problem_id, ProblemCensus())
         for cid, step, after, depth in rows:
-            before = self._before(step, [lives[one] for one in after])
-            judged = step in self.graph.answers
-            lives[cid] = Life(Kind(step, depth, before), facts[cid].outcome == "correct" if judged else before)
-        counts.drawn.update((life.asked, life.right) for life in lives.values())
-        return lives
+            before = self._before(step, [counted[parent] for parent in after])
+            right = facts[cid].outcome == "correct" if step in self.graph.answers else before
+            counted[cid] = CountedCompletion(Kind(step, depth, before), right)
+        counts.drawn.update((one.asked, one.right) for one in counted.values())
+        return counted
 
-    def chosen(self, problem_id: str, step: str, last: Sequence[Life]) -> None:
+    def chosen(self, problem_id: str, step: str, last: Sequence[CountedCompletion]) -> None:
         """Count what a step may follow, by the completions that came last."""
-        self.problems[problem_id].candidates.update((step, life.kind) for life in last)
+        self.problems[problem_id].candidates.update((step, one.kind) for one in last)
 
-    def asked(self, draw: Draw, followed: Sequence[Life]) -> None:
+    def asked(self, draw: Draw, followed: Sequence[CountedCompletion]) -> None:
         """Count a draw of the round that is planned."""
         counts = self.problems[draw.problem_id]
         counts.groups[draw.step] += 1
         repeats = self.graph.nodes[draw.step].stands_for is not None
         gathers = self.graph.nodes[draw.step].step.gather
-        depth = 0 if gathers else max(life.asked.depth for life in followed)
+        depth = 0 if gathers else max(one.asked.depth for one in followed)
         counts.asked[Kind(draw.step, depth + repeats, self._before(draw.step, followed))] += draw.count
 
-    def _before(self, step: str, followed: Sequence[Life]) -> bool | None:
+    def _before(self, step: str, followed: Sequence[CountedCompletion]) -> bool | None:
         return None if not followed or self.graph.nodes[step].step.gather else followed[0].right

@@ -138,7 +138,7 @@ def follow_ups(
     `census`: counts what is there on the way.
     """
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
-    lives = {} if census is None else census.drawn(problem_id, [threads.row(link) for link in links], facts)
+    counted = {} if census is None else census.drawn(problem_id, [threads.row(link) for link in links], facts)
     for node in graph.follow_ups:
         step = node.step
         if step.searched:
@@ -147,7 +147,7 @@ def follow_ups(
         room = None if step.most is None else max(0, step.most - len(asked))
         chosen = _chosen(node, threads, facts)
         if census is not None:
-            census.chosen(problem_id, step.name, [lives[threads.last(node, thread)] for thread in chosen])
+            census.chosen(problem_id, step.name, [counted[threads.last(node, thread)] for thread in chosen])
             census.problems[problem_id].groups[step.name] += len(asked)
         for after in _groups(node, chosen):
             if after in asked:
@@ -158,7 +158,7 @@ def follow_ups(
             room = None if room is None else room - 1
             draw = Draw(problem_id, 0, step.count, step.name, after)
             if census is not None:
-                census.asked(draw, [lives[cid] for cid in after])
+                census.asked(draw, [counted[cid] for cid in after])
             yield draw
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.ids import Digests, ListDigest, digest128, sample_seed
+from storage.ids import Digests, ListDigest, digest128, seed_of
 from storage.records import Origin, Problem, Sampling, completion_id, is_stream, redrawn, requests_for
 
 VALUES = st.none() | st.integers(-(2**63), 2**63) | st.text() | st.lists(st.text(max_size=3), max_size=2)
@@ -27,7 +27,7 @@ def test_requests_have_the_seeds_and_ids_of_single_ones(text: str, seed: int, re
     problem, sampling = Problem(text, "1"), Sampling(temperature=0.7, stop=("\n",))
     origin = Origin("engine", "digest", redrawn("curate", redraw), seed)
     for index, request in zip(indices, requests_for(problem, text + "!", sampling, origin, indices), strict=True):
-        expected = sample_seed(seed, origin.stream, problem.prompt_id, index)
+        expected = seed_of(digest128(["seed", seed, origin.stream, problem.prompt_id, index]))
         assert (request.seed, request.sample_index, request.stream) == (expected, index, origin.stream)
         made = completion_id(origin, text + "!", sampling, seed=expected, sample_index=index)
         assert request.completion_id == made

@@ -7,7 +7,7 @@ A writer's engine may be any of a recipe's. Where it can be held to a JSON schem
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.protocols import Sampler, Samplers
@@ -43,15 +43,14 @@ class Model:
         return self.engine_options
 
 
-def model_of(given: Mapping[str, Any] | None, what: str, default: Model | None = None) -> Model:
+def model_of(given: Mapping[str, Any] | None, what: str) -> Model:
     """A model out of a recipe's option; SetupError for a key that there is none of."""
     options = dict(given or {})
     known = tuple(Model.__dataclass_fields__)
     for key in options:
         if key not in known:
             raise SetupError(f"{what}: unknown key {key!r}.", choices=known)
-    base = default or Model()
-    model = replace(base, **options)
+    model = Model(**options)
     if "{prompt}" not in model.prompt_template:
         raise SetupError(f"{what}: its prompt_template has no {{prompt}}.")
     return model

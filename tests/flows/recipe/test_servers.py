@@ -6,7 +6,7 @@ import pytest
 
 from flows import CHECKOUT
 from flows.recipe import load_profile
-from flows.recipe.servers import Http, Prices, Serve, Server, as_servers, http_settings, lanes_for, local_models
+from flows.recipe.servers import Http, Prices, Serve, Server, as_servers, draw_workers_for, http_settings, local_models
 from pipelines.generate.http import http_settings as settings
 from storage.errors import SetupError
 
@@ -31,13 +31,13 @@ def test_defaults_are_the_engines_and_every_key_arrives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "batch_size", "lanes"), [((), 256, 1), ((64,), 256, 2), ((256, 256), 256, 5), ((4096,), 8, 16)]
+    ("concurrency", "batch_size", "workers"), [((), 256, 1), ((64,), 256, 2), ((256, 256), 256, 5), ((4096,), 8, 16)]
 )
 def test_batches_side_by_side_hold_twice_what_may_be_under_way(
-    concurrency: tuple[int, ...], batch_size: int, lanes: int
+    concurrency: tuple[int, ...], batch_size: int, workers: int
 ) -> None:
     servers = tuple(Server(url="http://h/v1", concurrency=number) for number in concurrency)
-    assert lanes_for(servers, batch_size) == lanes
+    assert draw_workers_for(servers, batch_size) == workers
 
 
 def profile(folder: Path, text: str) -> Path:

@@ -1,7 +1,7 @@
 """Lives of a run that are killed again and again: python -m tests.flows.rounds.storm FOLDER SEED KILLS HOW [URL LOG].
 
 One process imports everything and opens nothing; each command is a fork of it, so a thousand take minutes. HOW: `point`
-arms a random failpoint for a random hit, `moment` sends SIGKILL after a random time. Engine, batch size, lanes, threads and
+arms a random failpoint for a random hit, `moment` sends SIGKILL after a random time. Engine, batch, workers, threads and
 whether two commands work at once are drawn per life. Every fork first looks at what the ones before left: no row that was
 committed is gone, none is there twice, and no more was paid for in vain than was under way. A life ends when its command
 does; then every row must be that of an undisturbed run. Prints how much it did as one line of JSON.
@@ -72,7 +72,7 @@ class Life:
     folder: Path
     engine: str
     batch: int
-    lanes: int
+    draw_workers: int
     judges: int
     delay: float = 0.0
     url: str = ""
@@ -84,14 +84,14 @@ class Life:
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.lanes + 1, self.lanes + 3, self.judges, self.lanes, poll_seconds=0.01)
+        return Limits(self.draw_workers + 1, self.draw_workers + 3, self.judges, self.draw_workers, poll_seconds=0.01)
 
     @property
     def lost(self) -> int:
         return {
             "memory": 2 * self.batch,
-            "spooled": self.lanes * min(GROUP, self.batch),
-            "groups": self.lanes * 4,
+            "spooled": self.draw_workers * min(GROUP, self.batch),
+            "groups": self.draw_workers * 4,
             "http": WINDOW,
         }[self.engine]
 

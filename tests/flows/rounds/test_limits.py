@@ -120,7 +120,7 @@ def test_money_is_limited_to_the_unit(tmp_path: Path, whole: Any) -> None:
     draw_workers=st.integers(1, 4),
 )
 @settings(max_examples=5)
-def test_no_batch_size_and_no_lanes_go_beyond_it(
+def test_no_batch_size_and_no_number_of_draw_workers_goes_beyond_it(
     tmp_path_factory: pytest.TempPathFactory,
     whole: Any,
     steps: list[int],
