@@ -4,6 +4,6 @@
 """
 
 from flows.adopting.adopt import AdoptRequest, adopt
-from flows.adopting.bring_in import StoredLog, stored_log
+from flows.adopting.bring_in import stored_log
 
-__all__ = ["AdoptRequest", "StoredLog", "adopt", "stored_log"]
+__all__ = ["AdoptRequest", "adopt", "stored_log"]

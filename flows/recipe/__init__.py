@@ -3,7 +3,6 @@
 from flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.profile import Profile, load_profile
-from flows.recipe.schema import Recipe
 from flows.recipe.steps import IMPORTED
 
 __all__ = [
@@ -11,7 +10,6 @@ __all__ = [
     "LoadedRecipe",
     "MethodSpec",
     "Profile",
-    "Recipe",
     "load_profile",
     "load_recipe",
     "resolve",

@@ -7,8 +7,8 @@ needs and which settings a replay tries.
 from collections.abc import Mapping
 
 from pipelines.aggregate.best_of import BestOfMajority, BestOfN, ClusterRerank
-from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election, Need
-from pipelines.aggregate.knockout import Comparer, Knockout, knockout_bound
+from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
+from pipelines.aggregate.knockout import Knockout, knockout_bound
 from pipelines.aggregate.majority import Borda, Majority, WeightedMajority
 from pipelines.aggregate.model_switch import ModelSwitch
 from pipelines.aggregate.program_votes import B4, CodeT, MaxPass, MbrExec
@@ -35,8 +35,6 @@ __all__ = [
     "Adjustable",
     "Aggregator",
     "BlindPool",
-    "Comparer",
     "Election",
-    "Need",
     "knockout_bound",
 ]

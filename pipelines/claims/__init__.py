@@ -7,8 +7,8 @@ and `pipelines.aggregate`. `flows.claims` draws the pools and stores what was me
 from collections.abc import Mapping
 
 from pipelines.claims import budgets, coverage, intervals, rewards, selection, simulations, stopping, verifiers, votes
-from pipelines.claims.claim import Claim, Finding, Status, findings, status
-from pipelines.claims.effects import Effect, NotTestable, Prediction, Sign
+from pipelines.claims.claim import Claim, Finding, findings, status
+from pipelines.claims.effects import Effect, NotTestable, Prediction
 from pipelines.claims.evidence import Evidence
 
 _FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations, rewards)
@@ -22,8 +22,6 @@ __all__ = [
     "Finding",
     "NotTestable",
     "Prediction",
-    "Sign",
-    "Status",
     "findings",
     "status",
 ]

@@ -6,11 +6,11 @@ EDITORS["digit"]("2 * 3 = 6\\n#### 6", random.Random(0)).text
 from collections.abc import Mapping
 
 from pipelines.edit.answer_errors import PLANTED
-from pipelines.edit.editing import CannotEdit, Change, EditedText, Editor
+from pipelines.edit.editing import CannotEdit, Editor
 from pipelines.edit.known_texts import KNOWN
 from pipelines.edit.lines import LINES
 from pipelines.edit.lintseq import LINTSEQ
 
 EDITORS: Mapping[str, Editor] = {**PLANTED, **LINES, **KNOWN, **LINTSEQ}
 
-__all__ = ["EDITORS", "CannotEdit", "Change", "EditedText", "Editor"]
+__all__ = ["EDITORS", "CannotEdit", "Editor"]

@@ -4,8 +4,8 @@ The rules run in Great Expectations over DataFrames of ids, counts and outcomes,
 HTML. The gate reads Arrow tables in the schemas of the segment kinds, of a run or of a version.
 """
 
-from pipelines.gate.gate import Gate, Provenance, Tables
+from pipelines.gate.gate import Gate, Provenance
 from pipelines.gate.report import render_report
 from pipelines.gate.rule_engine import Check, GateResult
 
-__all__ = ["Check", "Gate", "GateResult", "Provenance", "Tables", "render_report"]
+__all__ = ["Check", "Gate", "GateResult", "Provenance", "render_report"]

@@ -5,7 +5,6 @@ from pipelines.sandbox.programs import (
     AssertTests,
     Call,
     Calls,
-    Cause,
     Limits,
     Mode,
     Program,
@@ -13,7 +12,6 @@ from pipelines.sandbox.programs import (
     Result,
     SandboxFailed,
     Script,
-    Status,
 )
 from pipelines.sandbox.reports import TestsBroken
 from pipelines.sandbox.sandbox import Sandbox, check_sandbox
@@ -23,7 +21,6 @@ __all__ = [
     "AssertTests",
     "Call",
     "Calls",
-    "Cause",
     "Limits",
     "Mode",
     "Program",
@@ -32,7 +29,6 @@ __all__ = [
     "Sandbox",
     "SandboxFailed",
     "Script",
-    "Status",
     "TestsBroken",
     "check_sandbox",
 ]

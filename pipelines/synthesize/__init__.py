@@ -20,7 +20,6 @@ from pipelines.synthesize.derived.self_instruct import SelfInstruct
 from pipelines.synthesize.reasoning_gym import ReasoningGym
 from pipelines.synthesize.splits import problems_for_training
 from pipelines.synthesize.templates import Templates, regenerate
-from pipelines.synthesize.validation import validate
 from storage.records import Problem
 
 SYNTHESIZERS: Mapping[str, type[Any]] = {
@@ -46,10 +45,8 @@ __all__ = [
     "SYNTHESIZERS",
     "TRANSFORMS",
     "Composed",
-    "ReasoningGym",
     "Renumbered",
     "Templates",
     "problems_for_training",
     "regenerate",
-    "validate",
 ]

@@ -30,7 +30,7 @@ from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "Export", "ExportFile", "Part", "Validation", "export", "export_mix", "export_rows", "parsed"]
+__all__ = ["EXPORTS", "ExportFile", "Part", "Validation", "export", "export_mix", "parsed"]
 
 EXPORTS: Mapping[str, type[Export]] = {
     "sft": Sft,

@@ -18,6 +18,7 @@ from storage.segments import compaction
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 from tests.forked import Forked
+from tests.waiting import until
 
 ROUNDS, BATCHES, PER_BATCH, GROUP = 2, 2, 6, 3
 KILLED = (-signal.SIGKILL, "")
@@ -160,9 +161,7 @@ def test_killed_between_commit_and_discard_the_spool_goes(tmp_path: Path) -> Non
 def test_of_two_processes_on_one_batch_the_first_wins(tmp_path: Path) -> None:
     Workspace.init(tmp_path).close()
     racers = {name: Forked(race, tmp_path, name) for name in ("left", "right")}
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert until(lambda: len(list(tmp_path.glob("ready-*"))) == 2)
     (tmp_path / "go").touch()
     said = {name: racer.end()[1].split() for name, racer in racers.items()}
     with Workspace.open(tmp_path) as workspace:

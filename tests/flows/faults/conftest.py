@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,14 +35,6 @@ http: {{backoff_seconds: 0.05, patience: 15, reply_seconds: 1.5}}
 """
 COMMAND = ("curate", "served.yaml", "--profile", "server.yaml", "--direct", "--json")
 Outcome = dict[str, Any]
-
-
-def until(done: Callable[[], bool], seconds: float = 120) -> bool:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return done()
 
 
 @dataclass

@@ -20,10 +20,10 @@ from tests.flows.faults.conftest import (
     Server,
     outcome_of,
     same,
-    until,
     workspace_at,
 )
 from tests.tied import tied
+from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
@@ -103,7 +103,7 @@ def test_a_locked_ledger_is_waited_for_and_a_minute_is_enough(place: Place, undi
         one.server.start()
         commands.append(one.curate())
     for one in (patient, other):
-        assert until(lambda: one.server.asked >= 24)  # noqa: B023 - asked now
+        assert until(lambda: one.server.asked >= 24, 120)  # noqa: B023 - asked now
     short, long = locked(patient, 30), locked(other, 75)
     assert [command.poll() for command in commands] == [None, None]
     assert same(outcome_of(finish(commands[0])), undisturbed)
@@ -136,7 +136,7 @@ def test_a_clock_that_is_set_in_the_middle(place: Place, undisturbed: Outcome, s
         return subprocess.Popen(jumping, cwd=place.folder, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     first = begin()
-    assert until(lambda: place.server.asked >= 40)
+    assert until(lambda: place.server.asked >= 40, 120)
     clock.write_text(str(seconds))
     second = begin()
     for command in (first, second):

@@ -7,7 +7,8 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import finish
-from tests.flows.faults.conftest import CONCURRENCY, Outcome, Place, outcome_of, same, until
+from tests.flows.faults.conftest import CONCURRENCY, Outcome, Place, outcome_of, same
+from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
@@ -54,7 +55,7 @@ def test_a_server_killed_and_back_is_waited_for(place: Place, undisturbed: Outco
     """Between its death and its return connections are refused."""
     place.server.start()
     command = place.curate()
-    assert until(lambda: place.server.asked >= 40)
+    assert until(lambda: place.server.asked >= 40, 120)
     place.server.kill()
     time.sleep(1.5)
     assert command.poll() is None
@@ -67,7 +68,7 @@ def test_a_server_killed_and_back_is_waited_for(place: Place, undisturbed: Outco
 def test_a_server_gone_for_good_ends_the_command_and_the_same_one_goes_on(place: Place, undisturbed: Outcome) -> None:
     place.server.start()
     command = place.curate()
-    assert until(lambda: place.server.asked >= 40)
+    assert until(lambda: place.server.asked >= 40, 120)
     place.server.kill()
     said = finish(command)
     assert said.status == 2
@@ -83,7 +84,7 @@ def test_a_killed_command_repays_what_was_under_way(place: Place, undisturbed: O
     place.server.start()
     for kills in (1, 2):
         command, asked = place.curate(), place.server.asked
-        assert until(lambda: place.server.asked >= asked + 30)  # noqa: B023 - asked now
+        assert until(lambda: place.server.asked >= asked + 30, 120)  # noqa: B023 - asked now
         command.kill()
         assert finish(command).status == -signal.SIGKILL
         assert place.server.asked - len(place.stored()) <= CONCURRENCY * kills + 64  # the rest lies in spools
@@ -95,7 +96,7 @@ def test_a_killed_command_repays_what_was_under_way(place: Place, undisturbed: O
 def test_two_commands_at_once_and_one_of_them_killed(place: Place, undisturbed: Outcome) -> None:
     place.server.start()
     one, other = place.curate(), place.curate()
-    assert until(lambda: place.server.asked >= 50)
+    assert until(lambda: place.server.asked >= 50, 120)
     one.kill()
     assert finish(one).status == -signal.SIGKILL
     assert same(outcome_of(finish(other)), undisturbed)

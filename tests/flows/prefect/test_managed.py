@@ -5,8 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from flows.prefect.server import child_environment, environment, users_api
 from pipelines.processes.proc import Process, process
 from storage.standing import healthy
 from tests.flows.conftest import ROOT
+from tests.waiting import until
 
 HOLDER = """
 import sys, time
@@ -47,14 +46,6 @@ def told(command: "subprocess.Popen[str]") -> tuple[int, Process, Path]:
     return int(port), process(int(pid)), Path(home)
 
 
-def until(true: Callable[[], bool], seconds: float = 180) -> bool:
-    """Whether it came true in time."""
-    deadline = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
-
-
 @pytest.mark.services
 def test_it_answers_and_ends_with_its_block(tmp_path: Path) -> None:
     command = holder(tmp_path)
@@ -73,7 +64,7 @@ def test_kill_9_of_the_command_leaves_no_server(tmp_path: Path) -> None:
     _, server, _ = told(command)
     command.kill()
     command.communicate()
-    assert until(lambda: not server.alive())
+    assert until(lambda: not server.alive(), 180)
 
 
 @pytest.mark.services

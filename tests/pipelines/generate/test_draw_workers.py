@@ -1,4 +1,4 @@
-"""Lanes in processes of their own: the same bits, whatever dies, and nothing left behind."""
+"""Draw workers in processes of their own: the same bits, whatever dies, and nothing left behind."""
 
 import gc
 import os
@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.serving.toy_model import alive
 from tests.tied import tied
+from tests.waiting import until
 
 CUTS = (
     Sampling(max_tokens=40),
@@ -52,18 +52,11 @@ def drawn(engine: Embedded, asked: list[Request]) -> dict[str, Completion]:
     return {one.id: replace(one, seconds=None) for one in engine.generate(asked)}
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    ended = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ended, "it never came to be"
-        time.sleep(0.01)
-
-
 def ready(engine: Embedded) -> DrawWorkers:
-    """The engine's workers, all of its lanes loaded: what is drawn from here on is drawn by them."""
+    """The engine's workers, all of them loaded: what is drawn from here on is drawn by them."""
     workers = workers_of(engine)
     assert workers is not None
-    wait_for(lambda: workers.ready)
+    assert until(lambda: workers.ready)
     return workers
 
 
@@ -74,7 +67,7 @@ def workers_of(engine: Embedded) -> DrawWorkers | None:
 
 @pytest.fixture(scope="module")
 def alone() -> dict[str, Completion]:
-    """What one lane draws on the caller's thread, without a process."""
+    """What one worker draws on the caller's thread, without a process."""
     engine = Embedded(threads=1)
     completions = drawn(engine, requests(engine, 300))
     assert engine._workers is None
@@ -132,7 +125,7 @@ def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict
         found += [next(stream) for _ in range(20)]
         before = workers.pids()
         os.kill(before[kills % len(before)], signal.SIGKILL)
-        wait_for(lambda before=before: len(workers.pids()) == 2 and workers.pids() != before)
+        assert until(lambda before=before: len(workers.pids()) == 2 and workers.pids() != before)
     found += stream
     assert len(found) == 300
     assert {one.id: replace(one, seconds=None) for one in found} == alone
@@ -187,7 +180,7 @@ def test_an_engine_that_nobody_holds_takes_its_lanes_along() -> None:
     pids = ready(engine).pids()
     del engine
     gc.collect()
-    wait_for(lambda: not any(map(alive, pids)))
+    assert until(lambda: not any(map(alive, pids)))
 
 
 def test_closing_ends_every_process_and_thread(engine: Embedded) -> None:
@@ -204,4 +197,4 @@ def test_no_lane_outlives_its_killed_host() -> None:
         pids = [int(pid) for pid in host.stdout.readline().split()]
         assert len(pids) == 2
         host.kill()
-    wait_for(lambda: not any(map(alive, pids)))
+    assert until(lambda: not any(map(alive, pids)))

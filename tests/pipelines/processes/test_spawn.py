@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import Process, cpu_of_tree, kill_tree, process, stat, tree
 from pipelines.processes.spawn import GuardedProgram, Log, by_somebody, ending, environment, module_command, spawn
+from tests.waiting import until
 
 ECHO = """
 import os, sys
@@ -43,13 +44,6 @@ started[0].stdout.readline()
 print(started[0].pid, flush=True)
 sys.stdin.read()
 """
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def echo(limit: int = 1 << 20) -> MessageChild:

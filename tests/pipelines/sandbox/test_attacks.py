@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.sandbox import AssertTests, Call, Calls, Limits, Sandbox, Script
 from tests.pipelines.sandbox.conftest import SECRET, all_text, well
+from tests.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -180,10 +181,7 @@ def test_daemons_do_not_stay(sandbox: Sandbox) -> None:
         running = len(psutil.Process().children(recursive=True)) + 1  # its process of tests, for the last line
         for _ in range(5):
             assert several.run(Script(source)).stdout == "left\n"
-        deadline = time.monotonic() + 10
-        while len(psutil.Process().children(recursive=True)) > running and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert len(psutil.Process().children(recursive=True)) <= running
+        assert until(lambda: len(psutil.Process().children(recursive=True)) <= running, 10)
         assert well(several)
 
 

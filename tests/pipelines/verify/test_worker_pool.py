@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from pipelines.verify.worker_pool import Limits, WorkerPool
+from tests.waiting import until
 
 HERE = str(Path(__file__).parent)
 ROOT = str(Path(__file__).parents[4])
@@ -264,10 +265,7 @@ def test_workers_do_not_outlive_a_killed_parent() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 30
-    while psutil.pid_exists(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not psutil.pid_exists(worker)
+    assert until(lambda: not psutil.pid_exists(worker))
 
 
 def test_a_system_that_is_short_of_files_costs_no_question_its_reply() -> None:

@@ -6,14 +6,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.generate.serving.local_servers import ServerEvent
 from storage.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
+from tests.waiting import until
 
 
 def ignore(_: SetupError) -> None:
@@ -36,13 +35,6 @@ def servers(model: LocalModel) -> Iterator[tuple[LocalServers, list[ServerEvent]
         yield made, events
     finally:
         made.close()
-
-
-def wait_for(what: Any, within: float = 60.0) -> None:
-    deadline = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def status(url: str, key: str | None) -> int:
@@ -111,13 +103,13 @@ def test_a_server_that_dies_is_started_again_on_its_port_and_its_remains_are_gon
         (server,) = local.serving("toy", lost.append)
         (first,) = born(tmp_path)
         os.kill(first.server, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in events].count("up") == 2)
+        assert until(lambda: [part.state for part in events].count("up") == 2)
         assert gone(first)
         assert status(server.url, server.key) == 200
         assert lost == []
         second = born(tmp_path)[1]
         os.kill(second.server, signal.SIGKILL)
-        wait_for(lambda: lost)
+        assert until(lambda: lost)
         assert "ended once more after 1 restarts" in lost[0].message
         assert gone(second)
         with pytest.raises(SetupError, match="ended once more"):
@@ -140,7 +132,7 @@ def test_a_killed_guard_takes_its_server_along(tmp_path: Path) -> None:
         local.serving("toy", ignore)
         (first,) = born(tmp_path)
         os.kill(first.guard, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in events].count("up") == 2)
+        assert until(lambda: [part.state for part in events].count("up") == 2)
         assert gone(first)
 
 
@@ -151,14 +143,14 @@ def test_the_last_replica_is_lost_when_none_comes_back(tmp_path: Path) -> None:
     with servers(model) as (local, events):
         first, second = local.serving("toy", lost.append)
         assert first.url != second.url
-        wait_for(lambda: [part.state for part in events].count("up") == 2)
+        assert until(lambda: [part.state for part in events].count("up") == 2)
         stop.touch()
         one, other = born(tmp_path)
         os.kill(one.server, signal.SIGKILL)
-        wait_for(lambda: [part.state for part in events].count("lost") == 1)
+        assert until(lambda: [part.state for part in events].count("lost") == 1)
         assert lost == []
         os.kill(other.server, signal.SIGKILL)
-        wait_for(lambda: lost)
+        assert until(lambda: lost)
         assert "ended once more after 5 restarts" in lost[0].message
 
 
@@ -170,9 +162,9 @@ def test_a_restart_that_fails_is_one_of_those_that_are_allowed(tmp_path: Path) -
         (server,) = local.serving("toy", lost.append)
         stop.touch()
         os.kill(born(tmp_path)[0].server, signal.SIGKILL)
-        wait_for(lambda: [part.detail for part in events].count("ended (exit status 4)") >= 2)
+        assert until(lambda: [part.detail for part in events].count("ended (exit status 4)") >= 2)
         stop.unlink()
-        wait_for(lambda: [part.state for part in events].count("up") == 2)
+        assert until(lambda: [part.state for part in events].count("up") == 2)
         assert status(server.url, server.key) == 200
         assert lost == []
 
@@ -213,7 +205,7 @@ def test_waiting_for_a_start_is_given_up_at_once(tmp_path: Path) -> None:
     with servers(toy_model(tmp_path, {"TOY_SLOW": "600"})) as (local, events):
         thread = threading.Thread(target=wait)
         thread.start()
-        wait_for(lambda: events)
+        assert until(lambda: events)
         local.interrupt()
         thread.join(30)
         assert [type(error) for error in caught] == [Interruption]

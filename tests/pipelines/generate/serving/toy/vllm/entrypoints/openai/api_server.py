@@ -52,7 +52,7 @@ def main() -> None:
     if "TOY_SAY" in os.environ:
         sys.stdout.write(f"{os.environ['TOY_SAY']} (my key is {os.environ['VLLM_API_KEY']})\n")
         sys.exit(3)
-    if Path(os.environ.get("TOY_FAILS_WHEN", "/nowhere")).exists():
+    if "TOY_FAILS_WHEN" in os.environ and Path(os.environ["TOY_FAILS_WHEN"]).exists():
         sys.exit(4)
     stubborn = subprocess.Popen([sys.executable, "-c", STUBBORN], start_new_session=bool(os.environ.get("TOY_AWAY")))
     if "TOY_NOTE" in os.environ:

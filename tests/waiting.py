@@ -1,0 +1,12 @@
+"""Waits for what another process, thread or server does; no wait of the tests is without an end."""
+
+import time
+from collections.abc import Callable
+
+
+def until(done: Callable[[], object], seconds: float = 60.0) -> bool:
+    """Whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := done()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(found)
