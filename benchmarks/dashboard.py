@@ -36,15 +36,30 @@ SETTLED = """() => {
   return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1')
     && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
 }"""
-# What a link inside the dashboard does. Resolved when the script runs; when it has ended is for SETTLED to say.
+# Counts the runs of a script that came to their end, from what the server sends (ForwardMsg: script_finished, success). The
+# attribute of SETTLED is no witness that a script ran: one that takes less than the page needs to draw arrives as a whole,
+# and the page goes from `notRunning` to `notRunning`.
+COUNTED = """(() => {
+  const Native = window.WebSocket;
+  window.scriptsEnded = 0;
+  window.WebSocket = class extends Native {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener('message', async event => {
+        const sent = new Uint8Array(event.data instanceof Blob ? await event.data.arrayBuffer() : event.data);
+        if (sent.length === 2 && sent[0] === 0x30 && sent[1] === 0) window.scriptsEnded += 1;
+      });
+    }
+  };
+})()"""
+# What a link inside the dashboard does. Resolved when the script has ended and the browser has drawn twice since.
 GONE = """address => new Promise(resolve => {
-  const watch = new MutationObserver(changes => {  // of whichever element: the page may make another
-    if (changes.some(change => change.target.dataset.testScriptState === 'running')) { watch.disconnect(); resolve(); }
-  });
-  watch.observe(document.body, {attributes: true, subtree: true, attributeFilter: ['data-test-script-state']});
-  setTimeout(resolve, 10000);  // a visit was once not seen to run, and waited for without end
+  const before = window.scriptsEnded;
+  const look = () => window.scriptsEnded > before
+    ? requestAnimationFrame(() => requestAnimationFrame(resolve)) : setTimeout(look, 5);
   history.pushState({}, '', address);
   dispatchEvent(new PopStateEvent('popstate', {state: {}}));
+  look();
 })"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SLOW = """\
@@ -186,6 +201,7 @@ def chromium() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(PATIENCE)
+        page.add_init_script(COUNTED)
         yield page
         browser.close()
 

@@ -6,6 +6,8 @@ A completion follows none, one or several others: all of them, and what they fol
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from storage.records import JUDGED
+
 ANSWER = "answer"
 """The role of steps whose completions are judged."""
 
@@ -55,6 +57,17 @@ def followers(turns: Turns, completion_id: str) -> list[Turn]:
     while near := [one for one in turns.values() if one.completion_id not in known and not known.isdisjoint(one.after)]:
         known.update(one.completion_id for one in near)
         found += near
+    return found
+
+
+def answers_below(turns: Turns) -> dict[str, tuple[int, int]]:
+    """Of every turn that judged answers rest on: how many of them are correct, and how many are judged."""
+    found: dict[str, tuple[int, int]] = {}
+    for answer in turns.values():
+        if answer.outcome in JUDGED:
+            for turn in lineage(turns, answer.completion_id):
+                correct, judged = found.get(turn.completion_id, (0, 0))
+                found[turn.completion_id] = correct + (answer.outcome == "correct"), judged + 1
     return found
 
 

@@ -50,7 +50,7 @@ def show() -> None:
 def _running(working: Sequence[Run]) -> None:
     if not working:
         st.caption("No run works now.")
-        st.code("rollmill curate recipes/arithmetic.yaml", language=None)
+        st.code("rollmill curate recipes/arithmetic.yaml", language=None, wrap_lines=True)
     for run in working:
         stages = run_progress(reader(), run.id)
         latest = max(stages, key=lambda stage: stage.updated_at, default=None)

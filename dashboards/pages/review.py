@@ -45,12 +45,13 @@ def show() -> None:
     queue = _choose()
     if queue is None:
         return
-    who = st.sidebar.text_input("Your name", key="review-judge")
-    hinted = st.sidebar.toggle(
-        "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        who = st.text_input("Your name", key="review-judge", placeholder="ann", width=260)
+        hinted = st.toggle(
+            "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
+        )
     if not who.strip():
-        st.info("Enter your name in the sidebar: judgements are kept by reviewer.")
+        st.info("Type your name: judgements are kept by reviewer.")
     else:
         _review(queue, who.strip(), hinted=hinted)
     if queue.audit is not None:
@@ -178,7 +179,7 @@ def _so_far(queue: Queue) -> None:
         else:
             st.code(typed(apply), language=None)
     else:
-        st.code(f"rollmill audit show {queue.audit.id}", language=None)
+        st.code(f"rollmill audit show {queue.audit.id}", language=None, wrap_lines=True)
 
 
 def _item(item: ReviewItem, *, hinted: bool) -> None:

@@ -46,7 +46,9 @@ def _served(waiting: int) -> None:
     elif state.alive or not waiting:
         st.info(inert(state.line(), 1000))
     else:
-        st.warning(f"{inert(state.line().partition(' Next:')[0], 1000)} {waiting} wait for it.", icon=":material/warning:")
+        wait = "1 waits" if waiting == 1 else f"{waiting:,} wait"
+        said = state.line().partition(" Next:")[0].replace("`", "")  # the command stands below as one to copy
+        st.warning(f"{inert(said, 1000)} {wait} for it.", icon=":material/warning:")
         st.code("rollmill up", language=None)
 
 

@@ -17,7 +17,17 @@ from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates,
 from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
-NARROW = {"verifier": st.column_config.TextColumn(width=140)}  # versions are long
+RULES = {
+    "verifier": st.column_config.TextColumn(width=140),  # versions are long
+    **{
+        name: st.column_config.NumberColumn(format="localized", width=86)
+        for name in ("verdicts", "correct", "incorrect", "unparsed", "undecided")
+    },
+    "CPU s": st.column_config.NumberColumn(format="%.2f", width=72, help="processor seconds of all these verdicts"),
+    "p99 ms": st.column_config.NumberColumn(
+        format="%.3f", width=72, help="processor milliseconds that one verdict in a hundred takes longer than"
+    ),
+}
 ERRORS = (("false_accept_rate", "false accepts"), ("false_reject_rate", "false rejects"))
 
 
@@ -130,8 +140,7 @@ def _rules(account: VerifierAccount, of: str) -> None:
         }
         for row in account.rules
     ]
-    numbers = {name: st.column_config.NumberColumn(format="%.1f") for name in ("CPU s", "p99 ms")}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**OPEN, **numbers, **NARROW})
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**OPEN, **RULES}, placeholder="")
 
 
 def _rule_chart(rules: Sequence[RuleCount]) -> AnyChart:
@@ -201,7 +210,7 @@ def _slowest(account: VerifierAccount, of: str) -> None:
         return
     rows = [
         {
-            "seconds": row.seconds,
+            "CPU ms": 1000 * row.seconds,
             "verifier": visible(row.verifier),
             "rule": visible(row.rule or "none"),
             "outcome": row.outcome,
@@ -210,6 +219,8 @@ def _slowest(account: VerifierAccount, of: str) -> None:
         }
         for row in account.slowest
     ]
-    numbers = {"seconds": st.column_config.NumberColumn(format="%.3f")}
+    numbers = {"CPU ms": st.column_config.NumberColumn(format="%.2f")}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config={**OPEN, **numbers})
-    st.caption("CPU seconds of single verdicts, the longest first. A limit makes an undecided verdict, never a wrong one.")
+    st.caption(
+        "Processor time of single verdicts, the longest first. A limit makes an undecided verdict, never a wrong one."
+    )

@@ -1,5 +1,6 @@
 """One problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
@@ -8,6 +9,7 @@ from dashboards.inert import inert, show_text, visible
 from dashboards.parts.rollout import COLOURS, show_messages, show_rollout
 from dashboards.parts.threads import show_threads
 from dashboards.session.kept import kept_now
+from pipelines.metrics import BY_RESULTS
 from pipelines.stats import pass_rate_interval
 from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
 from storage.queries.problems import answer_groups, final_answer
@@ -101,15 +103,28 @@ def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
 
 def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
     """One of several rollouts, and a choice among them."""
-    labels = {str(place): _sample_label(rollout) for place, rollout in enumerate(rollouts)}
+    labels = _sample_labels(rollouts)
     chosen = _choice("Rollout", list(labels), f"sample-{key}", labels, str(first)) if len(rollouts) > 1 else "0"
     show_rollout(rollouts[int(chosen)], f"rollout-{key}-{chosen}")
 
 
-def _sample_label(rollout: RolloutDetail) -> str:
-    model = "" if rollout.completion is None else f" {inert(rollout.completion.model, 20)}"
-    colour = COLOURS.get(rollout.outcome, "gray")
-    return f":{colour}[{rollout.outcome}]{model} {inert(rollout.step, 20)} {rollout.sample_index}"
+def _sample_labels(rollouts: Sequence[RolloutDetail]) -> dict[str, str]:
+    """A name for each by its place: outcome, the model where there are several, step and sample; numbered where alike."""
+    models = {rollout.completion.model for rollout in rollouts if rollout.completion is not None}
+    names = [_sample_label(rollout, model=len(models) > 1) for rollout in rollouts]
+    counts = Counter(names)
+    numbers: Counter[str] = Counter()
+    for place, name in enumerate(names):
+        if counts[name] > 1:  # the finished answers of a search are all sample 0 of one step
+            numbers[name] += 1
+            names[place] = f"{name} · {numbers[name]}"
+    return {str(place): name for place, name in enumerate(names)}
+
+
+def _sample_label(rollout: RolloutDetail, *, model: bool) -> str:
+    parts = [inert(rollout.completion.model, 20)] if model and rollout.completion is not None else []
+    parts += [inert(rollout.step, 20)] if rollout.step else []
+    return f":{COLOURS.get(rollout.outcome, 'gray')}[{rollout.outcome}] {' '.join([*parts, str(rollout.sample_index)])}"
 
 
 def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
@@ -135,7 +150,7 @@ def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str]
 def rate_line(detail: ProblemDetail, scope: Scope) -> str:
     """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew or two steps."""
     if scope.prefix == 0:
-        return "Pass rate: none, because how often this problem was drawn followed from verdicts."
+        return f"Pass rate: none. How often this problem was drawn {BY_RESULTS}."
     measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.step)]
     correct, judged = measured.count("correct"), sum(outcome in JUDGED for outcome in measured)
     estimate = pass_rate_interval(correct, judged)

@@ -57,10 +57,8 @@ def show_verdict(rollout: RolloutDetail) -> None:
         if rollout.kept is None:
             st.badge("not decided yet", color="gray")
         else:
-            st.badge(
-                f"{'kept' if rollout.kept else 'dropped'}: {inert(rollout.reason, 60)}",
-                color="blue" if rollout.kept else "gray",
-            )
+            why = "" if rollout.reason == "kept" else f": {inert(rollout.reason, 60)}"
+            st.badge(f"{'kept' if rollout.kept else 'dropped'}{why}", color="blue" if rollout.kept else "gray")
         for score in rollout.scores:
             st.badge(f"{inert(score.scorer, 30)} {score.value:.3g}", color="gray")
         if rollout.completion is not None:

@@ -8,7 +8,7 @@ from dashboards.inert import inert, show_text
 from dashboards.parts.rollout import COLOURS, LANGUAGES, steps
 from dashboards.session.kept import kept_now
 from storage.queries import Scope, completion_text
-from storage.threads import ANSWER, Turn, Turns, as_tree
+from storage.threads import ANSWER, Turn, Turns, answers_below, as_tree
 
 AT_ONCE = 40  # turns that are laid out; a button shows as many more
 INDENT = 0.05  # of the width, for each turn that one stands under
@@ -17,13 +17,13 @@ DEEPEST = 6  # deeper turns stand no further to the right, and say how deep they
 
 def show_threads(turns: Turns, scope: Scope, key: str) -> None:
     """Every thread of the problem, roots first."""
-    counts = Counter(turn.step for turn in turns.values())
+    tree, below = list(as_tree(turns)), answers_below(turns)
+    counts = Counter(turn.step for _, turn in tree)
     listed = ", ".join(f"{inert(step, 30)} {count:,}" for step, count in counts.items())
     st.markdown(f"**{len(turns):,} turns**: {listed}")
-    tree = list(as_tree(turns))
     shown = AT_ONCE * int(st.session_state.get(f"turns-{key}", 1))
     for depth, turn in tree[:shown]:
-        _indented(depth, turn, turns, scope)
+        _indented(depth, turn, turns, scope, below.get(turn.completion_id))
     if len(tree) > shown:
         st.button(f"{len(tree) - shown:,} more turns", key=f"more-turns-{key}", on_click=_more, args=(f"turns-{key}",))
 
@@ -32,21 +32,23 @@ def _more(name: str) -> None:
     st.session_state[name] = int(st.session_state.get(name, 1)) + 1
 
 
-def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope) -> None:
+def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope, below: tuple[int, int] | None) -> None:
     """A turn that opens, as far to the right as it is deep."""
     left = INDENT * min(depth, DEEPEST)
     place = st.columns([left, 1 - left], gap=None)[1] if depth else st.container()
     with place:
-        opened = st.expander(_label(depth, turn), key=f"turn-{turn.completion_id}", on_change="rerun")
+        opened = st.expander(_label(depth, turn, below), key=f"turn-{turn.completion_id}", on_change="rerun")
         if opened.open:
             with opened:
                 _show(turn, turns, scope)
 
 
-def _label(depth: int, turn: Turn) -> str:
-    """Step and outcome; of what nobody judges its role."""
+def _label(depth: int, turn: Turn, below: tuple[int, int] | None) -> str:
+    """Step and outcome; of what nobody judges its role, and how many of the answers that rest on it are correct."""
     said = turn.outcome or ("pending" if turn.role == ANSWER else "")
     outcome = f":{COLOURS.get(said, 'gray')}[{said}]" if said else f":gray[{inert(turn.role, 20)}, not judged]"
+    if turn.role != ANSWER and below is not None:
+        outcome += f" · {below[0]:,} of {below[1]:,} answers below correct"
     deep = f" · {depth} deep" if depth > DEEPEST else ""
     return f"**{inert(turn.step, 30)}** · {outcome} · :gray[{turn.completion_id[:8]}{deep}]"
 

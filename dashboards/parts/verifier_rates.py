@@ -33,7 +33,9 @@ def show_rates(known: Sequence[KnownRates]) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=COLUMNS)
     for rates in known:
         if rates.report is None:
-            st.caption(f"{inert(rates.verifier)} {inert(rates.version)}: not audited, its errors are not measured.")
+            st.caption(
+                f"{inert(rates.verifier)}: not audited, its errors are not measured. Version {inert(rates.version)}."
+            )
         else:
             st.caption(_method(rates))
         if rates.planted is not None:  # under its label, so that nobody takes it for a rate

@@ -43,6 +43,7 @@ MOVED = {
     "problems": ("Explore", {}),
     "budgets": ("Difficulty", {"view": "Budget"}),
 }  # addresses of before: what took their place
+WHOLE_LINKS = "<style>[data-testid='stPageLink'] p { white-space: normal; overflow: visible; }</style>"  # else they are cut
 FIRST_PATH = "start"  # the page that opens first has no path: what is given is not used, and may be nobody else's
 
 
@@ -63,6 +64,7 @@ def main(first: str = "Home") -> None:
         for name, (show, icon) in MENU.items()
     }
     st.session_state[PAGES] = pages
+    st.html(WHOLE_LINKS)
     if not may_write():
         st.sidebar.caption(why_not())
     st.navigation(

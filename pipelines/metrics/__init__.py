@@ -17,6 +17,7 @@ from pipelines.metrics.funnel import (
 )
 from pipelines.metrics.path_rates import path_counted
 from pipelines.metrics.rates import (
+    BY_RESULTS,
     NO_RATES,
     NOTHING,
     GroupRate,
@@ -35,6 +36,7 @@ from pipelines.metrics.rates import (
 from pipelines.metrics.shares import Share, by_correct, judged_numbers, shares
 
 __all__ = [
+    "BY_RESULTS",
     "DRIFT_KINDS",
     "NOTHING",
     "NO_RATES",

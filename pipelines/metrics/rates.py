@@ -17,7 +17,8 @@ from storage.pool import Group
 OF_TEMPLATES = "mean pass rate of problems from these templates"
 OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
 NOTHING = "nothing judged"
-NO_RATES = "No rates: which problems were drawn, and how often, followed from verdicts on them."
+BY_RESULTS = "followed from what earlier draws gave: verdicts, or the scores of a search"
+NO_RATES = f"No rates: which problems were drawn, and how often, {BY_RESULTS}."
 
 
 def prefix_words(prefix: int | None) -> str:

@@ -197,8 +197,8 @@ def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
 
 
 def money_text(sums: Sums, currency: str | None) -> str:
-    """Money for people: `-` where nothing has a price, `+?` where some have none."""
-    if sums.completions == sums.unpriced:
+    """Money for people: `-` where nothing known was paid and some have no price, `+?` where some more has none."""
+    if (sums.unpriced and not sums.units) or sums.completions == sums.unpriced:
         return "-"
     return shown(sums.units, currency) + ("+?" if sums.unpriced else "")
 

@@ -92,8 +92,8 @@ def metric_of(sides: Sequence[Side], metric: str, score: str | None = None) -> l
 
 
 def scores_of(sides: Sequence[Side]) -> list[str]:
-    """The names of the scores that some side has."""
-    return list(dict.fromkeys(score for side in sides for score in side.pool.scores))
+    """The names of the scores that some side has, in order."""
+    return sorted({score for side in sides for score in side.pool.scores})
 
 
 def replays(root: Path, pools: Collection[str]) -> list[dict[str, Any]]:

@@ -24,8 +24,10 @@ class Span:
 def timeline(reader: Reader, run_id: str) -> list[Span]:
     """The stages of a run in the order in which they began; SetupError where there is no such run.
 
-    A stage that was resumed is shown with its last command. Rows that were stored before the round began are not counted.
+    A stage that was resumed is shown with its last command. Rows that were stored before the round began are not counted,
+    and what was added to the run after its end, such as scores, is no part of it.
     """
+    ended = reader.runs.get(run_id).finished_at
     stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
     spans = [
         Span(name, None, _time(stage.updated_at.timestamp() - stage.seconds), stage.updated_at, stage.done)
@@ -40,7 +42,8 @@ def timeline(reader: Reader, run_id: str) -> list[Span]:
             here = [(rows, at) for one, _, rows, at in times if one == kind and start <= at < end]
             if here:
                 spans.append(Span(stage, number, _time(start), _time(here[-1][1]), sum(rows for rows, _ in here)))
-    return sorted(spans, key=lambda span: (span.begun, span.ended))
+    within = (span for span in spans if ended is None or span.begun <= ended)
+    return sorted(within, key=lambda span: (span.begun, span.ended))
 
 
 def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:

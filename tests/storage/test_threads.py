@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from storage.threads import Turn, as_tree, followers, lineage, turns_of
+from storage.threads import Turn, answers_below, as_tree, followers, lineage, turns_of
 
 
 def turns(**after: str):  # type: ignore[no-untyped-def]
@@ -40,6 +40,18 @@ def test_a_tree_has_every_turn_once_under_what_rests_on_most() -> None:
         (1, "g"),
         (0, "e"),
     ]
+
+
+def test_answers_below_are_counted_once_for_each_turn_that_they_rest_on() -> None:
+    tree = [
+        Turn("a", "piece", "step"),
+        Turn("b", "next", "step", ("a",)),
+        Turn("c", after=("b", "a"), outcome="correct"),
+        Turn("d", after=("a",), outcome="unparsed"),
+        Turn("e", after=("b",), outcome="undecided"),
+        Turn("f", "piece", "step"),
+    ]
+    assert answers_below(turns_of(tree)) == {"a": (1, 2), "b": (1, 1)}
 
 
 def test_turns_that_follow_one_another_in_a_ring_end() -> None:

@@ -63,23 +63,28 @@ def _leaderboard(board: Row, subject: Subject) -> None:
     rows = []
     for model in board["models"]:
         row = {"model": visible(model)}
-        if len(board["benchmarks"]) > 1:
+        if len(shared) > 1:
             row["mean"] = _words(board["means"][model])
         for benchmark in board["benchmarks"]:
             cell = cells.get((model, benchmark))
-            words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] else ''}"
+            words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] and board['tests'] else ''}"
             row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
         rows.append(row)
     st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
     opens = {visible(one): st.column_config.LinkColumn(display_text="#(.*)$") for one in board["benchmarks"]}
     columns = {"model": st.column_config.TextColumn(pinned=True), **opens}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
-    over = f"over {', '.join(map(inert, shared))}, which every model was asked" if shared else "over no benchmark"
+    tested = (
+        f" \\* No other model is shown to be better on this benchmark: sign-flip tests of all {len(board['tests'])} pairs, "
+        "corrected together (Holm)."
+        if board["tests"]
+        else ""
+    )
+    mean = f" The mean is over {', '.join(map(inert, shared))}, which every model was asked." if len(shared) > 1 else ""
     estimands = "; ".join(sorted({str(cell.get("estimand")) for cell in board["cells"] if cell.get("estimand")}))
     st.caption(
-        f"Pass rates with 95% intervals ({inert(estimands, 400)}); a cell or a point opens its rollouts in Explore. \\* No "
-        f"other model is shown to be better on this benchmark: sign-flip tests of all {len(board['tests'])} pairs, "
-        f"corrected together (Holm). The mean is {over}."
+        f"Pass rates with 95% intervals ({inert(estimands, 400)}); a cell or a point opens its rollouts in Explore."
+        f"{tested}{mean}"
     )
     with st.expander("The numbers, with n", key="board-numbers", bind="query-params") as numbers:
         if numbers.open:

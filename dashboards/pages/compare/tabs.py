@@ -14,7 +14,7 @@ from dashboards.session.address import choose
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
 from pipelines.stats import with_interval
-from storage.queries import Reader
+from storage.queries import Reader, version_manifest
 from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
 
 
@@ -82,8 +82,13 @@ def _calibration(subject: Subject) -> None:
     scores = subject.kept(_scores)
     if not scores:
         st.info("These completions have no scores. A recipe's `score:` or this command stores some:")
-        runs = [scope for scope, _ in subject.kept(_pools) if "@" not in scope]
-        st.code(f"rollmill score {next(iter(runs), 'RUN')} --with answer_agreement", language=None)
+        scope = next(scope for scope, _ in subject.kept(_pools))
+        run = version_manifest(reader(), scope).get("run", "RUN") if "@" in scope else scope
+        st.code(f"rollmill score {visible(run)} --with answer_agreement", language=None)
+        if "@" in scope:  # a version never changes
+            st.caption(
+                "What is scored after a version was published is seen where the run is chosen above, not the version."
+            )
         return
     score = choose("Score", scores, "score", where=st.container())
     orders, bins = subject.kept(_metric, "auroc", score), subject.kept(_metric, "calibration", score)
@@ -94,6 +99,9 @@ def _calibration(subject: Subject) -> None:
             "Completions in bins by their score: its mean against the share that is correct, with 95% intervals; "
             "n sets the size of a point. On the line a score is a chance. A point opens Explore."
         )
+    else:
+        for why in dict.fromkeys(one.why for one in bins if one.why):
+            st.info(f"No reliability diagram: {inert(why, 400)}")
     links = subject.kept(links_of)
     table = [
         {
@@ -101,7 +109,7 @@ def _calibration(subject: Subject) -> None:
             "benchmark": visible(order.benchmark),
             "rollouts": order.rows[0].n if order.rows else None,
             "AUROC": _interval(order.rows[0].row()) if order.rows else visible(order.why),
-            "calibration error": _interval(error.rows[0].row()) if error.rows else visible(error.why),
+            "calibration error": _interval(error.rows[0].row()) if error.rows else "none, see above",
             "of an exact score": error.rows[0].setting.get("noise") if error.rows else None,
             "Explore": links[order.model, order.benchmark],
         }

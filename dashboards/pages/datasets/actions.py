@@ -25,6 +25,8 @@ def show_marks(step: "Step") -> None:
         words = ["dataset", "tag", *(["--move"] if move else []), "--", info.ref, name.strip()]
         if name.strip():
             command_button("Tag", words, key=f"do-tag-{key}")
+        else:
+            _waiting("Tag", "Type a tag first: a name that readers use instead of the number.")
         for tag in info.tags:
             command_button(f"Untag {inert(tag, 40)}", ["dataset", "untag", "--", info.ref, tag], key=f"untag-{key}-{tag}")
     with yank:
@@ -38,6 +40,8 @@ def show_marks(step: "Step") -> None:
             if reason.strip():
                 words = ["dataset", "yank", f"--reason={reason.strip()}", "--", info.ref]
                 command_button("Yank", words, key=f"yank-{key}", confirm=True)
+            else:
+                _waiting("Yank", "Say why first: readers see it. The version stays readable by its number.")
     with sign:
         st.subheader("Sign off", anchor=False)
         by = st.text_input("Your name", key=f"by-{key}")
@@ -45,10 +49,17 @@ def show_marks(step: "Step") -> None:
         if by.strip():
             words = ["dataset", "sign-off", f"--by={by.strip()}", *([f"--note={note.strip()}"] if note.strip() else [])]
             command_button("Sign off", [*words, "--", info.ref], key=f"sign-{key}")
+        else:
+            _waiting("Sign off", "Type your name first.")
         for word in info.signoffs:
             st.code(
                 visible(f"{word.at[:10]} {word.by}{f': {word.note}' if word.note else ''}"), language=None, wrap_lines=True
             )
+
+
+def _waiting(label: str, what: str) -> None:
+    """The button of a command that lacks a word, and in its hint which."""
+    st.button(label, key=f"waiting-{label}", help=what, disabled=True)
 
 
 def show_remote(name: str) -> None:
@@ -78,7 +89,11 @@ def show_export(step: "Step") -> None:
     with left:
         st.subheader("Export", anchor=False)
         fmt = st.selectbox("Format", export_formats(), key="format", bind="query-params")
-        st.code(f"rollmill dataset export {info.ref} --format {fmt} --out {info.name}-v{info.number}.jsonl", language=None)
+        st.code(
+            f"rollmill dataset export {info.ref} --format {fmt} --out {info.name}-v{info.number}.jsonl",
+            language=None,
+            wrap_lines=True,
+        )
         if not step.here:
             st.caption("Its rows are not here: pull them first.")
         elif info.kept > MOST_EXPORTED:

@@ -7,14 +7,14 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import GREY, AnyChart, number_tips
+from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips
 
 if TYPE_CHECKING:
     from storage.queries import Step
 
+SMALL = 200  # pixels of a chart among others, with its title and labels
 LABELLED = 16  # versions whose edges and tags have room for a label
-BLUE, ORANGE, RED = "#0969da", "#bf8700", "#cf222e"
-STATES = {"published": BLUE, "tagged": "#8250df", "yanked": RED}
+STATES = {"published": BLUE, "tagged": PURPLE, "yanked": RED}
 SHAPES = {"published": "circle", "tagged": "diamond", "yanked": "cross"}
 _EDGE_COLUMNS = ("version", "kept", "kept change", "pass rate change", "what changed")
 _EDGE = 44  # pixels of room for the labels of a y axis: charts below one another then share their x axis
@@ -28,7 +28,7 @@ def _versions(steps: Sequence["Step"], column: str = "version") -> alt.X:
         values=list(range(min(numbers), max(numbers) + 1, every)), labelExpr="'v' + datum.value", grid=False, labelAngle=0
     )
     scale = alt.Scale(domain=[min(numbers) - 0.5, max(numbers) + 0.5], nice=False)
-    return alt.X(f"{column}:Q", title="version", axis=axis, scale=scale)
+    return alt.X(f"{column}:Q", title=None, axis=axis, scale=scale)  # the labels say v1, v2
 
 
 def graph_chart(steps: Sequence["Step"]) -> AnyChart:
@@ -55,7 +55,7 @@ def _lines(steps: Sequence["Step"], edges: pd.DataFrame) -> alt.Chart:
     """From the version before to each version."""
     lines: alt.Chart = (
         alt.Chart(edges)
-        .mark_rule(strokeWidth=3, color="#54aeff")
+        .mark_rule(strokeWidth=3, color=SKY)
         .encode(
             x=_versions(steps, "from"),
             x2="version:Q",
@@ -147,7 +147,7 @@ def rate_history(steps: Sequence["Step"]) -> AnyChart | None:
     ]
     base = alt.Chart(frame).encode(x=_versions(steps), tooltip=tips)
     axis, scale = alt.Axis(minExtent=_EDGE, format=".2f"), alt.Scale(domain=[0, 1])
-    rules = base.mark_rule(strokeWidth=3, color="#54aeff").encode(
+    rules = base.mark_rule(strokeWidth=3, color=SKY).encode(
         y=alt.Y("low:Q", title="pass rate", axis=axis, scale=scale), y2="high:Q"
     )
     points = base.mark_point(filled=True, size=60, color=BLUE).encode(y=alt.Y("pass_rate:Q", axis=axis, scale=scale))
@@ -179,14 +179,14 @@ def gate_chart(steps: Sequence["Step"], name: str, points: Sequence[Mapping[str,
     base = alt.Chart(frame, title=alt.TitleParams(one_line(name, 60), anchor="start", fontSize=13)).encode(
         x=x, tooltip=tips
     )
-    layers: list[Any] = [base.mark_line(color="#54aeff", strokeWidth=2).encode(y=y)]
+    layers: list[Any] = [base.mark_line(color=SKY, strokeWidth=2).encode(y=y)]
     layers.append(base.mark_point(filled=True, size=50, color=BLUE).encode(y=y))
     for end, colour in (("least", ORANGE), ("most", RED)):
         held = frame[frame[end].notna()]
         if len(held):
             dashes = alt.Chart(held).mark_tick(color=colour, thickness=3, width=14, orient="horizontal")
             layers.append(dashes.encode(x=x, y=alt.Y(f"{end}:Q", axis=axis), tooltip=tips))
-    return alt.layer(*layers).properties(height=150)
+    return alt.layer(*layers).properties(height=SMALL)
 
 
 def drift_chart(steps: Sequence["Step"], kind: str) -> AnyChart | None:
@@ -217,14 +217,14 @@ def drift_chart(steps: Sequence["Step"], kind: str) -> AnyChart | None:
         return alt.Y(f"{column}:Q", title="distance", axis=axis, scale=scale)
 
     layers = [
-        base.mark_rule(strokeWidth=3, color="#54aeff").encode(y=height("low"), y2="high:Q"),
+        base.mark_rule(strokeWidth=3, color=SKY).encode(y=height("low"), y2="high:Q"),
         base.mark_tick(color=GREY, thickness=2, width=14, orient="horizontal").encode(y=height("chance")),
         base.mark_point(filled=True, size=60, color=BLUE).encode(y=height("value")),
     ]
     if frame["limit"].notna().any():
         held = alt.Chart(frame[frame["limit"].notna()]).mark_tick(color=RED, thickness=3, width=14, orient="horizontal")
         layers.append(held.encode(x=x, y=height("limit"), tooltip=tips))
-    return alt.layer(*layers).properties(height=170)
+    return alt.layer(*layers).properties(height=SMALL)
 
 
 def _limit(step: "Step", kind: str) -> float | None:

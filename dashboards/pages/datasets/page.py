@@ -28,6 +28,28 @@ Spec = dict[str, Any]
 REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
 CHANCE = "chance alone"  # a number of a gate that the tab Drift draws beside the distance
 SHOWN = 10  # rows of the table of versions before it scrolls
+DRIFT_COLUMNS = {
+    "distance": "value",
+    "low": "low",
+    "high": "high",
+    "by chance": "chance",
+    "p": "p",
+    "n before": "n_before",
+    "n after": "n_after",
+    "clusters": "clusters",
+}
+NARROW = 72  # pixels
+COLUMNS: dict[str, Any] = {
+    **{name: st.column_config.NumberColumn(format="localized", width=NARROW) for name in ("problems", "rollouts", "kept")},
+    "kept change": st.column_config.NumberColumn(format="%+d", width=NARROW),
+    "pass rate": st.column_config.NumberColumn(format="%.3f", width=NARROW),
+    "rate change": st.column_config.NumberColumn(format="%+.3f", width=NARROW),
+    **{name: st.column_config.TextColumn(width=60) for name in ("version", "tags", "after")},
+    "made": st.column_config.TextColumn(width=118),
+    "what changed": st.column_config.TextColumn(width=190),
+    "here": st.column_config.CheckboxColumn(width=50, help="its rows are in this clone"),
+    "DVC": st.column_config.CheckboxColumn(width=50, help="tracked by DVC, so that it can be pushed and pulled"),
+}
 TABS = ("Card", "Quality report", "Gates", "Drift", "Export and load", "Tags and sign-off", "Manifest")
 
 
@@ -93,7 +115,7 @@ def _table(steps: "Sequence[Step]") -> None:
     """Every version with its change; a click on a row chooses the version."""
     frame = pd.DataFrame(
         {
-            "version": [step.info.ref for step in steps],
+            "version": [f"v{step.info.number}" for step in steps],
             "tags": [visible(", ".join(step.info.tags)) for step in steps],
             "made": [str(step.info.created_at)[:16].replace("T", " ") for step in steps],
             "after": ["" if step.parent is None else f"v{step.parent.number}" for step in steps],
@@ -105,17 +127,11 @@ def _table(steps: "Sequence[Step]") -> None:
             "rate change": [step.rate_change for step in steps],
             "what changed": [changed_words(step) for step in steps],
             "yanked": [one_line(step.info.yanked or "") for step in steps],
-            "rows here": [step.here for step in steps],
-            "in DVC": [step.tracked for step in steps],
+            "here": [step.here for step in steps],
+            "DVC": [step.tracked for step in steps],
         }
     )
-    numbers = {
-        "kept change": st.column_config.NumberColumn(format="%+d"),
-        "pass rate": st.column_config.NumberColumn(format="%.3f"),
-        "rate change": st.column_config.NumberColumn(format="%+.3f"),
-        "what changed": st.column_config.TextColumn(width="medium"),
-    }
-    references = list(frame["version"])
+    references = [step.info.ref for step in steps]
 
     def clicked() -> None:
         rows = st.session_state["versions"].selection.rows
@@ -123,10 +139,10 @@ def _table(steps: "Sequence[Step]") -> None:
             st.query_params["version"] = references[rows[0]]
 
     st.dataframe(
-        frame if any(step.info.yanked for step in steps) else frame.drop(columns="yanked"),
+        frame.drop(columns=[name for name in ("tags", "yanked") if not frame[name].any()]),
         hide_index=True,
         height=35 * (min(len(frame), SHOWN) + 1) + 3,
-        column_config=numbers,
+        column_config=COLUMNS,
         key="versions",
         placeholder="",
         on_select=clicked,
@@ -265,7 +281,7 @@ def _drift_table(rows: dict[str, Any]) -> pd.DataFrame:
         [
             {
                 "of": kind.replace("_", " "),
-                **{key: row.get(key) for key in ("value", "low", "high", "chance", "p", "n_before", "n_after", "clusters")},
+                **{name: row.get(key) for name, key in DRIFT_COLUMNS.items()},
                 "method": row.get("method") or row.get("missing"),
             }
             for kind, row in rows.items()

@@ -62,7 +62,7 @@ def _show(run: Run) -> None:
     with right:
         st.subheader("By level")
         st.altair_chart(level_chart(spend), width="stretch")
-        st.caption("Where the tokens went, and what they reached, with 95% intervals.")
+        st.caption("Each level's share of all tokens, and the share of its problems that is covered, with 95% intervals.")
     with st.expander("The numbers by round and level", key="spend-numbers", bind="query-params") as numbers:
         if numbers.open:
             st.dataframe(_rounds(spend), hide_index=True, width="stretch")

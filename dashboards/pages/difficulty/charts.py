@@ -89,7 +89,7 @@ def level_chart(spend: BudgetSpend) -> AnyChart:
     """Each level's share of the tokens beside the share of its problems that is covered, this with its interval."""
     unit = "tokens" if any(row.tokens for row in spend.levels) else "draws"
     costs = [row.tokens if unit == "tokens" else row.draws for row in spend.levels]
-    series = [f"share of all {unit}", "covered of its problems"]
+    series = [f"of all {unit}", "covered"]
     rows: list[dict[str, Any]] = []
     for row, cost in zip(spend.levels, costs, strict=True):
         name = {"group": _name(row.level), "problems": row.problems}

@@ -12,7 +12,7 @@ from dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept
 from dashboards.session.scope import choose_scope, opened_as
-from pipelines.metrics import Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
+from pipelines.metrics import NO_RATES, Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
 from storage.queries import GROUPS, Scope, indexed_counts
 
 TABS = ("Difficulty", "Budget")
@@ -40,8 +40,11 @@ def _difficulty(scope: Scope) -> None:
     with left:
         st.subheader(f"Pass rate by {by}")
         rates = kept(_rates, scope, by)
-        st.altair_chart(rate_chart(_largest(rates), by), width="stretch")
-        st.caption(_rate_words(scope, by))
+        if any(rate.estimate is not None for rate in rates):
+            st.altair_chart(rate_chart(_largest(rates), by), width="stretch")
+            st.caption(_rate_words(scope, by))
+        else:
+            st.info(NO_RATES if scope.prefix == 0 else "Nothing is judged yet.")
     with right:
         st.subheader("Before and after selection")
         mixture = kept(_mixture, scope, by)
@@ -61,7 +64,7 @@ def _problems(scope: Scope) -> None:
     st.subheader("Problems by correct completions")
     numbers = kept(_judged, scope)
     if not numbers:
-        st.info("Nothing is judged over which a rate may be: see the sentence above.")
+        st.info("Nothing is judged that a rate may be over.")
         return
     judged = next(iter(numbers))
     if len(numbers) > 1:

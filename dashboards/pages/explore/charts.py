@@ -11,7 +11,7 @@ from storage.queries.explore import FacetCount, FacetValue, Rows
 
 PICK = "picked"  # the name of the selection
 MOST = 40  # bars of a chart
-HEIGHT = 240
+HEIGHT = 260
 
 
 def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
@@ -32,7 +32,7 @@ def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
         .encode(
             x=alt.X(f"{group}:N", sort=[one_line(name, 40) for name in shown], axis=_axis(group, len(shown))),
             y=alt.Y("rollouts:Q", title="rollouts", axis=alt.Axis(format="~s", tickCount=4)),
-            color=alt.Color("outcome:N", scale=scale, legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color("outcome:N", scale=scale, legend=alt.Legend(orient="top", title=None, columns=2)),
             order=alt.Order("outcome:N"),
             tooltip=[f"{group}:N", "outcome:N", alt.Tooltip("rollouts:Q", format=",")],
         )
@@ -54,7 +54,7 @@ def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Row
             for one in values[:MOST]
         ]
     )
-    title = "correct of judged rollouts of a problem"
+    title = "correct of judged"  # of a problem; the long form does not fit on a narrow page
     chart: AnyChart = (
         alt.Chart(frame)
         .mark_bar(cursor="pointer")
@@ -72,4 +72,5 @@ def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Row
 
 def _axis(group: str, bars: int) -> alt.Axis:
     """Short names stand upright, others lean; of many the labels that fit."""
-    return alt.Axis(labelAngle=0 if group == "level" or (not group and bars <= 9) else -40, labelOverlap=bars > 20)
+    upright = group == "level" or (not group and bars <= 9)
+    return alt.Axis(labelAngle=0 if upright else -40, labelOverlap=upright or bars > 20)

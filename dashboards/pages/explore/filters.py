@@ -105,8 +105,9 @@ def _over(scope: Scope) -> None:
     if scope.prefix is None:
         return
     st.session_state["explore-over"] = asked("over", Over)
-    names = {"prefix": f"first {scope.prefix} (fixed before any verdict)", "all": "all, draws that followed verdicts too"}
-    st.radio("counted over", list(names), format_func=names.get, key="explore-over", on_change=_over_chosen)
+    fixed = f"first {scope.prefix} (fixed before any verdict)" if scope.prefix else "none (none was fixed beforehand)"
+    names = {"prefix": fixed, "all": "all (no measurement: draws followed from earlier ones)"}
+    st.radio("Counted over", list(names), format_func=names.get, key="explore-over", on_change=_over_chosen)
 
 
 def _over_chosen() -> None:
@@ -117,8 +118,8 @@ def counted_over(scope: Scope, over: Over) -> str:
     """Which rollouts k of n and pass rates are over, in a few words."""
     step = f" of step {inert(scope.step)}" if scope.step and over == "prefix" else ""
     if scope.prefix is None or over == "all":
-        adaptive = "" if scope.prefix is None else "; draws that followed verdicts are among them, so it is no measurement"
+        adaptive = "" if scope.prefix is None else "; no measurement, because draws followed from earlier ones"
         return f"over all completions{adaptive}"
     if scope.prefix == 0:
-        return "none: every draw followed from verdicts; choose all"
+        return "over none"
     return f"over the first {scope.prefix} completions{step}"

@@ -17,6 +17,7 @@ from dashboards.pages.explore.views import show_views
 from dashboards.session.export_matches import export_matches
 from dashboards.session.kept import index_of, kept
 from dashboards.session.scope import choose_scope
+from pipelines.metrics import NO_RATES
 from storage.queries import ORDERS, Filters, Listing, Matching, Scope
 from storage.queries.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
 from storage.queries.explore_index import Within
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
 SIZE = 25
+NAMED = ("model", "source", "skill", "template")  # columns left out where they have one value
+RATED = ("correct", "pass rate")  # columns that say nothing of a scope without rates
+UNRATED = "0 of 0"  # of a problem without a judged rollout that a rate may be over
 GROUPS = ("level", "model", "source", "skill", "template")  # what the chart of outcomes is by: the first that differs
 SMALL = 72
 COLUMNS: dict[str, Any] = {
@@ -41,7 +45,8 @@ COLUMNS: dict[str, Any] = {
     ),
     "matching": st.column_config.NumberColumn(width=SMALL, help="rollouts that match the filters"),
     **{name: st.column_config.NumberColumn(width=SMALL) for name in ("level", "rollouts", "kept", "tokens", "sample")},
-    **{name: st.column_config.TextColumn(width=110) for name in ("outcome", "model", "rule", "reason", "source")},
+    "reason": st.column_config.TextColumn(width=130),
+    **{name: st.column_config.TextColumn(width=110) for name in ("outcome", "model", "rule", "source")},
     **{name: st.column_config.TextColumn(width=90) for name in ("skill", "template", "id", "kept rollout")},
 }
 
@@ -69,12 +74,10 @@ def show() -> None:
     listing = _listing(rows)
     page = kept(_page, scope, filters, rows, listing)
     models = filters.model or [value.value for value in overview.facets["model"]]
-    _table(
-        page,
-        rows,
-        listing,
-        f"{counted_over(scope, filters.over)} of {len(models)} {'model' if len(models) == 1 else 'models'}",
-    )
+    over = f"{counted_over(scope, filters.over)} of {len(models)} {'model' if len(models) == 1 else 'models'}"
+    _table(page, rows, listing, over, overview)
+    if scope.prefix == 0 and filters.over == "prefix":
+        st.caption(f"{NO_RATES} All completions can be counted in the sidebar, which measures nothing.")
     whole = replace(listing, page=1)
     export_matches(rows, partial(_all, scope, filters, rows, whole), (scope.name, filters, whole))
     if problem := st.query_params.get("problem"):
@@ -153,7 +156,8 @@ def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:
     values = overview.facets["correct"]
     if not overview.outcomes:
         return
-    left, right = st.columns(2)
+    rated = any(value.value != UNRATED for value in values)
+    left, right = st.columns(2) if rated else (st.container(), None)
     mark = hash((filters, rows))
     with left:
         chosen = f"explore-chart-outcome-{mark}"
@@ -163,6 +167,8 @@ def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:
             on_select=lambda: _picked(chosen, {"value": overview.group, "outcome": "outcome"}),
             selection_mode=PICK,
         )
+    if right is None:
+        return
     with right:
         of = f"explore-chart-correct-{mark}"
         st.altair_chart(
@@ -191,7 +197,7 @@ def _listing(rows: Rows) -> Listing:
     )
 
 
-def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: str) -> None:
+def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: str, overview: Overview) -> None:
     """The page of matches; a row that is selected opens, a head that is clicked sorts all matches."""
     if not page.rows:
         st.info("Nothing matches. Take a filter back, or clear all of them in the sidebar.")
@@ -208,8 +214,10 @@ def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: 
     )
     opened = st.session_state.get("explore-opened", 0)
     key = f"explore-table-{hash((tuple(map(str, places)), rows, listing, opened))}"
+    frame = _problems(page) if isinstance(page, ProblemPage) else _rollouts(page)
+    alike = [name for name in NAMED if len(overview.facets[name]) < 2]  # says the same in every row
     st.dataframe(
-        _problems(page) if isinstance(page, ProblemPage) else _rollouts(page),
+        frame.drop(columns=alike, errors="ignore"),
         hide_index=True,
         width="stretch",
         height=ROW_HEIGHT * (len(page.rows) + 1) + 2,
@@ -238,7 +246,7 @@ def _selected(key: str, rows: Rows, places: list[dict[str, str]]) -> None:
 
 
 def _problems(page: ProblemPage) -> pd.DataFrame:
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "problem": [one_line(row.prompt, 160) for row in page.rows],
             "level": [row.level for row in page.rows],
@@ -255,6 +263,8 @@ def _problems(page: ProblemPage) -> pd.DataFrame:
             "id": [row.id for row in page.rows],
         }
     )
+    unknown = [*(() if any(row.judged for row in page.rows) else RATED), *(() if page.fitted else ["shrunken"])]
+    return frame.drop(columns=unknown)
 
 
 def _rollouts(page: RolloutPage) -> pd.DataFrame:
@@ -283,6 +293,9 @@ def _said(page: ProblemPage | RolloutPage, listing: Listing, over: str) -> str:
     order = f"Sorted by {listing.by}{', largest first' if listing.descending else ''}; a column's head sorts all of them."
     if isinstance(page, RolloutPage):
         return f"{order} Select a row to open it."
+    if not page.fitted:
+        counted = f" k of n and pass rate are {over}." if any(row.judged for row in page.rows) else ""
+        return f"{order}{counted} Select a row to open it."
     return (
         f"{order} k of n and pass rate are {over}. Shrunken: posterior mean under "
         f"Beta({page.prior.a:.2f}, {page.prior.b:.2f}), fitted by maximum likelihood to {page.fitted:,} judged problems "

@@ -1,4 +1,4 @@
-"""What a run cost, by step, level, model or round, and its forecast beside what came."""
+"""What a run cost, by what it was for, step, level, model or round, and its forecast beside what came."""
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +11,18 @@ from storage.queries.cost import By, RunCost, money_text, run_cost
 from storage.queries.reader import forecast_of
 
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "seconds", "solved", "kept")  # of a forecast, without levels
-BY: dict[str, By | None] = {"step": None, "level": "level", "model": "engine", "round": "round"}
+BY: dict[str, By | None] = {"purpose": None, "step": "step", "level": "level", "model": "engine", "round": "round"}
+
+
+COLUMNS = {
+    **{name: st.column_config.NumberColumn(format="localized") for name in ("completions", "tokens in", "tokens out")},
+    "engine seconds": st.column_config.NumberColumn(format="%.1f"),
+}
+
+FORECAST = {
+    name: st.column_config.NumberColumn(label, format="localized", step=1)
+    for name, label in (("median", "forecast"), ("low95", "from"), ("high95", "to"), ("actual", "came"))
+}
 
 
 def _cost(scope: Scope) -> RunCost:
@@ -23,31 +34,38 @@ def show_cost(run: Run) -> None:
     cost = kept(_cost, run_scope(reader(), run.id))
     if cost.whole.represented.completions:
         st.markdown("**Cost**")
-        by = st.segmented_control("By", list(BY), default="step", required=True, key="cost-by", bind="query-params")
-        st.dataframe(_cost_table(cost, BY[str(by)], run.summary.get("currency")), hide_index=True, width="stretch")
+        ways = [way for way in BY if way != "step" or run.recipe.get("steps")]
+        by = st.segmented_control("By", ways, default="purpose", required=True, key="cost-by", bind="query-params")
+        table = _cost_table(cost, str(by), run.summary.get("currency"))
+        st.dataframe(table, hide_index=True, width="stretch", column_config=COLUMNS, placeholder="not counted")
         whole = cost.whole
         each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
         failed = f"; {whole.failed:,} calls failed, and what a server bills for those is not known" if whole.failed else ""
-        st.caption(f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}")
+        st.caption(
+            f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}. Represented is every completion of the plan, "
+            "spent what this run drew itself; the rest other runs had drawn. Money: `-` where no price is known."
+        )
     forecast = forecast_of(reader(), run.id)
     if forecast is not None:
         totals = forecast[forecast["quantity"].isin(TOTALS)]
         held = int(forecast["held"].sum())
         st.markdown("**Forecast and what came**")
-        st.dataframe(totals, hide_index=True, width="stretch")
-        st.caption(f"{held} of {len(forecast)} 95% intervals held, those of the levels included.")
+        shown = totals.assign(quantity=[name.replace("_", " ") for name in totals["quantity"]])
+        st.dataframe(shown, hide_index=True, width="stretch", column_config=FORECAST)
+        st.caption(f"Medians with 95% intervals; {held} of {len(forecast)} held, those of the levels included.")
 
 
-def _counted(tokens: int, known: int | bool) -> str:
+def _counted(tokens: int, known: int | bool) -> int | None:
     """Imports come without counts: completions of no token were not counted."""
-    return f"{tokens:,}" if known else "not counted"
+    return tokens if known else None
 
 
-def _cost_table(cost: RunCost, by: By | None, currency: str | None) -> pd.DataFrame:
-    rows = cost.steps() if by is None else {visible(group.name): group.represented for group in cost.by(by)}
+def _cost_table(cost: RunCost, by: str, currency: str | None) -> pd.DataFrame:
+    of = BY[by]
+    rows = cost.steps() if of is None else {visible(group.name): group.represented for group in cost.by(of)}
     return pd.DataFrame(
         {
-            "": list(rows),
+            by: list(rows),
             "completions": [sums.completions for sums in rows.values()],
             "tokens in": [_counted(sums.tokens_in, sums.tokens_out or not sums.completions) for sums in rows.values()],
             "tokens out": [_counted(sums.tokens_out, sums.tokens_out or not sums.completions) for sums in rows.values()],

@@ -19,6 +19,18 @@ from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_sco
 from storage.queries.run_history import problems_named, timeline
 
 REFRESH_COUNTS = "10s"  # of the funnel of a run that works: it is counted over all rows
+SAMPLED = ("draw", "verify")  # stages whose rows come one after the other
+RESULTS = {True: "passed", False: "failed", None: "not run"}  # of a check
+CHECKS = {
+    "check": st.column_config.MultiselectColumn(
+        options=list(RESULTS.values()), color=["green", "red", "gray"], width="small"
+    ),
+    "name": st.column_config.TextColumn(width=150),
+}
+STAGES = {
+    **{name: st.column_config.NumberColumn(format="localized") for name in ("done", "of")},
+    "last told": st.column_config.DatetimeColumn("last told, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
+}
 TABS = ("Progress", "Gate", "Cost and forecast", "Log")
 
 
@@ -50,7 +62,7 @@ def show_run(run: Run, every: str) -> None:
 
 def _actions(run: Run) -> None:
     """What a person may do with it: the commands, which the next one is among."""
-    with st.container(horizontal=True, width="content"):
+    with st.container(horizontal=True, width="content", vertical_alignment="center"):
         if run.status == "running":
             command_button("Cancel", ["runs", "cancel", run.id], key=f"cancel-{run.id}", confirm=True)
         elif run.status in UNFINISHED and not run.recipe.get("cell"):
@@ -92,7 +104,7 @@ def _line(stage: Progress, whole: float) -> str:
         parts.append(f"about {whole:,.0f} in all rounds")
     if "round" in stage.detail:
         parts.append(f"round {stage.detail['round']}")
-    if stage.rate:
+    if stage.rate and stage.stage in SAMPLED:  # of the others it is no measure: they do one thing, or all at once
         parts.append(f"{stage.rate:,.0f}/s")
     if stage.tokens:
         parts.append(f"{stage.tokens:,} tokens")
@@ -128,10 +140,12 @@ def _gate(run: Run) -> None:
     if not checks:
         st.info("The gate has not been asked yet." if not detail else "This run is older than the record of its checks.")
         return
-    words = {True: "passed", False: "FAILED", None: "not run"}
     names = ("name", "expected", "observed")
-    rows = [{"check": words[one["passed"]], **{name: visible(one[name]) for name in names}} for one in checks]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    order = sorted(checks, key=lambda one: one["passed"] is not False)  # what failed stands first
+    rows = [{"check": [RESULTS[one["passed"]]], **{name: visible(one[name]) for name in names}} for one in order]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, width="stretch", height=35 * (len(rows) + 1) + 3, column_config=CHECKS
+    )
     for one in checks:
         if one["failing"] and one["passed"] is False:
             st.markdown(f"**{inert(one['name'])}**: {one['failing_count']:,} rows against it")
@@ -154,7 +168,7 @@ def _log(run: Run) -> None:
         {"stage": s.stage, "done": s.done, "of": s.total, "seconds": round(s.seconds, 1), "last told": s.updated_at}
         for s in run_progress(reader(), run.id)
     ]
-    st.dataframe(pd.DataFrame(stages), hide_index=True, width="stretch")
+    st.dataframe(pd.DataFrame(stages), hide_index=True, width="stretch", column_config=STAGES)
     st.markdown("**Calls of its engines**")
     tried = [
         {

@@ -24,8 +24,11 @@ BADGES = {  # colours of the theme
 }
 COLUMNS = {
     "status": st.column_config.MultiselectColumn(options=list(BADGES), color=list(BADGES.values()), width="small"),
-    "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
-    "seconds": st.column_config.NumberColumn(format="%.1f"),
+    "run": st.column_config.TextColumn(width=250),
+    "dataset": st.column_config.TextColumn(width=180),
+    "started": st.column_config.DatetimeColumn("started, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC", width=150),
+    "seconds": st.column_config.NumberColumn(format="%.1f", width=80),
+    **{name: st.column_config.NumberColumn(format="localized", width=80) for name in ("problems", "kept")},
 }
 
 
@@ -56,14 +59,13 @@ def _table(summaries: Sequence[Run]) -> None:
         {
             "status": [[badge(run)] for run in summaries],
             "run": [visible(run.id) for run in summaries],
-            "recipe": [visible(run.name) for run in summaries],
-            "dataset": [visible(run.dataset) for run in summaries],
+            "dataset": ["" if run.recipe.get("cell") else visible(run.dataset) for run in summaries],  # a cell makes none
             "started": [run.started_at for run in summaries],
             "seconds": [
                 None if run.finished_at is None else (run.finished_at - run.started_at).total_seconds() for run in summaries
             ],
-            "kept": [run.summary.get("funnel", {}).get("kept") for run in summaries],
             "problems": [run.summary.get("funnel", {}).get("problems") for run in summaries],
+            "kept": [run.summary.get("funnel", {}).get("kept") for run in summaries],
         }
     )
     ids, key = [run.id for run in summaries], f"runs-{len(summaries)}-{summaries[0].id}"
@@ -73,6 +75,7 @@ def _table(summaries: Sequence[Run]) -> None:
         width="stretch",
         height=min(len(table) + 1, 9) * 35 + 2,
         column_config=COLUMNS,
+        placeholder="",
         on_select=lambda: _select(ids, key),
         selection_mode="single-row",
         key=key,

@@ -33,7 +33,7 @@ def test_versions_stand_with_what_changed_as_the_command_says(
     monkeypatch.chdir(curated)
     assert cli.run(["dataset", "log", "toy", "--json"]) == 0
     newest, first = json.loads(capfd.readouterr().out)
-    assert list(table["version"]) == ["toy@v2", "toy@v1"]
+    assert list(table["version"]) == ["v2", "v1"]
     assert (table["kept change"][0], table["rate change"][0]) == (newest["kept_change"], newest["pass_rate_change"])
     assert table["kept"][0] - table["kept"][1] == newest["kept_change"] < 0
     assert (first["parent"], first["pass_rate_change"], newest["parent"]) == (None, None, "toy@v1")
@@ -63,7 +63,7 @@ def test_gates_and_drift_are_read_from_the_manifests(page: Page, curated: Path) 
     assert not shown.exception
     table = shown.dataframe[1].value
     assert list(table["of"]) == ["level", "length", "source", "duplicates", "pass rate"]
-    assert list(table["value"]) == [row["value"] for row in measured.values()]
+    assert list(table["distance"]) == [row["value"] for row in measured.values()]
 
 
 def test_a_version_is_exported_and_marked_by_commands(page: Page) -> None:

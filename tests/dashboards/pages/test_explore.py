@@ -46,7 +46,7 @@ def test_rates_say_what_they_are_over(page: Page) -> None:
     assert "k of n and pass rate are over the first 4 completions of 1 model." in first
     assert "empirical Bayes" in first
     every = said(page("explore", of="version toy@v1", over="all"))
-    assert "over all completions; draws that followed verdicts are among them, so it is no measurement" in every
+    assert "over all completions; no measurement, because draws followed from earlier ones" in every
 
 
 def test_a_text_finds_problems_and_completions(page: Page) -> None:

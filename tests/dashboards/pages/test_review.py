@@ -51,7 +51,7 @@ def judged(folder: Path) -> list[str]:
 def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
     page = opened("review")
     assert not page.exception
-    assert page.info[0].value.startswith("Enter your name")
+    assert page.info[0].value.startswith("Type your name")
     page.text_input(key="review-judge").set_value("ann").run()
     first = page.code[0].value
     assert first.startswith("What is ")

@@ -45,8 +45,8 @@ def test_threads_are_trees_of_turns(of: str) -> None:
     labels = [part.label for part in shown.expander if IDS["s0"][:8] in part.label or "**" in part.label]
     assert [label.partition("**")[2].partition("**")[0] for label in labels] == TREE
     assert [label.count(":green[correct]") for label in labels] == [1, 0, 0, 0, 0, 1, 0]
-    assert ":gray[step, not judged]" in labels[3]
-    assert "**7 turns**: solve 2, error 1, fix 2, mark 1, cut 1" in said(shown)
+    assert ":gray[step, not judged] · 1 of 2 answers below correct" in labels[3]
+    assert "**7 turns**: solve 2, error 1, mark 1, cut 1, fix 2" in said(shown)
     assert TEXTS["f1"] not in said(shown)  # no text before somebody asks for it
 
 

@@ -95,6 +95,8 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     assert other["hashes"] == manifest["hashes"]
     again = json.loads(rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL).out)
     assert again["spent"]["drawn"] == 0
+    said = rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL[:-1])
+    assert "followed from what earlier draws gave: verdicts, or the scores of a search." in said.out
 
 
 def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(searched: Any, rollmill: Run) -> None:

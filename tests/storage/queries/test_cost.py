@@ -14,7 +14,7 @@ from pipelines.generate.prices import Prices
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.queries import Reader
-from storage.queries.cost import GROUPS, RunCost, run_cost
+from storage.queries.cost import GROUPS, RunCost, money_text, run_cost
 from storage.records import Attempt
 from storage.spending import Sums
 from storage.workspace import Workspace
@@ -181,3 +181,12 @@ def test_a_run_without_payments_says_so(tmp_path: Path) -> None:
         ws.runs.open("empty", name="empty", recipe={}, recipe_hash=digest128("x"))
     found = cost(tmp_path, "empty")
     assert (found.recorded, found.paid, found.by("level")) == (False, Sums(), [])
+
+
+def test_money_is_shown_where_some_was_paid() -> None:
+    assert money_text(Sums(completions=3, units=0), "USD") == "0.00 USD"
+    assert money_text(Sums(completions=3, unpriced=3), "USD") == "-"
+    assert (
+        money_text(Sums(completions=3, unpriced=2), None) == "-"
+    )  # what has a price cost nothing: an engine without a model
+    assert money_text(Sums(completions=3, units=2 * 10**12, unpriced=2), "USD") == "2.000 USD+?"

@@ -1,0 +1,60 @@
+"""A search on every surface that shows rates: it has none, and the reason is its own, not that of verdicts alone."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.metrics import NO_RATES
+from storage.queries import Reader
+from storage.workspace import Workspace
+from tests.dashboards.conftest import opened, run_in
+from tests.dashboards.test_pages import texts
+from tests.flows.conftest import ROOT
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one search over four problems."""
+    folder = tmp_path_factory.mktemp("search") / "ws"
+    Workspace.init(folder).close()
+    recipe = (ROOT / "recipes" / "searched.yaml").read_text()
+    (folder / "searched.yaml").write_text(recipe.replace("models/rollmill-tiny", str(ROOT / "models" / "rollmill-tiny")))
+    sets = ["--set", "problems.count=4", "--set", "gate.min_kept=0"]
+    run_in(folder, ["curate", "searched.yaml", "--direct", *sets])
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
+    with Reader.open(folder) as reader:
+        return next(one.id for one in reader.runs.list())
+
+
+def test_explore_counts_nothing_and_says_why(run: str) -> None:
+    shown = opened("explore", of=f"run {run}")
+    assert not shown.exception
+    assert {"correct", "pass rate", "shrunken"}.isdisjoint(shown.dataframe[0].value.columns)
+    assert "scores of a search" in NO_RATES
+    assert NO_RATES in texts(shown)
+    assert "empirical Bayes" not in texts(shown)
+    every = opened("explore", of=f"run {run}", over="all")
+    assert set(every.dataframe[0].value["correct"]) <= {f"{k} of 8" for k in range(9)}
+
+
+def test_difficulty_draws_no_empty_chart_of_rates(run: str) -> None:
+    shown = opened("difficulty", of=f"run {run}")
+    assert not shown.exception
+    assert NO_RATES in [info.value for info in shown.info]
+    assert "95% intervals. 95%" not in texts(shown)
+
+
+def test_the_answers_of_a_search_have_names_of_their_own(run: str) -> None:
+    problem = opened("explore", of=f"run {run}").dataframe[0].value["id"][0]
+    shown = opened("explore", of=f"run {run}", problem=problem)
+    assert not shown.exception
+    assert "Pass rate: none. How often this problem was drawn followed from" in texts(shown)
+    for group in shown.get("button_group"):
+        assert len(set(group.options)) == len(group.options), group.options
