@@ -36,7 +36,7 @@ SETTLED = """() => {
   return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1')
     && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
 }"""
-# Counts the runs of a script that came to their end, from what the server sends (ForwardMsg: script_finished, success). The
+# Counts the runs of a script that came to their end, by what the server sends (session_status_changed, not running). The
 # attribute of SETTLED is no witness that a script ran: one that takes less than the page needs to draw arrives as a whole,
 # and the page goes from `notRunning` to `notRunning`.
 COUNTED = """(() => {
@@ -47,7 +47,7 @@ COUNTED = """(() => {
       super(...given);
       this.addEventListener('message', async event => {
         const sent = new Uint8Array(event.data instanceof Blob ? await event.data.arrayBuffer() : event.data);
-        if (sent.length === 2 && sent[0] === 0x30 && sent[1] === 0) window.scriptsEnded += 1;
+        if (sent.length === 2 && sent[0] === 0x4a && sent[1] === 0) window.scriptsEnded += 1;
       });
     }
   };
