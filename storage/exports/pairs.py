@@ -15,23 +15,16 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, judged_by, rollouts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, columns_of, judged_by, rollouts
 from storage.exports.step_pairs import SPANS, Steps, changed_spans, on_one_thread, steps_of_version
 from storage.exports.threads import problem_threads
 from storage.exports.write import Row
 from storage.ids import digest128
 
 _COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("id", pa.string()),
-    ("problem_id", pa.string()),
-    ("chosen_id", pa.string()),
-    ("rejected_id", pa.string()),
-    ("chosen_outcome", pa.string()),
-    ("rejected_outcome", pa.string()),
+    *columns_of(pa.string(), "id", "problem_id", "chosen_id", "rejected_id", "chosen_outcome", "rejected_outcome"),
     ("chosen_kept", pa.bool_()),
-    ("chosen_model", pa.string()),
-    ("rejected_model", pa.string()),
-    ("verifier", pa.string()),
+    *columns_of(pa.string(), "chosen_model", "rejected_model", "verifier"),
     *ABOUT_THE_PROBLEM,
 ]
 _PROVENANCE = pa.schema(_COLUMNS)

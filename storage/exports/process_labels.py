@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, judged_by
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, columns_of, judged_by
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
@@ -69,19 +69,11 @@ class ProcessLabels(Texts):
         return pa.schema(
             [
                 ("prompt", self.turns),
-                ("prefix", pa.string()),
-                ("line", pa.string()),
-                ("number", pa.int64()),
-                ("lines", pa.int64()),
+                *columns_of(pa.string(), "prefix", "line"),
+                *columns_of(pa.int64(), "number", "lines"),
                 ("label", pa.float64()),
-                ("n", pa.int64()),
-                ("correct", pa.int64()),
-                ("labelled_by", pa.string()),
-                ("id", pa.string()),
-                ("completion_id", pa.string()),
-                ("problem_id", pa.string()),
-                ("outcome", pa.string()),
-                ("verifier", pa.string()),
+                *columns_of(pa.int64(), "n", "correct"),
+                *columns_of(pa.string(), "labelled_by", "id", "completion_id", "problem_id", "outcome", "verifier"),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
             ]

@@ -16,7 +16,16 @@ import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, answer_turns, judged_by, of_prefix, prompt_turns, rollouts
+from storage.exports.rollouts import (
+    ABOUT_THE_PROBLEM,
+    JUDGED,
+    answer_turns,
+    columns_of,
+    judged_by,
+    of_prefix,
+    prompt_turns,
+    rollouts,
+)
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 from storage.pool import Floats
@@ -61,20 +70,15 @@ class Rl:
         [
             ("prompt", TURNS),
             ("completion", TURNS),
-            ("reward", pa.float64()),
-            ("advantage", pa.float64()),
-            ("estimator", pa.string()),
-            ("group_id", pa.string()),
+            *columns_of(pa.float64(), "reward", "advantage"),
+            *columns_of(pa.string(), "estimator", "group_id"),
             ("group_size", pa.int64()),
             ("zero_signal", pa.bool_()),
-            ("prompt_token_ids", pa.list_(pa.int32())),
-            ("completion_token_ids", pa.list_(pa.int32())),
+            *columns_of(pa.list_(pa.int32()), "prompt_token_ids", "completion_token_ids"),
             ("completion_logprobs", pa.list_(pa.float32())),
-            ("id", pa.string()),
-            ("problem_id", pa.string()),
+            *columns_of(pa.string(), "id", "problem_id"),
             ("sample_index", pa.int64()),
-            ("outcome", pa.string()),
-            ("verifier", pa.string()),
+            *columns_of(pa.string(), "outcome", "verifier"),
             *ABOUT_THE_PROBLEM,
             ("model", pa.string()),
         ]

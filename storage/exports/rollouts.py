@@ -38,21 +38,19 @@ JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
 STORED = "stored_scores"
 SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
+
+def columns_of(kind: pa.DataType, *names: str) -> list[tuple[str, pa.DataType]]:
+    """Columns of one kind, in this order."""
+    return [(name, kind) for name in names]
+
+
 ABOUT_THE_PROBLEM: list[tuple[str, pa.DataType]] = [
     ("level", pa.int64()),
-    ("skill", pa.string()),
-    ("template", pa.string()),
-    ("source", pa.string()),
-    ("licence", pa.string()),
-    ("split", pa.string()),
+    *columns_of(pa.string(), "skill", "template", "source", "licence", "split"),
 ]
 """Columns that every format ends with: where a row's problem is from."""
 PROVENANCE: list[tuple[str, pa.DataType]] = [
-    ("id", pa.string()),
-    ("problem_id", pa.string()),
-    ("outcome", pa.string()),
-    ("reason", pa.string()),
-    ("verifier", pa.string()),
+    *columns_of(pa.string(), "id", "problem_id", "outcome", "reason", "verifier"),
     *ABOUT_THE_PROBLEM,
     ("model", pa.string()),
 ]

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, columns_of
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import Row
 from storage.records import JUDGED
@@ -88,16 +88,12 @@ class SearchTree(Texts):
         return pa.schema(
             [
                 ("prompt", self.turns),
-                ("problem_id", pa.string()),
-                ("id", pa.string()),
-                ("parent", pa.string()),
+                *columns_of(pa.string(), "problem_id", "id", "parent"),
                 ("depth", pa.int64()),
-                ("given", pa.string()),
-                ("piece", pa.string()),
+                *columns_of(pa.string(), "given", "piece"),
                 ("tokens_out", pa.int64()),
                 ("finished", pa.bool_()),
-                ("answers", pa.int64()),
-                ("correct", pa.int64()),
+                *columns_of(pa.int64(), "answers", "correct"),
                 ("value", pa.float64()),
                 ("best", pa.bool_()),
                 *ABOUT_THE_PROBLEM,
@@ -161,15 +157,10 @@ class PiecePairs(Texts):
         return pa.schema(
             [
                 ("prompt", self.turns),
-                ("prefix", pa.string()),
-                ("chosen", pa.string()),
-                ("rejected", pa.string()),
-                ("chosen_value", pa.float64()),
-                ("rejected_value", pa.float64()),
-                ("chosen_answers", pa.int64()),
-                ("rejected_answers", pa.int64()),
-                ("id", pa.string()),
-                ("problem_id", pa.string()),
+                *columns_of(pa.string(), "prefix", "chosen", "rejected"),
+                *columns_of(pa.float64(), "chosen_value", "rejected_value"),
+                *columns_of(pa.int64(), "chosen_answers", "rejected_answers"),
+                *columns_of(pa.string(), "id", "problem_id"),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
             ]
