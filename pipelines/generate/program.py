@@ -5,20 +5,19 @@ For tool use: an answer that computes is followed by what it computed. A program
 `random` is seeded with the request's seed; the clock is not kept from a program.
 """
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pipelines.generate.model_free import MadeText, ModelFree, check_named, failed, python_version
-from pipelines.sandbox import MODES, Mode, Report, Sandbox, SandboxFailed, Script, check_sandbox
+from pipelines.sandbox import Mode, Report, SandboxFailed, SandboxUser, Script, limits_of
 from storage.errors import SetupError
 from storage.records import Completion, Request
 
 _ERROR = 300  # characters of an error that are shown
 
 
-class Program(ModelFree):
+class Program(SandboxUser, ModelFree):
     """A Generator. Close it to end the sandbox. `threads` (a profile's) are programs side by side, 0: one a core."""
 
     engine = "program"
@@ -32,30 +31,19 @@ class Program(ModelFree):
         shown: int = 4_000,
         threads: int = 0,
     ) -> None:
-        from pipelines.verify.code.sandbox_verifier import limits_of
         from pipelines.verify.finding import worker_count
 
         check_named(self.engine, model)
-        if sandbox not in MODES:
-            raise SetupError(f"engine 'program': sandbox is {sandbox!r}.", choices=MODES)
-        for key, value in (("cpu_seconds", cpu_seconds), ("memory_mib", memory_mib), ("shown", shown)):
-            if not value > 0:
-                raise SetupError(f"engine 'program': {key} is {value}, and must be above 0.")
-        self.limits = limits_of(cpu_seconds, memory_mib)
-        self.mode, self.shown = sandbox, shown
-        self._workers = worker_count(threads)
-        self._sandbox: Sandbox | None = None
-        self._lock = threading.Lock()
+        if not shown > 0:
+            raise SetupError(f"engine 'program': shown is {shown}, and must be above 0.")
+        self.use_sandbox("engine 'program'", sandbox, limits_of(cpu_seconds, memory_mib), worker_count(threads))
+        self.shown = shown
         used = [cpu_seconds, memory_mib, self.limits.output_kib, self.limits.disk_mib]
         super().__init__(model, ["1", python_version(), sandbox, used, shown])
 
-    def ready(self) -> None:
-        """SetupError where this machine cannot run the sandbox that the recipe names."""
-        check_sandbox(self.mode)
-
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """One completion per request in their order, programs side by side."""
-        executor = ThreadPoolExecutor(self._workers, thread_name_prefix="rollmill-program")
+        executor = ThreadPoolExecutor(self.workers, thread_name_prefix="rollmill-program")
         try:
             yield from executor.map(self._completion, requests)
         finally:
@@ -70,24 +58,10 @@ class Program(ModelFree):
         if program is None or program.rule != "fenced":
             return failed("no fenced block of Python in the text")
         try:
-            report = self._started().run(Script(program.text, seed=seed))
+            report = self.sandbox().run(Script(program.text, seed=seed))
         except SandboxFailed as error:
             return failed(f"the sandbox failed: {error}")
         return MadeText(self._shown(report), _meta(report), report.cpu_seconds)
-
-    def close(self) -> None:
-        """End the sandbox; safe to call twice."""
-        with self._lock:
-            sandbox, self._sandbox = self._sandbox, None
-        if sandbox is not None:
-            sandbox.close()
-
-    def _started(self) -> Sandbox:
-        with self._lock:
-            if self._sandbox is None:
-                self.ready()
-                self._sandbox = Sandbox(self.mode, self.limits, self._workers)
-            return self._sandbox
 
     def _shown(self, report: Report) -> str:
         """The output up to a length, and how the program failed if it did."""

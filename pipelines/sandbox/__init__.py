@@ -12,9 +12,10 @@ from pipelines.sandbox.programs import (
     Result,
     SandboxFailed,
     Script,
+    limits_of,
 )
 from pipelines.sandbox.reports import TestsBroken
-from pipelines.sandbox.sandbox import Sandbox, check_sandbox
+from pipelines.sandbox.sandbox import Sandbox, SandboxUser, check_sandbox
 
 __all__ = [
     "MODES",
@@ -28,7 +29,9 @@ __all__ = [
     "Result",
     "Sandbox",
     "SandboxFailed",
+    "SandboxUser",
     "Script",
     "TestsBroken",
     "check_sandbox",
+    "limits_of",
 ]

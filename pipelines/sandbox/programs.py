@@ -21,6 +21,15 @@ class Limits:
     processes: int = 1
 
 
+_PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
+
+
+def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> Limits:
+    """The limits of one program. It may last twelve times its CPU seconds: to wait on a busy machine is no failure."""
+    wall = _PATIENCE * cpu_seconds
+    return Limits(cpu_seconds=cpu_seconds, wall_seconds=wall, memory_mib=memory_mib, output_kib=output_kib)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a top-level function of the program. Arguments are plain data."""

@@ -167,6 +167,40 @@ class Sandbox:
                     self._places.put(box)
 
 
+class SandboxUser:
+    """A method that runs programs, in a sandbox that starts with the first of them. Usable from any thread."""
+
+    def use_sandbox(self, user: str, mode: Mode, limits: Limits, workers: int) -> None:
+        """Say which, before anything runs; SetupError, which names the user, for a mode or a limit that is none."""
+        if mode not in MODES:
+            raise SetupError(f"{user}: sandbox is {mode!r}.", choices=MODES)
+        for what in ("cpu_seconds", "memory_mib", "output_kib"):
+            if not getattr(limits, what) > 0:
+                raise SetupError(f"{user}: {what} is {getattr(limits, what)}, and must be above 0.")
+        self.mode, self.limits, self.workers = mode, limits, workers
+        self._sandbox: Sandbox | None = None
+        self._lock = threading.Lock()
+
+    def ready(self) -> None:
+        """SetupError where this machine cannot run the sandbox that the recipe names."""
+        check_sandbox(self.mode)
+
+    def sandbox(self) -> Sandbox:
+        """The sandbox, started on first use; SetupError where there is none."""
+        with self._lock:
+            if self._sandbox is None:
+                self.ready()
+                self._sandbox = Sandbox(self.mode, self.limits, self.workers)
+            return self._sandbox
+
+    def close(self) -> None:
+        """End the sandbox; safe to call twice."""
+        with self._lock:
+            sandbox, self._sandbox = self._sandbox, None
+        if sandbox is not None:
+            sandbox.close()
+
+
 def _job(program: Program) -> tuple[Any, ...]:
     """A program as what the keeper takes: plain data only."""
     if isinstance(program, Script):

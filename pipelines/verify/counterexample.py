@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from pipelines.sandbox import Call, Calls, Mode, Report, Result, SandboxFailed, Script
+from pipelines.sandbox import Call, Calls, Mode, Report, Result, SandboxFailed, Script, limits_of
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import Runner, printable
 from pipelines.verify.code.expected_values import same, same_output, shown
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.finding import Item
 from pipelines.verify.proposed_input import (

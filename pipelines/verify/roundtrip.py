@@ -18,10 +18,10 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from pipelines.protocols import NeedsMachine
-from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
+from pipelines.sandbox import Call, Calls, Mode, SandboxFailed, limits_of
 from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError
 from pipelines.verify.composite import Part, part_of
 from pipelines.verify.extract import final_answer

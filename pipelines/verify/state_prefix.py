@@ -27,13 +27,13 @@ from fractions import Fraction
 from time import perf_counter
 from typing import Any, Literal, get_args
 
-from pipelines.sandbox import Call, Calls, Mode, SandboxFailed
+from pipelines.sandbox import Call, Calls, Mode, SandboxFailed, limits_of
 from pipelines.verify.calculation_steps import Step, number, steps_of
 from pipelines.verify.code.code_verifier import code_text
 from pipelines.verify.code.execution import Runner, printable
 from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses
 from pipelines.verify.finding import Item
 from pipelines.verify.proposed_input import is_plain

@@ -6,11 +6,11 @@ program is `unparsed`; tests that cannot be read and failures of the sandbox its
 
 from time import perf_counter
 
-from pipelines.sandbox import Mode, SandboxFailed, TestsBroken
+from pipelines.sandbox import Mode, SandboxFailed, TestsBroken, limits_of
 from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed, run_suite
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
-from pipelines.verify.code.sandbox_verifier import SandboxVerifier, limits_of
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
 from pipelines.verify.finding import Item, prompt_text, visible_text
 from storage.errors import SetupError

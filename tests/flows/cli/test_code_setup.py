@@ -52,4 +52,4 @@ def test_no_sandbox_has_to_be_said_in_so_many_words(
     assert json.loads(said.out)["funnel"]["correct"] == 1
     wrong = rollmill("recipe", "check", recipe, "--set", 'verify=[{"method": "code", "options": {"sandbox": "off"}}]')
     assert wrong.status == 2
-    assert "sandbox is 'off'. Valid: strict, shared, none." in wrong.err
+    assert "'sandbox' is 'off'. Valid: strict, shared, none." in wrong.err
