@@ -16,7 +16,7 @@ import numpy as np
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import answer_count
 from flows.rounds.spec import RunSpec
-from pipelines.budget.whole_run import LEAST, ended_runs
+from pipelines.budget.whole_run import ended_runs
 from pipelines.stats import prediction_of
 from pipelines.steps.census import Census, Kind
 from pipelines.steps.to_come import Counts, FollowUpsToCome, TooLittleSeenError
@@ -26,6 +26,7 @@ from storage.segments.rows import Rows
 
 FORECAST_SHARE = 0.05  # of a round's time that the forecast of the whole run may take
 LEAST_FORECAST, MOST_FORECAST = 0.02, 2.0  # seconds
+LEAST = 8  # simulations below which there is no interval
 SHOWN = 300  # letters of what a budget raised
 Whole = dict[str, dict[str, Any]]
 

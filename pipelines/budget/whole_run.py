@@ -14,21 +14,13 @@ import numpy as np
 
 from pipelines.budget.posterior_predictive import Urn, draw_urn
 from pipelines.protocols import Budget
-from pipelines.stats import BetaPrior, Prediction, fit_prior, prediction_of
+from pipelines.stats import BetaPrior, fit_prior
 from pipelines.stats.solution_diversity import Array, fit_laws, laws_after
 from pipelines.tallies import Draw, PrefixTally, StepTally
 
 SIMULATIONS = 40
-LEAST = 8  # simulations below which there is no interval
 MOST_ROUNDS = 1_000
 SPREAD = 2.0  # of a prior that nothing is known of, in judged completions: problems differ much
-
-
-def whole_run(budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float) -> Prediction | None:
-    """Draws of the run in all, those before `round_index` included; None where `seconds` allow too few simulations."""
-    totals = [float(sum(tally.drawn for tally in ended)) for ended in ended_runs(budget, tallies, round_index, seconds)]
-    certain = len(set(totals)) == 1
-    return prediction_of(totals) if certain or len(totals) >= LEAST else None
 
 
 def ended_runs(

@@ -6,14 +6,20 @@ import pytest
 from pipelines.budget import Fixed
 from pipelines.budget.dars import DarsProp2Diff
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.budget.whole_run import whole_run
+from pipelines.budget.whole_run import ended_runs
+from pipelines.protocols import Budget
+from pipelines.stats import Prediction, prediction_of
 from pipelines.tallies import Draw, PrefixTally
+
+
+def drawn(budget: Budget, tallies: list[PrefixTally], round_index: int) -> Prediction:
+    ended = ended_runs(budget, tallies, round_index, seconds=60)
+    return prediction_of([float(sum(tally.drawn for tally in one)) for one in ended])
 
 
 def test_a_fixed_budget_is_certain() -> None:
     tallies = [PrefixTally(f"p{n}") for n in range(30)]
-    said = whole_run(Fixed(4), tallies, 0, seconds=60)
-    assert said is not None
+    said = drawn(Fixed(4), tallies, 0)
     assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
 
 
@@ -32,8 +38,7 @@ def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(
         budget = DarsProp2Diff(initial=4, target=6, cap=40)
         rounds = list(run_budget(budget, [Subject(key) for key in rates], source))
         actual = sum(tally.drawn for tally in rounds[-1].tallies)
-        said = whole_run(budget, rounds[0].tallies, 1, seconds=60)
-        assert said is not None
+        said = drawn(budget, list(rounds[0].tallies), 1)
         held += said.low95 <= actual <= said.high95
         assert 160 < said.low95 < said.high95 < 40 * 40
         ratios.append(said.median / actual)
@@ -44,7 +49,5 @@ def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(
 def test_without_time_nothing_is_said_and_unknown_solutions_are_no_error() -> None:
     tallies = [PrefixTally(f"p{n}", drawn=4, correct=2, prefix_judged=4, prefix_correct=2) for n in range(30)]
     budget = DarsProp2Diff(initial=4, target=6, cap=40)
-    assert whole_run(budget, tallies, 1, seconds=0) is None
-    said = whole_run(budget, tallies, 1, seconds=60)
-    assert said is not None
-    assert said.low95 > 120
+    assert list(ended_runs(budget, tallies, 1, seconds=0)) == []
+    assert drawn(budget, tallies, 1).low95 > 120
