@@ -106,7 +106,7 @@ def list_(*, json: AsJson = False) -> None:
         [row["audit"], row["verifier"], row["version"][:24], row["source"], row["drawn"], row["report"].get("n", "-")]
         for row in rows
     ]
-    return line(columns(head, table))
+    return line(f"{columns(head, table)}\nNext: rollmill audit show {rows[0]['audit']}")
 
 
 def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def list_(*, json: AsJson = False) -> None:
         as_json(rows)
     elif rows:
         keys = ("version", "content", "problems", "rollouts", "kept", "tags", "made")
-        line(columns(keys, [[row[key] for key in keys] for row in rows]))
+        made = [{**row, "made": row["made"][:16].replace("T", " ")} for row in rows]
+        line(columns(keys, [[row[key] for key in keys] for row in made]))
+        line(f"Next: rollmill dataset show {rows[-1]['version']}")
     elif not broken:
         line("No datasets. Next: rollmill curate recipes/arithmetic.yaml")
     if broken:

@@ -41,7 +41,7 @@ def log(
     table = [
         [
             row["version"] + "".join(f" ({tag})" for tag in row["tags"]) + (" yanked" if row["yanked"] else ""),
-            row["made"][:16],
+            row["made"][:16].replace("T", " "),
             row["problems"],
             row["rollouts"],
             row["kept"],

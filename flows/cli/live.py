@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.output import note
+from flows.cli.output import note, notes_through
 from flows.progress import Stage
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def watching() -> Iterator[Callable[[Stage], None]]:
         yield Lines()
         return
     bars = Bars()
-    with bars.shown:
+    with bars.shown, notes_through(bars.say):
         yield bars
 
 
@@ -94,7 +94,13 @@ class Bars:
             self._tasks[stage.name] = self.shown.add_task(stage.name, note="")
         self.shown.update(self._tasks[stage.name], **values)
         for text in stage.detail.get("lines", ()):
-            self.shown.console.print(text, markup=False, highlight=False)
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """A line above the bars."""
+        from rich.text import Text
+
+        self.shown.console.print(Text.from_ansi(text), soft_wrap=True)
 
 
 def _note(stage: Stage) -> str:

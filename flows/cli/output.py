@@ -7,21 +7,22 @@ import shutil
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
 
+from flows.cli.tables import table
 from storage.errors import SetupError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
-_LEAST_WIDTH = 12  # a text column is not cut below this
 _SILENT_SECONDS = 0.7  # after which a command that printed nothing says what it does
 _printed = threading.Event()
+_above_bars: list[Callable[[str], None]] = []
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and write nothing.")]
 
 
@@ -38,9 +39,23 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A line beside the result, on standard error."""
+    """A line beside the result, on standard error; above the progress bars where these are shown."""
     _printed.set()
-    typer.echo(fitted(typeable(text), width(sys.stderr)), err=True)
+    text = fitted(typeable(text), width(sys.stderr))
+    if _above_bars:
+        _above_bars[-1](text)
+    else:
+        typer.echo(text, err=True)
+
+
+@contextmanager
+def notes_through(show: Callable[[str], None]) -> Iterator[None]:
+    """Let `show` print the notes of the block: what redraws its own lines knows where another one goes."""
+    _above_bars.append(show)
+    try:
+        yield
+    finally:
+        _above_bars.remove(show)
 
 
 def doing(text: str) -> None:
@@ -130,27 +145,5 @@ def inert(text: str) -> str:
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows under their heads, numbers to the right, two spaces between; on a terminal the longest texts are cut to fit."""
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(len(text) for text in column) for column in zip(head, *cells, strict=True)]
-    room = width()
-    while room is not None and sum(widths) + 2 * len(widths) - 2 > room and max(widths) > _LEAST_WIDTH:
-        widths[widths.index(max(widths))] -= 1  # the widest gives way first, so that numbers stay whole
-    cells = [
-        [text if len(text) <= most else f"{text[: most - 1]}…" for text, most in zip(row, widths, strict=True)]
-        for row in cells
-    ]
-    right = [bool(rows) and all(isinstance(row[i], (int, float)) for row in rows) for i in range(len(head))]
-    lines = [_aligned(head, widths, right), *(_aligned(row, widths, right) for row in cells)]
-    return "\n".join(text.rstrip() for text in lines)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "-"}[value]
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    pairs = zip(cells, widths, right, strict=True)
-    return "  ".join(text.rjust(width) if to_right else text.ljust(width) for text, width, to_right in pairs)
+    """Rows under their heads, numbers to the right, two spaces between; fitted to the terminal where there is one."""
+    return table(head, rows, width())

@@ -36,8 +36,9 @@ def list_(*, json: AsJson = False) -> None:
         return as_json(rows)
     if not rows:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
-    cells = [[row["run"], row["status"], row["started"], row["judged"], row["planned"]] for row in rows]
-    return line(columns(["run", "status", "started", "judged", "planned"], cells))
+    cells = [[row["run"], row["status"], row["started"][:16], row["judged"], row["planned"]] for row in rows]
+    head = ["run", "status", "started (UTC)", "judged", "planned"]
+    return line("\n".join([columns(head, cells), *([f"Next: rollmill runs show {rows[0]['run']}"] if rows else ())]))
 
 
 @verbs.command("show")
@@ -91,7 +92,8 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
     # A completion is drawn once, by whichever run asks first; the others reuse it.
     elsewhere = "imported" if run.recipe.get("generate", {}).get("engine") == "imported" else "drawn by other runs"
     lines = [
-        f"{row['run']}: {row['status']}, {row['rounds']} rounds, started {row['started']}",
+        f"{row['run']}: {row['status']}, {row['rounds']} {'round' if row['rounds'] == 1 else 'rounds'}, "
+        f"started {row['started']}",
         columns(["stage", "done", "total", "tokens", "seconds"], cells),
         f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
