@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from flows import CHECKOUT
 from flows.recipe.parse import parse
-from flows.recipe.schema import MOST_PROBLEMS, Accept, Example, ExamplesFrom, Method, Part, SchemaOne, Slug, Text
+from flows.recipe.schema import Accept, Example, ExamplesFrom, Method, Part, ProblemSource, SchemaOne, Slug, Text
 from storage.errors import SetupError, unknown_name
 from storage.imports.layouts import Choices, Layout, Splits
 
@@ -24,20 +24,13 @@ ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples
 EXAMPLES = {"examples", "examples_from"}
 
 
-class Task(Part):
+class Task(ProblemSource):
     """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change.
 
-    `synthesize` (with `count`, `options`), `imported` or `version`, as in a recipe's `problems`. `prompt_template`,
-    `prompt_form`, `system_prompt`, `examples`, `examples_from`, `stop`: how models are asked that have no words of their
-    own, as in a recipe's `generate`.
+    `prompt_template`, `prompt_form`, `system_prompt`, `examples`, `examples_from`, `stop`: how models are asked that have
+    no words of their own, as in a recipe's `generate`.
     """
 
-    synthesize: str | None = None
-    imported: str | None = None
-    version: str | None = None
-    split: Text | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
     accept: Accept | None = None
     prompt_template: str = "{prompt}"
@@ -49,8 +42,7 @@ class Task(Part):
 
     def problems(self) -> dict[str, Any]:
         """Its section `problems` of a recipe."""
-        keys = ("synthesize", "imported", "version", "split", "options", "count")
-        return {key: value for key in keys if (value := getattr(self, key)) not in (None, {})}
+        return {key: value for key in ProblemSource.model_fields if (value := getattr(self, key)) not in (None, {})}
 
     def asks(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The keys of `generate` that it gives; a model that has examples of its own is shown no others."""

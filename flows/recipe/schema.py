@@ -46,9 +46,10 @@ class Accept(Method):
     planned_under: Method | None = None
 
 
-class Problems(Part):
-    """Where the problems come from: made by a synthesizer, imported before under a name, or of a dataset version
-    (`NAME@v3`). `split`: those of an import or a version that are of this split alone.
+class ProblemSource(Part):
+    """Where problems come from: made by a synthesizer, imported before under a name, or of a dataset version (`NAME@v3`).
+
+    `split`: those of an import or a version that are of this split alone.
     """
 
     synthesize: str | None = None
@@ -57,6 +58,11 @@ class Problems(Part):
     split: Text | None = None
     options: dict[str, Any] = {}
     count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
+
+
+class Problems(ProblemSource):
+    """The problems of a recipe. `near_duplicates`: from which similarity on one of two is dropped."""
+
     near_duplicates: Share | None = None
 
     @model_validator(mode="after")
