@@ -22,13 +22,13 @@ import numpy.typing as npt
 
 from pipelines.budget.simulate import Sample, Source, Subject
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.solution_diversity import LAWS, fit_laws, laws_after
+from pipelines.stats.solution_diversity import LAWS, draw_laws, fit_laws, laws_after
 from pipelines.tallies import Draw
 
 Level = int | None
 Array = npt.NDArray[np.float64]
 BLOCK = 1024  # uniform numbers drawn at once
-RESAMPLED = 8  # priors of diversity
+RESAMPLED = 20  # priors of diversity
 ALIKE = 0.7  # correlation over levels of what is not known of a template: one that is hard at a level is hard at the next
 LENGTHS = 64  # lengths of answers drawn at once
 RIGHT = "right"  # what every correct answer agrees on
@@ -268,18 +268,17 @@ def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
 
 
 def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[Array]:
-    """Priors of diversity, one for each draw: few problems leave it open, so their weights are drawn (Bayesian bootstrap).
+    """Priors of diversity, one for each draw: few problems leave it open, so their weights are drawn (Bayesian bootstrap),
+    and so are the mixtures of laws that explain them.
 
     Neighbouring levels count half, the next ones a quarter: with several right answers to few hard problems, a level by
     itself says too little of how many solutions there are.
     """
     counts = [(entry.subject.level, *counts_of(entry.samples)) for entry in evidence]
     near = np.array([nearness(level, other) for other, *_ in counts])
-    rng = np.random.default_rng(0)
-    return [
-        fit_laws([d for *_, d in counts], [c for _, c, *_ in counts], near * rng.exponential(size=len(counts)))
-        for _ in range(RESAMPLED)
-    ]
+    rng = np.random.default_rng(0 if level is None else 1 + abs(level))
+    different, correct = [d for *_, d in counts], [c for _, c, *_ in counts]
+    return [draw_laws(different, correct, near * rng.exponential(size=len(counts)), rng) for _ in range(RESAMPLED)]
 
 
 def nearness(level: Level, other: Level) -> float:

@@ -10,9 +10,12 @@ is K solutions with chances from a symmetric Dirichlet(kappa): after K nothing i
 alone (THETAS); a forecast by that law alone would expect third solutions of problems that have two, so it learns which law
 holds (LAWS).
 
+A few answers of each problem do not tell which mixture of laws holds: one way for ever and a common way with rare ones look
+alike. So a forecast draws mixtures from their posterior (`draw_laws`) instead of going by one that fits best.
+
 The number d of different ones among n correct is sufficient, whatever rule that looks at the draws alone ended them (the
-likelihood principle), so adaptive counts may be put in. Both priors are mixtures over a grid, fitted to the problems by EM:
-no shape is assumed, and nothing is random.
+likelihood principle), so adaptive counts may be put in. Both priors are mixtures over a grid, fitted to the problems by EM
+or drawn: no shape is assumed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +40,8 @@ FLAT_LAWS: Array = np.repeat([0.5 / len(_ENDLESS), 0.5 / len(_FINITE)], [len(_EN
 for _flat in (FLAT_THETAS, FLAT_LAWS):
     _flat.flags.writeable = False
 
-_ROUNDS = 30
+_ROUNDS, _SWEEPS = 30, 10
+_SPREAD = 0.25  # problems' worth of the Dirichlet prior of mixtures: few laws explain a family of problems
 # Problems' worth of pull towards the flat prior. With 1, the chances said of problems given up were half of what came.
 _PULL_THETAS, _PULL_LAWS = 4.0, 1.0
 
@@ -52,6 +56,28 @@ def fit_laws(distinct: Sequence[int], correct: Sequence[int], weight: Sequence[f
     """Weights of LAWS of greatest likelihood, drawn a little towards FLAT_LAWS. `weight`: what each problem counts for."""
     counts = _counted(distinct, correct, weight)
     return _fit(counts, [law_likelihoods(d, c) for d, c in counts], FLAT_LAWS, _PULL_LAWS)
+
+
+def draw_laws(distinct: Sequence[int], correct: Sequence[int], weight: Array, rng: np.random.Generator) -> Array:
+    """Weights of LAWS, drawn from their posterior under a Dirichlet prior about FLAT_LAWS.
+
+    `weight`: what each problem counts for.
+
+    Gibbs sampling (Diebolt & Robert 1994, J. R. Stat. Soc. B 56): each problem's law given the weights, then these.
+    """
+    told = [place for place, count in enumerate(correct) if count >= 2]
+    pairs, place = np.unique(
+        np.array([(distinct[at], correct[at]) for at in told], np.int64).reshape(-1, 2), axis=0, return_inverse=True
+    )
+    table = np.array([law_likelihoods(d, c) for d, c in pairs.tolist()]).reshape(-1, len(LAWS))
+    weights = FLAT_LAWS
+    for _ in range(_SWEEPS):
+        ends = (table * weights).cumsum(axis=1)[place.ravel()]
+        laws = (rng.random((len(told), 1)) * ends[:, -1:] > ends).sum(axis=1).clip(max=len(LAWS) - 1)
+        amounts = rng.standard_gamma(_SPREAD * FLAT_LAWS + np.bincount(laws, weight[told], len(LAWS)))
+        weights = np.maximum(amounts, 1e-9 * amounts.sum())  # no law is impossible for what is seen later
+        weights = weights / weights.sum()
+    return np.asarray(weights, dtype=np.float64)
 
 
 def thetas_after(distinct: int, correct: int, prior: Array) -> Array:

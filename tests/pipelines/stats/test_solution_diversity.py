@@ -13,6 +13,7 @@ from pipelines.stats.solution_diversity import (
     THETAS,
     Array,
     chance_of_new,
+    draw_laws,
     fit_laws,
     fit_thetas,
     law_likelihoods,
@@ -141,6 +142,28 @@ def test_problems_of_two_ways_are_told_from_endless_ones() -> None:
     assert float((ends * chance_of_new(2, 12, LAWS[:, 0], LAWS[:, 1])).sum()) < 0.02  # the urn alone says .06 or more
     all_new = fit_laws([12] * 30, [12] * 30, [1.0] * 30)
     assert all_new[~FINITE].sum() > 0.8
+
+
+def drawn(distinct: list[int], correct: list[int]) -> np.ndarray:
+    """(100, laws): mixtures drawn from their posterior."""
+    rng = np.random.default_rng(0)
+    return np.stack([draw_laws(distinct, correct, np.ones(len(correct)), rng) for _ in range(100)])
+
+
+def test_drawn_mixtures_agree_where_the_counts_tell_and_differ_where_they_do_not() -> None:
+    two, new, few = drawn([2] * 30, [12] * 30), drawn([12] * 30, [12] * 30), drawn([2] * 3, [3] * 3)
+    assert two[:, FINITE].sum(axis=1).min() > 0.8
+    assert new[:, ~FINITE].sum(axis=1).min() > 0.8
+    assert few[:, FINITE].sum(axis=1).std() > 0.25, "two of three: the third may never come, or always"
+    assert drawn([1, 0], [1, 0])[:, FINITE].sum(axis=1).mean() == pytest.approx(0.5, abs=0.15)
+
+
+def test_no_law_is_impossible_and_a_problem_counts_for_its_weight() -> None:
+    rng = np.random.default_rng(0)
+    found = draw_laws([1, 12], [12, 12], np.array([1000.0, 1e-9]), rng)
+    assert found.min() > 0.0
+    assert found.sum() == pytest.approx(1.0)
+    assert float(law_likelihoods(12, 12) @ found) < 0.02
 
 
 def test_single_correct_answers_say_nothing() -> None:
