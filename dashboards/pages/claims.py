@@ -58,7 +58,8 @@ def _claim(row: Row) -> None:
         }
         for one in row["effects"]
     ]
-    st.dataframe(pd.DataFrame(effects), hide_index=True, width="stretch")
+    columns = {"effect": st.column_config.TextColumn(width=260)}  # the rest has room on a narrow page too
+    st.dataframe(pd.DataFrame(effects), hide_index=True, width="stretch", column_config=columns)
     if any(one["seeds"] > 1 for one in row["effects"]):
         st.altair_chart(_by_seed(row), width="stretch")
         st.caption("A point a seed, with its 95% interval where the check has one; the line is no effect.")

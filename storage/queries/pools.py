@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipelines.metrics import BY_RESULTS
 from storage.errors import SetupError, unknown_name
 from storage.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
@@ -21,6 +22,7 @@ _ROWS = """
 SELECT problem_id, completion_id, step, outcome, verifier, verifier_version, kept, reason
 FROM rollouts WHERE {measured} ORDER BY problem_id, step, sample_index, completion_id
 """
+VERDICTS = ("completion_id", "problem_id", "verifier", "version", "outcome", "normal_form", "extracted")
 _MINE = "FROM {kind} WHERE {column} IN (SELECT {key} FROM rows_of_pool)"
 
 
@@ -41,11 +43,14 @@ class ScopePool:
         return tuple(known[cid] for cid in self.completions)
 
 
-def scope_pool(scope: Scope) -> ScopePool:
-    """The pool of a run or a version; SetupError where none of its rollouts were fixed before a verdict."""
+def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
+    """The pool of a run or a version; SetupError where none of its rollouts were fixed before a verdict.
+
+    `answers`: whether what each rollout votes for is wanted too, which takes longer than all the rest.
+    """
     if scope.prefix == 0:
         raise SetupError(
-            f"{scope.name} has no completions that were fixed before a verdict: its budget drew by outcomes alone.",
+            f"{scope.name} has no completions that were fixed before a verdict: every draw {BY_RESULTS}.",
             next_command="curate with a budget that has an `initial` number of completions, or `method: fixed`",
         )
     with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
@@ -59,9 +64,7 @@ def scope_pool(scope: Scope) -> ScopePool:
 
         problems = table("problems", ("id", *STRATA), "problem_id")
         completions = table("completions", ("id", "model", "sample_index", "tokens_out", *MEASURED))
-        verdicts = table(
-            "verdicts", ("completion_id", "problem_id", "verifier", "version", "outcome", "normal_form", "extracted")
-        )
+        verdicts = table("verdicts", VERDICTS) if answers else None
         if scope.run is not None:
             connection.execute(f"CREATE VIEW scores AS {scope.reader.rows('scores')}")
         scores = table("scores", ("completion_id", "problem_id", "scorer", "version", "value"))

@@ -17,7 +17,7 @@ from storage.versions.index import dataset_names
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The rollouts of one model on one benchmark. `reference`: what names it in a command."""
+    """The rollouts of one model on one benchmark, without their answers. `reference`: what names it in a command."""
 
     reference: str
     benchmark: str
@@ -120,7 +120,7 @@ def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
 
 
 def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:
-    pool = with_meta(scope, scope_pool(scope).pool, columns, missing=True)
+    pool = with_meta(scope, scope_pool(scope, answers=False).pool, columns, missing=True)
     cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
     benchmark = cell.get("benchmark", scope.name.partition("@")[0])
     if len(pool.models) < 2:

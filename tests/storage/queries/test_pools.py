@@ -31,7 +31,16 @@ def test_rows_that_are_not_judged_yet_are_pending_and_abstain(curated: Milled, l
     assert set(found.pool.answer[pending].tolist()) == {-1}
 
 
+def test_a_pool_without_answers_has_the_same_rollouts(curated: Milled) -> None:
+    scope = run_scope(curated.reader, DONE)
+    whole, plain = scope_pool(scope).pool, scope_pool(scope, answers=False).pool
+    assert set(plain.answer.tolist()) == {-1} != set(whole.answer.tolist())
+    for name in ("problem", "completion", "index", "outcome", "in_prefix", "kept", "model", "tokens"):
+        assert getattr(plain, name).tolist() == getattr(whole, name).tolist(), name
+    assert plain.scores.keys() == whole.scores.keys()
+
+
 def test_a_scope_without_a_fixed_prefix_has_no_pool(curated: Milled) -> None:
     scope = replace(run_scope(curated.reader, DONE), prefix=0)
-    with pytest.raises(SetupError, match="no completions that were fixed before a verdict"):
+    with pytest.raises(SetupError, match=r"fixed before a verdict: every draw followed from .* the scores of a search"):
         scope_pool(scope)
