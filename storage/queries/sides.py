@@ -81,7 +81,12 @@ def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequ
     for column in columns:
         if all(column not in side.pool.strata for side in sides):
             raise _unknown_column(next(_scopes(reader, name)), column)
-    return sides if by is None else [part for side in sides for part in _by_column(side, by)]
+    return sides if by is None else parted(sides, by)
+
+
+def parted(sides: Sequence[Side], by: str) -> list[Side]:
+    """The sides with the values of a column of their problems as benchmarks; one without the column stays as it is."""
+    return [part for side in sides for part in _by_column(side, by)]
 
 
 def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -> dict[str, Side]:

@@ -8,7 +8,7 @@ from dashboards.session.address import explore_link
 from dashboards.session.kept import State, kept_by, state_of
 from dashboards.session.scope import reader
 from storage.queries import Reader
-from storage.queries.sides import Side, sides_of
+from storage.queries.sides import Side, parted, sides_of
 
 AS_THEY_ARE = "as they are"
 COLUMNS = ("source", "level", "skill", "template")
@@ -38,8 +38,13 @@ def splits(source: Reader, name: str) -> list[str]:
 
 
 def read_sides(source: Reader, name: str, split: str) -> list[Side]:
-    """Every model on every benchmark, read once."""
-    return kept_by(state_of(source, name), source, sides_of, name, None if split == AS_THEY_ARE else split)
+    """Every model on every benchmark; the rollouts are read once, however they are told apart."""
+    state = state_of(source, name)
+    return kept_by(state, source, sides_of, name) if split == AS_THEY_ARE else kept_by(state, source, _parted, name, split)
+
+
+def _parted(source: Reader, name: str, split: str) -> list[Side]:
+    return parted(read_sides(source, name, AS_THEY_ARE), split)
 
 
 def scope_of(side: Side) -> str:
