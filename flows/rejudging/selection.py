@@ -23,6 +23,7 @@ from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.verify.acceptance import Policy, accepted, check_names, lacking, policy_part
 from storage.errors import SetupError
+from storage.recipe_steps import has_follow_ups
 from storage.records import Rollout, Score
 from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
-_PLAN_WITHOUT_VERDICTS = frozenset({"fixed"})  # budgets that plan the same whatever is correct
+_PLAN_WITHOUT_VERDICTS = frozenset({"fixed"})  # budgets that plan the same whatever is correct; follow-ups may not
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ def _policy_sets(run: "Run", loaded: "LoadedRecipe", policy: str | None, options
 
 def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
     """The policy that the run's budget counted by, None where its plan does not depend on one."""
-    if run.recipe["budget"]["method"] in _PLAN_WITHOUT_VERDICTS or not loaded.engines():
+    fixed = run.recipe["budget"]["method"] in _PLAN_WITHOUT_VERDICTS and not has_follow_ups(run.recipe)
+    if fixed or not loaded.engines():
         return None
     accept = policy_part(run.recipe)
     part = accept.get("planned_under") or accept

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.workspace import Workspace
+from tests.flows.cli.test_steps import PROP2DIFF
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
 
 pytestmark = pytest.mark.integration
@@ -98,6 +99,18 @@ def test_published_nothing_is_drawn_or_judged_and_the_version_verifies(
     assert checked["checked"]["rejudged"] == second["funnel"]["kept"]
     why = json.loads(rollmill("dataset", "diff", "toy@v1", "toy@v2", "--json").out)
     assert why["same_content"] is False
+
+
+def test_what_follows_an_outcome_follows_it_by_the_policy_that_it_was_drawn_under(
+    two: Path, rollmill: Run, curated: Curated
+) -> None:
+    steps = 'steps:\n  - {name: ask}\n  - {name: again, template: "{prompt} Not this: {ask}", when: {ask: incorrect}}\n'
+    fixed = SIDE_BY_SIDE.replace(PROP2DIFF, "method: fixed\n  options: {initial: 4}")
+    (two / "toy.yaml").write_text(fixed.replace("verify:", f"{steps}verify:"))
+    first = curated()
+    second = said_as_json(rollmill, "select", first["run"], "--policy", "all_of", "--publish", *LAX)
+    assert (second["spent"]["drawn"], second["spent"]["judged"]) == (0, 0)
+    assert second["funnel"]["drawn"] == first["funnel"]["drawn"] > 12 * 4
 
 
 def test_missing_verdicts_are_named_with_the_command_that_makes_them(two: Path, rollmill: Run, curated: Curated) -> None:
