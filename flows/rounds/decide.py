@@ -7,8 +7,6 @@ commits nothing, and what would decide otherwise has another key.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import select
-
 from flows.rounds.batches import requests_of
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
@@ -22,7 +20,6 @@ from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
 from storage.errors import SetupError, broken
 from storage.ids import ListDigest
-from storage.ledger.models import LostSegmentRow
 from storage.records import Decision, Rollout, Score
 from storage.rollouts import Pair
 from storage.segments.keys import SegmentKey
@@ -112,10 +109,11 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
 def check_follow_ups(ws: Workspace, run: OpenRun) -> None:
     """SetupError where follow-ups were asked about a text that was lost, and drawn again as another.
 
-    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells. Looks at
-    nothing where no completion of the workspace was ever lost.
+    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
+    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
+    completion of the workspace was ever lost.
     """
-    if not run.spec.follows or not _lost(ws):
+    if not run.spec.follows or not ws.segments.registry.has_lost("completions"):
         return
     plans = all_plans(ws, run)
     threads = RunThreads(ws, run)
@@ -128,15 +126,14 @@ def check_follow_ups(ws: Workspace, run: OpenRun) -> None:
                 for _ in requests_of(run, list(rows[start : start + AT_ONCE])):
                     pass
             except SetupError:
-                raise SetupError(
-                    f"texts that step {step.name!r} of run {run.id} follows were lost and drawn again, and are others now: "
-                    "what follows them was asked about the old ones.",
-                    next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
-                ) from None
+                raise _other_texts(run, step.name) from None
+    for link in threads.not_asked_today(planned):
+        raise _other_texts(run, link.step)
 
 
-def _lost(ws: Workspace) -> bool:
-    """Whether a segment of completions was ever lost."""
-    with ws.ledger.read() as session:
-        found = session.scalars(select(LostSegmentRow.id).where(LostSegmentRow.kind == "completions").limit(1)).first()
-    return found is not None
+def _other_texts(run: OpenRun, step: str) -> SetupError:
+    return SetupError(
+        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
+        "what follows them was asked about the old ones.",
+        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
+    )

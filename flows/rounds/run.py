@@ -15,7 +15,7 @@ from flows.rounds.commit import Committer, Scope
 from flows.rounds.draw import RoundDrawer
 from flows.rounds.garbage import rare_collections
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan import committed_plans, plan_round
+from flows.rounds.plan import all_plans, committed_plans, plan_round
 from flows.rounds.plan_rows import answer_count, distinct
 from flows.rounds.queues import Clock, RoundQueues
 from flows.rounds.threads import RunThreads
@@ -57,6 +57,8 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     """
     clock = Clock()
     plan: Rows[PlanRow] = Rows.of("plan", rows)
+    if ws.segments.registry.has_lost("completions"):
+        ws.segments.unregister_judgements([row.completion_id for planned in all_plans(ws, run) for row in planned])
     batches, foreign = batches_of(run, plan), ws.segments.foreign("completions")
     todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
     plans = committed_plans(ws, run, rows[0].round)

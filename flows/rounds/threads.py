@@ -15,7 +15,7 @@ from flows.sampling.steps import Step
 from pipelines.generate.calls import STOP
 from pipelines.generate.prompts import continued, plain_text
 from pipelines.steps.census import Census
-from pipelines.steps.follow import Link, Threads, follow_ups
+from pipelines.steps.follow import Link, Threads, follow_ups, not_asked_today
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
@@ -87,11 +87,20 @@ class RunThreads:
 
     def draws(self, rows: Rows[PlanRow], census: Census | None = None) -> Iterator[Draw]:
         """What follows these rows, problem by problem in order of their ids; `census`: counts them on the way."""
-        known = self._run.memory.threads
+        for problem_id, facts in self._facts(rows):
+            yield from follow_ups(self._graph, problem_id, self._links(problem_id), facts, census)
+
+    def not_asked_today(self, rows: Rows[PlanRow]) -> Iterator[Link]:
+        """Those of these rows, which are all of the run, that follow what they would not follow today."""
+        for problem_id, facts in self._facts(rows):
+            yield from not_asked_today(self._graph, problem_id, self._links(problem_id), facts)
+
+    def _facts(self, rows: Rows[PlanRow]) -> Iterator[tuple[str, Mapping[Pair, Facts]]]:
+        """The problems of these rows in order of their ids, each once its facts are read."""
         for group in whole_problems(rows.sorted_by("problem_id"), READ_AT_ONCE):
             self._read(group)
             for problem_id, _ in groupby(group, key=attrgetter("problem_id")):
-                yield from follow_ups(self._graph, problem_id, self._links(problem_id), known.facts, census)
+                yield problem_id, self._run.memory.threads.facts
 
     def fillings(self, batch: Sequence[FollowUp]) -> Iterator[Filling]:
         """What the template of each is filled with, in order; texts are read some thousand at a time."""

@@ -162,6 +162,17 @@ def follow_ups(
             yield draw
 
 
+def not_asked_today(
+    graph: StepGraph, problem_id: str, links: Sequence[Link], known: Mapping[tuple[str, str], Facts]
+) -> Iterator[Link]:
+    """The follow-ups of one problem whose conditions do not hold, as of texts that were lost and are others now."""
+    threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
+    for node in graph.follow_ups:
+        if not node.step.searched:
+            asked = set(_groups(node, _chosen(node, threads, facts)))
+            yield from (link for link in links if link.step == node.step.name and link.after not in asked)
+
+
 def _chosen(node: Node, threads: Threads, known: Mapping[str, Facts]) -> list[Thread]:
     """What the step may follow: one completion of each parent that lie on one thread, for which its conditions hold."""
     return [

@@ -194,6 +194,12 @@ class Registry:
         )
         return LostSegment(segment.id, segment.kind, segment.producer, segment.version, segment.rows, problem, path)
 
+    def has_lost(self, kind: Kind) -> bool:
+        """Whether a segment of this kind was ever lost."""
+        with self.ledger.read() as session:
+            lost = select(LostSegmentRow.id).where(LostSegmentRow.kind == kind).limit(1)
+            return session.scalars(lost).first() is not None
+
     def known_ids(self) -> set[str]:
         """Ids of all files the ledger answers for: registered or retired."""
         with self.ledger.read() as session:

@@ -23,13 +23,14 @@ from storage.segments.place import Place
 from storage.segments.registry import Registry
 from storage.segments.rows import Rows, packed
 from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
-from storage.segments.views import IDENTITY, SEPARATOR, select
+from storage.segments.views import IDENTITY, SEPARATOR, files, select
 from storage.segments.writing import Also, Bulk, Item, Writer
 
 if TYPE_CHECKING:
     import duckdb
 
 Positions = npt.NDArray[np.int64]
+JUDGEMENTS: tuple[Kind, ...] = ("verdicts", "scores")
 LOOK = 50_000  # identities that are looked up at a time
 DEEP_BYTES = 256 << 20  # a store up to this size is read whole against its checksums when a writing command starts
 
@@ -223,6 +224,26 @@ class SegmentStore:
         return CorruptSegment(
             self.path(altered[0]), f"{problem}{more}; it is unregistered, the same command again makes its rows again"
         )
+
+    def unregister_judgements(self, ids: Sequence[str]) -> None:
+        """Unregister what was said of those of these completions that are not stored: it was said of texts that were lost.
+
+        A server may draw another text the second time. The segments go whole: what else they hold is judged again too.
+        """
+        absent = sorted(set(ids) - self.present("completions", ids))
+        for kind in JUDGEMENTS if absent else ():
+            segments = {self.path(segment): segment for segment in self.readable(self.registry.segments(kind))}
+            if not segments:
+                continue
+            with self.naming_files(), self.cursor() as connection:
+                connection.register("absent", pa.table({"completion_id": pa.array(absent, pa.string())}))
+                about = connection.execute(
+                    f"SELECT DISTINCT filename FROM read_parquet({files(list(segments))}, filename=true, "  # noqa: S608
+                    "hive_partitioning=false) SEMI JOIN absent USING (completion_id)"
+                ).fetchall()
+            with self.registry.ledger.write() as session:
+                for (path,) in about:
+                    self.registry.lose(session, segments[path], "about texts that were lost", path)
 
     def path(self, segment: Segment) -> str:
         """The path or URL of a segment's file."""
