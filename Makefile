@@ -103,6 +103,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what requirements.txt pins into $(VENV): some minutes, once."
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation -e .
 	-$(COMPILE) flows pipelines storage dashboards rollmill $(VENV)/lib

@@ -69,12 +69,12 @@ class Job:
     def command(self) -> str:
         """The command line that does this again."""
         sets = "".join(f" --set {shlex.quote(item)}" for item in self.sets)
-        profile = f" --profile {self.profile}" if self.profile else ""
+        profile = f" --profile {self._from_root(self.profile)}" if self.profile else ""
         tokens = "" if self.max_tokens is None else f" --max-tokens {self.max_tokens}"
         cost = "" if self.max_cost is None else f" --max-cost {self.max_cost}"
-        return f"rollmill {self.verb} {self._shown}{sets}{profile}{tokens}{cost}"
+        return f"rollmill {self.verb} {self._from_root(self.recipe)}{sets}{profile}{tokens}{cost}"
 
-    @property
-    def _shown(self) -> str:
-        path, root = Path(self.recipe), Path(self.workspace)
-        return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    def _from_root(self, path: str) -> str:
+        """A path as a shell takes it, from the workspace where it lies in that."""
+        inside = Path(path).is_relative_to(self.workspace)
+        return shlex.quote(str(Path(path).relative_to(self.workspace)) if inside else path)

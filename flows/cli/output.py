@@ -112,7 +112,7 @@ def _folded(text: str, columns: int) -> str:
 def typeable(text: str) -> str:
     """The text with its commands as this shell finds the program: by its path where it is not on the PATH."""
     program = _program()
-    return text if program is None else re.sub(r"(?m)(^ *|Next: |&& )rollmill (?=[a-z])", rf"\1{program} ", text)
+    return text if program is None else re.sub(r"(?m)(^ *|Next: |To go on: |&& )rollmill (?=[a-z])", rf"\1{program} ", text)
 
 
 def program_in(folder: Path) -> str:

@@ -114,6 +114,8 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
     intervals = " Intervals over templates, or problems without one." if metrics["prefix"] != 0 else ""
     lines.append(f"  {rate_words(metrics['prefix'], metrics.get('step', ''))}{intervals}")
+    if metrics["prefix"]:
+        lines.append("  Unsolved: by none of these. Solved and kept: of all completions.")
     if "models" in metrics:
         lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
         lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]

@@ -107,8 +107,10 @@ def init(
         tools = [tool for tool in tools if _start(tool, folder)]
     if json:
         return as_json({"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run})
-    copied, under = "".join(f", with {name}" for name in copies), f" Under {' and '.join(tools)}." if tools else ""
-    line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{copied}.{under}")
+    under = f", under {' and '.join(tools)}" if tools else ""
+    line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{under}.")
+    if copies:
+        line(f"  with  {' '.join(copies)}")
     enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     recipe = "RECIPE" if bare and not (folder / SHIPPED[0]).exists() else "recipes/arithmetic.yaml"
     return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
@@ -163,7 +165,8 @@ def doctor(
     if json:
         as_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
     if bad:
-        raise FoundWanting(f"{len(bad)} findings are not sound: {', '.join(finding.name for finding in bad)}.")
+        named = ", ".join(finding.name for finding in bad)
+        raise FoundWanting(f"{len(bad)} {'finding is' if len(bad) == 1 else 'findings are'} not sound: {named}.")
     return None
 
 
