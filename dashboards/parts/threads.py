@@ -48,7 +48,7 @@ def _label(depth: int, turn: Turn, below: tuple[int, int] | None) -> str:
     said = turn.outcome or ("pending" if turn.role == ANSWER else "")
     outcome = f":{COLOURS.get(said, 'gray')}[{said}]" if said else f":gray[{inert(turn.role, 20)}, not judged]"
     if turn.role != ANSWER and below is not None:
-        outcome += f" · {below[0]:,} of {below[1]:,} answers below correct"
+        outcome += f" · {below[0]:,} of {below[1]:,} {'answer' if below[1] == 1 else 'answers'} below correct"
     deep = f" · {depth} deep" if depth > DEEPEST else ""
     return f"**{inert(turn.step, 30)}** · {outcome} · :gray[{turn.completion_id[:8]}{deep}]"
 

@@ -88,7 +88,7 @@ def _panels(chart: Any, frame: pd.DataFrame) -> AnyChart:
     if len(benchmarks) < 2:
         return whole
     panel = alt.Facet("benchmark:N", title=None, sort=benchmarks)
-    faceted: AnyChart = chart.properties(width=260, height=200).facet(panel, columns=3)
+    faceted: AnyChart = chart.properties(width=200, height=200).facet(panel, columns=2)  # a narrow page has room for two
     return faceted
 
 

@@ -214,7 +214,7 @@ def _flipped(benchmarks: Sequence[str], subject: Subject, models: tuple[str, str
         ),
         hide_index=True,
         width="stretch",
-        height=320,
+        height=min(320, 35 * (len(changed) + 1) + 3),
         column_config={"problem": st.column_config.TextColumn(width="large")},
         on_select="rerun",
         selection_mode="single-row",
