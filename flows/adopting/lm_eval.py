@@ -39,7 +39,9 @@ def read(path: Path) -> Log:
     task, date = match.groups()
     results_path = path.with_name(f"results_{date}.json")
     if not results_path.is_file():
-        raise broken(path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path}")
+        raise broken(
+            path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path} --name NAME"
+        )
     results_text = whole_text(results_path)
     results = json_object(results_path, results_text)
     if task not in results.get("results", {}):
