@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
-from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, number_tips
+from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, count_axis, number_tips
 from dashboards.parts.verifier_rates import interval, show_rates
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept, kept_of
@@ -157,7 +157,7 @@ def _rule_chart(rules: Sequence[RuleCount]) -> AnyChart:
         .mark_bar()
         .encode(
             y=alt.Y("rule:N", title=None, sort=None, axis=alt.Axis(labelLimit=280)),
-            x=alt.X("verdicts:Q", title="verdicts", axis=alt.Axis(format="~s")),
+            x=alt.X("verdicts:Q", title="verdicts", axis=count_axis()),
             color=alt.Color("outcome:N", title=None, scale=colours, legend=alt.Legend(orient="top")),
             order=alt.Order("outcome:N"),
             tooltip=["rule", "outcome", alt.Tooltip("verdicts:Q", format=",")],

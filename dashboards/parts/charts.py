@@ -1,6 +1,7 @@
 """What charts of every page share: the colours of the theme and of outcomes, and numbers in tooltips."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import altair as alt
 
@@ -17,6 +18,11 @@ OUTCOME_COLOURS: Mapping[str, str] = {
     "undecided": PURPLE,
     "pending": GREY,
 }
+
+
+def count_axis(**options: Any) -> alt.Axis:
+    """An axis of counts: 1k for 1,000. Zero is 0, which with the prefix of its neighbours would be 0k."""
+    return alt.Axis(format="~s", labelExpr="datum.value == 0 ? '0' : datum.label", **options)
 
 
 def number_tips(names: Iterable[str], form: str) -> list[alt.Tooltip]:

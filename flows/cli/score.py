@@ -72,6 +72,8 @@ def page(report: Mapping[str, Any]) -> str:
     if judged:
         head = ["against verdicts", "AUROC", "of one problem", "Brier", "calibration error", "were it calibrated"]
         parts += ["", columns(head, judged), "Over the rollouts of the run's rates; 95% intervals over clusters."]
+        reasons = dict.fromkeys(row["why"] for row in report["calibration"] if row["value"] is None and row.get("why"))
+        parts += [f"-: {reason}" for reason in reasons]
     return "\n".join([*parts, "", *_next(report)])
 
 

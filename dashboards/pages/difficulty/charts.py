@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import PALETTE, AnyChart, number_tips
+from dashboards.parts.charts import PALETTE, AnyChart, count_axis, number_tips
 from pipelines.metrics import GroupRate, Share
 from pipelines.stats import Estimate
 from storage.queries import BudgetSpend, StopCount
@@ -78,7 +78,7 @@ def coverage_chart(spend: BudgetSpend) -> AnyChart:
     frame = pd.DataFrame(rows, columns=["round", "tokens", "draws", "covered", "share", "low", "high"])
     unit = "tokens" if counted else "draws"
     base = alt.Chart(frame).encode(
-        x=alt.X(f"{unit}:Q", title=f"{unit} so far", axis=alt.Axis(format="~s")),
+        x=alt.X(f"{unit}:Q", title=f"{unit} so far", axis=count_axis()),
         tooltip=_hints("round", "tokens", "draws", "covered"),
     )
     line = base.mark_line(color=BLUE, interpolate="step-after", point=alt.OverlayMarkDef(color=BLUE, size=70))

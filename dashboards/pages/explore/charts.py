@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import OUTCOME_COLOURS, AnyChart
+from dashboards.parts.charts import OUTCOME_COLOURS, AnyChart, count_axis
 from storage.queries.explore import FacetCount, FacetValue, Rows
 
 PICK = "picked"  # the name of the selection
@@ -31,7 +31,7 @@ def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
         .mark_bar(cursor="pointer")
         .encode(
             x=alt.X(f"{group}:N", sort=[one_line(name, 40) for name in shown], axis=_axis(group, len(shown))),
-            y=alt.Y("rollouts:Q", title="rollouts", axis=alt.Axis(format="~s", tickCount=4)),
+            y=alt.Y("rollouts:Q", title="rollouts", axis=count_axis(tickCount=4)),
             color=alt.Color("outcome:N", scale=scale, legend=alt.Legend(orient="top", title=None, columns=2)),
             order=alt.Order("outcome:N"),
             tooltip=[f"{group}:N", "outcome:N", alt.Tooltip("rollouts:Q", format=",")],
@@ -60,7 +60,7 @@ def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Row
         .mark_bar(cursor="pointer")
         .encode(
             x=alt.X("correct of judged:N", sort=list(frame["correct of judged"]), title=title, axis=_axis("", len(frame))),
-            y=alt.Y(f"{rows}:Q", axis=alt.Axis(format="~s", tickCount=4)),
+            y=alt.Y(f"{rows}:Q", axis=count_axis(tickCount=4)),
             opacity=alt.Opacity("strength:Q", scale=None),
             tooltip=["correct of judged:N", alt.Tooltip(f"{rows}:Q", format=",")],
         )

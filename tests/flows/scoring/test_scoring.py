@@ -267,6 +267,7 @@ def test_scores_are_put_beside_verdicts(toy: Path, rollmill: Run) -> None:
     assert rows["length", "auroc"]["value"] == measure(pool, "auroc", Options(score="length"))[0].row()["value"]
     page = rollmill("score", run, "--with", "answer_agreement").out
     assert "against verdicts  AUROC" in page
+    assert f"-: {rows['length', 'brier']['why']}" in rollmill("score", run, "--with", "length").out
 
 
 def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, toy: Path, rollmill: Run) -> None:
