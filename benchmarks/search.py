@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -38,12 +38,13 @@ from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
 from pipelines.verify.extract import final_answer
 from storage.ids import digest128
-from storage.records import Completion, Origin, Problem, Sampling, requests_for
+from storage.records import Completion, Origin, Problem, Request, Sampling, requests_for
 from storage.rollouts import completions_by_id
 from storage.workspace import Workspace
 
 MODEL = "models/rollmill-tiny"
 LONGEST = 160  # tokens of an answer
+MORE = 32  # whole answers that are drawn at a time
 SHARE = 0.15  # of the steps of the problems, inverted
 
 
@@ -194,19 +195,35 @@ def voted(votes: Sequence[tuple[str | None, float]]) -> str | None:
     return max(weights, key=lambda key: weights[key]) if weights else None
 
 
-def plain(problems: Sequence[Problem], n: int, process: Process) -> list[list[Answer]]:
-    """`n` whole answers to each problem, scored at their ends."""
-    engine = Embedded(MODEL)
-    origin = Origin(engine.engine, engine.model_digest, "curate", 1)
-    requests = [
-        request
-        for problem in problems
-        for request in requests_for(problem, engine.render(problem.prompt), Sampling(max_tokens=LONGEST), origin, range(n))
-    ]
-    drawn: dict[str, Completion] = {one.id: one for one in engine.generate(requests)}
-    engine.close()
-    rows = [drawn[request.completion_id] for request in requests]
-    return [_answers(problem, rows[at * n : (at + 1) * n], process) for at, problem in enumerate(problems)]
+class WholeAnswers:
+    """Whole answers to each problem, scored at their ends: drawn when they are needed, the same ones in each run."""
+
+    def __init__(self, problems: Sequence[Problem], process: Process) -> None:
+        self._problems, self._process = problems, process
+        self._answers: list[list[Answer]] = [[] for _ in problems]
+
+    def paid_by(self, costs: Sequence[int]) -> list[Sequence[Answer]]:
+        """Of each problem the first answers that so many tokens pay for."""
+        while short := [at for at, mine in enumerate(self._answers) if sum(one.tokens for one in mine) < costs[at]]:
+            self._draw(short)
+        return [within(mine, cost) for mine, cost in zip(self._answers, costs, strict=True)]
+
+    def _draw(self, short: Sequence[int]) -> None:
+        """Some more to each of these problems."""
+        engine = Embedded(MODEL)
+        origin = Origin(engine.engine, engine.model_digest, "curate", 1)
+        requests = {at: list(self._requests(at, engine, origin)) for at in short}
+        drawn = {one.id: one for one in engine.generate([one for mine in requests.values() for one in mine])}
+        engine.close()
+        for at, mine in requests.items():
+            rows = [drawn[request.completion_id] for request in mine]
+            self._answers[at] += _answers(self._problems[at], rows, self._process)
+
+    def _requests(self, at: int, engine: Embedded, origin: Origin) -> Iterator[Request]:
+        """The next ones to one problem."""
+        problem, had = self._problems[at], len(self._answers[at])
+        rendered, sampling = engine.render(problem.prompt), Sampling(max_tokens=LONGEST)
+        return requests_for(problem, rendered, sampling, origin, range(had, had + MORE))
 
 
 def _answers(problem: Problem, rows: Sequence[Completion], process: Process) -> list[Answer]:
@@ -260,7 +277,7 @@ def compared(
     problems: Sequence[Problem],
     n: int,
     methods: tuple[Sequence[str], Sequence[str]],
-    answers: Sequence[Sequence[Answer]],
+    answers: WholeAnswers,
 ) -> list[Row]:
     """Each policy with each process, behind it what the same tokens buy; `methods`: policies and processes."""
     rows: list[Row] = []
@@ -269,9 +286,7 @@ def compared(
             found = searched(problems, policy, options_of(policy, n), process_of(process))
             made = row((policy, process, n), problems, found.elected(), found.tokens)
             rows.append(Row(**{**asdict(made), "seconds": found.seconds}))
-            if any(sum(one.tokens for one in mine) < cost for mine, cost in zip(answers, found.tokens, strict=True)):
-                sys.exit(f"{policy} with {process} cost more than the whole answers did: --whole {2 * len(answers[0])}")
-            paid = [within(mine, cost) for mine, cost in zip(answers, found.tokens, strict=True)]
+            paid = answers.paid_by(found.tokens)
             costs = [sum(one.tokens for one in mine) for mine in paid]
             if process != "inverted":
                 rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
@@ -293,15 +308,12 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=160)
     parser.add_argument("--policy", nargs="+", default=["particles", "beam"])
     parser.add_argument("--process", nargs="+", default=["lines", "inverted"])
-    parser.add_argument(
-        "--whole", type=int, help="whole answers to each problem, where they must pay for more than n pieces"
-    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     problems = unseen(options.problems)
     rows: list[Row] = []
+    answers = WholeAnswers(problems, PROCESSES["lines"]())
     for n in options.n:
-        answers = plain(problems, options.whole or n + n // 2, PROCESSES["lines"]())
         rows += compared(problems, n, (options.policy, options.process), answers)
     sys.stdout.write("policy              process      n  right  of    share  95% interval   tokens  cpu s\n")
     for one in rows:
