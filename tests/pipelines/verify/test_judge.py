@@ -206,7 +206,7 @@ def test_whatever_can_change_a_verdict_changes_the_version() -> None:
         ({"sampler": None, "samplers": DirectSamplers(), "model": "models/none"}, "models/none"),
         (
             {"sampler": None, "samplers": DirectSamplers(), "engine_options": {"thread": 1}},
-            "unexpected keyword argument 'thread'",
+            "unknown option of engine 'embedded' 'thread'. Did you mean 'threads'",
         ),
     ],
 )
