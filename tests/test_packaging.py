@@ -108,7 +108,7 @@ def test_an_installed_wheel_runs_outside_of_a_checkout(tmp_path: Path) -> None:
     assert re.fullmatch(r"rollmill 0\.1\.0( \([0-9a-f]{7,}(\+changes)?\))?\n", run("rollmill", "--version"))
     (tmp_path / "flows").mkdir()  # a user's own folder of that name
     (tmp_path / "flows" / "__init__.py").write_text("raise ImportError('not this one')")
-    assert "Under git and dvc." in run("rollmill", "init", "ws")
+    assert ", under git and dvc." in run("rollmill", "init", "ws")
     ws = tmp_path / "ws"
     (ws / "small.yaml").write_text(SMALL)
     outcome = json.loads(run("rollmill", "curate", "small.yaml", "--json", cwd=ws))  # with its Prefect server
