@@ -1,10 +1,15 @@
 """The field of a step's votes that a scorer or a verifier goes by, and what one vote says in it as a number."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum, isfinite
+from fractions import Fraction
+from math import isfinite
 
 from pipelines.protocols import Vote
 from storage.errors import SetupError
+
+_EXACT = 2.0**31
+"""Sums of whole numbers below this have no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class VoteField:
         return number if isfinite(number) else None
 
 
-def mean(values: list[float]) -> float:
-    """The mean of what was read."""
-    return fsum(values) / len(values)
+def mean(values: Sequence[float]) -> float:
+    """The mean of what was read, as decimals have it: .1, .2 and .3 make .2, and no sum is too large."""
+    if all(abs(value) < _EXACT and value.is_integer() for value in values):
+        return sum(values) / len(values)
+    return float(sum(Fraction(repr(value)) for value in values) / len(values))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
+_PLURAL = {"crash": "es", "poisoned": "", "misread": ""}
 
 
 def certify(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -40,7 +41,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill certify math
     """
     from pipelines.certify.certification import certify as run
-    from pipelines.certify.suites import select_suite
+    from pipelines.certify.suites import options_of, select_suite
     from pipelines.certify.verifier_process import Limits, Subject
 
     _check_names(verifier, section or ())
@@ -53,9 +54,10 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         if judged % _EVERY == 0 or judged == rows:
             note(f"{judged} of {rows} rows")
 
+    built_with = options_of(verifier, _parsed(options))
     certificate = run(
-        Subject(verifier, _parsed(options), python),
-        lambda declared: select_suite(verifier, suite, declared, sections),
+        Subject(verifier, built_with, python),
+        lambda declared: select_suite(verifier, suite, declared, sections, built_with),
         limits=limits,
         progress=show if sys.stderr.isatty() else None,
     )
@@ -119,5 +121,5 @@ def _print(certificate: "Certificate") -> None:
 
 def _summary(certificate: "Certificate") -> str:
     counts = [(name, rate["count"]) for name, rate in certificate.rates().items() if rate and name != "undecided"]
-    plural = {name: "s" if count != 1 and name != "poisoned" else "" for name, count in counts}
+    plural = {name: "" if count == 1 else _PLURAL.get(name, "s") for name, count in counts}
     return ", ".join(f"{count} {name.replace('_', ' ')}{plural[name]}" for name, count in counts if count)

@@ -6,14 +6,14 @@ audit is for). Its interval is Clopper-Pearson's, as if the rows were drawn from
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipelines.certify.suite_rows import SECTIONS, Row
 from pipelines.certify.verifier_process import Observation
 from pipelines.stats import clopper_pearson
 
-Fault = Literal["false_accept", "false_reject", "crash", "hang", "execution", "poisoned"]
-FAULTS: tuple[Fault, ...] = ("false_accept", "false_reject", "crash", "hang", "execution", "poisoned")
+Fault = Literal["false_accept", "false_reject", "misread", "crash", "hang", "execution", "poisoned"]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Result:
             faults.append("false_accept")
         elif self.row.expected == "correct" and self.observation.outcome in ("incorrect", "unparsed"):
             faults.append("false_reject")
+        elif self.row.exact is not None and self.observation.outcome != self.row.exact:
+            faults.append("misread")
         if self.ran:
             faults.append("execution")
         if self.poisoned:
@@ -74,13 +76,16 @@ class Certificate:
             here = [result for result in self.results if result.row.section == section]
             if here:
                 rows.append({"section": section, "rows": len(here), **_counts(here)})
-        return rows
+        if any(result.row.exact for result in self.results):
+            return rows
+        return [{name: count for name, count in row.items() if name != "misread"} for row in rows]
 
     def rates(self) -> dict[str, dict[str, Any] | None]:
         """Every fault with its count, its denominator and a 95% interval; the same for undecided."""
         must = {
             "false_accept": _expecting(self.results, "wrong"),
             "false_reject": _expecting(self.results, "correct"),
+            "misread": sum(result.row.exact is not None for result in self.results),
         }
         counts = _counts(self.results)
         return {name: _rate(counts[name], must.get(name, len(self.results))) for name in (*FAULTS, "undecided")}
@@ -126,7 +131,8 @@ def _failing_json(result: Result) -> dict[str, Any]:
     row = result.row
     texts = {"reference": _printable(row.reference), "text": _printable(row.text)}
     facts = {"faults": list(result.faults()), "seen": asdict(result.observation), "ran": list(result.ran)}
-    return {"section": row.section, "name": row.name, "expected": row.expected, **texts, **facts, "then": result.poisoned}
+    expected = row.exact or row.expected
+    return {"section": row.section, "name": row.name, "expected": expected, **texts, **facts, "then": result.poisoned}
 
 
 def _printable(text: str) -> str:

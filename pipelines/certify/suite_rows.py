@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from storage.records import Outcome
+
 Section = Literal[
     "equivalence",
     "non_equivalence",
@@ -29,7 +31,8 @@ class Row:
     """A problem, a completion's text, and what is right: `correct`, `wrong` (anything but correct) or `any` verdict at all.
 
     `name` says what kind of case it is, within its section; rows of one `pair` are the same two texts in both orders.
-    With `threads` it is asked so many times at once, off the main thread, and every verdict must be the same.
+    With `threads` it is asked so many times at once, off the main thread, and every verdict must be the same. `exact`: the
+    one outcome that follows, where nothing has to be understood.
     """
 
     section: Section
@@ -43,6 +46,7 @@ class Row:
     meta: Mapping[str, Any] = field(default_factory=dict)
     pair: int | None = None
     threads: int = 0
+    exact: Outcome | None = None
 
     def shown(self, length: int = 60) -> str:
         """Reference and text in one short printable line."""

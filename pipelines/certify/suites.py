@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section, Suite, boxed
 from pipelines.certify.tables import choices, form_cases
@@ -28,6 +29,7 @@ from pipelines.certify.tables.math_equal import EQUAL, SELF, Pairs
 from pipelines.certify.tables.sentences import ANSWER as SENTENCE_ANSWER
 from pipelines.certify.tables.sentences import BOXES, CHANGED, PLAIN, READ
 from pipelines.certify.tables.sentences import FORMS as SENTENCE_FORMS
+from pipelines.certify.votes_suite import DEFAULTS, votes_suite
 from storage.errors import SetupError, unknown_name
 
 ANSWER = "7"
@@ -292,6 +294,11 @@ _ANSWER_PROBES = (
 )
 
 
+def votes_of(options: Mapping[str, Any]) -> Suite:
+    """Votes of known agreement for a verifier with these options, and hostile texts as votes."""
+    return votes_suite(options or DEFAULTS, list(bare_hostile("", "Judge it.", "votes")))
+
+
 SUITES: Mapping[str, Callable[[], Suite]] = {
     "choice": lambda: Suite("choice", tuple(choice_rows()), choice_probes()),
     "code": lambda: Suite("code", tuple(code_rows()), code_probes()),
@@ -302,12 +309,31 @@ SUITES: Mapping[str, Callable[[], Suite]] = {
     "number": lambda: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
     "optimization": lambda: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
     "regex": lambda: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
+    "votes": lambda: votes_of({}),
 }
 """Built when asked for: some texts are megabytes."""
 
 
-def select_suite(name: str, requested: str | None, declared: str | None, sections: frozenset[Section]) -> Suite:
-    """The requested suite, else the one the verifier declares, else the one of its name; only some sections if given."""
+OF_OPTIONS: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {"votes": votes_of}
+"""Suites whose rows go by what the verifier was built with."""
+
+
+def options_of(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a verifier is built with: one of ours that has to be told what it reads is told what its suite is about."""
+    return {**DEFAULTS, **given} if name == "votes" else given
+
+
+def select_suite(
+    name: str,
+    requested: str | None,
+    declared: str | None,
+    sections: frozenset[Section],
+    options: Mapping[str, Any] | None = None,
+) -> Suite:
+    """The requested suite, else the one the verifier declares, else the one of its name; only some sections if given.
+
+    `options`: what the verifier is built with.
+    """
     suite_name = requested or declared or (name if name in SUITES else None)
     if suite_name is None:
         raise SetupError(
@@ -317,5 +343,6 @@ def select_suite(name: str, requested: str | None, declared: str | None, section
         )
     if suite_name not in SUITES:
         raise unknown_name("suite", suite_name, SUITES)
-    suite = SUITES[suite_name]().with_threads()
+    made = OF_OPTIONS[suite_name](options or {}) if suite_name in OF_OPTIONS else SUITES[suite_name]()
+    suite = made.with_threads()
     return Suite(suite.name, tuple(row for row in suite.rows if not sections or row.section in sections), suite.probes)

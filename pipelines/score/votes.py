@@ -45,7 +45,7 @@ class Votes:
     @property
     def version(self) -> str:
         """Its version with what it reads; the votes themselves are in the mark which a run adds."""
-        return f"1 {self.field.version} readable={self.readable}"
+        return f"2 {self.field.version} readable={self.readable}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion with votes enough, in input order."""

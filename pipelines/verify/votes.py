@@ -35,7 +35,7 @@ class VotesVerifier(OneByOne):
     """
 
     name = "votes"
-    rules: Rules = (("text", "1"), ("votes", "1"))
+    rules: Rules = (("text", "1"), ("votes", "2"))
 
     def __init__(
         self,

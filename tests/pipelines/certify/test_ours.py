@@ -8,14 +8,14 @@ import pytest
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import SECTIONS, Section
-from pipelines.certify.suites import SUITES, select_suite
+from pipelines.certify.suites import SUITES, options_of, select_suite
 from pipelines.certify.verifier_process import Limits, Subject
 from pipelines.verify import VERIFIERS
 
 
 def certified(name: str, *sections: Section, **options: object) -> Certificate:
     suite = select_suite(name, None, None, frozenset(sections))
-    return certify(Subject(name, options), lambda _: suite, limits=Limits(late_seconds=1.5))
+    return certify(Subject(name, options_of(name, options)), lambda _: suite, limits=Limits(late_seconds=1.5))
 
 
 def wrong(found: Certificate) -> list[tuple[str, str, str]]:
