@@ -270,7 +270,10 @@ class ReadsVotes(Protocol):
     """A verifier that goes by the votes of steps. They are there once everything is drawn: only then is it asked."""
 
     def bind(self, cast: VotesOn | None, plan: str) -> None:
-        """Read votes from here. `plan`: a digest of all that decides which votes there are; part of the version."""
+        """Read votes from here. `plan`: a digest of all that decides which votes there are, "" for none.
+
+        The version has it as a part `plan=DIGEST` between `+`: by this whoever reads a version knows that it waited.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,14 @@ class Verdict:
     evidence: str | None = None
 
 
+PLAN = "plan"
+
+
+def plan_of(version: str) -> str:
+    """What a verifier's version says of the plan that its votes belong to; "" for one that waits for no votes."""
+    return next((part.partition("=")[2] for part in version.split("+") if part.startswith(f"{PLAN}=")), "")
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """A number that one scorer gave a completion.

@@ -15,11 +15,10 @@ from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import PLAIN, Policy, accepted, policy_part, used
-from pipelines.verify.votes import plan_of
 from storage.errors import RollmillError
 from storage.pool import pool_of
 from storage.recipe_steps import recorded_steps, step_names
-from storage.records import Decision, Rollout
+from storage.records import Decision, Rollout, plan_of
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 

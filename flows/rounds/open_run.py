@@ -21,9 +21,10 @@ from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
 from pipelines.protocols import Generator, Interruptible, ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import LaterVotes
-from pipelines.verify.acceptance import accepted, check_names
+from pipelines.verify.acceptance import accepted, check_names, planned
+from storage.errors import broken
 from storage.pool import answer_key
-from storage.records import Origin, Outcome, PlanRow, Prompt, Rollout, Verdict
+from storage.records import PLAN, Origin, Outcome, PlanRow, Prompt, Rollout, Verdict, plan_of
 from storage.rollouts import Key, RunReader, pair_of
 from storage.workspace import Workspace
 
@@ -224,12 +225,8 @@ class OpenRun:
         return bool(self.waiting()) or len(self.spec.policies()) > 1
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
-        """The verdict on one rollout that the plan goes by; None while one is missing.
-
-        Verifiers that wait for votes are undecided (`votes`), whatever is stored: the plan is made before they judge.
-        """
-        waiting = {key: Verdict("", "", *key, outcome=votes, rule="waits") for key in self.waiting()}
-        return accepted(self.spec.planning, self.chain(), {**verdicts, **waiting})
+        """The verdict on one rollout that the plan goes by; None while one is missing. `votes`: what these would say."""
+        return planned(self.spec.planning, self.chain(), verdicts, votes)
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
         """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
@@ -245,6 +242,8 @@ class OpenRun:
             mark = plan_mark(self.spec, [self.origin(step.name) for step in self.spec.drawing], at_once)
             for part in waiting:
                 part.bind(self.votes, mark)
+                if plan_of(part.version) != mark:
+                    raise broken(f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}")
 
     def rules(self) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
         """What each verifier tries, in its order, by (name, version); nothing where it does not say."""

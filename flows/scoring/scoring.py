@@ -29,7 +29,7 @@ from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import Policy, accepted, policy_part
+from pipelines.verify.acceptance import Policy, accepted, planned, policy_part
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.recipe_steps import recorded_steps, step_names
@@ -52,14 +52,14 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """Its steps and problems by name and id; `reader` and `accept` say how what was judged came out."""
+    """Its steps and problems by name and id; `reader` and `planned_by` say how what was judged came out to its plan."""
 
     id: str
     graph: StepGraph
     steps: Mapping[str, Step]
     problems: Mapping[str, Problem]
     reader: RunReader
-    accept: Accept
+    planned_by: Accept
     memory: Memory = field(default_factory=Memory)
 
     @property
@@ -80,9 +80,9 @@ class RecordedRun:
         return step in self.graph.answers
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
-        """Those of judged rows."""
+        """Those of judged rows, as they were when something was asked about them."""
         del ws
-        return {pair: verdict.outcome for pair, verdict in self.reader.accepted(rows, self.accept).items()}
+        return {pair: verdict.outcome for pair, verdict in self.reader.accepted(rows, self.planned_by).items()}
 
     def prompts(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
         """What gives what each of some rows answers."""
@@ -179,8 +179,10 @@ def _rows(session: Session, run: "Run") -> RunRows:
     problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
-    accept = partial(accepted, _policy(session, recipe), chain)
-    asking = RecordedRun(run.id, graph, _steps(session, run, graph, list(problems.values())), problems, reader, accept)
+    part = policy_part(recipe)
+    accept = partial(accepted, _policy(session, part), chain)
+    planned_by = partial(planned, _policy(session, part.get("planned_under") or part), chain)
+    asking = RecordedRun(run.id, graph, _steps(session, run, graph, list(problems.values())), problems, reader, planned_by)
     votes = stored_votes(workspace, graph, every)
     marks, followers = RunMarks(run, every), [node.step.name for node in graph.follow_ups]
     return RunRows(workspace, run.id, [plan], reader, accept, marks, asking.prompts(workspace, plans), votes, followers)
@@ -214,9 +216,8 @@ def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, P
     return problems
 
 
-def _policy(session: Session, recipe: Mapping[str, Any]) -> Policy:
-    """The policy that the run accepted by."""
-    part = policy_part(recipe)
+def _policy(session: Session, part: Mapping[str, Any]) -> Policy:
+    """A policy as the run recorded it."""
     policy: Policy = resolve("policy", part["method"], part["options"], base=session.loaded.base).build()
     return policy
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 from pipelines.protocols import RankedPolicy
 from pipelines.verify.finding import ALL_OF, ANY_OF
 from storage.errors import SetupError
-from storage.records import Outcome, Verdict
+from storage.records import Outcome, Verdict, plan_of
 
 Key = tuple[str, str]
 """(verifier, version)."""
@@ -54,6 +54,17 @@ def accepted(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdic
     """The verdict that counts of one rollout, or None while one that the policy asks for is missing."""
     asked_for = used(policy, chain, verdicts)
     return None if asked_for is None else policy.decide(asked_for)
+
+
+def planned(
+    policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided"
+) -> Verdict | None:
+    """The verdict on one rollout that a plan goes by; None while one is missing.
+
+    Verifiers that wait for votes are undecided (`votes`), whatever is stored: the plan is made before they judge.
+    """
+    waiting = {key: Verdict("", "", *key, outcome=votes, rule="waits") for key in chain if plan_of(key[1])}
+    return accepted(policy, chain, {**verdicts, **waiting})
 
 
 def used(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Verdict] | None:

@@ -14,16 +14,10 @@ from pipelines.protocols import Vote, VotesOn
 from pipelines.verify.finding import Finding, Item, OneByOne, Rules, verdict_of, version_of, visible_text
 from pipelines.vote_field import VoteField, mean
 from storage.errors import SetupError
-from storage.records import Completion, Problem, Verdict
+from storage.records import PLAN, Completion, Problem, Verdict
 
-PLAN = "plan"
 _TOGETHER = 1_024
 """Completions whose votes are read together."""
-
-
-def plan_of(version: str) -> str:
-    """What a version says of the plan that its votes belong to; "" where it says nothing."""
-    return next((part.partition("=")[2] for part in version.split("+") if part.startswith(f"{PLAN}=")), "")
 
 
 class VotesVerifier(OneByOne):

@@ -73,7 +73,7 @@ class AskedOf:
         row = self._problem.rows[completion_id]
         read = self._graph.nodes[row["step"]].step.read
         fields = fields_of(row["text"], read) if read else {}
-        return StepText(row["text"], Facts(row["outcome"], row["finish_reason"] == "length", fields))
+        return StepText(row["text"], Facts(row["planned"], row["finish_reason"] == "length", fields))
 
 
 def graph_of(recipe: Mapping[str, Any]) -> StepGraph:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from storage.acceptance import goes_by_other_verdicts, planned_sql
 from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import TURNS, Row
@@ -42,10 +43,10 @@ class Conversations:
         """The kept rollouts by problem id, sample index and completion id."""
         from storage.exports.asked import AskedOf, graph_of  # they know engines, which take a while to import
 
-        stored = dict(connection.execute("select key, value from manifest where key = 'recipe'").fetchall())
-        recipe: Mapping[str, Any] = json.loads(stored.get("recipe", "{}"))
+        recipe = _recorded(connection)
         graph = graph_of(recipe)
-        for problem in problem_threads(connection):
+        planned = planned_sql(recipe) if goes_by_other_verdicts(recipe) else ""
+        for problem in problem_threads(connection, planned=planned):
             asked = AskedOf(graph, problem)
             for cid, row in problem.rows.items():
                 if row["kept"]:
@@ -73,6 +74,14 @@ class Conversations:
                 messages += turns
             messages += answer_turns(row)
         return messages, replaced
+
+
+def _recorded(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
+    """The recipe of the version, with the verifiers that judged."""
+    keys = "select key, value from manifest where key in ('recipe', 'verifiers')"
+    stored = {key: json.loads(value) for key, value in connection.execute(keys).fetchall()}
+    verifiers = [[part["name"], part["version"]] for part in stored.get("verifiers", [])]
+    return {**stored.get("recipe", {}), "resolved": {"verifiers": verifiers}}
 
 
 def _as_turns(prompt: Prompt) -> list[Turn]:

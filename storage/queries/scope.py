@@ -1,7 +1,7 @@
 """What a question is about (one run, one dataset version or the whole workspace), and the views that it is asked of.
 
 - `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, step ('' without steps), outcome,
-  verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.queries.acceptance), `pending` while a
+  verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.acceptance), `pending` while a
   verdict is missing.
 - `outcomes`: the same without sample_index and step, which spares a join.
 - `threads`: one row per planned completion of a run or version: problem_id, completion_id, step, role, after (the ids of
@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from storage.acceptance import accepted_sql
 from storage.pool import PENDING
-from storage.queries.acceptance import accepted_sql
 from storage.queries.reader import Reader
 from storage.recipe_steps import first_step, step_column, step_roles, unjudged_steps
 from storage.runs import Run

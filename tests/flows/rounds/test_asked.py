@@ -61,7 +61,7 @@ def problem_of(ws: Workspace, run: OpenRun, problem: Problem, rows: list[PlanRow
             "reference": problem.reference,
             "text": drawn[row.completion_id].text,
             "finish_reason": drawn[row.completion_id].finish_reason,
-            "outcome": outcomes.get((row.completion_id, problem.id)),
+            "planned": outcomes.get((row.completion_id, problem.id)),
             "sample_index": row.sample_index,
         }
         for row in rows

@@ -1,5 +1,6 @@
 """Finding problems and opening one."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipelines.stats import fit_prior
 from storage.errors import SetupError
 from storage.queries import Filters, Listing, problem_detail, run_scope, search_problems, workspace_scope
+from storage.segments.keys import SegmentKey
 
 pytestmark = pytest.mark.integration
 
@@ -115,3 +117,14 @@ def test_rates_are_shrunken_towards_all_problems_of_the_scope(curated: Any) -> N
     assert found["0"].shrunken == pytest.approx(prior.a / (4 + prior.a + prior.b))
     assert 0.0 < found["0"].shrunken < found["1"].shrunken < found["4"].shrunken < 1.0
     assert search_problems(run_scope(curated.reader, DONE), Filters(highest=0.0)).rows[0] == found["0"]
+
+
+def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(curated: Any, decisions: Any) -> None:
+    named = [
+        replace(one, verifier="policy:all_of", verifier_version="1 over=number,math")
+        for one in decisions(curated, kept=True)
+    ]
+    curated.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
+    shown = problem_detail(run_scope(curated.reader, "toy-aaaaaaaa"), curated.problems[1].id).rollouts[0]
+    assert (shown.deciding, shown.accepted_by) == (None, "policy:all_of 1 over=number,math")
+    assert (shown.outcome, len(shown.verdicts)) == ("correct", 1)

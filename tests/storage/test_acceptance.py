@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.acceptance import POLICIES, accepted
-from storage.queries.acceptance import accepted_sql
+from pipelines.verify.acceptance import POLICIES, accepted, planned
+from storage.acceptance import accepted_sql, goes_by_other_verdicts, planned_sql
 from storage.records import Verdict
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
@@ -92,16 +92,29 @@ def test_a_policy_of_the_users_own_is_pending_until_the_run_decides(judged: Any)
         connection.close()
 
 
-def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(curated: Any, decisions: Any) -> None:
-    from dataclasses import replace
-
-    from storage.queries import problem_detail, run_scope
-
-    named = [
-        replace(one, verifier="policy:all_of", verifier_version="1 over=number,math")
-        for one in decisions(curated, kept=True)
+@pytest.mark.parametrize(("method", "options"), RULES)
+@pytest.mark.parametrize("waits", [0, 2])
+def test_what_a_plan_went_by_knows_no_vote(judged: Any, method: str, options: dict[str, Any], waits: int) -> None:
+    """The verdicts of one verifier wait for votes; another policy accepts in the end."""
+    ws, rows = judged
+    policy = POLICIES[method](**options)
+    chain = [(name, f"1+plan=ab{version}" if place == waits else version) for place, (name, version) in enumerate(CHAIN)]
+    recipe = {
+        "accept": {"method": "any_of", "options": {}, "planned_under": {"method": method, "options": options}},
+        "resolved": {"verifiers": [list(key) for key in chain]},
+    }
+    before = tuple(CHAIN[waits])
+    later = [
+        Verdict(cid, "p", *chain[waits], said[before].outcome, "votes") for cid, said in rows.items() if before in said
     ]
-    curated.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
-    shown = problem_detail(run_scope(curated.reader, "toy-aaaaaaaa"), curated.problems[1].id).rollouts[0]
-    assert (shown.deciding, shown.accepted_by) == (None, "policy:all_of 1 over=number,math")
-    assert (shown.outcome, len(shown.verdicts)) == ("correct", 1)
+    ws.segments.commit(SegmentKey("verdicts", *chain[waits], "all"), later)
+    connection = ws.segments.connect()
+    try:
+        found = connection.execute(planned_sql(recipe)).fetchall()
+    finally:
+        connection.close()
+    by_sql = {cid: said["outcome"] for cid, _, said in found if said is not None}
+    made = {cid: planned(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    assert by_sql == {cid: verdict.outcome for cid, verdict in made.items() if verdict is not None}
+    assert goes_by_other_verdicts(recipe)
+    assert not goes_by_other_verdicts({"resolved": {"verifiers": CHAIN}})

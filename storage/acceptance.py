@@ -7,6 +7,7 @@ the outcome in their decisions. The outcome of a policy in a user's own file is 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storage.records import plan_of
 from storage.segments.views import quoted
 
 PLAIN = "first_decided"
@@ -38,6 +39,15 @@ FROM ({seen})
 _UNKNOWN = """
 SELECT completion_id, problem_id, NULL::STRUCT(outcome VARCHAR, verifier VARCHAR, version VARCHAR) AS found
 FROM verdicts WHERE false
+"""
+_PLANNED = """
+WITH waiting(verifier, version) AS (VALUES {waiting}), verdicts AS (
+    SELECT completion_id, problem_id, verifier, version, outcome, value FROM verdicts
+    ANTI JOIN waiting USING (verifier, version)
+    UNION ALL SELECT completion_id, problem_id, waiting.verifier, waiting.version, 'undecided', NULL
+    FROM (SELECT DISTINCT completion_id, problem_id FROM verdicts), waiting WHERE waiting.verifier <> ''
+)
+{by_plan}
 """
 _OUTCOMES: Mapping[str, str] = {
     "all_of": "CASE WHEN incorrect > 0 THEN 'incorrect' WHEN unparsed > 0 THEN 'unparsed' "
@@ -77,6 +87,21 @@ def accepted_sql(recipe: Mapping[str, Any]) -> str:
         version=quoted(version),
         seen=_seen(wanted, options.get("order", ())),
     )
+
+
+def planned_sql(recipe: Mapping[str, Any]) -> str:
+    """The same, of what the run was planned by: under the policy of `planned_under`, and before any vote was counted."""
+    accept = recipe.get("accept") or {"method": PLAIN}
+    chain: Sequence[Sequence[str]] = recipe["resolved"]["verifiers"]
+    waiting = [f"({quoted(name)}, {quoted(version)})" for name, version in chain if plan_of(version)]
+    by_plan = accepted_sql({"accept": accept.get("planned_under") or accept, "resolved": {"verifiers": chain}})
+    return _PLANNED.format(waiting=", ".join(waiting) or "('', '')", by_plan=by_plan)
+
+
+def goes_by_other_verdicts(recipe: Mapping[str, Any]) -> bool:
+    """Whether outcomes in the end may be others than those that the run was planned by."""
+    accept = recipe.get("accept") or {}
+    return bool(accept.get("planned_under")) or any(plan_of(version) for _, version in recipe["resolved"]["verifiers"])
 
 
 def _seen(chain: Sequence[Sequence[str]], order: Sequence[str]) -> str:
