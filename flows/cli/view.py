@@ -17,15 +17,18 @@ Name = Annotated[str, typer.Argument(help="The view's name; see `rollmill view l
 @verbs.command("save")
 def save(
     name: Name,
-    query: Annotated[str, typer.Argument(help="What stands behind the ? of Explore's address.")],
+    query: Annotated[str, typer.Argument(metavar="FILTERS", help="What stands behind the ? of Explore's address.")],
     *,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Keep filters under a name; a view of that name is replaced.
+    """Keep filters under a name; a view of that name is replaced. Run, version and page are not kept.
 
     Example: rollmill view save "hard and wrong" "outcome=incorrect&level=8&rows=rollouts"
     """
+    from storage.queries.views import view_query
+
+    query = view_query(query)
     if not dry_run:
         name = _views().save(name, query)
     if json:

@@ -16,10 +16,8 @@ import pyarrow as pa
 from pipelines.stats import BetaPrior, shrunken_rate
 from storage.errors import unknown_name
 from storage.queries.explore_index import OF_PROBLEM, OF_ROLLOUT, ExploreIndex, Within, explore_index, ids_with_text
-from storage.queries.reader import Reader
 from storage.queries.scope import Scope
 from storage.records import OUTCOMES
-from storage.views import Views
 
 if TYPE_CHECKING:
     import duckdb
@@ -378,8 +376,3 @@ def _problem_row(row: tuple[Any, ...], matching: int, prior: BetaPrior) -> Probl
     rates = correct / judged if judged else None, shrunken_rate(correct, judged, prior)
     values: list[Any] = [*described, rollouts, matching, correct, judged, kept, *rates, tuple(outcomes)]
     return ProblemRow(*values)
-
-
-def saved_views(reader: Reader) -> dict[str, str]:
-    """The query of every view that somebody saved, by its name."""
-    return Views(reader.state_folder).all()

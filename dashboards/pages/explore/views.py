@@ -8,9 +8,8 @@ from dashboards.inert import inert, visible
 from dashboards.pages.explore.filters import put
 from dashboards.session.commands import may_write, show_done, silent_button, why_not
 from dashboards.session.scope import reader
-from storage.queries.explore import FACETS, saved_views
+from storage.queries.views import KEPT, saved_views
 
-KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down")  # of the address; run or version is not among them
 READY: dict[str, dict[str, list[str]]] = {
     "right and wrong": {"outcome": ["mixed"]},
     "undecided": {"outcome": ["undecided"], "rows": ["rollouts"]},

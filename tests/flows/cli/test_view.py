@@ -29,3 +29,31 @@ def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:
     assert [one["view"] for one in json.loads(rollmill("view", "list", "--json").out)] == ["a", "b"]
     (toy / ".rollmill" / "views.json").write_text("[")
     assert "is damaged" in rollmill("view", "list").err
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("nonsense", "unknown parameter of Explore 'nonsense'. Valid: correct, down, kept, level, model"),
+        ("outcom=incorrect", "unknown parameter of Explore 'outcom'. Did you mean 'outcome'?"),
+        ("outcome=incorect", "unknown outcome 'incorect'. Did you mean 'incorrect'?"),
+        ("kept=true", "unknown kept 'true'. Valid: no, none, yes."),
+        ("rows=rollouts&sort=pass+rate", "unknown sort 'pass rate'."),
+        ("level=hard", "level 'hard' is not a number."),
+        ("correct=3", "correct '3' is not K of N."),
+        ("of=version+toy%40v1&page=2", "a view keeps filters, and here are none."),
+    ],
+)
+def test_filters_that_explore_would_overlook_are_refused(toy: Path, rollmill: Run, query: str, said: str) -> None:
+    result = rollmill("view", "save", "mine", query)
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert said in result.err
+    assert rollmill("view", "save", "mine", query, "--dry-run").status == 2
+    assert not (toy / ".rollmill" / "views.json").exists()
+
+
+def test_a_view_keeps_the_filters_of_an_address(toy: Path, rollmill: Run) -> None:
+    address = "?of=version+toy%40v1&correct=3+of+8&correct=none&level=1&sort=pass+rate&down=yes&problem=ab&text="
+    assert rollmill("view", "save", "mine", address).status == 0
+    [view] = json.loads(rollmill("view", "list", "--json").out)
+    assert view["query"] == "correct=3+of+8&correct=none&level=1&sort=pass+rate&down=yes"
