@@ -19,6 +19,7 @@ import pytest
 from typer.main import get_command
 
 from flows import cli
+from flows.recipe import load_profile
 from pipelines.synthesize import SYNTHESIZERS
 from tests.json_lines import write_lines
 from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to
@@ -93,9 +94,18 @@ def initialised(folder: Path, *, recipe: str = "", name: str = "arithmetic") -> 
 
 
 @pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A workspace where recipes/arithmetic.yaml, a small one, has been run once, and that run's id."""
-    folder = initialised(tmp_path_factory.mktemp("docs") / "ws", recipe=SMALL)
+def new_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `rollmill init` makes of an empty folder."""
+    folder = tmp_path_factory.mktemp("init") / "ws"
+    run(f"rollmill init {folder}", folder.parent)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def curated(new_workspace: Path) -> tuple[Path, str]:
+    """A new workspace where recipes/arithmetic.yaml, made small, has been run once, and that run's id."""
+    folder = new_workspace
+    (folder / "recipes" / "arithmetic.yaml").write_text(SMALL)
     run("rollmill curate recipes/arithmetic.yaml", folder)
     [listed] = json.loads(run("rollmill runs list --json", folder))
     return folder, listed["run"]
@@ -141,6 +151,27 @@ def test_commands_named_in_the_text_exist() -> None:
             assert {word for word in words if word.startswith("-")} <= options, (page, words)
 
 
+@pytest.mark.integration
+def test_what_a_page_names_is_in_a_new_workspace(new_workspace: Path) -> None:
+    named = {
+        name
+        for text in (*PAGES.values(), (ROOT / "README.md").read_text())
+        for name in re.findall(r"\b(?:recipes|profiles)/[\w/-]+\.yaml", text)
+        if (ROOT / name).exists()
+    }
+    absent = {name for name in named if not (new_workspace / name).exists()}
+    assert len(named) > 30
+    assert absent == {"recipes/evaluations/claims.yaml"}  # a file of that name is a user's own: docs/claims.md
+
+
+@pytest.mark.integration
+def test_every_recipe_of_a_new_workspace_is_sound_there(new_workspace: Path) -> None:
+    for recipe in (*new_workspace.glob("recipes/*.yaml"), *new_workspace.glob("recipes/steps/*.yaml")):
+        assert run(f"rollmill recipe show {recipe.relative_to(new_workspace)}", new_workspace)
+    for profile in new_workspace.glob("profiles/*.yaml"):
+        load_profile(profile)
+
+
 @pytest.mark.services
 @pytest.mark.parametrize(
     "page", ["aggregation.md", "cost.md", "policies.md", "budgets.md", "scores.md", "exports.md", "claims.md"]
@@ -164,7 +195,6 @@ def test_the_page_about_contamination(curated: tuple[Path, str]) -> None:
 @pytest.mark.services
 def test_the_page_about_synthesis(curated: tuple[Path, str]) -> None:
     folder, _ = curated
-    shutil.copyfile(ROOT / "recipes/composed.yaml", folder / "recipes/composed.yaml")
     said = [run(command, folder) for command in commands("synthesis.md")]
     assert "composed@v1" in said[1]
 
@@ -172,7 +202,6 @@ def test_the_page_about_synthesis(curated: tuple[Path, str]) -> None:
 @pytest.mark.services
 def test_the_page_about_search(curated: tuple[Path, str]) -> None:
     folder, _ = curated
-    shutil.copyfile(ROOT / "recipes/searched.yaml", folder / "recipes/searched.yaml")
     said = [run(command, folder) for command in commands("search.md")]
     assert "published searched@v1" in said[0]
     assert all((folder / name).stat().st_size for name in ("tree.jsonl", "pairs.jsonl"))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import rollmill
+from flows.cli.workspace import shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = """\
@@ -110,6 +111,7 @@ def test_an_installed_wheel_runs_outside_of_a_checkout(tmp_path: Path) -> None:
     (tmp_path / "flows" / "__init__.py").write_text("raise ImportError('not this one')")
     assert ", under git and dvc." in run("rollmill", "init", "ws")
     ws = tmp_path / "ws"
+    assert [name for name in shipped() if not (ws / name).is_file()] == []
     (ws / "small.yaml").write_text(SMALL)
     outcome = json.loads(run("rollmill", "curate", "small.yaml", "--json", cwd=ws))  # with its Prefect server
     assert (outcome["created"], outcome["spent"]["drawn"]) == (True, 64)

@@ -6,6 +6,8 @@
 import shlex
 import shutil
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +18,9 @@ from flows import CHECKOUT
 from flows.cli.output import AsJson, DryRun, as_json, line, program_in
 from storage.errors import FoundWanting
 
-SHIPPED = (
-    "recipes/arithmetic.yaml",
-    "recipes/imported.yaml",
-    "recipes/code.yaml",
-    "recipes/evaluations/arithmetic.yaml",
-    "profiles/local.yaml",
-)
+MAIN = "recipes/arithmetic.yaml"
+SHIPPED = ("recipes/*.yaml", "recipes/steps/*.yaml", "recipes/evaluations/*.yaml", "profiles/*.yaml")
+FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
 STAGES = {
@@ -92,7 +90,7 @@ def init(
 
     Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
     """
-    copies = [] if bare else [name for name in (*SHIPPED, *STAGES) if not (folder / name).exists()]
+    copies = [] if bare else [name for name in (*shipped(), *STAGES) if not (folder / name).exists()]
     tools = [] if bare else _missing(folder)
     if not dry_run:
         from storage.workspace import Workspace
@@ -110,10 +108,23 @@ def init(
     under = f", under {' and '.join(tools)}" if tools else ""
     line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{under}.")
     if copies:
-        line(f"  with  {' '.join(copies)}")
+        line(f"  files  {_brief(copies)}")
     enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
-    recipe = "RECIPE" if bare and not (folder / SHIPPED[0]).exists() else "recipes/arithmetic.yaml"
+    recipe = "RECIPE" if bare and not (folder / MAIN).exists() else MAIN
     return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
+
+
+def shipped() -> list[str]:
+    """The recipes, evaluations and profiles that come along, the main job first."""
+    found = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
+    names = [str(path) for path in found if not path.name.startswith(FOUND_BY_NAME) and str(path) not in STAGES]
+    return sorted(names, key=MAIN.__ne__)
+
+
+def _brief(copies: Sequence[str]) -> str:
+    """Files on a line: those of a folder are counted."""
+    counts = Counter(f"{Path(name).parts[0]}/" if "/" in name else name for name in copies)
+    return ", ".join(f"{count} in {name}" if name.endswith("/") else name for name, count in counts.items())
 
 
 def _missing(folder: Path) -> list[str]:
