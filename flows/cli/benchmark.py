@@ -47,7 +47,7 @@ def show(name: Named, *, json: AsJson = False) -> None:
 
 
 def _lines(card: Mapping[str, Any]) -> list[str]:
-    checkers = ", then ".join(f"{part['method']} {part['version']}" for part in card["verify"])
+    checkers = ", then ".join(f"{part['method']} {part['version'].replace('+', ' +')}" for part in card["verify"])
     lines = [
         f"{card['name']}: {card['about']}",
         f"  origin       {card['origin']}",
@@ -65,7 +65,8 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
     for split, of in card["splits"].items():
         lines += [f"  split        {split}: {of['problems']:,} problems", *_split_lines(of)]
     if card["missing"] is not None:
-        return [*lines, f"  missing      {card['missing']}"]
+        said, _, command = card["missing"].partition(" Next: ")
+        return [*lines, f"  missing      {said}", *([f"Next: {command}"] if command else [])]
     return [*lines, "  asked        the first problem, as it is sent:", *_asked(card["first"])]
 
 

@@ -31,12 +31,15 @@ def list_claims(*, json: AsJson = False) -> None:
     rows = [stated(claim) for claim in CLAIMS.values()]
     if json:
         return as_json(rows)
-    table = [
-        [row["claim"] if not at else "", one["effect"], one["words"], ", ".join(row["pools"]) or "simulation"]
-        for row in rows
-        for at, one in enumerate(row["expected"])
-    ]
-    return line(columns(["claim", "effect", "predicted", "measured on"], table))
+    stated_rows = [text for row in rows for text in _stated(row)]
+    return line("\n".join([*stated_rows, f"Next: rollmill claims run {rows[0]['claim']}"]))
+
+
+def _stated(row: Mapping[str, Any]) -> list[str]:
+    """A claim with what it is measured on, and a line for each effect, its prediction first."""
+    words = max(len(one["words"]) for one in row["expected"])
+    effects = [f"  {one['words']:<{words}}  {one['effect']}" for one in row["expected"]]
+    return [f"{row['claim']} ({', '.join(row['pools']) or 'simulation'})", *effects]
 
 
 @verbs.command()

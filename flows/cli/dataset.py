@@ -247,8 +247,10 @@ def _say_written(named: str, written: "ExportFile", *, json: bool) -> None:
     files = [{"path": str(one.path), "rows": one.rows, "sha256": one.sha256} for one in written.files]
     if json:
         beside = {"validation": files[1]} if len(files) > 1 else {}
-        return as_json({**files[0], "version": named, "left_out": dict(written.left_out), **beside})
+        short = {"short": dict(written.short)} if written.short else {}
+        return as_json({**files[0], "version": named, "left_out": dict(written.left_out), **short, **beside})
     lines = [f"Left out: {count:,} {what}." for what, count in written.left_out.items()]
+    lines += [f"{name} has {count:,} rows, fewer than --take asks for." for name, count in written.short.items()]
     if not files[0]["rows"]:
         lines.append("No row of this version is of that format: docs/exports.md says what each needs.")
     lines += [f"{one.rows:,} rows of {named} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]

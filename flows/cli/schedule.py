@@ -127,11 +127,14 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
     """Add it, or only say what it would be."""
     from flows.prefect.firing import meaning
-    from flows.prefect.triggers import checked_on
+    from flows.prefect.triggers import checked_on, waits_for_nothing_yet
 
     schedules = _schedules()
     if item.on:
-        item = replace(item, seen=checked_on(item, _state().parent))
+        root = _state().parent
+        item = replace(item, seen=checked_on(item, root))
+        if absent := waits_for_nothing_yet(item, root):
+            note(absent)
     before = next((f"; replaces {old.words}" for old in schedules.all() if old.name == item.name), "")
     if not dry_run:
         schedules.add(item)

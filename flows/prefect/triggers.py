@@ -78,6 +78,17 @@ def checked_on(item: Schedule, root: Path) -> str | None:
     return observed(item, root)
 
 
+def waits_for_nothing_yet(item: Schedule, root: Path) -> str | None:
+    """What to say of a schedule that waits for versions of a dataset that is not there: it may be a slip of the pen."""
+    from storage.versions.index import dataset_names
+
+    kind, _, name = str(item.on).partition(":")
+    known = dataset_names(root / "datasets")
+    if kind != "version" or name in known:
+        return None
+    return f"{unknown_name('dataset', name, known)} The schedule waits for its first version."
+
+
 def observed(item: Schedule, root: Path) -> str | None:
     """The state of what a schedule waits for, None where there is nothing yet: a version's hash, a model's identity."""
     kind, _, name = str(item.on).partition(":")

@@ -100,7 +100,8 @@ def export_mix(
             Member(part, _built(fmt, options), stack.enter_context(_opened(part.info, scores)))
             for part, scores in zip_longest(parts, stored_scores)
         ]
-        return _written(Mix(members), members[0].connection, out, validation)
+        mix = Mix(members)
+        return replace(_written(mix, members[0].connection, out, validation), short=mix.short)
 
 
 def _built(fmt: str, options: Mapping[str, Any]) -> Export:

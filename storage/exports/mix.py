@@ -63,6 +63,7 @@ class Mix:
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._repeated = 0
+        self._given = Counter[str]()
 
     @property
     def schema(self) -> pa.Schema:
@@ -75,12 +76,20 @@ class Mix:
         counts = sum((Counter(member.chosen.left_out) for member in self._members), Counter[str]())
         return {**counts, "rows that an earlier dataset has": self._repeated}
 
+    @property
+    def short(self) -> Mapping[str, int]:
+        """The rows there were of versions that have fewer than were to be taken, once they were read."""
+        asked = {member.part.info.ref: member.part.most or 0 for member in self._members}
+        return {name: self._given[name] for name, most in asked.items() if self._given[name] < most}
+
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:  # noqa: ARG002 - as every format
         """The rows of each version, through a connection of its own."""
         self._repeated = 0
+        self._given.clear()
         seen: set[tuple[str, str]] = set()
         for member in self._members:
             for row in member.rows():
+                self._given[member.part.info.ref] += 1
                 key = (row["problem_id"], row["id"])
                 if key in seen:
                     self._repeated += 1

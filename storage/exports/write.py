@@ -35,13 +35,17 @@ class Export(Protocol):
 
 @dataclass(frozen=True)
 class ExportFile:
-    """A written file: where, how many rows, the SHA-256 of its bytes, how many of what was left out, the file beside it."""
+    """A written file: where, how many rows, the SHA-256 of its bytes, how many of what was left out, the file beside it.
+
+    `short`: of a mix the rows there were of each version that has fewer than were to be taken.
+    """
 
     path: Path
     rows: int
     sha256: str
     left_out: Mapping[str, int] = field(default_factory=dict)
     validation: "ExportFile | None" = None
+    short: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def files(self) -> "tuple[ExportFile, ...]":

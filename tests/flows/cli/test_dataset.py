@@ -171,6 +171,10 @@ def test_a_mix_and_a_folder_for_a_hub_are_written_or_refused(version: Path, roll
     assert json.loads(said.out)["rows"] == len(rows)
     assert 5 <= len(rows) < 12
     assert {row["dataset"] for row in rows} == {f"toy@{version.name}"}
+    whole = json.loads(rollmill("dataset", "export", "toy", "--out", "whole.jsonl", "--json").out)["rows"]
+    more = rollmill("dataset", "export", "toy", "--take", "toy=9999", "--out", "more.jsonl")
+    assert f"toy@v1 has {whole} rows, fewer than --take asks for." in more.out
+    assert "fewer" not in rollmill("dataset", "export", "toy", "--take", f"toy={whole}", "--out", "all.jsonl").out
     for arguments, reason in (
         (["toy", "toy@v1"], "toy toy@v1 names a version twice"),
         (["toy", "--take", "code=5"], "--take code=5 is not DATASET=N of a dataset named here. Valid: toy=1000"),

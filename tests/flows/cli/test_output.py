@@ -1,10 +1,14 @@
 """What is printed on a terminal of 80 columns: folded prose, tables cut to fit, commands whole; a pipe gets lines whole."""
 
+from pathlib import Path
+
 import pytest
 
 from flows.cli import live, output
 from flows.cli.output import columns, fitted
 from flows.progress import Stage
+from flows.recipe.benchmarks import shipped_definitions
+from tests.flows.conftest import Run
 
 FUNNEL = "  dropped         11,745   incorrect 8,135 · duplicate_solution 3,600 · over_quota 9 · unparsed 1"
 
@@ -49,3 +53,16 @@ def test_the_bars_fit_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch, 
     assert [len(row) <= 80 for row in rows] == [True, True]
     assert "7334/12340" in rows[0]
     assert "10 s left · 482/s · 27,700 tokens/s" in rows[0]
+
+
+@pytest.mark.integration
+def test_claims_and_cards_of_benchmarks_are_read_whole_at_80_columns(
+    toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [("claims", "list"), *(("benchmark", "show", name) for name in shipped_definitions())]
+    whole = [rollmill(*command).out for command in wanted]
+    monkeypatch.setattr(output, "width", lambda _=None: 80)
+    for command, text in zip(wanted, whole, strict=True):
+        shown = rollmill(*command).out
+        assert max(map(len, shown.splitlines())) <= 80, command
+        assert shown.split() == text.split()  # folded, and nothing cut

@@ -101,3 +101,13 @@ def test_the_port_is_that_of_the_workspace(toy: Path, rollmill: Run) -> None:
     (toy / "rollmill.toml").write_text('[up]\nport = "many"\n')
     refused = rollmill("up", "--dry-run")
     assert (refused.status, "[up] port 'many' is no port. Valid: 0 (any), 1024 to 65535." in refused.err) == (2, True)
+
+
+def test_a_dataset_that_is_not_there_is_said_and_waited_for(toy: Path, rollmill: Run) -> None:
+    add = ("schedule", "add", "toy.yaml", "--name", "next", "--on")
+    assert "unknown dataset 'toy'. The schedule waits for its first version." in rollmill(*add, "version:toy").err
+    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    assert rollmill(*add, "version:toy").err == ""
+    said = rollmill(*add, "version:tyo", "--dry-run")
+    assert (said.status, "Would schedule next" in said.out) == (0, True)
+    assert said.err == "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy. The schedule waits for its first version.\n"
