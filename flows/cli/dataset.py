@@ -134,11 +134,12 @@ def verify(
     reference: Ref,
     *,
     base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = _RECIPES,
+    every: Annotated[bool, typer.Option("--all", help="Judge every rollout again, not only those kept.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Check a version: recompute its hashes, derive every decision again, judge every kept rollout again.
+    """Check a version: recompute its hashes, derive every decision again, judge its kept rollouts again.
 
-    Exit status 1 if anything differs.
+    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs.
 
     Example: rollmill dataset verify arithmetic@v1
     """
@@ -147,15 +148,18 @@ def verify(
 
     if base != _RECIPES and not base.is_dir():
         raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
-    verification = verify_version(resolve(datasets_folder(), reference), base=base)
+    verification = verify_version(resolve(datasets_folder(), reference), base=base, every=every)
     if json:
         as_json(verification.json())
     else:
         counts = verification.checked
         line(
             f"{verification.version}: {counts['decisions']:,} decisions of {counts['problems']:,} problems derived again, "
-            f"{counts['rejudged']:,} kept rollouts judged again, {counts['hashes']} hashes recomputed."
+            f"{counts['rejudged']:,} {'rollouts, all,' if every else 'kept rollouts'} judged again, "
+            f"{counts['hashes']} hashes recomputed."
         )
+        if not every and counts["rejudged"] < counts["decisions"]:
+            line(f"Not judged again: {counts['decisions'] - counts['rejudged']:,} rollouts that are not kept; --all does it.")
         for kind, differences in verification.differences.items():
             line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
             for text in differences[:SHOWN]:

@@ -1,4 +1,4 @@
-"""`rollmill dataset verify`: a published version checked against itself, its decisions and its kept rollouts made again.
+"""`rollmill dataset verify`: a published version checked against itself, decisions and verdicts of its rollouts made again.
 
 Works from the version's folder alone, without the workspace's segments; writes nothing.
 """
@@ -44,8 +44,11 @@ class Verification:
         return {**asdict(self), "passed": self.passed}
 
 
-def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
-    """Check one version; `base` is the folder that the recipe's own files are relative to."""
+def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> Verification:
+    """Check one version; `base` is the folder that the recipe's own files are relative to.
+
+    `every`: judge every rollout of the version again, by each verifier that was asked, and not the kept ones alone.
+    """
     from storage.versions import load_snapshot
 
     snapshot = load_snapshot(info)
@@ -59,13 +62,14 @@ def verify_version(info: "VersionInfo", *, base: Path) -> Verification:
         for key, members in graded.items()
     }
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
-    kept = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) is not None and d.kept]
+    decided = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) and (d.kept or every)]
+    last = policy.lazy and not every
     differences = {
         "hashes": list(_hashes(info, snapshot)),
         "decisions": [no_policy] if no_policy else list(_decisions(snapshot, rollouts, stored, base)),
-        "verdicts": list(_verdicts(snapshot, _used(chain, policy, kept, verdicts), base)),
+        "verdicts": list(_verdicts(snapshot, _used(chain, policy, decided, verdicts, last=last), base)),
     }
-    checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(kept), "hashes": 3}
+    checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(decided), "hashes": 3}
     return Verification(info.ref, checked, differences)
 
 
@@ -123,21 +127,23 @@ def _decisions(
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 
-def _used(chain: Sequence[Key], policy: Policy, kept: Sequence[Rollout], stored: Stored) -> dict[Key, list[Rollout]]:
-    """The kept rollouts with each verdict that they were accepted on, by verifier: of the chain the one that decided."""
+def _used(
+    chain: Sequence[Key], policy: Policy, decided: Sequence[Rollout], stored: Stored, *, last: bool
+) -> dict[Key, list[Rollout]]:
+    """The rollouts with each verdict that was asked for, by verifier; `last`: with the one that decided alone."""
     by_verifier: dict[Key, list[Rollout]] = {}
-    for rollout in kept:
+    for rollout in decided:
         verdicts = used(policy, chain, stored[_pair(rollout)]) or []
-        for verdict in verdicts[-1:] if policy.lazy else verdicts:
+        for verdict in verdicts[-1:] if last else verdicts:
             by_verifier.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
     return by_verifier
 
 
-def _verdicts(snapshot: "Snapshot", kept: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
-    """Every kept rollout judged again by the recorded versions of the verifiers that it was accepted on."""
+def _verdicts(snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
+    """These rollouts judged again by the recorded versions of their verifiers."""
     methods = snapshot.manifest["recipe"]["verify"]
     for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
-        mine = kept.get((recorded["name"], recorded["version"]))
+        mine = judged.get((recorded["name"], recorded["version"]))
         if not mine:
             continue
         method = _resolved("verifier", part, base)

@@ -194,7 +194,7 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
     why = rollmill("dataset", "why", "own@v2", row["id"])
     assert why.status == 0, why.err
     assert "ann: correct" in why.out
-    assert rollmill("dataset", "verify", "own@v2", "--base", ".").status == 0
+    assert rollmill("dataset", "verify", "own@v2", "--all", "--base", ".").status == 0
     assert json.loads(rollmill("review", "--undecided", after.id, "--apply", "--json").out)["created"] is False
 
 

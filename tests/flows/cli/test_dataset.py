@@ -142,6 +142,21 @@ def test_verify_finds_what_was_tampered_with(version: Path, rollmill: Run, sql: 
     assert "rollmill: toy@v1 does not verify:" in result.err
 
 
+def test_verify_judges_rollouts_that_are_not_kept_when_asked(version: Path, rollmill: Run) -> None:
+    counts = json.loads((version / "manifest.json").read_text())["counts"]
+    unkept = counts["decisions"] - counts["kept"]
+    verify = ("dataset", "verify", "toy@v1", "--base", ".")
+    assert f"Not judged again: {unkept} rollouts that are not kept; --all does it." in rollmill(*verify).out
+    whole = rollmill(*verify, "--all")
+    assert (whole.status, f"{counts['decisions']} rollouts, all, judged again" in whole.out) == (0, True)
+    (version / "dataset.duckdb").chmod(0o644)
+    wrong = "select completion_id from decisions where reason = 'incorrect'"
+    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
+        connection.execute(f"update rollouts set text = 'no answer' where id in ({wrong})")
+    assert "verdicts   all the same" in rollmill(*verify).out
+    assert "incorrect by hash:unequal is recorded, unparsed by no-answer found" in rollmill(*verify, "--all").out
+
+
 def test_verify_says_when_the_verifier_is_another_now(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

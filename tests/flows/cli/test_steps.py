@@ -115,7 +115,7 @@ def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rol
         ("weak", weak["drawn"], weak["kept"]),
         ("strong", strong["drawn"], strong["kept"]),
     ]
-    assert rollmill("dataset", "verify", "routed").status == 0
+    assert rollmill("dataset", "verify", "routed", "--all").status == 0
     again = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
     assert (again["created"], again["content_hash"], again["spent"]["drawn"]) == (False, outcome["content_hash"], 0)
 

@@ -75,7 +75,7 @@ def test_a_version_holds_the_votes_and_what_they_decided(folder: Path, rollmill:
     funnel = {name: made["funnel"][name] for name in ("correct", "incorrect", "unparsed", "undecided")}
     assert funnel == {name: sum(outcome == name for outcome in found.values()) for name in funnel}
     assert table(made["path"], "SELECT DISTINCT verifier FROM decisions") == [("policy:all_of",)]
-    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "voted", "--all")["passed"] is True
     again = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
     assert (again["created"], again["spent"]["drawn"], again["content_hash"]) == (False, 0, made["content_hash"])
     (folder / "voted.yaml").write_text(RECIPE + "gate: {min_kept: 2}\n")
@@ -106,7 +106,7 @@ def test_another_threshold_is_judged_again_of_the_same_votes(folder: Path, rollm
     assert new["spent"]["drawn"] == 0
     assert outcomes(new["path"]) == by_hand(new["path"], 6)
     assert outcomes(first["path"]) == by_hand(first["path"], 4)
-    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "voted", "--all")["passed"] is True
 
 
 @pytest.mark.usefixtures("folder")
@@ -114,7 +114,7 @@ def test_another_policy_selects_from_the_verdicts_there_are(rollmill: Run) -> No
     """Votes themselves are no rollouts: nothing is missing of them."""
     made = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
     said_as_json(rollmill, "select", made["run"], "--policy", "any_of", "--publish")
-    assert said_as_json(rollmill, "dataset", "verify", "voted")["passed"] is True
+    assert said_as_json(rollmill, "dataset", "verify", "voted", "--all")["passed"] is True
     verdicts = "SELECT completion_id, list(outcome) FROM verdicts GROUP BY ALL"
     path = next(Path("datasets/voted").glob("v2-*"))
     either = {cid for cid, said in table(str(path), verdicts) if "correct" in said}
