@@ -158,8 +158,8 @@ def verify(
             f"{counts['rejudged']:,} {'rollouts, all,' if every else 'kept rollouts'} judged again, "
             f"{counts['hashes']} hashes recomputed."
         )
-        if not every and counts["rejudged"] < counts["decisions"]:
-            line(f"Not judged again: {counts['decisions'] - counts['rejudged']:,} rollouts that are not kept; --all does it.")
+        if left := counts["decisions"] - counts["rejudged"]:
+            line(f"Not judged again: {left:,} rollouts that are not kept; --all does it.")
         for kind, differences in verification.differences.items():
             line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
             for text in differences[:SHOWN]:
