@@ -6,7 +6,7 @@ counts; an unfinished one is not silently mixed: that is a SetupError, until a p
 `--keep-going` or `reverify --accept`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from flows.run_spec import paid_samplers, recipe_run
 from pipelines.verify.acceptance import PLAIN
 from storage.errors import SetupError
 from storage.ids import digest128
+from storage.records import PLAN, plan_of
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
@@ -114,9 +115,8 @@ def _opened(run: "RecipeRun") -> str:
         last = generations[-1] if generations else None
         session, rounds = run.session, run.workspace.runs.rounds
         if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
-            changed = [key for key in parts if last.recipe["resolved"].get(key) != parts[key]]
-            if changed != ["imported"]:  # other rollouts were imported since: nothing is paid twice, verdicts are kept
-                raise _changed(session, last, parts, changed)
+            if not only_its_imports(last.recipe["resolved"], parts):
+                raise _changed(session, last, parts)
             session.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
     _record(run, name, parts)
     return name
@@ -157,9 +157,45 @@ def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, li
     return next((other.id for other in generations if other.recipe["resolved"] == parts), name), generations
 
 
-def _changed(session: "Session", last: "Run", now: dict[str, Any], names: list[str]) -> SetupError:
-    run, before = last.id, last.recipe["resolved"]
-    detail = "; ".join(f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in names)
+def only_its_imports(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether other rollouts were imported since, perhaps of more problems, and nothing else: nothing is paid twice, and
+    verdicts are kept. Votes on imported rollouts are another plan then, and by that alone other verdicts.
+    """
+    changed = {key for key in now if before.get(key) != now[key]}
+    if "imported" not in changed or not changed <= {"imported", "problems", "verifiers"}:
+        return False
+    return _without_plan(before["verifiers"]) == _without_plan(now["verifiers"])
+
+
+def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[str]]]:
+    """Verifiers with the parts of their versions, whatever plan they read votes of."""
+    marked = [(name, version, f"{PLAN}={plan_of(version)}") for name, version in verifiers]
+    return [(name, [part for part in version.split("+") if part != mark]) for name, version, mark in marked]
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
+    """What each part that changed was and is, in words; of the verifiers those that changed, by what changed in them."""
+    told = {
+        key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in now if before.get(key) != now[key]
+    }
+    if "verifiers" in told:
+        sides = [side.get("verifiers") or () for side in (before, now)]
+        old, new = ({name: version.split("+") for name, version in verifiers} for verifiers in sides)
+        told["verifiers"] = f"verifiers was {_only_in(old, new)}, is {_only_in(new, old)}"
+    return told
+
+
+def _only_in(mine: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]) -> str:
+    """The verifiers that the other side has not, each with the parts of its version that the other side has not."""
+    own = {name: [part for part in parts if part not in others.get(name, ())] for name, parts in mine.items()}
+    told = [f"{name} {'+'.join(parts)}" for name, parts in own.items() if parts or name not in others]
+    return ", ".join(told) or ("without it" if len(mine) < len(others) else "in another order")
+
+
+def _changed(session: "Session", last: "Run", now: dict[str, Any]) -> SetupError:
+    run = last.id
+    changed = differences(last.recipe["resolved"], now)
+    names, detail = list(changed), "; ".join(changed.values())
     anew = f"{session.job.command} --keep-going to begin it anew (drawn completions are reused)"
     again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""
     return SetupError(

@@ -14,9 +14,9 @@ from flows.problems import RecipeProblems
 from flows.ray_cluster import on_ray
 from flows.recipe import LoadedRecipe, MethodSpec, Profile
 from flows.recipe.schema import Generate
-from flows.recipe.votes import VOTES
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
+from pipelines.protocols import ReadsVotes
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.records import Sampling, redrawn
@@ -103,7 +103,7 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
 
 def _goes_by_imported_votes(loaded: LoadedRecipe) -> bool:
     """Whether verdicts go by votes on imported rollouts: which there are decides who is voted on."""
-    return loaded.takes_imports and any(method.name == VOTES for method in loaded.verifiers)
+    return loaded.takes_imports and any(issubclass(method.cls, ReadsVotes) for method in loaded.verifiers)
 
 
 def _verifier(session: Session, method: MethodSpec, settings: dict[str, Any]) -> Callable[[], Any]:

@@ -122,6 +122,50 @@ def test_another_policy_selects_from_the_verdicts_there_are(rollmill: Run) -> No
     assert len(either) > sum(outcome == "correct" for outcome in outcomes(made["path"]).values())
 
 
+IMPORTED = """\
+recipe_schema: 1
+name: mine
+problems: {imported: mine}
+generate: {engine: imported}
+steps:
+  - {name: solve}
+  - {name: grade, role: vote, count: 2, engine: embedded, model: models/rollmill-tiny, max_tokens: 20,
+     template: "{prompt}\\n{solve}\\nIs it so?", read: {score: '([0-9])'}}
+verify:
+  - {method: number}
+  - {method: votes, options: {of: grade.score, least: 0}}
+accept: {method: any_of}
+gate: {min_kept: 20}
+"""
+
+
+def import_rollouts(folder: Path, rollmill: Run, name: str, numbers: range, ways: int) -> None:
+    rows = [
+        {"prompt": f"Ann has {n} apples and buys 7. How many?", "reference": str(n + 7), "response": f"{way}: {n + 7}"}
+        for n in numbers
+        for way in range(ways)
+    ]
+    (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = rollmill("import", "rollouts", f"{name}.jsonl", "--name", name)
+    assert said.status == 0, said.err
+
+
+@pytest.mark.parametrize("more", ["rollouts", "rollouts of more problems"])
+def test_a_run_that_did_not_end_goes_on_after_more_was_imported(folder: Path, rollmill: Run, more: str) -> None:
+    """Who votes on what is another plan then, and the votes that were drawn are part of it: none is drawn twice."""
+    import_rollouts(folder, rollmill, "mine", range(1, 5), 2)
+    (folder / "mine.yaml").write_text(IMPORTED)
+    assert rollmill("curate", "mine.yaml", "--direct").status == 1, "its gate wants more rollouts"
+    [first] = json.loads(rollmill("runs", "list", "--json").out)
+    import_rollouts(folder, rollmill, "mine", range(1, 13) if "problems" in more else range(1, 5), 8)
+    made = said_as_json(rollmill, "curate", "mine.yaml", "--direct")
+    rollouts = 96 if "problems" in more else 32
+    assert made["funnel"]["drawn"] == rollouts
+    assert made["spent"]["drawn"] == 2 * rollouts - 2 * 8, "of the votes those that were not there"
+    assert f"its imports changed since run {first['run']} (failed): this is run {made['run']}" in made["messages"]
+    assert said_as_json(rollmill, "dataset", "verify", "mine")["passed"] is True
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
