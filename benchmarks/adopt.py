@@ -132,7 +132,7 @@ def our_numbers(drawn: Any, answers: list[list[str]]) -> dict[str, float]:
         index=np.tile(np.arange(samples), problems),
         outcome=np.where(drawn.ravel(), STATES.index("correct"), STATES.index("incorrect")),
         in_prefix=np.ones(drawn.size, dtype=bool),
-        arm=nothing,
+        step=nothing,
         kept=none,
         reason=none,
         model=nothing,

@@ -11,8 +11,8 @@ import argparse
 from collections.abc import Sequence
 
 from benchmarks.distractors import drawn
-from pipelines.synthesize import Archive, Renumbered, Templates
-from pipelines.synthesize.derived.archive import elites_of
+from pipelines.synthesize import Renumbered, Templates
+from pipelines.synthesize.derived.archive import Archive, elites_of
 from pipelines.synthesize.derived.cells import filled
 from pipelines.synthesize.sources import Source
 from storage.records import Problem

@@ -21,14 +21,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.fixed_run import fixed_run
 from benchmarks.timing import Speed, timed
 from flows.recipe.schema import rows_a_batch
-from flows.rounds import OpenRun, RunSpec, decide, run_all
-from pipelines.budget import Fixed
+from flows.rounds import decide, run_all
 from pipelines.generate.embedded import Embedded
-from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
 from storage.records import Origin, Problem, Sampling, request_for
 from storage.workspace import Workspace
 
@@ -70,19 +68,7 @@ def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
 
 def curate(engine: Embedded, ws: Workspace, asked: Sequence[Problem], options: argparse.Namespace) -> int:
     """A whole run in a workspace of its own: the tokens that it drew."""
-    ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-    spec = OpenRun(
-        RunSpec(
-            run="bench",
-            problems=asked,
-            generator=lambda: engine,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=options.samples),
-            selector=Quota(),
-            sampling=SAMPLING,
-            batch_size=options.batch,
-        )
-    )
+    spec = fixed_run(ws, asked, lambda: engine, options.samples, sampling=SAMPLING, batch_size=options.batch)
     results = run_all(ws, spec)
     decide(ws, spec)
     return sum(result.tokens for result in results)

@@ -30,19 +30,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import aiohttp
 
+from benchmarks.fixed_run import fixed_run
 from flows.recipe.schema import rows_a_batch
-from flows.rounds import Limits, OpenRun, RunSpec, plan_round, run_all
+from flows.rounds import OpenRun, plan_round, run_all
 from flows.rounds.batches import Batch, batches_of, requests_of
-from pipelines.budget import Fixed
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
-from pipelines.select import Quota
-from pipelines.verify import VERIFIERS
 from storage.records import Problem, Sampling
 from storage.workspace import Workspace
 
 PEERS = Path(__file__).resolve().parent / "peers"
-SAMPLES, LANES, TURNS = 8, 2, 3
+SAMPLES, DRAW_WORKERS, TURNS = 8, 2, 3
 SAMPLING = Sampling(max_tokens=64)
 BATCHES = (rows_a_batch(SAMPLING.max_tokens), 256)  # a recipe's default, and what larger texts have
 PEER_ROWS = {"curator": 2000, "designer": 500}
@@ -126,17 +124,18 @@ def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
     with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
         batches = batches_of(spec, plan_round(ws, spec, 0) or [])
         began = time.perf_counter()
-        lanes = [threading.Thread(target=_lane, args=(ws, spec, batches[lane::LANES])) for lane in range(LANES)]
-        for lane in lanes:
-            lane.start()
-        for lane in lanes:
-            lane.join()
+        shares = [batches[at::DRAW_WORKERS] for at in range(DRAW_WORKERS)]
+        workers = [threading.Thread(target=_draw, args=(ws, spec, share)) for share in shares]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
         seconds = time.perf_counter() - began
         assert sum(len(ws.spool(batch.id).read()) for batch in batches) == rows
         return seconds
 
 
-def _lane(ws: Workspace, spec: OpenRun, batches: Sequence[Batch]) -> None:
+def _draw(ws: Workspace, spec: OpenRun, batches: Sequence[Batch]) -> None:
     made: OpenAI = spec.engine()  # type: ignore[assignment]
     for batch in batches:
         spool = ws.spool(batch.id)
@@ -156,21 +155,10 @@ def run(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[
 @contextmanager
 def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[OpenRun]:
     """A run of `rows` rows, eight samples a problem."""
-    ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
     settings = HttpSettings((Server(url, concurrency=in_flight),))
-    spec = OpenRun(
-        RunSpec(
-            run="bench",
-            problems=[Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)],
-            generator=lambda: OpenAI("toy", http=settings),
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=SAMPLES),
-            selector=Quota(),
-            sampling=SAMPLING,
-            batch_size=batch,
-            limits=Limits(draw_workers=LANES, uncommitted=LANES + 1, unjudged=LANES + 3),
-        )
-    )
+    problems = [Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)]
+    made = partial(OpenAI, "toy", http=settings)
+    spec = fixed_run(ws, problems, made, SAMPLES, DRAW_WORKERS, sampling=SAMPLING, batch_size=batch)
     spec.engine()
     with spec:
         yield spec

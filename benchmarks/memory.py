@@ -57,29 +57,16 @@ def main() -> None:
 
 def passed(rows: int, batch: int) -> dict[str, object]:
     """Let so many rows pass; peaks are megabytes, each up to the end of its part."""
+    from benchmarks.fixed_run import fixed_run
     from benchmarks.rounds import SAMPLES, ZeroCost
-    from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
-    from pipelines.budget import Fixed
-    from pipelines.select import Quota
-    from pipelines.verify import VERIFIERS
+    from flows.rounds import decide, plan_round, run_all
     from storage.records import Problem
     from storage.workspace import Workspace
 
     peaks, began = {"start": peak()}, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, Workspace.init(Path(folder)) as ws:
-        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = OpenRun(
-            RunSpec(
-                run="bench",
-                problems=[Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)],
-                generator=ZeroCost,
-                verifiers=(VERIFIERS["number"],),
-                budget=Fixed(initial=SAMPLES),
-                selector=Quota(),
-                batch_size=batch,
-            )
-        )
-        with spec:
+        problems = [Problem(f"What is {number} modulo 5?", str(number % 5)) for number in range(rows // SAMPLES)]
+        with fixed_run(ws, problems, ZeroCost, SAMPLES, batch_size=batch) as spec:
             planned = len(plan_round(ws, spec, 0) or ())
             peaks["plan"] = peak()
             drawn = sum(result.drawn for result in run_all(ws, spec))

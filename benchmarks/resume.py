@@ -76,14 +76,12 @@ def resumed(engine: str, folder: str, url: str) -> dict[str, Any]:
 
 def run(engine: str, folder: str, url: str) -> None:
     """One command: recover and run every round, a line for each group of completions that the engine gives."""
-    from flows.rounds import Limits, OpenRun, RunSpec, run_all
-    from pipelines.budget import Fixed
+    from benchmarks.fixed_run import fixed_run
+    from flows.rounds import run_all
     from pipelines.generate.embedded import Embedded
     from pipelines.generate.http.http_settings import HttpSettings, Server
     from pipelines.generate.openai import OpenAI
-    from pipelines.select import Quota
     from pipelines.synthesize import SYNTHESIZERS
-    from pipelines.verify import VERIFIERS
     from storage.records import Sampling
     from storage.workspace import Workspace
 
@@ -93,21 +91,9 @@ def run(engine: str, folder: str, url: str) -> None:
 
     with Workspace.init(Path(folder)) as ws:
         ws.recover()
-        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = OpenRun(
-            RunSpec(
-                run="bench",
-                problems=list(SYNTHESIZERS["templates"]().synthesize(PROBLEMS, 7)),
-                generator=made,
-                verifiers=(VERIFIERS["number"],),
-                budget=Fixed(initial=SAMPLES),
-                selector=Quota(),
-                sampling=Sampling(max_tokens=64),
-                batch_size=BATCH,
-                limits=Limits(draw_workers=2, uncommitted=3, unjudged=5),
-            )
-        )
-        with spec:
+        problems = list(SYNTHESIZERS["templates"]().synthesize(PROBLEMS, 7))
+        sampling = Sampling(max_tokens=64)
+        with fixed_run(ws, problems, made, SAMPLES, draw_workers=2, sampling=sampling, batch_size=BATCH) as spec:
             run_all(ws, spec)
 
 

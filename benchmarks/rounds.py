@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flows.rounds import OpenRun, RunSpec, decide, plan_round, run_all
+from benchmarks.fixed_run import fixed_run
+from flows.rounds import OpenRun, decide, plan_round, run_all
 from flows.rounds.batches import batches_of, requests_of
-from pipelines.budget import Fixed
 from pipelines.generate.embedded import Embedded
-from pipelines.select import Quota
 from pipelines.synthesize import SYNTHESIZERS
-from pipelines.verify import VERIFIERS
 from storage.records import Problem, Request, Sampling
 from storage.workspace import Workspace
 from tests.toys import Toy
@@ -55,9 +53,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder, Workspace.init(Path(folder)) as ws:
-        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
         problems = _problems(options.engine, max(1, options.rows // SAMPLES))
-        with _spec(problems, ENGINES[options.engine], options.batch) as spec:
+        engine, sampling = ENGINES[options.engine], Sampling(max_tokens=200)
+        with fixed_run(ws, problems, engine, SAMPLES, sampling=sampling, batch_size=options.batch) as spec:
             print(json.dumps(measure(ws, spec), indent=2))
 
 
@@ -127,21 +125,6 @@ def _problems(engine: str, count: int) -> list[Problem]:
     if engine == "embedded":
         return list(SYNTHESIZERS["templates"]().synthesize(count, 7))
     return [Problem(prompt=f"What is {number} modulo 5?", reference=str(number % 5)) for number in range(count)]
-
-
-def _spec(problems: Sequence[Problem], engine: Callable[[], Any], batch: int) -> OpenRun:
-    return OpenRun(
-        RunSpec(
-            run="bench",
-            problems=problems,
-            generator=engine,
-            verifiers=(VERIFIERS["number"],),
-            budget=Fixed(initial=SAMPLES),
-            selector=Quota(),
-            sampling=Sampling(max_tokens=200),
-            batch_size=batch,
-        )
-    )
 
 
 def _timed(work: Callable[[], T]) -> tuple[Cost, T]:

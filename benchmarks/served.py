@@ -22,7 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.vllm_engine import BATCH, MODEL, SAMPLING, curated, problems
-from flows.recipe.servers import lanes_for
+from flows.recipe.servers import draw_workers_for
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
-    lanes = lanes_for((Server("http://127.0.0.1:1/v1", concurrency=CONCURRENCY),), BATCH)
+    draw_workers = draw_workers_for((Server("http://127.0.0.1:1/v1", concurrency=CONCURRENCY),), BATCH)
     rows = []
     with tempfile.TemporaryDirectory() as folder, served(options.python, Path(folder)) as engine:
         bare = Bare(options.python)
@@ -51,7 +51,7 @@ def main() -> None:
             work = {
                 "bare": lambda asked=asked: bare.run(engine, asked, options.samples),
                 "run": lambda asked=asked, turn=turn: curated(
-                    engine, Path(folder) / f"ws{turn}", asked, options.samples, lanes
+                    engine, Path(folder) / f"ws{turn}", asked, options.samples, draw_workers
                 ),
             }
             rows.append({name: work[name]() for name in sorted(work, reverse=turn % 2 == 1)})

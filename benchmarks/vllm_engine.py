@@ -23,14 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
+from benchmarks.fixed_run import fixed_run
 from flows.recipe.profile import VllmPart
-from flows.rounds import Limits, OpenRun, RunSpec, run_all
-from pipelines.budget import Fixed
+from flows.rounds import run_all
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.protocols import Generator
-from pipelines.select import Quota
 from pipelines.synthesize.templates import Templates
-from pipelines.verify import VERIFIERS
 from storage.records import Origin, Problem, Sampling, request_for
 from storage.workspace import Workspace
 
@@ -72,7 +70,7 @@ def one_turn(engine: Vllm, bare: "Bare", place: Path, at: int, asked: Sequence[P
     ways = {
         "bare": lambda: bare.run(at),
         "engine": lambda: engine_alone(engine, asked, samples, at),
-        "run": lambda: curated(engine, place / f"ws{at}", asked, samples, VllmPart().lanes(BATCH)),
+        "run": lambda: curated(engine, place / f"ws{at}", asked, samples, VllmPart().draw_workers(BATCH)),
     }
     found: dict[str, float] = {}
     for name in list(ways)[at % 3 :] + list(ways)[: at % 3]:
@@ -104,23 +102,10 @@ def engine_alone(engine: Vllm, asked: Sequence[Problem], samples: int, seed: int
     return tokens / (time.perf_counter() - began)
 
 
-def curated(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int, lanes: int) -> float:
-    """Tokens per second of a whole run in a workspace of its own, `lanes` batches side by side."""
+def curated(engine: Generator, folder: Path, asked: Sequence[Problem], samples: int, draw_workers: int) -> float:
+    """Tokens per second of a whole run in a workspace of its own."""
     with Workspace.init(folder) as ws:
-        ws.runs.open("bench", name="bench", recipe={}, recipe_hash="bench")
-        spec = OpenRun(
-            RunSpec(
-                run="bench",
-                problems=asked,
-                generator=lambda: engine,
-                verifiers=(VERIFIERS["number"],),
-                budget=Fixed(initial=samples),
-                selector=Quota(),
-                sampling=SAMPLING,
-                batch_size=BATCH,
-                limits=Limits(draw_workers=lanes, uncommitted=lanes + 1, unjudged=lanes + 3),
-            )
-        )
+        spec = fixed_run(ws, asked, lambda: engine, samples, draw_workers, sampling=SAMPLING, batch_size=BATCH)
         began = time.perf_counter()
         run_all(ws, spec)
         seconds = time.perf_counter() - began

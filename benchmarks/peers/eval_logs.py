@@ -135,7 +135,7 @@ def lighteval(url: str, log: Path) -> None:
     Path("data").mkdir(exist_ok=True)
     shutil.copy(PROBLEMS, "data/test.jsonl")
     parameters = {"temperature": 1.0, "max_new_tokens": TOKENS}
-    model = {"model_name": f"openai/{MODEL}", "provider": "openai", "base_url": url, "api_key": "none"}
+    model: dict[str, object] = {"model_name": f"openai/{MODEL}", "provider": "openai", "base_url": url, "api_key": "none"}
     model |= {"concurrent_requests": 1, "max_model_length": 512, "generation_parameters": parameters}
     Path("model.yaml").write_text(json.dumps({"model_parameters": model}))
     words = ["endpoint", "litellm", "model.yaml", "sums|0", "--custom-tasks", "sums.py", "--output-dir", str(log)]

@@ -158,7 +158,7 @@ def verify(
             f"{counts['rejudged']:,} {'rollouts, all,' if every else 'kept rollouts'} judged again, "
             f"{counts['hashes']} hashes recomputed."
         )
-        if left := counts["decisions"] - counts["rejudged"]:
+        if not every and (left := counts["decisions"] - counts["rejudged"]):
             line(f"Not judged again: {left:,} rollouts that are not kept; --all does it.")
         for kind, differences in verification.differences.items():
             line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
