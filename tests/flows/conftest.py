@@ -19,6 +19,7 @@ from storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home
 from tests.tied import tied
 
+pytest.register_assert_rewrite("tests.flows.step_recipe_checks")  # its asserts are those of tests
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """\
 recipe_schema: 1
