@@ -176,6 +176,14 @@ class Runs:
         self._segments.commit_many(items, run=run_id)
         failpoints.hit("plan.committed")
 
+    def go_on(self, run_id: str, end: int, rows: Sequence[PlanRow]) -> None:
+        """Let a run that was over at round `end`, which asked for nothing, ask for these rows; of two the first stands."""
+        key = _key("plan", run_id, end)
+        self._segments.commit_many(
+            [(key, rows)], run=run_id, before=lambda session: self._segments.registry.forget_empty(session, key)
+        )
+        failpoints.hit("plan.committed")
+
     def plans(self, run_id: str, since: int = 0) -> Plans:
         """The committed plans from round `since` on, up to the first round that is not (or no longer) committed."""
         # Counted before the rows are read: a round committed in between must not look like an empty one, the end.

@@ -7,18 +7,17 @@ commits nothing, and what would decide otherwise has another key.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flows.rounds.batches import requests_of
 from flows.rounds.garbage import rare_collections
+from flows.rounds.lost_texts import check_follow_ups
 from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_mark import options_of
-from flows.rounds.plan_rows import answers_of, of_steps, repeated, together
+from flows.rounds.plan_rows import answers_of, repeated, together
 from flows.rounds.score import rows_of, score_run, stored_scores
-from flows.rounds.threads import AT_ONCE, RunThreads
 from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
-from storage.errors import SetupError, broken
+from storage.errors import broken
 from storage.ids import ListDigest
 from storage.records import Decision, Rollout, Score
 from storage.rollouts import Pair
@@ -49,7 +48,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """
     planned = together(all_plans(ws, run))
     rows = answers_of(run.spec, planned)
-    check_follow_ups(ws, run)
+    check_follow_ups(ws, run, all_plans(ws, run))
     judge_by_votes(ws, run)
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
@@ -104,36 +103,3 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     if not run.spec.steps:
         return decisions
     return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]
-
-
-def check_follow_ups(ws: Workspace, run: OpenRun) -> None:
-    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another.
-
-    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
-    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
-    completion of the workspace was ever lost.
-    """
-    if not run.spec.follows or not ws.segments.registry.has_lost("completions"):
-        return
-    plans = all_plans(ws, run)
-    threads = RunThreads(ws, run)
-    threads.note(plans)
-    run.follow_up_prompts, planned = threads.prompts, together(plans)
-    for step in run.spec.every_step():
-        rows = of_steps(planned, [step.name]) if step.follows else ()
-        for start in range(0, len(rows), AT_ONCE):
-            try:
-                for _ in requests_of(run, list(rows[start : start + AT_ONCE])):
-                    pass
-            except SetupError:
-                raise _other_texts(run, step.name) from None
-    for link in threads.not_asked_today(planned):
-        raise _other_texts(run, link.step)
-
-
-def _other_texts(run: OpenRun, step: str) -> SetupError:
-    return SetupError(
-        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
-        "what follows them was asked about the old ones.",
-        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
-    )

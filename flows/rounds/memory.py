@@ -34,6 +34,7 @@ class Memory:
     `answer_keys`: by completion and problem, for runs with steps, whose tallies need more of a verdict than its outcome.
     `whole`: by stage the rows that the run will draw and judge in all (median, low and high), forecast when its last round
     was planned, at `planned_at` of the monotonic clock; `unforecast`: why it could not be, where the budget failed.
+    `looked_behind_the_end`: whether this command has seen to what is due of a run that was over.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     `trees`: by problem, for runs that search, of the first `searched_rounds` rounds.
     """
@@ -45,6 +46,7 @@ class Memory:
     whole: dict[str, dict[str, Any]] | None = None
     unforecast: str = ""
     planned_at: float | None = None
+    looked_behind_the_end: bool = False
     scored: bool = False
     threads: ThreadRows = field(default_factory=ThreadRows)
     trees: dict[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from flows.rounds.garbage import rare_collections
 from flows.rounds.imports import of_imports
+from flows.rounds.lost_texts import due_follow_ups
 from flows.rounds.open_run import Event, OpenRun
 from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, together
 from flows.rounds.search import RunSearch
@@ -40,6 +41,9 @@ def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
     """
     plans = committed_plans(ws, run, r)
+    if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
+        _go_on(ws, run, r, plans)
+        plans = committed_plans(ws, run, r)
     if len(plans) <= r and not (plans and not plans[-1]):
         with _one_planner(ws, run, r):
             plans = committed_plans(ws, run, r)
@@ -47,6 +51,24 @@ def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
                 _commit_next(ws, run, r, plans)
         plans = committed_plans(ws, run, r)
     return (plans[r] or None) if r < len(plans) else None
+
+
+def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+    """Plan follow-ups that are due now of a run that was over at round r; the budget, which was at its end, is not asked.
+
+    Answers that were lost after that are drawn and judged again by now, and may be others.
+    """
+    run.memory.looked_behind_the_end = True
+    draws = [] if isinstance(run.spec.budget, Search) else due_follow_ups(ws, run, plans[:-1])
+    if not draws:
+        return
+    with _one_planner(ws, run, r):
+        rows = Rows.of("plan", _rows(ws, run, r, draws))
+        ws.runs.go_on(run.id, r, rows)
+    run.memory.plans = read_plans(ws, run.id)
+    run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
+    said = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
+    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), said=said))
 
 
 def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRow]]:

@@ -173,6 +173,18 @@ class Registry:
             retired = [{"id": segment_id, "kind": kind, "retired_at": now} for segment_id, kind in segments]
             session.execute(insert(RetiredSegmentRow), retired)
 
+    def forget_empty(self, session: Session, key: SegmentKey) -> None:
+        """Unregister a batch without rows, so that another may have its key; nothing where it has rows or is not there."""
+        batch = self.batch(session, key)
+        if batch is None or batch.rows:
+            return
+        session.execute(delete(RunBatchRow).where(RunBatchRow.batch == batch.id))
+        session.execute(delete(BatchRow).where(BatchRow.id == batch.id))
+        if not session.scalar(select(func.count()).where(BatchRow.segment_id == batch.segment_id)):
+            session.execute(delete(SegmentRow).where(SegmentRow.id == batch.segment_id))
+            retired = {"id": batch.segment_id, "kind": key.kind, "retired_at": self.ledger.now(session)}
+            session.execute(insert(RetiredSegmentRow), [retired])
+
     def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
         """Unregister a segment whose file cannot be trusted, and record that."""
         batches = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id)).all()

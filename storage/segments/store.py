@@ -24,7 +24,7 @@ from storage.segments.registry import Registry
 from storage.segments.rows import Rows, packed
 from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, files, select
-from storage.segments.writing import Also, Bulk, Item, Writer
+from storage.segments.writing import Also, Before, Bulk, Item, Writer
 
 if TYPE_CHECKING:
     import duckdb
@@ -50,10 +50,12 @@ class SegmentStore:
         """Store one batch durably and link it to a run; redundant where the batch was there already."""
         return self.commit_many([(key, records)], run=run)[0]
 
-    def commit_many(self, items: Sequence[Item], *, run: str | None = None, also: Also | None = None) -> list[Commit]:
-        """Store several batches, registered in one transaction: all or none; `also` adds to that transaction."""
+    def commit_many(
+        self, items: Sequence[Item], *, run: str | None = None, also: Also | None = None, before: Before | None = None
+    ) -> list[Commit]:
+        """Store several batches, registered in one transaction, to which `before` and `also` add: all or none."""
         with self.naming_files():
-            return Writer(self.registry, self.place, self._index()).commit(items, run, also)
+            return Writer(self.registry, self.place, self._index()).commit(items, run, also, before)
 
     @contextmanager
     def bulk(self) -> Iterator[Bulk]:

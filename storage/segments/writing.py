@@ -27,6 +27,8 @@ from storage.segments.views import IDENTITY, SEPARATOR
 Item = tuple[SegmentKey, Sequence[Record]]
 Also = Callable[[Session, Sequence[Commit]], None]
 """What else belongs into the transaction that registers some items; it is given what became of each."""
+Before = Callable[[Session], None]
+"""What is done in that transaction first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class Writer:
         self._place = place
         self._index = index
 
-    def commit(self, items: Sequence[Item], run: str | None, also: Also | None = None) -> list[Commit]:
+    def commit(
+        self, items: Sequence[Item], run: str | None, also: Also | None = None, before: Before | None = None
+    ) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
         with self._registry.ledger.read() as session:
             known = self._registry.batches(session, [key for key, _ in items])
@@ -55,18 +59,20 @@ class Writer:
         try:
             for key, records in items:
                 work.append(Pending(key, None if key in known else self.write(key, records, run), records))
-            return self.register(work, run, also)
+            return self.register(work, run, also, before)
         except BaseException:
             self.discard_unregistered(work)
             raise
 
-    def register(self, work: Sequence[Pending], run: str | None = None, also: Also | None = None) -> list[Commit]:
+    def register(
+        self, work: Sequence[Pending], run: str | None = None, also: Also | None = None, before: Before | None = None
+    ) -> list[Commit]:
         """Register what was written, in one transaction, and remove the files of batches that are there already."""
         # The index is filled before the write lock is taken; under the lock only the newest segments are left.
         for kind in {pending.key.kind for pending in work} & IDENTITY.keys():
             with self._index.lock:
                 self._index.update(kind, self._registry.segments(kind))
-        commits = self._register(work, run, also)
+        commits = self._register(work, run, also, before)
         kept = {commit.segment_id for commit in commits}
         self._discard([pending.file for pending in work if pending.file is not None and pending.file.id not in kept])
         failpoints.hit("segment.registered")
@@ -81,9 +87,11 @@ class Writer:
             return write_batches(self._place, key, SCHEMAS[key.kind], [], run=run)
         return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
 
-    def _register(self, work: Sequence[Pending], run: str | None, also: Also | None) -> list[Commit]:
+    def _register(self, work: Sequence[Pending], run: str | None, also: Also | None, before: Before | None) -> list[Commit]:
         with self._index.lock:
             with self._registry.ledger.write() as session:
+                if before is not None:
+                    before(session)
                 overlap = _Overlap(self._registry, self._index, session)
                 commits = self._register_all(session, overlap, work, run)
                 if also is not None:

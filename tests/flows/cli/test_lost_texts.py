@@ -118,6 +118,28 @@ def test_what_followed_an_outcome_that_is_another_now_is_refused(sums: Path, rol
         assert "--set name=NAME" in refused.err
 
 
+def test_what_is_due_since_a_text_came_back_as_another_is_drawn(sums: Path, rollmill: Run) -> None:
+    """All answers were right, and nothing followed; the next ones are wrong, in a run that was over."""
+    Path("r.yaml").write_text(RECIPE.replace("verify:", f"{STEPS}verify:"))
+    model = Model()
+    model.knows = True
+    with Serving(said_by(model.answer)) as server:
+        Path("p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
+        first = said_as_json(rollmill, *CURATE)
+        assert first["funnel"]["drawn"] == 12
+        lose_the_texts_of(sums, "Solved")
+        model.knows = False
+        second = rollmill(*CURATE)
+        assert second.status == 0, second.err
+        assert "12 follow-ups are due, as texts that were lost were drawn again and came out otherwise" in second.err
+        assert len(server.bodies) == 36
+        third = said_as_json(rollmill, *CURATE)
+        assert len(server.bodies) == 36
+    assert (third["funnel"]["drawn"], third["created"], third["version"]) == (24, False, 2)
+    assert [(step["name"], step["drawn"]) for step in third["steps"]] == [("solve", 12), ("again", 12)]
+    assert said_as_json(rollmill, "dataset", "verify", "sums")["passed"] is True
+
+
 @pytest.mark.parametrize("said", ["the same", "another"])
 def test_what_follows_a_lost_text_is_asked_again_where_the_text_is_another(sums: Path, rollmill: Run, said: str) -> None:
     Path("r.yaml").write_text(FOLLOWED)

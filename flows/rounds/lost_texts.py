@@ -1,0 +1,58 @@
+"""What a lost text that came back as another does to what follows it: some was asked about the old one, some is due now."""
+
+from collections.abc import Sequence
+
+from flows.rounds.batches import requests_of
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import of_steps, together
+from flows.rounds.threads import AT_ONCE, RunThreads
+from pipelines.tallies import Draw
+from storage.errors import SetupError
+from storage.records import PlanRow
+from storage.workspace import Workspace
+
+
+def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> None:
+    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another.
+
+    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
+    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
+    completion of the workspace was ever lost.
+    """
+    if not _may_differ(ws, run):
+        return
+    threads = RunThreads(ws, run)
+    threads.note(plans)
+    run.follow_up_prompts, planned = threads.prompts, together(plans)
+    for step in run.spec.every_step():
+        rows = of_steps(planned, [step.name]) if step.follows else ()
+        for start in range(0, len(rows), AT_ONCE):
+            try:
+                for _ in requests_of(run, list(rows[start : start + AT_ONCE])):
+                    pass
+            except SetupError:
+                raise _other_texts(run, step.name) from None
+    for link in threads.not_asked_today(planned):
+        raise _other_texts(run, link.step)
+
+
+def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> list[Draw]:
+    """What is to be asked of a run that was over after these rounds, the empty one at its end left out."""
+    if not _may_differ(ws, run):
+        return []
+    check_follow_ups(ws, run, plans)
+    threads = RunThreads(ws, run)
+    threads.note(plans)
+    return list(threads.draws(together(plans)))
+
+
+def _may_differ(ws: Workspace, run: OpenRun) -> bool:
+    return run.spec.follows and ws.segments.registry.has_lost("completions")
+
+
+def _other_texts(run: OpenRun, step: str) -> SetupError:
+    return SetupError(
+        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
+        "what follows them was asked about the old ones.",
+        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
+    )
