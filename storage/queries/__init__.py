@@ -19,7 +19,6 @@ from storage.queries.rates import (
     funnel,
     indexed_counts,
     models_of,
-    overall_rate,
     pass_rates,
 )
 from storage.queries.reader import (
@@ -42,7 +41,7 @@ from storage.queries.review import (
     undecided_queue,
     waiting,
 )
-from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope, workspace_scope
+from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
 from storage.runs import Progress, Run
 
 if TYPE_CHECKING:  # a notebook that names no version need not load what publishes them
@@ -94,7 +93,6 @@ __all__ = [
     "models_of",
     "named_scope",
     "open_workspace",
-    "overall_rate",
     "pass_rates",
     "problem_detail",
     "problem_turns",
@@ -110,5 +108,4 @@ __all__ = [
     "version_report",
     "versions_of",
     "waiting",
-    "workspace_scope",
 ]

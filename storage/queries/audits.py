@@ -147,11 +147,10 @@ def scope_rates(scope: Scope) -> list[KnownRates]:
         manifest = load_manifest(scope.version)
         parts = [(part["name"], part["version"]) for part in manifest["verifiers"]]
         whole, run = chain_version(parts, manifest["recipe"].get("accept")), str(manifest.get("run", ""))
-    elif scope.run is not None:
+    else:
+        assert scope.run is not None
         *parts, (_, whole) = chain_of(scope.run)
         run = scope.run.id
-    else:
-        return []
     known = known_rates(scope.reader.audits, [*parts, (CHAIN, whole)], run, lambda: kept_set_of(scope))
     return [rates for rates in known if rates.verifier != CHAIN or rates.report is not None]
 

@@ -127,11 +127,6 @@ def models_of(scope: Scope) -> list[str]:
         return [str(model) for (model,) in connection.execute(query).fetchall()]
 
 
-def overall_rate(scope: Scope) -> GroupRate:
-    """The pass rate over all problems, as one group."""
-    return metrics.pass_rate(counts_by(scope, "level"))
-
-
 def counts_by(scope: Scope, by: str) -> metrics.Counts:
     """The counts of each problem, with every grouping but the model; by model a problem once for each that answered it."""
     views: tuple[View, ...] = ("rollouts", "problems", "completions") if by == "model" else ("rollouts", "problems")

@@ -37,7 +37,7 @@ View = Literal["rollouts", "outcomes", "threads", "problems", "completions", "ve
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One run, dataset version or (with neither) the workspace to ask about.
+    """One run or dataset version to ask about.
 
     `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
     budget's draws allow no rate.
@@ -71,11 +71,9 @@ class Scope:
             connection = open_version(self.version)  # says how to fetch rows that are not here
             views_of_version(connection)
             return connection
+        assert self.run is not None, "a scope is of a run or of a version"
         connection = self.reader.connection()
-        if self.run is not None:
-            _views_of_run(connection, self.reader, self.run, decided=self.decided, wanted=wanted)
-        else:
-            _views_of_workspace(connection, self.reader)
+        _views_of_run(connection, self.reader, self.run, decided=self.decided, wanted=wanted)
         return connection
 
     def measured(self) -> str:
@@ -114,13 +112,6 @@ def named_scope(reader: Reader, name: str) -> Scope | None:
     if name.partition("@")[0] in dataset_names(reader.datasets):
         return dataset_scope(reader, name)
     return run_scope(reader, name) if name in {run.id for run in reader.runs.list()} else None
-
-
-def workspace_scope(reader: Reader) -> Scope:
-    """The scope of every completion in the workspace, planned by a run or only imported. Of several verifiers' verdicts a
-    decided one counts; no rate over it is a measurement, because runs may have drawn adaptively.
-    """
-    return Scope(reader, "workspace", None, decided=False)
 
 
 def _prefix(run: Run) -> int | None:
@@ -166,19 +157,6 @@ _THREADS_OF_RUN = """
 CREATE VIEW threads AS
 SELECT problem_id, completion_id, coalesce(step, '') AS step, {role} AS role, coalesce(after, '') AS after FROM planned
 """
-_OF_WORKSPACE = f"""
-CREATE VIEW rollouts AS
-SELECT p.id AS problem_id, c.id AS completion_id, c.sample_index, '' AS step,
-       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
-       v.found.version AS verifier_version, {_NOT_DECIDED}
-FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
-LEFT JOIN (
-    SELECT completion_id, problem_id,
-           arg_max({{outcome: outcome, verifier: verifier, version: version}},
-                   (outcome <> 'undecided', verifier, version)) AS found
-    FROM verdicts GROUP BY completion_id, problem_id
-) v ON v.completion_id = c.id AND v.problem_id = p.id
-"""
 _OF_VERSION = """
 CREATE TEMP VIEW rollouts AS
 SELECT d.problem_id, d.completion_id, r.sample_index, {step} AS step, d.outcome, d.verifier, d.verifier_version, d.kept,
@@ -216,27 +194,6 @@ def _views_of_run(
     answers = f"coalesce(p.step, '') NOT IN ({unjudged})" if unjudged else "true"
     connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted_sql(run.recipe), answers=answers))
     connection.execute(_OUTCOMES.format(rows="decided" if decided else "rollouts"))
-
-
-def _views_of_workspace(connection: "duckdb.DuckDBPyConnection", reader: Reader) -> None:
-    """The views of everything stored."""
-    for kind in ("problems", "completions", "verdicts"):
-        connection.execute(f"CREATE VIEW {kind} AS {reader.rows(kind)}")
-    unjudged = _unjudged_of_all(reader)
-    connection.execute(
-        f"{_OF_WORKSPACE} WHERE v.found IS NOT NULL OR c.id NOT IN ({unjudged})" if unjudged else _OF_WORKSPACE
-    )
-    connection.execute(_OUTCOMES.format(rows="rollouts"))
-
-
-def _unjudged_of_all(reader: Reader) -> str:
-    """The SELECT of the completions of steps that nobody judges, of every run that has such; "" where none has."""
-    parts = [
-        f"SELECT completion_id FROM ({reader.rows('plan', run.id)}) WHERE step IN ({_named(steps)})"
-        for run in reader.runs.list()
-        if (steps := unjudged_steps(run.recipe))
-    ]
-    return " UNION ALL ".join(parts)
 
 
 def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:

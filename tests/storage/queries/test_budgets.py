@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope, workspace_scope
+from storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope
 from storage.records import CONTINUED, StopRow
 from storage.segments.keys import SegmentKey
 from tests.storage.queries.conftest import DONE, LIVE, Milled, completion
@@ -59,4 +59,4 @@ def test_stops_carry_their_evidence_and_are_counted_by_level(curated: Milled) ->
 
 def test_what_is_no_run_has_no_rounds(curated: Milled) -> None:
     with pytest.raises(ValueError, match="only a run"):
-        budget_spend(workspace_scope(curated.reader))
+        budget_spend(replace(run_scope(curated.reader, DONE), run=None))

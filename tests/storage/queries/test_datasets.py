@@ -12,7 +12,6 @@ from storage.queries import (
     datasets,
     funnel,
     open_workspace,
-    overall_rate,
     pass_rates,
     problem_detail,
     run_scope,
@@ -82,7 +81,7 @@ def test_the_difference_of_two_versions(published: Any) -> None:
 def test_a_version_answers_as_its_run_does(published: Any) -> None:
     run, version = run_scope(published.reader, DONE), dataset_scope(published.reader, "apples@v1")
     assert (version.prefix, version.decided) == (4, True)
-    for ask in (funnel, pass_rates, overall_rate, search_problems):
+    for ask in (funnel, pass_rates, search_problems):
         assert ask(version) == ask(run)
     wanted = published.problems[3].id
     assert problem_detail(version, wanted) == problem_detail(run, wanted)

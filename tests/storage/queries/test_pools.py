@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.metrics import counts_of
 from storage.errors import SetupError
-from storage.queries import overall_rate, run_scope
+from storage.queries import pass_rates, run_scope
 from storage.queries.pools import scope_pool
 from tests.storage.queries.conftest import DONE, LIVE, Milled
 
@@ -18,7 +18,7 @@ def test_the_pool_of_a_run_is_its_fixed_prefix_and_its_rates_are_the_runs(curate
     assert (len(found.pool), len(found.pool.problems)) == (24, 6)
     assert sorted(found.pool.index.tolist()) == sorted([*range(4)] * 6)
     counts = counts_of(found.pool)
-    assert int(counts.correct.sum()) == overall_rate(scope).correct == 14
+    assert int(counts.correct.sum()) == sum(rate.correct for rate in pass_rates(scope)) == 14
     assert found.pool.tokens.tolist() == [7] * 24
     assert found.texts() == tuple(f"text {cid}" for cid in found.completions)
 

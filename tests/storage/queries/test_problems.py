@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.stats import fit_prior
 from storage.errors import SetupError
-from storage.queries import Filters, Listing, problem_detail, run_scope, search_problems, workspace_scope
+from storage.queries import Filters, Listing, problem_detail, run_scope, search_problems
 from storage.segments.keys import SegmentKey
 
 pytestmark = pytest.mark.integration
@@ -104,8 +104,8 @@ def test_a_rollout_under_way_opens_without_a_decision(curated: Any, live_run: An
 
 
 def test_an_unknown_problem_is_refused(curated: Any) -> None:
-    with pytest.raises(SetupError, match="workspace has no problem 'nobody'"):
-        problem_detail(workspace_scope(curated.reader), "nobody")
+    with pytest.raises(SetupError, match=f"{DONE} has no problem 'nobody'"):
+        problem_detail(run_scope(curated.reader, DONE), "nobody")
 
 
 def test_rates_are_shrunken_towards_all_problems_of_the_scope(curated: Any) -> None:

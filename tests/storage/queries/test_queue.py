@@ -15,6 +15,7 @@ from storage.records import Message, Problem
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace
 from tests.json_lines import write_lines
+from tests.storage.queries.conftest import DONE
 
 pytestmark = pytest.mark.integration
 
@@ -116,9 +117,6 @@ def test_tests_messages_and_meta_survive_the_export(given_up: tuple[Path, list[P
     assert talk.meta["meta"] == {"solution": "add", "type": "sum"}
 
 
-def test_only_a_run_has_a_queue(tmp_path: Path) -> None:
-    from storage.queries import workspace_scope
-
-    Workspace.init(tmp_path).close()
-    with Reader.open(tmp_path) as reader, pytest.raises(ValueError, match="only a run has a queue"):
-        hopeless_queue(workspace_scope(reader))
+def test_only_a_run_has_a_queue(curated: Any) -> None:
+    with pytest.raises(ValueError, match="only a run has a queue"):
+        hopeless_queue(replace(run_scope(curated.reader, DONE), run=None))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storage.errors import SetupError
-from storage.queries import counts_by, models_of, overall_rate, pass_rates, run_scope
+from storage.queries import counts_by, models_of, pass_rates, run_scope
 from storage.segments.keys import SegmentKey
 from tests.storage.queries.conftest import _verdict, completion, plan
 
@@ -41,11 +41,6 @@ def test_other_groupings(curated: Any, by: str, groups: list[str]) -> None:
 def test_an_unknown_grouping_is_refused(curated: Any) -> None:
     with pytest.raises(SetupError, match=r"unknown grouping 'levl'\. Did you mean 'level'"):
         pass_rates(run_scope(curated.reader, DONE), "levl")
-
-
-def test_the_overall_rate(curated: Any) -> None:
-    rate = overall_rate(run_scope(curated.reader, DONE))
-    assert (rate.problems, rate.judged, rate.correct) == (6, 24, 14)
 
 
 def test_counts_have_every_grouping_but_the_model(curated: Any) -> None:

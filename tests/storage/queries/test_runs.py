@@ -6,7 +6,7 @@ import pytest
 
 from storage.commands import working_on
 from storage.errors import SetupError
-from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs, workspace_scope
+from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs
 from storage.records import Verdict
 from storage.segments.keys import SegmentKey
 
@@ -98,11 +98,6 @@ def test_decisions_made_anew_replace_the_earlier_ones(curated: Any, decisions: A
     curated.ws.segments.commit(SegmentKey("decisions", DONE, "1", "y"), decisions(curated, kept=False))
     found = funnel(run_scope(curated.reader, DONE))
     assert (found.planned, found.kept, found.dropped) == (48, 0, 48)
-
-
-def test_the_workspace_as_a_whole(curated: Any) -> None:
-    found = funnel(workspace_scope(curated.reader))
-    assert (found.problems, found.planned, found.correct, found.incorrect, found.unparsed) == (6, 48, 15, 32, 1)
 
 
 def test_a_run_without_a_plan_is_empty(curated: Any) -> None:

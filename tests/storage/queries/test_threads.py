@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries import Filters, Reader, dataset_scope, problem_detail, run_scope, search_problems, workspace_scope
+from storage.queries import Filters, Reader, dataset_scope, problem_detail, run_scope, search_problems
 from storage.queries.cost import run_cost
 from storage.queries.rates import funnel, step_counts
 from storage.queries.scope import Scope
@@ -58,12 +58,6 @@ def test_of_a_live_run_only_answers_wait_for_a_verdict(ws: Workspace, reader: Re
     assert (scope.decided, counts.planned, counts.correct, counts.pending) == (False, 5, 1, 2)  # f0 and f1 are not drawn
     (row,) = search_problems(scope, Filters()).rows
     assert (row.rollouts, row.correct, row.judged, row.outcomes) == (5, 1, 2, ("correct", "incorrect", "pending"))
-
-
-def test_the_workspace_shows_no_step_that_nobody_judges(ws: Workspace, reader: Reader) -> None:
-    stored(ws)
-    counts = funnel(workspace_scope(reader))
-    assert (counts.planned, counts.pending) == (5, 0)
 
 
 def test_what_a_run_cost_is_over_every_completion_and_kept_ones_are_counted(ws: Workspace, reader: Reader) -> None:
