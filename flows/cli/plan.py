@@ -161,16 +161,17 @@ def _show_scores(*, json: bool) -> None:
 
 
 def _preview(job: Any, request: Any, *, json: bool) -> None:
+    from flows.forecasting.forecasts import check_can_be_forecast
     from flows.forecasting.pilots import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
-    from pipelines.budget.search import Search
 
     with read_session(job) as session:
+        check_can_be_forecast(session)
         problem_set, loaded = preview_problems(session.workspace, session.loaded), session.loaded
         follow, budget = {node.step.name for node in loaded.graph.follow_ups}, loaded.budget.build()
         steps = max(1, len(loaded.steps) - len(follow))
-        followed = bool(follow) and not isinstance(budget, Search)
+        followed = bool(follow)
         count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=followed)
     row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
     if json:

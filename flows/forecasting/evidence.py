@@ -13,14 +13,12 @@ from flows.forecasting.pilots import ForecastRequest, draw_pilot, drawn_by, open
 from flows.identity import resolved_parts
 from pipelines.budget.later_verdicts import Recount
 from pipelines.budget.posterior_predictive import Observation
-from pipelines.budget.search import Search
 from pipelines.budget.simulate import Sample, Subject
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
-    from flows.rounds import RunSpec
     from flows.session import RecipeRun
     from storage.runs import Run
     from storage.workspace import Workspace
@@ -82,7 +80,7 @@ def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
 def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> Evidence:
     """What pilots show: one on each root where there are several, and one more that draws what follows them."""
     spec, workspace = run.spec, run.workspace
-    followed = unfollowed(spec) == ""
+    followed = spec.follows
     size = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)
     names = {step.name if spec.routed else "": step for step in spec.roots}
     joint = open_pilot(run, spec.steps, size) if followed else None
@@ -102,13 +100,6 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> Evidence:
         follow_ups,
         None if spec.routed else pilots[""].recount,
     )
-
-
-def unfollowed(spec: "RunSpec") -> str:
-    """Why no pilot draws what follows the roots; "": it does."""
-    if not spec.follows:
-        return "nothing follows"
-    return "a search decides itself what goes on" if isinstance(spec.budget, Search) else ""
 
 
 def _past_evidence(run: "RecipeRun") -> Evidence | None:

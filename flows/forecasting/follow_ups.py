@@ -7,12 +7,13 @@ templates weighted anew in each simulation (Bayesian bootstrap), and their own s
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from flows.forecasting.kept import KeptOfSteps, Solutions, selected_steps, solutions_of
 from pipelines.budget.forecast import ProblemOutcome
 from pipelines.budget.posterior_predictive import Level
 from pipelines.budget.simulate import Subject
@@ -31,12 +32,15 @@ Numbers = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class FollowUpEvidence:
     """What a pilot drew after its roots. `sizes`: by step and problem (tokens in, tokens out) of each completion. `rate`:
-    tokens out per second of drawing, None where it is not known.
+    tokens out per second of drawing, None where it is not known. `draws`: of each problem on every root; `solutions`:
+    of the answers that the selector decides on, where some of them follow others.
     """
 
     census: Census
     sizes: Mapping[str, Mapping[str, Sequence[tuple[int, int]]]]
     rate: float | None = None
+    draws: int = 0
+    solutions: Solutions = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -64,7 +68,9 @@ def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | N
     sizes: dict[str, dict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for row, size in zip(rows := follow_up_rows(pilot, plans), tokens_of(workspace, rows), strict=True):
         sizes[row.step][row.problem_id].append(size)
-    return FollowUpEvidence(census, sizes, rate)
+    roots = {step.name for step in pilot.spec.roots}
+    solutions = {} if roots.issuperset(selected_steps(pilot.spec)) else solutions_of(workspace, pilot)
+    return FollowUpEvidence(census, sizes, rate, pilot.spec.budget.prefix, solutions)
 
 
 def follow_up_rows(run: "OpenRun", plans: "Sequence[Sequence[PlanRow]]") -> "list[PlanRow]":
@@ -81,9 +87,13 @@ def tokens_of(workspace: "Workspace", rows: "Sequence[PlanRow]") -> list[tuple[i
 
 
 class FollowUpForecast:
-    """Continues simulated runs of a budget over these problems."""
+    """Continues simulated runs of a budget over these problems. `kept`: says what is kept, where the selector decides on
+    answers that follow others.
+    """
 
-    def __init__(self, evidence: FollowUpEvidence, problems: Sequence[Subject], units: Units):
+    def __init__(
+        self, evidence: FollowUpEvidence, problems: Sequence[Subject], units: Units, kept: KeptOfSteps | None = None
+    ):
         self._problems = {one.problem_id: one for one in sorted(problems, key=lambda one: one.problem_id)}
         self._to_come, self._graph = (
             FollowUpsToCome(evidence.census, list(self._problems), begun=False),
@@ -92,12 +102,15 @@ class FollowUpForecast:
         self._sizes = {
             step: {key: np.array(sizes, np.float64) for key, sizes in of.items()} for step, of in evidence.sizes.items()
         }
-        self._units, self._rate = units, evidence.rate
+        self._units, self._rate, self._kept = units, evidence.rate, kept
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
         """The same outcomes, in order of their problems' ids, with what follows. TooLittleSeenError: not to be said."""
-        ended = list(outcomes)
-        for step, counts in self._to_come.simulate(rng, self._roots(outcomes)).items():
+        ended, rated = list(outcomes), () if self._kept is None else self._kept.steps
+        every, right = self._to_come.simulate_rated(rng, self._roots(outcomes), rated)
+        if self._kept is not None:
+            ended = [one._replace(kept=kept) for one, kept in zip(ended, self._kept(outcomes, right, rng), strict=True)]
+        for step, counts in every.items():
             if step not in self._graph.roots and counts.any():
                 sent, drawn = self._tokens(step, counts, rng)
                 ended = [

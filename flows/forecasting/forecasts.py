@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.evidence import Evidence, evidence_for, unfollowed
+from flows.forecasting.evidence import Evidence, evidence_for
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
+from flows.forecasting.kept import KeptOfSteps, selected_steps, why_not_kept
 from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
 from pipelines.budget.later_verdicts import LaterVerdicts
+from pipelines.budget.search import Search
 from pipelines.protocols import CountsPromptTokens
 from pipelines.select import OfSteps
 from pipelines.stats import Prediction, score_prediction
@@ -35,8 +37,19 @@ BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed
 
 def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
+    check_can_be_forecast(session)
     with unopened_run(session, store=True) as run:
         return _planned(run, request)
+
+
+def check_can_be_forecast(session: "Session") -> None:
+    """SetupError for a recipe that searches: its first pieces are a small part, and would be taken for the whole."""
+    if isinstance(session.loaded.budget.build(), Search):
+        raise SetupError(
+            f"{session.loaded.recipe.name!r} searches: what it draws follows from scores of its own pieces, which no pilot "
+            "shows, so nothing is forecast.",
+            next_command=f"{session.job.command} --max-tokens N, a limit that holds",
+        )
 
 
 def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
@@ -46,7 +59,7 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
     evidence = evidence_for(run, request)
-    problems, silent = _problems(run.open, evidence), unforecast(run.open)
+    problems, silent = _problems(run.open, evidence), unforecast(run.open, evidence)
     question = Question(
         spec.budget,
         problems,
@@ -59,7 +72,8 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         _beside(run.open, evidence),
         _later(spec, evidence),
     )
-    found, left_out = _forecast(question, evidence.observed if spec.routed else evidence.observed[""], spec)
+    observed = evidence.observed if spec.routed else evidence.observed[""]
+    found, left_out = _forecast_kept(question, observed, run.open, (evidence, silent))
     row = {
         "quantities": {name: asdict(values) for name, values in found.items() if name.rsplit(".", 1)[-1] not in silent},
         "evidence": evidence.row(),
@@ -76,11 +90,30 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
     return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, evidence.source, row)
 
 
+def _forecast_kept(
+    question: Question, observed: Any, run: "OpenRun", known: tuple[Evidence, dict[str, str]]
+) -> tuple[Mapping[str, Prediction], Mapping[str, str]]:
+    """The forecast with what is kept of answers that follow others; `known`: the evidence, and what is silent and why, to
+    which what was too little is added.
+    """
+    (evidence, silent), spec, rule = known, run.spec, _kept_rule(run.spec)
+    if evidence.follow_ups is None or rule is None or "kept" in silent or not _selects_follow_ups(spec):
+        return _forecast(question, observed, spec)
+    kept = KeptOfSteps.of(spec, rule, evidence.follow_ups.solutions)
+    subjects = [subject_of(problem) for problem in spec.problems]
+    beside = FollowUpForecast(evidence.follow_ups, subjects, _units(run), kept)
+    try:
+        return forecast(replace(question, beside=beside), observed), {}
+    except TooLittleSeenError as little:
+        silent["kept"] = f"the pilot has fewer than {LEAST} {little}; a larger --pilot may have more"
+        return _forecast(question, observed, spec)
+
+
 def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mapping[str, Prediction], Mapping[str, str]]:
     """The forecast, and why which steps are left out of it."""
     following = [step.name for step in spec.steps if step.follows]
     try:
-        return forecast(question, observed), dict.fromkeys(following, unfollowed(spec)) if question.beside is None else {}
+        return forecast(question, observed), {}
     except TooLittleSeenError as little:
         why = f"the pilot has fewer than {LEAST} {little}; a larger --pilot may have more"
         return forecast(replace(question, beside=None), observed), dict.fromkeys(following, why)
@@ -101,7 +134,7 @@ def _later(spec: "RunSpec", evidence: Evidence) -> LaterVerdicts | None:
     return LaterVerdicts(subjects, evidence.observed[""], evidence.recount, spec.prefix or 0)
 
 
-def unforecast(run: "OpenRun") -> dict[str, str]:
+def unforecast(run: "OpenRun", evidence: Evidence) -> dict[str, str]:
     """Which quantities are not forecast, and why: what cannot be said is left out, not guessed."""
     spec = run.spec
     unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
@@ -109,21 +142,24 @@ def unforecast(run: "OpenRun") -> dict[str, str]:
         return dict.fromkeys(("solved", "kept"), f"nobody judges {unjudged[0]}")
     if run.recounts and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
-    if _selected(spec) != {step.name for step in spec.roots}:
-        return {"kept": f"selector {spec.selector.name} decides on answers that follow others"}
+    if _selects_follow_ups(spec):
+        why = why_not_kept(spec, _kept_rule(spec), 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
+        why = "other verdicts than the plan's decide on answers that follow others" if run.recounts else why
+        return {"kept": why} if why else {}
+    if set(selected_steps(spec)) != {step.name for step in spec.roots}:
+        return {"kept": f"selector {spec.selector.name} decides on some of the roots alone"}
     if _kept_rule(spec) is None:
         return {"kept": f"selector {spec.selector.name} goes by more than how many answers are right and differ"}
     return {}
 
 
-def _selected(spec: "RunSpec") -> set[str]:
-    """The steps on whose answers the selector decides."""
-    of = spec.selector.steps if isinstance(spec.selector, OfSteps) else [step.name for step in spec.every_step()]
-    return {name for name in of if spec.judged(name)}
+def _selects_follow_ups(spec: "RunSpec") -> bool:
+    """Whether the selector decides on answers that follow others."""
+    return not {step.name for step in spec.roots}.issuperset(selected_steps(spec))
 
 
 def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
-    """The selector's rule, for answers of the roots."""
+    """The selector's rule, for the answers that it decides on."""
     return kept_rule(spec.selector.selector if isinstance(spec.selector, OfSteps) else spec.selector)
 
 

@@ -7,7 +7,7 @@ fewer than LEAST completions of a kind were there to be followed, nothing is sai
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,7 +71,16 @@ class FollowUpsToCome:
         """The draws of each step to come, by problem: those of `roots`, by kind with their own outcome, those of the round
         that is planned, and all that follows them. TooLittleSeenError where that cannot be said.
         """
-        return _Simulation(self, rng).run(roots)
+        return self.simulate_rated(rng, roots)[0]
+
+    def simulate_rated(
+        self, rng: np.random.Generator, roots: Mapping[Kind, Counts], rated: Collection[str] = ()
+    ) -> tuple[dict[str, Counts], dict[str, Counts]]:
+        """The same, and how many of the answers that follow others are right: of the steps that are `rated`, and of those
+        that something follows.
+        """
+        simulation = _Simulation(self, rng, rated)
+        return simulation.run(roots), dict(simulation.right)
 
     def followed(self, node: Node, kind: Kind) -> ShareLaw | float:
         """Which share of the completions of this kind the step may follow."""
@@ -140,8 +149,8 @@ class FollowUpsToCome:
 class _Simulation:
     """One simulation: new completions by kind, from step to step."""
 
-    def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator) -> None:
-        self._to_come, self._rng, self._graph = to_come, rng, to_come.graph
+    def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator, rated: Collection[str]) -> None:
+        self._to_come, self._rng, self._graph, self._rated = to_come, rng, to_come.graph, rated
         self._new: dict[Kind, Counts] = {}
         # One weight for each problem in all laws (Bayesian bootstrap): one that is followed often is so at every step.
         self._weights = rng.exponential(size=len(to_come.nothing()))
@@ -149,6 +158,7 @@ class _Simulation:
         self._candidates = {node.step.name: to_come.candidates(node.step.name) for node in self._graph.follow_ups}
         self._groups = {node.step.name: to_come.groups(node.step.name) for node in self._graph.follow_ups}
         self.drawn: dict[str, Counts] = defaultdict(to_come.nothing)
+        self.right: dict[str, Counts] = defaultdict(to_come.nothing)
 
     def run(self, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
         """Of each step what is drawn."""
@@ -208,14 +218,16 @@ class _Simulation:
             yield right, taken
 
     def _drawn(self, node: Node, kind: Kind, count: Counts) -> None:
-        """So many are drawn; which of them are right is asked only where something may follow them."""
+        """So many are drawn; which of them are right is asked only where something may follow them, or they are rated."""
         self.drawn[node.step.name] = self.drawn[node.step.name] + count
-        if not any(may_follow(self._graph, other, kind) for other in self._graph.follow_ups):
+        followed = any(may_follow(self._graph, other, kind) for other in self._graph.follow_ups)
+        if not followed and node.step.name not in self._rated:
             return
         if node.step.role != "answer":
             self._add(kind, count)
             return
         right = self._rng.binomial(count, self._share(self._to_come.right(kind)))
+        self.right[node.step.name] = self.right[node.step.name] + right
         self._add(kind._replace(right=True), right)
         self._add(kind._replace(right=False), count - right)
 

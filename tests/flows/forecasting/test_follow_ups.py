@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
+from flows.forecasting.kept import KeptOfSteps
 from pipelines.budget import Fixed
 from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast
 from pipelines.budget.posterior_predictive import Observation
@@ -17,12 +18,12 @@ from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, follow_ups
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.steps.templates import Facts
-from pipelines.steps.to_come import TooLittleSeenError
+from pipelines.steps.to_come import ShareLaw, TooLittleSeenError
 from storage.money import UNITS
 from storage.workspace import Workspace
 from tests.flows.cli.test_chained import VOTED
 from tests.flows.cli.test_votes import RECIPE as BY_VOTES
-from tests.flows.conftest import Run
+from tests.flows.conftest import ROOT, Run
 from tests.flows.rounds.chain import GRAPH
 from tests.flows.rounds.test_whole import CRITIQUED, MadeUpRun
 
@@ -78,7 +79,8 @@ def test_a_pilot_draws_follow_ups_once_and_the_run_is_scored_over_all_steps(fold
     assert scored["units"]["actual"] == pytest.approx(UNITS * outcome["spent"]["cost"], rel=0.01)
     for name in ("draws", "tokens", "units"):
         assert scored[name]["median"] == pytest.approx(scored[name]["actual"], rel=0.3)
-    assert "kept" not in first["quantities"]
+    assert scored["kept"]["actual"] == funnel["kept"]
+    assert first["quantities"]["kept"]["low95"] <= funnel["kept"] <= first["quantities"]["kept"]["high95"]
 
 
 @pytest.mark.integration
@@ -99,7 +101,9 @@ def test_what_cannot_be_forecast_is_named_with_the_reason(rollmill: Run) -> None
 @pytest.mark.parametrize("graph", [GRAPH, CRITIQUED], ids=["checked", "critiqued"])
 def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
     """From a pilot on half of the problems, over simulated runs of the same rates."""
-    held, said = {"draws": 0, "tokens_out": 0}, 0
+    held, said = {"draws": 0, "tokens_out": 0, "kept": 0}, 0
+    answers = [step for step in graph.answers if step != "solve"]
+    kept = KeptOfSteps(lambda correct, _: correct, answers, ["solve"])
     for seed in range(12):
         rng = np.random.default_rng(seed)
         run = MadeUpRun(graph, Fixed(initial=6), rng)
@@ -111,7 +115,7 @@ def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
             Fixed(initial=6),
             [ForecastProblem(Subject(key), {"": 0}) for key in run.links],
             simulations=25,
-            beside=FollowUpForecast(evidence_of(pilot, rng), [Subject(key) for key in run.links], {}),
+            beside=FollowUpForecast(evidence_of(pilot, rng), [Subject(key) for key in run.links], {}, kept),
         )
         try:
             found = forecast(question, [Observation(Subject(key), samples(pilot, key, rng)) for key in pilot.links])
@@ -119,7 +123,8 @@ def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
             continue
         said += 1
         lengths = [length(link.step, rng) for links in run.links.values() for link in links]
-        for name, value in {"draws": len(lengths), "tokens_out": sum(lengths)}.items():
+        right = [link.step in graph.answers and run.facts[pair].outcome == "correct" for pair, link in every(run)]
+        for name, value in {"draws": len(lengths), "tokens_out": sum(lengths), "kept": sum(right)}.items():
             held[name] += found[name].low95 <= value <= found[name].high95
     assert said >= 8
     assert min(held.values()) >= 0.8 * said, (held, said)
@@ -176,18 +181,43 @@ def test_what_follows_one_of_several_roots_is_forecast_from_a_pilot_of_its_own(f
 
 
 @pytest.mark.integration
-def test_rows_kept_are_forecast_where_the_selector_decides_on_the_root_alone(folder: Path, rollmill: Run) -> None:
-    steps = (
-        "  - {name: solve, count: 3}\n  - {name: again, template: '{solve} Once more.', when: {solve: correct}, most: 1}"
-    )
-    (folder / "voted.yaml").write_text(RECIPE.format(name="both", steps=steps, of="", more=""))
-    said = rollmill("plan", "voted.yaml", "--simulations", "20")
-    assert "Not forecast: kept, as selector quota decides on answers that follow others." in said.out
+@pytest.mark.parametrize(("of", "again"), [("", False), (", of: [solve]", False), (", of: [again]", True)])
+def test_rows_kept_are_forecast_whatever_step_the_selector_decides_on(
+    folder: Path, rollmill: Run, of: str, *, again: bool
+) -> None:
+    """What goes on from a whole answer repeats it, so beside the root nothing of it is kept."""
+    steps = "  - {name: solve, count: 3}\n  - {name: again, turn: continue, template: '{solve}', when: {solve: correct}}"
     (folder / "voted.yaml").write_text(
-        RECIPE.format(name="first", steps=steps, of=", of: [solve]", more="gate: {max_undecided: 0.1}\n")
+        RECIPE.format(name="first", steps=steps, of=of, more="gate: {max_undecided: 0.1, min_kept: 0}\n")
     )
-    kept = planned(rollmill)["quantities"]["kept"]
-    assert kept["low95"] <= curated(rollmill)["forecast"]["totals"]["kept"]["actual"] <= kept["high95"]
+    found = planned(rollmill)
+    kept = found["quantities"]["kept"]
+    came = curated(rollmill)
+    assert came["forecast"]["totals"]["kept"]["actual"] == came["funnel"]["kept"]
+    assert kept["low95"] <= came["funnel"]["kept"] <= kept["high95"]
+    assert {step["name"]: bool(step["kept"]) for step in came["steps"]} == {"solve": "again" not in of, "again": again}
+
+
+@pytest.mark.integration
+def test_what_repeats_is_not_forecast_of_a_budget_that_draws_more_than_its_pilot(folder: Path, rollmill: Run) -> None:
+    steps = "  - {name: solve}\n  - {name: again, template: '{prompt} {solve} Once more.', when: {solve: incorrect}}"
+    more = "budget: {method: sequential, options: {initial: 4, target: 2, cap: 8}}\n"
+    (folder / "voted.yaml").write_text(RECIPE.format(name="both", steps=steps, of="", more=more))
+    said = rollmill("plan", "voted.yaml", "--simulations", "20")
+    assert said.status == 0, said.err
+    assert "Not forecast: kept, as selector quota counts different solutions, and how often answers that follow" in said.out
+    assert not [line for line in said.out.splitlines() if line.startswith("kept ")]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_search_is_not_forecast_and_costs_no_pilot(folder: Path, rollmill: Run, dry: list[str]) -> None:
+    said = rollmill("plan", str(ROOT / "recipes" / "searched.yaml"), *dry)
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    assert "'searched' searches: what it draws follows from scores of its own pieces" in said.err
+    assert "searched.yaml --max-tokens N" in said.err
+    with Workspace.open(folder) as ws:
+        assert ws.runs.list() == []
 
 
 @pytest.mark.integration
@@ -248,6 +278,27 @@ def test_tokens_of_a_level_are_those_of_its_own_problems() -> None:
     beside = FollowUpForecast(FollowUpEvidence(census, {"solve": sizes}), subjects, {})
     ended = beside([outcome(3, 0, {}), outcome(3, 0, {})], np.random.default_rng(0))
     assert [one.tokens_in for one in ended] == [300, 600]
+
+
+def every(run: MadeUpRun) -> list[tuple[tuple[str, str], Link]]:
+    """Every completion of a made-up run, by completion and problem."""
+    return [((link.id, key), link) for key, links in run.links.items() for link in links]
+
+
+def test_what_repeats_an_earlier_solution_is_kept_once() -> None:
+    """Nine of ten right answers repeat one: a quota of five keeps the two of the root and hardly one more."""
+    seen = np.array([40, 40])
+    law = ShareLaw.of(seen // 10, seen)
+    kept = KeptOfSteps(lambda _, distinct: min(5, distinct), ["again"], ["solve"], {"again": law})
+    ends = [outcome(4, 4, {})._replace(distinct=2), outcome(4, 0, {})]
+    draws = [kept(ends, {"again": np.array([8, 8])}, np.random.default_rng(seed)) for seed in range(200)]
+    first, second = np.mean(draws, axis=0)
+    assert (2.4 < first < 3.2, 0.4 < second < 1.2, max(map(max, draws)) <= 5) == (True, True, True)
+    alone = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(seen, seen)})
+    assert np.mean([alone(ends, {"again": np.array([3, 0])}, np.random.default_rng(n))[0] for n in range(50)]) > 2.7
+    little = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(seen // 20, seen // 20)})
+    with pytest.raises(TooLittleSeenError, match="right answers of again"):
+        little(ends, {"again": np.array([3, 0])}, np.random.default_rng(0))
 
 
 def length(step: str, rng: np.random.Generator) -> int:

@@ -1,0 +1,122 @@
+"""Rows kept of answers that follow others, forecast from a pilot: which of them are right, and which of these are new.
+
+A pilot's transitions say how often an answer is right after which (pipelines.steps.to_come). Where a selector counts
+different solutions, a right answer repeats an earlier one of its problem in some share of cases, which the pilot shows for
+as many draws as it made; so that is said for a fixed budget of as many alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipelines.budget import Fixed
+from pipelines.budget.forecast import ProblemOutcome
+from pipelines.select import OfSteps
+from pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
+from storage.solutions import key_of_completion
+
+if TYPE_CHECKING:
+    from flows.rounds import OpenRun, RunSpec
+    from storage.workspace import Workspace
+
+Solutions = Mapping[str, Mapping[str, tuple[int, int]]]
+"""By step and problem: right answers that repeat no earlier one, and right answers."""
+COUNTS_ALL = "all_correct"  # the selector to which two equal solutions are two
+Rule = Callable[[int, int], int]
+
+
+def selected_steps(spec: "RunSpec") -> list[str]:
+    """The steps on whose answers the selector decides, in the recipe's order."""
+    of = spec.selector.steps if isinstance(spec.selector, OfSteps) else [step.name for step in spec.every_step()]
+    return [step.name for step in spec.every_step() if step.name in of and spec.judged(step.name)]
+
+
+def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
+    """What a pilot that has ended shows of the answers that the selector decides on; an earlier step's count first."""
+    from flows.rounds.plan_rows import of_steps, together
+
+    steps = selected_steps(pilot.spec)
+    found: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}
+    for problem_id, rollouts in pilot.rollouts(workspace, of_steps(together(workspace.runs.plans(pilot.id)), steps)):
+        right = [one for one in rollouts if one.verdict.outcome == "correct"]
+        seen: set[str | None] = {None}  # a text that was cut off is no solution
+        for step in steps:
+            keys = [key_of_completion(one.completion) for one in right if one.step == step]
+            found[step][problem_id] = len(set(keys) - seen), len(keys)
+            seen |= set(keys)
+    return found
+
+
+def why_not_kept(spec: "RunSpec", rule: Rule | None, draws: int) -> str:
+    """Why rows kept of answers that follow others cannot be said, from a pilot of so many draws a problem; "": they can."""
+    if rule is None:
+        return f"selector {_name(spec)} goes by more than how many answers are right and differ"
+    if _name(spec) == COUNTS_ALL:
+        return ""
+    if len(spec.roots) > 1:
+        return f"selector {_name(spec)} counts different solutions, and several roots repeat one another's"
+    if not isinstance(spec.budget, Fixed) or spec.budget.initial != draws:
+        return (
+            f"selector {_name(spec)} counts different solutions, and how often answers that follow others repeat one is "
+            f"told for a fixed budget of the pilot's {draws} draws alone"
+        )
+    return ""
+
+
+def _name(spec: "RunSpec") -> str:
+    return str(spec.selector.selector.name if isinstance(spec.selector, OfSteps) else spec.selector.name)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOfSteps:
+    """What a selector keeps of each problem of a simulated run, of answers on these `steps`, which follow others, and on
+    these `roots`. `new`: of the right answers on each step the share that are new; None where equal ones count as well.
+    """
+
+    rule: Rule
+    steps: Sequence[str]
+    roots: Sequence[str] = ()
+    new: Mapping[str, ShareLaw] | None = None
+
+    @classmethod
+    def of(cls, spec: "RunSpec", rule: Rule, solutions: Solutions) -> "KeptOfSteps":
+        """By the selector of a run, from what a pilot showed."""
+        roots = [step.name for step in spec.roots]
+        selected, problems = selected_steps(spec), sorted(problem.id for problem in spec.problems)
+        steps = [step for step in selected if step not in roots]
+        new = None if _name(spec) == COUNTS_ALL else {step: _law(solutions[step], problems) for step in steps}
+        return cls(rule, steps, [root for root in roots if root in selected], new)
+
+    def __call__(
+        self, outcomes: Sequence[ProblemOutcome], right: Mapping[str, Counts], rng: np.random.Generator
+    ) -> list[int]:
+        """Of each problem, given how many answers of each step are right. TooLittleSeenError: not to be said."""
+        correct = np.array([self._of_roots(one) for one in outcomes], np.int64)
+        distinct = np.array([one.distinct if self.roots else 0 for one in outcomes], np.int64)
+        weights, nothing = rng.exponential(size=len(outcomes)), np.zeros(len(outcomes), np.int64)
+        for step in self.steps:
+            mine = right.get(step, nothing)
+            correct = correct + mine
+            if self.new is not None and mine.any():
+                distinct = distinct + rng.binomial(mine, self._share_of(step).draw(rng, weights))
+        return [self.rule(*counts) for counts in zip(correct.tolist(), distinct.tolist(), strict=True)]
+
+    def _of_roots(self, one: ProblemOutcome) -> int:
+        """The right answers of the roots that the selector decides on; a budget on one root does not name it."""
+        return sum(one.roots.get(root, (one.drawn, one.correct))[1] for root in self.roots)
+
+    def _share_of(self, step: str) -> ShareLaw:
+        law = (self.new or {})[step]
+        if law.trials.sum() < LEAST:
+            raise TooLittleSeenError(f"right answers of {step}")
+        return law
+
+
+def _law(counts: Mapping[str, tuple[int, int]], problems: Sequence[str]) -> ShareLaw:
+    """Of the right answers of a step those that are new."""
+    known: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0), counts)
+    new, right = np.array([known[key] for key in problems], np.int64).reshape(-1, 2).T
+    return ShareLaw.of(new, right)
