@@ -97,6 +97,18 @@ def rollmill(capfd: pytest.CaptureFixture[str]) -> Run:
     return run
 
 
+@pytest.fixture
+def ten_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Path:
+    """A workspace, the current folder, with ten problems imported as `sums`."""
+    folder = tmp_path / "ws"
+    Workspace.init(folder).close()
+    monkeypatch.chdir(folder)
+    rows = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(10)]
+    (folder / "sums.jsonl").write_text("".join(rows))
+    assert rollmill("import", "problems", "sums.jsonl", "--name", "sums").status == 0
+    return folder
+
+
 @dataclass
 class Prepared:
     """Workspaces that commands have led to, by what they began with: for tests that begin where others began before.

@@ -58,10 +58,6 @@ def fix(keys: str) -> str:
             "token_cost names 'c', which is no step. Valid: a, b.",
         ),
         ("verify: [{method: judge, options: {votes: 0}}]\n", "r.yaml: verifier 'judge': votes is 0"),
-        (
-            "select: {method: nope}\n",
-            f"unknown selector 'nope'. Valid: all_correct, elected, prop2diff, quota, vanilla. {AGAIN}",
-        ),
         ("budget: {method: fixed, options: {initial: 0}}\n", f"must be a whole number of at least 1. {AGAIN}"),
     ],
     ids=lambda text: text[:48],

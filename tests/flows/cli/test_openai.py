@@ -33,17 +33,11 @@ prices: {input: 1.0, output: 2.0, per: 1, currency: EUR}
 
 
 @pytest.fixture
-def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Path:
+def remote(ten_sums: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with ten imported sums and a recipe that asks a server."""
-    folder = tmp_path / "ws"
-    Workspace.init(folder).close()
-    monkeypatch.chdir(folder)
     monkeypatch.setenv("TOY_KEY", KEY)
-    (folder / "remote.yaml").write_text(RECIPE)
-    rows = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(10)]
-    (folder / "sums.jsonl").write_text("".join(rows))
-    assert rollmill("import", "problems", "sums.jsonl", "--name", "sums").status == 0
-    return folder
+    (ten_sums / "remote.yaml").write_text(RECIPE)
+    return ten_sums
 
 
 def profile(folder: Path, server: Serving) -> str:

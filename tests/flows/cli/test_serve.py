@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from storage.queries import open_workspace
-from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.pipelines.generate.serving.toy_model import ENV, born, gone
 from tests.tied import tied
@@ -29,16 +28,10 @@ select: {method: all_correct}
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run) -> Path:
+def served(ten_sums: Path) -> Path:
     """A workspace with ten imported sums and a recipe for the model `toy`."""
-    folder = tmp_path / "ws"
-    Workspace.init(folder).close()
-    monkeypatch.chdir(folder)
-    (folder / "remote.yaml").write_text(RECIPE)
-    rows = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(10)]
-    (folder / "sums.jsonl").write_text("".join(rows))
-    assert rollmill("import", "problems", "sums.jsonl", "--name", "sums").status == 0
-    return folder
+    (ten_sums / "remote.yaml").write_text(RECIPE)
+    return ten_sums
 
 
 def profile(folder: Path, **env: str) -> str:

@@ -34,7 +34,11 @@ def write(folder: Path, text: str) -> Path:
         ("templates", "temlpates", "unknown synthesizer 'temlpates'. Did you mean 'templates'?"),
         ("recipe_schema: 1", "recipe_schema: 2", "r.yaml:1: recipe_schema: input should be 1, found 2."),
         ("recipe_schema: 1\n", "", "r.yaml: key 'recipe_schema' is missing."),
-        ("name: tiny", "name: Not A Name", "r.yaml:2: name: a name holds a-z, 0-9"),
+        (
+            "name: tiny",
+            "name: Not A Name",
+            "r.yaml:2: name: a name holds a-z, 0-9, '.', '_' and '-', 63 at most, found 'Not A Name'",
+        ),
         ("name: tiny", "name: tiny\nname: tiny", "r.yaml:3: key 'name' is given twice."),
         ("name: tiny", "name: [tiny", "r.yaml:3: not valid YAML"),
         ("recipe_schema: 1", "recipe_schema: 1\nverify: []", "r.yaml:2: verify: one at least is needed"),
@@ -50,7 +54,11 @@ def write(folder: Path, text: str) -> Path:
             "unknown option of budget 'prop2diff' 'capp'. Did you mean 'cap'?",
         ),
         ("recipe_schema: 1", "recipe_schema: 1\nbudget: {method: prop2diff, options: {cap: -3}}", "cap"),
-        ("recipe_schema: 1", "recipe_schema: 1\nselect: {method: qouta}", "Did you mean 'quota'?"),
+        (
+            "recipe_schema: 1",
+            "recipe_schema: 1\nselect: {method: qouta}",
+            "Did you mean 'quota'? Valid: all_correct, elected, prop2diff",
+        ),
         ("recipe_schema: 1", "recipe_schema: 1\nverify: [{method: nubmer}]", "Did you mean 'number'?"),
         ("recipe_schema: 1", "recipe_schema: 1\ngenerate: {engine: embeded}", "Did you mean 'embedded'?"),
         (
