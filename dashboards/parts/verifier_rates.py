@@ -8,14 +8,8 @@ import streamlit as st
 
 from dashboards.inert import inert
 from pipelines.stats import with_interval
-from storage.queries import KnownRates
+from storage.queries.audits import RATES, KnownRates
 
-RATES = (
-    ("false_accept_rate", "false accepts"),
-    ("false_reject_rate", "false rejects"),
-    ("precision_kept", "precision, kept"),
-    ("precision_accepted", "precision, accepted"),
-)
 COLUMNS = {
     "pass rate of problem": st.column_config.TextColumn(
         "band", width=60, help="of the problem's pass rate as the verifier sees it"

@@ -13,15 +13,8 @@ from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import SetupError
 
-RATES = (
-    ("false_accept_rate", "false accepts"),
-    ("false_reject_rate", "false rejects"),
-    ("precision_kept", "precision, kept"),
-    ("precision_accepted", "precision, accepted"),
-    ("verdict_accuracy", "verdicts right"),
-    ("share_right", "rollouts right"),
-)
-BAND_RATES = RATES[:3]  # what a table of difficulty bands has room for
+MORE_RATES = (("verdict_accuracy", "verdicts right"), ("share_right", "rollouts right"))
+BAND_RATES = 3  # of the rates, what a table of difficulty bands has room for
 MOST = 1_024  # how far the best number of draws is looked for
 
 Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wrong completion, where a right one is 1.")]
@@ -136,6 +129,8 @@ def _page(row: Mapping[str, Any]) -> str:
 
 
 def _natural(row: Mapping[str, Any]) -> list[str]:
+    from storage.queries.audits import RATES
+
     design, report = row["design"], row["report"]
     lines = [
         f"{row['audit']}: {row['verifier']} {row['version']} on {row['source']}",
@@ -155,20 +150,19 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
     if report["unseen_strata"]:
         lines.append(f"  {len(report['unseen_strata'])} strata have no judgement yet: rates over them are open.")
     bands = [
-        [band, of["rollouts"], of["accepted"], of["audited"], *(_rate(of[key]) for key, _ in BAND_RATES)]
+        [band, of["rollouts"], of["accepted"], of["audited"], *(_rate(of[key]) for key, _ in RATES[:BAND_RATES])]
         for band, of in report["bands"].items()
     ]
-    head = ["pass rate of problem", "rollouts", "accepted", "audited", *(label for _, label in BAND_RATES)]
+    head = ["pass rate of problem", "rollouts", "accepted", "audited", *(label for _, label in RATES[:BAND_RATES])]
     lines += ["", *_overall(report), "", *([columns(head, bands)] if bands else []), *_consequences(report)]
     return [*lines, "", f"Next: rollmill review {row['audit']}"] if left else lines
 
 
 def _overall(report: Mapping[str, Any]) -> list[str]:
-    rows = [
-        [label, _rate(rate), rate["n"], rate["estimand"]]
-        for key, label in RATES
-        if (rate := report["overall"][key]) is not None
-    ]
+    from storage.queries.audits import RATES
+
+    found = [(label, rate) for key, label in (*RATES, *MORE_RATES) if (rate := report["overall"][key]) is not None]
+    rows = [[label, _rate(rate), rate["n"], rate["estimand"]] for label, rate in found]
     corrected = report.get("pass_rate", {}).get("corrected")
     if corrected:
         raw = report["pass_rate"]["verifier"]
@@ -176,7 +170,7 @@ def _overall(report: Mapping[str, Any]) -> list[str]:
         rows.append(["pass rate, corrected", _rate(corrected), corrected["n"], corrected["estimand"]])
     if not rows:
         return ["No rate yet: nobody has judged a rollout of every stratum."]
-    methods = dict.fromkeys(rate["method"] for key, _ in RATES if (rate := report["overall"][key]) is not None)
+    methods = dict.fromkeys(rate["method"] for _, rate in found)
     return [columns(["rate", "value [95% interval]", "n", "estimand"], rows), f"method: {'; '.join(methods)}"]
 
 

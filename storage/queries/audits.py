@@ -28,6 +28,13 @@ from storage.queries.scope import Scope
 from storage.records import Outcome
 
 Row = dict[str, Any]
+RATES = (
+    ("false_accept_rate", "false accepts"),
+    ("false_reject_rate", "false rejects"),
+    ("precision_kept", "precision, kept"),
+    ("precision_accepted", "precision, accepted"),
+)
+"""The rates of a report by their keys, in the words that people are shown."""
 
 
 @dataclass(frozen=True, slots=True)
