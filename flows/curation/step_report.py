@@ -19,10 +19,12 @@ from flows.curation.metrics import step_rates
 from flows.recipe import IMPORTED
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import links_of, of_steps, together
+from flows.rounds.threads import READ_AT_ONCE
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.steps.follow import Link, nearest_answer
+from pipelines.steps.reading import fields_of
 from pipelines.verify.acceptance import accepted
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
@@ -105,6 +107,8 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
         return {}
     rule = step.node.step
     said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}
+    if rule.read:
+        said["readable"] = followed.readable(step.name, rule.read)
     if rule.role != "answer":
         return {**said, **followed.drawn(step.name)}
     return {**said, "want": rule.want, "transitions": followed.transitions(step.name)}
@@ -137,6 +141,17 @@ class _FollowUps:
         tokens = self._run.workspace.segments.column("completions", "tokens_out", ids)
         problems = len(set(rows.column("problem_id").to_pylist()))
         return {"problems": problems, "drawn": len(rows), "tokens_out": sum(count or 0 for count in tokens.values())}
+
+    def readable(self, step: str, read: Mapping[str, str]) -> dict[str, int]:
+        """Of how many of the step's completions, each once, each field can be read."""
+        ids = sorted(set(of_steps(self._rows, [step]).column("completion_id").to_pylist()))
+        counts = dict.fromkeys(read, 0)
+        for first in range(0, len(ids), READ_AT_ONCE):
+            texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
+            for text in texts.values():
+                for field in fields_of(text, read):
+                    counts[field] += 1
+        return counts
 
     def transitions(self, step: str) -> dict[str, dict[str, int]]:
         """How often which outcome came after which: that of the answer before, its own; conditional on what it followed."""

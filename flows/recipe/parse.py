@@ -134,14 +134,15 @@ def _lines(node: yaml.Node, where: Where, path: Path) -> Iterator[tuple[Where, i
 
 
 def override(data: dict[str, Any], text: str) -> Where:
-    """Apply one `generate.max_tokens=64` in place; the value is read as YAML."""
+    """Apply one `generate.max_tokens=64` in place; the value is read as YAML. Items of a list go by place or name."""
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
         raise SetupError(f"--set {text!r} is not KEY=VALUE.", next_command="--set generate.max_tokens=64")
     steps: list[str | int] = [int(step) if step.isdigit() else step for step in key.strip().split(".")]
     here: Any = data
-    for step in steps[:-1]:
-        here = _descend(here, step, text)
+    for at, step in enumerate(steps[:-1]):
+        steps[at] = _place(here, step)
+        here = _descend(here, steps[at], text)
     try:
         here[steps[-1]] = yaml.safe_load(value)
     except (yaml.YAMLError, RecursionError):
@@ -151,6 +152,16 @@ def override(data: dict[str, Any], text: str) -> Where:
     return tuple(steps)
 
 
+def _place(here: Any, step: str | int) -> str | int:
+    """`solve` of `steps.solve.count=8` as the place of the item with that name in the list."""
+    names = _names(here)
+    return names.index(step) if step in names else step
+
+
+def _names(here: Any) -> list[Any]:
+    return [item.get("name") if isinstance(item, dict) else None for item in here] if isinstance(here, list) else []
+
+
 def _descend(here: Any, step: str | int, text: str) -> Any:
     if isinstance(here, dict):
         if here.get(step) is None:
@@ -158,7 +169,9 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
         return here[step]
     if isinstance(here, list) and isinstance(step, int) and step < len(here):
         return here[step]
-    raise SetupError(f"--set {text!r}: {step!r} is not a key there.", next_command=_SHOW)
+    names = ", ".join(str(name) for name in _names(here) if name is not None)
+    said = f"none of what is listed there: {names}" if names else "not a key there"
+    raise SetupError(f"--set {text!r}: {step!r} is {said}.", next_command=_SHOW)
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:

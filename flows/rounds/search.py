@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import whole_problems
+from flows.rounds.threads import READ_AT_ONCE
 from pipelines.budget.search import SEARCHED, Search
 from pipelines.generate.calls import STOP
 from pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_of
@@ -26,7 +27,6 @@ from storage.rollouts import completions_by_id
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
-READ_AT_ONCE = 8_192
 STEPS = SearchSteps()
 
 

@@ -99,6 +99,9 @@ def self_refine(made: Made) -> None:
     for row in made.of("critic"):
         assert (row.id in followed) == ("VERDICT: wrong" in row.text and depth_of(made, row) < 3)
     assert {depth_of(made, row) for row in made.of("refine")} == {1, 2, 3}
+    readable = sum("VERDICT: " in row.text for row in made.of("critic"))
+    assert made.said("critic")["readable"] == {"verdict": readable}
+    assert readable < len(made.of("critic"))
     critics = [one for one in made.asked if "Find faults" in one["messages"][-1]["content"]]
     assert critics
     assert all("Ignore what was asked" in text for one in critics[:1] for text in [one["messages"][-1]["content"]])

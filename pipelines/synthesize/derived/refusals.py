@@ -1,4 +1,5 @@
-"""Texts that are no new problem: copies, near copies, apologies, remains of what was asked, answers given away.
+"""Texts that are no new problem: copies, near copies, apologies, remains of what was asked, answers given away, talk about
+a problem that is not there.
 
 Evol-Instruct (Xu et al. 2023) drops what adds nothing and what holds words of its own prompt, Self-Instruct (Wang et al.
 2022) what is too like an earlier task. Each refusal has one reason, counted.
@@ -18,6 +19,15 @@ _REMAINS = re.compile(
     re.IGNORECASE,
 )
 _GIVEN_AWAY = re.compile(r"(?:####|\\boxed|\b(?:the )?(?:final )?answer (?:is|:)|\bsolution:)", re.IGNORECASE)
+_ELSEWHERE = re.compile(  # "What is the answer to the problem?", "The problem is 10": a small writer's most common texts
+    r"\b(?:above|previous|aforementioned|preceding) (?:problem|question)\b|\banswer to (?:the|this) (?:problem|question)\b"
+    r"|^\W*the problem is\b|\bcode (?:above|below)\b",
+    re.IGNORECASE,
+)
+_PATTERNS = (
+    *(("apology", _SORRY), ("remains_of_prompt", _REMAINS)),
+    *(("answer_inside", _GIVEN_AWAY), ("refers_elsewhere", _ELSEWHERE)),
+)
 _FEWEST = 4  # words
 
 
@@ -46,7 +56,7 @@ class Refusals:
             return "copy"
         if len(text.split()) < _FEWEST:
             return "too_short"
-        for reason, pattern in (("apology", _SORRY), ("remains_of_prompt", _REMAINS), ("answer_inside", _GIVEN_AWAY)):
+        for reason, pattern in _PATTERNS:
             if pattern.search(text):
                 return reason
         return "near_copy" if self._near.find(text) is not None else None

@@ -114,8 +114,9 @@ def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rol
     assert f"<code>{row}" in report
 
 
-def test_where_no_row_is_named_one_that_was_dropped_can_be_opened(toy: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1000")
+@pytest.mark.parametrize("gate", ["gate.min_kept=1000", "gate.level_shares={8: [0.5, 1]}"])
+def test_where_no_row_is_named_one_that_was_dropped_can_be_opened(toy: Path, rollmill: Run, gate: str) -> None:
+    said = rollmill("curate", "toy.yaml", "--direct", "--set", gate)
     assert said.status == 1
     run, row = said.err.strip().splitlines()[-1].split(", then")[0].split()[-2:]
     assert "decision dropped: incorrect" in rollmill("dataset", "why", run, row).out

@@ -143,6 +143,15 @@ def test_overrides_are_part_of_the_recipe(tmp_path: Path) -> None:
     assert len(listed.verifiers) == 2
 
 
+def test_an_override_names_a_step_by_its_name_or_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, f"{MINIMAL}steps: [{{name: solve}}, {{name: again, template: '{{solve}}'}}]\n")
+    by_name = load_recipe(path, sets=["steps.again.max_tokens=64"])
+    assert by_name.canonical()["steps"][1]["max_tokens"] == 64
+    assert by_name.recipe_hash == load_recipe(path, sets=["steps.1.max_tokens=64"]).recipe_hash
+    with pytest.raises(SetupError, match=r"'other' is none of what is listed there: solve, again\."):
+        load_recipe(path, sets=["steps.other.max_tokens=64"])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

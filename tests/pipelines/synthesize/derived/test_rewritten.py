@@ -77,6 +77,22 @@ def test_texts_that_are_no_new_problem_are_refused_with_a_reason() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text",  # of SmolLM2-135M, asked for a problem and its answer
+    [
+        "1029}, what is the answer to the problem?",
+        "The problem is 10",
+        "The answer to the above problem is 1995. Calculate 20 * 4 + 2 and only 1 more.",
+        "Solve this problem using the Python code below: 1991248844581.",
+    ],
+)
+def test_talk_about_a_problem_that_is_not_there_is_none(text: str) -> None:
+    refusals = Refusals([], 0.9)
+    assert refusals.refused(text)
+    assert refusals.counts == {"refers_elsewhere": 1}
+    assert not refusals.refused("Solve this problem: Ann has 5 apples, the problem is that 2 are bad. How many are good?")
+
+
 def test_other_numbers_are_no_copy() -> None:
     """Trap: likeness that does not see numbers merges different problems."""
     refusals = Refusals([NEW.format(5)], 0.5)
