@@ -106,9 +106,12 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
     if step.node is None or not (step.follows or step.node.step.role != "answer"):
         return {}
     rule = step.node.step
-    said = {"follows": list(step.node.parents), "role": rule.role, "sees_label": step.node.sees_label}
-    if rule.read:
-        said["readable"] = followed.readable(step.name, rule.read)
+    said = {
+        "follows": list(step.node.parents),
+        "role": rule.role,
+        "sees_label": step.node.sees_label,
+        **({"readable": followed.readable(step.name, rule.read)} if rule.read else {}),
+    }
     if rule.role != "answer":
         return {**said, **followed.drawn(step.name)}
     return {**said, "want": rule.want, "transitions": followed.transitions(step.name)}
