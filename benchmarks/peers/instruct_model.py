@@ -3,7 +3,8 @@
     python instruct_model.py FOLDER
 
 SmolLM2-135M-Instruct (Apache-2.0), of which the package has a file of 4-bit weights for llama.cpp; here it becomes
-bfloat16 in Hugging Face's layout, so the numbers are those of the 4-bit weights. Needs torch, transformers, gguf and accelerate.
+bfloat16 in Hugging Face's layout, so the numbers are those of the 4-bit weights. Needs torch, transformers, gguf and
+accelerate.
 """
 
 import sys
