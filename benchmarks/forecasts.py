@@ -6,11 +6,12 @@ Problems of 6 templates at 4 levels, half of them in a pilot of 6 draws; `unifor
 The families differ in what the forecast cannot know: whether a template is as hard at all its levels, and by which law
 new solutions come. `half, few ways` was looked at when the correlation over levels and the laws of new solutions were
 chosen, the others were not; the first six when it was chosen how mixtures of laws are drawn, the last four were not.
+`--time-left`: instead, what a run says of all its draws once its first round is drawn, and in the middle of its rounds.
 """
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import fmean
 
 import numpy as np
@@ -19,8 +20,9 @@ import numpy.typing as npt
 from pipelines.budget import BUDGETS
 from pipelines.budget.forecast import ForecastProblem, Question, forecast, simulate_run, totals_of
 from pipelines.budget.posterior_predictive import Observation
-from pipelines.budget.simulate import Sample, Subject
-from pipelines.stats import Prediction
+from pipelines.budget.simulate import Sample, Subject, run_budget
+from pipelines.budget.whole_run import ended_runs
+from pipelines.stats import Prediction, prediction_of
 
 FAMILIES = (
     "half, few ways",
@@ -47,11 +49,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--families", nargs="*", default=FAMILIES)
     parser.add_argument("--budget", default="uniform", choices=["uniform", "sequential"])
+    parser.add_argument("--time-left", action="store_true")
     args = parser.parse_args()
     print("| family | quantity | 95% held | 80% held | came above the median | width of 95% |\n|---|---|---|---|---|---|")
     for family in args.families:
-        runs = [one_run(family, args.budget, args.simulations, seed) for seed in range(args.seed, args.seed + args.repeats)]
-        for name in QUANTITIES:
+        seeds = range(args.seed, args.seed + args.repeats)
+        if args.time_left:
+            runs = [run_under_way(family, args.budget, seed) for seed in seeds]
+        else:
+            runs = [one_run(family, args.budget, args.simulations, seed) for seed in seeds]
+        for name in runs[0]:
             found = [run[name] for run in runs]
             shares = [fmean(f.low95 <= x <= f.high95 for f, x in found), fmean(f.low80 <= x <= f.high80 for f, x in found)]
             came = math.fsum(x for _, x in found)
@@ -62,16 +69,7 @@ def main() -> None:
 
 def one_run(family: str, budget: str, simulations: int, seed: int) -> Mapping[str, tuple[Prediction, float]]:
     """The forecast of each quantity, and what came in one simulated run."""
-    rng = np.random.default_rng(seed)
-    subjects = [Subject(f"p{n:03}", n % LEVELS + 1, f"t{rng.integers(TEMPLATES)}") for n in range(PROBLEMS)]
-    rates, ways = drawn_family(family, subjects, rng)
-
-    def answers(one: str, count: int) -> list[Sample]:
-        right, solution = rng.random(count) < rates[one], rng.choice(len(ways[one]), count, p=ways[one])
-        tokens = rng.poisson(30, count) + 1
-        kinds = zip(right, solution, tokens.tolist(), strict=True)
-        return [Sample("correct", int(way), n) if ok else Sample("incorrect", None, n + 10) for ok, way, n in kinds]
-
+    subjects, answers, rng = drawn_problems(family, seed)
     pilot = [Observation(subjects[n], answers(subjects[n].problem_id, DRAWS)) for n in rng.permutation(PROBLEMS)[:PILOT]]
     question = Question(
         BUDGETS[budget](initial=4, target=3, cap=16),  # type: ignore[call-arg]
@@ -83,6 +81,34 @@ def one_run(family: str, budget: str, simulations: int, seed: int) -> Mapping[st
     found = forecast(question, pilot)
     actual = totals_of(simulate_run(question, lambda draw: answers(draw.problem_id, draw.count)))
     return {name: (found[name], actual[name]) for name in QUANTITIES}
+
+
+def run_under_way(family: str, budget: str, seed: int) -> Mapping[str, tuple[Prediction, float]]:
+    """The forecast of all draws by how far a simulated run is, and what came."""
+    subjects, answers, _ = drawn_problems(family, seed)
+    rule = BUDGETS[budget](initial=4, target=3, cap=16)  # type: ignore[call-arg]
+    rounds = list(run_budget(rule, subjects, lambda draw: answers(draw.problem_id, draw.count)))
+    found = {}
+    for name, at in (("after the first round", 0), ("in the middle", (len(rounds) - 1) // 2)):
+        ended = ended_runs(rule, rounds[at].tallies, at + 1, math.inf)
+        found[name] = prediction_of([float(sum(tally.drawn for tally in one)) for one in ended])
+    drawn = float(sum(tally.drawn for tally in rounds[-1].tallies))
+    return {name: (prediction, drawn) for name, prediction in found.items()}
+
+
+def drawn_problems(family: str, seed: int) -> tuple[list[Subject], Callable[[str, int], list[Sample]], np.random.Generator]:
+    """Problems of a family, their next so many answers, and the generator of both."""
+    rng = np.random.default_rng(seed)
+    subjects = [Subject(f"p{n:03}", n % LEVELS + 1, f"t{rng.integers(TEMPLATES)}") for n in range(PROBLEMS)]
+    rates, ways = drawn_family(family, subjects, rng)
+
+    def answers(one: str, count: int) -> list[Sample]:
+        right, solution = rng.random(count) < rates[one], rng.choice(len(ways[one]), count, p=ways[one])
+        tokens = rng.poisson(30, count) + 1
+        kinds = zip(right, solution, tokens.tolist(), strict=True)
+        return [Sample("correct", int(way), n) if ok else Sample("incorrect", None, n + 10) for ok, way, n in kinds]
+
+    return subjects, answers, rng
 
 
 def drawn_family(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from flows.forecasting.kept import KeptOfSteps, Solutions, selected_steps, solutions_of
 from pipelines.budget.forecast import ProblemOutcome
-from pipelines.budget.posterior_predictive import Level
+from pipelines.budget.levels import Level
 from pipelines.budget.simulate import Subject
 from pipelines.steps.census import Census, Kind
 from pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError

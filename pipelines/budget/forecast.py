@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Level, Observation, PosteriorPredictive
+from pipelines.budget.levels import Level
+from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
 from pipelines.budget.simulate import Round, Source, Subject, run_budget
 from pipelines.protocols import Budget
 from pipelines.stats import Prediction, prediction_of

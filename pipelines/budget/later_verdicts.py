@@ -13,18 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.budget.forecast import ProblemOutcome
-from pipelines.budget.posterior_predictive import (
-    ALIKE,
-    RESAMPLED,
-    Level,
-    Observation,
-    Uniforms,
-    by_level,
-    counts_of,
-    draw_urn,
-    nearness,
-    priors_of_diversity,
-)
+from pipelines.budget.levels import ALIKE, RESAMPLED, Level, draw_urn, lend, priors_of_diversity
+from pipelines.budget.posterior_predictive import Observation, Uniforms, by_level, counts_of, solution_counts
 from pipelines.budget.simulate import Subject
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 from pipelines.stats.solution_diversity import laws_after
@@ -57,9 +47,9 @@ class LaterVerdicts:
             _Level(level, members, observed, [went_by[entry.subject.problem_id] for entry in observed])
             for level, members, observed in by_level(problems, ended)
         ]
-        for mine in self._levels:
-            mine.borrow(self._levels)
-        self._diversity = {level.name: priors_of_diversity(level.name, ended) for level in self._levels}
+        for kind in (True, False):
+            lend([(level.name, level.laws[kind]) for level in self._levels])
+        self._diversity = {level.name: priors_of_diversity(level.name, solution_counts(ended)) for level in self._levels}
         wrong = [one.outcome for entry in ended for one in entry.samples if one.outcome != "correct"]
         self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
 
@@ -120,18 +110,11 @@ class _Level:
             ]
         others = [entry.subject for entry in ended if entry.subject.problem_id not in set(self.ids)]
         pairs = [(subject, observed.get(subject.problem_id, [])) for subject in [*problems, *others]]
-        self._laws = {went_by: _law(pairs, went_by) for went_by in (True, False)}
-
-    def borrow(self, levels: Sequence["_Level"]) -> None:
-        """How alike problems are is seen best over all levels."""
-        others = [level for level in levels if level is not self]
-        for went_by, law in self._laws.items():
-            near = ((nearness(self.name, level.name), level._laws[went_by]) for level in others)
-            law.borrow(list(near))
+        self.laws = {went_by: _law(pairs, went_by) for went_by in (True, False)}
 
     def draw(self, rng: np.random.Generator, shared: SharedUniforms, *, went_by: bool) -> Array:
         """The shares of its problems in one simulation."""
-        return self._laws[went_by].draw(rng, shared)[: len(self.ids)]
+        return self.laws[went_by].draw(rng, shared)[: len(self.ids)]
 
 
 def _law(pairs: Sequence[tuple[Subject, Sequence[tuple[bool, bool]]]], went_by: bool) -> Hierarchy:

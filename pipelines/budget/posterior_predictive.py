@@ -18,18 +18,24 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.budget.levels import (
+    ALIKE,
+    RESAMPLED,
+    Array,
+    Level,
+    SolutionCounts,
+    Urn,
+    draw_urn,
+    lend,
+    priors_of_diversity,
+)
 from pipelines.budget.simulate import Sample, Source, Subject
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
-from pipelines.stats.solution_diversity import LAWS, draw_laws, fit_laws, laws_after
+from pipelines.stats.solution_diversity import laws_after
 from pipelines.tallies import Draw
 
-Level = int | None
-Array = npt.NDArray[np.float64]
 BLOCK = 1024  # uniform numbers drawn at once
-RESAMPLED = 20  # priors of diversity
-ALIKE = 0.7  # correlation over levels of what is not known of a template: one that is hard at a level is hard at the next
 LENGTHS = 64  # lengths of answers drawn at once
 RIGHT = "right"  # what every correct answer agrees on
 
@@ -46,11 +52,10 @@ class PosteriorPredictive:
 
     def __init__(self, problems: Sequence[Subject], evidence: Sequence[Observation]) -> None:
         self._groups = [
-            _LevelPosterior(members, observed, priors_of_diversity(level, evidence))
+            _LevelPosterior(members, observed, priors_of_diversity(level, solution_counts(evidence)))
             for level, members, observed in by_level(problems, evidence)
         ]
-        for group in self._groups:
-            group.borrow(self._groups)
+        lend([(group.level, group.rates) for group in self._groups])
 
     def draw(self, rng: np.random.Generator) -> Source:
         """One draw, as a source of outcomes."""
@@ -67,7 +72,9 @@ class JointPosteriorPredictive:
     def __init__(self, problems: Sequence[Subject], evidence: Mapping[str, Sequence[Observation]]) -> None:
         pooled = _pooled(evidence)
         self._groups = [
-            _JointLevelPosterior(members, _of_problems(observed, evidence), priors_of_diversity(level, pooled))
+            _JointLevelPosterior(
+                members, _of_problems(observed, evidence), priors_of_diversity(level, solution_counts(pooled))
+            )
             for level, members, observed in by_level(problems, pooled)
         ]
 
@@ -93,24 +100,19 @@ class _LevelPosterior:
         ids = {problem.problem_id for problem in problems}
         subjects = [*problems, *(entry.subject for entry in evidence if entry.subject.problem_id not in ids)]
         counts = [observed.get(subject.problem_id, (0, 0, 0)) for subject in subjects]
-        self._rates = Hierarchy(
+        self.level = problems[0].level
+        self.rates = Hierarchy(
             [ProblemCounts(subject.template or "", c, n) for subject, (c, n, _) in zip(subjects, counts, strict=True)]
         )
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(problems)]] for p in priors]
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
 
-    def borrow(self, groups: Sequence["_LevelPosterior"]) -> None:
-        """How alike problems are is seen best over all levels: neighbouring ones count half, the next ones a quarter."""
-        level = self._problems[0].level
-        others = [group for group in groups if group is not self]
-        self._rates.borrow([(nearness(level, group._problems[0].level), group._rates) for group in others])
-
     def draw(
         self, rng: np.random.Generator, uniforms: "Uniforms", shared: SharedUniforms, prior: int
     ) -> "dict[str, Answers]":
         """The problems of one draw; `shared` and the prior of diversity are that draw's, the same at all levels."""
-        rates = self._rates.draw(rng, shared)
+        rates = self.rates.draw(rng, shared)
         lengths = {right: tokens.draw(rng) for right, tokens in self._tokens.items()}
         urns = [draw_urn(rng, ends) for ends in self._diversity[prior]]
         return {
@@ -140,8 +142,8 @@ class _JointLevelPosterior:
         self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
         # Per problem how many different wrong answers there are, and how many in all; those without a key are left out.
         wrong = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in pooled]
-        different, all_wrong = [len(set(answers)) for answers in wrong], [len(answers) for answers in wrong]
-        self._wrong = fit_laws(different, all_wrong, [1.0] * len(pooled)).cumsum()
+        agreeing = [(None, len(answers), len(set(answers))) for answers in wrong]
+        self._wrong = [prior.cumsum() for prior in priors_of_diversity(None, agreeing)]
         self._undecided = {step: undecided_share(every) for step, every in evidence.items()}
         self._tokens = {
             step: {good: Tokens(every, right=good) for good in (True, False)} for step, every in evidence.items()
@@ -151,14 +153,15 @@ class _JointLevelPosterior:
         """The problems of one draw on every step."""
         rates = {step: hierarchy.draw(rng) for step, hierarchy in self._rates.items()}
         lengths = {step: {good: tokens.draw(rng) for good, tokens in kinds.items()} for step, kinds in self._tokens.items()}
-        diversity = self._diversity[int(rng.integers(len(self._diversity)))]
+        number = int(rng.integers(RESAMPLED))
+        diversity, agreement = self._diversity[number], self._wrong[number]
         clusters = rng.exponential(size=int(self._clusters.max()) + 1)[self._clusters]
         ends = (clusters * rng.exponential(size=len(self._clusters))).cumsum()
         answers: dict[tuple[str, str], Answers] = {}
         for problem in self._problems:
             place = self._own.get(problem.problem_id)
             donor = int(ends.searchsorted(rng.random() * ends[-1])) if place is None else place
-            right, wrong = draw_urn(rng, diversity[donor]), draw_urn(rng, self._wrong)
+            right, wrong = draw_urn(rng, diversity[donor]), draw_urn(rng, agreement)
             for step in self._steps:
                 rate, undecided = float(rates[step][donor]), self._undecided[step]
                 answers[problem.problem_id, step] = Answers(rate, right, undecided, lengths[step], uniforms, wrong)
@@ -202,23 +205,6 @@ class Uniforms:
 
 
 @dataclass(slots=True)
-class Urn:
-    """Which of a problem's answers of one kind are new, by a law of pipelines.stats.solution_diversity."""
-
-    alpha: float
-    theta: float
-    drawn: int = 0
-    distinct: int = 0
-
-    def next(self, uniform: float) -> int:
-        """The number of the next one: a new number, or 1 for one that was there before."""
-        new = uniform * (self.theta + self.drawn) < self.theta + self.alpha * self.distinct
-        self.drawn += 1
-        self.distinct += new
-        return self.distinct if new else 1
-
-
-@dataclass(slots=True)
 class Answers:
     """One problem in one draw, on one step. `wrong`: names the wrong answers, where somebody counts which agree."""
 
@@ -254,12 +240,6 @@ def by_level(
         yield level, members, [entry for entry in evidence if level not in observed or entry.subject.level == level]
 
 
-def draw_urn(rng: np.random.Generator, ends: Array) -> Urn:
-    """An urn of one of LAWS, by their cumulative weights."""
-    alpha, theta = LAWS[min(len(LAWS) - 1, int((rng.random() > ends).sum()))].tolist()
-    return Urn(alpha, theta)
-
-
 def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
     """Correct, judged, distinct solutions."""
     correct = [sample for sample in samples if sample.outcome == "correct"]
@@ -267,23 +247,10 @@ def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
     return len(correct), judged, len({sample.solution for sample in correct if sample.solution is not None})
 
 
-def priors_of_diversity(level: Level, evidence: Sequence[Observation]) -> list[Array]:
-    """Priors of diversity, one for each draw: few problems leave it open, so their weights are drawn (Bayesian bootstrap),
-    and so are the mixtures of laws that explain them.
-
-    Neighbouring levels count half, the next ones a quarter: with several right answers to few hard problems, a level by
-    itself says too little of how many solutions there are.
-    """
-    counts = [(entry.subject.level, *counts_of(entry.samples)) for entry in evidence]
-    near = np.array([nearness(level, other) for other, *_ in counts])
-    rng = np.random.default_rng(0 if level is None else 1 + abs(level))
-    different, correct = [d for *_, d in counts], [c for _, c, *_ in counts]
-    return [draw_laws(different, correct, near * rng.exponential(size=len(counts)), rng) for _ in range(RESAMPLED)]
-
-
-def nearness(level: Level, other: Level) -> float:
-    """What one level counts for another."""
-    return 1.0 if level is None or other is None else 0.5 ** abs(level - other)
+def solution_counts(evidence: Sequence[Observation]) -> SolutionCounts:
+    """What the evidence says of how solutions repeat."""
+    counts = ((entry.subject.level, counts_of(entry.samples)) for entry in evidence)
+    return [(level, correct, distinct) for level, (correct, _, distinct) in counts]
 
 
 def undecided_share(evidence: Sequence[Observation]) -> float:

@@ -1,9 +1,9 @@
 """How many completions a run will draw in all: its budget goes on from where it stands, over outcomes that are likely now.
 
 For the time left that people are shown, once a round. `forecast` answers the same before a run with more care: it has the
-evidence of other runs, and all quantities. Here each problem's rate is drawn from its posterior under a beta prior, fitted
-to the fixed prefixes, or of any mean while nothing is judged; how often its correct answers are new solutions from that of
-its urn (pipelines.stats.solution_diversity), since new ones grow rarer as a problem goes on.
+evidence of other runs, and all quantities. The posteriors are its own (pass rates of problems within templates by level,
+laws of new solutions): here of everything that is judged so far, whatever the budget chose to draw, since a likelihood does
+not depend on when drawing stopped; and each urn goes on from where it stands, since new solutions grow rarer.
 """
 
 import time
@@ -12,56 +12,59 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.budget.posterior_predictive import Urn, draw_urn
+from pipelines.budget.levels import ALIKE, Urn, draw_urn, lend, prior_of_diversity
 from pipelines.protocols import Budget
-from pipelines.stats import BetaPrior, fit_prior
-from pipelines.stats.solution_diversity import Array, fit_laws, laws_after
+from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from pipelines.stats.solution_diversity import laws_after
 from pipelines.tallies import Draw, PrefixTally, StepTally
 
 SIMULATIONS = 40
 MOST_ROUNDS = 1_000
-SPREAD = 2.0  # of a prior that nothing is known of, in judged completions: problems differ much
 
 
 def ended_runs(
     budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float
 ) -> Iterator[Collection[PrefixTally]]:
     """The run as it may end, a tally per problem, in as many of SIMULATIONS simulations as `seconds` allow."""
-    deadline = time.monotonic() + seconds
-    judged = any(tally.prefix_judged for tally in tallies)
-    fitted = fit_prior([t.prefix_correct for t in tallies], [t.prefix_judged for t in tallies]) if judged else None
-    laws = _laws(tallies)
+    deadline, unknown = time.monotonic() + seconds, _Unknown(tallies)
     for number in range(SIMULATIONS):
         rng = np.random.default_rng(number)
-        mean = rng.random()
-        prior = fitted or BetaPrior(SPREAD * mean, SPREAD * (1 - mean))
-        answers = {
-            t.problem_id: (rng.beta(prior.a + t.correct, prior.b + t.judged - t.correct), _urn(t, laws, rng))
-            for t in tallies
-        }
-        ended = _simulated(budget, tallies, round_index, answers, rng, deadline)
+        ended = _simulated(budget, tallies, round_index, unknown.draw(rng), rng, deadline)
         if ended is None:
             return
         yield ended
 
 
+class _Unknown:
+    """The posterior of what is not known of problems that stand as these do."""
+
+    def __init__(self, tallies: Sequence[PrefixTally]) -> None:
+        levels = dict.fromkeys(tally.level for tally in tallies)
+        self._members = {level: [tally for tally in tallies if tally.level == level] for level in levels}
+        self._rates = {
+            level: Hierarchy([ProblemCounts(tally.template or "", tally.correct, tally.judged) for tally in members])
+            for level, members in self._members.items()
+        }
+        lend(list(self._rates.items()))
+        self._counts = [(tally.level, *_solutions(tally)) for tally in tallies]
+
+    def draw(self, rng: np.random.Generator) -> dict[str, tuple[float, Urn]]:
+        """Of each problem in one simulation: its pass rate, and the urn of its solutions as it stands now."""
+        shared = SharedUniforms(ALIKE)
+        prior = prior_of_diversity(None, self._counts, rng)  # one for all levels: one for each would take too long
+        laws = {(c, d): laws_after(d, c, prior).cumsum() for c, d in {(c, d) for _, c, d in self._counts}}
+        answers: dict[str, tuple[float, Urn]] = {}
+        for level, members in self._members.items():
+            for tally, rate in zip(members, self._rates[level].draw(rng, shared).tolist(), strict=True):
+                correct, distinct = pair = _solutions(tally)
+                answers[tally.problem_id] = rate, replace(draw_urn(rng, laws[pair]), drawn=correct, distinct=distinct)
+        return answers
+
+
 def _solutions(tally: PrefixTally) -> tuple[int, int]:
-    """Distinct and all correct answers whose solutions are known; none where what is known of them cannot be."""
+    """Correct answers whose solutions are known, and distinct ones; none where what is known of them cannot be."""
     correct, distinct = tally.correct, tally.distinct_correct
-    return (distinct, correct) if 0 < distinct <= correct else (0, 0)
-
-
-def _laws(tallies: Sequence[PrefixTally]) -> dict[tuple[int, int], Array]:
-    """How the urns of problems with these counts of solutions are distributed: cumulative weights of the laws."""
-    counts = list(map(_solutions, tallies))
-    prior = fit_laws([distinct for distinct, _ in counts], [correct for _, correct in counts], np.ones(len(counts)))
-    return {pair: laws_after(*pair, prior).cumsum() for pair in dict.fromkeys(counts)}
-
-
-def _urn(tally: PrefixTally, laws: Mapping[tuple[int, int], Array], rng: np.random.Generator) -> Urn:
-    """The urn of a problem's solutions in one simulation, as it stands now."""
-    distinct, correct = _solutions(tally)
-    return replace(draw_urn(rng, laws[distinct, correct]), drawn=correct, distinct=distinct)
+    return (correct, distinct) if 0 < distinct <= correct else (0, 0)
 
 
 def _simulated(

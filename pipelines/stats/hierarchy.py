@@ -7,7 +7,8 @@
 (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.3, with one level more.) M, F and f have
 weak priors on a grid and are summed over, not fixed at their best values, so a forecast from few templates is as wide as it
 must be. A problem that was never drawn, and a template that was never seen, have a posterior like any other. Numbers n_i
-must not depend on the outcomes: use a fixed prefix or a pilot.
+may depend on the outcomes that came before, as a budget's do: the likelihood is the same. For rates that are reported they
+may not (statistics.md, point 1).
 """
 
 import math

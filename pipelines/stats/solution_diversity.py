@@ -14,11 +14,12 @@ A few answers of each problem do not tell which mixture of laws holds: one way f
 alike. So a forecast draws mixtures from their posterior (`draw_laws`) instead of going by one that fits best.
 
 The number d of different ones among n correct is sufficient, whatever rule that looks at the draws alone ended them (the
-likelihood principle), so adaptive counts may be put in. Both priors are mixtures over a grid, fitted to the problems by EM
-or drawn: no shape is assumed.
+likelihood principle), so adaptive counts may be put in. Both priors are mixtures over a grid, that of THETAS fitted to the
+problems by EM, that of LAWS drawn: no shape is assumed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -42,20 +43,24 @@ for _flat in (FLAT_THETAS, FLAT_LAWS):
 
 _ROUNDS, _SWEEPS = 30, 10
 _SPREAD = 0.25  # problems' worth of the Dirichlet prior of mixtures: few laws explain a family of problems
-# Problems' worth of pull towards the flat prior. With 1, the chances said of problems given up were half of what came.
-_PULL_THETAS, _PULL_LAWS = 4.0, 1.0
+_PULL = 4.0  # problems' worth, towards the flat prior. With 1, the chances said of problems given up were half of what came
 
 
 def fit_thetas(distinct: Sequence[int], correct: Sequence[int]) -> Array:
-    """Weights of THETAS of greatest likelihood for problems with these counts, drawn a little towards equal ones."""
-    counts = _counted(distinct, correct, [1.0] * len(distinct))
-    return _fit(counts, [_theta_likelihood(d, c) for d, c in counts], FLAT_THETAS, _PULL_THETAS)
-
-
-def fit_laws(distinct: Sequence[int], correct: Sequence[int], weight: Sequence[float] | Array) -> Array:
-    """Weights of LAWS of greatest likelihood, drawn a little towards FLAT_LAWS. `weight`: what each problem counts for."""
-    counts = _counted(distinct, correct, weight)
-    return _fit(counts, [law_likelihoods(d, c) for d, c in counts], FLAT_LAWS, _PULL_LAWS)
+    """Weights of THETAS of greatest likelihood for problems with these counts, drawn a little towards equal ones (EM)."""
+    # fewer than two correct answers say nothing
+    counts = Counter(sorted((d, c) for d, c in zip(distinct, correct, strict=True) if c >= 2))
+    if not counts:
+        return FLAT_THETAS
+    observed = np.array(list(counts.values()), dtype=np.float64)
+    table = np.stack([_theta_likelihood(d, c) for d, c in counts])
+    towards, whole = _PULL * FLAT_THETAS, observed.sum() + _PULL
+    weights = FLAT_THETAS
+    for _ in range(_ROUNDS):
+        shares = table * weights
+        shares /= shares.sum(axis=1, keepdims=True)
+        weights = (observed @ shares + towards) / whole
+    return np.asarray(weights, dtype=np.float64)
 
 
 def draw_laws(distinct: Sequence[int], correct: Sequence[int], weight: Array, rng: np.random.Generator) -> Array:
@@ -121,31 +126,6 @@ def new_solutions(correct: Sequence[int], missing: int, most: int, weights: Arra
         states[:, :, 1:] += moved
         table[:, j + 1] = states.sum(axis=0)
     return table
-
-
-def _counted(
-    distinct: Sequence[int], correct: Sequence[int], weight: Sequence[float] | Array
-) -> Mapping[tuple[int, int], float]:
-    """What the problems with equal counts weigh together. Fewer than two correct answers say nothing, and are left out."""
-    counts: dict[tuple[int, int], float] = {}
-    for d, c, share in sorted(zip(distinct, correct, map(float, weight), strict=True)):
-        if c >= 2:
-            counts[d, c] = counts.get((d, c), 0.0) + share
-    return counts
-
-
-def _fit(counts: Mapping[tuple[int, int], float], likelihoods: Sequence[Array], flat: Array, pull: float) -> Array:
-    """Mixture weights by EM, with `pull` problems that are distributed as `flat`; a row of likelihoods for each count."""
-    if not counts:
-        return flat
-    observed, table = np.array(list(counts.values())), np.stack(likelihoods)
-    towards, whole = pull * flat, observed.sum() + pull
-    weights = flat
-    for _ in range(_ROUNDS):
-        shares = table * weights
-        shares /= shares.sum(axis=1, keepdims=True)
-        weights = (observed @ shares + towards) / whole
-    return np.asarray(weights, dtype=np.float64)
 
 
 @lru_cache(maxsize=4096)

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines.budget.posterior_predictive import Observation, priors_of_diversity
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.levels import priors_of_diversity
 from pipelines.stats.solution_diversity import law_likelihoods
 
 Ways = npt.NDArray[np.float64]
@@ -42,9 +41,9 @@ def holds(law: Callable[[np.random.Generator], Ways], seed: int) -> bool:
     rng = np.random.default_rng(seed)
     ways = [law(rng) for _ in range(SEEN + NEW)]
     drawn = [rng.choice(len(one), ANSWERS if n < SEEN else NEXT, p=one).tolist() for n, one in enumerate(ways)]
-    evidence = [Observation(Subject(f"p{n}", 1), [Sample("correct", way) for way in drawn[n]]) for n in range(SEEN)]
+    counts = [(1, ANSWERS, len(set(one))) for one in drawn[:SEEN]]
     came = sum(min(MOST, len(set(one))) for one in drawn[SEEN:])
-    totals = [expected(prior, rng) for prior in priors_of_diversity(1, evidence) for _ in range(20)]
+    totals = [expected(prior, rng) for prior in priors_of_diversity(1, counts) for _ in range(20)]
     low, high = np.quantile(totals, [0.025, 0.975])
     return bool(low <= came <= high)
 
@@ -56,7 +55,6 @@ def expected(prior: Ways, rng: np.random.Generator) -> int:
 
 
 def test_the_same_evidence_gives_the_same_priors() -> None:
-    evidence = [Observation(Subject("p", 1), [Sample("correct", way) for way in (1, 2, 1)])]
-    first, second = (priors_of_diversity(1, evidence) for _ in range(2))
+    first, second = (priors_of_diversity(1, [(1, 3, 2)]) for _ in range(2))
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
     assert len({tuple(one.tolist()) for one in first}) == len(first)
