@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.stats.few_clusters import FEW, posterior_bounds
 from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
-from pipelines.stats.means import TIE, UNSEEN, hoeffding
+from pipelines.stats.means import CUT, TIE, UNSEEN, USUAL, hoeffding, posterior_level
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -60,18 +61,33 @@ class ClusterTable:
         one = np.full(len(means), groups < 2)
         usual = ~(at_end | tied | one)
         inner = np.where(usual, means, 0.5)
-        high = np.maximum(means, self._upper(self.totals, inner, count / effective, t))
-        low = np.minimum(means, 1.0 - self._upper(self.sizes[:, None] - self.totals, 1.0 - inner, count / effective, t))
-        cases = [at_end, one, tied]
-        names = ["Clopper-Pearson over clusters", "one cluster: no interval", "Hoeffding over clusters that tie"]
+        high = self._upper(self.totals, inner, count / effective, t)
+        low = 1.0 - self._upper(self.sizes[:, None] - self.totals, 1.0 - inner, count / effective, t)
+        cut = np.zeros(len(means), dtype=np.bool_)
+        if groups <= FEW and usual.any():
+            least, most = posterior_bounds(*self._clusters(usual), posterior_level(confidence))
+            cut[usual] = (least > low[usual]) | (most < high[usual])
+            low[usual], high[usual] = np.maximum(low[usual], least), np.minimum(high[usual], most)
+        low, high = np.minimum(means, low), np.maximum(means, high)
+        cases = [at_end, one, tied, cut]
+        names = [
+            "Clopper-Pearson over clusters",
+            "one cluster: no interval",
+            "Hoeffding over clusters that tie",
+            CUT,
+            USUAL,
+        ]
         lows = np.select(
-            cases, [np.where(means < 0.5, 0.0, 1.0 - exact.high), 0.0 * means, np.maximum(0, means - half)], low
+            cases[:3], [np.where(means < 0.5, 0.0, 1.0 - exact.high), 0.0 * means, np.maximum(0, means - half)], low
         )
         highs = np.select(
-            cases, [np.where(means < 0.5, exact.high, 1.0), 0.0 * means + 1.0, np.minimum(1, means + half)], high
+            cases[:3], [np.where(means < 0.5, exact.high, 1.0), 0.0 * means + 1.0, np.minimum(1, means + half)], high
         )
-        place = np.select(cases, range(3), 3)
-        return lows, highs, [[*names, "cluster t on the logit scale"][at] for at in place]
+        return lows, highs, [names[at] for at in np.select(cases, range(4), 4)]
+
+    def _clusters(self, columns: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+        """(clusters, columns) sums and (clusters,) sizes, one row for each cluster."""
+        return np.repeat(self.totals[:, columns], self.counts, axis=0), np.repeat(self.sizes, self.counts)
 
     def _upper(self, totals: Array, means: Array, unit: float, t: float) -> Array:
         """The upper ends as in `mean_bounds`, `unit` being the size of a typical cluster."""

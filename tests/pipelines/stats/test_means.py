@@ -7,18 +7,31 @@ import pytest
 from scipy import stats
 
 from pipelines.stats import mean_bounds, population_mean
+from pipelines.stats.few_clusters import posterior_bounds
 
 
 def test_by_hand() -> None:
-    """Rates 0, .25, .5 and 1. Above: .2 (1 - .4375) = .1125 of a cluster all right; t(4) at .975 is 2.7764."""
-    estimate = population_mean([0.0, 0.25, 0.5, 1.0])
+    """Rates 0, .25, .5 and 1, twice. Above: .2 (1 - .4375) = .1125 of a cluster all right; t(8) at .975 is 2.3060."""
+    rates = [0.0, 0.25, 0.5, 1.0] * 2
+    estimate = population_mean(rates)
     assert estimate is not None
-    centre = (1.75 + 0.1125) / 4.1125
-    squares = sum((value - centre) ** 2 for value in (0.0, 0.25, 0.5, 1.0)) + 0.1125 * (1 - centre) ** 2
-    logit = math.log(centre / (1 - centre)) + 2.776445 * math.sqrt(squares) / 4.1125 / (centre * (1 - centre))
+    centre = (3.5 + 0.1125) / 8.1125
+    squares = sum((value - centre) ** 2 for value in rates) + 0.1125 * (1 - centre) ** 2
+    logit = math.log(centre / (1 - centre)) + 2.306004 * math.sqrt(squares) / 8.1125 / (centre * (1 - centre))
     assert estimate.high == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-6)
-    assert (estimate.value, round(estimate.low, 4), round(estimate.high, 4)) == (0.4375, 0.0854, 0.8686)
+    assert (estimate.value, round(estimate.low, 4), round(estimate.high, 4)) == (0.4375, 0.1832, 0.7316)
     assert estimate.method == "cluster t on the logit scale"
+
+
+@pytest.mark.parametrize(
+    ("totals", "cut"), [([0.0, 1.0, 0.5], True), ([30.0, 29.0, 18.0], True), ([6.0, 10.0, 9.0], False)]
+)
+def test_few_clusters_are_no_wider_than_the_99_percent_posterior(totals: list[float], cut: bool) -> None:
+    found = mean_bounds([(total, 30) for total in totals], sum(totals) / 90)
+    low, high = posterior_bounds(np.array(totals)[:, None], np.full(3, 30.0), 0.99)
+    assert (found.low == low[0] or found.high == high[0]) == cut
+    assert low[0] <= found.low < sum(totals) / 90 < found.high <= high[0]
+    assert ("posterior" in found.method) == cut
 
 
 def test_right_and_wrong_are_mirror_images() -> None:
