@@ -17,6 +17,7 @@ from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
 from pipelines.budget.later_verdicts import LaterVerdicts
+from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.search import Search
 from pipelines.protocols import CountsPromptTokens
 from pipelines.select import OfSteps
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from storage.run_records import Forecast
 
 TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
+LEAST_OPEN = 0.05  # share of answers: fewer that the plan leaves open are those of a verifier's own limits
 BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed
 
 
@@ -142,6 +144,11 @@ def unforecast(run: "OpenRun", evidence: Evidence) -> dict[str, str]:
         return dict.fromkeys(("solved", "kept"), f"nobody judges {unjudged[0]}")
     if run.recounts and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
+    if evidence.recount is not None and _leaves_open(evidence.observed[""]):
+        why = (
+            "the plan leaves open until votes are counted what is not right, and how that spreads over problems is not told"
+        )
+        return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
         why = why_not_kept(spec, _kept_rule(spec), 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
         why = "other verdicts than the plan's decide on answers that follow others" if run.recounts else why
@@ -151,6 +158,14 @@ def unforecast(run: "OpenRun", evidence: Evidence) -> dict[str, str]:
     if _kept_rule(spec) is None:
         return {"kept": f"selector {spec.selector.name} goes by more than how many answers are right and differ"}
     return {}
+
+
+def _leaves_open(observed: Sequence[Observation]) -> bool:
+    """Whether verdicts that the plan went by are right or open, as under `any_of` before the votes: what is open is then
+    simulated with one share over all problems, though it is that of hard ones.
+    """
+    outcomes = Counter(sample.outcome for entry in observed for sample in entry.samples)
+    return outcomes["correct"] > 0 and outcomes["undecided"] > LEAST_OPEN * outcomes.total()
 
 
 def _selects_follow_ups(spec: "RunSpec") -> bool:

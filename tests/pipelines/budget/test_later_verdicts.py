@@ -117,3 +117,13 @@ def test_an_answer_that_ends_undecided_is_in_no_rate() -> None:
     later = one_problem(["undecided"] * 8, ["undecided"] * 8)
     ended = [later(outcomes(0), RNG(seed))[0] for seed in range(50)]
     assert all(one.prefix_judged == one.prefix_correct for one in ended), "what is not right is undecided here"
+
+
+def test_right_answers_that_were_all_cut_off_show_no_solution() -> None:
+    """Votes may call right what was cut off: it is right, and nothing is known of how solutions repeat."""
+    seen = [Observation(one, [Sample("correct", None if one.problem_id < "p20" else 1, 10)] * 3) for one in SUBJECTS]
+    later = LaterVerdicts(SUBJECTS, seen, Recount(seen, stays=True), 3)
+    outcomes = [ProblemOutcome(one.level, 4, 4, 1, 0, 0, 3, 3, None, None) for one in SUBJECTS]
+    ended = later(sorted(outcomes, key=lambda one: str(one.level)), RNG(0))
+    assert [one.correct for one in ended] == [4] * 40
+    assert all(1 <= one.distinct <= 4 for one in ended)
