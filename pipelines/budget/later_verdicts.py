@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pipelines.budget.forecast import ProblemOutcome
 from pipelines.budget.levels import ALIKE, RESAMPLED, Level, draw_urn, lend, priors_of_diversity
-from pipelines.budget.posterior_predictive import Observation, Uniforms, by_level, solution_counts
+from pipelines.budget.posterior_predictive import Observation, Uniforms, by_level, solution_counts, solutions_of
 from pipelines.budget.simulate import Subject
 from pipelines.stats.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
 from pipelines.stats.solution_diversity import laws_after
@@ -103,8 +103,7 @@ class _Level:
         self.seen: dict[str, tuple[int, int]] = {}
         observed: dict[str, list[tuple[bool, bool]]] = {}
         for entry, went_by in zip(ended, planned, strict=True):
-            shown = [one.solution for one in entry.samples if one.outcome == "correct" and one.solution is not None]
-            self.seen[entry.subject.problem_id] = len(shown), len(set(shown))  # what was cut off shows no solution
+            self.seen[entry.subject.problem_id] = solutions_of(entry.samples)
             observed[entry.subject.problem_id] = [
                 (by, one.outcome == "correct") for by, one in zip(went_by, entry.samples, strict=True)
             ]

@@ -96,15 +96,16 @@ class _LevelPosterior:
 
     def __init__(self, problems: Sequence[Subject], evidence: Sequence[Observation], priors: Sequence[Array]) -> None:
         self._problems = problems
-        observed = {entry.subject.problem_id: counts_of(entry.samples) for entry in evidence}
+        observed = {entry.subject.problem_id: entry.samples for entry in evidence}
         ids = {problem.problem_id for problem in problems}
         subjects = [*problems, *(entry.subject for entry in evidence if entry.subject.problem_id not in ids)]
-        counts = [observed.get(subject.problem_id, (0, 0, 0)) for subject in subjects]
+        counts = [counts_of(observed.get(subject.problem_id, ())) for subject in subjects]
         self.level = problems[0].level
         self.rates = Hierarchy(
-            [ProblemCounts(subject.template or "", c, n) for subject, (c, n, _) in zip(subjects, counts, strict=True)]
+            [ProblemCounts(subject.template or "", c, n) for subject, (c, n) in zip(subjects, counts, strict=True)]
         )
-        self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts[: len(problems)]] for p in priors]
+        solutions = [solutions_of(observed.get(problem.problem_id, ())) for problem in problems]
+        self._diversity = [[laws_after(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
         self._undecided = undecided_share(evidence)
         self._tokens = {right: Tokens(evidence, right=right) for right in (True, False)}
 
@@ -134,12 +135,12 @@ class _JointLevelPosterior:
         self._clusters = np.unique(templates, return_inverse=True)[1]
         self._rates = {
             step: Hierarchy(
-                [ProblemCounts(name, *counts_of(entry.samples)[:2]) for name, entry in zip(templates, every, strict=True)]
+                [ProblemCounts(name, *counts_of(entry.samples)) for name, entry in zip(templates, every, strict=True)]
             )
             for step, every in evidence.items()
         }
-        counts = [counts_of(entry.samples) for entry in pooled]
-        self._diversity = [[laws_after(d, c, p).cumsum() for c, _, d in counts] for p in priors]
+        solutions = [solutions_of(entry.samples) for entry in pooled]
+        self._diversity = [[laws_after(distinct, shown, p).cumsum() for shown, distinct in solutions] for p in priors]
         # Per problem how many different wrong answers there are, and how many in all; those without a key are left out.
         wrong = [[s.answer for s in entry.samples if s.outcome == "incorrect" and s.answer] for entry in pooled]
         agreeing = [(None, len(answers), len(set(answers))) for answers in wrong]
@@ -240,17 +241,21 @@ def by_level(
         yield level, members, [entry for entry in evidence if level not in observed or entry.subject.level == level]
 
 
-def counts_of(samples: Sequence[Sample]) -> tuple[int, int, int]:
-    """Correct, judged, distinct solutions."""
-    correct = [sample for sample in samples if sample.outcome == "correct"]
-    judged = sum(sample.outcome != "undecided" for sample in samples)
-    return len(correct), judged, len({sample.solution for sample in correct if sample.solution is not None})
+def counts_of(samples: Sequence[Sample]) -> tuple[int, int]:
+    """Correct, judged."""
+    outcomes = [sample.outcome for sample in samples]
+    return outcomes.count("correct"), len(outcomes) - outcomes.count("undecided")
+
+
+def solutions_of(samples: Sequence[Sample]) -> tuple[int, int]:
+    """The correct answers that show a solution, which one that was cut off does not, and how many of these differ."""
+    shown = [sample.solution for sample in samples if sample.outcome == "correct" and sample.solution is not None]
+    return len(shown), len(set(shown))
 
 
 def solution_counts(evidence: Sequence[Observation]) -> SolutionCounts:
     """What the evidence says of how solutions repeat."""
-    counts = ((entry.subject.level, counts_of(entry.samples)) for entry in evidence)
-    return [(level, correct, distinct) for level, (correct, _, distinct) in counts]
+    return [(entry.subject.level, *solutions_of(entry.samples)) for entry in evidence]
 
 
 def undecided_share(evidence: Sequence[Observation]) -> float:

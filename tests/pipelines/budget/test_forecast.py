@@ -113,6 +113,18 @@ def test_undecided_answers_are_expected_as_often_as_they_came() -> None:
     assert 140 <= sum(outcome.prefix_judged for outcome in ended) <= 260  # of 400
 
 
+@pytest.mark.filterwarnings("error")
+def test_right_answers_that_were_cut_off_are_right_and_show_no_solution() -> None:
+    """A model that says one thing only meets no quota of distinct answers, cut off or not."""
+    some = subjects(10, levels=1)
+    cut = [Observation(subject, [Sample(RIGHT, None, 5)] * 8) for subject in some[:5]]
+    same = [Observation(subject, [Sample(RIGHT, "same", 5)] * 8) for subject in some[5:]]
+    ask = question(some, DarsUniform(initial=2, target=4, cap=16))
+    forecasted = forecast(ask, [*cut, *same])
+    assert forecasted["level.1.met"].high95 < 0.4
+    assert forecasted["level.1.pass_rate"].median > 0.9
+
+
 def test_a_level_without_evidence_borrows_that_of_all_levels() -> None:
     some = subjects(8, levels=2)
     rates = dict.fromkeys((subject.problem_id for subject in some), 1.0)
