@@ -18,7 +18,7 @@ OF_TEMPLATES = "mean pass rate of problems from these templates"
 OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
 NOTHING = "nothing judged"
 BY_RESULTS = "followed from what earlier draws gave: verdicts, or the scores of a search"
-NO_RATES = f"No rates: which problems were drawn, and how often, {BY_RESULTS}."
+NO_RATES = f"No rates: nobody judges what every problem is asked, or which were drawn, and how often, {BY_RESULTS}."
 
 
 def prefix_words(prefix: int | None) -> str:
