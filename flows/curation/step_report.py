@@ -139,16 +139,17 @@ class _FollowUps:
 
     def drawn(self, step: str) -> dict[str, Any]:
         """The completions of a step that nobody judges, each once."""
-        rows = of_steps(self._rows, [step])
-        ids = sorted(set(rows.column("completion_id").to_pylist()))
+        rows, ids = of_steps(self._rows, [step]), self._ids(step)
         tokens = self._run.workspace.segments.column("completions", "tokens_out", ids)
         problems = len(set(rows.column("problem_id").to_pylist()))
         return {"problems": problems, "drawn": len(rows), "tokens_out": sum(count or 0 for count in tokens.values())}
 
+    def _ids(self, step: str) -> list[str]:
+        return sorted(set(of_steps(self._rows, [step]).column("completion_id").to_pylist()))
+
     def readable(self, step: str, read: Mapping[str, str]) -> dict[str, int]:
         """Of how many of the step's completions, each once, each field can be read."""
-        ids = sorted(set(of_steps(self._rows, [step]).column("completion_id").to_pylist()))
-        counts = dict.fromkeys(read, 0)
+        ids, counts = self._ids(step), dict.fromkeys(read, 0)
         for first in range(0, len(ids), READ_AT_ONCE):
             texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
             for text in texts.values():

@@ -46,9 +46,10 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
 
     RuntimeError where a planned row is not judged yet.
     """
-    planned = together(all_plans(ws, run))
+    plans = all_plans(ws, run)
+    planned = together(plans)
     rows = answers_of(run.spec, planned)
-    check_follow_ups(ws, run, all_plans(ws, run))
+    check_follow_ups(ws, run, plans)
     judge_by_votes(ws, run)
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}

@@ -12,15 +12,15 @@ from storage.records import PlanRow
 from storage.workspace import Workspace
 
 
-def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> None:
-    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another.
+def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
+    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another; the threads otherwise.
 
     The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
     prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
-    completion of the workspace was ever lost.
+    completion of the workspace was ever lost: None.
     """
-    if not _may_differ(ws, run):
-        return
+    if not (run.spec.follows and ws.segments.registry.has_lost("completions")):
+        return None
     threads = RunThreads(ws, run)
     threads.note(plans)
     run.follow_up_prompts, planned = threads.prompts, together(plans)
@@ -34,20 +34,13 @@ def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanR
                 raise _other_texts(run, step.name) from None
     for link in threads.not_asked_today(planned):
         raise _other_texts(run, link.step)
+    return threads
 
 
 def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> list[Draw]:
     """What is to be asked of a run that was over after these rounds, the empty one at its end left out."""
-    if not _may_differ(ws, run):
-        return []
-    check_follow_ups(ws, run, plans)
-    threads = RunThreads(ws, run)
-    threads.note(plans)
-    return list(threads.draws(together(plans)))
-
-
-def _may_differ(ws: Workspace, run: OpenRun) -> bool:
-    return run.spec.follows and ws.segments.registry.has_lost("completions")
+    threads = check_follow_ups(ws, run, plans)
+    return [] if threads is None else list(threads.draws(together(plans)))
 
 
 def _other_texts(run: OpenRun, step: str) -> SetupError:

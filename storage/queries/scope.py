@@ -1,4 +1,4 @@
-"""What a question is about (one run, one dataset version or the whole workspace), and the views that it is asked of.
+"""What a question is about (one run or one dataset version), and the views that it is asked of.
 
 - `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, step ('' without steps), outcome,
   verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.acceptance), `pending` while a

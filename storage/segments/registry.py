@@ -157,21 +157,17 @@ class Registry:
         for part in parts:
             session.execute(update(BatchRow).where(BatchRow.segment_id.in_(part)).values(segment_id=new.id))
             session.execute(delete(SegmentRow).where(SegmentRow.id.in_(part)))
-        retired = [{"id": segment.id, "kind": segment.kind, "retired_at": now} for segment in old]
-        session.execute(insert(RetiredSegmentRow), retired)
+        self._keep_files(session, [(segment.id, segment.kind) for segment in old])
         return True
 
     def retire(self, session: Session, producer: str) -> None:
-        """Unregister everything of a producer; its files are kept a while for readers that listed them before."""
+        """Unregister everything of a producer."""
         segments = session.execute(select(SegmentRow.id, SegmentRow.kind).where(SegmentRow.producer == producer)).all()
         mine = select(BatchRow.id).where(BatchRow.producer == producer)
         session.execute(delete(RunBatchRow).where(RunBatchRow.batch.in_(mine)))
         session.execute(delete(BatchRow).where(BatchRow.producer == producer))
         session.execute(delete(SegmentRow).where(SegmentRow.producer == producer))
-        if segments:
-            now = self.ledger.now(session)
-            retired = [{"id": segment_id, "kind": kind, "retired_at": now} for segment_id, kind in segments]
-            session.execute(insert(RetiredSegmentRow), retired)
+        self._keep_files(session, [(segment_id, kind) for segment_id, kind in segments])
 
     def forget_empty(self, session: Session, key: SegmentKey) -> None:
         """Unregister a batch without rows, so that another may have its key; nothing where it has rows or is not there."""
@@ -182,8 +178,14 @@ class Registry:
         session.execute(delete(BatchRow).where(BatchRow.id == batch.id))
         if not session.scalar(select(func.count()).where(BatchRow.segment_id == batch.segment_id)):
             session.execute(delete(SegmentRow).where(SegmentRow.id == batch.segment_id))
-            retired = {"id": batch.segment_id, "kind": key.kind, "retired_at": self.ledger.now(session)}
-            session.execute(insert(RetiredSegmentRow), [retired])
+            self._keep_files(session, [(batch.segment_id, key.kind)])
+
+    def _keep_files(self, session: Session, segments: Sequence[tuple[str, str]]) -> None:
+        """Record segments as retired: their files are kept a while for readers that listed them before."""
+        if segments:
+            now = self.ledger.now(session)
+            retired = [{"id": segment_id, "kind": kind, "retired_at": now} for segment_id, kind in segments]
+            session.execute(insert(RetiredSegmentRow), retired)
 
     def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
         """Unregister a segment whose file cannot be trusted, and record that."""

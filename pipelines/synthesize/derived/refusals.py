@@ -24,10 +24,12 @@ _ELSEWHERE = re.compile(  # "What is the answer to the problem?", "The problem i
     r"|^\W*the problem is\b|\bcode (?:above|below)\b",
     re.IGNORECASE,
 )
-_PATTERNS = (
-    *(("apology", _SORRY), ("remains_of_prompt", _REMAINS)),
-    *(("answer_inside", _GIVEN_AWAY), ("refers_elsewhere", _ELSEWHERE)),
-)
+_PATTERNS = {
+    "apology": _SORRY,
+    "remains_of_prompt": _REMAINS,
+    "answer_inside": _GIVEN_AWAY,
+    "refers_elsewhere": _ELSEWHERE,
+}
 _FEWEST = 4  # words
 
 
@@ -56,7 +58,7 @@ class Refusals:
             return "copy"
         if len(text.split()) < _FEWEST:
             return "too_short"
-        for reason, pattern in _PATTERNS:
+        for reason, pattern in _PATTERNS.items():
             if pattern.search(text):
                 return reason
         return "near_copy" if self._near.find(text) is not None else None
