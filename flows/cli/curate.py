@@ -1,8 +1,8 @@
 """`rollmill curate`: a recipe to a dataset version, resumable at any moment.
 
-From here to a sampled completion: `run_job`, `drive`, `draw_and_score` and `draw_and_grade` (flows.curation.stages),
-`run_round` (flows.rounds.run), `RoundDrawer.run` in a thread (flows.rounds.draw), `BatchDrawer.draw` (flows.sampling.draw),
-`generate` of the engine.
+From here to a sampled completion: `run_job`, `drive` and `draw_and_grade` (flows.curation.stages), `run_round`
+(flows.rounds.run), `RoundDrawer.run` in a thread and its `_work` (flows.rounds.draw), `BatchDrawer.draw`
+(flows.sampling.draw), `generate` of the engine.
 """
 
 from functools import partial

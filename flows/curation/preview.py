@@ -6,10 +6,11 @@ so the recipe's run draws none of them again. Budgets that look at all problems 
 
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.stages import Stages, decide, draw_and_score, end_run, mended, synthesize, worked_on
+from flows.curation.stages import decide, draw_and_grade, end_run, mending_attempts, score, synthesize, worked_on
 from flows.job import Job
 from flows.progress import Progress
 from flows.recipe import load_recipe
@@ -40,15 +41,16 @@ def preview(job: Job, progress: Progress | None = None) -> dict[str, Any]:
 
     began = time.monotonic()
     with open_session(job, progress or Progress()) as session, worked_on(session) as run:
-
-        def once() -> list[dict[str, Any]]:
-            synthesize(session)
-            draw_and_score(run, Stages())
-            decide(run)
-            scope = run_scope(Reader(run.workspace), run.id)
-            return [_problem(scope, problem.id) for problem in run.spec.problems]
-
-        problems = mended(session, once)
+        for attempt in mending_attempts(session):
+            with attempt:
+                numbers = count()
+                synthesize(session)
+                while draw_and_grade(run, next(numbers)):
+                    pass
+                score(run)
+                decide(run)
+                scope = run_scope(Reader(run.workspace), run.id)
+                problems = [_problem(scope, problem.id) for problem in run.spec.problems]
         counts = {"problems": len(problems), "rollouts": sum(len(row["rollouts"]) for row in problems)}
         session.ended = {**counts, "seconds": round(time.monotonic() - began, 1)}
         end_run(session, "done", session.ended)

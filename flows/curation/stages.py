@@ -5,9 +5,10 @@ Each stage is idempotent and reads what earlier stages committed, so doing one a
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from flows.curation.gating import GateFailed, attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pipelines.gate import GateResult
 
 Result = dict[str, Any]
-T = TypeVar("T")
 MOST_CORRUPT = 20  # corrupt segments that one command mends before it gives up
 
 
@@ -153,26 +153,19 @@ def drive(session: Session, stages: Stages) -> Result:
     A segment that turns out corrupt is unregistered by then: the stages, done again, make its rows again.
     """
     began = time.monotonic()
-
-    def once() -> Result:
-        run = stages.synthesize(session)
-        draw_and_score(run, stages)
-        decided = stages.decide(run)
-        return stages.publish(decided, stages.gate(decided))
-
-    with worked_on(session):
-        session.ended = {**mended(session, once), "seconds": round(time.monotonic() - began, 1)}
-        end_run(session, "done", session.ended)
-        return session.ended
-
-
-def draw_and_score(run: RecipeRun, stages: Stages) -> None:
-    """Every round of a run, then its scores."""
-    number = 0
-    while stages.draw_and_grade(run, number):
-        number += 1
-    if run.spec.scorers:
-        stages.score(run)
+    with worked_on(session) as run:
+        for attempt in mending_attempts(session):
+            with attempt:
+                numbers = count()
+                stages.synthesize(session)
+                while stages.draw_and_grade(run, next(numbers)):
+                    pass
+                stages.score(run)
+                decided = stages.decide(run)
+                outcome = stages.publish(decided, stages.gate(decided))
+        session.ended = outcome = {**outcome, "seconds": round(time.monotonic() - began, 1)}
+        end_run(session, "done", outcome)
+        return outcome
 
 
 @contextmanager
@@ -181,21 +174,36 @@ def worked_on(session: Session) -> Iterator[RecipeRun]:
     not take it for killed.
     """
     with ExitStack() as working, failure_recorded(session):
-        run = mended(session, lambda: open_run(session))
+        for attempt in mending_attempts(session):
+            with attempt:
+                run = open_run(session)
         working.enter_context(working_on(session.workspace.state, run.id))
         yield run
 
 
-def mended(session: Session, work: Callable[[], T]) -> T:
-    """What some work gives; done again where a segment turned out corrupt, which is unregistered by then."""
-    for _ in range(MOST_CORRUPT - 1):
+def mending_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
+    """Attempts at a block, to be entered one after another: another where a segment turned out corrupt, until one ends.
+
+    The corrupt segment is unregistered by then, and the next attempt makes its rows again.
+    """
+    met: list[CorruptSegment] = []
+
+    @contextmanager
+    def attempt() -> Iterator[None]:
         try:
-            return work()
+            yield
         except CorruptSegment as error:
+            met.append(error)
+            if len(met) == MOST_CORRUPT:
+                raise
             session.messages.append(str(error))
             if session.run is not None:
                 session.run.open.memory.scored = False  # a lost score is missing again
-    return work()
+
+    tried = 0
+    while len(met) == tried:
+        yield attempt()
+        tried += 1
 
 
 @contextmanager

@@ -6,10 +6,11 @@ Each cell ends in the ledger with its numbers, which are computed anew from its 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.curation.stages import Stages, draw_and_score, end_run, failure_recorded, mended, worked_on
+from flows.curation.stages import Stages, end_run, failure_recorded, mending_attempts, worked_on
 from flows.evaluation.alert import check_alerts, drops
 from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
@@ -116,13 +117,14 @@ def _engine(cell: LoadedRecipe) -> Any:
 
 def _run_cell(part: Session, metrics: Sequence[MetricPart], stages: Stages) -> Row:
     """One cell from its first draw to its numbers; what a corrupt segment lost is made again."""
-
-    def once() -> Row:
-        draw_and_score(run, stages)
-        return _measured(run, metrics)
-
     with worked_on(part) as run, closing(run.open):
-        part.ended = row = mended(part, once)
+        for attempt in mending_attempts(part):
+            with attempt:
+                numbers = count()
+                while stages.draw_and_grade(run, next(numbers)):
+                    pass
+                stages.score(run)
+                part.ended = row = _measured(run, metrics)
         end_run(part, "done", row)
     return {**row, "spent": part.spent.row()}
 

@@ -65,7 +65,7 @@ TASKS = stages.Stages(
     draw_and_grade=lambda run, number: _as_task(
         "round", _of_cell(run, f"round-{number}"), lambda: stages.draw_and_grade(run, number)
     ),
-    score=lambda run: _as_task("score", _of_cell(run, "score"), lambda: stages.score(run)),
+    score=lambda run: _as_task("score", _of_cell(run, "score"), lambda: stages.score(run)) if run.spec.scorers else None,
     decide=lambda run: _as_task("select", "select", lambda: stages.decide(run)),
     gate=lambda decided: _as_task("gate", "gate", lambda: stages.gate(decided)),
     publish=lambda decided, result: _as_task("publish", "publish", lambda: stages.publish(decided, result)),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -77,7 +78,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     else:
         with _until_committed(_Parts(run, queues, heartbeat, drawer, committer), todo) as start:
             start("heartbeat", heartbeat.run)
-            start("draw", lambda: drawer.run(todo))
+            start("draw", partial(drawer.run, todo))
             for number in range(run.spec.limits.verify_threads):
                 start(f"verify-{number}", VerifierThread(ws, run, queues).run)
             committer.run()
