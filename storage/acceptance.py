@@ -74,7 +74,7 @@ def accepted_sql(recipe: Mapping[str, Any]) -> str:
     over = options.get("over") or [name for name, _ in chain]
     if method == PLAIN:
         names, versions = ("[" + ", ".join(quoted(part[at]) for part in chain) + "]" for at in (0, 1))
-        return _CHAIN.format(length=len(chain), names=names, versions=versions, seen=_seen(chain, ()))
+        return _CHAIN.format(length=len(chain), names=names, versions=versions, seen=_counts_sql(chain, ()))
     if method not in _OUTCOMES:
         return _UNKNOWN
     wanted = [part for part in chain if part[0] in over]
@@ -85,7 +85,7 @@ def accepted_sql(recipe: Mapping[str, Any]) -> str:
         outcome=outcome,
         name=quoted(_PREFIX + name),
         version=quoted(version),
-        seen=_seen(wanted, options.get("order", ())),
+        seen=_counts_sql(wanted, options.get("order", ())),
     )
 
 
@@ -104,7 +104,7 @@ def goes_by_other_verdicts(recipe: Mapping[str, Any]) -> bool:
     return bool(accept.get("planned_under")) or any(plan_of(version) for _, version in recipe["resolved"]["verifiers"])
 
 
-def _seen(chain: Sequence[Sequence[str]], order: Sequence[str]) -> str:
+def _counts_sql(chain: Sequence[Sequence[str]], order: Sequence[str]) -> str:
     """What the verifiers said of each rollout, in counts; the preferred come before the others in the recipe's order."""
     ranks = {name: rank for rank, name in enumerate(order)}
     rows = [

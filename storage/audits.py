@@ -204,11 +204,11 @@ class Audits:
         if wanted is not None and len(wanted) <= FEW:
             query = query.where(JudgementRow.completion_id.in_({completion for completion, _ in wanted}))
         with self._ledger.read() as session:
-            for completion, problem, judge, said, note, at in session.execute(query):
+            for completion, problem, judge, outcome, note, at in session.execute(query):
                 pair = (completion, problem)
                 if wanted is None or pair in wanted:
-                    one = PersonJudgement(*pair, judge, said, note, datetime.fromtimestamp(at, UTC))
-                    judged[pair] = (*judged.get(pair, ()), one)
+                    judgement = PersonJudgement(*pair, judge, outcome, note, datetime.fromtimestamp(at, UTC))
+                    judged[pair] = (*judged.get(pair, ()), judgement)
         return judged
 
     def judges(self) -> dict[str, int]:

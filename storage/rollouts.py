@@ -70,7 +70,7 @@ class RunReader:
     def by_problem(self, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[GradedCompletion]]]:
         """Problem by problem in order of their ids, rows of one as given; IncompleteRound where one is not drawn."""
         graded = (self._graded(*item, stored) for items, _, stored in self._windows(rows) for item in items)
-        for problem_id, members in groupby(graded, key=lambda one: one.problem.id):
+        for problem_id, members in groupby(graded, key=lambda rollout: rollout.problem.id):
             yield problem_id, list(members)
 
     def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
@@ -110,8 +110,8 @@ class RunReader:
         for _, part in _chunks(rows):
             stored, ids = self.verdicts(part), [row.completion_id for row in part]
             verdicts = [accept(stored.get(pair_of(row), {})) for row in part]
-            columns["outcome"] += [STATES.index(PENDING if one is None else one.outcome) for one in verdicts]
-            columns["answer"] += [None if one is None else ballot(one) for one in verdicts]
+            columns["outcome"] += [STATES.index(PENDING if verdict is None else verdict.outcome) for verdict in verdicts]
+            columns["answer"] += [None if verdict is None else ballot(verdict) for verdict in verdicts]
             for name in _STORED:
                 known = self.workspace.segments.column("completions", name, ids)
                 columns[name] += [known.get(cid) for cid in ids]
@@ -195,13 +195,15 @@ def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> di
     step_of = {(d.completion_id, d.problem_id): d.step for d in from_table("decisions", tables["decisions"])}
     places = {step: place for place, step in enumerate(steps)}
     graded: dict[str, list[GradedCompletion]] = {key: [] for key in problems}
-    for pair, said in verdicts.items():
+    for pair, verdicts_of in verdicts.items():
         if pair[0] in completions and pair[1] in problems:
             step, known = step_of.get(pair, ""), tuple(scores.get(pair, ()))
-            one = GradedCompletion(problems[pair[1]], completions[pair[0]], said, step, places.get(step, 0), known)
-            graded[pair[1]].append(one)
+            rollout = GradedCompletion(
+                problems[pair[1]], completions[pair[0]], verdicts_of, step, places.get(step, 0), known
+            )
+            graded[pair[1]].append(rollout)
     return {
-        key: sorted(members, key=lambda one: (one.place, one.completion.sample_index, one.completion.id))
+        key: sorted(members, key=lambda rollout: (rollout.place, rollout.completion.sample_index, rollout.completion.id))
         for key, members in graded.items()
     }
 

@@ -111,8 +111,8 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Rows per second, of those that it made itself; None where everything was there already."""
-        made = int(self.detail.get("made", self.done)) + int(self.detail.get("arrived", 0))
-        return made / self.seconds if made and self.seconds > 0 else None
+        rows = int(self.detail.get("made", self.done)) + int(self.detail.get("arrived", 0))
+        return rows / self.seconds if rows and self.seconds > 0 else None
 
 
 # Names for the lists that methods return: inside Runs, `list` is a method.

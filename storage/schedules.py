@@ -120,8 +120,8 @@ def checked_cron(cron: str, timezone: str) -> None:
 
 def seconds_of(every: str) -> int:
     """The seconds of an interval such as 30m or 6h; SetupError for another, and for a day or more, which is cron's."""
-    found = re.fullmatch(r"(\d{1,5})([mh])", every)
-    seconds = int(found[1]) * UNITS[found[2]] if found else 0
+    match = re.fullmatch(r"(\d{1,5})([mh])", every)
+    seconds = int(match[1]) * UNITS[match[2]] if match else 0
     if not 60 <= seconds < 86_400:
         raise SetupError(
             f"--every {every!r}: minutes or hours, less than a day.", next_command=f"--every 30m, or {NIGHTLY}"

@@ -95,8 +95,8 @@ _PAIR = ["completion_id", "problem_id"]
 def about(scores: pa.Table, marks: RunMarks) -> pa.Table:
     """The score rows that hold for this run."""
     versions = pc.unique(scores["version"])
-    held = [version for version in versions.to_pylist() if marks.hold(version)]
-    return scores.filter(pc.is_in(scores["version"], value_set=pa.array(held, pa.string())))
+    valid = [version for version in versions.to_pylist() if marks.hold(version)]
+    return scores.filter(pc.is_in(scores["version"], value_set=pa.array(valid, pa.string())))
 
 
 def _keys(rows: Rows[PlanRow]) -> list[str]:

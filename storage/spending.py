@@ -226,7 +226,7 @@ class Spending:
         self,
         run_id: str,
         batch_id: str,
-        held: Amount,
+        uncommitted: Amount,
         wanted: Sequence[Amount],
         limit: Limit,
         under_way: int | None = None,
@@ -234,25 +234,25 @@ class Spending:
     ) -> int:
         """Reserve for as many of `wanted`, from the first on, as the limit allows beside everything paid and reserved.
 
-        `held`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted. All in one
-        transaction, so that commands on one run share its limit.
+        `uncommitted`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted. All in
+        one transaction, so that commands on one run share its limit.
         """
         with self._ledger.write() as session:
-            spent = self._spent(session, run_id, except_for=batch_id) + held
+            spent = self._spent(session, run_id, except_for=batch_id) + uncommitted
             granted = 0
             for amount in wanted:
                 if limit.reached_by(spent + amount) is not None:
                     break
                 spent += amount
-                held += amount
+                uncommitted += amount
                 granted += 1
-            self._hold(session, run_id, batch_id, held, under_way if granted else 0, purpose)
+            self._hold(session, run_id, batch_id, uncommitted, under_way if granted else 0, purpose)
         return granted
 
-    def hold(self, run_id: str, batch_id: str, held: Amount, purpose: str = DRAW) -> None:
+    def hold(self, run_id: str, batch_id: str, amount: Amount, purpose: str = DRAW) -> None:
         """Say that a batch has drawn so much that is not committed; nothing gives its reservation back."""
         with self._ledger.write() as session:
-            self._hold(session, run_id, batch_id, held, 0, purpose)
+            self._hold(session, run_id, batch_id, amount, 0, purpose)
 
     def counted(self, run_id: str) -> Amount:
         """What counts against a run's limit now: paid, bounds of what is not known, reservations that are not void."""
@@ -273,15 +273,15 @@ class Spending:
         return total
 
     def _hold(
-        self, session: Session, run_id: str, batch_id: str, held: Amount, under_way: int | None, purpose: str
+        self, session: Session, run_id: str, batch_id: str, amount: Amount, under_way: int | None, purpose: str
     ) -> None:
-        if held == Amount():
+        if amount == Amount():
             session.execute(delete(ReservedRow).where(ReservedRow.run_id == run_id, ReservedRow.batch_id == batch_id))
             return
         me = this_process()
         place: dict[str, Any] = {"host": me.host, "pid": me.pid, "started": me.started, "under_way": under_way}
         place["purpose"] = purpose
-        session.merge(ReservedRow(run_id=run_id, batch_id=batch_id, tokens=held.tokens, units=held.units, **place))
+        session.merge(ReservedRow(run_id=run_id, batch_id=batch_id, tokens=amount.tokens, units=amount.units, **place))
 
 
 def _reservation(row: ReservedRow) -> Reservation:

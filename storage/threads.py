@@ -36,39 +36,39 @@ def turns_of(turns: Iterable[Turn]) -> Turns:
 
 def lineage(turns: Turns, completion_id: str) -> list[Turn]:
     """Everything that a completion rests on, each once and behind what it follows itself; without the completion."""
-    found: dict[str, Turn] = {}
+    turns_before: dict[str, Turn] = {}
     entered: set[str] = set()
     waiting = [(completion_id, False)]
     while waiting:
         cid, done = waiting.pop()
         if done:
-            found[cid] = turns[cid]
+            turns_before[cid] = turns[cid]
         elif cid in turns and cid not in entered:
             entered.add(cid)
-            waiting += [(cid, True), *((one, False) for one in reversed(turns[cid].after))]
-    found.pop(completion_id, None)
-    return list(found.values())
+            waiting += [(cid, True), *((followed, False) for followed in reversed(turns[cid].after))]
+    turns_before.pop(completion_id, None)
+    return list(turns_before.values())
 
 
 def followers(turns: Turns, completion_id: str) -> list[Turn]:
     """Everything that rests on a completion, the nearest first."""
     known: set[str] = {completion_id}
-    found: list[Turn] = []
-    while near := [one for one in turns.values() if one.completion_id not in known and not known.isdisjoint(one.after)]:
-        known.update(one.completion_id for one in near)
-        found += near
-    return found
+    turns_behind: list[Turn] = []
+    while near := [turn for turn in turns.values() if turn.completion_id not in known and not known.isdisjoint(turn.after)]:
+        known.update(turn.completion_id for turn in near)
+        turns_behind += near
+    return turns_behind
 
 
 def answers_below(turns: Turns) -> dict[str, tuple[int, int]]:
     """Of every turn that judged answers rest on: how many of them are correct, and how many are judged."""
-    found: dict[str, tuple[int, int]] = {}
+    counts: dict[str, tuple[int, int]] = {}
     for answer in turns.values():
         if answer.outcome in JUDGED:
             for turn in lineage(turns, answer.completion_id):
-                correct, judged = found.get(turn.completion_id, (0, 0))
-                found[turn.completion_id] = correct + (answer.outcome == "correct"), judged + 1
-    return found
+                correct, judged = counts.get(turn.completion_id, (0, 0))
+                counts[turn.completion_id] = correct + (answer.outcome == "correct"), judged + 1
+    return counts
 
 
 def as_tree(turns: Turns) -> Iterator[tuple[int, Turn]]:
@@ -86,4 +86,4 @@ def as_tree(turns: Turns) -> Iterator[tuple[int, Turn]]:
     while waiting:
         depth, turn = waiting.pop()
         yield depth, turn
-        waiting += [(depth + 1, one) for one in reversed(under.get(turn.completion_id, []))]
+        waiting += [(depth + 1, child) for child in reversed(under.get(turn.completion_id, []))]

@@ -25,8 +25,8 @@ class Views:
         """Every view's query by its name, in the order of names."""
         if not self.path.exists():
             return {}
-        found = read_object(self.path, next_command=f"mv {self.path} {self.path}.damaged")
-        return {name: found[name] for name in sorted(found) if isinstance(found[name], str)}
+        stored = read_object(self.path, next_command=f"mv {self.path} {self.path}.damaged")
+        return {name: stored[name] for name in sorted(stored) if isinstance(stored[name], str)}
 
     def save(self, name: str, query: str) -> str:
         """Keep a query under a name, in place of the one before; the name as it is kept."""

@@ -213,9 +213,9 @@ class Workspace:
     def _drop_spools(self) -> None:
         """Remove the spools whose every reply is stored: their process died before it could. Those of live ones stay."""
         spools = list((self.state / "spool").glob("*.jsonl"))
-        held = self.ledger.leases.held() if spools else {}  # asked after listing: a lease comes before its spool
+        leases = self.ledger.leases.held() if spools else {}  # asked after listing: a lease comes before its spool
         for path in spools:
-            if f"batch/{path.stem}" in held:
+            if f"batch/{path.stem}" in leases:
                 continue
             replies = [completion.id for completion in self.spool(path.stem).read()]
             if len(self.segments.present("completions", replies)) == len(replies):

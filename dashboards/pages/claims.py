@@ -46,36 +46,36 @@ def _claim(row: Row) -> None:
     if row["why"]:
         st.info(inert(row["why"], 600))
         return
-    predicted = {one["effect"]: one["words"] for one in row["expected"]}
+    predicted = {effect["effect"]: effect["words"] for effect in row["expected"]}
     effects = [
         {
-            "effect": visible(one["effect"]),
-            "predicted": visible(predicted.get(one["effect"], "")),
-            "measured [95%]": _measured(one),
-            "as predicted": f"{one['met']} of {one['seeds']}",
-            "n": one["n"],
-            "reproduced": "yes" if one["reproduced"] else "no",
+            "effect": visible(effect["effect"]),
+            "predicted": visible(predicted.get(effect["effect"], "")),
+            "measured [95%]": _measured(effect),
+            "as predicted": f"{effect['met']} of {effect['seeds']}",
+            "n": effect["n"],
+            "reproduced": "yes" if effect["reproduced"] else "no",
         }
-        for one in row["effects"]
+        for effect in row["effects"]
     ]
     columns = {"effect": st.column_config.TextColumn(width=260)}  # the rest has room on a narrow page too
     st.dataframe(pd.DataFrame(effects), hide_index=True, width="stretch", column_config=columns)
-    if any(one["seeds"] > 1 for one in row["effects"]):
+    if any(effect["seeds"] > 1 for effect in row["effects"]):
         st.altair_chart(_by_seed(row), width="stretch")
         st.caption("A point a seed, with its 95% interval where the check has one; the line is no effect.")
     st.code(f"rollmill claims run {row['claim']}", language=None)
 
 
-def _measured(one: Row) -> str:
-    ends = [format(end, "+.3f") if end is not None else "open" for end in (one["low"], one["high"])]
-    return f"{one['value']:+.3f} [{', '.join(ends)}]"
+def _measured(effect: Row) -> str:
+    ends = [format(end, "+.3f") if end is not None else "open" for end in (effect["low"], effect["high"])]
+    return f"{effect['value']:+.3f} [{', '.join(ends)}]"
 
 
 def _by_seed(row: Row) -> AnyChart:
     rows = [
-        {"effect": visible(one["effect"]), "seed": part["seed"], **{end: part[end] for end in ("value", "low", "high")}}
-        for one in row["effects"]
-        for part in one["by_seed"]
+        {"effect": visible(effect["effect"]), "seed": part["seed"], **{end: part[end] for end in ("value", "low", "high")}}
+        for effect in row["effects"]
+        for part in effect["by_seed"]
     ]
     base = alt.Chart().encode(
         y=alt.Y("seed:O", title="seed"),

@@ -86,8 +86,8 @@ def _causes(changes: "VersionDiff") -> None:
         st.success("The two versions hold the same content.")
     rows = [
         {"what": visible(f"{kind}{change.key}"), changes.before: _value(change.old), changes.after: _value(change.new)}
-        for kind, found in (("", changes.recipe), ("", changes.verifiers), ("machine: ", changes.fingerprint))
-        for change in found
+        for kind, differences in (("", changes.recipe), ("", changes.verifiers), ("machine: ", changes.fingerprint))
+        for change in differences
     ]
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True)
@@ -167,13 +167,13 @@ def _rows(pair: "Pairing", changes: "VersionDiff") -> None:
     """The rows of the chosen move, a page at a time; one of them opens."""
     moves = {tuple(_named(move, changes).values()): move for move in changes.flow}
     changed = [key for key, move in moves.items() if move.old != move.new]
-    asked = (st.query_params.get("was"), st.query_params.get("became"))
-    if not changed and asked == (None, None):
+    addressed = (st.query_params.get("was"), st.query_params.get("became"))
+    if not changed and addressed == (None, None):
         st.info("No decision changed.")
         return
     options = [f"{was} → {became}" for was, became in moves]
     default = f"{changed[0][0]} → {changed[0][1]}" if changed else options[0]
-    wanted = f"{asked[0]} → {asked[1]}" if asked != (None, None) else default
+    wanted = f"{addressed[0]} → {addressed[1]}" if addressed != (None, None) else default
     if wanted not in options:
         st.warning("No rollout went this way:")
         st.code(visible(wanted), language=None)
@@ -199,11 +199,11 @@ def _rows(pair: "Pairing", changes: "VersionDiff") -> None:
 
     st.dataframe(table, hide_index=True, key="changed", on_select=clicked, selection_mode="single-row")
     chosen = st.query_params.get("row")
-    found = next((row for row in rows if row.row.completion_id == chosen), rows[0] if rows and chosen is None else None)
-    if found is None:
+    row_shown = next((row for row in rows if row.row.completion_id == chosen), rows[0] if rows and chosen is None else None)
+    if row_shown is None:
         st.caption("The row that the address names is not on this page.")
         return
-    _sides(found, pair)
+    _sides(row_shown, pair)
 
 
 def _decided(state: str, outcome: str | None) -> str:
@@ -219,7 +219,9 @@ def _sides(chosen: "ChangedRow", pair: "Pairing") -> None:
     """One rollout: the problem, then what each version decided of it, side by side; a text that both have once."""
     sides = both_sides(reader(), pair, chosen.row)
     _problems(sides)
-    texts = [None if one is None or one.completion is None else one.completion.text for one in sides.rollouts]
+    texts = [
+        None if rollout is None or rollout.completion is None else rollout.completion.text for rollout in sides.rollouts
+    ]
     same = texts[0] == texts[1]
     if same and texts[0] is not None:
         st.markdown("**Text**, the same in both versions")
@@ -251,19 +253,19 @@ def _effects(changes: "VersionDiff") -> None:
         members = [
             {
                 "of": name,
-                "added": found.added,
-                "removed": found.removed,
-                "kept of the added": found.kept_added,
-                "kept of the removed": found.kept_removed,
+                "added": membership.added,
+                "removed": membership.removed,
+                "kept of the added": membership.kept_added,
+                "kept of the removed": membership.kept_removed,
             }
-            for name, found in (("problems", changes.problems), ("rollouts", changes.rollouts))
+            for name, membership in (("problems", changes.problems), ("rollouts", changes.rollouts))
         ]
         _section("Members", members)
         flips = [{"was": move.old, "became": move.new, "rollouts": move.count} for move in changes.outcome_flips]
         _section("Outcomes that changed", flips)
-        _section("Repaired references", [vars(one) for one in changes.repaired])
-        _section("Pass rate by level", [vars(one) for one in changes.levels])
-        _section("Metrics", [vars(one) for one in changes.metrics])
+        _section("Repaired references", [vars(repair) for repair in changes.repaired])
+        _section("Pass rate by level", [vars(level) for level in changes.levels])
+        _section("Metrics", [vars(metric) for metric in changes.metrics])
 
 
 def _section(title: str, rows: Sequence[dict[str, Any]]) -> None:

@@ -41,7 +41,7 @@ def show() -> None:
     with right:
         with st.container(border=True):
             st.markdown("#### Next scheduled")
-            _scheduled()
+            _show_next_firings()
         with st.container(border=True):
             st.markdown("#### Newest versions")
             _versions()
@@ -77,7 +77,7 @@ def _needs_you(summaries: Sequence[Run]) -> None:
         st.caption("Nothing: every recipe's newest run ended well, and nothing is undecided.")
 
 
-def _scheduled() -> None:
+def _show_next_firings() -> None:
     rows = next_scheduled()
     for name, when in rows:
         link("Schedules", f"{inert(name)}: {inert(when)}", schedule=name)

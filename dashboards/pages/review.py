@@ -162,19 +162,19 @@ def _undo(who: str, done: list[Pairs]) -> None:
 
 def _so_far(queue: Queue) -> None:
     """Who judged how many, how far they agree, and where the judgements count."""
-    said = judged_so_far(reader(), queue)
-    people = ", ".join(f"{inert(name, 30)} {count:,}" for name, count in said["judged"].items())
+    standing = judged_so_far(reader(), queue)
+    people = ", ".join(f"{inert(name, 30)} {count:,}" for name, count in standing["judged"].items())
     st.caption(f"Judged: {people or 'nothing yet'}.")
     for name, key, of in (("Pairs that agree", "agreement", "pairs"), ("Krippendorff's alpha", "alpha", "judgements")):
-        if rate := said[key]:
+        if rate := standing[key]:
             interval = f"95% interval {rate['low']:.2f} to {rate['high']:.2f}"
             st.caption(f"{name}: {rate['value']:.2f}, {interval}, n = {rate['n']:,} {of}.")
-    if said["alpha"] is None:
+    if standing["alpha"] is None:
         st.caption("Krippendorff's alpha needs 20 rollouts judged by two people, in two ways at least.")
     if queue.audit is None:
         st.caption("Judgements count once they are applied: in a new run and version, whose rows say that people judged.")
         apply = ["review", "--undecided", queue.run, "--apply"]
-        if said["judged"]:
+        if standing["judged"]:
             command_button("Apply judgements", apply, key="review-apply", confirm=True)
         else:
             st.code(typed(apply), language=None)

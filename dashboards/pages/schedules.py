@@ -25,13 +25,13 @@ def show() -> None:
     """Draw the page."""
     st.title("Schedules")
     rows = schedules(reader())
-    _served(waiting=sum(not row.schedule.paused for row in rows))
+    _show_service(waiting=sum(not row.schedule.paused for row in rows))
     names = sorted(row.schedule.name for row in rows)
     _forget_removed(names)
     if rows:
         chosen = choose("Schedule", names, "schedule")
         st.dataframe(_table(rows), hide_index=True, width="stretch", column_config={"recipe": {"width": "medium"}})
-        _one(next(row for row in rows if row.schedule.name == chosen))
+        _show_schedule(next(row for row in rows if row.schedule.name == chosen))
     else:
         st.info("No schedule yet. Add one below, or type:")
         st.code('rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"', language=None)
@@ -39,7 +39,7 @@ def show() -> None:
         _add()
 
 
-def _served(waiting: int) -> None:
+def _show_service(waiting: int) -> None:
     state = service(reader())
     if state.status == "up":
         st.caption(f"Served: {inert(state.line().partition(': ')[2])}")
@@ -47,8 +47,8 @@ def _served(waiting: int) -> None:
         st.info(inert(state.line(), 1000))
     else:
         wait = "1 waits" if waiting == 1 else f"{waiting:,} wait"
-        said = state.line().partition(" Next:")[0].replace("`", "")  # the command stands below as one to copy
-        st.warning(f"{inert(said, 1000)} {wait} for it.", icon=":material/warning:")
+        message = state.line().partition(" Next:")[0].replace("`", "")  # the command stands below as one to copy
+        st.warning(f"{inert(message, 1000)} {wait} for it.", icon=":material/warning:")
         st.code("rollmill up", language=None)
 
 
@@ -64,7 +64,7 @@ def _table(rows: list[ScheduleRow]) -> pd.DataFrame:
     )
 
 
-def _one(row: ScheduleRow) -> None:
+def _show_schedule(row: ScheduleRow) -> None:
     item = row.schedule
     st.subheader(inert(item.name))
     st.markdown(f"{item.verb.capitalize()} {inert(_inside(item.recipe))}. {inert(item.words)}. {_terms(row)}")
@@ -72,7 +72,7 @@ def _one(row: ScheduleRow) -> None:
         turn = "resume" if item.paused else "pause"
         done = [_button(verb, item.name) for verb in (turn, "run-now", "remove")]
     if any(done):
-        show_done(max(filter(None, done), key=lambda one: one.at))
+        show_done(max(filter(None, done), key=lambda command: command.at))
     left, right = st.columns([1, 2])
     left.markdown("**Next five**")
     left.dataframe(pd.DataFrame({"fires": [time_words(when) for when in row.next_five] or [_next(row)]}), hide_index=True)
@@ -101,9 +101,9 @@ def _button(verb: str, name: str) -> Done | None:
 
 def _forget_removed(names: Sequence[str]) -> None:
     """Say what removed the schedule that the address still names, and let the page go on with another."""
-    asked = st.query_params.get("schedule")
-    done: Done | None = st.session_state.get(f"schedule-remove-{asked}-done")
-    if asked not in names and done is not None and done.status == 0:
+    addressed = st.query_params.get("schedule")
+    done: Done | None = st.session_state.get(f"schedule-remove-{addressed}-done")
+    if addressed not in names and done is not None and done.status == 0:
         st.query_params.pop("schedule")
         show_done(done)
 

@@ -73,7 +73,7 @@ def _known(source: Reader, name: str) -> list[KnownRates]:
 
 def _errors_by_rule(scope: Scope, rates: KnownRates) -> None:
     audits = scope.reader.audits
-    found = rates_by_rule(audits, audits.get(str(rates.audit)))
+    by_rule = rates_by_rule(audits, audits.get(str(rates.audit)))
     st.subheader(f"{inert(rates.verifier)} by rule")
     rows = [
         {
@@ -83,7 +83,7 @@ def _errors_by_rule(scope: Scope, rates: KnownRates) -> None:
             "audited": row["audited"],
             **{label: interval(row[key]) for key, label in (*ERRORS, ("precision_accepted", "precision, accepted"))},
         }
-        for rule, row in found.items()
+        for rule, row in by_rule.items()
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption(
@@ -176,16 +176,16 @@ def _disagreements(account: VerifierAccount, of: str) -> None:
     pairs: dict[tuple[str, str], list[Any]] = {}
     for row in account.agreements:
         pairs.setdefault((row.one, row.other), []).append(row)
-    for (one, other), rows in pairs.items():
+    for (first, second), rows in pairs.items():
         both = sum(row.rollouts for row in rows)
         differ = sum(row.rollouts for row in rows if row.said != row.other_said)
         st.markdown(
-            f"**{inert(one)}** and **{inert(other)}** differ on {differ:,} of {both:,} rollouts ({differ / both:.2%})."
+            f"**{inert(first)}** and **{inert(second)}** differ on {differ:,} of {both:,} rollouts ({differ / both:.2%})."
         )
         table = pd.DataFrame([(row.said, row.other_said, row.rollouts) for row in rows], columns=["said", "other", "n"])
         wide = table.pivot_table(index="said", columns="other", values="n", aggfunc="sum", fill_value=0)
-        wide.index = pd.Index([f"{visible(one)}: {said}" for said in wide.index])
-        wide.columns = pd.Index([f"{visible(other)}: {said}" for said in wide.columns])
+        wide.index = pd.Index([f"{visible(first)}: {outcome}" for outcome in wide.index])
+        wide.columns = pd.Index([f"{visible(second)}: {outcome}" for outcome in wide.columns])
         st.dataframe(wide, width="stretch")
     if not account.disagreements:
         return

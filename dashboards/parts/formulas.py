@@ -47,11 +47,11 @@ def with_formulas(text: str) -> None:
 def markdown_of(text: str) -> str:
     """Markdown in which the formulas that may be rendered are formulas, and all else is shown as it is."""
     parts, end, rendered = [], 0, 0
-    for found in _FORMULA.finditer(text):
-        formula = next(group for group in found.groups() if group is not None)
+    for match in _FORMULA.finditer(text):
+        formula = next(group for group in match.groups() if group is not None)
         if rendered < MOST and renders(formula):
-            parts += [_lines(text[end : found.start()]), f"${' '.join(formula.split())}$"]
-            end, rendered = found.end(), rendered + 1
+            parts += [_lines(text[end : match.start()]), f"${' '.join(formula.split())}$"]
+            end, rendered = match.end(), rendered + 1
     return "".join([*parts, _lines(text[end:])])
 
 

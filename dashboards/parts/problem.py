@@ -76,12 +76,12 @@ def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | No
                 _one_of(rollouts, f"{key}-{place}", _two(rollouts)[place])
         return
     members = dict(groups)
-    named = next((one for one in rollouts if one.completion is not None and one.completion.id == rollout), None)
+    named = next((detail for detail in rollouts if detail.completion is not None and detail.completion.id == rollout), None)
     chosen = _choice(
         "Final answer",
         list(members),
         f"answer-{key}",
-        {answer: _answer_label(answer, found) for answer, found in groups},
+        {answer: _answer_label(answer, group) for answer, group in groups},
         None if named is None else final_answer(named),
     )
     mine = members[chosen]

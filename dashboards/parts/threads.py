@@ -37,16 +37,16 @@ def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope, below: tuple[i
     left = INDENT * min(depth, DEEPEST)
     place = st.columns([left, 1 - left], gap=None)[1] if depth else st.container()
     with place:
-        opened = st.expander(_label(depth, turn, below), key=f"turn-{turn.completion_id}", on_change="rerun")
-        if opened.open:
-            with opened:
+        box = st.expander(_label(depth, turn, below), key=f"turn-{turn.completion_id}", on_change="rerun")
+        if box.open:
+            with box:
                 _show(turn, turns, scope)
 
 
 def _label(depth: int, turn: Turn, below: tuple[int, int] | None) -> str:
     """Step and outcome; of what nobody judges its role, and how many of the answers that rest on it are correct."""
-    said = turn.outcome or ("pending" if turn.role == ANSWER else "")
-    outcome = f":{COLOURS.get(said, 'gray')}[{said}]" if said else f":gray[{inert(turn.role, 20)}, not judged]"
+    state = turn.outcome or ("pending" if turn.role == ANSWER else "")
+    outcome = f":{COLOURS.get(state, 'gray')}[{state}]" if state else f":gray[{inert(turn.role, 20)}, not judged]"
     if turn.role != ANSWER and below is not None:
         outcome += f" · {below[0]:,} of {below[1]:,} {'answer' if below[1] == 1 else 'answers'} below correct"
     deep = f" · {depth} deep" if depth > DEEPEST else ""

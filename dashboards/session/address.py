@@ -83,19 +83,19 @@ def choose(
     bar = _bar.get()
     place = where or bar or st
     width: int | Literal["stretch"] = CHOICE_WIDTH if place is bar else "stretch"
-    asked, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
-    if asked is not None and asked not in options:
+    wanted, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
+    if wanted is not None and wanted not in options:
         instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=shown, width=width)
         if instead is None:
             raise unknown_name(
-                label.lower(), asked, options, next_command="choose another one, or run the command that makes it"
+                label.lower(), wanted, options, next_command="choose another one, or run the command that makes it"
             )
-        asked = instead
-    if asked is None:
-        asked = kept if kept in options else options[0]
+        wanted = instead
+    if wanted is None:
+        wanted = kept if kept in options else options[0]
     box = f"{key}-choice"
-    if asked != kept or box not in st.session_state:
-        st.session_state[box] = asked
+    if wanted != kept or box not in st.session_state:
+        st.session_state[box] = wanted
     chosen = str(
         place.selectbox(label, options, key=box, format_func=shown, width=width, on_change=_forget, args=tuple(forget))
     )

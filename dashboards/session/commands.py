@@ -92,14 +92,14 @@ def silent_button(
 ) -> Done | None:
     """The button alone, for a row of them; what its last click gave is the page's to show, with show_done."""
     allowed, command = may_write(), typed(arguments)
-    said = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
+    hint = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
     button = st.button
     if confirm and allowed:
         place = st.popover(label, help=help)
         button = place.button
         place.code(visible(command), language=None, wrap_lines=True)
         label = f"Yes, {label[:1].lower()}{label[1:]}"
-    button(label, key=key, help=said, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
+    button(label, key=key, help=hint, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
     done: Done | None = st.session_state.get(f"{key}-done")
     return done
 

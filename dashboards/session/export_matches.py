@@ -40,10 +40,10 @@ _made: dict[str, MatchFile] = {}
 _folders: list["tempfile.TemporaryDirectory[str]"] = []  # gone when this process ends
 
 
-def export_matches(name: str, rows: Rows, asked: Hashable) -> None:
+def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
     """A box that makes the file of all `rows` and gives a link to it.
 
-    `name`: that of the file. `rows`: opens a reader of record batches, closed afterwards. `asked`: what the rows follow
+    `name`: that of the file. `rows`: opens a reader of record batches, closed afterwards. `matches`: what the rows follow
     from (scope, filters, order); another one takes the link of before away.
     """
     with st.popover("Export all matches", icon=":material/download:"):
@@ -51,11 +51,11 @@ def export_matches(name: str, rows: Rows, asked: Hashable) -> None:
         place = f"export-{name}"
         if st.button("Make the file", key=f"{place}-make"):
             with st.spinner("Writing all matches"):
-                st.session_state[place] = ((asked, form), write_matches(f"{name}.{form}", rows))
-        for_what, made = st.session_state.get(place, (None, None))
-        if made is not None and for_what == (asked, form):
-            size = made.path.stat().st_size / 1e6 if made.path.exists() else 0
-            st.link_button(f"Download {made.rows:,} rows ({size:,.1f} MB)", f"/exported/{made.key}/{made.path.name}")
+                st.session_state[place] = ((matches, form), write_matches(f"{name}.{form}", rows))
+        for_what, file = st.session_state.get(place, (None, None))
+        if file is not None and for_what == (matches, form):
+            size = file.path.stat().st_size / 1e6 if file.path.exists() else 0
+            st.link_button(f"Download {file.rows:,} rows ({size:,.1f} MB)", f"/exported/{file.key}/{file.path.name}")
 
 
 def write_matches(name: str, rows: Rows) -> MatchFile:
@@ -94,10 +94,10 @@ def _plain(table: "pa.Table") -> "pa.Table":
 
 
 async def _give(request: Request) -> Response:
-    made = _made.get(request.path_params["key"])
-    if made is None or not made.path.exists():
+    file = _made.get(request.path_params["key"])
+    if file is None or not file.path.exists():
         return PlainTextResponse("This file is gone: make it again on its page.", status_code=404)
-    return FileResponse(made.path, filename=made.path.name, headers={"Cache-Control": "no-store"})
+    return FileResponse(file.path, filename=file.path.name, headers={"Cache-Control": "no-store"})
 
 
 ROUTE = Route("/exported/{key}/{name}", _give)

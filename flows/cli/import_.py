@@ -188,11 +188,11 @@ def show(name: _Name, *, json: AsJson = False) -> None:
 
     Example: rollmill import show gsm8k
     """
-    from storage.imports.removal import held, plan_removal
+    from storage.imports.removal import contents_of, plan_removal
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        contents, used_by = held(workspace, name), plan_removal(workspace, name).used_by
+        contents, used_by = contents_of(workspace, name), plan_removal(workspace, name).used_by
     if json:
         return as_json({**contents.row(), "used_by": list(used_by)})
     return line("\n".join([*_contents_lines(contents), f"  used by      {', '.join(used_by) or 'nothing yet'}"]))

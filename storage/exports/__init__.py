@@ -79,7 +79,7 @@ def export(
     """
     chosen = _built(fmt, options)
     with _opened(info, stored_scores) as connection:
-        return _written(chosen, connection, out, validation)
+        return _write(chosen, connection, out, validation)
 
 
 def export_mix(
@@ -101,7 +101,7 @@ def export_mix(
             for part, scores in zip_longest(parts, stored_scores)
         ]
         mix = Mix(members)
-        return replace(_written(mix, members[0].connection, out, validation), short=mix.short)
+        return replace(_write(mix, members[0].connection, out, validation), short=mix.short)
 
 
 def _built(fmt: str, options: Mapping[str, Any]) -> Export:
@@ -126,11 +126,11 @@ def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckd
         yield connection
 
 
-def _written(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
-    held = frozenset() if validation is None else validation.clusters(chosen, connection)
-    written = export_rows(side(chosen.rows(connection), held, inside=False), chosen.schema, out)
+def _write(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
+    clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
+    written = export_rows(side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
     left_out = {what: count for what, count in chosen.left_out.items() if count}
     if validation is not None:
-        rows = side(chosen.rows(connection), held, inside=True)
+        rows = side(chosen.rows(connection), clusters, inside=True)
         written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
     return replace(written, left_out=left_out)

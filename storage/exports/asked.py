@@ -20,7 +20,7 @@ from storage.segments.schema import prompt_from_json
 from storage.threads import Turn
 
 
-class AskedOf:
+class Questions:
     """What was asked for each completion of one problem. `graph`: the steps of the version's recipe."""
 
     def __init__(self, graph: StepGraph, problem: ProblemThreads) -> None:
@@ -33,7 +33,7 @@ class AskedOf:
             self._graph, [Link(turn.completion_id, turn.step, turn.after) for turn in self._problem.turns.values()]
         )
 
-    def asked(self, completion_id: str) -> Prompt | None:
+    def prompt_of(self, completion_id: str) -> Prompt | None:
         """The problem's own prompt for what follows nothing; None where no model was asked.
 
         What goes on from a text was asked what that text was asked.
@@ -51,7 +51,7 @@ class AskedOf:
         turn = self._problem.turns[completion_id]
         node = self._graph.nodes.get(turn.step)
         if node is None or not node.step.raw:
-            return self.asked(completion_id)
+            return self.prompt_of(completion_id)
         return self._question(self._threads.source(turn.step, turn.after))
 
     def _filled(self, turn: Turn, row: Row, node: Node) -> Prompt:

@@ -15,7 +15,7 @@ from storage.records import Prompt
 from storage.threads import lineage
 
 if TYPE_CHECKING:
-    from storage.exports.asked import AskedOf
+    from storage.exports.asked import Questions
 
 
 class Conversations:
@@ -41,31 +41,31 @@ class Conversations:
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
-        from storage.exports.asked import AskedOf, graph_of  # they know engines, which take a while to import
+        from storage.exports.asked import Questions, graph_of  # they know engines, which take a while to import
 
-        recipe = _recorded(connection)
+        recipe = _recipe(connection)
         graph = graph_of(recipe)
         planned = planned_sql(recipe) if goes_by_other_verdicts(recipe) else ""
         for problem in problem_threads(connection, planned=planned):
-            asked = AskedOf(graph, problem)
+            questions = Questions(graph, problem)
             for cid, row in problem.rows.items():
                 if row["kept"]:
-                    messages, said = self._conversation(problem, asked, cid)
+                    messages, completions = self._conversation(problem, questions, cid)
                     yield {
                         **{name: row[name] for name in self.schema.names if name in row},
                         "messages": messages,
-                        "steps": [problem.rows[one]["step"] for one in said],
-                        "completions": said,
+                        "steps": [problem.rows[completion]["step"] for completion in completions],
+                        "completions": completions,
                         "id": cid,
                         "verifier": judged_by(row),
                     }
 
-    def _conversation(self, problem: ProblemThreads, asked: "AskedOf", kept: str) -> tuple[list[Turn], list[str]]:
+    def _conversation(self, problem: ProblemThreads, questions: "Questions", kept: str) -> tuple[list[Turn], list[str]]:
         """The turns, and the completions that they are of, in order."""
         replaced = _replaced(problem, [*(turn.completion_id for turn in lineage(problem.turns, kept)), kept])
         messages = prompt_turns(problem.rows[kept]["prompt"], self.system)
         for cid in replaced:
-            row, question = problem.rows[cid], asked.asked(cid)
+            row, question = problem.rows[cid], questions.prompt_of(cid)
             if question is None and cid != kept:
                 messages.append({"role": row["step"], "content": row["text"]})
                 continue
@@ -76,7 +76,7 @@ class Conversations:
         return messages, replaced
 
 
-def _recorded(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
+def _recipe(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
     """The recipe of the version, with the verifiers that judged."""
     keys = "select key, value from manifest where key in ('recipe', 'verifiers')"
     stored = {key: json.loads(value) for key, value in connection.execute(keys).fetchall()}

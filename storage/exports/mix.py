@@ -49,7 +49,7 @@ class Member:
             return None
         sizes = Counter(row["problem_id"] for row in self.chosen.rows(self.connection))
         taken, count = [], 0
-        for problem in sorted(sizes, key=lambda one: digest128(["mix", one])):
+        for problem in sorted(sizes, key=lambda problem_id: digest128(["mix", problem_id])):
             if count >= self.part.most:
                 break
             taken.append(problem)
@@ -79,20 +79,20 @@ class Mix:
     @property
     def short(self) -> Mapping[str, int]:
         """The rows there were of versions that have fewer than were to be taken, once they were read."""
-        asked = {member.part.info.ref: member.part.most or 0 for member in self._members}
-        return {name: self._given[name] for name, most in asked.items() if self._given[name] < most}
+        wanted = {member.part.info.ref: member.part.most or 0 for member in self._members}
+        return {name: self._given[name] for name, most in wanted.items() if self._given[name] < most}
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:  # noqa: ARG002 - as every format
         """The rows of each version, through a connection of its own."""
         self._repeated = 0
         self._given.clear()
-        seen: set[tuple[str, str]] = set()
+        keys: set[tuple[str, str]] = set()
         for member in self._members:
             for row in member.rows():
                 self._given[member.part.info.ref] += 1
                 key = (row["problem_id"], row["id"])
-                if key in seen:
+                if key in keys:
                     self._repeated += 1
                 else:
-                    seen.add(key)
+                    keys.add(key)
                     yield row

@@ -160,8 +160,12 @@ class Pairs(PairRows):
     def sides(self, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[list[Row], list[Row]]]:
         """What may be chosen and what rejected, problem by problem: kept ones first, then by sample index."""
         for members in self.by_problem(connection, scores=False):
-            right = [one for one in members if one["outcome"] == "correct" and (one["kept"] or not self.kept_only)]
-            wrong = [one for one in members if one["outcome"] in self.rejectable]
+            right = [
+                rollout
+                for rollout in members
+                if rollout["outcome"] == "correct" and (rollout["kept"] or not self.kept_only)
+            ]
+            wrong = [rollout for rollout in members if rollout["outcome"] in self.rejectable]
             right.sort(key=lambda rollout: not rollout["kept"])  # stable
             yield distinct(right), distinct(wrong)
 

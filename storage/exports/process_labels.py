@@ -85,16 +85,16 @@ class ProcessLabels(Texts):
         scores = _line_scores(connection, self.score) if self.score else {}
         continuing = "" if self.score else self._continuing(connection)
         for problem in problem_threads(connection):
-            drawn = None if self.score else _continued(problem, continuing)
+            continuations = None if self.score else _continuations(problem, continuing)
             told: set[tuple[str, float]] = set()
             for cid, row in problem.rows.items():
-                if row["outcome"] not in JUDGED or (drawn is not None and row["step"] == continuing):
+                if row["outcome"] not in JUDGED or (continuations is not None and row["step"] == continuing):
                     continue
                 lines = lines_of(row["text"])
                 labels = (
                     self._of_scores(scores.get((cid, problem.problem_id)), lines)
-                    if drawn is None
-                    else _shares(drawn, row["text"], lines)
+                    if continuations is None
+                    else _shares(continuations, row["text"], lines)
                 )
                 for line, label in self._once(row["text"], lines, labels, told):
                     yield self._row(row, line, len(lines), label) | {"labelled_by": self.score or continuing}
@@ -157,32 +157,32 @@ class ProcessLabels(Texts):
 
 def lines_of(text: str) -> list[Line]:
     """The lines of a text that are not blank, as scorers count them."""
-    found: list[Line] = []
+    lines: list[Line] = []
     start = 0
     for part in text.split("\n"):
         if part.strip():
-            found.append(Line(len(found) + 1, start, start + len(part)))
+            lines.append(Line(len(lines) + 1, start, start + len(part)))
         start += len(part) + 1
-    return found
+    return lines
 
 
-Drawn = Mapping[str, Counter[bool]]
+Continuations = Mapping[str, Counter[bool]]
 """Of each given beginning, without blanks at its end: how many that go on from it are correct, and how many are not."""
 
 
-def _continued(problem: ProblemThreads, step: str) -> Drawn:
+def _continuations(problem: ProblemThreads, step: str) -> Continuations:
     """What became of the completions of a step by the text that they were given."""
-    drawn: dict[str, Counter[bool]] = {}
+    continuations: dict[str, Counter[bool]] = {}
     for row in problem.rows.values():
         given = json.loads(row["meta"] or "{}").get("prefix")
         if row["step"] == step and row["outcome"] in JUDGED and isinstance(given, int) and given > 0:
-            drawn.setdefault(row["text"][:given].rstrip(), Counter())[row["outcome"] == "correct"] += 1
-    return drawn
+            continuations.setdefault(row["text"][:given].rstrip(), Counter())[row["outcome"] == "correct"] += 1
+    return continuations
 
 
-def _shares(drawn: Drawn, text: str, lines: list[Line]) -> dict[int, Label]:
+def _shares(continuations: Continuations, text: str, lines: list[Line]) -> dict[int, Label]:
     """The share of correct ones among those that go on from each line."""
-    counts = {line.number: drawn.get(text[: line.end].rstrip()) for line in lines}
+    counts = {line.number: continuations.get(text[: line.end].rstrip()) for line in lines}
     return {
         number: Label(count[True] / count.total(), count.total(), count[True])
         for number, count in counts.items()

@@ -67,10 +67,10 @@ class RankedPairs(PairRows):
             scored = False
             for stored in self.by_problem(connection, scores=True):
                 known |= {score["scorer"] for rollout in stored for score in rollout["scores"]}
-                members = [one for one in distinct(stored) if one["outcome"] in ("correct", *self.rejectable)]
+                members = [rollout for rollout in distinct(stored) if rollout["outcome"] in ("correct", *self.rejectable)]
                 values = self._values(members)
                 scored = scored or bool(values)
-                ranked = self._ranked([one for one in members if one["completion_id"] in values], values)
+                ranked = self._ranked([rollout for rollout in members if rollout["completion_id"] in values], values)
                 for pair in self._tier(ranked, tier) if tier else ranked[: self.max_pairs or None]:
                     yield self.row_of(pair.chosen, pair.rejected) | {"gap": pair.gap, "tier": tier}
             if not scored:
@@ -98,10 +98,10 @@ class RankedPairs(PairRows):
 
     def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[RankedPair]:
         """The pairs of a problem from the largest gap to the smallest."""
-        drawn = {one["completion_id"]: digest128(["tie", self.seed, one["completion_id"]]) for one in members}
+        ties = {rollout["completion_id"]: digest128(["tie", self.seed, rollout["completion_id"]]) for rollout in members}
 
-        def rank(one: Row) -> tuple[Any, ...]:
-            return one["outcome"] != "correct", -values[one["completion_id"]], drawn[one["completion_id"]]
+        def rank(rollout: Row) -> tuple[Any, ...]:
+            return rollout["outcome"] != "correct", -values[rollout["completion_id"]], ties[rollout["completion_id"]]
 
         order = sorted(members, key=rank)
         pairs = []
@@ -114,7 +114,7 @@ class RankedPairs(PairRows):
                     pairs.append(RankedPair(gap, chosen, rejected))
         return sorted(
             pairs,
-            key=lambda pair: (-pair.gap, drawn[pair.chosen["completion_id"]], drawn[pair.rejected["completion_id"]]),
+            key=lambda pair: (-pair.gap, ties[pair.chosen["completion_id"]], ties[pair.rejected["completion_id"]]),
         )
 
     def _tier(self, ranked: Sequence[RankedPair], tier: int) -> list[RankedPair]:

@@ -73,10 +73,10 @@ def rollouts(
     column = "".join(f", r.{name}" for name in columns) + (", coalesce(s.scores, []) as scores" if scores else "")
     joined = SCORES_JOIN.format(on="d") if scores else ""
     cursor = connection.execute(_QUERY.format(condition=condition, column=column, scores=joined))
-    yield from fetched(cursor)
+    yield from dict_rows(cursor)
 
 
-def fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
     """The rows of a query as dictionaries, some thousand at a time."""
     names = [column[0] for column in cursor.description]
     while batch := cursor.fetchmany(_BATCH):

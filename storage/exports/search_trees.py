@@ -52,17 +52,17 @@ def _given(row: Row) -> int:
 def pieces_of(problem: ProblemThreads) -> list[Piece]:
     """The pieces of a problem's tree: what goes on from none first, then by depth, sample index and id."""
     rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES}
-    parents = {cid: next((one for one in problem.turns[cid].after if one in rows), "") for cid in rows}
+    parents = {cid: next((parent for parent in problem.turns[cid].after if parent in rows), "") for cid in rows}
     answers, correct = dict.fromkeys(rows, 0), dict.fromkeys(rows, 0)
     for cid, row in problem.rows.items():
         after = problem.turns[cid].after
         if row["step"] != ANSWER or row["outcome"] not in JUDGED or not after or after[0] not in rows:
             continue
-        for one in _path(parents, after[0]):
-            answers[one] += 1
-            correct[one] += row["outcome"] == "correct"
-    found = [Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid]) for cid, row in rows.items()]
-    return sorted(found, key=lambda piece: piece.depth)
+        for ancestor in _path(parents, after[0]):
+            answers[ancestor] += 1
+            correct[ancestor] += row["outcome"] == "correct"
+    pieces = [Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid]) for cid, row in rows.items()]
+    return sorted(pieces, key=lambda piece: piece.depth)
 
 
 def _path(parents: dict[str, str], cid: str) -> list[str]:
@@ -175,7 +175,7 @@ class PiecePairs(Texts):
                 values = self._values(list(siblings))
                 if len(values) < 2:
                     continue
-                high, low = max(values, key=lambda one: one.value), min(values, key=lambda one: one.value)
+                high, low = max(values, key=lambda piece: piece.value), min(values, key=lambda piece: piece.value)
                 if high.value - low.value < self.gap:
                     self.left_out[ALIKE] = self.left_out.get(ALIKE, 0) + 1
                     continue
@@ -194,13 +194,13 @@ class PiecePairs(Texts):
 
     def _values(self, siblings: list[Piece]) -> "list[_Value]":
         """Pieces that go on from one text, equal ones together, those that enough answers rest on."""
-        found = []
+        values = []
         for text, alike in groupby(siblings, key=lambda piece: piece.own):
             mine = list(alike)
-            answers, correct = sum(one.answers for one in mine), sum(one.correct for one in mine)
+            answers, correct = sum(piece.answers for piece in mine), sum(piece.correct for piece in mine)
             if answers >= self.least:
-                found.append(_Value(text, mine[0].row, answers, correct / answers))
-        return found
+                values.append(_Value(text, mine[0].row, answers, correct / answers))
+        return values
 
 
 class _Value(NamedTuple):

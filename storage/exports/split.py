@@ -35,14 +35,14 @@ class Validation:
             raise SetupError(
                 f"{len(sizes)} template among the rows: it cannot be on one side only.", next_command="export one file"
             )
-        drawn: set[str] = set()
-        held = 0
+        clusters: set[str] = set()
+        rows = 0
         for name in sorted(sizes, key=lambda name: digest128(["validation", self.seed, name])):
-            if held >= self.share * sizes.total() or len(drawn) == len(sizes) - 1:
+            if rows >= self.share * sizes.total() or len(clusters) == len(sizes) - 1:
                 break
-            drawn.add(name)
-            held += sizes[name]
-        return frozenset(drawn)
+            clusters.add(name)
+            rows += sizes[name]
+        return frozenset(clusters)
 
 
 def cluster_of(row: Row) -> str:

@@ -65,18 +65,20 @@ def changed_spans(before: Row, after: Row, *, follows: bool) -> tuple[Spans, Spa
     `follows`: the second text is the first one edited, whose record says where. Otherwise, or where the record does not
     fit, the words of both are compared.
     """
-    recorded = _recorded(before["text"], after) if follows else None
-    return recorded if recorded is not None else _compared(before["text"], after["text"])
+    recorded = _recorded_spans(before["text"], after) if follows else None
+    return recorded if recorded is not None else _compared_spans(before["text"], after["text"])
 
 
-def _recorded(before: str, after: Row) -> tuple[Spans, Spans] | None:
+def _recorded_spans(before: str, after: Row) -> tuple[Spans, Spans] | None:
     """What the engine `edit` recorded, where it holds: outside of the spans the texts are equal."""
     meta = json.loads(after["meta"] or "{}")
     changes: Any = meta.get("changes")
     if not isinstance(changes, list) or "changes_left_out" in meta:
         return None
     try:
-        spans = [sorted([int(start), int(end)] for start, end in (one[side] for one in changes)) for side in ("at", "to")]
+        spans = [
+            sorted([int(start), int(end)] for start, end in (change[side] for change in changes)) for side in ("at", "to")
+        ]
     except (KeyError, TypeError, ValueError):
         return None
     return (spans[0], spans[1]) if _rest(before, spans[0]) == _rest(after["text"], spans[1]) else None
@@ -88,7 +90,7 @@ def _rest(text: str, spans: Spans) -> list[str]:
     return [text[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)]
 
 
-def _compared(before: str, after: str) -> tuple[Spans, Spans]:
+def _compared_spans(before: str, after: str) -> tuple[Spans, Spans]:
     old, new = _WORDS.findall(before), _WORDS.findall(after)
     if len(old) * len(new) > _COMPARED:
         return _whole(before, after)

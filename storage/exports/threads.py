@@ -6,7 +6,7 @@ from itertools import groupby
 
 import duckdb
 
-from storage.exports.rollouts import SCORES_JOIN, fetched
+from storage.exports.rollouts import SCORES_JOIN, dict_rows
 from storage.exports.write import Row
 from storage.recipe_steps import step_column
 from storage.segments.views import no_rows
@@ -55,7 +55,7 @@ def problem_threads(
     given = {"scores": ", coalesce(s.scores, []) as scores", "scores_join": SCORES_JOIN.format(on="t")} if scores else {}
     given |= {"planned": "coalesce(w.found.outcome, d.outcome)", "planned_join": _JOIN.format(planned)} if planned else {}
     query = _QUERY.format(threads=follow, step=step_column(stored, "d."), **(_PLAIN | given))
-    for problem_id, members in groupby(fetched(connection.execute(query)), key=lambda row: row["problem_id"]):
+    for problem_id, members in groupby(dict_rows(connection.execute(query)), key=lambda row: row["problem_id"]):
         rows = {row["completion_id"]: row for row in members}
         turns = (
             Turn(cid, row["step"], row["role"], tuple(row["after"].split()), row["outcome"]) for cid, row in rows.items()

@@ -190,7 +190,7 @@ def value_at(values: Mapping[str, Any], path: str) -> Any:
 
 def _follow(value: Any, rest: list[str | int]) -> Any:
     for place, step in enumerate(rest):
-        value = opened(value)
+        value = parsed_cell(value)
         if step == "*":
             items = value if isinstance(value, list) else []
             values = [_follow(item, rest[place + 1 :]) for item in items]
@@ -205,7 +205,7 @@ def _follow(value: Any, rest: list[str | int]) -> Any:
     return value
 
 
-def opened(value: Any) -> Any:
+def parsed_cell(value: Any) -> Any:
     """A cell that is JSON text of a list or an object as that; every other cell as it is."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:

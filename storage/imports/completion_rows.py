@@ -93,7 +93,7 @@ ENGINE = "imported"  # the engine of every completion that nobody here drew
 _NO_MODEL = "unknown"
 
 
-def _answered(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
+def _answer_turns(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
     """The turns of the answer alone. CellError for a conversation that ends with a question."""
     if turns is None:
         return None
@@ -138,7 +138,7 @@ class CompletionRows:
         get = self._columns.get
         model = cells.text(get(values, "model")) or _NO_MODEL
         cell = get(values, "text")
-        turns = _answered(messages(cell if is_conversation(cell) else get(values, "messages")))
+        turns = _answer_turns(messages(cell if is_conversation(cell) else get(values, "messages")))
         text = None if is_conversation(cell) else cells.text(cell)
         if text is None and turns is not None and [turn.kind for turn in turns] == ["text"]:
             text, turns = turns[0].content, None

@@ -16,7 +16,7 @@ from storage.errors import SetupError
 from storage.ids import canonical_json, digest128
 from storage.imports import cells
 from storage.imports.answers import boxed_in, marked_in
-from storage.imports.cells import CellError, opened
+from storage.imports.cells import CellError, parsed_cell
 
 LETTERS = "ABCDEFGHIJ"
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -113,7 +113,7 @@ class Layout:
         if self.answer_in != "whole":
             new["solution"], new["reference"] = _answer(_text(new["reference"], "reference"), self.answer_in)
         if self.choices is not None:
-            new |= _asked(self.choices, row, new["prompt"])
+            new |= _multiple_choice(self.choices, row, new["prompt"])
         if self.tests is not None:
             new["tests"] = _tests(self.tests, row)
         if self.splits is not None:
@@ -144,7 +144,7 @@ def _cell(row: Values, place: str) -> Any:
 
 def _text(value: Any, place: str) -> str:
     """A cell as text, a list one item a line."""
-    value = opened(value) if isinstance(value, str) and value.lstrip()[:1] == "[" else value
+    value = parsed_cell(value) if isinstance(value, str) and value.lstrip()[:1] == "[" else value
     text = "\n".join(cells.json_text(item) or "" for item in value) if isinstance(value, list) else cells.text(value)
     if text is None or not text.strip():
         raise CellError(f"{place!r} is empty")
@@ -159,7 +159,7 @@ def _answer(solution: str, answer_in: AnswerIn) -> tuple[str, str]:
     return solution, answer
 
 
-def _asked(choices: Choices, row: Values, question: str) -> dict[str, Any]:
+def _multiple_choice(choices: Choices, row: Values, question: str) -> dict[str, Any]:
     """The question with its options below it, the right letter, and the options by letter."""
     texts, right = _options(choices, row)
     order = list(range(len(texts)))
@@ -177,7 +177,7 @@ def _asked(choices: Choices, row: Values, question: str) -> dict[str, Any]:
 def _options(choices: Choices, row: Values) -> tuple[list[str], int]:
     """(the options as published, the place of the right one)."""
     if len(choices.texts) == 1:
-        listed = opened(_cell(row, choices.texts[0]))
+        listed = parsed_cell(_cell(row, choices.texts[0]))
         if not isinstance(listed, list):
             raise CellError(f"{choices.texts[0]!r} is no list of options")
     else:
@@ -201,7 +201,7 @@ def _tests(tests: str | Mapping[str, str], row: Values) -> Any:
     """A column of tests as it is; of several columns one test, the same whatever format the file has."""
     if isinstance(tests, str):
         return _cell(row, tests)
-    return [canonical_json({key: _plain(opened(_cell(row, place))) for key, place in tests.items()})]
+    return [canonical_json({key: _plain(parsed_cell(_cell(row, place))) for key, place in tests.items()})]
 
 
 def _plain(value: Any) -> Any:

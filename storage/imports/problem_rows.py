@@ -11,7 +11,7 @@ from typing import Any
 from storage.errors import SetupError
 from storage.imports import cells
 from storage.imports.answers import boxed_in, marked_in
-from storage.imports.cells import CellError, opened
+from storage.imports.cells import CellError, parsed_cell
 from storage.imports.columns import Columns, listed
 from storage.imports.readers import Row
 from storage.imports.turns import asked_and_answered, is_conversation, messages
@@ -117,7 +117,7 @@ def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
 
 def opened_conversation(value: Any) -> Any:
     """A JSON text of turns as turns; everything else as it is."""
-    inside = opened(value)
+    inside = parsed_cell(value)
     return inside if is_conversation(inside) else value
 
 

@@ -58,10 +58,10 @@ class Removal:
 
 def imports_held(ws: "Workspace") -> list[ImportContents]:
     """Every import, by name."""
-    return [held(ws, name) for name in _names(ws)]
+    return [contents_of(ws, name) for name in _names(ws)]
 
 
-def held(ws: "Workspace", name: str) -> ImportContents:
+def contents_of(ws: "Workspace", name: str) -> ImportContents:
     """One import; SetupError where there is none of this name."""
     known = _names(ws)
     if name not in known:
@@ -81,7 +81,7 @@ def held(ws: "Workspace", name: str) -> ImportContents:
 
 def plan_removal(ws: "Workspace", name: str) -> Removal:
     """What `remove` would do; SetupError where there is no import of this name."""
-    contents = held(ws, name)
+    contents = contents_of(ws, name)
     alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
     shared = contents.problems + contents.rollouts - sum(map(len, alone.values()))
     return Removal(name, contents.problems, contents.rollouts, shared, tuple(_users(ws, name, alone)))

@@ -54,24 +54,24 @@ class _Pass:
 
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
     """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
-    before, of = mark_of(spec), _answered(ws, spec)
+    before, of = mark_of(spec), _problem_set(ws, spec)
     aliases = _WITH_PROBLEMS if spec.problems is None else _OF_A_SET
     columns = detect(spec, aliases)
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
-    held = stored_completions(ws.segments, spec.name)
+    stored = stored_completions(ws.segments, spec.name)
     first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
-    samples = _survey(first, held)
+    samples = _survey(first, stored)
     unchanged(spec.path, before)
     with writer:
-        writer.know("completions", list(held.values()))
+        writer.know("completions", list(stored.values()))
         _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
         unchanged(spec.path, before)
         return writer.finish(columns, rows=first.rows, notes=first.notes, samples=samples, of=of)
 
 
-def _answered(ws: Workspace, spec: ImportSpec) -> str:
+def _problem_set(ws: Workspace, spec: ImportSpec) -> str:
     """The problem set that the rollouts answer; SetupError where those imported under this name before answer another."""
     of = spec.problems or spec.name
     others = [record.of for record in ws.imports.list() if record.name == spec.name and record.of not in (None, of)]
@@ -84,7 +84,7 @@ def _answered(ws: Workspace, spec: ImportSpec) -> str:
     return of
 
 
-def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str, Any]]:
+def _survey(rows: _Pass, stored: dict[tuple[str, str, int], str]) -> list[dict[str, Any]]:
     """Find every mistake before anything is stored; the first rows as samples."""
     ids, indices, clashes = Places(), Places(), []
     samples: list[dict[str, Any]] = []
@@ -93,7 +93,7 @@ def _survey(rows: _Pass, held: dict[tuple[str, str, int], str]) -> list[dict[str
         if drawn.external_id is not None:
             ids.add(drawn.external_id, where)
         indices.add(f"{drawn.name}/{completion.model}/{completion.sample_index}", where)
-        before = held.get((drawn.problem.id, completion.model, completion.sample_index))
+        before = stored.get((drawn.problem.id, completion.model, completion.sample_index))
         if before is not None and before != completion.id:
             clashes.append(where)
         if len(samples) < _SAMPLES:

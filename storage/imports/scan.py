@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError
-from storage.imports.cells import CellError, Sanitiser, opened, root, value_at
+from storage.imports.cells import CellError, Sanitiser, parsed_cell, root, value_at
 from storage.imports.columns import Aliases, Columns, listed, resolve
 from storage.imports.readers import Row, read_rows
 from storage.imports.spec import ImportSpec
@@ -46,12 +46,12 @@ def _lm_eval(values: Values) -> Iterator[Values]:
     rest = {
         key: value for key, value in values.items() if key not in {"arguments", "resps", "filtered_resps", "target", "doc"}
     }
-    doc = opened(values.get("doc"))
-    prompt = _asked(opened(values.get("arguments")))
+    doc = parsed_cell(values.get("doc"))
+    prompt = _prompt_argument(parsed_cell(values.get("arguments")))
     if prompt is None:
         raise CellError("arguments hold no prompt")
     answers = [
-        text for repeats in opened(values["resps"]) for text in (repeats if isinstance(repeats, list) else [repeats])
+        text for repeats in parsed_cell(values["resps"]) for text in (repeats if isinstance(repeats, list) else [repeats])
     ]
     for text in answers:
         yield {
@@ -65,7 +65,7 @@ def _lm_eval(values: Values) -> Iterator[Values]:
         }
 
 
-def _asked(arguments: Any) -> Any:
+def _prompt_argument(arguments: Any) -> Any:
     """The prompt among the arguments of a request: {"gen_args_0": {"arg_0": ...}} or [[prompt, settings], ...]."""
     if isinstance(arguments, dict):
         first = next(iter(arguments.values()), None)
@@ -78,17 +78,17 @@ def _asked(arguments: Any) -> Any:
 def _openai_batch(values: Values) -> Iterator[Values]:
     """Output of OpenAI's batch interface (vLLM's run_batch too); a request that failed gives no row."""
     body = value_at(values, "response.body") or {}
-    yield from _chosen({**body, "problem_id": values["custom_id"]})
+    yield from _reply_rows({**body, "problem_id": values["custom_id"]})
 
 
 def _chat_completion(values: Values) -> Iterator[Values]:
     """One reply of a server that speaks OpenAI's interface, beside whatever names its problem."""
-    yield from _chosen(values)
+    yield from _reply_rows(values)
 
 
-def _chosen(reply: Values) -> Iterator[Values]:
+def _reply_rows(reply: Values) -> Iterator[Values]:
     kept = {key: value for key, value in reply.items() if key not in {"choices", "usage", "id", "object", "created"}}
-    choices = opened(reply.get("choices")) or []
+    choices = parsed_cell(reply.get("choices")) or []
     tokens_in = value_at(reply, "usage.prompt_tokens")
     tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
     for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
@@ -106,7 +106,7 @@ def _chosen(reply: Values) -> Iterator[Values]:
 def _vllm(values: Values) -> Iterator[Values]:
     """vLLM's RequestOutput written as JSON: prompt and outputs with text, finish_reason, token_ids, cumulative_logprob."""
     kept = {key: value for key, value in values.items() if key not in {"outputs", "prompt_token_ids", "prompt_logprobs"}}
-    for output in opened(values["outputs"]):
+    for output in parsed_cell(values["outputs"]):
         if not isinstance(output, dict) or "text" not in output:
             raise CellError("an item of outputs has no text")
         token_ids = output.get("token_ids")

@@ -52,10 +52,10 @@ class Writer:
         self._known[kind].add(record.id)
         if self._dry_run:
             return
-        held = self._held.setdefault(kind, [])
-        held.append(record)
+        waiting = self._held.setdefault(kind, [])
+        waiting.append(record)
         self._size += len(record.text if kind == "completions" else record.prompt)
-        if len(held) >= self._spec.batch_rows or self._size >= LARGEST:
+        if len(waiting) >= self._spec.batch_rows or self._size >= LARGEST:
             self._write(kind)
 
     def count(self, kind: Kind) -> Count:

@@ -67,12 +67,12 @@ class Leases:
         owner, token = this_process(), secrets.token_hex(8)
         with self._ledger.write(durable=False) as session:
             now = self._ledger.now(session)
-            held = session.get(LeaseRow, key)
-            if held is not None and _holds(held, now):
+            holder = session.get(LeaseRow, key)
+            if holder is not None and _holds(holder, now):
                 return None
             # Expired, or its process is gone: whoever comes next takes it over.
-            if held is not None:
-                session.delete(held)
+            if holder is not None:
+                session.delete(holder)
                 session.flush()
             free = _unclaimed(session, claim, now)
             place = {"host": owner.host, "pid": owner.pid, "started": owner.started}

@@ -89,7 +89,7 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
 
     `kept`: what another run kept of the same rollouts; the precision of the kept set is then that set's.
     """
-    pooled, items, judgements = _drawn(audits, audit)
+    pooled, items, judgements = _pooled_audits(audits, audit)
     measured, place = _measured(audit, pooled)
     judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
     strata = [Stratum(**row) for row in audit.design["strata"]]
@@ -116,13 +116,13 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
 
 def judged_sample(audits: Audits, audit: Audit) -> tuple[list[Stratum], list[Judgement]]:
     """The strata that an audit was drawn from, and what people judged of them, that of the audits pooled with it too."""
-    pooled, items, judgements = _drawn(audits, audit)
+    pooled, items, judgements = _pooled_audits(audits, audit)
     place = _measured(audit, pooled)[1]
     judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
     return [Stratum(**row) for row in audit.design["strata"]], judged
 
 
-def _drawn(
+def _pooled_audits(
     audits: Audits, audit: Audit
 ) -> tuple[list[Audit], dict[Pair, AuditItem], Mapping[Pair, Sequence[PersonJudgement]]]:
     """The audits of the same rollouts, what they drew, and the judgements of it."""
@@ -175,8 +175,8 @@ def bound_of(rates: Sequence[KnownRates]) -> float | None:
 
 def false_accept_bound(known: Sequence[KnownRates]) -> float | None:
     """The upper bound of the false-accept rate of what counts: the audited chain's, else that of all its verifiers."""
-    chain = [one for one in known if one.verifier == CHAIN and one.bound is not None]
-    return bound_of(chain or [one for one in known if one.verifier != CHAIN])
+    chain = [rates for rates in known if rates.verifier == CHAIN and rates.bound is not None]
+    return bound_of(chain or [rates for rates in known if rates.verifier != CHAIN])
 
 
 def _known(audits: Audits, name: str, version: str, run: str | None, kept: Callable[[], KeptSet] | None) -> KnownRates:
@@ -248,8 +248,8 @@ def reviewers(judgements: Mapping[Pair, Sequence[PersonJudgement]]) -> Row:
         [pair for pair, _ in pairs],
         estimand="share of pairs of judgements of one rollout that agree",
     )
-    said = [[vote.judgement for vote in votes if vote.judgement != "unsure"] for votes in judgements.values()]
-    alpha = krippendorff_alpha(said)
+    outcomes = [[vote.judgement for vote in votes if vote.judgement != "unsure"] for votes in judgements.values()]
+    alpha = krippendorff_alpha(outcomes)
     return {
         "judged": dict(sorted(counted.items())),
         "agreement": None if agreement is None else asdict(agreement),

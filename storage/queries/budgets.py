@@ -164,7 +164,7 @@ def _covered(connection: "duckdb.DuckDBPyConnection", k: int) -> pa.Table:
 
 
 def _coverage(covered: Sequence[bool], clusters: Sequence[str | None]) -> Estimate | None:
-    return population_mean([float(one) for one in covered], clusters, estimand=COVERAGE)
+    return population_mean([float(flag) for flag in covered], clusters, estimand=COVERAGE)
 
 
 def _rounds(rows: Sequence[tuple[int, int, int, int]], problems: pa.Table) -> list[BudgetRound]:

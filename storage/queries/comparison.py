@@ -290,15 +290,15 @@ def _pairwise(cells: Mapping[tuple[str, str], Side], models: Sequence[str], benc
     """Every pair of models on every benchmark that both were asked, on the problems that both have."""
     rows: list[Row] = []
     for benchmark in benchmarks:
-        asked = [model for model in models if (model, benchmark) in cells]
-        for one, other in combinations(asked, 2):
+        asked_models = [model for model in models if (model, benchmark) in cells]
+        for first, second in combinations(asked_models, 2):
             try:
-                pairing = paired(cells[one, benchmark], cells[other, benchmark])
+                pairing = paired(cells[first, benchmark], cells[second, benchmark])
             except SetupError:
                 continue  # no problem in common: nothing is said of this pair
             row = _difference(pairing)
-            better, worse = (other, one) if row["difference"] > 0 else (one, other)
-            names = {"benchmark": benchmark, "before": one, "after": other, "better": better, "worse": worse}
+            better, worse = (second, first) if row["difference"] > 0 else (first, second)
+            names = {"benchmark": benchmark, "before": first, "after": second, "better": better, "worse": worse}
             rows.append({**names, "problems": len(pairing.problems), **row})
     return [{**row, "significant": row["p_corrected"] < ALPHA} for row in _corrected(rows)]
 

@@ -118,17 +118,17 @@ class BothSides:
 
 def both_sides(reader: Reader, pair: "Pairing", row: "PairedRow") -> BothSides:
     """The texts, verdicts and decisions of one rollout in both versions."""
-    found = [
+    sides = [
         _side(reader, info, row) if state is not None else (None, None)
         for info, state in ((pair.before, row.old_state), (pair.after, row.new_state))
     ]
-    (first, early), (second, late) = found
+    (first, early), (second, late) = sides
     return BothSides((first, second), (early, late))
 
 
 def _side(reader: Reader, info: "VersionInfo", row: "PairedRow") -> "tuple[Problem, RolloutDetail | None]":
     detail = problem_detail(dataset_scope(reader, f"{info.name}@{info.folder}"), row.problem_id)
-    mine = (one for one in detail.rollouts if one.completion and one.completion.id == row.completion_id)
+    mine = (rollout for rollout in detail.rollouts if rollout.completion and rollout.completion.id == row.completion_id)
     return detail.problem, next(mine, None)
 
 

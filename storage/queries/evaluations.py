@@ -42,8 +42,10 @@ def flips(reader: Reader, first: Side, second: Side, most: int) -> list[Flip]:
     """The problems on which two sides differ, the largest changes first, at most so many of them."""
     pairing = paired(first, second)
     changed = [(b - a, p, a, b) for p, a, b in zip(pairing.problems, pairing.before, pairing.after, strict=True) if a != b]
-    changed = sorted(changed, key=lambda one: (-abs(one[0]), one[0], one[1]))[:most]
-    prompts = {one.id: prompt_text(one.prompt) for one in reader.fetch("problems", [one[1] for one in changed])}
+    changed = sorted(changed, key=lambda change: (-abs(change[0]), change[0], change[1]))[:most]
+    prompts = {
+        problem.id: prompt_text(problem.prompt) for problem in reader.fetch("problems", [change[1] for change in changed])
+    }
     return [Flip(p, prompts.get(p, ""), a, b) for _, p, a, b in changed]
 
 
@@ -81,14 +83,14 @@ class SideMetric:
 
 def metric_of(sides: Sequence[Side], metric: str, score: str | None = None) -> list[SideMetric]:
     """A metric of each side, or why it has none; `score`: the one that it is about."""
-    found = []
+    metrics = []
     for side in sides:
         try:
             rows = measure(side.pool, metric, Options(score=score))
-            found.append(SideMetric(side.model, side.benchmark, tuple(rows)))
+            metrics.append(SideMetric(side.model, side.benchmark, tuple(rows)))
         except SetupError as error:
-            found.append(SideMetric(side.model, side.benchmark, (), error.message))
-    return found
+            metrics.append(SideMetric(side.model, side.benchmark, (), error.message))
+    return metrics
 
 
 def scores_of(sides: Sequence[Side]) -> list[str]:
@@ -98,8 +100,8 @@ def scores_of(sides: Sequence[Side]) -> list[str]:
 
 def replays(root: Path, pools: Collection[str]) -> list[dict[str, Any]]:
     """The stored replays of these runs and versions, by folder; SetupError for a damaged file."""
-    found = [
+    reports = [
         read_object(path, next_command=f"rollmill replay POOL --out {path.parent.relative_to(root)}")
         for path in sorted((root / REPLAYS).glob("**/replay.json"))
     ]
-    return [report for report in found if report.get("pool") in pools]
+    return [report for report in reports if report.get("pool") in pools]

@@ -210,10 +210,10 @@ class Matching:
         ids = pa.array(sorted(ids_with_text(self._index.scope, self._filters.text, self._filters.within)), pa.string())
         self._cursor.register("ids", pa.table({"id": ids}))
         if _by_text(self._filters):
-            found = "SELECT cell, count(*)::INT AS n FROM rollouts r JOIN ids ON ids.id = r.completion_id GROUP BY cell"
+            query = "SELECT cell, count(*)::INT AS n FROM rollouts r JOIN ids ON ids.id = r.completion_id GROUP BY cell"
         else:
-            found = "SELECT problem FROM problems SEMI JOIN ids USING (id)"
-        self._cursor.execute(f"CREATE TEMP TABLE texts AS {found}")
+            query = "SELECT problem FROM problems SEMI JOIN ids USING (id)"
+        self._cursor.execute(f"CREATE TEMP TABLE texts AS {query}")
 
     def total(self, rows: Rows) -> int:
         """How many match."""
@@ -229,11 +229,11 @@ class Matching:
         total = self.total("problems")
         page, pages, part = _part(listing, total)
         order = f"{_order('problems', listing, 'problem')} {part}"
-        found = dict(
+        matching_of = dict(
             self._cursor.execute(f"SELECT problem, matching {_PROBLEM_ROWS} {order}", self._values(listing)).fetchall()
         )
-        rows = {row[0]: row[1:] for row in self._cursor.execute(_PROBLEM_DETAILS, [list(found)]).fetchall()}
-        listed = tuple(_problem_row(rows[problem], matching, prior) for problem, matching in found.items())
+        rows = {row[0]: row[1:] for row in self._cursor.execute(_PROBLEM_DETAILS, [list(matching_of)]).fetchall()}
+        listed = tuple(_problem_row(rows[problem], matching, prior) for problem, matching in matching_of.items())
         return ProblemPage(listed, total, page, pages, prior, fitted)
 
     def _values(self, listing: Listing) -> dict[str, float] | None:
@@ -248,8 +248,8 @@ class Matching:
         total = self.total("rollouts")
         page, pages, part = _part(listing, total)
         order = _order("rollouts", listing, "completion_id, p.problem")
-        found = self._cursor.execute(f"SELECT r.rollout {_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
-        places = [row[0] for row in found]
+        matches = self._cursor.execute(f"SELECT r.rollout {_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
+        places = [row[0] for row in matches]
         details = f"SELECT r.rollout, {_ROLLOUT_COLUMNS} {_ROLLOUT_ROWS} WHERE r.rollout IN (SELECT unnest($1))"
         rows = {row[0]: row[1:] for row in self._cursor.execute(details, [places]).fetchall()}
         return RolloutPage(tuple(RolloutRow(*rows[place]) for place in places), total, page, pages)
@@ -268,19 +268,21 @@ class Matching:
     def place(self, problem_id: str, listing: Listing) -> tuple[int, str | None, str | None] | None:
         """Where a problem stands among the matching ones, from 1, and its neighbours; None where it does not match."""
         window = f"OVER ({_order('problems', listing, 'problem')})"
-        found = self._cursor.execute(
+        places = self._cursor.execute(
             f"SELECT place, before, after FROM (SELECT id, row_number() {window} AS place, lag(id) {window} AS before, "
             f"lead(id) {window} AS after {_PROBLEM_ROWS}) WHERE id = $id",
             {**(self._values(listing) or {}), "id": problem_id},
         ).fetchall()
-        return found[0] if found else None
+        return places[0] if places else None
 
     def by_outcome(self, facet: str) -> tuple[FacetCount, ...]:
         """The matching rollouts by a facet and outcome, the values of the facet in order."""
-        found = self._cursor.execute(
+        counts = self._cursor.execute(
             f"SELECT {facet}, outcome, sum(n)::BIGINT FROM matching GROUP BY ALL ORDER BY {facet} NULLS LAST, outcome"
         ).fetchall()
-        return tuple(FacetCount(NONE if group is None else str(group), outcome, number) for group, outcome, number in found)
+        return tuple(
+            FacetCount(NONE if group is None else str(group), outcome, number) for group, outcome, number in counts
+        )
 
     def facets(self, rows: Rows) -> dict[str, tuple[FacetValue, ...]]:
         """The values of every facet with their counts, the most frequent first; levels and k of n in their order."""
@@ -295,8 +297,8 @@ class Matching:
             rest, values = f"({query})", values or None
         column, order = _FACET_SQL.get(facet, (facet, f"{count} DESC, 1"))
         grouped = f"SELECT {column}, {count}::BIGINT FROM {rest} GROUP BY {column} ORDER BY {order}"
-        found = self._cursor.execute(grouped, values).fetchall()
-        listed = [FacetValue(NONE if row[0] is None else " of ".join(map(str, row[:-1])), row[-1]) for row in found]
+        counts = self._cursor.execute(grouped, values).fetchall()
+        listed = [FacetValue(NONE if row[0] is None else " of ".join(map(str, row[:-1])), row[-1]) for row in counts]
         if facet == "outcome":
             mixed = f"SELECT {count}::BIGINT FROM {rest} WHERE k BETWEEN 1 AND of - 1"
             number = self._cursor.execute(mixed, values).fetchall()[0][0]

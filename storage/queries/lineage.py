@@ -33,25 +33,27 @@ def turns_in_version(rows: "Lookup", problems: Collection[str]) -> dict[str, Tur
     if not follow:
         return {}
     after = {(row["problem_id"], row["completion_id"]): row for row in follow}
-    found: dict[str, list[Turn]] = {}
+    turns_by_problem: dict[str, list[Turn]] = {}
     for row in rows.rows("decisions", problems):
         known = after.pop((row["problem_id"], row["completion_id"]), None)
         step = row.get("step") or row.get(OLD_COLUMN) or ""
         turn = Turn(row["completion_id"], step, ANSWER, _ids(known), row["outcome"])
-        found.setdefault(row["problem_id"], []).append(turn)
+        turns_by_problem.setdefault(row["problem_id"], []).append(turn)
     for row in after.values():  # nobody judges them
-        found.setdefault(row["problem_id"], []).append(Turn(row["completion_id"], row["step"], row["role"], _ids(row)))
-    return {problem: turns_of(turns) for problem, turns in found.items()}
+        turns_by_problem.setdefault(row["problem_id"], []).append(
+            Turn(row["completion_id"], row["step"], row["role"], _ids(row))
+        )
+    return {problem: turns_of(turns) for problem, turns in turns_by_problem.items()}
 
 
 def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[str]) -> dict[str, Turns]:
     """The same from the views `threads` and `rollouts` of a scope; none where nothing follows another."""
     connection.register("wanted", pa.table({"id": pa.array(sorted(set(problems)), pa.string())}))
-    found: dict[str, list[Turn]] = {}
+    turns_by_problem: dict[str, list[Turn]] = {}
     for problem, cid, step, role, after, outcome in connection.execute(_TURNS).fetchall():
-        found.setdefault(problem, []).append(Turn(cid, step, role, tuple(after.split()), outcome))
+        turns_by_problem.setdefault(problem, []).append(Turn(cid, step, role, tuple(after.split()), outcome))
     connection.unregister("wanted")
-    return {problem: turns_of(turns) for problem, turns in found.items() if any(turn.after for turn in turns)}
+    return {problem: turns_of(turns) for problem, turns in turns_by_problem.items() if any(turn.after for turn in turns)}
 
 
 def problem_turns(scope: Scope, problem_id: str) -> Turns:
@@ -84,7 +86,7 @@ def around(threads: Mapping[str, Turns], completion_id: str) -> tuple[list[tuple
     return before, behind
 
 
-def told(turns: Iterable[tuple[str, Turn]], completions: Mapping[str, Row]) -> tuple[Row, ...]:
+def rows_of_turns(turns: Iterable[tuple[str, Turn]], completions: Mapping[str, Row]) -> tuple[Row, ...]:
     """Turns as rows, with what their completions say; one that is not drawn yet has no text."""
     return tuple(
         {

@@ -86,9 +86,11 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
     meta, strata = _meta(scope, pool), dict(pool.strata)
     for name in sorted(wanted):
         key = name.removeprefix("meta.")
-        if any(key in one for one in meta):
-            values = [one.get(key) for one in meta]
-            strata[name] = tuple(one if one is None or type(one) in (str, int) else json.dumps(one) for one in values)
+        if any(key in fields for fields in meta):
+            values = [fields.get(key) for fields in meta]
+            strata[name] = tuple(
+                value if value is None or type(value) in (str, int) else json.dumps(value) for value in values
+            )
         elif not missing:
             raise unknown_name("group", name, [*COLUMNS, *meta_keys(scope, pool)])
     return replace(pool, strata=strata)
@@ -96,7 +98,7 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
 
 def meta_keys(scope: Scope, pool: Pool) -> list[str]:
     """What `with_meta` can add to a pool, as `meta.KEY`."""
-    return sorted({f"meta.{key}" for one in _meta(scope, pool) for key in one})
+    return sorted({f"meta.{key}" for fields in _meta(scope, pool) for key in fields})
 
 
 def _meta(scope: Scope, pool: Pool) -> list[dict[str, Any]]:

@@ -116,14 +116,14 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
     scored: dict[str, list[Score]] = {}
     for score in from_table("scores", scores):
         scored.setdefault(score.completion_id, []).append(score)
-    drawn = {completion.id: completion for completion in completions}
+    texts = {completion.id: completion for completion in completions}
     judged: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         judged.setdefault(verdict.completion_id, []).append(verdict)
     details = []
     for row in rows:
         cid = row["completion_id"]
-        detail = _detail(row, drawn.get(cid), judged.get(cid, []))
+        detail = _detail(row, texts.get(cid), judged.get(cid, []))
         details.append(replace(detail, scores=tuple(scored.get(cid, ()))))
     return ProblemDetail(problems[0], tuple(details))
 
@@ -187,6 +187,6 @@ def answer_groups(rollouts: Sequence[RolloutDetail]) -> list[tuple[str, tuple[Ro
 
 def final_answer(rollout: RolloutDetail) -> str:
     """The answer that the deciding verifier found, else the first that one did; NO_ANSWER where none did."""
-    verdict = rollout.deciding or next((one for one in rollout.verdicts if one.extracted is not None), None)
+    verdict = rollout.deciding or next((verdict for verdict in rollout.verdicts if verdict.extracted is not None), None)
     extracted = None if verdict is None else verdict.normal_form or verdict.extracted
     return NO_ANSWER if extracted is None else extracted

@@ -106,7 +106,7 @@ def judged_undecided(reader: Reader, run: str, person: str) -> list[tuple[Comple
         ).fetchall()
     judgements = reader.audits.judgements([(str(completion), str(problem)) for completion, problem in rows])
     texts = {record.id: record for record in reader.fetch("completions", sorted({pair[0] for pair in judgements}))}
-    return [(texts[pair[0]], pair[1], said) for pair, said in judgements.items()]
+    return [(texts[pair[0]], pair[1], votes) for pair, votes in judgements.items()]
 
 
 def waiting(reader: Reader, queue: Queue, judge: str) -> list[int]:
@@ -176,8 +176,10 @@ def judge_all(reader: Reader, items: Sequence[ReviewItem], who: str, judgement: 
     name = who.strip()
     if not name:
         raise SetupError("a reviewer has a name.")
-    said = [PersonJudgement(item.completion_id, item.problem_id, name, judgement, note.strip() or None) for item in items]
-    reader.audits.judge(said)
+    judgements = [
+        PersonJudgement(item.completion_id, item.problem_id, name, judgement, note.strip() or None) for item in items
+    ]
+    reader.audits.judge(judgements)
 
 
 def export_csv(reader: Reader, queue: Queue, path: Path, reviewer: str) -> int:
@@ -213,11 +215,13 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
         raise SetupError(f"{path} cannot be read: {error.strerror if isinstance(error, OSError) else error}.") from error
     known = set(queue.pairs)
     return [
-        judgement for line, row in rows if (judgement := _said(row, known, f"{path} line {line}", reviewer)) is not None
+        judgement
+        for line, row in rows
+        if (judgement := _judgement_of(row, known, f"{path} line {line}", reviewer)) is not None
     ]
 
 
-def _said(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:
+def _judgement_of(row: Mapping[str, Any], known: set[Pair], where: str, reviewer: str) -> PersonJudgement | None:
     judgement = (row["judgement"] or "").strip().lower()
     if not judgement:
         return None

@@ -49,12 +49,12 @@ def timeline(reader: Reader, run_id: str) -> list[Span]:
 def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:
     """The problems among these ids, and those whose rollouts are among them, in order."""
     with scope.connection("rollouts") as connection:
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT DISTINCT problem_id FROM rollouts WHERE problem_id IN (SELECT unnest($1)) "
             "OR completion_id IN (SELECT unnest($1)) ORDER BY problem_id",
             [list(ids)],
         ).fetchall()
-    return [str(row[0]) for row in found]
+    return [str(row[0]) for row in rows]
 
 
 def _time(seconds: float) -> datetime:

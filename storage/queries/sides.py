@@ -149,8 +149,8 @@ def by_model(scope: Scope, pool: Pool) -> list[Pool]:
 
 
 def _equal_numbers(pool: Pool) -> Pool:
-    drawn = np.bincount(pool.problem)
-    return pool.measured(int(drawn[drawn > 0].min(initial=drawn.max(initial=0))))
+    sizes = np.bincount(pool.problem)
+    return pool.measured(int(sizes[sizes > 0].min(initial=sizes.max(initial=0))))
 
 
 def _by_column(side: Side, by: str) -> Iterator[Side]:

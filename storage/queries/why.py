@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.queries.lineage import around, place_of, told, turns_in_version, turns_in_views
+from storage.queries.lineage import around, place_of, rows_of_turns, turns_in_version, turns_in_views
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.recipe_steps import has_follow_ups
@@ -63,7 +63,7 @@ class Why:
 
     `steps`: which of the recipe's steps drew each, with its role and what it follows, where the recipe has several.
     `follows`, `followed_by`: of a completion whose problem has threads, everything that it rests on, roots first, and
-    everything that rests on it (storage.queries.lineage.told).
+    everything that rests on it (storage.queries.lineage.rows_of_turns).
     """
 
     kind: Kind
@@ -93,13 +93,13 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
     manifest = load_manifest(info)
     with reading(info), connect() as connection:
         rows = Lookup(info, connection)
-        found: list[tuple[Kind, str]] = [("completion", one) for one in rows.beginning("completions", prefix, _SHOWN + 1)]
-        found += [("problem", one) for one in rows.beginning("problems", prefix, _SHOWN + 1)]
+        matches: list[tuple[Kind, str]] = [("completion", row) for row in rows.beginning("completions", prefix, _SHOWN + 1)]
+        matches += [("problem", row) for row in rows.beginning("problems", prefix, _SHOWN + 1)]
         nothing = SetupError(
             f"{info.ref} holds no completion and no problem whose id begins with {prefix!r}.",
             next_command=f"rollmill dataset why {info.name}@vN {prefix}",
         )
-        kind, identity = _single(found[: _SHOWN + 1], prefix, nothing)
+        kind, identity = _single(matches[: _SHOWN + 1], prefix, nothing)
         part = _part(rows, kind, identity)
         problems = part.problems | ({identity} if kind == "problem" else set())
         threads = turns_in_version(rows, problems)
@@ -134,7 +134,7 @@ def _steps(decisions: tuple[Row, ...], threads: Mapping[str, Turns], wanted: Col
 def _lineage(before: Around, behind: Around, stored: Sequence[Row]) -> Row:
     """The two fields of a Why that are about threads."""
     known = {row["id"]: row for row in stored}
-    return {"follows": told(before, known), "followed_by": told(behind, known)}
+    return {"follows": rows_of_turns(before, known), "followed_by": rows_of_turns(behind, known)}
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def _memberships(
     connection: "duckdb.DuckDBPyConnection", info: VersionInfo, row: tuple[Kind, str], known: _Part
 ) -> tuple[Membership, ...]:
     """The same row in every version whose rows are here, oldest first; what this version says of it is known."""
-    held: list[Membership] = []
+    memberships: list[Membership] = []
     parts: dict[str, _Part] = {}  # by content hash
     before: _Part | None = None
     for version in versions(info.path.parent.parent, info.name):
@@ -266,9 +266,9 @@ def _memberships(
             change = (
                 "added" if added else "same" if before is not None and before.essence() == part.essence() else "changed"
             )
-            held.append(Membership(version.ref, kept, len(part.decisions) - kept, tuple(sorted(reasons)), change))
+            memberships.append(Membership(version.ref, kept, len(part.decisions) - kept, tuple(sorted(reasons)), change))
         before = part
-    return tuple(held)
+    return tuple(memberships)
 
 
 def _rows(connection: "duckdb.DuckDBPyConnection", table: str, condition: str) -> tuple[Row, ...]:

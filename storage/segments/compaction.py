@@ -71,8 +71,8 @@ def _merge(store: SegmentStore, kind: Kind, group: Sequence[Segment]) -> None:
     key = SegmentKey(kind, group[0].producer, group[0].version, "")
     if len(store.readable(group)) < len(group):
         return  # a missing file is for `check` to name; merging the others would hide the loss
-    held = store.registry.held([segment.id for segment in group])
-    written = write_batches(store.place, key, SCHEMAS[kind], _stream(store, kind, group), merged=held)
+    batches = store.registry.batches_of([segment.id for segment in group])
+    written = write_batches(store.place, key, SCHEMAS[kind], _stream(store, kind, group), merged=batches)
     if written.rows != _rows(group) and not any(segment.overlaps for segment in group):
         store.place.remove(kind, written.id)
         raise RuntimeError(f"compaction of {_rows(group)} {kind} gave {written.rows}")

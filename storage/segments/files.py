@@ -39,8 +39,8 @@ def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str]
     if FOOTER.encode() not in footer and SEAL.encode() not in footer:
         return None
     facts = json.loads(footer[FOOTER.encode()])
-    held = tuple(BatchRows(**held) for held in facts["batches"])
-    return facts["producer"], facts["version"], held, float(facts["at"]), footer[SEAL.encode()].decode()
+    contents = tuple(BatchRows(**batch) for batch in facts["batches"])
+    return facts["producer"], facts["version"], contents, float(facts["at"]), footer[SEAL.encode()].decode()
 
 
 def write_batches(
@@ -65,11 +65,11 @@ def write_batches(
             for batch in batches:
                 facts["rows"] = int(facts["rows"]) + batch.num_rows
                 writer.write_batch(batch)
-            held = merged or [BatchRows(key.batch_id, int(facts["rows"]), run)]
+            contents = merged or [BatchRows(key.batch_id, int(facts["rows"]), run)]
             footer = {
                 "producer": key.producer,
                 "version": key.version,
-                "batches": list(map(asdict, held)),
+                "batches": list(map(asdict, contents)),
                 "at": time.time(),
             }
             writer.add_key_value_metadata({SEAL: _OPEN.decode()})

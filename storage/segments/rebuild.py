@@ -39,7 +39,7 @@ class File:
     """One readable segment file, and the batches in it."""
 
     written: SegmentFile
-    held: tuple[BatchRows, ...]
+    batches: tuple[BatchRows, ...]
     at: float
 
 
@@ -127,13 +127,13 @@ def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
         if facts is not None:
             if not is_whole(raw, facts[-1]):
                 raise ValueError("altered: its seal differs")
-            producer, version, held, at = facts[:-1]
+            producer, version, batches, at = facts[:-1]
         else:
             columns_read = parquet.read([name for name in schema.names if name in ("id", *_MAKERS.get(kind, ()))])
-            producer, version, held = _inferred(kind, file_id, rows, columns_read.to_pylist())
+            producer, version, batches = _inferred(kind, file_id, rows, columns_read.to_pylist())
             at = place.modified(path)
     columns = columns_name(pa.schema([(field.name, _plain(field.type)) for field in schema]))
-    return File(SegmentFile(file_id, kind, producer, version, rows, size, checksum, columns), held, at)
+    return File(SegmentFile(file_id, kind, producer, version, rows, size, checksum, columns), batches, at)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -155,19 +155,19 @@ def _inferred(
 def _without_copies(files: Sequence[File], report: Rebuilt) -> Iterator[File]:
     """Each batch once: of the copies that compaction and races left, the file that holds most batches, then the first."""
     taken: dict[tuple[str, ...], str] = {}
-    for file in sorted(files, key=lambda file: -len(file.held)):
-        for held in file.held:
-            taken.setdefault(_key(file, held), file.written.id)
+    for file in sorted(files, key=lambda file: -len(file.batches)):
+        for batch in file.batches:
+            taken.setdefault(_key(file, batch), file.written.id)
     for file in files:
-        mine = tuple(held for held in file.held if taken[_key(file, held)] == file.written.id)
+        mine = tuple(batch for batch in file.batches if taken[_key(file, batch)] == file.written.id)
         if mine:
-            yield replace(file, held=mine)
+            yield replace(file, batches=mine)
         else:
             report.left.append((file.written.id, "its batches are in another file"))
 
 
-def _key(file: File, held: BatchRows) -> tuple[str, ...]:
-    return file.written.kind, file.written.producer, file.written.version, held.batch_id
+def _key(file: File, batch: BatchRows) -> tuple[str, ...]:
+    return file.written.kind, file.written.producer, file.written.version, batch.batch_id
 
 
 def _judged_as_stored(files: list[File], place: Place, connection: Any, report: Rebuilt) -> list[File]:
@@ -206,12 +206,12 @@ def _register(session: Session, file: File, *, overlaps: bool) -> None:
     session.add(SegmentRow(**asdict(written), overlaps=overlaps, created_at=file.at))
     session.flush()
     maker = {"kind": written.kind, "producer": written.producer, "version": written.version, "segment_id": written.id}
-    for held in file.held:
-        batch = BatchRow(**maker, batch_id=held.batch_id, rows=held.rows, created_at=file.at)
+    for stored in file.batches:
+        batch = BatchRow(**maker, batch_id=stored.batch_id, rows=stored.rows, created_at=file.at)
         session.add(batch)
         session.flush()
-        if held.run is not None:
-            session.add(RunBatchRow(run_id=held.run, batch=batch.id))
+        if stored.run is not None:
+            session.add(RunBatchRow(run_id=stored.run, batch=batch.id))
 
 
 def _mark(session: Session, producer: str, rows: int, now: float) -> None:

@@ -81,9 +81,9 @@ class Registry:
     def makers(self, kind: Kind) -> list[tuple[str, str]]:
         """The (producer, version) of all registered batches of a kind, the one that stored something last at the end."""
         last = func.max(BatchRow.id)
-        asked = select(BatchRow.producer, BatchRow.version).where(BatchRow.kind == kind)
+        query = select(BatchRow.producer, BatchRow.version).where(BatchRow.kind == kind)
         with self.ledger.read() as session:
-            rows = session.execute(asked.group_by(BatchRow.producer, BatchRow.version).order_by(last)).all()
+            rows = session.execute(query.group_by(BatchRow.producer, BatchRow.version).order_by(last)).all()
         return [(producer, version) for producer, version in rows]
 
     def batch(self, session: Session, key: SegmentKey) -> "Batch | None":
@@ -135,7 +135,7 @@ class Registry:
             if new:
                 connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
-    def held(self, segment_ids: Sequence[str]) -> list[BatchRows]:
+    def batches_of(self, segment_ids: Sequence[str]) -> list[BatchRows]:
         """The batches whose rows lie in these segments, in the order in which they were registered."""
         run = select(func.min(RunBatchRow.run_id)).where(RunBatchRow.batch == BatchRow.id).scalar_subquery()
         rows: list[Any] = []

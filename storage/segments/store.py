@@ -120,13 +120,13 @@ class SegmentStore:
 
     def fetch_verdicts(self, verifiers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
         """The stored verdicts of these (verifier, version) on these (completion id, problem id), pair by pair."""
-        return self._given("verdicts", verifiers, pairs)
+        return self._records_of("verdicts", verifiers, pairs)
 
     def fetch_scores(self, scorers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Score]:
         """The stored scores by these (scorer, version) on these (completion id, problem id), pair by pair."""
-        return self._given("scores", scorers, pairs)
+        return self._records_of("scores", scorers, pairs)
 
-    def _given(self, kind: Kind, makers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Any]:
+    def _records_of(self, kind: Kind, makers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Any]:
         """What these (maker, version) gave these (completion id, problem id), pair by pair."""
         wanted = [(*pair, *maker) for pair in dict.fromkeys(pairs) for maker in makers]
         stored, segments = self._find(kind, [SEPARATOR.join(identity) for identity in wanted])

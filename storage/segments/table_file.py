@@ -69,16 +69,16 @@ class TableFile:
 
     def parts(self, rows: int, names: Sequence[str] = ()) -> Iterator[pa.Table]:
         """All rows in tables of exactly so many, the last one of what is left."""
-        held: list[pa.RecordBatch] = []
+        parts: list[pa.RecordBatch] = []
         size = 0
         for given in self.to_batches(rows, names):
             batch = given
             while batch.num_rows:
-                held.append(batch.slice(0, rows - size))
-                size += held[-1].num_rows
-                batch = batch.slice(held[-1].num_rows)
+                parts.append(batch.slice(0, rows - size))
+                size += parts[-1].num_rows
+                batch = batch.slice(parts[-1].num_rows)
                 if size == rows:
-                    yield pa.Table.from_batches(held)
-                    held, size = [], 0
-        if held:
-            yield pa.Table.from_batches(held)
+                    yield pa.Table.from_batches(parts)
+                    parts, size = [], 0
+        if parts:
+            yield pa.Table.from_batches(parts)

@@ -40,12 +40,12 @@ def snapshot_composition(snapshot: "Snapshot") -> Composition:
 def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manifest: Mapping[str, Any]) -> Composition:
     columns = {row[0] for row in connection.execute("DESCRIBE decisions").fetchall()}
     step = f"{step_column(columns)} AS step"
-    drawn = connection.sql(_COMPLETIONS.format(name=completions)).to_arrow_table()
+    rollouts = connection.sql(_COMPLETIONS.format(name=completions)).to_arrow_table()
     pool = pool_of(
-        connection.sql(_PROBLEMS).to_arrow_table(), drawn, connection.sql(_DECISIONS.format(step=step)).to_arrow_table()
+        connection.sql(_PROBLEMS).to_arrow_table(), rollouts, connection.sql(_DECISIONS.format(step=step)).to_arrow_table()
     )
     measured = pool.measured(manifest.get("metrics", {}).get("prefix"), first_step(manifest.get("recipe", {})))
-    return Composition(measured, _repeated(measured, np.asarray(drawn["row"], dtype=np.uint64).view(np.int64)))
+    return Composition(measured, _repeated(measured, np.asarray(rollouts["row"], dtype=np.uint64).view(np.int64)))
 
 
 def _repeated(pool: Pool, row: Ints) -> Flags:

@@ -99,11 +99,11 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
 
 def has_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> bool:
     """Whether a version has a table that not every version has."""
-    found = [
+    queries = [
         f"SELECT 1 FROM duckdb_{what}s() WHERE {what}_name = $1 AND database_name = current_catalog()"  # noqa: S608
         for what in ("table", "view")
     ]
-    return bool(connection.execute(" UNION ALL ".join(found), [TABLE_NAMES[kind]]).fetchall())
+    return bool(connection.execute(" UNION ALL ".join(queries), [TABLE_NAMES[kind]]).fetchall())
 
 
 def _column(name: str, stored: Collection[str]) -> str:

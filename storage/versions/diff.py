@@ -100,7 +100,7 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
             verifiers=changes({"verifiers": old["verifiers"]}, {"verifiers": new["verifiers"]}),
             fingerprint=changes(old["fingerprint"], new["fingerprint"]),
             problems=_problem_members(pair),
-            repaired=_repaired(pair),
+            repaired=_prompt_changes(pair),
             rollouts=_rollout_members(pair),
             flow=pair.flow(),
             kept_to_dropped=pair.moves("reason", "old_kept AND NOT new_kept"),
@@ -161,7 +161,7 @@ def _only_in(pair: Pairing, here: str, there: str) -> tuple[int, int, tuple[str,
     return count, kept, tuple(examples or ())
 
 
-def _repaired(pair: Pairing) -> tuple[PromptChange, ...]:
+def _prompt_changes(pair: Pairing) -> tuple[PromptChange, ...]:
     query = (
         "select o.prompt_id, o.id, n.id, o.reference, n.reference from "
         "(select * from a_problems anti join b_problems using (id)) o join "

@@ -47,35 +47,35 @@ def holdings(infos: Sequence[VersionInfo], *, keep: int = 1, remote: str | None 
     if keep < 1:
         raise SetupError(f"--keep {keep}: the newest version always stays.", choices=["1 or more"])
     here = [info for info in infos if is_here(info)]
-    reasons = _needed(here, keep)
+    reasons = _reasons_to_keep(here, keep)
     rest = [info for info in here if info.folder not in reasons]
     reasons |= dict.fromkeys(_unshared(rest, remote), UNSHARED)
     kept = [info for info in here if info.folder in reasons]
-    held = {path.stat().st_ino for info in kept for path in _row_files(info)}
-    cached = _cached(infos, {info.folder for info in here} - reasons.keys())
+    inodes = {path.stat().st_ino for info in kept for path in _row_files(info)}
+    cached = _cached_files(infos, {info.folder for info in here} - reasons.keys())
     return [
         Holding(info, reasons[info.folder])
         if info.folder in reasons
         else Holding(
-            info, None, (*(p for p in _row_files(info) if p.stat().st_ino not in held), *cached.get(info.folder, ()))
+            info, None, (*(p for p in _row_files(info) if p.stat().st_ino not in inodes), *cached.get(info.folder, ()))
         )
         for info in here
     ]
 
 
-def free(ws: Workspace, found: Sequence[Holding]) -> list[str]:
+def free(ws: Workspace, holdings: Sequence[Holding]) -> list[str]:
     """Take the rows that are not needed out of this clone; the versions freed."""
-    freed = [one for one in found if one.needed is None]
-    for one in freed:
-        with locked(lock_path(ws, one.info.name)):
-            for path in one.files:
+    freed = [holding for holding in holdings if holding.needed is None]
+    for holding in freed:
+        with locked(lock_path(ws, holding.info.name)):
+            for path in holding.files:
                 path.unlink(missing_ok=True)
-            shutil.rmtree(one.info.path)
-            point_latest(ws.datasets, load_index(ws.datasets, one.info.name))
-    return [one.info.ref for one in freed]
+            shutil.rmtree(holding.info.path)
+            point_latest(ws.datasets, load_index(ws.datasets, holding.info.name))
+    return [holding.info.ref for holding in freed]
 
 
-def _needed(infos: Sequence[VersionInfo], keep: int) -> dict[str, str]:
+def _reasons_to_keep(infos: Sequence[VersionInfo], keep: int) -> dict[str, str]:
     """Why versions must stay, by folder."""
     usable = [info for info in infos if info.yanked is None]
     reasons = {info.folder: "newest" for info in usable[-keep:]}
@@ -105,7 +105,7 @@ def _row_files(info: VersionInfo) -> Iterator[Path]:
     yield from (path for path in (info.path / "dataset.duckdb", *(info.path / FOLDER).glob("*.parquet")) if path.is_file())
 
 
-def _cached(infos: Sequence[VersionInfo], going: set[str]) -> dict[str, tuple[Path, ...]]:
+def _cached_files(infos: Sequence[VersionInfo], going: set[str]) -> dict[str, tuple[Path, ...]]:
     """The files of DVC's cache that hold rows of the versions that go and of no other; none of a cache that lies elsewhere,
     which other repositories may use.
     """

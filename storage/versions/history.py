@@ -76,13 +76,13 @@ def history(datasets: Path, name: str) -> list[Step]:
     """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
     infos = versions(datasets, name)
     manifests = [load_manifest(info) for info in infos]
-    held: dict[str, int] = {}  # by content, the newest version so far: a recipe that returns makes the same content again
+    places: dict[str, int] = {}  # by content, the newest version so far: a recipe that returns makes the same content again
     steps = []
     for place, (info, manifest) in enumerate(zip(infos, manifests, strict=True)):
-        before = held.get(info.parent or "")
+        before = places.get(info.parent or "")
         parent: Mapping[str, Any] = {} if before is None else manifests[before]
         drift = manifest.get("drift") or {}
-        moved_from = held.get(drift.get("before", ""))
+        moved_from = places.get(drift.get("before", ""))
         steps.append(
             Step(
                 info=info,
@@ -96,7 +96,7 @@ def history(datasets: Path, name: str) -> list[Step]:
                 drift_from=None if moved_from is None else infos[moved_from],
             )
         )
-        held[info.content_hash] = place
+        places[info.content_hash] = place
     return steps[::-1]
 
 

@@ -55,11 +55,11 @@ class Lookup:
             return []
         key, others = KEYS[kind][0], "".join(f" AND {_among(name, some)}" for name, some in also.items())
         # Each key by itself: only for one that is equal does DuckDB skip row groups, and one shard is opened for it.
-        groups = [None] if keys is None else [[one] for one in sorted(keys)] if len(keys) <= _APART else [keys]
+        groups = [None] if keys is None else [[value] for value in sorted(keys)] if len(keys) <= _APART else [keys]
         parts = [
             ([("", _AFTER)], f"true{others}")
             if some is None
-            else ([(one, one) for one in some], f"{_among(key, some)}{others}")
+            else ([(value, value) for value in some], f"{_among(key, some)}{others}")
             for some in groups
         ]
         # Executed, not made a relation of: that would bind all parts twice, which of shards reads each file's footer twice.

@@ -30,10 +30,10 @@ def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> Vers
         raise SetupError(f"{name!r} always means the newest version; use another name.")
 
     def point(index: Index, info: VersionInfo) -> Index:
-        held = index.tags.get(name, info.folder)
-        if held != info.folder and not move:
+        folder = index.tags.get(name, info.folder)
+        if folder != info.folder and not move:
             raise SetupError(
-                f"the tag {name!r} is on {held}.", next_command=f"rollmill dataset tag {reference} {name} --move"
+                f"the tag {name!r} is on {folder}.", next_command=f"rollmill dataset tag {reference} {name} --move"
             )
         return replace(index, tags={**index.tags, name: info.folder})
 
@@ -44,13 +44,13 @@ def untag(ws: Workspace, reference: str, name: str) -> VersionInfo:
     """Take a tag off a version."""
 
     def take(index: Index, info: VersionInfo) -> Index:
-        held = index.tags.get(name)
-        if held is None:
+        target = index.tags.get(name)
+        if target is None:
             raise SetupError(f"{info.ref} has no tag {name!r}.", choices=info.tags, next_command="rollmill dataset list")
-        if held != info.folder:
+        if target != info.folder:
             raise SetupError(
-                f"the tag {name!r} is on {held}, not on {info.ref}.",
-                next_command=f"rollmill dataset untag {info.name}@{held} {name}",
+                f"the tag {name!r} is on {target}, not on {info.ref}.",
+                next_command=f"rollmill dataset untag {info.name}@{target} {name}",
             )
         return replace(index, tags={key: folder for key, folder in index.tags.items() if key != name})
 

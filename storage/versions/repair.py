@@ -61,10 +61,10 @@ def rebase(ws: Workspace, name: str, *, keep: Side = "theirs") -> Rebase:
 
 def merge(kept: Index, moved: Index) -> tuple[Index, dict[str, str]]:
     """One index with the versions of both, and old -> new folder names of the moved ones."""
-    held = {entry.folder for entry in kept.versions}
+    folders = {entry.folder for entry in kept.versions}
     next_number, renamed, versions = kept.next_number(), {}, list(kept.versions)
     for entry in moved.versions:
-        if entry.folder not in held:
+        if entry.folder not in folders:
             renumbered = replace(entry, number=next_number)
             renamed[entry.folder] = renumbered.folder
             versions.append(renumbered)

@@ -112,7 +112,7 @@ def test_walk(browser: Page, served: str, curated: Path) -> None:
     shoot(browser, "compare")
 
     with Reader.open(curated) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+        run = next(run.id for run in reader.runs.list() if run.name == "toy")
     visit(browser, f"{served}/budgets?of=run+{run}", "Difficulty and budget")
     expect(browser.get_by_text("Coverage against tokens")).to_be_visible()
     expect(browser.get_by_text("Why it stopped")).to_be_visible()
@@ -129,19 +129,21 @@ def test_the_listener_hears_a_picture_of_another_host(browser: Page, strangers: 
 
 def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, served: str, curated: Path) -> None:
     with Reader.open(curated) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "hostile")
-    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "3", cwd=curated))
-    assert drawn.status == 0, drawn.err
+        run = next(run.id for run in reader.runs.list() if run.name == "hostile")
+    ended = finish(start("audit", "verifier", "number", "--run", run, "--n", "3", cwd=curated))
+    assert ended.status == 0, ended.err
     with Reader.open(curated) as reader:
-        audit = next(one for one in reader.audits.list() if one.source == run)
+        audit = next(audit for audit in reader.audits.list() if audit.source == run)
         items = reader.audits.items(audit.id)
         reader.audits.judge(
-            PersonJudgement(one.completion_id, one.problem_id, HOSTILE, "correct", HOSTILE) for one in items
+            PersonJudgement(item.completion_id, item.problem_id, HOSTILE, "correct", HOSTILE) for item in items
         )
         problem = search_problems(run_scope(reader, run)).rows[0].id
     second = "verify=[{method: exact, options: {answer: final}}]"  # another verdict makes another version: Diff has two
-    made = finish(start("curate", "hostile.yaml", "--direct", "--set", second, "--set", "gate.min_kept=0", cwd=curated))
-    assert made.status == 0, made.err
+    ended_again = finish(
+        start("curate", "hostile.yaml", "--direct", "--set", second, "--set", "gate.min_kept=0", cwd=curated)
+    )
+    assert ended_again.status == 0, ended_again.err
     scheduled = finish(start("schedule", "add", "hostile.yaml", "--cron", "0 2 * * *", cwd=curated))
     assert scheduled.status == 0, scheduled.err
     saved = finish(start("view", "save", "--", HOSTILE[:60].replace("\u202e", ""), "outcome=correct", cwd=curated))
@@ -222,15 +224,15 @@ def test_a_run_is_live_while_a_run_writes(browser: Page, served: str, curated: P
         shoot(browser, "live")
         expect(browser.get_by_text("rollmill dataset show live")).to_be_visible(timeout=PATIENCE)
     finally:
-        said = finish(process)
-    assert said.status == 0, said.err
+        ended = finish(process)
+    assert ended.status == 0, ended.err
 
 
 def test_a_review_is_judged_in_the_browser(browser: Page, served: str, curated: Path) -> None:
     with Reader.open(curated) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "toy")
-    drawn = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
-    assert drawn.status == 0, drawn.err
+        run = next(run.id for run in reader.runs.list() if run.name == "toy")
+    ended = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
+    assert ended.status == 0, ended.err
     visit(browser, f"{served}/review", "Review")
     browser.get_by_label("Your name").fill("ann")
     browser.get_by_label("Your name").press("Enter")

@@ -15,12 +15,12 @@ MARKDOWN = {
 
 def calls_of_visible(tree: ast.AST) -> list[int]:
     """The lines on which the first argument of a Markdown call has a call of `visible` in it."""
-    found = []
+    lines = []
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in MARKDOWN:
-            inner = [one for argument in call.args[:1] for one in ast.walk(argument) if isinstance(one, ast.Call)]
-            found += [one.lineno for one in inner if isinstance(one.func, ast.Name) and one.func.id == "visible"]
-    return found
+            inner = [node for argument in call.args[:1] for node in ast.walk(argument) if isinstance(node, ast.Call)]
+            lines += [node.lineno for node in inner if isinstance(node.func, ast.Name) and node.func.id == "visible"]
+    return lines
 
 
 def test_the_rule_sees_what_it_is_about() -> None:

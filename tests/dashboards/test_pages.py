@@ -138,14 +138,14 @@ def test_rates_of_several_models_say_so_and_are_shown_alone(page: Page) -> None:
 
 def test_budget_shows_spend_by_round_and_why_it_stopped(page: Page, curated: Path) -> None:
     with Reader.open(curated) as reader:
-        run = next(one for one in runs(reader) if one.name == "toy")
+        run = next(run for run in runs(reader) if run.name == "toy")
         spend = budget_spend(run_scope(reader, run.id), 3)
     shown = page("difficulty", of=f"run {run.id}", view="Budget", **{"spend-numbers": "true"})
     assert not shown.exception
     assert shown.number_input[0].value == 1  # the recipe's target of 3 is that of its hardest problem
     most = int(metrics(shown)["Covered"])
     shown.number_input[0].set_value(3).run()
-    assert metrics(shown)["Tokens"] == f"{6 * sum(one.draws for one in spend.rounds):,}"
+    assert metrics(shown)["Tokens"] == f"{6 * sum(row.draws for row in spend.rounds):,}"
     rounds, levels = (frame.value for frame in shown.dataframe[:2])
     assert rounds["draws"].iloc[0] == 12 * 4
     assert list(rounds["covered so far"]) == sorted(rounds["covered so far"])

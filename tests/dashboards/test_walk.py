@@ -32,9 +32,9 @@ def lines() -> Iterator[list[str]]:
 
 
 def rollmill(folder: Path, *words: str) -> str:
-    said = finish(start(*words, cwd=folder))
-    assert said.status == 0, (words, said.out, said.err)
-    return said.out
+    ended = finish(start(*words, cwd=folder))
+    assert ended.status == 0, (words, ended.out, ended.err)
+    return ended.out
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -70,9 +70,9 @@ def test_a_day(workspace: Path, tmp_path: Path) -> None:
                 run_dvc(workspace, *words)
                 continue
             if words == ["up"]:
-                said = rollmill(workspace, "up", "--port", "0", "--dashboard", str(free_port()))
-                printed = re.search(r"^Dashboard: (\S+)$", said, flags=re.MULTILINE)
-                assert printed is not None, said
+                output = rollmill(workspace, "up", "--port", "0", "--dashboard", str(free_port()))
+                printed = re.search(r"^Dashboard: (\S+)$", output, flags=re.MULTILINE)
+                assert printed is not None, output
                 address = printed[1].partition("/?")[0]
                 page.goto(printed[1])
             else:

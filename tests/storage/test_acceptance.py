@@ -72,13 +72,17 @@ def test_the_sql_is_the_policy(judged: Any, method: str, options: dict[str, Any]
     }
     connection = ws.segments.connect()
     try:
-        found = connection.execute(accepted_sql(recipe)).fetchall()
+        rows_read = connection.execute(accepted_sql(recipe)).fetchall()
     finally:
         connection.close()
-    by_sql = {cid: (said["outcome"], said["verifier"], said["version"]) for cid, _, said in found if said is not None}
+    by_sql = {
+        cid: (verdict["outcome"], verdict["verifier"], verdict["version"])
+        for cid, _, verdict in rows_read
+        if verdict is not None
+    }
     chain = [(name, version) for name, version in CHAIN]
-    made = {cid: accepted(policy, chain, verdicts) for cid, verdicts in rows.items()}
-    assert by_sql == {cid: (v.outcome, v.verifier, v.version) for cid, v in made.items() if v is not None}
+    by_policy = {cid: accepted(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    assert by_sql == {cid: (v.outcome, v.verifier, v.version) for cid, v in by_policy.items() if v is not None}
     assert 0 < len(by_sql) < len(rows)
 
 
@@ -105,16 +109,18 @@ def test_what_a_plan_went_by_knows_no_vote(judged: Any, method: str, options: di
     }
     before = tuple(CHAIN[waits])
     later = [
-        Verdict(cid, "p", *chain[waits], said[before].outcome, "votes") for cid, said in rows.items() if before in said
+        Verdict(cid, "p", *chain[waits], verdicts[before].outcome, "votes")
+        for cid, verdicts in rows.items()
+        if before in verdicts
     ]
     ws.segments.commit(SegmentKey("verdicts", *chain[waits], "all"), later)
     connection = ws.segments.connect()
     try:
-        found = connection.execute(planned_sql(recipe)).fetchall()
+        rows_read = connection.execute(planned_sql(recipe)).fetchall()
     finally:
         connection.close()
-    by_sql = {cid: said["outcome"] for cid, _, said in found if said is not None}
-    made = {cid: planned(policy, chain, verdicts) for cid, verdicts in rows.items()}
-    assert by_sql == {cid: verdict.outcome for cid, verdict in made.items() if verdict is not None}
+    by_sql = {cid: verdict["outcome"] for cid, _, verdict in rows_read if verdict is not None}
+    by_policy = {cid: planned(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    assert by_sql == {cid: verdict.outcome for cid, verdict in by_policy.items() if verdict is not None}
     assert goes_by_other_verdicts(recipe)
     assert not goes_by_other_verdicts({"resolved": {"verifiers": CHAIN}})

@@ -36,13 +36,13 @@ def test_a_longer_audit_takes_the_place_of_the_shorter(audits: Audits) -> None:
     first = audits.save(audit(), [item(0)])
     second = audits.save(audit(), [item(0, 0.75), item(1, 0.75)])
     assert second.created_at == first.created_at
-    assert [one.probability for one in audits.items(first.id)] == [0.75, 0.75]
+    assert [item.probability for item in audits.items(first.id)] == [0.75, 0.75]
     assert len(audits.list()) == 1
 
 
 def test_audits_are_found_by_verifier_version_and_source(audits: Audits) -> None:
-    for one in (audit(), audit(2), audit(1, "2"), audit(1, "1", "other")):
-        audits.save(one)
+    for sample in (audit(), audit(2), audit(1, "2"), audit(1, "1", "other")):
+        audits.save(sample)
     assert len(audits.list("math", "1")) == 3
     assert len(audits.list("math", "1", "run")) == 2
     assert audits.list("number") == []
@@ -60,8 +60,8 @@ def test_an_unknown_or_ambiguous_audit_is_said(audits: Audits) -> None:
 def test_every_reviewer_has_a_say_and_the_last_one_counts(audits: Audits) -> None:
     audits.judge([PersonJudgement("c", "p", "ann", "correct"), PersonJudgement("c", "p", "ben", "incorrect", "sign")])
     audits.judge([PersonJudgement("c", "p", "ann", "unsure"), PersonJudgement("d", "p", "ann", "correct")])
-    found = audits.judgements([("c", "p")])
-    assert [(one.judge, one.judgement, one.note) for one in found["c", "p"]] == [
+    judgements = audits.judgements([("c", "p")])
+    assert [(judgement.judge, judgement.judgement, judgement.note) for judgement in judgements["c", "p"]] == [
         ("ann", "unsure", None),
         ("ben", "incorrect", "sign"),
     ]
@@ -80,7 +80,7 @@ def test_judgements_outlive_the_audit_that_drew_them(audits: Audits) -> None:
     audits.save(audit(2), [item(0)])
     audits.record(stored.id, {"n": 1})
     assert audits.get(stored.id).report == {"n": 1}
-    assert [one.pair in audits.judgements() for one in audits.items(audit(2).id)] == [True]
+    assert [item.pair in audits.judgements() for item in audits.items(audit(2).id)] == [True]
 
 
 def test_the_rules_of_a_version_stay_as_first_seen(tmp_path: Path) -> None:

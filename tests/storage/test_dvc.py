@@ -156,8 +156,8 @@ def test_two_clones_settle_their_versions_with_dvc_pointers(
         0,
         6,
     ]
-    found = [load_snapshot(info) for info in versions(repository.datasets, "toy")]
-    assert [one.decisions["kept"].to_pylist().count(True) for one in found] == [2, 0, 6]
+    snapshots = [load_snapshot(info) for info in versions(repository.datasets, "toy")]
+    assert [snapshot.decisions["kept"].to_pylist().count(True) for snapshot in snapshots] == [2, 0, 6]
 
 
 @pytest.mark.services
@@ -181,4 +181,4 @@ def test_tracking_waits_for_another_dvc_command(repository: Workspace) -> None:
         (repository.root / name / "rows").write_text(name)
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda name: dvc.add(repository.root / name), ("a", "b", "c")))
-    assert [one.warning for one in done] == [None, None, None]
+    assert [tracking.warning for tracking in done] == [None, None, None]

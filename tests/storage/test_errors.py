@@ -65,9 +65,9 @@ def fill(root: Path, where: str) -> None:
 )
 def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path, where: str, named: str) -> None:
     Workspace.init(tmp_path).close()
-    status, said = Forked(fill, tmp_path, where).end()
+    status, message = Forked(fill, tmp_path, where).end()
     place = named.format(tmp_path) if "{}" in named else f"{tmp_path}/{named}"
-    assert (status, said) == (
+    assert (status, message) == (
         0,
         f"no space left to write {place}; everything committed before is safe. "
         "Next: free some space and run the same command again\n",
@@ -85,6 +85,6 @@ def test_a_full_disk_is_one_line_and_what_was_committed_survives(tmp_path: Path,
 
 
 def test_a_message_names_forty_choices_at_most() -> None:
-    said = str(unknown_name("run", "x", [f"run-{n:03}" for n in range(43)]))
-    assert said.endswith("run-039 and 3 more.")
-    assert "run-040" not in said
+    message = str(unknown_name("run", "x", [f"run-{n:03}" for n in range(43)]))
+    assert message.endswith("run-039 and 3 more.")
+    assert "run-040" not in message

@@ -35,6 +35,6 @@ def test_keys_are_equal_where_the_texts_are(part: int, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("known", [sorted(IDS), IDS, [*IDS, *IDS[:9]], ["x", *ODD, IDS[1]], [None, "x"], []])
 def test_places_are_those_of_the_first_equal_text(known: list[str | None]) -> None:
     texts = [*IDS, *ODD, None]
-    found = places(id_keys(pa.array(texts, pa.string())), id_keys(pa.array(known, pa.string())))
-    assert found.tolist() == [known.index(text) if text in known else -1 for text in texts]
-    assert found.dtype == np.int64
+    positions = places(id_keys(pa.array(texts, pa.string())), id_keys(pa.array(known, pa.string())))
+    assert positions.tolist() == [known.index(text) if text in known else -1 for text in texts]
+    assert positions.dtype == np.int64

@@ -29,8 +29,8 @@ def test_requests_have_the_seeds_and_ids_of_single_ones(text: str, seed: int, re
     for index, request in zip(indices, requests_for(problem, text + "!", sampling, origin, indices), strict=True):
         expected = seed_of(digest128(["seed", seed, origin.stream, problem.prompt_id, index]))
         assert (request.seed, request.sample_index, request.stream) == (expected, index, origin.stream)
-        made = completion_id(origin, text + "!", sampling, seed=expected, sample_index=index)
-        assert request.completion_id == made
+        identity = completion_id(origin, text + "!", sampling, seed=expected, sample_index=index)
+        assert request.completion_id == identity
 
 
 def test_an_id_is_what_it_has_always_been() -> None:

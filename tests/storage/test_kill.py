@@ -99,12 +99,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     root = tmp_path_factory.mktemp("undisturbed")
     Workspace.init(root).close()
     work(root)
-    found = contents(root)
+    stored = contents(root)
     rows = ROUNDS * BATCHES * PER_BATCH
-    assert (len(found["completions"]), len(found["verdicts"])) == (rows, rows)  # type: ignore[arg-type]
-    assert (found["status"], found["strays"], found["spools"]) == ("done", set(), [])
+    assert (len(stored["completions"]), len(stored["verdicts"])) == (rows, rows)  # type: ignore[arg-type]
+    assert (stored["status"], stored["strays"], stored["spools"]) == ("done", set(), [])
     assert len((root / "engine.log").read_text().splitlines()) == rows
-    return found
+    return stored
 
 
 # The n-th time a point is reached: plan and stops of round 0 are the files 1 and 2, its first completions file 3.
@@ -163,12 +163,12 @@ def test_of_two_processes_on_one_batch_the_first_wins(tmp_path: Path) -> None:
     racers = {name: Forked(race, tmp_path, name) for name in ("left", "right")}
     assert until(lambda: len(list(tmp_path.glob("ready-*"))) == 2)
     (tmp_path / "go").touch()
-    said = {name: racer.end()[1].split() for name, racer in racers.items()}
+    endings = {name: racer.end()[1].split() for name, racer in racers.items()}
     with Workspace.open(tmp_path) as workspace:
         for batch in range(20):
             [winner] = workspace.segments.fetch("completions", [f"race-{batch}"])
             loser = {"left": "right", "right": "left"}[winner.text]
-            assert (said[winner.text][batch], said[loser][batch]) == ("stored", "redundant")
+            assert (endings[winner.text][batch], endings[loser][batch]) == ("stored", "redundant")
         assert workspace.segments.read("completions").num_rows == 20
         assert len(list((workspace.state / "segments").rglob("*.parquet"))) == 20
 

@@ -13,7 +13,7 @@ def test_a_cost_stored_as_a_float_comes_back_exactly(units: int) -> None:
 
 @given(st.lists(st.integers(0, 10**12), min_size=1), st.randoms())
 def test_every_order_and_split_has_one_total(units: list[int], rng: object) -> None:
-    costs = [one / UNITS for one in units]
+    costs = [unit / UNITS for unit in units]
     cut = rng.randrange(len(costs) + 1)  # type: ignore[attr-defined]
     left, right = costs[:cut], costs[cut:]
     rng.shuffle(right)  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ def decided(verdict: Verdict, verifier: str = "number") -> Decision:
 
 def tables(verdicts: list[Verdict], scores: list[Score], policy: str = "number") -> Any:
     completions = [completion("c0", -3.0, 6, 1.5), completion("c1", None, None), completion("c2", -8.0, 4, 2.5)]
-    decisions = [decided(one, policy) for one in {one.completion_id: one for one in verdicts}.values()]
+    decisions = [decided(verdict, policy) for verdict in {verdict.completion_id: verdict for verdict in verdicts}.values()]
     return (
         to_table("problems", [PROBLEM]),
         to_table("completions", completions),
@@ -83,9 +83,9 @@ def test_where_a_policy_decided_the_first_verdict_with_an_answer_gives_the_key()
 
 
 def test_the_answers_of_a_pool_do_not_depend_on_who_was_right() -> None:
-    def turned(one: Verdict) -> Verdict:
+    def turned(given: Verdict) -> Verdict:
         flip: dict[Outcome, Outcome] = {"correct": "incorrect", "incorrect": "correct"}
-        return verdict(flip.get(one.outcome, one.outcome), one.extracted, one.normal_form, cid=one.completion_id)
+        return verdict(flip.get(given.outcome, given.outcome), given.extracted, given.normal_form, cid=given.completion_id)
 
     before, after = pool_of(*tables(SAID, [])), pool_of(*tables(list(map(turned, SAID)), []))
     assert before.answers == after.answers

@@ -45,38 +45,38 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:
-    graded = [one for _, members in toy.reader.by_problem(toy.rows) for one in members]
-    rollouts = [one for _, members in toy.reader.rollouts(toy.rows, toy.accept) for one in members]
+    graded = [completion for _, members in toy.reader.by_problem(toy.rows) for completion in members]
+    rollouts = [rollout for _, members in toy.reader.rollouts(toy.rows, toy.accept) for rollout in members]
     assert len(graded) == len(rollouts) == 52
-    for one, rollout in zip(graded, rollouts, strict=True):
-        verdict = toy.accept(one.verdicts)
+    for completion, rollout in zip(graded, rollouts, strict=True):
+        verdict = toy.accept(completion.verdicts)
         assert verdict is not None
-        assert one.rollout(verdict) == rollout
+        assert completion.rollout(verdict) == rollout
     some = list(toy.rows)[:7]
     assert toy.reader.read(some, toy.reader.verdicts(some)) == graded[:7]
 
 
 def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
     graded = dict(toy.reader.by_problem(toy.rows))
-    every = [one for members in graded.values() for one in members]
+    every = [completion for members in graded.values() for completion in members]
     tables = {
         "problems": to_table("problems", toy.run.spec.problems),
-        "completions": to_table("completions", [one.completion for one in every]),
-        "verdicts": to_table("verdicts", [verdict for one in every for verdict in one.verdicts.values()]),
+        "completions": to_table("completions", [row.completion for row in every]),
+        "verdicts": to_table("verdicts", [verdict for row in every for verdict in row.verdicts.values()]),
         "scores": to_table("scores", toy.report.scores),
         "decisions": to_table("decisions", toy.report.decisions),
     }
     assert graded_of_tables(tables, ()) == graded
     mine = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept).measured(4)
-    made = pool_of(*tables_of(tables)).measured(4)
+    published = pool_of(*tables_of(tables)).measured(4)
     for name in ("correct", "judged", "undecided", "rollouts"):
-        assert getattr(counts_of(mine), name).tolist() == getattr(counts_of(made), name).tolist(), name
+        assert getattr(counts_of(mine), name).tolist() == getattr(counts_of(published), name).tolist(), name
     assert counts_of(mine).judged.sum() > 0
-    assert funnel_of(mine).outcomes() == funnel_of(made).outcomes() == toy.report.funnel.outcomes()
-    assert sorted(mine.tokens.tolist()) == sorted(made.tokens.tolist())
-    assert (mine.models, mine.steps) == (made.models, made.steps)
-    assert rows_of(mine) == rows_of(made)
-    assert sorted(made.scores) == ["logprob_per_token", "logprob_sum"]  # this engine measures no certainty
+    assert funnel_of(mine).outcomes() == funnel_of(published).outcomes() == toy.report.funnel.outcomes()
+    assert sorted(mine.tokens.tolist()) == sorted(published.tokens.tolist())
+    assert (mine.models, mine.steps) == (published.models, published.steps)
+    assert rows_of(mine) == rows_of(published)
+    assert sorted(published.scores) == ["logprob_per_token", "logprob_sum"]  # this engine measures no certainty
     bare = pool_of(tables["problems"], tables["completions"], tables["decisions"])
     assert set(bare.answer.tolist()) == {-1}
 

@@ -16,8 +16,8 @@ def test_attempts_add_up_by_batch_and_over_a_run(tmp_path: Path) -> None:
         ws.attempts.add("r", "b2", [Attempt("http://a", "ok", 5, 0.5, "c9"), Attempt("http://b", "ok", 1, 0.25, "c8")])
         ws.attempts.add("other", "b1", [Attempt("http://a", "ok", 99, 1.0, "c")])
         ws.attempts.add("r", "b3", [])
-        found = [(tried.replica, tried.outcome, tried.count, tried.seconds) for tried in ws.attempts.of("r")]
-        assert found == [("http://a", "ok", 35, 5.0), ("http://a", "timeout", 3, 27.0), ("http://b", "ok", 1, 0.25)]
+        attempts = [(tried.replica, tried.outcome, tried.count, tried.seconds) for tried in ws.attempts.of("r")]
+        assert attempts == [("http://a", "ok", 35, 5.0), ("http://a", "timeout", 3, 27.0), ("http://b", "ok", 1, 0.25)]
         with ws.ledger.read() as session:
             row = session.get(AttemptRow, ("r", "b1", "http://a", "ok"))
             assert row is not None

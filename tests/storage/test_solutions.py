@@ -75,5 +75,5 @@ def test_reasoning_is_part_of_the_solution() -> None:
 
 def test_only_whole_solutions_count() -> None:
     pool = [*rollouts(("correct", "a"), ("correct", "A "), ("correct", "c")), rollout(9, "correct", "cut", "length")]
-    assert len({key_of_completion(one.completion) for one in pool} - {None}) == 2
+    assert len({key_of_completion(graded.completion) for graded in pool} - {None}) == 2
     assert key_of_completion(pool[-1].completion) is None

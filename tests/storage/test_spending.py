@@ -45,7 +45,10 @@ def test_a_payment_lives_and_dies_with_its_segment(tmp_path: Path) -> None:
 
         ws.segments.commit_many([(key, [row])], run="run", also=pay)
         ws.segments.commit_many([(key, [row])], run="run", also=pay)
-        assert [(one.redundant, one.charge.sums.tokens) for one in ws.spending.payments("run")] == [(False, 15), (True, 15)]
+        assert [(payment.redundant, payment.charge.sums.tokens) for payment in ws.spending.payments("run")] == [
+            (False, 15),
+            (True, 15),
+        ]
         assert ws.spending.paid("run") == Sums(2, 20, 10, 0, 500_000, 0, 2)
 
         def break_it(session, commits) -> None:

@@ -96,8 +96,8 @@ def test_segments_of_the_time_of_arms_read_as_steps(tmp_path: Path, kind: Kind, 
 
 def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> None:
     """Its file and its shards, beside shards of today too; and its manifest."""
-    made = snapshot("strong")
-    write_database(tmp_path / "dataset.duckdb", made, {"name": "toy"})
+    content = snapshot("strong")
+    write_database(tmp_path / "dataset.duckdb", content, {"name": "toy"})
     with duckdb.connect(str(tmp_path / "dataset.duckdb")) as connection:
         for view in ("kept", "joined"):
             connection.execute(f"DROP VIEW {view}")
@@ -113,8 +113,8 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
     for files, steps in ((["old"], ["strong"]), (["old", "new"], ["strong", "weak"])):
         shards = [{"file": f"{name}.parquet", "first": "", "last": "~"} for name in files]
         with duckdb.connect() as connection:
-            found = connection.sql(scan_near("decisions", tmp_path, shards, [([("", "~")], "true")])).to_arrow_table()
-        assert sorted(found["step"].to_pylist()) == steps
+            table = connection.sql(scan_near("decisions", tmp_path, shards, [([("", "~")], "true")])).to_arrow_table()
+        assert sorted(table["step"].to_pylist()) == steps
     recipe = {"arms": [{"name": "weak", "form": "{prompt}"}, {"name": "strong", "form": "Think.\n{prompt}"}]}
     assert step_names(recipe) == ["weak", "strong"]
     assert [step["template"] for step in recorded_steps(recipe)] == ["{prompt}", "Think.\n{prompt}"]

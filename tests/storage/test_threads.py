@@ -71,8 +71,8 @@ def test_a_lineage_is_in_order_and_agrees_with_the_followers() -> None:
         )
         for cid in names:
             before = [turn.completion_id for turn in lineage(known, cid)]
-            assert all(set(known[one].after) <= set(before[:place]) for place, one in enumerate(before))
-            assert set(before) == {one for one in names if cid in {turn.completion_id for turn in followers(known, one)}}
+            assert all(set(known[turn].after) <= set(before[:place]) for place, turn in enumerate(before))
+            assert set(before) == {name for name in names if cid in {turn.completion_id for turn in followers(known, name)}}
         assert sorted(turn.completion_id for _, turn in as_tree(known)) == sorted(names)
 
 

@@ -47,7 +47,7 @@ def test_no_workspace_names_the_next_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[ledgr]\nurl = 'x'\n", "'ledgr' is not known here."),
         ("[ledger]\npath = 'x'\n", "'ledger' is not known here."),
@@ -55,11 +55,11 @@ def test_no_workspace_names_the_next_command(tmp_path: Path) -> None:
         ("[ledger\n", "cannot be read"),
     ],
 )
-def test_a_broken_settings_file_is_named(tmp_path: Path, content: str, said: str) -> None:
+def test_a_broken_settings_file_is_named(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "rollmill.toml").write_text(content)
     with pytest.raises(SetupError, match=r"rollmill\.toml") as caught:
         Workspace.open(tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "sqlite://", "mysql+nothing://host/name"])

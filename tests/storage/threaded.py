@@ -94,8 +94,8 @@ def verdict(name: str) -> Verdict:
 
 def decision(name: str) -> Decision:
     kept, outcome = OUTCOME[name] == "correct", OUTCOME[name]
-    made = Decision(RUN, PROBLEM.id, IDS[name], "all_correct", "1", kept, outcome, outcome, "number", "1")  # type: ignore[arg-type]
-    return replace(made, step=OF_STEP[name[0]])
+    decision_row = Decision(RUN, PROBLEM.id, IDS[name], "all_correct", "1", kept, outcome, outcome, "number", "1")  # type: ignore[arg-type]
+    return replace(decision_row, step=OF_STEP[name[0]])
 
 
 def stored(ws: Workspace, *, rounds: int = 4, decided: bool = True) -> None:
@@ -127,7 +127,7 @@ def snapshot() -> Snapshot:
         ThreadRow(PROBLEM.id, IDS[name], OF_STEP[name[0]], roles[OF_STEP[name[0]]], IDS[before])
         for name, before in AFTER.items()
     ]
-    made = Snapshot(
+    snapshot_rows = Snapshot(
         "lines",
         problems=to_table("problems", [PROBLEM]),
         completions=to_table("completions", [completion(name) for name in TEXTS]),
@@ -144,5 +144,5 @@ def snapshot() -> Snapshot:
             "metrics": {"prefix": 2},
         },
     )
-    counts = decision_counts(pool_of(made.problems, made.completions, made.decisions))
-    return replace(made, manifest={**made.manifest, "counts": counts})
+    counts = decision_counts(pool_of(snapshot_rows.problems, snapshot_rows.completions, snapshot_rows.decisions))
+    return replace(snapshot_rows, manifest={**snapshot_rows.manifest, "counts": counts})

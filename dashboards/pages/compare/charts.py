@@ -53,7 +53,7 @@ def board_chart(cells: Sequence[Row], models: Sequence[str], benchmarks: Sequenc
 
 def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
     """The difference on each benchmark with its interval, on either side of zero."""
-    found = [
+    differences = [
         {
             **row,
             "value": row["difference"],
@@ -64,7 +64,7 @@ def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
         }
         for row, link in zip(rows, links, strict=True)
     ]
-    frame = _shown(found, ["benchmark", "value", "low", "high", "problems", "p", "shown"])
+    frame = _shown(differences, ["benchmark", "value", "low", "high", "problems", "p", "shown"])
     shown = alt.Color(
         "shown:N",
         scale=alt.Scale(domain=["p < .05", "not shown"], range=[PALETTE[0], PALETTE[6]]),

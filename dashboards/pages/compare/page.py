@@ -71,7 +71,7 @@ def _leaderboard(board: Row, subject: Subject) -> None:
             row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
         rows.append(row)
     st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
-    opens = {visible(one): st.column_config.LinkColumn(display_text="#(.*)$") for one in board["benchmarks"]}
+    opens = {visible(benchmark): st.column_config.LinkColumn(display_text="#(.*)$") for benchmark in board["benchmarks"]}
     columns = {"model": st.column_config.TextColumn(pinned=True), **opens}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
     tested = (
@@ -95,11 +95,11 @@ def _leaderboard(board: Row, subject: Subject) -> None:
 def _leaders(board: Row) -> Iterator[str]:
     """A line for each of the first benchmarks: the best model, and those that it is not shown to be better than."""
     for benchmark in board["benchmarks"][:LEADERS]:
-        here = [one for one in board["cells"] if one["benchmark"] == benchmark and one["value"] is not None]
+        here = [cell for cell in board["cells"] if cell["benchmark"] == benchmark and cell["value"] is not None]
         if not here:
             continue
         best = max(here, key=lambda cell: float(cell["value"]))
-        level = [inert(one["model"], 40) for one in here if one["unbeaten"] and one is not best]
+        level = [inert(cell["model"], 40) for cell in here if cell["unbeaten"] and cell is not best]
         than = f"not shown to be better than {', '.join(level)}" if level else "shown to be better than every other model"
         than = than if len(here) > 1 else "the only model that was asked"
         yield f"- **{inert(benchmark, 60)}**: {inert(best['model'], 60)} at {inert(_words(best))}, {than}."
@@ -114,7 +114,7 @@ def _two(models: Sequence[str], subject: Subject) -> None:
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
     first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
-    second = choose("Against", [one for one in models if one != first], "b", where=right, forget=("problem",))
+    second = choose("Against", [model for model in models if model != first], "b", where=right, forget=("problem",))
     rows = subject.kept(_compared, first, second)
     if isinstance(rows, str):
         st.info(inert(rows, 600))
@@ -153,10 +153,10 @@ def _sentence(row: Row, first: str, second: str, *, tests: int) -> str:
     if row["p_corrected"] < ALPHA:
         points = f"{abs(row['difference']) * 100:.1f} points"
         return f"{where}**{inert(better)}** is ahead of {inert(worse)} by {points} {shared}."
-    seen = (
+    detectable = (
         "" if row["detectable"] is None else f"; {row['detectable'] * 100:.1f} points would have shown four times in five"
     )
-    return f"{where}no difference is shown {shared}{seen}."
+    return f"{where}no difference is shown {shared}{detectable}."
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:
@@ -234,7 +234,11 @@ def _side_by_side(pair: Sequence[Side], problem: str) -> None:
     details = [problem_detail(scope, problem) for scope in scopes]
     show_facts(details[0].problem)
     for side, detail, column in zip(pair, details, st.columns(len(details)), strict=True):
-        mine = [one for one in detail.rollouts if one.completion is not None and one.completion.model in side.models]
+        mine = [
+            rollout
+            for rollout in detail.rollouts
+            if rollout.completion is not None and rollout.completion.model in side.models
+        ]
         with column:
             st.markdown(f"**{inert(side.model)}**")
             show_rollouts(mine, f"{problem}-{side.model}")

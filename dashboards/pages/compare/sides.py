@@ -32,7 +32,7 @@ class Subject:
 def splits(source: Reader, name: str) -> list[str]:
     """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
     sides = read_sides(source, name, AS_THEY_ARE)
-    known = [one for one in COLUMNS if any(len(set(side.pool.strata.get(one, ())) - {None}) > 1 for side in sides)]
+    known = [column for column in COLUMNS if any(len(set(side.pool.strata.get(column, ())) - {None}) > 1 for side in sides)]
     several = len({side.benchmark for side in sides}) > 1 or "source" not in known
     return [AS_THEY_ARE, *known] if several else ["source", AS_THEY_ARE, *known[1:]]
 
@@ -54,12 +54,12 @@ def scope_of(side: Side) -> str:
 
 def links_of(source: Reader, name: str, split: str) -> dict[tuple[str, str], str]:
     """Of each model on each benchmark the address of its rollouts in Explore."""
-    found = {}
+    links = {}
     for side in read_sides(source, name, split):
         group = {split: side.benchmark} if split in COLUMNS else {}
         of = f"{'version' if '@' in scope_of(side) else 'run'} {scope_of(side)}"
-        found[side.model, side.benchmark] = explore_link(of, rows="rollouts", model=sorted(side.models), **group)
-    return found
+        links[side.model, side.benchmark] = explore_link(of, rows="rollouts", model=sorted(side.models), **group)
+    return links
 
 
 def linked(rows: Sequence[Row], links: Links) -> list[Row]:

@@ -43,29 +43,29 @@ def _pools(source: Reader, name: str, split: str) -> list[tuple[str, tuple[str, 
     return sorted({(scope_of(side), tuple(sorted(side.models))) for side in read_sides(source, name, split)})
 
 
-def _rows(subject: Subject, found: Sequence[SideMetric]) -> list[Any]:
+def _rows(subject: Subject, metrics: Sequence[SideMetric]) -> list[Any]:
     """The numbers of a metric with model, benchmark, settings and address."""
     return linked(
-        [{**one.row(), "model": side.model, "benchmark": side.benchmark} for side in found for one in side.rows],
+        [{**row.row(), "model": side.model, "benchmark": side.benchmark} for side in metrics for row in side.rows],
         subject.kept(links_of),
     )
 
 
-def _why(found: Sequence[SideMetric]) -> None:
-    for why in dict.fromkeys(one.why for one in found if one.why):
+def _why(metrics: Sequence[SideMetric]) -> None:
+    for why in dict.fromkeys(metric.why for metric in metrics if metric.why):
         st.caption(inert(why, 400))
 
 
 def _curves(subject: Subject) -> None:
-    found = subject.kept(_metric, "coverage_curve")
-    if any(len(one.rows) > 1 for one in found):
-        st.altair_chart(curve_chart(_rows(subject, found)), width="stretch")
+    curves = subject.kept(_metric, "coverage_curve")
+    if any(len(curve.rows) > 1 for curve in curves):
+        st.altair_chart(curve_chart(_rows(subject, curves)), width="stretch")
         st.caption(
             "Share of problems that any of k completions solves, with 95% bands over clusters. A point opens Explore."
         )
     else:
         st.info("Every model has one completion of each problem here: a curve needs several.")
-    _why(found)
+    _why(curves)
 
 
 def _cost(subject: Subject) -> None:
@@ -100,7 +100,7 @@ def _calibration(subject: Subject) -> None:
             "n sets the size of a point. On the line a score is a chance. A point opens Explore."
         )
     else:
-        for why in dict.fromkeys(one.why for one in bins if one.why):
+        for why in dict.fromkeys(metric.why for metric in bins if metric.why):
             st.info(f"No reliability diagram: {inert(why, 400)}")
     links = subject.kept(links_of)
     table = [

@@ -72,13 +72,13 @@ def show_remote(name: str) -> None:
                 st.session_state[state] = not_pushed(reader(), name)
             except RollmillError as error:
                 st.session_state[state] = str(error)
-    found = st.session_state.get(state)
-    if isinstance(found, str):
-        st.code(visible(found), language=None, wrap_lines=True)
-    elif found:
-        st.warning(f"Not in the remote: {', '.join(map(inert, found))}.")
+    missing = st.session_state.get(state)
+    if isinstance(missing, str):
+        st.code(visible(missing), language=None, wrap_lines=True)
+    elif missing:
+        st.warning(f"Not in the remote: {', '.join(map(inert, missing))}.")
         command_button("Push them", ["dataset", "push", "--", name], key=f"push-{name}")
-    elif found is not None:
+    elif missing is not None:
         st.success("Every tracked version is in the remote.")
 
 
@@ -147,11 +147,16 @@ def _download(step: "Step", fmt: str) -> None:
             st.session_state[key] = exported(reader(), step.info.ref, fmt)
         except RollmillError as error:
             st.session_state[key] = str(error)
-    made = st.session_state.get(key)
-    if isinstance(made, str):
-        st.code(visible(made), language=None, wrap_lines=True)
-    elif made is not None:
+    file_bytes = st.session_state.get(key)
+    if isinstance(file_bytes, str):
+        st.code(visible(file_bytes), language=None, wrap_lines=True)
+    elif file_bytes is not None:
         file = f"{step.info.name}-v{step.info.number}-{fmt}.jsonl"
         st.download_button(
-            f"Download {len(made):,} bytes", made, file, "application/jsonl", on_click="ignore", key=f"get-{key}"
+            f"Download {len(file_bytes):,} bytes",
+            file_bytes,
+            file,
+            "application/jsonl",
+            on_click="ignore",
+            key=f"get-{key}",
         )

@@ -182,9 +182,9 @@ def gate_chart(steps: Sequence["Step"], name: str, points: Sequence[Mapping[str,
     layers: list[Any] = [base.mark_line(color=SKY, strokeWidth=2).encode(y=y)]
     layers.append(base.mark_point(filled=True, size=50, color=BLUE).encode(y=y))
     for end, colour in (("least", ORANGE), ("most", RED)):
-        held = frame[frame[end].notna()]
-        if len(held):
-            dashes = alt.Chart(held).mark_tick(color=colour, thickness=3, width=14, orient="horizontal")
+        bounded = frame[frame[end].notna()]
+        if len(bounded):
+            dashes = alt.Chart(bounded).mark_tick(color=colour, thickness=3, width=14, orient="horizontal")
             layers.append(dashes.encode(x=x, y=alt.Y(f"{end}:Q", axis=axis), tooltip=tips))
     return alt.layer(*layers).properties(height=SMALL)
 
@@ -222,8 +222,8 @@ def drift_chart(steps: Sequence["Step"], kind: str) -> AnyChart | None:
         base.mark_point(filled=True, size=60, color=BLUE).encode(y=height("value")),
     ]
     if frame["limit"].notna().any():
-        held = alt.Chart(frame[frame["limit"].notna()]).mark_tick(color=RED, thickness=3, width=14, orient="horizontal")
-        layers.append(held.encode(x=x, y=height("limit"), tooltip=tips))
+        limits = alt.Chart(frame[frame["limit"].notna()]).mark_tick(color=RED, thickness=3, width=14, orient="horizontal")
+        layers.append(limits.encode(x=x, y=height("limit"), tooltip=tips))
     return alt.layer(*layers).properties(height=SMALL)
 
 

@@ -70,9 +70,9 @@ def show() -> None:
     left, right = st.columns([3, 2])
     with left:
         st.markdown("**Rows kept, version after version** · a line joins a version to the one it came after")
-        _show(_drawn(name, "graph", lambda: graph_chart(steps)))
+        _show(_chart_spec(name, "graph", lambda: graph_chart(steps)))
     with right:
-        rates = _drawn(name, "rates", lambda: rate_history(steps))
+        rates = _chart_spec(name, "rates", lambda: rate_history(steps))
         st.markdown("**Pass rate** · first completions of each problem, 95% interval over templates")
         if rates is None:
             st.caption("None of these versions measured a pass rate: nothing was fixed before a verdict.")
@@ -83,7 +83,7 @@ def show() -> None:
     _tabs(step, steps)
 
 
-def _drawn(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
+def _chart_spec(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
     """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click asks for all."""
     source = reader()
     spec: Spec | None = _spec(str(source.root), name, history_stamp(source, name), chart, make)
@@ -98,11 +98,11 @@ def _spec(
     chart: str,  # noqa: ARG001
     _make: Callable[[], AnyChart | None],
 ) -> Spec | None:
-    made = _make()
-    if made is None:
+    figure = _make()
+    if figure is None:
         return None
     with alt.theme.enable("none"):  # as st.altair_chart does: the look is Streamlit's
-        spec: Spec = made.to_dict()
+        spec: Spec = figure.to_dict()
     return spec
 
 
@@ -238,7 +238,7 @@ def _gates(steps: "Sequence[Step]") -> None:
     for place, ((check, what), points) in enumerate(plotted):
         title = f"{check}: {what}"
         with columns[place % 2]:
-            _show(_drawn(steps[0].info.name, f"gate {title}", partial(gate_chart, steps, title, points)))
+            _show(_chart_spec(steps[0].info.name, f"gate {title}", partial(gate_chart, steps, title, points)))
 
 
 def _drift(step: "Step", steps: "Sequence[Step]") -> None:
@@ -249,8 +249,8 @@ def _drift(step: "Step", steps: "Sequence[Step]") -> None:
         "composition exceed in one of twenty. Red: the limit of the recipe's gate (`gate: {max_drift: 0.1}`)."
     )
     name = step.info.name
-    made = (_drawn(name, f"drift {kind}", partial(drift_chart, steps, kind)) for kind in DRIFT_KINDS)
-    charts = [chart for chart in made if chart is not None]
+    drawings = (_chart_spec(name, f"drift {kind}", partial(drift_chart, steps, kind)) for kind in DRIFT_KINDS)
+    charts = [chart for chart in drawings if chart is not None]
     columns = st.columns(2)
     for place, chart in enumerate(charts):
         with columns[place % 2]:

@@ -34,7 +34,7 @@ def show_budget_of(scope: Scope) -> None:
     run = scope.run
     if scope.version is not None:
         made_by = version_manifest(reader(), scope.name).get("run")
-        run = next((one for one in runs(reader()) if one.id == made_by), None)
+        run = next((run for run in runs(reader()) if run.id == made_by), None)
         if run is None:
             st.info("The rounds of a version are in the workspace that made it, not in the version. It was made by:")
             st.code(f"rollmill runs show {made_by}", language=None)

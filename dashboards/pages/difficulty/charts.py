@@ -38,9 +38,9 @@ def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
     return _with_rules(base.mark_point(filled=True, size=90, color=BLUE), base, "pass rate", alt.Scale(domain=[0, 1]))
 
 
-def correct_chart(found: Sequence[Share], judged: int) -> AnyChart:
+def correct_chart(shares: Sequence[Share], judged: int) -> AnyChart:
     """The share of problems with exactly so many correct completions, as bars with intervals."""
-    rows = [{"group": str(one.group), **_ends(one.of_problems), "problems": one.problems} for one in found]
+    rows = [{"group": str(share.group), **_ends(share.of_problems), "problems": share.problems} for share in shares]
     frame = pd.DataFrame(rows, columns=["group", "share", "low", "high", "problems"])
     base = alt.Chart(frame).encode(
         x=_groups(frame, f"correct of {judged} judged", angle=0), tooltip=_hints("group", "problems")
@@ -51,9 +51,9 @@ def correct_chart(found: Sequence[Share], judged: int) -> AnyChart:
 def share_chart(mixture: Sequence[Share], by: str) -> AnyChart:
     """Each group's share of all rollouts beside its share of the kept ones, with intervals."""
     rows = [
-        {"group": _name(one.group), "what": what, **_ends(estimate), "rollouts": number}
-        for one in mixture
-        for what, estimate, number in (("all rollouts", one.before, one.rollouts), ("kept", one.after, one.kept))
+        {"group": _name(share.group), "what": what, **_ends(estimate), "rollouts": number}
+        for share in mixture
+        for what, estimate, number in (("all rollouts", share.before, share.rollouts), ("kept", share.after, share.kept))
         if estimate is not None
     ]
     frame = pd.DataFrame(rows, columns=["group", "what", "share", "low", "high", "rollouts"])

@@ -76,15 +76,15 @@ def _problems(scope: Scope) -> None:
             format_func=lambda number: f"{number}: {numbers[number]:,} problems",
             width=320,
         )
-    found = kept(_by_correct, scope, int(judged))
+    shares = kept(_by_correct, scope, int(judged))
     left, right = st.columns(2, gap="medium")
     with left:
-        st.altair_chart(correct_chart(found, int(judged)), width="stretch")
+        st.altair_chart(correct_chart(shares, int(judged)), width="stretch")
         st.caption(f"Share of the {numbers[judged]:,} problems with {judged} judged completions. Bars: 95% intervals.")
     with right:
-        if scope.decided and any(share.after for share in found):
-            st.altair_chart(share_chart(found, f"correct of {judged}"), width="stretch")
-            st.caption(_share_words(found))
+        if scope.decided and any(share.after for share in shares):
+            st.altair_chart(share_chart(shares, f"correct of {judged}"), width="stretch")
+            st.caption(_share_words(shares))
     with st.expander("The numbers", key="correct-numbers", bind="query-params") as table:
         if table.open:
             rows = [
@@ -96,7 +96,7 @@ def _problems(scope: Scope) -> None:
                     "kept": share.kept,
                     "open": explore_link(opened_as(scope), correct=f"{share.group} of {judged}"),
                 }
-                for share in found
+                for share in shares
             ]
             st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=OPEN)
 
@@ -127,8 +127,8 @@ def _by_correct(scope: Scope, judged: int) -> list[Share]:
 
 def _largest(groups: Sequence[Any]) -> list[Any]:
     """The groups with the most problems, in their order."""
-    chosen = {id(one) for one in sorted(groups, key=lambda one: -one.problems)[:MOST]}
-    return [one for one in groups if id(one) in chosen]
+    chosen = {id(group) for group in sorted(groups, key=lambda group: -group.problems)[:MOST]}
+    return [group for group in groups if id(group) in chosen]
 
 
 def _selected(scope: Scope) -> bool:
@@ -153,7 +153,7 @@ def _rate_words(scope: Scope, by: str) -> str:
 
 
 def _share_words(mixture: Sequence[Share]) -> str:
-    rollouts, kept_ones = sum(one.rollouts for one in mixture), sum(one.kept for one in mixture)
+    rollouts, kept_ones = sum(share.rollouts for share in mixture), sum(share.kept for share in mixture)
     return f"Shares of {rollouts:,} rollouts and of the {kept_ones:,} kept. 95% intervals, clusters sampled whole."
 
 

@@ -47,11 +47,11 @@ def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Row
     frame = pd.DataFrame(
         [
             {
-                "correct of judged": one.value,
-                rows: one.count,
-                "strength": 1.0 if not chosen or one.value in chosen else 0.35,
+                "correct of judged": value.value,
+                rows: value.count,
+                "strength": 1.0 if not chosen or value.value in chosen else 0.35,
             }
-            for one in values[:MOST]
+            for value in values[:MOST]
         ]
     )
     title = "correct of judged"  # of a problem; the long form does not fit on a narrow page

@@ -19,7 +19,7 @@ FEW = 9  # values that are shown as buttons
 PLACE = ("page", "problem", "rollout")  # what another filter takes out of the address
 
 
-def asked(parameter: str, choices: Any) -> Any:
+def choice_of_address(parameter: str, choices: Any) -> Any:
     """The value of a parameter of the address that has these choices, a Literal; the first where it has another."""
     value, known = st.query_params.get(parameter), get_args(choices)
     return value if value in known else known[0]
@@ -29,7 +29,9 @@ def filters_of_address() -> Filters:
     """What the address asks for."""
     params = st.query_params
     given: dict[str, Any] = {facet: tuple(params.get_all(facet)) for facet in FACETS}
-    return Filters(params.get("text", ""), asked("within", Within), **given, over=asked("over", Over))
+    return Filters(
+        params.get("text", ""), choice_of_address("within", Within), **given, over=choice_of_address("over", Over)
+    )
 
 
 def put(**parameters: Any) -> None:
@@ -46,7 +48,7 @@ def put(**parameters: Any) -> None:
 def toggle(facet: str, value: str) -> None:
     """Choose a value of a facet, or take it back."""
     chosen = st.query_params.get_all(facet)
-    put(**{facet: [one for one in chosen if one != value] if value in chosen else [*chosen, value]})
+    put(**{facet: [other for other in chosen if other != value] if value in chosen else [*chosen, value]})
 
 
 def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
@@ -67,7 +69,7 @@ def _clear() -> None:
 
 def _facet(facet: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> None:
     counts = {value.value: value.count for value in values} | {
-        one: 0 for one in chosen if one not in {value.value for value in values}
+        absent: 0 for absent in chosen if absent not in {value.value for value in values}
     }
     if len(counts) < 2 and not chosen:
         return
@@ -104,7 +106,7 @@ def _over(scope: Scope) -> None:
     """Which rollouts the k of n counts; nothing to choose where no prefix is fixed."""
     if scope.prefix is None:
         return
-    st.session_state["explore-over"] = asked("over", Over)
+    st.session_state["explore-over"] = choice_of_address("over", Over)
     fixed = f"first {scope.prefix} (fixed before any verdict)" if scope.prefix else "none (none was fixed beforehand)"
     names = {"prefix": fixed, "all": "all (no measurement: draws followed from earlier ones)"}
     st.radio("Counted over", list(names), format_func=names.get, key="explore-over", on_change=_over_chosen)

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards.inert import one_line
 from dashboards.pages.explore.charts import PICK, correct_chart, outcome_chart
 from dashboards.pages.explore.drawer import Place, show_drawer
-from dashboards.pages.explore.filters import asked, counted_over, filters_of_address, put, show_facets, toggle
+from dashboards.pages.explore.filters import choice_of_address, counted_over, filters_of_address, put, show_facets, toggle
 from dashboards.pages.explore.views import show_views
 from dashboards.session.export_matches import export_matches
 from dashboards.session.kept import index_of, kept
@@ -116,7 +116,7 @@ def _place(scope: Scope, filters: Filters, listing: Listing, problem: str) -> Pl
 
 def _tabs() -> Rows:
     """Problems or rollouts, the text to look for, and views."""
-    rows: Rows = asked("rows", Rows)
+    rows: Rows = choice_of_address("rows", Rows)
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     st.session_state["explore-rows"] = rows
     bar.segmented_control(
@@ -128,7 +128,7 @@ def _tabs() -> Rows:
         label_visibility="collapsed",
         on_change=lambda: put(rows=st.session_state["explore-rows"], sort="", down=""),
     )
-    within: Within = asked("within", Within)
+    within: Within = choice_of_address("within", Within)
     st.session_state["explore-text"] = st.query_params.get("text", "")
     bar.text_input(
         "Text",
@@ -212,8 +212,8 @@ def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: 
         if isinstance(page, ProblemPage)
         else [{"problem": row.problem_id, "rollout": row.completion_id} for row in page.rows]
     )
-    opened = st.session_state.get("explore-opened", 0)
-    key = f"explore-table-{hash((tuple(map(str, places)), rows, listing, opened))}"
+    openings = st.session_state.get("explore-opened", 0)
+    key = f"explore-table-{hash((tuple(map(str, places)), rows, listing, openings))}"
     frame = _problems(page) if isinstance(page, ProblemPage) else _rollouts(page)
     alike = [name for name in NAMED if len(overview.facets[name]) < 2]  # says the same in every row
     st.dataframe(
@@ -226,7 +226,7 @@ def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: 
         selection_mode=["single-row", "single-column"],
         key=key,
     )
-    st.caption(_said(page, listing, over))
+    st.caption(_caption(page, listing, over))
 
 
 def _to(page: int) -> None:
@@ -289,7 +289,7 @@ def _name(text: str | None) -> str | None:
     return None if text is None else one_line(text, 80)
 
 
-def _said(page: ProblemPage | RolloutPage, listing: Listing, over: str) -> str:
+def _caption(page: ProblemPage | RolloutPage, listing: Listing, over: str) -> str:
     order = f"Sorted by {listing.by}{', largest first' if listing.descending else ''}; a column's head sorts all of them."
     if isinstance(page, RolloutPage):
         return f"{order} Select a row to open it."

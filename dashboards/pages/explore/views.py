@@ -47,12 +47,12 @@ def _change(names: list[str]) -> None:
     elif name.strip():
         st.caption("Nothing is chosen: filters, text or order make a view.")
     if names:
-        one = str(st.selectbox("Change a saved view", names, key="explore-view-chosen", format_func=visible))
+        view = str(st.selectbox("Change a saved view", names, key="explore-view-chosen", format_func=visible))
         with st.container(horizontal=True):
-            if name.strip() and name.strip() != one:
-                renamed = ["view", "rename", "--", one, name]
+            if name.strip() and name.strip() != view:
+                renamed = ["view", "rename", "--", view, name]
                 done.append(silent_button("Rename to the name above", renamed, key="explore-view-rename"))
-            done.append(silent_button("Remove", ["view", "remove", "--", one], key="explore-view-remove", confirm=True))
+            done.append(silent_button("Remove", ["view", "remove", "--", view], key="explore-view-remove", confirm=True))
     for one_done in done:
         if one_done is not None and one_done.status != 0:
             show_done(one_done)

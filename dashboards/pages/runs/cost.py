@@ -48,11 +48,11 @@ def show_cost(run: Run) -> None:
     forecast = forecast_of(reader(), run.id)
     if forecast is not None:
         totals = forecast[forecast["quantity"].isin(TOTALS)]
-        held = int(forecast["held"].sum())
+        covered = int(forecast["held"].sum())
         st.markdown("**Forecast and what came**")
         shown = totals.assign(quantity=[name.replace("_", " ") for name in totals["quantity"]])
         st.dataframe(shown, hide_index=True, width="stretch", column_config=FORECAST)
-        st.caption(f"Medians with 95% intervals; {held} of {len(forecast)} held, those of the levels included.")
+        st.caption(f"Medians with 95% intervals; {covered} of {len(forecast)} held, those of the levels included.")
 
 
 def _counted(tokens: int, known: int | bool) -> int | None:

@@ -141,18 +141,18 @@ def _gate(run: Run) -> None:
         st.info("The gate has not been asked yet." if not detail else "This run is older than the record of its checks.")
         return
     names = ("name", "expected", "observed")
-    order = sorted(checks, key=lambda one: one["passed"] is not False)  # what failed stands first
-    rows = [{"check": [RESULTS[one["passed"]]], **{name: visible(one[name]) for name in names}} for one in order]
+    order = sorted(checks, key=lambda check: check["passed"] is not False)  # what failed stands first
+    rows = [{"check": [RESULTS[check["passed"]]], **{name: visible(check[name]) for name in names}} for check in order]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, width="stretch", height=35 * (len(rows) + 1) + 3, column_config=CHECKS
     )
-    for one in checks:
-        if one["failing"] and one["passed"] is False:
-            st.markdown(f"**{inert(one['name'])}**: {one['failing_count']:,} rows against it")
-            problems = problems_named(run_scope(reader(), run.id), one["failing"])
+    for check in checks:
+        if check["failing"] and check["passed"] is False:
+            st.markdown(f"**{inert(check['name'])}**: {check['failing_count']:,} rows against it")
+            problems = problems_named(run_scope(reader(), run.id), check["failing"])
             _offenders(run, problems)
             if not problems:
-                st.code(visible("\n".join(one["failing"])), language=None)
+                st.code(visible("\n".join(check["failing"])), language=None)
 
 
 def _offenders(run: Run, problems: list[str]) -> None:
@@ -172,14 +172,14 @@ def _log(run: Run) -> None:
     st.markdown("**Calls of its engines**")
     tried = [
         {
-            "engine": visible(one.replica),
-            "outcome": visible(one.outcome),
-            "calls": one.count,
-            "seconds": round(one.seconds, 1),
-            "first": pd.Timestamp(one.first_at, unit="s", tz="UTC"),
-            "last": pd.Timestamp(one.last_at, unit="s", tz="UTC"),
+            "engine": visible(attempt.replica),
+            "outcome": visible(attempt.outcome),
+            "calls": attempt.count,
+            "seconds": round(attempt.seconds, 1),
+            "first": pd.Timestamp(attempt.first_at, unit="s", tz="UTC"),
+            "last": pd.Timestamp(attempt.last_at, unit="s", tz="UTC"),
         }
-        for one in reader().attempts(run.id)
+        for attempt in reader().attempts(run.id)
     ]
     if tried:
         st.dataframe(pd.DataFrame(tried), hide_index=True, width="stretch")

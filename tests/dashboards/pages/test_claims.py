@@ -38,8 +38,8 @@ def test_a_claim_is_shown_with_its_prediction_and_each_effect(checked: Path) -> 
     stated = json.loads((checked / f"{NAME}.json").read_text())
     listed, effects = (frame.value for frame in page.dataframe)
     assert list(listed["claim"]) == [NAME, "other"]
-    assert list(effects["predicted"]) == [one["words"] for one in stated["expected"]]
-    assert list(effects["as predicted"]) == [f"{one['met']} of 2" for one in stated["effects"]]
+    assert list(effects["predicted"]) == [effect["words"] for effect in stated["expected"]]
+    assert list(effects["as predicted"]) == [f"{effect['met']} of 2" for effect in stated["effects"]]
     assert f"1 {stated['status']}" in texts(page)
 
     untestable = opened("claims", claim="other", status="not testable here")

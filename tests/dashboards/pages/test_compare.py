@@ -90,14 +90,14 @@ def test_the_leaderboard_is_that_of_the_command(page: AppTest, evaluated: Path) 
 
 def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(page: AppTest, evaluated: Path) -> None:
     with Reader.open(evaluated) as reader:
-        asked = [sides_of(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
-        sides = [{side.benchmark: side for side in part} for part in asked]
+        by_model = [sides_of(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
+        sides = [{side.benchmark: side for side in part} for part in by_model]
         rows = {row["before"]["benchmark"]: row for row in compare(*sides, ComparisonRequest())}
     assert (page.selectbox(key="a-choice").value, page.selectbox(key="b-choice").value) == ("weak", "strong")
-    said = [block.value for block in page.markdown]
+    texts = [block.value for block in page.markdown]
     points = f"{rows['hard']['difference'] * 100:.1f} points"
-    assert any(f"**strong** is ahead of weak by {points} on 20 shared problems" in text for text in said)
-    assert any("**easy**: no difference is shown on 20 shared problems" in text for text in said)
+    assert any(f"**strong** is ahead of weak by {points} on 20 shared problems" in text for text in texts)
+    assert any("**easy**: no difference is shown on 20 shared problems" in text for text in texts)
     page.query_params["on"] = "hard"
     page.run()
     flipped = next(frame.value for frame in page.dataframe if "change" in frame.value.columns)
@@ -122,7 +122,7 @@ def test_calibration_is_that_of_measure(evaluated: Path, page: AppTest) -> None:
     page.run()
     assert not page.exception
     with Reader.open(evaluated) as reader:
-        [side] = [one for one in sides_of(reader, "asked:weak", "source") if one.benchmark == "hard"]
+        [side] = [side for side in sides_of(reader, "asked:weak", "source") if side.benchmark == "hard"]
     error, *bins = measure(side.pool, "calibration", Options(score="answer_agreement"))
     table = next(frame.value for frame in page.dataframe if "calibration error" in frame.value.columns)
     row = table[(table["model"] == "weak") & (table["benchmark"] == "hard")].iloc[0]

@@ -45,17 +45,17 @@ def test_three_clicks_from_home_to_the_problem_that_shows_it(printed: str) -> No
         page.get_by_role("link", name="Compare").first.click()  # 1: which model is better, and on what
         main = page.get_by_test_id("stMain")
         expect(main.get_by_text("GSM8K: MathCoder-L-70b at 0.8", exact=False)).to_be_visible()
-        said = main.get_by_role("listitem").all_inner_texts()
-        assert [line.split(" at ")[0] for line in said] == [
+        items = main.get_by_role("listitem").all_inner_texts()
+        assert [line.split(" at ")[0] for line in items] == [
             "GSM8K: MathCoder-L-70b",
             "SVAMP: MathCoder-L-70b",
             "mathematics: MathCoder-L-70b",
             "simuleq: MathCoder-L-70b",
             "MATH: MathCoder-L-7b",
         ]
-        assert said[0].endswith("not shown to be better than MathCoder-CL-34b.")
-        assert said[2].endswith("shown to be better than every other model.")
-        assert said[4].endswith("the only model that was asked.")
+        assert items[0].endswith("not shown to be better than MathCoder-CL-34b.")
+        assert items[2].endswith("shown to be better than every other model.")
+        assert items[4].endswith("the only model that was asked.")
         shoot(page, "mathcoder-compare")
         points = page.locator(".vega-embed").first.locator("path[aria-label*='MathCoder-CL-34b'][aria-label*='GSM8K']")
         points.first.click()  # 2: its rollouts

@@ -70,9 +70,9 @@ def test_a_version_is_exported_and_marked_by_commands(page: Page) -> None:
     shown = page("datasets", dataset="toy", version="toy@v2", tab="Export and load")
     assert "rollmill dataset export toy@v2 --format sft --out toy-v2.jsonl" in words(shown)
     shown.button(key="make-file-toy@v2-sft").click().run()
-    made = shown.session_state["file-toy@v2-sft"].splitlines()
-    assert len(made) == 12
-    assert set(json.loads(made[0])) >= {"messages"}
+    file_lines = shown.session_state["file-toy@v2-sft"].splitlines()
+    assert len(file_lines) == 12
+    assert set(json.loads(file_lines[0])) >= {"messages"}
     shown = page("datasets", dataset="toy", version="toy@v2", tab="Tags and sign-off")
     shown.text_input(key="tag-toy@v2").set_value("release").run()
     assert not shown.button(key="do-tag-toy@v2").disabled

@@ -58,8 +58,8 @@ def test_gates_and_drift_are_drawn(browser: Page, served: str, width: int, schem
 
 
 def test_a_cell_of_the_flow_opens_its_rows_and_a_link_reopens_them(browser: Page, served: str, curated: Path) -> None:  # noqa: F811
-    said = finish(start("curate", "hostile.yaml", "--direct", "--set", "select.method=quota", cwd=curated))
-    assert said.status == 0, said.err
+    ended = finish(start("curate", "hostile.yaml", "--direct", "--set", "select.method=quota", cwd=curated))
+    assert ended.status == 0, ended.err
     visit(browser, f"{served}/diff?dataset=toy&before=toy%40v1&after=toy%40v2", "Diff")
     chart = browser.locator(".vega-embed").first
     expect(chart).to_be_visible(timeout=PATIENCE)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 Page = Callable[..., AppTest]
 
 
-def said(page: AppTest) -> str:
+def markdown_text(page: AppTest) -> str:
     return "\n".join(str(block.value) for kind in ("markdown", "caption", "code") for block in page.get(kind))
 
 
@@ -26,11 +26,11 @@ def options(page: AppTest, facet: str) -> list[str]:
 def test_facets_count_and_filter_problems_and_rollouts(page: Page) -> None:
     shown = page("explore", of="version toy@v1")
     assert not shown.exception
-    assert "**12** problems match" in said(shown)
+    assert "**12** problems match" in markdown_text(shown)
     assert options(shown, "level") == ["1 · 4", "2 · 4", "3 · 4"]
     shown.button_group(key="explore-level").set_value(["2"]).run()
     assert shown.query_params["level"] == "2"
-    assert "**4** problems match" in said(shown)
+    assert "**4** problems match" in markdown_text(shown)
     assert set(shown.dataframe[0].value["level"]) == {2}
     assert options(shown, "level") == ["1 · 4", "2 · 4", "3 · 4"]  # its own choice is left out of its counts
     shown.button_group(key="explore-rows").set_value("rollouts").run()
@@ -42,10 +42,10 @@ def test_facets_count_and_filter_problems_and_rollouts(page: Page) -> None:
 
 
 def test_rates_say_what_they_are_over(page: Page) -> None:
-    first = said(page("explore", of="version toy@v1"))
+    first = markdown_text(page("explore", of="version toy@v1"))
     assert "k of n and pass rate are over the first 4 completions of 1 model." in first
     assert "empirical Bayes" in first
-    every = said(page("explore", of="version toy@v1", over="all"))
+    every = markdown_text(page("explore", of="version toy@v1", over="all"))
     assert "over all completions; no measurement, because draws followed from earlier ones" in every
 
 
@@ -62,14 +62,14 @@ def test_a_problem_opens_with_its_rollouts_by_answer_and_its_neighbours(page: Pa
     listed = page("explore", of="version toy@v1").dataframe[0].value
     shown = page("explore", of="version toy@v1", problem=listed["id"][1])
     assert not shown.exception
-    assert "number 2 of the matches" in said(shown)
+    assert "number 2 of the matches" in markdown_text(shown)
     facts = "\n".join(block.value for block in shown.code)
     assert f"reference {listed['reference'][1]}" in facts
     rate = r"Pass rate: \d of 4 = \d\.\d{3} \(95% interval .* to .*, Jeffreys\), over the first 4 completions\."
-    assert re.search(rate, said(shown))
+    assert re.search(rate, markdown_text(shown))
     shown.button(key="drawer-Next").click().run()
     assert shown.query_params["problem"] == listed["id"][2]
-    assert "number 3 of the matches" in said(shown)
+    assert "number 3 of the matches" in markdown_text(shown)
 
 
 def test_an_unknown_problem_is_said_and_not_a_crash(page: Page) -> None:

@@ -43,9 +43,9 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
 @pytest.fixture
 def drawn(curated: Path) -> None:
     with Reader.open(curated) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "toy")
-    said = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
-    assert said.status == 0, said.err
+        run = next(run.id for run in reader.runs.list() if run.name == "toy")
+    ended = finish(start("audit", "verifier", "number", "--run", run, "--n", "20", cwd=curated))
+    assert ended.status == 0, ended.err
 
 
 @pytest.mark.usefixtures("drawn")

@@ -16,11 +16,11 @@ from tests.flows.rounds.toy import problems, spec, workspace
 def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = problems(24, (100, 0))
+    sums = problems(24, (100, 0))
     with workspace(tmp_path) as ws:
-        ws.segments.commit(SegmentKey("problems", "templates", "1", "all"), made)
+        ws.segments.commit(SegmentKey("problems", "templates", "1", "all"), sums)
         budget = Sequential(initial=4, target=2, cap=16, hopeless=0.2, explore=0.5)
-        with spec(problems=made, budget=budget) as part:
+        with spec(problems=sums, budget=budget) as part:
             run_all(ws, part)
             decide(ws, part)
     with Reader.open(tmp_path) as reader:
@@ -29,9 +29,9 @@ def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
     shown = opened("difficulty", view="Budget")
     assert not shown.exception
-    [section] = [one for one in shown.expander if one.label.startswith("Hopeless queue")]
+    [section] = [box for box in shown.expander if box.label.startswith("Hopeless queue")]
     assert section.label == f"Hopeless queue: {len(queue.problems)} problems, {queue.tokens:,} tokens spent on them"
     table = section.dataframe[0].value
-    assert table["id"].tolist() == [one.problem.id for one in queue.problems]
+    assert table["id"].tolist() == [entry.problem.id for entry in queue.problems]
     assert f"Of {queue.rule.ended} problems given up that went on at random" in section.caption[0].value
     assert section.code[0].value == "rollmill runs queue toy-run --out hopeless.jsonl"

@@ -25,7 +25,7 @@ def audited(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     folder = tmp_path / "ws"
     shutil.copytree(curated, folder)
     with Reader.open(folder) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "toy")
+        run = next(run.id for run in reader.runs.list() if run.name == "toy")
     audit = ["audit", "verifier", "number", "--run", run]
     run_in(folder, [*audit, "--n", "12"], [*audit, "--n", "5", "--planted"])
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
@@ -40,12 +40,12 @@ def opened(name: str, *, writes: bool = True) -> AppTest:
 
 
 def natural(reader: Reader) -> Audit:
-    return next(one for one in reader.audits.list() if one.kind == "natural")
+    return next(audit for audit in reader.audits.list() if audit.kind == "natural")
 
 
 def judged(folder: Path) -> list[str]:
     with Reader.open(folder) as reader:
-        return sorted(one.judgement for said in reader.audits.judgements().values() for one in said)
+        return sorted(vote.judgement for votes in reader.audits.judgements().values() for vote in votes)
 
 
 def test_a_person_judges_and_the_page_goes_on(audited: Path) -> None:
@@ -81,15 +81,15 @@ def test_identical_answers_are_judged_alike_and_taken_back_together(audited: Pat
         items = review_items(reader, queue, everything)
         same = {item.position: identical(reader, queue, item, everything) for item in items}
         for position, others in same.items():
-            assert {(one.problem_id, one.extracted) for one in others} <= {
+            assert {(item.problem_id, item.extracted) for item in others} <= {
                 (items[position].problem_id, items[position].extracted)
             }
-            assert position not in [one.position for one in others]
+            assert position not in [item.position for item in others]
         judge_all(reader, items[:3], "ann", "correct")
         judge_all(reader, items[:3], "bob", "incorrect")
-        said = judged_so_far(reader, queue)
-        assert said["judged"] == {"ann": 3, "bob": 3}
-        assert (said["agreement"]["value"], said["alpha"]) == (0.0, None)
+        agreement = judged_so_far(reader, queue)
+        assert agreement["judged"] == {"ann": 3, "bob": 3}
+        assert (agreement["agreement"]["value"], agreement["alpha"]) == (0.0, None)
         reader.audits.withdraw(queue.pairs[:3], "bob")
         assert judged_so_far(reader, queue)["judged"] == {"ann": 3}
 
@@ -109,9 +109,9 @@ def test_rates_stand_on_review_and_verifiers(audited: Path) -> None:
         run = audit.source
         reader.audits.judge(
             PersonJudgement(
-                one.completion_id, one.problem_id, "ann", "correct" if one.outcome == "correct" else "incorrect"
+                item.completion_id, item.problem_id, "ann", "correct" if item.outcome == "correct" else "incorrect"
             )
-            for one in reader.audits.items(audit.id)
+            for item in reader.audits.items(audit.id)
         )
     page = opened("review")
     page.text_input(key="review-judge").set_value("ann").run()

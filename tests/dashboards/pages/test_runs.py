@@ -47,14 +47,14 @@ def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_home_says_what_works_what_needs_a_person_and_what_is_new(workspace: Path) -> None:
     shown = opened("home")
     assert not shown.exception
-    links = [one.label for one in shown.get("page_link")]
+    links = [link.label for link in shown.get("page_link")]
     assert "**live\\-00000000**" in links
     assert any("was refused by its gate" in label for label in links)
     assert any(label.startswith("2 rollouts of toy") for label in links)
     assert any(label.replace("\\", "").startswith("toy@v2: 12 of 76") for label in links)
     assert any("760 tokens" in label for label in links)
-    said = shown.get("progress")[0].proto.text
-    assert "draw 50 of about 600 · about 55 s left (45 s to 75 s)" in said.replace("\\", "")
+    text = shown.get("progress")[0].proto.text
+    assert "draw 50 of about 600 · about 55 s left (45 s to 75 s)" in text.replace("\\", "")
 
 
 def test_a_run_that_works_says_the_time_of_all_its_rounds(workspace: Path) -> None:
@@ -97,18 +97,18 @@ def test_cost_is_by_purpose_level_and_model_and_the_log_says_when(workspace: Pat
 def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dashboards.session.scope import reader
 
-    asked: list[str] = []
-    monkeypatch.setattr("dashboards.parts.activity.runs", lambda _: asked.append("runs") or [])
+    queries: list[str] = []
+    monkeypatch.setattr("dashboards.parts.activity.runs", lambda _: queries.append("runs") or [])
     ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
     follow(reader().state(), ended)
-    assert asked == []
+    assert queries == []
 
 
 def test_scores_that_were_added_later_are_no_part_of_a_runs_timeline(workspace: Path, tmp_path: Path) -> None:
     copy = tmp_path / "scored"
     shutil.copytree(workspace, copy)
     with Reader.open(copy) as reader:
-        run = next(one for one in reader.runs.list() if one.name == "toy" and one.status == "done")
+        run = next(run for run in reader.runs.list() if run.name == "toy" and run.status == "done")
         before = timeline(reader, run.id)
         time.sleep(0.1)
         reader.runs.progress(run.id, "score", done=76, total=76, seconds=0.01)

@@ -27,10 +27,10 @@ def scheduled(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         schedules.add(Schedule("nightly", "0 2 * * *", recipe, "Europe/Berlin", retries=2, notify=told))
         schedules.add(Schedule("waits", "", recipe, on="version:toy", sets=("seed=1",)))
         run = workspace.runs.list()[0].id
-        for status, said in (("done", "toy@v1 published, 84 drawn"), ("refused", f"the gate did not pass {HOSTILE}")):
+        for status, message in (("done", "toy@v1 published, 84 drawn"), ("refused", f"the gate did not pass {HOSTILE}")):
             begun = workspace.firings.begin("nightly", recipe)
             workspace.firings.keep_recipe(begun.id, {"name": "toy", "note": HOSTILE})
-            workspace.firings.end(begun.id, status, said, run)
+            workspace.firings.end(begun.id, status, message, run)
         workspace.firings.skip("nightly", recipe, "the one before still ran when it fell due")
     return folder
 
@@ -58,9 +58,9 @@ def test_the_page_shows_when_and_what_and_changes_it(scheduled: Path) -> None:
     page.text_input(key="add-Cron line").set_value("30 5 * * 1").run()
     page.text_input(key="add-name").set_value("weekly").run()
     page.button(key="schedule-dry").click().run()
-    said = page.code[-1].value
-    assert "Would schedule weekly: At 05:30 on Monday (UTC)" in said
-    assert said.count("T05:30+00:00") == 6
+    output = page.code[-1].value
+    assert "Would schedule weekly: At 05:30 on Monday (UTC)" in output
+    assert output.count("T05:30+00:00") == 6
     assert len(Schedules(scheduled / ".rollmill").all()) == 2
 
 

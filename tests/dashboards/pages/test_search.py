@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
     with Reader.open(folder) as reader:
-        return next(one.id for one in reader.runs.list())
+        return next(run.id for run in reader.runs.list())
 
 
 def test_explore_counts_nothing_and_says_why(run: str) -> None:

@@ -51,8 +51,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (audit,) = reader.audits.list()
         items = reader.audits.items(audit.id)
         wrong = next(item for item in items if item.outcome == "correct")
-        said = {item.pair: item.outcome for item in items} | {wrong.pair: "incorrect"}
-        reader.audits.judge(PersonJudgement(*pair, "ann", outcome) for pair, outcome in said.items())
+        outcomes = {item.pair: item.outcome for item in items} | {wrong.pair: "incorrect"}
+        reader.audits.judge(PersonJudgement(*pair, "ann", outcome) for pair, outcome in outcomes.items())
     return folder
 
 

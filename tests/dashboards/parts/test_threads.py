@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened
-from tests.dashboards.pages.test_explore import said
+from tests.dashboards.pages.test_explore import markdown_text
 from tests.storage import threaded
 from tests.storage.threaded import IDS, PROBLEM, RUN, TEXTS, snapshot, stored
 
@@ -46,8 +46,8 @@ def test_threads_are_trees_of_turns(of: str) -> None:
     assert [label.partition("**")[2].partition("**")[0] for label in labels] == TREE
     assert [label.count(":green[correct]") for label in labels] == [1, 0, 0, 0, 0, 1, 0]
     assert ":gray[step, not judged] · 1 of 2 answers below correct" in labels[3]
-    assert "**7 turns**: solve 2, error 1, mark 1, cut 1, fix 2" in said(shown)
-    assert TEXTS["f1"] not in said(shown)  # no text before somebody asks for it
+    assert "**7 turns**: solve 2, error 1, mark 1, cut 1, fix 2" in markdown_text(shown)
+    assert TEXTS["f1"] not in markdown_text(shown)  # no text before somebody asks for it
 
 
 @pytest.mark.usefixtures("workspace")
@@ -57,7 +57,7 @@ def test_a_turn_that_is_opened_shows_its_text_and_record() -> None:
     shown.run()
     assert not shown.exception
     assert TEXTS["f1"] in [block.value for block in shown.code]
-    assert "embedded m · role answer · sample 1 · 9 tokens" in said(shown)
+    assert "embedded m · role answer · sample 1 · 9 tokens" in markdown_text(shown)
 
 
 @pytest.mark.usefixtures("workspace")
@@ -74,7 +74,7 @@ def test_a_turns_text_is_shown_as_it_is() -> None:
 def test_the_rollouts_are_those_that_were_judged() -> None:
     shown = drawer("version lines@v1")
     assert not shown.exception
-    assert "**5 rollouts, " in said(shown)
+    assert "**5 rollouts, " in markdown_text(shown)
 
 
 def test_a_problem_without_threads_has_no_choice(page) -> None:  # type: ignore[no-untyped-def]

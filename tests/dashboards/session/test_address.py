@@ -28,7 +28,7 @@ def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "address", "said"),
+    ("name", "address", "message"),
     [
         ("explore", {"of": "version toy@v9"}, "unknown run or version 'version toy@v9'"),
         ("difficulty", {"of": "run toy-gone"}, "unknown run or version 'run toy-gone'"),
@@ -38,10 +38,12 @@ def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
         ("review", {"queue": "nobody's"}, 'unknown queue "nobody\'s"'),
     ],
 )
-def test_an_unknown_name_is_said_and_nothing_else_opened(page: Page, name: str, address: dict[str, str], said: str) -> None:
+def test_an_unknown_name_is_said_and_nothing_else_opened(
+    page: Page, name: str, address: dict[str, str], message: str
+) -> None:
     shown = page(name, **address)
     assert not shown.exception
-    assert any(block.value.startswith(said) for block in shown.code)
+    assert any(block.value.startswith(message) for block in shown.code)
     key = list(address)[-1]
     box = shown.selectbox(key=f"{key}-instead")
     assert box.value is None

@@ -38,15 +38,15 @@ def test_every_row_is_in_the_file_and_no_batch_is_kept(curated: Path, monkeypatc
     whole = pyarrow.parquet.read_table(table.path)
     assert (table.rows, whole.num_rows, whole.schema.names) == (60_000, 60_000, ["id", "text", "tags"])
     assert LIVE[2] < 2 * LIVE[1]
-    made = write_matches("all.csv", rows)
+    file = write_matches("all.csv", rows)
     options = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    read = pyarrow.csv.read_csv(made.path, parse_options=options)
+    read = pyarrow.csv.read_csv(file.path, parse_options=options)
     assert read.num_rows == 60_000
     assert read.slice(59_999).to_pylist() == [{"id": 2, "text": 'a,"b"\n=1+1', "tags": '["x", "y"]'}]
     with Reader.open(curated) as reader:
-        assert made.path.is_relative_to(reader.root / ".rollmill")
+        assert file.path.is_relative_to(reader.root / ".rollmill")
     with TestClient(Starlette(routes=[ROUTE])) as browser:
-        got = browser.get(f"/exported/{made.key}/all.csv")
+        got = browser.get(f"/exported/{file.key}/all.csv")
         assert got.headers["content-disposition"] == 'attachment; filename="all.csv"'
-        assert got.content == made.path.read_bytes()
+        assert got.content == file.path.read_bytes()
         assert browser.get("/exported/unknown/all.csv").status_code == 404

@@ -12,7 +12,7 @@ from flows.rounds.plan import all_plans
 from flows.rounds.threads import RunThreads
 from pipelines.generate.prompts import split_prefix
 from pipelines.steps.graph import StepGraph, StepRule
-from storage.exports.asked import AskedOf
+from storage.exports.asked import Questions
 from storage.exports.threads import ProblemThreads
 from storage.records import PlanRow, Problem, Prompt
 from storage.threads import Turn, turns_of
@@ -81,11 +81,11 @@ def test_asked_is_what_the_run_asked(tmp_path: Path, make: Any, graph: StepGraph
         rows = [row for plan in plans for row in plan]
         for problem in run.spec.problems:
             mine = [row for row in rows if row.problem_id == problem.id]
-            asked = AskedOf(graph, problem_of(ws, run, problem, mine))
+            questions = Questions(graph, problem_of(ws, run, problem, mine))
             for row in mine:
                 if not row.after:
-                    assert asked.asked(row.completion_id) == problem.prompt
-                elif (said := asked.asked(row.completion_id)) is None:
+                    assert questions.prompt_of(row.completion_id) == problem.prompt
+                elif (said := questions.prompt_of(row.completion_id)) is None:
                     assert row.step == "note"
                 else:
                     [prompt] = threads.prompts([row])

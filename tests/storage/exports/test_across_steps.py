@@ -26,15 +26,15 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def put(ws: Workspace, made: Snapshot, large: int = 1 << 40) -> VersionInfo:
-    return publish(ws, made, report_html="", report_json={}, large=large).version
+def put(ws: Workspace, rows: Snapshot, large: int = 1 << 40) -> VersionInfo:
+    return publish(ws, rows, report_html="", report_json={}, large=large).version
 
 
 def written(
-    ws: Workspace, fmt: str, made: Snapshot | None = None, **options: Any
+    ws: Workspace, fmt: str, content: Snapshot | None = None, **options: Any
 ) -> tuple[ExportFile, list[dict[str, Any]]]:
     out = ws.root / "out.jsonl"
-    given = export(put(ws, made or snapshot()), fmt, out, **options)
+    given = export(put(ws, content or snapshot()), fmt, out, **options)
     return given, [json.loads(text) for text in out.read_text().splitlines()]
 
 
@@ -43,8 +43,8 @@ def with_steps(changes: dict[str, dict[str, Any]]) -> Snapshot:
     return with_manifest(snapshot(), steps)
 
 
-def with_manifest(made: Snapshot, steps: list[dict[str, Any]]) -> Snapshot:
-    return replace(made, manifest={**made.manifest, "recipe": {**RECIPE, "steps": steps}})
+def with_manifest(rows: Snapshot, steps: list[dict[str, Any]]) -> Snapshot:
+    return replace(rows, manifest={**rows.manifest, "recipe": {**RECIPE, "steps": steps}})
 
 
 def test_a_conversation_has_every_turn_and_what_was_asked(ws: Workspace) -> None:
@@ -58,10 +58,10 @@ def test_a_conversation_has_every_turn_and_what_was_asked(ws: Workspace) -> None
     ]
     roles = [turn["role"] for turn in fixed["messages"]]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user", "assistant"]
-    asked = fixed["messages"][3]["content"]
-    assert asked.startswith(f"{PROBLEM.prompt}\n<<<solve ")
-    assert TEXTS["s1"] in asked
-    assert asked.endswith("\nWhich line is wrong? End with LINE n.")
+    question = fixed["messages"][3]["content"]
+    assert question.startswith(f"{PROBLEM.prompt}\n<<<solve ")
+    assert TEXTS["s1"] in question
+    assert question.endswith("\nWhich line is wrong? End with LINE n.")
     assert fixed["messages"][5] == prompt  # what goes on was asked what its beginning was asked
     assert fixed["messages"][6] == {"role": "assistant", "content": TEXTS["f0"]}
     assert fixed["steps"] == ["solve", "mark", "fix"]
@@ -69,16 +69,16 @@ def test_a_conversation_has_every_turn_and_what_was_asked(ws: Workspace) -> None
 
 
 def test_what_no_model_was_asked_for_has_the_name_of_its_step(ws: Workspace) -> None:
-    made = snapshot()
-    kept = [{**row, "kept": row["completion_id"] == IDS["f0"]} for row in made.decisions.to_pylist()]
-    plain = [{**row, "meta": "{}"} for row in made.completions.to_pylist()]
-    made = replace(
-        made,
-        decisions=made.decisions.from_pylist(kept, schema=made.decisions.schema),
-        completions=made.completions.from_pylist(plain, schema=made.completions.schema),
+    content = snapshot()
+    kept = [{**row, "kept": row["completion_id"] == IDS["f0"]} for row in content.decisions.to_pylist()]
+    plain = [{**row, "meta": "{}"} for row in content.completions.to_pylist()]
+    content = replace(
+        content,
+        decisions=content.decisions.from_pylist(kept, schema=content.decisions.schema),
+        completions=content.completions.from_pylist(plain, schema=content.completions.schema),
     )
     steps = [{**step, **({"turn": "new", "template": "Go on: {cut}"} if step["name"] == "fix" else {})} for step in STEPS]
-    _, (row,) = written(ws, "thread", counted(with_manifest(made, steps)))
+    _, (row,) = written(ws, "thread", counted(with_manifest(content, steps)))
     assert [turn["role"] for turn in row["messages"]] == [
         "user",
         "assistant",
@@ -120,11 +120,15 @@ def test_a_later_step_may_be_the_better_one_and_spans_are_compared(ws: Workspace
 
 
 def test_a_record_of_changes_that_does_not_fit_is_not_believed(ws: Workspace) -> None:
-    made = snapshot()
+    content = snapshot()
     wrong = replace(completion("e0"), meta={"changes": [{"at": [0, 1], "to": [0, 1]}, "odd"]})
     others = [completion(name) for name in TEXTS if name != "e0"]
     _, (row,) = written(
-        ws, "pairs", replace(made, completions=to_table("completions", [wrong, *others])), pair="solve:error", spans=True
+        ws,
+        "pairs",
+        replace(content, completions=to_table("completions", [wrong, *others])),
+        pair="solve:error",
+        spans=True,
     )
     assert [TEXTS["e0"][start:end] for start, end in row["rejected_spans"]] == ["19", "19"]
 
@@ -147,13 +151,13 @@ def test_lines_are_labelled_by_what_goes_on_from_them(ws: Workspace) -> None:
 
 
 def test_lines_are_labelled_by_stored_scores(ws: Workspace) -> None:
-    made = snapshot()
+    content = snapshot()
     scores = [
         Score(IDS["s0"], PROBLEM.id, "prm", "1", 0.9, (0.7, 0.8, 0.9)),
         Score(IDS["s1"], PROBLEM.id, "prm", "1", 0.1, (0.7, 0.1)),
         Score(IDS["f1"], PROBLEM.id, "length", "1", 3.0),
     ]
-    given, rows = written(ws, "process_labels", replace(made, scores=to_table("scores", scores)), score="prm")
+    given, rows = written(ws, "process_labels", replace(content, scores=to_table("scores", scores)), score="prm")
     assert [(row["line"], row["label"], row["n"]) for row in rows] == [
         ("3 * 4 = 12", 0.7, None),
         ("2 + 12 = 14", 0.8, None),

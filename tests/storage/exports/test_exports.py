@@ -95,8 +95,10 @@ def test_pairs_are_correct_against_incorrect_of_one_problem(version: VersionInfo
 def test_pairs_as_plain_text_take_unparsed_ones_when_asked(version: VersionInfo, tmp_path: Path) -> None:
     options = {"form": "text", "unparsed": True, "max_pairs": 1}
     rows = lines(export(version, "pairs", tmp_path / "pairs.jsonl", **options).path)
-    found = {row["problem_id"]: (row["prompt"], row["chosen"], row["rejected"], row["rejected_outcome"]) for row in rows}
-    assert found == {
+    by_problem = {
+        row["problem_id"]: (row["prompt"], row["chosen"], row["rejected"], row["rejected_outcome"]) for row in rows
+    }
+    assert by_problem == {
         EASY.id: ("What is 2 + 2?", "step 0. The answer is 4.", "step 1. The answer is 4.", "incorrect"),
         HARD.id: ("What is 12 * 12?", "step 4. The answer is 4.", "step 3. The answer is 4.", "unparsed"),
     }
@@ -129,13 +131,13 @@ def test_equal_texts_make_one_pair(ws: Workspace, snapshot: Build, tmp_path: Pat
 @given(st.integers(0, 7), st.integers(0, 7), st.integers(0, 60))
 def test_matching_uses_each_pair_once_and_each_side_evenly(right: int, wrong: int, limit: int) -> None:
     rights, wrongs = [{"i": i} for i in range(right)], [{"i": i} for i in range(wrong)]
-    found = [(a["i"], b["i"]) for a, b in matched(rights, wrongs, limit)]
+    pairs = [(a["i"], b["i"]) for a, b in matched(rights, wrongs, limit)]
     total = right * wrong
-    assert len(found) == len(set(found)) == (min(limit, total) if limit else total)
+    assert len(pairs) == len(set(pairs)) == (min(limit, total) if limit else total)
     if not limit:
-        assert set(found) == set(product(range(right), range(wrong)))
+        assert set(pairs) == set(product(range(right), range(wrong)))
     for side, size in ((0, right), (1, wrong)):
-        uses = [sum(pair[side] == i for pair in found) for i in range(size)]
+        uses = [sum(pair[side] == i for pair in pairs) for i in range(size)]
         assert not uses or max(uses) - min(uses) <= 1
 
 

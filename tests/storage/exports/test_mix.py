@@ -20,8 +20,8 @@ Build = Callable[..., Snapshot]
 @pytest.fixture
 def versions(ws: Workspace, snapshot: Build) -> tuple[VersionInfo, VersionInfo]:
     """Two datasets with the same rollouts: the first keeps one of each problem, the second two of each."""
-    made = [snapshot(name="one"), snapshot(name="two", kept=(True, False, True, True, True, False))]
-    first, second = (publish(ws, one, report_html="", report_json={}).version for one in made)
+    snapshots = [snapshot(name="one"), snapshot(name="two", kept=(True, False, True, True, True, False))]
+    first, second = (publish(ws, rows, report_html="", report_json={}).version for rows in snapshots)
     return first, second
 
 

@@ -76,8 +76,8 @@ def test_rows_come_tier_by_tier_over_all_problems(version: VersionInfo, tmp_path
     """EASY has correct 2.0 and 0.0, incorrect 1.0; HARD correct 4.0 and unparsed 3.0."""
     written = export(version, "ranked_pairs", tmp_path / "a.jsonl", score="number", tiers=2, unparsed=True)
     rows = [json.loads(text) for text in written.path.read_text().splitlines()]
-    found = [(row["tier"], row["problem_id"], row["gap"]) for row in rows]
-    assert found == [*sorted([(1, EASY.id, 2.0), (1, HARD.id, 1.0)]), (2, EASY.id, 1.0)]
+    pairs = [(row["tier"], row["problem_id"], row["gap"]) for row in rows]
+    assert pairs == [*sorted([(1, EASY.id, 2.0), (1, HARD.id, 1.0)]), (2, EASY.id, 1.0)]
 
 
 def test_without_tiers_the_largest_gaps_of_all_pairs_come_first(snapshot: Build, write: Write) -> None:

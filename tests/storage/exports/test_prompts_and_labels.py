@@ -73,13 +73,13 @@ def test_verl_reads_its_columns(version: VersionInfo, tmp_path: Path) -> None:
 @pytest.mark.parametrize("fmt", ["sft", "pairs", "prompts", "rl"])
 def test_validation_has_whole_clusters_and_nothing_is_lost(version: VersionInfo, tmp_path: Path, fmt: str) -> None:
     whole = export(version, fmt, tmp_path / "whole.jsonl", **({"unparsed": True} if fmt == "pairs" else {}))
-    held = Validation(tmp_path / "validation.jsonl", share=0.3, seed=1)
+    split = Validation(tmp_path / "validation.jsonl", share=0.3, seed=1)
     if fmt == "rl":  # one group is complete: a file of its own would be all
         with pytest.raises(SetupError, match="1 template among the rows"):
-            export(version, fmt, tmp_path / "train.jsonl", validation=held)
+            export(version, fmt, tmp_path / "train.jsonl", validation=split)
         return
     options = {"unparsed": True} if fmt == "pairs" else {}
-    written = export(version, fmt, tmp_path / "train.jsonl", validation=held, **options)
+    written = export(version, fmt, tmp_path / "train.jsonl", validation=split, **options)
     train, validation = (lines(file.path) for file in written.files)
     key = lambda row: row["id"]  # noqa: E731
     assert sorted(train + validation, key=key) == sorted(lines(whole.path), key=key)

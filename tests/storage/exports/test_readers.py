@@ -54,8 +54,8 @@ def test_datasets_reads_groups_and_tiers(version: VersionInfo, tmp_path: Path, h
 
 def test_datasets_reads_the_folder_for_a_hub(version: VersionInfo, tmp_path: Path, hub: Path) -> None:
     folder = tmp_path / "folder"
-    held = Validation(folder / "data" / "validation.parquet", share=0.5)
-    export(version, "sft", folder / "data" / "train.parquet", validation=held)
+    validation = Validation(folder / "data" / "validation.parquet", share=0.5)
+    export(version, "sft", folder / "data" / "train.parquet", validation=validation)
     splits = {name: f"data/{name}.parquet" for name in ("train", "validation")}
     (folder / "README.md").write_text(card(load_manifest(version), splits))
 

@@ -113,11 +113,11 @@ def test_an_adaptive_pool_is_refused(snapshot: Build, write: Write, prefix: Any)
 
 
 def test_groups_of_one_are_refused(snapshot: Build, write: Write) -> None:
-    said = "one completion of each model for a problem was fixed beforehand, and advantages compare at least two. Next: "
-    assert refused(write, drawn(snapshot(outcomes=JUDGED), prefix=1)).startswith(said)
+    reason = "one completion of each model for a problem was fixed beforehand, and advantages compare at least two. Next: "
+    assert refused(write, drawn(snapshot(outcomes=JUDGED), prefix=1)).startswith(reason)
     imported = drawn(snapshot(outcomes=JUDGED), None)
     apart = changed(imported, "completions", lambda row: row | {"model": f"model {row['sample_index']}"})
-    assert refused(write, apart, advantage="rloo").startswith(said)
+    assert refused(write, apart, advantage="rloo").startswith(reason)
 
 
 def test_another_step_than_the_first_is_no_part_of_a_group(snapshot: Build, write: Write) -> None:

@@ -10,8 +10,8 @@ from storage.imports.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, ROLLOUT_A
 FILE = Path("rows.jsonl")
 
 
-def fields(*found: str, aliases: Aliases = PROBLEM_ALIASES, **maps: str) -> dict[str, str]:
-    return dict(resolve(found, aliases, maps=maps, constants={}, path=FILE).fields)
+def fields(*columns: str, aliases: Aliases = PROBLEM_ALIASES, **maps: str) -> dict[str, str]:
+    return dict(resolve(columns, aliases, maps=maps, constants={}, path=FILE).fields)
 
 
 def test_the_names_of_published_sets_are_known() -> None:

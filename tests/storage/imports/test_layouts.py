@@ -64,7 +64,7 @@ def test_the_pin_of_a_file_holds(ws: Workspace, jsonl: WriteLines) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "row", "said"),
+    ("layout", "row", "message"),
     [
         (SUMS, {"question": "2+2?", "answer": "it is 4"}, "ends without a line #### ANSWER"),
         (SUMS, {"question": " ", "answer": "#### 4"}, "'question' is empty"),
@@ -76,10 +76,10 @@ def test_the_pin_of_a_file_holds(ws: Workspace, jsonl: WriteLines) -> None:
         (FIRST, {"Q": "?", "Right": "a", "Wrong 1": None, "Wrong 2": "c", "Wrong 3": "d"}, "'an option' is empty"),
     ],
 )
-def test_a_cell_that_is_not_what_the_form_says_is_refused(layout: Layout, row: dict[str, Any], said: str) -> None:
+def test_a_cell_that_is_not_what_the_form_says_is_refused(layout: Layout, row: dict[str, Any], message: str) -> None:
     with pytest.raises(CellError) as caught:
         layout.rewrite(row)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("answer", [2, "2", "C", "c"])

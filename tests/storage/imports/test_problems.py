@@ -96,7 +96,7 @@ def test_a_dry_run_shows_the_mapping_and_stores_nothing(ws: Workspace, jsonl: Wr
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([{"q": "x"}], "has no column for prompt. Columns found: q."),
         ([{"prompt": "x"}], "has no column for reference. Columns found: prompt."),
@@ -114,10 +114,10 @@ def test_a_dry_run_shows_the_mapping_and_stores_nothing(ws: Workspace, jsonl: Wr
         ),
     ],
 )
-def test_a_mistake_is_named_and_stores_nothing(ws: Workspace, jsonl: WriteLines, rows: list[object], said: str) -> None:
+def test_a_mistake_is_named_and_stores_nothing(ws: Workspace, jsonl: WriteLines, rows: list[object], message: str) -> None:
     with pytest.raises(SetupError) as caught:
         import_problems(ws, ImportSpec(jsonl(*rows), "sums", batch_rows=1))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert ws.segments.read("problems").num_rows == 0
 
 
@@ -148,9 +148,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     spec, survey = ImportSpec(path, "sums"), problems._survey
 
     def slow(*arguments: object) -> object:
-        found = survey(*arguments)  # type: ignore[arg-type]
+        surveyed = survey(*arguments)  # type: ignore[arg-type]
         path.write_text(path.read_text() + '{"prompt": "q", "answer": 2}\n')
-        return found
+        return surveyed
 
     monkeypatch.setattr(problems, "_survey", slow)
     with pytest.raises(SetupError, match="changed while it was read; nothing was stored"):

@@ -64,7 +64,7 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.jsonl", "", "FILE has no rows; nothing was stored."),
         ("a.csv", "a,b\n", "FILE has no rows; nothing was stored."),
@@ -104,8 +104,8 @@ def test_empty_csv_cells_are_missing_values(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_broken_file_is_named_with_its_place(tmp_path: Path, name: str, content: str | bytes, said: str) -> None:
-    assert message(write(tmp_path, name, content)) == said
+def test_a_broken_file_is_named_with_its_place(tmp_path: Path, name: str, content: str | bytes, expected: str) -> None:
+    assert message(write(tmp_path, name, content)) == expected
 
 
 def test_a_gzip_file_cut_short_is_named_with_the_line_it_reached(tmp_path: Path) -> None:

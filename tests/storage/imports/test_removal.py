@@ -8,7 +8,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.removal import Removal, held, imports_held, plan_removal, remove
+from storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
 from storage.records import PlanRow
 from storage.workspace import Workspace
 
@@ -34,16 +34,19 @@ def models(ws: Workspace) -> list[str]:
 
 
 def test_every_import_is_listed_with_its_models_and_files(sums: Workspace) -> None:
-    assert [(one.name, one.problems, one.rollouts, one.of, dict(one.models)) for one in imports_held(sums)] == [
+    assert [
+        (contents.name, contents.problems, contents.rollouts, contents.of, dict(contents.models))
+        for contents in imports_held(sums)
+    ] == [
         ("a", 0, 2, "sums", {"m": 1, "n": 1}),
         ("b", 0, 2, "sums", {"n": 1, "o": 1}),
         ("sums", 3, 0, None, {}),
     ]
-    [record] = held(sums, "a").row()["records"]
+    [record] = contents_of(sums, "a").row()["records"]
     assert (Path(record["file"]).name, record["rows"], record["completions"]) == ("a.jsonl", 2, 2)
     assert record["mapping"]["text"] == "text"
     with pytest.raises(SetupError, match=r"unknown import 'sum'\. Did you mean 'sums'\? Valid: a, b, sums\."):
-        held(sums, "sum")
+        contents_of(sums, "sum")
 
 
 def test_rows_that_another_import_holds_stay(sums: Workspace) -> None:
@@ -51,7 +54,7 @@ def test_rows_that_another_import_holds_stay(sums: Workspace) -> None:
     assert models(sums) == ["m", "n", "o"]
     assert remove(sums, "a") == Removal("a", 0, 2, 1, ())
     assert models(sums) == ["n", "o"]
-    assert [one.name for one in imports_held(sums)] == ["b", "sums"]
+    assert [contents.name for contents in imports_held(sums)] == ["b", "sums"]
     remove(sums, "b")
     assert models(sums) == []
     assert remove(sums, "sums") == Removal("sums", 3, 0, 0, ())
@@ -74,7 +77,7 @@ def test_a_problem_set_stays_while_rollouts_answer_it(sums: Workspace) -> None:
 
 
 def test_what_a_run_planned_or_its_recipe_names_stays(sums: Workspace) -> None:
-    [first] = [one for one in sums.segments.read("completions").to_pylist() if one["model"] == "m"]
+    [first] = [row for row in sums.segments.read("completions").to_pylist() if row["model"] == "m"]
     sums.runs.open("r1", name="r", recipe={}, recipe_hash="0" * 64)
     sums.runs.commit_plan("r1", 0, [PlanRow("r1", 0, 0, 0, "p", first["prompt_id"], first["id"], 0, 0)], [])
     assert (plan_removal(sums, "a").used_by, plan_removal(sums, "b").used_by) == (("run r1",), ())
@@ -89,9 +92,9 @@ def test_a_plan_that_comes_meanwhile_is_noticed(sums: Workspace, monkeypatch: py
     from storage.imports import removal
 
     def overtaken(ws: Workspace, name: str) -> Removal:
-        found = plan_removal(ws, name)
+        removal = plan_removal(ws, name)
         ws.runs.open("r1", name="r", recipe={}, recipe_hash="0" * 64)
-        return found
+        return removal
 
     monkeypatch.setattr(removal, "plan_removal", overtaken)
     with pytest.raises(SetupError, match="another command wrote to this workspace meanwhile; nothing was removed"):

@@ -65,7 +65,13 @@ def test_without_an_index_rollouts_are_numbered_by_problem_and_model(sums: Works
     names = [("a", "m"), ("a", "m"), ("b", "m"), ("a", "n"), ("a", "m")]
     path = jsonl(*({"problem_id": problem, "model": model, "text": str(n)} for n, (problem, model) in enumerate(names)))
     import_rollouts(sums, ImportSpec(path, "r", problems="sums"))
-    assert [(one.text, one.sample_index) for one in completions(sums)] == [("0", 0), ("1", 1), ("2", 0), ("3", 0), ("4", 2)]
+    assert [(completion.text, completion.sample_index) for completion in completions(sums)] == [
+        ("0", 0),
+        ("1", 1),
+        ("2", 0),
+        ("3", 0),
+        ("4", 2),
+    ]
 
 
 def test_importing_twice_doubles_nothing_and_a_longer_file_adds_its_new_rows(sums: Workspace, jsonl: WriteLines) -> None:
@@ -129,7 +135,7 @@ OK = {"problem_id": "a", "model": "m", "text": "4"}
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ([OK, {**OK, "problem_id": "c"}], "the problem set 'sums' has no problem 'c' (line 2); nothing was stored."),
         ([OK, {**OK, "problem_id": None}], "line 2 names no problem; nothing was stored."),
@@ -153,10 +159,12 @@ OK = {"problem_id": "a", "model": "m", "text": "4"}
         ([{**OK, "messages": "[1"}], "line 1: messages are not JSON; nothing was stored."),
     ],
 )
-def test_a_mistake_is_named_and_stores_nothing(sums: Workspace, jsonl: WriteLines, rows: list[object], said: str) -> None:
+def test_a_mistake_is_named_and_stores_nothing(
+    sums: Workspace, jsonl: WriteLines, rows: list[object], message: str
+) -> None:
     with pytest.raises(SetupError) as caught:
         import_rollouts(sums, ImportSpec(jsonl(*rows), "r", problems="sums", batch_rows=1))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert completions(sums) == []
 
 
@@ -199,7 +207,7 @@ def test_an_import_answers_one_problem_set(sums: Workspace, jsonl: WriteLines) -
     with pytest.raises(SetupError, match=r"holds rollouts of the problem set 'sums', not of 'r': .* nothing was stored"):
         import_rollouts(sums, ImportSpec(path, "r"))
     import_rollouts(sums, ImportSpec(path, "r-2"))
-    assert [(one.name, one.kind, one.of, one.completions) for one in sums.imports.list()] == [
+    assert [(record.name, record.kind, record.of, record.completions) for record in sums.imports.list()] == [
         ("sums", "problems", None, 0),
         ("r", "rollouts", "sums", 1),
         ("r-2", "rollouts", "r-2", 1),

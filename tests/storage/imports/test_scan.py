@@ -85,10 +85,10 @@ INSPECT = {
             "epoch": epoch,
             "input": ASK,
             "target": ["100"],
-            "output": {"model": "m-1", "choices": [{"message": said, "stop_reason": "stop"}]},
+            "output": {"model": "m-1", "choices": [{"message": message, "stop_reason": "stop"}]},
             "scores": {"match": {"value": value}},
         }
-        for epoch, said, value in ((1, SAID, "C"), (2, WRONG, "I"))
+        for epoch, message, value in ((1, SAID, "C"), (2, WRONG, "I"))
     ],
 }
 
@@ -102,17 +102,17 @@ INSPECT = {
     ],
 )
 def test_a_tools_own_file_needs_no_mapping(ws: Workspace, jsonl: WriteLines, row: Any, name: str, texts: list[str]) -> None:
-    report, found = rollouts(ws, jsonl(row))
+    report, rows = rollouts(ws, jsonl(row))
     assert report.format == name
-    assert [one["text"] for one in found] == texts
+    assert [row["text"] for row in rows] == texts
     [problem] = stored(ws, "problems")
     assert problem["reference"] == "100"
     assert "53+47" in problem["prompt"]
 
 
 def test_what_vllm_counted_is_kept(ws: Workspace, jsonl: WriteLines) -> None:
-    _, found = rollouts(ws, jsonl(VLLM))
-    assert [(one["finish_reason"], one["tokens_out"], one["logprob_sum"]) for one in found] == [
+    _, rows = rollouts(ws, jsonl(VLLM))
+    assert [(row["finish_reason"], row["tokens_out"], row["logprob_sum"]) for row in rows] == [
         ("stop", 3, -1.5),
         ("length", 1, None),
     ]
@@ -121,8 +121,8 @@ def test_what_vllm_counted_is_kept(ws: Workspace, jsonl: WriteLines) -> None:
 def test_batch_output_answers_an_imported_set_and_failed_requests_are_counted(ws: Workspace, jsonl: WriteLines) -> None:
     import_problems(ws, ImportSpec(jsonl({"id": "p1", "prompt": ASK, "answer": "100"}, name="p.jsonl"), "set"))
     failed = {**BATCH, "custom_id": "p1", "response": None, "error": {"code": "timeout"}}
-    report, found = rollouts(ws, jsonl(BATCH, failed), problems="set")
-    assert [(one["text"], one["finish_reason"], one["model"]) for one in found] == [
+    report, rows = rollouts(ws, jsonl(BATCH, failed), problems="set")
+    assert [(row["text"], row["finish_reason"], row["model"]) for row in rows] == [
         ("53+47 = 100", "stop", "m-1"),
         ("It is 99", "length", "m-1"),
     ]
@@ -132,9 +132,9 @@ def test_batch_output_answers_an_imported_set_and_failed_requests_are_counted(ws
 def test_an_inspect_log_is_read_whole(ws: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "log.json"
     path.write_text(json.dumps(INSPECT))
-    report, found = rollouts(ws, path)
-    assert (report.format, [one["text"] for one in found]) == ("Inspect log", ["53+47 = 100", "It is 99"])
-    assert [json.loads(one["meta"])["is_correct"] for one in found] == [True, False]
+    report, rows = rollouts(ws, path)
+    assert (report.format, [row["text"] for row in rows]) == ("Inspect log", ["53+47 = 100", "It is 99"])
+    assert [json.loads(row["meta"])["is_correct"] for row in rows] == [True, False]
     with pytest.raises(SetupError, match="inspect log convert --to json"):
         rollouts(ws, tmp_path / "log.eval")
 
@@ -163,16 +163,16 @@ def test_a_list_of_answers_becomes_samples(ws: Workspace, tmp_path: Path, jsonl:
             )
     for maps in ({}, {"text": "responses"}, {"text": "responses[*]"}):
         with Workspace.init(tmp_path / f"ws{len(str(maps))}") as fresh:
-            report, found = rollouts(fresh, path, maps=maps)
-            assert [(one["text"], one["sample_index"]) for one in found] == list(zip(answers, range(3), strict=True))
+            report, rows = rollouts(fresh, path, maps=maps)
+            assert [(row["text"], row["sample_index"]) for row in rows] == list(zip(answers, range(3), strict=True))
             assert "1 rows hold 3 answers" in report.notes
 
 
 def test_one_answer_can_be_taken_out_of_a_list(ws: Workspace, jsonl: WriteLines) -> None:
     row = {"doc": {"q": "What is 53+47?"}, "gold": {"truth": ["100"]}, "out": [{"msg": SAID}, {"msg": WRONG}]}
     maps = {"prompt": "doc.q", "reference": "gold.truth[0]", "text": "out[*].msg.content"}
-    _, found = rollouts(ws, jsonl(row), maps=maps)
-    assert [one["text"] for one in found] == ["53+47 = 100", "It is 99"]
+    _, rows = rollouts(ws, jsonl(row), maps=maps)
+    assert [row["text"] for row in rows] == ["53+47 = 100", "It is 99"]
 
 
 @pytest.mark.parametrize("key", ["messages", "conversations"])
@@ -199,7 +199,7 @@ def test_trl_prompts_and_completions_are_turns(ws: Workspace, jsonl: WriteLines)
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ({"question": "q", "answer": ["1", "2"], "text": "x"}, "the reference is a list of 2, and a problem has one"),
         ({"question": {"a": 1}, "answer": "1", "text": "x"}, "is an object, not a text"),
@@ -213,11 +213,11 @@ def test_trl_prompts_and_completions_are_turns(ws: Workspace, jsonl: WriteLines)
         ({"messages": [SAID], "answer": "1"}, "no turn of it is the user's"),
     ],
 )
-def test_what_is_no_text_is_refused_with_its_line(ws: Workspace, jsonl: WriteLines, row: Any, said: str) -> None:
+def test_what_is_no_text_is_refused_with_its_line(ws: Workspace, jsonl: WriteLines, row: Any, message: str) -> None:
     good = {"question": "q0", "answer": "1", "text": "x"} if "text" in row else {**row, "x": 0}
     path = jsonl(*([good] if "text" in row else []), row)
     line = 2 if "text" in row else 1
-    with pytest.raises(SetupError, match=rf"line {line}: .*{said}.*nothing was stored"):
+    with pytest.raises(SetupError, match=rf"line {line}: .*{message}.*nothing was stored"):
         rollouts(ws, path)
     assert stored(ws, "completions") == []
 
@@ -250,8 +250,8 @@ def test_a_folder_of_datasets_is_one_file(ws: Workspace, tmp_path: Path) -> None
     (arrow / "state.json").write_text("{}")
     for number, folder in enumerate((tmp_path / "hub", arrow)):
         with Workspace.init(tmp_path / f"ws{number}") as fresh:
-            report, found = rollouts(fresh, folder)
-            assert (report.rows, report.format, len(found)) == (2, "folder of datasets", 2)
+            report, rows = rollouts(fresh, folder)
+            assert (report.rows, report.format, len(rows)) == (2, "folder of datasets", 2)
 
 
 def test_a_line_that_unfolds_too_far_is_refused(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_a_problem_set_has_its_own_rollouts_and_no_others(ws: Workspace) -> None
 
     def taken(problem_set: str, names: tuple[str, ...]) -> int:
         table = ws.segments.read("problems", producer=f"import:{problem_set}", columns=("prompt_id",))
-        return sum(one.rollouts for one in model_counts(ws.segments, names, set(table["prompt_id"].to_pylist())))
+        return sum(model.rollouts for model in model_counts(ws.segments, names, set(table["prompt_id"].to_pylist())))
 
     assert (answering(ws, "gsm8k"), answering(ws, "mathcoder")) == (("gpt3",), ("mathcoder",))
     assert (taken("gsm8k", ("gpt3",)), taken("mathcoder", ("mathcoder",))) == (2640, 12748)

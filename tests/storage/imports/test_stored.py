@@ -20,10 +20,10 @@ SUM, SHARED, LONG = (Problem(f"{n}+{n}?", str(2 * n)) for n in (2, 3, 4))
 def two_sets(ws: Workspace, jsonl: WriteLines) -> Workspace:
     """The sets `a` (2+2, 3+3) and `b` (3+3, 4+4) with one import of rollouts each, and `c`, which brings 3+3 itself."""
     for name, members in (("a", (SUM, SHARED)), ("b", (SHARED, LONG))):
-        rows = [{"id": one.prompt, "prompt": one.prompt, "reference": one.reference} for one in members]
+        rows = [{"id": problem.prompt, "prompt": problem.prompt, "reference": problem.reference} for problem in members]
         import_problems(ws, ImportSpec(jsonl(*rows, name=f"{name}.jsonl"), name))
-        said = [{"problem_id": one.prompt, "model": m, "text": "?"} for one in members for m in ("m", "n")]
-        import_rollouts(ws, ImportSpec(jsonl(*said, name=f"r{name}.jsonl"), f"r{name}", problems=name))
+        answers = [{"problem_id": problem.prompt, "model": m, "text": "?"} for problem in members for m in ("m", "n")]
+        import_rollouts(ws, ImportSpec(jsonl(*answers, name=f"r{name}.jsonl"), f"r{name}", problems=name))
     own = {"problem_id": "x", "prompt": SHARED.prompt, "reference": SHARED.reference, "model": "m", "text": "own"}
     import_rollouts(ws, ImportSpec(jsonl(own), "c"))
     return ws

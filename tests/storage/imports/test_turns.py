@@ -48,7 +48,7 @@ def test_sharegpt_turns() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("[1", "messages are not JSON"),
         ('{"role": "user"}', "messages are not a list of turns"),
@@ -57,8 +57,8 @@ def test_sharegpt_turns() -> None:
         ([{"role": "user", "content": "x", "kind": "song"}], "a turn has the unknown kind 'song'"),
     ],
 )
-def test_what_is_no_conversation(value: object, said: str) -> None:
-    with pytest.raises(CellError, match=said):
+def test_what_is_no_conversation(value: object, message: str) -> None:
+    with pytest.raises(CellError, match=message):
         messages(value)
 
 

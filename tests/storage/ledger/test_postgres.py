@@ -45,12 +45,12 @@ def test_two_processes_migrate_and_race_and_the_first_commit_wins(server: str, t
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), *sys.path])}
     commands = [[sys.executable, __file__, str(tmp_path), server, name] for name in ("left", "right")]
     racers = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for command in commands]
-    said = {name: racer.communicate()[0].split() for name, racer in zip(("left", "right"), racers, strict=True)}
+    endings = {name: racer.communicate()[0].split() for name, racer in zip(("left", "right"), racers, strict=True)}
     with Workspace.open(tmp_path, ledger_url=server) as workspace:
         for batch in range(10):
             [winner] = workspace.segments.fetch("completions", [f"c{batch}"])
             loser = {"left": "right", "right": "left"}[winner.text]
-            assert (said[winner.text][batch], said[loser][batch]) == ("stored", "redundant")
+            assert (endings[winner.text][batch], endings[loser][batch]) == ("stored", "redundant")
         assert compact(workspace.segments, "completions").files_after == 1
         assert workspace.recover() == []
         assert workspace.segments.read("completions").num_rows == 10
@@ -89,8 +89,8 @@ def test_a_ledger_of_the_third_schema_is_upgraded_and_limits_hold(server: str, t
             sums = Sums(2, 20, 30, 5 * 10**12, 7, 0, 0)
             spending.pay(session, "r", Charge("b1", 0, 0, "3", sums), redundant=False)
         assert (spending.paid("r"), spending.counted("r")) == (sums, Amount(50, 5 * 10**12))
-        made = workspace.forecasts.add("hash", "toy", "pilot", {"quantities": {}})
-        assert workspace.forecasts.score(made.id, "r", {"n": 0}).score == {"n": 0}
+        forecast = workspace.forecasts.add("hash", "toy", "pilot", {"quantities": {}})
+        assert workspace.forecasts.score(forecast.id, "r", {"n": 0}).score == {"n": 0}
         assert workspace.forecasts.of_run("r") is not None
 
 
@@ -104,9 +104,13 @@ def test_imports_are_recorded_refused_and_removed(server: str, tmp_path: Path) -
         spec = ImportSpec(tmp_path / "rows.jsonl", "postgres")
         assert import_rollouts(workspace, spec).completions.new == 1
         assert import_rollouts(workspace, spec).completions.already == 1
-        assert [(one.name, one.rollouts, len(one.records)) for one in imports_held(workspace)] == [("postgres", 1, 2)]
+        assert [(contents.name, contents.rollouts, len(contents.records)) for contents in imports_held(workspace)] == [
+            ("postgres", 1, 2)
+        ]
         [segment] = [
-            one for one in workspace.segments.registry.segments("completions") if one.producer == "import:postgres"
+            segment
+            for segment in workspace.segments.registry.segments("completions")
+            if segment.producer == "import:postgres"
         ]
         Path(workspace.segments.path(segment)).unlink()
         assert [line.endswith("import its file again") for line in workspace.recover() if segment.id in line] == [True]
@@ -142,17 +146,17 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (("rollmill@", "nobody:secret@"), 'role "nobody" does not exist'),
         (("/postgres", "/elsewhere"), 'database "elsewhere" does not exist'),
     ],
 )
-def test_a_wrong_user_or_database_is_one_line(server: str, tmp_path: Path, change: tuple[str, str], said: str) -> None:
+def test_a_wrong_user_or_database_is_one_line(server: str, tmp_path: Path, change: tuple[str, str], message: str) -> None:
     Workspace.init(tmp_path).close()
     with pytest.raises(SetupError, match=r"the database at .* refuses: ") as caught:
         _ = Workspace.open(tmp_path, ledger_url=server.replace(*change)).ledger
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 

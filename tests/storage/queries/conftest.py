@@ -96,15 +96,15 @@ def plan(run: str, problems: Sequence[Problem], number: int, indices: range) -> 
 
 
 def _verdict(owner: Problem, drew: Completion) -> Verdict:
-    found = outcome(int(owner.reference), drew.sample_index)
-    return Verdict(drew.id, owner.id, "number", "1", found, "last number", extracted="7")
+    result = outcome(int(owner.reference), drew.sample_index)
+    return Verdict(drew.id, owner.id, "number", "1", result, "last number", extracted="7")
 
 
 def _decision(owner: Problem, index: int) -> Decision:
-    found = outcome(int(owner.reference), index)
-    kept = found == "correct" and index < 2
-    reason = "kept" if kept else ("quota" if found == "correct" else "not correct")
-    return Decision(DONE, owner.id, f"c{owner.reference}-{index}", "quota", "1", kept, reason, found, "number", "1")
+    result = outcome(int(owner.reference), index)
+    kept = result == "correct" and index < 2
+    reason = "kept" if kept else ("quota" if result == "correct" else "not correct")
+    return Decision(DONE, owner.id, f"c{owner.reference}-{index}", "quota", "1", kept, reason, result, "number", "1")
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ def test_rounds_add_up_tokens_and_covered_problems(curated: Milled) -> None:
     assert (spend.k, spend.problems) == (4, 6)
     assert spend.rounds == [BudgetRound(0, 6, 24, 168, 2), BudgetRound(1, 6, 24, 336, 2)]
     assert spend.levels == [LevelSpend(1, 3, 24, 168, 1), LevelSpend(2, 3, 24, 168, 1)]
-    assert [one.covered for one in budget_spend(run_scope(curated.reader, DONE), 1).rounds] == [5, 5]
-    assert [one.covered for one in budget_spend(run_scope(curated.reader, DONE), 5).rounds] == [0, 1]
+    assert [row.covered for row in budget_spend(run_scope(curated.reader, DONE), 1).rounds] == [5, 5]
+    assert [row.covered for row in budget_spend(run_scope(curated.reader, DONE), 5).rounds] == [0, 1]
 
 
 def test_copies_of_a_solution_cover_once_and_cut_off_texts_never(curated: Milled) -> None:
@@ -24,18 +24,20 @@ def test_copies_of_a_solution_cover_once_and_cut_off_texts_never(curated: Milled
     four = [replace(completion(curated.problems[4], index), id=f"d4-{index}", text=" SAME  text") for index in range(2)]
     five = [replace(completion(curated.problems[5], index), id=f"d5-{index}", finish_reason="length") for index in range(2)]
     verdicts = curated.ws.segments.fetch_verdicts([("number", "1")], [("c4-0", curated.problems[4].id)])
-    rows = [(curated.problems[4], one) for one in four] + [(curated.problems[5], one) for one in five]
+    rows = [(curated.problems[4], completion) for completion in four] + [
+        (curated.problems[5], completion) for completion in five
+    ]
     curated.ws.runs.open(LIVE, name="toy", recipe=curated.reader.runs.get(DONE).recipe, recipe_hash="b" * 64)
     planned = [
         replace(row, run=LIVE, completion_id=one.id, sample_index=one.sample_index, problem_id=owner.id)
         for (owner, one), row in zip(rows, curated.ws.runs.plans(DONE)[0], strict=False)
     ]
     curated.ws.runs.commit_plan(LIVE, 0, planned, [])
-    judged = [replace(verdicts[0], completion_id=one.id, problem_id=owner.id) for owner, one in rows]
-    curated.ws.segments.commit(SegmentKey("completions", "embedded", "d", "again"), [one for _, one in rows])
+    judged = [replace(verdicts[0], completion_id=completion.id, problem_id=owner.id) for owner, completion in rows]
+    curated.ws.segments.commit(SegmentKey("completions", "embedded", "d", "again"), [completion for _, completion in rows])
     curated.ws.segments.commit(SegmentKey("verdicts", "number", "1", "again"), judged)
-    assert [one.covered for one in budget_spend(run_scope(curated.reader, LIVE), 1).rounds] == [1]
-    assert [one.covered for one in budget_spend(run_scope(curated.reader, LIVE), 2).rounds] == [0]
+    assert [row.covered for row in budget_spend(run_scope(curated.reader, LIVE), 1).rounds] == [1]
+    assert [row.covered for row in budget_spend(run_scope(curated.reader, LIVE), 2).rounds] == [0]
 
 
 def test_stops_carry_their_evidence_and_are_counted_by_level(curated: Milled) -> None:

@@ -34,41 +34,41 @@ def cost(path: Path, run: str = "toy-run") -> RunCost:
         return run_cost(reader, run)
 
 
-def totals(found: RunCost, what: Any) -> tuple[Sums, Sums, int, int]:
-    groups = found.by(what)
+def totals(account: RunCost, what: Any) -> tuple[Sums, Sums, int, int]:
+    groups = account.by(what)
     represented = sum((group.represented for group in groups), Sums())
     spent = sum((group.spent for group in groups), Sums())
     return represented, spent, sum(group.kept for group in groups), sum(group.failed for group in groups)
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("one")
     drawn(path)
     return path
 
 
-def test_the_ledger_holds_what_the_completions_sum_to(one: Path) -> None:
-    found = cost(one)
-    with Workspace.open(one) as ws:
+def test_the_ledger_holds_what_the_completions_sum_to(undisturbed: Path) -> None:
+    run = cost(undisturbed)
+    with Workspace.open(undisturbed) as ws:
         rows = ws.segments.read("completions", columns=("tokens_in", "tokens_out", "cost"))
-        assert found.paid == ws.spending.paid("toy-run")
-    assert found.whole.spent == found.whole.represented == found.paid
-    assert found.again == Sums()
-    assert found.paid.completions == rows.num_rows == 52
-    assert found.paid.tokens_in == sum(rows["tokens_in"].to_pylist()) == 416
-    assert found.paid.tokens_out == sum(rows["tokens_out"].to_pylist())
-    assert found.paid.units == 416 * 150_000 + found.paid.tokens_out * 600_000
-    assert found.paid.unpriced == found.paid.uncounted == 0
+        assert run.paid == ws.spending.paid("toy-run")
+    assert run.whole.spent == run.whole.represented == run.paid
+    assert run.again == Sums()
+    assert run.paid.completions == rows.num_rows == 52
+    assert run.paid.tokens_in == sum(rows["tokens_in"].to_pylist()) == 416
+    assert run.paid.tokens_out == sum(rows["tokens_out"].to_pylist())
+    assert run.paid.units == 416 * 150_000 + run.paid.tokens_out * 600_000
+    assert run.paid.unpriced == run.paid.uncounted == 0
 
 
 @pytest.mark.parametrize("what", [name for name in GROUPS if name != "command"])
-def test_every_grouping_has_the_totals_of_the_run(one: Path, what: Any) -> None:
-    found = cost(one)
-    whole = found.whole
-    assert totals(found, what) == (whole.represented, whole.spent, whole.kept, 0)
-    assert len(found.by("problem")) == 8
-    assert sum(group.spent.units for group in found.by("command")) == whole.spent.units
+def test_every_grouping_has_the_totals_of_the_run(undisturbed: Path, what: Any) -> None:
+    run = cost(undisturbed)
+    whole = run.whole
+    assert totals(run, what) == (whole.represented, whole.spent, whole.kept, 0)
+    assert len(run.by("problem")) == 8
+    assert sum(group.spent.units for group in run.by("command")) == whole.spent.units
 
 
 def test_a_completion_of_two_problems_counts_once(tmp_path: Path) -> None:
@@ -76,17 +76,17 @@ def test_a_completion_of_two_problems_counts_once(tmp_path: Path) -> None:
     few = problems()[:3]
     other = replace(few[0], reference="another")
     drawn(tmp_path, problems=[*few, other], budget=Fixed(initial=4))
-    found = cost(tmp_path)
+    run = cost(tmp_path)
     with Workspace.open(tmp_path) as ws:
         assert len(ws.runs.plans("toy-run")[0]) == 16
-    assert found.whole.represented.completions == found.whole.spent.completions == 12
-    assert {group.name: group.represented.completions for group in found.by("problem")}.keys() < {
-        one.id for one in [*few, other]
+    assert run.whole.represented.completions == run.whole.spent.completions == 12
+    assert {group.name: group.represented.completions for group in run.by("problem")}.keys() < {
+        completion.id for completion in [*few, other]
     }
-    assert totals(found, "problem")[0] == found.paid
+    assert totals(run, "problem")[0] == run.paid
 
 
-def test_what_another_run_drew_is_represented_and_costs_nothing(one: Path, tmp_path: Path) -> None:
+def test_what_another_run_drew_is_represented_and_costs_nothing(undisturbed: Path, tmp_path: Path) -> None:
     drawn(tmp_path, "first", budget=Fixed(initial=4))
     drawn(tmp_path, "second", budget=Fixed(initial=6))
     first, second = cost(tmp_path, "first"), cost(tmp_path, "second")
@@ -114,11 +114,11 @@ def test_random_splits_among_runs_reconcile(
         stored = Prices(price, 2 * price)
         units = [stored.units(*pair) for pair in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)]
     accounts = [cost(path, f"run-{number}") for number in range(2)]
-    assert sum(found.paid.units for found in accounts) == sum(units)
-    assert sum(found.paid.completions for found in accounts) == rows.num_rows
-    for found in accounts:
-        assert found.again == Sums()
-        assert {totals(found, what)[1] for what in GROUPS if what != "command"} == {found.paid}
+    assert sum(account.paid.units for account in accounts) == sum(units)
+    assert sum(account.paid.completions for account in accounts) == rows.num_rows
+    for account in accounts:
+        assert account.again == Sums()
+        assert {totals(account, what)[1] for what in GROUPS if what != "command"} == {account.paid}
 
 
 def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> None:
@@ -129,10 +129,10 @@ def test_failed_calls_are_counted_and_belong_to_their_batch(tmp_path: Path) -> N
             "toy-run", batch, [Attempt("http://x", "http_429", 3, 1.0, "c"), Attempt("http://x", "ok", 9, 1.0, "c")]
         )
         ws.attempts.add("toy-run", "never-committed", [Attempt("http://x", "timeout", 2, 1.0, "c")])
-    found = cost(tmp_path)
-    assert (found.whole.failed, found.whole.calls) == (5, 57)
-    assert [(group.name, group.failed) for group in found.by("batch") if group.failed] == [("0.0", 3), ("-", 2)]
-    assert [(group.name, group.failed) for group in found.by("level") if group.failed] == [("-", 5)]
+    run = cost(tmp_path)
+    assert (run.whole.failed, run.whole.calls) == (5, 57)
+    assert [(group.name, group.failed) for group in run.by("batch") if group.failed] == [("0.0", 3), ("-", 2)]
+    assert [(group.name, group.failed) for group in run.by("level") if group.failed] == [("-", 5)]
 
 
 def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_a_round_that_is_drawn_in_part_is_counted_so_far(tmp_path: Path) -> None
 
     with workspace(tmp_path) as ws, spec(limit=Limit(tokens=700)) as made:
         run_all(ws, made)
-    found = cost(tmp_path)
-    assert 0 < found.paid.completions < 52
-    assert found.whole.spent == found.paid
-    assert found.whole.represented == found.whole.spent
+    run = cost(tmp_path)
+    assert 0 < run.paid.completions < 52
+    assert run.whole.spent == run.paid
+    assert run.whole.represented == run.whole.spent
 
 
 def test_lost_and_drawn_again_is_paid_twice_and_represented_once(tmp_path: Path) -> None:
@@ -153,34 +153,34 @@ def test_lost_and_drawn_again_is_paid_twice_and_represented_once(tmp_path: Path)
         Path(ws.segments.path(lost)).unlink()
         ws.recover()
     drawn(tmp_path)
-    found = cost(tmp_path)
-    assert found.whole.represented.completions == found.whole.spent.completions == 52
-    assert found.again.completions == lost.rows
-    assert found.again.tokens_in == 8 * lost.rows
+    run = cost(tmp_path)
+    assert run.whole.represented.completions == run.whole.spent.completions == 52
+    assert run.again.completions == lost.rows
+    assert run.again.tokens_in == 8 * lost.rows
     with Workspace.open(tmp_path) as ws:
-        assert found.paid == ws.spending.paid("toy-run")
+        assert run.paid == ws.spending.paid("toy-run")
 
 
-def test_a_notebook_gets_a_frame(one: Path) -> None:
+def test_a_notebook_gets_a_frame(undisturbed: Path) -> None:
     from storage.queries import open_workspace
 
-    with open_workspace(one) as view:
+    with open_workspace(undisturbed) as view:
         frame = view.cost(by="round")
     assert frame["completions"].sum() == 52
-    assert frame["units"].sum() == cost(one).paid.units
+    assert frame["units"].sum() == cost(undisturbed).paid.units
     assert list(frame["group"]) == ["0", "1"]
 
 
-def test_an_unknown_grouping_is_named(one: Path) -> None:
+def test_an_unknown_grouping_is_named(undisturbed: Path) -> None:
     with pytest.raises(SetupError, match=r"unknown grouping 'levels'. Did you mean 'level'"):
-        cost(one).by("levels")  # type: ignore[arg-type]
+        cost(undisturbed).by("levels")  # type: ignore[arg-type]
 
 
 def test_a_run_without_payments_says_so(tmp_path: Path) -> None:
     with Workspace.init(tmp_path) as ws:
         ws.runs.open("empty", name="empty", recipe={}, recipe_hash=digest128("x"))
-    found = cost(tmp_path, "empty")
-    assert (found.recorded, found.paid, found.by("level")) == (False, Sums(), [])
+    run = cost(tmp_path, "empty")
+    assert (run.recorded, run.paid, run.by("level")) == (False, Sums(), [])
 
 
 def test_money_is_shown_where_some_was_paid() -> None:

@@ -42,8 +42,8 @@ def published(curated: Any, decisions: Any) -> Any:
         manifest=MANIFEST,
     )
     none_kept = replace(snapshot, decisions=to_table("decisions", decisions(curated, kept=False)))
-    for made in map(counted, (snapshot, none_kept)):
-        assert publish(curated.ws, made, report_html="<p>fine</p>", report_json={"passed": True}).created
+    for rows in map(counted, (snapshot, none_kept)):
+        assert publish(curated.ws, rows, report_html="<p>fine</p>", report_json={"passed": True}).created
     return curated
 
 
@@ -73,9 +73,9 @@ def test_the_files_of_a_version(published: Any) -> None:
 
 
 def test_the_difference_of_two_versions(published: Any) -> None:
-    found = compare(published.reader, "apples@v1", "apples@v2")
-    assert found.same_content is False
-    assert sum(move.count for move in found.kept_to_dropped) == 9
+    comparison = compare(published.reader, "apples@v1", "apples@v2")
+    assert comparison.same_content is False
+    assert sum(move.count for move in comparison.kept_to_dropped) == 9
 
 
 def test_a_version_answers_as_its_run_does(published: Any) -> None:

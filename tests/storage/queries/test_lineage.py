@@ -32,7 +32,7 @@ def names(rows: tuple[dict[str, Any], ...]) -> list[str]:
     return [NAMES[row["completion_id"]] for row in rows]
 
 
-def asked(ws: Workspace, where: str, name: str) -> Why:
+def answer_to(ws: Workspace, where: str, name: str) -> Why:
     identity = PROBLEM.id if name == "problem" else IDS[name]
     if where == "run":
         return why_in_run(Reader(ws), RUN, identity)
@@ -53,46 +53,46 @@ def asked(ws: Workspace, where: str, name: str) -> Why:
 def test_a_completion_is_shown_with_its_lineage(
     ws: Workspace, where: str, name: str, before: list[str], behind: list[str]
 ) -> None:
-    found = asked(ws, where, name)
-    assert (names(found.follows), names(found.followed_by)) == (before, behind)
-    assert [row["id"] for row in found.rollouts] == [IDS[name]]
-    assert [row["id"] for row in found.problems] == [PROBLEM.id]
-    assert all(row["text"] == TEXTS[NAMES[row["completion_id"]]] for row in (*found.follows, *found.followed_by))
+    answer = answer_to(ws, where, name)
+    assert (names(answer.follows), names(answer.followed_by)) == (before, behind)
+    assert [row["id"] for row in answer.rollouts] == [IDS[name]]
+    assert [row["id"] for row in answer.problems] == [PROBLEM.id]
+    assert all(row["text"] == TEXTS[NAMES[row["completion_id"]]] for row in (*answer.follows, *answer.followed_by))
 
 
 @pytest.mark.parametrize("where", ["run", "version"])
 def test_turns_say_step_role_model_and_outcome(ws: Workspace, where: str) -> None:
-    found = asked(ws, where, "f0").json()["follows"]
-    assert [(row["step"], row["role"], row["outcome"], row["engine"]) for row in found] == [
+    turns = answer_to(ws, where, "f0").json()["follows"]
+    assert [(row["step"], row["role"], row["outcome"], row["engine"]) for row in turns] == [
         ("solve", "answer", "incorrect", "embedded"),
         ("mark", "step", None, "embedded"),
         ("cut", "step", None, "edit"),
     ]
-    assert [row["after"] for row in found] == [[], [IDS["s1"]], [IDS["m1"]]]
+    assert [row["after"] for row in turns] == [[], [IDS["s1"]], [IDS["m1"]]]
 
 
 @pytest.mark.parametrize("where", ["run", "version"])
 def test_a_problem_has_the_completions_that_nobody_judged_too(ws: Workspace, where: str) -> None:
-    found = asked(ws, where, "problem")
-    assert {NAMES[row["id"]] for row in found.rollouts} == set(TEXTS)
-    said = {NAMES[row["completion_id"]]: (row["step"], row["role"], row["after"]) for row in found.steps}
-    assert said["c1"] == ("cut", "step", [IDS["m1"]])
-    assert said["s0"] == ("solve", "answer", [])
-    assert len(said) == 7
-    assert found.follows == found.followed_by == ()
+    answer = answer_to(ws, where, "problem")
+    assert {NAMES[row["id"]] for row in answer.rollouts} == set(TEXTS)
+    places = {NAMES[row["completion_id"]]: (row["step"], row["role"], row["after"]) for row in answer.steps}
+    assert places["c1"] == ("cut", "step", [IDS["m1"]])
+    assert places["s0"] == ("solve", "answer", [])
+    assert len(places) == 7
+    assert answer.follows == answer.followed_by == ()
 
 
 def test_what_nobody_judged_is_in_the_versions_that_hold_it(ws: Workspace) -> None:
-    (held,) = asked(ws, "version", "m1").versions
+    (held,) = answer_to(ws, "version", "m1").versions
     assert (held.version, held.kept, held.dropped, held.reasons, held.change) == ("lines@v1", 0, 0, ("role step",), "added")
 
 
 def test_a_run_that_is_not_decided_shows_what_is_planned(tmp_path: Path) -> None:
     with Workspace.init(tmp_path / "live") as live:
         stored(live, decided=False)
-        found = why_in_run(Reader(live), RUN, IDS["f0"])
-        assert names(found.follows) == ["s1", "m1", "c1"]
-        assert found.rollouts == ()  # planned, and not drawn
+        answer = why_in_run(Reader(live), RUN, IDS["f0"])
+        assert names(answer.follows) == ["s1", "m1", "c1"]
+        assert answer.rollouts == ()  # planned, and not drawn
         behind = why_in_run(Reader(live), RUN, IDS["c1"]).followed_by
         assert [(row["outcome"], row["text"]) for row in behind] == [("pending", None), ("pending", None)]
 

@@ -20,8 +20,8 @@ def test_queries_run_beside_a_writer(curated: Any) -> None:
                 scope = run_scope(curated.reader, DONE)
                 assert funnel(scope).planned == 48
                 assert len(pass_rates(scope)) == 2
-                found = search_problems(scope, Filters(text="ext-2")).rows[0]
-                assert len(problem_detail(scope, found.id).rollouts) == 8
+                problem = search_problems(scope, Filters(text="ext-2")).rows[0]
+                assert len(problem_detail(scope, problem.id).rollouts) == 8
         except BaseException as error:
             failures.append(error)
 
@@ -49,4 +49,4 @@ def test_a_missing_file_is_passed_over(curated: Any) -> None:
     assert len(files) == 2
     files[0].unlink()
     detail = problem_detail(run_scope(curated.reader, DONE), curated.problems[1].id)
-    assert sum(len(one.verdicts) for one in detail.rollouts) == 4
+    assert sum(len(rollout.verdicts) for rollout in detail.rollouts) == 4

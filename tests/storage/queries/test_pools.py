@@ -14,21 +14,21 @@ from tests.storage.queries.conftest import DONE, LIVE, Milled
 
 def test_the_pool_of_a_run_is_its_fixed_prefix_and_its_rates_are_the_runs(curated: Milled) -> None:
     scope = run_scope(curated.reader, DONE)
-    found = scope_pool(scope)
-    assert (len(found.pool), len(found.pool.problems)) == (24, 6)
-    assert sorted(found.pool.index.tolist()) == sorted([*range(4)] * 6)
-    counts = counts_of(found.pool)
+    pool = scope_pool(scope)
+    assert (len(pool.pool), len(pool.pool.problems)) == (24, 6)
+    assert sorted(pool.pool.index.tolist()) == sorted([*range(4)] * 6)
+    counts = counts_of(pool.pool)
     assert int(counts.correct.sum()) == sum(rate.correct for rate in pass_rates(scope)) == 14
-    assert found.pool.tokens.tolist() == [7] * 24
-    assert found.texts() == tuple(f"text {cid}" for cid in found.completions)
+    assert pool.pool.tokens.tolist() == [7] * 24
+    assert pool.texts() == tuple(f"text {cid}" for cid in pool.completions)
 
 
 def test_rows_that_are_not_judged_yet_are_pending_and_abstain(curated: Milled, live_run: Callable[..., None]) -> None:
     live_run(curated, [["nobody", "1"]])
-    found = scope_pool(run_scope(curated.reader, LIVE))
-    pending = found.pool.has("pending")
+    pool = scope_pool(run_scope(curated.reader, LIVE))
+    pending = pool.pool.has("pending")
     assert pending.any()
-    assert set(found.pool.answer[pending].tolist()) == {-1}
+    assert set(pool.pool.answer[pending].tolist()) == {-1}
 
 
 def test_a_pool_without_answers_has_the_same_rollouts(curated: Milled) -> None:

@@ -82,7 +82,7 @@ def test_a_problem_opens_with_all_its_rollouts(curated: Any) -> None:
     owner = curated.problems[3]
     detail = problem_detail(run_scope(curated.reader, DONE), owner.id)
     assert detail.problem == owner
-    assert [(one.sample_index, one.outcome, one.kept, one.reason) for one in detail.rollouts[1:5]] == [
+    assert [(rollout.sample_index, rollout.outcome, rollout.kept, rollout.reason) for rollout in detail.rollouts[1:5]] == [
         (1, "correct", True, "kept"),
         (2, "correct", False, "quota"),
         (3, "incorrect", False, "not correct"),
@@ -98,7 +98,7 @@ def test_a_problem_opens_with_all_its_rollouts(curated: Any) -> None:
 def test_a_rollout_under_way_opens_without_a_decision(curated: Any, live_run: Any) -> None:
     live_run(curated, verifiers=[["strict", "1"]])
     detail = problem_detail(run_scope(curated.reader, "toy-bbbbbbbb"), curated.problems[1].id)
-    assert [(one.outcome, one.kept, one.deciding, len(one.verdicts)) for one in detail.rollouts] == [
+    assert [(rollout.outcome, rollout.kept, rollout.deciding, len(rollout.verdicts)) for rollout in detail.rollouts] == [
         ("pending", None, None, 1)
     ] * 4
 
@@ -112,17 +112,17 @@ def test_rates_are_shrunken_towards_all_problems_of_the_scope(curated: Any) -> N
     every = search_problems(run_scope(curated.reader, DONE))
     prior = fit_prior([0, 1, 2, 3, 4, 4], [4] * 6)  # the prefix of four
     assert (every.prior, every.fitted) == (prior, 6)
-    found = {row.reference: row for row in every.rows}
-    assert found["0"].rate == 0.0
-    assert found["0"].shrunken == pytest.approx(prior.a / (4 + prior.a + prior.b))
-    assert 0.0 < found["0"].shrunken < found["1"].shrunken < found["4"].shrunken < 1.0
-    assert search_problems(run_scope(curated.reader, DONE), Filters(highest=0.0)).rows[0] == found["0"]
+    by_reference = {row.reference: row for row in every.rows}
+    assert by_reference["0"].rate == 0.0
+    assert by_reference["0"].shrunken == pytest.approx(prior.a / (4 + prior.a + prior.b))
+    assert 0.0 < by_reference["0"].shrunken < by_reference["1"].shrunken < by_reference["4"].shrunken < 1.0
+    assert search_problems(run_scope(curated.reader, DONE), Filters(highest=0.0)).rows[0] == by_reference["0"]
 
 
 def test_a_rollout_accepted_by_a_policy_names_it_and_no_verdict_as_deciding(curated: Any, decisions: Any) -> None:
     named = [
-        replace(one, verifier="policy:all_of", verifier_version="1 over=number,math")
-        for one in decisions(curated, kept=True)
+        replace(decision, verifier="policy:all_of", verifier_version="1 over=number,math")
+        for decision in decisions(curated, kept=True)
     ]
     curated.ws.segments.commit(SegmentKey("decisions", "toy-aaaaaaaa", "1", "anew"), named, run="toy-aaaaaaaa")
     shown = problem_detail(run_scope(curated.reader, "toy-aaaaaaaa"), curated.problems[1].id).rollouts[0]

@@ -70,7 +70,9 @@ def test_rates_by_model_hold_each_models_own_rollouts(curated: Any) -> None:
     recipe = {**run.recipe, "generate": {"engine": "imported"}, "prefix": None}
     curated.ws.runs.open("two", name="toy", recipe=recipe, recipe_hash="c" * 64)
     named = [completion(owner, index) for owner in curated.problems for index in range(8)]
-    renamed = [replace(one, id=f"i{one.id}", model="on"[one.sample_index % 2 == 0]) for one in named]
+    renamed = [
+        replace(completion, id=f"i{completion.id}", model="on"[completion.sample_index % 2 == 0]) for completion in named
+    ]
     curated.ws.segments.commit(SegmentKey("completions", "import:x", "1", "all"), renamed)
     rows = [
         replace(row, run="two", completion_id=f"i{row.completion_id}") for row in plan("two", curated.problems, 0, range(8))
@@ -81,7 +83,9 @@ def test_rates_by_model_hold_each_models_own_rollouts(curated: Any) -> None:
     curated.ws.segments.commit(SegmentKey("verdicts", "number", "1", "two"), verdicts)
     scope = run_scope(curated.reader, "two")
     assert models_of(scope) == ["n", "o"]
-    assert [(one.group, one.problems, one.rollouts, one.judged, one.correct) for one in pass_rates(scope, "model")] == [
+    assert [
+        (rate.group, rate.problems, rate.rollouts, rate.judged, rate.correct) for rate in pass_rates(scope, "model")
+    ] == [
         ("n", 6, 24, 24, 9),
         ("o", 6, 24, 24, 6),
     ]

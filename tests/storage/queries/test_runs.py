@@ -20,10 +20,10 @@ def test_runs_are_listed_with_their_next_command(curated: Any) -> None:
     with working_on(curated.ws.state, LIVE):
         [live] = [run for run in runs(curated.reader) if run.id == LIVE]
     assert (live.status, live.next_command) == ("running", f"rollmill runs watch {LIVE}")
-    found = {run.id: run for run in runs(curated.reader)}
-    assert set(found) == {DONE, LIVE}
-    assert (found[DONE].status, found[DONE].dataset) == ("done", "apples")
-    assert found[DONE].next_command == "rollmill dataset show apples"
+    by_id = {run.id: run for run in runs(curated.reader)}
+    assert set(by_id) == {DONE, LIVE}
+    assert (by_id[DONE].status, by_id[DONE].dataset) == ("done", "apples")
+    assert by_id[DONE].next_command == "rollmill dataset show apples"
     curated.ws.runs.finish(LIVE, "failed", {"error": "the gate did not pass"})
     failed = next(run for run in runs(curated.reader) if run.id == LIVE)
     assert (failed.error, failed.next_command) == ("the gate did not pass", f"rollmill runs resume {LIVE}")
@@ -75,9 +75,9 @@ def test_the_funnel_of_a_run_under_way(curated: Any, live_run: Any) -> None:
     live_run(curated)
     scope = run_scope(curated.reader, LIVE)
     assert (scope.prefix, scope.decided) == (4, False)
-    found = funnel(scope)
-    assert (found.planned, found.correct, found.incorrect, found.pending) == (24, 14, 10, 0)
-    assert (found.kept, found.dropped, found.kept_problems, found.dropped_by_reason) == (None, None, None, {})
+    counts = funnel(scope)
+    assert (counts.planned, counts.correct, counts.incorrect, counts.pending) == (24, 14, 10, 0)
+    assert (counts.kept, counts.dropped, counts.kept_problems, counts.dropped_by_reason) == (None, None, None, {})
 
 
 def test_an_undecided_verdict_is_pending_until_the_chain_ends(curated: Any, live_run: Any) -> None:
@@ -85,19 +85,19 @@ def test_an_undecided_verdict_is_pending_until_the_chain_ends(curated: Any, live
     owner = curated.problems[0]
     first = [Verdict(f"c0-{n}", owner.id, "strict", "1", "undecided" if n else "incorrect", "none") for n in range(3)]
     curated.ws.segments.commit(SegmentKey("verdicts", "strict", "1", "x"), first)
-    found = funnel(run_scope(curated.reader, LIVE))
-    assert (found.incorrect, found.undecided, found.pending) == (1, 0, 23)
+    counts = funnel(run_scope(curated.reader, LIVE))
+    assert (counts.incorrect, counts.undecided, counts.pending) == (1, 0, 23)
     later: list[Any] = [("c0-1", "correct"), ("c0-2", "undecided")]
     second = [Verdict(cid, owner.id, "math", "2", outcome, "boxed") for cid, outcome in later]
     curated.ws.segments.commit(SegmentKey("verdicts", "math", "2", "x"), second)
-    found = funnel(run_scope(curated.reader, LIVE))
-    assert (found.correct, found.incorrect, found.undecided, found.pending) == (1, 1, 1, 21)
+    counts = funnel(run_scope(curated.reader, LIVE))
+    assert (counts.correct, counts.incorrect, counts.undecided, counts.pending) == (1, 1, 1, 21)
 
 
 def test_decisions_made_anew_replace_the_earlier_ones(curated: Any, decisions: Any) -> None:
     curated.ws.segments.commit(SegmentKey("decisions", DONE, "1", "y"), decisions(curated, kept=False))
-    found = funnel(run_scope(curated.reader, DONE))
-    assert (found.planned, found.kept, found.dropped) == (48, 0, 48)
+    counts = funnel(run_scope(curated.reader, DONE))
+    assert (counts.planned, counts.kept, counts.dropped) == (48, 0, 48)
 
 
 def test_a_run_without_a_plan_is_empty(curated: Any) -> None:

@@ -46,7 +46,7 @@ def test_a_run_is_decided_once_its_answers_are(ws: Workspace, reader: Reader) ->
     assert (scope.decided, scope.decisions) == (True, 5)
     counts = funnel(scope)
     assert (counts.planned, counts.correct, counts.pending, counts.kept) == (5, 2, 0, 2)
-    assert {one.completion.id for one in problem_detail(scope, PROBLEM.id).rollouts if one.completion} == {
+    assert {rollout.completion.id for rollout in problem_detail(scope, PROBLEM.id).rollouts if rollout.completion} == {
         IDS[name] for name in OUTCOME
     }
 
@@ -69,7 +69,8 @@ def test_what_a_run_cost_is_over_every_completion_and_kept_ones_are_counted(ws: 
 def test_every_step_is_counted_with_what_is_said_of_it(ws: Workspace, reader: Reader) -> None:
     stored(ws)
     counted = {
-        one.step: (one.completions, one.correct, one.kept, one.tokens) for one in step_counts(run_scope(reader, RUN))
+        count.step: (count.completions, count.correct, count.kept, count.tokens)
+        for count in step_counts(run_scope(reader, RUN))
     }
     assert counted == {
         "solve": (2, 1, 1, 18),

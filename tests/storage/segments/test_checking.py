@@ -131,14 +131,14 @@ def test_unregistered_files_of_dead_processes_go_and_those_of_live_ones_stay(wor
     dead = f"{sound.stem[:24]}{0:08x}{sound.stem[32:]}"
     strange = sound.with_name("notes.txt")
     foreign, old = (f"{stem}{'0' * 8}{sound.stem[24:]}" for stem in (sound.stem[:15] + "0", sound.stem[:15] + "1"))
-    made = [sound.with_name(f"{name}.parquet") for name in (foreign, old)]
-    made += [sound.with_name(f"{name}.parquet") for name in (living, dead)] + [
+    files = [sound.with_name(f"{name}.parquet") for name in (foreign, old)]
+    files += [sound.with_name(f"{name}.parquet") for name in (living, dead)] + [
         sound.with_name(f".tmp-{dead}.parquet"),
         strange,
     ]
-    for path in made:
+    for path in files:
         path.write_bytes(b"x")
-    os.utime(made[1], (0, 0))
+    os.utime(files[1], (0, 0))
     assert sweep(store.registry, store.place) == 3
-    assert [path.exists() for path in made] == [True, False, True, False, False, True]
+    assert [path.exists() for path in files] == [True, False, True, False, False, True]
     assert sound.exists()

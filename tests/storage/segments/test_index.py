@@ -31,9 +31,9 @@ def test_it_agrees_with_a_dict_over_a_random_history() -> None:
             gone = rng.sample(range(number), 3)
             table.remove(gone)
             model = {key: [kept for kept in numbers if kept not in gone] for key, numbers in model.items()}
-        asked = rng.choices(pool, k=30)
-        expected = sorted((position, kept) for position, key in enumerate(asked) for kept in model.get(key, ()))
-        assert sorted(table.find(asked)) == expected
+        keys_sought = rng.choices(pool, k=30)
+        expected = sorted((position, kept) for position, key in enumerate(keys_sought) for kept in model.get(key, ()))
+        assert sorted(table.find(keys_sought)) == expected
 
 
 def test_an_empty_table_finds_nothing() -> None:

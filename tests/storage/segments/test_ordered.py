@@ -29,14 +29,14 @@ def store(tmp_path: Path) -> Iterator[SegmentStore]:
 
 def test_rows_come_in_the_order_asked_for(store: SegmentStore) -> None:
     wanted = random.Random(1).sample([row.id for row in ROWS], 40)
-    found = list(store.fetch_in_order("completions", wanted))
-    assert [place for place, _ in found] == list(range(40))
-    assert [record for _, record in found] == [ROWS[int(name[1:])] for name in wanted]
+    records = list(store.fetch_in_order("completions", wanted))
+    assert [place for place, _ in records] == list(range(40))
+    assert [record for _, record in records] == [ROWS[int(name[1:])] for name in wanted]
 
 
 def test_unknown_ids_are_left_out_and_repeated_ones_repeated(store: SegmentStore) -> None:
-    found = store.fetch_in_order("completions", ["c5", "nobody", "c1", "c5", "c59"])
-    assert [(place, record.id) for place, record in found] == [(0, "c5"), (2, "c1"), (3, "c5"), (4, "c59")]
+    records = store.fetch_in_order("completions", ["c5", "nobody", "c1", "c5", "c59"])
+    assert [(place, record.id) for place, record in records] == [(0, "c5"), (2, "c1"), (3, "c5"), (4, "c59")]
     assert list(store.fetch_in_order("completions", ["nobody"])) == []
     assert list(store.fetch_in_order("completions", [])) == []
 
@@ -76,8 +76,8 @@ def test_ids_may_be_looked_up_part_by_part(store: SegmentStore, monkeypatch: pyt
 
 def test_a_row_stored_twice_comes_once(store: SegmentStore) -> None:
     store.commit(SegmentKey("completions", "toy", "d", "again"), [replace(ROWS[3], text="another"), ROWS[4]])
-    found = [record for _, record in store.fetch_in_order("completions", ["c4", "c3"])]
-    assert found == [ROWS[4], ROWS[3]]
+    records = [record for _, record in store.fetch_in_order("completions", ["c4", "c3"])]
+    assert records == [ROWS[4], ROWS[3]]
 
 
 def test_nothing_is_left_behind_when_the_reader_stops(

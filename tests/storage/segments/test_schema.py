@@ -75,14 +75,20 @@ def test_a_column_that_an_older_file_lacks_takes_the_default() -> None:
     older = to_table("plan", RECORDS["plan"]).drop_columns(["step"])
     assert [row.step for row in from_table("plan", older)] == ["", ""]
     older = to_table("completions", COMPLETIONS).drop_columns(["logprobs", "meta"])
-    assert from_table("completions", older) == [replace(one, logprobs=None, meta={}) for one in COMPLETIONS]
+    assert from_table("completions", older) == [replace(completion, logprobs=None, meta={}) for completion in COMPLETIONS]
 
 
 def test_a_null_in_a_list_stays_one() -> None:
     table = to_table("completions", COMPLETIONS)
     lists = pa.array([[1.0, None], None, [], [2.0], [3.0]], pa.list_(pa.float32()))
     altered = table.set_column(table.column_names.index("logprobs"), "logprobs", lists)
-    assert [one.logprobs for one in from_table("completions", altered)] == [(1.0, None), None, (), (2.0,), (3.0,)]
+    assert [completion.logprobs for completion in from_table("completions", altered)] == [
+        (1.0, None),
+        None,
+        (),
+        (2.0,),
+        (3.0,),
+    ]
 
 
 TURNS = (Message("user", "2+2?"), Message("assistant", "print(2+2)", kind="code"), Message("tool", "4", kind="execution"))

@@ -33,8 +33,8 @@ def test_columns_and_parts_are_those_of_the_table() -> None:
 
 def test_a_version_of_rows_on_disk_is_the_same_version(tmp_path: Path) -> None:
     table, file = checked(build()), checked(on_disk(checked(build())))
-    for said in (content_hash, kept_hash, row_counts):
-        assert said(file) == said(table)
+    for digest in (content_hash, kept_hash, row_counts):
+        assert digest(file) == digest(table)
     folders = [tmp_path / "table", tmp_path / "file"]
     for folder, snapshot in zip(folders, (table, file), strict=True):
         folder.mkdir()

@@ -102,11 +102,11 @@ def test_a_stress_test_stands_under_its_label() -> None:
     rate = {"value": 0.5, "low": 0.2, "high": 0.8}
     kinds = {"digit": {"expected": "rejected", "as_expected": 5, "n": 10, "undecided": 0, "rate": rate}}
     planted = {"audit": "planted-1", "source": "run-1", "label": "stress test: corrects nothing", "kinds": kinds}
-    said = "A stress test: corrects nothing (intervals over problems): digit 5 of 10 rejected [0.200, 0.800]."
+    sentence = "A stress test: corrects nothing (intervals over problems): digit 5 of 10 rejected [0.200, 0.800]."
     bare = {"verifier": "math", "version": "7", "report": None, "planted": planted}
-    assert said in verifier_section([bare], "run-1")
+    assert sentence in verifier_section([bare], "run-1")
     assert "**not audited**" in verifier_section([bare], "run-1")
-    assert said in verifier_section([{**known(), "planted": planted}], "run-1")
+    assert sentence in verifier_section([{**known(), "planted": planted}], "run-1")
 
 
 def test_no_audit_is_said(snapshot: Callable[..., Snapshot]) -> None:

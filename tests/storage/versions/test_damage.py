@@ -42,16 +42,16 @@ def _alter(path: Path, change: Callable[[Any], None]) -> None:
     path.write_text(json.dumps(value))
 
 
-@pytest.mark.parametrize(("content", "said"), DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspace, content: bytes, said: str) -> None:
+@pytest.mark.parametrize(("content", "message"), DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_index_or_manifest_is_one_line(info: VersionInfo, ws: Workspace, content: bytes, message: str) -> None:
     (info.path / "manifest.json").write_bytes(content)
-    with pytest.raises(SetupError, match=said) as caught:
+    with pytest.raises(SetupError, match=message) as caught:
         load_manifest(info)
     copy = manifest_copy(ws.datasets, "toy", info.folder)
     assert caught.value.next_command == f"cp {copy} {info.path / 'manifest.json'}"
     path = index_path(ws.datasets, "toy")
     path.write_bytes(content)
-    with pytest.raises(SetupError, match=said) as caught:
+    with pytest.raises(SetupError, match=message) as caught:
         versions(ws.datasets, "toy")
     assert caught.value.next_command == f"git checkout -- {path}, or remove it and rollmill dataset rebuild-index toy"
 
@@ -70,8 +70,8 @@ def test_a_version_from_before_models_were_counted_agrees_too(info: VersionInfo,
     for path in (info.path / "manifest.json", manifest_copy(ws.datasets, "toy", info.folder)):
         _alter(path, lambda value: value["counts"].update(models={"other": 5}))
     snapshot = load_snapshot(info)
-    found = disagreements(info, snapshot, decisions_of(snapshot))
-    assert [text.split(" {")[0] for text in found] == ["the manifest counts models"]
+    differences = disagreements(info, snapshot, decisions_of(snapshot))
+    assert [text.split(" {")[0] for text in differences] == ["the manifest counts models"]
 
 
 def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws: Workspace) -> None:
@@ -84,13 +84,13 @@ def test_altered_counts_copies_cards_and_reports_are_found(info: VersionInfo, ws
     altered = resolve(ws.datasets, "toy")
     snapshot = load_snapshot(altered)
     copy = manifest_copy(ws.datasets, "toy", info.folder)
-    found = [*disagreements(altered, snapshot, decisions_of(snapshot)), *changed_files(altered, snapshot)]
-    assert found[:2] == [
+    differences = [*disagreements(altered, snapshot, decisions_of(snapshot)), *changed_files(altered, snapshot)]
+    assert differences[:2] == [
         "the index says recipe_hash other, the manifest rrrrrrrr",
         "the index says kept 6, the manifest 2",
     ]
-    assert found[2].startswith("the manifest counts levels ")
-    assert found[3:] == [
+    assert differences[2].startswith("the manifest counts levels ")
+    assert differences[3:] == [
         f"{copy} differs from the manifest in the version's folder",
         "README.md is not the one that was published",
         "report.html is missing",

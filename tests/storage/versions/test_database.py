@@ -117,9 +117,12 @@ def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: W
     second = publish(ws, snapshot(kept=(True,) * 6), report_html="", report_json={}, large=0).version
     cid = f"{4:032x}"
     for info in (large, second):
-        found = why(info, cid)
-        assert [row["text"] for row in found.rollouts] == ["step 4. The answer is 4."]
-        assert [(one.version, one.change) for one in found.versions] == [("toy@v1", "added"), ("toy@v2", "same")]
+        answer = why(info, cid)
+        assert [row["text"] for row in answer.rollouts] == ["step 4. The answer is 4."]
+        assert [(membership.version, membership.change) for membership in answer.versions] == [
+            ("toy@v1", "added"),
+            ("toy@v2", "same"),
+        ]
     # A version that was published before listings had the first and last key of a shard, with a shard that is not needed.
     listing = read_listing(large.path)
     assert listing is not None

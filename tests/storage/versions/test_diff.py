@@ -44,25 +44,25 @@ def second(ws: Workspace, snapshot: Build, first: VersionInfo) -> VersionInfo:
 
 
 def test_a_diff_says_what_changed_and_why(first: VersionInfo, second: VersionInfo) -> None:
-    found = diff(first, second)
-    assert (found.before, found.after) == ("toy@v1", "toy@v2")
-    assert (found.same_content, found.same_kept, found.same_scores) == (False, False, True)
-    assert found.recipe == (Change("generate.top_k", None, 5), Change("select.options.per_problem", 1, 2))
-    assert found.verifiers == ()
-    assert found.problems == Members(0, 0, (), ())
-    assert found.rollouts == Members(0, 0, (), ())
-    assert found.kept_to_dropped == (Move("quota", "incorrect", 1, (CID[0],)),)
-    assert found.dropped_to_kept == (Move("over_quota", "quota", 1, (CID[2],)),)
-    assert found.outcome_flips == (Move("correct", "incorrect", 1, (CID[0],)),)
-    assert found.metrics == (Delta("pass_rate.1", 0.666666666667, 0.333333333333, -0.333333333334),)
-    assert found.levels == (Delta("1.correct", 2, 1, -1.0), Delta("1.incorrect", 1, 2, 1.0))
+    changes = diff(first, second)
+    assert (changes.before, changes.after) == ("toy@v1", "toy@v2")
+    assert (changes.same_content, changes.same_kept, changes.same_scores) == (False, False, True)
+    assert changes.recipe == (Change("generate.top_k", None, 5), Change("select.options.per_problem", 1, 2))
+    assert changes.verifiers == ()
+    assert changes.problems == Members(0, 0, (), ())
+    assert changes.rollouts == Members(0, 0, (), ())
+    assert changes.kept_to_dropped == (Move("quota", "incorrect", 1, (CID[0],)),)
+    assert changes.dropped_to_kept == (Move("over_quota", "quota", 1, (CID[2],)),)
+    assert changes.outcome_flips == (Move("correct", "incorrect", 1, (CID[0],)),)
+    assert changes.metrics == (Delta("pass_rate.1", 0.666666666667, 0.333333333333, -0.333333333334),)
+    assert changes.levels == (Delta("1.correct", 2, 1, -1.0), Delta("1.incorrect", 1, 2, 1.0))
 
 
 def test_rows_of_one_side_only_are_listed_with_those_kept(ws: Workspace, snapshot: Build, first: VersionInfo) -> None:
     toy = snapshot()
     fewer = put(ws, counted(replace(toy, completions=toy.completions.slice(1), decisions=toy.decisions.slice(1))))
-    found = diff(first, fewer)
-    assert found.rollouts == Members(0, 1, (), (CID[0],), 0, 1)
+    changes = diff(first, fewer)
+    assert changes.rollouts == Members(0, 1, (), (CID[0],), 0, 1)
     assert diff(fewer, first).rollouts == Members(1, 0, (CID[0],), (), 1, 0)
 
 
@@ -74,15 +74,15 @@ def test_a_repaired_reference_is_shown_as_such(ws: Workspace, snapshot: Build, f
         row["problem_id"] = right.id if row["problem_id"] == wrong.id else row["problem_id"]
     problems = pa.concat_tables([toy.problems.slice(1), to_table("problems", [right])])
     table = pa.Table.from_pylist(decisions, schema=toy.decisions.schema)
-    found = diff(first, put(ws, counted(replace(toy, problems=problems, decisions=table))))
-    assert (found.problems.added_examples, found.problems.removed_examples) == ((right.id,), (wrong.id,))
-    assert [(one.old_reference, one.new_reference) for one in found.repaired] == [("4", "four")]
+    changes = diff(first, put(ws, counted(replace(toy, problems=problems, decisions=table))))
+    assert (changes.problems.added_examples, changes.problems.removed_examples) == ((right.id,), (wrong.id,))
+    assert [(repair.old_reference, repair.new_reference) for repair in changes.repaired] == [("4", "four")]
 
 
 def test_a_version_does_not_differ_from_itself(first: VersionInfo) -> None:
-    found = diff(first, first)
-    assert (found.same_content, found.recipe, found.kept_to_dropped, found.levels) == (True, (), (), ())
-    assert describe(found) == ["toy@v1 -> toy@v1", "  no difference"]
+    changes = diff(first, first)
+    assert (changes.same_content, changes.recipe, changes.kept_to_dropped, changes.levels) == (True, (), (), ())
+    assert describe(changes) == ["toy@v1 -> toy@v1", "  no difference"]
 
 
 def test_the_description_puts_the_cause_before_the_effect(first: VersionInfo, second: VersionInfo) -> None:

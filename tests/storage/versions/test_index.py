@@ -154,7 +154,7 @@ def test_sign_offs_are_added(two: Workspace) -> None:
     sign_off(two, "toy@v1", "Ada", "read 100 rows")
     sign_off(two, "toy@v1", "Ada")
     signoffs = load_index(two.datasets, "toy").signoffs
-    assert [(one.folder, one.by, one.note) for one in signoffs] == [
+    assert [(signoff.folder, signoff.by, signoff.note) for signoff in signoffs] == [
         ("v1-ab183de1", "Ada", "read 100 rows"),
         ("v1-ab183de1", "Ada", ""),
     ]

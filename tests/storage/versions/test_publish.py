@@ -285,10 +285,10 @@ def test_a_deleted_version_that_nobody_else_has_is_written_again(ws: Workspace, 
 
 @pytest.mark.parametrize(("limit", "large"), [(50_000, 10**9), (1_000, 0)])
 def test_a_full_disk_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Build, limit: int, large: int) -> None:
-    status, said = Forked(publishing_on_a_full_disk, ws.root, limit, large).end()
-    assert status == 0, said
-    assert said.startswith("no space left to write ")
-    assert said.endswith("Next: free some space and run the same command again\n")
+    status, message = Forked(publishing_on_a_full_disk, ws.root, limit, large).end()
+    assert status == 0, message
+    assert message.startswith("no space left to write ")
+    assert message.endswith("Next: free some space and run the same command again\n")
     assert files(ws.datasets) == []
     assert list(ws.datasets.rglob(".partial-*")) == []
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
@@ -323,13 +323,13 @@ def test_the_same_content_after_another_version_is_said(ws: Workspace) -> None:
 
 def test_latest_follows_the_newest_version_that_is_not_yanked(ws: Workspace) -> None:
     link = ws.datasets / "toy" / "latest"
-    one = publish(ws, build(), report_html="", report_json={}).version
-    assert (link.is_symlink(), link.resolve()) == (True, one.path)
+    version = publish(ws, build(), report_html="", report_json={}).version
+    assert (link.is_symlink(), link.resolve()) == (True, version.path)
     two = publish(ws, build(kept=(False,) * 6), report_html="", report_json={}).version
     assert link.resolve() == two.path
     marks.yank(ws, "toy@v2", "wrong")
-    assert link.resolve() == one.path
-    shutil.rmtree(one.path)
+    assert link.resolve() == version.path
+    shutil.rmtree(version.path)
     marks.tag(ws, "toy@v2", "old")
     assert not link.is_symlink()
 

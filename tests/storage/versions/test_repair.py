@@ -61,13 +61,13 @@ def test_our_version_moves_behind_theirs(conflict: Workspace) -> None:
     settled = rebase(conflict, "toy")
     assert settled.renamed == {"v2-3c475e33": "v3-3c475e33"}
     assert settled.git_add == "git add datasets/toy/index.json datasets/toy/manifests"
-    found = versions(conflict.datasets, "toy")
-    assert [info.folder for info in found] == ["v1-ab183de1", "v2-1762fa78", "v3-3c475e33"]
-    assert [info.tags for info in found] == [(), ("theirs",), ("ours",)]
-    assert found[2].parent == found[0].content_hash  # what it came from did not change
-    assert load_snapshot(found[2]).decisions.num_rows == 6
-    assert load_manifest(found[1])["counts"]["kept"] == 0  # theirs has no rows here yet, but its manifest came along
-    assert [one.folder for one in load_index(conflict.datasets, "toy").signoffs] == ["v3-3c475e33"]
+    infos = versions(conflict.datasets, "toy")
+    assert [info.folder for info in infos] == ["v1-ab183de1", "v2-1762fa78", "v3-3c475e33"]
+    assert [info.tags for info in infos] == [(), ("theirs",), ("ours",)]
+    assert infos[2].parent == infos[0].content_hash  # what it came from did not change
+    assert load_snapshot(infos[2]).decisions.num_rows == 6
+    assert load_manifest(infos[1])["counts"]["kept"] == 0  # theirs has no rows here yet, but its manifest came along
+    assert [signoff.folder for signoff in load_index(conflict.datasets, "toy").signoffs] == ["v3-3c475e33"]
     git(conflict.root, *settled.git_add.split()[1:])
     git(conflict.root, "commit", "-q", "-m", "merged")
 

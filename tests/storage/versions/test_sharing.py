@@ -42,19 +42,19 @@ def of(ws: Workspace) -> list[VersionInfo]:
 
 def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "s3" / "bucket").mkdir(parents=True)
-    origin, one = tmp_path / "origin.git", tmp_path / "one"
+    origin, clone = tmp_path / "origin.git", tmp_path / "one"
     git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
     with s3_server(tmp_path / "s3") as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         git(tmp_path, "clone", "-q", str(origin), "one")
-        git(one, "checkout", "-q", "-b", "main")
-        run_dvc(one, "init", "--quiet")
-        (one / "theirs.csv").write_text("a,b\n1,2\n")
-        run_dvc(one, "add", "--quiet", "theirs.csv")
-        run_dvc(one, "remote", "add", "--default", "store", "s3://bucket/dvc")
-        Workspace.init(one / PLACE).close()
-        with Workspace.open(one / PLACE) as first:
+        git(clone, "checkout", "-q", "-b", "main")
+        run_dvc(clone, "init", "--quiet")
+        (clone / "theirs.csv").write_text("a,b\n1,2\n")
+        run_dvc(clone, "add", "--quiet", "theirs.csv")
+        run_dvc(clone, "remote", "add", "--default", "store", "s3://bucket/dvc")
+        Workspace.init(clone / PLACE).close()
+        with Workspace.open(clone / PLACE) as first:
             put(first, snapshot())
             second = put(first, snapshot(kept=(True,) * 6), large=0)  # as shards
             pushed = push(of(first))
@@ -63,9 +63,9 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
             assert pushed.git.startswith(
                 "git add team/rollouts/datasets/toy/.gitignore team/rollouts/datasets/toy/index.json"
             )
-            git(one, *pushed.git.split()[1:])
-            commit(one, "v1 and v2")
-            git(one, "push", "-q", "origin", "main")
+            git(clone, *pushed.git.split()[1:])
+            commit(clone, "v1 and v2")
+            git(clone, "push", "-q", "origin", "main")
 
             with cloned(origin, tmp_path / "two") as other:
                 assert [is_here(info) for info in of(other)] == [False, False]
@@ -79,8 +79,8 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
                 # Both publish v3; the one that comes second renumbers its own.
                 put(first, snapshot(kept=(False,) * 6))
                 push(of(first)[2:])
-                commit(one, "v3")
-                git(one, "push", "-q", "origin", "main")
+                commit(clone, "v3")
+                git(clone, "push", "-q", "origin", "main")
                 mine = put(other, snapshot(kept=(True, False, True, False, True, False)))
                 commit(tmp_path / "two", "another v3")
                 git(tmp_path / "two", "pull", "-q", "--no-rebase", "origin", "main", code=1)
@@ -94,5 +94,5 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
                 hashes = [content_hash(load_snapshot(info)) for info in of(third)]
                 assert hashes == [info.content_hash for info in of(third)]
                 assert (len(hashes), hashes[3]) == (4, mine.content_hash)
-    with Workspace.open(one / PLACE) as first, pytest.raises(SetupError, match="dvc push failed: "):
+    with Workspace.open(clone / PLACE) as first, pytest.raises(SetupError, match="dvc push failed: "):
         push(of(first))  # nobody answers
