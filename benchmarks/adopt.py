@@ -62,11 +62,12 @@ def model_server() -> Iterator[str]:
 
 def write_problems(folder: Path, count: int) -> None:
     """Problems of the training templates, as every tool reads them."""
-    made = enumerate(Templates(split="train").synthesize(count, 7))
+    problems = enumerate(Templates(split="train").synthesize(count, 7))
     about = ("prompt", "reference", "level", "template")
     names = ("question", "answer", "level", "template")
     rows = (
-        {"id": f"p{at}", **{name: getattr(one, key) for name, key in zip(names, about, strict=True)}} for at, one in made
+        {"id": f"p{at}", **{name: getattr(one, key) for name, key in zip(names, about, strict=True)}}
+        for at, one in problems
     )
     folder.mkdir(parents=True)
     (folder / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -99,7 +100,7 @@ def compare_functions() -> None:
     """The tools' metric functions and ours on the same rollouts, as a table."""
     rng = np.random.default_rng(5)
     drawn = rng.random((200, 8)) < rng.beta(0.6, 0.9, size=200)[:, None]
-    answers = [["4" if one else str(rng.integers(5, 8)) for one in row] for row in drawn.tolist()]
+    answers = [["4" if right else str(rng.integers(5, 8)) for right in row] for row in drawn.tolist()]
     given = {"scores": drawn.astype(float).tolist(), "answers": answers, "right": ["4"] * 200, "ks": list(KS)}
     ours = our_numbers(drawn, answers)
     print("| tool | metric | its number | ours | difference |\n|---|---|---|---|---|")

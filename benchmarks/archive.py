@@ -42,8 +42,8 @@ def main() -> None:
             return
         evolved = measured(list(Archive(source=evolved).synthesize(given.count, given.seed + turn)), given.samples)
         beginning = Source("first", "", tuple(first))
-        made = list(Renumbered(per_problem=9, source=beginning).synthesize(given.count, given.seed + turn))
-        every = list({problem.id: problem for problem in (*every, *made)}.values())
+        copies = list(Renumbered(per_problem=9, source=beginning).synthesize(given.count, given.seed + turn))
+        every = list({problem.id: problem for problem in (*every, *copies)}.values())
         others = measured(every, given.samples)
 
 

@@ -55,14 +55,15 @@ def covered(
 ) -> tuple[float, float, float]:
     """Coverage and mean width of the interval, and coverage of the one before."""
     mean = law[0] / (law[0] + law[1])
-    held = before = 0
+    covered = earlier = 0
     width = 0.0
     for repeat in range(repeats):
         rng = np.random.default_rng([templates, audited, repeat])
         truth, said = sampled(law, errors, rng, templates)
         low, high, old_low, old_high = interval(truth, said, templates, audited, repeat)
-        held, before, width = held + (low <= mean <= high), before + (old_low <= mean <= old_high), width + high - low
-    return held / repeats, width / repeats, before / repeats
+        covered, earlier = covered + (low <= mean <= high), earlier + (old_low <= mean <= old_high)
+        width += high - low
+    return covered / repeats, width / repeats, earlier / repeats
 
 
 def sampled(
@@ -99,7 +100,7 @@ def interval(truth: Flags, said: Flags, templates: int, audited: int, seed: int)
     raw = population_mean(rates.tolist(), template)
     assert raw is not None
     counts = Counter(template)
-    sums = [(math.fsum(rates[i] for i in range(problems) if template[i] == one), counts[one]) for one in sorted(counts)]
+    sums = [(math.fsum(rates[i] for i in range(problems) if template[i] == name), counts[name]) for name in sorted(counts)]
     report = audit_rates(describe(strata), judged, VerifierPassRate(raw, sums))
     now, share = report["pass_rate"]["corrected"], report["overall"]["share_right"]
     down = math.hypot(raw.value - raw.low, share["value"] - share["low"])

@@ -38,7 +38,7 @@ class Run:
     @property
     def tokens(self) -> int:
         """Tokens over all problems."""
-        return sum(one.tokens for one in self.spent.values())
+        return sum(spending.tokens for spending in self.spent.values())
 
     def covered(self, k: int, among: Iterable[str]) -> int:
         """How many of these problems have k distinct correct solutions."""
@@ -52,12 +52,12 @@ Family = Sequence[Run]
 def fixed_family(record: Record, cap: int) -> Family:
     """`fixed` at every n up to the cap: prefixes of the record, added up without asking the budget (a test does)."""
     spent: list[dict[str, Spending]] = [{} for _ in range(cap)]
-    for one in record:
-        tokens, found = 0, set[str | int]()
-        for index, sample in enumerate(one.samples[:cap]):
+    for observation in record:
+        tokens, different = 0, set[str | int]()
+        for index, sample in enumerate(observation.samples[:cap]):
             tokens += sample.tokens
-            found |= solutions([sample])
-            spent[index][one.subject.problem_id] = Spending(tokens, index + 1, len(found))
+            different |= solutions([sample])
+            spent[index][observation.subject.problem_id] = Spending(tokens, index + 1, len(different))
     return [Run(n, part) for n, part in enumerate(spent, 1)]
 
 
@@ -69,7 +69,7 @@ def family(kind: type[Any], setting: Setting, record: Record, options: Mapping[s
     free = Run(inf, replay(kind(**chosen), record).spent)
     if "total" not in option_names(kind):
         return [free]
-    drawn = sum(one.drawn for one in free.spent.values())
+    drawn = sum(spending.drawn for spending in free.spent.values())
     limited = [
         Run(total, replay(kind(**chosen, total=total), record).spent if total < drawn else free.spent)
         for total in limits(setting, len(record))
@@ -93,7 +93,7 @@ def offered(kind: type[Any], setting: Setting) -> dict[str, int]:
 
 def option_names(kind: type[Any]) -> frozenset[str]:
     """The options of a budget."""
-    return frozenset(one.name for one in fields(kind)) if is_dataclass(kind) else frozenset()
+    return frozenset(option.name for option in fields(kind)) if is_dataclass(kind) else frozenset()
 
 
 def coverage(run: Run, k: int, solvable_ids: frozenset[str]) -> float | None:
@@ -136,12 +136,12 @@ def chosen_elsewhere(
 
     What is reported of a seed so rests on no outcome of that seed.
     """
-    found = {}
+    comparisons = {}
     for seed, runs in families.items():
         dial = reaching({other: them for other, them in families.items() if other != seed}, k, solved, goal)
         if dial is not None:
-            found[seed] = next(run for run in runs if run.dial == dial)
-    return found
+            comparisons[seed] = next(run for run in runs if run.dial == dial)
+    return comparisons
 
 
 def solvable_by_seed(records: Mapping[int, Record], k: int) -> dict[int, frozenset[str]]:
@@ -152,23 +152,23 @@ def solvable_by_seed(records: Mapping[int, Record], k: int) -> dict[int, frozens
 def of_level(record: Record, levels: Iterable[int]) -> frozenset[str]:
     """The problems of these levels."""
     wanted = set(levels)
-    return frozenset(one.subject.problem_id for one in record if one.subject.level in wanted)
+    return frozenset(observation.subject.problem_id for observation in record if observation.subject.level in wanted)
 
 
 def oracles(records: Mapping[int, Record], setting: Setting, *, initial: int = 0) -> dict[int | None, Oracle]:
     """The oracle of each level, and of all problems (None); chances are those of all recorded draws of a problem."""
     pooled: dict[Subject, list[Sample]] = {}
     for record in records.values():
-        for one in record:
-            pooled.setdefault(one.subject, []).extend(one.samples)
+        for observation in record:
+            pooled.setdefault(observation.subject, []).extend(observation.samples)
     laws = {subject: law_of(samples) for subject, samples in pooled.items()}
     grid = price_grid(list(laws.values()), setting.cap)
-    found: dict[int | None, Oracle] = {}
+    by_level: dict[int | None, Oracle] = {}
     for level in sorted({subject.level for subject in laws if subject.level is not None}):
         of_this = [law for subject, law in laws.items() if subject.level == level]
-        found[level] = oracle(of_this, k=setting.k, cap=setting.cap, initial=initial, grid=grid)
-    found[None] = Oracle(grid, sum((one.values for one in found.values()), start=0.0 * grid))
-    return found
+        by_level[level] = oracle(of_this, k=setting.k, cap=setting.cap, initial=initial, grid=grid)
+    by_level[None] = Oracle(grid, sum((level_oracle.values for level_oracle in by_level.values()), start=0.0 * grid))
+    return by_level
 
 
 def regret(runs: Sequence[Run], k: int, best: Oracle, among: frozenset[str]) -> float:

@@ -71,7 +71,7 @@ def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
             ws.runs.open(spec.id, name="pool", recipe={}, recipe_hash=spec.id)
             results = run_all(ws, spec)
             ws.runs.finish(spec.id, "done", {})
-        drawn, tokens = sum(one.drawn for one in results), sum(one.tokens for one in results)
+        drawn, tokens = sum(result.drawn for result in results), sum(result.tokens for result in results)
         seconds = time.monotonic() - began
         print(f"\nseed {seed}: {drawn:,} completions and {tokens:,} tokens drawn in {seconds:,.0f} s", flush=True)
 
@@ -79,12 +79,12 @@ def draw(ws: Workspace, size: PoolSize, threads: int = 0) -> None:
 def records(ws: Workspace, size: PoolSize) -> dict[int, list[RecordedProblem]]:
     """The record of each sampling seed whose draws are complete."""
     problems = problems_of(size)
-    found = {}
+    records = {}
     for seed in range(1, size.seeds + 1):
         with pool_spec(size, problems, seed) as spec:
             if ws.runs.rounds(spec.id) > 1:  # the round without draws is committed when all of them are stored and judged
-                found[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.id) for row in plan])
-    return found
+                records[seed] = record_of(ws, spec, [row for plan in read_plans(ws, spec.id) for row in plan])
+    return records
 
 
 def _show(event: Event) -> None:

@@ -134,8 +134,8 @@ def _bill(found: Compared, name: str, how: str, runs: Mapping[int, Run], fixed: 
     row: Row = {"budget": name, "how": how, "seeds": len(runs)}
     if not both:
         return row | {"note": f"no place on its dial reaches {GOAL:.0%} on the other seeds"}
-    ids = [one.subject.problem_id for one in found.record]
-    templates = [one.subject.template for one in found.record]
+    ids = [observation.subject.problem_id for observation in found.record]
+    templates = [observation.subject.template for observation in found.record]
     spent = [fmean(runs[seed].spent[key].tokens for seed in both) for key in ids]
     paid = [fmean(fixed[seed].spent[key].tokens for seed in both) for key in ids]
     return row | {
@@ -174,7 +174,7 @@ def equal_rows(found: Compared, among: frozenset[str] | None, budgets: Sequence[
 def oracle_rows(found: Compared, budgets: Sequence[float]) -> list[Row]:
     """The oracles' expected coverage at these tokens, as a share of the mean number of solvable problems."""
     solvable = fmean(len(ids) for ids in found.solved.values())
-    prefix = sum(one.samples[0].tokens for one in found.record)  # any draw: the least that a prefix costs
+    prefix = sum(observation.samples[0].tokens for observation in found.record)  # any draw: the least that a prefix costs
     least = prefix * found.setting.initial
     named = {"oracle": (found.oracles[None], 0), "oracle that draws the prefix": (found.bound, least)}
     return [
@@ -185,7 +185,7 @@ def oracle_rows(found: Compared, budgets: Sequence[float]) -> list[Row]:
 
 def level_rows(found: Compared, tokens: float) -> list[Row]:
     """Coverage of each level at these tokens over all problems, and under it how many problems are solvable."""
-    levels = sorted({one.subject.level for one in found.record if one.subject.level is not None})
+    levels = sorted({observation.subject.level for observation in found.record if observation.subject.level is not None})
     rows = [{"budget": name} for name in found.families]
     for level in levels:
         among = of_level(found.record, [level])
@@ -211,7 +211,9 @@ def regret_rows(found: Compared) -> list[Row]:
         runs = reached or [runs[-1] for runs in families.values()]
         row: Row = {"budget": name, "how": "limit chosen on other seeds" if reached else "to its own end"}
         for level, best in found.oracles.items():
-            among = frozenset(one.subject.problem_id for one in found.record if level in (None, one.subject.level))
+            among = frozenset(
+                observation.subject.problem_id for observation in found.record if level in (None, observation.subject.level)
+            )
             row["all" if level is None else str(level)] = regret(runs, found.setting.k, best, among) if runs else None
         rows.append(row)
     return rows
@@ -224,7 +226,7 @@ def duel_rows(found: Compared, names: tuple[str, str], budgets: Sequence[float])
     row is at the tokens that the second budget spends to its own end, under each seed.
     """
     among = sorted(of_level(found.record, HARD))
-    template = {one.subject.problem_id: one.subject.template for one in found.record}
+    template = {observation.subject.problem_id: observation.subject.template for observation in found.record}
     rows = []
     ends = {seed: float(runs[-1].tokens) for seed, runs in found.families[names[1]].items()}
     for at in [*(dict.fromkeys(ends, tokens) for tokens in budgets), ends]:
@@ -259,7 +261,10 @@ def _by_problem(found: Compared, runs: Mapping[int, Mixture | None], among: Sequ
 
 def curve_rows(found: Compared) -> list[Row]:
     """Every run of every family by level, for plotting: tokens on that level and in all, covered, solvable."""
-    levels = {level: of_level(found.record, [level]) for level in sorted({one.subject.level or 0 for one in found.record})}
+    levels = {
+        level: of_level(found.record, [level])
+        for level in sorted({observation.subject.level or 0 for observation in found.record})
+    }
     return [
         {
             "k": found.setting.k,

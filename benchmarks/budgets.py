@@ -86,8 +86,8 @@ def pool_of(workspace: Path, size: PoolSize) -> dict[int, Record]:
     """The recorded draws; read from the workspace once and kept beside it."""
     kept = workspace / f"record-{size.problems}x{size.draws}x{size.seeds}.pickle"
     if kept.exists():
-        found: dict[int, Record] = pickle.loads(kept.read_bytes())
-        return found
+        stored: dict[int, Record] = pickle.loads(kept.read_bytes())
+        return stored
     with Workspace.open(workspace) as ws:
         read: dict[int, Record] = dict(records(ws, size))
     if len(read) == size.seeds:
@@ -111,10 +111,10 @@ def main() -> None:
     results: dict[str, dict[str, list[Row]]] = {}
     curves: list[Row] = []
     for setting in settings:
-        found = compared(pool, setting, options.budget, options.jobs)
+        comparison = compared(pool, setting, options.budget, options.jobs)
         title = f"k = {setting.k}, prefix {setting.initial}, sampling seeds {sorted(pool)}"
-        results[title] = report(found)
-        curves += curve_rows(found)
+        results[title] = report(comparison)
+        curves += curve_rows(comparison)
         print(text_of(title, results[title]), flush=True)
     if options.out:
         write(options.out, results, curves)

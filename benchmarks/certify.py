@@ -43,14 +43,14 @@ def main() -> None:
 def measured(subject: Subject, suite: str, out: Path | None) -> tuple[Certificate, float]:
     """One verifier's certificate and how long the whole suite took, in seconds."""
     started = time.perf_counter()
-    found = certify(subject, lambda _: select_suite(subject.name, suite, None, frozenset()), limits=LIMITS)
+    result = certify(subject, lambda _: select_suite(subject.name, suite, None, frozenset()), limits=LIMITS)
     seconds = time.perf_counter() - started
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        name = found.verifier.replace(" ", "_")
-        (out / f"{suite}-{name}.json").write_text(json.dumps(found.to_json(), indent=1))
-    print(f"{found.verifier}: {seconds:.0f} s", file=sys.stderr)
-    return found, seconds
+        name = result.verifier.replace(" ", "_")
+        (out / f"{suite}-{name}.json").write_text(json.dumps(result.to_json(), indent=1))
+    print(f"{result.verifier}: {seconds:.0f} s", file=sys.stderr)
+    return result, seconds
 
 
 def report(suite: str, rows: list[tuple[Certificate, float]]) -> None:

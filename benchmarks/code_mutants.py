@@ -48,8 +48,10 @@ def problems_of(path: Path) -> list[Problem]:
 
 def speed(problems: list[Problem], workers: int) -> None:
     """The references judged by the verifier, as rollouts would be."""
-    said = [Completion("c", one.prompt_id, "", "", "", "curate", 0, None, one.reference, "stop") for one in problems]
-    items = list(zip(problems, said, strict=True))
+    completions = [
+        Completion("c", problem.prompt_id, "", "", "", "curate", 0, None, problem.reference, "stop") for problem in problems
+    ]
+    items = list(zip(problems, completions, strict=True))
     with CodeVerifier(workers=workers) as verifier:
         right = sum(verdict.outcome == "correct" for verdict in verifier.verify_many(items))
         started = time.perf_counter()
@@ -60,7 +62,7 @@ def speed(problems: list[Problem], workers: int) -> None:
 
 def study(problems: list[Problem], per_problem: int | None, workers: int) -> list[tuple[Problem, MutantResult]]:
     """Every mutant's fate; a reference that cannot be studied is named."""
-    found = []
+    fates = []
     with Sandbox("strict", LIMITS, workers) as box:
         for problem in problems:
             try:
@@ -69,8 +71,8 @@ def study(problems: list[Problem], per_problem: int | None, workers: int) -> lis
                 print(f"{problem.external_id}: {error}")
                 continue
             chosen = mutants_of(subject, per_problem)
-            found += [(problem, one) for one in evaluate_mutants(box, subject, chosen, workers=workers)]
-    return found
+            fates += [(problem, fate) for fate in evaluate_mutants(box, subject, chosen, workers=workers)]
+    return fates
 
 
 def write(path: Path, found: list[tuple[Problem, MutantResult]]) -> None:
@@ -95,19 +97,19 @@ def main() -> None:
     problems = problems_of(options.problems)
     speed(problems, options.workers)
     started = time.perf_counter()
-    found = study(problems, options.per_problem, options.workers)
+    mutants = study(problems, options.per_problem, options.workers)
     seconds = time.perf_counter() - started
     fates = ("killed", "test-weak", "equivalent")
-    print(f"{len(found)} mutants in {seconds:.0f} s, {2 * len(found) / seconds:.0f} programs/s")
+    print(f"{len(mutants)} mutants in {seconds:.0f} s, {2 * len(mutants) / seconds:.0f} programs/s")
     print(f"{'kind':<14}" + "".join(f"{fate:>12}" for fate in fates))
-    kinds = sorted({one.mutant.kind for _, one in found})
+    kinds = sorted({one.mutant.kind for _, one in mutants})
     for kind in [*kinds, "all"]:
-        counts = Counter(one.fate for _, one in found if kind in (one.mutant.kind, "all"))
+        counts = Counter(one.fate for _, one in mutants if kind in (one.mutant.kind, "all"))
         print(f"{kind:<14}" + "".join(f"{counts[fate]:>12}" for fate in fates))
-    unseen = sum(one.fate == "killed" and not one.differs for _, one in found)
+    unseen = sum(one.fate == "killed" and not one.differs for _, one in mutants)
     print(f"killed by the tests though no generated input showed a difference: {unseen}")
     if options.out is not None:
-        write(options.out, found)
+        write(options.out, mutants)
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def main() -> None:
     written = 0
     with options.out.open("w", encoding="utf-8") as file:
         for row in read_rows(path):
-            for one in rollouts(rows.problem(row), options.mutants, options.seed):
-                file.write(json.dumps(one, ensure_ascii=False) + "\n")
+            for rollout in rollouts(rows.problem(row), options.mutants, options.seed):
+                file.write(json.dumps(rollout, ensure_ascii=False) + "\n")
                 written += 1
     print(
         f"{written} rollouts in {options.out}. Next: rollmill import rollouts {options.out} --name planted --problems NAME"

@@ -36,9 +36,9 @@ def main() -> None:
     maker = Templates(levels=given.levels, templates=templates, split="heldout")
     problems = tuple(sorted(maker.synthesize(3 * given.pairs, given.seed), key=lambda problem: problem.id))
     chains = Composed(roles=ROLES, source=Source("templates", "", problems))
-    made = list(chains.synthesize(5 * given.pairs, given.seed))
-    groups = [made[start : start + 5] for start in range(0, len(made), 5)]
-    rates = pass_rates(made, given.samples)
+    composed = list(chains.synthesize(5 * given.pairs, given.seed))
+    groups = [composed[start : start + 5] for start in range(0, len(composed), 5)]
+    rates = pass_rates(composed, given.samples)
     print(f"{len(groups)} chains, {given.samples} completions a problem")
     for place, name in enumerate(NAMES):
         row(name, population_mean([rates[group[place].id] for group in groups], estimand=name))
@@ -57,7 +57,10 @@ def pass_rates(problems: Sequence[Problem], samples: int) -> dict[str, float]:
     for problem in by_id.values():
         for request in requests_for(problem, engine.render(problem.prompt), sampling, origin, range(samples)):
             requests[request.completion_id, problem.id] = request
-    drawn = {one.id: one for one in engine.generate(list({r.completion_id: r for r in requests.values()}.values()))}
+    drawn = {
+        completion.id: completion
+        for completion in engine.generate(list({r.completion_id: r for r in requests.values()}.values()))
+    }
     right: dict[str, list[bool]] = defaultdict(list)
     for cid, owner in requests:
         right[owner].append(verifier.verify(by_id[owner], drawn[cid]).outcome == "correct")

@@ -50,8 +50,8 @@ def rows(count: int, benchmark: list[Problem], seed: int = 1) -> Iterator[Row]:
 
 def batches(count: int, benchmark: list[Problem]) -> Iterator[list[Row]]:
     """The rows some thousand at a time."""
-    made = rows(count, benchmark)
-    while part := [row for row, _ in zip(made, range(BATCH), strict=False)]:
+    all_rows = rows(count, benchmark)
+    while part := [row for row, _ in zip(all_rows, range(BATCH), strict=False)]:
         yield part
 
 
@@ -60,14 +60,14 @@ def scanned(count: int, benchmark: list[Problem]) -> tuple[float, float, float]:
     scan, overlaps, seconds, planted = Scan(benchmark), Overlaps(), 0.0, set[str]()
     for number, part in enumerate(batches(count, benchmark)):
         ids = [f"{number}-{place}" for place in range(len(part))]
-        planted |= {one for one, row in zip(ids, part, strict=True) if row[2]}
-        asked = [(one, row) for one, row in zip(ids, part, strict=True) if not row[3]]
+        planted |= {name for name, row in zip(ids, part, strict=True) if row[2]}
+        prompted = [(name, row) for name, row in zip(ids, part, strict=True) if not row[3]]
         problems = pa.table(
             {
-                "id": [one for one, _ in asked],
-                "prompt_id": [one for one, _ in asked],
-                "prompt": [canonical_json(row[0]) for _, row in asked],
-                "meta": ["{}"] * len(asked),
+                "id": [name for name, _ in prompted],
+                "prompt_id": [one for one, _ in prompted],
+                "prompt": [canonical_json(row[0]) for _, row in prompted],
+                "meta": ["{}"] * len(prompted),
             }
         )
         answered = [(one, row[1]) for one, row in zip(ids, part, strict=True) if row[3]]
@@ -76,8 +76,8 @@ def scanned(count: int, benchmark: list[Problem]) -> tuple[float, float, float]:
         scan.problems([problems], overlaps)
         scan.completions([answers], overlaps)
         seconds += time.process_time() - started
-    found = {hit.row for _, hit in overlaps.leaks}
-    return seconds, len(found & planted) / len(planted), len(found - planted) / (count - len(planted))
+    flagged = {hit.row for _, hit in overlaps.leaks}
+    return seconds, len(flagged & planted) / len(planted), len(flagged - planted) / (count - len(planted))
 
 
 def timed(count: int, benchmark: list[Problem], compare: Callable[[str, str, bool], bool]) -> tuple[float, float, float]:
@@ -128,7 +128,7 @@ def minhash(benchmark: list[Problem]) -> Callable[[str, str, bool], bool]:
 
     def compare(text: str, answer: str, inside: bool) -> bool:
         own = features(answer if inside else text)
-        return any(len(own & known[one]) >= 0.7 * len(own | known[one]) for one in sketches.query(own))
+        return any(len(own & known[near]) >= 0.7 * len(own | known[near]) for near in sketches.query(own))
 
     return compare
 

@@ -121,7 +121,7 @@ def by_clusters(rows: Sequence[Row], laws: Sequence[str]) -> str:
         mine = [row for row in rows if row["clusters"] == clusters and row["law"] in laws]
         new, old = ([float(row[name]) for row in mine] for name in ("coverage", "plain cluster t"))
         shares = [
-            fmean(test(one) for one in new)
+            fmean(test(share) for share in new)
             for test in (lambda c: c < LEAST, lambda c: LEAST <= c <= MOST, lambda c: c > MOST)
         ]
         figures = [min(new), fmean(new), *shares, min(old), fmean(old)]

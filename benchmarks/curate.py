@@ -47,11 +47,11 @@ def main() -> None:
     turns: list[dict[str, Speed]] = []
     with tempfile.TemporaryDirectory() as folder:
         for at in range(options.turns + 1):  # the first one warms up
-            asked = list(Templates(split="heldout").synthesize(options.problems, 3000 + at))
+            problems = list(Templates(split="heldout").synthesize(options.problems, 3000 + at))
             with Workspace.init(Path(folder) / f"ws{at}") as ws:
                 ways: list[tuple[str, Callable[[], int]]] = [
-                    ("bare", lambda asked=asked: bare(engine, asked, options.samples)),
-                    ("curate", lambda asked=asked, ws=ws: curate(engine, ws, asked, options)),
+                    ("bare", lambda asked=problems: bare(engine, asked, options.samples)),
+                    ("curate", lambda asked=problems, ws=ws: curate(engine, ws, asked, options)),
                 ]
                 turns.append({name: timed(work) for name, work in (ways if at % 2 else ways[::-1])})
     engine.close()
@@ -61,8 +61,8 @@ def main() -> None:
 def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
     """The engine alone: the tokens of all answers."""
     origin = Origin(engine.engine, engine.model_digest, "curate", 0)
-    rendered = [(problem, engine.render(problem.prompt)) for problem in sorted(asked, key=lambda one: one.id)]
-    requests = [request_for(one, text, SAMPLING, origin, at) for one, text in rendered for at in range(samples)]
+    rendered = [(problem, engine.render(problem.prompt)) for problem in sorted(asked, key=lambda problem: problem.id)]
+    requests = [request_for(problem, text, SAMPLING, origin, at) for problem, text in rendered for at in range(samples)]
     return sum(answer.tokens_out or 0 for answer in engine.generate(requests))
 
 
@@ -82,8 +82,11 @@ def summary(turns: Sequence[dict[str, Speed]]) -> dict[str, object]:
     cpus = [turn["bare"].cpu / turn["curate"].cpu for turn in turns]
     return {
         "turns": [{name: speed.row() for name, speed in turn.items()} for turn in turns],
-        "of_bare_by_the_clock": {"median": round(statistics.median(walls), 3), "all": [round(one, 3) for one in walls]},
-        "of_bare_by_processor_time": {"median": round(statistics.median(cpus), 3), "all": [round(one, 3) for one in cpus]},
+        "of_bare_by_the_clock": {"median": round(statistics.median(walls), 3), "all": [round(share, 3) for share in walls]},
+        "of_bare_by_processor_time": {
+            "median": round(statistics.median(cpus), 3),
+            "all": [round(share, 3) for share in cpus],
+        },
         "aim": AIM,
     }
 

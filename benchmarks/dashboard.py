@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import numpy as np
-from dashboard_workspace import made
+from dashboard_workspace import build_workspace
 from playwright.sync_api import Page, sync_playwright
 
 from storage.queries import Reader, named_scope, runs
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open; 0: none")
     options = parser.parse_args()
     if not options.workspace.exists():
-        made(options.workspace.resolve(), options.rollouts, options.versions)
+        build_workspace(options.workspace.resolve(), options.rollouts, options.versions)
     root = options.workspace.resolve()
     addresses = pages_of(root)
     chosen = {name: found for name, found in addresses.items() if not options.pages or name in options.pages}
@@ -96,7 +96,9 @@ def main() -> None:
             print(
                 json.dumps(
                     {"page": name}
-                    | visited(page, process.pid, [server + one for one in (main_address, *interactions)], options.repeats)
+                    | visited(
+                        page, process.pid, [server + address for address in (main_address, *interactions)], options.repeats
+                    )
                 ),
                 flush=True,
             )
@@ -209,18 +211,18 @@ def chromium() -> Iterator[Page]:
 def visited(page: Page, server: int, addresses: Sequence[str], repeats: int) -> dict[str, object]:
     """Seconds until the page shows its content, and processor seconds of the server: cold, first uses, later visits."""
     cold = measured(page, server, addresses[0], new=True)
-    opened = measured(page, server, addresses[0], new=True)
+    new_tab = measured(page, server, addresses[0], new=True)
     first = {address: measured(page, server, address) for address in addresses[1:]}
     warm = [measured(page, server, address) for _ in range(repeats) for address in addresses]
     wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
     slowest = max(first, key=lambda address: first[address][0], default="")
     row: dict[str, object] = {"errors": wrong, "visits": len(warm), "slowest first use": slowest.partition("?")[2][-60:]}
     for place, of in enumerate(("s", "server cpu s")):
-        later = [one[place] for one in warm]
+        later = [visit[place] for visit in warm]
         row[of] = {
             "cold": round(cold[place], 2),
-            "new tab": round(opened[place], 2),
-            "first": round(max((one[place] for one in first.values()), default=0.0), 2),
+            "new tab": round(new_tab[place], 2),
+            "first": round(max((visit[place] for visit in first.values()), default=0.0), 2),
             "p50": round(statistics.median(later), 2),
             "p95": round(float(np.quantile(later, 0.95)), 2),
         }

@@ -44,11 +44,11 @@ def main() -> None:
     parser.add_argument("--versions", type=int, default=100)
     options = parser.parse_args()
     begun = time.monotonic()
-    made(options.folder, options.rollouts, options.versions)
+    build_workspace(options.folder, options.rollouts, options.versions)
     print(f"made in {time.monotonic() - begun:.0f} s")
 
 
-def made(folder: Path, rollouts: int, versions: int) -> Path:
+def build_workspace(folder: Path, rollouts: int, versions: int) -> Path:
     """The workspace: `many` with all of the rollouts in two versions, `small` with the other versions."""
     Workspace.init(folder).close()
     os.chdir(folder)

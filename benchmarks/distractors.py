@@ -57,7 +57,7 @@ def drawn(problems: list[Problem], samples: int) -> list[tuple[SourceRollout, in
     """Judged completions of the shipped model, each with its sample index."""
     engine, verifier = Embedded(), NumberVerifier()
     origin, sampling = Origin(engine.engine, engine.model_digest, "evaluate"), Sampling(max_tokens=200)
-    asked = {
+    by_request = {
         request.completion_id: problem
         for problem in problems
         for request in requests_for(problem, engine.render(problem.prompt), sampling, origin, range(samples))
@@ -69,7 +69,7 @@ def drawn(problems: list[Problem], samples: int) -> list[tuple[SourceRollout, in
     ]
     rows = []
     for completion in engine.generate(requests):
-        problem = asked[completion.id]
+        problem = by_request[completion.id]
         verdict = verifier.verify(problem, completion)
         row = SourceRollout(
             problem.id, completion.id, "", completion.text, verdict.outcome, verdict.extracted, kept=False, measured=True

@@ -69,12 +69,12 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="do not let vLLM compile: starts faster, draws slower")
     options = parser.parse_args()
     problems = list(Templates(split="train").synthesize(options.problems, SEED))
-    found = {}
+    by_engine = {}
     for name in options.engines.split(","):
         with running(name, options.model, in_flight=options.in_flight, eager=options.eager) as engine:
-            found[name] = measured(engine, problems, options.samples)
-    speeds = {name: round(one.tokens_per_second) for name, one in found.items()}
-    print(json.dumps({"tokens_per_second": speeds, "pairs": compared(found, problems, options.margin)}, indent=2))
+            by_engine[name] = measured(engine, problems, options.samples)
+    speeds = {name: round(one.tokens_per_second) for name, one in by_engine.items()}
+    print(json.dumps({"tokens_per_second": speeds, "pairs": compared(by_engine, problems, options.margin)}, indent=2))
 
 
 def interpreter() -> Path:
@@ -98,17 +98,17 @@ def running(name: str, model: str = MODEL, *, in_flight: int = 128, eager: bool 
         child = VllmSettings(
             str(interpreter()), max_num_seqs=in_flight, enforce_eager=eager or None, env=CPU, log=f"{folder}/vllm.log"
         )
-        made: Any
+        engine: Any
         if name == "embedded":
-            made = Embedded(place)
+            engine = Embedded(place)
         elif name == "openai":
-            made = OpenAI(model, http=HttpSettings(local=local))
+            engine = OpenAI(model, http=HttpSettings(local=local))
         else:
-            made = Vllm(place, dtype="float32", max_model_len=CONTEXT, vllm=child)
+            engine = Vllm(place, dtype="float32", max_model_len=CONTEXT, vllm=child)
         try:
-            yield made
+            yield engine
         finally:
-            made.close()
+            engine.close()
             local.close()
 
 
@@ -116,20 +116,20 @@ def draw(engine: Generator, problems: Sequence[Problem], samples: int, temperatu
     """`samples` completions of every problem, problem by problem."""
     origin = Origin(engine.engine, engine.model_digest, "curate", SEED)
     sampling = Sampling(temperature=temperature, max_tokens=MAX_TOKENS)
-    asked: list[Request] = []
+    requests: list[Request] = []
     for problem in problems:
         rendered = engine.render(problem.prompt)
-        asked += [request_for(problem, rendered, sampling, origin, index) for index in range(samples)]
-    said = {completion.id: completion for completion in engine.generate(asked)}
-    assert len(said) == len(asked)
-    return [said[request.completion_id] for request in asked]
+        requests += [request_for(problem, rendered, sampling, origin, index) for index in range(samples)]
+    completions = {completion.id: completion for completion in engine.generate(requests)}
+    assert len(completions) == len(requests)
+    return [completions[request.completion_id] for request in requests]
 
 
 def speed(engine: Generator, problems: Sequence[Problem], samples: int) -> tuple[list[Completion], float]:
     """A sampled draw at temperature 1 and its tokens per second; warm the engine up before."""
     began = time.perf_counter()
-    said = draw(engine, problems, samples, 1.0)
-    return said, sum(completion.tokens_out or 0 for completion in said) / (time.perf_counter() - began)
+    completions = draw(engine, problems, samples, 1.0)
+    return completions, sum(completion.tokens_out or 0 for completion in completions) / (time.perf_counter() - began)
 
 
 def measured(engine: Generator, problems: Sequence[Problem], samples: int) -> Drawn:
@@ -141,7 +141,7 @@ def measured(engine: Generator, problems: Sequence[Problem], samples: int) -> Dr
     rates = tuple(sum(right[n : n + samples]) / samples for n in range(0, len(right), samples))
     ids = frozenset(completion.id for completion in (*greedy, *said))
     tokens = sum(completion.tokens_out or 0 for completion in said)
-    return Drawn(tuple(one.text for one in greedy), rates, ids, tokens, rate)
+    return Drawn(tuple(completion.text for completion in greedy), rates, ids, tokens, rate)
 
 
 def compared(found: dict[str, Drawn], problems: Sequence[Problem], margin: float) -> list[dict[str, Any]]:

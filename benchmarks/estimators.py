@@ -143,11 +143,11 @@ def truths(rates: Array) -> dict[str, float]:
         chance * number for chance, number in zip(orders, _by_right(lambda answers: len(set(answers))), strict=True)
     )
     extra = {"best of 4 by score": by_score, "maj@4": votes, "distinct@4": kinds}
-    found = {name: float(np.mean(values)) for name, values in (means | extra).items()}
-    return found | {
-        "path counting": found["pass@1"],
+    values = {name: float(np.mean(values)) for name, values in (means | extra).items()}
+    return values | {
+        "path counting": values["pass@1"],
         "AUROC": 0.5 * (1 + math.erf(LIFT / 2.0)),
-        "tokens per correct": float(np.mean(_tokens(rates)) / found["pass@1"]),
+        "tokens per correct": float(np.mean(_tokens(rates)) / values["pass@1"]),
     }
 
 
@@ -188,22 +188,22 @@ def simulate(name: str, law: str, replications: int, seed: int = 1) -> list[Cell
     rng = np.random.default_rng([seed, list(DESIGNS).index(name), list(LAWS).index(law)])
     problems = _rates(design, law, rng, 1)[0] if design.fixed else None
     truth = truths(grid(law) if problems is None else problems)
-    found: Found = {}
+    estimates: Found = {}
     for start in range(0, replications, CHUNK):
         rates = _rates(design, law, rng, min(CHUNK, replications - start), problems)
         for estimator, rows in _measured(design, rates, rng):
-            found.setdefault(estimator, []).append(rows)
+            estimates.setdefault(estimator, []).append(rows)
     return [
         _cell(name, law, estimator, truth[estimator.split(",")[0]], np.concatenate(parts))
-        for estimator, parts in found.items()
+        for estimator, parts in estimates.items()
     ]
 
 
 def _cell(design: str, law: str, estimator: str, truth: float, rows: Array) -> Cell:
     value, low, high = rows.T
     bias, error = float(value.mean() - truth), float(value.std(ddof=1)) / math.sqrt(len(value))
-    held = float(((low <= truth) & (truth <= high)).mean()) if not np.isnan(low).any() else math.nan
-    return Cell(design, law, estimator, truth, bias, bias / error, held, float((high - low).mean()))
+    coverage = float(((low <= truth) & (truth <= high)).mean()) if not np.isnan(low).any() else math.nan
+    return Cell(design, law, estimator, truth, bias, bias / error, coverage, float((high - low).mean()))
 
 
 def _rates(design: Design, law: str, rng: Rng, replications: int, problems: Array | None = None) -> Array:
@@ -266,8 +266,8 @@ def _of_votes(design: Design, votes: Ints) -> Iterator[tuple[str, Array]]:
     majority, kinds = [], []
     for row in rows.tolist():
         given = [(m, float(answer == 0)) for answer, m in enumerate(row) if m]
-        found = majority_at_k(AnswerCounts(*zip(*given, strict=True)), K)
-        majority.append(found.value if found else math.nan)
+        accuracy = majority_at_k(AnswerCounts(*zip(*given, strict=True)), K)
+        majority.append(accuracy.value if accuracy else math.nan)
         kinds.append(float(distinct_at_ks([m for m, _ in given], sum(row), [K])[0]))
     yield "maj@4", _bounds(design, np.array(majority)[place.ravel()].reshape(votes.shape[:2]))
     scaled = _bounds(design, np.array(kinds)[place.ravel()].reshape(votes.shape[:2]) / K)
@@ -301,7 +301,7 @@ def _bounds(design: Design, values: Array) -> Array:
 
 
 def _estimates(found: Iterator[object]) -> Array:
-    return np.array([[one.value, one.low, one.high] for one in found])  # type: ignore[attr-defined]
+    return np.array([[estimate.value, estimate.low, estimate.high] for estimate in found])  # type: ignore[attr-defined]
 
 
 def markdown(cells: Sequence[Cell]) -> str:
@@ -316,12 +316,12 @@ def markdown(cells: Sequence[Cell]) -> str:
 def summary(cells: Sequence[Cell]) -> str:
     """What share of the cells keeps what is promised; what stands beside an estimator as its bad example is left out."""
     fair = [c for c in cells if "," not in c.estimator]
-    z, held = np.abs([c.z for c in fair]), np.array([c.coverage for c in fair])
-    within = ((held >= 0.94) & (held <= 0.97)).mean()
+    z, coverages = np.abs([c.z for c in fair]), np.array([c.coverage for c in fair])
+    within = ((coverages >= 0.94) & (coverages <= 0.97)).mean()
     return (
         f"{len(fair)} cells: bias beyond 2 Monte Carlo errors in {(z > 2).mean():.3f}, the largest {z.max():.1f}; coverage "
-        f"{held.min():.3f} to {held.max():.3f}, mean {held.mean():.3f}: below .94 {(held < 0.94).mean():.3f}, "
-        f".94 to .97 {within:.3f}, above {(held > 0.97).mean():.3f}"
+        f"{coverages.min():.3f} to {coverages.max():.3f}, mean {coverages.mean():.3f}: "
+        f"below .94 {(coverages < 0.94).mean():.3f}, .94 to .97 {within:.3f}, above {(coverages > 0.97).mean():.3f}"
     )
 
 

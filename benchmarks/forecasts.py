@@ -59,11 +59,11 @@ def main() -> None:
         else:
             runs = [one_run(family, args.budget, args.simulations, seed) for seed in seeds]
         for name in runs[0]:
-            found = [run[name] for run in runs]
-            shares = [fmean(f.low95 <= x <= f.high95 for f, x in found), fmean(f.low80 <= x <= f.high80 for f, x in found)]
-            came = math.fsum(x for _, x in found)
-            above = 1.0 - math.fsum(f.median for f, _ in found) / came
-            width = math.fsum(f.high95 - f.low95 for f, _ in found) / came
+            pairs = [run[name] for run in runs]
+            shares = [fmean(f.low95 <= x <= f.high95 for f, x in pairs), fmean(f.low80 <= x <= f.high80 for f, x in pairs)]
+            came = math.fsum(x for _, x in pairs)
+            above = 1.0 - math.fsum(f.median for f, _ in pairs) / came
+            width = math.fsum(f.high95 - f.low95 for f, _ in pairs) / came
             print(f"| {family} | {name} | {shares[0]:.3f} | {shares[1]:.3f} | {above:+.1%} | {width:.1%} |", flush=True)
 
 
@@ -73,14 +73,14 @@ def one_run(family: str, budget: str, simulations: int, seed: int) -> Mapping[st
     pilot = [Observation(subjects[n], answers(subjects[n].problem_id, DRAWS)) for n in rng.permutation(PROBLEMS)[:PILOT]]
     question = Question(
         BUDGETS[budget](initial=4, target=3, cap=16),  # type: ignore[call-arg]
-        [ForecastProblem(one, {"": 10}) for one in subjects],
+        [ForecastProblem(subject, {"": 10}) for subject in subjects],
         lambda _, distinct: min(distinct, 3),
         simulations=simulations,
         seed=seed,
     )
-    found = forecast(question, pilot)
+    predicted = forecast(question, pilot)
     actual = totals_of(simulate_run(question, lambda draw: answers(draw.problem_id, draw.count)))
-    return {name: (found[name], actual[name]) for name in QUANTITIES}
+    return {name: (predicted[name], actual[name]) for name in QUANTITIES}
 
 
 def run_under_way(family: str, budget: str, seed: int) -> Mapping[str, tuple[Prediction, float]]:
@@ -88,12 +88,12 @@ def run_under_way(family: str, budget: str, seed: int) -> Mapping[str, tuple[Pre
     subjects, answers, _ = drawn_problems(family, seed)
     rule = BUDGETS[budget](initial=4, target=3, cap=16)  # type: ignore[call-arg]
     rounds = list(run_budget(rule, subjects, lambda draw: answers(draw.problem_id, draw.count)))
-    found = {}
+    predictions = {}
     for name, at in (("after the first round", 0), ("in the middle", (len(rounds) - 1) // 2)):
         ended = ended_runs(rule, rounds[at].tallies, at + 1, math.inf)
-        found[name] = prediction_of([float(sum(tally.drawn for tally in one)) for one in ended])
+        predictions[name] = prediction_of([float(sum(tally.drawn for tally in tallies)) for tallies in ended])
     drawn = float(sum(tally.drawn for tally in rounds[-1].tallies))
-    return {name: (prediction, drawn) for name, prediction in found.items()}
+    return {name: (prediction, drawn) for name, prediction in predictions.items()}
 
 
 def drawn_problems(family: str, seed: int) -> tuple[list[Subject], Callable[[str, int], list[Sample]], np.random.Generator]:
@@ -119,11 +119,11 @@ def drawn_family(
     shared = rng.normal(0.0, 1.2, TEMPLATES)
     own = rng.normal(0.0, 1.2, (TEMPLATES, LEVELS))
     rates, ways = {}, {}
-    for one in subjects:
-        template, level = int((one.template or "t0")[1:]), (one.level or 1) - 1
+    for subject in subjects:
+        template, level = int((subject.template or "t0")[1:]), (subject.level or 1) - 1
         effect = 0.7 * (shared[template] + own[template, level]) if family.startswith("half") else shared[template]
-        rates[one.problem_id] = 1.0 / (1.0 + math.exp(slope * level - easy - effect - rng.normal(0.0, 0.8)))
-        ways[one.problem_id] = _ways(family, spread, rng)
+        rates[subject.problem_id] = 1.0 / (1.0 + math.exp(slope * level - easy - effect - rng.normal(0.0, 0.8)))
+        ways[subject.problem_id] = _ways(family, spread, rng)
     return rates, ways
 
 

@@ -61,17 +61,17 @@ def searched(curve: Curve, strength: float, seed: int) -> tuple[bool, int, int]:
     subjects = [Subject(f"{level:02}-{n:02}", level) for level in range(1, LEVELS + 1) for n in range(EACH)]
     means = {level: min(0.999, max(0.001, curve(level, frontier))) for level in range(1, LEVELS + 1)}
     rates = {
-        one.problem_id: rng.beta(strength * means[one.level or 0], strength * (1 - means[one.level or 0]))
-        for one in subjects
+        subject.problem_id: rng.beta(strength * means[subject.level or 0], strength * (1 - means[subject.level or 0]))
+        for subject in subjects
     }
 
     def source(draw: Draw) -> list[Sample]:
         right = rng.random(draw.count) < rates[draw.problem_id]
-        return [Sample("correct" if one else "incorrect", None, 1) for one in right]
+        return [Sample("correct" if is_right else "incorrect", None, 1) for is_right in right]
 
     *_, last = run_budget(Frontier(confidence=0.9), subjects, source)
-    found = last.plan.stops[0].evidence
-    low, high = (int(str(found[end]).replace("none", "0")) for end in ("low", "high"))
+    evidence = last.plan.stops[0].evidence
+    low, high = (int(str(evidence[end]).replace("none", "0")) for end in ("low", "high"))
     truth = sum(mean >= 0.5 for mean in means.values())
     return low <= truth <= high, high - low + 1, sum(tally.drawn for tally in last.tallies)
 

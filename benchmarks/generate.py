@@ -70,16 +70,16 @@ def measured(engine: Embedded, batch: int, runs: int) -> dict[str, float]:
     for run in range(runs):
         tokens, seconds, call = 0, 0.0, 0
         while seconds < LEAST_SECONDS:
-            requests = asked(engine, batch, run * 1000 + call)
+            requests = requests_for_batch(engine, batch, run * 1000 + call)
             started = time.perf_counter()
-            tokens += sum(one.tokens_out or 0 for one in engine.generate(requests))
+            tokens += sum(completion.tokens_out or 0 for completion in engine.generate(requests))
             seconds += time.perf_counter() - started
             call += 1
         rates.append(tokens / seconds)
     return {"median": round(statistics.median(rates)), "least": round(min(rates)), "most": round(max(rates))}
 
 
-def asked(engine: Embedded, batch: int, seed: int) -> list[Request]:
+def requests_for_batch(engine: Embedded, batch: int, seed: int) -> list[Request]:
     """`batch` requests over all levels: eight samples a problem; at batch 1 one of a problem, its level by turns."""
     samples = min(batch, SAMPLES)
     levels = LEVELS if batch > 1 else (LEVELS[seed % len(LEVELS)],)
@@ -123,7 +123,9 @@ def turn(ways: dict[str, Callable[[list[Problem], int], int]], options: argparse
 
 
 def _drawn(engine: Generator, problems: Sequence[Problem], options: argparse.Namespace, seed: int) -> int:
-    return sum(one.tokens_out or 0 for one in engine.generate(requests_of(engine, problems, options.samples, seed)))
+    return sum(
+        completion.tokens_out or 0 for completion in engine.generate(requests_of(engine, problems, options.samples, seed))
+    )
 
 
 @contextmanager
@@ -164,8 +166,8 @@ def _said(process: "subprocess.Popen[str]") -> Any:
 def summary(turns: Sequence[dict[str, Speed]]) -> dict[str, Any]:
     """Medians by way, and how many times the others' speed embedded has, the median over turns."""
     names = sorted(turns[0])
-    rates = {name: [one[name].tokens / one[name].wall for one in turns] for name in names}
-    cpu = {name: [one[name].tokens / one[name].cpu for one in turns] for name in names}
+    rates = {name: [turn[name].tokens / turn[name].wall for turn in turns] for name in names}
+    cpu = {name: [turn[name].tokens / turn[name].cpu for turn in turns] for name in names}
     return {
         "tokens_per_second": {name: round(statistics.median(rates[name])) for name in names},
         "tokens_per_cpu_second": {name: round(statistics.median(cpu[name])) for name in names},

@@ -55,11 +55,14 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, metavar=("FOLDER", "URL"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        with Workspace.init(Path(options.child[0])) as ws, opened(ws, options.child[1], 1000, options.in_flight) as spec:
+        with (
+            Workspace.init(Path(options.child[0])) as ws,
+            toy_run(ws, options.child[1], 1000, options.in_flight) as spec,
+        ):
             run_all(ws, spec)
         return
-    found = killed(options.in_flight) if options.kill else rates(options.rows, options.in_flight)
-    print(json.dumps(found, indent=2))
+    results = killed(options.in_flight) if options.kill else rates(options.rows, options.in_flight)
+    print(json.dumps(results, indent=2))
 
 
 def rates(rows: int, in_flight: int) -> dict[str, object]:
@@ -70,13 +73,13 @@ def rates(rows: int, in_flight: int) -> dict[str, object]:
     turns = [{name: timed(client, rows, in_flight) for name, client in clients.items()} for _ in range(TURNS)]
     rate = {name: rows / min(turn[name] for turn in turns) for name in clients}
     theirs = {name: best for name, size in PEER_ROWS.items() if (best := max(peer(name, size) for _ in range(TURNS)))}
-    found = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
+    rounded = {name: round(value, 1) for name, value in {**rate, **theirs}.items()}
     ratios = {
         f"{ours}_to_{other}": round(rate[ours] / value, 3)
         for ours in ("engine", "run", small)
         for other, value in {"bare": rate["bare"], **theirs}.items()
     }
-    return {"rows": rows, "in_flight": in_flight, "rows_per_second": found, "ratios": ratios}
+    return {"rows": rows, "in_flight": in_flight, "rows_per_second": rounded, "ratios": ratios}
 
 
 def timed(client: "object", rows: int, in_flight: int) -> float:
@@ -121,7 +124,7 @@ def bare(url: str, rows: int, in_flight: int, _: Path) -> float:
 
 def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
     """The engine with every reply durable in a spool before the next group is asked for."""
-    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight) as spec:
+    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight) as spec:
         batches = batches_of(spec, plan_round(ws, spec, 0) or [])
         began = time.perf_counter()
         shares = [batches[at::DRAW_WORKERS] for at in range(DRAW_WORKERS)]
@@ -136,29 +139,29 @@ def engine(url: str, rows: int, in_flight: int, folder: Path) -> float:
 
 
 def _draw(ws: Workspace, spec: OpenRun, batches: Sequence[Batch]) -> None:
-    made: OpenAI = spec.engine()  # type: ignore[assignment]
+    engine: OpenAI = spec.engine()  # type: ignore[assignment]
     for batch in batches:
         spool = ws.spool(batch.id)
-        for group in made.groups(list(requests_of(spec, batch.rows))):
+        for group in engine.groups(list(requests_of(spec, batch.rows))):
             spool.append(group)
         spool.close()
 
 
 def run(url: str, rows: int, in_flight: int, folder: Path, batch: int = BATCHES[0]) -> float:
     """Plan, draw, commit, judge, commit."""
-    with Workspace.init(folder) as ws, opened(ws, url, rows, in_flight, batch) as spec:
+    with Workspace.init(folder) as ws, toy_run(ws, url, rows, in_flight, batch) as spec:
         began = time.perf_counter()
         run_all(ws, spec)
         return time.perf_counter() - began
 
 
 @contextmanager
-def opened(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[OpenRun]:
+def toy_run(ws: Workspace, url: str, rows: int, in_flight: int, batch: int = BATCHES[0]) -> Iterator[OpenRun]:
     """A run of `rows` rows, eight samples a problem."""
     settings = HttpSettings((Server(url, concurrency=in_flight),))
     problems = [Problem(f"What is {number} + 2?", "4") for number in range(rows // SAMPLES)]
-    made = partial(OpenAI, "toy", http=settings)
-    spec = fixed_run(ws, problems, made, SAMPLES, DRAW_WORKERS, sampling=SAMPLING, batch_size=batch)
+    engine = partial(OpenAI, "toy", http=settings)
+    spec = fixed_run(ws, problems, engine, SAMPLES, DRAW_WORKERS, sampling=SAMPLING, batch_size=batch)
     spec.engine()
     with spec:
         yield spec

@@ -55,11 +55,11 @@ def law_of(samples: Sequence[Sample]) -> Law:
     Given those draws every order is equally likely, so the draws of one seed are taken from them without returning: no
     chance has to be estimated. (Plugging in rates instead understates what problems that are solved rarely give.)
     """
-    counts = Counter(one.solution for one in samples if one.outcome == "correct" and one.solution is not None)
+    counts = Counter(sample.solution for sample in samples if sample.outcome == "correct" and sample.solution is not None)
     total = len(samples)
     again = tuple(count / total for _, count in counts.most_common() if count > 1)
     once = sum(count == 1 for count in counts.values())
-    return Law(again, once / total, sum(one.tokens for one in samples) / total, total)
+    return Law(again, once / total, sum(sample.tokens for sample in samples) / total, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,11 @@ class _Steps:
     def expected(self, worth: "Array", scale: float) -> "Array":
         """The worth of drawing once more in each set, at each price; having k is worth 1."""
         chances = self.chances * scale
-        found: Array = chances.sum(axis=1)[:, None] * self.last[:, None] + (1.0 - chances.sum(axis=1))[:, None] * worth
+        value: Array = chances.sum(axis=1)[:, None] * self.last[:, None] + (1.0 - chances.sum(axis=1))[:, None] * worth
         for number in range(chances.shape[1]):
             open_ = ~self.last & (chances[:, number] > 0)
-            found[open_] += chances[open_, number, None] * worth[self.after[open_, number]]
-        return found
+            value[open_] += chances[open_, number, None] * worth[self.after[open_, number]]
+        return value
 
 
 def _sets(classes: int, most: int) -> Iterator[tuple[int, ...]]:

@@ -29,15 +29,16 @@ def main() -> None:
     given = parser.parse_args()
     problems = list(Templates(split="heldout").synthesize(given.problems, given.seed))
     rng = random.Random(given.seed)
-    stated = [near(one.reference, rng)[0] if rng.random() < given.wrong else one.reference for one in problems]
+    stated = [near(problem.reference, rng)[0] if rng.random() < given.wrong else problem.reference for problem in problems]
     samplers = DirectSamplers()
     for origin in (MAJORITY, ROUND_TRIP):
         for least in LADDER:
             wanted = ReferencePolicy.of(origin, {"max_tokens": 200}, given.votes, least, "references")
             elections = Elections("references", wanted, samplers)
-            asked = [(str(problem.prompt), text) for problem, text in zip(problems, stated, strict=True)]
-            found = elections.references(asked, given.seed)
-            report(f"{origin} at least {least:g}", problems, stated, [None if one is None else one.text for one in found])
+            questions = [(str(problem.prompt), text) for problem, text in zip(problems, stated, strict=True)]
+            references = elections.references(questions, given.seed)
+            texts = [None if reference is None else reference.text for reference in references]
+            report(f"{origin} at least {least:g}", problems, stated, texts)
     samplers.close()
 
 

@@ -81,12 +81,12 @@ def replay(budget: Budget, record: Record) -> ReplayResult:
 
 def solvable(record: Record, k: int) -> frozenset[str]:
     """The problems that all their recorded draws together cover."""
-    return frozenset(one.subject.problem_id for one in record if len(solutions(one.samples)) >= k)
+    return frozenset(observation.subject.problem_id for observation in record if len(solutions(observation.samples)) >= k)
 
 
 def solutions(samples: Iterable[Sample]) -> set[str | int]:
     """The distinct correct solutions among these draws."""
-    return {one.solution for one in samples if one.outcome == "correct" and one.solution is not None}
+    return {sample.solution for sample in samples if sample.outcome == "correct" and sample.solution is not None}
 
 
 def _recorded(samples: Mapping[str, Sequence[Sample]], draw: Draw) -> Sequence[Sample]:
@@ -99,4 +99,4 @@ def _recorded(samples: Mapping[str, Sequence[Sample]], draw: Draw) -> Sequence[S
 
 
 def _more(before: Spending, drawn: Sequence[Sample], distinct: int) -> Spending:
-    return Spending(before.tokens + sum(one.tokens for one in drawn), before.drawn + len(drawn), distinct)
+    return Spending(before.tokens + sum(sample.tokens for sample in drawn), before.drawn + len(drawn), distinct)

@@ -80,7 +80,7 @@ def truth(rng: np.random.Generator, clusters: int = 2000) -> dict[str, float]:
 
 def coverage(repeats: int, clusters: int, known: dict[str, float], rng: np.random.Generator) -> dict[str, list[float]]:
     """Of each aggregator: the share of intervals that hold the truth, its mean error, and that of `same problems`."""
-    held: dict[str, list[tuple[bool, float, float]]] = {}
+    trials: dict[str, list[tuple[bool, float, float]]] = {}
     options = settings()
     for trial in range(repeats):
         for name, row in measured(pool_of_law(clusters, rng), options, trial).items():
@@ -90,8 +90,8 @@ def coverage(repeats: int, clusters: int, known: dict[str, float], rng: np.rando
             best = max(value for label, value in known.items() if name in ("chosen", label.partition(" ")[0]))
             naive = np.nan if row.same_problems is None else row.same_problems - best
             inside = row.value.low <= target <= row.value.high
-            held.setdefault(name, []).append((inside, row.value.value - target, naive))
-    return {name: [float(column) for column in np.array(rows, dtype=float).mean(axis=0)] for name, rows in held.items()}
+            trials.setdefault(name, []).append((inside, row.value.value - target, naive))
+    return {name: [float(column) for column in np.array(rows, dtype=float).mean(axis=0)] for name, rows in trials.items()}
 
 
 def main() -> None:

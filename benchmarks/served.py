@@ -47,10 +47,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served(options.python, Path(folder)) as engine:
         bare = Bare(options.python)
         for turn in range(options.turns + 1):  # the first one warms up
-            asked = problems(options.problems, turn)
+            turn_problems = problems(options.problems, turn)
             work = {
-                "bare": lambda asked=asked: bare.run(engine, asked, options.samples),
-                "run": lambda asked=asked, turn=turn: curated(
+                "bare": lambda asked=turn_problems: bare.run(engine, asked, options.samples),
+                "run": lambda asked=turn_problems, turn=turn: curated(
                     engine, Path(folder) / f"ws{turn}", asked, options.samples, draw_workers
                 ),
             }
@@ -118,8 +118,8 @@ class Bare:
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit("the bare model ended: has its interpreter torch, transformers and aiohttp?")
-        found: dict[str, Any] = json.loads(line)
-        return found
+        reply: dict[str, Any] = json.loads(line)
+        return reply
 
 
 if __name__ == "__main__":

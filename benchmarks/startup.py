@@ -44,11 +44,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "ws"
         subprocess.run([*PROGRAM, "init", str(workspace)], env=environment(), check=True, capture_output=True)
-        found = {" ".join(words): cpu_seconds(words, workspace, turns) for words in QUICK}
+        seconds = {" ".join(words): cpu_seconds(words, workspace, turns) for words in QUICK}
         firsts = [first_lines(workspace) for _ in range(turns)]
     first = {key: round(statistics.median(turn[key] for turn in firsts), 2) for key in ("first_line", "first_stage")}
-    row: dict[str, Any] = {"cpu_seconds": found, "curate": {**first, "said": firsts[0]["said"]}}
-    row["held"] = found["--help"] < MOST and first["first_line"] < FIRST
+    row: dict[str, Any] = {"cpu_seconds": seconds, "curate": {**first, "said": firsts[0]["said"]}}
+    row["held"] = seconds["--help"] < MOST and first["first_line"] < FIRST
     print(json.dumps(row, indent=2))
     sys.exit(not row["held"])
 
@@ -73,16 +73,16 @@ def cpu_seconds(words: list[str], folder: Path, turns: int) -> float:
 def first_lines(workspace: Path) -> dict[str, Any]:
     """Seconds to the first line and to the first stage of `curate` on a terminal, and the first line itself."""
     ours, theirs = pty.openpty()
-    began, found = time.monotonic(), dict[str, Any]()
+    began, first = time.monotonic(), dict[str, Any]()
     recipe = ["curate", "recipes/arithmetic.yaml"]
     command = subprocess.Popen([*PROGRAM, *recipe], cwd=workspace, env=environment(), stdout=theirs, stderr=theirs)
     os.close(theirs)
     try:
         for text in _shown(ours):
             now = time.monotonic() - began
-            found = found or {"first_line": now, "said": text.splitlines()[0].strip()}
+            first = first or {"first_line": now, "said": text.splitlines()[0].strip()}
             if "synthesize" in text:
-                return {**found, "first_stage": now}
+                return {**first, "first_stage": now}
     finally:
         command.send_signal(signal.SIGINT)
         command.wait()

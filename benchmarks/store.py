@@ -114,15 +114,15 @@ def fill(workspace: Workspace, rows: int, files: int) -> None:
 def measure_query(root: Path, repeats: int, label: str) -> dict[str, object]:
     """Median seconds of the query in fresh processes, with its rows."""
     command = [sys.executable, "-c", COLD, str(root), QUERY]
-    found = [json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(repeats)]
-    medians = {name: statistics.median(run[name] for run in found) for name in ("open", "query", "total", "cpu")}
-    count = sum(row[1] for row in found[0]["rows"])
+    runs = [json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(repeats)]
+    medians = {name: statistics.median(run[name] for run in runs) for name in ("open", "query", "total", "cpu")}
+    count = sum(row[1] for row in runs[0]["rows"])
     print(
         f"{label:<11} {medians['total']:.2f} s cold process over {count:,} rollouts "
         f"(open and connect {medians['open']:.2f} s, query {medians['query']:.2f} s; "
         f"processor time {medians['cpu']:.2f} s; medians of {repeats})"
     )
-    return {**medians, "rows": found[0]["rows"]}
+    return {**medians, "rows": runs[0]["rows"]}
 
 
 def compact(workspace: Workspace) -> None:

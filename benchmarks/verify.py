@@ -127,16 +127,16 @@ def rollouts() -> Items:
     """Every real rollout: MathCoder's with their turns, those of GSM8K and MATH as whole solutions."""
     import pyarrow.parquet as pq
 
-    found: Items = []
+    items: Items = []
     for index, row in enumerate(pq.read_table(ROLLOUTS).to_pylist()):
         turns = tuple(Message("assistant", turn["content"], turn["role"]) for turn in json.loads(row["messages"]))
-        found.append((Problem(row["prompt"], row["reference"]), completion(str(index), turns[-1].content, turns)))
+        items.append((Problem(row["prompt"], row["reference"]), completion(str(index), turns[-1].content, turns)))
     for name in ("gsm8k", "math"):
         lines = map(json.loads, (DATA / f"{name}_problems.jsonl").read_text().splitlines())
         problems = {row["id"]: Problem(row["prompt"], row["reference"]) for row in lines}
         for row in map(json.loads, (DATA / f"{name}_rollouts.jsonl").read_text().splitlines()):
-            found.append((problems[row["problem_id"]], completion(f"{name}{len(found)}", row["text"])))
-    return found
+            items.append((problems[row["problem_id"]], completion(f"{name}{len(items)}", row["text"])))
+    return items
 
 
 def written_pairs(count: int) -> list[tuple[str, str]]:

@@ -155,10 +155,10 @@ def _judged(rows: Sequence[dict[str, Any]]) -> list[Any]:
 
     _chain.extend([] if _chain else [VERIFIERS["number"](), VERIFIERS["math"]()])
     items = [_item(number, row) for number, row in enumerate(rows)]
-    found: dict[str, Any] = {}
+    verdicts: dict[str, Any] = {}
     for start in range(0, len(items), BATCH):
-        found.update({verdict.completion_id: verdict for verdict in judge(_chain, items[start : start + BATCH], {})})
-    return [found[completion.id] for _, completion in items]
+        verdicts.update({verdict.completion_id: verdict for verdict in judge(_chain, items[start : start + BATCH], {})})
+    return [verdicts[completion.id] for _, completion in items]
 
 
 def _item(number: int, row: dict[str, Any]) -> tuple[Any, Any]:
@@ -192,12 +192,12 @@ def _imported(folder: Path, originals: Sequence[dict[str, Any]], rows: int) -> N
             row = originals[original]
             file.write(json.dumps({**row, "sample_index": row["sample_index"] + copy * PER_COPY}) + "\n")
     began = time.perf_counter()
-    seen = watch(_start(folder, "import", "rollouts", path.name, "--name", "bulk"), folder, ask=False)
-    assert seen.status == 0, seen.errors
+    watched = watch(_start(folder, "import", "rollouts", path.name, "--name", "bulk"), folder, ask=False)
+    assert watched.status == 0, watched.errors
     seconds = time.perf_counter() - began
     copies = -(-rows // len(originals))
     print(f"import: {rows:,} rollouts ({len(originals):,} real ones, {copies} times) in {seconds:.1f} s, ", end="")
-    print(f"{rows / seconds:,.0f}/s, peak {seen.peak:,.0f} MB\n")
+    print(f"{rows / seconds:,.0f}/s, peak {watched.peak:,.0f} MB\n")
     path.unlink()
 
 
@@ -220,16 +220,16 @@ def _curate(folder: Path) -> "subprocess.Popen[str]":
 
 def _undisturbed(folder: Path, rows: int) -> dict[str, Any]:
     began = time.perf_counter()
-    seen = watch(_curate(folder), folder)
-    assert seen.status == 0, seen.errors
-    outcome: dict[str, Any] = json.loads(seen.out)
-    _table(seen, rows)
+    watched = watch(_curate(folder), folder)
+    assert watched.status == 0, watched.errors
+    outcome: dict[str, Any] = json.loads(watched.out)
+    _table(watched, rows)
     funnel = outcome["funnel"]
-    print(f"\nwhole command {time.perf_counter() - began:.1f} s, peak {seen.peak:,.0f} MB of all its processes")
+    print(f"\nwhole command {time.perf_counter() - began:.1f} s, peak {watched.peak:,.0f} MB of all its processes")
     print(
         f"outcomes: {', '.join(f'{name} {funnel[name]:,}' for name in ('correct', 'incorrect', 'unparsed', 'undecided'))}"
     )
-    delays = sorted(seen.delays)
+    delays = sorted(watched.delays)
     middle, worst = delays[len(delays) // 2], delays[-1]
     print(
         f"overview page's queries while it ran: {len(delays)}, median {middle * 1e3:.0f} ms, worst {worst * 1e3:.0f} ms\n"
@@ -251,30 +251,30 @@ def _killed(folder: Path, rows: int, expected: str, rng: random.Random) -> None:
     target = rng.randrange(rows // 10, rows * 9 // 10)
     watch(_curate(folder), folder, ask=False, kill_at=target)
     judged, repeated = _verdicts(folder)
-    asked = _calls(folder)
+    calls = _calls(folder)
     assert judged < rows, "the run ended before the kill; ask for more rows"
-    seen = watch(_curate(folder), folder, ask=False)
-    assert seen.status == 0, seen.errors
-    outcome = json.loads(seen.out)
+    watched = watch(_curate(folder), folder, ask=False)
+    assert watched.status == 0, watched.errors
+    outcome = json.loads(watched.out)
     final, final_repeated = _verdicts(folder)
     print(f"kill -9 when {target:,} rows were reported judged: {judged:,} rows had a committed verdict of `number`")
     print(
-        f"  judged before the kill and not committed: {asked - judged:,} (at most {OPEN_BATCHES} open batches of {BATCH})"
+        f"  judged before the kill and not committed: {calls - judged:,} (at most {OPEN_BATCHES} open batches of {BATCH})"
     )
-    print(f"  judged by the resumed command: {_calls(folder) - asked:,} = {rows:,} - {judged:,}")
+    print(f"  judged by the resumed command: {_calls(folder) - calls:,} = {rows:,} - {judged:,}")
     print(f"  verdicts of `number` in the end: {final:,}, of a pair judged before: {repeated + final_repeated}")
     same = outcome["content_hash"] == expected
     print(f"  content hash: {outcome['content_hash'][:16]}, {'equal to' if same else 'NOT that of'} the undisturbed run's")
     assert same
     assert final_repeated == 0
-    assert _calls(folder) - asked == rows - judged
-    assert asked - judged <= OPEN_BATCHES * BATCH
+    assert _calls(folder) - calls == rows - judged
+    assert calls - judged <= OPEN_BATCHES * BATCH
 
 
 def _verdicts(folder: Path) -> tuple[int, int]:
     """Rows of the verdict segments of `number` as registered, and how many of them repeat a pair."""
     with Workspace.open(folder) as workspace:
-        segments = [one for one in workspace.segments.registry.segments("verdicts") if one.producer == "number"]
+        segments = [segment for segment in workspace.segments.registry.segments("verdicts") if segment.producer == "number"]
         rows = sum(segment.rows for segment in segments)
         with workspace.segments.connect() as connection:
             query = "SELECT count(*) FROM verdicts WHERE verifier = 'number'"  # each identity once

@@ -72,14 +72,14 @@ def one_turn(engine: Vllm, bare: "Bare", place: Path, at: int, asked: Sequence[P
         "engine": lambda: engine_alone(engine, asked, samples, at),
         "run": lambda: curated(engine, place / f"ws{at}", asked, samples, VllmPart().draw_workers(BATCH)),
     }
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     for name in list(ways)[at % 3 :] + list(ways)[: at % 3]:
         before = processor_seconds(bare.pid)
-        found[name] = ways[name]()
+        rates[name] = ways[name]()
         after = processor_seconds(bare.pid)
-        found |= {f"{name}_{whose}_seconds": round(after[whose] - before[whose], 2) for whose in after}
-    sys.stderr.write(json.dumps(found) + "\n")
-    return found
+        rates |= {f"{name}_{whose}_seconds": round(after[whose] - before[whose], 2) for whose in after}
+    sys.stderr.write(json.dumps(rates) + "\n")
+    return rates
 
 
 def processor_seconds(bare: int) -> dict[str, float]:
@@ -119,11 +119,11 @@ class Bare:
 
     def __init__(self, engine: Vllm, place: Path, turns: Sequence[Sequence[Problem]], samples: int, python: str):
         origin = Origin(engine.engine, engine.model_digest, "pilot", 0)
-        asked = [[_pair(engine, one, origin, at) for one in turn for at in range(samples)] for turn in turns]
+        turns_pairs = [[_pair(engine, one, origin, at) for one in turn for at in range(samples)] for turn in turns]
         arguments = {"model": MODEL, "dtype": "float32", "enforce_eager": True, "seed": 0, "enable_prefix_caching": True}
         arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": 4096, "max_num_seqs": 256}
         file = place / "asked.json"
-        file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": asked}))
+        file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": turns_pairs}))
         with (place / "bare.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [python, str(BARE), str(file)],
@@ -146,8 +146,8 @@ class Bare:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{turn}\n")
         self._process.stdin.flush()
-        said = self._line()
-        return float(said["tokens"]) / float(said["seconds"])
+        reply = self._line()
+        return float(reply["tokens"]) / float(reply["seconds"])
 
     def close(self) -> None:
         """End it."""
@@ -158,8 +158,8 @@ class Bare:
         line = self._process.stdout.readline()
         if not line:
             raise SystemExit("the bare engine ended")
-        found: dict[str, float] = json.loads(line)
-        return found
+        reply: dict[str, float] = json.loads(line)
+        return reply
 
 
 def _pair(engine: Vllm, problem: Problem, origin: Origin, index: int) -> tuple[str, int]:

@@ -78,8 +78,8 @@ def watch(command: "subprocess.Popen[str]", folder: Path, *, ask: bool = True, k
 
 def _progress(reader: Reader, seen: Watched) -> int:
     """Rows judged as the newest run last reported."""
-    found = runs(reader)
-    stages = {stage.stage: stage for stage in run_progress(reader, found[0].id)} if found else {}
+    newest = runs(reader)
+    stages = {stage.stage: stage for stage in run_progress(reader, newest[0].id)} if newest else {}
     verify = stages.get("verify")
     if verify is not None and verify.done > seen.progress[-1][0]:
         seen.progress.append((verify.done, verify.seconds))
@@ -99,8 +99,8 @@ def _memory(main: psutil.Process, seen: Watched, done: int) -> None:
 def _overview(reader: Reader, seen: Watched) -> None:
     """What the overview page asks each time it draws itself."""
     began = time.perf_counter()
-    found = runs(reader)
-    if found:
-        funnel(run_scope(reader, found[0].id))
-        run_progress(reader, found[0].id)
+    newest = runs(reader)
+    if newest:
+        funnel(run_scope(reader, newest[0].id))
+        run_progress(reader, newest[0].id)
         seen.delays.append(time.perf_counter() - began)

@@ -54,9 +54,9 @@ def main() -> None:
             info = publish(ws, build(), report_html="", report_json={}, large=0 if layout == "shards" else 1 << 40).version
             began = time.perf_counter()
             (fill_shards if layout == "shards" else fill_file)(info, rows)
-            made = time.perf_counter() - began
+            seconds = time.perf_counter() - began
             size = sum(path.stat().st_size for path in info.path.rglob("*") if path.is_file())
-            row = {"layout": layout, "rows": rows, "gigabytes": round(size / 1e9, 2), "made_in_s": round(made, 1)}
+            row = {"layout": layout, "rows": rows, "gigabytes": round(size / 1e9, 2), "made_in_s": round(seconds, 1)}
             print(json.dumps({**row, **looked_up(info, rows, options.looks)}), flush=True)
 
 
@@ -86,11 +86,13 @@ def pieces(connection: duckdb.DuckDBPyConnection, kind: Kind, rows: int) -> Iter
     """The rows of a kind in key order, some at a time; what is not named is null, or what a toy has."""
     for start in range(0, total(kind, rows), PIECE):
         end = min(start + PIECE, total(kind, rows))
-        made = connection.sql(f"SELECT {columns(kind, rows)} FROM range({start}, {end}) numbers(n)").to_arrow_table()
-        absent = [pa.nulls(made.num_rows, field.type) for field in SCHEMAS[kind] if field.name not in made.column_names]
-        names = [field.name for field in SCHEMAS[kind] if field.name not in made.column_names]
+        table = connection.sql(f"SELECT {columns(kind, rows)} FROM range({start}, {end}) numbers(n)").to_arrow_table()
+        absent = [pa.nulls(table.num_rows, field.type) for field in SCHEMAS[kind] if field.name not in table.column_names]
+        names = [field.name for field in SCHEMAS[kind] if field.name not in table.column_names]
         yield (
-            pa.table([*made.columns, *absent], [*made.column_names, *names]).select(SCHEMAS[kind].names).cast(SCHEMAS[kind])
+            pa.table([*table.columns, *absent], [*table.column_names, *names])
+            .select(SCHEMAS[kind].names)
+            .cast(SCHEMAS[kind])
         )
 
 

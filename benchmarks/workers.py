@@ -63,11 +63,11 @@ def measured(folder: Path, rows: int, workers: int, *, kill: bool) -> dict[str, 
         command = [*program, "curate", "shared.yaml", "--profile", "servers.yaml", "--direct", "--json"]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(workers)]
         if kill:
-            while sum(map(asked, urls)) < rows // 3:
+            while sum(map(completions_asked, urls)) < rows // 3:
                 time.sleep(0.05)
             running.pop().kill()
         outcomes = [json.loads(process.communicate()[0]) for process in running]
-        seconds, answered = time.monotonic() - began, sum(map(asked, urls))
+        seconds, answered = time.monotonic() - began, sum(map(completions_asked, urls))
     return {
         "workers": workers,
         "killed": kill,
@@ -82,7 +82,7 @@ def measured(folder: Path, rows: int, workers: int, *, kill: bool) -> dict[str, 
     }
 
 
-def asked(url: str) -> int:
+def completions_asked(url: str) -> int:
     """How many completions a server has been asked for."""
     with urllib.request.urlopen(url.replace("/v1", "/count")) as reply:
         return int(reply.read())

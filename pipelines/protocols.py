@@ -299,7 +299,7 @@ class Candidates:
         """What a completion answers: the problem, whatever template stood around it; a follow-up what it was asked."""
         return self.follow_ups.get(completion.id, self.problem.prompt)
 
-    def asked(self) -> Iterator[tuple[Prompt, Completion]]:
+    def prompted(self) -> Iterator[tuple[Prompt, Completion]]:
         """Each completion behind what the model was asked for it."""
         return zip(self.prompts or [self.problem.prompt] * len(self.completions), self.completions, strict=True)
 

@@ -35,13 +35,13 @@ class VoteField:
     def value(self, vote: Vote) -> float | None:
         """What one vote says of a completion; None where it says nothing that can be read."""
         step, _, field = self.of.partition(".")
-        said = vote.fields.get(field)
-        if vote.step != step or said is None:
+        text = vote.fields.get(field)
+        if vote.step != step or text is None:
             return None
         if self.says:
-            return float(said in self.says)
+            return float(text in self.says)
         try:
-            number = float(said)
+            number = float(text)
         except ValueError:
             return None
         if vote.place:

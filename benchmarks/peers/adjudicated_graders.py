@@ -65,8 +65,8 @@ def inspect() -> tuple[str, Grade]:
     def grade(reference: str, text: str) -> bool:
         output = ModelOutput.from_content("m", text)
         state = TaskState(ModelName("mock/m"), "s", 0, "q", [], output=output)
-        found = loop.run_until_complete(scorer(state, Target(reference)))
-        return bool(found is not None and found.value == "C")
+        score = loop.run_until_complete(scorer(state, Target(reference)))
+        return bool(score is not None and score.value == "C")
 
     return "inspect_ai", grade
 

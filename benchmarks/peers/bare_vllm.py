@@ -18,18 +18,18 @@ def main() -> None:
     os.dup2(2, 1)  # vLLM prints; what it prints is not a reply
     from vllm import LLM, SamplingParams
 
-    asked = json.loads(Path(sys.argv[1]).read_text())
-    model = LLM(**asked["arguments"])
+    request = json.loads(Path(sys.argv[1]).read_text())
+    model = LLM(**request["arguments"])
     tokenizer = model.get_tokenizer()
     prints(replies, {"ready": True})
     for line in sys.stdin:
-        turn = asked["turns"][int(line)]
+        turn = request["turns"][int(line)]
         began = time.perf_counter()
         prompts = [{"prompt_token_ids": tokenizer.encode(prompt, add_special_tokens=False)} for prompt, _ in turn]
-        params = [SamplingParams(temperature=1.0, max_tokens=asked["max_tokens"], seed=seed) for _, seed in turn]
+        params = [SamplingParams(temperature=1.0, max_tokens=request["max_tokens"], seed=seed) for _, seed in turn]
         outputs = model.generate(prompts, params, use_tqdm=False)
         seconds = time.perf_counter() - began
-        prints(replies, {"tokens": sum(len(one.outputs[0].token_ids) for one in outputs), "seconds": seconds})
+        prints(replies, {"tokens": sum(len(output.outputs[0].token_ids) for output in outputs), "seconds": seconds})
 
 
 def prints(replies: object, value: object) -> None:

@@ -6,7 +6,7 @@ Runs in the peers' environment (`make peers`). Both execute the program in a for
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.peers.verdicts import program, said
+from benchmarks.peers.verdicts import program, verdict_of
 from storage.records import Completion, Problem, Verdict
 
 _SECONDS = 3.0
@@ -29,7 +29,9 @@ class HumanEval:
         source, _ = program(completion.text, entry_point)
         task = {"task_id": problem.id, "prompt": problem.prompt, "test": problem.tests[0], "entry_point": entry_point}
         result: dict[str, Any] = self._check(task, source, _SECONDS)
-        return said(problem, completion, (self.name, self.version), bool(result["passed"]), str(result["result"])[:200])
+        return verdict_of(
+            problem, completion, (self.name, self.version), bool(result["passed"]), str(result["result"])[:200]
+        )
 
 
 class EvalPlus:
@@ -51,4 +53,4 @@ class EvalPlus:
         inputs, expected = [args for args, _ in calls], [value for _, value in calls]
         times = [0.1] * len(calls)
         status, _ = self._check("humaneval", code, inputs, entry_point, expected, 0, times, fast_check=True)
-        return said(problem, completion, (self.name, self.version), bool(status == "pass"), str(status))
+        return verdict_of(problem, completion, (self.name, self.version), bool(status == "pass"), str(status))

@@ -192,7 +192,7 @@ def nemo_skills(url: str, log: Path) -> None:
     for run in range(SAMPLES):
         with (folder / f"output-rs{run}.jsonl").open("w") as file:
             for at, row in enumerate(rows):
-                text, tokens = asked(url, row["question"])
+                text, tokens = answer_of(url, row["question"])
                 boxed = re.findall(r"(?:####|answer is) *\D{0,8}(-?\d[\d,]*)", text)
                 answer = boxed[-1].replace(",", "") if boxed else None
                 scored[at].append((answer, answer == row["answer"]))
@@ -202,9 +202,9 @@ def nemo_skills(url: str, log: Path) -> None:
                     "expected_answer": row["answer"],
                     "level": row["level"],
                 }
-                made = {"generation": text, "predicted_answer": answer, "symbolic_correct": answer == row["answer"]}
+                fields = {"generation": text, "predicted_answer": answer, "symbolic_correct": answer == row["answer"]}
                 file.write(
-                    json.dumps({**about, "template": row["template"], **made, "num_generated_tokens": tokens}) + "\n"
+                    json.dumps({**about, "template": row["template"], **fields, "num_generated_tokens": tokens}) + "\n"
                 )
     modes: dict[str, dict[str, Any]] = {}
     for k in range(1, SAMPLES + 1):
@@ -233,7 +233,7 @@ def majority(mine: list[tuple[str | None, bool]]) -> float:
     return sum(first) / len(first) if first else 0.0
 
 
-def asked(url: str, prompt: str) -> tuple[str, int]:
+def answer_of(url: str, prompt: str) -> tuple[str, int]:
     """One answer of the server and its tokens."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": prompt}], "temperature": 1.0, "max_tokens": TOKENS}
     request = urllib.request.Request(

@@ -56,9 +56,9 @@ def curator(url: str, rows: int, folder: Path) -> float:
     }
     llm = Asker(model_name="toy", backend="openai", backend_params=limits)
     began = time.perf_counter()
-    found = llm([{"prompt": f"What is {number} + 2?"} for number in range(rows)])
+    reply = llm([{"prompt": f"What is {number} + 2?"} for number in range(rows)])
     seconds = time.perf_counter() - began
-    data = found.dataset if hasattr(found, "dataset") else found
+    data = reply.dataset if hasattr(reply, "dataset") else reply
     assert len(data) == rows, len(data)
     return seconds
 
@@ -77,11 +77,11 @@ def designer(url: str, rows: int, folder: Path) -> float:
     numbers = config.UniformSamplerParams(low=0, high=10**9)
     builder.add_column(config.SamplerColumnConfig(name="number", sampler_type="uniform", params=numbers))
     builder.add_column(config.LLMTextColumnConfig(name="text", prompt="What is {{ number }} + 2?", model_alias="toy"))
-    made = DataDesigner(artifact_path=folder, model_providers=[provider])
+    designer = DataDesigner(artifact_path=folder, model_providers=[provider])
     began = time.perf_counter()
-    found = made.create(builder, num_records=rows)
+    results = designer.create(builder, num_records=rows)
     seconds = time.perf_counter() - began
-    assert len(found.load_dataset()) == rows
+    assert len(results.load_dataset()) == rows
     return seconds
 
 

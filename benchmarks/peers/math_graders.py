@@ -9,7 +9,7 @@ import threading
 from importlib.metadata import version
 from typing import Any
 
-from benchmarks.peers.verdicts import said
+from benchmarks.peers.verdicts import verdict_of
 from storage.records import Completion, Problem, Verdict
 
 logging.disable(logging.CRITICAL)
@@ -30,8 +30,8 @@ class MathVerify:
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         gold, answer = self._parse(f"${problem.reference}$"), self._parse(completion.text)
         if not answer:
-            return said(problem, completion, (self.name, self.version), "unparsed")
-        return said(problem, completion, (self.name, self.version), bool(self._verify(gold, answer)))
+            return verdict_of(problem, completion, (self.name, self.version), "unparsed")
+        return verdict_of(problem, completion, (self.name, self.version), bool(self._verify(gold, answer)))
 
 
 class Hendrycks:
@@ -51,7 +51,9 @@ class Hendrycks:
         if answer is None:
             places = [place for place, letter in enumerate(completion.text) if letter == "$"]
             answer = completion.text[places[0] + 1 : places[-1]] if len(places) > 1 else completion.text
-        return said(problem, completion, (self.name, self.version), bool(self._utils.is_equiv(answer, problem.reference)))
+        return verdict_of(
+            problem, completion, (self.name, self.version), bool(self._utils.is_equiv(answer, problem.reference))
+        )
 
 
 class Minerva:
@@ -71,7 +73,7 @@ class Minerva:
         answer = _boxed(utils, completion.text)
         answer = utils.get_unnormalized_answer(completion.text) if answer is None else answer
         same = utils.is_equiv(utils.normalize_final_answer(answer), utils.normalize_final_answer(problem.reference))
-        return said(problem, completion, (self.name, self.version), bool(same))
+        return verdict_of(problem, completion, (self.name, self.version), bool(same))
 
 
 class Inspect:
@@ -112,17 +114,17 @@ class Inspect:
             )
         except ValueError as error:
             if "Could not parse any mathematical target" in str(error):
-                return said(problem, completion, who, "undecided", "target not parsed")
+                return verdict_of(problem, completion, who, "undecided", "target not parsed")
             raise
         status = str((score.metadata or {}).get("status", score.value))
         if score.value == "C":
-            return said(problem, completion, who, "correct", status)
+            return verdict_of(problem, completion, who, "correct", status)
         if "target" in status:
-            return said(problem, completion, who, "undecided", status)
-        return said(problem, completion, who, "unparsed" if status == "answer_parse_error" else "incorrect", status)
+            return verdict_of(problem, completion, who, "undecided", status)
+        return verdict_of(problem, completion, who, "unparsed" if status == "answer_parse_error" else "incorrect", status)
 
 
 def _boxed(utils: Any, text: str) -> str | None:
     """The content of the last box by the harness's own functions, which fail on odd boxes."""
-    found = utils.last_boxed_only_string(text)
-    return None if found is None else str(utils.remove_boxed(found))
+    box = utils.last_boxed_only_string(text)
+    return None if box is None else str(utils.remove_boxed(box))

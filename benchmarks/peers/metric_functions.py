@@ -27,7 +27,7 @@ def inspect(scores: Rows, _: Rows, __: list[str], ks: list[int]) -> dict[str, fl
 
     def number(reduce: Any, metric: Any) -> float:
         reduced = [reduce([Score(value="C" if score else "I") for score in row]) for row in scores]
-        return float(metric([SampleScore(score=one) for one in reduced]))
+        return float(metric([SampleScore(score=score) for score in reduced]))
 
     numbers = {f"pass@{k}": number(pass_at(k), accuracy()) for k in ks}
     numbers |= {"accuracy": number(mean_score(), accuracy()), "stderr": number(mean_score(), stderr())}

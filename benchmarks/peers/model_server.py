@@ -85,8 +85,8 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(content, list):  # parts of a turn, or the prompts of one request
             content = "".join(part["text"] if isinstance(part, dict) else str(part) for part in content)
         drawn = self.model.complete(content.removeprefix("Question: ").removesuffix("\nAnswer:"), body)
-        choices = [self.choice(at, one, chat=chat) for at, one in enumerate(drawn)]
-        into, out = (sum(getattr(one, name) or 0 for one in drawn) for name in ("tokens_in", "tokens_out"))
+        choices = [self.choice(at, completion, chat=chat) for at, completion in enumerate(drawn)]
+        into, out = (sum(getattr(completion, name) or 0 for completion in drawn) for name in ("tokens_in", "tokens_out"))
         usage = {"prompt_tokens": into, "completion_tokens": out, "total_tokens": into + out}
         kind = "chat.completion" if chat else "text_completion"
         self.reply({"id": "r", "object": kind, "created": 0, "model": MODEL, "choices": choices, "usage": usage})

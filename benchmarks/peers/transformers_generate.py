@@ -31,15 +31,15 @@ def main() -> None:
     )
     print(json.dumps("ready"), file=replies, flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        prompts, batch = asked["prompts"], asked["batch"]
+        request = json.loads(line)
+        prompts, batch = request["prompts"], request["batch"]
         drawn = 0
         for at in range(0, len(prompts), batch):
             tokens = tokenizer(prompts[at : at + batch], return_tensors="pt", padding=True, add_special_tokens=False)
             tokens.pop("token_type_ids", None)
             with torch.inference_mode():
-                said = model.generate(**tokens, generation_config=settings)
-            new = said[:, tokens["input_ids"].shape[1] :]
+                output = model.generate(**tokens, generation_config=settings)
+            new = output[:, tokens["input_ids"].shape[1] :]
             ends = (new == tokenizer.eos_token_id).int()
             lengths = torch.where(ends.any(dim=1), ends.argmax(dim=1) + 1, new.shape[1])
             drawn += int(lengths.sum())

@@ -54,20 +54,20 @@ class Model:
     @torch.inference_mode()
     def draw(self, draws: list[Draw]) -> None:
         """Fill in what these requests get."""
-        given = self.tokenizer([one.prompt for one in draws], return_tensors="pt", padding=True, add_special_tokens=False)
+        given = self.tokenizer([draw.prompt for draw in draws], return_tensors="pt", padding=True, add_special_tokens=False)
         tokens, mask = given["input_ids"].to(self.device), given["attention_mask"].to(self.device)
-        most = max(one.max_tokens for one in draws)
-        numbers = torch.stack([_numbers(one.seed, most) for one in draws]).to(self.device)
-        heat = torch.tensor([max(one.temperature, 1e-6) for one in draws], device=self.device)[:, None]
-        limits = torch.tensor([one.max_tokens for one in draws], device=self.device)
+        most = max(draw.max_tokens for draw in draws)
+        numbers = torch.stack([_numbers(draw.seed, most) for draw in draws]).to(self.device)
+        heat = torch.tensor([max(draw.temperature, 1e-6) for draw in draws], device=self.device)[:, None]
+        limits = torch.tensor([draw.max_tokens for draw in draws], device=self.device)
         end, rows, past, step = self.tokenizer.eos_token_id, [], None, tokens
         open_rows = torch.ones(len(draws), dtype=torch.bool, device=self.device)
         for at in range(most):
             position = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, -step.shape[1] :]
-            said = self.model(
+            output = self.model(
                 input_ids=step, attention_mask=mask, position_ids=position, past_key_values=past, use_cache=True
             )
-            past, chances = said.past_key_values, torch.softmax(said.logits[:, -1].float() / heat, dim=-1)
+            past, chances = output.past_key_values, torch.softmax(output.logits[:, -1].float() / heat, dim=-1)
             # The number falls into one token's part of [0, 1): the same token whatever the neighbours are.
             chosen = (chances.cumsum(dim=-1) < numbers[:, at : at + 1]).sum(dim=-1).clamp(max=chances.shape[-1] - 1)
             step = torch.where(open_rows, chosen, torch.full_like(chosen, end))[:, None]
@@ -116,9 +116,9 @@ class Server:
         if request.headers.get("Authorization", "") != f"Bearer {os.environ.get('SERVER_API_KEY', '')}":
             return web.json_response({"error": {"message": "wrong key"}}, status=401)
         body: dict[str, Any] = await request.json()
-        asked = [name for name, value in body.items() if name not in KNOWN and value not in PLAIN.get(name, (None,))]
-        if asked:
-            return web.json_response({"error": {"message": f"not served: {', '.join(asked)}"}}, status=400)
+        unknown = [name for name, value in body.items() if name not in KNOWN and value not in PLAIN.get(name, (None,))]
+        if unknown:
+            return web.json_response({"error": {"message": f"not served: {', '.join(unknown)}"}}, status=400)
         chat = "messages" in body
         draw = Draw(
             self.model.rendered(body["messages"]) if chat else str(body["prompt"]),

@@ -7,7 +7,7 @@ from storage.records import Completion, Outcome, Problem, Verdict
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
-def said(
+def verdict_of(
     problem: Problem, completion: Completion, who: tuple[str, str], outcome: Outcome | bool, rule: str = ""
 ) -> Verdict:
     """A verdict of a peer, `who` being its name and version; a bare bool is correct or incorrect."""
@@ -18,6 +18,6 @@ def said(
 
 def program(text: str, entry_point: str) -> tuple[str, bool]:
     """The last fenced block, else the text; and whether it is whole (defines the function) or continues the prompt."""
-    found = _FENCE.findall(text)
-    source = found[-1] if found else text
+    blocks = _FENCE.findall(text)
+    source = blocks[-1] if blocks else text
     return source, bool(re.search(rf"\b{re.escape(entry_point)}\b", source)) and not source.startswith(" ")

@@ -73,7 +73,7 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
         splits = {name: _described([problem for problem in every if problem.split == name]) for name in names}
         asked = preview_problems(workspace, loaded).problems
         form = Examples(workspace, loaded, asked).form_of(loaded.recipe.generate)
-        first = prompt_json(form.asked(asked[0]))
+        first = prompt_json(form.prompt_for(asked[0]))
     except SetupError as error:
         missing = str(error)
     return {**card, "splits": splits, "first": first, "missing": missing}

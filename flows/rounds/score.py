@@ -15,7 +15,7 @@ from flows.rounds.plan_rows import answers_of, by_problems, together
 from flows.rounds.threads import RunThreads
 from flows.rounds.votes import judge_by_votes, stored_votes
 from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
-from pipelines.score import given, needs_of, scores_of
+from pipelines.score import group_scores, needs_of, scores_of
 from pipelines.steps.cast_votes import CastVotes
 from storage.errors import SetupError, broken
 from storage.ids import digest128
@@ -240,7 +240,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
     known = {(completion.id, group.problem.id) for group in mine for completion in group.completions}
     began = time.perf_counter()
     scores: dict[Pair, Score] = {}
-    for score in given(scorer, mine):
+    for score in group_scores(scorer, mine):
         pair = score.completion_id, score.problem_id
         if pair not in known or pair in scores:
             raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not asked for, or scored it twice")

@@ -57,7 +57,7 @@ class Step:
     def asked(self, problem: Problem, given: Filling | None = None) -> Prompt:
         """What the engine is given for a problem; `given`: what a follow-up is filled with."""
         if self.node is None or self.node.plain:
-            return self.form.asked(problem)
+            return self.form.prompt_for(problem)
         filling = (given or Filling(problem.prompt, problem.reference, {}))._replace(solution=self._solution(problem))
         rule = self.node.step
         question = filled(rule.template, self.node.named, filling)

@@ -92,8 +92,8 @@ class Knockout:
         compare, votes = self.comparer or ByScores(self.scores), np.zeros(left.shape)
         for vote in range(self.comparisons):
             swapped = vote % 2 == 1
-            said = compare(pool, second, first, vote) if swapped else compare(pool, first, second, vote)
-            votes += -said if swapped else said
+            preference = compare(pool, second, first, vote) if swapped else compare(pool, first, second, vote)
+            votes += -preference if swapped else preference
         lots = _lots(pool, self.seed, number)
         coin = np.take_along_axis(lots, first, axis=1) > np.take_along_axis(lots, second, axis=1)
         left_wins = np.where(votes == 0, coin, votes > 0)

@@ -42,7 +42,7 @@ class LaterVerdicts:
     def __init__(self, problems: Sequence[Subject], planned: Sequence[Observation], recount: Recount, prefix: int) -> None:
         self._prefix, self._stays, ended = prefix, recount.stays, recount.ended
         self._place = {name: place for place, name in enumerate(sorted(problem.problem_id for problem in problems))}
-        went_by = {entry.subject.problem_id: [one.outcome == "correct" for one in entry.samples] for entry in planned}
+        went_by = {entry.subject.problem_id: [sample.outcome == "correct" for sample in entry.samples] for entry in planned}
         self._levels = [
             _Level(level, members, observed, [went_by[entry.subject.problem_id] for entry in observed])
             for level, members, observed in by_level(problems, ended)
@@ -50,13 +50,14 @@ class LaterVerdicts:
         for kind in (True, False):
             lend([(level.name, level.laws[kind]) for level in self._levels])
         self._diversity = {level.name: priors_of_diversity(level.name, solution_counts(ended)) for level in self._levels}
-        wrong = [one.outcome for entry in ended for one in entry.samples if one.outcome != "correct"]
+        wrong = [sample.outcome for entry in ended for sample in entry.samples if sample.outcome != "correct"]
         self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
         """The same outcomes, in order of their problems' ids, with the answers that are right in the end."""
         drawn, right, first = (
-            np.array([getattr(one, name) for one in outcomes], np.int64) for name in ("drawn", "correct", "prefix_correct")
+            np.array([getattr(outcome, name) for outcome in outcomes], np.int64)
+            for name in ("drawn", "correct", "prefix_correct")
         )
         measured = np.minimum(drawn, self._prefix)
         shares = self._shares(rng)
@@ -64,8 +65,10 @@ class LaterVerdicts:
         correct = early + self._right(rng, shares, drawn - measured, right - first)
         judged = measured - rng.binomial(measured - early, self._undecided)
         distinct = self._distinct(rng, correct)
-        found = zip(outcomes, correct.tolist(), distinct, judged.tolist(), early.tolist(), strict=True)
-        return [one._replace(correct=c, distinct=d, prefix_judged=n, prefix_correct=e) for one, c, d, n, e in found]
+        columns = zip(outcomes, correct.tolist(), distinct, judged.tolist(), early.tolist(), strict=True)
+        return [
+            outcome._replace(correct=c, distinct=d, prefix_judged=n, prefix_correct=e) for outcome, c, d, n, e in columns
+        ]
 
     def _shares(self, rng: np.random.Generator) -> Mapping[bool, Array]:
         """By problem, of what the plan counts right (True) or not: the share that is right in the end."""
@@ -81,7 +84,7 @@ class LaterVerdicts:
 
     def _distinct(self, rng: np.random.Generator, correct: Counts) -> list[int]:
         """How many different solutions so many right answers of each problem show."""
-        uniforms, number, found = Uniforms(rng), int(rng.integers(RESAMPLED)), [0] * len(correct)
+        uniforms, number, distinct_counts = Uniforms(rng), int(rng.integers(RESAMPLED)), [0] * len(correct)
         for level in self._levels:
             prior = self._diversity[level.name][number]
             for name in level.ids:
@@ -89,8 +92,8 @@ class LaterVerdicts:
                 urn = draw_urn(rng, laws_after(distinct, count, prior).cumsum())
                 for _ in range(int(correct[place])):
                     urn.next(uniforms())
-                found[place] = urn.distinct
-        return found
+                distinct_counts[place] = urn.distinct
+        return distinct_counts
 
 
 class _Level:
@@ -105,7 +108,7 @@ class _Level:
         for entry, went_by in zip(ended, planned, strict=True):
             self.seen[entry.subject.problem_id] = solutions_of(entry.samples)
             observed[entry.subject.problem_id] = [
-                (by, one.outcome == "correct") for by, one in zip(went_by, entry.samples, strict=True)
+                (by, sample.outcome == "correct") for by, sample in zip(went_by, entry.samples, strict=True)
             ]
         others = [entry.subject for entry in ended if entry.subject.problem_id not in set(self.ids)]
         pairs = [(subject, observed.get(subject.problem_id, [])) for subject in [*problems, *others]]

@@ -47,8 +47,10 @@ class GroupPriors:
         """The stopping forecast of every (tally, missing, most); problems with equal counts in one group share it."""
         keys = [(self._group(tally), draw_counts(tally), missing, most) for tally, missing, most in questions]
         new = [key for key in dict.fromkeys(keys) if key not in self._forecasts]
-        asked = [StoppingQuestion(counts, missing, most, self._prior(group)) for group, counts, missing, most in new]
-        self._forecasts |= zip(new, stopping_forecasts(asked), strict=True)
+        stopping_questions = [
+            StoppingQuestion(counts, missing, most, self._prior(group)) for group, counts, missing, most in new
+        ]
+        self._forecasts |= zip(new, stopping_forecasts(stopping_questions), strict=True)
         return [self._forecasts[key] for key in keys]
 
     def _groups_of(self, tally: Tally) -> list[Hashable]:

@@ -89,8 +89,8 @@ class Certificate:
             "problems": self.problems,
             "copies": self.copies,
             "seed": self.seed,
-            "recall": [one.json() for one in self.recall],
-            "false_flags": [one.json() for one in self.false_flags],
+            "recall": [recall.json() for recall in self.recall],
+            "false_flags": [flags.json() for flags in self.false_flags],
         }
 
 
@@ -109,8 +109,12 @@ class RecallFloor:
 
     def holds(self, certificate: Certificate) -> bool:
         """Whether every rate that could be measured is within its bound."""
-        recall = [one.rate.json()["low"] for one in certificate.recall if one.edit in self.edits and one.rate.n]
-        flags = [one.rate.json()["share"] for one in certificate.false_flags if one.rate.n]
+        recall = [
+            measured.rate.json()["low"]
+            for measured in certificate.recall
+            if measured.edit in self.edits and measured.rate.n
+        ]
+        flags = [measured.rate.json()["share"] for measured in certificate.false_flags if measured.rate.n]
         return min(recall, default=0.0) >= self.min_recall and max(flags, default=0.0) <= self.max_false_flags
 
 
@@ -132,9 +136,11 @@ def certify(
     for place in PLACES:
         show = _shower(place, hosts, seed)
         flags += [
-            FalseFlags("renumbered copies", place, _leaks([show(index, one) for one in renumbered])),
-            FalseFlags("fresh instances of the same templates", place, _leaks([show(index, one) for one in fresh])),
-            FalseFlags("its other problems", place, _leaks([show(half, one) for half, ones in halves for one in ones])),
+            FalseFlags("renumbered copies", place, _leaks([show(index, problem) for problem in renumbered])),
+            FalseFlags("fresh instances of the same templates", place, _leaks([show(index, problem) for problem in fresh])),
+            FalseFlags(
+                "its other problems", place, _leaks([show(half, problem) for half, rest in halves for problem in rest])
+            ),
         ]
     return Certificate(len(problems), len(chosen), seed, tuple(recall), tuple(flags))
 
@@ -147,10 +153,10 @@ def _recall(
     expected = "leak" if name != RENUMBERED else "new numbers"
     wanted = LEAKS if name != RENUMBERED else ("new numbers",)
     show = _shower(place, hosts, seed)
-    made = [] if name == RENUMBERED and place == "completion" else list(_copies(name, chosen, seed))
-    hits = [hit for hit in (show(index, one) for one in made) if hit is not None and hit.overlap in wanted]
+    copies = [] if name == RENUMBERED and place == "completion" else list(_copies(name, chosen, seed))
+    hits = [hit for hit in (show(index, copy) for copy in copies) if hit is not None and hit.overlap in wanted]
     by = Counter(method for hit in hits for method in hit.by)
-    return Recall(name, place, expected, Rate(len(hits), len(made)), {method: by[method] for method in METHODS})
+    return Recall(name, place, expected, Rate(len(hits), len(copies)), {method: by[method] for method in METHODS})
 
 
 def _shower(place: str, hosts: Sequence[str], seed: int) -> Any:

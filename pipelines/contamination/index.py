@@ -145,12 +145,12 @@ class BenchmarkIndex:
             for at in self._runs.get(run, ())
         )
         near = Counter(at for anchor in anchors(words) for at in self._anchors.get(anchor, ()))
-        found = {at for at, count in runs.items() if count >= _QUOTED_RUNS * len(self.entries[at].runs)}
-        found |= {at for at, count in near.items() if 2 * count >= len(self.entries[at].anchors)}
-        if not found:
+        near_entries = {at for at, count in runs.items() if count >= _QUOTED_RUNS * len(self.entries[at].runs)}
+        near_entries |= {at for at, count in near.items() if 2 * count >= len(self.entries[at].anchors)}
+        if not near_entries:
             return None
         best: tuple[float, int, tuple[str, ...]] | None = None
-        for at in sorted(found):
+        for at in sorted(near_entries):
             entry = self.entries[at]
             span = _span(entry, words)
             if not _same_numbers(entry, span):

@@ -62,13 +62,13 @@ class Scan:
     def problems(self, tables: Iterable[pa.Table], overlaps: Overlaps) -> Overlaps:
         """The overlaps of problems: columns id, prompt_id, prompt (JSON) and meta (JSON)."""
         for rows in _batches(tables, ("id", "prompt_id", "prompt", "meta")):
-            asked = [row for row in rows if row["prompt"] is not None]  # the check of missing values names the others
-            texts = [prompt_text(json.loads(row["prompt"])) for row in asked]
-            graphs = [graph_of(json.loads(row["meta"] or "{}")) for row in asked]
+            prompted = [row for row in rows if row["prompt"] is not None]  # the check of missing values names the others
+            texts = [prompt_text(json.loads(row["prompt"])) for row in prompted]
+            graphs = [graph_of(json.loads(row["meta"] or "{}")) for row in prompted]
             overlaps.graphs += sum(graph is not None for graph in graphs)
             worth = self._candidates.problems(texts)
             overlaps.rows["problem"] += len(rows)
-            for row, text, graph, candidate in zip(asked, texts, graphs, worth, strict=True):
+            for row, text, graph, candidate in zip(prompted, texts, graphs, worth, strict=True):
                 if candidate or graph in self.index.graphs or row["prompt_id"] in self.index.prompts:
                     self._add(
                         overlaps, "problem", self.index.problem(ProblemText(row["id"], row["prompt_id"], text, graph))

@@ -61,8 +61,8 @@ def prompt_text(prompt: Any) -> str:
     """What a prompt's JSON form asks, as one text: a system turn is an instruction, and no part of the problem."""
     if isinstance(prompt, str):
         return prompt
-    asked = [turn["content"] for turn in prompt if turn["role"] not in ("system", "developer")]
-    return "\n".join(asked or [turn["content"] for turn in prompt])
+    turns = [turn["content"] for turn in prompt if turn["role"] not in ("system", "developer")]
+    return "\n".join(turns or [turn["content"] for turn in prompt])
 
 
 def plain(text: str) -> str:

@@ -62,7 +62,7 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
             raise CannotEdit("it tells the answer")
         return EditedText(text, "the answer does not stand in it")
     written = {number for pattern in (_NUMBER, _PART) for number in pattern.findall(text)}
-    if any(abs(found) == abs(value) for number in written if (found := rational(number.replace(",", ""))) is not None):
+    if any(abs(stated) == abs(value) for number in written if (stated := rational(number.replace(",", ""))) is not None):
         raise CannotEdit("it tells the answer")
     return EditedText(text, "the answer does not stand in it")
 

@@ -86,7 +86,7 @@ def upto_error(text: str, rng: random.Random) -> EditedText:
 def _first_error(text: str) -> int:
     steps = Steps.of(text)
     for number in range(1, len(steps.spans) + 1):
-        if not all(one.true for one in steps_of(steps.step(number))):
+        if not all(calculation.true for calculation in steps_of(steps.step(number))):
             return number
     raise CannotEdit("no step calculates wrongly")
 
@@ -109,7 +109,7 @@ def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 
             raise CannotEdit(f"{len(others)} steps before the last one, and {count} to drop")
         chosen = sorted(others[:count])
     else:
-        chosen = sorted({steps.number(one) for one in str(step).split(",")})
+        chosen = sorted({steps.number(number) for number in str(step).split(",")})
         if len(chosen) == len(steps.spans):
             raise CannotEdit("no step would be left")
     return _without(steps, chosen)

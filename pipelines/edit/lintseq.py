@@ -54,7 +54,7 @@ class Lines:
         while end < len(self.texts) and (self.anchors[end] != end or self.indents[end] > self.indents[number]):
             end += 1
         inside = {*range(number, end), number}
-        return (one for one in kept if self.anchors[one] in inside)
+        return (kept_line for kept_line in kept if self.anchors[kept_line] in inside)
 
     def source(self, kept: Iterable[int]) -> str:
         """The program of some of the lines."""
@@ -78,23 +78,23 @@ def deletions(source: str, rng: random.Random, linter: Linter) -> Iterator[list[
 def _at_fault(lines: Lines, kept: Set[int], linter: Linter) -> list[int]:
     """Which lines the linter finds fault with, as numbers of the whole program."""
     order = sorted(kept)
-    found = linter(lines.source(order)) if order else []
-    return [order[min(max(line, 1), len(order)) - 1] for line in found]
+    fault_lines = linter(lines.source(order)) if order else []
+    return [order[min(max(line, 1), len(order)) - 1] for line in fault_lines]
 
 
 def python_linter(source: str) -> list[int]:
     """The lines at fault; where the parser names one that is innocent, the one that lacks something instead."""
     try:
-        found = faults(source)
+        source_faults = faults(source)
     except UnreadableError:
         return [len(source.split("\n"))]
-    if len(found) == 1:
-        header = re.search(r"on line (\d+)", found[0].what)
-        if "expected an indented block" in found[0].what and header:
+    if len(source_faults) == 1:
+        header = re.search(r"on line (\d+)", source_faults[0].what)
+        if "expected an indented block" in source_faults[0].what and header:
             return [int(header[1])]
-        if "expected 'except'" in found[0].what:
-            return [_bare_try(source.split("\n"), found[0].line)]
-    return lines_of(found)
+        if "expected 'except'" in source_faults[0].what:
+            return [_bare_try(source.split("\n"), source_faults[0].line)]
+    return lines_of(source_faults)
 
 
 def _bare_try(texts: Sequence[str], stopped: int) -> int:
@@ -121,11 +121,11 @@ def lintseq(text: str, rng: random.Random) -> EditedText:
     if source.count("\n") >= MOST_LINES or len(source) > MOST_CHARACTERS:
         raise CannotEdit(f"a program of more than {MOST_LINES} lines or {MOST_CHARACTERS:,} characters")
     try:
-        found = faults(source)
+        source_faults = faults(source)
     except UnreadableError as error:
         raise CannotEdit(f"the program does not pass the linter: {error}") from None
-    if found:
-        raise CannotEdit(f"the program does not pass the linter: line {found[0].line}, {found[0].what}")
+    if source_faults:
+        raise CannotEdit(f"the program does not pass the linter: line {source_faults[0].line}, {source_faults[0].what}")
     states = [list(range(source.count("\n") + 1)), *deletions(source, rng, python_linter)]
     lines = source.split("\n")
     pairs = zip(states[1:], states, strict=False)

@@ -23,7 +23,7 @@ def insertion_diff(lines: Sequence[str], before: Sequence[int], after: Sequence[
             run.append(number)
         if run and (number in kept or place == len(after) - 1):
             first = place - len(run) + (0 if number in kept else 1)
-            hunks += [_head(old, first + 1, len(run)), *(f"+{lines[one]}" for one in run)]
+            hunks += [_head(old, first + 1, len(run)), *(f"+{lines[line_number]}" for line_number in run)]
             run = []
         old += number in kept
     return "\n".join(hunks)

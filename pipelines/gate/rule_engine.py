@@ -83,7 +83,7 @@ class GateResult:
     def json(self) -> dict[str, Any]:
         """The result as plain JSON values, the same for the same rows."""
         checks = [
-            {**asdict(check), "failing": list(check.failing), "measures": [asdict(one) for one in check.measures]}
+            {**asdict(check), "failing": list(check.failing), "measures": [asdict(measure) for measure in check.measures]}
             for check in self.checks
         ]
         return {"passed": self.passed, "engine": self.engine, "checks": checks, "facts": dict(self.facts)}

@@ -187,9 +187,9 @@ def rollouts_frame(
     """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
     decisions = tables["decisions"]
     rulings, ruled = _rulings(tables, links, chain, policy)
-    judged = [(one and one.outcome) or NO_VERDICT for one in rulings]
-    judges = ["none none" if one is None else f"{one.verifier} {one.version}" for one in rulings]
-    found = [f"{outcome} by {judge}" for outcome, judge in zip(judged, judges, strict=True)]
+    judged = [(ruling and ruling.outcome) or NO_VERDICT for ruling in rulings]
+    judges = ["none none" if ruling is None else f"{ruling.verifier} {ruling.version}" for ruling in rulings]
+    decided_by = [f"{outcome} by {judge}" for outcome, judge in zip(judged, judges, strict=True)]
     recorded = ("outcome", "verifier", "verifier_version")
     first, decided = distinct([codes(decisions[name]) for name in recorded])
     texts = (pc.fill_null(decisions[name].take(first), "none").to_pylist() for name in recorded)
@@ -199,7 +199,7 @@ def rollouts_frame(
             "outcome": decisions["outcome"],
             "judged": _each(ruled, judged),
             "recorded": _each(decided, [f"{said} by {name} {version}" for said, name, version in zip(*texts, strict=True)]),
-            "found": _each(ruled, found),
+            "found": _each(ruled, decided_by),
         }
     )
 
@@ -213,9 +213,9 @@ def _rulings(
     same, about the first of them.
     """
     decisions, verdicts, wanted = tables["decisions"], tables["verdicts"], links.pairs("decisions")
-    said = [name for name in ("outcome", "value") if name in verdicts.column_names]
-    shown, saying = distinct([codes(verdicts[name]) for name in said])
-    sayings = pa.table({name: verdicts[name].take(shown) for name in said}).to_pylist()
+    outcome_columns = [name for name in ("outcome", "value") if name in verdicts.column_names]
+    shown, saying = distinct([codes(verdicts[name]) for name in outcome_columns])
+    sayings = pa.table({name: verdicts[name].take(shown) for name in outcome_columns}).to_pylist()
     columns = []
     for name, version in chain:
         own = pc.and_(pc.equal(verdicts["verifier"], name), pc.equal(verdicts["version"], version))
@@ -225,8 +225,8 @@ def _rulings(
     rulings = []
     for row in first.tolist():
         ids = [decisions[name][row].as_py() for name in PAIR]
-        asked = zip(chain, (int(column[row]) for column in columns), strict=True)
-        known = {key: Verdict(ids[0], ids[1], *key, rule="", **sayings[at]) for key, at in asked if at >= 0}
+        sayings_at = zip(chain, (int(column[row]) for column in columns), strict=True)
+        known = {key: Verdict(ids[0], ids[1], *key, rule="", **sayings[at]) for key, at in sayings_at if at >= 0}
         rulings.append(accepted(policy, chain, known) if known else None)
     return rulings, ruled
 

@@ -107,10 +107,10 @@ def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: i
 
 def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
     """Planted copies are found often enough, and what is no copy is seldom called one."""
-    recall = [(one, one.rate.json()) for one in certificate.recall if one.edit in floor.edits and one.rate.n]
-    flags = [(one, one.rate.json()) for one in certificate.false_flags if one.rate.n]
-    found = [f"{one.edit} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in recall]
-    called = [f"{one.pairs} in a {one.place}: {rate['found']} of {rate['n']}" for one, rate in flags]
+    recall = [(row, row.rate.json()) for row in certificate.recall if row.edit in floor.edits and row.rate.n]
+    flags = [(row, row.rate.json()) for row in certificate.false_flags if row.rate.n]
+    recall_texts = [f"{row.edit} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in recall]
+    flag_texts = [f"{row.pairs} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in flags]
     lows, shares = [rate["low"] for _, rate in recall], [rate["share"] for _, rate in flags]
     least, most = min(lows, default=math.nan), max(shares, default=math.nan)
     low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
@@ -118,14 +118,14 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
         Rule(
             "evaluation, recall",
             low,
-            [Part(pa.array(found, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
+            [Part(pa.array(recall_texts, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
             lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
             measures=[Measure("lowest limit of recall", least, floor.min_recall)],
         ),
         Rule(
             "evaluation, false flags",
             f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
-            [Part(pa.array(called, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
+            [Part(pa.array(flag_texts, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
             lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
             measures=[Measure("highest share of false flags", most, None, floor.max_false_flags)],
         ),
@@ -189,8 +189,8 @@ def amount_rules(
     ]
     if drawn is not None:
         planned = f"{drawn:,} planned rollouts"
-        found = Measure("rollouts", size, drawn, drawn)
-        rules.insert(0, _of_number("drawn", planned, found, lambda _: f"{size:,}"))
+        measure = Measure("rollouts", size, drawn, drawn)
+        rules.insert(0, _of_number("drawn", planned, measure, lambda _: f"{size:,}"))
     return rules
 
 
@@ -213,8 +213,8 @@ def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[st
     """No limited kind of drift from the version before, `against`, is above its limit; neither is what chance gives, for
     then the rows are too few to tell. A first version has nothing to drift from.
     """
-    found = {drift.kind: drift for drift in drifts}
-    return [_drift_rule(against, kind, found.get(kind), limits[kind]) for kind in DRIFT_KINDS if kind in limits]
+    by_kind = {drift.kind: drift for drift in drifts}
+    return [_drift_rule(against, kind, by_kind.get(kind), limits[kind]) for kind in DRIFT_KINDS if kind in limits]
 
 
 def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: float) -> Rule:

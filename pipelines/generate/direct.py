@@ -47,7 +47,7 @@ class EngineSampler:
 
     def _engine_for(self, requests: Sequence[Request]) -> Generator:
         """What answers these requests: the engine as it draws, or as it scores the texts that they give."""
-        return GivenTexts(self._generator) if any(one.given is not None for one in requests) else self._generator
+        return GivenTexts(self._generator) if any(request.given is not None for request in requests) else self._generator
 
 
 class DirectSampler(EngineSampler):

@@ -33,7 +33,7 @@ def failed(why: str) -> MadeText:
     return MadeText("", {"failed": why})
 
 
-def asked(prompt: Prompt) -> tuple[str, dict[str, str]]:
+def text_and_options(prompt: Prompt) -> tuple[str, dict[str, str]]:
     """The text of a prompt, and the options that came with it."""
     if isinstance(prompt, str):
         return prompt, {}
@@ -79,21 +79,21 @@ class ModelFree:
         """Nothing to release."""
 
     def _completion(self, request: Request) -> Completion:
-        text, options = asked(request.prompt)
+        text, options = text_and_options(request.prompt)
         unknown = next((name for name in options if name not in self.takes), None)
         if unknown is not None:
             raise SetupError(f"engine {self.engine!r}: {self.model!r} takes no option {unknown!r}.", choices=self.takes)
-        made = self.made(text, options, request.seed)
+        made_text = self.made(text, options, request.seed)
         return completion_of(
             request,
             (self.engine, self.model, self.model_digest),
-            text=made.text,
+            text=made_text.text,
             finish_reason="stop",
             tokens_in=0,
             tokens_out=0,
             cost=0.0,
-            seconds=made.seconds,
-            meta=made.meta,
+            seconds=made_text.seconds,
+            meta=made_text.meta,
         )
 
 

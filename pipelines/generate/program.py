@@ -88,7 +88,7 @@ def _ending(report: Report) -> str:
 
 def _error(report: Report) -> str:
     """What is known of the failure on one line: the exception or the limit, else the last thing said on stderr."""
-    said = report.detail
-    if said.startswith("exit status"):
-        said = next((line for line in reversed(report.stderr.splitlines()) if line.strip()), "")
-    return " ".join(said.split())[:_ERROR]
+    message = report.detail
+    if message.startswith("exit status"):
+        message = next((line for line in reversed(report.stderr.splitlines()) if line.strip()), "")
+    return " ".join(message.split())[:_ERROR]

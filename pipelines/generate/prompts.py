@@ -35,13 +35,13 @@ class PromptForm:
     examples: tuple[Example, ...] = ()
     one_text: bool = False
 
-    def asked(self, problem: Problem) -> Prompt:
+    def prompt_for(self, problem: Problem) -> Prompt:
         """What a model is given for a problem."""
         return self.around(fill_template(problem.prompt, self.template), problem)
 
     def around(self, question: Prompt, problem: Problem) -> Prompt:
         """A question about a problem behind the system message and the worked examples."""
-        shown = [(self.template.replace(PLACE, one.question), one.answer) for one in self.shown_before(problem)]
+        shown = [(self.template.replace(PLACE, example.question), example.answer) for example in self.shown_before(problem)]
         if self.one_text:
             pairs = [text + ("" if text[-1].isspace() else " ") + answer for text, answer in shown]
             return BETWEEN.join([*([] if self.system is None else [self.system]), *pairs, plain_text(question)])

@@ -42,28 +42,28 @@ class Retrieve(ModelFree):
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
         """The nearest texts."""
         del options, seed
-        found = self.nearest(text)
-        if not found:
+        numbers = self.nearest(text)
+        if not numbers:
             return failed("no stored text shares a word with it")
-        shown = [self._pairs[number][1] for number in found]
+        shown = [self._pairs[number][1] for number in numbers]
         mark = free_mark(shown)
         blocks = [block(f"TEXT {place}", given, mark) for place, given in enumerate(shown, 1)]
-        return MadeText("\n\n".join(blocks), {"texts": found})
+        return MadeText("\n\n".join(blocks), {"texts": numbers})
 
     def nearest(self, text: str) -> list[int]:
         """The numbers (from 0) of the nearest texts."""
         from pipelines.contamination.texts import plain, tokens
 
         scores = self._index.scores(tokens(text))
-        passed, found = {plain(text)}, list[int]()
+        passed, numbers = {plain(text)}, list[int]()
         for number in np.argsort(-scores, kind="stable").tolist():
             key = plain(self._pairs[number][0])
-            if len(found) == self.count or not scores[number] > 0:
+            if len(numbers) == self.count or not scores[number] > 0:
                 break
             if key not in passed:
                 passed.add(key)
-                found.append(number)
-        return found
+                numbers.append(number)
+        return numbers
 
     @cached_property
     def _index(self) -> "_Index":
@@ -79,12 +79,12 @@ class _Index:
         self.size = len(documents)
         lengths = [max(1, len(words)) for words in documents]
         mean = sum(lengths) / self.size
-        found: dict[str, list[tuple[int, float]]] = {}
+        postings: dict[str, list[tuple[int, float]]] = {}
         for number, words in enumerate(documents):
             norm = _K1 * (1 - _B + _B * lengths[number] / mean)
             for word, count in Counter(words).items():
-                found.setdefault(word, []).append((number, count * (_K1 + 1) / (count + norm)))
-        self._postings = {word: self._worth(rows) for word, rows in found.items()}
+                postings.setdefault(word, []).append((number, count * (_K1 + 1) / (count + norm)))
+        self._postings = {word: self._worth(rows) for word, rows in postings.items()}
 
     def _worth(self, rows: Sequence[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         rarity = math.log(1 + (self.size - len(rows) + 0.5) / (len(rows) + 0.5))

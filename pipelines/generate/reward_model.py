@@ -88,11 +88,11 @@ class RewardWire:
     def read(self, reply: bytes, request: Request) -> Answer:  # noqa: ARG002 (a number is one whatever was asked)
         """The number, or the list of numbers, as JSON text; Failure where there is none."""
         data = read_object(reply)
-        found = _inside(data, self.key) if self.api == "json" else self._of_first(data)
-        numbers = found if isinstance(found, list) and found else [found]
+        value = _inside(data, self.key) if self.api == "json" else self._of_first(data)
+        numbers = value if isinstance(value, list) and value else [value]
         if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
-            raise Failure("no_score", f"no finite number where one belongs: {str(found)[:60]!r}")
-        answer = Answer(json.dumps(found), "stop")
+            raise Failure("no_score", f"no finite number where one belongs: {str(value)[:60]!r}")
+        answer = Answer(json.dumps(value), "stop")
         read_counts(answer, data, 1)
         answer.tokens_out = 0 if answer.tokens_in is not None else None
         return answer

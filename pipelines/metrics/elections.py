@@ -211,9 +211,9 @@ def best_possible(ballot: Ballot, drawn: Subsets) -> ElectionValue:
     With N samples of one model it is pass@N, exact; else the mean over the subsets.
     """
     given = Election(np.where(drawn.pool.counts > 0, 1.0, -np.inf))
-    found = expected(ballot, drawn, given, max(1, len(ballot.right)))
+    expectation = expected(ballot, drawn, given, max(1, len(ballot.right)))
     exact = None if drawn.samples is None else pass_at_k(ballot.size, ballot.correct, drawn.samples)
-    return found if exact is None else replace(found, value=exact, variance=0.0)
+    return expectation if exact is None else replace(expectation, value=exact, variance=0.0)
 
 
 def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue:
@@ -246,8 +246,8 @@ def comparison_rate(ballot: Ballot, score: str) -> float | None:
     answer, values = ballot.pool.answer[0], ballot.pool.score(score)[0]
     known = (answer >= 0) & ~np.isnan(values)
     right = known & np.append(ballot.right, False)[answer]
-    found = auroc(values[known], right[known])
-    return None if found is None else found.value
+    area = auroc(values[known], right[known])
+    return None if area is None else area.value
 
 
 def folds(ballots: Sequence[Ballot], number: int, seed: int) -> Ints:

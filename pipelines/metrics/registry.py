@@ -64,16 +64,16 @@ def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequ
     """
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
-    kind, asked = METRICS[metric], options or Options()
-    if asked.of == "these problems" and not kind.these:
+    kind, chosen = METRICS[metric], options or Options()
+    if chosen.of == "these problems" and not kind.these:
         raise SetupError(
             f"{metric} has an interval for the population of problems only.",
-            choices=[name for name, one in METRICS.items() if one.these],
+            choices=[name for name, other in METRICS.items() if other.these],
         )
     rows = []
     for group, sample in samples_of(pool, by, all_draws="stopping" in kind.needs):
-        check(sample, kind.needs, asked)
-        rows += _rows(metric, kind, sample, asked, group)
+        check(sample, kind.needs, chosen)
+        rows += _rows(metric, kind, sample, chosen, group)
     return rows
 
 
@@ -83,27 +83,27 @@ def _rows(metric: str, kind: Metric, sample: Sample, options: Options, group: di
     return [
         MetricRow(
             metric=metric,
-            setting=one.setting,
+            setting=value.setting,
             group=group,
-            value=one.estimate.value if one.estimate else None,
-            low=one.estimate.low if one.estimate else None,
-            high=one.estimate.high if one.estimate else None,
-            n=one.estimate.n if one.estimate else len(sample),
-            clusters=one.estimate.clusters if one.estimate else 0,
-            estimand=one.estimate.estimand if one.estimate else "",
-            method=one.estimate.method if one.estimate else "",
-            why=one.why,
+            value=value.estimate.value if value.estimate else None,
+            low=value.estimate.low if value.estimate else None,
+            high=value.estimate.high if value.estimate else None,
+            n=value.estimate.n if value.estimate else len(sample),
+            clusters=value.estimate.clusters if value.estimate else 0,
+            estimand=value.estimate.estimand if value.estimate else "",
+            method=value.estimate.method if value.estimate else "",
+            why=value.why,
             undecided=undecided,
-            if_wrong=sides[0].get(_key(one)),
-            if_right=sides[1].get(_key(one)),
-            error=one.error,
+            if_wrong=sides[0].get(_key(value)),
+            if_right=sides[1].get(_key(value)),
+            error=value.error,
         )
-        for one in measured
+        for value in measured
     ]
 
 
 def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
-    return {_key(one): one.estimate.value for one in kind.measure(sample, options) if one.estimate}
+    return {_key(value): value.estimate.value for value in kind.measure(sample, options) if value.estimate}
 
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:

@@ -54,12 +54,12 @@ class Options:
     @classmethod
     def of_mapping(cls, given: Mapping[str, Any]) -> "Options":
         """From a recipe's or a notebook's names and values; SetupError for a name or a kind of value that is none."""
-        known = [one.name for one in fields(cls)]
+        known = [option.name for option in fields(cls)]
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         for name, value in values.items():
             if name not in known:
                 raise unknown_name("option", name, known)
-            whole = isinstance(value, tuple) and all(type(one) is int for one in value)
+            whole = isinstance(value, tuple) and all(type(number) is int for number in value)
             if name in ("ks", "budgets") and not whole:
                 raise SetupError(f"option {name!r} is {value!r}, and must be a list of whole numbers.")
         if values.get("of", "population") not in ("population", "these problems"):

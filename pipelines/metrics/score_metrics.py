@@ -38,15 +38,15 @@ def _calibration(sample: Sample, options: Options) -> list[MetricValue]:
     """The error, then a row per bin with its mean score and share correct."""
     rows, clusters = sample.judged_rows()
     scores = scores_of_rows(sample, options, rows)
-    found = calibration(scores, sample.right(rows), clusters, bins=options.bins, seed=options.seed)
-    if found is None:
+    calibrated = calibration(scores, sample.right(rows), clusters, bins=options.bins, seed=options.seed)
+    if calibrated is None:
         return [MetricValue({"score": options.score}, None, "nothing judged")]
     setting: dict[str, Any] = {"score": options.score}
     bins = [
-        MetricValue({**setting, "bin": at, "mean_score": float(np.round(one.mean_score, 12))}, one.correct)
-        for at, one in enumerate(found.bins)
+        MetricValue({**setting, "bin": at, "mean_score": float(np.round(scores_bin.mean_score, 12))}, scores_bin.correct)
+        for at, scores_bin in enumerate(calibrated.bins)
     ]
-    return [MetricValue({**setting, "noise": float(np.round(found.noise, 12))}, found.error), *bins]
+    return [MetricValue({**setting, "noise": float(np.round(calibrated.noise, 12))}, calibrated.error), *bins]
 
 
 SCORE_METRICS = {

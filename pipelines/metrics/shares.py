@@ -50,8 +50,8 @@ def shares(counts: Counts, by: str) -> list[Share]:
 
 
 def _shares(weights: Ints, place: Ints, groups: int, clusters: Sequence[Group], of: str) -> Sequence[Estimate | None]:
-    found = group_shares(weights, place, groups, clusters, estimand=f"share of the {of} of such problems")
-    return [None] * groups if found is None else found
+    shares = group_shares(weights, place, groups, clusters, estimand=f"share of the {of} of such problems")
+    return [None] * groups if shares is None else shares
 
 
 def judged_numbers(counts: Counts) -> dict[int, int]:

@@ -40,9 +40,9 @@ def _expected(
     sample: Sample, ks: list[int], of_problem: Callable[[Ballot, int], Expectation], setting: dict[str, Any], what: str
 ) -> list[MetricValue]:
     """Means over problems of expectations over subsets, with the Monte Carlo error of the mean."""
-    found = [[of_problem(ballot, k) for k in ks] for ballot in sample.ballots()]
-    values = np.array([[one.value for one in row] for row in found])
-    errors = [math.sqrt(math.fsum(row[at].error ** 2 for row in found)) / len(found) for at in range(len(ks))]
+    expectations = [[of_problem(ballot, k) for k in ks] for ballot in sample.ballots()]
+    values = np.array([[expectation.value for expectation in row] for row in expectations])
+    errors = [math.sqrt(math.fsum(row[at].error ** 2 for row in expectations)) / len(expectations) for at in range(len(ks))]
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
     conflicts = sum(ballot.conflicts for ballot in sample.ballots())
     note = f"{conflicts} answers were judged both ways; the more frequent verdict counts" if conflicts else ""
@@ -51,9 +51,9 @@ def _expected(
 
 def _majority(sample: Sample, options: Options) -> list[MetricValue]:
     def of_problem(ballot: Ballot, k: int) -> Expectation:
-        found = majority_at_k(answer_counts(ballot), k, seed=options.seed)
-        assert found is not None  # every problem has k completions
-        return found
+        expectation = majority_at_k(answer_counts(ballot), k, seed=options.seed)
+        assert expectation is not None  # every problem has k completions
+        return expectation
 
     return _expected(sample, _vote_ks(sample, options), of_problem, {}, "accuracy of the majority of k answers")
 
@@ -64,8 +64,8 @@ def _aggregated(sample: Sample, options: Options) -> list[MetricValue]:
 
     def of_problem(ballot: Ballot, k: int) -> Expectation:
         drawn = subsets(ballot, Budget("samples", k), repeats=SUBSETS, seed=options.seed)
-        found = expected(ballot, drawn, aggregator.elect(drawn.pool), 1)
-        return Expectation(found.value, math.sqrt(found.variance))
+        expectation = expected(ballot, drawn, aggregator.elect(drawn.pool), 1)
+        return Expectation(expectation.value, math.sqrt(expectation.variance))
 
     what = f"accuracy of {aggregator.name} over k answers"
     return _expected(sample, _vote_ks(sample, options), of_problem, {"aggregator": aggregator.name}, what)
@@ -102,13 +102,13 @@ def _distinct(sample: Sample, options: Options) -> list[MetricValue]:
     """The number of different answers among k, as a share of k so that its interval has bounds."""
     ks = _vote_ks(sample, options)
     counts = [answer_counts(ballot) for ballot in sample.ballots()]
-    values = np.stack([distinct_at_ks(one.votes, one.n, ks) / np.asarray(ks) for one in counts])
+    values = np.stack([distinct_at_ks(count.votes, count.n, ks) / np.asarray(ks) for count in counts])
     return means_of(sample, [{"k": k} for k in ks], values, "number of different answers among k completions, over k")
 
 
 def _agreement(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: ARG001
     counts = [answer_counts(ballot) for ballot in sample.ballots()]
-    shares = [agreement(one.votes, one.n) for one in counts]
+    shares = [agreement(count.votes, count.n) for count in counts]
     values = np.array([[np.nan if share is None else share] for share in shares])
     return means_of(sample, [{}], values, "chance that two completions give the same answer")
 

@@ -46,7 +46,7 @@ def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:
     return scorer.needs if isinstance(scorer, GroupScorer) else ()
 
 
-def given(scorer: Scorer | GroupScorer, groups: Sequence[Candidates]) -> Iterator[Score]:
+def group_scores(scorer: Scorer | GroupScorer, groups: Sequence[Candidates]) -> Iterator[Score]:
     """What a scorer gives the completions of some problems."""
     if isinstance(scorer, GroupScorer):
         yield from scorer.score_groups(groups)
@@ -61,6 +61,6 @@ def scores_of(
     """What each of these scorers gives the completions of one problem, by completion id, in the scorers' order."""
     scores: dict[str, tuple[Score, ...]] = {}
     for scorer in scorers:
-        for score in given(scorer, [Candidates(problem, completions)]):
+        for score in group_scores(scorer, [Candidates(problem, completions)]):
             scores[score.completion_id] = (*scores.get(score.completion_id, ()), score)
     return scores

@@ -32,7 +32,7 @@ class AskingScorer:
     name: str = field(init=False, default="")
     needs: Sequence[str] = field(init=False, default=(MODEL,))
 
-    def asked(self) -> Sampler:
+    def required_sampler(self) -> Sampler:
         """The model; SetupError where nobody gives it."""
         if self.sampler is None:
             if self.samplers is None:
@@ -45,25 +45,25 @@ class AskingScorer:
 
     def versioned(self, number: str, **options: Any) -> str:
         """A version of the scorer's number, the model that it asks and its options."""
-        model = self.asked()
+        model = self.required_sampler()
         parts = [number, f"engine={model.engine}", f"model={model.model_digest[:12]}"]
         return " ".join([*parts, *(f"{key}={value}" for key, value in options.items())])
 
     def request(self, prompt: Prompt, given: str, *, behind: str = "") -> Request:
         """The request for the log-probability of a text as the model's answer, behind what it has written already."""
-        model = self.asked()
+        model = self.required_sampler()
         origin = Origin(model.engine, model.model_digest, STREAM)
         return given_request(origin, prompt, model.render(prompt) + behind, given)
 
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
         """Completions by id, asked some at a time; FoundWanting where the engine failed: what came is stored."""
-        completions: dict[str, Completion] = {}
+        model, completions = self.required_sampler(), dict[str, Completion]()
         for start in range(0, len(requests), TOGETHER):
-            samples = self.asked().sample(requests[start : start + TOGETHER])
+            samples = model.sample(requests[start : start + TOGETHER])
             completions |= samples.completions
             if samples.failure is not None:
                 raise FoundWanting(
-                    f"scorer {self.name!r}: {self.asked().engine} {self.asked().model} failed: {samples.failure}",
+                    f"scorer {self.name!r}: {model.engine} {model.model} failed: {samples.failure}",
                     next_command="the same command again, which asks only for what is missing",
                 )
         return completions
@@ -90,6 +90,6 @@ def prefixes(text: str) -> list[str]:
 
 def took(completions: Sequence[Completion], uses: Counter[str]) -> dict[str, float | None]:
     """Seconds and cost of the completions that a score rests on; of one that several rest on (`uses`, by id), a share."""
-    costs = [one.cost / uses[one.id] for one in completions if one.cost is not None]
-    seconds = math.fsum((one.seconds or 0.0) / uses[one.id] for one in completions)
+    costs = [completion.cost / uses[completion.id] for completion in completions if completion.cost is not None]
+    seconds = math.fsum((completion.seconds or 0.0) / uses[completion.id] for completion in completions)
     return {"seconds": seconds, "cost": math.fsum(costs) if costs else None}

@@ -52,14 +52,14 @@ class Probe(AskingScorer):
     places: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
-        found = _PLACE.findall(self.question or self.usual)
-        if set(found) != self.places or len(found) != len(self.places):
+        question_places = _PLACE.findall(self.question or self.usual)
+        if set(question_places) != self.places or len(question_places) != len(self.places):
             named = " and ".join(f"{{{place}}}" for place in sorted(self.places))
             raise SetupError(f"scorer {self.name!r}: the question has not just the places it needs.", choices=(named,))
         words = (self.positive, self.negative)  # YAML reads True as a truth value
         if not all(isinstance(word, str) and word.strip() for word in words) or len(set(words)) < 2:
-            said = f"scorer {self.name!r}: positive is {words[0]!r} and negative is {words[1]!r}."
-            raise SetupError(said, choices=("two words, in quotes",))
+            message = f"scorer {self.name!r}: positive is {words[0]!r} and negative is {words[1]!r}."
+            raise SetupError(message, choices=("two words, in quotes",))
 
     @property
     def version(self) -> str:
@@ -77,16 +77,16 @@ class Probe(AskingScorer):
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that the model has an opinion on, in input order."""
-        asked = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
-        flat = {one.completion_id: one for _, _, parts in asked for part in parts for one in part}
-        said = self.sample(list(flat.values()))
-        uses = Counter(one.completion_id for _, _, parts in asked for part in parts for one in part)
-        for group, completion, parts in asked:
-            answers = [[said[one.completion_id] for one in part] for part in parts]
+        requested = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
+        flat = {request.completion_id: request for _, _, parts in requested for part in parts for request in part}
+        replies = self.sample(list(flat.values()))
+        uses = Counter(request.completion_id for _, _, parts in requested for part in parts for request in part)
+        for group, completion, parts in requested:
+            answers = [[replies[request.completion_id] for request in part] for part in parts]
             chances = [self._chance(part) for part in answers]
             if chances and all(chance is not None for chance in chances):
                 steps = tuple(chance for chance in chances if chance is not None)
-                cost = took([one for part in answers for one in part], uses)
+                cost = took([answer for part in answers for answer in part], uses)
                 lines = steps if self.by_line() else None
                 yield Score(completion.id, group.problem.id, self.name, self.version, steps[-1], lines, **cost)
 
@@ -100,26 +100,26 @@ class Probe(AskingScorer):
 
     def _requests(self, text: str) -> list[Request]:
         """What is asked for one question: both words, or one token with the likeliest others."""
-        if self.asked().scores_texts:
+        model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
+        if model.scores_texts:
             return [self.request(text, word) for word in (self.positive, self.negative)]
         if not (self.engine_options or {}).get("logprobs"):
             raise SetupError(
-                f"scorer {self.name!r} needs the log-probabilities of what engine {self.asked().engine!r} might say.",
+                f"scorer {self.name!r} needs the log-probabilities of what engine {model.engine!r} might say.",
                 next_command="--option 'engine_options={logprobs: 20}'",
             )
-        model, sampling = self.asked(), Sampling(temperature=0.0, max_tokens=1)
         rendered, origin = model.render(text), Origin(model.engine, model.model_digest, STREAM)
         cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
         return [Request(cid, digest128(["prompt", text]), text, rendered, sampling, 0, STREAM, 0)]
 
-    def _chance(self, said: Sequence[Completion]) -> float | None:
+    def _chance(self, answers: Sequence[Completion]) -> float | None:
         """p(positive) / (p(positive) + p(negative)); None where neither is known."""
-        if len(said) == 2:
-            sums = [one.logprob_sum for one in said]
+        if len(answers) == 2:
+            sums = [answer.logprob_sum for answer in answers]
             if sums[0] is None or sums[1] is None:
                 return None
             return 1.0 / (1.0 + math.exp(min(700.0, sums[1] - sums[0])))
-        near = json.loads(said[0].top_logprobs or "[]")[:1]
+        near = json.loads(answers[0].top_logprobs or "[]")[:1]
         weights = dict.fromkeys((self.positive, self.negative), 0.0)
         for token, logprob in near[0] if near else ():
             for word in weights:
@@ -163,7 +163,7 @@ class PTrue(Probe):
         if not completion.text.strip():
             return []
         proposed = prefixes(completion.text) if self.by_lines else [completion.text]
-        others = [one.text for one in group.completions if one.id != completion.id][: self.shown]
+        others = [other.text for other in group.completions if other.id != completion.id][: self.shown]
         texts = {"problem": prompt_text(group.question(completion)), "others": "\n\n".join(others)}
         return [self.filled(**texts, answer=text) for text in proposed]
 

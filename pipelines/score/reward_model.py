@@ -79,8 +79,10 @@ class RewardModel(AskingScorer):
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that has a text and that the server rates, in input order."""
-        pairs = [(group, one) for group in groups for one in group.completions if one.text.strip()]
-        ratings = self.rated([(replace(group.problem, prompt=group.question(one)), one.text) for group, one in pairs])
+        pairs = [(group, completion) for group in groups for completion in group.completions if completion.text.strip()]
+        ratings = self.rated(
+            [(replace(group.problem, prompt=group.question(completion)), completion.text) for group, completion in pairs]
+        )
         uses = Counter(reply.id for rating in ratings for reply in rating.replies)
         for (group, completion), rating in zip(pairs, ratings, strict=True):
             if rating.value is not None:
@@ -90,9 +92,9 @@ class RewardModel(AskingScorer):
 
     def rated(self, texts: Sequence[tuple[Problem, str]]) -> list[Rating]:
         """What the server gives each of these answers, asked for all together."""
-        asked = [self._requests(problem, text) for problem, text in texts]
-        said = self.sample(list({one.completion_id: one for part in asked for one in part}.values()))
-        return [self._rating([said[one.completion_id] for one in part]) for part in asked]
+        requests = [self._requests(problem, text) for problem, text in texts]
+        replies = self.sample(list({request.completion_id: request for part in requests for request in part}.values()))
+        return [self._rating([replies[request.completion_id] for request in part]) for part in requests]
 
     def _rating(self, replies: Sequence[Completion]) -> Rating:
         given = [_numbers(reply) for reply in replies]
@@ -105,7 +107,7 @@ class RewardModel(AskingScorer):
         return [self._request(_conversation(problem.prompt, part)) for part in shown]
 
     def _request(self, prompt: Prompt) -> Request:
-        model, sampling = self.asked(), Sampling(temperature=0.0, max_tokens=1)
+        model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
         rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM)
         cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
         return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
@@ -113,11 +115,11 @@ class RewardModel(AskingScorer):
 
 def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
     """The problem's turns with the answer as the last one."""
-    asked = (Message("user", prompt),) if isinstance(prompt, str) else prompt
-    return (*asked, Message("assistant", answer))
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return (*turns, Message("assistant", answer))
 
 
 def _numbers(reply: Completion) -> list[float]:
     """What a server gave: one number or several; none where it refused the text."""
-    found = json.loads(reply.text) if reply.text else []
-    return [float(number) for number in (found if isinstance(found, list) else [found])]
+    numbers = json.loads(reply.text) if reply.text else []
+    return [float(number) for number in (numbers if isinstance(numbers, list) else [numbers])]

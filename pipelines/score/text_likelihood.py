@@ -32,11 +32,16 @@ class Likelihood(AskingScorer):
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that has a text and fits into the context, in input order."""
-        items = [(group.problem, prompt, one) for group in groups for prompt, one in group.asked() if one.text]
-        asked = [self.request(prompt, one.text) for _, prompt, one in items]
-        said, uses = self.sample(asked), Counter(request.completion_id for request in asked)
-        for (problem, _, completion), request in zip(items, asked, strict=True):
-            answer = said[request.completion_id]
+        items = [
+            (group.problem, prompt, completion)
+            for group in groups
+            for prompt, completion in group.prompted()
+            if completion.text
+        ]
+        requests = [self.request(prompt, completion.text) for _, prompt, completion in items]
+        replies, uses = self.sample(requests), Counter(request.completion_id for request in requests)
+        for (problem, _, completion), request in zip(items, requests, strict=True):
+            answer = replies[request.completion_id]
             if answer.logprob_sum is not None and answer.logprobs:
                 value = answer.logprob_sum / (len(answer.logprobs) if self.per_token else 1)
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
@@ -68,15 +73,15 @@ class ReferenceLikelihood(AskingScorer):
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion, in input order; none where the problem has no reference or the context no room."""
         referenced = [group for group in groups if group.problem.reference.strip()]
-        items = [(group.problem, prompt, one) for group in referenced for prompt, one in group.asked()]
-        asked = [self._asked_for(*item) for item in items]
-        wanted = [request for request in asked if request is not None]
-        said, uses = self.sample(wanted), Counter(request.completion_id for request in wanted)
-        for (problem, _, completion), request in zip(items, asked, strict=True):
+        items = [(group.problem, prompt, completion) for group in referenced for prompt, completion in group.prompted()]
+        requests = [self._asked_for(*item) for item in items]
+        sent = [request for request in requests if request is not None]
+        replies, uses = self.sample(sent), Counter(request.completion_id for request in sent)
+        for (problem, _, completion), request in zip(items, requests, strict=True):
             if request is None:
                 yield Score(completion.id, problem.id, self.name, self.version, 0.0)
                 continue
-            answer = said[request.completion_id]
+            answer = replies[request.completion_id]
             if answer.logprob_sum is not None:
                 value = math.exp(min(0.0, answer.logprob_sum))
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))

@@ -37,6 +37,6 @@ class Beam:
         """The best of the last wave and of the finished answers that were kept before."""
         kept: list[Node] = []
         for wave, nodes in enumerate(tree.waves):
-            held = [node for node in kept if node.finished]
-            kept = ranked([*held, *nodes], tree.chance(wave))[: self.width // self.expand]
+            finished = [node for node in kept if node.finished]
+            kept = ranked([*finished, *nodes], tree.chance(wave))[: self.width // self.expand]
         return kept

@@ -44,7 +44,7 @@ class BudgetForcing:
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """One piece for each answer that is not at its end, behind a text where it is too short or too long."""
         growths = [self._growth(*chain(tree, first)) for first in tree.children[ROOT]]
-        return [one for one in growths if one is not None] if tree.nodes else [Growth(ROOT, self.n)]
+        return [growth for growth in growths if growth is not None] if tree.nodes else [Growth(ROOT, self.n)]
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
         """One for each answer, as it ended at last: what was dropped has no vote."""

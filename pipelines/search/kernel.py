@@ -60,12 +60,12 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
     return [
         Draw(
             tree.problem_id,
-            len(tree.children[one.node]),
-            one.count,
-            one.behind or (steps.first if one.node == ROOT else steps.following),
-            () if one.node == ROOT else (one.node,),
+            len(tree.children[growth.node]),
+            growth.count,
+            growth.behind or (steps.first if growth.node == ROOT else steps.following),
+            () if growth.node == ROOT else (growth.node,),
         )
-        for one in growths
+        for growth in growths
     ]
 
 

@@ -44,15 +44,15 @@ class Lines:
 
 def truths(text: str) -> list[bool]:
     """Of each calculation of a text whether it is true; `a % b = c` on a line of its own is a remainder."""
-    found: list[bool] = []
+    results: list[bool] = []
     for line in text.split("\n"):
         remainder = _REMAINDER.fullmatch(line)
         if remainder is None:
-            found += [step.true for step in steps_of(line)]
+            results += [step.true for step in steps_of(line)]
             continue
         left, by, stated = (int(part) for part in remainder.groups())
-        found.append(by != 0 and left % by == stated)
-    return found
+        results.append(by != 0 and left % by == stated)
+    return results
 
 
 def consistent(problem: Problem, partial: Partial) -> bool:

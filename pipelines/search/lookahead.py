@@ -51,8 +51,8 @@ class Lookahead:
                 looked += 1
                 continue
             part = Tree(tree.problem_id, tuple(node for node in tree.nodes if node.wave < nodes[0].wave), tree.seed)
-            held = [node for node in self._kept(part, candidates) if node.finished] if candidates else []
-            candidates, looked = [*held, *nodes], 0
+            finished = [node for node in self._kept(part, candidates) if node.finished] if candidates else []
+            candidates, looked = [*finished, *nodes], 0
         return candidates, looked
 
     def _kept(self, tree: Tree, candidates: Sequence[Node]) -> Sequence[Node]:

@@ -61,8 +61,8 @@ class Particles:
         population: list[Node] = []
         for wave, nodes in enumerate(tree.waves):
             counts = self._drawn(tree, population, wave - 1) if wave else {}
-            held = [tree.by_id[node] for node, count in counts.items() for _ in range(count)]
-            population = [*(node for node in held if node.finished), *nodes]
+            survivors = [tree.by_id[node] for node, count in counts.items() for _ in range(count)]
+            population = [*(node for node in survivors if node.finished), *nodes]
         return population
 
     def _drawn(self, tree: Tree, population: Sequence[Node], wave: int) -> Mapping[str, int]:

@@ -10,7 +10,7 @@ from storage.errors import SetupError
 
 def ranked(nodes: Iterable[Node], chance: Random) -> list[Node]:
     """The best first. Equal scores stand in random order: by place, the first parent's children would win every tie."""
-    placed = sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda one: one[:2])
+    placed = sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda entry: entry[:2])
     return [node for _, _, node in placed]
 
 

@@ -52,7 +52,7 @@ class RewardProcess:
         """One number each; FoundWanting for one that is no chance."""
         worded = [partial.text for partial in partials if partial.text.strip()]
         ratings = dict(zip(worded, self._scorer.rated([(problem, text) for text in worded]), strict=True))
-        return [self._share(ratings[one.text].value) if one.text in ratings else NO_OPINION for one in partials]
+        return [self._share(ratings[partial.text].value) if partial.text in ratings else NO_OPINION for partial in partials]
 
     def _share(self, number: float | None) -> float:
         if number is None:

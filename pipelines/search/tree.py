@@ -64,18 +64,18 @@ class Tree:
     @cached_property
     def children(self) -> Mapping[str, Sequence[Node]]:
         """The nodes that go on from each node, in order; those that begin an answer under ROOT."""
-        found: dict[str, list[Node]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
+        children: dict[str, list[Node]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
         for node in self.nodes:
-            found[node.parent].append(node)
-        return found
+            children[node.parent].append(node)
+        return children
 
     @cached_property
     def waves(self) -> Sequence[Sequence[Node]]:
         """The nodes of each wave, in order."""
-        found: list[list[Node]] = [[] for _ in range(1 + max((node.wave for node in self.nodes), default=-1))]
+        waves: list[list[Node]] = [[] for _ in range(1 + max((node.wave for node in self.nodes), default=-1))]
         for node in self.nodes:
-            found[node.wave].append(node)
-        return found
+            waves[node.wave].append(node)
+        return waves
 
     @property
     def finished(self) -> Sequence[Node]:

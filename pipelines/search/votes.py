@@ -43,8 +43,8 @@ class Votes:
 
     def read(self, text: str) -> str | None:
         """What it says, in lower case."""
-        said = fields_of(text, {"vote": self.pattern}).get("vote")
-        return None if said is None else said.lower()
+        vote = fields_of(text, {"vote": self.pattern}).get("vote")
+        return None if vote is None else vote.lower()
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
         """One number each."""

@@ -29,9 +29,9 @@ class OfSteps:
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""
-        chosen = iter(self.selector.select(run, [one for one in rollouts if one.step in self.steps]) or ())
-        for one in rollouts:
-            if one.step not in self.steps:
-                yield decision(run, one, (self.name, self.version), OTHER_STEP)
-            elif (made := next(chosen, None)) is not None:
-                yield made
+        chosen = iter(self.selector.select(run, [rollout for rollout in rollouts if rollout.step in self.steps]) or ())
+        for rollout in rollouts:
+            if rollout.step not in self.steps:
+                yield decision(run, rollout, (self.name, self.version), OTHER_STEP)
+            elif (chosen_decision := next(chosen, None)) is not None:
+                yield chosen_decision

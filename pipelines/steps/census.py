@@ -58,7 +58,7 @@ class Census:
     graph: StepGraph
     problems: dict[str, ProblemCensus] = field(default_factory=dict)
 
-    def drawn(
+    def count_drawn(
         self, problem_id: str, rows: Sequence[tuple[str, str, tuple[str, ...], int]], facts: Mapping[str, Facts]
     ) -> Mapping[str, CountedCompletion]:
         """Count the judged completions of a problem (id, step, what it follows, depth), in plan order."""
@@ -68,20 +68,20 @@ class Census:
             before = self._before(step, [counted[parent] for parent in after])
             right = facts[cid].outcome == "correct" if step in self.graph.answers else before
             counted[cid] = CountedCompletion(Kind(step, depth, before), right)
-        counts.drawn.update((one.asked, one.right) for one in counted.values())
+        counts.drawn.update((completion.asked, completion.right) for completion in counted.values())
         return counted
 
-    def chosen(self, problem_id: str, step: str, last: Sequence[CountedCompletion]) -> None:
+    def count_candidates(self, problem_id: str, step: str, last: Sequence[CountedCompletion]) -> None:
         """Count what a step may follow, by the completions that came last."""
-        self.problems[problem_id].candidates.update((step, one.kind) for one in last)
+        self.problems[problem_id].candidates.update((step, completion.kind) for completion in last)
 
-    def asked(self, draw: Draw, followed: Sequence[CountedCompletion]) -> None:
+    def count_draw(self, draw: Draw, followed: Sequence[CountedCompletion]) -> None:
         """Count a draw of the round that is planned."""
         counts = self.problems[draw.problem_id]
         counts.groups[draw.step] += 1
         repeats = self.graph.nodes[draw.step].stands_for is not None
         gathers = self.graph.nodes[draw.step].step.gather
-        depth = 0 if gathers else max(one.asked.depth for one in followed)
+        depth = 0 if gathers else max(completion.asked.depth for completion in followed)
         counts.asked[Kind(draw.step, depth + repeats, self._before(draw.step, followed))] += draw.count
 
     def _before(self, step: str, followed: Sequence[CountedCompletion]) -> bool | None:

@@ -138,27 +138,27 @@ def follow_ups(
     `census`: counts what is there on the way.
     """
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
-    counted = {} if census is None else census.drawn(problem_id, [threads.row(link) for link in links], facts)
+    counted = {} if census is None else census.count_drawn(problem_id, [threads.row(link) for link in links], facts)
     for node in graph.follow_ups:
         step = node.step
         if step.searched:
             continue
-        asked = {link.after for link in links if link.step == step.name}
-        room = None if step.most is None else max(0, step.most - len(asked))
+        followed = {link.after for link in links if link.step == step.name}
+        room = None if step.most is None else max(0, step.most - len(followed))
         chosen = _chosen(node, threads, facts)
         if census is not None:
-            census.chosen(problem_id, step.name, [counted[threads.last(node, thread)] for thread in chosen])
-            census.problems[problem_id].groups[step.name] += len(asked)
+            census.count_candidates(problem_id, step.name, [counted[threads.last(node, thread)] for thread in chosen])
+            census.problems[problem_id].groups[step.name] += len(followed)
         for after in _groups(node, chosen):
-            if after in asked:
+            if after in followed:
                 continue
             if room == 0:
                 break
-            asked.add(after)
+            followed.add(after)
             room = None if room is None else room - 1
             draw = Draw(problem_id, 0, step.count, step.name, after)
             if census is not None:
-                census.asked(draw, [counted[cid] for cid in after])
+                census.count_draw(draw, [counted[cid] for cid in after])
             yield draw
 
 
@@ -169,8 +169,8 @@ def not_asked_today(
     threads, facts = Threads(graph, links), {link.id: known[link.id, problem_id] for link in links}
     for node in graph.follow_ups:
         if not node.step.searched:
-            asked = set(_groups(node, _chosen(node, threads, facts)))
-            yield from (link for link in links if link.step == node.step.name and link.after not in asked)
+            followed = set(_groups(node, _chosen(node, threads, facts)))
+            yield from (link for link in links if link.step == node.step.name and link.after not in followed)
 
 
 def _chosen(node: Node, threads: Threads, known: Mapping[str, Facts]) -> list[Thread]:

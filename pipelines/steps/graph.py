@@ -136,8 +136,8 @@ class StepGraph:
     def steps_read(self) -> frozenset[str]:
         """The steps of which a follow-up needs a field, so that their texts are read when it is planned."""
         used = {place.name for node in self.follow_ups for place in node.fields_put}
-        asked = (one for node in self.follow_ups for one in node.conditions)
-        return frozenset(used | {condition.step for condition in asked if condition.field not in STATES})
+        all_conditions = (condition for node in self.follow_ups for condition in node.conditions)
+        return frozenset(used | {condition.step for condition in all_conditions if condition.field not in STATES})
 
     def _node(self, step: StepRule, later: Sequence[str]) -> Node:
         """The step in its place; `later`: its own name and those of the steps behind it, which it cannot follow."""
@@ -165,7 +165,7 @@ class StepGraph:
             places,
             conditions,
             named,
-            parents=tuple(one for one in named if not any(one in self.nodes[other].rests_on for other in named)),
+            parents=tuple(name for name in named if not any(name in self.nodes[other].rests_on for other in named)),
             rests_on=frozenset(named).union(*(self.nodes[name].rests_on for name in named)),
             stands_for=_stood_for(step, named, answer),
             sees_label=own or chosen or any(self.nodes[name].sees_label for name in named),

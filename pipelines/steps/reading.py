@@ -53,15 +53,15 @@ def _by_regex(text: str, pattern: str) -> str | None:
         return None
     if match is None:
         return None
-    found: str | None = match[1] if match.re.groups else match[0]
-    return found
+    value: str | None = match[1] if match.re.groups else match[0]
+    return value
 
 
 def _by_path(text: str, path: str) -> str | None:
-    found = find_json(text, duplicates="last")
-    if found is None or found.error is not None:
+    record = find_json(text, duplicates="last")
+    if record is None or record.error is not None:
         return None
-    value: Any = found.value
+    value: Any = record.value
     for key, index in _PART.findall(path):
         if key and isinstance(value, dict) and key in value:
             value = value[key]

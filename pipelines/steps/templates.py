@@ -89,15 +89,15 @@ def place_alone(value: object) -> str | None:
 
 def places_of(template: Template, steps: Collection[str], where: str = "the template") -> list[Place]:
     """The places of a template in order, each once; SetupError for one that nearly names something."""
-    found = [Place(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
-    for place in found:
+    places = [Place(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
+    for place in places:
         if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
             raise SetupError(
                 f"{where} has {{{place.name}}}, which names no earlier step.",
                 choices=(*RESERVED[:3], *steps),
                 next_command=f"write {{{near[0]}}}",
             )
-    return list(dict.fromkeys(place for place in found if place.name in (*RESERVED, *steps)))
+    return list(dict.fromkeys(place for place in places if place.name in (*RESERVED, *steps)))
 
 
 def check_turns(template: Template) -> None:

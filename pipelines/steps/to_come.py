@@ -60,7 +60,7 @@ class FollowUpsToCome:
 
     def __init__(self, census: Census, problems: Sequence[str], *, begun: bool = True) -> None:
         self._graph, self._begun = census.graph, begun
-        self._counts = [census.problems.get(one) or ProblemCensus() for one in problems]
+        self._counts = [census.problems.get(problem) or ProblemCensus() for problem in problems]
         self._laws: dict[tuple[Pool, Kind, str], ShareLaw | None] = {}
         self.asked = self._columns(part.asked for part in self._counts) if begun else {}
         self._drawn = self._columns(part.drawn for part in self._counts)
@@ -87,32 +87,32 @@ class FollowUpsToCome:
         certain = _certain(self._graph, node, kind)
         if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
             return certain
-        pools = POOLS[:2] if any(one.field == OUTCOME for one in node.conditions) else POOLS
-        found = (self._law(pool, kind, node.step.name) for pool in pools)
-        law = next((law for law in found if law is not None), None)
+        pools = POOLS[:2] if any(condition.field == OUTCOME for condition in node.conditions) else POOLS
+        laws = (self._law(pool, kind, node.step.name) for pool in pools)
+        law = next((law for law in laws if law is not None), None)
         return law or _unseen(f"completions of {kind.step} that {node.step.name} may follow")
 
     def right(self, kind: Kind) -> ShareLaw:
         """Which share of the answers that were asked so is right."""
-        found = (self._law(pool, kind) for pool in POOLS)
-        return next((law for law in found if law is not None), None) or _unseen(f"answers of {kind.step}")
+        laws = (self._law(pool, kind) for pool in POOLS)
+        return next((law for law in laws if law is not None), None) or _unseen(f"answers of {kind.step}")
 
     def _judged(self, step: str) -> int:
-        return int(sum(count.sum() for (one, _), count in self._drawn.items() if one.step == step))
+        return int(sum(count.sum() for (kind, _), count in self._drawn.items() if kind.step == step))
 
     def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
         """Of what follows this kind on a step, or ("") of right ones; None where fewer than LEAST were seen."""
         key = (pool, kind, step)
         if key not in self._laws:
-            alike = [one for one in self._drawn if _alike(pool, one[0] if not step else _life(one), kind)]
+            alike = [drawn for drawn in self._drawn if _alike(pool, drawn[0] if not step else _life(drawn), kind)]
             hits, trials = self._followed(alike, step) if step else self._right(alike)
             enough = trials.sum() >= LEAST and not (hits > trials).any()  # more than once each: what joins several threads
             self._laws[key] = ShareLaw.of(hits, trials) if enough else None
         return self._laws[key]
 
     def _followed(self, alike: Sequence[Drawn], step: str) -> tuple[Counts, Counts]:
-        mine = [one for one in alike if may_follow(self._graph, self._graph.nodes[step], one[0])]
-        return self._sum(self._candidates, [(step, _life(one)) for one in mine]), self._sum(self._drawn, mine)
+        mine = [drawn for drawn in alike if may_follow(self._graph, self._graph.nodes[step], drawn[0])]
+        return self._sum(self._candidates, [(step, _life(drawn)) for drawn in mine]), self._sum(self._drawn, mine)
 
     def _right(self, alike: Sequence[Drawn]) -> tuple[Counts, Counts]:
         return self._sum(self._drawn, [(kind, True) for kind, _ in alike]), self._sum(self._drawn, alike)
@@ -125,8 +125,8 @@ class FollowUpsToCome:
         return dict(columns)
 
     def _sum(self, columns: Mapping[Any, Counts], keys: Sequence[Any]) -> Counts:
-        found = [columns[key] for key in dict.fromkeys(keys) if key in columns]
-        return np.sum(found, axis=0) if found else self.nothing()
+        counts = [columns[key] for key in dict.fromkeys(keys) if key in columns]
+        return np.sum(counts, axis=0) if counts else self.nothing()
 
     def nothing(self) -> Counts:
         """No completion of any problem."""
@@ -244,19 +244,19 @@ def may_follow(graph: StepGraph, node: Node, kind: Kind) -> bool:
 
 def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
     """Where it follows all of this kind, or none; None where that must be seen."""
-    if node.fields_put or len(node.parents) != 1 or any(one.field != OUTCOME for one in node.conditions):
+    if node.fields_put or len(node.parents) != 1 or any(condition.field != OUTCOME for condition in node.conditions):
         return None
     if graph.nodes[kind.step].step.raw:  # of which something may fail
         return None
     if not node.conditions:
         return 1.0
-    own = [one for one in node.conditions if one.step in (kind.step, node.parents[0])]
+    own = [condition for condition in node.conditions if condition.step in (kind.step, node.parents[0])]
     if kind.right is None or len(own) < len(node.conditions):
         return None
-    right = all("correct" in one.values for one in own)
+    right = all("correct" in condition.values for condition in own)
     if kind.right:
         return 1.0 if right else 0.0
-    return 0.0 if all(set(one.values) == {"correct"} for one in own) else None
+    return 0.0 if all(set(condition.values) == {"correct"} for condition in own) else None
 
 
 def _life(drawn: Drawn) -> Kind:

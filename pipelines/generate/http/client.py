@@ -173,7 +173,7 @@ class Wire:
 
 def _continuing(messages: str) -> str:
     """Messages whose last one the server is told to go on with, as vLLM and SGLang can; others refuse the request."""
-    plain = [{key: value for key, value in one.items() if key != "prefix"} for one in json.loads(messages)]
+    plain = [{key: value for key, value in message.items() if key != "prefix"} for message in json.loads(messages)]
     return json.dumps(plain, separators=(",", ":"))
 
 

@@ -15,7 +15,7 @@ from pipelines.synthesize.derived.cells import Cell, Elite, best_of_cells, cell_
 from pipelines.synthesize.derived.chains import whole_and_parts
 from pipelines.synthesize.derived.grid import checked_axes
 from pipelines.synthesize.derived.joined import first_hop, joined
-from pipelines.synthesize.derived.lineage import as_it_is, lineage_of, made
+from pipelines.synthesize.derived.lineage import as_it_is, lineage_meta, lineage_of
 from pipelines.synthesize.derived.new_numbers import of_template, on_its_side, renumbered
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source, SourceRollout, required
@@ -116,7 +116,7 @@ class Archive:
 
     def _child(self, child: Problem, parent: Problem, mutation: str, seed: int) -> Problem:
         kept = {key: value for key, value in lineage_of(child).items() if key in ("sources", "bridges", "hops", "role")}
-        lineage = made(self.name, [parent], seed, COMPUTED, mutation=mutation, cell=list(cell_of(child, self.axes)))
+        lineage = lineage_meta(self.name, [parent], seed, COMPUTED, mutation=mutation, cell=list(cell_of(child, self.axes)))
         return replace(child, meta={**child.meta, MADE: {**lineage[MADE], **kept}})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.protocols import Samplers
 from pipelines.synthesize.derived.authored import FORM, Authors, Terms
-from pipelines.synthesize.derived.lineage import made
+from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.derived.references import Reference
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
@@ -106,8 +106,8 @@ def total_variation(share: Share, taken: Sequence[Mapping[str, str]]) -> float:
     for group, weights in share.weights.items():
         mine = [values[share.name] for values in taken if share.given(values) == group]
         if mine:
-            found = Counter(mine)
-            part = math.fsum(abs(found[value] / len(mine) - weight) for value, weight in weights.items()) / 2
+            counts = Counter(mine)
+            part = math.fsum(abs(counts[value] / len(mine) - weight) for value, weight in weights.items()) / 2
             distance += part * len(mine) / len(taken)
     return distance
 
@@ -169,9 +169,9 @@ class Attributes:
             return [(values, self._prompt(values)) for values in dealt(self._shares, taken, len(numbers), rng)]
 
         for written in authors.rounds(budget, seed, ask):
-            taken += [one.about for one in written]
+            taken += [problem.about for problem in written]
             self.discrepancy = {name: total_variation(share, taken) for name, share in self._shares.items()}
-            yield from (self._problem(one.about, one.text, one.reference, seed) for one in written)
+            yield from (self._problem(problem.about, problem.text, problem.reference, seed) for problem in written)
 
     def _prompt(self, values: Values) -> str:
         text = self.ask
@@ -190,5 +190,5 @@ class Attributes:
             split=self.split,
             level=int(level) if level.isdigit() else None,
             skill=values.get("skill"),
-            meta=made(self.name, (), seed, reference.origin, attributes=dict(values), **reference.facts),
+            meta=lineage_meta(self.name, (), seed, reference.origin, attributes=dict(values), **reference.facts),
         )

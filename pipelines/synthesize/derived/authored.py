@@ -89,10 +89,10 @@ class Authors:
             if not self.refusals.refused(None if fields is None else fields["problem"]) and fields is not None:
                 drafts.append((about, fields))
         pairs: list[tuple[str, str | None]] = [(fields["problem"], fields["answer"]) for _, fields in drafts]
-        found = self._elections.references(pairs, seed)
-        self.refusals.counts["no_reference"] += sum(reference is None for reference in found)
+        references = self._elections.references(pairs, seed)
+        self.refusals.counts["no_reference"] += sum(reference is None for reference in references)
         return [
             NewProblem(about, fields["problem"], reference)
-            for (about, fields), reference in zip(drafts, found, strict=True)
+            for (about, fields), reference in zip(drafts, references, strict=True)
             if reference is not None
         ]

@@ -35,8 +35,8 @@ def best_of_cells(scored: Iterable[tuple[Problem, float]], axes: Sequence[str]) 
     elites: dict[Cell, Elite] = {}
     for problem, score in scored:
         cell, new = cell_of(problem, axes), Elite(problem, score)
-        held = elites.get(cell)
-        if held is None or (-new.score, new.problem.id) < (-held.score, held.problem.id):
+        elite = elites.get(cell)
+        if elite is None or (-new.score, new.problem.id) < (-elite.score, elite.problem.id):
             elites[cell] = new
     return elites
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
-from pipelines.synthesize.derived.lineage import chance, made
+from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from storage.records import CARRIED, Problem
 
 NAME = "chains"
@@ -40,9 +40,9 @@ def _pair(first: Problem, second: Problem) -> list[Hop]:
 def whole_and_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
     """The parts of a chain in order, each solvable alone, and the composed problem last."""
     sources, bridges = [hop.problem for hop in hops], [hop.answer for hop in hops[:-1]]
-    parts = [replace(sources[0], meta={**sources[0].meta, **made(by, sources[:1], seed, CARRIED, role="first")})]
+    parts = [replace(sources[0], meta={**sources[0].meta, **lineage_meta(by, sources[:1], seed, CARRIED, role="first")})]
     parts += [alone(hops, place, seed, by) for place in range(1, len(hops))]
-    lineage = made(by, sources, seed, role="composed", bridges=bridges, hops=[hop.record() for hop in hops])
+    lineage = lineage_meta(by, sources, seed, role="composed", bridges=bridges, hops=[hop.record() for hop in hops])
     composed = replace(
         hops[-1].problem,
         prompt=composed_text(hops),
@@ -59,7 +59,7 @@ def alone(hops: Sequence[Hop], place: int, seed: int, by: str) -> Problem:
     """One hop alone, with the number that the hop before would hand on written into its text."""
     hop, role = hops[place], "second" if len(hops) == 2 else f"part {place + 1}"
     sources = [hops[place - 1].problem, hop.problem]
-    lineage = made(by, sources, seed, role=role, bridge=hops[place - 1].answer, hops=[hop.record()])
+    lineage = lineage_meta(by, sources, seed, role=role, bridge=hops[place - 1].answer, hops=[hop.record()])
     meta = {"graph": None, **lineage}
     return replace(hop.problem, prompt=hop.plain, reference=hop.answer, meta=meta, external_id=None)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.synthesize.derived.chains import letter_of, whole_and_parts
 from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
-from pipelines.synthesize.derived.lineage import chance, lineage_of, made
+from pipelines.synthesize.derived.lineage import chance, lineage_meta, lineage_of
 from pipelines.synthesize.sources import Source, required
 from pipelines.synthesize.template import instance_key
 from storage.errors import SetupError, unknown_name
@@ -58,12 +58,12 @@ class Composed:
         count, prompts = 0, set[str]()
         for hops in self._chains(usable, seed):
             group = self._given_out(hops, seed)
-            asked = {problem.prompt_id for problem in group}
-            if asked & prompts:  # the same part again, in another chain
+            group_prompts = {problem.prompt_id for problem in group}
+            if group_prompts & prompts:  # the same part again, in another chain
                 continue
             if count + len(group) > budget:
                 return
-            prompts |= asked
+            prompts |= group_prompts
             count += len(group)
             yield from group
 
@@ -91,7 +91,9 @@ class Composed:
             return hops
         inside = {hop.problem.id for hop in hops}
         free = (
-            one for one in order if used[one.id] < self.uses and one.id not in inside and one.split == hops[0].problem.split
+            problem
+            for problem in order
+            if used[problem.id] < self.uses and problem.id not in inside and problem.split == hops[0].problem.split
         )
         for _, problem in zip(range(_TRIED), free, strict=False):
             hop = joined(problem, int(hops[-1].answer), letter_of(len(hops)))
@@ -108,8 +110,8 @@ def _told(hops: Sequence[Hop], seed: int, role: str) -> Problem:
     if role == "control":
         before = "\n".join(f"Here is another problem: {hop.text}" for hop in hops[:-1])
         text = f"{before}\nNow solve this one: {text}"
-    sources = [one.problem for one in hops]
-    lineage = made(Composed.name, sources, seed, role=role, bridge=value, hops=[hop.record()])
+    sources = [hop.problem for hop in hops]
+    lineage = lineage_meta(Composed.name, sources, seed, role=role, bridge=value, hops=[hop.record()])
     return replace(hop.problem, prompt=text, reference=hop.answer, meta={"graph": None, **lineage}, external_id=None)
 
 

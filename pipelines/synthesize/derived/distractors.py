@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.synthesize.derived.lineage import chance, made
+from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.synthesize.derived.none_of_the_above import incoherent, with_none
 from pipelines.synthesize.sources import Source, SourceRollout, required
 from pipelines.verify.answers.equality import EqualityContext, policy_named, same_quantity
@@ -82,7 +82,7 @@ class Distractors:
             reference=right,
             kind="choice",
             tests=(),
-            meta={**kept, "options": listed, **made(self.name, [problem], seed, CARRIED, **facts)},
+            meta={**kept, "options": listed, **lineage_meta(self.name, [problem], seed, CARRIED, **facts)},
             external_id=None,
         )
 

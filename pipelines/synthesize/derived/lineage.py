@@ -12,7 +12,7 @@ from storage.ids import digest128
 from storage.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
 
 
-def made(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:
+def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:
     """What stands in the meta of a made problem. `reference`: one of REFERENCE_ORIGINS; its own facts are among `facts`."""
     if reference not in REFERENCE_ORIGINS:
         raise ValueError(f"no origin of a reference: {reference!r}")
@@ -28,7 +28,7 @@ def lineage_of(problem: Problem) -> Mapping[str, Any]:
 
 def as_it_is(by: str, problem: Problem, seed: int, **facts: Any) -> Problem:
     """A problem that is given out unchanged: it keeps what it says of its making, origin of the reference included."""
-    lineage = lineage_of(problem) or made(by, [problem], seed, CARRIED)[MADE]
+    lineage = lineage_of(problem) or lineage_meta(by, [problem], seed, CARRIED)[MADE]
     return replace(problem, meta={**problem.meta, MADE: {**lineage, **facts}})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.synthesize.derived.lineage import chance, made
+from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.splits import SPLITS, on_side
 from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, solution_graph
@@ -53,7 +53,7 @@ def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Pro
         if isinstance(template, CheckedTemplate) and template.answer_check(params) != solution.answer:
             raise RuntimeError(f"template {template.name} gives two answers: {prompt}")
         kept = {key: value for key, value in problem.meta.items() if key != "seed"}  # which would regenerate the source
-        lineage = made(by, [problem], seed, old_answer=problem.reference, **facts)
+        lineage = lineage_meta(by, [problem], seed, old_answer=problem.reference, **facts)
         meta = {**kept, "params": params, "steps": len(solution.steps), **lineage}
         return replace(problem, prompt=prompt, reference=solution.answer, meta=meta, external_id=None)
     return None

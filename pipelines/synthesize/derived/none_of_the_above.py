@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.synthesize.derived.lineage import chance, made
+from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.verify.choice import META_KEYS, options_of
 from storage.records import CARRIED, Problem
 
@@ -40,11 +40,11 @@ def _transformed(problem: Problem, seed: int) -> Problem | None:
         return None
     reason = incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())
     if reason is not None:
-        return replace(problem, meta={**problem.meta, **made(NAME, [problem], seed, CARRIED, left=reason)})
+        return replace(problem, meta={**problem.meta, **lineage_meta(NAME, [problem], seed, CARRIED, left=reason)})
     letter = chance(NAME, problem, seed).choice(sorted(options))
     new, reference = with_none(options, right, letter)
     meta = {key: value for key, value in problem.meta.items() if key not in META_KEYS}
-    facts = made(NAME, [problem], seed, CARRIED, hidden=options[letter], right=letter == right)
+    facts = lineage_meta(NAME, [problem], seed, CARRIED, hidden=options[letter], right=letter == right)
     prompt = _with_options(problem.prompt, options, new)
     return replace(problem, prompt=prompt, reference=reference, meta={**meta, "options": new, **facts})
 

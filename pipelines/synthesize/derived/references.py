@@ -70,8 +70,8 @@ class Elections:
     def references(self, problems: Sequence[tuple[str, str | None]], seed: int) -> list[Reference | None]:
         """For each (prompt, what the writer stated) its reference; None where too few agree, or not on what was stated."""
         votes = self._wanted.votes
-        asked = [(prompt, index) for prompt, _ in problems for index in range(votes)]
-        texts = self._solver.texts(asked, seed)
+        attempts = [(prompt, index) for prompt, _ in problems for index in range(votes)]
+        texts = self._solver.texts(attempts, seed)
         groups = [texts[place * votes : (place + 1) * votes] for place in range(len(problems))]
         return [self._reference(stated, group) for (_, stated), group in zip(problems, groups, strict=True)]
 

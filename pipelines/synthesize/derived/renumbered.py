@@ -28,7 +28,11 @@ class Renumbered:
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """At most `budget` problems, none with a prompt of the source or of another."""
         source = required(self.source, self.name)
-        usable = [one for one in source.problems if of_template(one) and (not self.splits or one.split in self.splits)]
+        usable = [
+            problem
+            for problem in source.problems
+            if of_template(problem) and (not self.splits or problem.split in self.splits)
+        ]
         if not usable:
             raise SetupError(
                 f"{source.name} has no problems of shipped templates, whose answers alone can be computed anew."

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from pipelines.protocols import Samplers
-from pipelines.synthesize.derived.lineage import made
+from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.derived.references import Elections, Reference, ReferencePolicy
 from pipelines.synthesize.derived.refusals import Refusals
 from pipelines.synthesize.sources import Source, SourceRollout, required
@@ -85,9 +85,9 @@ class Rewritten:
         known = {problem.id: problem for problem in source.problems}
         taken = [rollout for rollout in source.rollouts() if self._takes(rollout)]
         for rollout in sorted(taken, key=lambda rollout: digest128([self.name, seed, rollout.completion_id])):
-            found = self._pattern.search(rollout.text)
-            groups = found.groupdict() if found else {}
-            text = groups.get("problem") or (found[1] if found else None)
+            match = self._pattern.search(rollout.text)
+            groups = match.groupdict() if match else {}
+            text = groups.get("problem") or (match[1] if match else None)
             text = None if text is None else text.strip()
             if not refusals.refused(text) and text is not None:
                 stated = groups.get("answer")
@@ -114,7 +114,7 @@ class Rewritten:
             reference=reference.text,
             tests=draft.source.tests if reference.origin == CARRIED else (),
             template=None if draft.source.template is None else f"{draft.source.template}~",
-            meta=made(self.name, [draft.source], seed, reference.origin, **facts),
+            meta=lineage_meta(self.name, [draft.source], seed, reference.origin, **facts),
             external_id=None,
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.protocols import Samplers
 from pipelines.synthesize.derived.authored import FORM, Authors, NewProblem, Terms
-from pipelines.synthesize.derived.lineage import made
+from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.sources import Source, required
 from storage.errors import SetupError
 from storage.ids import digest128
@@ -71,7 +71,7 @@ class SelfInstruct:
             budget, seed, lambda numbers: [self._request(number, groups, own, seed) for number in numbers]
         )
         for written in rounds:
-            problems = [self._problem(one, seed) for one in written]
+            problems = [self._problem(draft, seed) for draft in written]
             for problem in problems:
                 own[_group(problem)].append(problem)
             yield from problems
@@ -100,7 +100,7 @@ class SelfInstruct:
             licence=licences.pop() if len(licences) == 1 else None,
             split=self.split,
             skill=first.skill,
-            meta=made(self.name, one.about, seed, one.reference.origin, **one.reference.facts),
+            meta=lineage_meta(self.name, one.about, seed, one.reference.origin, **one.reference.facts),
         )
 
 

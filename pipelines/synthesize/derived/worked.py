@@ -59,12 +59,12 @@ def _program(prompt: str, reference: str, solution: str) -> tuple[Step, ...] | N
 def replaced(problem: Problem, program: Sequence[Step], value: int) -> Iterator[tuple[int, tuple[int, int], int]]:
     """Each number of the text that may become `value`: (the number, its place in the text, the new answer)."""
     assert isinstance(problem.prompt, str)
-    found = list(_NUMBER.finditer(problem.prompt))
+    numbers = list(_NUMBER.finditer(problem.prompt))
     leaves = [token for step in program for token in step.tokens if isinstance(token, str) and _number(token) is not None]
-    for match in found:
+    for match in numbers:
         old = int(match[0])
         named = re.search(rf"\b(?:{_WORDS[old]})\b", problem.prompt, re.IGNORECASE) if old in _WORDS else None
-        once = sum(int(other[0]) == old for other in found) == 1 and sum(_number(leaf) == old for leaf in leaves) == 1
+        once = sum(int(other[0]) == old for other in numbers) == 1 and sum(_number(leaf) == old for leaf in leaves) == 1
         if old != value and once and named is None and (answer := _answer(program, old, value)) is not None:
             yield old, match.span(), answer
 
@@ -90,11 +90,11 @@ def _answer(program: Sequence[Step], old: int, new: int) -> int | None:
 def _tokens(text: str) -> list[str] | None:
     tokens, at = [], 0
     while at < len(text.rstrip()):
-        found = _TOKEN.match(text, at)
-        if found is None:
+        match = _TOKEN.match(text, at)
+        if match is None:
             return None
-        tokens.append(found[1])
-        at = found.end()
+        tokens.append(match[1])
+        at = match.end()
     return tokens
 
 

@@ -91,19 +91,19 @@ class Writer:
                     f"synthesizer {self._name!r}: {self._sampler.engine} {self._sampler.model} failed: {samples.failure}",
                     next_command="the same command again, which asks only for what is missing",
                 )
-        found = (completions[request.completion_id] for request in requests)
-        return [None if completion.finish_reason == "length" else completion.text for completion in found]
+        replies = (completions[request.completion_id] for request in requests)
+        return [None if completion.finish_reason == "length" else completion.text for completion in replies]
 
     def _request(self, prompt: str, index: int, origin: Origin) -> Request:
-        asked = self._template.replace("{prompt}", prompt)
-        return request_for(Problem(asked, ""), self._sampler.render(asked), self._sampling, origin, index)
+        filled = self._template.replace("{prompt}", prompt)
+        return request_for(Problem(filled, ""), self._sampler.render(filled), self._sampling, origin, index)
 
 
 def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
     """The fields of the JSON object in a text, as texts; None where there is none or one of them is missing or empty."""
-    found = _JSON.search(text or "")
+    match = _JSON.search(text or "")
     try:
-        value = json.loads(found[0], strict=False) if found else None
+        value = json.loads(match[0], strict=False) if match else None
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.peers.environment import peers_python
-from benchmarks.peers.verdicts import program, said
+from benchmarks.peers.verdicts import program, verdict_of
 from storage.records import Completion, Problem
 
 
@@ -21,9 +21,9 @@ def test_a_body_continues_its_prompt_and_a_function_stands_alone() -> None:
 def test_a_bool_is_correct_or_incorrect() -> None:
     problem = Problem("How many?", "7")
     completion = Completion("c", "p", "e", "m", "", "curate", 0, None, "7", "stop")
-    outcomes = [said(problem, completion, ("peer", "1"), value).outcome for value in (True, False, "undecided")]
+    outcomes = [verdict_of(problem, completion, ("peer", "1"), value).outcome for value in (True, False, "undecided")]
     assert outcomes == ["correct", "incorrect", "undecided"]
-    assert said(problem, completion, ("peer", "1"), outcome="unparsed", rule="why").rule == "why"
+    assert verdict_of(problem, completion, ("peer", "1"), outcome="unparsed", rule="why").rule == "why"
 
 
 def test_a_missing_environment_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

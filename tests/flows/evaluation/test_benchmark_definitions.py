@@ -162,7 +162,7 @@ def form_and_problems(folder: Path, benchmark: str) -> tuple[PromptForm, tuple[P
 
 def test_worked_examples_are_of_another_split_and_answered_as_the_model_shall(published: Path) -> None:
     form, problems = form_and_problems(published, "{benchmark: gsm8k-few-shot}")
-    text = form.asked(problems[0])
+    text = form.prompt_for(problems[0])
     assert isinstance(text, str)
     assert len(form.examples) == text.count("\n#### ") == 8
     shown = {problem.prompt for problem in stored("gsm8k", "train")}
@@ -183,7 +183,7 @@ def test_mmlu_shows_five_questions_of_the_subject_that_is_asked(published: Path)
 def test_the_function_that_mbpp_wants_is_named_in_its_prompt(published: Path) -> None:
     form, problems = form_and_problems(published, "{benchmark: mbpp}")
     assert sorted(problem.external_id for problem in problems) == ["11", "12"]
-    turns = form.asked(problems[0])
+    turns = form.prompt_for(problems[0])
     assert isinstance(turns, tuple)
     assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]
     assert turns[1].content == "```python\ndef add_2(x):\n    return x + 2\n```"

@@ -216,7 +216,7 @@ class Looking:
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         for group in groups:
-            for prompt, one in group.asked():
+            for prompt, one in group.prompted():
                 self.shown[one.id], self.asked[one.id] = prompt, group.question(one)
                 yield Score(one.id, group.problem.id, "looking", "1", 1.0)
 

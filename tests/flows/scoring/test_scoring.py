@@ -49,7 +49,7 @@ class Asked:
 
     def score_groups(self, groups):
         for group in groups:
-            for prompt, completion in group.asked():
+            for prompt, completion in group.prompted():
                 more = float(len(prompt) - len(group.problem.prompt))
                 yield Score(completion.id, group.problem.id, self.name, self.version, more)
 '''

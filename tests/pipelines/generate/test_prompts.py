@@ -43,18 +43,18 @@ def test_a_form_without_a_place_is_refused() -> None:
 
 def test_worked_examples_stand_before_the_problem_in_the_same_words() -> None:
     shown = (Example("2 + 2?", "4"),)
-    assert PromptForm(SHORT).asked(SUM) == fill_template("1 + 1?", SHORT)
-    assert PromptForm(SHORT, examples=shown).asked(SUM) == (
+    assert PromptForm(SHORT).prompt_for(SUM) == fill_template("1 + 1?", SHORT)
+    assert PromptForm(SHORT, examples=shown).prompt_for(SUM) == (
         Message("user", "Answer with the number only.\n2 + 2?"),
         Message("assistant", "4"),
         Message("user", "Answer with the number only.\n1 + 1?"),
     )
-    assert plain_text(PromptForm(examples=shown).asked(SUM)) == "2 + 2?\n\n4\n\n1 + 1?"
+    assert plain_text(PromptForm(examples=shown).prompt_for(SUM)) == "2 + 2?\n\n4\n\n1 + 1?"
 
 
 def test_worked_examples_stand_behind_system_messages() -> None:
     talk = (Message("system", "Be brief."), Message("user", "1 + 1?"))
-    turns = PromptForm(examples=(Example("2 + 2?", "4"), Example("3 + 3?", "6"))).asked(Problem(talk, "2"))
+    turns = PromptForm(examples=(Example("2 + 2?", "4"), Example("3 + 3?", "6"))).prompt_for(Problem(talk, "2"))
     assert isinstance(turns, tuple)
     assert [message.role for message in turns] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert turns[-1].content == "1 + 1?"
@@ -63,9 +63,9 @@ def test_worked_examples_stand_behind_system_messages() -> None:
 def test_one_text_has_the_answers_behind_their_questions_and_ends_where_the_model_goes_on() -> None:
     shown = (Example("2 + 2?", "4"), Example("3 + 3?", "6"))
     form = PromptForm("Q: {prompt}\nA:", "Sums.", shown, one_text=True)
-    assert form.asked(SUM) == "Sums.\n\nQ: 2 + 2?\nA: 4\n\nQ: 3 + 3?\nA: 6\n\nQ: 1 + 1?\nA:"
+    assert form.prompt_for(SUM) == "Sums.\n\nQ: 2 + 2?\nA: 4\n\nQ: 3 + 3?\nA: 6\n\nQ: 1 + 1?\nA:"
     lines = PromptForm("{prompt}\n", examples=shown[:1], one_text=True)
-    assert lines.asked(SUM) == "2 + 2?\n4\n\n1 + 1?\n"
+    assert lines.prompt_for(SUM) == "2 + 2?\n4\n\n1 + 1?\n"
 
 
 def test_examples_of_a_skill_stand_before_its_problems_only() -> None:
@@ -74,7 +74,7 @@ def test_examples_of_a_skill_stand_before_its_problems_only() -> None:
 
 
 def test_there_is_one_system_message() -> None:
-    assert PromptForm(system="Be kind.").asked(SUM) == (Message("system", "Be kind."), Message("user", "1 + 1?"))
+    assert PromptForm(system="Be kind.").prompt_for(SUM) == (Message("system", "Be kind."), Message("user", "1 + 1?"))
     talk = Problem((Message("system", "Be brief."), Message("user", "1 + 1?")), "2")
-    turns = PromptForm(system="Be kind.").asked(talk)
+    turns = PromptForm(system="Be kind.").prompt_for(talk)
     assert turns == (Message("system", "Be kind.\n\nBe brief."), Message("user", "1 + 1?"))

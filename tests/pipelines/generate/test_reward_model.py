@@ -13,7 +13,7 @@ from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
 from pipelines.generate.registry import GENERATORS, built_engine
 from pipelines.generate.reward_model import RewardModel
 from pipelines.protocols import Candidates
-from pipelines.score import given
+from pipelines.score import group_scores
 from pipelines.score.reward_model import RewardModel as RewardScorer
 from storage.errors import FoundWanting, SetupError
 from storage.records import Completion, Message, Problem, Score
@@ -94,7 +94,7 @@ def scorer(server: Serving, *, http: Any = (), **options: Any) -> Iterator[Rewar
 
 
 def scores(made: RewardScorer, *completions: Completion, problem: Problem = PROBLEM) -> list[Score]:
-    return list(given(made, [Candidates(problem, completions)]))
+    return list(group_scores(made, [Candidates(problem, completions)]))
 
 
 def test_vllms_score_is_asked_for_the_pair_of_problem_and_answer() -> None:

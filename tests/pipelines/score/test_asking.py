@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.generate.direct import DirectSampler
 from pipelines.protocols import Candidates
-from pipelines.score import given
+from pipelines.score import group_scores
 from pipelines.score.asking import prefixes
 from pipelines.score.probes import PIK, PTrue
 from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
@@ -53,7 +53,9 @@ def groups(*completions: Completion, problem: Problem = PROBLEM) -> list[Candida
 
 
 def values(scorer: Any, *completions: Completion, problem: Problem = PROBLEM) -> list[tuple[str, float]]:
-    return [(one.completion_id, round(one.value, 12)) for one in given(scorer, groups(*completions, problem=problem))]
+    return [
+        (one.completion_id, round(one.value, 12)) for one in group_scores(scorer, groups(*completions, problem=problem))
+    ]
 
 
 def logistic(x: float) -> float:
@@ -72,10 +74,12 @@ def test_p_true_is_the_share_of_yes_among_the_two_words() -> None:
 def test_p_true_by_lines_has_a_number_for_every_line_that_is_not_blank() -> None:
     steps = PTrue(sampler=DirectSampler(Counting()), by_lines=True)
     five = replace(RIGHT, text="5\n\n5\nand 4")
-    [score] = given(steps, groups(five))
+    [score] = group_scores(steps, groups(five))
     assert score.steps is not None
     assert [round(step, 12) for step in score.steps] == [logistic(0.1 - n) for n in (1, 2, 2)]
-    assert score.value == score.steps[-1] == next(given(PTrue(sampler=DirectSampler(Counting())), groups(five))).value
+    assert (
+        score.value == score.steps[-1] == next(group_scores(PTrue(sampler=DirectSampler(Counting())), groups(five))).value
+    )
 
 
 def test_p_true_may_see_what_else_was_said() -> None:
@@ -106,9 +110,9 @@ def test_what_several_scores_rest_on_is_shared_among_them() -> None:
             return (replace(one, cost=3.0, seconds=6.0) for one in super().score_given(requests))
 
     three = [replace(RIGHT, id=name) for name in "abc"]
-    known = list(given(PIK(sampler=DirectSampler(Paid())), groups(*three)))
+    known = list(group_scores(PIK(sampler=DirectSampler(Paid())), groups(*three)))
     assert [(score.cost, score.seconds) for score in known] == [(2.0, 4.0)] * 3
-    same = [*given(Likelihood(sampler=DirectSampler(Paid())), groups(*three, WRONG))]
+    same = [*group_scores(Likelihood(sampler=DirectSampler(Paid())), groups(*three, WRONG))]
     assert [(score.cost, score.seconds) for score in same] == [(1.0, 2.0)] * 3 + [(3.0, 6.0)]
 
 
@@ -149,10 +153,10 @@ def test_likelihood_is_of_the_text_as_the_answer_per_token_or_summed() -> None:
 def test_a_text_is_scored_behind_what_the_model_was_asked_for_it() -> None:
     group = Candidates(PROBLEM, [RIGHT, WRONG], prompts=["Add: 2 + 2 = ?", "too long"])
     engine = Counting()
-    assert [one.completion_id for one in given(Likelihood(sampler=DirectSampler(engine)), [group])] == ["c000"]
+    assert [one.completion_id for one in group_scores(Likelihood(sampler=DirectSampler(engine)), [group])] == ["c000"]
     references = ReferenceLikelihood(sampler=DirectSampler(engine))
-    assert [one.completion_id for one in given(references, [group])] == ["c000"]
-    assert list(Candidates(PROBLEM, [RIGHT]).asked()) == [(PROBLEM.prompt, RIGHT)]
+    assert [one.completion_id for one in group_scores(references, [group])] == ["c000"]
+    assert list(Candidates(PROBLEM, [RIGHT]).prompted()) == [(PROBLEM.prompt, RIGHT)]
 
 
 def test_the_reference_is_put_behind_the_last_marker_and_its_spaces() -> None:

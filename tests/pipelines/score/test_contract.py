@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
-from pipelines.score import REFERENCED, SCORERS, given, needs_of
+from pipelines.score import REFERENCED, SCORERS, group_scores, needs_of
 from storage.errors import SetupError
 from storage.records import Verdict
 from tests.pipelines.select.rollouts import PROBLEM, rollout
@@ -51,15 +51,15 @@ PLAIN: dict[str, tuple[Callable[[], Scorer | GroupScorer], list[tuple[str, float
 @pytest.mark.parametrize("name", sorted(PLAIN))
 def test_scores_carry_their_maker_and_stay_in_order(name: str) -> None:
     scorer = PLAIN[name][0]()
-    scores = list(given(scorer, [GROUP]))
+    scores = list(group_scores(scorer, [GROUP]))
     assert [(score.completion_id, score.value) for score in scores] == PLAIN[name][1]
     assert {(score.scorer, score.version, score.problem_id) for score in scores} == {(name, scorer.version, PROBLEM.id)}
-    assert list(given(scorer, [])) == []
+    assert list(group_scores(scorer, [])) == []
 
 
 def test_votes_choose_from_a_group_or_say_a_word_and_too_few_of_them_say_nothing() -> None:
     def scored(**options: Any) -> list[tuple[str, float]]:
-        return [(score.completion_id, score.value) for score in given(SCORERS["votes"](**options), [group])]
+        return [(score.completion_id, score.value) for score in group_scores(SCORERS["votes"](**options), [group])]
 
     places = [Vote("pick", {"best": said}, place=1, of=3) for said in ("1", "1", "3", "9", "none")]
     words = [Vote("critic", {"said": said}) for said in ("ok", "fine", "wrong")]
@@ -79,7 +79,7 @@ def test_those_that_rest_on_a_reference_are_named_and_exist() -> None:
 
 def test_no_token_no_rate() -> None:
     empty = replace(MEASURED, tokens_out=0)
-    assert list(given(SCORERS["logprob_per_token"](), [Candidates(PROBLEM, [empty])])) == []
+    assert list(group_scores(SCORERS["logprob_per_token"](), [Candidates(PROBLEM, [empty])])) == []
 
 
 @pytest.mark.parametrize(
@@ -95,24 +95,24 @@ def test_no_token_no_rate() -> None:
     ],
 )
 def test_an_imported_number_is_a_number_or_no_score(meta: dict[str, Any], key: str, value: Any, steps: Any) -> None:
-    scores = list(given(SCORERS["imported"](key=key), [Candidates(PROBLEM, [replace(MEASURED, meta=meta)])]))
+    scores = list(group_scores(SCORERS["imported"](key=key), [Candidates(PROBLEM, [replace(MEASURED, meta=meta)])]))
     assert [(score.value, score.steps) for score in scores] == ([] if value is None else [(value, steps)])
 
 
 def test_agreement_counts_rollouts_without_an_answer_in_n() -> None:
     answers = ("1", "2", "1", None, "1", "2", None, "3")
     group = Candidates(PROBLEM, [replace(MEASURED, id=str(place)) for place in range(8)], answers)
-    values = {score.completion_id: score.value for score in given(SCORERS["answer_agreement"](), [group])}
+    values = {score.completion_id: score.value for score in group_scores(SCORERS["answer_agreement"](), [group])}
     assert values == {"0": 3 / 8, "2": 3 / 8, "4": 3 / 8, "1": 2 / 8, "5": 2 / 8, "7": 1 / 8}
 
 
 def test_votes_that_nobody_could_read_are_no_score() -> None:
     torn = Verdict("c", "p", "judge", "1", "undecided", "failures", evidence="{")
     groups = [Candidates(PROBLEM, [MEASURED, AGAIN], (), ({"judge": vote(0, 0, 4)}, {"judge": torn}))]
-    assert list(given(SCORERS["judge_votes"](), groups)) == []
+    assert list(group_scores(SCORERS["judge_votes"](), groups)) == []
 
 
 def test_a_judge_that_the_run_does_not_have_is_named() -> None:
     groups = [Candidates(PROBLEM, [MEASURED], (), ({"number": vote(1, 1)},))]
     with pytest.raises(SetupError, match="judged by no verifier 'judge'"):
-        list(given(SCORERS["judge_votes"](), groups))
+        list(group_scores(SCORERS["judge_votes"](), groups))

@@ -183,8 +183,8 @@ class _Reasoning:
         from vllm.reasoning import ReasoningParserManager
 
         self._parser = ReasoningParserManager.get_reasoning_parser(name)(tokenizer)
-        asked = ChatCompletionRequest(messages=[{"role": "user", "content": ""}], model="")
-        self._request = self._parser.adjust_request(asked)
+        request = ChatCompletionRequest(messages=[{"role": "user", "content": ""}], model="")
+        self._request = self._parser.adjust_request(request)
         self.skip_special_tokens = self._request.skip_special_tokens
 
     def split(self, text: str) -> tuple[str | None, str]:

@@ -21,7 +21,7 @@ from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.registry import built_engine
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.protocols import Candidates
-from pipelines.score import given
+from pipelines.score import group_scores
 from pipelines.score.reward_model import RewardModel
 from storage.records import Origin, Problem, given_request
 from tests.pipelines.select.rollouts import rollout
@@ -84,7 +84,7 @@ def rated(server: str, **options: Any) -> list[tuple[float, Any]]:
     engine = built_engine("reward_model", "rating", scorer.engine_options or {}, http=HttpSettings((Server(server),)))
     scorer.sampler = DirectSampler(engine)
     completions = [rollout(at, "correct", text).completion for at, text in enumerate(TEXTS)]
-    scores = list(given(scorer, [Candidates(PROBLEM, completions)]))
+    scores = list(group_scores(scorer, [Candidates(PROBLEM, completions)]))
     engine.close()
     assert [score.completion_id for score in scores] == [one.id for one in completions]
     return [(score.value, score.steps) for score in scores]
