@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +26,6 @@ class PromptCompletion(Texts):
 
     _: KW_ONLY
     scores: bool = False
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     @property
     def schema(self) -> pa.Schema:
@@ -77,8 +76,7 @@ class Unpaired(PromptCompletion):
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
             taken = sorted(filter(self._wanted, members), key=lambda rollout: not rollout["kept"])  # stable
             once = distinct(taken)
-            if repeated := len(taken) - len(once):
-                self.left_out[REPEATED] = self.left_out.get(REPEATED, 0) + repeated
+            self.left_out[REPEATED] += len(taken) - len(once)
             counts = {True: 0, False: 0}
             for rollout in once:
                 label = rollout["outcome"] == "correct"

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.acceptance import goes_by_other_verdicts, planned_sql
-from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
+from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, manifest_of, prompt_turns
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import TURNS, Row
 from storage.records import Prompt
@@ -78,8 +78,7 @@ class Conversations:
 
 def _recipe(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
     """The recipe of the version, with the verifiers that judged."""
-    keys = "select key, value from manifest where key in ('recipe', 'verifiers')"
-    stored = {key: json.loads(value) for key, value in connection.execute(keys).fetchall()}
+    stored = manifest_of(connection)
     verifiers = [[part["name"], part["version"]] for part in stored.get("verifiers", [])]
     return {**stored.get("recipe", {}), "resolved": {"verifiers": verifiers}}
 

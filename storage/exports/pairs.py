@@ -43,7 +43,6 @@ class PairRows(Texts):
     unparsed: bool = False
     scores: bool = False
     length_ratio: float = 0.0
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +75,7 @@ class PairRows(Texts):
         if None in lengths:
             lengths = [len(chosen["text"]), len(rejected["text"])]
         fits = max(lengths) <= self.length_ratio * min(lengths)
-        self.left_out[UNEQUAL] = self.left_out.get(UNEQUAL, 0) + (not fits)
+        self.left_out[UNEQUAL] += not fits
         return bool(fits)
 
     def row_of(self, chosen: Row, rejected: Row) -> Row:

@@ -8,14 +8,14 @@ of their text was given. Two solutions with the same lines so far share their co
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, columns_of, judged_by
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, columns_of, judged_by, manifest_of
 from storage.exports.threads import ProblemThreads, problem_threads
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
@@ -54,7 +54,6 @@ class ProcessLabels(Texts):
     score: str = ""
     step: str = ""
     least: int = 1
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,9 +105,9 @@ class ProcessLabels(Texts):
         for line in lines:
             label = labels.get(line.number)
             if label is None or (label.n is not None and label.n < self.least):
-                self._leave_out(UNLABELLED)
+                self.left_out[UNLABELLED] += 1
             elif (text[: line.end], label.value) in told:
-                self._leave_out(REPEATED)
+                self.left_out[REPEATED] += 1
             else:
                 told.add((text[: line.end], label.value))
                 yield line, label
@@ -132,14 +131,13 @@ class ProcessLabels(Texts):
         """The scores as labels; none where they are not one for each line."""
         if steps is None or len(steps) != len(lines):
             if steps is not None:
-                self._leave_out(OTHER_LINES)
+                self.left_out[OTHER_LINES] += 1
             return {}
         return {line.number: Label(value) for line, value in zip(lines, steps, strict=True)}
 
     def _continuing(self, connection: duckdb.DuckDBPyConnection) -> str:
         """The step whose completions go on; SetupError where none does, or several and none is named."""
-        stored = connection.execute("select value from manifest where key = 'recipe'").fetchall()
-        steps = recorded_steps(json.loads(stored[0][0])) if stored else []
+        steps = recorded_steps(manifest_of(connection).get("recipe", {}))
         names = [str(step["name"]) for step in steps if step.get("turn") == "continue"]
         if self.step and self.step not in names:
             raise unknown_name("continuing step", self.step, names)
@@ -150,9 +148,6 @@ class ProcessLabels(Texts):
         if len(names) > 1 and not self.step:
             raise SetupError("several steps go on from lines.", choices=names, next_command=f"--set step={names[0]}")
         return self.step or names[0]
-
-    def _leave_out(self, what: str) -> None:
-        self.left_out[what] = self.left_out.get(what, 0) + 1
 
 
 def lines_of(text: str) -> list[Line]:

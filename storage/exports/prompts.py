@@ -5,13 +5,13 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 
 import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, of_prefix
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, dict_rows, of_prefix
 from storage.exports.write import Row
 
 _QUERY = """
@@ -44,7 +44,6 @@ class Prompts(Texts):
     layout: str = "trl"
     least: float = 0.0
     most: float = 1.0
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,13 +80,10 @@ class Prompts(Texts):
                 "this version has no completions that were fixed before any verdict, so its problems have no pass rates.",
                 next_command="rollmill dataset export without least and most",
             )
-        cursor = connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))
-        names = [column[0] for column in cursor.description]
         index = 0
-        for values in iter(cursor.fetchone, None):
-            row = dict(zip(names, values, strict=True))
+        for row in dict_rows(connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))):
             if bounded and (why := self._outside(row["pass_rate"])):
-                self.left_out[why] = self.left_out.get(why, 0) + 1
+                self.left_out[why] += 1
                 continue
             yield self._row(row, index)
             index += 1

@@ -93,7 +93,7 @@ class RankedPairs(PairRows):
                 )
             for value in mine.values():
                 values[member["completion_id"]] = value
-        self._count(UNSCORED, len(members) - len(values))
+        self.left_out[UNSCORED] += len(members) - len(values)
         return values
 
     def _ranked(self, members: Sequence[Row], values: dict[str, float]) -> list[RankedPair]:
@@ -108,7 +108,7 @@ class RankedPairs(PairRows):
         for place, chosen in enumerate(order[:1] if self.tiers else order):
             for rejected in order[place + 1 :]:
                 gap = values[chosen["completion_id"]] - values[rejected["completion_id"]]
-                self._count(DISAGREE, int(gap < 0))
+                self.left_out[DISAGREE] += gap < 0
                 # Rounded, or .3 - .1 would miss a margin of .2.
                 if gap > 0 and round(gap, 12) >= self.margin and self.fits(chosen, rejected):
                     pairs.append(RankedPair(gap, chosen, rejected))
@@ -123,9 +123,6 @@ class RankedPairs(PairRows):
         if tier > count:
             return []
         return [ranked[(tier - 1) * (len(ranked) - 1) // max(1, count - 1)]]
-
-    def _count(self, what: str, count: int) -> None:
-        self.left_out[what] = self.left_out.get(what, 0) + count
 
     def _no_scores(self, known: set[str]) -> SetupError:
         if known:

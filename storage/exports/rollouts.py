@@ -4,8 +4,9 @@ A row puts problem, completion and decision side by side. Order: problem id, sam
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import duckdb
@@ -84,16 +85,20 @@ def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
             yield dict(zip(names, row, strict=True))
 
 
+def manifest_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The manifest of the version."""
+    return {key: json.loads(value) for key, value in connection.execute("select key, value from manifest").fetchall()}
+
+
 def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
     """How many completions of a problem were fixed before any verdict, and the SQL condition on `r` and `d` for them.
 
     None: an import, of which all counts; 0: none was. `first`: only the first so many of them.
     """
-    manifest = dict(connection.execute("select key, value from manifest").fetchall())
-    prefix = json.loads(manifest.get("metrics", "{}")).get("prefix", 0)
-    recipe: Mapping[str, Any] = json.loads(manifest.get("recipe", "{}"))
+    manifest = manifest_of(connection)
+    prefix = manifest.get("metrics", {}).get("prefix", 0)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(recipe))}"
+    of_step = f"{step_column(stored, 'd.')} = {quoted(first_step(manifest.get('recipe', {})))}"
     if prefix is None:
         return None, of_step
     return prefix, f"r.sample_index between 0 and {(first or prefix) - 1} and {of_step}"
@@ -105,7 +110,7 @@ FORMS = ("chat", "text")
 
 @dataclass
 class Texts:
-    """The form in which prompts and answers are written.
+    """The form in which prompts and answers are written, and what a format leaves out.
 
     `form`: chat turns, or text. `system`: a turn before prompts that bring none.
     """
@@ -113,6 +118,7 @@ class Texts:
     _: KW_ONLY
     form: str = "chat"
     system: str | None = None
+    left_out: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

@@ -6,7 +6,7 @@ went, so with a policy that drops what its process doubts the share is no unbias
 
 import json
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
 from typing import NamedTuple
 
@@ -80,8 +80,6 @@ class SearchTree(Texts):
     none. `best`: it lies on the path to the answer that was kept first.
     """
 
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
-
     @property
     def schema(self) -> pa.Schema:
         """The piece, its place, what became of it."""
@@ -144,7 +142,6 @@ class PiecePairs(Texts):
     _: KW_ONLY
     gap: float = 0.5
     least: int = 1
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -177,7 +174,7 @@ class PiecePairs(Texts):
                     continue
                 high, low = max(values, key=lambda piece: piece.value), min(values, key=lambda piece: piece.value)
                 if high.value - low.value < self.gap:
-                    self.left_out[ALIKE] = self.left_out.get(ALIKE, 0) + 1
+                    self.left_out[ALIKE] += 1
                     continue
                 yield {
                     **high.row,

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
+from storage.exports.rollouts import manifest_of
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
 from storage.recipe_steps import step_names
@@ -41,8 +42,7 @@ class Steps(NamedTuple):
 
 def steps_of_version(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The steps of the version's recipe."""
-    stored = connection.execute("select value from manifest where key = 'recipe'").fetchall()
-    return step_names(json.loads(stored[0][0])) if stored else []
+    return step_names(manifest_of(connection).get("recipe", {}))
 
 
 def on_one_thread(problem: ProblemThreads, steps: Steps) -> Iterator[tuple[Row, Row]]:
