@@ -5,6 +5,7 @@ Every page shows texts, names and notes through these functions, whoever wrote t
 """
 
 import re
+from collections.abc import Iterator
 
 import streamlit as st
 
@@ -41,33 +42,34 @@ def inert_page(markdown: str) -> str:
 
     A card holds names of a user's data; those of versions from before cards escaped them lie there as they were.
     """
-    lines, fence = [], ""
-    for line in visible(markdown).replace("]\\(", "](").replace("&lt;", "<").split("\n"):
-        mark = _FENCE.match(line)
-        if fence:
-            fence = "" if mark and len(mark[1]) >= len(fence) and line.strip() == mark[1] else fence
-            lines.append(line)
-            continue
-        fence = mark[1] if mark else ""
-        lines.append(line if mark else _unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line)))
-    return "\n".join(lines)
+    page = visible(markdown).replace("]\\(", "](").replace("&lt;", "<")
+    return "\n".join(
+        line if code else _unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line))
+        for line, code in _lines(page)
+    )
 
 
 def page_sections(markdown: str) -> list[tuple[str, str]]:
     """A page of Markdown cut at its headings of the second order: (heading, text), the first one without a heading."""
     sections: list[tuple[str, list[str]]] = [("", [])]
+    for line, code in _lines(markdown):
+        if line.startswith("## ") and not code:
+            sections.append((line[3:], []))
+        else:
+            sections[-1][1].append(line)
+    return [(heading, "\n".join(lines).strip()) for heading, lines in sections]
+
+
+def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is code or one of the fences around some."""
     fence = ""
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
-        if fence:
-            fence = "" if mark and len(mark[1]) >= len(fence) and line.strip() == mark[1] else fence
-        elif line.startswith("## "):
-            sections.append((line[3:], []))
-            continue
-        else:
+        yield line, bool(fence or mark)
+        if not fence:
             fence = mark[1] if mark else ""
-        sections[-1][1].append(line)
-    return [(heading, "\n".join(lines).strip()) for heading, lines in sections]
+        elif mark and len(mark[1]) >= len(fence) and line.strip() == mark[1]:
+            fence = ""
 
 
 def _unlinked(markdown: str) -> str:
@@ -85,8 +87,9 @@ def show_text(text: str, key: str, language: str | None = None) -> None:
     if len(text) > shown:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(f"{shown:,} of {len(text):,} characters.")
-        right.button("More", key=f"{key}-more", on_click=_more, args=(f"{key}-parts",), width="stretch")
+        right.button("More", key=f"{key}-more", on_click=show_more, args=(f"{key}-parts",), width="stretch")
 
 
-def _more(parts: str) -> None:
+def show_more(parts: str) -> None:
+    """Lay out one part more of what this key of the session counts."""
     st.session_state[parts] = int(st.session_state.get(parts, 1)) + 1

@@ -39,9 +39,9 @@ def left_of(stages: list[Progress]) -> TimeLeft | None:
     return longest(time_left(stage.done, whole_of(stage.detail, stage.total), stage.rate) for stage in sampled)
 
 
-def next_scheduled(most: int = 3) -> list[tuple[str, str]]:
-    """The next firings as name and time."""
-    rows = [row for row in schedules(reader()) if row.next_five][:most]
+def next_scheduled() -> list[tuple[str, str]]:
+    """The next three firings as name and time."""
+    rows = [row for row in schedules(reader()) if row.next_five][:3]
     return [(row.schedule.name, time_words(row.next_five[0])) for row in rows]
 
 

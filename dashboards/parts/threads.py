@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from dashboards.inert import inert, show_text
+from dashboards.inert import inert, show_more, show_text
 from dashboards.parts.rollout import COLOURS, LANGUAGES, steps
 from dashboards.session.kept import kept_now
 from storage.queries import Scope, completion_text
@@ -25,11 +25,7 @@ def show_threads(turns: Turns, scope: Scope, key: str) -> None:
     for depth, turn in tree[:shown]:
         _indented(depth, turn, turns, scope, below.get(turn.completion_id))
     if len(tree) > shown:
-        st.button(f"{len(tree) - shown:,} more turns", key=f"more-turns-{key}", on_click=_more, args=(f"turns-{key}",))
-
-
-def _more(name: str) -> None:
-    st.session_state[name] = int(st.session_state.get(name, 1)) + 1
+        st.button(f"{len(tree) - shown:,} more turns", key=f"more-turns-{key}", on_click=show_more, args=(f"turns-{key}",))
 
 
 def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope, below: tuple[int, int] | None) -> None:

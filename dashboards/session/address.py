@@ -8,7 +8,7 @@ The parameters of a link into Explore are a contract: saved views and copied lin
 values. `of` is `run ID` or `version NAME@vN`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
@@ -72,7 +72,6 @@ def choose(
     key: str,
     *,
     where: "DeltaGenerator | None" = None,
-    shown: Callable[[str], str] = visible,
     forget: Sequence[str] = (),
 ) -> str:
     """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
@@ -85,7 +84,7 @@ def choose(
     width: int | Literal["stretch"] = CHOICE_WIDTH if place is bar else "stretch"
     wanted, kept = st.query_params.get(key), st.session_state.get(f"{key}-kept")
     if wanted is not None and wanted not in options:
-        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=shown, width=width)
+        instead = place.selectbox(label, options, index=None, key=f"{key}-instead", format_func=visible, width=width)
         if instead is None:
             raise unknown_name(
                 label.lower(), wanted, options, next_command="choose another one, or run the command that makes it"
@@ -97,7 +96,7 @@ def choose(
     if wanted != kept or box not in st.session_state:
         st.session_state[box] = wanted
     chosen = str(
-        place.selectbox(label, options, key=box, format_func=shown, width=width, on_change=_forget, args=tuple(forget))
+        place.selectbox(label, options, key=box, format_func=visible, width=width, on_change=_forget, args=tuple(forget))
     )
     st.session_state[f"{key}-kept"] = chosen
     if st.query_params.get(key) != chosen:

@@ -29,17 +29,12 @@ State = tuple[Any, ...]
 
 def kept(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
     """`query(scope, *arguments)`, asked once for each content of the scope. Not for what people judge or score later."""
-    answer: Answer = _answer(
-        str(scope.reader.root), _name(query), content(scope), arguments, lambda: query(scope, *arguments)
-    )
-    return answer
+    return _kept(scope.reader, content(scope), query, scope, *arguments)
 
 
 def kept_now(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
     """The same, asked again after every change of the workspace: for what is added to ended runs, such as scores."""
-    state = (content(scope), scope.reader.state())
-    answer: Answer = _answer(str(scope.reader.root), _name(query), state, arguments, lambda: query(scope, *arguments))
-    return answer
+    return _kept(scope.reader, (content(scope), scope.reader.state()), query, scope, *arguments)
 
 
 def kept_of(reader: Reader, query: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -49,8 +44,7 @@ def kept_of(reader: Reader, query: Callable[..., Answer], *arguments: Any) -> An
 
 def kept_by(state: State, reader: Reader, query: Callable[..., Answer], *arguments: Any) -> Answer:
     """`query(reader, *arguments)`, asked once for each of these states, one of `state_of`."""
-    answer: Answer = _answer(str(reader.root), _name(query), state, arguments, lambda: query(reader, *arguments))
-    return answer
+    return _kept(reader, state, query, reader, *arguments)
 
 
 def state_of(reader: Reader, name: str) -> State:
@@ -94,8 +88,11 @@ def _index(root: str, state: State, _scope: Scope) -> ExploreIndex:
     return index
 
 
-def _name(query: Callable[..., Any]) -> str:
-    return f"{query.__module__}.{query.__qualname__}"
+def _kept(reader: Reader, state: State, query: Callable[..., Answer], *arguments: Any) -> Answer:
+    """The answer of a query to its arguments, the first of which is a scope or the reader."""
+    name = f"{query.__module__}.{query.__qualname__}"
+    answer: Answer = _answer(str(reader.root), name, state, arguments[1:], lambda: query(*arguments))
+    return answer
 
 
 @st.cache_resource(show_spinner="Computing", max_entries=MOST)

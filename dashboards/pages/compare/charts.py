@@ -17,10 +17,10 @@ ENDS = ("value", "low", "high")
 Row = Mapping[str, Any]
 
 
-def _colour(models: Sequence[str], *, legend: bool = True) -> alt.Color:
+def _colour(models: Sequence[str]) -> alt.Color:
     scale = alt.Scale(domain=list(models), range=[PALETTE[at % len(PALETTE)] for at in range(len(models))])
-    shown = alt.Legend(orient="top", title=None, labelLimit=200, columns=3, symbolOpacity=1) if legend else None
-    return alt.Color("model:N", scale=scale, legend=shown)
+    legend = alt.Legend(orient="top", title=None, labelLimit=200, columns=3, symbolOpacity=1)
+    return alt.Color("model:N", scale=scale, legend=legend)
 
 
 def _shown(rows: Sequence[Row], names: Sequence[str]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from storage.queries import Step
 
 SMALL = 200  # pixels of a chart among others, with its title and labels
+NAMED = 3  # changes that are named
 LABELLED = 16  # versions whose edges and tags have room for a label
 STATES = {"published": BLUE, "tagged": PURPLE, "yanked": RED}
 SHAPES = {"published": "circle", "tagged": "diamond", "yanked": "cross"}
@@ -112,7 +113,7 @@ def _edge(step: "Step") -> dict[str, Any]:
     }
 
 
-def changed_words(step: "Step", most: int = 3) -> str:
+def changed_words(step: "Step") -> str:
     """The first things that had changed before a version was made, in words."""
     words = [
         f"{change.key.removeprefix('recipe.')} {change.old} -> {change.new}"
@@ -120,8 +121,8 @@ def changed_words(step: "Step", most: int = 3) -> str:
         else f"{change.key.removeprefix('verifier.')} (version)"
         for change in step.changes
     ]
-    more = f"; {len(words) - most} more" if len(words) > most else ""
-    return one_line("; ".join(words[:most]) + more, 300)
+    more = f"; {len(words) - NAMED} more" if len(words) > NAMED else ""
+    return one_line("; ".join(words[:NAMED]) + more, 300)
 
 
 def rate_history(steps: Sequence["Step"]) -> AnyChart | None:

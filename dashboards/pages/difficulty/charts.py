@@ -8,19 +8,18 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import PALETTE, AnyChart, count_axis, number_tips
+from dashboards.parts.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, AnyChart, count_axis, number_tips
 from pipelines.metrics import GroupRate, Share
 from pipelines.stats import Estimate
 from storage.queries import BudgetSpend, StopCount
 
-BLUE, ORANGE, GREEN, GREY = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[6]
 REASON_COLOURS = {
-    "target_met": PALETTE[2],
-    "known": PALETTE[0],
-    "trial_cap": PALETTE[1],
-    "hopeless": PALETTE[5],
-    "continued": PALETTE[3],
-    "budget": PALETTE[6],
+    "target_met": GREEN,
+    "known": BLUE,
+    "trial_cap": ORANGE,
+    "hopeless": RED,
+    "continued": PURPLE,
+    "budget": GREY,
 }
 HEIGHT = 280
 PERCENT = alt.Axis(format="%")
