@@ -15,6 +15,7 @@ ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.
 	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
+PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
 .PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
@@ -44,8 +45,8 @@ test-services: $(VENV)/.dev ## tests with a real Prefect server, DVC and git, Po
 	$(PYTEST) -m "services and not long" $(WAITING) --timeout 600
 	$(PYTEST) --postgres $(ON_POSTGRES) -m "not ($(OWN))" $(SPREAD) --timeout 600
 
-test-chaos: $(VENV)/.dev ## kill real processes, resume, compare
-	$(PYTEST) -m "chaos and not long" $(WAITING) --timeout 900
+test-chaos: $(VENV)/.dev ## kill real processes, resume, compare; PART="--one-of-each SEED" for a part
+	$(PYTEST) -m "chaos and not long" $(PART) $(WAITING) --timeout 900
 
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
 	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600

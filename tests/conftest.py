@@ -1,15 +1,18 @@
 """What holds for every test file: it leaves the process in its first folder, and no bytecode of users' files behind.
 
 `pytest --postgres`: the ledger of every workspace that a test makes is a PostgreSQL database of its own.
+`pytest --one-of-each SEED`: of a test with several cases one is run, which the seed chooses, as `.ci/run` does with kills.
 """
 
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -25,6 +28,7 @@ settings.load_profile("rollmill")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="ledgers in a PostgreSQL that the tests start")
+    parser.addoption("--one-of-each", metavar="SEED", help="of a test with several cases run one, chosen by the seed")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -40,7 +44,8 @@ def names_mark(file: Path, mark: str) -> bool:
     return f"mark.{mark}" in file.read_text()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         marks = {mark.name for mark in item.iter_markers()} & set(TIERS)
         if not marks and "rollmill" in getattr(item, "fixturenames", ()):
@@ -50,6 +55,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 raise pytest.UsageError(f"{item.nodeid}: name pytest.mark.{mark} in its file, else the tier omits it")
     if config.getoption("--postgres"):
         items[:] = [item for item in items if item.get_closest_marker("sqlite") is None]
+    yield  # in which `-m` takes its part
+    seed = config.getoption("--one-of-each")
+    if seed is not None:
+        chosen = one_of_each(seed, [item.nodeid for item in items])
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
+        items[:] = [item for item in items if item.nodeid in chosen]
+
+
+def one_of_each(seed: str, names: Sequence[str]) -> set[str]:
+    """Of the names that differ in their case alone, `test[case]`, one: the same for a seed, in every process."""
+    cases: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        cases[name.partition("[")[0]].append(name)
+    return {same[crc32(f"{seed} {test}".encode()) % len(same)] for test, same in cases.items()}
 
 
 def pytest_collection_finish() -> None:

@@ -85,7 +85,7 @@ def test_no_circumstance_changes_a_row_or_the_hash(life: Life) -> None:
 
 
 @pytest.mark.chaos
-@settings(max_examples=30, **QUIET)
+@settings(max_examples=12, **QUIET)
 @given(life=LIVES)
 def test_no_circumstance_changes_a_row_or_the_hash_in_many_more_lives(life: Life) -> None:
     assert outcome(life) == expected(life)

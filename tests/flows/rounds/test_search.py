@@ -82,8 +82,8 @@ def test_answers_of_pieces_are_what_the_model_would_say_in_one_piece() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch": 3}, {"batch": 256}, {"reverse": True}, {"threads": 2}],
-    ids=["small", "large", "reversed", "workers"],
+    [{"batch": 3, "threads": 2}, {"batch": 256, "reverse": True}],
+    ids=["small, two workers", "large and reversed"],
 )
 def test_batches_workers_and_the_order_of_answers_change_no_row(
     tmp_path: Path, plain: Rows, changes: dict[str, Any]

@@ -91,8 +91,8 @@ def test_the_tree_costs_what_was_drawn_and_scores_follow_from_the_rollouts(tmp_p
 @pytest.mark.parametrize("process", [ROLLOUTS, VOTES], ids=["rollouts", "votes"])
 @pytest.mark.parametrize(
     "changes",
-    [{"batch": 7}, {"batch": 256, "reverse": True}, {"threads": 2}],
-    ids=["small", "large and reversed", "workers"],
+    [{"batch": 7, "threads": 2}, {"batch": 256, "reverse": True}],
+    ids=["small, two workers", "large and reversed"],
 )
 def test_batches_workers_and_the_order_of_answers_change_no_row(
     tmp_path: Path, plain: Rows, voted: Rows, process: Any, changes: dict[str, Any]
