@@ -24,7 +24,7 @@ from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.steps.follow import Link, nearest_answer
-from pipelines.steps.reading import fields_of
+from pipelines.steps.reading import ReadCounts
 from pipelines.verify.acceptance import accepted
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
@@ -149,13 +149,12 @@ class _FollowUps:
 
     def readable(self, step: str, read: Mapping[str, str]) -> dict[str, int]:
         """Of how many of the step's completions, each once, each field can be read."""
-        ids, counts = self._ids(step), dict.fromkeys(read, 0)
+        ids, counts = self._ids(step), ReadCounts(read)
         for first in range(0, len(ids), READ_AT_ONCE):
             texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
             for text in texts.values():
-                for field in fields_of(text, read):
-                    counts[field] += 1
-        return counts
+                counts.add(text)
+        return counts.counts
 
     def transitions(self, step: str) -> dict[str, dict[str, int]]:
         """How often which outcome came after which: that of the answer before, its own; conditional on what it followed."""

@@ -15,6 +15,7 @@ from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.sampling.charges import Drawing, drawn_segment, paying
 from flows.sampling.heartbeat import LeaseHeartbeat
+from pipelines.steps.reading import ReadCounts
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
 from storage.rollouts import Pair, completions_by_id, pair_of
@@ -155,6 +156,7 @@ class Committer:
         if theirs:  # another command was first, and its texts are the ones that exist
             open_batch.completions |= completions_by_id(self._ws, theirs)
         self._count_drawn(records, len(theirs))
+        self._tell_unread(open_batch.batch.step, records)
         if item.whole:
             self._queues.uncommitted.release()
             self._queues.to_judge.put(open_batch)
@@ -166,6 +168,18 @@ class Committer:
         self.counts.units += sums_of(records).units
         self._drawn += len(records)
         self._tell_drawn()
+
+    def _tell_unread(self, name: str, records: Sequence[Completion]) -> None:
+        """Say while it lasts that next to none of a step's texts can be read: what goes by them is drawn in vain."""
+        step = self._run.spec.step(name)
+        if step.node is None or not step.node.step.read:
+            return
+        counts = self._run.memory.read.setdefault(name, ReadCounts(step.node.step.read))
+        for record in records:
+            counts.add(record.text)
+        for field, count in counts.seldom().items():
+            advice = "Ctrl-C keeps them; then mend its prompt, max_tokens or guide"
+            self._tell_drawn(f"step {name}: {field!r} can be read in {count} of {counts.texts:,} texts so far. {advice}.")
 
     def _after_judged(self, item: BatchVerdicts, *, redundant: bool) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})
@@ -193,14 +207,14 @@ class Committer:
         counted = {pair: self._run.planned_by(given) for pair, given in verdicts.items()}
         return {pair: verdict.outcome for pair, verdict in counted.items() if verdict is not None}
 
-    def _tell_drawn(self) -> None:
+    def _tell_drawn(self, said: str = "") -> None:
         """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
         open_batches = list(self._drawer.arrived.values())
         done = self._drawn + sum(arrived.rows for arrived in open_batches)
         tokens = self.counts.tokens + sum(arrived.tokens for arrived in open_batches)
-        self._tell("drawn", done, done - self._scope.drawn_before, tokens)
+        self._tell("drawn", done, done - self._scope.drawn_before, tokens, said)
 
-    def _tell(self, kind: EventKind, done: int, here: int, tokens: int) -> None:
+    def _tell(self, kind: EventKind, done: int, here: int, tokens: int, said: str = "") -> None:
         scope, seconds = self._scope, self._clock.seconds
         self._run.tell(
             Event(
@@ -214,6 +228,7 @@ class Committer:
                 self.counts.correct,
                 self.whole,
                 scope.answers,
+                said,
             )
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.steps.reading import ReadCounts
 from pipelines.steps.templates import Facts
 from storage.records import OUTCOMES, Completion, Outcome, PlanRow
 from storage.solutions import key_of_completion
@@ -36,7 +37,8 @@ class Memory:
     was planned, at `planned_at` of the monotonic clock; `unforecast`: why it could not be, where the budget failed.
     `looked_behind_the_end`: whether this command has seen to what is due of a run that was over.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
-    `trees`: by problem, for runs that search, of the first `searched_rounds` rounds.
+    `trees`: by problem, for runs that search, of the first `searched_rounds` rounds. `read`: by step, in how many
+    of the texts that this command drew its fields can be read.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Memory:
     threads: ThreadRows = field(default_factory=ThreadRows)
     trees: dict[str, Any] = field(default_factory=dict)
     searched_rounds: int = 0
+    read: dict[str, ReadCounts] = field(default_factory=dict)
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ FIELD = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*)")
 _PART = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 VERSION = "1"
+FEW, SELDOM = 32, 0.05  # texts after which it is told that a field is read in a smaller share of them
 
 
 def check_reader(where: str, read: Mapping[str, str]) -> None:
@@ -44,6 +45,30 @@ def fields_of(text: str, read: Mapping[str, str]) -> dict[str, str]:
         for name, pattern in read.items()
     )
     return {name: value.strip() for name, value in values if value is not None}
+
+
+class ReadCounts:
+    """Of how many texts of a step each of its fields can be read."""
+
+    def __init__(self, read: Mapping[str, str]) -> None:
+        self._read = read
+        self.texts, self.counts = 0, dict.fromkeys(read, 0)
+        self._told: set[str] = set()
+
+    def add(self, text: str) -> None:
+        """Count one more."""
+        self.texts += 1
+        for name in fields_of(text, self._read):
+            self.counts[name] += 1
+
+    def seldom(self) -> dict[str, int]:
+        """The fields of which next to none can be read, with their counts, each once and not before enough texts came."""
+        if self.texts < FEW:
+            return {}
+        seldom = {name: count for name, count in self.counts.items() if count < SELDOM * self.texts}
+        news = {name: count for name, count in seldom.items() if name not in self._told}
+        self._told.update(news)
+        return news
 
 
 def _by_regex(text: str, pattern: str) -> str | None:

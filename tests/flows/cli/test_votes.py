@@ -215,3 +215,13 @@ def test_a_condition_on_what_only_votes_say_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SetupError, match="step 'more' goes by verdicts"):
         load_recipe(tmp_path / "voted.yaml")
+
+
+def test_votes_that_nobody_can_read_are_told_of_while_they_are_drawn(folder: Path, rollmill: Run) -> None:
+    text = RECIPE.replace("'([0-9])'", "'SCORE ([0-9])'").replace("max_tokens: 80}", "max_tokens: 80, batch_size: 40}")
+    (folder / "voted.yaml").write_text(text)
+    lines = rollmill("curate", "voted.yaml", "--direct").err.splitlines()
+    place, warning = next((number, line) for number, line in enumerate(lines) if "can be read" in line)
+    assert warning.startswith("step grade: 'score' can be read in 0 of 40 texts so far. Ctrl-C keeps them;")
+    assert sum("texts so far" in line for line in lines) == 1
+    assert any(line.startswith("stage=draw") for line in lines[place:])  # before the round's end

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.steps.reading import check_reader, fields_of
+from pipelines.steps.reading import ReadCounts, check_reader, fields_of
 from storage.errors import SetupError
 
 
@@ -41,3 +41,13 @@ def test_a_search_that_would_not_end_finds_nothing() -> None:
 def test_readers_that_cannot_be_are_mistakes(read: dict[str, str], message: str) -> None:
     with pytest.raises(SetupError, match=message):
         check_reader("step 's'", read)
+
+
+def test_a_field_that_next_to_none_has_is_told_once_and_after_enough_texts() -> None:
+    counts = ReadCounts({"score": r"SCORE (\d)", "word": r"\w+"})
+    told = []
+    for number in range(200):
+        counts.add("SCORE 4" if number in (7, 31) else "no")
+        told.append(counts.seldom())
+    assert [(place, fields) for place, fields in enumerate(told) if fields] == [(40, {"score": 2})]  # 2 of 41: below a 20th
+    assert (counts.texts, counts.counts) == (200, {"score": 2, "word": 200})
