@@ -32,7 +32,7 @@ def open_run(session: "Session") -> "RecipeRun":
     if session.run is None:
         run = recipe_run(session, problems_of(session, store=True))
         try:
-            run.open.spec = replace(run.spec, run=_opened(run))
+            run.open.spec = replace(run.spec, run=_open_in_ledger(run))
         except BaseException:
             run.open.close()
             raise
@@ -107,7 +107,7 @@ def _policies(spec: "RunSpec") -> dict[str, Any]:
     return {"policy": [spec.accept.name, spec.accept.version], "planned_under": [spec.planning.name, spec.planning.version]}
 
 
-def _opened(run: "RecipeRun") -> str:
+def _open_in_ledger(run: "RecipeRun") -> str:
     """Open or resume the run in the ledger and give its id."""
     parts = resolved_parts(run)
     name, generations = _generation_of(run, parts)
@@ -116,7 +116,7 @@ def _opened(run: "RecipeRun") -> str:
         session, rounds = run.session, run.workspace.runs.rounds
         if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
             if not only_its_imports(last.recipe["resolved"], parts):
-                raise _changed(session, last, parts)
+                raise _changed_since(session, last, parts)
             session.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
     _record(run, name, parts)
     return name
@@ -175,24 +175,24 @@ def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[st
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
     """What each part that changed was and is, in words; of the verifiers those that changed, by what changed in them."""
-    told = {
+    words = {
         key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in now if before.get(key) != now[key]
     }
-    if "verifiers" in told:
+    if "verifiers" in words:
         sides = [side.get("verifiers") or () for side in (before, now)]
         old, new = ({name: version.split("+") for name, version in verifiers} for verifiers in sides)
-        told["verifiers"] = f"verifiers was {_only_in(old, new)}, is {_only_in(new, old)}"
-    return told
+        words["verifiers"] = f"verifiers was {_only_in(old, new)}, is {_only_in(new, old)}"
+    return words
 
 
 def _only_in(mine: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]) -> str:
     """The verifiers that the other side has not, each with the parts of its version that the other side has not."""
     own = {name: [part for part in parts if part not in others.get(name, ())] for name, parts in mine.items()}
-    told = [f"{name} {'+'.join(parts)}" for name, parts in own.items() if parts or name not in others]
-    return ", ".join(told) or ("without it" if len(mine) < len(others) else "in another order")
+    words = [f"{name} {'+'.join(parts)}" for name, parts in own.items() if parts or name not in others]
+    return ", ".join(words) or ("without it" if len(mine) < len(others) else "in another order")
 
 
-def _changed(session: "Session", last: "Run", now: dict[str, Any]) -> SetupError:
+def _changed_since(session: "Session", last: "Run", now: dict[str, Any]) -> SetupError:
     run = last.id
     changed = differences(last.recipe["resolved"], now)
     names, detail = list(changed), "; ".join(changed.values())

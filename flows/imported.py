@@ -39,12 +39,12 @@ class ImportedCounts:
         ]
 
 
-def digest_of_imports(workspace: "Workspace", imports: Sequence[str], made: "RecipeProblems") -> str:
+def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: "RecipeProblems") -> str:
     """Identity of the imported completions of these problems, of these imports."""
     from flows.rounds.imports import imported_rows
 
-    prompts = sorted({problem.prompt_id for problem in made.problems})
-    rows = imported_rows(workspace, imports, prompts, made.left_out)
+    prompts = sorted({problem.prompt_id for problem in problems.problems})
+    rows = imported_rows(workspace, imports, prompts, problems.left_out)
     return digest128(["imported", sorted(row[0] for row in rows)])
 
 
@@ -70,7 +70,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
     return names
 
 
-def counted(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
+def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
     """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every

@@ -90,8 +90,8 @@ def _digest_of_run(scope: "Scope") -> str:
     digest = ListDigest("source")
     with scope.connection("rollouts") as connection:
         rows = connection.execute("SELECT problem_id, completion_id, outcome, kept FROM rollouts ORDER BY ALL")
-        while found := rows.fetchmany(_CHUNK):
-            for problem, completion, outcome, kept in found:
+        while chunk := rows.fetchmany(_CHUNK):
+            for problem, completion, outcome, kept in chunk:
                 digest.add([problem, completion, outcome, int(bool(kept))])
     return digest.end()
 
@@ -104,5 +104,5 @@ def _rollouts(scope: "Scope") -> Iterator[SourceRollout]:
         outcomes = ", ".join(f"'{outcome}'" for outcome in OUTCOMES)
         measured = scope.measured().replace("sample_index", "r.sample_index").replace("step =", "r.step =")
         rows = connection.execute(_ROLLOUTS.format(measured=measured, texts=texts, outcomes=outcomes))
-        while found := rows.fetchmany(_CHUNK):
-            yield from (SourceRollout(*row) for row in found)
+        while chunk := rows.fetchmany(_CHUNK):
+            yield from (SourceRollout(*row) for row in chunk)

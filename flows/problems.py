@@ -78,19 +78,19 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
     part = loaded.recipe.problems
     maker = None if loaded.synthesizer is None else built_synthesizer(workspace, loaded.synthesizer, samplers)
     every = _every(workspace, loaded) if maker is None else _synthesized(maker, loaded)
-    made = of_split(every, part.split, part.imported or part.version or "")[: part.count]
+    problems = of_split(every, part.split, part.imported or part.version or "")[: part.count]
     evaluation = held_out(workspace, loaded, samplers)
-    apart = _without_held_out(made, evaluation)
+    apart = _without_held_out(problems, evaluation)
     kept = _without_near_duplicates(apart, part.near_duplicates)
     if not kept:
         raise SetupError("every problem is one of the evaluation problems.", next_command="rollmill recipe show RECIPE")
-    dropped = {"held_out": len(made) - len(apart), "near_duplicate": len(apart) - len(kept)}
+    dropped = {"held_out": len(problems) - len(apart), "near_duplicate": len(apart) - len(kept)}
     if isinstance(maker, CountsRefused):
         dropped |= {f"refused_{reason}": count for reason, count in sorted(maker.refused.items())}
     left_out = {problem.id for problem in every} - {problem.id for problem in kept}
     named = None if maker is None else (maker.name, maker.version)
     source = None if maker is None or not takes_source(loaded) else (maker.source.name, maker.source.content_hash)
-    return RecipeProblems(tuple(kept), len(made), dropped, tuple(evaluation), frozenset(left_out), named, source)
+    return RecipeProblems(tuple(kept), len(problems), dropped, tuple(evaluation), frozenset(left_out), named, source)
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
@@ -101,8 +101,10 @@ def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | 
 def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers: Samplers | None) -> Iterable[Problem]:
     part = loaded.part
     if loaded.method is not None:
-        made: Iterable[Problem] = built_synthesizer(workspace, loaded.method, samplers).synthesize(part.count, part.seed)
-        return made
+        problems: Iterable[Problem] = built_synthesizer(workspace, loaded.method, samplers).synthesize(
+            part.count, part.seed
+        )
+        return problems
     if part.imported is not None:
         return imported_problems(workspace, part.imported)
     from storage.imports import read_prompts
@@ -122,18 +124,18 @@ def takes_source(loaded: LoadedRecipe) -> bool:
     return loaded.synthesizer is not None and loaded.synthesizer.takes_source
 
 
-def problems_key(loaded: LoadedRecipe, made: RecipeProblems) -> Any:
+def problems_key(loaded: LoadedRecipe, problems: RecipeProblems) -> Any:
     """The segment key of a recipe's synthesized problems, kept apart from its evaluation problems."""
     from storage.segments.keys import SegmentKey
 
-    assert made.maker is not None
+    assert problems.maker is not None
     canonical = loaded.canonical()
     identity = [canonical["problems"], canonical["evaluation"], loaded.recipe.seed]
     if any(part.part.imported is not None for part in loaded.evaluation):  # what a name stands for may grow
-        identity.append(sorted(problem.id for problem in made.evaluation))
-    if made.source is not None:
-        identity.append(made.source[1])
-    return SegmentKey("problems", *made.maker, digest128(identity))
+        identity.append(sorted(problem.id for problem in problems.evaluation))
+    if problems.source is not None:
+        identity.append(problems.source[1])
+    return SegmentKey("problems", *problems.maker, digest128(identity))
 
 
 def prompt_text(prompt: Prompt) -> str:
@@ -153,12 +155,12 @@ def _every(workspace: "Workspace", loaded: LoadedRecipe) -> list[Problem]:
 def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     count, name = loaded.recipe.problems.count, loaded.recipe.problems.synthesize
     assert count is not None
-    made = list(maker.synthesize(count, loaded.recipe.seed) or ())
-    if odd := [item for item in made if not isinstance(item, Problem)]:
+    problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
+    if odd := [item for item in problems if not isinstance(item, Problem)]:
         raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is no Problem")
-    if not made:
+    if not problems:
         raise SetupError(f"synthesizer {name!r} made no problems with these options.")
-    return made
+    return problems
 
 
 def _without_held_out(problems: list[Problem], evaluation: list[Problem]) -> list[Problem]:

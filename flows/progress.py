@@ -60,7 +60,7 @@ class Progress:
         self.stages: dict[str, Stage] = {}
         self._watcher = watcher
         self._rounds: dict[tuple[str, int], Stage] = {}
-        self._said: set[str] = set()
+        self._messages: set[str] = set()
         self._lock = threading.Lock()
 
     def report(self, stage: Stage, runs: "Runs", run: str) -> None:
@@ -98,9 +98,9 @@ class Progress:
         before = self.stages.get(name)
         whole = (event.whole or {}).get(name) or (before.detail.get("whole") if before else None)
         detail = {"round": event.round, "waiting": event.kind == "waiting", "whole": whole}
-        if name == "draw" and event.said and event.said not in self._said:
-            self._said.add(event.said)
-            detail["lines"] = [event.said]
+        if name == "draw" and event.message and event.message not in self._messages:
+            self._messages.add(event.message)
+            detail["lines"] = [event.message]
         return Stage(name, **sums, seconds=sum(stage.seconds for stage in parts), detail=detail)
 
     def _tell(self, stage: Stage) -> None:

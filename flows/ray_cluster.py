@@ -96,7 +96,7 @@ def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
 def _verdicts(future: Any) -> list[Verdict]:
     """What a task gave. RuntimeError where its verifier raised: its items are then asked one by one, as without Ray."""
     try:
-        found: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
+        reply: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
     except RollmillError:
         raise
     except Exception as error:
@@ -104,9 +104,9 @@ def _verdicts(future: Any) -> list[Verdict]:
             f"Ray did not judge: {' '.join(str(error).split())[:200]} ({type(error).__name__}).",
             next_command="look after the cluster, or leave `ray` out of the profile; what was drawn is kept",
         ) from error
-    if isinstance(found, str):
-        raise RuntimeError(found)
-    return found
+    if isinstance(reply, str):
+        raise RuntimeError(reply)
+    return reply
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from flows.problem_sources import source_scope
 from flows.problems import held_out
 from flows.recipe import LoadedRecipe, MethodSpec
 from flows.recipe.methods import FROM
-from flows.run_spec import find_model, placed
+from flows.run_spec import find_model, placed_options
 from flows.worked_examples import Examples
 from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import NeedsMachine
@@ -78,7 +78,7 @@ def _check_engine(method: MethodSpec, root: Path) -> None:
     if method.name == "openai" or method.name in MODEL_FREE:
         method.build()  # checks the options; no server is asked
     if method.name == "vllm":
-        replace(method, options=placed(method.options, root)).build()  # finds the model; starts nothing
+        replace(method, options=placed_options(method.options, root)).build()  # finds the model; starts nothing
 
 
 def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:
@@ -87,12 +87,12 @@ def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:
     sections = [step.generate for step in loaded.steps] or [loaded.recipe.generate]
     shown = [generate for generate in sections if generate.examples_from is not None]
     given = part.imported or part.version
-    asked = []
+    problems = []
     if given is not None and (part.version is not None or part.split is not None or shown):
         read = imported_problems if part.imported is not None else version_problems
-        asked = of_split(read(workspace, given), part.split, given)[: part.count]
+        problems = of_split(read(workspace, given), part.split, given)[: part.count]
     for generate in shown:
-        Examples(workspace, loaded, asked).form_of(generate)
+        Examples(workspace, loaded, problems).form_of(generate)
 
 
 def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":

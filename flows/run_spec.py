@@ -66,16 +66,16 @@ def engine_settings(session: Session) -> dict[str, Any]:
     return {"threads": profile.threads, "workers": profile.workers, "http": _http(session), "vllm": _vllm(session)}
 
 
-def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
+def _spec(session: Session, problems: RecipeProblems, settings: dict[str, Any]) -> "RunSpec":
     from flows.rounds import Limits, RunSpec
 
     recipe, generate = session.loaded.recipe, session.loaded.recipe.generate
-    profile, examples = session.profile, Examples(session.workspace, session.loaded, made.problems)
+    profile, examples = session.profile, Examples(session.workspace, session.loaded, problems.problems)
     imports = imports_taken(session.workspace, session.loaded)
     workers = max((_draw_workers(profile, method, size) for method, size in _drawing(session.loaded)), default=1)
     return RunSpec(
         run="",
-        problems=made.problems,
+        problems=problems.problems,
         generator=None
         if session.loaded.steps or session.loaded.engine is None
         else _engine(session, session.loaded.engine),
@@ -89,8 +89,8 @@ def _spec(session: Session, made: RecipeProblems, settings: dict[str, Any]) -> "
         sampling=sampling_of(generate),
         batch_size=generate.batch_size,
         imports=imports,
-        imported=digest_of_imports(session.workspace, imports, made) if _goes_by_imported_votes(session.loaded) else "",
-        left_out=made.left_out,
+        imported=digest_of_imports(session.workspace, imports, problems) if _goes_by_imported_votes(session.loaded) else "",
+        left_out=problems.left_out,
         scorers=[method.build(**settings) for method in session.loaded.scorers],
         accept=session.loaded.accept.build(),
         planned_under=None if session.loaded.planned_under is None else session.loaded.planned_under.build(),
@@ -155,7 +155,7 @@ def _engine(session: Session, method: MethodSpec) -> Callable[[], Any]:
 
 def _factory(session: Session, method: MethodSpec) -> Callable[[], Any]:
     if method.name == "vllm":
-        here = replace(method, options=placed(method.options, session.workspace.root))
+        here = replace(method, options=placed_options(method.options, session.workspace.root))
         return partial(here.build, vllm=_vllm(session))
     place = method.options.get("model")
     if place is None or method.name != "embedded":
@@ -176,7 +176,7 @@ def _vllm(session: Session) -> "VllmSettings":
     return session.profile.vllm.settings(session.workspace.root / ".rollmill" / "logs" / "vllm.log")
 
 
-def placed(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def placed_options(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The options with what names a place in the workspace as a full path; a model may also be a mere name."""
     places = {key: root / str(options[key]) for key in ("model", "lora", "chat_template") if options.get(key)}
     return {**options, **{key: str(place) for key, place in places.items() if len(place.name) < 200 and place.exists()}}

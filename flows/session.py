@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.imported import ImportedCounts, counted
+from flows.imported import ImportedCounts, imported_counts
 from flows.job import Job
 from flows.problems import RecipeProblems
 from flows.progress import CommandCounts, Progress, Stage
@@ -90,7 +90,7 @@ class RecipeRun:
         """The rollouts that it takes, counted when first asked for; None where it draws."""
         if self.spec.generator is not None:
             return None
-        return counted(self.workspace, self.spec.imports, self.problems)
+        return imported_counts(self.workspace, self.spec.imports, self.problems)
 
     @property
     def workspace(self) -> "Workspace":

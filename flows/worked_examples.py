@@ -28,7 +28,7 @@ class Examples:
 
     def form_of(self, generate: Generate) -> PromptForm:
         """How a section of the recipe asks; SetupError where one of its examples is a problem that is asked."""
-        examples = tuple(Example(one.prompt, one.answer, one.skill) for one in generate.examples)
+        examples = tuple(Example(example.prompt, example.answer, example.skill) for example in generate.examples)
         if generate.examples_from is not None:
             examples = tuple(self._taken(generate.examples_from))
             self._refuse_fewer(generate.examples_from, examples)
@@ -39,7 +39,8 @@ class Examples:
     def _taken(self, part: ExamplesFrom) -> list[Example]:
         chosen = _chosen(part, self._set(part))
         return [
-            Example(plain_text(one.prompt), _answer(part, one), one.skill if part.per_skill else None) for one in chosen
+            Example(plain_text(problem.prompt), _answer(part, problem), problem.skill if part.per_skill else None)
+            for problem in chosen
         ]
 
     def _set(self, part: ExamplesFrom) -> list[Problem]:
@@ -68,7 +69,7 @@ class Examples:
 
     def _refuse_asked(self, examples: Sequence[Example]) -> None:
         questions = {plain_text(problem.prompt).strip() for problem in self.asked} if examples else set()
-        shown = next((one for one in examples if one.question.strip() in questions), None)
+        shown = next((example for example in examples if example.question.strip() in questions), None)
         if shown is not None:
             raise SetupError(
                 f"the worked example {shown.question[:60]!r} is one of the problems that are asked.",

@@ -14,7 +14,7 @@ from typing import Any
 from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
 from flows.adopting.bring_in import KEY, bring_in
 from flows.adopting.log import Log, broken
-from flows.adopting.report import AdoptedRun, compared, differences, numbers, on_all_answers
+from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
 from flows.evaluation.evaluate import evaluate, open_evaluation, totals
 from flows.job import Job
 from flows.progress import Stage
@@ -49,7 +49,7 @@ def log_at(path: Path) -> Log:
     """The one log at a path (a file, or the folder that a tool wrote); SetupError where there is none or several."""
     if not path.exists():
         raise SetupError(f"{path} does not exist.", next_command=f"ls {path.parent}")
-    logs = [(one, file) for one in TOOLS.values() for file in one.logs_at(path)]
+    logs = [(tool, file) for tool in TOOLS.values() for file in tool.logs_at(path)]
     if not logs:
         raise _none(path)
     if len(logs) > 1:
@@ -59,8 +59,8 @@ def log_at(path: Path) -> Log:
             choices=choices,
             next_command=f"rollmill adopt {choices[0]}",
         )
-    [(one, file)] = logs
-    return one.read(file)
+    [(tool, file)] = logs
+    return tool.read(file)
 
 
 def _none(path: Path) -> SetupError:
@@ -111,8 +111,8 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
     job = Job(str(request.root), str(file), verb="evaluate")
     with open_evaluation(job, request.watcher) as (evaluation, session):
         [cell] = evaluate(evaluation, session, request.watcher, begin=_silent)["cells"]
-    for one in log.labels:
-        score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{one}"}),)))
+    for key in log.labels:
+        score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{key}"}),)))
     report = {
         "name": name,
         "tool": log.tool,
@@ -124,7 +124,7 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
         "stored": {"new": imported.completions.new, "already": imported.completions.already},
         "definitions": list(log.notes),
         "messages": [*messages, *imported.notes],
-        **_measured(request.root, cell["run"], log, label),
+        **_report_of_run(request.root, cell["run"], log, label),
     }
     (file.parent / "adopted.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
@@ -134,7 +134,7 @@ def _silent(text: str) -> None:
     """Say nothing: the cell of an adopted log is the only one."""
 
 
-def _measured(root: Path, run: str, log: Log, label: str | None) -> Row:
+def _report_of_run(root: Path, run: str, log: Log, label: str | None) -> Row:
     """The numbers and the comparison, from what the workspace holds."""
     with Reader.open(root) as reader:
         adopted = AdoptedRun(run_scope(reader, run))
@@ -149,7 +149,7 @@ def _measured(root: Path, run: str, log: Log, label: str | None) -> Row:
         "numbers": rows,
         "all_answers": on_all_answers(adopted),
         "differences": list(differences(rows, clusters, len(templates))),
-        "verdicts": None if label is None else compared(adopted, label),
+        "verdicts": None if label is None else verdict_comparison(adopted, label),
     }
 
 

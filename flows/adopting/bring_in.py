@@ -26,8 +26,8 @@ def bring_in(workspace: Workspace, log: Log, name: str, label: str | None) -> Im
 
     A log that is there already adds nothing. SetupError where the name is another log's, with nothing stored.
     """
-    held, digest = stored_digest(workspace, name), log.digest
-    if held not in (None, digest):
+    stored, digest = stored_digest(workspace, name), log.digest
+    if stored not in (None, digest):
         raise SetupError(
             f"{name!r} is the name of another import; nothing was stored.",
             next_command=f"rollmill adopt {log.path} --name {name}-2",
@@ -41,18 +41,18 @@ def rows_to_import(log: Log, label: str | None, digest: str) -> Iterator[Row]:
 
     Answers to a problem that stands in the log twice under different ids become more samples of the first of them.
     """
-    seen: set[tuple[str, int]] = set()
-    named: dict[str, str] = {}
+    rows_before: set[tuple[str, int]] = set()
+    problem_of: dict[str, str] = {}
     used: dict[str, int] = {}
     for answer in log.answers:
-        asked = digest128([answer.prompt, answer.reference])
-        problem = named.setdefault(asked, answer.problem)
+        question = digest128([answer.prompt, answer.reference])
+        problem = problem_of.setdefault(question, answer.problem)
         twin = problem != answer.problem
         sample = used[problem] if twin else answer.sample
         used[problem] = max(used.get(problem, 0), sample + 1)
-        first = not seen
-        new = [number for number in answer.rows if (answer.file, number) not in seen]
-        seen |= {(answer.file, number) for number in new}
+        first = not rows_before
+        new = [number for number in answer.rows if (answer.file, number) not in rows_before]
+        rows_before |= {(answer.file, number) for number in new}
         adopted = {
             "log": digest,
             "tool": f"{log.tool} {log.version}",

@@ -46,7 +46,7 @@ def read(path: Path) -> Log:
     if len(parsed) != planned:
         raise broken(path, f"{planned} samples were evaluated and it holds {len(parsed)} of them")
     order = {str(name): at for at, name in enumerate(header["eval"].get("dataset", {}).get("sample_ids") or ())}
-    parsed.sort(key=lambda one: (order.get(str(one[1]["id"]), len(order)), one[1]["epoch"]))
+    parsed.sort(key=lambda pair: (order.get(str(pair[1]["id"]), len(order)), pair[1]["epoch"]))
     about_eval = header["eval"]
     scores = header["results"].get("scores", [])
     return Log(
@@ -56,7 +56,7 @@ def read(path: Path) -> Log:
         task=str(about_eval.get("task", "unknown")),
         model=str(about_eval.get("model", "unknown")),
         answers=[_answer(path, at, sample, scores) for at, (_, sample) in enumerate(parsed, 1)],
-        printed=list(_printed(scores)),
+        printed=list(_printed_numbers(scores)),
         rows={path.name: [text for text, _ in parsed]},
         files=files,
         notes=["its mode is over the scores of the epochs, not over answers"]
@@ -146,7 +146,7 @@ def _number(value: Any) -> float | None:
         return 0.0
 
 
-def _printed(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
+def _printed_numbers(scores: Sequence[Values]) -> Iterator[PrintedNumber]:
     for score in scores:
         reducer = score.get("reducer") or "mean"  # without one there is one epoch
         reduction = Reduction.of(reducer)

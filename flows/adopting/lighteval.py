@@ -48,7 +48,7 @@ def read(path: Path) -> Log:
         raise broken(path, f"{documents} documents were evaluated and it holds {len(rows)}")
     general = results.get("config_general", {})
     samples = min(len(row["model_response"]["text"]) for row in rows)
-    printed = list(_printed(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
+    printed = list(_printed_numbers(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
     return Log(
         tool=TOOL,
         version=str(general.get("lighteval_sha", "unknown")).replace("?", "unversioned"),
@@ -87,7 +87,7 @@ def _rows(path: Path) -> list[Values]:
         rows = [row.values for row in read_rows(path)]
     except SetupError as error:
         raise broken(path, error.message.rstrip(".")) from error
-    seen: dict[str, int] = {}
+    row_numbers: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
         missing = [key for key in _KEYS if not isinstance(row.get(key), dict)]
         if missing:
@@ -95,7 +95,7 @@ def _rows(path: Path) -> list[Values]:
         texts = row["model_response"].get("text")
         if not texts:
             raise broken(path, f"row {number} has no text that a model wrote: there is nothing to judge")
-        before = seen.setdefault(str(row["doc"].get("id")), number)
+        before = row_numbers.setdefault(str(row["doc"].get("id")), number)
         if before != number:
             raise broken(path, f"rows {before} and {number} are the same document: it mixes tasks or evaluations")
     return rows
@@ -124,7 +124,7 @@ def _answers(path: Path, number: int, row: Values) -> Iterator[LoggedAnswer]:
         )
 
 
-def _printed(
+def _printed_numbers(
     numbers: Mapping[str, Any], metrics: Sequence[Values], logged: Mapping[str, Any], samples: int
 ) -> Iterator[PrintedNumber]:
     """Each number with its standard error. Nothing is computed where the corpus is not averaged."""

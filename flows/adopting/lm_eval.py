@@ -52,7 +52,7 @@ def read(path: Path) -> Log:
     by_filter = _by_filter(path, rows)
     _require_whole(path, by_filter, results.get("n-samples", {}).get(task, {}).get("effective"))
     config = results.get("configs", {}).get(task, {})
-    printed = list(_printed(results["results"][task], rows, config))
+    printed = list(_printed_numbers(results["results"][task], rows, config))
     return Log(
         tool=TOOL,
         version=str(results.get("lm_eval_version", "unknown")),
@@ -110,7 +110,9 @@ def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Itera
     """Every repeat of every document; the scores of a document stand with its first answer."""
     for doc_id, row in next(iter(by_filter.values())).items():
         same = [rows[doc_id] for rows in by_filter.values()]
-        scores = {f"{metric},{one['filter']}": one.get(metric) for one in same for metric in one.get("metrics", ())}
+        scores = {
+            f"{metric},{values['filter']}": values.get(metric) for values in same for metric in values.get("metrics", ())
+        }
         texts = _texts(path, row)
         for sample, text in enumerate(texts):
             yield LoggedAnswer(
@@ -121,7 +123,7 @@ def _answers(path: Path, by_filter: Mapping[str, Mapping[Any, Values]]) -> Itera
                 sample=sample,
                 scores={} if sample else scores,
                 file=path.name,
-                rows=tuple(one["_number"] for one in same),
+                rows=tuple(values["_number"] for values in same),
                 facts=about(row["doc"]),
             )
 
@@ -149,7 +151,7 @@ def _prompt(path: Path, row: Values) -> Any:
     return prompt
 
 
-def _printed(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
+def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
     averages = {part.get("metric"): part.get("aggregation", "mean") for part in config.get("metric_list", ())}

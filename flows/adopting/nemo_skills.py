@@ -71,7 +71,7 @@ def read(path: Path) -> Log:
         task=path.parent.name,
         model="unknown",
         answers=_as_one_problem(answers, len(files)),
-        printed=list(_printed(modes, answers[0].scores)),
+        printed=list(_printed_numbers(modes, answers[0].scores)),
         rows=rows,
         files={path.name: text},
         notes=["its majority counts pairs of the answer it cut out and its score, ties by their mean; None abstains"],
@@ -135,7 +135,7 @@ def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAn
     return [answer for mine in by_problem.values() for answer in mine]
 
 
-def _printed(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
+def _printed_numbers(modes: Mapping[str, Values], scores: Mapping[str, Any]) -> Iterator[PrintedNumber]:
     """Every number of a score that the rows have, each `pass@1[avg-of-k]` followed by its spread over the runs."""
     for mode, numbers in modes.items():
         match = _MODE.fullmatch(mode)

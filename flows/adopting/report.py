@@ -47,27 +47,27 @@ class AdoptedRun:
     """The rollouts of a run over an adopted log, in the order of the log, and their pool."""
 
     def __init__(self, scope: Scope) -> None:
-        rollouts = (_adopted(rollout) for rollout in labelled_rollouts(scope))
-        self.rollouts = sorted(rollouts, key=lambda one: one[0])
+        rollouts = (_keyed_rollout(rollout) for rollout in labelled_rollouts(scope))
+        self.rollouts = sorted(rollouts, key=lambda entry: entry[0])
         self.pool = scope_pool(scope)
 
     @property
     def by_problem(self) -> list[list[AdoptedRollout]]:
         """The rollouts of each problem of the log, by sample."""
         problems: dict[str, list[AdoptedRollout]] = {}
-        for _, one in self.rollouts:
-            problems.setdefault(one.problem, []).append(one)
-        return [sorted(members, key=lambda one: one.sample) for members in problems.values()]
+        for _, rollout in self.rollouts:
+            problems.setdefault(rollout.problem, []).append(rollout)
+        return [sorted(members, key=lambda rollout: rollout.sample) for members in problems.values()]
 
-    def labelled(self, name: str) -> Pool:
+    def labelled_pool(self, name: str) -> Pool:
         """The pool with the tool's score of each answer for its outcome; neither 0 nor 1 is `pending`."""
-        labels = {one.rollout.completion_id: one.score(name) for _, one in self.rollouts}
+        labels = {rollout.rollout.completion_id: rollout.score(name) for _, rollout in self.rollouts}
         states = {1.0: STATES.index("correct"), 0.0: STATES.index("incorrect")}
         outcome = [states.get(labels[cid], len(STATES) - 1) for cid in self.pool.completions]
         return replace(self.pool.pool, outcome=np.array(outcome, dtype=np.int64))
 
 
-def _adopted(rollout: LabelledRollout) -> tuple[tuple[str, int, int], AdoptedRollout]:
+def _keyed_rollout(rollout: LabelledRollout) -> tuple[tuple[str, int, int], AdoptedRollout]:
     adopted = json.loads(rollout.meta or "{}")[KEY]
     place = (adopted["file"], adopted["row"], adopted["sample"])
     return place, AdoptedRollout(rollout, adopted["problem"], adopted["sample"], adopted["scores"])
@@ -106,10 +106,10 @@ def _own(run: AdoptedRun, printed: PrintedNumber) -> float | None:
     if printed.reduction is None:
         return None
     members = run.by_problem
-    scores = [[one.score(printed.score) for one in answers] for answers in members]
+    scores = [[answer.score(printed.score) for answer in answers] for answers in members]
     if printed.average == "runs":
         return spread_of_runs(scores, printed.reduction.first) * printed.scale
-    texts = [[one.scores.get(printed.answers) for one in answers] for answers in members] if printed.answers else ()
+    texts = [[answer.scores.get(printed.answers) for answer in answers] for answers in members] if printed.answers else ()
     value = logged_number(scores, FIRST if printed.reduced else printed.reduction, printed.average, texts)
     return None if value is None else value * printed.scale
 
@@ -126,52 +126,54 @@ def _ours(run: AdoptedRun, printed: PrintedNumber) -> Row:
     if first < samples:
         shown += ", first answer" if first == 1 else f", first {first}"
     voted = usable.name == VOTE  # its answers are the tool's and its labels are too: ours would mix both
-    labelled = None if printed.reduced or voted else run.labelled(printed.score)
+    labelled = None if printed.reduced or voted else run.labelled_pool(printed.score)
     return {
         "metric": shown,
-        "on_labels": None if labelled is None else _measured(labelled.measured(first), metric, options),
-        "on_verdicts": _measured(run.pool.pool.measured(first), metric, options),
+        "on_labels": None if labelled is None else _measured_row(labelled.measured(first), metric, options),
+        "on_verdicts": _measured_row(run.pool.pool.measured(first), metric, options),
     }
 
 
 def on_all_answers(run: AdoptedRun) -> list[Row]:
     """Our metrics over every answer, whatever the tool took: pass@1, and with several answers pass@n and maj@n."""
     samples = min(len(members) for members in run.by_problem)
-    asked = [("pass@k", 1), *([("pass@k", samples), ("maj@k", samples)] if samples > 1 else [])]
+    metrics = [("pass@k", 1), *([("pass@k", samples), ("maj@k", samples)] if samples > 1 else [])]
     pool = run.pool.pool.measured(samples)
-    return [{"metric": f"{name[:-1]}{k}", **_named(_measured(pool, name, Options(ks=(k,))))} for name, k in asked]
+    return [
+        {"metric": f"{name[:-1]}{k}", **_without_metric(_measured_row(pool, name, Options(ks=(k,))))} for name, k in metrics
+    ]
 
 
-def _named(row: Row) -> Row:
+def _without_metric(row: Row) -> Row:
     return {key: value for key, value in row.items() if key != "metric"}
 
 
-def _measured(pool: Pool, metric: str, options: Any) -> Row:
+def _measured_row(pool: Pool, metric: str, options: Any) -> Row:
     try:
         return measure(pool, metric, options)[0].row()
     except SetupError as error:
         return {"metric": metric, "value": None, "low": None, "high": None, "why": error.message}
 
 
-def compared(run: AdoptedRun, score: str) -> Row:
+def verdict_comparison(run: AdoptedRun, score: str) -> Row:
     """The tool's label of each answer against our verdict: counts, and every answer on which they differ.
 
     An undecided verdict is no verdict: such answers are listed apart, with what kept the verifier from one.
     """
     counts: Counter[str] = Counter()
     flipped, undecided = [], []
-    for _, one in run.rollouts:
-        label, rollout = one.score(score), one.rollout
+    for _, answer in run.rollouts:
+        label, stored = answer.score(score), answer.rollout
         if label not in (0.0, 1.0):
             counts["no label"] += 1
-        elif rollout.outcome not in ("correct", "incorrect", "unparsed"):
+        elif stored.outcome not in ("correct", "incorrect", "unparsed"):
             counts["undecided"] += 1
-            undecided.append(_differing(one, label))
-        elif (label == 1.0) == (rollout.outcome == "correct"):
+            undecided.append(_differing(answer, label))
+        elif (label == 1.0) == (stored.outcome == "correct"):
             counts["same"] += 1
         else:
             counts["theirs right, ours wrong" if label else "theirs wrong, ours right"] += 1
-            flipped.append(_differing(one, label))
+            flipped.append(_differing(answer, label))
     rules = Counter((row["ours"], row["rule"]) for row in flipped)
     return {
         "label": score,
@@ -186,19 +188,19 @@ KINDS = ("same", "theirs wrong, ours right", "theirs right, ours wrong", "undeci
 """What label and verdict of one answer can be to each other."""
 
 
-def _differing(one: AdoptedRollout, label: float) -> Row:
-    rollout = one.rollout
+def _differing(answer: AdoptedRollout, label: float) -> Row:
+    stored = answer.rollout
     return {
-        "problem": one.problem,
-        "sample": one.sample,
-        "completion": rollout.completion_id,
+        "problem": answer.problem,
+        "sample": answer.sample,
+        "completion": stored.completion_id,
         "theirs": label,
-        "ours": rollout.outcome,
-        "rule": rollout.cause if rollout.outcome == "undecided" else rollout.rule,
-        "cut_off": rollout.finish_reason == "length",
-        "reference": rollout.reference,
-        "extracted": rollout.extracted,
-        "end": rollout.text[-60:],
+        "ours": stored.outcome,
+        "rule": stored.cause if stored.outcome == "undecided" else stored.rule,
+        "cut_off": stored.finish_reason == "length",
+        "reference": stored.reference,
+        "extracted": stored.extracted,
+        "end": stored.text[-60:],
     }
 
 

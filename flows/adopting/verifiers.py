@@ -56,7 +56,7 @@ def read(path: Path) -> Log:
         task=str(metadata["env_id"]),
         model=str(metadata["model"]),
         answers=list(_answers(path, rows)),
-        printed=list(_printed(metadata)),
+        printed=list(_printed_numbers(metadata)),
         rows={path.name: lines},
         files={about_path.name: text},
     )
@@ -106,7 +106,7 @@ def _text(path: Path, number: int, completion: Any) -> str:
     return "\n\n".join(content if isinstance(content, str) else json.dumps(content) for content in contents)
 
 
-def _printed(metadata: Values) -> Iterator[PrintedNumber]:
+def _printed_numbers(metadata: Values) -> Iterator[PrintedNumber]:
     yield PrintedNumber("avg_reward", float(metadata["avg_reward"]), "reward", Reduction(EACH))
     for name, value in (metadata.get("avg_metrics") or {}).items():
         if (number := number_or_none(value)) is not None:

@@ -79,7 +79,7 @@ def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = Fals
     return reader.audits.get(identity)
 
 
-def refreshed(reader: Reader, audit: Audit) -> dict[str, Any]:
+def refreshed_rates(reader: Reader, audit: Audit) -> dict[str, Any]:
     """The report of an audit from the judgements there are now, kept in the ledger."""
     audit = with_clusters(reader, audit)
     report = rates_of_audit(reader.audits, audit)
@@ -119,7 +119,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
     audited = audited_rows(scope, name, version)
     judged = [row for row in audited if row.outcome in JUDGED]
     prefix = [row for row in judged if scope.is_measured(row.sample_index, row.step)]
-    every, counts = _counted(judged), _counted(prefix)
+    every, counts = _counts(judged), _counts(prefix)
     band = dict(zip(every.groups["problem"], every.bands(), strict=True))
     size, measured = dict(zip(counts.groups["problem"], counts.judged.tolist(), strict=True)), {id(row) for row in prefix}
     rows = [
@@ -146,7 +146,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
     return rows, design
 
 
-def _counted(rows: Iterable[AuditedRow]) -> Counts:
+def _counts(rows: Iterable[AuditedRow]) -> Counts:
     """The counts of each problem, by problem id."""
     counter = CountsByProblem()
     for row in sorted(rows, key=lambda row: row.problem_id):

@@ -62,24 +62,24 @@ def _section(row: Row) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     effects = row["effects"] or [{} for _ in row["expected"]]
     for expected, effect in zip(row["expected"], effects, strict=True):
-        yield f"| {expected['effect']} | {expected['words']} | {measured(effect)} | {seeds(effect)} | {_count(effect)} |"
-    failed = [f"{one['effect']}: {one['why']}" for one in row["effects"] if one["why"]]
+        yield f"| {expected['effect']} | {expected['words']} | {value_text(effect)} | {seeds(effect)} | {_count(effect)} |"
+    failed = [f"{effect['effect']}: {effect['why']}" for effect in row["effects"] if effect["why"]]
     yield "".join(f"\nNot as predicted: {words}.\n" for words in failed)
     yield f"It cannot say: {row['reach']}\n"
 
 
-def signed(value: float) -> str:
+def signed_number(value: float) -> str:
     """At three digits, without a sign of nothing (-0.000)."""
     return f"{round(value, 3) + 0.0:+.3f}"
 
 
-def measured(effect: Row) -> str:
+def value_text(effect: Row) -> str:
     """An effect with its interval."""
     if not effect:
         return "-"
     if effect["low"] is None or effect["high"] is None:
-        return signed(effect["value"])
-    return f"{signed(effect['value'])} [{signed(effect['low'])}, {signed(effect['high'])}]"
+        return signed_number(effect["value"])
+    return f"{signed_number(effect['value'])} [{signed_number(effect['low'])}, {signed_number(effect['high'])}]"
 
 
 def _count(effect: Row) -> str:
@@ -93,7 +93,7 @@ def seeds(effect: Row) -> str:
     return f"{effect['met']} of {effect['seeds']} seeds" if effect["seeds"] > 1 else ("yes" if effect["met"] else "no")
 
 
-def described(row: Row) -> str:
+def result_text(row: Row) -> str:
     """One result for a person, seed by seed."""
     lines = [
         f"{row['claim']}: {row['status']}",
@@ -104,7 +104,9 @@ def described(row: Row) -> str:
     if row["why"]:
         lines.append(f"Why: {row['why']}")
     for expected, effect in zip(row["expected"], row["effects"], strict=False):
-        lines += ["", f"{effect['effect']}: predicted {expected['words']}, measured {measured(effect)}, {seeds(effect)}"]
-        lines += [f"  seed {one['seed']}: {measured(one)}, n = {one['n']:,}" for one in effect["by_seed"]]
+        lines += ["", f"{effect['effect']}: predicted {expected['words']}, measured {value_text(effect)}, {seeds(effect)}"]
+        lines += [
+            f"  seed {seed_row['seed']}: {value_text(seed_row)}, n = {seed_row['n']:,}" for seed_row in effect["by_seed"]
+        ]
         lines += [f"  {effect['why']}"] if effect["why"] else []
     return "\n".join(lines)

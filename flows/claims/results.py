@@ -20,14 +20,15 @@ Row = dict[str, Any]
 def result_of(claim: Claim, measured: Mapping[int, Sequence[Effect]], lacking: str = "") -> Row:
     """The result of a claim from what each seed gave; `lacking`: why seeds gave nothing, "" if all of them did."""
     seeds = sorted(measured)
-    found = [] if lacking else findings(claim, [measured[seed] for seed in seeds])
+    claim_findings = [] if lacking else findings(claim, [measured[seed] for seed in seeds])
     effects = [
-        {**_finding(one), "by_seed": [_effect(seed, measured[seed][at]) for seed in seeds]} for at, one in enumerate(found)
+        {**_finding(finding), "by_seed": [_effect(seed, measured[seed][at]) for seed in seeds]}
+        for at, finding in enumerate(claim_findings)
     ]
-    return {**stated(claim), "status": status(found), "why": lacking, "seeds": seeds, "effects": effects}
+    return {**claim_row(claim), "status": status(claim_findings), "why": lacking, "seeds": seeds, "effects": effects}
 
 
-def stated(claim: Claim) -> Row:
+def claim_row(claim: Claim) -> Row:
     """What a claim says before anything is measured."""
     return {
         "claim": claim.name,
@@ -36,23 +37,28 @@ def stated(claim: Claim) -> Row:
         "pools": list(claim.pools),
         "reach": claim.reach,
         "expected": [
-            {"effect": one.effect, "sign": one.sign, "tolerance": one.tolerance, "words": one.words}
-            for one in claim.expected
+            {
+                "effect": prediction.effect,
+                "sign": prediction.sign,
+                "tolerance": prediction.tolerance,
+                "words": prediction.words,
+            }
+            for prediction in claim.expected
         ],
     }
 
 
-def _finding(one: Finding) -> Row:
+def _finding(finding: Finding) -> Row:
     return {
-        "effect": one.expected.effect,
-        "value": digits(one.value),
-        "low": _end(one.low),
-        "high": _end(one.high),
-        "met": one.met,
-        "seeds": one.seeds,
-        "n": one.n,
-        "reproduced": one.reproduced,
-        "why": one.why,
+        "effect": finding.expected.effect,
+        "value": digits(finding.value),
+        "low": _end(finding.low),
+        "high": _end(finding.high),
+        "met": finding.met,
+        "seeds": finding.seeds,
+        "n": finding.n,
+        "reproduced": finding.reproduced,
+        "why": finding.why,
     }
 
 

@@ -131,13 +131,13 @@ def version_line() -> str:
 
     In a checkout git is asked; a wheel carries its commit in a file.
     """
-    commit, written = "", CHECKOUT / "COMMIT"
+    commit, file = "", CHECKOUT / "COMMIT"
     if (CHECKOUT / ".git").exists():
         describe = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+changes"]
         described = subprocess.run(describe, capture_output=True, text=True, check=False)
         commit = described.stdout.strip() if not described.returncode else ""
-    elif written.is_file():
-        commit = written.read_text(encoding="utf-8")
+    elif file.is_file():
+        commit = file.read_text(encoding="utf-8")
     return f"rollmill {version('rollmill')}" + (f" ({commit})" if commit else "")
 
 

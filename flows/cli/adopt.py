@@ -123,5 +123,5 @@ def _next(report: Mapping[str, Any]) -> list[str]:
     """How to open an answer, the run and the evaluation."""
     verdicts = report["verdicts"] or {"flipped": [], "undecided": []}
     first = next(iter([*verdicts["flipped"], *verdicts["undecided"]]), None)
-    one = [f"rollmill dataset why {report['run']} {first['completion'][:10]}"] if first else []
-    return [f"Next: {command}" for command in [*one, f"rollmill leaderboard {report['name']}"]]
+    why = [f"rollmill dataset why {report['run']} {first['completion'][:10]}"] if first else []
+    return [f"Next: {command}" for command in [*why, f"rollmill leaderboard {report['name']}"]]

@@ -103,13 +103,13 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:
-    from flows.auditing.audits import refreshed, with_clusters
+    from flows.auditing.audits import refreshed_rates, with_clusters
     from storage.queries.audits import rates_of_audit
 
     report = audit.report
     if audit.kind == "natural" and not dry_run:
         audit = with_clusters(reader, audit)
-        report = refreshed(reader, audit) if costs is None else rates_of_audit(reader.audits, audit, costs)
+        report = refreshed_rates(reader, audit) if costs is None else rates_of_audit(reader.audits, audit, costs)
     return {
         "audit": audit.id,
         "kind": audit.kind,
@@ -125,7 +125,7 @@ def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -
 
 def _page(row: Mapping[str, Any]) -> str:
     """An audit for a person: rates with n, interval, estimand and method, and what follows from them."""
-    return "\n".join(_planted(row) if row["kind"] == "planted" else _natural(row))
+    return "\n".join(_planted_lines(row) if row["kind"] == "planted" else _natural(row))
 
 
 def _natural(row: Mapping[str, Any]) -> list[str]:
@@ -161,8 +161,8 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
 def _overall(report: Mapping[str, Any]) -> list[str]:
     from storage.queries.audits import RATES
 
-    found = [(label, rate) for key, label in (*RATES, *MORE_RATES) if (rate := report["overall"][key]) is not None]
-    rows = [[label, _rate(rate), rate["n"], rate["estimand"]] for label, rate in found]
+    rates = [(label, rate) for key, label in (*RATES, *MORE_RATES) if (rate := report["overall"][key]) is not None]
+    rows = [[label, _rate(rate), rate["n"], rate["estimand"]] for label, rate in rates]
     corrected = report.get("pass_rate", {}).get("corrected")
     if corrected:
         raw = report["pass_rate"]["verifier"]
@@ -170,7 +170,7 @@ def _overall(report: Mapping[str, Any]) -> list[str]:
         rows.append(["pass rate, corrected", _rate(corrected), corrected["n"], corrected["estimand"]])
     if not rows:
         return ["No rate yet: nobody has judged a rollout of every stratum."]
-    methods = dict.fromkeys(rate["method"] for _, rate in found)
+    methods = dict.fromkeys(rate["method"] for _, rate in rates)
     return [columns(["rate", "value [95% interval]", "n", "estimand"], rows), f"method: {'; '.join(methods)}"]
 
 
@@ -193,7 +193,7 @@ def _consequences(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _planted(row: Mapping[str, Any]) -> list[str]:
+def _planted_lines(row: Mapping[str, Any]) -> list[str]:
     design, report = row["design"], row["report"]
     rows = [
         [kind, trials["expected"], trials["as_expected"], trials["n"], trials["undecided"], _rate(trials["rate"])]

@@ -65,9 +65,9 @@ def _lines(card: Mapping[str, Any]) -> list[str]:
     for split, of in card["splits"].items():
         lines += [f"  split        {split}: {of['problems']:,} problems", *_split_lines(of)]
     if card["missing"] is not None:
-        said, _, command = card["missing"].partition(" Next: ")
-        return [*lines, f"  missing      {said}", *([f"Next: {command}"] if command else [])]
-    return [*lines, "  asked        the first problem, as it is sent:", *_asked(card["first"])]
+        reason, _, command = card["missing"].partition(" Next: ")
+        return [*lines, f"  missing      {reason}", *([f"Next: {command}"] if command else [])]
+    return [*lines, "  asked        the first problem, as it is sent:", *_prompt_lines(card["first"])]
 
 
 def _split_lines(of: Mapping[str, Any]) -> list[str]:
@@ -82,6 +82,6 @@ def _split_lines(of: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _asked(first: Any) -> list[str]:
+def _prompt_lines(first: Any) -> list[str]:
     turns = [("text", first)] if isinstance(first, str) else [(turn["role"], turn["content"]) for turn in first]
     return [f"    {role:<10} {text}" for role, content in turns for text in inert(content).splitlines() or [""]]

@@ -54,7 +54,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         if judged % _EVERY == 0 or judged == rows:
             note(f"{judged} of {rows} rows")
 
-    built_with = options_of(verifier, _parsed(options))
+    built_with = options_of(verifier, _options(options))
     certificate = run(
         Subject(verifier, built_with, python),
         lambda declared: select_suite(verifier, suite, declared, sections, built_with),
@@ -85,7 +85,7 @@ def _check_names(verifier: str, sections: Sequence[str]) -> None:
             raise unknown_name("section", name, SECTIONS)
 
 
-def _parsed(options: str) -> dict[str, Any]:
+def _options(options: str) -> dict[str, Any]:
     try:
         parsed = loads(options)
     except ValueError:

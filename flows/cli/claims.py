@@ -25,20 +25,20 @@ def list_claims(*, json: AsJson = False) -> None:
 
     Example: rollmill claims list
     """
-    from flows.claims.results import stated
+    from flows.claims.results import claim_row
     from pipelines.claims import CLAIMS
 
-    rows = [stated(claim) for claim in CLAIMS.values()]
+    rows = [claim_row(claim) for claim in CLAIMS.values()]
     if json:
         return as_json(rows)
-    stated_rows = [text for row in rows for text in _stated(row)]
+    stated_rows = [text for row in rows for text in _claim_lines(row)]
     return line("\n".join([*stated_rows, f"Next: rollmill claims run {rows[0]['claim']}"]))
 
 
-def _stated(row: Mapping[str, Any]) -> list[str]:
+def _claim_lines(row: Mapping[str, Any]) -> list[str]:
     """A claim with what it is measured on, and a line for each effect, its prediction first."""
-    words = max(len(one["words"]) for one in row["expected"])
-    effects = [f"  {one['words']:<{words}}  {one['effect']}" for one in row["expected"]]
+    words = max(len(effect["words"]) for effect in row["expected"])
+    effects = [f"  {effect['words']:<{words}}  {effect['effect']}" for effect in row["expected"]]
     return [f"{row['claim']} ({', '.join(row['pools']) or 'simulation'})", *effects]
 
 
@@ -102,7 +102,7 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
     Example: rollmill claims show
     """
     from flows.claims import chosen_claims
-    from flows.claims.page import described
+    from flows.claims.page import result_text
     from storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:
@@ -114,7 +114,7 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
         raise SetupError("no claim was checked here.", next_command=f"rollmill claims run {words}".rstrip())
     if json:
         return as_json(rows)
-    return line("\n\n".join(map(described, rows)) if names else _table(rows))
+    return line("\n\n".join(map(result_text, rows)) if names else _table(rows))
 
 
 def _all_results(root: Path) -> list[dict[str, Any]]:
@@ -137,12 +137,12 @@ def _plan(names: Sequence[str], seeds: int, *, json: bool) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    from flows.claims.page import measured, seeds
+    from flows.claims.page import seeds, value_text
 
     table = []
     for row in rows:
         effects = row["effects"] or [{} for _ in row["expected"]]
         for at, (expected, effect) in enumerate(zip(row["expected"], effects, strict=True)):
             first = [row["claim"], row["status"]] if not at else ["", ""]
-            table.append([*first, expected["effect"], expected["words"], measured(effect), seeds(effect)])
+            table.append([*first, expected["effect"], expected["words"], value_text(effect), seeds(effect)])
     return columns(["claim", "status", "effect", "predicted", "measured [95%]", "as predicted"], table)

@@ -137,12 +137,12 @@ def _board(board: dict[str, Any]) -> str:
             columns(["model", *board["benchmarks"], "mean"], rows),
             "* no model of the table is shown to be better on this benchmark (5%, all pairs corrected together)",
             f"{len(board['tests'])} pairs tested, {significant} differ; mean: over the benchmarks that all were asked",
-            f"Problems: {', '.join(_asked(board, benchmark) for benchmark in board['benchmarks'])}.",
+            f"Problems: {', '.join(_problem_count(board, benchmark) for benchmark in board['benchmarks'])}.",
         ]
     )
 
 
-def _asked(board: dict[str, Any], benchmark: str) -> str:
+def _problem_count(board: dict[str, Any], benchmark: str) -> str:
     """How many problems of a benchmark the rates are over, `64 of easy`; `60 to 64` where models differ."""
     counts = {row["problems"] for row in board["cells"] if row["benchmark"] == benchmark}
     return f"{' to '.join(f'{count:,}' for count in sorted({min(counts), max(counts)}))} of {benchmark}"

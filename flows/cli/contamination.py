@@ -115,7 +115,7 @@ def splits(
             for text, sides, count in proof.shared[name][:_SHOWN]:
                 line(f"  {count:,} problems in {', '.join(sides)}: {inert(text[:_LONGEST])}")
     if not proof.disjoint:
-        shared = ", ".join(f"{len(found):,} by {name}" for name, found in proof.shared.items() if found)
+        shared = ", ".join(f"{len(hits):,} by {name}" for name, hits in proof.shared.items() if hits)
         raise FoundWanting(f"the splits of {info.ref} are not disjoint: {shared}.")
     if len(proof.splits) < 2 and not json:
         line(f"\n{info.ref} has one split: there is no other side.")

@@ -44,8 +44,8 @@ def list_(*, json: AsJson = False) -> None:
         as_json(rows)
     elif rows:
         keys = ("version", "content", "problems", "rollouts", "kept", "tags", "made")
-        made = [{**row, "made": row["made"][:16].replace("T", " ")} for row in rows]
-        line(columns(keys, [[row[key] for key in keys] for row in made]))
+        shown = [{**row, "made": row["made"][:16].replace("T", " ")} for row in rows]
+        line(columns(keys, [[row[key] for key in keys] for row in shown]))
         line(f"Next: rollmill dataset show {rows[-1]['version']}")
     elif not broken:
         line("No datasets. Next: rollmill curate recipes/arithmetic.yaml")
@@ -203,26 +203,26 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     from storage.exports import EXPORTS, Validation
 
     parts = _parts(references, take or ())
-    named = ", ".join(part.info.ref for part in parts)
-    chosen = _options(fmt, options or ())
+    names = ", ".join(part.info.ref for part in parts)
+    settings = _options(fmt, options or ())
     if hub:
         folder, out, validation = out, *_hub_files(parts, out, validation, split=share is not None)
     if share is not None and validation is None:
         raise SetupError("--share is of a second file.", next_command=f"--validation validation{out.suffix}")
     outs = _different(out, validation)
     if dry_run:
-        text = f"Would write {named} as {fmt} to {' and '.join(map(str, outs))}."
-        return as_json({"version": named, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
+        text = f"Would write {names} as {fmt} to {' and '.join(map(str, outs))}."
+        return as_json({"version": names, "format": fmt, "formats": sorted(EXPORTS)}) if json else line(text)
     _ask_before_replacing(outs)
-    held = None if validation is None else Validation(validation, 0.1 if share is None else share)
-    written = _write(parts, fmt, out, held, chosen)
+    second = None if validation is None else Validation(validation, 0.1 if share is None else share)
+    export_file = _write(parts, fmt, out, second, settings)
     if hub:
         _write_card(parts[0].info, folder, outs)
-    return _say_written(named, written, json=json)
+    return _say_written(names, export_file, json=json)
 
 
 def _write(
-    parts: "Sequence[Part]", fmt: str, out: Path, held: "Validation | None", options: dict[str, Any]
+    parts: "Sequence[Part]", fmt: str, out: Path, validation: "Validation | None", options: dict[str, Any]
 ) -> "ExportFile":
     """One version as it is, or a mix; scores that were given later come along where the options ask for scores."""
     from storage.exports import export as export_one
@@ -231,8 +231,8 @@ def _write(
     scored = options.get("scores") is True or "score" in options
     later = [_later_scores(part.info) if scored else None for part in parts]
     if len(parts) == 1 and parts[0].most is None:
-        return export_one(parts[0].info, fmt, out, later[0], validation=held, **options)
-    return export_mix(parts, fmt, out, later, validation=held, **options)
+        return export_one(parts[0].info, fmt, out, later[0], validation=validation, **options)
+    return export_mix(parts, fmt, out, later, validation=validation, **options)
 
 
 def _different(out: Path, validation: Path | None) -> list[Path]:
@@ -247,17 +247,17 @@ def _ask_before_replacing(paths: Iterable[Path]) -> None:
             raise FoundWanting(f"{path} was left as it is.", next_command="--out OTHER")
 
 
-def _say_written(named: str, written: "ExportFile", *, json: bool) -> None:
-    files = [{"path": str(one.path), "rows": one.rows, "sha256": one.sha256} for one in written.files]
+def _say_written(names: str, export_file: "ExportFile", *, json: bool) -> None:
+    files = [{"path": str(file.path), "rows": file.rows, "sha256": file.sha256} for file in export_file.files]
     if json:
         beside = {"validation": files[1]} if len(files) > 1 else {}
-        short = {"short": dict(written.short)} if written.short else {}
-        return as_json({**files[0], "version": named, "left_out": dict(written.left_out), **short, **beside})
-    lines = [f"Left out: {count:,} {what}." for what, count in written.left_out.items()]
-    lines += [f"{name} has {count:,} rows, fewer than --take asks for." for name, count in written.short.items()]
+        short = {"short": dict(export_file.short)} if export_file.short else {}
+        return as_json({**files[0], "version": names, "left_out": dict(export_file.left_out), **short, **beside})
+    lines = [f"Left out: {count:,} {what}." for what, count in export_file.left_out.items()]
+    lines += [f"{name} has {count:,} rows, fewer than --take asks for." for name, count in export_file.short.items()]
     if not files[0]["rows"]:
         lines.append("No row of this version is of that format: docs/exports.md says what each needs.")
-    lines += [f"{one.rows:,} rows of {named} in {one.path} (sha256 {one.sha256[:16]})." for one in written.files]
+    lines += [f"{file.rows:,} rows of {names} in {file.path} (sha256 {file.sha256[:16]})." for file in export_file.files]
     return line("\n".join(lines))
 
 
@@ -375,6 +375,6 @@ def _row(info: "VersionInfo") -> dict[str, Any]:
         "parent": info.parent[:8] if info.parent else None,
         "tags": ", ".join(info.tags) + (f" (yanked: {info.yanked})" if info.yanked else ""),
         "made": info.created_at,
-        "signed_off": [{"by": one.by, "at": one.at, "note": one.note} for one in info.signoffs],
+        "signed_off": [{"by": signoff.by, "at": signoff.at, "note": signoff.note} for signoff in info.signoffs],
         "content_hash": info.content_hash,
     }

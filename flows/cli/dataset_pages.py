@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from flows.cli.output import inert
-from flows.cli.summary import counted, level_table, relative_path
+from flows.cli.summary import counts_text, level_table, relative_path
 from pipelines.stats import with_interval
 from storage.queries.why import brief, evidence_lines
 from storage.versions.checks import kept_checks
@@ -36,15 +36,17 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
     facts = {
         "tags": ", ".join(info.tags),
         "yanked": info.yanked or "",
-        "signed off": "; ".join(f"{one.by}, {one.at[:10]}{f': {one.note}' if one.note else ''}" for one in info.signoffs),
-        "outcomes": counted(counts["outcomes"]),
-        "dropped": counted(counts["dropped_by_reason"]),
+        "signed off": "; ".join(
+            f"{signoff.by}, {signoff.at[:10]}{f': {signoff.note}' if signoff.note else ''}" for signoff in info.signoffs
+        ),
+        "outcomes": counts_text(counts["outcomes"]),
+        "dropped": counts_text(counts["dropped_by_reason"]),
         "recipe": _recipe(manifest),
         "verifiers": _verifiers(manifest),
         "cost": cost and f"{cost['tokens_in']:,} tokens in, {cost['tokens_out']:,} out{per_kept}",
-        "models": counted(counts.get("models", {})),
-        "sources": counted(counts["sources"]),
-        "licences": counted(counts["licences"]),
+        "models": counts_text(counts.get("models", {})),
+        "sources": counts_text(counts["sources"]),
+        "licences": counts_text(counts["licences"]),
         "drift": _drift(manifest.get("drift") or {}),
         "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
     }
@@ -85,12 +87,12 @@ def _recipe(manifest: Mapping[str, Any]) -> str:
 def _drift(drift: Mapping[str, Any]) -> str:
     """How far the version moved from the one before, and which of that chance does not explain."""
     rows = [(kind.replace("_", " "), row) for kind, row in drift.get("kinds", {}).items() if row["value"] is not None]
-    said = [
+    kinds = [
         f"{kind} {with_interval(row['value'], row['low'], row['high'])}{'' if row['value'] <= row['chance'] else ' *'}"
         for kind, row in rows
     ]
-    more = "   (* more than two versions of one composition in one of twenty)" if any("*" in part for part in said) else ""
-    return f"from {drift['before'][:8]}: {', '.join(said)}{more}" if said else ""
+    more = "   (* more than two versions of one composition in one of twenty)" if any("*" in part for part in kinds) else ""
+    return f"from {drift['before'][:8]}: {', '.join(kinds)}{more}" if kinds else ""
 
 
 def _verifiers(manifest: Mapping[str, Any]) -> str:
@@ -127,11 +129,11 @@ def history_page(why: "Why") -> str:
 def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:
     mine = [row for row in why.steps if row["completion_id"] == rollout["id"] and row["step"]]
     steps = dict.fromkeys(row["step"] for row in mine)
-    drawn = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
+    origin = f"model {rollout['model']} ({str(rollout['model_digest'])[:12]}), seed {rollout['seed']}"
     step = "".join(f"step {name}, " for name in steps)
     lines = [
         f"completion {rollout['id']}",
-        f"  {drawn}, {step}sample {rollout['sample_index']}, {rollout['finish_reason']}",
+        f"  {origin}, {step}sample {rollout['sample_index']}, {rollout['finish_reason']}",
         _text(rollout["text"], "  | "),
     ]
     if why.kind == "problem":
@@ -163,17 +165,17 @@ def _turns(title: str, turns: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = ["", title]
     for turn in turns[:TURNS]:
         outcome = turn["outcome"] or ("not judged" if turn["role"] != "answer" else "pending")
-        drawn = "not drawn yet" if turn["text"] is None else f"by {turn['engine']} {turn['model']}"
+        origin = "not drawn yet" if turn["text"] is None else f"by {turn['engine']} {turn['model']}"
         sample = f"sample {turn['sample_index']}, role {turn['role']}"
-        lines.append(f"  {turn['step']} {turn['completion_id']} {sample}, {outcome}, {drawn}")
+        lines.append(f"  {turn['step']} {turn['completion_id']} {sample}, {outcome}, {origin}")
         lines += [f"    {_text(_beginning(turn['text']))}"] if turn["text"] else []
     return [*lines, f"  {len(turns) - TURNS} more; --json shows all."] if len(turns) > TURNS else lines
 
 
 def _beginning(text: str) -> str:
     """A text in one line, cut."""
-    one = " / ".join(part.strip() for part in text.splitlines() if part.strip())
-    return one if len(one) <= BEGINNING else one[: BEGINNING - 1] + "…"
+    single_line = " / ".join(part.strip() for part in text.splitlines() if part.strip())
+    return single_line if len(single_line) <= BEGINNING else single_line[: BEGINNING - 1] + "…"
 
 
 def _text(text: str, prefix: str = "") -> str:

@@ -48,7 +48,7 @@ def log(
             "-" if row["kept_change"] is None else f"{row['kept_change']:+,}",
             "-" if row["pass_rate"] is None else f"{row['pass_rate']:.3f}",
             "-" if row["pass_rate_change"] is None else f"{row['pass_rate_change']:+.3f}",
-            _changed(row["changes"]),
+            _changed_lines(row["changes"]),
         ]
         for row in rows
     ]
@@ -68,7 +68,7 @@ def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
 
     infos = named_versions(reference, lambda info: is_here(info) and pointer(info).exists())
     if dry_run:
-        return _told("Would push", [info.ref for info in infos], json=json)
+        return _say_only("Would push", [info.ref for info in infos], json=json)
     shared = sharing.push(infos, remote)
     if json:
         return as_json({"versions": shared.versions, "dvc": shared.summary, "git": shared.git})
@@ -90,18 +90,18 @@ def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun 
 
     infos = named_versions(reference, lambda info: not is_here(info))
     if dry_run:
-        return _told("Would pull", [info.ref for info in infos], json=json)
+        return _say_only("Would pull", [info.ref for info in infos], json=json)
     shared = sharing.pull(infos, remote)
     if json:
         return as_json({"versions": shared.versions, "dvc": shared.summary})
     return line(f"Pulled {', '.join(shared.versions)}: {shared.summary}\nNext: rollmill dataset show {shared.versions[-1]}")
 
 
-def _told(what: str, versions: list[str], *, json: bool) -> None:
+def _say_only(what: str, versions: list[str], *, json: bool) -> None:
     return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
 
 
-def named_versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
+def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
     """The versions of a reference; without one those of all datasets that are wanted."""
     from storage.versions import resolve, versions
     from storage.versions.index import dataset_names
@@ -109,7 +109,7 @@ def named_versions(reference: str | None, wanted: "Callable[[VersionInfo], bool]
     folder = datasets_folder()
     known = dataset_names(folder)
     if reference is None:
-        infos = [info for name in known for info in versions(folder, name) if wanted(info)]
+        infos = [info for name in known for info in versions(folder, name) if condition(info)]
     else:
         infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
     if not infos:
@@ -135,7 +135,7 @@ def _history(name: str) -> list[dict[str, Any]]:
     return [step.json() for step in history(datasets_folder(), name.partition("@")[0])]
 
 
-def _changed(changed: list[dict[str, Any]]) -> str:
+def _changed_lines(changed: list[dict[str, Any]]) -> str:
     """The first changes in words; versions of verifiers are long, and which changed is enough."""
     shown = [
         f"{change['key'].removeprefix('recipe.')}"

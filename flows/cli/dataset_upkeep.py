@@ -64,16 +64,18 @@ def gc(
     from storage.versions.read import is_here
     from storage.workspace import Workspace
 
-    found = [
-        one
+    version_holdings = [
+        holding
         for _, members in groupby(named_versions(reference, is_here), key=lambda info: info.name)
-        for one in holdings(list(members), keep=keep, remote=remote)
+        for holding in holdings(list(members), keep=keep, remote=remote)
     ]
-    rows: list[dict[str, Any]] = [{"version": one.info.ref, "needed": one.needed, "bytes": one.bytes} for one in found]
-    total = sum(one.bytes for one in found)
+    rows: list[dict[str, Any]] = [
+        {"version": holding.info.ref, "needed": holding.needed, "bytes": holding.bytes} for holding in version_holdings
+    ]
+    total = sum(holding.bytes for holding in version_holdings)
     if not dry_run:
         with Workspace.open() as workspace:
-            free(workspace, found)
+            free(workspace, version_holdings)
     if json:
         return as_json({"versions": rows, "bytes": total, "dry_run": dry_run})
     done = "would go" if dry_run else "gone"
@@ -81,7 +83,7 @@ def gc(
         [row["version"], f"{row['bytes'] / 1e6:,.1f} MB", f"stays: {row['needed']}" if row["needed"] else done]
         for row in rows
     ]
-    going = sum(one.needed is None for one in found)
+    going = sum(holding.needed is None for holding in version_holdings)
     line(columns(["version", "frees", "rows here"], table))
     return line(f"{'Would free' if dry_run else 'Freed'} {total / 1e6:,.1f} MB of {going} versions.")
 
@@ -129,7 +131,9 @@ def _page(result: Mapping[str, Any]) -> str:
         return f"{result['version']} reproduced: content hash {result['content_hash'][:16]} again."
     difference = result["difference"]
     lines = [f"{result['version']} has content hash {result['content_hash'][:16]}; made again {result['reproduced'][:16]}."]
-    lines += [f"  fingerprint {one['key']}: then {one['then']}, now {one['now']}" for one in result["fingerprint"]]
+    lines += [
+        f"  fingerprint {change['key']}: then {change['then']}, now {change['now']}" for change in result["fingerprint"]
+    ]
     if "why" in difference:
         return "\n".join([*lines, f"  no comparison of rates: {difference['why']}"])
     lines.append(

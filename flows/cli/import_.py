@@ -176,8 +176,15 @@ def list_(*, json: AsJson = False) -> None:
     if not imports:
         return line("Nothing was imported. Next: rollmill import problems FILE --name NAME")
     rows = [
-        [held.name, held.problems, held.rollouts, held.lost is None, held.of or "-", ", ".join(held.models) or "-"]
-        for held in imports
+        [
+            contents.name,
+            contents.problems,
+            contents.rollouts,
+            contents.lost is None,
+            contents.of or "-",
+            ", ".join(contents.models) or "-",
+        ]
+        for contents in imports
     ]
     return line(columns(("name", "problems", "rollouts", "whole", "answers", "models"), rows))
 

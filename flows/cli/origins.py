@@ -50,10 +50,10 @@ def _cells_of(row: Mapping[str, Any]) -> list[Any]:
     return [*named, *_cells(row["computed_again"]), *_cells(row["solved_again"])]
 
 
-def _cells(found: Mapping[str, Any] | None) -> list[str]:
-    if found is None:
+def _cells(estimate: Mapping[str, Any] | None) -> list[str]:
+    if estimate is None:
         return ["0", "-", "-"]
-    return [f"{found['n']:,}", _number(found["value"]), f"[{_number(found['low'])}, {_number(found['high'])}]"]
+    return [f"{estimate['n']:,}", _number(estimate["value"]), f"[{_number(estimate['low'])}, {_number(estimate['high'])}]"]
 
 
 def _number(value: float | None) -> str:

@@ -103,20 +103,20 @@ def forecast_text(forecast: "Forecast") -> str:
 def _about_follow_ups(row: dict[str, Any]) -> list[str]:
     """What of the steps that follow others is in the numbers, and what is not."""
     left_out, follow = row.get("not_forecast") or {}, bool(row.get("follow_ups"))
-    said = []
+    sentences = []
     if left_out:
         why = "; ".join(dict.fromkeys(left_out.values())) if isinstance(left_out, dict) else ""  # a list in older forecasts
-        said.append(
+        sentences.append(
             f"Not in these numbers are the steps that follow others, {', '.join(left_out)}{': ' if why else ''}{why}."
         )
     elif follow:
         solved = "; problems solved are those that the roots solve"
-        said.append(f"All steps are in these numbers{solved if 'solved' in row['quantities'] else ''}.")
+        sentences.append(f"All steps are in these numbers{solved if 'solved' in row['quantities'] else ''}.")
     silent: dict[str, str] = row.get("silent") or {}
     if silent:
         names = " and ".join(FORECAST_NAMES.get(name, name.replace("_", " ")) for name in silent)
-        said.append(f"Not forecast: {names}, as {'; '.join(dict.fromkeys(silent.values()))}.")
-    return said
+        sentences.append(f"Not forecast: {names}, as {'; '.join(dict.fromkeys(silent.values()))}.")
+    return sentences
 
 
 def _total(row: dict[str, Any], name: str) -> list[str]:

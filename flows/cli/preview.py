@@ -67,7 +67,7 @@ def _problem(row: dict[str, Any]) -> list[str]:
         alike.setdefault((rollout["outcome"], decision), []).append(rollout)
     for (outcome, decision), members in alike.items():
         first = members[0]
-        verdict = next((one for one in first["verdicts"] if one["outcome"] == outcome), None)
+        verdict = next((verdict for verdict in first["verdicts"] if verdict["outcome"] == outcome), None)
         by = "" if verdict is None else f" by {verdict['verifier']} (rule {verdict['rule']})"
         scores = "".join(f", {name} {value:.4g}" for name, value in first["scores"].items())
         lines.append(f"  {len(members)} x {outcome}{by}, {decision}{scores}; the first, {first['tokens_out']} tokens:")

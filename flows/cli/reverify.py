@@ -54,7 +54,7 @@ def page(report: Mapping[str, Any]) -> str:
         return f"{report['run']}: its verifiers are those of today; there is nothing to judge again{left}."
     sections = [_changes(report), _verdicts(report)]
     if "rates" in report:
-        metrics = [[name, *_paired(row)] for name, row in report["metrics"].items()]
+        metrics = [[name, *_paired_lines(row)] for name, row in report["metrics"].items()]
         sections += [_flips(report["flips"], report["rows"]), _rates(report)]
         sections += [[columns(["metric", *PAIRED], metrics)]] if metrics else []
         decisions = report["decisions"]
@@ -108,8 +108,10 @@ def _rates(report: Mapping[str, Any]) -> list[str]:
     from pipelines.metrics import prefix_words
 
     rates = report["rates"]
-    rows = [[level, *_paired(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]
-    rows.append(["all", *_paired(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]])
+    rows = [[level, *_paired_lines(row), row["kept_before"], row["kept_after"]] for level, row in rates["levels"].items()]
+    rows.append(
+        ["all", *_paired_lines(rates["overall"]), report["decisions"]["kept_before"], report["decisions"]["kept_after"]]
+    )
     what = prefix_words(report["prefix"]) or "the first completion (none was fixed before verdicts)"
     return [
         columns(["level", *PAIRED, "kept", "now"], rows),
@@ -117,7 +119,7 @@ def _rates(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _paired(row: Mapping[str, Any]) -> list[str]:
+def _paired_lines(row: Mapping[str, Any]) -> list[str]:
     if row["difference"] is None:
         return ["-", "-", "-", "-"]
     change, interval = f"{row['difference']:+.3f}", f"[{row['low']:+.3f}, {row['high']:+.3f}]"

@@ -98,19 +98,19 @@ def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
 def _apply(run: str, *, dry_run: bool, json: bool) -> None:
     from flows.cli.curate import run_job
     from flows.cli.summary import summary
-    from flows.rejudging.judgements import applied
+    from flows.rejudging.judgements import application_of
     from storage.queries import Reader
 
     with Reader.open() as reader:
-        judged = applied(reader, run)
+        judged = application_of(reader, run)
         root = reader.root
     row = {"run": run, **judged.row(), "dry_run": dry_run}
-    said = ", ".join(f"{count:,} {outcome}" for outcome, count in judged.counts().items())
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in judged.counts().items())
     if dry_run:
-        return as_json(row) if json else line(f"Would write {judged.path.name} ({said}) and run:\n  {judged.job.command}")
+        return as_json(row) if json else line(f"Would write {judged.path.name} ({counts}) and run:\n  {judged.job.command}")
     judged.write()
     if not json:
-        note(f"{judged.path.name}: {said}. Keep it beside the recipe.")
+        note(f"{judged.path.name}: {counts}. Keep it beside the recipe.")
     outcome = run_job(judged.job, direct=True)
     return as_json({**row, **outcome}) if json else line(summary(outcome, root))
 

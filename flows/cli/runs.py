@@ -58,7 +58,7 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
 def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """Everything that `runs show` says of a run."""
-    from flows.forecasting.forecasts import shown
+    from flows.forecasting.forecasts import shown_forecast
     from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
@@ -79,7 +79,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "unjudged": sum(step.completions for step in steps if step.correct is None),
         "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),
         "attempts": [asdict(attempt) for attempt in workspace.attempts.of(run.id)],
-        "forecast": None if forecast is None else shown(forecast),
+        "forecast": None if forecast is None else shown_forecast(forecast),
     }
 
 
@@ -208,8 +208,8 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
         return line(
             f"{chosen.id} has ended ({chosen.status}): there is nothing to stop. Next: rollmill runs show {chosen.id}"
         )
-    asked = "Would ask" if dry_run else "Asked"
-    return line(f"{asked} {working} processes of {chosen.id} to stop. Next: rollmill runs resume {chosen.id}")
+    verb = "Would ask" if dry_run else "Asked"
+    return line(f"{verb} {working} processes of {chosen.id} to stop. Next: rollmill runs resume {chosen.id}")
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:

@@ -59,15 +59,16 @@ def score(  # noqa: PLR0913 (a verb's parameters are its options)
 
 def page(report: Mapping[str, Any]) -> str:
     """The whole report for a person."""
-    made = "missing" if report["dry_run"] else "made now"
-    head = ["scorer", "version", made, "there already", "no number", "not drawn", "seconds", "cost"]
+    made_title = "missing" if report["dry_run"] else "made now"
+    head = ["scorer", "version", made_title, "there already", "no number", "not drawn", "seconds", "cost"]
     counts = [[row[key] for key in COUNTED] for row in report["scored"]]
     parts = [f"{report['run']}:", columns(head, counts)] if counts else [f"{report['run']}: no scorer was named."]
     stored = [[row[key] for key in SPREAD] for row in report["scores"]]
     if stored:
         parts += ["", columns(["stored scores", "rollouts", "of", "mean", "5%", "median", "95%"], stored)]
     judged = [
-        _judged(name, report["calibration"]) for name in dict.fromkeys(row["scorer"] for row in report["calibration"])
+        _calibration_cells(name, report["calibration"])
+        for name in dict.fromkeys(row["scorer"] for row in report["calibration"])
     ]
     if judged:
         head = ["against verdicts", "AUROC", "of one problem", "Brier", "calibration error", "were it calibrated"]
@@ -77,7 +78,7 @@ def page(report: Mapping[str, Any]) -> str:
     return "\n".join([*parts, "", *_next(report)])
 
 
-def _judged(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _calibration_cells(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The first row of each metric of a score, with its interval; a dash where the metric has none."""
     first = {row["metric"]: row for row in reversed([row for row in rows if row["scorer"] == name])}
     cells = []

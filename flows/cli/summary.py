@@ -42,12 +42,12 @@ def summary(outcome: Mapping[str, Any], root: Path) -> str:
 def _title(outcome: Mapping[str, Any]) -> list[str]:
     spent, ref = outcome["spent"], f"{outcome['dataset']}@v{outcome['version']}"
     money = f", {spent['cost']:,.4f} {outcome['currency']}" if outcome.get("currency") else ""
-    drawn = f"{spent['drawn']:,} completions drawn, {spent['tokens']:,} tokens{money}"
-    drawn = drawn if spent["drawn"] else "nothing was drawn"
+    work = f"{spent['drawn']:,} completions drawn, {spent['tokens']:,} tokens{money}"
+    work = work if spent["drawn"] else "nothing was drawn"
     state = "published" if outcome["created"] else "already has this content: no new version"
     return [
         typer.style(f"{outcome['recipe']}: {ref} ({outcome['content_hash'][:8]}) {state}", bold=True),
-        f"{drawn}; {outcome['seconds']:.1f} s",
+        f"{work}; {outcome['seconds']:.1f} s",
     ]
 
 
@@ -62,21 +62,21 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     funnel, spent, imports = outcome["funnel"], outcome["spent"], outcome.get("imports")
     drawn, reused, unjudged = funnel["drawn"], outcome.get("reused", 0), funnel.get("unjudged", 0)
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
-    made = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
+    dropped = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
     rounds = "1 round" if spent["rounds"] == 1 else f"{spent['rounds']:,} rounds"
     lines = [
-        f"  problems     {funnel['problems']:>9,}{made}",
+        f"  problems     {funnel['problems']:>9,}{dropped}",
         f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
         f"{drawn + unjudged - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
-        f"  dropped      {drawn - funnel['kept']:>9,}   {counted(funnel['dropped'])}",
+        f"  dropped      {drawn - funnel['kept']:>9,}   {counts_text(funnel['dropped'])}",
         *([f"  not judged   {unjudged:>9,}   completions beside these, of steps that nobody judges"] if unjudged else ()),
     ]
     if spent.get("redundant"):
         lines.append(f"  paid twice   {spent['redundant']:>9,}   another command had stored them first; theirs are used")
     lines += [f"  taken        {text}" for text in taken_lines(imports or ())]
-    stops = counted(funnel["stops"])
+    stops = counts_text(funnel["stops"])
     solved = f"  solved       {funnel['problems_solved']:>9,}   of {funnel['problems']:,} problems"
     lines.append(f"{solved}; drawing stopped by {stops}" if stops else solved)
     rule = rule_lines(funnel["given_up"]) if "given_up" in funnel else []
@@ -133,8 +133,8 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     for step in steps:
         judged = step.get("role", "answer") == "answer"
         right = f"{step['correct']:>7,} {step['kept']:>6,}" if judged else f"{'-':>7} {'-':>6}"
-        drawn = f"{step['problems']:>8,}  {step['drawn']:>11,}  {right}"
-        lines.append(f"  {step['name']:<16}  {drawn} {step['tokens_out']:>10,}  {_rate(step['rates'])}".rstrip())
+        counts = f"{step['problems']:>8,}  {step['drawn']:>11,}  {right}"
+        lines.append(f"  {step['name']:<16}  {counts} {step['tokens_out']:>10,}  {_rate(step['rates'])}".rstrip())
     for step in steps:
         read = " · ".join(f"{field} {count:,}" for field, count in step.get("readable", {}).items())
         lines += [f"  Read of the {step['drawn']:,} texts of {step['name']}: {read}."] if read else []
@@ -165,11 +165,11 @@ def _ending(outcome: Mapping[str, Any], root: Path) -> list[str]:
 
 def dropped_problems(dropped: Mapping[str, int]) -> str:
     """`dropped: held_out 7 · near_duplicate 2`, or that none was."""
-    counts = counted(dropped)
+    counts = counts_text(dropped)
     return f"dropped: {counts}" if counts else "none dropped"
 
 
-def counted(counts: Mapping[str, int]) -> str:
+def counts_text(counts: Mapping[str, int]) -> str:
     """`incorrect 8,135 · unparsed 1`: what was counted, the largest first, without zeros."""
     largest_first = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     return " · ".join(f"{name} {count:,}" for name, count in largest_first if count)
@@ -189,11 +189,11 @@ def forecast_lines(scored: Mapping[str, Any]) -> list[str]:
     lines = [f"  forecast {scored['id']}, made before from {scored['source']}: median [95% interval] and what came"]
     for name, row in scored["totals"].items():
         error = "" if row["error"] is None else f"{row['error']:+.1%}"
-        held = "held" if row["inside95"] else "MISSED"
+        mark = "held" if row["inside95"] else "MISSED"
         median, low, high, came = (forecast_number(name, row[key]) for key in ("median", "low95", "high95", "actual"))
-        lines.append(f"    {FORECAST_NAMES[name]:<16} {median:>12} {f'[{low}, {high}]':<26} {came:>12}  {error:>7}  {held}")
-    held = f"{scored['inside95']} of {scored['n']} 95% intervals held, {scored['inside80']} of the 80% ones"
-    return [*lines, f"    {held} (levels included)"]
+        lines.append(f"    {FORECAST_NAMES[name]:<16} {median:>12} {f'[{low}, {high}]':<26} {came:>12}  {error:>7}  {mark}")
+    total = f"{scored['inside95']} of {scored['n']} 95% intervals held, {scored['inside80']} of the 80% ones"
+    return [*lines, f"    {total} (levels included)"]
 
 
 def forecast_number(name: str, value: float) -> str:

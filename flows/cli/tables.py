@@ -44,7 +44,7 @@ def _panels(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
     """The columns in as many tables as it takes, each beginning with the first column."""
     panels = [list(columns[:1])]
     for column in columns[1:]:
-        wide = sum(one.least + _GAP for one in panels[-1]) + column.least
+        wide = sum(member.least + _GAP for member in panels[-1]) + column.least
         if wide > room and len(panels[-1]) > 1:
             panels.append(list(columns[:1]))
         panels[-1].append(column)

@@ -62,7 +62,7 @@ def train(  # noqa: PLR0913
     if not trained.finished:
         note(f"Stopped at step {trained.progress.step} of {steps}.")
         return line(f"Next: {_again(out, settings)}")
-    scores = _measured(out, measure) if measure else {}
+    scores = _scores_of_model(out, measure) if measure else {}
     if json:
         return as_json({"out": str(out), "scores": scores})
     line(f"Model in {out}.")
@@ -130,7 +130,7 @@ class _Watch:
             sys.stderr.write("\n")
 
 
-def _measured(out: Path, per_level: int) -> dict[str, Any]:
+def _scores_of_model(out: Path, per_level: int) -> dict[str, Any]:
     from pipelines.generate.registry import GENERATORS
     from pipelines.train.scoring import score_model
 

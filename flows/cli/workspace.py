@@ -116,8 +116,8 @@ def init(
 
 def shipped() -> list[str]:
     """The recipes, evaluations and profiles that come along, the main job first."""
-    found = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
-    names = [str(path) for path in found if not path.name.startswith(FOUND_BY_NAME) and str(path) not in STAGES]
+    paths = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
+    names = [str(path) for path in paths if not path.name.startswith(FOUND_BY_NAME) and str(path) not in STAGES]
     return sorted(names, key=MAIN.__ne__)
 
 

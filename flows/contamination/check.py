@@ -41,9 +41,9 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
         name, problems = benchmark_of(workspace, request.benchmark, request.benchmark_map)
         digest = digest128(["benchmark", sorted(problem.id for problem in problems)])
         scan, overlaps = Scan(problems), Overlaps()
-        for asked, answered in train.tables():
-            scan.problems([asked], overlaps)
-            scan.completions([answered], overlaps)
+        for questions, answers in train.tables():
+            scan.problems([questions], overlaps)
+            scan.completions([answers], overlaps)
         certificate = certify(problems, _hosts(train), copies=request.copies, seed=request.seed)
         report = {
             "train": {"name": train.name, **{f"{kind}s": overlaps.rows[kind] for kind in KINDS}, "graphs": overlaps.graphs},
@@ -54,8 +54,10 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
                 "graphs": sum(ProblemText.of(problem).graph is not None for problem in problems),
                 "leaking": len(overlaps.problems),
             },
-            "classes": {kind: {one: overlaps.classes[kind, one] for one in CLASSES} for kind in KINDS},
-            "methods": {kind: {one: overlaps.methods[kind, one] for one in METHODS} for kind in KINDS},
+            "classes": {
+                kind: {overlap_class: overlaps.classes[kind, overlap_class] for overlap_class in CLASSES} for kind in KINDS
+            },
+            "methods": {kind: {method: overlaps.methods[kind, method] for method in METHODS} for kind in KINDS},
             "leaks": [_row(kind, hit) for kind, hit in overlaps.leaks[:SHOWN]],
             "new_numbers": [_row(kind, hit) for kind, hit in overlaps.new_numbers],
             "certificate": certificate.json(),

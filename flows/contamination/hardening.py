@@ -21,17 +21,19 @@ def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> 
         raise unknown_name("transform", transform, TRANSFORMS)
     with Workspace.open(root) as workspace:
         name, problems = benchmark_of(workspace, benchmark)
-    made = TRANSFORMS[transform](problems, seed)
-    if not made:
+    transformed = TRANSFORMS[transform](problems, seed)
+    if not transformed:
         raise FoundWanting(
             f"{transform} can do nothing with the problems of {name}: docs/contamination.md says what it needs.",
             next_command=f"--with {', --with '.join(sorted(TRANSFORMS.keys() - {transform}))}",
         )
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text("".join(json.dumps(_row(problem), ensure_ascii=False) + "\n" for problem in made), encoding="utf-8")
-    left = Counter(problem.meta[MADE]["left"] for problem in made if "left" in problem.meta[MADE])
-    return {"benchmark": name, "problems": len(problems), "made": len(made), "left": dict(left), "out": str(out)}
+        out.write_text(
+            "".join(json.dumps(_row(problem), ensure_ascii=False) + "\n" for problem in transformed), encoding="utf-8"
+        )
+    left = Counter(problem.meta[MADE]["left"] for problem in transformed if "left" in problem.meta[MADE])
+    return {"benchmark": name, "problems": len(problems), "made": len(transformed), "left": dict(left), "out": str(out)}
 
 
 def _row(problem: Problem) -> Mapping[str, Any]:

@@ -135,6 +135,6 @@ def _of_file(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[pa.Table, pa
     while part := list(islice(rows, ROWS)):
         problems = to_table("problems", [problem for problem, _ in part])
         names = [f"row {count + place}" for place in range(1, len(part) + 1)]
-        asked = problems.select(["prompt_id", "prompt", "meta"]).append_column("id", pa.array(names))
-        yield asked, pa.table({"id": names, "text": [text for _, text in part]})
+        questions = problems.select(["prompt_id", "prompt", "meta"]).append_column("id", pa.array(names))
+        yield questions, pa.table({"id": names, "text": [text for _, text in part]})
         count += len(part)

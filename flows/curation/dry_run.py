@@ -41,6 +41,6 @@ def _first_round(run: "OpenRun") -> Iterator[str]:
         return
     engine, first = run.engine(), run.spec.every_step()[0]
     for problem in run.spec.problems:
-        rendered = engine.render(first.asked(problem))
+        rendered = engine.render(first.prompt_for(problem))
         for index in range(run.spec.budget.prefix):
             yield request_for(problem, rendered, first.sampling, run.origin(), index).completion_id

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def funnel_row(
-    pool: Pool, snapshot: "Snapshot", made: "RecipeProblems", *, stops: Sequence[StopRow], rounds: int
+    pool: Pool, snapshot: "Snapshot", problems: "RecipeProblems", *, stops: Sequence[StopRow], rounds: int
 ) -> dict[str, Any]:
     """How many of what, from problems made to rollouts kept, each loss by its reason.
 
@@ -43,8 +43,8 @@ def funnel_row(
     funnel.reconcile()
     tokens = pc.sum(snapshot.completions["tokens_out"]).as_py()
     return {
-        "problems_made": made.made,
-        "problems_dropped": dict(made.dropped),
+        "problems_made": problems.made,
+        "problems_dropped": dict(problems.dropped),
         "problems": funnel.problems,
         "problems_solved": funnel.solved,
         "rounds": rounds,
@@ -95,7 +95,7 @@ def rates(pool: Pool, *, prefix: int | None, limit: PassAtLimit, step: str | Non
 
 def step_rates(pool: Pool, *, prefix: int | None, step: str, limit: PassAtLimit) -> dict[str, Any]:
     """Rates of one step over the problems that were routed to it."""
-    counts = _answered(counts_of(pool.measured(prefix, step)))
+    counts = _with_rollouts(counts_of(pool.measured(prefix, step)))
     return {
         "prefix": prefix,
         **rate_row(counts, limit.most),
@@ -112,7 +112,7 @@ def model_rates(every: Pool, limit: PassAtLimit, step: str | None) -> dict[str, 
     for name in sorted(pool.models[place] for place in np.unique(pool.model) if place >= 0):
         mine = pool.where(pool.model == pool.models.index(name)).measured(None)
         kept = int((mine.kept == 1).sum())
-        rows[name] = {**rate_row(_answered(counts_of(mine)), limit.most), "rollouts": len(mine), "kept": kept}
+        rows[name] = {**rate_row(_with_rollouts(counts_of(mine)), limit.most), "rollouts": len(mine), "kept": kept}
     return {"models": rows}
 
 
@@ -143,6 +143,6 @@ def cost_row(snapshot: "Snapshot", kept: int) -> dict[str, Any]:
     }
 
 
-def _answered(counts: Counts) -> Counts:
+def _with_rollouts(counts: Counts) -> Counts:
     """The problems with a measured rollout."""
     return counts.where(counts.judged + counts.undecided > 0)

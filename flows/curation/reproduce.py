@@ -42,14 +42,14 @@ def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | 
     job = Job(str(folder), str(base / f"{loaded.recipe.name}.yaml"), (), None if profile is None else str(profile))
     with open_session(job, progress, loaded) as session:
         outcome = drive(session, Stages())
-        made = load_manifest(resolve(session.workspace.datasets, outcome["dataset"]))
+        new_manifest = load_manifest(resolve(session.workspace.datasets, outcome["dataset"]))
     same = outcome["content_hash"] == info.content_hash
     return {
         "version": info.ref,
         "content_hash": info.content_hash,
         "reproduced": outcome["content_hash"],
         "equal": same,
-        "fingerprint": _changed(manifest["fingerprint"], made["fingerprint"]),
+        "fingerprint": _changes(manifest["fingerprint"], new_manifest["fingerprint"]),
         "difference": None if same else _difference(info, folder),
         "workspace": str(folder),
     }
@@ -70,10 +70,10 @@ def _made_here(info: "VersionInfo", manifest: Mapping[str, Any]) -> dict[str, An
     return as_recipe(recipe)
 
 
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
     from storage.versions.diff import changes
 
-    return [{"key": one.key, "then": one.old, "now": one.new} for one in changes(before, after)]
+    return [{"key": change.key, "then": change.old, "now": change.new} for change in changes(before, after)]
 
 
 def _difference(info: "VersionInfo", folder: Path) -> dict[str, Any]:

@@ -103,13 +103,13 @@ def decisions_in_key_order(decided: Rows[Decision]) -> Iterator[pa.Table]:
     """Sorted by problem and completion, whole problems at a time: they come by problem, each in the order of its plan."""
     from storage.versions.snapshot import sorted_by_key
 
-    held = SCHEMAS["decisions"].empty_table()
+    rest = SCHEMAS["decisions"].empty_table()
     for part in decided.plain_parts():
-        rows = pa.concat_tables([held, part])
+        rows = pa.concat_tables([rest, part])
         ended = pc.index(rows["problem_id"], rows["problem_id"][-1]).as_py()  # the last problem may go on
         yield sorted_by_key("decisions", rows.slice(0, ended))
-        held = rows.slice(ended)
-    yield sorted_by_key("decisions", held)
+        rest = rows.slice(ended)
+    yield sorted_by_key("decisions", rest)
 
 
 def _completions(connection: "duckdb.DuckDBPyConnection", plan: Rows[PlanRow]) -> TableFile:

@@ -54,25 +54,25 @@ def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLim
     rows = [{**_step(run.open, step, pool, limit), **_follow_up(followed, step)} for step in run.spec.steps]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
-    return {"steps": rows, **({"vote": _voted(run)} if voted else {})}
+    return {"steps": rows, **({"vote": _vote_row(run)} if voted else {})}
 
 
 def _step(run: "OpenRun", step: "Step", pool: Pool, limit: PassAtLimit) -> dict[str, Any]:
     mine = pool.where(pool.step == (pool.steps.index(step.name) if step.name in pool.steps else -1))
-    funnel, drawn = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
+    funnel, distinct = funnel_of(mine), np.unique(mine.completion, return_index=True)[1]
     return {
         "name": step.name,
-        **_asked(run, step),
+        **_how_asked(run, step),
         "problems": len(np.unique(mine.problem)),
         "drawn": funnel.planned,
         **funnel.outcomes(),
         "kept": funnel.kept,
-        "tokens_out": int(mine.tokens[drawn].clip(min=0).sum()),
+        "tokens_out": int(mine.tokens[distinct].clip(min=0).sum()),
         "rates": step_rates(_by_success(pool, step), prefix=_prefix(run.spec, step), step=step.name, limit=limit),
     }
 
 
-def _asked(run: "OpenRun", step: "Step") -> dict[str, Any]:
+def _how_asked(run: "OpenRun", step: "Step") -> dict[str, Any]:
     """Who answered, and how it was asked."""
     template = {"template": step.form.template if step.node is None or step.node.plain else step.node.step.template}
     if step.generator is None:
@@ -106,15 +106,15 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
     if step.node is None or not (step.follows or step.node.step.role != "answer"):
         return {}
     rule = step.node.step
-    said = {
+    facts = {
         "follows": list(step.node.parents),
         "role": rule.role,
         "sees_label": step.node.sees_label,
         **({"readable": followed.readable(step.name, rule.read)} if rule.read else {}),
     }
     if rule.role != "answer":
-        return {**said, **followed.drawn(step.name)}
-    return {**said, "want": rule.want, "transitions": followed.transitions(step.name)}
+        return {**facts, **followed.drawn(step.name)}
+    return {**facts, "want": rule.want, "transitions": followed.transitions(step.name)}
 
 
 class _FollowUps:
@@ -163,10 +163,10 @@ class _FollowUps:
             before = self._answer_before(row)
             if before is not None:  # the answer of a search rests on pieces that nobody judged
                 table[self._outcomes[before, row.problem_id], self._outcomes[pair_of(row)]] += 1
-        said: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         for (before_outcome, outcome), count in sorted(table.items()):
-            said.setdefault(before_outcome, {})[outcome] = count
-        return said
+            counts.setdefault(before_outcome, {})[outcome] = count
+        return counts
 
     def _answer_before(self, row: PlanRow) -> str | None:
         start = row.followed[0] if row.after else row.completion_id
@@ -181,7 +181,7 @@ def _prefix(spec: "RunSpec", step: "Step") -> int | None:
     return spec.prefix if entry is None or spec.place(step.name) == 0 else entry
 
 
-def _voted(run: "RecipeRun") -> dict[str, Any]:
+def _vote_row(run: "RecipeRun") -> dict[str, Any]:
     """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)

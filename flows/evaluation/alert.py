@@ -42,8 +42,8 @@ def check_alerts(report: Row) -> None:
     """FoundWanting where a cell of the report fell."""
     fallen = [row for row in report.get("alerts", ()) if row.get("alert")]
     if fallen:
-        said = "; ".join(words(row) for row in fallen)
-        raise FoundWanting(f"{said}. Next: rollmill compare {fallen[0]['before']} {fallen[0]['after']}")
+        text = "; ".join(words(row) for row in fallen)
+        raise FoundWanting(f"{text}. Next: rollmill compare {fallen[0]['before']} {fallen[0]['after']}")
 
 
 def words(row: Row) -> str:

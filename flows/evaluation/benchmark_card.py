@@ -70,10 +70,10 @@ def benchmark_card(workspace: Workspace, named: str, base: Path) -> Row:
             workspace, definition_recipe(definition.model_copy(update={"split": None}), loaded.base)
         ).problems
         names = sorted({problem.split for problem in every})
-        splits = {name: _described([problem for problem in every if problem.split == name]) for name in names}
-        asked = preview_problems(workspace, loaded).problems
-        form = Examples(workspace, loaded, asked).form_of(loaded.recipe.generate)
-        first = prompt_json(form.prompt_for(asked[0]))
+        splits = {name: _description([problem for problem in every if problem.split == name]) for name in names}
+        problems = preview_problems(workspace, loaded).problems
+        form = Examples(workspace, loaded, problems).form_of(loaded.recipe.generate)
+        first = prompt_json(form.prompt_for(problems[0]))
     except SetupError as error:
         missing = str(error)
     return {**card, "splits": splits, "first": first, "missing": missing}
@@ -108,7 +108,7 @@ def _files(workspace: Workspace, definition: Definition) -> list[Row]:
     return [{"file": Path(record.file).name, "rows": record.rows, "notes": list(record.notes)} for record in records]
 
 
-def _described(problems: Sequence[Problem]) -> Row:
+def _description(problems: Sequence[Problem]) -> Row:
     """How many problems, of which levels and skills, how many characters long; of choices, which letters are right."""
     lengths = [len(plain_text(problem.prompt)) for problem in problems]
     letters = Counter(problem.reference for problem in problems if problem.kind == "choice")

@@ -106,16 +106,16 @@ def about(cell: Row) -> str:
 
 def estimands(report: Row) -> list[str]:
     """What the intervals are of, each said once."""
-    said = dict.fromkeys(
+    sentences = dict.fromkeys(
         f"{row['metric']}: {row['estimand']}; {row['method']}." for _, row in numbers(report) if row.get("estimand")
     )
-    return [f"- {text}" for text in said]
+    return [f"- {text}" for text in sentences]
 
 
 def html(report: Row) -> str:
     """The report as a page that loads nothing from anywhere, with a plot of all values and their intervals."""
     title = f"Evaluation {report['evaluation']}"
-    parts = [f"<h1>{escape(title)}</h1>", _plot([(cell, row) for cell, row in numbers(report) if _plotted(row)])]
+    parts = [f"<h1>{escape(title)}</h1>", _plot([(cell, row) for cell, row in numbers(report) if _can_be_plotted(row)])]
     for cell in report["cells"]:
         rows = "".join(
             f'<tr><td>{escape(label(row))}</td><td class="text">{escape(words(row))}</td>'
@@ -137,7 +137,7 @@ def html(report: Row) -> str:
     return whole_page(title, parts)
 
 
-def _plotted(row: Row) -> bool:
+def _can_be_plotted(row: Row) -> bool:
     ends = (row["value"], row["low"], row["high"])
     return all(end is not None and 0.0 <= end <= 1.0 for end in ends)
 

@@ -31,7 +31,9 @@ def passes_by_row(source: ScopePool, file: Path) -> dict[int, Flags]:
     with CodeVerifier() as verifier:
         verdicts = list(verifier.verify_many(items))
     sizes = _sizes(verdicts)
-    return {row: _passed(verdict, sizes.get(verdict.problem_id, 0)) for row, verdict in zip(rows, verdicts, strict=True)}
+    return {
+        row: _passed_flags(verdict, sizes.get(verdict.problem_id, 0)) for row, verdict in zip(rows, verdicts, strict=True)
+    }
 
 
 def _records(source: ScopePool) -> tuple[dict[str, Problem], dict[str, Completion]]:
@@ -62,7 +64,7 @@ def _tests(file: Path, problems: Any) -> dict[str, Tests]:
     by_name: dict[str, Problem] = {}
     for problem in problems:
         by_name |= {problem.id: problem, **({problem.external_id: problem} if problem.external_id else {})}
-    found: dict[str, Tests] = {}
+    by_problem: dict[str, Tests] = {}
     for number, row in _lines(file):
         problem, tests = by_name.get(str(row.get("problem_id"))), row.get("tests")
         if problem is None:
@@ -75,10 +77,10 @@ def _tests(file: Path, problems: Any) -> dict[str, Tests]:
                 f"{file}, line {number}: a test of {row['problem_id']} is one that decides the problem; an aggregator must "
                 "not see it."
             )
-        found[problem.id] = tuple(tests)
-    if not found:
+        by_problem[problem.id] = tuple(tests)
+    if not by_problem:
         raise SetupError(f"{file} has no tests for a problem of this pool.")
-    return found
+    return by_problem
 
 
 def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -105,7 +107,7 @@ def _sizes(verdicts: Sequence[Verdict]) -> dict[str, int]:
     return sizes
 
 
-def _passed(verdict: Verdict, size: int) -> Flags:
+def _passed_flags(verdict: Verdict, size: int) -> Flags:
     """(T,) of one program; a completion without one passes nothing."""
     flags = np.zeros(size, dtype=bool)
     if verdict.evidence is not None:

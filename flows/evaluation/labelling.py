@@ -55,7 +55,7 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
             _write(out, _rows(source.scope, kept, request))
     graded = sum(is_graded(ballot, unknown) for ballot in items)
     errors = label_errors(elected, graded)
-    (asked,) = label_errors(elected, graded, [request.least])
+    (at_share,) = label_errors(elected, graded, [request.least])
     return {
         "pool": source.scope.name,
         "aggregator": request.aggregator,
@@ -65,7 +65,7 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
         "graded": graded,
         "unknown": len(items) - graded,
         "labelled": len(kept),
-        "asked": _error(asked),
+        "asked": _error(at_share),
         "by_share": [_error(row) for row in errors],
         "out": None if out is None else str(out),
     }

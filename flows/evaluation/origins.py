@@ -36,16 +36,16 @@ def reference_origins(root: Path, name: str, *, least: float = 0.75, seed: int =
         for label in elected
         if label.right is not None and label.share >= least - 1e-12
     }
-    rows = [_checked(problem, solved) for problem in problems]
+    rows = [_checked_reference(problem, solved) for problem in problems]
     return {
         "of": source.scope.name,
         "least": least,
         "problems": len(problems),
-        "origins": [_row(one) for one in origin_errors(rows)],
+        "origins": [_row(origin) for origin in origin_errors(rows)],
     }
 
 
-def _checked(problem: Problem, solved: Mapping[str, bool]) -> CheckedReference:
+def _checked_reference(problem: Problem, solved: Mapping[str, bool]) -> CheckedReference:
     lineage, label = lineage_of(problem), problem.meta.get("label")
     origin, by, facts = str(lineage.get("reference", UNRECORDED)), str(lineage.get("by", problem.source or "-")), lineage
     if not lineage and isinstance(label, Mapping):  # labelled by `rollmill label` and imported
@@ -61,19 +61,25 @@ def _checked(problem: Problem, solved: Mapping[str, bool]) -> CheckedReference:
     )
 
 
-def _row(one: OriginErrors) -> dict[str, Any]:
+def _row(errors: OriginErrors) -> dict[str, Any]:
     return {
-        "origin": one.origin,
-        "by": one.by,
-        "problems": one.problems,
-        "agreement": None if one.agreement is None else digits(one.agreement),
-        "computed_again": _estimate(one.computed),
-        "solved_again": _estimate(one.solved),
+        "origin": errors.origin,
+        "by": errors.by,
+        "problems": errors.problems,
+        "agreement": None if errors.agreement is None else digits(errors.agreement),
+        "computed_again": _estimate(errors.computed),
+        "solved_again": _estimate(errors.solved),
     }
 
 
-def _estimate(found: Estimate | None) -> dict[str, Any] | None:
-    if found is None:
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
         return None
-    numbers = {key: digits(value) for key, value in asdict(found).items() if key in ("value", "low", "high")}
-    return {**numbers, "n": found.n, "clusters": found.clusters, "interval": found.method, "estimand": found.estimand}
+    numbers = {key: digits(value) for key, value in asdict(estimate).items() if key in ("value", "low", "high")}
+    return {
+        **numbers,
+        "n": estimate.n,
+        "clusters": estimate.clusters,
+        "interval": estimate.method,
+        "estimand": estimate.estimand,
+    }

@@ -58,14 +58,14 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
     with Reader.open(request.root) as reader:
         source, models = pool_of_one(reader, request.pool, request.models)
         scores = _scores(source.pool, request.scores)
-        chosen = _settings(request, scores, models)
+        settings = _settings(request, scores, models)
         limit = PassAtLimit(false_accept_bound(scope_rates(source.scope)))
-        texts = source.texts() if any("texts" in setting.aggregator.needs for setting in chosen) else ()
+        texts = source.texts() if any("texts" in setting.aggregator.needs for setting in settings) else ()
         passes = None if request.tests is None else passes_by_row(source, request.tests)
     every, with_tests = ballots(source.pool, models, texts), ballots(source.pool, models, texts, passes)
     items, budgets = _budgets(request, with_tests)
     plan = ReplayPlan(budgets, request.ks, request.repeats, request.folds, request.seed)
-    rows = [row for row in replay(items, chosen, plan) if not _beyond(row, items, limit.most)]
+    rows = [row for row in replay(items, settings, plan) if not _beyond(row, items, limit.most)]
     return {
         "pool": source.scope.name,
         "problems": len(items),
@@ -80,7 +80,7 @@ def replay_pool(request: ReplayRequest) -> dict[str, Any]:
         "undecided_answers": int(sum(ballot.open.sum() for ballot in items)),
         "pass_at_limit": limit.row(),
         "comparisons": {score: _comparisons(items, score) for score in scores},
-        "aggregators": _listed(chosen),
+        "aggregators": _setting_rows(settings),
         "budgets": [asdict(budget) for budget in budgets],
         "ks": list(request.ks),
         "repeats": request.repeats,
@@ -151,7 +151,7 @@ def pool_of_one(reader: Reader, name: str, models: Sequence[str]) -> tuple[Scope
 
 def aggregator_named(root: Path, text: str, pool: Pool, models: Sequence[str]) -> tuple[Aggregator, bool]:
     """An aggregator by its name and options (`borda p=2`), and whether it reads texts."""
-    name, options = _named(text)
+    name, options = _name_and_options(text)
     aggregator: Aggregator = resolve("aggregator", name, options, base=root).build()
     _check_needs(aggregator, {"scores": bool(pool.scores), "models": len(models) > 1, "passes": False}, models)
     return aggregator, "texts" in aggregator.needs
@@ -197,15 +197,15 @@ def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
 def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
     """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
     here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": request.tests is not None}
-    asked = [text for text in request.aggregators if text.split()[:1]]
-    names = asked or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
+    texts = [text for text in request.aggregators if text.split()[:1]]
+    names = texts or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
     settings: list[Setting] = []
     for text in [*([] if BASELINE in names else [BASELINE]), *names]:
-        name, options = _named(text)
+        name, options = _name_and_options(text)
         cls = resolve("aggregator", name, options, base=request.root).cls
-        given = [options] if options or not isinstance(cls, Adjustable) else list(cls.settings(scores))
-        built = [(one, resolve("aggregator", name, one, base=request.root).build()) for one in given]
-        labels = [_label(aggregator, one) for one, aggregator in built]
+        choices = [options] if options or not isinstance(cls, Adjustable) else list(cls.settings(scores))
+        built = [(values, resolve("aggregator", name, values, base=request.root).build()) for values in choices]
+        labels = [_label(aggregator, values) for values, aggregator in built]
         settings += [
             Setting(label if options else aggregator.name, label, aggregator)
             for label, (_, aggregator) in zip(labels, built, strict=True)
@@ -226,7 +226,7 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
             raise SetupError(f"aggregator {aggregator.name!r} needs {missing[need]}.")
 
 
-def _named(text: str) -> tuple[str, dict[str, Any]]:
+def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     """An aggregator's name and its options, of `borda p=2 score=length`."""
     name, *pairs = text.split()
     options: dict[str, Any] = {}
@@ -243,7 +243,7 @@ def _label(aggregator: Aggregator, options: Mapping[str, Any]) -> str:
     return " ".join([aggregator.name, *shown])
 
 
-def _listed(settings: Sequence[Setting]) -> list[dict[str, Any]]:
+def _setting_rows(settings: Sequence[Setting]) -> list[dict[str, Any]]:
     versions = {setting.family: setting.aggregator.version for setting in settings}
     counts = {name: sum(setting.family == name for setting in settings) for name in versions}
     return [{"name": name, "version": version, "settings": counts[name]} for name, version in versions.items()]

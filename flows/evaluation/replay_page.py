@@ -62,11 +62,13 @@ def about(report: Mapping[str, Any]) -> str:
 
 def notes(report: Mapping[str, Any]) -> list[str]:
     """What has to be said beside the numbers."""
-    said = [f"Intervals: 95%, {report['estimand']}; clusters are templates, or problems without one. {_noise(report)}"]
+    sentences = [f"Intervals: 95%, {report['estimand']}; clusters are templates, or problems without one. {_noise(report)}"]
     if report["clusters"] < 2:
-        said.append("All problems are of one cluster: no setting could be chosen on others, so each row has its first one.")
-    said += _optimism([row for row in report["rows"] if row["best_on_the_same_problems"] is not None])
-    said += [
+        sentences.append(
+            "All problems are of one cluster: no setting could be chosen on others, so each row has its first one."
+        )
+    sentences += _optimism([row for row in report["rows"] if row["best_on_the_same_problems"] is not None])
+    sentences += [
         f"Of a right and a wrong completion of one problem {score} prefers the right one with chance {of['mean']:.2f}, a "
         f"mean over {of['problems']:,} problems; on {of['misled']:.0%} of them the chance is below one half."
         for score, of in report["comparisons"].items()
@@ -74,20 +76,22 @@ def notes(report: Mapping[str, Any]) -> list[str]:
     ]
     most = report["pass_at_limit"]["largest_k"]
     if most is not None:
-        said.append(
+        sentences.append(
             f"The oracle of more than {most:,} completions is withheld: the verifier's false accepts could make it."
         )
     if report["left_out"]:
-        said.append(f"{report['left_out']:,} problems have too few completions or no generated tests and are left out.")
+        sentences.append(
+            f"{report['left_out']:,} problems have too few completions or no generated tests and are left out."
+        )
     if report["conflicts"]:
-        said.append(
+        sentences.append(
             f"{report['conflicts']:,} answers were judged both correct and incorrect; they count as most verdicts say."
         )
     if report["undecided_answers"]:
-        said.append(
+        sentences.append(
             f"{report['undecided_answers']:,} answers are undecided and count as wrong; the JSON has the other bound."
         )
-    return said
+    return sentences
 
 
 def curves(rows: Sequence[Row], unit: str) -> str:

@@ -82,8 +82,8 @@ def follow_up_rows(run: "OpenRun", plans: "Sequence[Sequence[PlanRow]]") -> "lis
 def tokens_of(workspace: "Workspace", rows: "Sequence[PlanRow]") -> list[tuple[int, int]]:
     """Tokens in and out of the completions of these rows."""
     ids = [row.completion_id for row in rows]
-    sent, drawn = (workspace.segments.column("completions", name, ids) for name in ("tokens_in", "tokens_out"))
-    return [(sent.get(cid) or 0, drawn.get(cid) or 0) for cid in ids]
+    tokens_in, tokens_out = (workspace.segments.column("completions", name, ids) for name in ("tokens_in", "tokens_out"))
+    return [(tokens_in.get(cid) or 0, tokens_out.get(cid) or 0) for cid in ids]
 
 
 class FollowUpForecast:
@@ -94,7 +94,9 @@ class FollowUpForecast:
     def __init__(
         self, evidence: FollowUpEvidence, problems: Sequence[Subject], units: Units, kept: KeptOfSteps | None = None
     ):
-        self._problems = {one.problem_id: one for one in sorted(problems, key=lambda one: one.problem_id)}
+        self._problems = {
+            subject.problem_id: subject for subject in sorted(problems, key=lambda subject: subject.problem_id)
+        }
         self._to_come, self._graph = (
             FollowUpsToCome(evidence.census, list(self._problems), begun=False),
             evidence.census.graph,
@@ -109,39 +111,41 @@ class FollowUpForecast:
         ended, rated = list(outcomes), () if self._kept is None else self._kept.steps
         every, right = self._to_come.simulate_rated(rng, self._roots(outcomes), rated)
         if self._kept is not None:
-            ended = [one._replace(kept=kept) for one, kept in zip(ended, self._kept(outcomes, right, rng), strict=True)]
+            ended = [
+                outcome._replace(kept=kept) for outcome, kept in zip(ended, self._kept(outcomes, right, rng), strict=True)
+            ]
         for step, counts in every.items():
             if step not in self._graph.roots and counts.any():
-                sent, drawn = self._tokens(step, counts, rng)
+                tokens_in, tokens_out = self._tokens(step, counts, rng)
                 ended = [
-                    self._with(one, step, sizes)
-                    for one, *sizes in zip(ended, counts.tolist(), sent.tolist(), drawn.tolist(), strict=True)
+                    self._with(outcome, step, sizes)
+                    for outcome, *sizes in zip(ended, counts.tolist(), tokens_in.tolist(), tokens_out.tolist(), strict=True)
                 ]
         return ended
 
     def _roots(self, outcomes: Sequence[ProblemOutcome]) -> dict[Kind, Counts]:
         """What was drawn of each root, by whether it is right; a budget on one root does not name it."""
-        found: dict[Kind, Counts] = {}
+        roots: dict[Kind, Counts] = {}
         for root in self._graph.roots:
-            pairs = [one.roots.get(root, (one.drawn, one.correct)) for one in outcomes]
+            pairs = [outcome.roots.get(root, (outcome.drawn, outcome.correct)) for outcome in outcomes]
             drawn, right = np.array(pairs, np.int64).T
             if root in self._graph.answers:
-                found |= {Kind(root, right=True): right, Kind(root, right=False): drawn - right}
+                roots |= {Kind(root, right=True): right, Kind(root, right=False): drawn - right}
             else:
-                found[Kind(root)] = drawn
-        return found
+                roots[Kind(root)] = drawn
+        return roots
 
     def _tokens(self, step: str, counts: Counts, rng: np.random.Generator) -> tuple[Counts, Counts]:
         """Of so many completions of each problem, in and out."""
         if step not in self._sizes:
             raise TooLittleSeenError(f"completions of {step}")
         weights: dict[str, float] = defaultdict(rng.exponential)
-        levels = [one.level for one in self._problems.values()]
+        levels = [subject.level for subject in self._problems.values()]
         moments = {level: self._moments(step, level, weights) for level in dict.fromkeys(levels)}
         means, spreads = (np.array([moments[level][place] for level in levels]).T for place in (0, 1))
         noise = np.sqrt(counts) * rng.standard_normal((2, len(counts)))
-        sent, drawn = np.maximum(0, np.rint(counts * means + spreads * noise)).astype(np.int64)
-        return sent, drawn
+        tokens_in, tokens_out = np.maximum(0, np.rint(counts * means + spreads * noise)).astype(np.int64)
+        return tokens_in, tokens_out
 
     def _moments(self, step: str, level: Level, weights: Mapping[str, float]) -> tuple[Numbers, Numbers]:
         """Means and standard deviations of tokens in and out on a level, as prompts of harder problems are longer; of all
@@ -157,13 +161,13 @@ class FollowUpForecast:
 
     def _with(self, outcome: ProblemOutcome, step: str, sizes: Sequence[int]) -> ProblemOutcome:
         """An outcome with so many completions of a step, their tokens in and out."""
-        count, sent, drawn = sizes
-        seconds = None if outcome.seconds is None or not self._rate else outcome.seconds + drawn / self._rate
-        price = self._units.get(step, _nothing)(sent, drawn)
+        count, tokens_in, tokens_out = sizes
+        seconds = None if outcome.seconds is None or not self._rate else outcome.seconds + tokens_out / self._rate
+        price = self._units.get(step, _nothing)(tokens_in, tokens_out)
         return outcome._replace(
             drawn=outcome.drawn + count,
-            tokens_in=outcome.tokens_in + sent,
-            tokens_out=outcome.tokens_out + drawn,
+            tokens_in=outcome.tokens_in + tokens_in,
+            tokens_out=outcome.tokens_out + tokens_out,
             units=None if outcome.units is None else outcome.units + price,
             seconds=seconds,
         )

@@ -41,7 +41,7 @@ def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
     check_can_be_forecast(session)
     with unopened_run(session, store=True) as run:
-        return _planned(run, request)
+        return _make_forecast(run, request)
 
 
 def check_can_be_forecast(session: "Session") -> None:
@@ -54,7 +54,7 @@ def check_can_be_forecast(session: "Session") -> None:
         )
 
 
-def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
+def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
     spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
     if spec.generator is None:
         raise SetupError(
@@ -75,9 +75,11 @@ def _planned(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         _later(spec, evidence),
     )
     observed = evidence.observed if spec.routed else evidence.observed[""]
-    found, left_out = _forecast_kept(question, observed, run.open, (evidence, silent))
+    quantities_kept, left_out = _forecast_kept(question, observed, run.open, (evidence, silent))
     row = {
-        "quantities": {name: asdict(values) for name, values in found.items() if name.rsplit(".", 1)[-1] not in silent},
+        "quantities": {
+            name: asdict(values) for name, values in quantities_kept.items() if name.rsplit(".", 1)[-1] not in silent
+        },
         "evidence": evidence.row(),
         "simulations": request.simulations,
         "rate": evidence.rates.get(""),
@@ -191,7 +193,7 @@ def _prompt_tokens(run: "OpenRun", step: str, known: Mapping[str, int]) -> dict[
     """The tokens of each problem's prompt: counted, or by their bytes as those of the observed ones."""
     engine, spec = run.engine(step), run.spec
     rendered = {
-        problem.id: engine.render(spec.step(step or spec.roots[0].name).asked(problem)) for problem in spec.problems
+        problem.id: engine.render(spec.step(step or spec.roots[0].name).prompt_for(problem)) for problem in spec.problems
     }
     if isinstance(engine, CountsPromptTokens):
         return {key: engine.prompt_tokens(text) for key, text in rendered.items()}
@@ -241,7 +243,7 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
     if latest.score is None:
         came = actual_totals(run, decisions, follow=bool(latest.forecast.get("follow_ups")))
         latest = forecasts.score(latest.id, run.id, scores_of(latest.forecast, came))
-    return shown(latest)
+    return shown_forecast(latest)
 
 
 def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
@@ -255,7 +257,7 @@ def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, 
     return {"quantities": scores, "n": len(scores), **inside}
 
 
-def shown(scored: "Forecast") -> dict[str, Any]:
+def shown_forecast(scored: "Forecast") -> dict[str, Any]:
     """A scored forecast as JSON values, totals only: median, 95% interval, actual, error, whether it held."""
     score = scored.score or {"quantities": {}, "n": 0, "inside80": 0, "inside95": 0}
     rows = {
@@ -286,7 +288,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
         for tally in tallies_of(workspace, run.open, rows)
     ]
     if run.open.recounts and not spec.routed:
-        ended = _recounted(run, rows, ended)
+        ended = _recounted_outcomes(run, rows, ended)
     if follow:
         ended = _with_follow_ups(run, plans, ended, units)
     totals = totals_of(ended)
@@ -296,19 +298,21 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
     return {**totals, "seconds": drawing.seconds}
 
 
-def _recounted(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
+def _recounted_outcomes(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
     """What became of each problem, in order of their ids, by the verdicts that count in the end."""
-    found = dict(zip(sorted_ids(run), ended, strict=True))
+    outcomes = dict(zip(sorted_ids(run), ended, strict=True))
     for problem_id, rollouts in run.open.rollouts(run.workspace, rows):
-        right = [one.completion for one in rollouts if one.verdict.outcome == "correct"]
-        first = [one.verdict.outcome for one in rollouts if one.completion.sample_index < (run.spec.prefix or 0)]
-        found[problem_id] = found[problem_id]._replace(
+        right = [rollout.completion for rollout in rollouts if rollout.verdict.outcome == "correct"]
+        first = [
+            rollout.verdict.outcome for rollout in rollouts if rollout.completion.sample_index < (run.spec.prefix or 0)
+        ]
+        outcomes[problem_id] = outcomes[problem_id]._replace(
             correct=len(right),
-            distinct=len({key_of_completion(one) for one in right} - {None}),
+            distinct=len({key_of_completion(completion) for completion in right} - {None}),
             prefix_judged=len(first) - first.count("undecided"),
             prefix_correct=first.count("correct"),
         )
-    return list(found.values())
+    return list(outcomes.values())
 
 
 def _with_follow_ups(
@@ -320,17 +324,17 @@ def _with_follow_ups(
     """What became of each problem, in order of their ids, with the completions that follow others."""
     rows = follow_up_rows(run.open, plans)
     added: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    for row, (sent, drawn) in zip(rows, tokens_of(run.workspace, rows), strict=True):
-        price = units[row.step](sent, drawn) if row.step in units else 0
-        added[row.problem_id].append((sent, drawn, price))
+    for row, (tokens_in, tokens_out) in zip(rows, tokens_of(run.workspace, rows), strict=True):
+        price = units[row.step](tokens_in, tokens_out) if row.step in units else 0
+        added[row.problem_id].append((tokens_in, tokens_out, price))
     return [
-        one._replace(
-            drawn=one.drawn + len(more),
-            tokens_in=one.tokens_in + sum(sent for sent, _, _ in more),
-            tokens_out=one.tokens_out + sum(drawn for _, drawn, _ in more),
-            units=None if one.units is None else one.units + sum(price for _, _, price in more),
+        outcome._replace(
+            drawn=outcome.drawn + len(more),
+            tokens_in=outcome.tokens_in + sum(sent for sent, _, _ in more),
+            tokens_out=outcome.tokens_out + sum(drawn for _, drawn, _ in more),
+            units=None if outcome.units is None else outcome.units + sum(price for _, _, price in more),
         )
-        for one, more in ((one, added[key]) for key, one in zip(sorted_ids(run), ended, strict=True))
+        for outcome, more in ((outcome, added[key]) for key, outcome in zip(sorted_ids(run), ended, strict=True))
     ]
 
 
@@ -351,7 +355,7 @@ def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:
     order = [*TOTALS, *sorted(pooled.keys() - set(TOTALS))]
     return {
         "forecasts": [_history_row(row) for row in forecasts],
-        "quantities": [_summed(name, pooled[name]) for name in order if name in pooled],
+        "quantities": [_quantity_row(name, pooled[name]) for name in order if name in pooled],
     }
 
 
@@ -373,7 +377,7 @@ def _history_row(row: "Forecast") -> dict[str, Any]:
     }
 
 
-def _summed(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _quantity_row(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     errors = [abs(row["error"]) for row in rows if row["error"] is not None]
     return {
         "quantity": name,

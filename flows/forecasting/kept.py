@@ -39,15 +39,15 @@ def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
     from flows.rounds.plan_rows import of_steps, together
 
     steps = selected_steps(pilot.spec)
-    found: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}
+    solutions: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}
     for problem_id, rollouts in pilot.rollouts(workspace, of_steps(together(workspace.runs.plans(pilot.id)), steps)):
-        right = [one for one in rollouts if one.verdict.outcome == "correct"]
-        seen: set[str | None] = {None}  # a text that was cut off is no solution
+        right = [rollout for rollout in rollouts if rollout.verdict.outcome == "correct"]
+        keys_before: set[str | None] = {None}  # a text that was cut off is no solution
         for step in steps:
-            keys = [key_of_completion(one.completion) for one in right if one.step == step]
-            found[step][problem_id] = len(set(keys) - seen), len(keys)
-            seen |= set(keys)
-    return found
+            keys = [key_of_completion(rollout.completion) for rollout in right if rollout.step == step]
+            solutions[step][problem_id] = len(set(keys) - keys_before), len(keys)
+            keys_before |= set(keys)
+    return solutions
 
 
 def why_not_kept(spec: "RunSpec", rule: Rule | None, draws: int) -> str:
@@ -94,8 +94,8 @@ class KeptOfSteps:
         self, outcomes: Sequence[ProblemOutcome], right: Mapping[str, Counts], rng: np.random.Generator
     ) -> list[int]:
         """Of each problem, given how many answers of each step are right. TooLittleSeenError: not to be said."""
-        correct = np.array([self._of_roots(one) for one in outcomes], np.int64)
-        distinct = np.array([one.distinct if self.roots else 0 for one in outcomes], np.int64)
+        correct = np.array([self._of_roots(outcome) for outcome in outcomes], np.int64)
+        distinct = np.array([outcome.distinct if self.roots else 0 for outcome in outcomes], np.int64)
         weights, nothing = rng.exponential(size=len(outcomes)), np.zeros(len(outcomes), np.int64)
         for step in self.steps:
             mine = right.get(step, nothing)
@@ -104,9 +104,9 @@ class KeptOfSteps:
                 distinct = distinct + rng.binomial(mine, self._share_of(step).draw(rng, weights))
         return [self.rule(*counts) for counts in zip(correct.tolist(), distinct.tolist(), strict=True)]
 
-    def _of_roots(self, one: ProblemOutcome) -> int:
+    def _of_roots(self, outcome: ProblemOutcome) -> int:
         """The right answers of the roots that the selector decides on; a budget on one root does not name it."""
-        return sum(one.roots.get(root, (one.drawn, one.correct))[1] for root in self.roots)
+        return sum(outcome.roots.get(root, (outcome.drawn, outcome.correct))[1] for root in self.roots)
 
     def _share_of(self, step: str) -> ShareLaw:
         law = (self.new or {})[step]

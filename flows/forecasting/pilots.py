@@ -111,9 +111,9 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
     problems = _fair_sample(spec.problems, count)
     parts = resolved_parts(run)
     roots = tuple(step.name for step in steps if not step.follows)
-    drawn = [step for step in steps if step.name]
+    named_steps = [step for step in steps if step.name]
     identity = digest128(
-        [[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *(step.name for step in drawn)]
+        [[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *(step.name for step in named_steps)]
     )
     name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
     recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
@@ -124,8 +124,8 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
             spec,
             run=name,
             problems=problems,
-            steps=drawn,
-            graph=spec.graph if any(step.follows for step in drawn) else None,
+            steps=named_steps,
+            graph=spec.graph if any(step.follows for step in named_steps) else None,
             budget=FixedOnSteps(roots, draws),
             stream="pilot",
         )
@@ -138,7 +138,7 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     root = pilot.spec.roots[0].name
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
     sizes = dict(zip(rows, tokens_of(workspace, rows), strict=True))
-    ended = list(_observed(workspace, pilot, rows))
+    ended = list(_observations(workspace, pilot, rows))
     recounts = pilot.recounts and pilot.spec.judged(root)
     planned = pilot.outcomes(workspace, rows) if recounts else {}
     return Pilot(
@@ -169,14 +169,14 @@ def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
     return tokens / seconds if tokens else None
 
 
-def _observed(
+def _observations(
     workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow]
 ) -> Iterator[tuple[list[Pair], Observation]]:
     """The completions of each problem and what they show, with the outcomes that count in the end."""
     if pilot.spec.judged(rows[0].step):
         for _, rollouts in pilot.rollouts(workspace, rows):
-            pairs = [(one.completion.id, one.problem.id) for one in rollouts]
-            yield pairs, Observation(subject_of(rollouts[0].problem), [_sample(one) for one in rollouts])
+            pairs = [(rollout.completion.id, rollout.problem.id) for rollout in rollouts]
+            yield pairs, Observation(subject_of(rollouts[0].problem), [_sample(rollout) for rollout in rollouts])
         return
     texts = completions_by_id(workspace, {row.completion_id for row in rows})
     for problem_id, members in groupby(sorted(rows, key=attrgetter("problem_id")), attrgetter("problem_id")):

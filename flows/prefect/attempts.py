@@ -26,7 +26,7 @@ FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a li
 def attempts(schedule: str, job: Job, due: datetime | None, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `once` gives, a firing in the ledger each time; `due`: when the schedule wanted it."""
     with Workspace.open(Path(job.workspace)) as workspace:
-        item = next((one for one in Schedules(workspace.state).all() if one.name == schedule), None)
+        item = next((item for item in Schedules(workspace.state).all() if item.name == schedule), None)
         if item is None:  # removed since
             return once()
         if item.overlap == "skip" and _still_ran(workspace.firings.last(schedule), due):
@@ -71,15 +71,15 @@ SECONDS = 30.0
 
 def notify(item: Schedule, firing: Firing) -> str:
     """Tell what the schedule names of a firing's end; what went wrong with that, without the address, else nothing."""
-    told = item.notify
-    if told.when == "failure" and firing.status in WELL:
+    address = item.notify
+    if address.when == "failure" and firing.status in WELL:
         return ""
     row = {key: value for key, value in asdict(firing).items() if key not in ("id", "recipe")}
     row["text"] = f"Rollmill: schedule {firing.schedule} {firing.status}. {firing.said}"
     body = json.dumps(row, default=str).encode() + b"\n"
     problems = [
-        _run(told.command, body) if told.command else "",
-        _post(told.webhook, body) if told.webhook else "",
+        _run(address.command, body) if address.command else "",
+        _post(address.webhook, body) if address.webhook else "",
     ]
     return "; ".join(filter(None, problems))
 

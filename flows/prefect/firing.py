@@ -149,12 +149,12 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
         loaded = _loaded(job)
     except RollmillError:
         return None
-    taken = [loaded.recipe.seed if fresh == "seed" else loaded.redraw]
+    numbers = [loaded.recipe.seed if fresh == "seed" else loaded.redraw]
     for run in workspace.runs.list():
         if loaded.recipe.name in (run.name, run.recipe.get("cell", {}).get("evaluation")):
             given = run.recipe if fresh == "seed" else run.recipe.get("generate", {})
-            taken.append(int(given.get(fresh, 0)))
-    return max(taken)
+            numbers.append(int(given.get(fresh, 0)))
+    return max(numbers)
 
 
 def _status(error: BaseException) -> str:

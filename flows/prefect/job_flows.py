@@ -42,7 +42,7 @@ def _is_ours_to_retry(_task: Any, _run: Any, state: Any) -> bool:
 
 def _as_task(name: str, run_name: str, work: Callable[[], T]) -> T:
     """Do some work as a task. It has no parameters: an open session is nothing that Prefect could record."""
-    found: T = task(
+    result: T = task(
         name=name,
         task_run_name=run_name,
         retries=RETRIES,
@@ -51,7 +51,7 @@ def _as_task(name: str, run_name: str, work: Callable[[], T]) -> T:
         cache_policy=NO_CACHE,
         persist_result=False,
     )(work)()
-    return found
+    return result
 
 
 def _of_cell(run: RecipeRun, name: str) -> str:
@@ -105,7 +105,7 @@ def parameters_of(job: Job) -> dict[str, Any]:
     return {key: value for key, value in job.data().items() if key not in ("verb", "cell")}
 
 
-def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
+def _run_recipe(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """A recipe curated in a session of its own."""
     if schedule is not None:
         once = partial(fire, schedule, fresh, job, lambda session: drive(session, TASKS))
@@ -114,16 +114,16 @@ def _curated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
         return drive(session, TASKS)
 
 
-def _evaluated(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
+def _run_evaluation(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
     """An evaluation measured and reported in a session of its own."""
     if schedule is not None:
-        once = partial(fire_evaluation, schedule, fresh, job, lambda one: evaluate_job(one, TASKS))
+        once = partial(fire_evaluation, schedule, fresh, job, lambda fired_job: evaluate_job(fired_job, TASKS))
         return attempts(schedule, job, flow_run.scheduled_start_time, once)
     return evaluate_job(job, TASKS)
 
 
-curate = _flow("curate", _curated)
-evaluate = _flow("evaluate", _evaluated)
+curate = _flow("curate", _run_recipe)
+evaluate = _flow("evaluate", _run_evaluation)
 FLOWS = {"curate": curate, "evaluate": evaluate}
 
 

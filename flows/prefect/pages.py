@@ -82,22 +82,22 @@ def _taken(port: int) -> str:
 
 
 def _start(state: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
-    given = environment(
+    variables = environment(
         os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(state.parent), PYTHONUNBUFFERED="1"
     )
     if not users_api():  # the commands of its buttons find the standing server themselves
-        given = {key: value for key, value in given.items() if not key.startswith("PREFECT_")}
-    return spawn_apart(module_command("flows.prefect.pages", str(os.getpid()), str(port)), given, log(state))
+        variables = {key: value for key, value in variables.items() if not key.startswith("PREFECT_")}
+    return spawn_apart(module_command("flows.prefect.pages", str(os.getpid()), str(port)), variables, log(state))
 
 
 async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int, token: str) -> str:
     """Why the pages are no more; word of their address is left once they answer."""
-    answered, said = time.monotonic(), False
+    answered, announced = time.monotonic(), False
     while (status := child.poll()) is None:
         if await asyncio.to_thread(_answer, port):
             answered = time.monotonic()
-            if not said:
-                said = True
+            if not announced:
+                announced = True
                 say_dashboard(state, address(port, token))
         elif time.monotonic() - answered > PATIENCE:
             return f"no answer for {PATIENCE:.0f} s"

@@ -45,19 +45,19 @@ async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str 
             continue
         with suppress(RollmillError, OSError):
             now[item.name] = await asyncio.to_thread(observed, item, state.parent)
-        seen = now.get(item.name)
-        if seen and seen != item.seen and before.get(item.name) == seen:
-            await _fire(item, seen)
-            Schedules(state).saw(item.name, seen)
+        current = now.get(item.name)
+        if current and current != item.seen and before.get(item.name) == current:
+            await _fire(item, current)
+            Schedules(state).saw(item.name, current)
     return now
 
 
-async def _fire(item: Schedule, seen: str) -> None:
+async def _fire(item: Schedule, current: str) -> None:
     from prefect.client.orchestration import get_client
 
     async with get_client() as client:
         deployment = await client.read_deployment_by_name(deployment_name(item))
-        key = hashlib.sha256(f"{item.name} {item.since} {seen}".encode()).hexdigest()
+        key = hashlib.sha256(f"{item.name} {item.since} {current}".encode()).hexdigest()
         await client.create_flow_run_from_deployment(deployment.id, idempotency_key=key)
 
 
@@ -107,23 +107,23 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
     """Of a folder the names, sizes and times of its files; of a model elsewhere what the profile's servers say of it."""
     from flows.recipe import load_profile
     from flows.recipe.evaluations import load_evaluation
-    from flows.recipe.servers import located
+    from flows.recipe.servers import located_path
 
     models = {model.name: model for model in load_evaluation(Path(item.recipe), sets=item.sets).recipe.models}
     if name not in models:
         raise unknown_name("model", name, models, next_command=f"see `models:` of {item.recipe}")
     profile = load_profile(Path(item.profile) if item.profile else None)
-    asked = models[name].model
-    served = next((part.model for part in profile.serve if part.name == asked), asked)
-    folder = located(served, root)
+    model = models[name].model
+    served = next((part.model for part in profile.serve if part.name == model), model)
+    folder = located_path(served, root)
     if not folder.exists():
-        return _listed(profile, asked)
+        return _model_on_server(profile, model)
     files = sorted(path for path in ([folder] if folder.is_file() else folder.rglob("*")) if path.is_file())
     rows = [[str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
     return _digest(rows) if rows else None
 
 
-def _listed(profile: "Profile", model: str) -> str | None:
+def _model_on_server(profile: "Profile", model: str) -> str | None:
     """What the first server that has the model says of it; when it was listed is left out, which vLLM counts from now."""
     import os
 

@@ -163,7 +163,7 @@ def definition_digest(named: str, base: Path) -> str:
     return hashlib.sha256(definition_path(named, base).read_bytes()).hexdigest()
 
 
-def merged(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
+def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a benchmark of an evaluation: those of its definition, and over them what the evaluation gives itself.
 
     Another source of problems, and other examples, replace the definition's own.

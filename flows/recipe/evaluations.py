@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.benchmarks import Task, load_definition, merged
+from flows.recipe.benchmarks import Task, load_definition, merged_benchmark
 from flows.recipe.load import Cell, LoadedRecipe, resolve_recipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import explain, naming, parse, read_yaml
@@ -175,7 +175,9 @@ def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
         if isinstance(part.aggregator, str):
             resolve("aggregator", part.aggregator, {}, base=path.parent)
     try:
-        recipe = recipe.model_copy(update={"benchmarks": tuple(_defined(part, path.parent) for part in recipe.benchmarks)})
+        recipe = recipe.model_copy(
+            update={"benchmarks": tuple(_with_definition(part, path.parent) for part in recipe.benchmarks)}
+        )
         _once("benchmarks", [part.name for part in recipe.benchmarks])
         for part in recipe.metrics:
             if isinstance(part.aggregator, Method):
@@ -187,12 +189,12 @@ def _loaded(recipe: EvaluationRecipe, path: Path) -> LoadedEvaluationRecipe:
         raise SetupError(f"{error}.") from None
 
 
-def _defined(part: Benchmark, base: Path) -> Benchmark:
+def _with_definition(part: Benchmark, base: Path) -> Benchmark:
     """The benchmark with the keys of its definition."""
     if part.benchmark is None:
         return part
     given = part.model_dump(mode="json", exclude_unset=True)
-    return Benchmark.model_validate(merged(load_definition(part.benchmark, base), given))
+    return Benchmark.model_validate(merged_benchmark(load_definition(part.benchmark, base), given))
 
 
 def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:

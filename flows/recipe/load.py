@@ -279,10 +279,12 @@ def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
     """The section without keys that came later and say nothing new: a recipe of before keeps its hash."""
     plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
     plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None}
-    said = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
-    if "examples" in said:
-        said["examples"] = [{key: value for key, value in one.items() if value is not None} for one in said["examples"]]
-    return said
+    section = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}
+    if "examples" in section:
+        section["examples"] = [
+            {key: value for key, value in example.items() if value is not None} for example in section["examples"]
+        ]
+    return section
 
 
 def _without_later(problems: dict[str, Any]) -> dict[str, Any]:

@@ -170,8 +170,8 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
     if isinstance(here, list) and isinstance(step, int) and step < len(here):
         return here[step]
     names = ", ".join(str(name) for name in _names(here) if name is not None)
-    said = f"none of what is listed there: {names}" if names else "not a key there"
-    raise SetupError(f"--set {text!r}: {step!r} is {said}.", next_command=_SHOW)
+    reason = f"none of what is listed there: {names}" if names else "not a key there"
+    raise SetupError(f"--set {text!r}: {step!r} is {reason}.", next_command=_SHOW)
 
 
 def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[Where, int]) -> str:

@@ -167,7 +167,7 @@ def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, 
     keys = tuple(server.key_env for server in servers if server.key_env is not None)
     return [
         LocalModel(
-            python=located(part.python or os.environ.get(VARIABLE) or BUILT, root),
+            python=located_path(part.python or os.environ.get(VARIABLE) or BUILT, root),
             model=_model(part.model, root),
             name=part.name,
             logs=logs,
@@ -189,7 +189,7 @@ def as_servers(parts: Sequence[Serve]) -> tuple[Server, ...]:
     )
 
 
-def located(place: str, root: Path) -> Path:
+def located_path(place: str, root: Path) -> Path:
     """A file of the workspace or else of the checkout; symbolic links stay, as an environment's interpreter is one."""
     given = Path(place).expanduser()
     if given.is_absolute():
@@ -199,7 +199,7 @@ def located(place: str, root: Path) -> Path:
 
 def _model(place: str, root: Path) -> str:
     """The absolute path of a folder or file; any other name is for the server to resolve."""
-    path = located(place, root)
+    path = located_path(place, root)
     return str(path.resolve()) if path.exists() else place
 
 
@@ -207,7 +207,7 @@ def _program(command: Sequence[str], root: Path) -> tuple[str, ...]:
     """A command line whose program, where it is a path, is looked for in the workspace, else in the checkout."""
     if not command or "/" not in command[0]:
         return tuple(command)
-    return (str(located(command[0], root)), *command[1:])
+    return (str(located_path(command[0], root)), *command[1:])
 
 
 def _text(value: object) -> object:

@@ -53,19 +53,19 @@ class LoadedStep:
         """What of it is part of the recipe's identity; `generate` is the canonical form of the section."""
         rest = {key: value for key, value in generate.items() if key not in (*_OF_THE_RUN, "prompt_template")}
         rest["options"] = {**rest["options"], **self.node.step.options}
-        return {"name": self.name, "template": _shown(self.node.step.template), **_said(self.node), **rest}
+        return {"name": self.name, "template": _template_json(self.node.step.template), **_other_rules(self.node), **rest}
 
 
-def _shown(template: Template) -> Any:
+def _template_json(template: Template) -> Any:
     return template if isinstance(template, str) else [{"role": role, "content": text} for role, text in template]
 
 
-def _said(node: Node) -> dict[str, Any]:
+def _other_rules(node: Node) -> dict[str, Any]:
     """The rules that are not as in a step that follows nothing; the count of one that does not is the budget's."""
     rule, plain = node.step, StepRule(node.step.name)
-    said = {field.name: getattr(rule, field.name) for field in fields(StepRule) if field.name not in _ELSEWHERE}
-    said["when"] = {key: list(values) for key, values in rule.when.items()}
-    return {key: value for key, value in said.items() if value != getattr(plain, key) and (node.named or key != "count")}
+    rules = {field.name: getattr(rule, field.name) for field in fields(StepRule) if field.name not in _ELSEWHERE}
+    rules["when"] = {key: list(values) for key, values in rule.when.items()}
+    return {key: value for key, value in rules.items() if value != getattr(plain, key) and (node.named or key != "count")}
 
 
 _ELSEWHERE = ("name", "template", "options", "raw", "searched")  # keys of a rule that are written elsewhere, or follow
@@ -164,7 +164,7 @@ def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
     return Method(method="fixed", options={"initial": next(iter(counted.values()))})
 
 
-def merged(generate: Generate, step: Step, node: Node, folder: Path) -> Generate:
+def merged_section(generate: Generate, step: Step, node: Node, folder: Path) -> Generate:
     """The step's keys over those of `generate`; SetupError for a key that a step cannot change."""
     changed = {key: value for key, value in step if key in step.model_fields_set and key not in _OWN}
     for key in _OF_THE_RUN:
@@ -215,7 +215,7 @@ def load_steps(
                 f"step {step.name!r}: engine imported draws nothing, so it is the only step that follows nothing.",
                 next_command="generate: {engine: imported}, and an engine and a model for each step that follows",
             )
-        own = merged(recipe.generate, step, node, base)
+        own = merged_section(recipe.generate, step, node, base)
         loaded.append(LoadedStep(node, own, engine_of(own, base)))
     return tuple(loaded)
 

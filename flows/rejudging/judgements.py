@@ -37,7 +37,7 @@ class Application:
 
     def counts(self) -> dict[str, int]:
         """How many answers people gave each outcome."""
-        return dict(sorted(Counter(one.outcome for one in self.answers).items()))
+        return dict(sorted(Counter(answer.outcome for answer in self.answers).items()))
 
     def row(self) -> dict[str, Any]:
         """As JSON values."""
@@ -49,7 +49,7 @@ class Application:
             write_judgements(self.path, list(self.answers))
 
 
-def applied(reader: "Reader", run_id: str) -> Application:
+def application_of(reader: "Reader", run_id: str) -> Application:
     """What would be done; SetupError where nobody judged, and where the recipe does not ask one verifier after another."""
     run = reader.runs.get(run_id)
     job = Job.of_run(run.recipe["job"], reader.root)
@@ -57,16 +57,16 @@ def applied(reader: "Reader", run_id: str) -> Application:
         raise SetupError(f"{run_id} belongs to an evaluation, whose benchmark says what judges.", choices=("curated runs",))
     loaded = load_recipe(Path(job.recipe), sets=job.sets)
     _check_policy(loaded)
-    said: dict[tuple[str, str], list[PersonJudgement]] = {}
+    by_answer: dict[tuple[str, str], list[PersonJudgement]] = {}
     for completion, problem_id, judgements in judged_undecided(reader, run_id, PersonVerifier.name):
-        said.setdefault((problem_id, answer_digest(completion)), []).extend(judgements)
-    if not said:
+        by_answer.setdefault((problem_id, answer_digest(completion)), []).extend(judgements)
+    if not by_answer:
         raise SetupError(
             f"nobody has judged an undecided rollout of {run_id}.", next_command=f"rollmill review --undecided {run_id}"
         )
     answers = tuple(
         JudgedAnswer(problem, answer, outcome_of(votes), "; ".join(sorted({f"{v.judge}: {v.judgement}" for v in votes})))
-        for (problem, answer), votes in sorted(said.items())
+        for (problem, answer), votes in sorted(by_answer.items())
     )
     name = f"{loaded.recipe.name}-judgements-{digest128([list(map(str, answers))])[:8]}.csv"
     verifiers = [

@@ -77,7 +77,7 @@ def reverify(request: ReverifyRequest) -> dict[str, Any]:
             _check_rules(report["check"])
             if not request.accept:
                 return {**report, "next": f"{again} --accept"}
-            return {**report, **_accept(target, lease)}
+            return {**report, **_acceptance(target, lease)}
 
 
 def _check_rules(check: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def _judge_all(
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
         pending += len(rows) - len(judged)
-        for batch in _batches(target, _read(target, judged, stored)):
+        for batch in _batches(target, _graded(target, judged, stored)):
             items = [(graded.problem, graded.completion) for graded in batch]
             renewed = renew(target.chain, target.spec.policies(), items, stored, counts)
             _commit(target, renewed.judged)  # what was paid for first: the report can be made again
@@ -150,7 +150,7 @@ def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:
     return not any(lacking(policy, target.before, verdicts) for policy in target.spec.policies())
 
 
-def _read(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
+def _graded(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> list[GradedCompletion]:
     """The problems and completions of these rows with the verdicts on them."""
     try:
         return _reader(target).read(rows, stored)
@@ -219,7 +219,7 @@ def _check_acceptable(target: ReverifyTarget) -> None:
         )
 
 
-def _accept(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
+def _acceptance(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
     """Commit what was carried over and open the run's next generation, which plans anew under the new verdicts."""
     from flows.identity import begin_generation
 
@@ -227,7 +227,7 @@ def _accept(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
         stored = _reader(target).verdicts(rows)
         judged = [row for row in rows if _was_judged(target, stored, row)]
         counts = {key: VerdictCounts() for key in target.after}  # reported before; nothing is judged now
-        items = [(graded.problem, graded.completion) for graded in _read(target, judged, stored)]
+        items = [(graded.problem, graded.completion) for graded in _graded(target, judged, stored)]
         _commit(target, renew(target.chain, target.spec.policies(), items, stored, counts).carried)
         lease.renew()
     name = begin_generation(target.recipe_run, after=target.run.id)

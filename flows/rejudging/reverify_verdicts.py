@@ -75,11 +75,11 @@ class Change:
         return {"verifier": self.name, "old": self.old, "new": self.new, "changed_rules": self.changed, "whole": self.whole}
 
     def _same_path(self, rule: str) -> bool:
-        path = tried(rule, self.old_rules, self.extraction)
-        return path is not None and path == tried(rule, self.new_rules, self.extraction)
+        path = rules_tried(rule, self.old_rules, self.extraction)
+        return path is not None and path == rules_tried(rule, self.new_rules, self.extraction)
 
 
-def tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tuple[str, str]] | None:
+def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tuple[str, str]] | None:
     """The rules that were tried up to the one that decided, in order; None where it cannot be placed."""
     names = [name for name, _ in rules]
     parts = rule.split(":")

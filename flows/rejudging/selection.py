@@ -78,7 +78,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     with read_session(job) as session, unopened_run(session) as selecting:
         selecting.open.spec = replace(selecting.spec, run=run.id)
         _check_imports(selecting, run)
-        row = _compared(selecting, run)
+        row = _comparison(selecting, run)
         return {
             **row,
             "up_to_date": [list(key) for key in selecting.open.chain()] == run.recipe["resolved"]["verifiers"],
@@ -159,7 +159,7 @@ def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
     return {"method": part["method"], "options": dict(part["options"])}
 
 
-def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
+def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     """Both selections over every rollout of the run, problem by problem."""
     spec = selecting.spec
     parts = (("policy", policy_part(run.recipe)), ("selector", run.recipe["select"]))
@@ -171,7 +171,7 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
     scored = rows_of(selecting.workspace, selecting.open) if spec.scorers else None
-    for members in _graded(selecting, run, chain):
+    for members in _graded_parts(selecting, run, chain):
         rows += len(members)
         for graded in members:
             missing.update(lacking(now.policy, chain, graded.verdicts))
@@ -203,7 +203,7 @@ def _compared(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     }
 
 
-def _graded(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
+def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
     """The rollouts of the run, problem by problem; SetupError where some are lost."""
 
     try:

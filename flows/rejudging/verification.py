@@ -67,7 +67,7 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     differences = {
         "hashes": list(_hashes(info, snapshot)),
         "decisions": [no_policy] if no_policy else list(_decisions(snapshot, rollouts, stored, base)),
-        "verdicts": list(_verdicts(snapshot, _used(chain, policy, decided, verdicts, last=last), base)),
+        "verdicts": list(_verdicts(snapshot, _verdicts_used(chain, policy, decided, verdicts, last=last), base)),
     }
     checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(decided), "hashes": 3}
     return Verification(info.ref, checked, differences)
@@ -121,13 +121,13 @@ def _decisions(
             pair = (derived.completion_id, derived.problem_id)
             derived_pairs.add(pair)
             before = stored.get(pair)
-            if before is None or _content(before) != _content(derived):
-                yield f"completion {pair[0][:12]}: {_shown(before)} is recorded, {_shown(derived)} follows from its verdict"
+            if before is None or _decision_content(before) != _decision_content(derived):
+                yield f"completion {pair[0][:12]}: {_words(before)} is recorded, {_words(derived)} follows from its verdict"
     for pair in stored.keys() - derived_pairs:
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 
-def _used(
+def _verdicts_used(
     chain: Sequence[Key], policy: Policy, decided: Sequence[Rollout], stored: Stored, *, last: bool
 ) -> dict[Key, list[Rollout]]:
     """The rollouts with each verdict that was asked for, by verifier; `last`: with the one that decided alone."""
@@ -192,9 +192,9 @@ def _pair(rollout: Rollout) -> Pair:
     return rollout.completion.id, rollout.problem.id
 
 
-def _content(decision: Decision) -> tuple[bool, str, str, str, str]:
+def _decision_content(decision: Decision) -> tuple[bool, str, str, str, str]:
     return decision.kept, decision.reason, decision.outcome, decision.verifier, decision.verifier_version
 
 
-def _shown(decision: Decision | None) -> str:
+def _words(decision: Decision | None) -> str:
     return "nothing" if decision is None else f"{decision.reason} ({decision.outcome})"

@@ -79,8 +79,8 @@ class Committer:
         self._last_progress = -PROGRESS_SECONDS
         self._before = {part.stage: part for part in ws.runs.progress_of(run.id)}
         # A round that an earlier command planned: it said what is to come.
-        told = {name: part.detail["whole"] for name, part in self._before.items() if part.detail.get("whole")}
-        self.whole = run.memory.whole or told or None
+        whole = {name: part.detail["whole"] for name, part in self._before.items() if part.detail.get("whole")}
+        self.whole = run.memory.whole or whole or None
 
     def run(self) -> None:
         """Until drawing is over and every opened batch is committed; raises the first failure of any thread."""

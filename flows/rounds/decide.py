@@ -13,7 +13,7 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.origins import CompletionCounter, Origins
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_mark import options_of
-from flows.rounds.plan_rows import answers_of, repeated, together
+from flows.rounds.plan_rows import answers_of, repeated_ids, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
@@ -54,10 +54,10 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
-    completions = CompletionCounter(shared=repeated(rows.column("completion_id")))
+    completions = CompletionCounter(shared=repeated_ids(rows.column("completion_id")))
     solved = kept_problems = 0
     for problem_id, judged in run.rollouts(ws, rows):
-        rollouts = results.scored(judged)
+        rollouts = results.with_scores(judged)
         decisions = _select(run, rollouts)
         results.decisions.add(decisions)
         for r in rollouts:
@@ -88,7 +88,7 @@ class _Results:
     decisions: Packer[Decision] = field(default_factory=lambda: Packer("decisions"))
     deciding: ListDigest = field(default_factory=lambda: ListDigest("decisions"))
 
-    def scored(self, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
+    def with_scores(self, rollouts: Sequence[Rollout]) -> Sequence[Rollout]:
         """The rollouts of one problem with their scores."""
         if not self.scores:
             return rollouts

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from flows.rounds.batches import Batch, MissingMask, MissingWork, OpenBatch, survey
 from flows.rounds.open_run import Event, OpenRun
-from flows.rounds.plan_rows import repeated
+from flows.rounds.plan_rows import repeated_ids
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, EndOfDrawing, RoundQueues
 from flows.rounds.texts import Texts
 from flows.sampling.control import StopSignal
@@ -52,7 +52,7 @@ class RoundDrawer:
         """The body of the first draw worker, which starts and joins the others."""
         self.limiter.expect((batch, partial(_missing, batch, mask)) for batch, mask in todo if mask.draws)
         self._texts = Texts(self._ws, ((batch, mask.work(batch)) for batch, mask in todo if mask.judges_stored))
-        self._shared = repeated(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
+        self._shared = repeated_ids(pa.chunked_array([c for b, _ in todo for c in b.rows.column("completion_id").chunks]))
         waiting = deque(todo)
         others = [self._queues.thread(f"draw-{n}", lambda: self._work(waiting)) for n in range(1, self._workers(todo))]
         try:

@@ -38,7 +38,7 @@ class Event:
 
     `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
     rows of the whole run by stage, as far as can be told (Memory.whole). `answers`: the rows of `total` that are judged.
-    `said`: what people should know, once.
+    `message`: what people should know, once.
     """
 
     kind: EventKind
@@ -51,7 +51,7 @@ class Event:
     correct: int = 0
     whole: Mapping[str, Mapping[str, Any]] | None = None
     answers: int | None = None
-    said: str = ""
+    message: str = ""
 
 
 def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
@@ -181,7 +181,7 @@ class OpenRun:
             if self.follow_up_prompts is None:
                 raise RuntimeError(f"nobody told run {self.id} its threads")
             return self.follow_up_prompts(rows)
-        return (self.spec.asked(row.step, self.spec.problem(row.problem_id)) for row in rows)
+        return (self.spec.prompt_for(row.step, self.spec.problem(row.problem_id)) for row in rows)
 
     def engines(self) -> list[Generator]:
         """The engines that were built so far."""

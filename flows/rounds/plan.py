@@ -67,8 +67,8 @@ def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow
         ws.runs.go_on(run.id, r, rows)
     run.memory.plans = read_plans(ws, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
-    said = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
-    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), said=said))
+    message = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
+    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), message=message))
 
 
 def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRow]]:
@@ -104,8 +104,10 @@ def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[P
     rows, stops = _imported_plan(ws, run, r, plans) if run.spec.generator is None else _next_plan(ws, run, r, plans)
     ws.runs.commit_plan(run.id, r, rows, stops)
     answers = answer_count(run.spec, [rows])
-    told = Event("planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, said=run.memory.unforecast)
-    run.tell(told)
+    event = Event(
+        "planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, message=run.memory.unforecast
+    )
+    run.tell(event)
 
 
 @contextmanager
@@ -189,11 +191,11 @@ def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, st
             raise broken(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
 
 
-def _check_size(run: OpenRun, asked: int) -> None:
-    if asked > MOST_OF_A_ROUND:
+def _check_size(run: OpenRun, count: int) -> None:
+    if count > MOST_OF_A_ROUND:
         who = "the steps ask" if run.spec.follows else "the budget asks"
         raise SetupError(
-            f"{who} for {asked:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
+            f"{who} for {count:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
             next_command="--set budget.options.initial=8, or fewer problems",
         )
 
@@ -226,13 +228,13 @@ def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> 
 def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
     """What is asked for each draw; two prompts where every other completion is asked with a pair in the other order."""
     if not step.follows:
-        yield from ((draw, [step.asked(run.spec.problem(draw.problem_id))]) for draw in draws)
+        yield from ((draw, [step.prompt_for(run.spec.problem(draw.problem_id))]) for draw in draws)
         return
     threads = RunThreads(ws, run)
-    asked = [FollowUp(draw.problem_id, draw.step, draw.after) for draw in draws]
-    for draw, one, filling in zip(draws, asked, threads.fillings(asked), strict=True):
+    follow_ups = [FollowUp(draw.problem_id, draw.step, draw.after) for draw in draws]
+    for draw, follow_up, filling in zip(draws, follow_ups, threads.fillings(follow_ups), strict=True):
         orders = (False,) if step.alike else (False, True)
-        yield draw, [threads.prompt(one, filling, swapped=swapped) for swapped in orders]
+        yield draw, [threads.prompt(follow_up, filling, swapped=swapped) for swapped in orders]
 
 
 def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:

@@ -33,9 +33,9 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
 def _goes_by_verdicts(spec: RunSpec) -> bool:
     """Whether the budget or a step may look at what was judged: of a plan that does not, no policy can change a row."""
     nodes = [] if spec.graph is None else spec.graph.follow_ups
-    asked = [condition.field for node in nodes for condition in node.conditions]
-    shown = [place.field for node in nodes for place in node.places]
-    return spec.budget.name != Fixed.name or OUTCOME in (*asked, *shown)
+    condition_fields = [condition.field for node in nodes for condition in node.conditions]
+    place_fields = [place.field for node in nodes for place in node.places]
+    return spec.budget.name != Fixed.name or OUTCOME in (*condition_fields, *place_fields)
 
 
 def _step(step: Step) -> list[Any]:

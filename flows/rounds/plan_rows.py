@@ -77,7 +77,7 @@ def distinct(ids: pa.ChunkedArray) -> int:
     return len(ids) - int(pc.sum(_repeats(_in_order(ids))).as_py() or 0)
 
 
-def repeated(ids: pa.ChunkedArray) -> frozenset[str]:
+def repeated_ids(ids: pa.ChunkedArray) -> frozenset[str]:
     """The texts that stand there more than once; few, if any, where each completion belongs to one problem."""
     ordered = _in_order(ids)
     return frozenset(pc.unique(ordered[1:].filter(_repeats(ordered))).to_pylist())

@@ -121,12 +121,12 @@ def score_rows(
     total, done = sum(map(len, rows.plans)), 0
     for group in by_problems(rows.plans, GROUP):
         present = rows.workspace.segments.present("completions", [row.completion_id for row in group])
-        drawn = [row for row in group if row.completion_id in present]
-        missing = [_missing(rows, count, drawn) for count in counts]
-        texts = [] if dry_run else list(_candidates(rows, drawn, scorers, set().union(*missing)))
+        drawn_rows = [row for row in group if row.completion_id in present]
+        missing = [_missing(rows, count, drawn_rows) for count in counts]
+        texts = [] if dry_run else list(_candidates(rows, drawn_rows, scorers, set().union(*missing)))
         for scorer, count, pairs in zip(scorers, counts, missing, strict=True):
-            count.pending += len(group) - len(drawn)
-            count.stored += len(drawn) - len(pairs)
+            count.pending += len(group) - len(drawn_rows)
+            count.stored += len(drawn_rows) - len(pairs)
             if dry_run:
                 count.made += len(pairs)
             elif pairs:
@@ -146,13 +146,13 @@ def stored_scores(
     rows: RunRows, scorers: Sequence[AnyScorer], part: Iterable[PlanRow] | None = None
 ) -> dict[Pair, tuple[Score, ...]]:
     """The stored scores on these of a run's rows (all) by pair, in the order of the scorers."""
-    found: dict[Pair, tuple[Score, ...]] = {}
+    scores: dict[Pair, tuple[Score, ...]] = {}
     keys = [rows.key(scorer) for scorer in scorers]
     for group in by_problems(rows.plans if part is None else [list(part)], GROUP) if keys else ():
         for score in rows.workspace.segments.fetch_scores(keys, [pair_of(row) for row in group]):
             pair = score.completion_id, score.problem_id
-            found[pair] = (*found.get(pair, ()), score)
-    return found
+            scores[pair] = (*scores.get(pair, ()), score)
+    return scores
 
 
 def preview_scores(
@@ -164,7 +164,7 @@ def preview_scores(
     """
     asking = [scorer for scorer in scorers if needs_of(scorer)]
     keys = [rows.key(scorer) for scorer in asking]
-    known: dict[Pair, dict[str, Score]] = {one.pair: {} for one in graded}
+    known: dict[Pair, dict[str, Score]] = {member.pair: {} for member in graded}
     for score in rows.workspace.segments.fetch_scores(keys, list(known)) if keys else ():
         known[score.completion_id, score.problem_id][score.scorer] = score
     for scorer in asking:
@@ -173,9 +173,9 @@ def preview_scores(
                 f"run {rows.run} has no scores by {scorer.name!r} yet.",
                 next_command=f"rollmill score {rows.run} --with {scorer.name}",
             )
-    for problem, members in groupby(graded, key=lambda one: one.problem):
+    for problem, members in groupby(graded, key=lambda member: member.problem):
         plain = [scorer for scorer in scorers if not needs_of(scorer)]
-        for scores in scores_of(plain, problem, [one.completion for one in members]).values():
+        for scores in scores_of(plain, problem, [member.completion for member in members]).values():
             for score in scores:
                 known[score.completion_id, problem.id][score.scorer] = score
     names = [scorer.name for scorer in scorers]
@@ -188,28 +188,30 @@ def _missing(rows: RunRows, count: ScoreCounts, drawn: Sequence[PlanRow]) -> set
 
 
 def _candidates(
-    rows: RunRows, drawn: Sequence[PlanRow], scorers: Sequence[AnyScorer], missing: set[Pair]
+    rows: RunRows, drawn_rows: Sequence[PlanRow], scorers: Sequence[AnyScorer], missing: set[Pair]
 ) -> Iterator[Candidates]:
     """The problems that a scorer has something to do for, each with all of its completions."""
     problems = {problem_id for _, problem_id in missing}
-    wanted = [row for row in drawn if row.problem_id in problems]
+    wanted = [row for row in drawn_rows if row.problem_id in problems]
     if not wanted:
         return
     needs = {need for scorer in scorers for need in needs_of(scorer)}
     graded = rows.reader.read(wanted, rows.reader.verdicts(wanted) if needs & {ANSWERS, VERDICTS} else {})
     given_votes = _votes(rows) if VOTES in needs else None
     shown = any(isinstance(scorer, GroupScorer) for scorer in scorers)  # others are given no prompts
-    asked = dict(zip(map(pair_of, wanted), rows.prompts(wanted), strict=True)) if shown else {}
-    for _, members in groupby(graded, key=lambda one: one.problem.id):
+    prompt_of = dict(zip(map(pair_of, wanted), rows.prompts(wanted), strict=True)) if shown else {}
+    for _, members in groupby(graded, key=lambda member: member.problem.id):
         group = list(members)
-        answers = [_answer(rows, one) for one in group] if ANSWERS in needs else []
+        answers = [_answer(rows, member) for member in group] if ANSWERS in needs else []
         verdicts = (
-            [{key[0]: verdict for key, verdict in one.verdicts.items()} for one in group] if VERDICTS in needs else []
+            [{key[0]: verdict for key, verdict in member.verdicts.items()} for member in group] if VERDICTS in needs else []
         )
-        prompts = [asked[one.pair] for one in group] if asked else []
-        follow_ups = {one.completion.id: asked[one.pair] for one in group if asked and one.step in rows.followers}
-        votes = given_votes.of([one.pair for one in group]) if given_votes is not None else []
-        completions = [one.completion for one in group]
+        prompts = [prompt_of[member.pair] for member in group] if prompt_of else []
+        follow_ups = {
+            member.completion.id: prompt_of[member.pair] for member in group if prompt_of and member.step in rows.followers
+        }
+        votes = given_votes.of([member.pair for member in group]) if given_votes is not None else []
+        completions = [member.completion for member in group]
         yield Candidates(group[0].problem, completions, answers, verdicts, prompts, votes, follow_ups)
 
 

@@ -58,9 +58,9 @@ class RunSearch:
         """Take in the rows of these rounds, each round once."""
         for plan in plans[self._run.memory.searched_rounds :]:
             for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
-                drawn = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
+                ids = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
                 waiting = [row.followed[0] for row in group if row.step == STEPS.process]
-                texts = completions_by_id(self._ws, {*drawn, *waiting, *self._finished_pending(group)})
+                texts = completions_by_id(self._ws, {*ids, *waiting, *self._finished_pending(group)})
                 for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
                     self._add(problem_id, list(rows), texts)
         self._run.memory.searched_rounds = max(self._run.memory.searched_rounds, len(plans))
@@ -70,9 +70,9 @@ class RunSearch:
         draws: list[Draw] = []
         stops: list[Stop] = []
         for tree in self.trees():
-            pending, asked = self._grown(tree.problem_id).pending, self._budget.process_draws
-            if pending and asked is not None:
-                draws += process_draws(tree.problem_id, pending.values(), asked, STEPS)
+            pending, piece_draws = self._grown(tree.problem_id).pending, self._budget.process_draws
+            if pending and piece_draws is not None:
+                draws += process_draws(tree.problem_id, pending.values(), piece_draws, STEPS)
                 continue
             growths = wave_of(self._budget.grown_by, tree, self._budget.most_tokens)
             draws += [*draws_of(growths, tree, STEPS), *self._answers(tree)]
@@ -104,18 +104,18 @@ class RunSearch:
         grown = self._trees.setdefault(problem_id, GrownTree())
         grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
         pieces = [row for row in rows if row.step in STEPS.pieces]
-        drawn = [row for row in rows if row.step == STEPS.process]
-        lost = next((row for row in (*pieces, *drawn) if row.completion_id not in texts), None)
+        process_rows = [row for row in rows if row.step == STEPS.process]
+        lost = next((row for row in (*pieces, *process_rows) if row.completion_id not in texts), None)
         if lost is not None:
             raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
         for row in pieces:
             node = self._node(texts[row.completion_id], grown.nodes[row.followed[0]] if row.followed else None, grown.waves)
             grown.pending[node.id] = replace(node, finished=node.finished or row.step == STEPS.end)
         grown.waves += bool(pieces)
-        for row in drawn:
+        for row in process_rows:
             self._hear(grown, row.followed[0], texts[row.completion_id])
-        asked = self._budget.process_draws
-        if drawn or asked is None or not process_draws(problem_id, grown.pending.values(), asked, STEPS):
+        piece_draws = self._budget.process_draws
+        if process_rows or piece_draws is None or not process_draws(problem_id, grown.pending.values(), piece_draws, STEPS):
             self._score(self._run.spec.problem(problem_id), grown, texts)
 
     def _node(self, completion: Completion, parent: Node | None, wave: int) -> Node:
@@ -140,9 +140,9 @@ class RunSearch:
         """Take in what the process reads of a text; `completion`: drawn of this node, or the node itself."""
         process = self._budget.scored_by
         assert isinstance(process, DrawingProcess)
-        said = process.read(completion.text)
-        grown.said.setdefault(node_id, []).append(said)
-        grown.known.append(said)
+        reading = process.read(completion.text)
+        grown.said.setdefault(node_id, []).append(reading)
+        grown.known.append(reading)
         if completion.id != node_id:
             node = grown.pending[node_id]
             grown.pending[node_id] = replace(node, process_tokens=node.process_tokens + tokens_of(completion))

@@ -122,10 +122,10 @@ class RunSpec:
         """Whether the completions of a step are judged."""
         return self.graph is None or step in self.graph.answers
 
-    def asked(self, step: str, problem: Problem) -> Prompt:
+    def prompt_for(self, step: str, problem: Problem) -> Prompt:
         """What a model is asked for a problem on a root; of the other steps, the problem's own prompt."""
         asking = self.step(step)
-        return problem.prompt if asking.follows else asking.asked(problem)
+        return problem.prompt if asking.follows else asking.prompt_for(problem)
 
     def step(self, name: str = "") -> Step:
         """The step of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""

@@ -45,7 +45,7 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
     tallies: dict[str, PrefixTally] = {}
     for group in whole_problems(plan.sorted_by("problem_id"), CHUNK):
         _learn(ws, run, group)
-        outcomes = run.outcomes(ws, _judged(run, group))
+        outcomes = run.outcomes(ws, _judged_rows(run, group))
         keys = {row.completion_id: key for row in group if (key := memory.solution(row)) is not None}
         known = RowFacts(outcomes, run.memory.answer_keys, keys, tokens, measure)
         for problem_id, members in groupby(group, key=lambda row: row.problem_id):
@@ -61,7 +61,7 @@ def tallies_of(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> list[Pre
 def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFacts) -> PrefixTally:
     problem = run.spec.problem(problem_id)
     steps = [step.name for step in run.spec.roots]
-    judged = _judged(run, rows)
+    judged = _judged_rows(run, rows)
     outcomes = [known.outcomes[pair_of(row)] for row in judged]
     measured = [
         row for row in judged if row.sample_index < run.spec.budget.prefix and row.step == steps[0]
@@ -73,7 +73,7 @@ def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFac
         problem_id=problem_id,
         level=problem.level,
         template=problem.template,
-        measured=_measured(problem, known.measure),
+        measured=_measure_of(problem, known.measure),
         drawn=len(rows),
         correct=outcomes.count("correct"),
         incorrect=outcomes.count("incorrect"),
@@ -87,20 +87,20 @@ def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFac
     )
 
 
-def _measured(problem: Problem, key: str | None) -> float | None:
+def _measure_of(problem: Problem, key: str | None) -> float | None:
     """The number in the problem's meta that the budget asks for; None where it asks for none or there is none."""
     value = None if key is None else problem.meta.get(key)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _judged(run: OpenRun, rows: Sequence[PlanRow]) -> Sequence[PlanRow]:
+def _judged_rows(run: OpenRun, rows: Sequence[PlanRow]) -> Sequence[PlanRow]:
     """Those of steps whose completions are judged."""
     return [row for row in rows if run.spec.judged(row.step)]
 
 
 def _learn(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> None:
     """Outcomes as the budget counts them and keys of what counts as solutions, each read once per run."""
-    run.outcomes(ws, _judged(run, rows))
+    run.outcomes(ws, _judged_rows(run, rows))
     unread = [row for row in rows if run.memory.lacks_solution(row)]
     if unread:
         texts = completions_by_id(ws, {row.completion_id for row in unread})

@@ -106,21 +106,21 @@ class RunThreads:
         """What the template of each is filled with, in order; texts are read some thousand at a time."""
         for start in range(0, len(batch), AT_ONCE):
             part = batch[start : start + AT_ONCE]
-            threads = [self._thread(one) for one in part]
+            threads = [self._thread(follow_up) for follow_up in part]
             pairs = [
-                (cid, one.problem_id)
-                for one, thread in zip(part, threads, strict=True)
-                for cid in {*thread.values(), *one.after}
+                (cid, follow_up.problem_id)
+                for follow_up, thread in zip(part, threads, strict=True)
+                for cid in {*thread.values(), *follow_up.after}
             ]
             texts = completions_by_id(self._ws, {cid for cid, _ in pairs})
             outcomes = self._outcomes(part, pairs)
-            for one, thread in zip(part, threads, strict=True):
-                yield self._filling(one, thread, texts, outcomes)
+            for follow_up, thread in zip(part, threads, strict=True):
+                yield self._filling(follow_up, thread, texts, outcomes)
 
     def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
         """What the step is asked: its template, filled; of one that continues a text, the question of that text and it."""
         step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
-        question = step.asked(problem, filling._replace(swapped=swapped, raw=step.raw))
+        question = step.prompt_for(problem, filling._replace(swapped=swapped, raw=step.raw))
         if step.node is None or step.node.step.turn == "new":
             return question
         return continued(self._question(follow_up.problem_id, self._source(follow_up)), plain_text(question))
@@ -136,8 +136,8 @@ class RunThreads:
         """What each of these rows answers as a whole: what was asked for it, or for the text that it goes on from or
         is made of, where no model was asked anew.
         """
-        asked = [row for row in rows if (step := self._run.spec.step(row.step)).follows and not step.raw]
-        prompts = dict(zip(map(pair_of, asked), self.prompts(asked), strict=True))
+        asked_rows = [row for row in rows if (step := self._run.spec.step(row.step)).follows and not step.raw]
+        prompts = dict(zip(map(pair_of, asked_rows), self.prompts(asked_rows), strict=True))
         for row in rows:
             yield prompts.get(pair_of(row)) or self._question(row.problem_id, row.completion_id)
 
@@ -146,7 +146,7 @@ class RunThreads:
         row = self._row(problem_id, completion_id)
         step, own = self._run.spec.step(row.step), FollowUp(row.problem_id, row.step, row.followed)
         if not step.follows:
-            return step.asked(self._run.spec.problem(row.problem_id))
+            return step.prompt_for(self._run.spec.problem(row.problem_id))
         if step.raw:
             return self._question(problem_id, self._source(own))
         return self.prompt(own, next(self.fillings([own])))
@@ -195,7 +195,7 @@ class RunThreads:
 
     def _outcomes(self, part: Sequence[FollowUp], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
         """The outcomes that a template of these asks for."""
-        steps = {one.step for one in part}
+        steps = {follow_up.step for follow_up in part}
         if not any(place.field == OUTCOME for step in steps for place in self._graph.nodes[step].places):
             return {}
         rows = [self._row(problem_id, cid) for cid, problem_id in pairs]
@@ -206,24 +206,24 @@ class RunThreads:
         facts = self._run.memory.threads.facts
         new = [row for row in rows if pair_of(row) not in facts]
         outcomes = self._run.outcomes(self._ws, [row for row in new if self._run.spec.judged(row.step)])
-        wanted = [row.completion_id for row in new if row.step in self._graph.steps_read]
-        texts = completions_by_id(self._ws, wanted)
-        cut_off, failed = self._cut_off(new), self._failed(new)
+        ids = [row.completion_id for row in new if row.step in self._graph.steps_read]
+        texts = completions_by_id(self._ws, ids)
+        cut_off, failed = self._cut_off(new), self._failed_ids(new)
         for row in new:
             read = self._graph.nodes[row.step].step.read
             fields = fields_of(texts[row.completion_id].text, read) if row.completion_id in texts else {}
             outcome = outcomes.get(pair_of(row))
             facts[pair_of(row)] = Facts(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
 
-    def _failed(self, rows: Sequence[PlanRow]) -> set[str]:
+    def _failed_ids(self, rows: Sequence[PlanRow]) -> set[str]:
         """Those of which an engine without a model could make nothing."""
-        made = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
-        meta = self._ws.segments.column("completions", "meta", made) if made else {}
+        ids = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
+        meta = self._ws.segments.column("completions", "meta", ids) if ids else {}
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
         """Which of them were cut off; none where no condition asks."""
-        if all(one.field != TRUNCATED for node in self._graph.follow_ups for one in node.conditions):
+        if all(condition.field != TRUNCATED for node in self._graph.follow_ups for condition in node.conditions):
             return set()
         reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])
         return {cid for cid, reason in reasons.items() if reason == "length"}

@@ -39,9 +39,9 @@ class VerifierThread:
             chain = [part for part in verifiers if not isinstance(part, ReadsVotes)]
             while (open_batch := self._queues.to_judge.get()) is not None:
                 self._queues.check()
-                self._queues.inbox.put(self._judged(chain, open_batch))
+                self._queues.inbox.put(self._verdicts_of(chain, open_batch))
 
-    def _judged(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
+    def _verdicts_of(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
         """The verdicts on a batch; none where a judge's votes would go beyond the run's limit, and the round ends then."""
         if self._queues.limit_reason is not None:
             return BatchVerdicts(open_batch, (), whole=False)

@@ -53,14 +53,14 @@ def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
     if not run.waiting():
         return 0
     read_votes(ws, run)
-    rows, made = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
+    rows, count = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
     with run.verifying() as chain:
         for start in range(0, len(rows), GROUP):
             verdicts = list(_missing(ws, run, chain, list(rows[start : start + GROUP])))
             if verdicts:
                 ws.segments.commit_many(verdict_segments(verdicts), run=run.id)
-            made += len(verdicts)
-    return made
+            count += len(verdicts)
+    return count
 
 
 def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:

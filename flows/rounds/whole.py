@@ -54,26 +54,26 @@ class RestOfRun:
 def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], past: PastRounds) -> Whole | None:
     """Rows of the whole run by stage (median, low, high), what is planned now included; None where it cannot be told."""
     try:
-        found = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
+        simulations = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
     except TooLittleSeenError:
         return None
     except Exception as error:  # a budget of a user's own may not take made-up tallies; no row depends on this
-        said = f"time left is not forecast: budget {run.spec.budget.name!r} raised {type(error).__name__}: {error}"
-        run.memory.unforecast = run.memory.unforecast or " ".join(said.split())[:SHOWN]
+        text = f"time left is not forecast: budget {run.spec.budget.name!r} raised {type(error).__name__}: {error}"
+        run.memory.unforecast = run.memory.unforecast or " ".join(text.split())[:SHOWN]
         return None
-    if not found or (len(found) < LEAST and len({tuple(rest.draws.items()) for rest in found}) > 1):
+    if not simulations or (len(simulations) < LEAST and len({tuple(rest.draws.items()) for rest in simulations}) > 1):
         return None
     answers = None if run.spec.graph is None else run.spec.graph.answers
     judged = answer_count(run.spec, [past.rows])
     return {
-        "draw": _stage(len(past.rows), [rest.rows() for rest in found]) | _weight(found, past),
-        "verify": _stage(judged, [rest.rows(answers) for rest in found]),
+        "draw": _stage(len(past.rows), [rest.rows() for rest in simulations]) | _weight(simulations, past),
+        "verify": _stage(judged, [rest.rows(answers) for rest in simulations]),
     }
 
 
 def _stage(drawn: int, rests: Sequence[int]) -> dict[str, Any]:
-    found = prediction_of([float(drawn + rest) for rest in rests])
-    return {"median": found.median, "low": found.low95, "high": found.high95}
+    prediction = prediction_of([float(drawn + rest) for rest in rests])
+    return {"median": prediction.median, "low": prediction.low95, "high": prediction.high95}
 
 
 def _weight(rests: Sequence[RestOfRun], past: PastRounds) -> dict[str, Any]:

@@ -38,10 +38,11 @@ def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
 def drawn_segment(prices: Prices | None, open_batch: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
     """What of an open batch's missing completions is at hand, priced, as the segment that it becomes."""
     at_hand = [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
-    return completions_key(open_batch.batch.engine, [completion.id for completion in at_hand]), priced(prices, at_hand)
+    key = completions_key(open_batch.batch.engine, [completion.id for completion in at_hand])
+    return key, priced_completions(prices, at_hand)
 
 
-def priced(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
+def priced_completions(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
     """The completions with a cost each, as far as it can be told."""
     return [completion if prices is None else _priced(prices, completion) for completion in completions]
 

@@ -35,8 +35,8 @@ class LeaseHeartbeat:
     def release_all(self) -> None:
         """Give every lease back, so that another command can go on at once."""
         with self._lock:
-            held = list(self._leases.values())
-        for lease in held:
+            leases = list(self._leases.values())
+        for lease in leases:
             self.release(lease)
 
     def watch(self, writer: SpoolWriter) -> None:

@@ -82,21 +82,21 @@ class RunSampler(EngineSampler):
 
     def sample(self, requests: Sequence[Request]) -> Samples:
         """Completions of these requests, stored ones again. SpendLimitReached where the run's limit ends it."""
-        asked = {request.completion_id: request for request in requests}
-        completions = self._stored(list(asked))
-        if len(completions) == len(asked):
+        by_id = {request.completion_id: request for request in requests}
+        completions = self._stored_completions(list(by_id))
+        if len(completions) == len(by_id):
             return Samples(completions)
-        batch = RequestBatch(digest128(["requests", sorted(asked)]), self._engine_for(requests), asked, self._purpose)
+        batch = RequestBatch(digest128(["requests", sorted(by_id)]), self._engine_for(requests), by_id, self._purpose)
         with self._drawing(batch) as drawing:
-            drawing.limiter.expect([(batch, lambda: [cid for cid in asked if cid not in completions])])
-            while missing := [cid for cid in asked if cid not in completions]:
+            drawing.limiter.expect([(batch, lambda: [cid for cid in by_id if cid not in completions])])
+            while missing := [cid for cid in by_id if cid not in completions]:
                 open_batch = self._open(batch, missing)
                 failure: str | None = None
                 if open_batch is None:
                     drawing.pause()
                 else:
                     failure = drawing.run(open_batch)
-                completions |= self._stored(missing)
+                completions |= self._stored_completions(missing)
                 if failure is not None:
                     return Samples(completions, failure)
         return Samples(completions)
@@ -108,7 +108,7 @@ class RunSampler(EngineSampler):
         if isinstance(self._generator, Interruptible):
             self._generator.interrupt()
 
-    def _stored(self, ids: Sequence[str]) -> dict[str, Completion]:
+    def _stored_completions(self, ids: Sequence[str]) -> dict[str, Completion]:
         return {completion.id: completion for completion in self._ws.segments.fetch("completions", ids)}
 
     @contextmanager
@@ -188,12 +188,14 @@ class _Drawing:
 
     def _commit(self, open_batch: OpenRequests) -> None:
         """Store and charge what was drawn; the spool goes when all of it is stored."""
-        key, drawn = drawn_segment(self._account.prices, open_batch)
-        if drawn:
+        key, completions = drawn_segment(self._account.prices, open_batch)
+        if completions:
             # Not linked to the run, whose completion batches are those of its plan; the payment says who asked.
-            self._ws.segments.commit_many([(key, drawn)], also=paying(self._ws, self._account, [(open_batch, drawn)]))
+            self._ws.segments.commit_many(
+                [(key, completions)], also=paying(self._ws, self._account, [(open_batch, completions)])
+            )
             self.limiter.committed(open_batch.batch)
-            if len(drawn) == len(open_batch.missing):
+            if len(completions) == len(open_batch.missing):
                 self._ws.spool(open_batch.batch.id).discard()
 
 

@@ -50,8 +50,8 @@ class SpendLimiter:
         self._settle_killed()
         if self.limited:
             for batch, missing in coming.values():
-                if (held := self._spooled(batch, missing())) != Amount():
-                    self._ws.spending.hold(self._account.run, batch.id, held, batch.purpose)
+                if (amount := self._spooled_amount(batch, missing())) != Amount():
+                    self._ws.spending.hold(self._account.run, batch.id, amount, batch.purpose)
 
     def close(self, batch_ids: Collection[str], *, interrupted: bool) -> None:
         """These batches are over: give back what a failure left reserved, less what is in spools.
@@ -61,9 +61,9 @@ class SpendLimiter:
         left = {batch_id: self._held.pop(batch_id) for batch_id in batch_ids if batch_id in self._held}
         if interrupted and left:
             reserved = self._ws.spending.reserved(self._account.run)
-            self._pay_lost([one for one in reserved if one.batch_id in left])
+            self._pay_lost([reservation for reservation in reserved if reservation.batch_id in left])
         for batch, missing in left.values():
-            self._ws.spending.hold(self._account.run, batch.id, self._spooled(batch, missing), batch.purpose)
+            self._ws.spending.hold(self._account.run, batch.id, self._spooled_amount(batch, missing), batch.purpose)
         for batch_id in batch_ids:
             self._expected.pop(batch_id, None)
 
@@ -80,10 +80,10 @@ class SpendLimiter:
         self._settle_killed()
         batch = open_batch.batch
         while requests:
-            drawn = self._drawn(
+            drawn = self._drawn_amount(
                 batch, [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
             )
-            granted = self._granted(open_batch, drawn, requests, check)
+            granted = self._granted_count(open_batch, drawn, requests, check)
             if not granted:
                 break
             yield requests[:granted]
@@ -98,7 +98,9 @@ class SpendLimiter:
         self._held.pop(batch.id, None)
         self._release(batch.id)
 
-    def _granted(self, open_batch: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]) -> int:
+    def _granted_count(
+        self, open_batch: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]
+    ) -> int:
         """How many of the requests may be asked for now; waits while something under way may leave room."""
         batch, run = open_batch.batch, self._account.run
         self._held[batch.id] = batch, tuple(open_batch.missing)
@@ -129,12 +131,12 @@ class SpendLimiter:
         counts. Batches of rounds are all known when a round begins; one that is not, another run has drawn.
         """
         killed = [
-            one
-            for one in self._ws.spending.killed(self._account.run)
-            if one.purpose == DRAW or one.batch_id in self._expected
+            reservation
+            for reservation in self._ws.spending.killed(self._account.run)
+            if reservation.purpose == DRAW or reservation.batch_id in self._expected
         ]
-        for owner in {one.owner for one in killed}:
-            self._pay_lost([one for one in killed if one.owner == owner])
+        for owner in {reservation.owner for reservation in killed}:
+            self._pay_lost([reservation for reservation in killed if reservation.owner == owner])
 
     def _pay_lost(self, lost: Sequence[Reservation]) -> None:
         """Pay for what one process had under way, at its bound: the most that so many of its open requests can take.
@@ -144,15 +146,19 @@ class SpendLimiter:
         if not lost:
             return
         bounds, reserved, unknown = [], Amount(), Amount()
-        for one in lost:
-            if one.batch_id in self._expected:
-                batch, missing = self._expected[one.batch_id]
-                spooled, unanswered = self._parted(batch, missing())
+        for reservation in lost:
+            if reservation.batch_id in self._expected:
+                batch, missing = self._expected[reservation.batch_id]
+                spooled, unanswered = self._spooled_and_unanswered(batch, missing())
                 bounds += [self._bounds.of(request, batch.engine) for request in unanswered]
-                reserved += one.amount.less(self._drawn(batch, spooled))
+                reserved += reservation.amount.less(self._drawn_amount(batch, spooled))
             else:
-                unknown += one.amount
-        most = None if any(one.under_way is None for one in lost) else max(one.under_way or 0 for one in lost)
+                unknown += reservation.amount
+        most = (
+            None
+            if any(reservation.under_way is None for reservation in lost)
+            else max(reservation.under_way or 0 for reservation in lost)
+        )
         tokens, units = (
             sum(nlargest(len(bounds) if most is None else most, (getattr(bound, name) for bound in bounds)))
             for name in ("tokens", "units")
@@ -161,21 +167,23 @@ class SpendLimiter:
         first = self._expected[lost[0].batch_id][0] if lost[0].batch_id in self._expected else None
         place = (0, 0) if first is None else (first.round, first.number)
         charge = Charge(lost[0].batch_id, *place, members="0", sums=Sums(), bound=amount, purpose=lost[0].purpose)
-        self._ws.spending.settle(self._account.run, lost[0].owner, [one.batch_id for one in lost], charge)
+        self._ws.spending.settle(self._account.run, lost[0].owner, [reservation.batch_id for reservation in lost], charge)
 
-    def _parted(self, batch: Batch, missing: Sequence[str]) -> tuple[list[Completion], list[Request]]:
+    def _spooled_and_unanswered(self, batch: Batch, missing: Sequence[str]) -> tuple[list[Completion], list[Request]]:
         """Of what a batch misses: the replies in its spool, and the requests without one."""
         wanted = set(missing)
         spooled = [completion for completion in self._ws.spool(batch.id).read() if completion.id in wanted]
         return spooled, list(batch.requests(wanted - {completion.id for completion in spooled}))
 
-    def _spooled(self, batch: Batch, missing: Sequence[str]) -> Amount:
-        return self._drawn(batch, self._parted(batch, missing)[0])
+    def _spooled_amount(self, batch: Batch, missing: Sequence[str]) -> Amount:
+        return self._drawn_amount(batch, self._spooled_and_unanswered(batch, missing)[0])
 
-    def _drawn(self, batch: Batch, completions: Sequence[Completion]) -> Amount:
+    def _drawn_amount(self, batch: Batch, completions: Sequence[Completion]) -> Amount:
         """What these completions of a batch count as."""
-        requests = {request.completion_id: request for request in batch.requests([one.id for one in completions])}
-        amounts = (self._bounds.amount(one, requests[one.id], batch.engine) for one in completions)
+        requests = {
+            request.completion_id: request for request in batch.requests([completion.id for completion in completions])
+        }
+        amounts = (self._bounds.amount(completion, requests[completion.id], batch.engine) for completion in completions)
         return sum(amounts, Amount())
 
 

@@ -54,7 +54,7 @@ class Step:
         """Whether it asks the same whatever the sample index is."""
         return self.node is None or not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
 
-    def asked(self, problem: Problem, given: Filling | None = None) -> Prompt:
+    def prompt_for(self, problem: Problem, given: Filling | None = None) -> Prompt:
         """What the engine is given for a problem; `given`: what a follow-up is filled with."""
         if self.node is None or self.node.plain:
             return self.form.prompt_for(problem)
@@ -65,8 +65,8 @@ class Step:
             return self.form.around(question, problem)
         options = [(key, filled(value, self.node.named, filling)) for key, value in sorted(rule.options.items())]
         text = Message("user", plain_text(question))
-        said = tuple(Message("option", plain_text(value), kind="option", name=key) for key, value in options)
-        return (text, *said) if said else text.content
+        messages = tuple(Message("option", plain_text(value), kind="option", name=key) for key, value in options)
+        return (text, *messages) if messages else text.content
 
     def _solution(self, problem: Problem) -> str:
         """The worked solution, where the step asks for it; SetupError where there is none."""
@@ -120,16 +120,16 @@ def check_differ(steps: Sequence[Step], engines: Engines, problem: Problem) -> N
     Equal seeds under equal model, prompt and sampling give equal texts, up to where the shorter one is cut off: such a step
     costs tokens and finds nothing new.
     """
-    seen: dict[object, str] = {}
+    names: dict[object, str] = {}
     for step in steps:
         if step.generator is None:
             continue
         engine = engines.of(step.generator)
         same = replace(step.sampling, max_tokens=0, stop=())
-        key = engine.engine, engine.model_digest, engine.render(step.asked(problem)), same
-        if key in seen:
+        key = engine.engine, engine.model_digest, engine.render(step.prompt_for(problem)), same
+        if key in names:
             raise SetupError(
-                f"steps {seen[key]!r} and {step.name!r} differ in max_tokens and stop at most: they draw the same texts.",
+                f"steps {names[key]!r} and {step.name!r} differ in max_tokens and stop at most: they draw the same texts.",
                 next_command="give one of them another prompt_template, temperature or model",
             )
-        seen[key] = step.name
+        names[key] = step.name

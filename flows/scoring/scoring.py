@@ -87,7 +87,7 @@ class RecordedRun:
     def prompts(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
         """What gives what each of some rows answers."""
         if not self.graph.follow_ups:
-            return lambda rows: [self.step(row.step).asked(self.problem(row.problem_id)) for row in rows]
+            return lambda rows: [self.step(row.step).prompt_for(self.problem(row.problem_id)) for row in rows]
         threads = RunThreads(ws, self)
         threads.note(plans)
         return threads.questions
@@ -125,11 +125,11 @@ def score(request: ScoreRequest) -> dict[str, Any]:
             counts = score_rows(rows, scorers, _tell(session, run, request), dry_run=request.dry_run)
         columns = sorted(run_scores(session.workspace, run).items())
         stored = [_summary(name, column) for name, column in columns]
-        names = [name for name, _ in columns if not counts or name.partition("@")[0] in {one.scorer for one in counts}]
+        names = [name for name, _ in columns if not counts or name.partition("@")[0] in {count.scorer for count in counts}]
         judged = [] if request.dry_run else against_verdicts(session.workspace, run, names)
     return {
         "run": run.id,
-        "scored": [_row(one) for one in counts],
+        "scored": [_row(count) for count in counts],
         "scores": stored,
         "calibration": judged,
         "dry_run": request.dry_run,
@@ -255,7 +255,7 @@ def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -
         for metric in CALIBRATION:
             try:
                 pool = scope_pool(run_scope(Reader(workspace), run.id)).pool if pool is None else pool
-                measured = [one.row() for one in measure(pool, metric, Options(score=name))]
+                measured = [number.row() for number in measure(pool, metric, Options(score=name))]
             except SetupError as error:
                 measured = [{"metric": metric, "value": None, "low": None, "high": None, "why": error.message}]
             rows += [{"scorer": name, **row} for row in measured]

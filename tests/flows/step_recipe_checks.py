@@ -35,7 +35,7 @@ def rise(made: Made) -> None:
     assert refused == 2, "what calculates nothing has no operand to misread and no step to drop"
     overall = made.manifest["metrics"]["overall"]
     assert (overall["pass_rate"], overall["judged"]) == (0.4, 5), "planted errors are in no rate of the model's"
-    rates = [made.said(kind)["rates"]["pass_rate"] for kind in ("digit", "dropped")]
+    rates = [made.step_part(kind)["rates"]["pass_rate"] for kind in ("digit", "dropped")]
     assert rates == [1.0, 0.5], "an error's success is to be judged wrong"
 
 
@@ -78,14 +78,14 @@ def hints(made: Made) -> None:
     assert {len(row.after) for row in hinted} == {8}
     assert set(Counter(row.problem for row in hinted).values()) == {8}
     assert {row.problem for row in hinted} == {row.problem for row in made.of("alone")}
-    assert made.said("hinted")["sees_label"]
+    assert made.step_part("hinted")["sees_label"]
     assert not any("The answer is" in row.prompt for row in hinted)
 
 
 def recheck(made: Made) -> None:
     """No verdict is asked for; what is cut is gone on with from the last line that holds, up to three times."""
-    assert not made.said("cut")["sees_label"]
-    assert not made.said("refine")["sees_label"]
+    assert not made.step_part("cut")["sees_label"]
+    assert not made.step_part("refine")["sees_label"]
     refined = made.of("refine")
     assert all(row.text.startswith(made.rows[row.after[0]].text) for row in refined)
     depths = Counter(depth_of(made, row) for row in refined)
@@ -100,12 +100,12 @@ def self_refine(made: Made) -> None:
         assert (row.id in followed) == ("VERDICT: wrong" in row.text and depth_of(made, row) < 3)
     assert {depth_of(made, row) for row in made.of("refine")} == {1, 2, 3}
     readable = sum("VERDICT: " in row.text for row in made.of("critic"))
-    assert made.said("critic")["readable"] == {"verdict": readable}
+    assert made.step_part("critic")["readable"] == {"verdict": readable}
     assert readable < len(made.of("critic"))
-    critics = [one for one in made.asked if "Find faults" in one["messages"][-1]["content"]]
+    critics = [request for request in made.asked if "Find faults" in request["messages"][-1]["content"]]
     assert critics
-    assert all("Ignore what was asked" in text for one in critics[:1] for text in [one["messages"][-1]["content"]])
-    assert not any(made.said(name)["sees_label"] for name in ("critic", "refine"))
+    assert all("Ignore what was asked" in text for critic in critics[:1] for text in [critic["messages"][-1]["content"]])
+    assert not any(made.step_part(name)["sees_label"] for name in ("critic", "refine"))
 
 
 def multi_attempt(made: Made) -> None:
@@ -116,8 +116,8 @@ def multi_attempt(made: Made) -> None:
         assert {row.after[0] for row in made.of(step)} == wrong
     for row in made.of("dialogue"):
         again = made.rows[row.after[0]]
-        said = "Your answer is incorrect. You have 1 attempt left."
-        assert row.text == f"{first[again.after[0]].text}\n\n{said}\n\n{again.text}"
+        feedback = "Your answer is incorrect. You have 1 attempt left."
+        assert row.text == f"{first[again.after[0]].text}\n\n{feedback}\n\n{again.text}"
         assert row.outcome == again.outcome
 
 
@@ -163,7 +163,7 @@ def partly_correct(made: Made) -> None:
         "upto_state: it is the beginning of the known solution",
         "upto_state: no line computes what the known solution does",
     ]
-    assert made.said("begun")["sees_label"]
+    assert made.step_part("begun")["sees_label"]
 
 
 def retro_search(made: Made) -> None:
@@ -192,7 +192,7 @@ def tools(made: Made) -> None:
     without = {row.id for row in made.of("write") if "print" not in row.text}
     assert without
     assert not without & {made.before(row, "write").id for row in made.of("answer")}
-    turns = [one["messages"] for one in made.asked if len(one["messages"]) == 3]
+    turns = [request["messages"] for request in made.asked if len(request["messages"]) == 3]
     assert [message["role"] for message in turns[0]] == ["user", "assistant", "user"]
     assert turns[0][1]["content"].startswith("```python"), "what the model said stands in its own turn as it is"
 
@@ -206,8 +206,8 @@ def gen_select(made: Made) -> None:
         assert made.scores[row.id] == (1.0 if row.id in third else 0.0)
         assert (row.reason == "kept") == (row.id in third and row.outcome == "correct")
     assert {"kept", "not_elected"} <= {row.reason for row in made.of("solve")}
-    assert not made.said("pick")["sees_label"]
-    assert all("reference" not in one["messages"][-1]["content"] for one in made.asked)
+    assert not made.step_part("pick")["sees_label"]
+    assert all("reference" not in request["messages"][-1]["content"] for request in made.asked)
 
 
 def judge_votes(made: Made) -> None:
@@ -224,10 +224,10 @@ def judge_votes(made: Made) -> None:
     for key, outcome in outcomes.items():
         mean = made.scores.get(key)
         assert outcome == ("undecided" if mean is None else "correct" if mean >= 4 else "incorrect")
-    first = [one["messages"][-1]["content"] for one in made.asked]
+    first = [request["messages"][-1]["content"] for request in made.asked]
     before = [text.index("<<<reference") < text.index("<<<answer") for text in first]
     assert before.count(True) == before.count(False)
-    assert made.said("grade")["sees_label"]
+    assert made.step_part("grade")["sees_label"]
 
 
 def back_translation(made: Made) -> None:
@@ -240,11 +240,11 @@ def back_translation(made: Made) -> None:
     assert {(row.outcome, row.after) for row in written.values()} == {("", ())}, "nobody judges a text by itself"
     modelled = {row.after[0]: row for row in made.of("model")}
     assert modelled.keys() == {key for key, row in written.items() if "PROBLEM:" in row.text}
-    asked = [one["messages"][-1]["content"] for one in made.asked]
-    assert len(asked) == len(written) + len(modelled)
+    prompts = [request["messages"][-1]["content"] for request in made.asked]
+    assert len(prompts) == len(written) + len(modelled)
     given = {key: json.loads(row.prompt) for key, row in written.items()}
-    assert all(any(model in text for text in asked) for model in given.values())
-    assert not any(model in text for text in asked if "Write this as" in text for model in given.values())
+    assert all(any(model in text for text in prompts) for model in given.values())
+    assert not any(model in text for text in prompts if "Write this as" in text for model in given.values())
     faithful = {key for key in modelled if shop_numbers(json.loads(given[key])) == numbers_in(written[key].text)}
     accepted = {made.before(row, "write").id for row in made.of("problem")}
     assert accepted == {key for key, row in modelled.items() if row.outcome == "correct"}
@@ -253,7 +253,7 @@ def back_translation(made: Made) -> None:
     assert {row.outcome for row in made.of("problem")} == {"correct"}
     assert max(Counter(row.problem for row in made.rows.values() if row.reason == "kept").values()) == 1
     assert {row.step for row in made.rows.values() if row.reason == "kept"} == {"problem"}
-    said, rate = made.said("write"), made.said("model")["rates"]["pass_rate"]
+    said, rate = made.step_part("write"), made.step_part("model")["rates"]["pass_rate"]
     assert (said["role"], said["follows"], said["drawn"], said["sees_label"]) == ("step", [], 36, False)
     shares: dict[str, list[bool]] = {}
     for key in modelled:
@@ -266,7 +266,7 @@ def prompt_erasure(made: Made) -> None:
     """Even numbers are added by the short prompt, odd ones by the next; no row that is kept shows a system prompt."""
     kept = [row for row in made.rows.values() if row.reason == "kept"]
     assert {(int(row.prompt.split()[2]) % 2, row.step) for row in kept} == {(0, "direct"), (1, "stepwise")}
-    assert {one["messages"][0]["role"] for one in made.asked} == {"system"}
+    assert {request["messages"][0]["role"] for request in made.asked} == {"system"}
     rows = [json.loads(line) for line in Path("sft.jsonl").read_text().splitlines()]
     assert len(rows) == len(kept)
     assert {tuple(turn["role"] for turn in row["messages"]) for row in rows} == {("user", "assistant")}

@@ -28,8 +28,8 @@ def imported(rollmill: Run, problems: Sequence[Any], rollouts: Sequence[Any], na
     for kind, rows in (("problems", problems), ("rollouts", rollouts)):
         write_lines(Path(f"{kind}.jsonl"), rows)
     assert rollmill("import", "problems", "problems.jsonl", "--name", name).status == 0
-    said = rollmill("import", "rollouts", "rollouts.jsonl", "--name", name, "--problems", name)
-    assert said.status == 0, said.err
+    result = rollmill("import", "rollouts", "rollouts.jsonl", "--name", name, "--problems", name)
+    assert result.status == 0, result.err
 
 
 def eggs(rollmill: Run) -> None:

@@ -36,21 +36,21 @@ class Made:
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, step: str) -> list[Row]:
-        found = [row for row in self.rows.values() if row.step == step]
-        assert found, f"step {step} has no rows"
-        return found
+        rows = [row for row in self.rows.values() if row.step == step]
+        assert rows, f"step {step} has no rows"
+        return rows
 
     def before(self, row: Row, step: str) -> Row:
         """The row of an earlier step on the same thread."""
-        found = [row]
-        while found[0].step != step:
-            found = [*found[1:], *(self.rows[key] for key in found[0].after)]
-        return found[0]
+        lineage = [row]
+        while lineage[0].step != step:
+            lineage = [*lineage[1:], *(self.rows[key] for key in lineage[0].after)]
+        return lineage[0]
 
-    def said(self, step: str) -> dict[str, Any]:
+    def step_part(self, step: str) -> dict[str, Any]:
         """The manifest's part about a step."""
-        [said] = [said for said in self.manifest["steps"] if said["name"] == step]
-        return said
+        [entry] = [row for row in self.manifest["steps"] if row["name"] == step]
+        return entry
 
 
 _ROWS = """
@@ -68,10 +68,10 @@ def read(path: Path) -> Made:
     names = {row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()}
     if "threads" not in names:  # no step follows another
         connection.execute("create temp table threads (completion_id text, problem_id text, step text, after text)")
-    found = connection.execute(_ROWS).fetchall()
+    fetched = connection.execute(_ROWS).fetchall()
     scores = dict(connection.execute("select completion_id, value from scores").fetchall())
     connection.close()
-    rows = [Row(*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), *row[9:]) for row in found]
+    rows = [Row(*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), *row[9:]) for row in fetched]
     return Made(json.loads((path / "manifest.json").read_text()), {row.id: row for row in rows}, scores)
 
 

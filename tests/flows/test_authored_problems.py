@@ -57,10 +57,10 @@ def test_a_served_model_writes_by_declared_shares_and_is_asked_once(authored: Pa
     model = Model()
     with Serving(model.script) as server:
         (authored / "p.yaml").write_text(PROFILE.replace("URL", server.url))
-        said = rollmill("synthesize", "authored.yaml", "--profile", "p.yaml", "--json")
-        assert said.status == 0, said.err
-        made = json.loads(said.out)
-        assert made["problems"] == 12
+        result = rollmill("synthesize", "authored.yaml", "--profile", "p.yaml", "--json")
+        assert result.status == 0, result.err
+        outcome = json.loads(result.out)
+        assert outcome["problems"] == 12
         writing = [asked for asked in model.asked if "JSON" in asked["messages"][-1]["content"]]
         solving = [asked for asked in model.asked if asked not in writing]
         assert len(writing) == 12
@@ -69,7 +69,7 @@ def test_a_served_model_writes_by_declared_shares_and_is_asked_once(authored: Pa
         assert not any("response_format" in asked for asked in solving)
         count = len(model.asked)
         again = rollmill("synthesize", "authored.yaml", "--profile", "p.yaml", "--json")
-        assert (json.loads(again.out)["digest"], len(model.asked)) == (made["digest"], count)
+        assert (json.loads(again.out)["digest"], len(model.asked)) == (outcome["digest"], count)
         curated = rollmill("curate", "authored.yaml", "--profile", "p.yaml", "--direct", "--json")
         assert curated.status == 0, curated.err
         assert len(model.asked) == count + 24

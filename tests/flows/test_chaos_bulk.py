@@ -58,17 +58,19 @@ class Judged:
         return (self.path / "calls").read_text().split() if (self.path / "calls").exists() else []
 
     def curate(self, **env: str) -> Outcome:
-        said = finish(
+        result = finish(
             start("curate", "bulk.yaml", "--direct", "--json", cwd=self.path, CALLS=str(self.path / "calls"), **env)
         )
-        assert said.status == 0, said.err
-        outcome: dict[str, object] = json.loads(said.out)
+        assert result.status == 0, result.err
+        outcome: dict[str, object] = json.loads(result.out)
         return outcome
 
     def verdicts(self) -> tuple[int, int]:
         """Rows of the first verifier's segments, and distinct pairs among them."""
         with Workspace.open(self.path) as workspace:
-            segments = [one for one in workspace.segments.registry.segments("verdicts") if one.producer == "number"]
+            segments = [
+                segment for segment in workspace.segments.registry.segments("verdicts") if segment.producer == "number"
+            ]
             with workspace.segments.connect() as connection:
                 pairs = "SELECT DISTINCT completion_id, problem_id FROM verdicts WHERE verifier = 'number'"
                 distinct = connection.execute(f"SELECT count(*) FROM ({pairs})").fetchall()[0][0]
@@ -90,8 +92,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
             text = endings[(problem + sample) % 5].format(answer, answer + sample, 2 * answer)
             row = {"prompt": f"What is {problem} * 3 + 2?", "reference": str(answer), "model": "m", "sample_index": sample}
             file.write(json.dumps({**row, "text": f"Attempt {sample}. {text}"}) + "\n")
-    said = finish(start("import", "rollouts", "bulk.jsonl", "--name", "bulk", cwd=folder))
-    assert said.status == 0, said.err
+    result = finish(start("import", "rollouts", "bulk.jsonl", "--name", "bulk", cwd=folder))
+    assert result.status == 0, result.err
     return folder
 
 

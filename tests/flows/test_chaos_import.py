@@ -85,10 +85,10 @@ def test_a_full_disk_leaves_nothing_of_an_import(folder: Path) -> None:
     script = FULL.format(size=5_000, command=line)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(["unshare", "-rm", "sh", "-ec", script], cwd=folder, env=environment, capture_output=True)
-    said = (folder / "first.err").read_text()
-    assert (folder / "first.status").read_text() == "2\n", said
-    assert "no space left to write" in said
-    assert "Nothing of rollouts.jsonl was stored." in said
+    errors = (folder / "first.err").read_text()
+    assert (folder / "first.status").read_text() == "2\n", errors
+    assert "no space left to write" in errors
+    assert "Nothing of rollouts.jsonl was stored." in errors
     assert (folder / "first.files").read_text().strip() == "0"
     assert done.returncode == 0, (folder / "second.err").read_text()
     assert json.loads((folder / "second.out").read_text())["completions"] == {"new": ROWS, "already": 0}

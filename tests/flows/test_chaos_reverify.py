@@ -52,8 +52,8 @@ def slow(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         .replace("count: 12", "count: 40", 1)
     )
     monkeypatch.setenv("SLOW_LOG", str(toy / "first"))
-    said = finish(start("curate", "toy.yaml", "--direct", cwd=toy))
-    assert said.status == 0, said.err
+    result = finish(start("curate", "toy.yaml", "--direct", cwd=toy))
+    assert result.status == 0, result.err
     return toy
 
 
@@ -68,10 +68,10 @@ def stored(folder: Path) -> int:
 
 
 def report(folder: Path, log: Path, *arguments: str) -> dict[str, Any]:
-    said = finish(start("reverify", "--json", *arguments, cwd=folder, SLOW_VERSION="2", SLOW_LOG=str(log)))
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = finish(start("reverify", "--json", *arguments, cwd=folder, SLOW_VERSION="2", SLOW_LOG=str(log)))
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
@@ -94,9 +94,9 @@ def test_kill_9_loses_one_batch_at_most(slow: Path, tmp_path: Path, seed: int) -
         paid, committed = len(judged_again(log)), stored(slow)
         assert paid - committed - before <= 2 * BATCH
     assert 0 < committed < total
-    found = report(slow, log)
-    assert found["verdicts"]["slow"]["stored"] == committed
-    assert {key: found[key] for key in ("flips", "rates", "metrics", "decisions")} == {
+    changes = report(slow, log)
+    assert changes["verdicts"]["slow"]["stored"] == committed
+    assert {key: changes[key] for key in ("flips", "rates", "metrics", "decisions")} == {
         key: expected[key] for key in ("flips", "rates", "metrics", "decisions")
     }
     counts = Counter(judged_again(log))
@@ -105,7 +105,7 @@ def test_kill_9_loses_one_batch_at_most(slow: Path, tmp_path: Path, seed: int) -
 
 
 def test_kill_9_while_accepting_is_finished_by_the_same_command(slow: Path, tmp_path: Path) -> None:
-    said = finish(
+    result = finish(
         start(
             "reverify",
             "--accept",
@@ -115,7 +115,7 @@ def test_kill_9_while_accepting_is_finished_by_the_same_command(slow: Path, tmp_
             ROLLMILL_FAILPOINT="segment.renamed:3",
         )
     )
-    assert said.status == -9
+    assert result.status == -9
     found = report(slow, slow / "log", "--accept")
     assert found["accepted"] is True
     paid = len(judged_again(slow / "log"))

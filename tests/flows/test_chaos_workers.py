@@ -51,16 +51,16 @@ def test_three_commands_and_two_servers_and_one_killed_elsewhere(tmp_path: Path,
         killed.kill()
         began, left.delay, right.delay = time.monotonic(), 0.05, 0.05
         finish(killed)
-        said = [finish(other) for other in others]
+        results = [finish(other) for other in others]
         bodies = [*left.bodies, *right.bodies]
-    assert [one.status for one in said] == [0, 0], [one.err for one in said]
-    outcomes = [json.loads(one.out) for one in said]
+    assert [result.status for result in results] == [0, 0], [result.err for result in results]
+    outcomes = [json.loads(result.out) for result in results]
     assert {outcome["content_hash"] for outcome in outcomes} == {undisturbed["content_hash"]}
     assert {outcome["version"] for outcome in outcomes} == {1}
     assert time.monotonic() - began > 20  # its leases were waited for
-    asked = Counter((body["messages"][-1]["content"], body["seed"]) for body in bodies)
-    assert len(asked) == 320
-    assert sum(asked.values()) - 2 * 320 <= 2 * IN_FLIGHT  # once each alone, once shared, and what was in flight
+    requests = Counter((body["messages"][-1]["content"], body["seed"]) for body in bodies)
+    assert len(requests) == 320
+    assert sum(requests.values()) - 2 * 320 <= 2 * IN_FLIGHT  # once each alone, once shared, and what was in flight
     with Workspace.open(toy) as workspace:
         assert workspace.segments.read("completions").num_rows == 320
         assert workspace.ledger.leases.held() == {}
@@ -69,5 +69,5 @@ def test_three_commands_and_two_servers_and_one_killed_elsewhere(tmp_path: Path,
 def _hosts_at_work(folder: Path) -> int:
     """How many hosts, as leases know them, have a batch under way."""
     with Workspace.open(folder, read_only=True) as workspace:
-        held = workspace.ledger.leases.held().items()
-        return len({owner.host for key, owner in held if key.startswith("batch/")})
+        leases = workspace.ledger.leases.held().items()
+        return len({owner.host for key, owner in leases if key.startswith("batch/")})

@@ -69,15 +69,15 @@ def test_a_version_and_its_run_give_the_same_problems_and_rollouts(first: Path) 
 @pytest.mark.parametrize("synthesizer", ["renumbered", "composed"])
 def test_a_recipe_over_a_version_runs_and_records_what_it_read(first: Path, rollmill: Run, synthesizer: str) -> None:
     write(first, "first", synthesizer)
-    said = rollmill("curate", "next.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
+    result = rollmill("curate", "next.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
     with Workspace.open(first) as workspace:
         content = resolve(workspace.datasets, "first").content_hash
         [run] = [run for run in workspace.runs.list() if run.name == "next"]
         assert run.recipe["resolved"]["source"] == [f"first@v1-{content[:8]}", content]
         assert run.recipe["problems"]["options"]["from"] == "first"
     again = rollmill("curate", "next.yaml", "--direct", "--json")
-    assert json.loads(again.out)["run"] == json.loads(said.out)["run"]
+    assert json.loads(again.out)["run"] == json.loads(result.out)["run"]
 
 
 def test_a_newer_version_of_the_source_is_another_run(first: Path, rollmill: Run) -> None:
@@ -100,9 +100,9 @@ def test_a_check_looks_for_the_source(first: Path, rollmill: Run) -> None:
     write(first, "first@v1")
     assert rollmill("recipe", "check", "next.yaml").status == 0
     write(first, "first@v2")
-    said = rollmill("recipe", "check", "next.yaml")
-    assert said.status == 2
-    assert "first has no version called 'v2'" in said.err
+    result = rollmill("recipe", "check", "next.yaml")
+    assert result.status == 2
+    assert "first has no version called 'v2'" in result.err
 
 
 def test_what_is_no_source_is_said(first: Path) -> None:

@@ -42,9 +42,9 @@ def test_verdicts_made_on_ray_are_those_made_here(
     monkeypatch.setenv("JUDGED", str(tmp_path / "here.log"))
     here = curated()
     command = start("curate", "toy.yaml", "--profile", "ray.yaml", "--json", cwd=there, JUDGED=str(tmp_path / "there.log"))
-    said = finish(command)
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = finish(command)
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     assert (outcome["content_hash"], outcome["funnel"]) == (here["content_hash"], here["funnel"])
     judged = (tmp_path / "there.log").read_text().split()
     assert len(judged) == len((tmp_path / "here.log").read_text().split()) == here["funnel"]["drawn"]
@@ -55,8 +55,8 @@ def test_verdicts_made_on_ray_are_those_made_here(
 def test_ray_without_prefect_is_refused_in_one_line(toy: Path, rollmill: Run) -> None:
     (toy / "ray.yaml").write_text("ray: {}\n")
     assert "PREFECT_API_URL" not in os.environ
-    said = rollmill("curate", "toy.yaml", "--profile", "ray.yaml", "--direct")
-    assert said.status == 2
-    assert "a profile with `ray` records its tasks with Prefect" in said.err
+    result = rollmill("curate", "toy.yaml", "--profile", "ray.yaml", "--direct")
+    assert result.status == 2
+    assert "a profile with `ray` records its tasks with Prefect" in result.err
     (toy / "ray.yaml").write_text("ray: {address: ray://x:1, cpus: 2}\n")
     assert "cpus are those of a local cluster" in rollmill("curate", "toy.yaml", "--profile", "ray.yaml").err

@@ -39,9 +39,9 @@ def test_curate_kill_resume_doctor_gc_and_rebuild_on_s3(
         bucket = fsspec.filesystem("s3")
         lost = next(iter(bucket.find(f"{BUCKET}/a/prefix/completions")))
         bucket.rm_file(lost)
-        said = rollmill("doctor", "--json")
-        assert said.status == 1
-        assert Path(lost).stem[:16] in said.out
+        result = rollmill("doctor", "--json")
+        assert result.status == 1
+        assert Path(lost).stem[:16] in result.out
         again = _curated(rollmill)
         assert again["content_hash"] == local["content_hash"]
         assert 0 < again["spent"]["drawn"] < local["funnel"]["drawn"]
@@ -58,7 +58,7 @@ def test_curate_kill_resume_doctor_gc_and_rebuild_on_s3(
 
 
 def _curated(rollmill: Run) -> dict[str, Any]:
-    said = rollmill("curate", "toy.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    outcome: dict[str, Any] = json.loads(said.out)
+    result = rollmill("curate", "toy.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
     return outcome

@@ -24,29 +24,29 @@ pytestmark = pytest.mark.services
 
 
 def run(folder: Path, *arguments: str, **env: str) -> Said:
-    said = finish(start(*arguments, cwd=folder, **env))
-    assert "Traceback" not in said.err, said.err
-    return said
+    result = finish(start(*arguments, cwd=folder, **env))
+    assert "Traceback" not in result.err, result.err
+    return result
 
 
 def curated(folder: Path, *arguments: str) -> dict[str, Any]:
-    said = run(folder, "curate", "toy.yaml", "--json", *arguments)
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = run(folder, "curate", "toy.yaml", "--json", *arguments)
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 def left_behind(folder: Path) -> list[str]:
     """Command lines of living processes that work in or on a folder."""
-    found = []
+    firings = []
     for process in psutil.process_iter():
         try:
             words, place = process.cmdline(), process.cwd()
         except psutil.Error:
             continue
         if process.pid != os.getpid() and (place == str(folder) or any(str(folder) in word for word in words)):
-            found.append(" ".join(words))
-    return found
+            firings.append(" ".join(words))
+    return firings
 
 
 def test_the_same_content_under_prefect_directly_and_without_its_home(toy: Path, tmp_path: Path) -> None:
@@ -66,20 +66,20 @@ def test_the_same_content_under_prefect_directly_and_without_its_home(toy: Path,
 def test_what_fails_under_prefect_is_said_once(toy: Path) -> None:
     text = (toy / "toy.yaml").read_text()
     (toy / "toy.yaml").write_text(text.replace("min_kept: 10", "min_kept: 1000"))
-    said = run(toy, "curate", "toy.yaml")
-    assert said.status == 1
-    assert said.err.count("the gate did not pass") == 1
-    assert "prefect" not in said.err.lower()
+    result = run(toy, "curate", "toy.yaml")
+    assert result.status == 1
+    assert result.err.count("the gate did not pass") == 1
+    assert "prefect" not in result.err.lower()
 
 
 def test_ctrl_c_says_how_to_go_on(toy: Path) -> None:
     command = start("curate", "toy.yaml", cwd=toy, TOY_SLEEP="0.2", TOY_CALLS=str(toy / "calls"))
     assert until((toy / "calls").exists, 120)
     command.send_signal(signal.SIGINT)
-    said = finish(command)
-    assert said.status == 130
-    assert "Traceback" not in said.err
-    assert "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml" in said.err
+    result = finish(command)
+    assert result.status == 130
+    assert "Traceback" not in result.err
+    assert "Interrupted; what was committed is kept. To go on: rollmill curate toy.yaml" in result.err
     assert statuses(toy) == ["interrupted"]
     assert left_behind(toy) == []
     resumed = run(toy, "runs", "resume", "--json")
@@ -93,15 +93,15 @@ def test_two_commands_at_once_share_the_work(toy: Path, tmp_path: Path) -> None:
     expected = curated(alone, "--direct")
     env = {"TOY_SLEEP": "0.02", "TOY_CALLS": str(toy / "calls")}
     commands = [start("curate", "toy.yaml", "--json", cwd=toy, **env) for _ in range(2)]
-    said = [finish(command) for command in commands]
-    assert [one.status for one in said] == [0, 0], said
-    outcomes = [json.loads(one.out) for one in said]
-    assert {one["content_hash"] for one in outcomes} == {expected["content_hash"]}
-    assert {one["version"] for one in outcomes} == {1}
-    assert sum(one["created"] for one in outcomes) == 1
+    results = [finish(command) for command in commands]
+    assert [result.status for result in results] == [0, 0], results
+    outcomes = [json.loads(result.out) for result in results]
+    assert {outcome["content_hash"] for outcome in outcomes} == {expected["content_hash"]}
+    assert {outcome["version"] for outcome in outcomes} == {1}
+    assert sum(outcome["created"] for outcome in outcomes) == 1
     ids = (toy / "calls").read_text().split()
     assert len(set(ids)) == expected["funnel"]["drawn"]
-    assert sum(one["spent"]["drawn"] for one in outcomes) == expected["funnel"]["drawn"]
+    assert sum(outcome["spent"]["drawn"] for outcome in outcomes) == expected["funnel"]["drawn"]
 
 
 def statuses(folder: Path) -> list[str]:
@@ -125,8 +125,8 @@ def run_now(folder: Path, schedule: str) -> None:
 @pytest.fixture
 def up(toy: Path) -> Any:
     (toy / "rollmill.toml").write_text("[up]\nport = 0\n")
-    said = run(toy, "up", "--dashboard", "0")
-    assert said.status == 0, said.err
+    result = run(toy, "up", "--dashboard", "0")
+    assert result.status == 0, result.err
     yield toy
     run(toy, "down")
     assert until(lambda: left_behind(toy) == []), left_behind(toy)
@@ -216,9 +216,9 @@ def test_a_scheduled_run_ends_with_a_killed_standing_process(up: Path) -> None:
 
 
 def standing_of(folder: Path) -> Standing:
-    found = find_standing(folder / ".rollmill")
-    assert found is not None
-    return found
+    standing = find_standing(folder / ".rollmill")
+    assert standing is not None
+    return standing
 
 
 def server_of(standing: Standing) -> psutil.Process:
@@ -233,9 +233,9 @@ def test_a_server_that_dies_under_up_is_started_again_and_given_up_where_it_cann
     server_of(before).kill()
     assert until(lambda: look(state).status == "restarting", 20)
     assert "Prefect server ended (signal 9)" in run(up, "schedule", "list").out
-    said = run(up, "schedule", "run-now", "toy")
-    started = said.err == ""  # only by a server that was up again before the command was
-    assert look(state).status == "up" if started else "needs a standing server. NOT SERVED now: " in said.err
+    result = run(up, "schedule", "run-now", "toy")
+    started = result.err == ""  # only by a server that was up again before the command was
+    assert look(state).status == "up" if started else "needs a standing server. NOT SERVED now: " in result.err
     assert until(lambda: look(state).status == "up", 120)
     after = standing_of(up)
     assert (after.process, after.port) == (before.process, before.port)
@@ -257,10 +257,10 @@ def test_a_port_that_is_taken_is_said_at_once(toy: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        said = run(toy, "up", "--port", str(port))
-    assert said.status == 1
-    assert f"port {port} of 127.0.0.1 is not free: Address already in use." in said.err
-    assert f"Next: rollmill up --port {port + 1}, or [up] port = {port + 1} in rollmill.toml" in said.err
+        result = run(toy, "up", "--port", str(port))
+    assert result.status == 1
+    assert f"port {port} of 127.0.0.1 is not free: Address already in use." in result.err
+    assert f"Next: rollmill up --port {port + 1}, or [up] port = {port + 1} in rollmill.toml" in result.err
 
 
 def fired(folder: Path, schedule: str) -> list[str]:
@@ -270,12 +270,12 @@ def fired(folder: Path, schedule: str) -> list[str]:
 
 def test_a_new_version_or_model_is_evaluated_and_told_also_what_came_while_nothing_was_up(up: Path) -> None:
     (up / "sums.yaml").write_text(EVALUATION)
-    told = up / "told"
-    waits = ("schedule", "add", "sums.yaml", "--on", "version:toy", "--notify-command", f"tee -a {told}")
+    path = up / "told"
+    waits = ("schedule", "add", "sums.yaml", "--on", "version:toy", "--notify-command", f"tee -a {path}")
     assert run(up, *waits, "--notify-when", "always").status == 0
     curated(up, "--direct")
-    assert until(lambda: fired(up, "sums") == ["done"] and told.exists(), 240)
-    row = json.loads(told.read_text())
+    assert until(lambda: fired(up, "sums") == ["done"] and path.exists(), 240)
+    row = json.loads(path.read_text())
     assert (row["schedule"], row["status"], row["said"]) == ("sums", "done", "sums: 1 cells measured, 48 drawn")
     assert run(up, "schedule", "add", "sums.yaml", "--name", "model", "--on", "model:good").status == 0
     (up / "toy-1").mkdir()
@@ -293,8 +293,8 @@ def test_a_prefect_server_of_ones_own_keeps_the_schedules(up: Path, tmp_path: Pa
     mine = standing_of(up).api
     other = tmp_path / "other"
     shutil.copytree(up, other, ignore=shutil.ignore_patterns(".rollmill"))
-    said = run(other, "up", "--dashboard", "0", PREFECT_API_URL=mine)
-    assert (said.status, mine.removesuffix("/api") in said.out) == (0, True), said.err
+    result = run(other, "up", "--dashboard", "0", PREFECT_API_URL=mine)
+    assert (result.status, mine.removesuffix("/api") in result.out) == (0, True), result.err
     try:
         assert not (other / ".rollmill" / "prefect").exists()
         assert run(other, "schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "theirs").status == 0

@@ -44,13 +44,13 @@ class Shooting:
         self.patch.chdir(place)
         self.patch.setenv("SHOOTING", str(place))
         before = psutil.Process().children(recursive=True)
-        said = self.rollmill("curate", "toy.yaml", "--direct", "--json")
-        assert said.status == 0, said.err
+        result = self.rollmill("curate", "toy.yaml", "--direct", "--json")
+        assert result.status == 0, result.err
         assert psutil.Process().children(recursive=True) == before
         with Workspace.open(place) as ws:
             rows = ws.segments.read("verdicts").to_pylist()
         assert len(rows) == 96
-        return json.loads(said.out)["content_hash"], {
+        return json.loads(result.out)["content_hash"], {
             row["completion_id"]: (row["outcome"], row["rule"], row["cause"]) for row in rows
         }
 
@@ -67,11 +67,11 @@ def shooting(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
 def test_shot_workers_change_no_verdict_but_that_of_an_answer_that_always_kills(shooting: Shooting) -> None:
     """One worker once; every worker, idle or not, at three right answers; each worker that is asked about one answer."""
     content, verdicts = shooting.curate("undisturbed", "self", {})
-    asked = shooting.lines("undisturbed", "asked")
-    assert set(asked) == set(ANSWERS)
+    items = shooting.lines("undisturbed", "asked")
+    assert set(items) == set(ANSWERS)
     assert shooting.curate("once", "self", {ANSWERS[3]: 1}) == (content, verdicts)
     assert shooting.lines("once", "shot") == {ANSWERS[3]: 1}
-    assert shooting.lines("once", "asked")[ANSWERS[3]] > asked[ANSWERS[3]]
+    assert shooting.lines("once", "asked")[ANSWERS[3]] > items[ANSWERS[3]]
     assert shooting.curate("all", "all", dict.fromkeys(ANSWERS[::4], 1)) == (content, verdicts)
     assert shooting.lines("all", "shot") == dict.fromkeys(ANSWERS[::4], 1)
     other, found = shooting.curate("always", "self", {ANSWERS[3]: 99})

@@ -98,20 +98,20 @@ def test_writing_is_stored_charged_and_asked_once(evolved: Path, rollmill: Run) 
     assert "rollmill synthesize" in before.err
     first = rollmill("synthesize", "evolved.yaml", "--json")
     assert first.status == 0, first.err
-    made = json.loads(first.out)
-    assert made["problems"] > 3
+    outcome = json.loads(first.out)
+    assert outcome["problems"] > 3
     count, tokens = paid(evolved)
     assert count % 4 == 0
     assert tokens > count
     again = json.loads(rollmill("synthesize", "evolved.yaml", "--json").out)
-    assert (again["digest"], paid(evolved)) == (made["digest"], (count, tokens))
-    assert json.loads(rollmill("synthesize", "evolved.yaml", "--dry-run", "--json").out)["digest"] == made["digest"]
+    assert (again["digest"], paid(evolved)) == (outcome["digest"], (count, tokens))
+    assert json.loads(rollmill("synthesize", "evolved.yaml", "--dry-run", "--json").out)["digest"] == outcome["digest"]
     with Workspace.open(evolved) as ws:
         streams = ws.segments.read("completions")["stream"].to_pylist()
         assert streams.count("write") == count
-    said = rollmill("curate", "evolved.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    cost = json.loads(rollmill("runs", "cost", json.loads(said.out)["run"], "--json").out)
+    result = rollmill("curate", "evolved.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    cost = json.loads(rollmill("runs", "cost", json.loads(result.out)["run"], "--json").out)
     assert cost["writing"]["completions"] == count
     assert cost["paid"]["completions"] == count + cost["spent"]["completions"]
 
@@ -132,21 +132,21 @@ def test_texts_of_a_step_that_nobody_judges_become_problems(toy: Path, rollmill:
     (toy / "author.py").write_text(AUTHOR)
     (toy / "evolve.yaml").write_text(STEPS)
     (toy / "evolved.yaml").write_text(EVOLVED.replace("kept: false", "step: evolve"))
-    said = rollmill("curate", "evolve.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
+    result = rollmill("curate", "evolve.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
     with Workspace.open(toy) as ws:
-        version, run = source_of(ws, "evolve"), source_of(ws, json.loads(said.out)["run"])
+        version, run = source_of(ws, "evolve"), source_of(ws, json.loads(result.out)["run"])
         texts = [row for row in version.rollouts() if row.step == "evolve"]
         assert texts == [row for row in run.rollouts() if row.step == "evolve"]
         assert {row.outcome for row in texts} == {None}
         assert len(texts) == 12
-    made = json.loads(rollmill("synthesize", "evolved.yaml", "--json").out)
-    assert made["problems"] > 3
+    outcome = json.loads(rollmill("synthesize", "evolved.yaml", "--json").out)
+    assert outcome["problems"] > 3
 
 
 def test_refusals_are_counted_where_problems_are(evolved: Path, rollmill: Run) -> None:
     sets = ("--set", "problems.options.least=1.0", "--set", "problems.options.solver.temperature=1.5")
-    made = json.loads(rollmill("synthesize", "evolved.yaml", "--json", *sets).out)
-    assert made["dropped"]["refused_no_reference"] > 0
+    outcome = json.loads(rollmill("synthesize", "evolved.yaml", "--json", *sets).out)
+    assert outcome["dropped"]["refused_no_reference"] > 0
     report = json.loads((evolved / "reports/evolved/problems.json").read_text())
-    assert report["dropped"] == made["dropped"]
+    assert report["dropped"] == outcome["dropped"]

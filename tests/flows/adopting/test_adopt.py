@@ -97,7 +97,7 @@ def test_the_whole_log_comes_back(adopted: tuple[Path, dict[str, Any]], name: st
         assert [json.loads(text) for text in rows] == expected
     elif name == "inspect":
         samples = [json.loads(text) for text in rows]
-        assert sorted(f"samples/{one['id']}_epoch_{one['epoch']}.json" for one in samples) == expected
+        assert sorted(f"samples/{sample['id']}_epoch_{sample['epoch']}.json" for sample in samples) == expected
         assert {"header.json", "reductions.json", "summaries.json"} < set(stored.files)
     else:
         assert rows == expected  # byte for byte

@@ -65,7 +65,7 @@ def damaged_member(folder: Path) -> None:
     """One byte of a member's content is another one: its checksum says so."""
     file = folder / "sums.eval"
     with zipfile.ZipFile(file) as archive:
-        member = next(one for one in archive.infolist() if one.filename.startswith("samples/"))
+        member = next(entry for entry in archive.infolist() if entry.filename.startswith("samples/"))
     content = bytearray(file.read_bytes())
     content[member.header_offset + 30 + len(member.filename) + member.compress_size // 2] ^= 0xFF
     file.write_bytes(content)

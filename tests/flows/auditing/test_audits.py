@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing.audits import AuditRequest, natural_audit, refreshed
+from flows.auditing.audits import AuditRequest, natural_audit, refreshed_rates
 from flows.auditing.planted import planted_audit
 from storage.audits import Judgement, PersonJudgement
 from storage.errors import SetupError
@@ -28,12 +28,12 @@ def reader(toy: Path, curated: Curated) -> Iterator[Reader]:
 
 def judge_all(reader: Reader, audit: str, judge: str = "ann", limit: int | None = None) -> None:
     """The toy's verifier is right, but for every seventh item, where the person says the contrary."""
-    said = []
+    results = []
     for item in reader.audits.items(audit)[:limit]:
         right = (item.outcome == "correct") != (item.ordinal % 7 == 6)
         judgement: Judgement = "correct" if right else "incorrect"
-        said.append(PersonJudgement(item.completion_id, item.problem_id, judge, judgement))
-    reader.audits.judge(said)
+        results.append(PersonJudgement(item.completion_id, item.problem_id, judge, judgement))
+    reader.audits.judge(results)
 
 
 def test_drawing_is_repeatable_and_the_ledger_keeps_it(reader: Reader) -> None:
@@ -59,7 +59,7 @@ def test_an_audit_is_extended_and_keeps_what_was_judged(reader: Reader) -> None:
     judge_all(reader, small.id)
     large = natural_audit(reader, AuditRequest("number", n=40))
     assert large.id == small.id
-    report = refreshed(reader, large)
+    report = refreshed_rates(reader, large)
     assert (report["drawn"], report["n"]) == (40, 20)
 
 
@@ -70,8 +70,8 @@ def test_two_seeds_are_one_sample(reader: Reader) -> None:
     )
     judge_all(reader, first.id)
     judge_all(reader, second.id)
-    report = refreshed(reader, second)
-    both = {item.pair for one in (first, second) for item in reader.audits.items(one.id)}
+    report = refreshed_rates(reader, second)
+    both = {item.pair for audit in (first, second) for item in reader.audits.items(audit.id)}
     assert report["n"] == len(both) > 30
     assert report["audits"] == sorted([first.id, second.id])
 
@@ -84,7 +84,7 @@ def test_everything_judged_gives_the_true_rates_without_width(reader: Reader) ->
     wrong = [item for item in items if item.ordinal % 7 == 6]
     accepted = sum(item.outcome == "correct" for item in items)
     false = sum(item.outcome == "correct" for item in wrong)
-    overall = refreshed(reader, audit)["overall"]
+    overall = refreshed_rates(reader, audit)["overall"]
     assert overall["precision_accepted"]["value"] == pytest.approx(1 - false / accepted)
     assert overall["share_right"]["value"] == pytest.approx((accepted - false + len(wrong) - false) / len(items))
     assert overall["share_right"]["high"] == pytest.approx(overall["share_right"]["low"], abs=1e-6)
@@ -96,22 +96,22 @@ def test_the_corrected_pass_rate_of_everything_judged_is_that_of_the_people(read
     judge_all(reader, audit.id)
     items = reader.audits.items(audit.id)
     right = {item.pair: (item.outcome == "correct") != (item.ordinal % 7 == 6) for item in items}
-    found = refreshed(reader, audit)["pass_rate"]
+    rate = refreshed_rates(reader, audit)["pass_rate"]
     sums = audit.design["clusters"]["sums"]
     assert sum(size for _, size in sums) == 12
-    assert found["verifier"]["value"] == pytest.approx(sum(total for total, _ in sums) / 12)
-    assert found["corrected"]["value"] == pytest.approx(sum(item.weight * right[item.pair] for item in items))
-    assert found["corrected"]["clusters"] == found["verifier"]["clusters"] == len(sums)
+    assert rate["verifier"]["value"] == pytest.approx(sum(total for total, _ in sums) / 12)
+    assert rate["corrected"]["value"] == pytest.approx(sum(item.weight * right[item.pair] for item in items))
+    assert rate["corrected"]["clusters"] == rate["verifier"]["clusters"] == len(sums)
 
 
 def test_an_audit_from_before_clusters_were_kept_gets_them(reader: Reader) -> None:
     audit = natural_audit(reader, AuditRequest("number", n=60))
     judge_all(reader, audit.id)
-    whole = refreshed(reader, audit)
+    whole = refreshed_rates(reader, audit)
     old = {key: value for key, value in audit.design.items() if key != "clusters"}
     stripped = reader.audits.save(replace(audit, design=old), reader.audits.items(audit.id))
     assert rates_of_audit(reader.audits, stripped)["pass_rate"]["corrected"] is None
-    assert refreshed(reader, stripped) == whole
+    assert refreshed_rates(reader, stripped) == whole
     assert reader.audits.get(audit.id).design == audit.design
 
 
@@ -120,7 +120,7 @@ def test_rates_are_found_under_the_verifier_and_its_version(reader: Reader) -> N
     key = (audit.verifier, audit.version)
     assert known_rates(reader.audits, [key])[0].report is None
     judge_all(reader, audit.id)
-    refreshed(reader, audit)
+    refreshed_rates(reader, audit)
     (known,) = known_rates(reader.audits, [key], audit.source)
     assert (known.audit, known.source) == (audit.id, audit.source)
     assert known.bound == reader.audits.get(audit.id).report["overall"]["false_accept_rate"]["high"]
@@ -134,7 +134,7 @@ def test_reviewers_who_differ_leave_the_truth_open(reader: Reader) -> None:
     first = reader.audits.items(audit.id)[0]
     other: Judgement = "incorrect" if first.outcome == "correct" else "correct"
     reader.audits.judge([PersonJudgement(first.completion_id, first.problem_id, "ben", other)])
-    report = refreshed(reader, audit)
+    report = refreshed_rates(reader, audit)
     assert report["unsure"] == 1
     assert report["reviewers"]["judged"] == {"ann": 60, "ben": 1}
     assert report["reviewers"]["agreement"]["value"] == 0.0
@@ -174,13 +174,13 @@ def test_planting_is_repeatable(reader: Reader) -> None:
 def test_rates_reach_the_next_version_and_withhold_pass_at_k(reader: Reader, rollmill: Run) -> None:
     folder = str(reader.root)
     first = version_manifest(reader, "toy@v1")
-    assert [one["report"] for one in first["verifier_rates"]] == [None]
+    assert [rate_row["report"] for rate_row in first["verifier_rates"]] == [None]
     assert first["metrics"]["pass_at_limit"]["largest_k"] is None
     assert list(first["metrics"]["overall"]["pass_at"]) == ["1", "2", "4"]
     assert "**not audited**" in version_card(reader, "toy@v1")
     audit = natural_audit(reader, AuditRequest("number", n=70))
     judge_all(reader, audit.id)  # every seventh verdict is wrong: a bound far above .1 / 2
-    refreshed(reader, audit)
+    refreshed_rates(reader, audit)
     again = ("-C", folder, "curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1")
     assert rollmill(*again).status == 0
     second = version_manifest(reader, "toy@v2")
@@ -225,7 +225,7 @@ def test_an_audit_serves_every_selection_from_its_rollouts(reader: Reader, rollm
     kept = kept_set_of(scope)
     wrong = {item.pair for item in reader.audits.items(audit.id) if item.ordinal % 7 == 6}
     (known,) = scope_rates(scope)
-    found = known.report["overall"]["precision_kept"] if known.report else {}
+    precision = known.report["overall"]["precision_kept"] if known.report else {}
     assert known.own
-    assert found["n"] == len(kept.kept) == 12
-    assert found["value"] == pytest.approx(1 - len(wrong & set(kept.kept)) / 12)
+    assert precision["n"] == len(kept.kept) == 12
+    assert precision["value"] == pytest.approx(1 - len(wrong & set(kept.kept)) / 12)

@@ -50,7 +50,7 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
         run = run_of(reader, AuditRequest("math"))
         rows, design = population(run_scope(reader, run.id), *audited_as(run, "math"))
         drawn = reader.fetch("completions", sorted({row.completion_id for row in rows}))
-        label = {one.id: bool(one.meta["is_correct"]) for one in drawn}
+        label = {rollout.id: bool(rollout.meta["is_correct"]) for rollout in drawn}
     assert design["population"] == 12_748
     truth = _truth(rows, label)
     strata, held = strata_of(rows), Counter[str]()
@@ -69,10 +69,10 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
         rates = audit_rates(
             describe(strata), judged, VerifierPassRate(Estimate(**design["raw"]), design["clusters"]["sums"])
         )
-        found = {**rates["overall"], "pass_rate": rates["pass_rate"]["corrected"]}
+        rates_found = {**rates["overall"], "pass_rate": rates["pass_rate"]["corrected"]}
         for name, right in truth.items():
-            held[name] += found[name]["low"] <= right <= found[name]["high"]
-            errors[name].append(found[name]["value"] - right)
+            held[name] += rates_found[name]["low"] <= right <= rates_found[name]["high"]
+            errors[name].append(rates_found[name]["value"] - right)
     for name in truth:
         assert held[name] / SEEDS >= 0.93, name
         assert abs(math.fsum(errors[name]) / SEEDS) < 0.006, name

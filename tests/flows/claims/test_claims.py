@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.claims.page import markdown
-from flows.claims.results import result_of, stated
+from flows.claims.results import claim_row, result_of
 from pipelines.claims import CLAIMS, Effect
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT, shared_data
@@ -52,7 +52,7 @@ def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Ru
     assert by_name["certainty-borda"]["why"] == "pool unseen has no score 'self_certainty' of every completion"
     assert by_name["models-vote"]["why"].endswith("import the rollouts under the name mathcoder (docs/claims.md)")
     drift = by_name["regression-to-the-mean"]["effects"][2]
-    assert (drift["seeds"], [one["n"] for one in drift["by_seed"]]) == (2, [12, 12])
+    assert (drift["seeds"], [seed_row["n"] for seed_row in drift["by_seed"]]) == (2, [12, 12])
     assert [len(effect["by_seed"]) for effect in by_name["dars-hard-coverage"]["effects"]] == [2, 2, 2]
 
     files = {path.name: path.read_bytes() for path in (small / "reports" / "claims").iterdir()}
@@ -65,16 +65,16 @@ def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Ru
     assert json.loads(rollmill("claims", "show", "--json").out) == sorted(
         rows, key=lambda row: list(CLAIMS).index(row["claim"])
     )
-    told = rollmill("claims", "show", "regression-to-the-mean").out
-    assert "seed 2: " in told
+    text = rollmill("claims", "show", "regression-to-the-mean").out
+    assert "seed 2: " in text
     assert (small / "page.md").read_text() == markdown(json.loads(rollmill("claims", "show", "--json").out))
 
 
 def test_a_plan_and_mistakes(toy: Path, rollmill: Run) -> None:
     assert rollmill("claims", "show").err.rstrip().endswith("no claim was checked here. Next: rollmill claims run")
-    said = rollmill("claims", "run", "coverage", "--seeds", "1")
-    assert said.status == 2
-    assert "unknown claim 'coverage'" in said.err
+    result = rollmill("claims", "run", "coverage", "--seeds", "1")
+    assert result.status == 2
+    assert "unknown claim 'coverage'" in result.err
     assert rollmill("claims", "run", "certainty-borda", "--seeds", "0").status == 2
     assert (
         "1 claims on unseen, 5 seeds. Nothing was written." in rollmill("claims", "run", "certainty-borda", "--dry-run").out
@@ -100,12 +100,12 @@ def test_the_page_is_of_the_registry() -> None:
     sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
     assert list(sections) == list(CLAIMS)
     for name, claim in CLAIMS.items():
-        row = stated(claim)
+        row = claim_row(claim)
         assert f"{row['statement']} {row['source']}.\n" in sections[name]
         assert row["reach"] in sections[name]
-        assert [f"| {one['effect']} | {one['words']} |" in sections[name] for one in row["expected"]] == [True] * len(
-            row["expected"]
-        )
+        assert [f"| {effect['effect']} | {effect['words']} |" in sections[name] for effect in row["expected"]] == [
+            True
+        ] * len(row["expected"])
         status = sections[name].split("**")[1]
         assert status in ("Reproduced", "Not reproduced", "Not testable here")
         assert f"| [{name}](#{name}) | {status.lower()} | {claim.source} |" in page

@@ -97,9 +97,9 @@ def test_ctrl_c_keeps_what_was_judged(ws: Path, rollmill: Run, monkeypatch: pyte
 
     rollmill("audit", "verifier", "number", "--n", "6")
     monkeypatch.setattr("flows.cli.review._keys", keys)
-    said = rollmill("review", "--judge", "ann")
-    assert said.status == 130
-    assert "2 judged now, 4 left" in said.err
+    result = rollmill("review", "--judge", "ann")
+    assert result.status == 130
+    assert "2 judged now, 4 left" in result.err
     assert judged(ws) == {"ann": 2}
 
 
@@ -126,32 +126,32 @@ def test_export_and_import_by_other_tools(ws: Path, rollmill: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("completion_id,problem_id\n", "has no column judgement"),
         ("completion_id,problem_id,judgement\nx,y,correct\n", "line 2: the rollout 'x' is not in this review"),
         ("completion_id,problem_id,judgement\n{c},{p},right\n", "'right'"),
     ],
 )
-def test_a_bad_file_is_refused_whole(ws: Path, rollmill: Run, text: str, said: str) -> None:
+def test_a_bad_file_is_refused_whole(ws: Path, rollmill: Run, text: str, message: str) -> None:
     rollmill("audit", "verifier", "number", "--n", "4")
     with Reader.open(ws) as reader:
         item = reader.audits.items(reader.audits.list()[0].id)[0]
     good = f"{item.completion_id},{item.problem_id},correct\n"
     lines = text.format(c=item.completion_id, p=item.problem_id)
     Path("bad.csv").write_text(lines + good)
-    found = rollmill("review", "--from", "bad.csv")
-    assert found.status == 2
-    assert said in found.err
+    result = rollmill("review", "--from", "bad.csv")
+    assert result.status == 2
+    assert message in result.err
     assert judged(ws) == {}
 
 
 def test_a_planted_audit_is_called_a_stress_test(ws: Path, rollmill: Run) -> None:
-    said = rollmill("audit", "verifier", "number", "--planted", "--n", "10")
-    assert said.status == 0
-    assert "stress test: planted errors, not a sample of natural ones; corrects nothing" in said.out
-    assert "rate [95% interval over problems]" in said.out
-    audit = said.out.split(":")[0]
+    result = rollmill("audit", "verifier", "number", "--planted", "--n", "10")
+    assert result.status == 0
+    assert "stress test: planted errors, not a sample of natural ones; corrects nothing" in result.out
+    assert "rate [95% interval over problems]" in result.out
+    audit = result.out.split(":")[0]
     assert "needs no judgement" in rollmill("review", audit).err
 
 
@@ -168,14 +168,14 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
     assert rollmill("import", "rollouts", "answers.jsonl", "--name", "own", "--problems", "own").status == 0
     assert rollmill("curate", "own.yaml", "--direct").status == 0
     with Reader.open(ws) as reader:
-        run = next(one.id for one in reader.runs.list() if one.name == "own")
+        run = next(own_run.id for own_run in reader.runs.list() if own_run.name == "own")
     assert "nobody has judged" in rollmill("review", "--undecided", run, "--apply").err
     press(monkeypatch, "c")
-    said = rollmill("review", "--undecided", run, "--judge", "ann", "--show-outcome")
-    assert "1 of 1 wait for ann" in said.out
-    assert "REFERENCE  x+1" in said.out
-    assert "VERDICT  undecided by number" in said.out
-    assert "1 judged now, 0 left" in said.err
+    result = rollmill("review", "--undecided", run, "--judge", "ann", "--show-outcome")
+    assert "1 of 1 wait for ann" in result.out
+    assert "REFERENCE  x+1" in result.out
+    assert "VERDICT  undecided by number" in result.out
+    assert "1 judged now, 0 left" in result.err
     assert judged(ws) == {"ann": 1}
     assert rollmill("review", "x", "--undecided", run).status == 2
     assert "--apply goes with --undecided RUN alone" in rollmill("review", "--apply").err
@@ -184,12 +184,12 @@ def test_undecided_rollouts_wait_for_a_person_whose_word_counts_when_it_is_appli
     published = json.loads(rollmill("review", "--undecided", run, "--apply", "--json").out)
     assert (published["answers"], published["version"], published["created"]) == ({"correct": 1}, 2, True)
     with Reader.open(ws) as reader:
-        after = next(one for one in reader.runs.list() if one.name == "own")
+        after = next(own_run for own_run in reader.runs.list() if own_run.name == "own")
         assert reader.runs.get(run).status == "done"  # what was decided before stays as it was
     rows = json.loads(rollmill("problems", "own@v2", "--json").out)["problems"]
-    row = next(one for one in rows if one["prompt"] == prompts[1])  # the whole of it
+    row = next(row for row in rows if row["prompt"] == prompts[1])  # the whole of it
     of_run = json.loads(rollmill("problems", run, "--json").out)["problems"]
-    assert sorted(one["prompt"] for one in of_run) == prompts
+    assert sorted(row["prompt"] for row in of_run) == prompts
     assert after.id != run
     why = rollmill("dataset", "why", "own@v2", row["id"])
     assert why.status == 0, why.err

@@ -200,8 +200,8 @@ def test_options_of_a_command(
 
 
 def test_the_newest_version_by_its_word(published: Path, rollmill: Run) -> None:
-    said = rollmill("-C", str(published), "dataset", "path", "mine@latest")
-    assert said.out == rollmill("-C", str(published), "dataset", "path", "mine@v1").out
+    result = rollmill("-C", str(published), "dataset", "path", "mine@latest")
+    assert result.out == rollmill("-C", str(published), "dataset", "path", "mine@v1").out
 
 
 @pytest.mark.parametrize("text", ["{}", '{"recipe": {}, "counts": 3, "hashes": {}}'])
@@ -222,8 +222,8 @@ def test_a_damaged_version_is_a_finding_of_the_quick_doctor(published: Path, rol
     before = path.read_bytes()
     path.write_text("hello")
     try:
-        said = rollmill("-C", str(published), "doctor", "--quick")
-        assert (said.status, "mine@v1" in said.err) == (1, True)
+        result = rollmill("-C", str(published), "doctor", "--quick")
+        assert (result.status, "mine@v1" in result.err) == (1, True)
     finally:
         path.write_bytes(before)
     assert rollmill("-C", str(published), "doctor", "--quick").status == 0
@@ -286,17 +286,17 @@ def test_a_selector_of_the_users_own(toy: Path, rollmill: Run, body: str, told: 
     code = f"class Mine:\n    name = 'mine'\n    version = '1'\n    def select(self, run, rollouts):\n        {body}\n"
     recipe = RECIPE.replace("  method: quota\n  options: {per_problem: 3}", "  method: mine.py:Mine")
     own(toy, recipe, code)
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert told in said.err.splitlines()[-1]
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert told in result.err.splitlines()[-1]
 
 
 def test_more_completions_than_a_plan_can_hold(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.MOST_OF_A_ROUND == 20_000_000
     monkeypatch.setattr(plan, "MOST_OF_A_ROUND", 40)
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert "the budget asks for 48 completions in one round; 40 is the most. Next: " in said.err
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert "the budget asks for 48 completions in one round; 40 is the most. Next: " in result.err
 
 
 def test_a_bare_workspace_is_not_sent_to_a_recipe_that_it_has_not(tmp_path: Path, rollmill: Run) -> None:

@@ -141,5 +141,5 @@ def test_the_dry_run_of_an_evaluation_looks(toy: Path, rollmill: Run, old: str, 
 
 def test_an_evaluation_that_can_run_passes_its_dry_run(toy: Path, rollmill: Run) -> None:
     (toy / "e.yaml").write_text(EVALUATION)
-    said = rollmill("evaluate", "e.yaml", "--dry-run")
-    assert (said.status, said.out) == (0, "e.b.toy: 8 completions a problem\nNothing was written.\n")
+    result = rollmill("evaluate", "e.yaml", "--dry-run")
+    assert (result.status, result.out) == (0, "e.b.toy: 8 completions a problem\nNothing was written.\n")

@@ -21,17 +21,17 @@ def test_a_clean_verifier_exits_with_0_and_its_counts(capsys: pytest.CaptureFixt
 
 def test_a_verifier_found_wanting_exits_with_1_and_names_the_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["certify", f"{TOYS}:Credulous", "--section", "always_equal"]) == 1
-    said = capsys.readouterr()
-    assert "false_accept, poisoned: always_equal, all things at once" in said.out
-    assert r"7 | \boxed{x}" in said.out
-    assert "rollmill: 24 of 24 rows are wrong: 24 false accepts, 24 poisoned" in said.err
+    streams = capsys.readouterr()
+    assert "false_accept, poisoned: always_equal, all things at once" in streams.out
+    assert r"7 | \boxed{x}" in streams.out
+    assert "rollmill: 24 of 24 rows are wrong: 24 false accepts, 24 poisoned" in streams.err
 
 
 def test_json_has_every_failing_row(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["certify", f"{TOYS}:Stubborn", "--section", "equivalence", "--json"]) == 1
-    found = json.loads(capsys.readouterr().out)
-    assert found["clean"] is False
-    assert len(found["failing"]) == found["rates"]["false_reject"]["count"] == found["rows"]
+    outcome = json.loads(capsys.readouterr().out)
+    assert outcome["clean"] is False
+    assert len(outcome["failing"]) == outcome["rates"]["false_reject"]["count"] == outcome["rows"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_a_mistake_is_one_line_and_exits_with_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["certify", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1

@@ -87,8 +87,8 @@ def test_the_manifest_says_what_follows_what_and_what_became_of_it(published: Pa
 @pytest.mark.usefixtures("published")
 def test_the_version_verifies_and_the_same_command_draws_nothing(rollmill: Run) -> None:
     assert rollmill("dataset", "verify", "chained").status == 0
-    said = json.loads(rollmill("curate", "chained.yaml", "--direct", "--json").out)
-    assert (said["created"], said["spent"]["drawn"]) == (False, 0)
+    outcome = json.loads(rollmill("curate", "chained.yaml", "--direct", "--json").out)
+    assert (outcome["created"], outcome["spent"]["drawn"]) == (False, 0)
 
 
 VOTED = RECIPE.replace("name: chained", "name: voted").replace(
@@ -105,9 +105,9 @@ def test_the_votes_of_a_run_are_scored_later_as_they_would_have_been_in_it(
     Workspace.init(tmp_path).close()
     Path("voted.yaml").write_text(VOTED)
     run = json.loads(rollmill("curate", "voted.yaml", "--direct", "--json").out)["run"]
-    said = rollmill("score", run, "--with", "votes", "--option", "of=grade.score", "--json")
-    assert said.status == 0, said.err
-    [counts] = json.loads(said.out)["scored"]
+    result = rollmill("score", run, "--with", "votes", "--option", "of=grade.score", "--json")
+    assert result.status == 0, result.err
+    [counts] = json.loads(result.out)["scored"]
     assert 0 < counts["made"] <= 48  # the shipped model writes numbers, whatever it is asked
     assert rollmill("score", run, "--with", "length").status == 0
 
@@ -127,8 +127,8 @@ def test_the_likelihood_of_a_follow_up_is_that_of_what_it_was_asked(
     Workspace.init(tmp_path).close()
     Path("again.yaml").write_text(AGAIN)
     run = json.loads(rollmill("curate", "again.yaml", "--direct", "--json").out)["run"]
-    said = rollmill("score", run, "--with", "likelihood", "--option", "per_token=false", "--json")
-    assert said.status == 0, said.err
+    result = rollmill("score", run, "--with", "likelihood", "--option", "per_token=false", "--json")
+    assert result.status == 0, result.err
     with Workspace.open() as opened:
         connection = opened.segments.connect()
         rows = connection.execute(
@@ -144,9 +144,9 @@ def test_the_likelihood_of_a_follow_up_is_that_of_what_it_was_asked(
 
 def test_what_is_shown_of_the_recipe_is_the_same_recipe(tmp_path: Path) -> None:
     (tmp_path / "chained.yaml").write_text(RECIPE)
-    found = load_recipe(tmp_path / "chained.yaml")
-    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(found.shown(), sort_keys=False))
-    assert load_recipe(tmp_path / "shown.yaml").recipe_hash == found.recipe_hash
+    loaded = load_recipe(tmp_path / "chained.yaml")
+    (tmp_path / "shown.yaml").write_text(yaml.safe_dump(loaded.shown(), sort_keys=False))
+    assert load_recipe(tmp_path / "shown.yaml").recipe_hash == loaded.recipe_hash
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_imported_rollouts_are_followed_and_rated_apart(
     ]
     assert rollmill("import", "rollouts", "mine.jsonl", "--name", "mine", *columns).status == 0
     Path("rise.yaml").write_text(RISE)
-    said = rollmill("curate", "rise.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    manifest = json.loads((Path(json.loads(said.out)["path"]) / "manifest.json").read_text())
+    result = rollmill("curate", "rise.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    manifest = json.loads((Path(json.loads(result.out)["path"]) / "manifest.json").read_text())
     solve, error = manifest["steps"]
     assert (solve["engine"], solve["drawn"], solve["rates"]["pass_rate"]) == ("imported", 24, pytest.approx(2 / 3))
     assert manifest["metrics"]["overall"]["pass_rate"] == pytest.approx(2 / 3)

@@ -31,9 +31,9 @@ def test_humaneval(rollmill: Run) -> None:
     assert rollmill("import", "rollouts", "rollouts.jsonl", "--name", "planted", "--problems", "humaneval").status == 0
     shutil.copyfile(ROOT / "recipes" / "code.yaml", "code.yaml")
     assert rollmill("recipe", "check", "code.yaml").status == 0
-    said = rollmill("curate", "code.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    funnel = json.loads(said.out)["funnel"]
+    result = rollmill("curate", "code.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    funnel = json.loads(result.out)["funnel"]
     assert (funnel["problems"], funnel["drawn"], funnel["unparsed"], funnel["undecided"]) == (82, 244, 0, 0)
     assert (funnel["correct"], funnel["incorrect"]) == (99, 145)
 
@@ -46,7 +46,7 @@ def test_humaneval(rollmill: Run) -> None:
             "SELECT v.completion_id FROM verdicts v JOIN completions c ON c.id = v.completion_id "
             "WHERE v.cause = 'wrong_answer' AND v.value BETWEEN 0.5 AND 0.99 ORDER BY 1 LIMIT 1"
         ).fetchall()
-    told = rollmill("dataset", "why", "code", wrong[:12])
-    assert "incorrect by code 1+rules-" in told.out
-    assert "\n    tests passed: " in told.out
-    assert "failed (wrong_answer): candidate(" in told.out
+    why = rollmill("dataset", "why", "code", wrong[:12])
+    assert "incorrect by code 1+rules-" in why.out
+    assert "\n    tests passed: " in why.out
+    assert "failed (wrong_answer): candidate(" in why.out

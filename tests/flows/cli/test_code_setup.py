@@ -28,10 +28,10 @@ def test_a_missing_sandbox_is_named_before_anything_is_judged(
     recipe: str, rollmill: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    said = rollmill("recipe", "check", recipe)
-    assert said.status == 2
-    assert "bubblewrap" in said.err
-    assert "apt-get install" in said.err
+    result = rollmill("recipe", "check", recipe)
+    assert result.status == 2
+    assert "bubblewrap" in result.err
+    assert "apt-get install" in result.err
     run = rollmill("curate", recipe, "--direct")
     assert run.status == 2
     assert "bubblewrap" in run.err
@@ -47,9 +47,9 @@ def test_no_sandbox_has_to_be_said_in_so_many_words(
     monkeypatch.setenv("PATH", str(tmp_path))
     none = ("--set", 'verify=[{"method": "code", "options": {"sandbox": "none"}}]')
     assert rollmill("recipe", "check", recipe, *none).status == 0
-    said = rollmill("curate", recipe, "--direct", "--json", *none)
-    assert said.status == 0, said.err
-    assert json.loads(said.out)["funnel"]["correct"] == 1
+    result = rollmill("curate", recipe, "--direct", "--json", *none)
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["funnel"]["correct"] == 1
     wrong = rollmill("recipe", "check", recipe, "--set", 'verify=[{"method": "code", "options": {"sandbox": "off"}}]')
     assert wrong.status == 2
     assert "'sandbox' is 'off'. Valid: strict, shared, none." in wrong.err

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.integration
 
 
 def outcome(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    said = rollmill("curate", "toy.yaml", "--direct", "--json", *arguments)
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = rollmill("curate", "toy.yaml", "--direct", "--json", *arguments)
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 def calls(folder: Path) -> int:
@@ -60,9 +60,9 @@ def test_another_selector_draws_nothing_and_makes_version_two(counted: Path, rol
     assert calls(counted) == drawn
     assert (second["version"], second["parent"]) == (2, first["content_hash"])
     assert second["funnel"]["kept"] == 12
-    said = rollmill("dataset", "diff", "toy@v1", "toy@v2")
-    assert "select.options.per_problem: 3 -> 1" in said.out
-    assert "kept -> over_quota" in said.out
+    result = rollmill("dataset", "diff", "toy@v1", "toy@v2")
+    assert "select.options.per_problem: 3 -> 1" in result.out
+    assert "kept -> over_quota" in result.out
 
 
 def test_a_larger_target_draws_only_what_is_missing(counted: Path, rollmill: Run, curated: Curated) -> None:
@@ -84,11 +84,11 @@ def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(
         segments = workspace.segments.registry.segments("completions")
         path = Path(workspace.segments.path(segments[0]))
     path.unlink()
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 0
-    assert f"segment {path.relative_to(counted)} is missing" in said.out
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 0
+    assert f"segment {path.relative_to(counted)} is missing" in result.out
     assert calls(counted) - drawn == segments[0].rows
-    assert f"({first['content_hash'][:8]}) already has this content: no new version" in said.out
+    assert f"({first['content_hash'][:8]}) already has this content: no new version" in result.out
 
 
 def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rollmill: Run, curated: Curated) -> None:
@@ -104,8 +104,8 @@ def test_a_segment_corrupted_in_place_is_named_and_made_again(counted: Path, rol
 
 
 def test_the_summary(toy: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "toy.yaml", "--direct")
-    lines = said.out.splitlines()
+    result = rollmill("curate", "toy.yaml", "--direct")
+    lines = result.out.splitlines()
     assert lines[0].startswith("toy: toy@v1 (")
     assert lines[0].endswith(") published")
     assert " completions drawn, " in lines[1]
@@ -117,27 +117,29 @@ def test_the_summary(toy: Path, rollmill: Run) -> None:
         "  dropped ",
         "drawing stopped by target_met",
     ):
-        assert piece in said.out
-    assert "  level  pass rate  95% interval" in said.out
-    assert "Rates: the first 4 completions of each problem, fixed before any verdict. Intervals over templates" in said.out
+        assert piece in result.out
+    assert "  level  pass rate  95% interval" in result.out
+    assert (
+        "Rates: the first 4 completions of each problem, fixed before any verdict. Intervals over templates" in result.out
+    )
     assert lines[-4:] == [
         "Next:",
         "  rollmill dataset show toy",
         "  rollmill dataset export toy --format sft --out toy.jsonl",
         "  rollmill dashboard",
     ]
-    assert str(toy) not in said.out
-    assert "stage=publish done=1 total=1" in said.err
+    assert str(toy) not in result.out
+    assert "stage=publish done=1 total=1" in result.err
     assert "nothing was drawn" in rollmill("curate", "toy.yaml", "--direct").out
 
 
 def test_the_gate_names_the_rows_and_publishes_nothing(toy: Path, rollmill: Run) -> None:
     (toy / "toy.yaml").write_text(RECIPE.replace("min_kept: 10", "min_kept: 1000\n  level_shares: {1: [0.9, 1.0]}"))
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 1
-    assert "rollmill: the gate did not pass; nothing is published." in said.err
-    assert "FAILED  kept: expected at least 1,000 rollouts, found " in said.err
-    assert "FAILED  level" in said.err
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 1
+    assert "rollmill: the gate did not pass; nothing is published." in result.err
+    assert "FAILED  kept: expected at least 1,000 rollouts, found " in result.err
+    assert "FAILED  level" in result.err
     assert not list((toy / "datasets").glob("toy/v*"))
     assert rollmill("runs", "list").out.splitlines()[1].split()[1:3] == ["failed:", "gate"]
     assert "the gate did not pass" in rollmill("runs", "show").out
@@ -150,13 +152,13 @@ def test_held_out_problems_are_dropped_before_anything_is_drawn(counted: Path, r
     assert (funnel["problems_made"], funnel["problems"]) == (12, 7)
     assert funnel["problems_dropped"] == {"held_out": 5, "near_duplicate": 0}
     (counted / "toy.yaml").write_text(text.replace("count: 5", "count: 12"))
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert (said.status, "every problem is one of the evaluation problems" in said.err) == (2, True)
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert (result.status, "every problem is one of the evaluation problems" in result.err) == (2, True)
 
 
 def test_dry_run_writes_nothing(counted: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "toy.yaml", "--dry-run")
-    assert "12 problems; the first round, 48 completions planned, 48 to draw" in said.out
+    result = rollmill("curate", "toy.yaml", "--dry-run")
+    assert "12 problems; the first round, 48 completions planned, 48 to draw" in result.out
     assert calls(counted) == 0
     with Workspace.open() as workspace:
         assert workspace.runs.list() == []
@@ -167,9 +169,9 @@ def test_an_empty_import_is_a_mistake(toy: Path, rollmill: Run) -> None:
     (toy / "toy.yaml").write_text(
         "recipe_schema: 1\nname: toy\nproblems: {imported: nothing}\ngenerate: {engine: imported}\n"
     )
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert "no problems were imported as 'nothing'. Next: rollmill import problems FILE --name nothing" in said.err
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert "no problems were imported as 'nothing'. Next: rollmill import problems FILE --name nothing" in result.err
 
 
 def test_imported_rollouts_are_judged_selected_and_published(toy: Path, rollmill: Run) -> None:
@@ -187,8 +189,8 @@ def test_imported_rollouts_are_judged_selected_and_published(toy: Path, rollmill
     write_lines(toy / "answers.jsonl", answers)
     mapping = ("--map", "problem_id=problem", "--map", "text=completion", "--map", "sample_index=sample")
     assert rollmill("import", "problems", "problems.jsonl", "--name", "mine").status == 0
-    said = rollmill("import", "rollouts", "answers.jsonl", "--name", "mine", "--problems", "mine", *mapping)
-    assert said.status == 0, said.err
+    result = rollmill("import", "rollouts", "answers.jsonl", "--name", "mine", "--problems", "mine", *mapping)
+    assert result.status == 0, result.err
     (toy / "toy.yaml").write_text(
         "recipe_schema: 1\nname: toy\nproblems: {imported: mine}\ngenerate: {engine: imported}\nselect: {method: quota}\n"
     )
@@ -213,10 +215,10 @@ def test_an_unfinished_run_is_not_mixed_with_another_model(
         self.model_digest = "retrained"
 
     monkeypatch.setattr(engine.cls, "__init__", retrained)
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert re.search(r"other parts \(model_digest was digest-toy-1-0.5\+file.\w\w, is retrained\+file.\w{8}\)", said.err)
-    assert "--keep-going" in said.err
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert re.search(r"other parts \(model_digest was digest-toy-1-0.5\+file.\w\w, is retrained\+file.\w{8}\)", result.err)
+    assert "--keep-going" in result.err
     rollmill("curate", "toy.yaml", "--direct", "--keep-going")
     assert len(json.loads(rollmill("runs", "list", "--json").out)) == 2
     again = rollmill("curate", "toy.yaml", "--direct")  # what was begun anew goes on without saying so again
@@ -231,10 +233,10 @@ def test_a_read_only_workspace_is_told_in_one_line(toy: Path, rollmill: Run, mon
         monkeypatch.setattr("storage.ledger.engine._writable", lambda _: False)
     else:
         (toy / ".rollmill").chmod(0o500)
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert "read-only" in said.err
-    assert said.err.count("\n") == 1
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert "read-only" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run, curated: Curated) -> None:
@@ -248,10 +250,10 @@ def test_the_published_file_is_an_ordinary_database(toy: Path, rollmill: Run, cu
 def test_select_over_a_lost_segment_says_what_to_do(counted: Path, rollmill: Run, curated: Curated) -> None:
     curated()
     next((counted / ".rollmill" / "segments" / "completions").rglob("*.parquet")).unlink()
-    said = rollmill("select", "toy.yaml")
-    assert said.status == 2
-    assert "is no longer whole: completion " in said.err
-    assert "rollmill curate RECIPE" in said.err
+    result = rollmill("select", "toy.yaml")
+    assert result.status == 2
+    assert "is no longer whole: completion " in result.err
+    assert "rollmill curate RECIPE" in result.err
 
 
 def test_an_interrupted_query_ends_the_run_as_interrupted(

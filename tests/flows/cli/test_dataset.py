@@ -35,24 +35,24 @@ def test_list_show_and_tag(version: Path, rollmill: Run) -> None:
     assert (signed["by"], signed["note"]) == ("ann", "read 20")
     refused = rollmill("dataset", "sign-off", "toy@v1", "--by", " ")
     assert (refused.status, "Next: rollmill dataset sign-off toy@v1 --by NAME" in refused.err) == (2, True)
-    said = rollmill("dataset", "show", "toy@v7")
-    assert (said.status, "Valid: v1" in said.err) == (2, True)
+    result = rollmill("dataset", "show", "toy@v7")
+    assert (result.status, "Valid: v1" in result.err) == (2, True)
 
 
 def test_diff_needs_two_versions(version: Path, rollmill: Run) -> None:
-    said = rollmill("dataset", "diff", "toy")
-    assert (said.status, "toy@v1 is the only version" in said.err) == (2, True)
+    result = rollmill("dataset", "diff", "toy")
+    assert (result.status, "toy@v1 is the only version" in result.err) == (2, True)
     assert rollmill("dataset", "diff", "toy@v1", "toy@v1").status == 0
     assert rollmill("curate", "toy.yaml", "--direct", "--set", "select.options.per_problem=1").status == 0
-    said = rollmill("dataset", "diff", "toy")
-    assert said.status == 2
-    assert said.err.endswith("Next: rollmill dataset diff toy@v1 toy@v2\n")
+    result = rollmill("dataset", "diff", "toy")
+    assert result.status == 2
+    assert result.err.endswith("Next: rollmill dataset diff toy@v1 toy@v2\n")
     assert rollmill("dataset", "diff", "toy@v1").status == 0
 
 
 def test_cancel_of_an_ended_run_says_so(version: Path, rollmill: Run) -> None:
-    said = rollmill("runs", "cancel")
-    assert (said.status, "has ended (done): there is nothing to stop. Next: rollmill runs show toy-" in said.out) == (
+    result = rollmill("runs", "cancel")
+    assert (result.status, "has ended (done): there is nothing to stop. Next: rollmill runs show toy-" in result.out) == (
         0,
         True,
     )
@@ -61,10 +61,10 @@ def test_cancel_of_an_ended_run_says_so(version: Path, rollmill: Run) -> None:
 def test_a_damaged_version_is_a_finding(version: Path, rollmill: Run) -> None:
     (version / "dataset.duckdb").chmod(0o644)
     (version / "dataset.duckdb").write_bytes(b"")
-    said = rollmill("dataset", "verify", "toy", "--base", ".")
-    assert (said.status, "the rows of toy@v1 are damaged" in said.err) == (1, True)
-    said = rollmill("doctor")
-    assert (said.status, "BAD  versions     toy@v1" in said.out) == (1, True)
+    result = rollmill("dataset", "verify", "toy", "--base", ".")
+    assert (result.status, "the rows of toy@v1 are damaged" in result.err) == (1, True)
+    result = rollmill("doctor")
+    assert (result.status, "BAD  versions     toy@v1" in result.out) == (1, True)
 
 
 def test_doctor_quick_changes_nothing(version: Path, rollmill: Run) -> None:
@@ -72,10 +72,10 @@ def test_doctor_quick_changes_nothing(version: Path, rollmill: Run) -> None:
     files[0].unlink()
     ledger = Path(".rollmill/ledger.sqlite").read_bytes()
     for _ in range(2):
-        said = rollmill("doctor", "--quick")
-        assert said.status == 1
-        assert f"BAD  segments     {files[0].stem[:16]}" in said.out
-        assert "missing; the next run makes its " in said.out
+        result = rollmill("doctor", "--quick")
+        assert result.status == 1
+        assert f"BAD  segments     {files[0].stem[:16]}" in result.out
+        assert "missing; the next run makes its " in result.out
     assert Path(".rollmill/ledger.sqlite").read_bytes() == ledger
 
 
@@ -85,33 +85,33 @@ def test_doctor_in_a_fresh_workspace_makes_no_ledger(
     monkeypatch.chdir(tmp_path)
     assert rollmill("init", "--bare").status == 0
     for arguments in (["doctor", "--quick"], ["doctor"]):
-        said = rollmill(*arguments)
-        assert (said.status, "ledger               none yet" in said.out) == (0, True)
+        result = rollmill(*arguments)
+        assert (result.status, "ledger               none yet" in result.out) == (0, True)
     assert list((tmp_path / ".rollmill").iterdir()) == []
 
 
 def test_doctor_names_a_database_that_refuses(toy: Path, rollmill: Run) -> None:
     Path("rollmill.toml").write_text('[ledger]\nurl = "postgresql://ann:secret@127.0.0.1:1/none"\n')
-    said = rollmill("doctor", "--quick")
-    assert said.status == 1
-    assert "BAD  workspace    ledger               no database answers at " in said.out
-    assert "secret" not in said.out + said.err
+    result = rollmill("doctor", "--quick")
+    assert result.status == 1
+    assert "BAD  workspace    ledger               no database answers at " in result.out
+    assert "secret" not in result.out + result.err
 
 
 def test_schedule_names_are_plain_and_replacing_is_said(toy: Path, rollmill: Run) -> None:
-    said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "../x")
-    assert (said.status, "'../x' cannot name a schedule" in said.err) == (2, True)
+    result = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "../x")
+    assert (result.status, "'../x' cannot name a schedule" in result.err) == (2, True)
     assert rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *").status == 0
     assert "; replaces At 02:00 every day (UTC)." in rollmill("schedule", "add", "toy.yaml", "--cron", "0 3 * * *").out
 
 
 def test_verify_derives_and_judges_everything_again(version: Path, rollmill: Run) -> None:
-    said = rollmill("dataset", "verify", "toy@v1", "--base", ".", "--json")
-    found = json.loads(said.out)
-    assert said.status == 0
-    assert found["passed"] is True
+    result = rollmill("dataset", "verify", "toy@v1", "--base", ".", "--json")
+    outcome = json.loads(result.out)
+    assert result.status == 0
+    assert outcome["passed"] is True
     manifest = json.loads((version / "manifest.json").read_text())
-    assert found["checked"] == {
+    assert outcome["checked"] == {
         "problems": 12,
         "decisions": manifest["counts"]["decisions"],
         "rejudged": manifest["counts"]["kept"],
@@ -161,9 +161,9 @@ def test_verify_says_when_the_verifier_is_another_now(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
-    said = rollmill("dataset", "verify", "toy@v1", "--base", ".")
-    assert said.status == 1
-    assert "cannot judge again: installed is 99" in said.out
+    result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
+    assert result.status == 1
+    assert "cannot judge again: installed is 99" in result.out
 
 
 def test_export_and_why(version: Path, rollmill: Run) -> None:
@@ -171,19 +171,19 @@ def test_export_and_why(version: Path, rollmill: Run) -> None:
     lines = Path("sft.jsonl").read_text().splitlines()
     assert len(lines) == rows > 0
     first = json.loads(lines[0])
-    said = rollmill("dataset", "why", "toy", first["id"][:12])
-    assert f"completion {first['id']}" in said.out
-    assert "decision kept by quota" in said.out
-    assert "verdict  correct by number" in said.out
+    result = rollmill("dataset", "why", "toy", first["id"][:12])
+    assert f"completion {first['id']}" in result.out
+    assert "decision kept by quota" in result.out
+    assert "verdict  correct by number" in result.out
     assert rollmill("dataset", "why", "toy", "ffffffffffff").status == 2
     wrong = rollmill("dataset", "export", "toy", "--format", "sftt", "--out", "x.jsonl")
     assert (wrong.status, "Did you mean 'sft'?" in wrong.err) == (2, True)
 
 
 def test_a_mix_and_a_folder_for_a_hub_are_written_or_refused(version: Path, rollmill: Run) -> None:
-    said = rollmill("dataset", "export", "toy", "--take", "toy=5", "--out", "part.jsonl", "--json")
+    result = rollmill("dataset", "export", "toy", "--take", "toy=5", "--out", "part.jsonl", "--json")
     rows = [json.loads(text) for text in Path("part.jsonl").read_text().splitlines()]
-    assert json.loads(said.out)["rows"] == len(rows)
+    assert json.loads(result.out)["rows"] == len(rows)
     assert 5 <= len(rows) < 12
     assert {row["dataset"] for row in rows} == {f"toy@{version.name}"}
     whole = json.loads(rollmill("dataset", "export", "toy", "--out", "whole.jsonl", "--json").out)["rows"]
@@ -220,9 +220,9 @@ def test_doctor_and_gc(version: Path, rollmill: Run) -> None:
     (version / "dataset.duckdb").chmod(0o644)
     with duckdb.connect(str(version / "dataset.duckdb")) as connection:
         connection.execute("update problems set reference = '0'")
-    said = rollmill("doctor")
-    assert said.status == 1
-    assert "BAD  versions     toy@v1" in said.out
+    result = rollmill("doctor")
+    assert result.status == 1
+    assert "BAD  versions     toy@v1" in result.out
 
 
 def test_select_previews_and_writes_nothing(version: Path, rollmill: Run) -> None:
@@ -238,8 +238,8 @@ def test_problems_are_found_and_read_in_the_terminal(version: Path, rollmill: Ru
     mixed = json.loads(rollmill("problems", "toy", "--outcome", "mixed", "--json").out)["problems"]
     assert [row["id"] for row in mixed] == [row["id"] for row in every["problems"] if 0 < row["correct"] < row["judged"]]
     hard = [row for row in every["problems"] if row["rate"] is not None and row["rate"] <= 0.5]
-    said = rollmill("problems", "--most", "0.5", "--size", "1")  # of the latest run
-    assert (said.status, f": {len(hard)} problems, page 1 of {len(hard)}\n" in said.out) == (0, True)
+    result = rollmill("problems", "--most", "0.5", "--size", "1")  # of the latest run
+    assert (result.status, f": {len(hard)} problems, page 1 of {len(hard)}\n" in result.out) == (0, True)
 
     row = mixed[0]
     page = rollmill("show", row["id"][:12], "--of", "toy").out
@@ -255,8 +255,8 @@ def test_problems_are_found_and_read_in_the_terminal(version: Path, rollmill: Ru
         (("show", "abcdef012345", "--of", "toys"), "toys is neither a dataset nor a run. Valid: toy,"),
         (("show", "ab", "--of", "toy"), "'ab' is too short"),
     ]:
-        said = rollmill(*arguments)
-        assert (said.status, message in said.err) == (2, True)
+        result = rollmill(*arguments)
+        assert (result.status, message in result.err) == (2, True)
     assert (
         rollmill("problems", "toy", "--level", "99").out == "toy@v1: no problem matches.\nNext: rollmill problems toy@v1\n"
     )

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.integration
 
 
 def curated(rollmill: Run, *sets: str) -> dict[str, object]:
-    said = rollmill("curate", "toy.yaml", "--direct", "--json", *(part for item in sets for part in ("--set", item)))
-    assert said.status == 0, said.err
-    outcome: dict[str, object] = json.loads(said.out)
+    result = rollmill("curate", "toy.yaml", "--direct", "--json", *(part for item in sets for part in ("--set", item)))
+    assert result.status == 0, result.err
+    outcome: dict[str, object] = json.loads(result.out)
     return outcome
 
 
@@ -41,10 +41,10 @@ def test_log_says_what_changed_before_each_version(toy: Path, rollmill: Run) -> 
 
 def test_without_a_repository_the_next_step_is_named(toy: Path, rollmill: Run) -> None:
     curated(rollmill)
-    said = rollmill("dataset", "push", "toy")
-    assert (said.status, "in no DVC repository. Next: git init && dvc init" in said.err) == (2, True)
-    said = rollmill("dataset", "pull")
-    assert (said.status, "there is no version to share" in said.err) == (2, True)
+    result = rollmill("dataset", "push", "toy")
+    assert (result.status, "in no DVC repository. Next: git init && dvc init" in result.err) == (2, True)
+    result = rollmill("dataset", "pull")
+    assert (result.status, "there is no version to share" in result.err) == (2, True)
 
 
 @pytest.mark.services
@@ -54,26 +54,29 @@ def test_versions_go_from_one_clone_to_another(
     git(toy, "init", "-q", "-b", "main")
     run_dvc(toy, "init", "--quiet")
     outcome = curated(rollmill)
-    said = rollmill("dataset", "push", "toy")
-    assert (said.status, "no DVC remote is the default. Next: dvc remote add --default" in said.err) == (2, True)
+    result = rollmill("dataset", "push", "toy")
+    assert (result.status, "no DVC remote is the default. Next: dvc remote add --default" in result.err) == (2, True)
     run_dvc(toy, "remote", "add", "--default", "store", str(tmp_path / "store"))
-    said = rollmill("dataset", "push", "toy", "--remote", "stor")
-    assert (said.status, "no DVC remote 'stor'. Valid: store. Next: " in said.err) == (2, True)
-    said = rollmill("dataset", "push")
-    assert said.out.startswith("Pushed toy@v1: ")
+    result = rollmill("dataset", "push", "toy", "--remote", "stor")
+    assert (result.status, "no DVC remote 'stor'. Valid: store. Next: " in result.err) == (2, True)
+    result = rollmill("dataset", "push")
+    assert result.out.startswith("Pushed toy@v1: ")
     git(toy, "add", ".")
     git(toy, "commit", "-q", "-m", "v1")
 
     git(tmp_path, "clone", "-q", str(toy), "clone")
     monkeypatch.chdir(tmp_path / "clone")
     assert rollmill("init", ".", "--bare").status == 0
-    said = rollmill("dataset", "show", "toy")
-    assert said.status == 0, said.err
-    said = rollmill("dataset", "push", "toy")
-    assert (said.status, "the rows of toy@v1 are not in this clone. Next: rollmill dataset pull" in said.err) == (2, True)
+    result = rollmill("dataset", "show", "toy")
+    assert result.status == 0, result.err
+    result = rollmill("dataset", "push", "toy")
+    assert (result.status, "the rows of toy@v1 are not in this clone. Next: rollmill dataset pull" in result.err) == (
+        2,
+        True,
+    )
     assert rollmill("dataset", "pull", "--dry-run").out == "Would pull toy@v1.\n"
-    said = rollmill("dataset", "pull")
-    assert said.out.startswith("Pulled toy@v1: "), said.err
+    result = rollmill("dataset", "pull")
+    assert result.out.startswith("Pulled toy@v1: "), result.err
     verified = rollmill("dataset", "verify", "toy", "--base", ".")
     assert verified.status == 0, verified.err
     assert json.loads(rollmill("dataset", "show", "toy", "--json").out)["content_hash"] == outcome["content_hash"]
@@ -82,5 +85,5 @@ def test_versions_go_from_one_clone_to_another(
     shutil.rmtree(tmp_path / "store")  # a remote that lost its files: a refusal, and what is here stays
     shutil.rmtree(tmp_path / "clone/.dvc/cache")
     shutil.rmtree(tmp_path / "clone/datasets/toy" / Path(str(outcome["path"])).name)
-    said = rollmill("dataset", "pull", "toy@v1")
-    assert (said.status, "dvc pull failed: " in said.err) == (2, True)
+    result = rollmill("dataset", "pull", "toy@v1")
+    assert (result.status, "dvc pull failed: " in result.err) == (2, True)

@@ -61,10 +61,10 @@ def test_without_dvc_nothing_goes_and_nothing_comes_back(toy: Path, rollmill: Ru
     rows = json.loads(rollmill("dataset", "gc", "--json").out)
     assert [row["needed"] for row in rows["versions"]] == ["no DVC remote has its rows", "toy@v3 came after it", "newest"]
     assert (rows["bytes"], (toy / "datasets" / "toy" / "latest" / "dataset.duckdb").exists()) == (0, True)
-    said = rollmill("dataset", "gc", "--keep", "0")
-    assert (said.status, "--keep 0: the newest version always stays. Valid: 1 or more" in said.err) == (2, True)
-    said = rollmill("dataset", "checkout", "toy@v1")
-    assert (said.status, "the datasets are in no DVC repository" in said.err) == (2, True)
+    result = rollmill("dataset", "gc", "--keep", "0")
+    assert (result.status, "--keep 0: the newest version always stays. Valid: 1 or more" in result.err) == (2, True)
+    result = rollmill("dataset", "checkout", "toy@v1")
+    assert (result.status, "the datasets are in no DVC repository" in result.err) == (2, True)
 
 
 @pytest.mark.services
@@ -78,17 +78,17 @@ def test_rows_go_and_come_back_the_same(toy: Path, rollmill: Run, tmp_path: Path
     assert rollmill("dataset", "push", "toy@v2").status == 0
     assert "stays: no DVC remote has its rows" in rollmill("dataset", "gc", "--dry-run").out
     assert rollmill("dataset", "push").status == 0
-    held = sum(path.stat().st_size for path in (toy / ".dvc" / "cache").rglob("*"))
-    said = json.loads(rollmill("dataset", "gc", "--dry-run", "--json").out)
-    assert [row["needed"] for row in said["versions"]] == [None, "toy@v3 came after it", "newest"]
+    size = sum(path.stat().st_size for path in (toy / ".dvc" / "cache").rglob("*"))
+    report = json.loads(rollmill("dataset", "gc", "--dry-run", "--json").out)
+    assert [row["needed"] for row in report["versions"]] == [None, "toy@v3 came after it", "newest"]
     assert Path(str(first["path"])).exists()
     assert rollmill("dataset", "gc").out.endswith("MB of 1 versions.\n")
-    freed = held - sum(path.stat().st_size for path in (toy / ".dvc" / "cache").rglob("*"))
-    assert (Path(str(first["path"])).exists(), said["bytes"] > freed > 500_000) == (False, True)
+    freed = size - sum(path.stat().st_size for path in (toy / ".dvc" / "cache").rglob("*"))
+    assert (Path(str(first["path"])).exists(), report["bytes"] > freed > 500_000) == (False, True)
     assert len(json.loads(rollmill("dataset", "list", "--json").out)) == 3
-    said = rollmill("dataset", "checkout", "toy@v1")
-    assert (said.status, "DVC's cache in this clone does not have the rows of toy@v1" in said.err) == (2, True)
-    assert "Next: rollmill dataset pull toy@v1" in said.err
+    report = rollmill("dataset", "checkout", "toy@v1")
+    assert (report.status, "DVC's cache in this clone does not have the rows of toy@v1" in report.err) == (2, True)
+    assert "Next: rollmill dataset pull toy@v1" in report.err
     assert rollmill("dataset", "pull", "toy@v1").status == 0
     database = Path(str(first["path"])) / "dataset.duckdb"
     database.chmod(0o644)

@@ -111,7 +111,7 @@ def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("evaluate", "sums.yaml", "--set", "metrics=[{metric: pas@k}]"), "unknown metric 'pas@k'"),
         (("evaluate", "sums.yaml", "--set", "samples=0"), "samples"),
@@ -126,10 +126,10 @@ def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill
         (("compare", "sums", "sums"), "unknown evaluation, dataset or run 'sums'"),
     ],
 )
-def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], message: str) -> None:
     answer = rollmill(*words)
     assert answer.status == 2
-    assert said in answer.err
+    assert message in answer.err
     assert not (sums / "reports").exists()
 
 
@@ -225,8 +225,8 @@ def _more(folder: Path) -> Path:
 
 def test_worked_examples_out_of_a_set_that_grew_are_another_run(sums: Path, rollmill: Run) -> None:
     rows = [{"id": f"{n}", "prompt": f"What is {n} + 1?", "answer": n + 1, "split": "shown"} for n in range(40)]
-    asked = {**rows[0], "id": "asked", "prompt": "What is 70 + 1?", "answer": 71, "split": "test"}
-    for name, part in (("first", [asked, *rows[:2]]), ("more", rows[2:])):
+    row = {**rows[0], "id": "asked", "prompt": "What is 70 + 1?", "answer": 71, "split": "test"}
+    for name, part in (("first", [row, *rows[:2]]), ("more", rows[2:])):
         write_lines(sums / f"{name}.jsonl", part)
     benchmark = (
         "{name: shown, imported: set, split: test, examples_from: {split: shown, count: 2}, prompt_form: completion}"
@@ -235,7 +235,7 @@ def test_worked_examples_out_of_a_set_that_grew_are_another_run(sums: Path, roll
     for name in ("first", "more"):
         assert rollmill("import", "problems", f"{name}.jsonl", "--name", "set").status == 0
         for _ in range(2):
-            said = rollmill("evaluate", "sums.yaml", "--set", f"benchmarks=[{benchmark}]", "--json")
-            assert said.status == 0, said.err
-            runs.append(json.loads(said.out)["cells"][0]["run"])
+            result = rollmill("evaluate", "sums.yaml", "--set", f"benchmarks=[{benchmark}]", "--json")
+            assert result.status == 0, result.err
+            runs.append(json.loads(result.out)["cells"][0]["run"])
     assert runs == [runs[0], runs[0], f"{runs[0]}-2", f"{runs[0]}-2"]

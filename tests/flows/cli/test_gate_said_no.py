@@ -51,16 +51,16 @@ def held_back(toy: Path, prepare: Prepare) -> Path:
     (toy / "unsure.py").write_text(UNSURE)
     recipe = (toy / "toy.yaml").read_text().replace("method: number", "method: unsure.py:Unsure")
     (toy / "toy.yaml").write_text(recipe)
-    [said] = prepare(["curate", "toy.yaml", "--direct"])
-    assert said.status == 1
-    (toy / "said").write_text(said.err)
+    [result] = prepare(["curate", "toy.yaml", "--direct"])
+    assert result.status == 1
+    (toy / "said").write_text(result.err)
     return toy
 
 
 def test_the_next_command_opens_a_row_that_stands_in_the_way(held_back: Path, rollmill: Run) -> None:
-    said = (held_back / "said").read_text()
-    assert "the gate did not pass; nothing is published." in said
-    after = said.strip().splitlines()[-1]
+    text = (held_back / "said").read_text()
+    assert "the gate did not pass; nothing is published." in text
+    after = text.strip().splitlines()[-1]
     assert after.startswith("Next: rollmill dataset why toy-")
     assert after.endswith("then change the recipe (what was drawn and judged is kept) and rollmill curate toy.yaml")
     run, row = after.split(", then")[0].split()[-2:]
@@ -70,33 +70,33 @@ def test_the_next_command_opens_a_row_that_stands_in_the_way(held_back: Path, ro
     assert "cause the tool is not here" in why.out
     assert "decision dropped: undecided" in why.out
     assert why.out.rstrip().endswith("in no published version")
-    found = json.loads(rollmill("dataset", "why", "toy", row, "--json").out)  # by the name of the dataset to be
-    assert (found["version"], found["kind"], len(found["rollouts"])) == (f"run {run}", "completion", 1)
-    problem = json.loads(rollmill("dataset", "why", run, found["problems"][0]["id"], "--json").out)
+    outcome = json.loads(rollmill("dataset", "why", "toy", row, "--json").out)  # by the name of the dataset to be
+    assert (outcome["version"], outcome["kind"], len(outcome["rollouts"])) == (f"run {run}", "completion", 1)
+    problem = json.loads(rollmill("dataset", "why", run, outcome["problems"][0]["id"], "--json").out)
     assert problem["kind"] == "problem"
     assert len(problem["rollouts"]) == len(problem["decisions"]) >= 4
 
 
 def test_runs_show_says_the_same_and_not_to_resume(held_back: Path, rollmill: Run) -> None:
-    said = rollmill("runs", "show").out
-    assert said.count("Next:") == 1
-    assert said.strip().splitlines()[-1] == (held_back / "said").read_text().strip().splitlines()[-1]
-    assert "undecided: expected at most 1.00% of rollouts" in said
+    text = rollmill("runs", "show").out
+    assert text.count("Next:") == 1
+    assert text.strip().splitlines()[-1] == (held_back / "said").read_text().strip().splitlines()[-1]
+    assert "undecided: expected at most 1.00% of rollouts" in text
 
 
 def test_an_id_that_the_run_has_not(held_back: Path, rollmill: Run) -> None:
     run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
-    said = rollmill("dataset", "why", run, "0000000000")
-    assert said.status == 2
-    assert said.err.endswith(f"id begins with '0000000000'. Next: rollmill runs show {run}\n")
+    result = rollmill("dataset", "why", run, "0000000000")
+    assert result.status == 2
+    assert result.err.endswith(f"id begins with '0000000000'. Next: rollmill runs show {run}\n")
     assert "too short" in rollmill("dataset", "why", run, "000").err
     assert "no dataset 'nothing': none is published yet" in rollmill("dataset", "why", "nothing", "0000").err
 
 
 def test_a_mended_recipe_publishes_and_draws_nothing(held_back: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "toy.yaml", "--direct", "--json", "--set", "gate.max_undecided=0.5")
-    assert said.status == 0, said.err
-    assert json.loads(said.out)["spent"]["drawn"] == 0
+    result = rollmill("curate", "toy.yaml", "--direct", "--json", "--set", "gate.max_undecided=0.5")
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["spent"]["drawn"] == 0
     row = json.loads(rollmill("runs", "list", "--json").out)[0]
     assert (row["status"], row["next"]) == ("done", None)
 
@@ -116,9 +116,9 @@ def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rol
 
 @pytest.mark.parametrize("gate", ["gate.min_kept=1000", "gate.level_shares={8: [0.5, 1]}"])
 def test_where_no_row_is_named_one_that_was_dropped_can_be_opened(toy: Path, rollmill: Run, gate: str) -> None:
-    said = rollmill("curate", "toy.yaml", "--direct", "--set", gate)
-    assert said.status == 1
-    run, row = said.err.strip().splitlines()[-1].split(", then")[0].split()[-2:]
+    result = rollmill("curate", "toy.yaml", "--direct", "--set", gate)
+    assert result.status == 1
+    run, row = result.err.strip().splitlines()[-1].split(", then")[0].split()[-2:]
     assert "decision dropped: incorrect" in rollmill("dataset", "why", run, row).out
 
 
@@ -132,9 +132,9 @@ def test_rollouts_imported_after_a_failed_gate_are_taken_by_the_same_command(toy
     assert rollmill("import", "rollouts", "a.jsonl", "--name", "a", "--problems", "mine").status == 0
     assert rollmill("curate", "mine.yaml", "--direct").status == 1
     assert rollmill("import", "rollouts", "b.jsonl", "--name", "b", "--problems", "mine").status == 0
-    said = rollmill("curate", "mine.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = rollmill("curate", "mine.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     first, second = [row["run"] for row in reversed(json.loads(rollmill("runs", "list", "--json").out))]
     assert (outcome["run"], outcome["funnel"]["kept"]) == (second, 8)
     assert f"its imports changed since run {first} (failed): this is run {second}" in outcome["messages"]

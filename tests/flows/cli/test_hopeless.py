@@ -26,20 +26,20 @@ def hopeless(toy: Path, prepare: Prepare) -> Path:
     """A run of a model that solves one completion in twenty, and is asked for three solutions within 16."""
     options = "{initial: 4, target: 3, cap: 16, hopeless: 0.3, explore: 0.4}"
     recipe(toy, "weak", f"  method: sequential\n  options: {options}\n", chance="chance: 0.05", kept="min_kept: 0")
-    [said] = prepare(["curate", "weak.yaml", "--direct"])
-    assert said.status == 0, said.err + said.out
-    assert "hopeless" in said.out
-    assert re.search(r"given up 12 problems; \d+ of them, at random, went on: 0 of \d+ that have ended met", said.out)
+    [result] = prepare(["curate", "weak.yaml", "--direct"])
+    assert result.status == 0, result.err + result.out
+    assert "hopeless" in result.out
+    assert re.search(r"given up 12 problems; \d+ of them, at random, went on: 0 of \d+ that have ended met", result.out)
     return toy
 
 
 def test_the_queue_says_who_was_given_up_and_why(hopeless: Path, rollmill: Run) -> None:
-    said = rollmill("runs", "queue", "--json")
-    found = json.loads(said.out)
-    assert said.status == 0
-    assert len(found["problems"]) == 12
-    assert found["rule"]["stopped"] + found["rule"]["continued"] == 12
-    row = next(row for row in found["problems"] if not row["continued"])
+    result = rollmill("runs", "queue", "--json")
+    outcome = json.loads(result.out)
+    assert result.status == 0
+    assert len(outcome["problems"]) == 12
+    assert outcome["rule"]["stopped"] + outcome["rule"]["continued"] == 12
+    row = next(row for row in outcome["problems"] if not row["continued"])
     assert (row["reason"], row["upper_by"]) == ("hopeless", "posterior")
     assert 0 < row["upper"] < 1
     shown = rollmill("runs", "queue", "--most", "2").out
@@ -49,8 +49,8 @@ def test_the_queue_says_who_was_given_up_and_why(hopeless: Path, rollmill: Run) 
 
 
 def test_a_stronger_model_takes_the_queue(hopeless: Path, rollmill: Run) -> None:
-    said = rollmill("runs", "queue", "--out", "hard.jsonl")
-    assert "Next: rollmill import problems hard.jsonl --name hard" in said.out
+    result = rollmill("runs", "queue", "--out", "hard.jsonl")
+    assert "Next: rollmill import problems hard.jsonl --name hard" in result.out
     assert rollmill("import", "problems", "hard.jsonl", "--name", "hard").status == 0
     synthesized = "problems:\n  synthesize: toys.py:ToyProblems\n  count: 12\n"
     text = (hopeless / "toy.yaml").read_text().replace(synthesized, "problems: {imported: hard}\n")
@@ -66,9 +66,9 @@ def test_the_card_tells_how_the_rule_was_measured(hopeless: Path) -> None:
 
 def test_rates_of_a_stopped_run_are_counted_by_paths(toy: Path, rollmill: Run) -> None:
     recipe(toy, "paths", "  method: passuntil\n  options: {initial: 2, passes: 2, cap: 32}\n", kept="min_kept: 0")
-    said = rollmill("curate", "paths.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    metrics = json.loads(said.out)["metrics"]
+    result = rollmill("curate", "paths.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    metrics = json.loads(result.out)["metrics"]
     assert metrics["prefix"] == 2
     counted = metrics["path_counting"]
     assert counted["overall"]["problems"] == 12
@@ -80,7 +80,7 @@ def test_rates_of_a_stopped_run_are_counted_by_paths(toy: Path, rollmill: Run) -
 def test_the_frontier_is_in_the_summary(toy: Path, rollmill: Run) -> None:
     options = "{value: 0.5, confidence: 0.8, probe: 4, cap: 8}"
     recipe(toy, "search", f"  method: frontier\n  options: {options}\n", chance="chance: 0.95", kept="min_kept: 0")
-    said = rollmill("curate", "search.yaml", "--direct")
-    assert said.status == 0, said.err
-    assert "frontier     pass rate at least 0.5 up to level 3 (80% interval 3 to 3)" in said.out
-    assert NO_RATES in said.out
+    result = rollmill("curate", "search.yaml", "--direct")
+    assert result.status == 0, result.err
+    assert "frontier     pass rate at least 0.5 up to level 3 (80% interval 3 to 3)" in result.out
+    assert NO_RATES in result.out

@@ -23,19 +23,19 @@ def workspace(folder: Path, rollmill: Run) -> Path:
 
 def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> None:
     at = ("-C", str(workspace(tmp_path, rollmill)), "import")
-    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--set", "licence=MIT")
-    assert (said.status, said.err) == (0, "")
-    assert said.out.splitlines() == [
+    result = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--set", "licence=MIT")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.splitlines() == [
         "problems.jsonl: 2 rows",
         "  problems             2 new          0 already there",
         "  columns      external_id <- id, licence <- = 'MIT', prompt <- question, reference <- answer",
         "Next: rollmill import rollouts FILE --name NAME --problems sums",
     ]
-    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
-    assert json.loads(said.out)["completions"] == {"new": 2, "already": 0}
-    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums")
-    assert said.out.splitlines()[1] == "  completions          0 new          2 already there"
-    assert said.out.splitlines()[-2:] == [
+    result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
+    assert json.loads(result.out)["completions"] == {"new": 2, "already": 0}
+    result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums")
+    assert result.out.splitlines()[1] == "  completions          0 new          2 already there"
+    assert result.out.splitlines()[-2:] == [
         "  nothing new: everything was already there",
         "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
         "generate: {engine: imported, imports: [m]} (without imports it takes all rollouts imported for sums)",
@@ -46,8 +46,8 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
 
 def test_a_dry_run_shows_mapping_and_samples_and_stores_nothing(tmp_path: Path, rollmill: Run) -> None:
     at = ("-C", str(workspace(tmp_path, rollmill)), "import")
-    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--dry-run")
-    lines = said.out.splitlines()
+    result = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--dry-run")
+    lines = result.out.splitlines()
     assert lines[1] == "  problems             2 would be new          0 already there"
     assert '    prompt         "2+2?"' in lines
     assert '    meta           "{\\"note\\":\\"n\\"}"' in lines
@@ -58,20 +58,20 @@ def test_a_dry_run_shows_mapping_and_samples_and_stores_nothing(tmp_path: Path, 
 
 def test_mistakes_are_one_line_and_status_two(tmp_path: Path, rollmill: Run) -> None:
     at = ("-C", str(workspace(tmp_path, rollmill)), "import")
-    said = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--map", "prompt")
-    assert (said.status, said.err) == (
+    result = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--map", "prompt")
+    assert (result.status, result.err) == (
         2,
         "rollmill: --map 'prompt' is not of the form FIELD=VALUE. Next: rollmill import problems --help\n",
     )
-    said = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m")
-    assert said.status == 2
-    assert said.err.count("\n") == 1
-    assert "does not carry its problems" in said.err
-    assert said.err.endswith("Next: rollmill import rollouts rollouts.csv --name m --problems NAME\n")
+    result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m")
+    assert result.status == 2
+    assert result.err.count("\n") == 1
+    assert "does not carry its problems" in result.err
+    assert result.err.endswith("Next: rollmill import rollouts rollouts.csv --name m --problems NAME\n")
 
 
 def test_without_a_workspace_the_next_command_is_init(tmp_path: Path, rollmill: Run) -> None:
     (tmp_path / "p.jsonl").write_text(PROBLEMS, encoding="utf-8")
-    said = rollmill("-C", str(tmp_path), "import", "problems", "p.jsonl", "--name", "sums")
-    assert said.status == 2
-    assert said.err.endswith("Next: rollmill init\n")
+    result = rollmill("-C", str(tmp_path), "import", "problems", "p.jsonl", "--name", "sums")
+    assert result.status == 2
+    assert result.err.endswith("Next: rollmill init\n")

@@ -60,21 +60,21 @@ def import_own(folder: Path, rollmill: Run) -> None:
 
 
 def test_the_summary_says_which_imports_were_taken(mine: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "mine.yaml", "--direct")
-    assert "  taken                4   of 4 problems by good (import good)\n" in said.out
-    assert "taken: 4 rollouts of 4 problems by good (import good)\n" in said.err
-    assert "left out: 4 rollouts of 4 problems by bad (import bad)" in said.err
-    assert "    correct            4   100.0%" in said.out
+    result = rollmill("curate", "mine.yaml", "--direct")
+    assert "  taken                4   of 4 problems by good (import good)\n" in result.out
+    assert "taken: 4 rollouts of 4 problems by good (import good)\n" in result.err
+    assert "left out: 4 rollouts of 4 problems by bad (import bad)" in result.err
+    assert "    correct            4   100.0%" in result.out
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("name: mine", "name: all"))
-    said = rollmill("curate", "mine.yaml", "--direct")
+    result = rollmill("curate", "mine.yaml", "--direct")
     assert (
         "  taken                4   of 4 problems by bad (import bad)\n"
-        "  taken                4   of 4 problems by good (import good)\n" in said.out
+        "  taken                4   of 4 problems by good (import good)\n" in result.out
     )
-    assert "    incorrect          4    50.0%" in said.out
+    assert "    incorrect          4    50.0%" in result.out
     pooled = "  These rates pool 2 models. Each alone, over the problems that it answered:"
-    assert pooled in said.out
-    after = said.out.splitlines()[said.out.splitlines().index(pooled) + 1 :]
+    assert pooled in result.out
+    after = result.out.splitlines()[result.out.splitlines().index(pooled) + 1 :]
     assert [line.split()[0 :: len(line.split()) - 1] for line in after[:2]] == [["0.000", "bad"], ["1.000", "good"]]
     page = rollmill("dataset", "show", "all").out
     assert pooled in page
@@ -104,18 +104,18 @@ def test_rollouts_imported_for_another_set_with_the_same_problems_stay_out(mine:
     import_own(mine, rollmill)
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", ""))
     planned = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
-    assert [(one["name"], one["model"], one["rollouts"]) for one in planned["imports"]] == [
+    assert [(source["name"], source["model"], source["rollouts"]) for source in planned["imports"]] == [
         ("bad", "bad", 4),
         ("good", "good", 4),
     ]
     first = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert first["funnel"]["drawn"] == 8
-    assert [(one["name"], one["rollouts"]) for one in first["imports"]] == [("bad", 4), ("good", 4)]
+    assert [(source["name"], source["rollouts"]) for source in first["imports"]] == [("bad", 4), ("good", 4)]
     assert load_manifest(resolve(mine / "datasets", "mine"))["imports"] == first["imports"]
     wider = json.loads(
         rollmill("curate", "mine.yaml", "--direct", "--json", "--set", "generate.imports=[good, bad, own]").out
     )
-    assert [(one["name"], one["rollouts"]) for one in wider["imports"]] == [("good", 4), ("bad", 4), ("own", 3)]
+    assert [(source["name"], source["rollouts"]) for source in wider["imports"]] == [("good", 4), ("bad", 4), ("own", 3)]
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("imported: sums", "imported: own"))
     own = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert (own["funnel"]["problems"], own["funnel"]["drawn"]) == (1, 3)
@@ -128,15 +128,19 @@ def test_a_step_that_draws_leaves_the_imports_as_they_are_named(mine: Path, roll
     (mine / "mine.yaml").write_text(RECIPE + steps)
     ran = rollmill("curate", "mine.yaml", "--direct", "--json")
     assert ran.status == 0, ran.err
-    said = json.loads(ran.out)
-    assert ([one["name"] for one in said["imports"]], said["funnel"]["drawn"], said["funnel"]["correct"]) == (
+    outcome = json.loads(ran.out)
+    assert (
+        [source["name"] for source in outcome["imports"]],
+        outcome["funnel"]["drawn"],
+        outcome["funnel"]["correct"],
+    ) == (
         ["good"],
         8,
         4,
     )
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("name: mine", "name: all") + steps)
-    said = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
-    assert ([one["name"] for one in said["imports"]], said["funnel"]["drawn"]) == (["bad", "good"], 16)
+    outcome = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert ([source["name"] for source in outcome["imports"]], outcome["funnel"]["drawn"]) == (["bad", "good"], 16)
     rates = load_manifest(resolve(mine / "datasets", "all"))["metrics"]
     assert (rates["step"], rates["overall"]["pass_rate"], rates["overall"]["judged"]) == ("solve", 0.5, 8)
     assert {name: rate["pass_rate"] for name, rate in rates["models"].items()} == {"bad": 0.0, "good": 1.0}
@@ -154,8 +158,8 @@ def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
         before.setattr("flows.run_spec.imports_taken", lambda *_: ())
         wide = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert wide["funnel"]["drawn"] == 11
-    said = rollmill("select", "mine.yaml", "--policy", "all_of")
-    assert (said.status, f"are not those of run {wide['run']}" in said.err) == (2, True)
+    result = rollmill("select", "mine.yaml", "--policy", "all_of")
+    assert (result.status, f"are not those of run {wide['run']}" in result.err) == (2, True)
     narrow = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
     assert (narrow["run"], narrow["funnel"]["drawn"], narrow["spent"]["judged"]) == (f"{wide['run']}-2", 8, 0)
     assert (narrow["version"], narrow["parent"]) == (2, wide["content_hash"])
@@ -164,12 +168,12 @@ def test_a_wider_plan_of_the_same_recipe_is_not_gone_on_with(
 def test_a_problem_set_without_rollouts_says_what_to_do(mine: Path, rollmill: Run) -> None:
     assert rollmill("import", "problems", "sums.jsonl", "--name", "repaired").status == 0
     (mine / "mine.yaml").write_text(RECIPE.replace(", imports: [good]", "").replace("imported: sums", "imported: repaired"))
-    said = rollmill("curate", "mine.yaml", "--direct")
-    assert said.status == 2
-    assert "no rollouts were imported for the problem set 'repaired'" in said.err
-    assert "Valid: bad, good." in said.err
-    said = rollmill("curate", "mine.yaml", "--direct", "--set", "generate.imports=[good]")
-    assert "    correct            4   100.0%" in said.out
+    result = rollmill("curate", "mine.yaml", "--direct")
+    assert result.status == 2
+    assert "no rollouts were imported for the problem set 'repaired'" in result.err
+    assert "Valid: bad, good." in result.err
+    result = rollmill("curate", "mine.yaml", "--direct", "--set", "generate.imports=[good]")
+    assert "    correct            4   100.0%" in result.out
 
 
 def test_the_estimand_names_no_templates_where_there_are_none(mine: Path, rollmill: Run) -> None:
@@ -180,14 +184,14 @@ def test_the_estimand_names_no_templates_where_there_are_none(mine: Path, rollmi
 
 @pytest.mark.parametrize("count", ["1000001", "1000000000000"])
 def test_more_problems_than_memory_holds_are_refused(mine: Path, rollmill: Run, count: str) -> None:
-    said = rollmill("curate", "mine.yaml", "--set", f"problems.count={count}")
-    assert said.status == 2
-    assert "problems.count: input should be less than or equal to 1000000" in said.err
+    result = rollmill("curate", "mine.yaml", "--set", f"problems.count={count}")
+    assert result.status == 2
+    assert "problems.count: input should be less than or equal to 1000000" in result.err
 
 
 def test_imports_are_listed_shown_and_removed(mine: Path, rollmill: Run) -> None:
-    said = rollmill("import", "list")
-    assert [line.split() for line in said.out.splitlines()] == [
+    result = rollmill("import", "list")
+    assert [line.split() for line in result.out.splitlines()] == [
         ["name", "problems", "rollouts", "whole", "answers", "models"],
         ["bad", "0", "4", "yes", "sums", "bad"],
         ["good", "0", "4", "yes", "sums", "good"],
@@ -221,28 +225,30 @@ def test_nothing_of_an_imported_test_set_or_a_test_file_is_inside(mine: Path, ro
     (mine / "leaked.jsonl").write_text(json.dumps(leaked) + "\n")
     for source in ("imported: test", "file: test.csv"):
         (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{{source}}}]\n")
-        found = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
-        assert (found["made"], found["problems"], found["imports"][0]["rollouts"]) == (4, 3, 3)
+        outcome = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
+        assert (outcome["made"], outcome["problems"], outcome["imports"][0]["rollouts"]) == (4, 3, 3)
     assert rollmill("import", "rollouts", "leaked.jsonl", "--name", "leaked", "--problems", "sums").status == 0
     (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{imported: test}}]\n".replace("[good]", "[good, leaked]"))
-    said = rollmill("curate", "mine.yaml", "--direct")
-    assert (said.status, "FAILED  evaluation, edited: expected none of 2 evaluation problems" in said.err) == (1, True)
+    result = rollmill("curate", "mine.yaml", "--direct")
+    assert (result.status, "FAILED  evaluation, edited: expected none of 2 evaluation problems" in result.err) == (1, True)
     (mine / "mine.yaml").write_text(f"{RECIPE}evaluation: [{{imported: tset}}]\n")
-    said = rollmill("recipe", "check", "mine.yaml")
-    assert (said.status, "unknown imported set of problems 'tset'. Did you mean 'test'?" in said.err) == (2, True)
+    result = rollmill("recipe", "check", "mine.yaml")
+    assert (result.status, "unknown imported set of problems 'tset'. Did you mean 'test'?" in result.err) == (2, True)
     assert "run mine-" in rollmill("import", "remove", "test").err
 
 
 def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Path, rollmill: Run) -> None:
     with Workspace.open() as workspace:
-        [lost] = [one for one in workspace.segments.registry.segments("completions") if one.producer == "import:good"]
+        [lost] = [
+            segment for segment in workspace.segments.registry.segments("completions") if segment.producer == "import:good"
+        ]
         Path(workspace.segments.path(lost)).unlink()
-    said = rollmill("curate", "mine.yaml", "--direct")
-    assert said.status == 2
-    assert "the import 'good' is not whole: segments with 4 rows of it were lost or damaged; import " in said.err
-    assert "good.jsonl again as good. Next: rollmill import show good" in said.err
-    said = rollmill("curate", "mine.yaml", "--dry-run", "--set", "generate.imports=[]")
-    assert (said.status, "the import 'good' is not whole" in said.err) == (2, True)
+    result = rollmill("curate", "mine.yaml", "--direct")
+    assert result.status == 2
+    assert "the import 'good' is not whole: segments with 4 rows of it were lost or damaged; import " in result.err
+    assert "good.jsonl again as good. Next: rollmill import show good" in result.err
+    result = rollmill("curate", "mine.yaml", "--dry-run", "--set", "generate.imports=[]")
+    assert (result.status, "the import 'good' is not whole" in result.err) == (2, True)
     assert "  lost         the import 'good' is not whole: segments with 4 rows" in rollmill("import", "show", "good").out
     file = rollouts(mine / "more.jsonl", "more", 0)  # another file under the name does not make it whole
     assert rollmill("import", "rollouts", file, "--name", "good", "--problems", "sums").status == 0
@@ -254,15 +260,15 @@ def test_an_import_that_lost_rows_is_not_taken_until_it_is_whole_again(mine: Pat
 def test_rollouts_of_a_problem_that_is_left_out_are_not_judged_as_its_twin(mine: Path, rollmill: Run) -> None:
     """Two problems with one prompt and two references: the second is a near duplicate, and its rollouts go with it."""
     twins = [{"id": f"t{n}", "prompt": "How many are there?", "reference": str(n)} for n in (1, 2)]
-    said = [{"problem_id": f"t{n}", "model": "m", "text": f"#### {n}"} for n in (1, 2)]
+    rollouts = [{"problem_id": f"t{n}", "model": "m", "text": f"#### {n}"} for n in (1, 2)]
     write_lines(mine / "twins.jsonl", twins)
-    write_lines(mine / "said.jsonl", said)
+    write_lines(mine / "said.jsonl", rollouts)
     assert rollmill("import", "problems", "twins.jsonl", "--name", "twins").status == 0
     assert rollmill("import", "rollouts", "said.jsonl", "--name", "said", "--problems", "twins").status == 0
     for part in ("near_duplicates: 0.9", "count: 1"):
         text = RECIPE.replace("imported: sums", f"imported: twins, {part}").replace(", imports: [good]", "")
         (mine / "mine.yaml").write_text(text)
-        found = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
-        assert (found["problems"], [one["rollouts"] for one in found["imports"]]) == (1, [1])
-    made = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
-    assert (made["funnel"]["problems"], made["funnel"]["drawn"], made["funnel"]["correct"]) == (1, 1, 1)
+        outcome = json.loads(rollmill("curate", "mine.yaml", "--dry-run", "--json").out)
+        assert (outcome["problems"], [source["rollouts"] for source in outcome["imports"]]) == (1, [1])
+    outcome = json.loads(rollmill("curate", "mine.yaml", "--direct", "--json").out)
+    assert (outcome["funnel"]["problems"], outcome["funnel"]["drawn"], outcome["funnel"]["correct"]) == (1, 1, 1)

@@ -36,17 +36,17 @@ def self_refine(made: Made) -> None:
     """A critique is followed where it can be read and finds fault, twice at most after the first."""
     followed = {key for row in made.rows.values() if row.step == "refine" for key in row.after}
     for row in made.of("critic"):
-        said = re.search(r"(?i)VERDICT:\W*(ok|wrong)", row.text)
+        match = re.search(r"(?i)VERDICT:\W*(ok|wrong)", row.text)
         assert (row.id in followed) == (
-            said is not None and said[1] in ("wrong", "Wrong", "WRONG") and depth_of(made, row) < 3
+            match is not None and match[1] in ("wrong", "Wrong", "WRONG") and depth_of(made, row) < 3
         )
 
 
 def prompt_erasure(made: Made) -> None:
     """No problem is asked more than eight times under one system prompt, and each was asked under the first."""
-    asked = Counter((row.problem, row.step) for row in made.rows.values())
-    assert max(asked.values()) <= 8
-    assert {problem for problem, step in asked if step == "direct"} == {problem for problem, _ in asked}
+    counts = Counter((row.problem, row.step) for row in made.rows.values())
+    assert max(counts.values()) <= 8
+    assert {problem for problem, step in counts if step == "direct"} == {problem for problem, _ in counts}
 
 
 def gen_select(made: Made) -> None:
@@ -68,7 +68,7 @@ def test_it_holds_with_a_real_model_and_runs_again_without_a_draw(
     name = check.__name__
     shutil.copy(ROOT / "recipes" / "steps" / f"{name}.yaml", ".")
     model = "steps.pick.model" if name == "gen_select" else "generate.model"
-    sets = [word for one in (*SMALL, f"{model}={MODEL}") for word in ("--set", one)]
+    sets = [word for setting in (*SMALL, f"{model}={MODEL}") for word in ("--set", setting)]
     command = ["curate", f"{name}.yaml", *sets, "--profile", str(ROOT / "profiles" / "instruct.yaml"), "--direct", "--json"]
     first, again = rollmill(*command), rollmill(*command)
     assert (first.status, again.status) == (0, 0), first.err + again.err

@@ -26,9 +26,9 @@ def test_a_lost_index_is_refused_named_and_rebuilt(version: Path, rollmill: Run)
     again = rollmill("curate", "toy.yaml", "--direct")
     assert again.status == 2
     assert again.err.strip().endswith(f"Next: git checkout -- {index}, or rollmill dataset rebuild-index toy")
-    said = rollmill("doctor", "--quick")
-    assert said.status == 1
-    assert f"BAD  versions     toy                  {index} is missing, though 1 versions of toy are here" in said.out
+    result = rollmill("doctor", "--quick")
+    assert result.status == 1
+    assert f"BAD  versions     toy                  {index} is missing, though 1 versions of toy are here" in result.out
     planned = rollmill("dataset", "rebuild-index", "toy", "--dry-run", "--json")
     folder = next((version / "datasets" / "toy").glob("v1-*")).name
     assert json.loads(planned.out) == {"dataset": "toy", "dry_run": True, "left_out": [], "versions": [folder]}
@@ -43,10 +43,10 @@ def test_a_broken_index_does_not_hide_the_others(version: Path, rollmill: Run) -
     other = version / "datasets" / "another"
     shutil.copytree(version / "datasets" / "toy", other)
     (other / "index.json").write_text("{")
-    said = rollmill("dataset", "list")
-    assert said.status == 1
-    assert "toy@v1" in said.out
-    assert said.err.endswith(
+    result = rollmill("dataset", "list")
+    assert result.status == 1
+    assert "toy@v1" in result.out
+    assert result.err.endswith(
         f"is not valid JSON (line 1: Expecting property name enclosed in double quotes). "
         f"Next: git checkout -- {other / 'index.json'}, or remove it and rollmill dataset rebuild-index another\n"
     )
@@ -59,8 +59,8 @@ def test_a_broken_index_does_not_hide_the_others(version: Path, rollmill: Run) -
 def test_rows_that_nobody_has_are_no_sound_finding(version: Path, rollmill: Run) -> None:
     folder = next((version / "datasets" / "toy").glob("v1-*"))
     shutil.rmtree(folder)
-    said = rollmill("doctor", "--quick")
-    assert said.status == 1
-    assert "toy@v1               rows not in this clone: rollmill curate RECIPE makes them again" in said.out
+    result = rollmill("doctor", "--quick")
+    assert result.status == 1
+    assert "toy@v1               rows not in this clone: rollmill curate RECIPE makes them again" in result.out
     folder.with_name(f"{folder.name}.dvc").touch()
     assert f"rows not in this clone: dvc pull {folder}.dvc" in rollmill("doctor", "--quick").out

@@ -29,10 +29,10 @@ def test_a_deleted_ledger_is_told_and_registered_again(lost: Path, rollmill: Run
     assert refused.status == 2
     assert f"the ledger of the segments in {lost}/.rollmill/segments is missing" in refused.err
     assert refused.err.endswith("where it is lost: rollmill doctor --rebuild\n")
-    said = rollmill("doctor", "--rebuild")
-    assert said.status == 0, said.err
-    assert "registered again: " in said.out
-    assert "Lost with the ledger: what runs paid, forecasts, people's judgements, records of imports." in said.out
+    result = rollmill("doctor", "--rebuild")
+    assert result.status == 0, result.err
+    assert "registered again: " in result.out
+    assert "Lost with the ledger: what runs paid, forecasts, people's judgements, records of imports." in result.out
     assert rollmill("doctor").status == 0
     again = json.loads(rollmill("curate", "toy.yaml", "--direct", "--json").out)
     assert (again["spent"]["drawn"], again["spent"]["judged"], again["version"], again["created"]) == (0, 0, 1, False)
@@ -55,6 +55,6 @@ def test_a_clone_with_the_segments_of_another_draws_nothing_anew(
 
 
 def test_a_rebuild_with_nothing_lost_changes_nothing(toy: Path, rollmill: Run) -> None:
-    said = rollmill("doctor", "--rebuild")
-    assert said.status == 2
-    assert "there is nothing to rebuild. Next: rollmill doctor" in said.err
+    result = rollmill("doctor", "--rebuild")
+    assert result.status == 2
+    assert "there is nothing to rebuild. Next: rollmill doctor" in result.err

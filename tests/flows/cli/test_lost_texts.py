@@ -49,13 +49,13 @@ gate: {min_kept: 0}
 
 def lose_the_texts_of(folder: Path, begin: str) -> None:
     """Delete the segments whose texts begin so."""
-    found = 0
+    count = 0
     for path in folder.rglob("*.parquet"):
         table = pq.read_table(path)
         if "text" in table.column_names and str(table["text"][0]).startswith(begin):
             path.unlink()
-            found += 1
-    assert found
+            count += 1
+    assert count
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_what_follows_a_lost_text_is_asked_again_where_the_text_is_another(sums:
     Path("r.yaml").write_text(FOLLOWED)
     life = ["first"]
 
-    def answer(asked: dict[str, Any], text: str, seed: int) -> str:
-        del asked
+    def answer(prompts: dict[str, Any], text: str, seed: int) -> str:
+        del prompts
         if "Faults?" in text:
             return f"Critic of {'second' if 'second' in text else 'first'}, {seed % 100}."
         return f"Second look: {seed % 9}" if "Once more" in text else f"Solved {life[0]}, {seed % 9}"
@@ -156,7 +156,7 @@ def test_what_follows_a_lost_text_is_asked_again_where_the_text_is_another(sums:
 
     with Serving(said_by(answer)) as server:
         Path("p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
-        made = json.loads(curated().out)
+        outcome = json.loads(curated().out)
         before = len(server.bodies)
         assert before == 36
         lose_the_texts_of(sums, "Solved")
@@ -164,7 +164,7 @@ def test_what_follows_a_lost_text_is_asked_again_where_the_text_is_another(sums:
         again = curated()
         assert len(server.bodies) == before + 12, "the lost texts are drawn again, and nothing else"
         if said == "the same":
-            assert (again.status, json.loads(again.out)["content_hash"]) == (0, made["content_hash"])
+            assert (again.status, json.loads(again.out)["content_hash"]) == (0, outcome["content_hash"])
             return
         for _ in range(2):
             refused = curated()
@@ -175,5 +175,5 @@ def test_what_follows_a_lost_text_is_asked_again_where_the_text_is_another(sums:
         renamed = curated("--set", "name=renamed")
         assert renamed.status == 0, renamed.err
         assert len(server.bodies) == before + 12 + 24, "what follows is asked again, of the texts that are stored"
-        asked = [one["messages"][-1]["content"] for one in server.bodies[-24:]]
-        assert all("second" in text for text in asked)
+        prompts = [body["messages"][-1]["content"] for body in server.bodies[-24:]]
+        assert all("second" in text for text in prompts)

@@ -33,25 +33,25 @@ def verbs() -> list[list[str]]:
 
 @pytest.mark.parametrize("path", verbs(), ids=" ".join)
 def test_every_verb_has_help_with_an_example(path: list[str], rollmill: Run) -> None:
-    said = rollmill(*path, "--help")
-    assert said.status == 0
-    assert re.search(rf"Example: rollmill {' '.join(path)}\b", said.out)
-    assert not re.search(r"\[\[|list\[", said.out)
-    assert max(map(len, said.out.splitlines())) <= 80
+    result = rollmill(*path, "--help")
+    assert result.status == 0
+    assert re.search(rf"Example: rollmill {' '.join(path)}\b", result.out)
+    assert not re.search(r"\[\[|list\[", result.out)
+    assert max(map(len, result.out.splitlines())) <= 80
 
 
 def test_lists_of_commands_give_whole_sentences(rollmill: Run) -> None:
     for group in ([], *([name] for name in sorted({path[0] for path in verbs() if len(path) > 1}))):
-        said = rollmill(*group, "-h")
-        assert said.status == 0
-        assert "..." not in said.out.partition("Commands:")[2]
-        assert max(map(len, said.out.splitlines())) <= 80
+        result = rollmill(*group, "-h")
+        assert result.status == 0
+        assert "..." not in result.out.partition("Commands:")[2]
+        assert max(map(len, result.out.splitlines())) <= 80
 
 
 def test_the_version_names_its_commit(rollmill: Run) -> None:
-    said = rollmill("--version")
-    assert said.status == 0
-    assert re.fullmatch(r"rollmill \d+\.\d+\.\d+ \([0-9a-f]{7,}(\+changes)?\)\n", said.out)
+    result = rollmill("--version")
+    assert result.status == 0
+    assert re.fullmatch(r"rollmill \d+\.\d+\.\d+ \([0-9a-f]{7,}(\+changes)?\)\n", result.out)
 
 
 def test_a_shell_can_complete_the_verbs() -> None:
@@ -80,7 +80,7 @@ def test_the_verbs_of_the_design_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["curat"], "rollmill: No such command 'curat'. Did you mean 'curate'? Next: rollmill --help"),
         (["curate"], "rollmill: Missing argument 'RECIPE'. Next: rollmill curate --help"),
@@ -99,10 +99,10 @@ def test_the_verbs_of_the_design_are_there() -> None:
         (["-C", "nowhere", "runs", "list"], "no folder nowhere. Next: rollmill init nowhere"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_two(toy: Path, rollmill: Run, arguments: list[str], said: str) -> None:
+def test_a_mistake_is_one_line_and_status_two(toy: Path, rollmill: Run, arguments: list[str], message: str) -> None:
     result = rollmill(*arguments)
     assert result.status == 2
-    assert said in result.err
+    assert message in result.err
     assert result.err.count("\n") == 1
 
 
@@ -119,9 +119,9 @@ def test_init_makes_a_workspace_with_a_recipe_and_is_idempotent(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".git").mkdir()  # a user's own repository: nothing is begun in it
-    said = rollmill("init", "ws")
-    assert said.status == 0
-    assert "Under git" not in said.out
+    result = rollmill("init", "ws")
+    assert result.status == 0
+    assert "Under git" not in result.out
     assert not (tmp_path / "ws" / ".dvc").exists()
     recipe = tmp_path / "ws" / "recipes" / "arithmetic.yaml"
     assert (tmp_path / "ws" / "recipes" / "imported.yaml").exists()

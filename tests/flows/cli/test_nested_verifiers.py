@@ -75,9 +75,9 @@ def test_a_composite_goes_end_to_end(mixed: Path, rollmill: Run) -> None:
         rows = connection.execute(
             "SELECT r.text, v.outcome, v.rule, v.evidence FROM verdicts v JOIN rollouts r ON r.id = v.completion_id"
         ).fetchall()
-    found = {text: (outcome, rule, json.loads(evidence)) for text, outcome, rule, evidence in rows}
-    assert {text: outcome for text, (outcome, _, _) in found.items()} == {text: outcome for _, text, outcome in SAID}
-    _, rule, parts = found["The answer is B."]
+    by_text = {text: (outcome, rule, json.loads(evidence)) for text, outcome, rule, evidence in rows}
+    assert {text: outcome for text, (outcome, _, _) in by_text.items()} == {text: outcome for _, text, outcome in SAID}
+    _, rule, parts = by_text["The answer is B."]
     assert rule == "any_of:choice"
     assert [(part["verifier"], part["outcome"]) for part in parts] == [
         ("all_of", "incorrect"),

@@ -67,15 +67,15 @@ def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method
     (toy / "same.py").write_text(SAME)
     recipe(toy, method, options)
     (toy / "toy.yaml").write_text((toy / "toy.yaml").read_text().replace("method: number", "method: same.py:Same"))
-    said = rollmill("curate", "toy.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = rollmill("curate", "toy.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     metrics, funnel = outcome["metrics"], outcome["funnel"]
-    told = {int(level): (row["judged"], row["pass_rate"]) for level, row in metrics["levels"].items()}
+    rates = {int(level): (row["judged"], row["pass_rate"]) for level, row in metrics["levels"].items()}
     assert metrics["prefix"] == prefix
-    assert sum(judged for judged, _ in told.values()) == prefix * 12 < funnel["drawn"] + (method == "fixed")
+    assert sum(judged for judged, _ in rates.values()) == prefix * 12 < funnel["drawn"] + (method == "fixed")
     facts = json.loads((Path(outcome["path"]) / "report.json").read_text())["facts"]
-    assert {row["level"]: (row["measured"], row["rate"]) for row in facts["levels"]} == told
+    assert {row["level"]: (row["measured"], row["rate"]) for row in facts["levels"]} == rates
     names = ("drawn", "correct", "incorrect", "unparsed", "undecided", "kept")
     counted = {name: funnel[name] for name in names}
     assert {**{name: facts["funnel"].get(name) for name in names}, **facts["funnel"]["outcomes"]} == counted
@@ -88,11 +88,11 @@ def test_every_budget_has_one_number_everywhere(toy: Path, rollmill: Run, method
             assert rows["dropped_by_reason"] == funnel["dropped"]
             for row in pass_rates(scope):  # levels that were drawn
                 rate = None if row.estimate is None else row.estimate.value
-                assert (row.judged, rate) == pytest.approx(told[int(str(row.group))])
-    check_pages(rollmill, outcome, told)
+                assert (row.judged, rate) == pytest.approx(rates[int(str(row.group))])
+    check_pages(rollmill, outcome, rates)
     if method == "sequential":
         check_selected(rollmill, outcome)
-    check_reverified(toy, rollmill, prefix, told)
+    check_reverified(toy, rollmill, prefix, rates)
 
 
 def check_pages(rollmill: Run, outcome: dict[str, Any], told: dict[int, tuple[int, float | None]]) -> None:
@@ -108,9 +108,9 @@ def check_pages(rollmill: Run, outcome: dict[str, Any], told: dict[int, tuple[in
 
 def check_selected(rollmill: Run, outcome: dict[str, Any]) -> None:
     """The run's own selection, made again from its rollouts, keeps and drops what the manifest says, level by level."""
-    said = rollmill("select", outcome["run"], "--json")
-    assert said.status == 0, said.err
-    row = json.loads(said.out)
+    result = rollmill("select", outcome["run"], "--json")
+    assert result.status == 0, result.err
+    row = json.loads(result.out)
     funnel, levels = outcome["funnel"], outcome["metrics"]["levels"]
     for side in (row, row["before"]):
         assert (side["kept"], side["dropped"]) == (funnel["kept"], funnel["dropped"])
@@ -121,9 +121,9 @@ def check_selected(rollmill: Run, outcome: dict[str, Any]) -> None:
 def check_reverified(toy: Path, rollmill: Run, prefix: int, told: dict[int, tuple[int, float | None]]) -> None:
     """Judged again by an edited file that says the same: the rates before and after are the manifest's."""
     (toy / "same.py").write_text(SAME + "# edited\n")
-    said = rollmill("reverify", "--json")
-    assert said.status == 0, said.err
-    report = json.loads(said.out)
+    result = rollmill("reverify", "--json")
+    assert result.status == 0, result.err
+    report = json.loads(result.out)
     assert report["prefix"] == prefix
     for level, (_, rate) in told.items():
         row = report["rates"]["levels"][str(level)]
@@ -138,9 +138,9 @@ def test_a_search_over_levels_is_compared_on_first_completions(toy: Path, rollmi
     (toy / "toy.yaml").write_text((toy / "toy.yaml").read_text().replace("method: number", "method: sly.py:Sly"))
     assert rollmill("curate", "toy.yaml", "--direct").status == 0
     (toy / "sly.py").write_text(SLY.format(right="'incorrect'"))
-    said = rollmill("reverify", "--json")
-    assert said.status == 0, said.err
-    report = json.loads(said.out)
+    result = rollmill("reverify", "--json")
+    assert result.status == 0, result.err
+    report = json.loads(result.out)
     assert report["prefix"] == 0
     overall = report["rates"]["overall"]
     assert (overall["before"], overall["after"]) == (1.0, 0.0)
@@ -173,7 +173,7 @@ class Sly(NumberVerifier):
 def test_a_budget_that_does_not_say_what_it_fixes_draws_nothing(toy: Path, rollmill: Run, body: str, words: str) -> None:
     (toy / "own.py").write_text(OWN.format(stated=body))
     recipe(toy, "own.py:Again", "{}")
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert said.status == 2
-    assert words in said.err
-    assert said.out == ""
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert result.status == 2
+    assert words in result.err
+    assert result.out == ""

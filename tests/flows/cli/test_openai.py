@@ -58,16 +58,16 @@ def assert_no_key(folder: Path, *texts: str) -> None:
 def test_a_dataset_from_a_server_with_its_tokens_and_money(remote: Path, rollmill: Run) -> None:
     assert rollmill("recipe", "check", "remote.yaml").status == 0
     with Serving(lambda number, _: status(500) if number == 7 else None) as server:
-        said = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(remote, server))
-        assert said.status == 0, said.err
-        assert "40 completions drawn, 160 tokens, 520.0000 EUR;" in said.out
+        result = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(remote, server))
+        assert result.status == 0, result.err
+        assert "40 completions drawn, 160 tokens, 520.0000 EUR;" in result.out
         with Workspace.open(remote) as ws:
-            tried = {(one.outcome, one.count) for one in ws.attempts.of(ws.runs.list()[0].id)}
+            tried = {(attempt.outcome, attempt.count) for attempt in ws.attempts.of(ws.runs.list()[0].id)}
             assert tried == {("ok", 40), ("http_500", 1)}
-        asked = len(server.bodies)
+        count = len(server.bodies)
         again = rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml")
         assert "already has this content: no new version" in again.out
-        assert len(server.bodies) == asked
+        assert len(server.bodies) == count
         assert {head["Authorization"] for head in server.headers} == {f"Bearer {KEY}"}
         shown = rollmill("runs", "show").out.split()
         assert shown[shown.index("http_500") - 1 :][:3] == [server.url, "http_500", "1"]
@@ -78,24 +78,24 @@ def test_a_dataset_from_a_server_with_its_tokens_and_money(remote: Path, rollmil
     assert "no_connection" in gone.out
     offline = rollmill("curate", "remote.yaml", "--direct")
     assert (offline.status, "nothing was drawn" in offline.out) == (0, True)
-    assert_no_key(remote, said.out, said.err, again.out, again.err)
+    assert_no_key(remote, result.out, result.err, again.out, again.err)
 
 
 def test_a_refused_key_ends_in_one_line_and_the_same_command_goes_on(remote: Path, rollmill: Run) -> None:
     refused = status(401, f'{{"error": {{"message": "Incorrect API key provided: {KEY}."}}}}')
     with Serving(lambda number, _: refused if number >= 20 else None) as server:
-        said = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(remote, server))
-        assert said.status == 2
-        assert said.err.splitlines()[-1] == (
+        result = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(remote, server))
+        assert result.status == 2
+        assert result.err.splitlines()[-1] == (
             f"rollmill: {server.url} refuses the key (http_401: Incorrect API key provided: [hidden]); every reply "
             "received is kept. Next: put a valid key into TOY_KEY, then the same command again, which asks only for what "
             "is missing"
         )
-        assert_no_key(remote, said.out, said.err)
+        assert_no_key(remote, result.out, result.err)
         server.script = None
-        asked = len(server.bodies)
+        count = len(server.bodies)
         assert rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml").status == 0
-        assert len(server.bodies) == asked + 20
+        assert len(server.bodies) == count + 20
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_a_refused_key_ends_in_one_line_and_the_same_command_goes_on(remote: Pat
 )
 def test_mistakes_in_a_profile_are_named(remote: Path, rollmill: Run, text: str, words: str) -> None:
     (remote / "p.yaml").write_text(text)
-    said = rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml")
-    assert said.status == 2
-    assert words in said.err
+    result = rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml")
+    assert result.status == 2
+    assert words in result.err
 
 
 def test_mistakes_in_a_recipe_are_named_without_a_server(remote: Path, rollmill: Run) -> None:
@@ -123,8 +123,8 @@ def test_mistakes_in_a_recipe_are_named_without_a_server(remote: Path, rollmill:
         ("systm: x", "Did you mean 'system'?"),
     ):
         (remote / "remote.yaml").write_text(RECIPE.replace("system: Add.", change))
-        said = rollmill("recipe", "check", "remote.yaml")
-        assert (said.status, words in said.err) == (2, True), said.err
+        result = rollmill("recipe", "check", "remote.yaml")
+        assert (result.status, words in result.err) == (2, True), result.err
     (remote / "remote.yaml").write_text(RECIPE)
-    said = rollmill("curate", "remote.yaml", "--direct")
-    assert (said.status, "names no server for model 'toy'" in said.err) == (2, True)
+    result = rollmill("curate", "remote.yaml", "--direct")
+    assert (result.status, "names no server for model 'toy'" in result.err) == (2, True)

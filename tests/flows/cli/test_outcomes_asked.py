@@ -87,15 +87,15 @@ def scores(name: str) -> dict[str, float]:
 
 
 def test_a_scorer_is_shown_later_what_it_would_have_been_shown_in_the_run(told: dict[str, Any], rollmill: Run) -> None:
-    said = rollmill("score", told["run"], "--with", "asked.py:Later")
-    assert said.status == 0, said.err
+    result = rollmill("score", told["run"], "--with", "asked.py:Later")
+    assert result.status == 0, result.err
     assert scores("later") == scores("asked")
     assert len(scores("asked")) == 30
 
 
 def test_a_conversation_holds_what_was_asked(told: dict[str, Any], rollmill: Run) -> None:
-    said = rollmill("dataset", "export", "told", "--format", "thread", "--out", "out.jsonl")
-    assert said.status == 0, said.err
+    result = rollmill("dataset", "export", "told", "--format", "thread", "--out", "out.jsonl")
+    assert result.status == 0, result.err
     words = ("correct", "incorrect", "unparsed", "undecided")
     asked = scores("asked")
     compared = 0

@@ -20,16 +20,16 @@ def document(text: str) -> Any:
 
 
 def content_hash(rollmill: Run, *more: str) -> str:
-    said = rollmill("curate", "toy.yaml", "--direct", "--json", *more)
-    assert said.status == 0, said.err
-    return str(document(said.out)["content_hash"])
+    result = rollmill("curate", "toy.yaml", "--direct", "--json", *more)
+    assert result.status == 0, result.err
+    return str(document(result.out)["content_hash"])
 
 
 @pytest.fixture
 def planned(toy: Path, prepare: Prepare) -> dict[str, Any]:
-    [said] = prepare(["plan", "toy.yaml", "--pilot", "6", "--pilot-draws", "4", "--simulations", "20", "--json"])
-    assert said.status == 0, said.err
-    found: dict[str, Any] = document(said.out)
+    [result] = prepare(["plan", "toy.yaml", "--pilot", "6", "--pilot-draws", "4", "--simulations", "20", "--json"])
+    assert result.status == 0, result.err
+    found: dict[str, Any] = document(result.out)
     return found
 
 
@@ -44,30 +44,30 @@ def test_a_plan_says_what_it_rests_on_and_is_kept(planned: dict[str, Any], toy: 
     again = rollmill("plan", "toy.yaml", "--pilot", "6", "--pilot-draws", "4", "--simulations", "20", "--json")
     assert document(again.out)["quantities"]["draws"] == draws
     with Workspace.open(toy) as ws:
-        assert [one.id for one in ws.forecasts.list()] == [planned["id"] + 1, planned["id"]]
+        assert [forecast.id for forecast in ws.forecasts.list()] == [planned["id"] + 1, planned["id"]]
         assert [run.id for run in ws.runs.list()] == planned["evidence"]["runs"]
         assert ws.spending.paid(planned["evidence"]["runs"][0]).completions == 24
 
 
 def test_the_run_that_follows_is_scored_once(planned: dict[str, Any], toy: Path, rollmill: Run) -> None:
-    said = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)
+    outcome = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)
     with Workspace.open(toy) as ws:  # the pilot has a stream of its own
-        run, pilot = said["run"], planned["evidence"]["runs"][0]
+        run, pilot = outcome["run"], planned["evidence"]["runs"][0]
         mine = {row.completion_id for plan in ws.runs.plans(run) for row in plan}
         assert mine.isdisjoint(row.completion_id for plan in ws.runs.plans(pilot) for row in plan)
-        assert ws.spending.paid(run).completions == len(mine) == said["spent"]["drawn"]
-    found = said["forecast"]
-    assert found["id"] == planned["id"]
-    assert found["totals"]["draws"]["actual"] == said["funnel"]["drawn"]
-    assert found["totals"]["kept"]["actual"] == said["funnel"]["kept"]
-    assert found["totals"]["tokens_out"]["actual"] == 6 * said["funnel"]["drawn"]
-    assert 0 <= found["inside80"] <= found["inside95"] <= found["n"]
+        assert ws.spending.paid(run).completions == len(mine) == outcome["spent"]["drawn"]
+    forecast = outcome["forecast"]
+    assert forecast["id"] == planned["id"]
+    assert forecast["totals"]["draws"]["actual"] == outcome["funnel"]["drawn"]
+    assert forecast["totals"]["kept"]["actual"] == outcome["funnel"]["kept"]
+    assert forecast["totals"]["tokens_out"]["actual"] == 6 * outcome["funnel"]["drawn"]
+    assert 0 <= forecast["inside80"] <= forecast["inside95"] <= forecast["n"]
     again = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)
-    assert again["forecast"] == found
-    shown = rollmill("runs", "show", said["run"])
+    assert again["forecast"] == forecast
+    shown = rollmill("runs", "show", outcome["run"])
     assert f"forecast {planned['id']}, made before from pilot" in shown.out
     scores = document(rollmill("plan", "--scores", "--json").out)
-    assert [one["run"] for one in scores["forecasts"]] == [said["run"]]
+    assert [forecast["run"] for forecast in scores["forecasts"]] == [outcome["run"]]
     by_name = {row["quantity"]: row for row in scores["quantities"]}
     assert by_name["draws"]["forecasts"] == 1
     assert by_name["pass_rate by level"]["forecasts"] == 3
@@ -95,24 +95,24 @@ def test_past_runs_on_other_problems_are_evidence_and_late_forecasts_are_not_sco
 
 
 def test_a_dry_run_writes_nothing(toy: Path, rollmill: Run) -> None:
-    said = rollmill("plan", "toy.yaml", "--dry-run", "--json")
-    assert document(said.out) == {"problems": 12, "pilot_problems": 6, "pilot_completions": 48}
+    result = rollmill("plan", "toy.yaml", "--dry-run", "--json")
+    assert document(result.out) == {"problems": 12, "pilot_problems": 6, "pilot_completions": 48}
     with Workspace.open(toy) as ws:
         assert (ws.runs.list(), ws.forecasts.list()) == ([], [])
 
 
 def test_plan_without_a_recipe_says_what_to_type(toy: Path, rollmill: Run) -> None:
-    said = rollmill("plan")
-    assert said.status == 2
-    assert said.err == "rollmill: plan needs a recipe. Next: rollmill plan recipes/arithmetic.yaml, or --scores\n"
+    result = rollmill("plan")
+    assert result.status == 2
+    assert result.err == "rollmill: plan needs a recipe. Next: rollmill plan recipes/arithmetic.yaml, or --scores\n"
     assert "No forecast yet." in rollmill("plan", "--scores").out
 
 
 def test_a_token_limit_ends_with_status_1_and_the_next_command(toy: Path, rollmill: Run, tmp_path: Path) -> None:
-    said = rollmill("curate", "toy.yaml", "--direct", "--max-tokens", "600")
-    assert said.status == 1
-    assert "the token limit of 600 tokens leaves no room for another completion" in said.err
-    assert "Next: rollmill curate toy.yaml --max-tokens 1200" in said.err
+    result = rollmill("curate", "toy.yaml", "--direct", "--max-tokens", "600")
+    assert result.status == 1
+    assert "the token limit of 600 tokens leaves no room for another completion" in result.err
+    assert "Next: rollmill curate toy.yaml --max-tokens 1200" in result.err
     listed = document(rollmill("runs", "list", "--json").out)
     assert listed[0]["status"] == "stopped: token limit"
     assert listed[0]["next"] == "rollmill curate toy.yaml --max-tokens 1200"
@@ -131,10 +131,10 @@ def test_a_token_limit_ends_with_status_1_and_the_next_command(toy: Path, rollmi
 
 def test_a_money_limit_comes_from_the_profile_or_the_command(toy: Path, rollmill: Run) -> None:
     Path("priced.yaml").write_text(PRICED + "limits: {money: 0.0003}\n")
-    said = rollmill("curate", "toy.yaml", "--direct", "--profile", "priced.yaml")
-    assert said.status == 1
+    result = rollmill("curate", "toy.yaml", "--direct", "--profile", "priced.yaml")
+    assert result.status == 1
     assert re.search(
-        r"the cost limit of 0\.0003000 EUR leaves no room .* has spent 0\.000\d+ EUR", said.err.replace("\n", " ")
+        r"the cost limit of 0\.0003000 EUR leaves no room .* has spent 0\.000\d+ EUR", result.err.replace("\n", " ")
     )
     cost = document(rollmill("runs", "cost", "--json", "--by", "level").out)
     assert 0 < cost["paid"]["units"] <= 300_000_000
@@ -158,9 +158,9 @@ def test_a_money_limit_comes_from_the_profile_or_the_command(toy: Path, rollmill
 )
 def test_limits_that_make_no_sense_are_named(toy: Path, rollmill: Run, options: tuple[str, ...], message: str) -> None:
     Path("priced.yaml").write_text(PRICED)
-    said = rollmill("curate", "toy.yaml", "--direct", *options)
-    assert said.status == 2
-    assert message in said.err
+    result = rollmill("curate", "toy.yaml", "--direct", *options)
+    assert result.status == 2
+    assert message in result.err
 
 
 def test_a_pilot_draws_no_more_than_the_run_and_a_done_run_needs_none(toy: Path, rollmill: Run) -> None:
@@ -169,8 +169,8 @@ def test_a_pilot_draws_no_more_than_the_run_and_a_done_run_needs_none(toy: Path,
     assert preview["pilot_completions"] == 48
     made = document(rollmill("plan", "toy.yaml", "--simulations", "20", "--json").out)
     assert made["evidence"]["samples"] == 48
-    said = rollmill("plan", "toy.yaml", "--pilot", "12", "--simulations", "20", "--max-tokens", "40", "--set", "seed=5")
-    assert (said.status, "the pilot reached the token limit" in said.err) == (1, True)
+    result = rollmill("plan", "toy.yaml", "--pilot", "12", "--simulations", "20", "--max-tokens", "40", "--set", "seed=5")
+    assert (result.status, "the pilot reached the token limit" in result.err) == (1, True)
     run = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)["run"]
-    said = rollmill("plan", "toy.yaml")
-    assert said.out == f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}\n"
+    result = rollmill("plan", "toy.yaml")
+    assert result.out == f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}\n"

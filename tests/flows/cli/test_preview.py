@@ -14,9 +14,9 @@ def test_what_a_preview_drew_is_not_drawn_again_and_nothing_is_published(
     toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
-    said = rollmill("preview", "toy.yaml", "--rows", "3", "--json")
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = rollmill("preview", "toy.yaml", "--rows", "3", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     rows = [rollout for row in outcome["shown"] for rollout in row["rollouts"]]
     assert (outcome["problems"], outcome["rollouts"]) == (3, len(rows))
     assert len((toy / "calls").read_text().splitlines()) == len(rows) == outcome["spent"]["drawn"]
@@ -39,5 +39,5 @@ def test_what_a_preview_drew_is_not_drawn_again_and_nothing_is_published(
     assert len(set(calls)) == len(calls)
     assert curated["reused"] >= 3 * 4  # the prefix of each problem; what is drawn beyond it depends on the other problems
 
-    said = rollmill("preview", "toy.yaml", "--rows", "13")
-    assert (said.status, "--rows 13: the recipe has 12 problems. Valid: 1 to 12." in said.err) == (2, True)
+    result = rollmill("preview", "toy.yaml", "--rows", "13")
+    assert (result.status, "--rows 13: the recipe has 12 problems. Valid: 1 to 12." in result.err) == (2, True)

@@ -16,9 +16,9 @@ MADE = "recipe_schema: 1\nname: made\nproblems: {synthesize: templates, count: 8
 
 def checked(rollmill: Run, folder: Path, text: str) -> tuple[int, str]:
     (folder / "r.yaml").write_text(text)
-    said = rollmill("recipe", "check", "r.yaml")
-    assert said.err.count("\n") <= 1
-    return said.status, said.err
+    result = rollmill("recipe", "check", "r.yaml")
+    assert result.err.count("\n") <= 1
+    return result.status, result.err
 
 
 def test_a_sound_recipe(toy: Path, rollmill: Run) -> None:

@@ -15,10 +15,10 @@ Twice = tuple[Path, dict[str, Any], dict[str, Any]]
 
 
 def outcome(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    said = rollmill("curate", *arguments, "--direct", "--json")
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = rollmill("curate", *arguments, "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 def shown(rollmill: Run, run: str) -> dict[str, int]:
@@ -58,13 +58,13 @@ def test_a_second_recipe_shows_what_it_reuses(
     monkeypatch.setenv("TOY_CALLS", str(toy / "calls"))
     first = curated()
     (toy / "other.yaml").write_text(RECIPE.replace("name: toy", "name: other").replace("target: 3", "target: 4"))
-    said = rollmill("curate", "other.yaml", "--direct")
-    assert said.status == 0, said.err
+    result = rollmill("curate", "other.yaml", "--direct")
+    assert result.status == 0, result.err
     calls = (toy / "calls").read_text().split()
     assert len(calls) == len(set(calls))
     drawn = len(calls) - first["funnel"]["drawn"]
     assert drawn > 0
-    assert f"there before, {first['funnel']['drawn']} of them drawn by other runs" in said.out
+    assert f"there before, {first['funnel']['drawn']} of them drawn by other runs" in result.out
     run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
     planned = first["funnel"]["drawn"] + drawn
     assert shown(rollmill, run) == {"planned": planned, "drawn": drawn, "reused": first["funnel"]["drawn"], "left": 0}
@@ -117,6 +117,6 @@ def test_a_redraw_of_nothing_is_refused(toy: Path, rollmill: Run) -> None:
     (toy / "bulk.yaml").write_text(
         "recipe_schema: 1\nname: bulk\nproblems: {imported: bulk}\ngenerate: {engine: imported, redraw: 1}\n"
     )
-    said = rollmill("curate", "bulk.yaml", "--direct")
-    assert (said.status, "engine imported draws nothing, so there is nothing to redraw" in said.err) == (2, True)
+    result = rollmill("curate", "bulk.yaml", "--direct")
+    assert (result.status, "engine imported draws nothing, so there is nothing to redraw" in result.err) == (2, True)
     assert rollmill("curate", "toy.yaml", "--redraw", "-1").status == 2

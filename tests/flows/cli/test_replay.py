@@ -77,18 +77,18 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_version_is_replayed_as_tables_json_and_curves(here: Path, rollmill: Run, tmp_path: Path) -> None:
-    said = rollmill("replay", "votes", "--model", "m", "--out", str(tmp_path / "out"))
-    assert said.status == 0, said.err
-    assert said.out.startswith(
+    result = rollmill("replay", "votes", "--model", "m", "--out", str(tmp_path / "out"))
+    assert result.status == 0, result.err
+    assert result.out.startswith(
         "votes@v1: 6 problems in 6 clusters, 4 completions each by m; 100 subsets a problem, seed 0;"
     )
-    rows = dict(re.findall(r"(?m)^(\w+) +((?:[\d.]+ ?)+ *[\d.]+ *[\d.]+)$", said.out.split("at 4")[0]))
+    rows = dict(re.findall(r"(?m)^(\w+) +((?:[\d.]+ ?)+ *[\d.]+ *[\d.]+)$", result.out.split("at 4")[0]))
     # any right: 5 of 6 problems; at lot: 2/4 + 3/4 + 1/4 + 1/4 + 0 + 2/4; majority: 1/2 + 1 + 0 + 1/3 + 0 + 1/2
     assert rows["oracle"].split()[-1] == f"{5 / 6:.3f}"
     assert rows["random"].split()[-1] == f"{2.25 / 6:.3f}"
     assert rows["majority"].split()[-1] == f"{(1 / 2 + 1 + 1 / 3 + 1 / 2) / 6:.3f}"
     assert rows["best_of_n"].split()[-1] == f"{5 / 6:.3f}"  # the right texts are the longer ones
-    assert "chosen on other clusters" in said.out
+    assert "chosen on other clusters" in result.out
     report = json.loads((tmp_path / "out" / "replay.json").read_text())
     assert report["budgets"] == [{"unit": "samples", "amount": amount} for amount in (1, 2, 4)]
     page = (tmp_path / "out" / "replay.html").read_text()
@@ -112,7 +112,7 @@ def test_a_run_gives_what_its_version_gives_and_the_same_seed_the_same(here: Pat
 
 def test_several_answers_may_be_handed_in_and_settings_can_be_fixed(here: Path, rollmill: Run) -> None:
     fixed = "best_of_n score=-length"
-    said = rollmill(
+    result = rollmill(
         "replay",
         "votes",
         "--model",
@@ -127,7 +127,7 @@ def test_several_answers_may_be_handed_in_and_settings_can_be_fixed(here: Path, 
         "borda p=0 score=length",
         "--json",
     )
-    rows = {(row["aggregator"], row["k"]): row for row in json.loads(said.out)["rows"]}
+    rows = {(row["aggregator"], row["k"]): row for row in json.loads(result.out)["rows"]}
     assert rows["borda p=0 score=length", 1]["value"] == rows["majority", 1]["value"]
     assert rows["borda p=0 score=length", 1]["to_majority"]["value"] == 0.0
     assert rows[fixed, 1]["value"] < rows["majority", 1]["value"]  # the shorter texts are wrong
@@ -136,9 +136,9 @@ def test_several_answers_may_be_handed_in_and_settings_can_be_fixed(here: Path, 
 
 
 def test_several_models_vote_only_when_somebody_says_so(here: Path, rollmill: Run) -> None:
-    said = rollmill("replay", "votes")
-    assert said.status == 2
-    assert "the pool has completions of 2 models: say whose vote. Valid: m, n." in said.err
+    result = rollmill("replay", "votes")
+    assert result.status == 2
+    assert "the pool has completions of 2 models: say whose vote. Valid: m, n." in result.err
     both = json.loads(rollmill("replay", "votes", "--model", "n", "--model", "m", "--samples", "4", "--json").out)
     assert both["models"] == ["n", "m"]
     assert "model_switch" in {row["aggregator"] for row in both["rows"]}
@@ -148,15 +148,15 @@ def test_several_models_vote_only_when_somebody_says_so(here: Path, rollmill: Ru
 
 
 def test_texts_can_vote_and_an_aggregator_of_ones_own(here: Path, rollmill: Run) -> None:
-    said = rollmill(
+    result = rollmill(
         "replay", "votes", "--model", "m", "--with", "similarity", "--with", "mine.py:Last", "--samples", "4", "--json"
     )
-    assert said.status == 0, said.err
-    rows = {row["aggregator"]: row for row in json.loads(said.out)["rows"]}
+    assert result.status == 0, result.err
+    rows = {row["aggregator"]: row for row in json.loads(result.out)["rows"]}
     assert {"similarity", "last", "majority"} <= set(rows)
-    said = rollmill("replay", "votes", "--model", "m", "--with", "mine.py:Wrong")
-    assert said.status == 2
-    assert "aggregator 'last' gave strengths of shape (3,)" in said.err
+    result = rollmill("replay", "votes", "--model", "m", "--with", "mine.py:Wrong")
+    assert result.status == 2
+    assert "aggregator 'last' gave strengths of shape (3,)" in result.err
 
 
 @pytest.mark.parametrize(
@@ -179,9 +179,9 @@ def test_texts_can_vote_and_an_aggregator_of_ones_own(here: Path, rollmill: Run)
     ],
 )
 def test_a_mistake_is_one_line_that_names_it(here: Path, rollmill: Run, arguments: list[str], message: str) -> None:
-    said = rollmill("replay", *arguments, *([] if "--model" in arguments else ["--model", "m"]))
-    assert said.status == 2
-    assert message in said.err
+    result = rollmill("replay", *arguments, *([] if "--model" in arguments else ["--model", "m"]))
+    assert result.status == 2
+    assert message in result.err
 
 
 def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
@@ -194,8 +194,8 @@ def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
         (run,) = [run.id for run in reader.runs.list()]
         assert false_accept_bound(scope_rates(run_scope(reader, run))) is None  # nobody audited it: nothing is withheld
     monkeypatch.setattr("flows.evaluation.replay.false_accept_bound", lambda _: 0.04)
-    said = rollmill("replay", run, "--model", "m")
-    assert "The oracle of more than 2 completions is withheld" in said.out
+    result = rollmill("replay", run, "--model", "m")
+    assert "The oracle of more than 2 completions is withheld" in result.out
     report = json.loads(rollmill("replay", run, "--model", "m", "--json").out)
     assert [row["amount"] for row in report["rows"] if row["aggregator"] == "oracle"] == [1, 2]
     assert report["pass_at_limit"]["largest_k"] == 2
@@ -203,14 +203,14 @@ def test_the_oracle_goes_no_further_than_the_verifiers_false_accepts_allow(
 
 def test_elected_answers_become_labels_that_can_be_imported(here: Path, rollmill: Run, tmp_path: Path) -> None:
     out = tmp_path / "labelled.jsonl"
-    said = rollmill("label", "votes", "--model", "m", "--least", "0.75", "--out", str(out))
-    assert said.status == 0, said.err
+    result = rollmill("label", "votes", "--model", "m", "--least", "0.75", "--out", str(out))
+    assert result.status == 0, result.err
     # of six problems 7 7 7 9 (right), 8 8 8 7 and 9 9 9 9 have an answer with three of four
     assert (
         "3 problems are labelled by majority, where at least 0.75 of the completions agree; of the 3 graded ones"
-        in said.out
+        in result.out
     )
-    assert re.search(r"(?m)^1\.00 +0\.167 +1 +0 +1\.000 ", said.out)
+    assert re.search(r"(?m)^1\.00 +0\.167 +1 +0 +1\.000 ", result.out)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert sorted((row["reference"], row["label"]["share"]) for row in rows) == [("7", 0.75), ("8", 0.75), ("9", 1.0)]
     assert rollmill("import", "problems", str(out), "--name", "labelled", "--dry-run").status == 0

@@ -207,8 +207,8 @@ def test_a_check_finds_rules_that_hide_a_change(
 ) -> None:
     run = curated()["run"]
     bump()
-    told = said_as_json(rollmill, "reverify", run, "--check", "10")
-    assert told["check"] == {"checked": 10, "untrue": 0, "examples": []}
+    report = said_as_json(rollmill, "reverify", run, "--check", "10")
+    assert report["check"] == {"checked": 10, "untrue": 0, "examples": []}
     assert "10 carried verdicts were judged after all and agree." in rollmill("reverify", run, "--check", "10").out
     verify = NumberVerifier.verify
 
@@ -291,11 +291,11 @@ def test_a_verifier_that_raises_on_every_row_stops_the_run_and_keeps_what_was_dr
     Path("own.py").write_text(OWN_VERIFIER.replace('outcome = "correct"', 'outcome = 1 / 0 if True else "correct"'))
     recipe = Path("toy.yaml").read_text().replace("method: number", "method: own.py:Own")
     Path("own.yaml").write_text(recipe.replace("name: toy", "name: own").replace("min_kept: 10", "min_kept: 0"))
-    said = rollmill("curate", "own.yaml", "--direct")
-    assert said.status == 2
-    assert "verifier 'own' 1+file." in said.err
-    assert "raised on every one of 16 rows (verifier crash: ZeroDivisionError: division by zero)" in said.err
-    assert "Traceback" not in said.err
+    result = rollmill("curate", "own.yaml", "--direct")
+    assert result.status == 2
+    assert "verifier 'own' 1+file." in result.err
+    assert "raised on every one of 16 rows (verifier crash: ZeroDivisionError: division by zero)" in result.err
+    assert "Traceback" not in result.err
     Path("own.py").write_text(OWN_VERIFIER.replace("OTHERWISE", "incorrect"))
     outcome = json.loads(rollmill("curate", "own.yaml", "--direct", "--keep-going", "--json").out)
     assert outcome["funnel"]["undecided"] == 0

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.integration
 
 
 def test_the_verbs_say_that_schedules_need_up(toy: Path, rollmill: Run) -> None:
-    said = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--set", "seed=5")
-    assert said.status == 0
-    assert "Scheduled toy: At 02:00 every day (UTC), next " in said.out
-    assert "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up" in said.out
+    result = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--set", "seed=5")
+    assert result.status == 0
+    assert "Scheduled toy: At 02:00 every day (UTC), next " in result.out
+    assert "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up" in result.out
     assert json.loads((toy / ".rollmill" / "schedules.json").read_text())[0]["recipe"] == str(toy / "toy.yaml")
     assert "toy is paused." in rollmill("schedule", "pause", "toy").out
     assert "paused" in rollmill("schedule", "list").out
@@ -51,9 +51,9 @@ def test_what_cannot_be_scheduled_is_said(toy: Path, rollmill: Run, arguments: l
 
 def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollmill: Run) -> None:
     add = ("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
-    said = rollmill(*add, "--dry-run")
-    assert "Would schedule toy: At 02:00 every day (Europe/Berlin), next 20" in said.out
-    assert said.out.count("T02:00+0") == 6
+    result = rollmill(*add, "--dry-run")
+    assert "Would schedule toy: At 02:00 every day (Europe/Berlin), next 20" in result.out
+    assert result.out.count("T02:00+0") == 6
     assert not (toy / ".rollmill" / "schedules.json").exists()
     rollmill(*add, "--retries", "2", "--overlap", "queue", "--notify-command", "mail me")
     waits = json.loads(rollmill("schedule", "add", "toy.yaml", "--on", "version:toy", "--name", "next", "--json").out)
@@ -68,9 +68,9 @@ def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollm
 
 
 def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run) -> None:
-    said = rollmill("up", "--systemd", "--port", "4300")
+    result = rollmill("up", "--systemd", "--port", "4300")
     unit = toy / ".rollmill" / "rollmill-ws.service"
-    assert f"Next: systemctl --user enable --now {unit}" in said.out
+    assert f"Next: systemctl --user enable --now {unit}" in result.out
     text = unit.read_text()
     assert f"WorkingDirectory={toy}\n" in text
     assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501\n" in text
@@ -81,14 +81,18 @@ def test_list_doctor_and_up_agree_about_a_killed_one(toy: Path, rollmill: Run) -
     state = toy / ".rollmill"
     write_standing(state, 1, state / "prefect")
     left(state, process=gone())
-    said = look(state).line()
-    assert said.startswith("NOT SERVED: `rollmill up` was killed (pid ")
+    text = look(state).line()
+    assert text.startswith("NOT SERVED: `rollmill up` was killed (pid ")
     rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *")
-    assert said in rollmill("schedule", "list").out
+    assert text in rollmill("schedule", "list").out
     assert json.loads(rollmill("schedule", "list", "--json").out)["service"] == "killed"
-    (finding,) = [one for one in json.loads(rollmill("doctor", "--quick", "--json").out)["findings"] if one["name"] == "up"]
-    assert (finding["ok"], finding["detail"]) == (False, f"{said} 1 schedules wait for it.")
-    assert said in rollmill("schedule", "run-now", "toy").err
+    (finding,) = [
+        finding
+        for finding in json.loads(rollmill("doctor", "--quick", "--json").out)["findings"]
+        if finding["name"] == "up"
+    ]
+    assert (finding["ok"], finding["detail"]) == (False, f"{text} 1 schedules wait for it.")
+    assert text in rollmill("schedule", "run-now", "toy").err
     assert json.loads(rollmill("up", "--dry-run", "--json").out) == {"up": False, "port": 4200, "dashboard": 8501}
     rollmill("down")
     assert look(state).status == "down"
@@ -108,6 +112,8 @@ def test_a_dataset_that_is_not_there_is_said_and_waited_for(toy: Path, rollmill:
     assert "unknown dataset 'toy'. The schedule waits for its first version." in rollmill(*add, "version:toy").err
     assert rollmill("curate", "toy.yaml", "--direct").status == 0
     assert rollmill(*add, "version:toy").err == ""
-    said = rollmill(*add, "version:tyo", "--dry-run")
-    assert (said.status, "Would schedule next" in said.out) == (0, True)
-    assert said.err == "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy. The schedule waits for its first version.\n"
+    result = rollmill(*add, "version:tyo", "--dry-run")
+    assert (result.status, "Would schedule next" in result.out) == (0, True)
+    assert (
+        result.err == "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy. The schedule waits for its first version.\n"
+    )

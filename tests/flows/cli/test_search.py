@@ -27,9 +27,9 @@ def searched(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.chdir(tmp_path / name)
         assert rollmill("init", "--bare").status == 0
         shutil.copy(ROOT / "recipes" / "searched.yaml", ".")
-        said = rollmill("curate", "searched.yaml", *sets, *SMALL)
-        assert said.status == 0, said.err
-        outcome: dict[str, Any] = json.loads(said.out)
+        result = rollmill("curate", "searched.yaml", *sets, *SMALL)
+        assert result.status == 0, result.err
+        outcome: dict[str, Any] = json.loads(result.out)
         return outcome
 
     return run
@@ -38,8 +38,8 @@ def searched(tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> 
 def _check_exports(rollmill: Run, folder: Path, database: Path) -> None:
     """The tree has every piece, and the values of pieces are what counting the answers below by hand gives."""
     for fmt, more in (("tree", ()), ("piece_pairs", ("--set", "gap=0.2"))):
-        said = rollmill("dataset", "export", "searched", "--format", fmt, "--out", f"{fmt}.jsonl", *more)
-        assert said.status == 0, said.err
+        result = rollmill("dataset", "export", "searched", "--format", fmt, "--out", f"{fmt}.jsonl", *more)
+        assert result.status == 0, result.err
     tree = {row["id"]: row for row in map(json.loads, (folder / "tree.jsonl").read_text().splitlines())}
     with duckdb.connect(database, read_only=True) as connection:
         pieces = connection.execute("SELECT completion_id, after FROM threads WHERE step IN ('piece', 'next')").fetchall()
@@ -87,16 +87,16 @@ def test_a_search_is_published_and_no_batch_size_changes_its_content(searched: A
     assert judged == [("answer",)]
     assert kept[0][0] > 0
     _check_exports(rollmill, Path.cwd(), folder / "dataset.duckdb")
-    said = rollmill("score", "--with", "length", "--json")
-    assert said.status == 0, said.err
-    assert json.loads(said.out)["scored"][0]["made"] == 48  # a search's finished answers
+    result = rollmill("score", "--with", "length", "--json")
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["scored"][0]["made"] == 48  # a search's finished answers
     second = searched("two", "--set", "generate.batch_size=7")
     other = json.loads((Path(second["path"]) / "manifest.json").read_text())
     assert other["hashes"] == manifest["hashes"]
     again = json.loads(rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL).out)
     assert again["spent"]["drawn"] == 0
-    said = rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL[:-1])
-    assert "followed from what earlier draws gave: verdicts, or the scores of a search." in said.out
+    result = rollmill("curate", "searched.yaml", "--set", "generate.batch_size=7", *SMALL[:-1])
+    assert "followed from what earlier draws gave: verdicts, or the scores of a search." in result.out
 
 
 def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(searched: Any, rollmill: Run) -> None:
@@ -104,13 +104,13 @@ def test_a_rating_server_of_the_profile_guides_a_search_and_is_paid_by_the_run(s
         sets = ("--set", f"budget.options.process={json.dumps(RATED)}", "--profile", "rating.yaml")
         profile = f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n"
         first = searched("one", *sets, files={"rating.yaml": profile})
-        asked = {(body["text_1"], body["text_2"]) for body in server.bodies}
-        assert len(server.bodies) == len(asked) > 50
+        pairs = {(body["text_1"], body["text_2"]) for body in server.bodies}
+        assert len(server.bodies) == len(pairs) > 50
         spent = json.loads(rollmill("runs", "cost", first["run"], "--json").out)
-        assert spent["scoring"]["completions"] == len(asked)
+        assert spent["scoring"]["completions"] == len(pairs)
         again = json.loads(rollmill("curate", "searched.yaml", *sets, *SMALL).out)
         assert (again["run"], again["spent"]["drawn"]) == (first["run"], 0)
-        assert len(server.bodies) == len(asked)
+        assert len(server.bodies) == len(pairs)
         stopped = rollmill("curate", "searched.yaml", *sets, "--set", "seed=5", *SMALL, "--max-tokens", "400")
         assert (stopped.status, "token limit" in stopped.err + stopped.out) == (1, True)
     without = rollmill("curate", "searched.yaml", *sets[:2], *SMALL, "--set", "seed=9")

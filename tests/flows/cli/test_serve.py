@@ -49,10 +49,10 @@ def test_a_server_that_dies_all_the_time_loses_and_doubles_nothing(served: Path,
     well = rollmill("doctor", "--quick", "--profile", place).out.splitlines()[-1]
     assert well.split()[:5] == ["ok", "serve", "toy", "can", "be"]
     assert born(served) == []
-    said = rollmill("curate", "remote.yaml", "--direct", "--profile", place)
-    assert said.status == 0, said.err
-    assert "40 completions drawn" in said.out
-    assert "the model server toy ended (signal 9)" in said.out
+    result = rollmill("curate", "remote.yaml", "--direct", "--profile", place)
+    assert result.status == 0, result.err
+    assert "40 completions drawn" in result.out
+    assert "the model server toy ended (signal 9)" in result.out
     lives = born(served)
     assert len(lives) >= 3
     assert all(map(gone, lives))
@@ -78,9 +78,9 @@ def test_a_killed_command_takes_its_server_along_and_the_next_one_goes_on(served
     process.wait()
     (first,) = born(served)
     assert gone(first)
-    said = rollmill("curate", "remote.yaml", "--direct", "--profile", place)
-    assert said.status == 0, said.err
-    assert "kept" in said.out
+    result = rollmill("curate", "remote.yaml", "--direct", "--profile", place)
+    assert result.status == 0, result.err
+    assert "kept" in result.out
     assert len(born(served)) == 2
     assert gone(born(served)[1])
 
@@ -112,16 +112,16 @@ def test_a_fresh_workspace_is_writable(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_model_that_is_not_served_is_told_with_those_that_are(served: Path, rollmill: Run) -> None:
-    said = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(served), "--set", "generate.model=other")
-    assert said.status == 2
-    assert "the profile names no server for model 'other'" in said.err
-    assert "Valid: toy." in said.err
+    result = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(served), "--set", "generate.model=other")
+    assert result.status == 2
+    assert "the profile names no server for model 'other'" in result.err
+    assert "Valid: toy." in result.err
     assert born(served) == []
 
 
 def test_without_its_interpreter_the_command_says_how_to_make_it(served: Path, rollmill: Run) -> None:
     (served / "p.yaml").write_text("serve: {model: toy, python: nowhere/bin/python}\n")
-    said = rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml")
-    assert said.status == 2
-    assert "Next: make vllm" in said.err
+    result = rollmill("curate", "remote.yaml", "--direct", "--profile", "p.yaml")
+    assert result.status == 2
+    assert "Next: make vllm" in result.err
     assert rollmill("doctor", "--quick", "--profile", "p.yaml").status == 1

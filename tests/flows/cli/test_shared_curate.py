@@ -22,16 +22,16 @@ select: {{method: all_correct}}
 
 def curated(rollmill: Run, name: str) -> dict[str, int]:
     Path(f"{name}.yaml").write_text(RECIPE.format(name=name))
-    said = rollmill("curate", f"{name}.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
+    result = rollmill("curate", f"{name}.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
     assert rollmill("dataset", "verify", name).status == 0
-    funnel: dict[str, int] = json.loads(said.out)["funnel"]
+    funnel: dict[str, int] = json.loads(result.out)["funnel"]
     return funnel
 
 
 def imported(rollmill: Run, *arguments: str) -> None:
-    said = rollmill("import", *arguments)
-    assert said.status == 0, said.err
+    result = rollmill("import", *arguments)
+    assert result.status == 0, result.err
 
 
 @pytest.mark.usefixtures("toy")

@@ -69,26 +69,26 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def curated(rollmill: Run, name: str, *options: str) -> Made:
     shutil.copy(FOLDER / f"{name}.yaml", ".")
-    said = rollmill("curate", f"{name}.yaml", *options, "--direct", "--json")
-    assert said.status == 0, said.err
-    return read(Path(json.loads(said.out)["path"]))
+    result = rollmill("curate", f"{name}.yaml", *options, "--direct", "--json")
+    assert result.status == 0, result.err
+    return read(Path(json.loads(result.out)["path"]))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_recipe_makes_what_it_says(workspace: Path, rollmill: Run, name: str) -> None:
     case = CASES[name]
     case.before(rollmill)
-    options = [word for one in (*case.small, "gate.min_kept=0") for word in ("--set", one)]
+    options = [word for setting in (*case.small, "gate.min_kept=0") for word in ("--set", setting)]
     if case.script is None:
         case.check(curated(rollmill, name, *options))
         return
     with Serving(case.script, models=["Qwen/Qwen2.5-0.5B-Instruct"]) as server:
         (workspace / "p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
-        made = curated(rollmill, name, *options, "--profile", "p.yaml")
-        made.asked = server.bodies
+        version = curated(rollmill, name, *options, "--profile", "p.yaml")
+        version.asked = server.bodies
     dataset = f"{name.replace('_', '-')}"
     assert rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl").status in (0, 2)
-    case.check(made)
+    case.check(version)
 
 
 def test_what_back_translation_keeps_becomes_problems_with_the_optimum_as_their_reference(
@@ -97,24 +97,24 @@ def test_what_back_translation_keeps_becomes_problems_with_the_optimum_as_their_
     models(rollmill)
     with Serving(said_by(translator), models=["Qwen/Qwen2.5-0.5B-Instruct"]) as server:
         (workspace / "p.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
-        made = curated(rollmill, "back_translation", "--profile", "p.yaml")
+        version = curated(rollmill, "back_translation", "--profile", "p.yaml")
     shown = Path("back_translation.yaml").read_text().partition("in a second recipe:\n")[2].replace("# ", "")
     Path("texts.yaml").write_text(f"recipe_schema: 1\nname: texts\n{shown}verify: [{{method: number}}]\n")
-    said = rollmill("synthesize", "texts.yaml", "--show", "50")
-    assert said.status == 0, said.err
-    kept = [row for row in made.of("problem") if row.reason == "kept"]
-    assert f"{len(kept)} problems of {len(kept)} made" in said.out
+    result = rollmill("synthesize", "texts.yaml", "--show", "50")
+    assert result.status == 0, result.err
+    kept = [row for row in version.of("problem") if row.reason == "kept"]
+    assert f"{len(kept)} problems of {len(kept)} made" in result.out
     for row in kept:
-        assert f"{row.text.partition(chr(10))[0].removeprefix('PROBLEM: ')}\n  = {row.reference}" in said.out
+        assert f"{row.text.partition(chr(10))[0].removeprefix('PROBLEM: ')}\n  = {row.reference}" in result.out
 
 
 def test_a_worked_solution_that_is_asked_for_and_missing_is_a_mistake(workspace: Path, rollmill: Run) -> None:
     bare = {key: value for key, value in SUMS.items() if key != "solution"}
     imported(rollmill, [bare], [{"problem_id": "eggs", "model": "m", "text": HALF}], "gsm8k")
     shutil.copy(FOLDER / "partly_correct.yaml", ".")
-    said = rollmill("curate", "partly_correct.yaml", "--direct")
-    assert said.status == 2
-    assert "step 'begun' asks for {solution}, and problem eggs has no worked solution." in said.err
+    result = rollmill("curate", "partly_correct.yaml", "--direct")
+    assert result.status == 2
+    assert "step 'begun' asks for {solution}, and problem eggs has no worked solution." in result.err
 
 
 def test_every_recipe_is_tried_and_says_in_three_lines_what_it_makes() -> None:
@@ -136,11 +136,11 @@ def test_every_right_rollout_of_gsm8k_takes_an_error_and_every_edited_text_is_ju
         more = ("--problems", "gsm8k") if kind == "rollouts" else ()
         file = str(shared_data(f"gsm8k_{kind}.jsonl"))
         assert rollmill("import", kind, file, "--name", "gsm8k", *more).status == 0
-    made = curated(rollmill, "rise")
-    edited = [row for row in made.rows.values() if row.step != "solve" and "failed" not in row.meta]
+    version = curated(rollmill, "rise")
+    edited = [row for row in version.rows.values() if row.step != "solve" and "failed" not in row.meta]
     assert len({row.after for row in edited}) == 986
     assert Counter(row.outcome for row in edited) == {"incorrect": 5459}
-    overall = made.manifest["metrics"]["overall"]
+    overall = version.manifest["metrics"]["overall"]
     assert (overall["judged"], overall["undecided"]) == (2639, 1), (
         "of the 2,640 that were imported; no edited text is among them"
     )

@@ -31,22 +31,22 @@ def loaded(path: Path, text: str) -> Any:
 
 
 def test_a_recipe_without_steps_has_the_hash_it_always_had() -> None:
-    found = load_recipe(ROOT / "recipes" / "arithmetic.yaml")
-    assert found.recipe_hash == "f45e27be8d747445c37a007df18c11721866b1a93496d6a7d44aae77b29103f8"
-    assert "steps" not in found.canonical()
-    assert "steps" not in found.shown()
+    loaded = load_recipe(ROOT / "recipes" / "arithmetic.yaml")
+    assert loaded.recipe_hash == "f45e27be8d747445c37a007df18c11721866b1a93496d6a7d44aae77b29103f8"
+    assert "steps" not in loaded.canonical()
+    assert "steps" not in loaded.shown()
 
 
 def test_what_is_shown_of_a_recipe_with_steps_has_the_same_hash(tmp_path: Path) -> None:
-    found = load_recipe(ROOT / "recipes" / "routed.yaml")
-    shown = found.shown()
+    recipe = load_recipe(ROOT / "recipes" / "routed.yaml")
+    shown = recipe.shown()
     assert [(step["name"], step["temperature"], step["max_tokens"], step["template"]) for step in shown["steps"]] == [
         ("short", 0.3, 80, "{prompt}"),
         ("long", 1.0, 200, "{prompt}"),
     ]
     assert shown["steps"][1]["batch_size"] == 128
     again = loaded(tmp_path / "again.yaml", json.dumps(shown))
-    assert again.recipe_hash == found.recipe_hash
+    assert again.recipe_hash == recipe.recipe_hash
 
 
 def test_a_prompt_template_under_its_old_key_is_the_same_recipe(toy: Path) -> None:
@@ -92,9 +92,9 @@ def test_mistakes_in_steps_are_named(toy: Path, change: tuple[str, str], message
 
 def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rollmill: Run) -> None:
     (toy / "routed.yaml").write_text(ROUTED)
-    said = rollmill("curate", "routed.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = rollmill("curate", "routed.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     folder = Path(outcome["path"])
     manifest = json.loads((folder / "manifest.json").read_text())
     weak, strong = manifest["steps"]
@@ -111,7 +111,7 @@ def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rol
     assert "step strong, sample " in rollmill("dataset", "why", "routed", cid).out
     assert "step strong, sample " in rollmill("dataset", "why", outcome["run"], cid).out
     shown = json.loads(rollmill("runs", "show", "--json").out)["steps"]
-    assert [(one["step"], one["completions"], one["kept"]) for one in shown] == [
+    assert [(row["step"], row["completions"], row["kept"]) for row in shown] == [
         ("weak", weak["drawn"], weak["kept"]),
         ("strong", strong["drawn"], strong["kept"]),
     ]
@@ -123,9 +123,9 @@ def test_a_routed_run_is_published_with_the_step_of_every_rollout(toy: Path, rol
 def test_agreement_reports_the_vote_and_what_weights_would_have_said(toy: Path, rollmill: Run) -> None:
     text = ROUTED.replace(ROUTER, AGREEMENT).replace("min_kept: 10", "min_kept: 1")
     (toy / "routed.yaml").write_text(text)
-    said = rollmill("curate", "routed.yaml", "--direct", "--json")
-    assert said.status == 0, said.err
-    manifest = json.loads((Path(json.loads(said.out)["path"]) / "manifest.json").read_text())
+    result = rollmill("curate", "routed.yaml", "--direct", "--json")
+    assert result.status == 0, result.err
+    manifest = json.loads((Path(json.loads(result.out)["path"]) / "manifest.json").read_text())
     vote = manifest["vote"]
     assert (vote["problems"], vote["voters"]) == (12, manifest["funnel"]["drawn"])
     assert set(manifest["funnel"]["stops"]) <= {"agreed", "trial_cap"}
@@ -138,9 +138,9 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
     assert rollmill("init", "--bare").status == 0
     shutil.copy(ROOT / "recipes" / "routed.yaml", tmp_path)
     sets = ["--set", "problems.count=18", "--set", "problems.options.levels=[1,4,6]", "--set", "gate.min_kept=5"]
-    said = rollmill("curate", "routed.yaml", *sets, "--direct", "--json")
-    assert said.status == 0, said.err
-    outcome = json.loads(said.out)
+    result = rollmill("curate", "routed.yaml", *sets, "--direct", "--json")
+    assert result.status == 0, result.err
+    outcome = json.loads(result.out)
     manifest = json.loads((Path(outcome["path"]) / "manifest.json").read_text())
     short, long = manifest["steps"]
     assert (short["temperature"], short["max_tokens"], long["temperature"], long["max_tokens"]) == (0.3, 80, 1.0, 200)
@@ -152,12 +152,12 @@ def test_the_shipped_model_is_asked_in_two_ways(tmp_path: Path, rollmill: Run, m
 
 def test_a_plan_draws_a_pilot_on_every_step_and_the_run_scores_it(toy: Path, rollmill: Run) -> None:
     (toy / "routed.yaml").write_text(ROUTED.replace("count: 12", "count: 30", 1))
-    said = rollmill("plan", "routed.yaml", "--dry-run", "--json")
-    assert json.loads(said.out)["pilot_completions"] == 2 * 8 * json.loads(said.out)["pilot_problems"]
-    made = json.loads(rollmill("plan", "routed.yaml", "--json").out)
-    assert (made["source"], made["budget"], len(made["evidence"]["runs"])) == ("pilot", "router", 2)
-    assert made["evidence"]["samples"] == 2 * 8 * made["evidence"]["problems"]
-    assert set(made["rates"]) == {"weak", "strong"}
+    result = rollmill("plan", "routed.yaml", "--dry-run", "--json")
+    assert json.loads(result.out)["pilot_completions"] == 2 * 8 * json.loads(result.out)["pilot_problems"]
+    forecast = json.loads(rollmill("plan", "routed.yaml", "--json").out)
+    assert (forecast["source"], forecast["budget"], len(forecast["evidence"]["runs"])) == ("pilot", "router", 2)
+    assert forecast["evidence"]["samples"] == 2 * 8 * forecast["evidence"]["problems"]
+    assert set(forecast["rates"]) == {"weak", "strong"}
     shown = rollmill("plan", "routed.yaml")
     assert "tokens out a second" not in shown.out, "nothing was drawn the second time, so no speed is known"
     outcome = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)
@@ -175,14 +175,16 @@ def test_every_model_has_its_own_price(toy: Path, rollmill: Run) -> None:
         "profile_schema: 1\nprices: {input: 1, output: 2, per: 1, models: {toy-2: {input: 10, output: 30}}}\n"
     )
     profile = ("--profile", "prices.yaml")
-    made = json.loads(rollmill("plan", "routed.yaml", *profile, "--json").out)
-    assert made["quantities"]["units"]["low95"] > 0
+    forecast = json.loads(rollmill("plan", "routed.yaml", *profile, "--json").out)
+    assert forecast["quantities"]["units"]["low95"] > 0
     outcome = json.loads(rollmill("curate", "routed.yaml", *profile, "--direct", "--json").out)
     rows = json.loads(rollmill("runs", "cost", "--by", "step", "--json").out)["groups"]
-    found = {row["group"]: row["represented"] for row in rows}
-    assert set(found) == {"weak", "strong"}
+    represented = {row["group"]: row["represented"] for row in rows}
+    assert set(represented) == {"weak", "strong"}
     for step, (into, out) in {"weak": (1, 2), "strong": (10, 30)}.items():
-        assert int(found[step]["money"]) == into * found[step]["tokens_in"] + out * found[step]["tokens_out"]
+        assert (
+            int(represented[step]["money"]) == into * represented[step]["tokens_in"] + out * represented[step]["tokens_out"]
+        )
     scored = outcome["forecast"]["totals"]["units"]
-    assert scored["actual"] == sum(int(one["money"]) for one in found.values()) * 10**12
+    assert scored["actual"] == sum(int(cost["money"]) for cost in represented.values()) * 10**12
     assert scored["inside95"]

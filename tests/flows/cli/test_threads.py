@@ -33,16 +33,16 @@ def test_a_run_is_counted_by_its_answers_and_its_steps_by_their_completions(roll
 
 @pytest.mark.parametrize("of", ["lines", RUN])
 def test_why_prints_the_lineage(rollmill: Run, of: str) -> None:
-    said = rollmill("dataset", "why", of, IDS["c1"])
-    assert said.status == 0, said.err
-    text = said.out.partition("follows, roots first")[2]
+    result = rollmill("dataset", "why", of, IDS["c1"])
+    assert result.status == 0, result.err
+    text = result.out.partition("follows, roots first")[2]
     before, _, behind = text.partition("followed by, the nearest first")
     assert f"  solve {IDS['s1']} sample 1, role answer, incorrect, by embedded m" in before
     assert f"  mark {IDS['m1']} sample 1, role step, not judged, by embedded m\n    {TEXTS['m1']}" in before
     assert behind.index(IDS["f0"]) < behind.index(IDS["f1"])
     assert "3 * 4 = 12 / 2 + 4 = 6 / #### 6" in behind
-    found = json.loads(rollmill("dataset", "why", of, IDS["c1"], "--json").out)
-    assert [row["completion_id"] for row in found["follows"]] == [IDS["s1"], IDS["m1"]]
+    outcome = json.loads(rollmill("dataset", "why", of, IDS["c1"], "--json").out)
+    assert [row["completion_id"] for row in outcome["follows"]] == [IDS["s1"], IDS["m1"]]
 
 
 def test_threads_pairs_and_labels_are_exported(rollmill: Run) -> None:
@@ -51,9 +51,9 @@ def test_threads_pairs_and_labels_are_exported(rollmill: Run) -> None:
         ("pairs", ["--set", "pair=solve:error", "--set", "spans=true"], 1),
         ("process_labels", ["--set", "least=2"], 1),
     ):
-        said = rollmill("dataset", "export", "lines", "--format", fmt, "--out", f"{fmt}.jsonl", *options, "--json")
-        assert said.status == 0, said.err
-        assert json.loads(said.out)["rows"] == rows
+        result = rollmill("dataset", "export", "lines", "--format", fmt, "--out", f"{fmt}.jsonl", *options, "--json")
+        assert result.status == 0, result.err
+        assert json.loads(result.out)["rows"] == rows
     assert (
         rollmill("dataset", "export", "lines", "--format", "pairs", "--out", "a.jsonl", "--set", "spans=true").status == 2
     )

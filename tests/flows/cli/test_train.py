@@ -12,8 +12,8 @@ from pipelines.train.trainer import StepReport
 
 def test_dry_run_says_the_settings_and_writes_nothing(tmp_path, capsys):
     assert run(["train", "--out", str(tmp_path / "mine"), "--steps", "7", "--seed", "3", "--dry-run"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["settings"]["steps"], said["settings"]["seed"], said["measure"]) == (7, 3, 200)
+    row = json.loads(capsys.readouterr().out)
+    assert (row["settings"]["steps"], row["settings"]["seed"], row["measure"]) == (7, 3, 200)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -32,9 +32,9 @@ def test_a_training_that_has_begun_is_not_begun_again(tmp_path, capsys):
 
 
 def test_without_torch_the_extra_is_named(tmp_path, capsys, monkeypatch):
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *rest: None if name in {"torch", "onnx"} else found(name, *rest)
+        importlib.util, "find_spec", lambda name, *rest: None if name in {"torch", "onnx"} else find_spec(name, *rest)
     )
     assert run(["train", "--out", str(tmp_path / "mine")]) == 2
     assert capsys.readouterr().err == "rollmill: training needs torch and onnx. Next: pip install -e '.[train]'\n"
@@ -53,9 +53,9 @@ def test_a_terminal_gets_a_line_that_rewrites_itself(capsys):
     watch = _Watch(100, rewrite=True)
     watch(StepReport(1, 2.0, 64, 1.0, 1.0, saved=False))
     watch.close()
-    said = capsys.readouterr().err
-    assert said.startswith("\rstep 1/100  loss 2.0000")
-    assert said.endswith("\x1b[K\n")
+    text = capsys.readouterr().err
+    assert text.startswith("\rstep 1/100  loss 2.0000")
+    assert text.endswith("\x1b[K\n")
 
 
 @pytest.mark.train
@@ -63,9 +63,9 @@ def test_a_training_in_two_parts_leaves_a_model_and_the_next_command(tmp_path, c
     out = tmp_path / "mine"
     common = ["train", "--out", str(out), "--steps", "2", "--threads", "1", "--measure", "0"]
     assert run([*common, "--minutes", "0"]) == 0
-    said = capsys.readouterr()
-    assert said.err == "Stopped at step 0 of 2.\n"
-    assert said.out == f"Next: rollmill train --out {out} --steps 2 --threads 1 --resume\n"
+    streams = capsys.readouterr()
+    assert streams.err == "Stopped at step 0 of 2.\n"
+    assert streams.out == f"Next: rollmill train --out {out} --steps 2 --threads 1 --resume\n"
     assert run([*common, "--resume"]) == 0
     assert capsys.readouterr().out.startswith(f"Model in {out}.\n")
     assert json.loads((out / "training.json").read_text())["steps_done"] == 2

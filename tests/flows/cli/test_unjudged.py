@@ -19,7 +19,7 @@ def test_drawn_judged_and_kept_are_the_same_numbers_everywhere(
     monkeypatch.chdir(tmp_path)
     Workspace.init(tmp_path).close()
     Path("voted.yaml").write_text(VOTED)
-    said = rollmill("curate", "voted.yaml", "--direct")
+    result = rollmill("curate", "voted.yaml", "--direct")
     version = next((tmp_path / "datasets/voted").glob("v1-*"))
     with duckdb.connect(str(version / "dataset.duckdb"), read_only=True) as data:
         by_role = dict(data.execute("SELECT role, count(*) FROM threads GROUP BY role").fetchall())
@@ -39,10 +39,10 @@ def test_drawn_judged_and_kept_are_the_same_numbers_everywhere(
     assert (report["drawn"], report["unjudged"], report["kept"]) == (judged, unjudged, kept)
     assert f"{judged} rollouts (" in (version / "README.md").read_text()
     assert f"{unjudged} completions of steps that nobody judges" in (version / "README.md").read_text()
-    assert f"completions  {judged:>9}   in" in said.out
-    assert f"{drawn} drawn now" in said.out
-    assert f"not judged   {unjudged:>9}   " in said.out
-    assert f"{kept} of {judged} rollouts kept" in said.out
+    assert f"completions  {judged:>9}   in" in result.out
+    assert f"{drawn} drawn now" in result.out
+    assert f"not judged   {unjudged:>9}   " in result.out
+    assert f"{kept} of {judged} rollouts kept" in result.out
 
     shown = json.loads(rollmill("runs", "show", "--json").out)
     stages = {stage["stage"]: (stage["done"], stage["total"]) for stage in shown["stages"]}

@@ -32,7 +32,7 @@ def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("nonsense", "unknown parameter of Explore 'nonsense'. Valid: correct, down, kept, level, model"),
         ("outcom=incorrect", "unknown parameter of Explore 'outcom'. Did you mean 'outcome'?"),
@@ -44,10 +44,10 @@ def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:
         ("of=version+toy%40v1&page=2", "a view keeps filters, and here are none."),
     ],
 )
-def test_filters_that_explore_would_overlook_are_refused(toy: Path, rollmill: Run, query: str, said: str) -> None:
+def test_filters_that_explore_would_overlook_are_refused(toy: Path, rollmill: Run, query: str, message: str) -> None:
     result = rollmill("view", "save", "mine", query)
     assert (result.status, result.err.count("\n")) == (2, 1)
-    assert said in result.err
+    assert message in result.err
     assert rollmill("view", "save", "mine", query, "--dry-run").status == 2
     assert not (toy / ".rollmill" / "views.json").exists()
 

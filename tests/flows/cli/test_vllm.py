@@ -134,9 +134,9 @@ def test_a_kill_in_the_middle_loses_and_doubles_nothing(folder: Path, tmp_path: 
 )
 def test_mistakes_in_a_profile_are_named(folder: Path, rollmill: Run, text: str, words: str) -> None:
     (folder / "vllm.yaml").write_text(text)
-    said = rollmill(*curate())
-    assert said.status == 2
-    assert words in said.err
+    result = rollmill(*curate())
+    assert result.status == 2
+    assert words in result.err
 
 
 def test_a_recipe_is_checked_without_vllm(folder: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:

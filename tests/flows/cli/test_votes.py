@@ -68,19 +68,19 @@ def by_hand(path: str, least: float) -> dict[str, str]:
 
 
 def test_a_version_holds_the_votes_and_what_they_decided(folder: Path, rollmill: Run) -> None:
-    made = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
-    found = outcomes(made["path"])
-    assert found == by_hand(made["path"], 4)
-    assert 0 < made["funnel"]["correct"] < len(found)
-    funnel = {name: made["funnel"][name] for name in ("correct", "incorrect", "unparsed", "undecided")}
-    assert funnel == {name: sum(outcome == name for outcome in found.values()) for name in funnel}
-    assert table(made["path"], "SELECT DISTINCT verifier FROM decisions") == [("policy:all_of",)]
+    version = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
+    by_verifier = outcomes(version["path"])
+    assert by_verifier == by_hand(version["path"], 4)
+    assert 0 < version["funnel"]["correct"] < len(by_verifier)
+    funnel = {name: version["funnel"][name] for name in ("correct", "incorrect", "unparsed", "undecided")}
+    assert funnel == {name: sum(outcome == name for outcome in by_verifier.values()) for name in funnel}
+    assert table(version["path"], "SELECT DISTINCT verifier FROM decisions") == [("policy:all_of",)]
     assert said_as_json(rollmill, "dataset", "verify", "voted", "--all")["passed"] is True
     again = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
-    assert (again["created"], again["spent"]["drawn"], again["content_hash"]) == (False, 0, made["content_hash"])
+    assert (again["created"], again["spent"]["drawn"], again["content_hash"]) == (False, 0, version["content_hash"])
     (folder / "voted.yaml").write_text(RECIPE + "gate: {min_kept: 2}\n")
     other = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
-    assert (other["created"], other["content_hash"]) == (False, made["content_hash"]), "what is not planned is not named"
+    assert (other["created"], other["content_hash"]) == (False, version["content_hash"]), "what is not planned is not named"
 
 
 def test_a_vote_that_was_changed_in_a_version_is_found(folder: Path, rollmill: Run) -> None:
@@ -112,14 +112,14 @@ def test_another_threshold_is_judged_again_of_the_same_votes(folder: Path, rollm
 @pytest.mark.usefixtures("folder")
 def test_another_policy_selects_from_the_verdicts_there_are(rollmill: Run) -> None:
     """Votes themselves are no rollouts: nothing is missing of them."""
-    made = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
-    said_as_json(rollmill, "select", made["run"], "--policy", "any_of", "--publish")
+    version = said_as_json(rollmill, "curate", "voted.yaml", "--direct")
+    said_as_json(rollmill, "select", version["run"], "--policy", "any_of", "--publish")
     assert said_as_json(rollmill, "dataset", "verify", "voted", "--all")["passed"] is True
     verdicts = "SELECT completion_id, list(outcome) FROM verdicts GROUP BY ALL"
     path = next(Path("datasets/voted").glob("v2-*"))
     either = {cid for cid, said in table(str(path), verdicts) if "correct" in said}
     assert {cid for cid, outcome in outcomes(str(path)).items() if outcome == "correct"} == either
-    assert len(either) > sum(outcome == "correct" for outcome in outcomes(made["path"]).values())
+    assert len(either) > sum(outcome == "correct" for outcome in outcomes(version["path"]).values())
 
 
 IMPORTED = """\
@@ -146,8 +146,8 @@ def import_rollouts(folder: Path, rollmill: Run, name: str, numbers: range, ways
         for way in range(ways)
     ]
     (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    said = rollmill("import", "rollouts", f"{name}.jsonl", "--name", name)
-    assert said.status == 0, said.err
+    result = rollmill("import", "rollouts", f"{name}.jsonl", "--name", name)
+    assert result.status == 0, result.err
 
 
 @pytest.mark.parametrize("more", ["rollouts", "rollouts of more problems"])
@@ -158,11 +158,11 @@ def test_a_run_that_did_not_end_goes_on_after_more_was_imported(folder: Path, ro
     assert rollmill("curate", "mine.yaml", "--direct").status == 1, "its gate wants more rollouts"
     [first] = json.loads(rollmill("runs", "list", "--json").out)
     import_rollouts(folder, rollmill, "mine", range(1, 13) if "problems" in more else range(1, 5), 8)
-    made = said_as_json(rollmill, "curate", "mine.yaml", "--direct")
+    version = said_as_json(rollmill, "curate", "mine.yaml", "--direct")
     rollouts = 96 if "problems" in more else 32
-    assert made["funnel"]["drawn"] == rollouts
-    assert made["spent"]["drawn"] == 2 * rollouts - 2 * 8, "of the votes those that were not there"
-    assert f"its imports changed since run {first['run']} (failed): this is run {made['run']}" in made["messages"]
+    assert version["funnel"]["drawn"] == rollouts
+    assert version["spent"]["drawn"] == 2 * rollouts - 2 * 8, "of the votes those that were not there"
+    assert f"its imports changed since run {first['run']} (failed): this is run {version['run']}" in version["messages"]
     assert said_as_json(rollmill, "dataset", "verify", "mine")["passed"] is True
 
 

@@ -29,9 +29,9 @@ def test_training_data_is_looked_through_in_every_column(toy: Path, benchmark: s
     turns = [{"role": "user", "content": "Repeat it."}, {"role": "assistant", "content": f"It was: {ASKED} 23."}]
     chats = rows(toy / "chats.jsonl", {"messages": turns}, {"messages": [{"role": "user", "content": "Hello there"}]})
     pairs = rows(toy / "pairs.jsonl", {"prompt": ASKED.replace("12", "13"), "chosen": "24", "rejected": f"I saw: {OTHER}"})
-    said = rollmill("contamination", "check", chats, benchmark, "--json", "--copies", "2")
-    report = json.loads(said.out)
-    assert (said.status, report["train"]["problems"], report["train"]["completions"]) == (1, 2, 1)
+    result = rollmill("contamination", "check", chats, benchmark, "--json", "--copies", "2")
+    report = json.loads(result.out)
+    assert (result.status, report["train"]["problems"], report["train"]["completions"]) == (1, 2, 1)
     assert [(leak["kind"], leak["row"], leak["class"]) for leak in report["leaks"]] == [
         ("completion", "row 1", "same problem")
     ]
@@ -43,16 +43,16 @@ def test_training_data_is_looked_through_in_every_column(toy: Path, benchmark: s
 
 def test_a_clean_file_passes_and_too_high_a_floor_does_not(toy: Path, benchmark: str, rollmill: Run) -> None:
     clean = rows(toy / "clean.jsonl", {"prompt": "Name the largest river of the north.", "answer": "it depends"})
-    said = rollmill("contamination", "check", clean, benchmark, "--report", "out", "--min-recall", "0.1")
-    assert said.status == 0, said.err
-    assert "no leak" in said.out
+    result = rollmill("contamination", "check", clean, benchmark, "--report", "out", "--min-recall", "0.1")
+    assert result.status == 0, result.err
+    assert "no leak" in result.out
     page, text = ((toy / "out" / f"contamination.{kind}").read_text() for kind in ("html", "md"))
     assert "default-src 'none'" in page
     assert "Recall of planted copies" in page
     assert "| exact | problem | leak | 2 of 2 | 1.000 |" in text
-    said = rollmill("contamination", "check", clean, benchmark, "--min-recall", "0.9", "--edit", "exact")
-    assert said.status == 1
-    assert "recall of planted copies is not shown to be 0.90 or more" in said.err
+    result = rollmill("contamination", "check", clean, benchmark, "--min-recall", "0.9", "--edit", "exact")
+    assert result.status == 1
+    assert "recall of planted copies is not shown to be 0.90 or more" in result.err
 
 
 def test_an_import_is_checked_with_its_solution_graphs(toy: Path, rollmill: Run) -> None:
@@ -72,9 +72,9 @@ def test_a_dataset_keeps_its_checks_and_stays_as_it_was(toy: Path, curated: Cura
     outcome = curated()
     version = Path(outcome["path"])
     before = {path.name: path.read_bytes() for path in version.iterdir()}
-    said = rollmill("contamination", "check", "toy", "toy.yaml", "--json", "--copies", "5", "--seed", "3")
-    report = json.loads(said.out)
-    assert (said.status, report["benchmark"]["problems"], report["failures"]) == (0, 12, [])
+    result = rollmill("contamination", "check", "toy", "toy.yaml", "--json", "--copies", "5", "--seed", "3")
+    report = json.loads(result.out)
+    assert (result.status, report["benchmark"]["problems"], report["failures"]) == (0, 12, [])
     assert report["train"]["completions"] == outcome["funnel"]["kept"]
     kept = Path(report.pop("kept_at"))
     assert kept.parent == version.parent / "contamination"
@@ -94,8 +94,8 @@ def test_a_defined_benchmark_is_named_by_its_name(toy: Path, rollmill: Run) -> N
     report = json.loads(rollmill("contamination", "check", clean, "mine.yaml", "--json").out)
     assert report["benchmark"]["name"] == "mine"
     assert report["benchmark"]["problems"] == 4
-    said = rollmill("contamination", "check", clean, "gsm8k")
-    assert (said.status, "rollmill import problems" in said.err) == (2, True), said.err
+    result = rollmill("contamination", "check", clean, "gsm8k")
+    assert (result.status, "rollmill import problems" in result.err) == (2, True), result.err
 
 
 def test_a_recipe_with_a_floor_publishes_its_certificate_and_one_too_high_publishes_nothing(
@@ -110,11 +110,11 @@ def test_a_recipe_with_a_floor_publishes_its_certificate_and_one_too_high_publis
     assert json.loads((version / "report.json").read_text())["facts"]["evaluation"]["certificate"] == certificate
     assert "| exact copies in a problem | 12 of 12 | 0.735 to 1.000 |" in (version / "README.md").read_text()
     (toy / "toy.yaml").write_text(recipe.replace("gate:", floor.replace("0.2", "0.99")))
-    said = rollmill("curate", "toy.yaml", "--direct")
-    assert (said.status, "evaluation, recall" in said.err) == (1, True), said.err
+    result = rollmill("curate", "toy.yaml", "--direct")
+    assert (result.status, "evaluation, recall" in result.err) == (1, True), result.err
     (toy / "toy.yaml").write_text(recipe.replace("gate:", floor.replace("exact", "exakt")))
-    said = rollmill("recipe", "check", "toy.yaml")
-    assert (said.status, "exact" in said.err) == (2, True), said.err
+    result = rollmill("recipe", "check", "toy.yaml")
+    assert (result.status, "exact" in result.err) == (2, True), result.err
 
 
 def test_names_that_nothing_has_are_refused(toy: Path, benchmark: str, rollmill: Run) -> None:
@@ -125,8 +125,8 @@ def test_names_that_nothing_has_are_refused(toy: Path, benchmark: str, rollmill:
         ((benchmark, benchmark, "--edit", "exact"), "--min-recall"),
         ((benchmark, benchmark, "--map", "prompt"), "prompt=question"),
     ):
-        said = rollmill("contamination", "check", *arguments)
-        assert (said.status, words in said.err) == (2, True), said.err
+        result = rollmill("contamination", "check", *arguments)
+        assert (result.status, words in result.err) == (2, True), result.err
 
 
 def test_pages_show_texts_inert() -> None:

@@ -42,8 +42,8 @@ def test_composed_problems_name_their_parts_after_an_import(toy: Path, rollmill:
 
 def test_what_a_transform_cannot_do_is_said(toy: Path, rollmill: Run) -> None:
     (toy / "held.yaml").write_text(BENCHMARK)
-    said = rollmill("harden", "held.yaml", "--with", "none_of_the_above", "--out", "x.jsonl")
-    assert (said.status, "none_of_the_above can do nothing with the problems of held" in said.err) == (1, True)
+    result = rollmill("harden", "held.yaml", "--with", "none_of_the_above", "--out", "x.jsonl")
+    assert (result.status, "none_of_the_above can do nothing with the problems of held" in result.err) == (1, True)
     assert not (toy / "x.jsonl").exists()
-    said = rollmill("harden", "held.yaml", "--with", "chain", "--out", "x.jsonl")
-    assert (said.status, "chains" in said.err) == (2, True)
+    result = rollmill("harden", "held.yaml", "--with", "chain", "--out", "x.jsonl")
+    assert (result.status, "chains" in result.err) == (2, True)

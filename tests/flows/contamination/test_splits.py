@@ -39,9 +39,9 @@ def problem(text: str, split: str, graph: str | None = None, answer: str = "7") 
 
 def test_splits_that_share_nothing_are_proven_disjoint(published: Publish, rollmill: Run) -> None:
     published(problem(PEN, "train", "+(n,n)"), problem(PEN.replace("3", "5"), "test", "*(n,n)"), problem("Why?", "test"))
-    said = rollmill("contamination", "splits", "sums")
-    assert said.status == 0, said.err
-    assert "GROUP BY 1 HAVING count(DISTINCT split) > 1" in said.out
+    result = rollmill("contamination", "splits", "sums")
+    assert result.status == 0, result.err
+    assert "GROUP BY 1 HAVING count(DISTINCT split) > 1" in result.out
     assert json.loads(rollmill("contamination", "splits", "sums", "--json").out)["splits"] == [
         ["test", 2, 1],
         ["train", 1, 1],
@@ -58,10 +58,10 @@ def test_a_text_of_both_sides_is_found_whatever_its_spelling_and_one_with_anothe
         problem("What is 3 * 4", "test"),
         problem("What is 3 + 5", "test"),
     )
-    said = rollmill("contamination", "splits", "sums")
-    assert said.status == 1
-    assert "the splits of sums@v1 are not disjoint: 1 by text." in said.err
-    assert "2 problems in test, train" in said.out
+    result = rollmill("contamination", "splits", "sums")
+    assert result.status == 1
+    assert "the splits of sums@v1 are not disjoint: 1 by text." in result.err
+    assert "2 problems in test, train" in result.out
     with Workspace.open(toy) as workspace:
         assert split_proof(resolve(workspace.datasets, "sums")).splits == (("test", 3, 0), ("train", 2, 0))
 

@@ -36,10 +36,12 @@ def problem(number: int, level: int | None) -> Problem:
 
 def decided_run(root: Path) -> tuple[Any, Any]:
     """What the reports read of a decided run and of its version."""
-    made = RecipeProblems((problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0})
+    recipe_problems = RecipeProblems(
+        (problem(1, 1), problem(2, 2), problem(3, None)), 5, {"held_out": 2, "near_duplicate": 0}
+    )
     loaded = SimpleNamespace(recipe=SimpleNamespace(name="sums"), recipe_hash="abc")
     decided = SimpleNamespace(
-        run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, problems=made),
+        run=SimpleNamespace(workspace=SimpleNamespace(root=root), loaded=loaded, problems=recipe_problems),
         snapshot=SimpleNamespace(manifest={"funnel": FUNNEL, "metrics": METRICS}),
     )
     return decided, SimpleNamespace(name="sums", content_hash="c" * 8, kept_hash="k" * 8)

@@ -16,11 +16,11 @@ from storage.versions.snapshot import sorted_by_key
 
 def decided(sizes: dict[str, int]) -> list[Decision]:
     """Decisions by problem, those of one in an order that is none of their ids."""
-    made: list[Decision] = []
+    decisions: list[Decision] = []
     for problem, size in sizes.items():
         mine: list[Any] = [(problem, f"c{n}") for n in range(size)]
         random.Random(problem).shuffle(mine)
-        made += [
+        decisions += [
             Decision(
                 "run",
                 *pair,
@@ -34,7 +34,7 @@ def decided(sizes: dict[str, int]) -> list[Decision]:
             )
             for pair in mine
         ]
-    return made
+    return decisions
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 1_000])

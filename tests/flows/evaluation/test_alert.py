@@ -34,10 +34,10 @@ def nightly(toy: Path, rollmill: Run) -> Path:
 
 
 def evaluated(rollmill: Run, *arguments: str, status: int = 0) -> dict[str, Any]:
-    said = rollmill("evaluate", "nightly.yaml", "--json", *arguments)
-    assert said.status == status, said.err
-    [row] = json.loads(said.out)["alerts"]
-    return {**row, "said": said.err}
+    result = rollmill("evaluate", "nightly.yaml", "--json", *arguments)
+    assert result.status == status, result.err
+    [row] = json.loads(result.out)["alerts"]
+    return {**row, "said": result.err}
 
 
 def test_a_drop_is_told_and_a_redraw_of_the_same_model_is_not(nightly: Path, rollmill: Run) -> None:
@@ -66,5 +66,5 @@ def test_a_small_drop_that_does_not_matter_is_no_alert(nightly: Path, rollmill: 
     evaluated(rollmill)
     fallen = evaluated(rollmill, "--set", "models.0.options.chance=0.2", "--set", "alert.least=0.95")
     assert (fallen["alert"], fallen["high"] < 0) == (False, True)
-    said = rollmill("evaluate", "nightly.yaml", "--set", "alert.looks=0")
-    assert (said.status, "looks" in said.err) == (2, True)
+    result = rollmill("evaluate", "nightly.yaml", "--set", "alert.looks=0")
+    assert (result.status, "looks" in result.err) == (2, True)

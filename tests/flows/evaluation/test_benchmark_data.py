@@ -56,9 +56,11 @@ def test_gsm8k(tmp_path: Path) -> None:
     problems = imported(tmp_path, "gsm8k", [gsm8k(row) for row in rows])
     known = {row["prompt"]: row["reference"] for row in rows}
     assert len(problems) == 660
-    assert all(judged("gsm8k", one, f"#### {known[str(one.prompt)]}").outcome == "correct" for one in problems)
-    assert all(judged("gsm8k", one, one.meta["solution"]).outcome == "correct" for one in problems)
-    assert all(judged("gsm8k", one, f"#### {known[str(one.prompt)]}7").outcome == "incorrect" for one in problems)
+    assert all(judged("gsm8k", problem, f"#### {known[str(problem.prompt)]}").outcome == "correct" for problem in problems)
+    assert all(judged("gsm8k", problem, problem.meta["solution"]).outcome == "correct" for problem in problems)
+    assert all(
+        judged("gsm8k", problem, f"#### {known[str(problem.prompt)]}7").outcome == "incorrect" for problem in problems
+    )
 
 
 def test_math(tmp_path: Path) -> None:
@@ -69,14 +71,16 @@ def test_math(tmp_path: Path) -> None:
     problems = imported(tmp_path, "math", published)
     known = {row["prompt"]: row["reference"] for row in rows}
     assert (len(problems), {problem.level for problem in problems}) == (50, {1, 2, 3, 4, 5})
-    assert [one.reference for one in problems if one.reference != known[str(one.prompt)]] == []
-    assert {judged("math", one, one.meta["solution"]).outcome for one in problems} == {"correct"}
+    assert [problem.reference for problem in problems if problem.reference != known[str(problem.prompt)]] == []
+    assert {judged("math", problem, problem.meta["solution"]).outcome for problem in problems} == {"correct"}
 
 
 def test_humaneval(tmp_path: Path) -> None:
     rows = read("humaneval.jsonl")
     problems = imported(tmp_path, "humaneval", rows)
-    assert [one.external_id for one in problems] == [row["task_id"] for row in rows]
-    assert [(one.reference, one.tests) for one in problems] == [(row["canonical_solution"], (row["test"],)) for row in rows]
-    assert [one.meta["entry_point"] for one in problems] == [row["entry_point"] for row in rows]
-    assert {one.kind for one in problems} == {"code"}
+    assert [problem.external_id for problem in problems] == [row["task_id"] for row in rows]
+    assert [(problem.reference, problem.tests) for problem in problems] == [
+        (row["canonical_solution"], (row["test"],)) for row in rows
+    ]
+    assert [problem.meta["entry_point"] for problem in problems] == [row["entry_point"] for row in rows]
+    assert {problem.kind for problem in problems} == {"code"}

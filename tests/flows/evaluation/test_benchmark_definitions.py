@@ -84,8 +84,8 @@ def test_given_answers_get_the_verdicts_that_they_deserve(published: Path) -> No
     names = sorted(imported_as(name) for name in ROWS if name == imported_as(name))
     for name in names:
         first = next(row for row in stored(name) if ROWS[name].first in str(row.prompt))
-        asked = {"prompt": first.prompt, "reference": first.reference, "kind": first.kind, "model": "given"}
-        rows = [{**asked, "text": text, **({"tests": first.tests} if first.tests else {})} for text in ROWS[name].answers]
+        fields = {"prompt": first.prompt, "reference": first.reference, "kind": first.kind, "model": "given"}
+        rows = [{**fields, "text": text, **({"tests": first.tests} if first.tests else {})} for text in ROWS[name].answers]
         file = write_lines(published / "r.jsonl", rows)
         rollmill("import", "rollouts", file, "--name", f"{name}-given", "--problems", name)
     unprotected = ", verify: [{method: code, options: {sandbox: none}}]"
@@ -191,7 +191,7 @@ def test_the_function_that_mbpp_wants_is_named_in_its_prompt(published: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("examples_from: {split: test, count: 2}", "is one of the problems that are asked"),
         ("examples: [{prompt: 'Ana has 1 pens and buys 1,000.', answer: '1001'}]", "is one of the problems that are asked"),
@@ -205,10 +205,10 @@ def test_the_function_that_mbpp_wants_is_named_in_its_prompt(published: Path) ->
         ("split: tests", "unknown split of gsm8k: 'tests'. Did you mean 'test'?"),
     ],
 )
-def test_examples_that_would_mislead_are_refused(published: Path, change: str, said: str) -> None:
+def test_examples_that_would_mislead_are_refused(published: Path, change: str, message: str) -> None:
     with pytest.raises(SetupError) as caught:
         form_and_problems(published, f"{{benchmark: gsm8k-few-shot, {change}}}")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(("mode", "outcome"), [("strict", "incorrect"), ("loose", "correct")])

@@ -35,11 +35,11 @@ def sums(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def cell(rollmill: Run, *arguments: str) -> dict[str, Any]:
-    said = rollmill("evaluate", "sums.yaml", "--json", *arguments)
-    assert said.status == 0, said.err
-    report = json.loads(said.out)
-    [found] = report["cells"]
-    return {**found, "messages": report["messages"]}
+    result = rollmill("evaluate", "sums.yaml", "--json", *arguments)
+    assert result.status == 0, result.err
+    report = json.loads(result.out)
+    [cell] = report["cells"]
+    return {**cell, "messages": report["messages"]}
 
 
 def calls(folder: Path) -> int:
@@ -47,7 +47,7 @@ def calls(folder: Path) -> int:
 
 
 def test_a_stage_of_scores_lets_metrics_need_them(sums: Path, rollmill: Run) -> None:
-    asked = [
+    questions = [
         "{metric: auroc, score: answer_agreement}",
         "{metric: calibration, score: answer_agreement}",
         "{metric: selected@k, score: answer_agreement, ks: [4]}",
@@ -55,7 +55,7 @@ def test_a_stage_of_scores_lets_metrics_need_them(sums: Path, rollmill: Run) -> 
         "{metric: maj@k, ks: [4]}",
         "{metric: aggregate@k, ks: [4], aggregator: {method: best_of_n, options: {score: answer_agreement}}}",
     ]
-    metrics = ("--set", f"metrics=[{', '.join(asked)}]")
+    metrics = ("--set", f"metrics=[{', '.join(questions)}]")
     without = cell(rollmill, *metrics)["metrics"]
     assert [row["value"] is None for row in without] == [True, True, True, True, False, True]
     scored = ("--set", "score=[{method: answer_agreement}, {method: length}]", *metrics)
@@ -119,7 +119,8 @@ def test_keys_of_meta_are_groups_with_and_without_their_prefix(sums: Path, rollm
     board = json.loads(rollmill("leaderboard", "sums", "--by", "parity", "--json").out)
     assert {row["benchmark"]: row["value"] for row in board["cells"]} == {"0": rows[0]["value"], "1": rows[1]["value"]}
     for words in (("compare", "sums", "sums"), ("leaderboard", "sums")):
-        said = rollmill(*words, "--by", "paritie")
-        assert (said.status, "unknown group 'paritie'. Valid: level, meta.level, meta.parity" in said.err) == (2, True), (
-            said.err
-        )
+        result = rollmill(*words, "--by", "paritie")
+        assert (result.status, "unknown group 'paritie'. Valid: level, meta.level, meta.parity" in result.err) == (
+            2,
+            True,
+        ), result.err

@@ -62,9 +62,9 @@ def test_programs_are_chosen_by_tests_that_a_model_wrote(here: Path, rollmill: R
     file = write_lines(
         here / "tests.jsonl", [{"problem_id": "p0", "tests": GENERATED}, {"problem_id": "another", "tests": ["x"]}]
     )
-    said = rollmill("replay", "programs", "--tests", file, "--samples", "5", "--json")
-    assert said.status == 0, said.err
-    report = json.loads(said.out)
+    result = rollmill("replay", "programs", "--tests", file, "--samples", "5", "--json")
+    assert result.status == 0, result.err
+    report = json.loads(result.out)
     rows = {row["aggregator"]: row["value"] for row in report["rows"]}
     assert (report["problems"], report["left_out"]) == (1, 1)
     assert {"majority", "max_pass", "codet", "mbr_exec", "b4"} <= set(rows)
@@ -83,7 +83,7 @@ def test_programs_are_chosen_by_tests_that_a_model_wrote(here: Path, rollmill: R
     ],
 )
 def test_tests_that_cannot_be_used_are_refused(here: Path, rollmill: Run, row: dict[str, Any], message: str) -> None:
-    said = rollmill("replay", "programs", "--tests", write_lines(here / "bad.jsonl", [row]))
-    assert said.status == 2
-    assert message in said.err
+    result = rollmill("replay", "programs", "--tests", write_lines(here / "bad.jsonl", [row]))
+    assert result.status == 2
+    assert message in result.err
     assert "no file none.jsonl" in rollmill("replay", "programs", "--tests", "none.jsonl").err

@@ -47,8 +47,8 @@ def test_two_of_its_models_differ(toy: Path, rollmill: Run) -> None:
     (toy / "mathcoder.yaml").write_text(EVALUATION)
     rollmill("import", "rollouts", str(shared_data(MATHCODER)), "--name", "mc")
     rollmill("evaluate", "mathcoder.yaml")
-    said = rollmill("compare", "mathcoder:MathCoder-L-7b", "mathcoder:MathCoder-L-70b", "--by", "source", "--json")
-    [row] = json.loads(said.out)["comparisons"]
+    result = rollmill("compare", "mathcoder:MathCoder-L-7b", "mathcoder:MathCoder-L-70b", "--by", "source", "--json")
+    [row] = json.loads(result.out)["comparisons"]
     assert (row["problems"], row["only_before"], row["only_after"]) == (1_960, 582, 0)
     assert 0.19 < row["low"] < row["difference"] < row["high"] < 0.25
     assert all(part["p_corrected"] < 0.001 for part in row["strata"]["source"])

@@ -34,9 +34,9 @@ gate: {min_kept: 0, max_undecided: 1.0}
 
 
 def origins(rollmill: Run, name: str) -> dict[str, dict[str, Any]]:
-    said = rollmill("origins", name, "--json")
-    assert said.status == 0, said.err
-    return {row["origin"]: row for row in json.loads(said.out)["origins"]}
+    result = rollmill("origins", name, "--json")
+    assert result.status == 0, result.err
+    return {row["origin"]: row for row in json.loads(result.out)["origins"]}
 
 
 def test_computed_references_hold_and_planted_wrong_ones_do_not(toy: Path, rollmill: Run) -> None:
@@ -52,7 +52,7 @@ def test_computed_references_hold_and_planted_wrong_ones_do_not(toy: Path, rollm
     assert row["solved_again"]["value"] < 0.1
 
     with Workspace.open(toy) as workspace:
-        made = version_problems(workspace, "next")
+        problems = version_problems(workspace, "next")
     fields = ("prompt", "kind", "template", "level")
     rows = [
         {
@@ -60,7 +60,7 @@ def test_computed_references_hold_and_planted_wrong_ones_do_not(toy: Path, rollm
             "reference": str(int(problem.reference) + (at < 10)),
             **problem.meta,
         }
-        for at, problem in enumerate(made)
+        for at, problem in enumerate(problems)
     ]
     write_lines(toy / "planted.jsonl", rows)
     assert rollmill("import", "problems", "planted.jsonl", "--name", "planted").status == 0

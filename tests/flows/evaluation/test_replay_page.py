@@ -36,8 +36,8 @@ def test_what_must_be_said_beside_the_numbers_is_said_when_it_holds() -> None:
         "undecided_answers": 0,
     }
     assert len(notes(plain)) == 1
-    told = notes(plain | {"comparisons": {"s": {"problems": 8, "mean": 0.625, "misled": 0.25}}})
-    assert any("s prefers the right one with chance 0.62" in text and "on 25% of them" in text for text in told)
+    sentences = notes(plain | {"comparisons": {"s": {"problems": 8, "mean": 0.625, "misled": 0.25}}})
+    assert any("s prefers the right one with chance 0.62" in text and "on 25% of them" in text for text in sentences)
     odd = plain | {"clusters": 1, "pass_at_limit": {"largest_k": 4}, "left_out": 2, "conflicts": 3, "undecided_answers": 1}
     text = " ".join(notes(odd))
     for words in (

@@ -91,7 +91,7 @@ class Place:
         """The completions that are committed, each once."""
         with Workspace.open(self.folder) as ws:
             table = ws.segments.read("completions", columns=("id",))
-            assert table.num_rows == sum(one.rows for one in ws.segments.registry.segments("completions"))
+            assert table.num_rows == sum(segment.rows for segment in ws.segments.registry.segments("completions"))
         ids: list[str] = table["id"].to_pylist()
         assert len(ids) == len(set(ids))
         return ids
@@ -100,8 +100,8 @@ class Place:
 def outcome_of(said: Said) -> Outcome:
     """What a command that ended well said."""
     assert said.status == 0, said.err
-    found: Outcome = json.loads(said.out)
-    return found
+    outcome: Outcome = json.loads(said.out)
+    return outcome
 
 
 def workspace_at(folder: Path) -> Path:
@@ -115,10 +115,10 @@ def workspace_at(folder: Path) -> Path:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """Its server is not running yet."""
-    made = Place(workspace_at(tmp_path / "ws"), Server(tmp_path / "asked"))
-    yield made
-    if made.server.process is not None and made.server.process.poll() is None:
-        made.server.kill()
+    place = Place(workspace_at(tmp_path / "ws"), Server(tmp_path / "asked"))
+    yield place
+    if place.server.process is not None and place.server.process.poll() is None:
+        place.server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -127,10 +127,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("undisturbed")
     calm = Place(workspace_at(folder / "ws"), Server(folder / "asked", delay=0.0))
     calm.server.start()
-    found = calm.outcome()
+    outcome = calm.outcome()
     calm.server.kill()
-    assert calm.server.asked == found["funnel"]["drawn"] == len(calm.stored()) > 96
-    return found
+    assert calm.server.asked == outcome["funnel"]["drawn"] == len(calm.stored()) > 96
+    return outcome
 
 
 def same(found: Outcome, expected: Outcome) -> bool:

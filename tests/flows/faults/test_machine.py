@@ -61,11 +61,11 @@ def test_a_full_disk_is_said_and_the_same_command_goes_on(
     script = FULL.format(place=inside, size=size, keep=BESIDE if where == "ledger" else "", command=command)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=place.folder, env=environment, capture_output=True)
-    said = (place.folder / "first.err").read_text()
-    assert (place.folder / "first.status").read_text() == "2\n", said
-    assert "no space left to write" in said
-    assert named in said
-    assert "everything committed before is safe. Next: free some space and run the same command again" in said
+    errors = (place.folder / "first.err").read_text()
+    assert (place.folder / "first.status").read_text() == "2\n", errors
+    assert "no space left to write" in errors
+    assert named in errors
+    assert "everything committed before is safe. Next: free some space and run the same command again" in errors
     assert done.returncode == 0, (place.folder / "second.err").read_text()
     assert same(json.loads((place.folder / "second.out").read_text()), undisturbed)
     rows = undisturbed["funnel"]["drawn"]
@@ -108,10 +108,10 @@ def test_a_locked_ledger_is_waited_for_and_a_minute_is_enough(place: Place, undi
     assert [command.poll() for command in commands] == [None, None]
     assert same(outcome_of(finish(commands[0])), undisturbed)
     assert patient.server.asked == rows
-    said = finish(commands[1])
-    assert said.status == 2
-    assert "another process has locked the ledger" in said.err
-    assert "for over a minute. Next: run it again" in said.err
+    result = finish(commands[1])
+    assert result.status == 2
+    assert "another process has locked the ledger" in result.err
+    assert "for over a minute. Next: run it again" in result.err
     assert (short.wait(), long.wait()) == (0, 0)
     assert same(other.outcome(), undisturbed)
     assert rows <= other.server.asked <= rows + CONCURRENCY

@@ -27,28 +27,31 @@ def test_a_reply_that_fails_is_asked_again_and_only_that_one(
     place: Place, undisturbed: Outcome, trick: str, outcome: str, failed: int
 ) -> None:
     place.server.start(trick)
-    found = place.outcome()
-    assert same(found, undisturbed)
+    outcome_now = place.outcome()
+    assert same(outcome_now, undisturbed)
     rows = undisturbed["funnel"]["drawn"]
     assert place.server.asked == rows + failed
     with Workspace.open(place.folder) as ws:
-        assert {one.outcome: one.count for one in ws.attempts.of(found["run"])} == {"ok": rows, outcome: failed}
+        assert {attempt.outcome: attempt.count for attempt in ws.attempts.of(outcome_now["run"])} == {
+            "ok": rows,
+            outcome: failed,
+        }
     assert len(place.stored()) == rows
 
 
 def test_wrong_token_counts_cost_the_counts_and_not_the_rows(place: Place, undisturbed: Outcome) -> None:
     place.server.start("20:24:counts")
-    found = place.outcome()
+    outcome_now = place.outcome()
     rows = undisturbed["funnel"]["drawn"]
     assert place.server.asked == rows
-    assert {key: value for key, value in found["funnel"].items() if key != "tokens_out"} == {
+    assert {key: value for key, value in outcome_now["funnel"].items() if key != "tokens_out"} == {
         key: value for key, value in undisturbed["funnel"].items() if key != "tokens_out"
     }
     with Workspace.open(place.folder) as ws:
         counts = ws.segments.read("completions", columns=("tokens_in", "tokens_out"))
     assert (counts["tokens_in"].null_count, counts["tokens_out"].null_count) == (5, 5)
     again = place.outcome()
-    assert (again["content_hash"], again["spent"]["drawn"], place.server.asked) == (found["content_hash"], 0, rows)
+    assert (again["content_hash"], again["spent"]["drawn"], place.server.asked) == (outcome_now["content_hash"], 0, rows)
 
 
 def test_a_server_killed_and_back_is_waited_for(place: Place, undisturbed: Outcome) -> None:
@@ -70,10 +73,10 @@ def test_a_server_gone_for_good_ends_the_command_and_the_same_one_goes_on(place:
     command = place.curate()
     assert until(lambda: place.server.asked >= 40, 120)
     place.server.kill()
-    said = finish(command)
-    assert said.status == 2
-    assert "no server has answered for 15 seconds" in said.err
-    assert "every reply received is kept. Next: start it" in said.err
+    result = finish(command)
+    assert result.status == 2
+    assert "no server has answered for 15 seconds" in result.err
+    assert "every reply received is kept. Next: start it" in result.err
     place.server.start()
     assert same(place.outcome(), undisturbed)
     rows = undisturbed["funnel"]["drawn"]

@@ -41,17 +41,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def planned(rollmill: Run, *more: str) -> dict[str, Any]:
-    said = rollmill("plan", "voted.yaml", "--simulations", "20", "--profile", "priced.yaml", "--json", *more)
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = rollmill("plan", "voted.yaml", "--simulations", "20", "--profile", "priced.yaml", "--json", *more)
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 def curated(rollmill: Run) -> dict[str, Any]:
-    said = rollmill("curate", "voted.yaml", "--direct", "--profile", "priced.yaml", "--json")
-    assert said.status == 0, said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    result = rollmill("curate", "voted.yaml", "--direct", "--profile", "priced.yaml", "--json")
+    assert result.status == 0, result.err
+    outcome: dict[str, Any] = json.loads(result.out)
+    return outcome
 
 
 @pytest.mark.integration
@@ -86,14 +86,14 @@ def test_a_pilot_draws_follow_ups_once_and_the_run_is_scored_over_all_steps(fold
 @pytest.mark.integration
 @pytest.mark.usefixtures("folder")
 def test_what_cannot_be_forecast_is_named_with_the_reason(rollmill: Run) -> None:
-    said = rollmill("plan", "voted.yaml", "--simulations", "20", "--pilot", "1")
-    assert said.status == 0, said.err
+    result = rollmill("plan", "voted.yaml", "--simulations", "20", "--pilot", "1")
+    assert result.status == 0, result.err
     assert (
         "Not in these numbers are the steps that follow others, cut, fix, note, grade: the pilot has fewer than 8 "
-        in said.out
+        in result.out
     )
-    found = planned(rollmill, "--pilot", "1")
-    assert (found["follow_ups"], set(found["not_forecast"])) == (False, {"cut", "fix", "note", "grade"})
+    plan = planned(rollmill, "--pilot", "1")
+    assert (plan["follow_ups"], set(plan["not_forecast"])) == (False, {"cut", "fix", "note", "grade"})
     outcome = curated(rollmill)  # and what is scored is what was forecast
     assert outcome["forecast"]["totals"]["draws"]["actual"] == 176 < outcome["spent"]["drawn"]
 
@@ -118,14 +118,14 @@ def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
             beside=FollowUpForecast(evidence_of(pilot, rng), [Subject(key) for key in run.links], {}, kept),
         )
         try:
-            found = forecast(question, [Observation(Subject(key), samples(pilot, key, rng)) for key in pilot.links])
+            quantities = forecast(question, [Observation(Subject(key), samples(pilot, key, rng)) for key in pilot.links])
         except TooLittleSeenError:
             continue
         said += 1
         lengths = [length(link.step, rng) for links in run.links.values() for link in links]
         right = [link.step in graph.answers and run.facts[pair].outcome == "correct" for pair, link in every(run)]
         for name, value in {"draws": len(lengths), "tokens_out": sum(lengths), "kept": sum(right)}.items():
-            held[name] += found[name].low95 <= value <= found[name].high95
+            held[name] += quantities[name].low95 <= value <= quantities[name].high95
     assert said >= 8
     assert min(held.values()) >= 0.8 * said, (held, said)
 
@@ -153,27 +153,27 @@ ROUTER = "budget: {method: router, options: {initial: 4, entry: 4, target: 2, ca
 @pytest.mark.integration
 def test_of_a_root_that_nobody_judges_its_draws_and_what_follows_are_forecast(folder: Path, rollmill: Run) -> None:
     (folder / "voted.yaml").write_text(RECIPE.format(name="ideas", steps=FROM_IDEAS, of="", more=""))
-    found = planned(rollmill)
-    assert (found["follow_ups"], found["not_forecast"]) == (True, {})
-    assert found["quantities"]["draws"]["median"] == 24 * 2 * 3  # an idea, and two answers to each
-    assert {"solved", "kept"}.isdisjoint(name.rsplit(".", 1)[-1] for name in found["quantities"])
-    said = rollmill("plan", "voted.yaml", "--simulations", "20")
-    assert "Not forecast: problems solved and kept, as nobody judges idea." in said.out
+    plan = planned(rollmill)
+    assert (plan["follow_ups"], plan["not_forecast"]) == (True, {})
+    assert plan["quantities"]["draws"]["median"] == 24 * 2 * 3  # an idea, and two answers to each
+    assert {"solved", "kept"}.isdisjoint(name.rsplit(".", 1)[-1] for name in plan["quantities"])
+    result = rollmill("plan", "voted.yaml", "--simulations", "20")
+    assert "Not forecast: problems solved and kept, as nobody judges idea." in result.out
 
 
 @pytest.mark.integration
 def test_what_follows_one_of_several_roots_is_forecast_from_a_pilot_of_its_own(folder: Path, rollmill: Run) -> None:
     (folder / "voted.yaml").write_text(RECIPE.format(name="routed", steps=ROUTED, of="", more=ROUTER))
-    found = planned(rollmill)
-    assert (found["follow_ups"], found["not_forecast"]) == (True, {})
-    *alone, joint = found["evidence"]["runs"]
+    plan = planned(rollmill)
+    assert (plan["follow_ups"], plan["not_forecast"]) == (True, {})
+    *alone, joint = plan["evidence"]["runs"]
     assert len(alone) == 2
     with Workspace.open(folder) as ws:
         checked = [row for plan in ws.runs.plans(joint) for row in plan if row.step == "check"]
-        paid = [ws.spending.paid(run) for run in found["evidence"]["runs"]]
-    assert paid[2].completions == len(checked) == found["evidence"]["follow_ups"] > 0, "the roots were there already"
-    assert found["evidence"]["tokens_spent"] == sum(one.tokens_in + one.tokens_out for one in paid)
-    assert {"solved", "kept"} <= found["quantities"].keys()
+        paid = [ws.spending.paid(run) for run in plan["evidence"]["runs"]]
+    assert paid[2].completions == len(checked) == plan["evidence"]["follow_ups"] > 0, "the roots were there already"
+    assert plan["evidence"]["tokens_spent"] == sum(completion.tokens_in + completion.tokens_out for completion in paid)
+    assert {"solved", "kept"} <= plan["quantities"].keys()
     outcome = curated(rollmill)
     draws = outcome["forecast"]["totals"]["draws"]
     assert draws["actual"] == outcome["spent"]["drawn"]
@@ -190,8 +190,8 @@ def test_rows_kept_are_forecast_whatever_step_the_selector_decides_on(
     (folder / "voted.yaml").write_text(
         RECIPE.format(name="first", steps=steps, of=of, more="gate: {max_undecided: 0.1, min_kept: 0}\n")
     )
-    found = planned(rollmill)
-    kept = found["quantities"]["kept"]
+    plan = planned(rollmill)
+    kept = plan["quantities"]["kept"]
     came = curated(rollmill)
     assert came["forecast"]["totals"]["kept"]["actual"] == came["funnel"]["kept"]
     assert kept["low95"] <= came["funnel"]["kept"] <= kept["high95"]
@@ -203,19 +203,21 @@ def test_what_repeats_is_not_forecast_of_a_budget_that_draws_more_than_its_pilot
     steps = "  - {name: solve}\n  - {name: again, template: '{prompt} {solve} Once more.', when: {solve: incorrect}}"
     more = "budget: {method: sequential, options: {initial: 4, target: 2, cap: 8}}\n"
     (folder / "voted.yaml").write_text(RECIPE.format(name="both", steps=steps, of="", more=more))
-    said = rollmill("plan", "voted.yaml", "--simulations", "20")
-    assert said.status == 0, said.err
-    assert "Not forecast: kept, as selector quota counts different solutions, and how often answers that follow" in said.out
-    assert not [line for line in said.out.splitlines() if line.startswith("kept ")]
+    result = rollmill("plan", "voted.yaml", "--simulations", "20")
+    assert result.status == 0, result.err
+    assert (
+        "Not forecast: kept, as selector quota counts different solutions, and how often answers that follow" in result.out
+    )
+    assert not [line for line in result.out.splitlines() if line.startswith("kept ")]
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_a_search_is_not_forecast_and_costs_no_pilot(folder: Path, rollmill: Run, dry: list[str]) -> None:
-    said = rollmill("plan", str(ROOT / "recipes" / "searched.yaml"), *dry)
-    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
-    assert "'searched' searches: what it draws follows from scores of its own pieces" in said.err
-    assert "searched.yaml --max-tokens N" in said.err
+    result = rollmill("plan", str(ROOT / "recipes" / "searched.yaml"), *dry)
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "'searched' searches: what it draws follows from scores of its own pieces" in result.err
+    assert "searched.yaml --max-tokens N" in result.err
     with Workspace.open(folder) as ws:
         assert ws.runs.list() == []
 
@@ -223,24 +225,24 @@ def test_a_search_is_not_forecast_and_costs_no_pilot(folder: Path, rollmill: Run
 @pytest.mark.integration
 def test_rows_kept_by_votes_are_forecast_and_scored_by_what_the_votes_say(folder: Path, rollmill: Run) -> None:
     (folder / "voted.yaml").write_text(BY_VOTES.replace("count: 10", "count: 40"))
-    found = planned(rollmill)
+    plan = planned(rollmill)
     outcome = curated(rollmill)
     scored, kept = outcome["forecast"]["totals"], outcome["funnel"]["kept"]
     assert (scored["kept"]["actual"], scored["solved"]["actual"]) == (kept, outcome["funnel"]["problems_solved"])
     assert kept > 0
     for name in ("kept", "solved"):
-        assert 0 < found["quantities"][name]["low95"] <= scored[name]["actual"] <= found["quantities"][name]["high95"]
-    assert "level.4.pass_rate" in found["quantities"]
+        assert 0 < plan["quantities"][name]["low95"] <= scored[name]["actual"] <= plan["quantities"][name]["high95"]
+    assert "level.4.pass_rate" in plan["quantities"]
 
 
 @pytest.mark.integration
 def test_what_a_plan_leaves_open_until_the_votes_is_not_forecast(folder: Path, rollmill: Run) -> None:
     """Under `any_of` a wrong answer is undecided to the budget: 274 and 327 rows were forecast where 223 and 237 came."""
     (folder / "voted.yaml").write_text(BY_VOTES.replace("all_of", "any_of"))
-    found = planned(rollmill)
-    assert {"solved", "kept", "pass_rate"}.isdisjoint(name.rsplit(".", 1)[-1] for name in found["quantities"])
-    said = rollmill("plan", "voted.yaml", "--simulations", "20")
-    assert "Not forecast: problems solved and kept and pass rate, as the plan leaves open until votes are" in said.out
+    plan = planned(rollmill)
+    assert {"solved", "kept", "pass_rate"}.isdisjoint(name.rsplit(".", 1)[-1] for name in plan["quantities"])
+    result = rollmill("plan", "voted.yaml", "--simulations", "20")
+    assert "Not forecast: problems solved and kept and pass rate, as the plan leaves open until votes are" in result.out
 
 
 def census_of(graph: StepGraph, rows: list[tuple[str, str, tuple[str, ...]]], right: set[str]) -> Census:
@@ -287,7 +289,7 @@ def test_tokens_of_a_level_are_those_of_its_own_problems() -> None:
         sizes[one.problem_id] = [(100 * (one.level or 0), 1)] * 8
     beside = FollowUpForecast(FollowUpEvidence(census, {"solve": sizes}), subjects, {})
     ended = beside([outcome(3, 0, {}), outcome(3, 0, {})], np.random.default_rng(0))
-    assert [one.tokens_in for one in ended] == [300, 600]
+    assert [outcome.tokens_in for outcome in ended] == [300, 600]
 
 
 def every(run: MadeUpRun) -> list[tuple[tuple[str, str], Link]]:
@@ -297,16 +299,16 @@ def every(run: MadeUpRun) -> list[tuple[tuple[str, str], Link]]:
 
 def test_what_repeats_an_earlier_solution_is_kept_once() -> None:
     """Nine of ten right answers repeat one: a quota of five keeps the two of the root and hardly one more."""
-    seen = np.array([40, 40])
-    law = ShareLaw.of(seen // 10, seen)
+    counts = np.array([40, 40])
+    law = ShareLaw.of(counts // 10, counts)
     kept = KeptOfSteps(lambda _, distinct: min(5, distinct), ["again"], ["solve"], {"again": law})
     ends = [outcome(4, 4, {})._replace(distinct=2), outcome(4, 0, {})]
     draws = [kept(ends, {"again": np.array([8, 8])}, np.random.default_rng(seed)) for seed in range(200)]
     first, second = np.mean(draws, axis=0)
     assert (2.4 < first < 3.2, 0.4 < second < 1.2, max(map(max, draws)) <= 5) == (True, True, True)
-    alone = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(seen, seen)})
+    alone = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(counts, counts)})
     assert np.mean([alone(ends, {"again": np.array([3, 0])}, np.random.default_rng(n))[0] for n in range(50)]) > 2.7
-    little = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(seen // 20, seen // 20)})
+    little = KeptOfSteps(lambda _, distinct: distinct, ["again"], [], {"again": ShareLaw.of(counts // 20, counts // 20)})
     with pytest.raises(TooLittleSeenError, match="right answers of again"):
         little(ends, {"again": np.array([3, 0])}, np.random.default_rng(0))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.forecasting.forecasts import history, kept_rule, scores_of, shown
+from flows.forecasting.forecasts import history, kept_rule, scores_of, shown_forecast
 from pipelines.select import AllCorrect, Quota
 from storage.run_records import Forecast
 
@@ -18,9 +18,9 @@ QUANTITIES = {
 
 
 def test_a_forecast_is_scored_on_what_is_known_of_the_run() -> None:
-    found = scores_of({"quantities": QUANTITIES}, {"draws": 115.0, "tokens": 1240.0, "level.1.kept": 1.0})
-    assert (found["n"], found["inside80"], found["inside95"]) == (3, 1, 2)
-    assert found["quantities"]["draws"] == {
+    scores = scores_of({"quantities": QUANTITIES}, {"draws": 115.0, "tokens": 1240.0, "level.1.kept": 1.0})
+    assert (scores["n"], scores["inside80"], scores["inside95"]) == (3, 1, 2)
+    assert scores["quantities"]["draws"] == {
         "actual": 115.0,
         "error": pytest.approx(0.15),
         "inside80": False,
@@ -28,17 +28,17 @@ def test_a_forecast_is_scored_on_what_is_known_of_the_run() -> None:
         "score80": pytest.approx(20 + 2 / 0.2 * 5),  # its width and the fine for a miss by 5
         "score95": 40.0,
     }
-    assert found["quantities"]["tokens"]["score95"] == pytest.approx(400 + 2 / 0.05 * 40)
-    assert found["quantities"]["level.1.kept"]["error"] is None  # no share of a median of 0
+    assert scores["quantities"]["tokens"]["score95"] == pytest.approx(400 + 2 / 0.05 * 40)
+    assert scores["quantities"]["level.1.kept"]["error"] is None  # no share of a median of 0
 
 
 def test_only_totals_are_shown_beside_their_intervals() -> None:
     score = scores_of({"quantities": QUANTITIES}, {"draws": 100.0, "level.1.kept": 3.0})
-    made = Forecast(4, "hash", "sums", "pilot", {"quantities": QUANTITIES, "evidence": {}}, datetime.now(UTC), "run", score)
-    told = shown(made)
-    assert (told["id"], told["n"], told["inside80"], told["inside95"]) == (4, 2, 1, 1)
-    assert list(told["totals"]) == ["draws"]
-    assert (told["totals"]["draws"]["low95"], told["totals"]["draws"]["actual"]) == (80.0, 100.0)
+    row = Forecast(4, "hash", "sums", "pilot", {"quantities": QUANTITIES, "evidence": {}}, datetime.now(UTC), "run", score)
+    shown = shown_forecast(row)
+    assert (shown["id"], shown["n"], shown["inside80"], shown["inside95"]) == (4, 2, 1, 1)
+    assert list(shown["totals"]) == ["draws"]
+    assert (shown["totals"]["draws"]["low95"], shown["totals"]["draws"]["actual"]) == (80.0, 100.0)
 
 
 @pytest.mark.parametrize(("selector", "kept"), [(AllCorrect(), 7), (Quota(per_problem=2), 2), (Quota(per_problem=9), 3)])
@@ -63,8 +63,8 @@ def score(error: float | None, score95: float, *, inside80: bool = True, inside9
 
 
 def forecast(number: int, quantities: dict[str, Any] | None, inside95: int = 0) -> Forecast:
-    told = None if quantities is None else {"quantities": quantities, "n": len(quantities), "inside95": inside95}
-    return Forecast(number, "hash", "sums", "pilot", {}, MADE, None if told is None else f"run-{number}", told)
+    score = None if quantities is None else {"quantities": quantities, "n": len(quantities), "inside95": inside95}
+    return Forecast(number, "hash", "sums", "pilot", {}, MADE, None if score is None else f"run-{number}", score)
 
 
 def test_errors_intervals_and_scores_are_summed_by_kind_of_quantity() -> None:

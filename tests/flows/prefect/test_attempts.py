@@ -23,11 +23,11 @@ from tests.flows.prefect.test_firing import DONE, Outcome, job, last
 @pytest.fixture
 def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """What a server was told; its address is in ALERTS. It has lost its page /gone."""
-    told: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
 
     class Alerts(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # before the sender may go on
+            rows.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))  # before the sender may go on
             self.send_response(404 if self.path == "/gone" else 204)
             self.end_headers()
 
@@ -39,7 +39,7 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
         monkeypatch.setenv("LOST", f"http://127.0.0.1:{server.server_port}/gone")
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield told
+        yield rows
         server.shutdown()
         thread.join()
 
@@ -65,8 +65,8 @@ def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, 
 
 
 def test_what_failed_is_tried_again_and_only_the_end_is_told(toy: Path, posted: list[dict[str, Any]]) -> None:
-    told = {"notify": Notify(f"tee -a {toy / 'told'}", "ALERTS", "always"), "retries": 2}
-    assert start(toy, [OSError("no space left"), None], **told) == ["failed", "done"]
+    options = {"notify": Notify(f"tee -a {toy / 'told'}", "ALERTS", "always"), "retries": 2}
+    assert start(toy, [OSError("no space left"), None], **options) == ["failed", "done"]
     assert [(row["schedule"], row["status"], row["text"]) for row in posted] == [
         ("nightly", "done", "Rollmill: schedule nightly done. toy@v1 published, 7 drawn")
     ]

@@ -39,9 +39,9 @@ def drawn(session: Session) -> Outcome:
 
 def last(toy: Path) -> Firing:
     with Workspace.open(toy) as workspace:
-        found = workspace.firings.last("nightly")
-    assert found is not None
-    return found
+        firing = workspace.firings.last("nightly")
+    assert firing is not None
+    return firing
 
 
 def fired(toy: Path, fresh: str | None, error: BaseException | None = None) -> Firing:
@@ -95,9 +95,9 @@ def test_evaluations_and_recipes_have_schedules_side_by_side(toy: Path, rollmill
     assert (
         "Not fresh: every firing goes on with the same evaluation." in rollmill("schedule", "add", "sums.yaml", *cron).out
     )
-    said = rollmill("schedule", "add", "sums.yaml", *cron, "--fresh", "redraw").out
+    text = rollmill("schedule", "add", "sums.yaml", *cron, "--fresh", "redraw").out
     assert (
-        "Fresh: every firing draws new completions of the same problems, under the next number (redraw=1, 2, ...)" in said
+        "Fresh: every firing draws new completions of the same problems, under the next number (redraw=1, 2, ...)" in text
     )
     assert rollmill("schedule", "add", "toy.yaml", *cron).status == 0
     listed = json.loads(rollmill("schedule", "list", "--json").out)["schedules"]
@@ -147,8 +147,8 @@ def test_what_fails_before_there_is_a_run_is_recorded_too(toy: Path) -> None:
     for fresh in (None, "redraw"):
         with pytest.raises(SetupError, match=r"toys\.py"):
             fire("nightly", fresh, job(toy), drawn)
-        found = last(toy)
-        assert (found.status, found.run, found.number, "toys.py" in found.said) == ("failed", None, None, True)
+        firing = last(toy)
+        assert (firing.status, firing.run, firing.number, "toys.py" in firing.said) == ("failed", None, None, True)
 
 
 def test_the_verbs_say_which_was_chosen_and_what_came_of_it(toy: Path, rollmill: Run) -> None:
@@ -175,13 +175,13 @@ def test_a_recipe_that_draws_nothing_cannot_be_fresh(toy: Path, rollmill: Run) -
         + "problems: {imported: mine}\ngenerate: {engine: imported}\n"
         + text[text.index("verify:") :]
     )
-    said = rollmill("schedule", "add", "held.yaml", "--cron", "0 2 * * *", "--fresh", "redraw")
-    assert (said.status, "--fresh draws new completions, and this recipe draws none" in said.err) == (2, True)
+    result = rollmill("schedule", "add", "held.yaml", "--cron", "0 2 * * *", "--fresh", "redraw")
+    assert (result.status, "--fresh draws new completions, and this recipe draws none" in result.err) == (2, True)
 
 
 def test_a_damaged_file_of_schedules_names_the_way_out(toy: Path, rollmill: Run) -> None:
     (toy / ".rollmill" / "schedules.json").write_text("[{half")
-    said = rollmill("schedule", "list")
-    assert (said.status, "schedules.json cannot be read" in said.err, "Traceback" in said.err) == (2, True, False)
+    result = rollmill("schedule", "list")
+    assert (result.status, "schedules.json cannot be read" in result.err, "Traceback" in result.err) == (2, True, False)
     findings = json.loads(rollmill("doctor", "--quick", "--json").out)["findings"]
-    assert ["schedules.json cannot be read" in one["detail"] for one in findings if not one["ok"]] == [True]
+    assert ["schedules.json cannot be read" in finding["detail"] for finding in findings if not finding["ok"]] == [True]

@@ -41,12 +41,12 @@ def test_a_run_whose_server_is_killed_ends_with_its_outcome(toy: Path) -> None:
     command = begun(toy, "--json")
     assert until(lambda: status(toy) == "done")
     ended = time.monotonic()
-    said = finish(command)
+    result = finish(command)
     assert time.monotonic() - ended < SECONDS
-    assert said.status == 0, said.err
-    assert "prefect" not in said.err.lower()
-    assert "Traceback" not in said.err
-    outcome = json.loads(said.out)
+    assert result.status == 0, result.err
+    assert "prefect" not in result.err.lower()
+    assert "Traceback" not in result.err
+    outcome = json.loads(result.out)
     assert outcome["created"] is True
     assert outcome["messages"][-1].startswith("The Prefect server was lost;")
     assert left_behind(toy) == []
@@ -57,10 +57,10 @@ def test_a_run_whose_server_is_killed_ends_with_its_outcome(toy: Path) -> None:
 def test_what_fails_after_its_server_was_killed_is_said_once(toy: Path) -> None:
     text = (toy / "toy.yaml").read_text()
     (toy / "toy.yaml").write_text(text.replace("min_kept: 10", "min_kept: 1000"))
-    said = finish(begun(toy))
-    assert said.status == 1
-    assert said.err.count("the gate did not pass") == 1
-    assert "Traceback" not in said.err
+    result = finish(begun(toy))
+    assert result.status == 1
+    assert result.err.count("the gate did not pass") == 1
+    assert "Traceback" not in result.err
     assert status(toy) == "failed"
 
 
@@ -68,11 +68,11 @@ def test_ctrl_c_after_its_server_was_killed_says_how_to_go_on(toy: Path) -> None
     command = begun(toy)
     command.send_signal(signal.SIGINT)
     ended = time.monotonic()
-    said = finish(command)
+    result = finish(command)
     assert time.monotonic() - ended < SECONDS
-    assert said.status == 130
-    assert "To go on: rollmill curate toy.yaml" in said.err
-    assert "Traceback" not in said.err
+    assert result.status == 130
+    assert "To go on: rollmill curate toy.yaml" in result.err
+    assert "Traceback" not in result.err
     assert status(toy) == "interrupted"
 
 
@@ -84,8 +84,8 @@ def test_a_damaged_prefect_db_stops_no_run_and_names_the_way_out(toy: Path) -> N
     assert message.startswith("Without Prefect, because the Prefect server ended (exit status 3): ")
     assert "file is not a database" in message
     assert "Its home holds no run and no dataset of yours." in message
-    bad = [one for one in json.loads(run(toy, "doctor", "--quick", "--json").out)["findings"] if not one["ok"]]
-    assert [one["name"] for one in bad] == ["prefect.db"]
+    bad = [finding for finding in json.loads(run(toy, "doctor", "--quick", "--json").out)["findings"] if not finding["ok"]]
+    assert [finding["name"] for finding in bad] == ["prefect.db"]
     advice = message.split("Next: ")[1].split(",")[0]
     subprocess.run(shlex.split(advice), cwd=toy, check=True)
     assert [text for text in curated(toy)["messages"] if "Prefect" in text] == []

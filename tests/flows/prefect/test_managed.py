@@ -87,11 +87,11 @@ def test_two_commands_at_once_have_a_home_each_and_a_deleted_home_is_made_anew(t
 def test_a_users_own_prefect_settings_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PREFECT_API_KEY", "secret")
     monkeypatch.setenv("PREFECT_API_URL", "https://elsewhere.example/api")
-    made = child_environment(environment(tmp_path, 1234))
-    assert "PREFECT_API_KEY" not in made
-    assert made["PREFECT_API_URL"] == "http://127.0.0.1:1234/api"
-    assert made["PREFECT_HOME"] == str(tmp_path)
-    assert (made["DO_NOT_TRACK"], made["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
+    variables = child_environment(environment(tmp_path, 1234))
+    assert "PREFECT_API_KEY" not in variables
+    assert variables["PREFECT_API_URL"] == "http://127.0.0.1:1234/api"
+    assert variables["PREFECT_HOME"] == str(tmp_path)
+    assert (variables["DO_NOT_TRACK"], variables["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
 
 
 def test_a_process_is_told_by_its_start_time() -> None:

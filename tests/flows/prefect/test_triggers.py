@@ -68,7 +68,7 @@ def test_a_models_server_says_whether_it_is_another_one(toy: Path, models: tuple
 
 
 @pytest.mark.parametrize(
-    ("on", "verb", "said"),
+    ("on", "verb", "message"),
     [
         ("moon:full", "evaluate", "--on 'moon:full' is not known"),
         ("version:", "evaluate", "--on 'version:' is not known"),
@@ -76,6 +76,6 @@ def test_a_models_server_says_whether_it_is_another_one(toy: Path, models: tuple
         ("model:bad", "evaluate", "model 'bad'"),
     ],
 )
-def test_what_cannot_be_waited_for_is_refused(toy: Path, on: str, verb: str, said: str) -> None:
-    with pytest.raises(SetupError, match=said):
+def test_what_cannot_be_waited_for_is_refused(toy: Path, on: str, verb: str, message: str) -> None:
+    with pytest.raises(SetupError, match=message):
         checked_on(waits(toy, on, verb), toy)

@@ -72,8 +72,8 @@ def test_an_evaluation_takes_a_definition_and_changes_keys_of_it(tmp_path: Path)
     assert plain["problems"]["imported"] == "sums"
     assert plain["problems"]["split"] == "test"
     assert plain["verify"][0]["method"] == "exact"
-    asked = {key: plain["generate"][key] for key in ("prompt_template", "system_prompt", "examples")}
-    assert asked == {
+    form = {key: plain["generate"][key] for key in ("prompt_template", "system_prompt", "examples")}
+    assert form == {
         "prompt_template": "{prompt} =",
         "system_prompt": "Be exact.",
         "examples": [{"prompt": "1 + 1", "answer": "2"}],
@@ -81,8 +81,8 @@ def test_an_evaluation_takes_a_definition_and_changes_keys_of_it(tmp_path: Path)
     changed = cell(tmp_path, "{benchmark: own.yaml, name: short, split: dev, count: 5, verify: [{method: number}]}")
     assert (changed["name"], changed["problems"]["split"], changed["problems"]["count"]) == ("e.short.tiny", "dev", 5)
     assert changed["verify"][0]["method"] == "number"
-    made = cell(tmp_path, "{benchmark: own.yaml, synthesize: templates, count: 4}")
-    assert ("imported" in made["problems"] and made["problems"]["imported"], "split" in made["problems"]) == (None, False)
+    own = cell(tmp_path, "{benchmark: own.yaml, synthesize: templates, count: 4}")
+    assert ("imported" in own["problems"] and own["problems"]["imported"], "split" in own["problems"]) == (None, False)
     version = cell(tmp_path, '{benchmark: own.yaml, version: "sums@v3", split: dev}')
     assert (version["problems"]["version"], version["problems"]["split"]) == ("sums@v3", "dev")
 
@@ -117,7 +117,7 @@ def test_a_definition_that_is_named_twice_needs_another_name(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "said"),
+    ("benchmark", "message"),
     [
         ("{benchmark: gsm8}", "unknown benchmark 'gsm8'. Did you mean 'gsm8k'?"),
         ("{benchmark: none.yaml}", "none.yaml"),
@@ -133,14 +133,14 @@ def test_a_definition_that_is_named_twice_needs_another_name(tmp_path: Path) -> 
         ("{name: a, imported: b, examples_from: {imported: a, version: b}}", "give one of imported, version"),
     ],
 )
-def test_a_mistake_in_an_evaluation_is_one_line(tmp_path: Path, benchmark: str, said: str) -> None:
+def test_a_mistake_in_an_evaluation_is_one_line(tmp_path: Path, benchmark: str, message: str) -> None:
     with pytest.raises(SetupError) as caught:
         cell(tmp_path, benchmark)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "message"),
     [
         ("imported: sums\n", "", "give one of synthesize, imported, version, read"),
         ("imported: sums\n", "read: {prompt: '{q}'}\n", "give one of reference, choices, tests"),
@@ -154,11 +154,11 @@ def test_a_mistake_in_an_evaluation_is_one_line(tmp_path: Path, benchmark: str, 
         ("about:", "abuot:", "unknown key 'abuot'. Did you mean 'about'?"),
     ],
 )
-def test_a_mistake_in_a_definition_is_one_line(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_a_mistake_in_a_definition_is_one_line(tmp_path: Path, before: str, after: str, message: str) -> None:
     (tmp_path / "own.yaml").write_text(OWN.replace(before, after))
     with pytest.raises(SetupError) as caught:
         load_definition("own.yaml", tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_two_system_prompts_are_refused(tmp_path: Path) -> None:

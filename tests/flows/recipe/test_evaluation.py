@@ -25,7 +25,7 @@ def write(folder: Path, evaluation: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "said"),
+    ("evaluation", "message"),
     [
         ("{imported: mine, file: test.jsonl}", "give exactly one of synthesize, imported, file"),
         ("{synthesize: templates, imported: mine}", "give exactly one of synthesize, imported, file"),
@@ -37,10 +37,10 @@ def write(folder: Path, evaluation: str) -> Path:
         ("{imprted: mine}", "unknown key 'evaluation.0.imprted'. Did you mean 'imported'?"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path: Path, evaluation: str, said: str) -> None:
+def test_mistakes_are_one_line(tmp_path: Path, evaluation: str, message: str) -> None:
     with pytest.raises(SetupError) as caught:
         load_recipe(write(tmp_path, evaluation))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_made_part_is_written_as_before_there_were_others(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("name: tiny", "nam: tiny", "r.yaml:2: unknown key 'nam'. Did you mean 'name'?"),
         ("count: 8", "coutn: 8", "r.yaml:3: unknown key 'problems.coutn'. Did you mean 'count'?"),
@@ -70,12 +70,12 @@ def write(folder: Path, text: str) -> Path:
         ("recipe_schema: 1", "recipe_schema: 1\ngate: {max_undecided: 2}", "gate.max_undecided: input should be less"),
     ],
 )
-def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_a_mistake_is_one_line_that_names_it(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in MINIMAL
     path = write(tmp_path, MINIMAL.replace(old, new, 1))
     with pytest.raises(SetupError) as caught:
         load_recipe(path)
-    assert said in str(caught.value).replace(f"{tmp_path}/", "")
+    assert message in str(caught.value).replace(f"{tmp_path}/", "")
     assert "\n" not in str(caught.value)
 
 
@@ -153,7 +153,7 @@ def test_an_override_names_a_step_by_its_name_or_its_place(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("generate.max_tokens", "is not KEY=VALUE"),
         ("generate.max_token=3", "r.yaml (--set): unknown key 'generate.max_token'. Did you mean 'max_tokens'?"),
@@ -163,10 +163,10 @@ def test_an_override_names_a_step_by_its_name_or_its_place(tmp_path: Path) -> No
         ("verify.7.method=number", "r.yaml (--set): verify: input should be a valid list."),
     ],
 )
-def test_a_wrong_override_is_named(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_override_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SetupError) as caught:
         load_recipe(write(tmp_path, MINIMAL), sets=[text])
-    assert said in str(caught.value).replace(f"{tmp_path}/", "")
+    assert message in str(caught.value).replace(f"{tmp_path}/", "")
 
 
 def test_the_recipes_model_reaches_the_engine(toy: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_users_file_counts_with_its_content(toy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("toys.py:ToyEngine", "toy.py:ToyEngine", "no file "),
         ("toys.py:ToyEngine", "toys.py:ToyEngin", "Did you mean 'ToyEngine'?"),
@@ -201,11 +201,11 @@ def test_a_users_file_counts_with_its_content(toy: Path) -> None:
         ("{chance: 0.5}", "{chanse: 0.5}", "Did you mean 'chance'?"),
     ],
 )
-def test_mistakes_about_users_own_methods(toy: Path, old: str, new: str, said: str) -> None:
+def test_mistakes_about_users_own_methods(toy: Path, old: str, new: str, message: str) -> None:
     (toy / "toy.yaml").write_text(RECIPE.replace(old, new))
     with pytest.raises(SetupError) as caught:
         load_recipe(toy / "toy.yaml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_users_broken_file_is_told_in_one_line(toy: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("role", "body", "said"),
+    ("role", "body", "message"),
     [
         (
             "verifier",
@@ -304,12 +304,12 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
     ],
 )
 def test_what_a_users_class_lacks_for_its_role_is_told_when_it_is_built(
-    tmp_path: Path, role: str, body: str, said: str
+    tmp_path: Path, role: str, body: str, message: str
 ) -> None:
     (tmp_path / "own.py").write_text(f"class Own:\n    name = version = '1'\n    {body}\n")
     with pytest.raises(SetupError) as refused:
         resolve(role, "own.py:Own", {}, base=tmp_path).build()
-    assert said in f"{refused.value.message} Next: {refused.value.next_command}"
+    assert message in f"{refused.value.message} Next: {refused.value.next_command}"
 
 
 def test_a_users_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
@@ -324,8 +324,8 @@ def test_how_a_recipe_asks_is_part_of_it_and_saying_the_usual_changes_no_hash(tm
     usual = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "{prompt}", examples: [], redraw: 0}\n'))
     assert usual.recipe_hash == plain
     shown = load_recipe(write(tmp_path, MINIMAL + 'generate: {examples: [{prompt: "1 + 1?", answer: "2"}]}\n'))
-    asked = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n'))
-    assert len({plain, shown.recipe_hash, asked.recipe_hash}) == 3
+    templated = load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly: {prompt}"}\n'))
+    assert len({plain, shown.recipe_hash, templated.recipe_hash}) == 3
     with pytest.raises(SetupError, match="a prompt_template needs"):
         load_recipe(write(tmp_path, MINIMAL + 'generate: {prompt_template: "Briefly."}\n'))
     with pytest.raises(SetupError, match="engine imported draws nothing: it takes no prompt_template"):
@@ -357,6 +357,6 @@ def test_the_option_of_names_steps_unless_it_is_the_selectors_own(tmp_path: Path
     assert load_recipe(write(tmp_path, MINIMAL + steps % "solve")).selector.of_steps == ("solve",)
     own = load_recipe(write(tmp_path, MINIMAL + "select: {method: 'mine.py:Nearest', options: {of: letters}}\n")).selector
     assert (own.of_steps, own.build().of) == ((), "letters")
-    for wrong, said in (("sovle", "Did you mean 'solve'"), ("[]", "names no step"), ("7", "names no step")):
-        with pytest.raises(SetupError, match=said):
+    for wrong, message in (("sovle", "Did you mean 'solve'"), ("[]", "names no step"), ("7", "names no step")):
+        with pytest.raises(SetupError, match=message):
             load_recipe(write(tmp_path, MINIMAL + steps % wrong))

@@ -30,8 +30,8 @@ def parts(*methods: Any) -> dict[str, Any]:
 
 def test_defaults_of_the_parts_are_written_out_at_every_depth(tmp_path: Path) -> None:
     inner = {"method": "any_of", "options": parts({"method": "exact", "options": {"case": "fold"}})}
-    found = resolve("verifier", "all_of", parts(inner, {"method": "number"}), base=tmp_path)
-    assert found.canonical() == {
+    method = resolve("verifier", "all_of", parts(inner, {"method": "number"}), base=tmp_path)
+    assert method.canonical() == {
         "method": "all_of",
         "options": {
             "verifiers": [
@@ -50,14 +50,14 @@ def test_defaults_of_the_parts_are_written_out_at_every_depth(tmp_path: Path) ->
             ]
         },
     }
-    again = resolve("verifier", "all_of", found.canonical()["options"], base=tmp_path)
-    assert again.canonical() == found.canonical()
+    again = resolve("verifier", "all_of", method.canonical()["options"], base=tmp_path)
+    assert again.canonical() == method.canonical()
 
 
 def test_the_parts_are_built_and_judge(tmp_path: Path) -> None:
-    found = resolve("verifier", "all_of", parts({"method": "exact"}, {"method": "math"}), base=tmp_path)
+    method = resolve("verifier", "all_of", parts({"method": "exact"}, {"method": "math"}), base=tmp_path)
     completion = Completion("c", "p", "e", "m", "", "curate", 0, None, "7", "stop")
-    built = found.build(workers=1)
+    built = method.build(workers=1)
     assert built.verify(Problem("?", "7"), completion).outcome == "correct"
     assert built.parts[1].workers == 1
     built.close()
@@ -75,7 +75,7 @@ def test_a_users_own_part_counts_with_its_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (parts({"method": "mth"}), "Did you mean 'math'"),
         (parts({"method": "exact", "options": {"cse": "fold"}}), "Did you mean 'case'"),
@@ -86,8 +86,8 @@ def test_a_users_own_part_counts_with_its_content(tmp_path: Path) -> None:
         ({"verifiers": 3}, "is not a list of methods"),
     ],
 )
-def test_a_mistake_inside_is_named(tmp_path: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(SetupError, match=said):
+def test_a_mistake_inside_is_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SetupError, match=message):
         resolve("verifier", "all_of", options, base=tmp_path)
 
 
@@ -98,9 +98,9 @@ def test_a_composite_without_parts_is_a_mistake(tmp_path: Path) -> None:
 
 def test_an_option_may_be_a_mapping(tmp_path: Path) -> None:
     schema = {"type": "object", "required": ("a",)}
-    found = resolve("verifier", "json_schema", {"schema": schema}, base=tmp_path)
-    assert found.canonical()["options"]["schema"] == {"type": "object", "required": ["a"]}
-    built = found.build()
+    method = resolve("verifier", "json_schema", {"schema": schema}, base=tmp_path)
+    assert method.canonical()["options"]["schema"] == {"type": "object", "required": ["a"]}
+    built = method.build()
     assert built.version != resolve("verifier", "json_schema", {}, base=tmp_path).build().version
     built.close()
 

@@ -35,7 +35,7 @@ def test_whatever_an_option_is_the_answer_is_a_setup_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = []
+    messages = []
     for name, options, option in wrong_options(role):
         try:
             method = resolve(role, name, options, base=tmp_path)
@@ -43,10 +43,10 @@ def test_whatever_an_option_is_the_answer_is_a_setup_error(
                 built = method.build()
                 getattr(built, "close", list)()
         except SetupError as error:
-            said.append((name, option, options[option], error.message))
-    assert len(said) > 10
+            messages.append((name, option, options[option], error.message))
+    assert len(messages) > 10
     python = ("object is not", "unhashable", "not supported", "unexpected keyword")
-    assert not [one for one in said if any(words in one[-1] for words in python)]
+    assert not [message for message in messages if any(words in message[-1] for words in python)]
 
 
 @pytest.mark.parametrize(

@@ -26,27 +26,27 @@ def loaded(path: Path, text: str) -> LoadedRecipe:
 
 
 def test_a_search_gets_its_steps_and_what_is_written_down_is_the_same_recipe(tmp_path: Path) -> None:
-    found = loaded(tmp_path, RECIPE)
-    assert [(step.name, step.node.step.role, step.node.step.turn) for step in found.steps] == [
+    recipe = loaded(tmp_path, RECIPE)
+    assert [(step.name, step.node.step.role, step.node.step.turn) for step in recipe.steps] == [
         ("piece", "step", "new"),
         ("next", "step", "continue"),
         ("answer", "answer", "new"),
     ]
-    assert [step.generate.stop for step in found.steps[:2]] == [("\n", "Question:")] * 2
-    assert [step.generate.max_tokens for step in found.steps] == [64, 64, 90]
-    assert [step["name"] for step in found.canonical()["steps"]] == ["piece", "next", "answer"]
-    again = loaded(tmp_path, json.dumps(found.shown()))
-    assert again.recipe_hash == found.recipe_hash
+    assert [step.generate.stop for step in recipe.steps[:2]] == [("\n", "Question:")] * 2
+    assert [step.generate.max_tokens for step in recipe.steps] == [64, 64, 90]
+    assert [step["name"] for step in recipe.canonical()["steps"]] == ["piece", "next", "answer"]
+    again = loaded(tmp_path, json.dumps(recipe.shown()))
+    assert again.recipe_hash == recipe.recipe_hash
 
 
 def test_a_process_that_draws_has_a_step_of_its_own(tmp_path: Path) -> None:
-    found = loaded(tmp_path, RECIPE.replace("process: lines", "process: rollouts"))
-    assert [step.name for step in found.steps] == ["piece", "next", "process", "answer"]
-    process = found.steps[2]
+    recipe = loaded(tmp_path, RECIPE.replace("process: lines", "process: rollouts"))
+    assert [step.name for step in recipe.steps] == ["piece", "next", "process", "answer"]
+    process = recipe.steps[2]
     assert (process.node.step.turn, process.node.step.role, process.node.step.searched) == ("continue", "step", True)
     assert (process.generate.stop, process.generate.max_tokens) == (("Question:",), 90)
-    again = loaded(tmp_path, json.dumps(found.shown()))
-    assert again.recipe_hash == found.recipe_hash
+    again = loaded(tmp_path, json.dumps(recipe.shown()))
+    assert again.recipe_hash == recipe.recipe_hash
     own = 'steps: [{name: process, role: step, template: "{answer}\\nSo?"}]\nbudget:'
     assert loaded(tmp_path, RECIPE.replace("budget:", own)).steps[-1].name == "process"
     with pytest.raises(SetupError, match="step 'process' belongs to budget 'search'"):
@@ -57,12 +57,12 @@ def test_a_policy_that_writes_has_steps_for_it_and_ends_answers_before_they_are_
     text = RECIPE.replace("policy: beam", "policy: budget_forcing")
     with pytest.raises(SetupError, match=r"ends answers at 128 tokens, .* cuts them off at 90"):
         loaded(tmp_path, text)
-    found = loaded(tmp_path, text.replace("max_tokens: 90", "max_tokens: 192"))
-    steps = {step.name: step for step in found.steps}
+    recipe = loaded(tmp_path, text.replace("max_tokens: 90", "max_tokens: 192"))
+    steps = {step.name: step for step in recipe.steps}
     assert list(steps) == ["piece", "next", "wait", "end", "answer"]
     assert [steps[name].node.step.template for name in ("wait", "end")] == ["{piece}\nWait,", "{piece}#### "]
     assert all(steps[name].node.step.turn == "continue" for name in ("wait", "end"))
-    assert loaded(tmp_path, json.dumps(found.shown())).recipe_hash == found.recipe_hash
+    assert loaded(tmp_path, json.dumps(recipe.shown())).recipe_hash == recipe.recipe_hash
 
 
 def test_a_policy_by_its_name_is_the_policy_with_its_defaults(tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ def test_a_policy_and_a_process_of_a_users_own_are_part_of_the_recipe(tmp_path: 
         "    def scores(self, problem, partials):\n"
         "        return [0.5 for _ in partials]\n"
     )
-    found = loaded(tmp_path, RECIPE.replace("process: lines", 'process: "mine.py:Even"'))
-    built = found.budget.build()
+    recipe = loaded(tmp_path, RECIPE.replace("process: lines", 'process: "mine.py:Even"'))
+    built = recipe.budget.build()
     assert built.scored_by.name == "even"
     assert built.scored_by.version.startswith("1+file.")
-    assert "source_sha256" in json.dumps(found.canonical())
+    assert "source_sha256" in json.dumps(recipe.canonical())
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_steps_of_the_recipe_follow_finished_answers(tmp_path: Path) -> None:
     steps = (
         'steps: [{name: critic, role: step, when: {answer: incorrect}, template: "{prompt}\\n{answer}\\nWhy?"}]\nbudget:'
     )
-    found = loaded(tmp_path, RECIPE.replace("budget:", steps))
-    assert [step["name"] for step in found.canonical()["steps"]] == ["piece", "next", "answer", "critic"]
-    assert found.graph.nodes["critic"].parents == ("answer",)
+    recipe = loaded(tmp_path, RECIPE.replace("budget:", steps))
+    assert [step["name"] for step in recipe.canonical()["steps"]] == ["piece", "next", "answer", "critic"]
+    assert recipe.graph.nodes["critic"].parents == ("answer",)
 
 
 def test_the_shipped_recipe_is_sound() -> None:

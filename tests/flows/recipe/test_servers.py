@@ -21,8 +21,8 @@ def test_the_shipped_profile_names_a_local_server() -> None:
 def test_defaults_are_the_engines_and_every_key_arrives() -> None:
     assert http_settings((), Http(), None) == settings.HttpSettings()
     server = Server(url="https://h/v1", key_env="K", concurrency=7, models=("a", "b"), listed=False)
-    found = http_settings((server,), Http(attempts=3, patience=9.0), Prices(input=1.0, output=2.0, per=10, currency="EUR"))
-    assert found == settings.HttpSettings(
+    http = http_settings((server,), Http(attempts=3, patience=9.0), Prices(input=1.0, output=2.0, per=10, currency="EUR"))
+    assert http == settings.HttpSettings(
         (settings.Server("https://h/v1", "K", 7, ("a", "b"), listed=False),),
         attempts=3,
         patience=9.0,
@@ -56,7 +56,7 @@ def test_one_part_or_several_with_numbers_as_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("serve: [{model: a}, {model: b, served_name: a}]", "two parts of serve have one model name"),
         ("serve: {python: x}", "model"),
@@ -70,8 +70,8 @@ def test_one_part_or_several_with_numbers_as_texts(tmp_path: Path) -> None:
         ("serve: {model: a, env: {'not a name': 1}}", "env"),
     ],
 )
-def test_mistakes_are_named(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(SetupError, match=said):
+def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SetupError, match=message):
         load_profile(profile(tmp_path, text))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, pair_of, renew, residue, tried
+from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, pair_of, renew, residue, rules_tried
 from flows.rounds.verify import judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from pipelines.verify.mathematics import MathVerifier
@@ -23,37 +23,37 @@ POLICY: list[tuple[Policy, ...]] = [(PLAIN,), (POLICIES["all_of"](),), (PLAIN, P
 
 
 def items(count: int) -> list[tuple[Problem, Completion]]:
-    made = []
+    rollouts = []
     for number in range(count):
         problem = Problem(f"prompt {number // 4}", str(number % 7))
         text = f"text {number}"
-        made.append((problem, Completion(f"c{number}", problem.prompt_id, "t", "m", "d", "curate", 0, 0, text, "stop")))
-    return made
+        rollouts.append((problem, Completion(f"c{number}", problem.prompt_id, "t", "m", "d", "curate", 0, 0, text, "stop")))
+    return rollouts
 
 
 def mutated(rng: random.Random, rules: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """One to three changes: another version, a rule gone, a new one, two in another order."""
-    found = list(rules)
+    changed = list(rules)
     for _ in range(rng.randint(1, 3)):
-        at = rng.randrange(len(found)) if found else 0
+        at = rng.randrange(len(changed)) if changed else 0
         kind = rng.choice(["version", "version", "gone", "new", "order"])
-        if kind == "version" and found:
-            found[at] = (found[at][0], str(int(found[at][1]) + 1))
-        elif kind == "gone" and len(found) > 1:
-            del found[at]
+        if kind == "version" and changed:
+            changed[at] = (changed[at][0], str(int(changed[at][1]) + 1))
+        elif kind == "gone" and len(changed) > 1:
+            del changed[at]
         elif kind == "new":
-            found.insert(at, (f"new{rng.randrange(1000)}", "1"))
-        elif kind == "order" and len(found) > 1:
-            found.insert(rng.randrange(len(found)), found.pop(at))
-    return found
+            changed.insert(at, (f"new{rng.randrange(1000)}", "1"))
+        elif kind == "order" and len(changed) > 1:
+            changed.insert(rng.randrange(len(changed)), changed.pop(at))
+    return changed
 
 
 def everything(chain: Sequence[Staged], rows: Sequence[Any], policies: Sequence[Policy]) -> dict[Any, Any]:
     """Every verdict of a full judging, by row and (verifier, version)."""
-    found: dict[Any, Any] = {pair_of(row): {} for row in rows}
+    by_pair: dict[Any, Any] = {pair_of(row): {} for row in rows}
     for verdict in judge(chain, rows, {}, policies):
-        found[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
-    return found
+        by_pair[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
+    return by_pair
 
 
 def entry(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> ChainEntry:
@@ -82,10 +82,10 @@ def test_the_result_equals_a_full_rerun(policies: tuple[Policy, ...]) -> None:
         stored = everything(old, rows, policies)
         chain = [entry(*pair, stored) for pair in zip(old, new, strict=True)]
         counts = {link.new: VerdictCounts() for link in chain}
-        made = renew(chain, policies, rows, stored, counts)
-        assert made.verdicts == everything(new, rows, policies), seed
-        assert len(made.carried) == sum(count.carried for count in counts.values())
-        carried, judged = carried + len(made.carried), judged + len(made.judged)
+        renewed = renew(chain, policies, rows, stored, counts)
+        assert renewed.verdicts == everything(new, rows, policies), seed
+        assert len(renewed.carried) == sum(count.carried for count in counts.values())
+        carried, judged = carried + len(renewed.carried), judged + len(renewed.judged)
     assert carried > judged / 10
     assert judged > 0
 
@@ -108,10 +108,10 @@ def test_the_real_verifiers_with_a_rule_of_another_version() -> None:
         for bumped, share in (("unequal", 0.5), ("library-confirmed", 0.7), ("tail", 0.35), ("hash", 0.0)):
             new = [_bumped(part, bumped) for part in old]
             chain = [entry(*pair, stored) for pair in zip(old, new, strict=True)]
-            made = renew(chain, (PLAIN,), rows, stored, {link.new: VerdictCounts() for link in chain})
-            assert _timeless(made.verdicts) == _timeless(everything(new, rows, (PLAIN,))), bumped
+            renewed = renew(chain, (PLAIN,), rows, stored, {link.new: VerdictCounts() for link in chain})
+            assert _timeless(renewed.verdicts) == _timeless(everything(new, rows, (PLAIN,))), bumped
             there = len(rows) + len([said for said in stored.values() if len(said) == 2])
-            assert len(made.judged) <= (1 - share) * there, (bumped, len(made.judged), there)
+            assert len(renewed.judged) <= (1 - share) * there, (bumped, len(renewed.judged), there)
 
 
 def _bumped(part: Any, rule: str) -> Any:
@@ -119,11 +119,11 @@ def _bumped(part: Any, rule: str) -> Any:
     if rule not in dict(part.rules):
         return part
     rules = tuple((name, f"{version}-next" if name == rule else version) for name, version in part.rules)
-    before, after = (digest128([list(one) for one in listed])[:8] for listed in (part.rules, rules))
+    before, after = (digest128([list(rule) for rule in listed])[:8] for listed in (part.rules, rules))
     assert before in part.version
-    found = copy(part)
-    found.rules, found.version = rules, part.version.replace(before, after)
-    return found
+    chain_part = copy(part)
+    chain_part.rules, chain_part.version = rules, part.version.replace(before, after)
+    return chain_part
 
 
 def _timeless(verdicts: dict[Any, dict[Any, Verdict]]) -> dict[Any, Any]:
@@ -192,12 +192,12 @@ def test_what_a_change_cannot_reach_holds(new: Any, holds: list[str]) -> None:
 
 @pytest.mark.parametrize("rule", ["verifier_raised", "boxed:worker", "a:b:c", "same:boxed", "", ":same"])
 def test_a_rule_that_cannot_be_placed_is_judged_again(rule: str) -> None:
-    assert tried(rule, RULES, STAGE) is None
+    assert rules_tried(rule, RULES, STAGE) is None
     assert not change(bumped("number")).holds(verdict(rule))
 
 
 def test_a_name_that_stands_twice_cannot_be_placed() -> None:
-    assert tried("same", (*RULES, ("same", "2")), STAGE) is None
+    assert rules_tried("same", (*RULES, ("same", "2")), STAGE) is None
 
 
 def test_what_lacked_resources_is_judged_again() -> None:
@@ -222,9 +222,9 @@ def test_without_a_known_stage_all_earlier_rules_were_tried() -> None:
 )
 def test_where_rules_cannot_tell_everything_is_judged_again(options: dict[str, Any], why: str) -> None:
     given: dict[str, Any] = {"new": "2", "new_rules": bumped("number"), "old_rules": RULES, "extraction": STAGE, **options}
-    found = Change(name="v", old="1", **given)
-    assert found.whole == why
-    assert not found.holds(verdict("hash:same"))
+    change = Change(name="v", old="1", **given)
+    assert change.whole == why
+    assert not change.holds(verdict("hash:same"))
 
 
 def test_a_library_that_changed_beside_the_rules_is_seen_in_the_version() -> None:

@@ -18,10 +18,10 @@ def main() -> int:
     """Recover and run as far as the limit goes."""
     with workspace(Path(sys.argv[1])) as ws:
         ws.recover()
-        made = http_spec(sys.argv[4:], int(sys.argv[2]))
-        made.spec = replace(made.spec, sampling=Sampling(max_tokens=5), limit=Limit(tokens=int(sys.argv[3])))
-        with made:
-            return 0 if run_all(ws, made)[-1].stopped is None else 1
+        run = http_spec(sys.argv[4:], int(sys.argv[2]))
+        run.spec = replace(run.spec, sampling=Sampling(max_tokens=5), limit=Limit(tokens=int(sys.argv[3])))
+        with run:
+            return 0 if run_all(ws, run)[-1].stopped is None else 1
 
 
 if __name__ == "__main__":

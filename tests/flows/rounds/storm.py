@@ -148,7 +148,7 @@ def stored(ws: Workspace) -> tuple[dict[Kind, list[str]], dict[Kind, int]]:
             for kind, key in KINDS.items()
         }
     listed = {kind: ws.segments.registry.segments(kind) for kind in KINDS}
-    return rows, {kind: sum(one.rows for one in segments) for kind, segments in listed.items()}
+    return rows, {kind: sum(segment.rows for segment in segments) for kind, segments in listed.items()}
 
 
 def end(life: Life, kills: int, expected: Path) -> None:

@@ -52,7 +52,9 @@ def going_on() -> OpenRun:
 
 
 def problem_of(ws: Workspace, run: OpenRun, problem: Problem, rows: list[PlanRow]) -> ProblemThreads:
-    drawn = {one.id: one for one in ws.segments.fetch("completions", [row.completion_id for row in rows])}
+    drawn = {
+        completion.id: completion for completion in ws.segments.fetch("completions", [row.completion_id for row in rows])
+    }
     outcomes: dict[Any, Any] = run.outcomes(ws, [row for row in rows if run.spec.judged(row.step)])
     told = {
         row.completion_id: {

@@ -116,14 +116,14 @@ def test_a_verifier_that_crashes_leaves_undecided_never_incorrect(tmp_path: Path
 
 
 def test_what_one_verifier_leaves_undecided_goes_to_the_next(tmp_path: Path) -> None:
-    seen: list[str] = []
-    chain = (partial(ToyVerifier, doubt="So"), partial(ToyVerifier, name="second", seen=seen.append))
+    texts: list[str] = []
+    chain = (partial(ToyVerifier, doubt="So"), partial(ToyVerifier, name="second", seen=texts.append))
     report, rows = finish(tmp_path, verifiers=chain)
     sound, _ = finish(tmp_path / "sound")
     assert report.funnel.undecided == 0
     assert report.funnel.correct == sound.funnel.correct
     doubtful = {row[0] for row in rows["verdicts"] if row[2] == "toy" and row[4] == "undecided"}
-    assert set(seen) == doubtful
+    assert set(texts) == doubtful
     deciding = {d.completion_id: d.verifier for d in report.decisions}
     assert {cid for cid, verifier in deciding.items() if verifier == "second"} == doubtful
 
@@ -139,13 +139,13 @@ def test_a_longer_chain_later_judges_only_what_was_undecided(tmp_path: Path) -> 
 
 
 def test_undecided_for_want_of_resources_is_retried_once_alone(tmp_path: Path) -> None:
-    seen: list[str] = []
-    finish(tmp_path, verifiers=(partial(ToyVerifier, doubt="So", doubt_cause="cpu_limit", seen=seen.append),))
+    texts: list[str] = []
+    finish(tmp_path, verifiers=(partial(ToyVerifier, doubt="So", doubt_cause="cpu_limit", seen=texts.append),))
     finish(tmp_path / "other", verifiers=(partial(ToyVerifier, doubt="So", seen=(other := list[str]()).append),))
     with workspace(tmp_path) as ws:
         doubtful = {row[0] for row in content(ws)["verdicts"] if row[4] == "undecided"}
-    assert len(seen) == 32 + len(doubtful)
-    assert {cid for cid in seen if seen.count(cid) == 2} == doubtful
+    assert len(texts) == 32 + len(doubtful)
+    assert {cid for cid in texts if texts.count(cid) == 2} == doubtful
     assert len(other) == 32
 
 

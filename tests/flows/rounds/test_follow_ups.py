@@ -43,13 +43,13 @@ def test_every_follow_up_follows_what_its_step_names(plain: Rows) -> None:
     for _, _, _, step, after in plain["links"]:
         followed.setdefault(step, []).append(tuple(after.split()) if after else ())
     assert set(followed["solve"]) == {()}
-    assert {step_of[one] for (one,) in followed["check"]} == {"solve", "again"}  # what was solved again is checked again
-    assert {outcomes[one] for (one,) in followed["check"]} == {"incorrect"}
-    assert {step_of[one] for (one,) in followed["again"]} == {"check"}
+    assert {step_of[cid] for (cid,) in followed["check"]} == {"solve", "again"}  # what was solved again is checked again
+    assert {outcomes[cid] for (cid,) in followed["check"]} == {"incorrect"}
+    assert {step_of[cid] for (cid,) in followed["again"]} == {"check"}
     assert set(Counter(followed["again"]).values()) == {2}
-    assert {(step_of[one], outcomes[one]) for (one,) in followed["note"]} == {("again", "correct")}
+    assert {(step_of[cid], outcomes[cid]) for (cid,) in followed["note"]} == {("again", "correct")}
     assert {len(after) for after in followed["pick"]} == {4}
-    assert max(Counter(one for after in followed["pick"] for one in after).values()) == 1
+    assert max(Counter(cid for after in followed["pick"] for cid in after).values()) == 1
 
 
 def test_what_is_no_answer_is_not_judged_and_not_decided(plain: Rows) -> None:
@@ -141,8 +141,8 @@ def test_a_root_that_nobody_judges_is_drawn_and_followed(tmp_path: Path) -> None
 
     def made(path: Path, batch: int) -> Rows:
         run = chain(batch=batch)
-        asked = [replace(run.spec.steps[0], name=name, node=node) for name, node in written.nodes.items()]
-        run.spec = replace(run.spec, steps=asked, graph=written, budget=Fixed(initial=3))
+        steps = [replace(run.spec.steps[0], name=name, node=node) for name, node in written.nodes.items()]
+        run.spec = replace(run.spec, steps=steps, graph=written, budget=Fixed(initial=3))
         assert run.spec.prefix == 0
         _, report = whole(path, run)
         assert (report.funnel.problems, report.funnel.planned) == (12, 72)
@@ -190,9 +190,9 @@ def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None
     texts = {row[0]: row[5] for row in plain["completions"]}
     expected: dict[str, float] = {}
     for _, _, cid, step, after in plain["links"]:
-        found = re.search(r"(\d)$", texts[cid]) if step == "pick" else None
-        if found is not None and 1 <= int(found[1]) <= 4:
-            expected |= {one: float(int(found[1]) == place) for place, one in enumerate(after.split(), 1)}
+        match = re.search(r"(\d)$", texts[cid]) if step == "pick" else None
+        if match is not None and 1 <= int(match[1]) <= 4:
+            expected |= {cid: float(int(match[1]) == place) for place, cid in enumerate(after.split(), 1)}
     assert expected
     assert {score.completion_id: score.value for score in report.scores} == expected
     best = {cid for cid, value in expected.items() if value == 1.0}

@@ -104,8 +104,8 @@ def test_replies_under_way_in_every_batch_are_kept_when_one_batch_fails(tmp_path
     with Serving(lambda number, _: status(401) if number == 31 else slowly) as server, workspace(tmp_path) as ws:
         with http_spec([server.url], 300) as run, pytest.raises(SetupError, match="refuses the key"):
             run_all(ws, run)
-        asked = len(server.bodies)
-        assert 31 < asked < 300
+        count = len(server.bodies)
+        assert 31 < count < 300
         server.script = None
         with http_spec([server.url], 300) as run:
             run_all(ws, run)
@@ -124,10 +124,10 @@ def test_what_a_torn_spool_still_holds_is_not_asked_again(tmp_path: Path) -> Non
         assert sum(kept) + len(stored) == 130
         spools[0].write_bytes(spools[0].read_bytes()[:-7])
         server.script = None
-        asked = len(server.bodies)
+        count = len(server.bodies)
         with http_spec([server.url], 300) as run:
             run_all(ws, run)
-        assert len(server.bodies) - asked == 300 - 130 + 1
+        assert len(server.bodies) - count == 300 - 130 + 1
         rows = content(ws)
     assert without_decisions(rows) == without_decisions(undisturbed(tmp_path / "whole", 300))
 

@@ -61,7 +61,7 @@ def judged_run(ws: Workspace, engine: CountedJudge, run: str = "toy-run", **chan
 
 
 def votes(ws: Workspace) -> list[Completion]:
-    return [one for one in ws.segments.fetch("completions", _ids(ws)) if one.stream == JUDGE]
+    return [completion for completion in ws.segments.fetch("completions", _ids(ws)) if completion.stream == JUDGE]
 
 
 def _ids(ws: Workspace) -> list[str]:
@@ -78,26 +78,26 @@ def payments(ws: Workspace, run: str = "toy-run") -> dict[str, int]:
 
 def test_votes_are_stored_and_charged_to_the_run(tmp_path: Path) -> None:
     engine = CountedJudge()
-    with workspace(tmp_path) as ws, judged_run(ws, engine) as made:
-        run_all(ws, made)
-        asked = sum(len(call) for call in engine.asked)
-        assert asked == VOTES * DRAWN == len(votes(ws))
-        assert payments(ws) == {DRAW: DRAWN, JUDGE: asked}
-        assert sum(p.charge.sums.tokens for p in ws.spending.payments("toy-run") if p.charge.purpose == JUDGE) == asked * 15
+    with workspace(tmp_path) as ws, judged_run(ws, engine) as run:
+        run_all(ws, run)
+        count = sum(len(call) for call in engine.asked)
+        assert count == VOTES * DRAWN == len(votes(ws))
+        assert payments(ws) == {DRAW: DRAWN, JUDGE: count}
+        assert sum(p.charge.sums.tokens for p in ws.spending.payments("toy-run") if p.charge.purpose == JUDGE) == count * 15
 
 
 def test_what_is_judged_by_the_same_judge_in_another_run_draws_no_vote(tmp_path: Path) -> None:
     engine = CountedJudge()
     with workspace(tmp_path) as ws:
-        with judged_run(ws, engine) as made:
-            run_all(ws, made)
-        asked = len(engine.asked)
+        with judged_run(ws, engine) as run:
+            run_all(ws, run)
+        count = len(engine.asked)
         connection = ws.segments.connect()
         before = connection.execute("SELECT completion_id, outcome, value FROM verdicts ORDER BY ALL").fetchall()
         connection.close()
-    with workspace(tmp_path, "other") as ws, judged_run(ws, engine, "other", problems=PROBLEMS[:2]) as made:
-        run_all(ws, made)
-        assert len(engine.asked) == asked
+    with workspace(tmp_path, "other") as ws, judged_run(ws, engine, "other", problems=PROBLEMS[:2]) as run:
+        run_all(ws, run)
+        assert len(engine.asked) == count
         assert payments(ws, "other") == {DRAW: 0, JUDGE: 0}
     assert len(before) == DRAWN
 
@@ -106,17 +106,17 @@ def test_what_is_judged_by_the_same_judge_in_another_run_draws_no_vote(tmp_path:
 def test_a_limit_covers_the_judge_and_a_higher_one_goes_on(tmp_path: Path, most: int) -> None:
     """Drawing the rollouts takes part of the limit, judging the rest: together never more; nothing is paid twice."""
     engine, whole = CountedJudge(), CountedJudge()
-    with workspace(tmp_path / "whole") as ws, judged_run(ws, whole) as made:
-        run_all(ws, made)
+    with workspace(tmp_path / "whole") as ws, judged_run(ws, whole) as run:
+        run_all(ws, run)
         total = ws.spending.paid("toy-run").tokens
         content = sorted((v.id, v.text) for v in votes(ws))
     with workspace(tmp_path / "ws") as ws:
-        with judged_run(ws, engine, limit=Limit(tokens=most)) as made:
-            results = run_all(ws, made)
+        with judged_run(ws, engine, limit=Limit(tokens=most)) as run:
+            results = run_all(ws, run)
         assert results[-1].stopped == "token limit"
         assert ws.spending.counted("toy-run").tokens <= most < total
-        with judged_run(ws, engine) as made:
-            results = run_all(ws, made)
+        with judged_run(ws, engine) as run:
+            results = run_all(ws, run)
         assert results[-1].stopped is None
         assert ws.spending.paid("toy-run").tokens == total
         assert sorted((v.id, v.text) for v in votes(ws)) == content
@@ -127,14 +127,14 @@ def test_votes_that_came_before_an_interrupt_are_not_paid_again(tmp_path: Path) 
     engine = CountedJudge()
     engine.dies_after = 5
     with workspace(tmp_path) as ws:
-        with judged_run(ws, engine) as made, pytest.raises(KeyboardInterrupt):
-            run_all(ws, made)
+        with judged_run(ws, engine) as run, pytest.raises(KeyboardInterrupt):
+            run_all(ws, run)
         kept = {vote.id for vote in votes(ws)}
         assert len(kept) == 5
         engine.dies_after = None
         engine.asked.clear()
-        with judged_run(ws, engine) as made:
-            run_all(ws, made)
+        with judged_run(ws, engine) as run:
+            run_all(ws, run)
         again = {request.completion_id for call in engine.asked for request in call}
         assert not again & kept
         assert len(again | kept) == VOTES * DRAWN == payments(ws)[JUDGE]
@@ -149,9 +149,9 @@ def start(path: Path) -> "subprocess.Popen[bytes]":
 def verdicts(path: Path) -> list[tuple[str, str, float]]:
     with workspace(path) as ws:
         connection = ws.segments.connect()
-        found = connection.execute("SELECT completion_id, outcome, value FROM verdicts ORDER BY ALL").fetchall()
+        rows = connection.execute("SELECT completion_id, outcome, value FROM verdicts ORDER BY ALL").fetchall()
         connection.close()
-        return found
+        return rows
 
 
 @pytest.mark.chaos

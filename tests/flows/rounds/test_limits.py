@@ -47,10 +47,10 @@ def limited(most: Limit, **changes: Any) -> OpenRun:
 
 def run(path: Path, most: Limit, **changes: Any) -> str | None:
     """Run all rounds, or as far as the limit goes; why it stopped."""
-    with workspace(path) as ws, limited(most, **changes) as made:
-        results = run_all(ws, made)
+    with workspace(path) as ws, limited(most, **changes) as part:
+        results = run_all(ws, part)
         if results[-1].stopped is None:
-            decide(ws, made)
+            decide(ws, part)
         return results[-1].stopped
 
 
@@ -97,8 +97,8 @@ class Asked(Prices):
 
 def test_a_completion_is_priced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Asked, "times", 0)
-    with workspace(tmp_path) as ws, limited(Limit(), prices=Asked(1.0, 3.0, per=1)) as made:
-        results = run_all(ws, made)
+    with workspace(tmp_path) as ws, limited(Limit(), prices=Asked(1.0, 3.0, per=1)) as part:
+        results = run_all(ws, part)
     assert Asked.times == paid(tmp_path).completions == sum(result.drawn for result in results) > 0
     assert sum(result.units for result in results) == paid(tmp_path).units > 0
 
@@ -191,9 +191,9 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
 
 
 def http(urls: list[str], most: Limit, rows: int = 300) -> OpenRun:
-    made = http_spec(urls, rows)
-    made.spec = replace(made.spec, sampling=Sampling(max_tokens=5), limit=most, prices=PRICES)
-    return made
+    run = http_spec(urls, rows)
+    run.spec = replace(run.spec, sampling=Sampling(max_tokens=5), limit=most, prices=PRICES)
+    return run
 
 
 @pytest.fixture
@@ -204,20 +204,20 @@ def servers() -> Iterator[list[Serving]]:
 
 def test_over_http_every_reply_is_counted_and_none_is_beyond_the_limit(tmp_path: Path, servers: list[Serving]) -> None:
     urls = [server.url for server in servers]
-    with workspace(tmp_path / "a") as ws, http(urls, Limit(tokens=2_000)) as made:
-        assert run_all(ws, made)[-1].stopped == "token limit"
+    with workspace(tmp_path / "a") as ws, http(urls, Limit(tokens=2_000)) as part:
+        assert run_all(ws, part)[-1].stopped == "token limit"
         spent = ws.spending.paid("toy-run")
         assert spent.tokens <= 2_000
         assert spent.completions == sum(len(server.bodies) for server in servers)  # each that was asked is kept
         assert ws.spending.counted("toy-run").tokens == spent.tokens
         assert not list((ws.root / ".rollmill" / "spool").glob("*.jsonl")) or spent.completions < 300
-    with workspace(tmp_path / "a") as ws, http(urls, Limit()) as made:
-        assert run_all(ws, made)[-1].stopped is None
+    with workspace(tmp_path / "a") as ws, http(urls, Limit()) as part:
+        assert run_all(ws, part)[-1].stopped is None
         assert sum(len(server.bodies) for server in servers) == 300
-        found = content(ws)
-    with workspace(tmp_path / "b") as ws, http(urls, Limit()) as made:
-        run_all(ws, made)
-        assert content(ws) == found
+        rows = content(ws)
+    with workspace(tmp_path / "b") as ws, http(urls, Limit()) as part:
+        run_all(ws, part)
+        assert content(ws) == rows
 
 
 @pytest.mark.chaos
@@ -238,8 +238,8 @@ def test_killed_near_the_limit_what_came_is_counted(tmp_path: Path, when: float)
         place[2] = str(10**9)
         command = tied(sys.executable, "-m", "tests.flows.rounds.limit_child", *place)
         assert subprocess.run(command, cwd=CHECKOUT, timeout=120).returncode == 0
-        with workspace(tmp_path / "whole") as ws, http([server.url], Limit()) as made:
-            run_all(ws, made)
+        with workspace(tmp_path / "whole") as ws, http([server.url], Limit()) as part:
+            run_all(ws, part)
             assert content(ws)["completions"] == rows_in(tmp_path / "killed")
 
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from flows.rounds.plan_rows import distinct, repeated
+from flows.rounds.plan_rows import distinct, repeated_ids
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from flows.rounds.plan_rows import distinct, repeated
 )
 def test_counts(chunks: list[list[str]], different: int, twice: set[str]) -> None:
     column = pa.chunked_array(chunks, pa.string())
-    assert (distinct(column), repeated(column)) == (different, twice)
+    assert (distinct(column), repeated_ids(column)) == (different, twice)

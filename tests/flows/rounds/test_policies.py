@@ -56,12 +56,12 @@ def test_after_a_chain_only_what_it_did_not_ask_is_judged(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("policy", [PLAIN, ALL_OF])
 def test_a_second_run_judges_nothing(tmp_path: Path, policy: Policy) -> None:
-    seen: list[str] = []
-    chain = (partial(ToyVerifier, doubt="So", seen=seen.append), partial(ToyVerifier, name="second", seen=seen.append))
+    texts: list[str] = []
+    chain = (partial(ToyVerifier, doubt="So", seen=texts.append), partial(ToyVerifier, name="second", seen=texts.append))
     first, _, _ = run_toy(tmp_path, verifiers=chain, accept=policy)
-    seen.clear()
+    texts.clear()
     again, _, _ = run_toy(tmp_path, verifiers=chain, accept=policy)
-    assert (seen, again.created, again.decisions) == ([], False, first.decisions)
+    assert (texts, again.created, again.decisions) == ([], False, first.decisions)
 
 
 def test_the_budget_counts_by_the_policy_that_the_run_was_planned_under(tmp_path: Path) -> None:

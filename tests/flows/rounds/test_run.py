@@ -193,8 +193,8 @@ def test_events_and_progress_tell_how_far_it_is(tmp_path: Path) -> None:
         progress = {part.stage: part for part in ws.runs.progress_of("toy-run")}
     assert (progress["draw"].done, progress["draw"].total, progress["draw"].tokens) == (52, 52, 207)
     whole = {"median": 52.0, "low": 52.0, "high": 52.0}
-    told = {"round": 1, "made": 52, "arrived": 0, "whole": whole}
-    assert (progress["verify"].done, progress["verify"].detail) == (52, told)
+    detail = {"round": 1, "made": 52, "arrived": 0, "whole": whole}
+    assert (progress["verify"].done, progress["verify"].detail) == (52, detail)
 
 
 def test_what_has_come_of_a_batch_is_told_before_it_is_whole(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_each_policy_has_its_tree_and_another_seed_another(tmp_path: Path, plain
         trees[policy] = rows_of(tmp_path / policy)["links"]
     whole(tmp_path / "other", search(seed=8))
     links = [plain["links"], rows_of(tmp_path / "other")["links"], *trees.values()]
-    assert len({str(one) for one in links}) == 4
+    assert len({str(link) for link in links}) == 4
     answers = Counter((problem, step) for _, problem, _, step, _ in trees["best_of_n"])
     assert all(answers[problem.id, "answer"] == 8 for problem in problems())
 
@@ -152,8 +152,8 @@ def test_a_tree_holds_what_was_drawn_and_what_it_cost(tmp_path: Path) -> None:
         for node in tree.nodes:
             path = tree.path(node.id)
             assert path[0].parent == ROOT
-            assert [one.depth for one in path] == list(range(1, len(path) + 1))
-            assert sum(one.tokens for one in path) == node.path_tokens
+            assert [node_above.depth for node_above in path] == list(range(1, len(path) + 1))
+            assert sum(node_above.tokens for node_above in path) == node.path_tokens
         assert {node.id for node in tree.nodes if not tree.children[node.id]} >= {node.id for node in tree.finished}
 
 

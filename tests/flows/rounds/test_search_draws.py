@@ -45,10 +45,10 @@ def grown(path: Path, **options: Any) -> tuple[dict[str, Tree], int]:
     """The trees of a run, and the tokens of all that it drew."""
     with workspace(path) as ws, search(**options) as run:
         run_all(ws, run)
-        found = RunSearch(ws, run)
-        found.note(all_plans(ws, run))
+        tree_search = RunSearch(ws, run)
+        tree_search.note(all_plans(ws, run))
         tokens = ws.segments.connect().execute("SELECT sum(tokens_out) FROM completions").fetchall()
-        return {tree.problem_id: tree for tree in found.trees()}, int(tokens[0][0])
+        return {tree.problem_id: tree for tree in tree_search.trees()}, int(tokens[0][0])
 
 
 def test_every_unfinished_piece_has_its_rollouts_and_they_go_on_from_it(plain: Rows) -> None:
@@ -112,8 +112,8 @@ def test_a_killed_search_goes_on_to_the_same_tree(tmp_path: Path, plain: Rows, m
 
 
 def test_every_piece_finished_or_not_is_voted_on_and_its_voters_are_shown_it(tmp_path: Path, voted: Rows) -> None:
-    asked = Counter(after for *_, step, after in voted["links"] if step == "process")
-    assert asked == {cid: 2 for *_, cid, step, _ in voted["links"] if step in ("piece", "next")}
+    counts = Counter(after for *_, step, after in voted["links"] if step == "process")
+    assert counts == {cid: 2 for *_, cid, step, _ in voted["links"] if step in ("piece", "next")}
     with workspace(tmp_path) as ws, search(process=VOTES) as run:
         rows = plan_round(ws, run, 0)
         assert rows

@@ -62,16 +62,16 @@ def plain(tmp_path_factory: pytest.TempPathFactory, server: ChanceServer) -> Pat
 def test_scores_are_what_the_server_says_and_are_paid_for_once(plain: Path, server: ChanceServer) -> None:
     before = len(server.bodies)
     with rated(plain, server.url) as (ws, run):
-        found = RunSearch(ws, run)
-        found.note(all_plans(ws, run))
-        nodes = {node.id: node for tree in found.trees() for node in tree.nodes}
+        search = RunSearch(ws, run)
+        search.note(all_plans(ws, run))
+        nodes = {node.id: node for tree in search.trees() for node in tree.nodes}
         texts = completions_by_id(ws, list(nodes))
         paid = ws.segments.connect().execute("SELECT count(*) FROM completions WHERE engine = 'reward_model'").fetchall()
     assert nodes
     assert all(node.score == pytest.approx(worth(texts[cid].text), abs=1e-12) for cid, node in nodes.items())
     assert len(server.bodies) == before  # all of it is stored
-    asked = {(body["text_1"], body["text_2"]) for body in server.bodies}
-    assert paid[0][0] == len(asked)
+    pairs = {(body["text_1"], body["text_2"]) for body in server.bodies}
+    assert paid[0][0] == len(pairs)
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,12 @@ def test_claims_of_killed_processes_are_free_and_the_rest_is_asked_for_once(tmp_
     others = [start("first", 12), start("second", 17)]
     for _ in range(3):
         killed = start("third", 16)
-        asked = len(calls(log))
-        while len(calls(log)) < asked + 25 and killed.poll() is None:
+        count = len(calls(log))
+        while len(calls(log)) < count + 25 and killed.poll() is None:
             time.sleep(0.002)
         killed.kill()
         killed.communicate()
-    said = [process.communicate(timeout=100)[0].split() for process in (*others, start("third", 16))]
+    results = [process.communicate(timeout=100)[0].split() for process in (*others, start("third", 16))]
     with Workspace.open(ws) as opened:
         stored = opened.segments.read("completions").num_rows
         twice = sum(
@@ -95,7 +95,7 @@ def test_claims_of_killed_processes_are_free_and_the_rest_is_asked_for_once(tmp_
         assert opened.ledger.leases.held() == {}
     assert len(set(calls(log))) == stored
     assert len(calls(log)) <= stored + 3 * most
-    assert sum(int(redundant) for _, redundant in said) <= twice <= 3 * most
+    assert sum(int(redundant) for _, redundant in results) <= twice <= 3 * most
 
 
 class Overtaken(ToyEngine):
@@ -113,8 +113,8 @@ class Overtaken(ToyEngine):
         yield from super().generate(requests)
 
     def _other(self, request: Request) -> Completion:
-        [made] = super().generate([request])
-        return replace(made, text="I do not know." if "answer" in made.text else "answer: 0")
+        [completion] = super().generate([request])
+        return replace(completion, text="I do not know." if "answer" in completion.text else "answer: 0")
 
 
 def test_what_another_command_stored_first_is_what_is_judged(tmp_path: Path) -> None:

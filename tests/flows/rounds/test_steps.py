@@ -50,7 +50,7 @@ def test_indices_count_from_zero_on_each_step_and_a_batch_is_of_one_step(tmp_pat
     run_toy(tmp_path)
     with workspace(tmp_path) as ws:
         plans = ws.runs.plans("toy-run")
-    seen: dict[tuple[str, str], list[int]] = {}
+    indexes: dict[tuple[str, str], list[int]] = {}
     for plan in plans:
         for number in {row.batch for row in plan}:
             members = [row for row in plan if row.batch == number]
@@ -60,8 +60,8 @@ def test_indices_count_from_zero_on_each_step_and_a_batch_is_of_one_step(tmp_pat
         order = [("weak", "strong").index(row.step) for row in plan]
         assert order == sorted(order)
         for row in plan:
-            seen.setdefault((row.problem_id, row.step), []).append(row.sample_index)
-    assert all(indices == list(range(len(indices))) for indices in seen.values())
+            indexes.setdefault((row.problem_id, row.step), []).append(row.sample_index)
+    assert all(indices == list(range(len(indices))) for indices in indexes.values())
     seeds = {(row.problem_id, row.sample_index, row.seed) for plan in plans for row in plan}
     assert len({(problem, index) for problem, index, _ in seeds}) == len(seeds)  # equal indices are a paired draw
     ids = [row.completion_id for plan in plans for row in plan]
@@ -110,8 +110,8 @@ def test_a_step_reuses_what_a_recipe_without_steps_drew_and_the_other_way_round(
     assert first.origins.reused == 96
     assert len(calls(log)) == len(set(calls(log))) == first.origins.completions
     strong = Sampling(max_tokens=64)
-    asked = [Problem(prompt=f"Think.\n{one.prompt}", reference=one.reference) for one in problems(24)]
-    alone |= {"engine": two_models(log=log)[1].generator, "sampling": strong, "problems": asked}
+    longer = [Problem(prompt=f"Think.\n{problem.prompt}", reference=problem.reference) for problem in problems(24)]
+    alone |= {"engine": two_models(log=log)[1].generator, "sampling": strong, "problems": longer}
     again = run_toy(tmp_path / "ws", "asked", spec("asked", **alone))
     assert again.origins.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
 

@@ -38,7 +38,7 @@ def survived(*storms: subprocess.Popen[str]) -> int:
     printed = [process.communicate()[0] for process in storms]
     assert [process.returncode for process in storms] == [0] * len(storms)
     done: list[dict[str, int]] = [json.loads(text) for text in printed]
-    return sum(one["kills"] for one in done)
+    return sum(life["kills"] for life in done)
 
 
 @pytest.mark.parametrize("kills", [100, pytest.param(1000, marks=pytest.mark.long)])

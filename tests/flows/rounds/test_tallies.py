@@ -33,8 +33,8 @@ class Telling:
 
 
 def test_tallies_name_level_and_template_and_count_the_tokens_of_all_rounds(tmp_path: Path) -> None:
-    made = [replace(problem, template="sum") for problem in problems()]
-    with workspace(tmp_path) as ws, spec(problems=made) as part:
+    templated = [replace(problem, template="sum") for problem in problems()]
+    with workspace(tmp_path) as ws, spec(problems=templated) as part:
         run_all(ws, part)
         rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
         first = tallies_of(ws, part, [row for row in rows if row.round == 0])
@@ -43,7 +43,7 @@ def test_tallies_name_level_and_template_and_count_the_tokens_of_all_rounds(tmp_
         by_problem = {tally.problem_id: tally for tally in tallies}
         assert sum(tally.tokens for tally in tallies) == sum(tokens.values()) == 207
         assert sum(tally.tokens for tally in first) == sum(tokens[row.completion_id] for row in rows if row.round == 0)
-        for problem in made:
+        for problem in templated:
             tally = by_problem[problem.id]
             mine = [tokens[row.completion_id] for row in rows if row.problem_id == problem.id]
             assert (tally.level, tally.template, tally.tokens) == (problem.level, "sum", sum(mine))
@@ -61,11 +61,11 @@ def test_a_fresh_command_is_told_the_same(tmp_path: Path) -> None:
 
 
 def test_evidence_is_stored_with_the_stop(tmp_path: Path) -> None:
-    made = problems(2)
-    with workspace(tmp_path) as ws, spec(problems=made, budget=Telling()) as part:
+    pair = problems(2)
+    with workspace(tmp_path) as ws, spec(problems=pair, budget=Telling()) as part:
         run_all(ws, part)
         stops = ws.runs.stops("toy-run")
-        assert stops == [StopRow("toy-run", 1, key, "trial_cap", stops[0].evidence) for key in sorted(p.id for p in made)]
+        assert stops == [StopRow("toy-run", 1, key, "trial_cap", stops[0].evidence) for key in sorted(p.id for p in pair)]
         assert json.loads(stops[0].evidence or "") == {"drawn": 4, "why": "enough"}
 
 
@@ -89,8 +89,8 @@ def test_a_problem_given_up_that_goes_on_is_noted_once_beside_its_stop_and_talli
     first, second = sorted(problem.id for problem in made)
     with workspace(tmp_path) as ws, spec(problems=made, budget=budget) as part:
         run_all(ws, part)
-        told = [(stop.round, stop.problem_id, stop.reason, stop.evidence) for stop in ws.runs.stops("toy-run")]
-        assert told == [
+        stops = [(stop.round, stop.problem_id, stop.reason, stop.evidence) for stop in ws.runs.stops("toy-run")]
+        assert stops == [
             (1, second, "hopeless", None),
             (1, first, "continued", '{"drawn":2}'),
             (3, first, "trial_cap", None),
@@ -115,7 +115,7 @@ def row(cid: str, step: str) -> PlanRow:
 
 
 def test_every_step_counts_its_own_rows_in_the_recipes_order() -> None:
-    said: dict[str, tuple[Outcome, str | None]] = {
+    verdicts: dict[str, tuple[Outcome, str | None]] = {
         "c1": ("correct", "7"),
         "c2": ("correct", "7"),
         "c3": ("incorrect", "8"),
@@ -123,8 +123,8 @@ def test_every_step_counts_its_own_rows_in_the_recipes_order() -> None:
         "c5": ("undecided", "9"),
     }
     known = RowFacts(
-        outcomes={(cid, "p"): outcome for cid, (outcome, _) in said.items()},
-        answers={(cid, "p"): answer for cid, (_, answer) in said.items()},
+        outcomes={(cid, "p"): outcome for cid, (outcome, _) in verdicts.items()},
+        answers={(cid, "p"): answer for cid, (_, answer) in verdicts.items()},
         solutions={"c1": "one way", "c2": "one way"},
         tokens={("p", "weak"): 40, ("p", "strong"): 9},
     )

@@ -58,11 +58,11 @@ class MadeUpRun:
 
     def tallies(self) -> list[PrefixTally]:
         """Of the roots."""
-        made = []
+        rows = []
         for key, links in self.links.items():
             right = [self.facts[link.id, key].outcome == "correct" for link in links if link.step == "solve"]
             first = right[: self.budget.prefix]
-            made.append(
+            rows.append(
                 PrefixTally(
                     key,
                     drawn=len(right),
@@ -73,7 +73,7 @@ class MadeUpRun:
                     prefix_correct=sum(first),
                 )
             )
-        return made
+        return rows
 
     def rounds(self) -> Iterator[tuple[int, list[PrefixTally], Census]]:
         """Every round, as it is when it has been planned and is not drawn yet."""
@@ -117,25 +117,25 @@ def forecast(life: MadeUpRun, number: int, tallies: list[PrefixTally], census: C
 
 def test_the_interval_holds_what_follows_until_the_end() -> None:
     """In the rounds of simulated runs, until it is certain; and nothing is said before anything was followed."""
-    held: list[bool] = []
+    inside: list[bool] = []
     ratios: list[float] = []
     for seed, (graph, budget) in enumerate(3 * list(product((GRAPH, CRITIQUED), BUDGETS))):
-        run, said = MadeUpRun(graph, budget, np.random.default_rng(seed)), list[Prediction]()
+        run, predictions = MadeUpRun(graph, budget, np.random.default_rng(seed)), list[Prediction]()
         for number, tallies, census in run.rounds():
-            certain = bool(said) and said[-1].low95 == said[-1].high95
-            found = None if certain else forecast(run, number, tallies, census)
-            assert number > 0 or found is None
-            if found is not None:
+            certain = bool(predictions) and predictions[-1].low95 == predictions[-1].high95
+            rests_left = None if certain else forecast(run, number, tallies, census)
+            assert number > 0 or rests_left is None
+            if rests_left is not None:
                 drawn = run.drawn().total()
-                said.append(prediction_of([float(drawn + rest.rows()) for rest in found]))
+                predictions.append(prediction_of([float(drawn + rest.rows()) for rest in rests_left]))
         total = run.drawn().total()
-        assert said[-1].median == total  # the last round is all there is
-        open_ones = [interval for interval in said if interval.low95 < interval.high95]
-        held += [interval.low95 <= total <= interval.high95 for interval in open_ones]
+        assert predictions[-1].median == total  # the last round is all there is
+        open_ones = [interval for interval in predictions if interval.low95 < interval.high95]
+        inside += [interval.low95 <= total <= interval.high95 for interval in open_ones]
         ratios += [interval.median / total for interval in open_ones]
         assert open_ones[0].high95 < 2 * total
-    assert len(held) >= 24
-    assert np.mean(held) >= 0.85
+    assert len(inside) >= 24
+    assert np.mean(inside) >= 0.85
     assert 0.98 < np.mean(ratios) < 1.02
 
 
@@ -150,9 +150,9 @@ def test_what_surely_follows_is_forecast_from_the_first_round_on() -> None:
     )
     life = MadeUpRun(graph, Fixed(initial=6), np.random.default_rng(0))
     number, tallies, census = next(life.rounds())
-    found = forecast(life, number, tallies, census)
-    assert found is not None
-    assert {tuple(sorted(rest.draws.items())) for rest in found} == {(("grade", 540), ("pick", 30), ("solve", 180))}
+    rests_left = forecast(life, number, tallies, census)
+    assert rests_left is not None
+    assert {tuple(sorted(rest.draws.items())) for rest in rests_left} == {(("grade", 540), ("pick", 30), ("solve", 180))}
 
 
 def test_a_run_tells_what_is_to_come_by_stage_and_how_long_its_rows_take(
@@ -167,12 +167,12 @@ def test_a_run_tells_what_is_to_come_by_stage_and_how_long_its_rows_take(
         stored = {part.stage: part.detail["whole"] for part in ws.runs.progress_of("toy-run")}
     rows = sum(map(len, plans))
     answers = sum(row.step in GRAPH.answers for plan in plans for row in plan)
-    said = [event.whole for event in heard if event.kind == "planned" and event.whole]
-    assert said
-    assert {name: ends["median"] for name, ends in said[-1].items()} == {"draw": rows, "verify": answers}
-    assert stored == said[-2]  # of the last round that drew something
-    assert set(said[0]["draw"]["weight"]) == {"median", "low", "high"}
-    assert 0.95 * said[0]["draw"]["low"] <= rows <= 1.05 * said[0]["draw"]["high"]
+    forecasts = [event.whole for event in heard if event.kind == "planned" and event.whole]
+    assert forecasts
+    assert {name: ends["median"] for name, ends in forecasts[-1].items()} == {"draw": rows, "verify": answers}
+    assert stored == forecasts[-2]  # of the last round that drew something
+    assert set(forecasts[0]["draw"]["weight"]) == {"median", "low", "high"}
+    assert 0.95 * forecasts[0]["draw"]["low"] <= rows <= 1.05 * forecasts[0]["draw"]["high"]
 
 
 @dataclass

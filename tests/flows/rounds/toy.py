@@ -89,8 +89,8 @@ class ToyVerifier:
         if self.crash_on is not None and self.crash_on in completion.text:
             raise ZeroDivisionError("a bug of the verifier")
         doubtful = self.doubt is not None and self.doubt in completion.text
-        found = re.search(r"answer: (-?\d+)", completion.text)
-        outcome: Any = "unparsed" if found is None else "correct" if found[1] == problem.reference else "incorrect"
+        match = re.search(r"answer: (-?\d+)", completion.text)
+        outcome: Any = "unparsed" if match is None else "correct" if match[1] == problem.reference else "incorrect"
         return Verdict(
             completion_id=completion.id,
             problem_id=problem.id,
@@ -99,7 +99,7 @@ class ToyVerifier:
             outcome="undecided" if doubtful else outcome,
             rule="number",
             cause=self.doubt_cause if doubtful else None,
-            extracted=found[1] if found else None,
+            extracted=match[1] if match else None,
         )
 
     def verify_many(self, items: Iterable[tuple[Problem, Completion]]) -> Iterator[Verdict]:
@@ -127,8 +127,8 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
         "recipe_seed": 7,
         "limits": Limits(poll_seconds=0.02),
     }
-    held = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
-    return OpenRun(RunSpec(run=run, generator=engine, **(options | changes)), **held)
+    given = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
+    return OpenRun(RunSpec(run=run, generator=engine, **(options | changes)), **given)
 
 
 def whole(path: Path, run: OpenRun) -> tuple[list[RoundResult], DecisionReport]:

@@ -126,6 +126,6 @@ def test_killed_again_and_again_scoring_repays_what_no_spool_had_yet(tmp_path: P
     assert start(killed).wait(120) == 0
     with workspace(killed / "ws") as ws, workspace(tmp_path / "whole" / "ws") as whole:
         assert scores(ws) == scores(whole)
-    asked = calls(killed / "log")
-    assert set(asked) == set(calls(tmp_path / "whole" / "log"))
-    assert len(asked) - len(set(asked)) <= 4 * (GROUP + 0.2 / 0.004)
+    count = calls(killed / "log")
+    assert set(count) == set(calls(tmp_path / "whole" / "log"))
+    assert len(count) - len(set(count)) <= 4 * (GROUP + 0.2 / 0.004)

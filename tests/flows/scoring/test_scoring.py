@@ -75,8 +75,8 @@ def completions() -> int:
 def test_scored_later_and_a_second_time_nothing_is_made(run: str, rollmill: Run) -> None:
     before = completions()
     report = said_as_json(rollmill, "score", run, "--with", "length", "--with", "answer_agreement", "--with", "logprob_sum")
-    made = {row["scorer"]: (row["made"], row["stored"], row["unscored"]) for row in report["scored"]}
-    assert made == {"length": (before, 0, 0), "answer_agreement": (before, 0, 0), "logprob_sum": (0, 0, before)}
+    counts = {row["scorer"]: (row["made"], row["stored"], row["unscored"]) for row in report["scored"]}
+    assert counts == {"length": (before, 0, 0), "answer_agreement": (before, 0, 0), "logprob_sum": (0, 0, before)}
     assert {row["scorer"] for row in report["scores"]} == {"length", "answer_agreement"}
     again = said_as_json(rollmill, "score", run, "--with", "length", "--with", "answer_agreement")
     assert [(row["made"], row["stored"]) for row in again["scored"]] == [(0, before), (0, before)]
@@ -178,7 +178,9 @@ def test_the_recipes_scorers_are_a_stage_and_are_in_the_version(toy: Path, rollm
     (toy / "toy.yaml").write_text(RECIPE.replace("gate:\n", f"{scored}gate:\n"))
     outcome = said_as_json(rollmill, "curate", "toy.yaml", "--direct")
     with Workspace.open() as workspace:
-        stages = {one.stage: (one.done, one.total) for one in workspace.runs.progress_of(outcome["run"])}
+        stages = {
+            progress.stage: (progress.done, progress.total) for progress in workspace.runs.progress_of(outcome["run"])
+        }
     drawn = outcome["funnel"]["drawn"]
     assert stages["score"] == (drawn, drawn)
     report = said_as_json(rollmill, "score", outcome["run"])
@@ -203,8 +205,8 @@ def test_the_shipped_model_is_asked_and_paid_for_once(toy: Path, rollmill: Run) 
     ]
     run = said_as_json(rollmill, "curate", "toy.yaml", "--direct", *few)["run"]
     report = said_as_json(rollmill, "score", run, "--with", "p_true", "--with", "p_ik", "--with", "reference_likelihood")
-    made = {row["scorer"]: row["made"] for row in report["scored"]}
-    assert made == {"p_true": 6, "p_ik": 6, "reference_likelihood": 6}
+    counts = {row["scorer"]: row["made"] for row in report["scored"]}
+    assert counts == {"p_true": 6, "p_ik": 6, "reference_likelihood": 6}
     assert all(0.0 <= row["q05"] <= row["q95"] <= 1.0 for row in report["scores"])
     cost = said_as_json(rollmill, "runs", "cost", run)
     assert cost["scoring"]["completions"] > 0
@@ -234,15 +236,15 @@ def test_scorers_that_ask_a_model_are_part_of_a_recipe(toy: Path, rollmill: Run)
 def test_a_reward_model_behind_a_server_of_the_profile(run: str, toy: Path, rollmill: Run) -> None:
     with RatingServer() as server:
         (toy / "rating.yaml").write_text(f"profile_schema: 1\nservers: [{{url: '{server.url}'}}]\n")
-        asked = ("score", run, "--with", "reward_model", "--option", "model=toy", "--profile", "rating.yaml")
-        first = said_as_json(rollmill, *asked)
+        command = ("score", run, "--with", "reward_model", "--option", "model=toy", "--profile", "rating.yaml")
+        first = said_as_json(rollmill, *command)
         rows = completions_of(run)
         assert (first["scored"][0]["made"], len(server.bodies)) == (
             rows,
             len({body["text_2"] + body["text_1"] for body in server.bodies}),
         )
         asked_once = len(server.bodies)
-        assert (said_as_json(rollmill, *asked)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
+        assert (said_as_json(rollmill, *command)["scored"][0]["made"], len(server.bodies)) == (0, asked_once)
     without = rollmill("score", run, "--with", "reward_model", "--option", "model=toy", "--option", "x=1")
     assert (without.status, "option" in without.err) == (2, True)
 
@@ -275,12 +277,12 @@ def test_scores_of_today_and_of_the_version_are_in_exports_and_in_why(run: str, 
     said_as_json(rollmill, "score", run, "--with", "answer_agreement", "--with", "length")
     said_as_json(rollmill, "dataset", "export", "toy", "--out", "scored.jsonl", "--set", "scores=true")
     rows = [json.loads(text) for text in (toy / "scored.jsonl").read_text().splitlines()]
-    assert all([one["scorer"] for one in row["scores"]] == ["answer_agreement", "length"] for row in rows)
+    assert all([score["scorer"] for score in row["scores"]] == ["answer_agreement", "length"] for row in rows)
     assert all(row["scores"][1]["value"] == len(row["messages"][-1]["content"]) for row in rows)
     assert said_as_json(rollmill, "dataset", "export", "toy", "--out", "again.jsonl")["sha256"] == plain["sha256"]
     said_as_json(rollmill, "dataset", "export", "toy", "--format", "pairs", "--out", "pairs.jsonl", "--set", "scores=true")
     pair = json.loads((toy / "pairs.jsonl").read_text().splitlines()[0])
-    assert {one["scorer"] for one in pair["rejected_scores"]} == {"answer_agreement", "length"}
+    assert {rejected_score["scorer"] for rejected_score in pair["rejected_scores"]} == {"answer_agreement", "length"}
     ranked = ["--format", "ranked_pairs", "--out", "ranked.jsonl", "--set", "score=answer_agreement", "--set", "tiers=2"]
     said_as_json(rollmill, "dataset", "export", "toy", *ranked)
     gaps = [json.loads(text)["gap"] for text in (toy / "ranked.jsonl").read_text().splitlines()]
