@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.rounds import checked_count
+from pipelines.option_checks import checked_count
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 
 
@@ -25,7 +25,7 @@ class Fixed:
         return self.initial
 
     def __post_init__(self) -> None:
-        checked_count("fixed", "initial", self.initial)
+        checked_count("budget", "fixed", "initial", self.initial)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """Draw what is missing up to `initial`; problems in order of their id."""

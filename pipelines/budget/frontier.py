@@ -14,7 +14,8 @@ the frontier found is one of several.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.rounds import checked_count, checked_share, draws_of, hash_share, in_order
+from pipelines.budget.rounds import draws_of, hash_share, in_order
+from pipelines.option_checks import checked_count, checked_share
 from pipelines.stats.frontier import LevelCounts, credible_set, effective_counts, frontier_posterior, next_level, violation
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
@@ -36,11 +37,11 @@ class Frontier:
 
     def __post_init__(self) -> None:
         for option in ("probe", "cap"):
-            checked_count(self.name, option, getattr(self, option))
+            checked_count("budget", self.name, option, getattr(self, option))
         if self.total is not None:
-            checked_count(self.name, "total", self.total)
+            checked_count("budget", self.name, "total", self.total)
         for option in ("value", "confidence"):
-            if not 0 < checked_share(self.name, option, getattr(self, option)) < 1:
+            if not 0 < checked_share("budget", self.name, option, getattr(self, option)) < 1:
                 raise SetupError(f"budget 'frontier': option {option!r} must lie between 0 and 1.")
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all

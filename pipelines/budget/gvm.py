@@ -22,7 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from pipelines.budget.rounds import Limits, checked_count, draws_of, in_order, prefix_round
+from pipelines.budget.rounds import Limits, draws_of, in_order, prefix_round
+from pipelines.option_checks import checked_count
 from pipelines.stats import fit_prior, shrunken_rate
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
@@ -58,8 +59,8 @@ class Gvm:
     def __post_init__(self) -> None:
         limits = self.limits()
         for option in ("main", "floor"):
-            checked_count(self.name, option, getattr(self, option))
-        checked_count(self.name, "cap", self.cap, least=limits.initial + self.floor)
+            checked_count("budget", self.name, option, getattr(self, option))
+        checked_count("budget", self.name, "cap", self.cap, least=limits.initial + self.floor)
         if self.alpha != "auto" and (isinstance(self.alpha, (bool, str)) or self.alpha < 0):
             raise _refused("alpha", self.alpha, "`auto` or a number of at least 0")
         if isinstance(self.beta, bool) or self.beta <= 1:

@@ -10,7 +10,8 @@ nothing else: so there is no `total`, solutions need not be distinct, and the si
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.rounds import Limits, checked_count, draws_of, in_order, needed, prefix_round
+from pipelines.budget.rounds import Limits, draws_of, in_order, needed, prefix_round
+from pipelines.option_checks import checked_count
 from pipelines.tallies import RoundPlan, Stop, Tally
 
 
@@ -35,7 +36,7 @@ class PassUntil:
 
     def limits(self) -> Limits:
         """The options, checked; SetupError on one that makes no sense."""
-        checked_count(self.name, "passes", self.passes)
+        checked_count("budget", self.name, "passes", self.passes)
         return Limits(self.name, self.initial, self.passes, self.cap)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all

@@ -6,6 +6,7 @@ Round 0 draws `initial` completions of every problem: the fixed prefix, drawn be
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.option_checks import checked_count
 from pipelines.tallies import Draw, RoundPlan, Tally
 from storage.errors import SetupError
 from storage.ids import digest128
@@ -23,10 +24,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for option in ("initial", "target"):
-            checked_count(self.budget, option, getattr(self, option))
-        checked_count(self.budget, "cap", self.cap, least=self.initial)
+            checked_count("budget", self.budget, option, getattr(self, option))
+        checked_count("budget", self.budget, "cap", self.cap, least=self.initial)
         if self.total is not None:
-            checked_count(self.budget, "total", self.total)
+            checked_count("budget", self.budget, "total", self.total)
 
 
 def in_order(tallies: Sequence[Tally]) -> list[Tally]:
@@ -87,25 +88,3 @@ def hash_share(problem_id: str, salt: str) -> float:
 def in_random_holdout(problem_id: str, salt: str, share: float) -> bool:
     """True for this share of all problem ids, chosen by their hash; another salt chooses others."""
     return hash_share(problem_id, salt) < share
-
-
-def checked_count(budget: str, option: str, value: object, *, least: int = 1) -> int:
-    """A budget option that must be a whole number of at least `least`, else a SetupError that names it."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SetupError(
-            f"budget {budget!r}: option {option!r} is {value!r}, and must be a whole number of at least {least}."
-        )
-    return value
-
-
-def checked_share(budget: str, option: str, value: object) -> float:
-    """A budget option that must be a number from 0 to 1, else a SetupError that names it."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise SetupError(f"budget {budget!r}: option {option!r} is {value!r}, and must be a number from 0 to 1.")
-    return value
-
-
-def checked_choice(budget: str, option: str, value: object, choices: Sequence[str]) -> None:
-    """A budget option that must be one of these words, else a SetupError that names them."""
-    if value not in choices:
-        raise SetupError(f"budget {budget!r}: option {option!r} is {value!r}.", choices=tuple(choices))

@@ -24,15 +24,13 @@ from dataclasses import dataclass, fields
 
 from pipelines.budget.rounds import (
     Limits,
-    checked_choice,
-    checked_count,
-    checked_share,
     in_order,
     in_random_holdout,
     left_of_total,
     prefix_round,
 )
 from pipelines.budget.routing import ByDifficulty, Next, Options, Proposal, StepForecasts, Wait, by_agreement, steps_of
+from pipelines.option_checks import checked_choice, checked_count, checked_share
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
 from storage.errors import SetupError
 
@@ -67,16 +65,16 @@ class Router:
         return self.initial
 
     def __post_init__(self) -> None:
-        checked_choice(self.name, "rule", self.rule, RULES)
+        checked_choice("budget", self.name, "rule", self.rule, RULES)
         self._check_only_this_rules()
         self.limits()
-        checked_count(self.name, "pilot", self.pilot, least=0)
+        checked_count("budget", self.name, "pilot", self.pilot, least=0)
         if self.entry is not None:
-            checked_count(self.name, "entry", self.entry)
+            checked_count("budget", self.name, "entry", self.entry)
         if self.rule == "difficulty":
-            checked_count(self.name, "cap", self.cap, least=self.options().entry)
+            checked_count("budget", self.name, "cap", self.cap, least=self.options().entry)
         for option in ("hopeless", "explore", "threshold"):
-            checked_share(self.name, option, getattr(self, option))
+            checked_share("budget", self.name, option, getattr(self, option))
         self._check_costs()
 
     def limits(self) -> Limits:

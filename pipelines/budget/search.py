@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipelines.budget.rounds import checked_count, in_order
+from pipelines.budget.rounds import in_order
+from pipelines.option_checks import checked_count
 from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from pipelines.search.partial import DrawingProcess, PieceDraws, Process
@@ -46,9 +47,9 @@ class Search:
             object.__setattr__(self, option, built)
         if not isinstance(self.stop, str) or not self.stop:
             raise SetupError(f"budget 'search': stop is {self.stop!r}, and must be a text, a line's end for one.")
-        checked_count(self.name, "piece_tokens", self.piece_tokens)
+        checked_count("budget", self.name, "piece_tokens", self.piece_tokens)
         if self.most_tokens is not None:
-            checked_count(self.name, "most_tokens", self.most_tokens)
+            checked_count("budget", self.name, "most_tokens", self.most_tokens)
 
     @property
     def grown_by(self) -> SearchPolicy:

@@ -25,8 +25,6 @@ from typing import NamedTuple
 from pipelines.budget.priors import DIGITS, PRIORS, GroupPriors, draw_counts
 from pipelines.budget.rounds import (
     Limits,
-    checked_choice,
-    checked_share,
     draws_of,
     in_order,
     in_random_holdout,
@@ -34,6 +32,7 @@ from pipelines.budget.rounds import (
     prefix_round,
     stop_reason,
 )
+from pipelines.option_checks import checked_choice, checked_share
 from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
 from pipelines.tallies import RoundPlan, Stop, Tally
 
@@ -78,11 +77,11 @@ class Sequential:
 
     def __post_init__(self) -> None:
         self.limits()
-        checked_choice(self.name, "prior", self.prior, PRIORS)
+        checked_choice("budget", self.name, "prior", self.prior, PRIORS)
         for option in ("hopeless", "reach", "explore"):
-            checked_share(self.name, option, getattr(self, option))
+            checked_share("budget", self.name, option, getattr(self, option))
         if self.width is not None:
-            checked_share(self.name, "width", self.width)
+            checked_share("budget", self.name, "width", self.width)
 
     def limits(self) -> Limits:
         """The options that say how far rounds may go, checked."""

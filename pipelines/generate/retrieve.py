@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.generate.model_free import MadeText, ModelFree, check_named, failed
 from pipelines.marks import block, free_mark
+from pipelines.option_checks import checked_count
 from storage.errors import SetupError
 
 _K1, _B = 1.2, 0.75
@@ -29,14 +30,12 @@ class Retrieve(ModelFree):
 
     def __init__(self, model: str = "retrieve", texts: Sequence[Stored] = (), count: int = 3) -> None:
         check_named(self.engine, model)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise SetupError(f"engine 'retrieve': count is {count!r}, and must be a number, at least 1.")
+        self.count = checked_count("engine", self.engine, "count", count)
         self._pairs = [(text, text) if isinstance(text, str) else _pair(text) for text in texts]
         if not self._pairs:
             raise SetupError(
                 "engine 'retrieve' has no texts.", next_command="name a version or an import under options: texts"
             )
-        self.count = count
         super().__init__(model, ["1", self._pairs, count])
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:

@@ -7,7 +7,8 @@ pieces the chain goes back one piece further. Where everything is doubted, the b
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import best_leaf, checked_number
+from pipelines.option_checks import checked_count
+from pipelines.search.ranking import best_leaf
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 from storage.errors import SetupError
 
@@ -26,7 +27,7 @@ class Backtracking:
 
     def __post_init__(self) -> None:
         for option in ("answers", "chains", "tries", "most"):
-            checked_number(self.name, option, getattr(self, option))
+            checked_count("search policy", self.name, option, getattr(self, option))
         if not 0 <= self.least <= 1:
             raise SetupError(f"search policy 'backtracking': least is {self.least!r}, and must lie from 0 to 1.")
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import best_leaf, checked_number, ranked
+from pipelines.option_checks import checked_count
+from pipelines.search.ranking import best_leaf, ranked
 from pipelines.search.tree import ROOT, Growth, Tree
 
 
@@ -23,7 +24,7 @@ class BestFirst:
 
     def __post_init__(self) -> None:
         for option in ("expand", "together", "answers", "most"):
-            checked_number(self.name, option, getattr(self, option))
+            checked_count("search policy", self.name, option, getattr(self, option))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """The best leaves; nothing once there are enough answers or pieces."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import checked_number, checked_word, ranked
+from pipelines.option_checks import checked_choice, checked_count
+from pipelines.search.ranking import ranked
 from pipelines.search.tree import ROOT, Growth, Tree
 
 
@@ -17,8 +18,8 @@ class BestOfN:
     by: str = "score"
 
     def __post_init__(self) -> None:
-        checked_number(self.name, "n", self.n)
-        checked_word(self.name, "by", self.by, ("score", "vote"))
+        checked_count("search policy", self.name, "n", self.n)
+        checked_choice("search policy", self.name, "by", self.by, ("score", "vote"))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """Every unfinished answer goes on once."""

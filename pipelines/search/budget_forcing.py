@@ -8,7 +8,8 @@ the model goes on; where an answer has `most` tokens and no end, `end` is writte
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import checked_number, checked_text
+from pipelines.option_checks import checked_count
+from pipelines.search.ranking import checked_text
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 
 
@@ -27,7 +28,7 @@ class BudgetForcing:
 
     def __post_init__(self) -> None:
         for option, lowest in (("n", 1), ("least", 0), ("most", self.least + 1), ("waits", 0)):
-            checked_number(self.name, option, getattr(self, option), least=lowest)
+            checked_count("search policy", self.name, option, getattr(self, option), least=lowest)
         for option, text in self.texts.items():
             checked_text(self.name, option, text)
 

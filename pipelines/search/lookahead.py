@@ -7,7 +7,8 @@ go on from their own ends, and what was only looked at is a child like the other
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipelines.search.ranking import checked_number, checked_width, ranked
+from pipelines.option_checks import checked_count
+from pipelines.search.ranking import checked_width, ranked
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 
 
@@ -23,7 +24,7 @@ class Lookahead:
 
     def __post_init__(self) -> None:
         checked_width(self.name, self.width, self.expand)
-        checked_number(self.name, "ahead", self.ahead)
+        checked_count("search policy", self.name, "ahead", self.ahead)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """A look ahead from each candidate, or candidates from what is kept."""

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.search.ranking import best_leaf, checked_number, checked_positive
+from pipelines.option_checks import checked_count, checked_positive
+from pipelines.search.ranking import best_leaf
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 
 
@@ -30,8 +31,8 @@ class Mcts:
 
     def __post_init__(self) -> None:
         for option in ("expand", "together", "most"):
-            checked_number(self.name, option, getattr(self, option))
-        checked_positive(self.name, "c", self.c)
+            checked_count("search policy", self.name, option, getattr(self, option))
+        checked_positive("search policy", self.name, "c", self.c)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """The leaves that PUCT comes to; one that was chosen in this wave counts as visited."""

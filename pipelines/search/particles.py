@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 
-from pipelines.search.ranking import checked_number, checked_positive, checked_word
+from pipelines.option_checks import checked_choice, checked_count, checked_positive
 from pipelines.search.tree import ROOT, Growth, Node, Tree
 
 SURE = 1e-3  # no score is trusted beyond this: odds of 0 or of infinity would leave one particle
@@ -32,10 +32,10 @@ class Particles:
     target: str = "paper"
 
     def __post_init__(self) -> None:
-        checked_number(self.name, "n", self.n)
-        checked_positive(self.name, "tau", self.tau)
-        checked_word(self.name, "resample", self.resample, ("systematic", "multinomial"))
-        checked_word(self.name, "target", self.target, ("paper", "last"))
+        checked_count("search policy", self.name, "n", self.n)
+        checked_positive("search policy", self.name, "tau", self.tau)
+        checked_choice("search policy", self.name, "resample", self.resample, ("systematic", "multinomial"))
+        checked_choice("search policy", self.name, "target", self.target, ("paper", "last"))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """As many pieces from each unfinished particle as it was drawn."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
+from pipelines.option_checks import checked_count
 from pipelines.search.tree import Node, Tree
 from pipelines.steps.templates import places_of
 from storage.errors import SetupError
@@ -20,24 +21,6 @@ def best_leaf(tree: Tree) -> Node:
     return max(leaves, key=lambda node: (node.score, node.depth))
 
 
-def checked_number(name: str, option: str, value: object, *, least: int = 1, role: str = "search policy") -> None:
-    """SetupError where an option is not a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SetupError(f"{role} {name!r}: {option} is {value!r}, and must be a whole number, at least {least}.")
-
-
-def checked_positive(policy: str, option: str, value: object) -> None:
-    """SetupError where an option is not a number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise SetupError(f"search policy {policy!r}: {option} is {value!r}, and must be a number above 0.")
-
-
-def checked_word(policy: str, option: str, value: object, choices: tuple[str, ...]) -> None:
-    """SetupError where an option is none of these words."""
-    if value not in choices:
-        raise SetupError(f"search policy {policy!r}: {option} is {value!r}.", choices=choices)
-
-
 def checked_text(policy: str, option: str, value: object) -> None:
     """SetupError where an option is no text that can be written into an answer as it is."""
     if not isinstance(value, str) or not value or places_of(value, ["piece"]):
@@ -48,7 +31,7 @@ def checked_text(policy: str, option: str, value: object) -> None:
 
 def checked_width(policy: str, width: object, expand: object) -> None:
     """SetupError where a beam's width is no multiple of what each node is gone on from."""
-    checked_number(policy, "width", width)
-    checked_number(policy, "expand", expand)
+    checked_count("search policy", policy, "width", width)
+    checked_count("search policy", policy, "expand", expand)
     if isinstance(width, int) and isinstance(expand, int) and width % expand:
         raise SetupError(f"search policy {policy!r}: width {width} is no multiple of expand {expand}.")

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pipelines.option_checks import checked_count
 from pipelines.search.partial import Partial, PieceDraws
-from pipelines.search.ranking import checked_number
 from pipelines.verify.extract import final_answer
 from pipelines.verify.number import plain_number
 from storage.records import Problem
@@ -26,7 +26,7 @@ class Rollouts:
     draws: PieceDraws = field(init=False)
 
     def __post_init__(self) -> None:
-        checked_number(self.name, "count", self.count, role="process")
+        checked_count("process", self.name, "count", self.count)
         object.__setattr__(self, "draws", PieceDraws(self.count))
 
     def read(self, text: str) -> str | None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pipelines.option_checks import checked_count
 from pipelines.search.partial import Partial, PieceDraws
-from pipelines.search.ranking import checked_number
 from pipelines.steps.reading import check_reader, fields_of
 from pipelines.steps.templates import places_of
 from storage.errors import SetupError
@@ -32,7 +32,7 @@ class Votes:
 
     def __post_init__(self) -> None:
         for option in ("count", "max_tokens"):
-            checked_number(self.name, option, getattr(self, option), role="process")
+            checked_count("process", self.name, option, getattr(self, option))
         named = {place.name for place in places_of(self.template, ["piece"])}
         if named != {"prompt", "piece"}:
             raise SetupError(

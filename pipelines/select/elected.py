@@ -7,8 +7,8 @@ correct completions that another was preferred to, and a wrong one that was elec
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.option_checks import checked_count
 from pipelines.select.decide import decisions, failing_reason, in_sample_order
-from storage.errors import SetupError
 from storage.records import Decision, Rollout
 
 
@@ -25,8 +25,7 @@ class Elected:
     version = "1"
 
     def __post_init__(self) -> None:
-        if isinstance(self.per_problem, bool) or not isinstance(self.per_problem, int) or self.per_problem < 1:
-            raise SetupError(f"selector 'elected': per_problem is {self.per_problem!r}, and must be at least 1.")
+        checked_count("selector", self.name, "per_problem", self.per_problem)
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
         """One decision per rollout of one problem, in input order."""

@@ -7,9 +7,9 @@ Of the latter, `quota`, `prop2diff` and `vanilla`, a copy is `duplicate_solution
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.option_checks import checked_count
 from pipelines.select.decide import decisions, failing_reason, in_sample_order
 from pipelines.select.near_duplicates import NearDuplicates
-from storage.errors import SetupError
 from storage.records import Decision, Rollout
 from storage.solutions import solution_key, solution_text
 
@@ -37,7 +37,7 @@ class Quota:
     near_duplicates: float | None = None
 
     def __post_init__(self) -> None:
-        _checked(self.name, "per_problem", self.per_problem)
+        checked_count("selector", self.name, "per_problem", self.per_problem)
         _near_index(self.near_duplicates)
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
@@ -61,8 +61,8 @@ class QuotaByDifficulty:
     near_duplicates: float | None = None
 
     def __post_init__(self) -> None:
-        _checked(self.name, "per_problem", self.per_problem)
-        _checked(self.name, "initial", self.initial)
+        checked_count("selector", self.name, "per_problem", self.per_problem)
+        checked_count("selector", self.name, "initial", self.initial)
         _near_index(self.near_duplicates)
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
@@ -94,13 +94,6 @@ class Vanilla:
         """One decision per rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, len(rollouts), _near_index(self.near_duplicates))
         return decisions(run, rollouts, (self.name, self.version), reasons)
-
-
-def _checked(selector: str, option: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SetupError(
-            f"selector {selector!r}: option {option!r} is {value!r}, and must be a whole number of at least 1."
-        )
 
 
 def _near_index(threshold: float | None) -> NearDuplicates | None:

@@ -88,7 +88,7 @@ def test_where_no_text_shares_a_word_the_row_is_empty_and_says_so() -> None:
 def test_a_recipes_mistake_is_one_line() -> None:
     with pytest.raises(SetupError, match="'retrieve' has no texts"):
         Retrieve()
-    with pytest.raises(SetupError, match="count is 0, and must be a number, at least 1"):
+    with pytest.raises(SetupError, match="option 'count' is 0, and must be a whole number of at least 1"):
         Retrieve(texts=STORED, count=0)
     with pytest.raises(SetupError, match="is neither a text nor a pair of texts"):
         Retrieve(texts=[("a", "b", "c")])

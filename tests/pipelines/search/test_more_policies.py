@@ -172,8 +172,8 @@ def test_words_are_written_behind_begun_answers_and_only_those_that_the_policy_h
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"least": 64, "most": 64}, "most is 64, and must be a whole number, at least 65"),
-        ({"waits": -1}, "waits is -1"),
+        ({"least": 64, "most": 64}, "option 'most' is 64, and must be a whole number of at least 65"),
+        ({"waits": -1}, "option 'waits' is -1"),
         ({"wait": ""}, "wait is ''"),
         ({"end": "{reference}"}, "must be a text without a place"),
     ],

@@ -98,7 +98,7 @@ def test_rollouts_agree_where_they_say_the_same_number() -> None:
 
 
 def test_a_process_draws_at_least_once() -> None:
-    with pytest.raises(SetupError, match="process 'rollouts': count is 0"):
+    with pytest.raises(SetupError, match="process 'rollouts': option 'count' is 0"):
         Rollouts(count=0)
 
 
