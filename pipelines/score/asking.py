@@ -11,7 +11,18 @@ from typing import Any
 
 from pipelines.protocols import MODEL, Sampler, Samplers
 from storage.errors import FoundWanting, SetupError
-from storage.records import Completion, Message, Origin, Prompt, Request, given_request
+from storage.ids import digest128
+from storage.records import (
+    Completion,
+    Message,
+    Origin,
+    Prompt,
+    Request,
+    Sampling,
+    completion_id,
+    given_request,
+    prompt_json,
+)
 
 STREAM = PURPOSE = "score"
 TOGETHER = 1_024  # requests that are asked together: what a kill can cost of an engine in this process
@@ -54,6 +65,13 @@ class AskingScorer:
         model = self.required_sampler()
         origin = Origin(model.engine, model.model_digest, STREAM)
         return given_request(origin, prompt, model.render(prompt) + behind, given)
+
+    def token_request(self, prompt: Prompt) -> Request:
+        """The request for the likeliest token behind a prompt, or for the number that a rating engine gives it."""
+        model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
+        rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM)
+        cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
+        return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
 
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
         """Completions by id, asked some at a time; FoundWanting where the engine failed: what came is stored."""

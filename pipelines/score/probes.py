@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.protocols import GROUP, MODEL, Candidates
-from pipelines.score.asking import STREAM, AskingScorer, prefixes, prompt_text, took
+from pipelines.score.asking import AskingScorer, prefixes, prompt_text, took
 from storage.errors import SetupError
-from storage.ids import digest128, sha256_text
-from storage.records import Completion, Origin, Request, Sampling, Score, completion_id
+from storage.ids import sha256_text
+from storage.records import Completion, Request, Score
 
 TRUE_OR_FALSE = """{problem}
 
@@ -100,7 +100,7 @@ class Probe(AskingScorer):
 
     def _requests(self, text: str) -> list[Request]:
         """What is asked for one question: both words, or one token with the likeliest others."""
-        model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
+        model = self.required_sampler()
         if model.scores_texts:
             return [self.request(text, word) for word in (self.positive, self.negative)]
         if not (self.engine_options or {}).get("logprobs"):
@@ -108,9 +108,7 @@ class Probe(AskingScorer):
                 f"scorer {self.name!r} needs the log-probabilities of what engine {model.engine!r} might say.",
                 next_command="--option 'engine_options={logprobs: 20}'",
             )
-        rendered, origin = model.render(text), Origin(model.engine, model.model_digest, STREAM)
-        cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
-        return [Request(cid, digest128(["prompt", text]), text, rendered, sampling, 0, STREAM, 0)]
+        return [self.token_request(text)]
 
     def _chance(self, answers: Sequence[Completion]) -> float | None:
         """p(positive) / (p(positive) + p(negative)); None where neither is known."""

@@ -12,21 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pipelines.protocols import Candidates
-from pipelines.score.asking import STREAM, AskingScorer, prefixes, took
+from pipelines.score.asking import AskingScorer, prefixes, took
 from storage.errors import unknown_name
-from storage.ids import digest128
-from storage.records import (
-    Completion,
-    Message,
-    Origin,
-    Problem,
-    Prompt,
-    Request,
-    Sampling,
-    Score,
-    completion_id,
-    prompt_json,
-)
+from storage.records import Completion, Message, Problem, Prompt, Request, Score
 
 REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda steps: steps[-1],
@@ -104,13 +92,7 @@ class RewardModel(AskingScorer):
     def _requests(self, problem: Problem, text: str) -> list[Request]:
         """What is rated of an answer: its text, or its beginnings up to each line."""
         shown = prefixes(text) if self.by_lines else [text]
-        return [self._request(_conversation(problem.prompt, part)) for part in shown]
-
-    def _request(self, prompt: Prompt) -> Request:
-        model, sampling = self.required_sampler(), Sampling(temperature=0.0, max_tokens=1)
-        rendered, origin = model.render(prompt), Origin(model.engine, model.model_digest, STREAM)
-        cid = completion_id(origin, rendered, sampling, seed=0, sample_index=0)
-        return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
+        return [self.token_request(_conversation(problem.prompt, part)) for part in shown]
 
 
 def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
