@@ -141,9 +141,9 @@ class Firings:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
             return None if row is None else _firing(row)
 
-    def recent(self, schedule: str, most: int = 5) -> list[Firing]:
-        """The last firings of a schedule, the newest first."""
-        mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(most)
+    def recent(self, schedule: str) -> list[Firing]:
+        """The last five firings of a schedule, the newest first."""
+        mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(5)
         with self._ledger.read() as session:
             return [_firing(row) for row in session.scalars(mine)]
 

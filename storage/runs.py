@@ -104,11 +104,6 @@ class Progress:
     updated_at: datetime
 
     @property
-    def share(self) -> float | None:
-        """Part done, 0 to 1; None while the total is unknown."""
-        return self.done / self.total if self.total else None
-
-    @property
     def rate(self) -> float | None:
         """Rows per second, of those that it made itself; None where everything was there already."""
         rows = int(self.detail.get("made", self.done)) + int(self.detail.get("arrived", 0))

@@ -21,10 +21,7 @@ from storage.imports.turns import asked_and_answered, is_conversation, is_turn, 
 from storage.records import Completion, FinishReason, Message, imported_completion_id
 
 _OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
-_INSIDE = {
-    "text": ("text", "content", "response", "generation", "completion", "output"),
-    "finish_reason": ("finish_reason", "stop_reason"),
-}
+_INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
 def each_answer(row: Row, columns: Columns) -> Iterator[Row]:
@@ -45,7 +42,7 @@ def each_answer(row: Row, columns: Columns) -> Iterator[Row]:
                 if len(beside) != len(cell):
                     raise CellError(f"{column} holds {len(cell)} answers and {other} {len(beside)} values")
                 values[other] = beside[place]
-        yield Row(row.where, _with_parts(values, answer, columns), row.format)
+        yield Row(row.where, _with_text(values, answer, columns), row.format)
 
 
 def several(cell: Any) -> list[Any] | None:
@@ -70,12 +67,12 @@ def _texts_in(cell: str) -> Any:
     return value if isinstance(value, list) and all(isinstance(item, str) for item in value) else cell
 
 
-def _with_parts(values: dict[str, Any], answer: Any, columns: Columns) -> dict[str, Any]:
-    """An answer that is an object, by its parts: its text, and its finish reason where the file has a column for it."""
+def _with_text(values: dict[str, Any], answer: Any, columns: Columns) -> dict[str, Any]:
+    """The row with the text of an answer that is an object."""
     if not isinstance(answer, dict) or is_turn(answer):
         return values
     column = columns.fields["text"]
-    name = next((name for name in _INSIDE["text"] if isinstance(answer.get(name), str)), None)
+    name = next((name for name in _INSIDE if isinstance(answer.get(name), str)), None)
     if name is None:
         raise CellError(f"an answer is an object with {', '.join(map(repr, answer))}: say --map text={column}[*].KEY")
     return {**values, column: answer[name]}

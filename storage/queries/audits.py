@@ -91,15 +91,11 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
     """
     pooled, items, judgements = _pooled_audits(audits, audit)
     measured, place = _measured(audit, pooled)
-    judged = [_judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements]
+    judged = {pair: _judged(item, judgements[pair], place) for pair, item in items.items() if pair in judgements}
     strata = [Stratum(**row) for row in audit.design["strata"]]
-    rates = audit_rates(strata, judged, measured)
+    rates = audit_rates(strata, list(judged.values()), measured)
     if kept is not None:
-        inside = [
-            (_judged(item, judgements[pair], place), pair in kept.kept)
-            for pair, item in items.items()
-            if pair in judgements
-        ]
+        inside = [(judgement, pair in kept.kept) for pair, judgement in judged.items()]
         rates["overall"]["precision_kept"] = precision_within(strata, inside, kept.size())
         for band, row in rates["bands"].items():
             mine = [stratum for stratum in strata if stratum.band == band]

@@ -112,11 +112,6 @@ class Reader:
         """The stored verdicts of these verifiers on these (completion id, problem id)."""
         return self._workspace.segments.fetch_verdicts(verifiers, pairs)
 
-    def makers(self, kind: Kind) -> list[tuple[str, str]]:
-        """Who made the stored rows of a kind: producer and version."""
-        segments = self._workspace.segments.registry.segments(kind)
-        return sorted({(segment.producer, segment.version) for segment in segments})
-
     def connection(self, views: Iterable[Kind] = ()) -> "duckdb.DuckDBPyConnection":
         """A connection with one view per wanted kind over the registered segments; the caller closes it."""
         connection = self._workspace.segments.connection()

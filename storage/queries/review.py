@@ -21,9 +21,7 @@ from storage.records import Completion, Verdict
 
 ENDING = 1_500  # characters of a completion, whose end holds the answer
 COLUMNS = ("completion_id", "problem_id", "kind", "prompt", "reference", "extracted", "ending", "judgement", "note")
-
 NEEDED = ("completion_id", "problem_id", "judgement")
-
 UNDECIDED = "undecided rollouts of "  # and a run: the title of its queue
 
 
@@ -203,9 +201,7 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            missing = [
-                name for name in ("completion_id", "problem_id", "judgement") if name not in (reader.fieldnames or ())
-            ]
+            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
             if missing:
                 raise SetupError(
                     f"{path} has no column {', '.join(missing)}.", next_command="rollmill review --export FILE"

@@ -105,12 +105,8 @@ class Rows(Sequence[R], Generic[R]):
         """One column, its texts plain."""
         return self.table[name].cast(SCHEMAS[self.kind].field(name).type)
 
-    def plain(self) -> pa.Table:
-        """All rows with the schema of the kind."""
-        return _plain(self.kind, self.table)
-
     def plain_parts(self) -> Iterator[pa.Table]:
-        """The same, some thousand rows at a time."""
+        """The rows with the schema of the kind, some thousand at a time."""
         for start in range(0, len(self), CHUNK):
             yield _plain(self.kind, self.table.slice(start, CHUNK)).combine_chunks()
 

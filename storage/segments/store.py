@@ -68,13 +68,6 @@ class SegmentStore:
         with self.registry.ledger.read() as session:
             return self.registry.batch(session, key) is not None
 
-    def link(self, run: str, key: SegmentKey) -> None:
-        """Say that a run used a batch that it did not make; nothing where there is no such batch."""
-        with self.registry.ledger.write() as session:
-            batch = self.registry.batch(session, key)
-            if batch is not None:
-                self.registry.link(session, run, [batch.id])
-
     def present(self, kind: Kind, ids: Sequence[str]) -> set[str]:
         """Which of these problem or completion ids are stored."""
         stored, _ = self._find(kind, ids)

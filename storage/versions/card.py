@@ -190,16 +190,15 @@ def _forecast(forecast: Mapping[str, Any] | None) -> list[str]:
     if not forecast:
         return []
     rows = [
-        f"| {_NAMES[name]} | {row['median']:,.0f} | [{row['low95']:,.0f}, {row['high95']:,.0f}] | {row['actual']:,.0f} |"
+        (_NAMES[name], f"{row['median']:,.0f}", f"[{row['low95']:,.0f}, {row['high95']:,.0f}]", f"{row['actual']:,.0f}")
         for name, row in forecast["totals"].items()
         if name in _NAMES
     ]
-    head = ["| forecast | median | 95% interval | came |", "|---|---|---|---|"]
     text = (
         f"A forecast from {forecast['source']} was made before the run began; {forecast['inside95']} of its "
         f"{forecast['n']} 95% intervals held and {forecast['inside80']} of the 80% ones, levels included."
     )
-    return [text, "\n".join([*head, *rows])]
+    return [text, _table(("forecast", "median", "95% interval", "came"), rows)]
 
 
 _RATES = (

@@ -182,10 +182,7 @@ def describe(diff: VersionDiff) -> list[str]:
         ("verifiers", _changes(diff.verifiers)),
         ("fingerprint", _changes(diff.fingerprint)),
         ("problems", _members(diff.problems)),
-        (
-            "repaired",
-            _repairs(diff.repaired),
-        ),
+        ("repaired", _repairs(diff.repaired)),
         ("rollouts", _members(diff.rollouts)),
         ("kept -> dropped", _move_lines(diff.kept_to_dropped)),
         ("dropped -> kept", _move_lines(diff.dropped_to_kept)),

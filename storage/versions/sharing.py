@@ -52,8 +52,7 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     broken = [info.ref for info in infos if not is_whole(info)]
     if broken:
         raise FoundWanting(f"the rows of {', '.join(broken)} are not what their manifests say. Next: rollmill doctor")
-    for datasets, name in {(info.path.parent.parent, info.name) for info in infos}:
-        point_latest(datasets, load_index(datasets, name))
+    _point_latest(infos)
     return Transfer(tuple(info.ref for info in infos), summary)
 
 
@@ -71,9 +70,13 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
             + (f" ({dvc.first_line(done.stderr)})." if done.returncode else "."),
             next_command=f"rollmill dataset pull {absent[0].ref}",
         )
+    _point_latest(infos)
+    return tuple(info.ref for info in infos)
+
+
+def _point_latest(infos: Sequence[VersionInfo]) -> None:
     for datasets, name in {(info.path.parent.parent, info.name) for info in infos}:
         point_latest(datasets, load_index(datasets, name))
-    return tuple(info.ref for info in infos)
 
 
 def _root(infos: Sequence[VersionInfo], remote: str | None) -> Path:

@@ -105,16 +105,6 @@ def test_progress_keeps_the_last_report_of_each_stage(runs: Runs) -> None:
     assert runs.progress_of("nobody") == []
 
 
-def test_a_link_says_that_a_run_used_a_batch(workspace: Workspace, runs: Runs) -> None:
-    key = SegmentKey("plan", "somebody", "1", "round-0")
-    workspace.segments.link("toy-01234567", key)
-    assert runs.batches("toy-01234567") == []
-    workspace.segments.commit(key, [])
-    workspace.segments.link("toy-01234567", key)
-    workspace.segments.link("toy-01234567", key)
-    assert runs.batches("toy-01234567") == [key]
-
-
 def test_who_names_no_run_means_no_pilot(runs: Runs) -> None:
     runs.open("later", name="later", recipe={"pilot": {"draws": 8}}, recipe_hash="1")
     assert [runs.list()[0].is_pilot, runs.chosen(None).id, runs.chosen("later").id] == [True, "toy-01234567", "later"]

@@ -62,7 +62,7 @@ def test_none_at_all() -> None:
     assert not empty
     assert empty == []
     assert empty.sorted_by("problem_id") == []
-    assert empty.plain().num_rows == 0
+    assert list(empty.plain_parts()) == []
 
 
 def test_text_that_no_file_can_hold_is_made_storable() -> None:
