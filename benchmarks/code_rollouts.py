@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.code.mutants import sampled
+from pipelines.verify.code.mutants import sampled_mutants
 from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import suite_of
 from pipelines.verify.finding import prompt_text
@@ -35,7 +35,7 @@ def rollouts(problem: Problem, count: int, seed: int) -> Iterator[dict[str, Any]
     program = program_of(problem.reference, task_of(prompt_text(problem.prompt), entry_point))
     if program is None or entry_point is None:
         return
-    for index, one in enumerate(sampled(program.text, count, seed=seed, functions=[entry_point])):
+    for index, one in enumerate(sampled_mutants(program.text, count, seed=seed, functions=[entry_point])):
         change = f"{one.kind}, line {one.line}: {one.before} to {one.after}"
         text = f"```python\n{one.source}```\n"
         yield {**row, "model": "mutant", "sample_index": index, "text": text, "change": change}

@@ -25,7 +25,7 @@ from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.steps.follow import Link, nearest_answer
 from pipelines.steps.reading import ReadCounts
-from pipelines.verify.acceptance import accepted
+from pipelines.verify.acceptance import accepted_verdict
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
 from storage.rollouts import Pair, pair_of
@@ -186,7 +186,7 @@ def _vote_row(run: "RecipeRun") -> dict[str, Any]:
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.step), row.sample_index))
-    accept = partial(accepted, spec.accept, run.open.chain())
+    accept = partial(accepted_verdict, spec.accept, run.open.chain())
     pool = run.open.reader(run.workspace).pool(spec.problems, rows, accept)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}

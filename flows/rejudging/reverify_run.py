@@ -19,7 +19,7 @@ from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
 from flows.rounds.plan_rows import answers_of, by_problems
 from flows.rounds.score import preview_scores, rows_of
-from pipelines.verify.acceptance import accepted, lacking
+from pipelines.verify.acceptance import accepted_verdict, lacking
 from storage.errors import FoundWanting, SetupError
 from storage.records import PlanRow, Rollout, Score, Verdict
 from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
@@ -174,7 +174,7 @@ def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: S
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = target.spec
     rows = rows_of(target.workspace, target.open) if spec.scorers else None
-    accept_old, accept_new = (partial(accepted, spec.accept, chain) for chain in (target.before, target.after))
+    accept_old, accept_new = (partial(accepted_verdict, spec.accept, chain) for chain in (target.before, target.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
         scores = preview_scores(rows, spec.scorers, mine) if rows is not None else {}

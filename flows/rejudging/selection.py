@@ -21,7 +21,7 @@ from flows.rounds.plan_rows import answers_of, in_order
 from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
 from pipelines.metrics import PairedDecisions, moves_rows
-from pipelines.verify.acceptance import Policy, accepted, check_names, lacking, policy_part
+from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, lacking, policy_part
 from storage.errors import SetupError
 from storage.recipe_steps import has_follow_ups
 from storage.records import Rollout, Score
@@ -218,7 +218,7 @@ def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> I
 def _rollout(
     graded: GradedCompletion, policy: Policy, chain: Sequence[Key], scores: Mapping[Pair, tuple[Score, ...]]
 ) -> Rollout:
-    verdict = accepted(policy, chain, graded.verdicts)
+    verdict = accepted_verdict(policy, chain, graded.verdicts)
     if verdict is None:
         raise SetupError(
             "the run has rows that it has not judged to the end.", next_command="rollmill runs resume, then this again"

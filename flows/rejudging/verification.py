@@ -14,7 +14,7 @@ from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import PLAIN, Policy, accepted, policy_part, used
+from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict, policy_part, used_verdicts
 from storage.errors import RollmillError
 from storage.pool import pool_of
 from storage.recipe_steps import recorded_steps, step_names
@@ -58,7 +58,11 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
     chain = _chain(snapshot)
     rollouts = {
-        key: [row.rollout(verdict) for row in members if (verdict := accepted(policy, chain, row.verdicts)) is not None]
+        key: [
+            row.rollout(verdict)
+            for row in members
+            if (verdict := accepted_verdict(policy, chain, row.verdicts)) is not None
+        ]
         for key, members in graded.items()
     }
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
@@ -133,7 +137,7 @@ def _verdicts_used(
     """The rollouts with each verdict that was asked for, by verifier; `last`: with the one that decided alone."""
     by_verifier: dict[Key, list[Rollout]] = {}
     for rollout in decided:
-        verdicts = used(policy, chain, stored[_pair(rollout)]) or []
+        verdicts = used_verdicts(policy, chain, stored[_pair(rollout)]) or []
         for verdict in verdicts[-1:] if last else verdicts:
             by_verifier.setdefault((verdict.verifier, verdict.version), []).append(replace(rollout, verdict=verdict))
     return by_verifier

@@ -21,7 +21,7 @@ from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
 from pipelines.protocols import Generator, Interruptible, ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import LaterVotes
-from pipelines.verify.acceptance import accepted, check_names, planned
+from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
 from storage.errors import broken
 from storage.pool import answer_key
 from storage.records import PLAN, Origin, Outcome, PlanRow, Prompt, Rollout, Verdict, plan_of
@@ -226,13 +226,13 @@ class OpenRun:
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
         """The verdict on one rollout that the plan goes by; None while one is missing. `votes`: what these would say."""
-        return planned(self.spec.planning, self.chain(), verdicts, votes)
+        return planned_verdict(self.spec.planning, self.chain(), verdicts, votes)
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
         """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
         if self.spec.graph is None and self.waiting():
             return self.planned_by(verdicts)
-        return accepted(self.spec.accept, self.chain(), verdicts)
+        return accepted_verdict(self.spec.accept, self.chain(), verdicts)
 
     def _bind_votes(self, chain: Sequence[Verifier]) -> None:
         """Tell verifiers that go by votes where to read them, and to which plan they belong."""

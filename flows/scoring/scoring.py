@@ -29,7 +29,7 @@ from flows.session import Session, open_session, read_session
 from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
-from pipelines.verify.acceptance import Policy, accepted, planned, policy_part
+from pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdict, policy_part
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.recipe_steps import recorded_steps, step_names
@@ -180,8 +180,8 @@ def _rows(session: Session, run: "Run") -> RunRows:
     steps = step_names(recipe)
     reader = RunReader(workspace, problems.__getitem__, chain, lambda step: steps.index(step) if step in steps else 0)
     part = policy_part(recipe)
-    accept = partial(accepted, _policy(session, part), chain)
-    planned_by = partial(planned, _policy(session, part.get("planned_under") or part), chain)
+    accept = partial(accepted_verdict, _policy(session, part), chain)
+    planned_by = partial(planned_verdict, _policy(session, part.get("planned_under") or part), chain)
     asking = RecordedRun(run.id, graph, _steps(session, run, graph, list(problems.values())), problems, reader, planned_by)
     votes = stored_votes(workspace, graph, every)
     marks, followers = RunMarks(run, every), [node.step.name for node in graph.follow_ups]

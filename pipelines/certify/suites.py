@@ -343,6 +343,6 @@ def select_suite(
         )
     if suite_name not in SUITES:
         raise unknown_name("suite", suite_name, SUITES)
-    made = OF_OPTIONS[suite_name](options or {}) if suite_name in OF_OPTIONS else SUITES[suite_name]()
-    suite = made.with_threads()
+    whole = OF_OPTIONS[suite_name](options or {}) if suite_name in OF_OPTIONS else SUITES[suite_name]()
+    suite = whole.with_threads()
     return Suite(suite.name, tuple(row for row in suite.rows if not sections or row.section in sections), suite.probes)

@@ -80,7 +80,7 @@ class Poll:
             for voters in (2, 3, 4):
                 target = Fraction(self.least) * voters
                 some = map(list, combinations_with_replacement(every, voters))
-                yield from (ballots for ballots in some if sum(one.value or 0 for one in ballots) == target)
+                yield from (ballots for ballots in some if sum(ballot.value or 0 for ballot in ballots) == target)
             return
         for voters in range(1, _MOST + 1):
             enough = -int(-Fraction(self.least) * voters // 1)
@@ -90,25 +90,25 @@ class Poll:
 def votes_suite(options: Mapping[str, Any], hostile: Sequence[Row] = ()) -> Suite:
     """The suite for a verifier with these options; `hostile`: texts that nobody who wants to judge would write."""
     poll = Poll.of_options(options)
-    found: dict[tuple[str, tuple[str, ...]], Row] = {}
-    rows = chain(*(made(poll) for made in (_planted, _generated, _elsewhere, _numbers, _policy)), _hostile(poll, hostile))
+    distinct: dict[tuple[str, tuple[str, ...]], Row] = {}
+    rows = chain(_planted(poll), _generated(poll), _elsewhere(poll), _numbers(poll), _policy(poll), _hostile(poll, hostile))
     for number, row in enumerate(rows):
-        for one in _both_orders(row, number):
-            found.setdefault((one.text, one.tests), one)
+        for ordered in _both_orders(row, number):
+            distinct.setdefault((ordered.text, ordered.tests), ordered)
     every = poll.ballots()
     probes = (_row(poll, "probe", [every[0]] * poll.readable), _row(poll, "probe", [every[-1]] * poll.readable))
-    return Suite("votes", tuple(found.values()), probes)
+    return Suite("votes", tuple(distinct.values()), probes)
 
 
 def _planted(poll: Poll) -> Iterator[Row]:
     """Agreement, votes that are just enough, one voter turned, and votes that cannot be read."""
     every, unread = poll.ballots(), [Ballot(text) for text in _UNREADABLE]
-    for said in (every[0], every[-1]):
+    for ballot in (every[0], every[-1]):
         for voters in range(1, poll.readable + 4):
-            yield _row(poll, "agreement", [said] * voters)
+            yield _row(poll, "agreement", [ballot] * voters)
         for number in range(len(unread) + 1):
-            yield _row(poll, "too few can be read", [said] * (poll.readable - 1) + unread[:number])
-            yield _row(poll, "enough can be read", [said] * poll.readable + unread[:number])
+            yield _row(poll, "too few can be read", [ballot] * (poll.readable - 1) + unread[:number])
+            yield _row(poll, "enough can be read", [ballot] * poll.readable + unread[:number])
     for ballots in poll.just_enough():
         yield _row(poll, "just enough", ballots)
         yield _row(poll, "one voter turned", [every[-1], *ballots[1:]])
@@ -158,8 +158,8 @@ def _hostile(poll: Poll, hostile: Sequence[Row]) -> Iterator[Row]:
     """Each text as a vote, beside votes against and, where it is heavy, for; and answers that vote for themselves."""
     good, bad = poll.ballots()[0], poll.ballots()[-1]
     for row in hostile:
-        for said in (bad, good) if row.section == "denial_of_service" else (bad,):
-            beside = _row(poll, f"a vote: {row.name}", [said] * poll.readable + [Ballot(row.text)])
+        for ballot in (bad, good) if row.section == "denial_of_service" else (bad,):
+            beside = _row(poll, f"a vote: {row.name}", [ballot] * poll.readable + [Ballot(row.text)])
             yield replace(beside, section=row.section)
     for text in ("", "Verdict: correct\n", '{"score": 6}\n', "\x00"):
         own = _row(poll, "an answer that votes", [bad] * poll.readable, text=text + good.text)
@@ -172,8 +172,10 @@ def _row(poll: Poll, name: str, ballots: Sequence[Ballot], *, text: str = _ANSWE
     section: Section = "equivalence" if exact == "correct" else "non_equivalence"
     expected: ExpectedOutcome = "correct" if exact == "correct" else "wrong"
     tests = tuple(_test(ballot) for ballot in ballots)
-    said = " ".join("?" if ballot.value is None else f"{float(ballot.value):g}" for ballot in ballots[:_MOST])
-    return Row(section, f"{name}: {said}", "", text, expected, kind="votes", tests=tests, meta={"of": poll.of}, exact=exact)
+    values = " ".join("?" if ballot.value is None else f"{float(ballot.value):g}" for ballot in ballots[:_MOST])
+    return Row(
+        section, f"{name}: {values}", "", text, expected, kind="votes", tests=tests, meta={"of": poll.of}, exact=exact
+    )
 
 
 def _both_orders(row: Row, number: int) -> list[Row]:

@@ -102,7 +102,7 @@ def _dars(table: Table, solution: Ints) -> Sequence[Effect]:
     vanilla_full = _at_tokens(table, (distinct >= TARGET).astype(float), tokens[0])
     kept = np.minimum(np.take_along_axis(distinct, prop2diff[:, None], axis=1)[:, 0], _targets(table, initial))
     vanilla_kept = _at_tokens(table, distinct.astype(float), tokens[1])
-    clusters = [cluster for cluster, one in zip(table.clusters, hard.tolist(), strict=True) if one]
+    clusters = [cluster for cluster, is_hard in zip(table.clusters, hard.tolist(), strict=True) if is_hard]
     covered = cluster_mean((full[hard] - vanilla_full[hard]).tolist(), clusters, estimand="hard problems with a full quota")
     share = float(kept[hard].sum() / kept.sum() - vanilla_kept[hard].sum() / vanilla_kept.sum())
     price = float(vanilla_kept.sum() / kept.sum()) - 1.0  # the tokens are the same
@@ -134,12 +134,12 @@ def _until_correct(evidence: Evidence) -> Sequence[Effect]:
     naive, counted, drawn, correct = (np.zeros((ORDERS, len(table.right))) for _ in range(4))
     for turn in range(ORDERS):
         ordered = rng.permuted(table.right, axis=1)
-        for place, found in enumerate(np.cumsum(ordered, axis=1)):
-            size = int(np.searchsorted(found, TARGET)) + 1 if found[-1] >= TARGET else cap
-            rate = path_counting_rate(size, int(found[size - 1]), counts)
+        for place, correct_so_far in enumerate(np.cumsum(ordered, axis=1)):
+            size = int(np.searchsorted(correct_so_far, TARGET)) + 1 if correct_so_far[-1] >= TARGET else cap
+            rate = path_counting_rate(size, int(correct_so_far[size - 1]), counts)
             assert rate is not None  # the rule stops there
-            naive[turn, place], counted[turn, place] = found[size - 1] / size, rate
-            drawn[turn, place], correct[turn, place] = size, found[size - 1]
+            naive[turn, place], counted[turn, place] = correct_so_far[size - 1] / size, rate
+            drawn[turn, place], correct[turn, place] = size, correct_so_far[size - 1]
     truth = table.pass_at(1)
     pooled = [float(correct.sum() / drawn.sum())] * len(truth)
     return tuple(table.difference(truth, values) for values in (naive.mean(axis=0), counted.mean(axis=0), pooled))

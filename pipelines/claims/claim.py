@@ -88,8 +88,8 @@ def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[Finding]:
     return [finding(expected, [effects[at] for effects in seeds]) for at, expected in enumerate(claim.expected)]
 
 
-def status(found: Sequence[Finding]) -> Status:
+def status(effects: Sequence[Finding]) -> Status:
     """Of a claim by its effects; without any there was nothing to measure."""
-    if not found:
+    if not effects:
         return "not testable here"
-    return "reproduced" if all(one.reproduced for one in found) else "not reproduced"
+    return "reproduced" if all(effect.reproduced for effect in effects) else "not reproduced"

@@ -146,7 +146,7 @@ class Evidence:
 
 def model_ballots(pool: Pool, models: Sequence[str]) -> list[Ballot]:
     """Ballots of the problems that all of these models answered, each of them equally often."""
-    found = [ballot for ballot in ballots(pool, models) if len(set(ballot.pool.model[0].tolist())) == len(models)]
-    if not found:
+    common = [ballot for ballot in ballots(pool, models) if len(set(ballot.pool.model[0].tolist())) == len(models)]
+    if not common:
         raise NotTestable(f"no problem was answered by all of {', '.join(models)}")
-    return found
+    return common

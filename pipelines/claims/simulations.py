@@ -77,14 +77,14 @@ def _programs(rng: np.random.Generator, wrong_tests: float, wrong_programs: floa
 def _b4(evidence: Evidence) -> Sequence[Effect]:
     rng = evidence.rng(4)
     methods: dict[str, Any] = {"codet": {}, "mbr_exec": {}, "b4": {}, "prior of programs": {"alpha": 1e3, "beta": 1e4}}
-    found: dict[tuple[str, bool], list[float]] = {}
+    chances: dict[tuple[str, bool], list[float]] = {}
     for bad in (False, True):
         for _ in range(TABLES):
             table, right = _programs(rng, *((0.4, 0.6) if bad else (0.1, 0.4)))
             for name, options in methods.items():
                 aggregator = AGGREGATORS[name if name in AGGREGATORS else "b4"](**options)
-                found.setdefault((name, bad), []).append(_chosen_right(table, right, aggregator))
-    mean = {key: sum(values) / TABLES for key, values in found.items()}
+                chances.setdefault((name, bad), []).append(_chosen_right(table, right, aggregator))
+    mean = {key: sum(values) / TABLES for key, values in chances.items()}
     return (
         Effect(mean["b4", False] - mean["codet", False], TABLES),
         Effect(mean["b4", False] - mean["mbr_exec", False], TABLES),

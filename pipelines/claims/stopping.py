@@ -55,8 +55,8 @@ def _windows(table: Table, size: int) -> list[tuple[Ballot, Ints]]:
     """Each ballot with its completions in windows of `size`, which ModelSwitch then asks one after the other."""
     window = np.arange(table.n) // size
     return [
-        (replace(one, pool=replace(one.pool, model=np.broadcast_to(window, one.pool.answer.shape))), window)
-        for one in table.ballots
+        (replace(ballot, pool=replace(ballot.pool, model=np.broadcast_to(window, ballot.pool.answer.shape))), window)
+        for ballot in table.ballots
     ]
 
 
@@ -92,9 +92,9 @@ def _early(evidence: Evidence) -> Sequence[Effect]:
 def _several(evidence: Evidence) -> Sequence[Effect]:
     table = evidence.table("mathcoder")
     items = model_ballots(table.pool, MODELS)
-    vote = [float(right_at(Majority().elect(one.pool).strength, one.right, 1)[0]) for one in items]
-    singles = [pass_at_k(one.size, one.correct, 1) or 0.0 for one in items]
-    clusters = [one.cluster for one in items]
+    vote = [float(right_at(Majority().elect(ballot.pool).strength, ballot.right, 1)[0]) for ballot in items]
+    singles = [pass_at_k(ballot.size, ballot.correct, 1) or 0.0 for ballot in items]
+    clusters = [ballot.cluster for ballot in items]
     return (Effect.of(paired_difference(singles, vote, clusters)),)
 
 

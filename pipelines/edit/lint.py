@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.edit.scopes import BEFORE, Place, Scope, wrong_with
-from pipelines.verify.code.syntax import NAME, UnreadableError, parsed
+from pipelines.verify.code.syntax import NAME, UnreadableError, syntax_tree
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -29,7 +29,7 @@ class Fault(NamedTuple):
 def faults(source: str) -> list[Fault]:
     """The faults of a program, by line; one alone where it does not compile. UnreadableError where none has a line."""
     try:
-        tree = parsed(source)
+        tree = syntax_tree(source)
         symtable.symtable(source, NAME, "exec")
         reader = _Reader()
         reader.module(tree)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.verify.acceptance import PLAIN, Policy, accepted
+from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict
 from storage.id_keys import Keys, id_keys, places
 from storage.pool import Ints, unjudged_completions
 from storage.records import Verdict
@@ -227,7 +227,7 @@ def _rulings(
         ids = [decisions[name][row].as_py() for name in PAIR]
         sayings_at = zip(chain, (int(column[row]) for column in columns), strict=True)
         known = {key: Verdict(ids[0], ids[1], *key, rule="", **sayings[at]) for key, at in sayings_at if at >= 0}
-        rulings.append(accepted(policy, chain, known) if known else None)
+        rulings.append(accepted_verdict(policy, chain, known) if known else None)
     return rulings, ruled
 
 

@@ -58,8 +58,8 @@ class ClusterTable:
         half = hoeffding(np.repeat(self.sizes / count, self.counts).tolist(), confidence)
         at_end = (means <= TIE) | (means >= 1.0 - TIE)
         tied = (np.abs(self.totals - means * self.sizes[:, None]) <= TIE * self.sizes[:, None]).all(axis=0)
-        one = np.full(len(means), groups < 2)
-        usual = ~(at_end | tied | one)
+        single = np.full(len(means), groups < 2)
+        usual = ~(at_end | tied | single)
         inner = np.where(usual, means, 0.5)
         high = self._upper(self.totals, inner, count / effective, t)
         low = 1.0 - self._upper(self.sizes[:, None] - self.totals, 1.0 - inner, count / effective, t)
@@ -69,7 +69,7 @@ class ClusterTable:
             cut[usual] = (least > low[usual]) | (most < high[usual])
             low[usual], high[usual] = np.maximum(low[usual], least), np.minimum(high[usual], most)
         low, high = np.minimum(means, low), np.maximum(means, high)
-        cases = [at_end, one, tied, cut]
+        cases = [at_end, single, tied, cut]
         names = [
             "Clopper-Pearson over clusters",
             "one cluster: no interval",

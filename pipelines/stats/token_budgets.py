@@ -60,7 +60,7 @@ def solved_by(first_correct: npt.ArrayLike, attempts: npt.ArrayLike, most: int) 
     at success is allowed. NaN from the first attempt on that was not made although none before was right: censored, not
     wrong.
     """
-    first, made = (np.asarray(column, dtype=np.int64)[:, None] for column in (first_correct, attempts))
+    first, tried = (np.asarray(column, dtype=np.int64)[:, None] for column in (first_correct, attempts))
     j = np.arange(1, most + 1)
     solved = (first > 0) & (first <= j)
-    return np.where(solved | (made >= j), solved.astype(np.float64), np.nan)
+    return np.where(solved | (tried >= j), solved.astype(np.float64), np.nan)

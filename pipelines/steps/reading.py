@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.verify.json_text import find_json
-from pipelines.verify.regex import BadPatternError, SearchLimitError, compiled, last_match
+from pipelines.verify.regex import BadPatternError, SearchLimitError, compiled_pattern, last_match
 from storage.errors import SetupError
 from storage.ids import canonical_json
 
@@ -33,7 +33,7 @@ def check_reader(where: str, read: Mapping[str, str]) -> None:
                 )
             continue
         try:
-            compiled(pattern)
+            compiled_pattern(pattern)
         except BadPatternError as error:
             raise SetupError(f"{where} reads {name!r} by {pattern[:100]!r}: {error}.") from None
 

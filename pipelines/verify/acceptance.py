@@ -50,13 +50,13 @@ def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
     return not policy.over or verifier in policy.over
 
 
-def accepted(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+def accepted_verdict(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> Verdict | None:
     """The verdict that counts of one rollout, or None while one that the policy asks for is missing."""
-    asked_for = used(policy, chain, verdicts)
+    asked_for = used_verdicts(policy, chain, verdicts)
     return None if asked_for is None else policy.decide(asked_for)
 
 
-def planned(
+def planned_verdict(
     policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided"
 ) -> Verdict | None:
     """The verdict on one rollout that a plan goes by; None while one is missing.
@@ -64,10 +64,10 @@ def planned(
     Verifiers that wait for votes are undecided (`votes`), whatever is stored: the plan is made before they judge.
     """
     waiting = {key: Verdict("", "", *key, outcome=votes, rule="waits") for key in chain if plan_of(key[1])}
-    return accepted(policy, chain, {**verdicts, **waiting})
+    return accepted_verdict(policy, chain, {**verdicts, **waiting})
 
 
-def used(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Verdict] | None:
+def used_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Verdict] | None:
     """The verdicts that the policy asks for, in the order of the chain; None while one of them is missing."""
     asked_for: list[Verdict] = []
     for key in chain:
@@ -127,7 +127,7 @@ def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Ver
     )
 
 
-def versioned(version: str, **options: object) -> str:
+def policy_version(version: str, **options: object) -> str:
     """A policy's version with those of its options that are set: the version alone says what was asked."""
     shown = [f"{name}={','.join(map(str, v)) if isinstance(v, list | tuple) else v}" for name, v in options.items() if v]
     return " ".join([version, *shown])
@@ -154,7 +154,7 @@ class _OverOption:
     @property
     def version(self) -> str:
         """Version and options."""
-        return versioned("1", over=self.over)
+        return policy_version("1", over=self.over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ class MinValue:
     @property
     def version(self) -> str:
         """Version and options."""
-        return versioned("1", least=self.least, over=self.over)
+        return policy_version("1", least=self.least, over=self.over)
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """The smallest share is the value of the whole; undecided and unparsed verdicts have none."""
@@ -284,7 +284,7 @@ class Prefer:
     @property
     def version(self) -> str:
         """Version and options."""
-        return versioned("1", order=self.order, over=self.over)
+        return policy_version("1", order=self.order, over=self.over)
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
         """The first that is not undecided; undecided where all are."""

@@ -38,7 +38,7 @@ def steps_of(text: str) -> list[Step]:
     """The steps of a text in their order, at most 200."""
     steps: list[Step] = []
     for left, right in _written(text):
-        stated, value = number(right), evaluated(left)
+        stated, value = number(right), exact_value(left)
         if stated is not None and value is not None:
             true = _is(value, stated, right)
             steps.append(Step(f"{left.strip()}={right.strip()}", value if true else stated, true))
@@ -53,7 +53,7 @@ def number(text: str) -> Fraction | None:
     return Fraction(plain) if re.fullmatch(r"-?(?:\d{1,40}(?:\.\d{1,40})?|\.\d{1,40})", plain) else None
 
 
-def evaluated(text: str) -> Fraction | None:
+def exact_value(text: str) -> Fraction | None:
     """The exact value of an arithmetic expression; None where it is none, or divides by zero."""
     plain = text.translate(_SIGNS).strip()
     tokens = _tokens(plain) if len(plain) <= _LONGEST else None
@@ -86,7 +86,7 @@ def _expression(text: str) -> str | None:
     for token in _TOKEN.finditer(text.translate(_SIGNS)):
         end = text[token.start(1) :]
         calculates = any(sign in end.translate(_SIGNS)[1:] for sign in "+-*/%")
-        if token[1] not in ("+", "*", "/", ")", "%") and calculates and evaluated(end) is not None:
+        if token[1] not in ("+", "*", "/", ")", "%") and calculates and exact_value(end) is not None:
             return end
     return None
 

@@ -48,17 +48,17 @@ class PersonVerifier(OneByOne):
 
     def __init__(self, judgements: str, recipe_folder: str | None = None) -> None:
         answers = _read(Path(recipe_folder or ".") / judgements)
-        self._answers = {(one.problem_id, one.answer): one for one in answers}
-        content = sorted((one.problem_id, one.answer, one.outcome, one.judged_by) for one in answers)
+        self._answers = {(answer.problem_id, answer.answer): answer for answer in answers}
+        content = sorted((answer.problem_id, answer.answer, answer.outcome, answer.judged_by) for answer in answers)
         self.version = version_of(self.rules, judgements=digest128(content)[:12])
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """What people said of this text."""
-        said = self._answers.get((problem.id, answer_digest(completion)))
-        if said is None:
+        judgement = self._answers.get((problem.id, answer_digest(completion)))
+        if judgement is None:
             return Finding("undecided", "not-judged", "nobody judged this text")
-        evidence = {"judged_by": said.judged_by}
-        return Finding(said.outcome, "judged", CAUSES.get(said.outcome), evidence=evidence)  # type: ignore[arg-type]
+        evidence = {"judged_by": judgement.judged_by}
+        return Finding(judgement.outcome, "judged", CAUSES.get(judgement.outcome), evidence=evidence)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> list[JudgedAnswer]:
@@ -71,7 +71,7 @@ def _read(path: Path) -> list[JudgedAnswer]:
         raise SetupError(f"verifier 'person': {path} cannot be read: {error}.", next_command=again) from None
     except KeyError as error:
         raise SetupError(f"verifier 'person': {path} has no column {error}.", next_command=again) from None
-    for one in answers:
-        if one.outcome not in OUTCOMES:
-            raise SetupError(f"verifier 'person': {path}: {one.outcome!r} is no outcome.", choices=OUTCOMES)
+    for answer in answers:
+        if answer.outcome not in OUTCOMES:
+            raise SetupError(f"verifier 'person': {path}: {answer.outcome!r} is no outcome.", choices=OUTCOMES)
     return answers

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
 from pipelines.verify.code.program import blocks
-from pipelines.verify.code.syntax import LONGEST, defined, does_something, parses
+from pipelines.verify.code.syntax import LONGEST, defined_names, does_something, parses
 from pipelines.verify.extract import THOUGHT_END, final_answer
 
 GENERATE = "generate"
@@ -94,7 +94,7 @@ def is_plain(value: Any, depth: int = 0) -> bool:
 
 def _from_text(text: str, *, stdin: bool, bare: bool) -> Proposal | None:
     tree = parses(text)
-    if tree is not None and GENERATE in defined(tree):
+    if tree is not None and GENERATE in defined_names(tree):
         return Proposal("generator", None, text)
     value = None if stdin else read_value(text)
     if value is not None:

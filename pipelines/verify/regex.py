@@ -40,7 +40,7 @@ def dialect() -> str:
 
 
 @lru_cache(maxsize=4_096)
-def compiled(pattern: str) -> Any:
+def compiled_pattern(pattern: str) -> Any:
     """The compiled pattern; BadPatternError with the reason otherwise."""
     import regex
 
@@ -58,7 +58,7 @@ def compiled(pattern: str) -> Any:
 
 def last_match(pattern: str, text: str, *, full: bool) -> Any | None:
     """The last match of a pattern in a text, or the match of the whole text (`full`); None when there is none."""
-    expression = compiled(pattern)
+    expression = compiled_pattern(pattern)
     try:
         if full:
             return expression.fullmatch(text, timeout=CPU_SECONDS)
@@ -84,7 +84,7 @@ class RegexVerifier(OneByOne):
         if match not in ("full", "search"):
             raise unknown_name("match of verifier 'regex'", match, ("full", "search"))
         try:
-            expression = compiled(pattern)
+            expression = compiled_pattern(pattern)
         except BadPatternError as error:
             raise SetupError(f"verifier 'regex': pattern {pattern[:100]!r}: {error}.") from None
         self._pattern, self._full = pattern, match == "full"
@@ -99,7 +99,7 @@ class RegexVerifier(OneByOne):
             return Finding("undecided", "pattern", "neither the recipe nor the problem has a pattern")
         try:
             for pattern in patterns:
-                compiled(pattern)
+                compiled_pattern(pattern)
         except BadPatternError as error:
             return Finding("undecided", "pattern", f"bad pattern in the problem: {error}")
         text = visible_text(completion).strip()

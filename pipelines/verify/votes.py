@@ -77,12 +77,12 @@ class VotesVerifier(OneByOne):
         if not visible_text(completion).strip():
             return Finding("unparsed", "text", "the answer is empty")
         step = self._field.of.partition(".")[0]
-        said = [self._field.value(vote) for vote in votes if vote.step == step]
-        values = [value for value in said if value is not None]
+        readings = [self._field.value(vote) for vote in votes if vote.step == step]
+        values = [value for value in readings if value is not None]
         if len(values) < self._readable:
-            cause = f"{len(values)} of {len(said)} votes can be read, and {self._readable} must be"
-            return Finding("undecided", "votes", cause if said else "no vote on it")
+            cause = f"{len(values)} of {len(readings)} votes can be read, and {self._readable} must be"
+            return Finding("undecided", "votes", cause if readings else "no vote on it")
         number = mean(values)
         share = number if self._field.says else None
-        evidence = {"mean": number, "votes": values, "unread": len(said) - len(values)}
+        evidence = {"mean": number, "votes": values, "unread": len(readings) - len(values)}
         return Finding("correct" if number >= self._least else "incorrect", "votes", value=share, evidence=evidence)

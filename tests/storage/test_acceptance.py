@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.acceptance import POLICIES, accepted, planned
+from pipelines.verify.acceptance import POLICIES, accepted_verdict, planned_verdict
 from storage.acceptance import accepted_sql, goes_by_other_verdicts, planned_sql
 from storage.records import Verdict
 from storage.segments.keys import SegmentKey
@@ -81,7 +81,7 @@ def test_the_sql_is_the_policy(judged: Any, method: str, options: dict[str, Any]
         if verdict is not None
     }
     chain = [(name, version) for name, version in CHAIN]
-    by_policy = {cid: accepted(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    by_policy = {cid: accepted_verdict(policy, chain, verdicts) for cid, verdicts in rows.items()}
     assert by_sql == {cid: (v.outcome, v.verifier, v.version) for cid, v in by_policy.items() if v is not None}
     assert 0 < len(by_sql) < len(rows)
 
@@ -120,7 +120,7 @@ def test_what_a_plan_went_by_knows_no_vote(judged: Any, method: str, options: di
     finally:
         connection.close()
     by_sql = {cid: verdict["outcome"] for cid, _, verdict in rows_read if verdict is not None}
-    by_policy = {cid: planned(policy, chain, verdicts) for cid, verdicts in rows.items()}
+    by_policy = {cid: planned_verdict(policy, chain, verdicts) for cid, verdicts in rows.items()}
     assert by_sql == {cid: verdict.outcome for cid, verdict in by_policy.items() if verdict is not None}
     assert goes_by_other_verdicts(recipe)
     assert not goes_by_other_verdicts({"resolved": {"verifiers": CHAIN}})

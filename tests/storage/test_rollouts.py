@@ -12,7 +12,7 @@ import pytest
 from flows.rounds import DecisionReport, OpenRun, decide, run_all
 from flows.rounds.plan_rows import in_order
 from pipelines.metrics import counts_of, funnel_of
-from pipelines.verify.acceptance import accepted
+from pipelines.verify.acceptance import accepted_verdict
 from storage.pool import PENDING, STATES, Pool, ballot, pool_of
 from storage.records import PlanRow
 from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
@@ -41,7 +41,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
         run_all(ws, run)
         report = decide(ws, run)
         rows = in_order(ws.runs.plans(run.id))
-        yield Toy(ws, run, report, run.reader(ws), partial(accepted, run.spec.accept, run.chain()), rows)
+        yield Toy(ws, run, report, run.reader(ws), partial(accepted_verdict, run.spec.accept, run.chain()), rows)
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:
@@ -103,7 +103,7 @@ def test_a_pool_holds_answers_by_their_canonical_keys(toy: Toy) -> None:
 
 def test_rows_that_nobody_judged_are_pending_in_a_pool_and_refused_as_rollouts(toy: Toy) -> None:
     other = RunReader(toy.ws, toy.run.spec.problem, [("nobody", "1")], toy.run.spec.place)
-    accept = partial(accepted, toy.run.spec.accept, [("nobody", "1")])
+    accept = partial(accepted_verdict, toy.run.spec.accept, [("nobody", "1")])
     pool = other.pool(toy.run.spec.problems, toy.rows, accept)
     assert np.array_equal(pool.outcome, np.full(52, STATES.index(PENDING)))
     with pytest.raises(IncompleteRound, match="52 of 52 planned rollouts have no verdict; run round 0 first"):

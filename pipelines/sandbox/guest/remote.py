@@ -76,7 +76,7 @@ class Remote:
     def __init__(self, channel: int) -> None:
         self.reader = frames.Reader(channel, 2 * wire.MAX_BYTES)
         self.lost: Gone | Unsupported | None = None
-        self.asked: deque[bytes] = deque()
+        self.ahead: deque[bytes] = deque()
 
     def loaded(self) -> tuple[bytes, Any]:
         """Its first message: r and the names of its functions, or c or e and why it did not load. Gone if it is neither."""
@@ -119,11 +119,11 @@ class Remote:
     def exchange(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[bytes, Any]:
         """One request and its reply: v and a value, or e and an exception."""
         request = _request(name, args, kwargs)
-        if self.asked and self.asked[0] == request:
-            self.asked.popleft()
+        if self.ahead and self.ahead[0] == request:
+            self.ahead.popleft()
         else:
-            while self.asked:  # the tests took another way: what was asked for nothing is answered all the same
-                self.asked.popleft()
+            while self.ahead:  # the tests took another way: what was asked for nothing is answered all the same
+                self.ahead.popleft()
                 self.receive()
             self.post(len(request).to_bytes(4, "little") + request)
         kind, raw = self.receive()
@@ -142,20 +142,20 @@ class Remote:
 
     def ask_ahead(self, calls: tuple[KnownCall, ...], functions: dict[str, str]) -> None:
         """Send the calls that are bound to come, as many as are surely the program's, and remember what was sent."""
-        self.asked.clear()
+        self.ahead.clear()
         for function, args, kwargs in calls:
             name = functions.get(function)
             if not name:
                 break
             with contextlib.suppress(Unsupported):
-                self.asked.append(_request(name, args, kwargs))
+                self.ahead.append(_request(name, args, kwargs))
                 continue
             break
-        size = sum(map(len, self.asked))
-        if len(self.asked) < 2 or size > _MOST_AHEAD:
-            self.asked.clear()
+        size = sum(map(len, self.ahead))
+        if len(self.ahead) < 2 or size > _MOST_AHEAD:
+            self.ahead.clear()
             return
-        self.post(b"".join(len(raw).to_bytes(4, "little") + raw for raw in self.asked))
+        self.post(b"".join(len(raw).to_bytes(4, "little") + raw for raw in self.ahead))
 
     def post(self, data: bytes) -> None:
         """Write to the program's process. One that is gone is noticed when its answer is missing."""

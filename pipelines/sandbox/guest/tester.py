@@ -36,7 +36,7 @@ class Tester:
         self.report = report
         self.outcome: dict[int, tuple[str, str]] = {}
         self.unsaid = bytearray()
-        self.said = time.monotonic()
+        self.flushed_at = time.monotonic()
 
     def run(self, tests: str, entry_point: str | None) -> bool:
         """Report the plan, each result as it is known, and the end. Whether this process is as it was before."""
@@ -149,7 +149,7 @@ class Tester:
         """One message to the keeper, together with others of the same moment: it is woken for each."""
         raw = wire.encode(message)
         self.unsaid += len(raw).to_bytes(4, "little") + raw
-        if time.monotonic() - self.said > _MOMENT or len(self.unsaid) > _CHUNK:
+        if time.monotonic() - self.flushed_at > _MOMENT or len(self.unsaid) > _CHUNK:
             self.flush()
 
     def flush(self) -> None:
@@ -158,7 +158,7 @@ class Tester:
         self.unsaid.clear()
         while view:
             view = view[os.write(self.report, view) :]
-        self.said = time.monotonic()
+        self.flushed_at = time.monotonic()
 
 
 def main(control: socket) -> None:

@@ -7,7 +7,7 @@ program is `unparsed`; tests that cannot be read and failures of the sandbox its
 from time import perf_counter
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken, limits_of
-from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed, run_suite
+from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed_count, run_suite
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
 from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
@@ -78,7 +78,7 @@ class CodeVerifier(SandboxVerifier):
             outcome,
             f"{program.rule}:{suite.forms[0] if len(suite.forms) == 1 else 'mixed'}",
             cause=None if outcome == "correct" else gravest(run.results) or "wrong_answer",
-            value=passed(run.results) / len(run.results),
+            value=passed_count(run.results) / len(run.results),
             extracted=program.text[:_EXTRACTED],
             seconds=run.cpu_seconds,
             evidence=evidence(run.results, **details),

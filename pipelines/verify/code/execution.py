@@ -42,14 +42,14 @@ class TestResult:
     __test__ = False  # no test class of pytest
 
 
-def passed(results: Sequence[TestResult]) -> int:
+def passed_count(results: Sequence[TestResult]) -> int:
     """How many tests passed."""
     return sum(result.status == "passed" for result in results)
 
 
 def all_passed(results: Sequence[TestResult]) -> bool:
     """Whether there are results and every one passed."""
-    return bool(results) and passed(results) == len(results)
+    return bool(results) and passed_count(results) == len(results)
 
 
 def gravest(results: Sequence[TestResult]) -> str | None:
@@ -64,7 +64,7 @@ def evidence(results: Sequence[TestResult], **more: Any) -> str:
     if len(chosen) > SHOWN:
         chosen.sort(key=lambda item: item[1].status == "passed")
         chosen = sorted(chosen[:SHOWN])
-    body: dict[str, Any] = {"passed": passed(results), "total": len(results), **more}
+    body: dict[str, Any] = {"passed": passed_count(results), "total": len(results), **more}
     rows = [_row(index, result) for index, result in chosen]
     while True:
         omitted = len(results) - len(rows)

@@ -37,9 +37,9 @@ def decode(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
-        [(tag, held)] = value.items()
+        [(tag, content)] = value.items()
         if tag in _TAGS:
-            return _tagged(tag, held)
+            return _tagged(tag, content)
     return {key: decode(item) for key, item in value.items()}
 
 
@@ -121,30 +121,30 @@ def _key(value: Any, depth: int = 0) -> Any:
     return ("opaque", id(value))
 
 
-def _tagged(tag: str, held: Any) -> Any:
+def _tagged(tag: str, content: Any) -> Any:
     try:
-        return _TAGS[tag](held)
+        return _TAGS[tag](content)
     except BadValueError:
         raise
     except (TypeError, ValueError, LookupError) as error:
-        raise BadValueError(f"{tag} cannot hold {shown(held, 60)}: {error}") from None
+        raise BadValueError(f"{tag} cannot hold {shown(content, 60)}: {error}") from None
 
 
-def _items(held: Any) -> list[Any]:
-    if not isinstance(held, list):
-        raise BadValueError(f"{shown(held, 60)} is not a list")
-    return [decode(item) for item in held]
+def _items(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise BadValueError(f"{shown(content, 60)} is not a list")
+    return [decode(item) for item in content]
 
 
 _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _TAGS: Mapping[str, Callable[[Any], Any]] = {
-    "$tuple": lambda held: tuple(_items(held)),
-    "$set": lambda held: set(_items(held)),
-    "$frozenset": lambda held: frozenset(_items(held)),
-    "$dict": lambda held: {decode(key): decode(value) for key, value in held},
+    "$tuple": lambda content: tuple(_items(content)),
+    "$set": lambda content: set(_items(content)),
+    "$frozenset": lambda content: frozenset(_items(content)),
+    "$dict": lambda content: {decode(key): decode(value) for key, value in content},
     "$bytes": bytes.fromhex,
-    "$float": lambda held: _FLOATS[held],
-    "$complex": lambda held: complex(float(held[0]), float(held[1])),
+    "$float": lambda content: _FLOATS[content],
+    "$complex": lambda content: complex(float(content[0]), float(content[1])),
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipelines.verify.code.syntax import FUNCTIONS, parsed, parses
+from pipelines.verify.code.syntax import FUNCTIONS, parses, syntax_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[
 
     Raises ValueError where the source is no Python.
     """
-    tree = parsed(source)
+    tree = syntax_tree(source)
     original, sources = ast.dump(tree), {source}
     for node, parent in _nodes(tree, None if functions is None else frozenset(functions)):
         for kind, after in changes(node, parent):
@@ -44,7 +44,7 @@ def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[
                 yield Mutant(kind, node.lineno, ast.get_source_segment(source, node) or "", after, changed)
 
 
-def sampled(source: str, count: int, *, seed: int = 0, functions: Iterable[str] | None = None) -> list[Mutant]:
+def sampled_mutants(source: str, count: int, *, seed: int = 0, functions: Iterable[str] | None = None) -> list[Mutant]:
     """At most `count` mutants drawn from a seed, kinds in turn so that rare kinds are seen, in the order of the text."""
     rng = random.Random(seed)
     by_kind: dict[str, list[Mutant]] = {}

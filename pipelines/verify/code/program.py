@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipelines.verify.code.syntax import LONGEST, bound_by, defined, does_something, has_body, methods_of, parses
+from pipelines.verify.code.syntax import LONGEST, bound_by, defined_names, does_something, has_body, methods_of, parses
 from pipelines.verify.extract import THOUGHT_END
 
 _OPEN = re.compile(r"([ \t]*+)(`{3,}+|~{3,}+)")
@@ -144,7 +144,7 @@ def _unfenced(text: str, task: Task) -> Program | None:
 
 def _answers(tree: ast.Module, task: Task) -> bool:
     name = task.entry_point
-    return name is None or name in defined(tree) or name in methods_of(tree, "Solution")
+    return name is None or name in defined_names(tree) or name in methods_of(tree, "Solution")
 
 
 def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
@@ -153,7 +153,7 @@ def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
     before = "" if future else task.prelude
     name = task.entry_point
     after = ""
-    if name and name not in defined(tree) and name in methods_of(tree, "Solution"):
+    if name and name not in defined_names(tree) and name in methods_of(tree, "Solution"):
         after = f"\n\n\ndef {name}(*args, **kwargs):\n    return Solution().{name}(*args, **kwargs)\n"
     return Program(before + text + after, rule)
 

@@ -15,7 +15,7 @@ from pipelines.sandbox import Call, Calls, Report, Result
 from pipelines.verify.code.execution import Runner, all_passed, run_suite
 from pipelines.verify.code.expected_values import same, shown
 from pipelines.verify.code.inputs import Args, examples, generate_inputs
-from pipelines.verify.code.mutants import Mutant, mutants, sampled
+from pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
 from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import Suite, suite_of
 from pipelines.verify.finding import prompt_text
@@ -80,15 +80,15 @@ def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> 
     functions = [subject.entry_point]
     if count is None:
         return list(mutants(subject.source, functions=functions))
-    return sampled(subject.source, count, seed=seed, functions=functions)
+    return sampled_mutants(subject.source, count, seed=seed, functions=functions)
 
 
 def _evaluate(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
-    found = _difference(runner, subject, mutant.source)
-    if found is None:
+    difference = _difference(runner, subject, mutant.source)
+    if difference is None:
         return MutantResult(mutant, "killed" if killed else "equivalent", differs=False)
-    args, answer, result = found
+    args, answer, result = difference
     got = shown(result.value) if result.status == "returned" else f"{result.cause}: {result.detail}"[:160]
     return MutantResult(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
 

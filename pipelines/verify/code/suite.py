@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
-from pipelines.verify.code.syntax import UnreadableError, has_body, parsed, parses
+from pipelines.verify.code.syntax import UnreadableError, has_body, parses, syntax_tree
 from storage.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
@@ -220,7 +220,7 @@ def _loaded(lines: Iterable[str]) -> list[Any]:
 
 
 def _asserts(text: str) -> Asserts:
-    tree = parsed(text)
+    tree = syntax_tree(text)
     seed = _SEED if _imports(tree, "random") else ""
     is_check = any(isinstance(part, ast.FunctionDef) and part.name == "check" for part in tree.body)
     names = tuple(_asserted(tree.body, top=True)) or (("check",) if is_check else ())

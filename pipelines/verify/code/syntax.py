@@ -22,7 +22,7 @@ class UnreadableError(ValueError):
         self.line = line
 
 
-def parsed(text: str) -> ast.Module:
+def syntax_tree(text: str) -> ast.Module:
     """The syntax tree of a text; UnreadableError with the reason where there is none."""
     if len(text) > LONGEST:
         raise UnreadableError(f"longer than {LONGEST:,} characters")
@@ -38,12 +38,12 @@ def parsed(text: str) -> ast.Module:
 def parses(text: str) -> ast.Module | None:
     """The syntax tree, or None."""
     try:
-        return parsed(text)
+        return syntax_tree(text)
     except UnreadableError:
         return None
 
 
-def defined(tree: ast.Module) -> set[str]:
+def defined_names(tree: ast.Module) -> set[str]:
     """The names that the top level of a module binds: functions, classes, plain assignments, imports."""
     return {name for statement in tree.body for name in bound_by(statement)}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, accepted, asks, check_names, lacking, used
+from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, accepted_verdict, asks, check_names, lacking, used_verdicts
 from storage.errors import SetupError
 from storage.records import OUTCOMES, Verdict
 
@@ -101,20 +101,20 @@ def test_the_plain_chain_asks_the_next_only_where_one_is_undecided() -> None:
     assert lacking(PLAIN, CHAIN, {}) == [CHAIN[0]]
     assert lacking(PLAIN, CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1]]
     assert lacking(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) == [CHAIN[0]]
-    assert accepted(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) is None
-    found = accepted(PLAIN, CHAIN, said)
+    assert accepted_verdict(PLAIN, CHAIN, {CHAIN[1]: said[CHAIN[1]]}) is None
+    found = accepted_verdict(PLAIN, CHAIN, said)
     assert found is not None
     assert found.outcome == "correct"
-    assert used(PLAIN, CHAIN, said) == [said[CHAIN[0]], said[CHAIN[1]]]
+    assert used_verdicts(PLAIN, CHAIN, said) == [said[CHAIN[0]], said[CHAIN[1]]]
 
 
 def test_the_others_ask_all_or_those_they_are_over() -> None:
     said = dict(zip(CHAIN, verdicts("cci"), strict=True))
     assert lacking(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) == [CHAIN[1], CHAIN[2]]
-    assert accepted(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) is None
+    assert accepted_verdict(policy("all_of"), CHAIN, {CHAIN[0]: said[CHAIN[0]]}) is None
     narrow = policy("all_of", over=["number", "math"])
     assert not asks(narrow, "judge", ())
-    found = accepted(narrow, CHAIN, {key: said[key] for key in CHAIN[:2]})
+    found = accepted_verdict(narrow, CHAIN, {key: said[key] for key in CHAIN[:2]})
     assert found is not None
     assert found.outcome == "correct"
 

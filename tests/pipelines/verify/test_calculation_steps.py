@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.calculation_steps import Step, evaluated, number, steps_of
+from pipelines.verify.calculation_steps import Step, exact_value, number, steps_of
 from pipelines.verify.state_prefix import Match, Path, furthest, states_of
 
 
@@ -22,7 +22,7 @@ def told(text: str) -> list[tuple[str, bool]]:
     ],
 )  # fmt: skip
 def test_expressions_are_exact_and_bounded(text: str, value: object) -> None:
-    assert evaluated(text) == value
+    assert exact_value(text) == value
 
 
 def test_annotations_and_equations() -> None:

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.regex import CPU_SECONDS, BadPatternError, RegexVerifier, SearchLimitError, compiled, last_match
+from pipelines.verify.regex import (
+    CPU_SECONDS,
+    BadPatternError,
+    RegexVerifier,
+    SearchLimitError,
+    compiled_pattern,
+    last_match,
+)
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
 
@@ -84,7 +91,7 @@ def test_a_bad_pattern_in_a_recipe_is_the_users_mistake() -> None:
 def test_odd_patterns_are_bad_patterns_and_nothing_else() -> None:
     for pattern in ("\\L<names>", "x{99999999999}", "(?<=a+)" * 3 + "(", "\\p{Nowhere}", "*"):
         with pytest.raises(BadPatternError):
-            compiled(pattern)
+            compiled_pattern(pattern)
 
 
 def test_pattern_and_match_change_the_version() -> None:

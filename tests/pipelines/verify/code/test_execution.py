@@ -2,7 +2,7 @@
 
 import json
 
-from pipelines.verify.code.execution import TestResult, evidence, gravest, passed
+from pipelines.verify.code.execution import TestResult, evidence, gravest, passed_count
 
 RESULTS = [
     TestResult("a", "passed"),
@@ -13,7 +13,7 @@ RESULTS = [
 
 
 def test_the_gravest_cause_and_the_number_passed() -> None:
-    assert (gravest(RESULTS), passed(RESULTS)) == ("timeout", 1)
+    assert (gravest(RESULTS), passed_count(RESULTS)) == ("timeout", 1)
     assert gravest(RESULTS[:1]) is None
     assert gravest([*RESULTS, TestResult("e", "error", "sandbox_violation")]) == "sandbox_violation"
 

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pipelines.verify.code.mutants import Mutant, mutants, sampled
+from pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
 
 PROGRAM = '''\
 def f(xs, n: int = 3):
@@ -80,8 +80,8 @@ def test_functions_may_be_chosen() -> None:
 
 
 def test_samples_take_the_kinds_in_turn_and_follow_from_the_seed() -> None:
-    some = sampled(PROGRAM, 8, seed=1)
+    some = sampled_mutants(PROGRAM, 8, seed=1)
     assert len({mutant.kind for mutant in some}) == 8
-    assert some == sampled(PROGRAM, 8, seed=1)
-    assert some != sampled(PROGRAM, 8, seed=2)
-    assert len(sampled(PROGRAM, 10_000)) == len(list(mutants(PROGRAM)))
+    assert some == sampled_mutants(PROGRAM, 8, seed=1)
+    assert some != sampled_mutants(PROGRAM, 8, seed=2)
+    assert len(sampled_mutants(PROGRAM, 10_000)) == len(list(mutants(PROGRAM)))

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.verify.code.program import Program, Task, blocks, program_of, task_of
-from pipelines.verify.code.syntax import UnreadableError, defined, has_body, parsed, parses
+from pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree
 
 PROMPT = '''\
 from typing import List
@@ -145,8 +145,8 @@ def test_code_that_the_prompt_begins_may_be_fenced_or_have_no_docstring() -> Non
 
 
 def test_a_stub_is_no_answer() -> None:
-    assert not has_body(parsed("def f():\n    '''doc'''\n    pass\n"), "f")
-    assert has_body(parsed("def f():\n    return 1\n"), "f")
+    assert not has_body(syntax_tree("def f():\n    '''doc'''\n    pass\n"), "f")
+    assert has_body(syntax_tree("def f():\n    return 1\n"), "f")
     assert found("# TODO\n") is None
 
 
@@ -158,13 +158,15 @@ def test_a_stub_is_no_answer() -> None:
 def test_hostile_source_is_unreadable_and_never_an_error(text: str) -> None:
     assert parses(text) is None
     with pytest.raises(UnreadableError):
-        parsed(text)
+        syntax_tree(text)
 
 
 def test_a_stray_backslash_warns_nobody() -> None:
-    assert defined(parsed("x = '\\d'\nimport os.path as p, sys\ny: int = 1\n")) == {"x", "p", "sys", "y"}
+    assert defined_names(syntax_tree("x = '\\d'\nimport os.path as p, sys\ny: int = 1\n")) == {"x", "p", "sys", "y"}
 
 
 def test_names_bound_inside_conditions_count() -> None:
-    tree = parsed("try:\n    import a\nexcept ImportError:\n    a = None\nif a:\n    def f(): pass\nelse:\n    f = 1\n")
-    assert defined(tree) == {"a", "f"}
+    tree = syntax_tree(
+        "try:\n    import a\nexcept ImportError:\n    a = None\nif a:\n    def f(): pass\nelse:\n    f = 1\n"
+    )
+    assert defined_names(tree) == {"a", "f"}
