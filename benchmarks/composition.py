@@ -12,12 +12,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+from benchmarks.asking import requests_of
 from pipelines.generate.embedded import Embedded
 from pipelines.stats import Estimate, cluster_share, population_mean
 from pipelines.synthesize import Composed, Templates
 from pipelines.synthesize.sources import Source
 from pipelines.verify.number import NumberVerifier
-from storage.records import Origin, Problem, Sampling, requests_for
+from storage.records import Problem, Sampling
 
 ROLES = ("parts", "composed", "told", "control")
 NAMES = ("S1", "S2", "composed", "S2 with a letter, told", "control: told, behind the first problem")
@@ -51,19 +52,14 @@ def main() -> None:
 def pass_rates(problems: Sequence[Problem], samples: int) -> dict[str, float]:
     """The share of right completions of each problem, drawn once for equal prompts."""
     engine, verifier = Embedded(), NumberVerifier()
-    origin, sampling = Origin(engine.engine, engine.model_digest, "evaluate"), Sampling(max_tokens=200)
     by_id = {problem.id: problem for problem in problems}
-    requests = {}
-    for problem in by_id.values():
-        for request in requests_for(problem, engine.render(problem.prompt), sampling, origin, range(samples)):
-            requests[request.completion_id, problem.id] = request
-    drawn = {
-        completion.id: completion
-        for completion in engine.generate(list({r.completion_id: r for r in requests.values()}.values()))
-    }
+    owners = [problem for problem in by_id.values() for _ in range(samples)]
+    requests = requests_of(engine, by_id.values(), samples, Sampling(max_tokens=200), stream="evaluate")
+    different = {request.completion_id: request for request in requests}
+    completions = {completion.id: completion for completion in engine.generate(list(different.values()))}
     right: dict[str, list[bool]] = defaultdict(list)
-    for cid, owner in requests:
-        right[owner].append(verifier.verify(by_id[owner], drawn[cid]).outcome == "correct")
+    for owner, request in zip(owners, requests, strict=True):
+        right[owner.id].append(verifier.verify(owner, completions[request.completion_id]).outcome == "correct")
     engine.close()
     return {owner: math.fsum(marks) / len(marks) for owner, marks in right.items()}
 

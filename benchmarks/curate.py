@@ -21,13 +21,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.asking import requests_of, tokens_of
 from benchmarks.fixed_run import fixed_run
 from benchmarks.timing import Speed, timed
 from flows.recipe.schema import rows_a_batch
 from flows.rounds import decide, run_all
 from pipelines.generate.embedded import Embedded
 from pipelines.synthesize.templates import Templates
-from storage.records import Origin, Problem, Sampling, request_for
+from storage.records import Problem, Sampling
 from storage.workspace import Workspace
 
 SAMPLING = Sampling(max_tokens=200)
@@ -60,10 +61,8 @@ def main() -> None:
 
 def bare(engine: Embedded, asked: Sequence[Problem], samples: int) -> int:
     """The engine alone: the tokens of all answers."""
-    origin = Origin(engine.engine, engine.model_digest, "curate", 0)
-    rendered = [(problem, engine.render(problem.prompt)) for problem in sorted(asked, key=lambda problem: problem.id)]
-    requests = [request_for(problem, text, SAMPLING, origin, at) for problem, text in rendered for at in range(samples)]
-    return sum(answer.tokens_out or 0 for answer in engine.generate(requests))
+    ordered = sorted(asked, key=lambda problem: problem.id)
+    return tokens_of(engine.generate(requests_of(engine, ordered, samples, SAMPLING, stream="curate")))
 
 
 def curate(engine: Embedded, ws: Workspace, asked: Sequence[Problem], options: argparse.Namespace) -> int:

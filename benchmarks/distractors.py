@@ -10,6 +10,7 @@ import argparse
 import random
 from collections import Counter
 
+from benchmarks.asking import requests_of
 from pipelines.generate.embedded import Embedded
 from pipelines.stats import cluster_share
 from pipelines.synthesize import Templates
@@ -17,7 +18,7 @@ from pipelines.synthesize.derived.distractors import distinct, near, wrong_answe
 from pipelines.synthesize.sources import SourceRollout
 from pipelines.verify.answers.reading import read
 from pipelines.verify.number import NumberVerifier
-from storage.records import Origin, Problem, Sampling, requests_for
+from storage.records import Problem, Sampling
 
 OPTIONS = 3
 
@@ -56,20 +57,11 @@ def main() -> None:
 def drawn(problems: list[Problem], samples: int) -> list[tuple[SourceRollout, int]]:
     """Judged completions of the shipped model, each with its sample index."""
     engine, verifier = Embedded(), NumberVerifier()
-    origin, sampling = Origin(engine.engine, engine.model_digest, "evaluate"), Sampling(max_tokens=200)
-    by_request = {
-        request.completion_id: problem
-        for problem in problems
-        for request in requests_for(problem, engine.render(problem.prompt), sampling, origin, range(samples))
-    }
-    requests = [
-        request
-        for problem in problems
-        for request in requests_for(problem, engine.render(problem.prompt), sampling, origin, range(samples))
-    ]
+    requests = requests_of(engine, problems, samples, Sampling(max_tokens=200), stream="evaluate")
+    by_prompt = {problem.prompt_id: problem for problem in problems}
     rows = []
     for completion in engine.generate(requests):
-        problem = by_request[completion.id]
+        problem = by_prompt[completion.prompt_id]
         verdict = verifier.verify(problem, completion)
         row = SourceRollout(
             problem.id, completion.id, "", completion.text, verdict.outcome, verdict.extracted, kept=False, measured=True

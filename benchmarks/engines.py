@@ -24,6 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.asking import requests_of, tokens_of
 from pipelines.generate.embedded import Embedded
 from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.openai import OpenAI
@@ -34,7 +35,7 @@ from pipelines.protocols import Generator
 from pipelines.stats import equivalence
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
-from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
+from storage.records import Completion, Problem, Sampling
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "models/rollmill-tiny"
@@ -114,12 +115,8 @@ def running(name: str, model: str = MODEL, *, in_flight: int = 128, eager: bool 
 
 def draw(engine: Generator, problems: Sequence[Problem], samples: int, temperature: float) -> list[Completion]:
     """`samples` completions of every problem, problem by problem."""
-    origin = Origin(engine.engine, engine.model_digest, "curate", SEED)
     sampling = Sampling(temperature=temperature, max_tokens=MAX_TOKENS)
-    requests: list[Request] = []
-    for problem in problems:
-        rendered = engine.render(problem.prompt)
-        requests += [request_for(problem, rendered, sampling, origin, index) for index in range(samples)]
+    requests = requests_of(engine, problems, samples, sampling, stream="curate", seed=SEED)
     completions = {completion.id: completion for completion in engine.generate(requests)}
     assert len(completions) == len(requests)
     return [completions[request.completion_id] for request in requests]
@@ -129,7 +126,7 @@ def speed(engine: Generator, problems: Sequence[Problem], samples: int) -> tuple
     """A sampled draw at temperature 1 and its tokens per second; warm the engine up before."""
     began = time.perf_counter()
     completions = draw(engine, problems, samples, 1.0)
-    return completions, sum(completion.tokens_out or 0 for completion in completions) / (time.perf_counter() - began)
+    return completions, tokens_of(completions) / (time.perf_counter() - began)
 
 
 def measured(engine: Generator, problems: Sequence[Problem], samples: int) -> Drawn:
@@ -140,8 +137,7 @@ def measured(engine: Generator, problems: Sequence[Problem], samples: int) -> Dr
     right = [verdict.outcome == "correct" for verdict in VERIFIERS["number"]().verify_many(pairs)]
     rates = tuple(sum(right[n : n + samples]) / samples for n in range(0, len(right), samples))
     ids = frozenset(completion.id for completion in (*greedy, *said))
-    tokens = sum(completion.tokens_out or 0 for completion in said)
-    return Drawn(tuple(completion.text for completion in greedy), rates, ids, tokens, rate)
+    return Drawn(tuple(completion.text for completion in greedy), rates, ids, tokens_of(said), rate)
 
 
 def compared(found: dict[str, Drawn], problems: Sequence[Problem], margin: float) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ engine `openai` with 128 requests under way. By the clock and by processor time 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +20,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.asking import PeerProcess, requests_of, tokens_of
 from benchmarks.engines import interpreter, running
 from benchmarks.timing import Speed, timed
 from pipelines.generate.embedded import Embedded
 from pipelines.protocols import Generator
 from pipelines.synthesize.template import LEVELS
 from pipelines.synthesize.templates import Templates
-from storage.records import Origin, Problem, Request, Sampling, request_for
+from storage.records import Problem, Request, Sampling
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER = Path(__file__).resolve().parent / "peers" / "transformers_generate.py"
@@ -72,7 +72,7 @@ def measured(engine: Embedded, batch: int, runs: int) -> dict[str, float]:
         while seconds < LEAST_SECONDS:
             requests = requests_for_batch(engine, batch, run * 1000 + call)
             started = time.perf_counter()
-            tokens += sum(completion.tokens_out or 0 for completion in engine.generate(requests))
+            tokens += tokens_of(engine.generate(requests))
             seconds += time.perf_counter() - started
             call += 1
         rates.append(tokens / seconds)
@@ -84,14 +84,7 @@ def requests_for_batch(engine: Embedded, batch: int, seed: int) -> list[Request]
     samples = min(batch, SAMPLES)
     levels = LEVELS if batch > 1 else (LEVELS[seed % len(LEVELS)],)
     problems = list(Templates(split="heldout", levels=levels).synthesize(max(1, batch // samples), seed))
-    return requests_of(engine, problems, samples, seed)
-
-
-def requests_of(engine: Generator, problems: Sequence[Problem], samples: int, seed: int) -> list[Request]:
-    """Requests at temperature 1, problem by problem."""
-    origin = Origin(engine.engine, engine.model_digest, "pilot", seed)
-    rendered = [(problem, engine.render(problem.prompt)) for problem in problems]
-    return [request_for(one, text, SAMPLING, origin, index) for one, text in rendered for index in range(samples)]
+    return requests_of(engine, problems, samples, SAMPLING, seed=seed)
 
 
 def beside(options: argparse.Namespace) -> dict[str, Any]:
@@ -123,44 +116,25 @@ def turn(ways: dict[str, Callable[[list[Problem], int], int]], options: argparse
 
 
 def _drawn(engine: Generator, problems: Sequence[Problem], options: argparse.Namespace, seed: int) -> int:
-    return sum(
-        completion.tokens_out or 0 for completion in engine.generate(requests_of(engine, problems, options.samples, seed))
-    )
+    return tokens_of(engine.generate(requests_of(engine, problems, options.samples, SAMPLING, seed=seed)))
 
 
 @contextmanager
 def transformers(model: Path) -> Iterator[Callable[[list[str], int, int], int]]:
     """What asks the peer for so many samples of each prompt in batches of a size; started when first asked."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[PeerProcess] = []
 
     def ask(prompts: list[str], samples: int, batch: int) -> int:
         if not started:
-            command = [str(interpreter()), str(PEER), str(model), str(SAMPLING.max_tokens)]
-            started.append(
-                subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-                )
-            )
-            _said(started[0])
+            started.append(PeerProcess([str(interpreter()), str(PEER), str(model), str(SAMPLING.max_tokens)]))
         repeated = [prompt for prompt in prompts for _ in range(samples)]
-        assert started[0].stdin is not None
-        started[0].stdin.write(json.dumps({"prompts": repeated, "batch": batch}) + "\n")
-        started[0].stdin.flush()
-        return int(_said(started[0]))
+        return int(started[0].ask({"prompts": repeated, "batch": batch}))
 
     try:
         yield ask
     finally:
         for process in started:
-            process.communicate()
-
-
-def _said(process: "subprocess.Popen[str]") -> Any:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise SystemExit(f"transformers ended with {process.wait()}; does {interpreter()} have it?")
-    return json.loads(line)
+            process.close()
 
 
 def summary(turns: Sequence[dict[str, Speed]]) -> dict[str, Any]:

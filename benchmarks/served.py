@@ -10,24 +10,23 @@ nothing kept. run: all that `curate` does after the start: plan, ask over HTTP, 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.asking import PeerProcess, requests_of
 from benchmarks.vllm_engine import BATCH, MODEL, SAMPLING, curated, problems
 from flows.recipe.servers import draw_workers_for
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.protocols import Generator
-from storage.records import Origin, Problem, request_for
+from storage.records import Problem
 
 SERVER = Path(__file__).resolve().parent / "peers" / "transformers_server.py"
 CONCURRENCY = 512
@@ -80,46 +79,26 @@ class Bare:
     """The model in a process of its own."""
 
     def __init__(self, python: str) -> None:
-        self._process = subprocess.Popen(
-            [python, str(SERVER), MODEL, "--bare"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._device = str(self._line()["device"])
+        self._process = PeerProcess([python, str(SERVER), MODEL, "--bare"])
 
     def run(self, engine: Generator, asked: Sequence[Problem], samples: int) -> float:
         """Tokens per second of the same prompts and seeds, as the server renders them."""
-        origin = Origin(engine.engine, engine.model_digest, "pilot", 0)
         rows = [
             {
-                "messages": [{"role": "user", "content": problem.prompt}],
-                "seed": request_for(problem, str(problem.prompt), SAMPLING, origin, at).seed,
+                "messages": [{"role": "user", "content": request.prompt}],
+                "seed": request.seed,
                 "max_tokens": SAMPLING.max_tokens,
             }
-            for problem in asked
-            for at in range(samples)
+            for request in requests_of(engine, asked, samples, SAMPLING)
         ]
         began = time.perf_counter()
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(rows) + "\n")
-        self._process.stdin.flush()
-        tokens = float(self._line()["tokens"])
+        tokens = float(self._process.ask(rows)["tokens"])
         return tokens / (time.perf_counter() - began)
 
     def close(self) -> str:
         """End it; the device that it drew on."""
-        self._process.communicate()
-        return self._device
-
-    def _line(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the bare model ended: has its interpreter torch, transformers and aiohttp?")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
+        self._process.close()
+        return str(self._process.ready["device"])
 
 
 if __name__ == "__main__":

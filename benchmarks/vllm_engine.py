@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,13 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
+from benchmarks.asking import PeerProcess, requests_of, tokens_of
 from benchmarks.fixed_run import fixed_run
 from flows.recipe.profile import VllmPart
 from flows.rounds import run_all
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.protocols import Generator
 from pipelines.synthesize.templates import Templates
-from storage.records import Origin, Problem, Sampling, request_for
+from storage.records import Problem, Sampling
 from storage.workspace import Workspace
 
 BARE = Path(__file__).resolve().parent / "peers" / "bare_vllm.py"
@@ -94,11 +94,8 @@ def processor_seconds(bare: int) -> dict[str, float]:
 
 def engine_alone(engine: Vllm, asked: Sequence[Problem], samples: int, seed: int) -> float:
     """The engine's own iterator."""
-    origin = Origin(engine.engine, engine.model_digest, "pilot", seed)
     began = time.perf_counter()
-    rendered = [(problem, engine.render(problem.prompt)) for problem in asked]
-    requests = [request_for(one, text, SAMPLING, origin, at) for one, text in rendered for at in range(samples)]
-    tokens = sum(answer.tokens_out or 0 for answer in engine.generate(requests))
+    tokens = tokens_of(engine.generate(requests_of(engine, asked, samples, SAMPLING, seed=seed)))
     return tokens / (time.perf_counter() - began)
 
 
@@ -118,23 +115,14 @@ class Bare:
     """vllm.LLM in a process of its own, loaded once."""
 
     def __init__(self, engine: Vllm, place: Path, turns: Sequence[Sequence[Problem]], samples: int, python: str):
-        origin = Origin(engine.engine, engine.model_digest, "pilot", 0)
-        turns_pairs = [[_pair(engine, one, origin, at) for one in turn for at in range(samples)] for turn in turns]
+        requests = [requests_of(engine, turn, samples, SAMPLING) for turn in turns]
+        pairs = [[(request.rendered, request.seed) for request in turn] for turn in requests]
         arguments = {"model": MODEL, "dtype": "float32", "enforce_eager": True, "seed": 0, "enable_prefix_caching": True}
         arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": 4096, "max_num_seqs": 256}
         file = place / "asked.json"
-        file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": turns_pairs}))
+        file.write_text(json.dumps({"arguments": arguments, "max_tokens": SAMPLING.max_tokens, "turns": pairs}))
         with (place / "bare.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [python, str(BARE), str(file)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, **ENV},
-            )
-        if not self._line().get("ready"):
-            raise SystemExit("the bare engine did not start")
+            self._process = PeerProcess([python, str(BARE), str(file)], errors=log, env={**os.environ, **ENV})
 
     @property
     def pid(self) -> int:
@@ -143,29 +131,12 @@ class Bare:
 
     def run(self, turn: int) -> float:
         """Tokens per second of a turn."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{turn}\n")
-        self._process.stdin.flush()
-        reply = self._line()
+        reply = self._process.ask(turn)
         return float(reply["tokens"]) / float(reply["seconds"])
 
     def close(self) -> None:
         """End it."""
-        self._process.communicate()
-
-    def _line(self) -> dict[str, float]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("the bare engine ended")
-        reply: dict[str, float] = json.loads(line)
-        return reply
-
-
-def _pair(engine: Vllm, problem: Problem, origin: Origin, index: int) -> tuple[str, int]:
-    """What the bare engine is given: the text and the seed."""
-    rendered = engine.render(problem.prompt)
-    return rendered, request_for(problem, rendered, SAMPLING, origin, index).seed
+        self._process.close()
 
 
 def summary(rows: Sequence[dict[str, float]]) -> dict[str, object]:
