@@ -79,7 +79,7 @@ def score(run: RecipeRun) -> None:
         counts = score_run(run.workspace, run.open, tell)
     except SpendLimitReached as reached:
         raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
-    rows = max((one.stored + one.made + one.unscored for one in counts), default=0)
+    rows = max((scored.stored + scored.made + scored.unscored for scored in counts), default=0)
     _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
 
 

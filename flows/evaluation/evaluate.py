@@ -145,7 +145,9 @@ def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
         "model": cell.model,
         "models": list(pool.models),
         **totals(pool),
-        "metrics": [row for part in metrics for one in by_model(scope, pool) for row in _rows(one, part, run.loaded.base)],
+        "metrics": [
+            row for part in metrics for of_model in by_model(scope, pool) for row in _rows(of_model, part, run.loaded.base)
+        ],
     }
 
 
