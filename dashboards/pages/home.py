@@ -102,7 +102,7 @@ def _newest(source: Reader) -> list[tuple[str, str, int, int]]:
 
 
 def _spent(known: dict[str, Run]) -> None:
-    paid = reader().spent_since(time.time() - WEEK)
+    paid = reader().spending.since(time.time() - WEEK)
     for run, sums in sorted(paid.items(), key=lambda pair: -pair[1].tokens)[:MOST]:
         money = money_text(sums, known[run].summary.get("currency")) if run in known else "-"
         cost = f"{sums.tokens:,} tokens{'' if money == '-' else f', {money}'}"

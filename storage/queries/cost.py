@@ -145,7 +145,7 @@ class RunCost:
 
 def run_cost(reader: Reader, run_id: str) -> RunCost:
     """The accounts of a run, live while it draws; SetupError where there is no such run."""
-    payments, failed = reader.payments(run_id), reader.failed_calls(run_id)
+    payments, failed = reader.spending.payments(run_id), reader.attempts.failed(run_id)
     scope = run_scope(reader, run_id)
     with scope.connection("outcomes", "completions", "problems") as connection:
         connection.register("members", _members(payments))
@@ -157,7 +157,7 @@ def run_cost(reader: Reader, run_id: str) -> RunCost:
         for purpose in PURPOSES
     }
     again = by_purpose[DRAW] - whole.spent
-    given_up = reader.given_up(run_id)
+    given_up = reader.spending.given_up(run_id)
     others = (by_purpose[JUDGE], by_purpose[SCORE], by_purpose[WRITE])
     return RunCost(run_id, whole, again, *others, bool(payments), payments, given_up, rows, failed)
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from storage.audits import Audits
     from storage.records import Verdict
-    from storage.run_records import AttemptCount, Firings, Forecast
+    from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Progress, Run, Runs
-    from storage.spending import Amount, Payment, Sums
+    from storage.spending import Spending
     from storage.versions.diff import VersionDiff
     from storage.versions.resolve import VersionInfo
 
@@ -80,29 +80,20 @@ class Reader:
         """The audits of verifiers and what people judged: the one part that a page may write to, through review."""
         return self._workspace.audits
 
-    def payments(self, run_id: str) -> "list[Payment]":
-        """What a run paid, payment by payment."""
-        return self._workspace.spending.payments(run_id)
+    @property
+    def spending(self) -> "Spending":
+        """What runs paid."""
+        return self._workspace.spending
 
-    def spent_since(self, moment: float) -> "dict[str, Sums]":
-        """What runs paid since a moment (seconds since 1970), by run."""
-        return self._workspace.spending.since(moment)
+    @property
+    def attempts(self) -> "Attempts":
+        """The attempts of runs at their engines."""
+        return self._workspace.attempts
 
-    def attempts(self, run_id: str) -> "list[AttemptCount]":
-        """The attempts of a run at its engines, by replica and outcome."""
-        return self._workspace.attempts.of(run_id)
-
-    def given_up(self, run_id: str) -> "Amount":
-        """What may have been under way when commands of a run were killed or interrupted."""
-        return self._workspace.spending.given_up(run_id)
-
-    def forecast(self, run_id: str) -> "Forecast | None":
-        """The scored forecast of a run."""
-        return self._workspace.forecasts.of_run(run_id)
-
-    def failed_calls(self, run_id: str) -> dict[str, int]:
-        """Attempts of a run that gave no completion, by batch."""
-        return self._workspace.attempts.failed(run_id)
+    @property
+    def forecasts(self) -> "Forecasts":
+        """Forecasts of runs, and their scores."""
+        return self._workspace.forecasts
 
     def fetch(self, kind: Kind, ids: Sequence[str]) -> list[Any]:
         """The stored problems or completions with these ids, in their order; unknown ids are left out."""
@@ -177,7 +168,7 @@ def forecast_of(reader: Reader, run_id: str) -> "pd.DataFrame | None":
     """A row per quantity: median, ends of the 95% interval, what came, whether it held; None without a forecast."""
     import pandas as pd
 
-    forecast = reader.forecast(run_id)
+    forecast = reader.forecasts.of_run(run_id)
     if forecast is None or forecast.score is None:
         return None
     rows: list[dict[str, Any]] = []

@@ -179,7 +179,7 @@ def _log(run: Run) -> None:
             "first": pd.Timestamp(attempt.first_at, unit="s", tz="UTC"),
             "last": pd.Timestamp(attempt.last_at, unit="s", tz="UTC"),
         }
-        for attempt in reader().attempts(run.id)
+        for attempt in reader().attempts.of(run.id)
     ]
     if tried:
         st.dataframe(pd.DataFrame(tried), hide_index=True, width="stretch")
