@@ -1,7 +1,10 @@
 """The same small dataset as the tests of versions, published once per test: drawn beforehand, scored by their number."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,7 +20,17 @@ __all__ = ["snapshot", "ws"]
 
 @pytest.fixture
 def version(ws: Workspace, snapshot: Callable[..., Snapshot]) -> VersionInfo:
-    return publish(ws, drawn(snapshot()), report_html="", report_json={}).version
+    return put(ws, drawn(snapshot()))
+
+
+def put(ws: Workspace, content: Snapshot, large: int = 1 << 40) -> VersionInfo:
+    """The version with this content."""
+    return publish(ws, content, report_html="", report_json={}, large=large).version
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def drawn(toy: Snapshot, prefix: int | None = 3) -> Snapshot:

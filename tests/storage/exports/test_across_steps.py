@@ -1,6 +1,5 @@
 """Exports of versions whose steps follow others: conversations, pairs across steps with spans, labels of lines."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,9 @@ from storage.errors import SetupError
 from storage.exports import ExportFile, export
 from storage.records import Score
 from storage.segments.schema import to_table
-from storage.versions.publish import publish
-from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.storage.exports.conftest import lines, put
 from tests.storage.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
 from tests.storage.versions.conftest import build, counted
 
@@ -26,16 +24,12 @@ def ws(tmp_path: Path) -> Iterator[Workspace]:
         yield workspace
 
 
-def put(ws: Workspace, rows: Snapshot, large: int = 1 << 40) -> VersionInfo:
-    return publish(ws, rows, report_html="", report_json={}, large=large).version
-
-
 def written(
     ws: Workspace, fmt: str, content: Snapshot | None = None, **options: Any
 ) -> tuple[ExportFile, list[dict[str, Any]]]:
     out = ws.root / "out.jsonl"
     given = export(put(ws, content or snapshot()), fmt, out, **options)
-    return given, [json.loads(text) for text in out.read_text().splitlines()]
+    return given, lines(out)
 
 
 def with_steps(changes: dict[str, dict[str, Any]]) -> Snapshot:

@@ -1,6 +1,5 @@
 """What the export files hold, byte for byte the same each time, and that nothing is half written."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -19,22 +18,14 @@ from storage.exports.pairs import matched
 from storage.exports.rollouts import answer_turns, prompt_turns
 from storage.ids import canonical_json
 from storage.records import Problem
-from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.storage.exports.conftest import lines, put
 
 Build = Callable[..., Snapshot]
 EASY, HARD = Problem("What is 2 + 2?", "4"), Problem("What is 12 * 12?", "144")
 CID = [f"{index:032x}" for index in range(6)]
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def put(ws: Workspace, snapshot: Snapshot) -> VersionInfo:
-    return publish(ws, snapshot, report_html="", report_json={}).version
 
 
 @pytest.mark.parametrize(

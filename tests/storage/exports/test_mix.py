@@ -1,18 +1,16 @@
 """Several versions in one file: where each row comes from, repeated rows once, and how many of each."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from storage.errors import SetupError
 from storage.exports import Part, Validation, export_mix
-from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.storage.exports.conftest import lines, put
 
 Build = Callable[..., Snapshot]
 
@@ -21,12 +19,8 @@ Build = Callable[..., Snapshot]
 def versions(ws: Workspace, snapshot: Build) -> tuple[VersionInfo, VersionInfo]:
     """Two datasets with the same rollouts: the first keeps one of each problem, the second two of each."""
     snapshots = [snapshot(name="one"), snapshot(name="two", kept=(True, False, True, True, True, False))]
-    first, second = (publish(ws, rows, report_html="", report_json={}).version for rows in snapshots)
+    first, second = (put(ws, content) for content in snapshots)
     return first, second
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_rows_name_their_version_and_come_once(versions: tuple[VersionInfo, VersionInfo], tmp_path: Path) -> None:

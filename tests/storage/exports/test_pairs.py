@@ -1,6 +1,5 @@
 """Pairs by score, from easy to hard; pairs of equal length; the two stages of REDI."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +12,10 @@ from storage.errors import SetupError
 from storage.exports import ExportFile, export
 from storage.records import Score
 from storage.segments.schema import to_table
-from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
-from tests.storage.exports.conftest import drawn
+from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
 
 Build = Callable[..., Snapshot]
@@ -35,13 +33,13 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
     def run(toy: Snapshot, values: list[float | None], **options: Any) -> ExportFile:
         named = f"toy{len(published)}"  # scores are no part of the content hash: each is a dataset of its own
         if str(values) not in published:
-            published[str(values)] = put(ws, replace(toy, name=named), values)
+            published[str(values)] = scored(ws, replace(toy, name=named), values)
         return export(published[str(values)], "ranked_pairs", tmp_path / "out.jsonl", score="reward", **options)
 
     return run
 
 
-def put(ws: Workspace, toy: Snapshot, values: list[float | None]) -> VersionInfo:
+def scored(ws: Workspace, toy: Snapshot, values: list[float | None]) -> VersionInfo:
     tables = {}
     for kind in ("decisions", "verdicts"):
         table = getattr(toy, kind)
@@ -50,12 +48,12 @@ def put(ws: Workspace, toy: Snapshot, values: list[float | None]) -> VersionInfo
     scores = [Score(CID[at], EASY.id, "reward", "1", value) for at, value in enumerate(values) if value is not None]
     whole = replace(drawn(toy), **tables)
     whole = counted(replace(whole, scores=to_table("scores", scores)))
-    return publish(ws, whole, report_html="", report_json={}).version
+    return put(ws, whole)
 
 
 def pairs(written: ExportFile) -> list[tuple[Any, ...]]:
     """Places of chosen and rejected, the gap, and the tier where there is one."""
-    rows = [json.loads(text) for text in written.path.read_text().splitlines()]
+    rows = lines(written.path)
     return [
         (CID.index(row["chosen_id"]), CID.index(row["rejected_id"]), row["gap"], *([row["tier"]] if "tier" in row else []))
         for row in rows
@@ -75,9 +73,9 @@ def test_tiers_go_from_the_largest_gap_of_the_best_to_the_smallest(snapshot: Bui
 def test_rows_come_tier_by_tier_over_all_problems(version: VersionInfo, tmp_path: Path) -> None:
     """EASY has correct 2.0 and 0.0, incorrect 1.0; HARD correct 4.0 and unparsed 3.0."""
     written = export(version, "ranked_pairs", tmp_path / "a.jsonl", score="number", tiers=2, unparsed=True)
-    rows = [json.loads(text) for text in written.path.read_text().splitlines()]
-    pairs = [(row["tier"], row["problem_id"], row["gap"]) for row in rows]
-    assert pairs == [*sorted([(1, EASY.id, 2.0), (1, HARD.id, 1.0)]), (2, EASY.id, 1.0)]
+    rows = lines(written.path)
+    order = [(row["tier"], row["problem_id"], row["gap"]) for row in rows]
+    assert order == [*sorted([(1, EASY.id, 2.0), (1, HARD.id, 1.0)]), (2, EASY.id, 1.0)]
 
 
 def test_without_tiers_the_largest_gaps_of_all_pairs_come_first(snapshot: Build, write: Write) -> None:
@@ -121,7 +119,7 @@ def test_a_score_of_several_versions_must_be_named_with_its_version(version: Ver
 def test_pairs_of_equal_length(version: VersionInfo, tmp_path: Path) -> None:
     """Tokens of EASY: 10 and 12 correct, 11 incorrect."""
     close = export(version, "pairs", tmp_path / "a.jsonl", length_ratio=1.095)
-    rows = [json.loads(text) for text in close.path.read_text().splitlines()]
+    rows = lines(close.path)
     assert [(row["chosen_id"], row["rejected_id"]) for row in rows] == [(CID[2], CID[1])]
     assert dict(close.left_out) == {"pairs of unequal length": 1}
     assert export(version, "pairs", tmp_path / "a.jsonl", length_ratio=1.0).rows == 0
@@ -131,7 +129,7 @@ def test_pairs_of_equal_length(version: VersionInfo, tmp_path: Path) -> None:
 def test_redi_has_one_positive_a_problem_and_the_same_one_in_its_pair(version: VersionInfo, tmp_path: Path) -> None:
     first = export(version, "redi", tmp_path / "one.jsonl", stage=1)
     second = export(version, "redi", tmp_path / "two.jsonl", stage=2)
-    positives, both = ([json.loads(text) for text in out.path.read_text().splitlines()] for out in (first, second))
+    positives, both = (lines(out.path) for out in (first, second))
     assert {row["problem_id"]: row["id"] for row in positives} == {EASY.id: CID[0], HARD.id: CID[4]}
     assert [(row["chosen_id"], row["rejected_id"]) for row in both] == [(CID[0], CID[1])]  # HARD has no incorrect one
     by_id = {row["id"]: row for row in positives}

@@ -1,29 +1,18 @@
 """Rows of one completion with its label, problems alone, and files for training and validation apart."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from storage.errors import SetupError
 from storage.exports import Validation, export
-from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
-from tests.storage.exports.conftest import drawn
+from tests.storage.exports.conftest import drawn, lines, put
 
 Build = Callable[..., Snapshot]
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def published(ws: Workspace, snapshot: Snapshot) -> VersionInfo:
-    return publish(ws, snapshot, report_html="", report_json={}).version
 
 
 def test_prompt_and_completion_are_those_of_the_conversation(version: VersionInfo, tmp_path: Path) -> None:
@@ -48,14 +37,14 @@ def test_labels_are_the_verdicts_and_undecided_is_no_label(version: VersionInfo,
 
 
 def test_prompts_have_what_decides_and_the_rate_of_the_prefix(ws: Workspace, snapshot: Build, tmp_path: Path) -> None:
-    version = published(ws, drawn(snapshot(), prefix=2))
+    version = put(ws, drawn(snapshot(), prefix=2))
     rows = {row["level"]: row for row in lines(export(version, "prompts", tmp_path / "a.jsonl").path)}
     assert (rows[1]["prompt"], rows[1]["reference"]) == ([{"role": "user", "content": "What is 2 + 2?"}], "4")
     assert [(rows[level]["judged"], rows[level]["correct"]) for level in (1, 3)] == [(2, 1), (2, 1)]
     assert rows[1]["pass_rate"] == 0.5
     none = export(version, "prompts", tmp_path / "b.jsonl", least=0.6)
     assert (none.rows, none.left_out) == (0, {"problems whose pass rate is not within the bounds": 2})
-    adaptive = published(ws, drawn(snapshot(name="other"), prefix=0))
+    adaptive = put(ws, drawn(snapshot(name="other"), prefix=0))
     assert [row["pass_rate"] for row in lines(export(adaptive, "prompts", tmp_path / "c.jsonl").path)] == [None, None]
     with pytest.raises(SetupError, match="its problems have no pass rates"):
         export(adaptive, "prompts", tmp_path / "d.jsonl", most=0.9)

@@ -1,6 +1,5 @@
 """Groups with advantages: only what was fixed before any verdict, complete, judged throughout, and said if it is not."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -13,10 +12,9 @@ import pytest
 
 from storage.errors import SetupError
 from storage.exports import ExportFile, export
-from storage.versions.publish import publish
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
-from tests.storage.exports.conftest import drawn
+from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
 
 Build = Callable[..., Snapshot]
@@ -33,15 +31,14 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
     def run(toy: Snapshot, **options: Any) -> ExportFile:
         # Floats are no part of the content hash, so each is a dataset of its own.
         toy = replace(toy, name=f"toy{next(number)}")
-        version = publish(ws, counted(toy), report_html="", report_json={}).version
+        version = put(ws, counted(toy))
         return export(version, "rl", tmp_path / "rl.jsonl", **options)
 
     return run
 
 
-def lines(written: ExportFile) -> dict[str, dict[str, Any]]:
-    rows = [json.loads(text) for text in written.path.read_text().splitlines()]
-    return {row["id"]: row for row in rows}
+def by_id(written: ExportFile) -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in lines(written.path)}
 
 
 def changed(toy: Snapshot, kind: str, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Snapshot:
@@ -58,7 +55,7 @@ def refused(write: Write, toy: Snapshot, **options: Any) -> str:
 
 
 def test_a_row_is_a_completion_with_its_advantage_whether_it_was_kept_or_not(snapshot: Build, write: Write) -> None:
-    rows = lines(write(drawn(snapshot(outcomes=JUDGED))))
+    rows = by_id(write(drawn(snapshot(outcomes=JUDGED))))
     assert list(rows) == ([*CID[:3], *CID[3:]] if EASY.id < HARD.id else [*CID[3:], *CID[:3]])
     assert [rows[cid]["advantage"] for cid in CID[:3]] == pytest.approx([2 / sqrt(3), -1 / sqrt(3), -1 / sqrt(3)])
     assert [rows[cid]["advantage"] for cid in CID[3:]] == [0.0, 0.0, 0.0]
@@ -81,7 +78,7 @@ def test_a_row_is_a_completion_with_its_advantage_whether_it_was_kept_or_not(sna
 def test_token_ids_and_log_probabilities_come_along_where_they_are_stored(snapshot: Build, write: Write) -> None:
     drawn_tokens = {"prompt_token_ids": [7, 8], "token_ids": [1, 2, 3], "logprobs": [-0.5, -0.25, -1.0]}
     toy = changed(drawn(snapshot(outcomes=JUDGED)), "completions", lambda row: row | drawn_tokens)
-    row = lines(write(toy))[CID[0]]
+    row = by_id(write(toy))[CID[0]]
     assert (row["prompt_token_ids"], row["completion_token_ids"]) == ([7, 8], [1, 2, 3])
     assert row["completion_logprobs"] == [-0.5, -0.25, -1.0]
 
@@ -89,13 +86,13 @@ def test_token_ids_and_log_probabilities_come_along_where_they_are_stored(snapsh
 def test_a_group_with_an_undecided_rollout_is_left_out_and_counted(snapshot: Build, write: Write) -> None:
     outcomes = ("correct", "incorrect", "correct", "correct", "undecided", "incorrect")
     written = write(drawn(snapshot(outcomes=outcomes)), n=2)
-    assert set(lines(written)) == set(CID[:2])
+    assert set(by_id(written)) == set(CID[:2])
     assert dict(written.left_out) == {"groups with an undecided rollout": 1}
 
 
 def test_only_the_prefix_counts(snapshot: Build, write: Write) -> None:
     toy = drawn(snapshot(outcomes=JUDGED), prefix=2)  # the third was drawn because of the first two
-    assert sorted(lines(write(toy))) == [CID[0], CID[1], CID[3], CID[4]]
+    assert sorted(by_id(write(toy))) == [CID[0], CID[1], CID[3], CID[4]]
     message = refused(write, toy, n=3)
     assert message.startswith(
         "n is 3, and only the first 2 completions of each problem were fixed before any verdict. Next:"
@@ -138,7 +135,7 @@ def test_incomplete_groups_are_refused_with_the_size_that_all_have(
     message = refused(write, toy)
     assert message.startswith(f"1 of 2 groups have fewer than 3 completions (problem {HARD.id[:12]} has 2)")
     assert message.endswith(f"Next: {next_command}")
-    assert sorted(lines(write(toy, n=2))) == [CID[0], CID[1], CID[3], CID[4]]
+    assert sorted(by_id(write(toy, n=2))) == [CID[0], CID[1], CID[3], CID[4]]
 
 
 def test_a_problem_of_a_run_without_any_completion_is_an_incomplete_group(snapshot: Build, write: Write) -> None:
@@ -155,7 +152,7 @@ def test_imported_models_have_groups_of_their_own(snapshot: Build, write: Write)
     )
     toy = changed(toy, "decisions", lambda row: row | {"problem_id": EASY.id})
     toy = changed(toy, "verdicts", lambda row: row | {"problem_id": EASY.id})
-    rows = lines(write(toy, advantage="rloo"))
+    rows = by_id(write(toy, advantage="rloo"))
     assert [row["model"] for row in rows.values()] == ["a", "a", "a", "b", "b", "b"]
     assert [row["advantage"] for row in rows.values()] == pytest.approx([1.0, -0.5, -0.5, 0, 0, 0])
     assert len({row["group_id"] for row in rows.values()}) == 2
@@ -166,7 +163,7 @@ def test_unlikeliness_needs_log_probabilities_and_uses_them_by_the_token(snapsho
     message = refused(write, toy, advantage="unlikeliness")
     assert message.startswith("advantage=unlikeliness ranks by log-probabilities, and 6 completions have none stored. ")
     toy = changed(toy, "completions", lambda row: row | {"logprob_sum": -row["tokens_out"] * (row["sample_index"] + 1.0)})
-    rows = lines(write(toy, advantage="unlikeliness"))
+    rows = by_id(write(toy, advantage="unlikeliness"))
     first, second, _ = (rows[cid]["advantage"] for cid in CID[:3])
     assert second > first  # the second is less likely
     assert [rows[cid]["advantage"] for cid in CID[3:]] == [0.0, 0.0, 0.0]  # all right: likelihood alone is no signal
