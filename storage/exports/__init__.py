@@ -1,9 +1,10 @@
 """Exports: files that a trainer reads, made from one published version. One format per file, one line per format here."""
 
 import inspect
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from storage.exports.rl import Rl
 from storage.exports.rollouts import STORED
 from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
-from storage.exports.split import Validation, side
-from storage.exports.write import Export, ExportFile, export_rows
+from storage.exports.write import Export, ExportFile, Row, export_rows
+from storage.ids import digest128
 from storage.segments.schema import SCHEMAS
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
@@ -46,6 +47,39 @@ EXPORTS: Mapping[str, type[Export]] = {
     "tree": SearchTree,
     "piece_pairs": PiecePairs,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The file of the validation rows and their least share of all rows; whole templates are drawn by the seed.
+
+    A problem without a template is a cluster of its own.
+    """
+
+    out: Path
+    share: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise SetupError(f"a validation share of {self.share}; it is above 0 and below 1.")
+
+    def clusters(self, chosen: Export, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+        """The clusters of the validation file; SetupError where one template has all rows."""
+        sizes = Counter(_cluster(row) for row in chosen.rows(connection))
+        if len(sizes) < 2:
+            raise SetupError(
+                f"{len(sizes)} template among the rows: it cannot be on one side only.", next_command="export one file"
+            )
+        clusters: set[str] = set()
+        rows = 0
+        for name in sorted(sizes, key=lambda name: digest128(["validation", self.seed, name])):
+            if rows >= self.share * sizes.total() or len(clusters) == len(sizes) - 1:
+                break
+            clusters.add(name)
+            rows += sizes[name]
+        return frozenset(clusters)
+
 
 _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
@@ -128,9 +162,20 @@ def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckd
 
 def _write(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
     clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
-    written = export_rows(side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
+    written = export_rows(_side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
     left_out = {what: count for what, count in chosen.left_out.items() if count}
     if validation is not None:
-        rows = side(chosen.rows(connection), clusters, inside=True)
+        rows = _side(chosen.rows(connection), clusters, inside=True)
         written = replace(written, validation=export_rows(rows, chosen.schema, validation.out))
     return replace(written, left_out=left_out)
+
+
+def _cluster(row: Row) -> str:
+    """What stays together: the template, else the problem."""
+    template: Any = row.get("template")
+    return f"template {template}" if template else f"problem {row['problem_id']}"
+
+
+def _side(rows: Iterator[Row], clusters: frozenset[str], *, inside: bool) -> Iterator[Row]:
+    """The rows of one side."""
+    return (row for row in rows if (_cluster(row) in clusters) == inside)
