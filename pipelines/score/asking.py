@@ -74,10 +74,11 @@ class AskingScorer:
         return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
 
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
-        """Completions by id, asked some at a time; FoundWanting where the engine failed: what came is stored."""
+        """Completions by id, each asked for once; FoundWanting where the engine failed: what came is stored."""
         model, completions = self.required_sampler(), dict[str, Completion]()
-        for start in range(0, len(requests), TOGETHER):
-            samples = model.sample(requests[start : start + TOGETHER])
+        different = list({request.completion_id: request for request in requests}.values())
+        for start in range(0, len(different), TOGETHER):
+            samples = model.sample(different[start : start + TOGETHER])
             completions |= samples.completions
             if samples.failure is not None:
                 raise FoundWanting(

@@ -78,9 +78,8 @@ class Probe(AskingScorer):
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
         """One score per completion that the model has an opinion on, in input order."""
         requested = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
-        flat = {request.completion_id: request for _, _, parts in requested for part in parts for request in part}
-        replies = self.sample(list(flat.values()))
-        uses = Counter(request.completion_id for _, _, parts in requested for part in parts for request in part)
+        requests = [request for _, _, parts in requested for part in parts for request in part]
+        replies, uses = self.sample(requests), Counter(request.completion_id for request in requests)
         for group, completion, parts in requested:
             answers = [[replies[request.completion_id] for request in part] for part in parts]
             chances = [self._chance(part) for part in answers]

@@ -81,7 +81,7 @@ class RewardModel(AskingScorer):
     def rated(self, texts: Sequence[tuple[Problem, str]]) -> list[Rating]:
         """What the server gives each of these answers, asked for all together."""
         requests = [self._requests(problem, text) for problem, text in texts]
-        replies = self.sample(list({request.completion_id: request for part in requests for request in part}.values()))
+        replies = self.sample([request for part in requests for request in part])
         return [self._rating([replies[request.completion_id] for request in part]) for part in requests]
 
     def _rating(self, replies: Sequence[Completion]) -> Rating:
