@@ -4,16 +4,16 @@ Diverse verifier tree search (Beeching et al. 2024): the first pieces are dealt 
 group keeps its best node alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.search.beam import Beam
-from pipelines.search.ranking import checked_width, ranked
-from pipelines.search.tree import ROOT, Growth, Node, Tree
+from pipelines.search.ranking import ranked
+from pipelines.search.tree import Node, Tree
 
 
 @dataclass(frozen=True, slots=True)
-class DiverseBeam:
+class DiverseBeam(Beam):
     """`width` pieces a wave in `width / expand` groups, of each of which the best node goes on `expand` times.
 
     `apart`: a group does not keep a piece that an earlier group keeps in the same wave, while it has another.
@@ -21,24 +21,10 @@ class DiverseBeam:
 
     name = "diverse_beam"
     version = "1"
-    width: int = 16
-    expand: int = 4
     apart: bool = True
 
-    def __post_init__(self) -> None:
-        checked_width(self.name, self.width, self.expand)
-
-    def grow(self, tree: Tree) -> Sequence[Growth]:
-        """The best of each group, finished answers left out."""
-        if not tree.nodes:
-            return [Growth(ROOT, self.width)]
-        return [Growth(node.id, self.expand) for node in self._kept(tree) if not node.finished]
-
-    def votes(self, tree: Tree) -> Mapping[str, float]:
-        """One for each answer that was finished."""
-        return Beam.votes(Beam(self.width, self.expand), tree)
-
     def _kept(self, tree: Tree) -> Sequence[Node]:
+        """The best of each group."""
         kept: list[Node] = []
         for wave, nodes in enumerate(tree.waves):
             groups = self._groups(nodes, kept)
