@@ -70,10 +70,10 @@ class GroupRate:
         }
 
 
-def pass_rate(counts: Counts, group: Group = None, *, estimand: str | None = None) -> GroupRate:
+def pass_rate(counts: Counts, group: Group = None) -> GroupRate:
     """The rate over all of these problems, named as one group."""
     correct, judged, undecided = (int(column.sum()) for column in (counts.correct, counts.judged, counts.undecided))
-    mean = population_mean(counts.rates(), counts.rated_clusters(), estimand=estimand or estimand_of(counts))
+    mean = population_mean(counts.rates(), counts.rated_clusters(), estimand=estimand_of(counts))
     return GroupRate(
         group=group,
         problems=len(counts),

@@ -29,6 +29,7 @@ NOT_THEIRS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "VLLM_API_KEY")
 # Found without importing it, which takes half a minute.
 _FIND = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vllm') is None)"
 PROBE_SECONDS = 60.0
+HEALTH_SECONDS = 5.0  # for an answer of its health path
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 MOST_LOG = 16 << 20  # bytes, beyond which the log of earlier starts is put aside
 SECRET_NAME = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
@@ -136,10 +137,10 @@ class ServerProcess:
         """The server's exit status, negative for a signal; None while it runs."""
         return self._process.status
 
-    def health(self, timeout: float = 5.0) -> int | None:
+    def health(self) -> int | None:
         """The status that its health path answers with; None where nobody answers."""
         try:
-            with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=timeout) as reply:
+            with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=HEALTH_SECONDS) as reply:
                 return int(reply.status)
         except urllib.error.HTTPError as error:
             error.close()
