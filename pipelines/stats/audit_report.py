@@ -104,9 +104,7 @@ def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judgement], measured
     return rows
 
 
-def precision_within(
-    strata: Sequence[Stratum], judged: Sequence[tuple[Judgement, bool]], size: int, *, of: str = "kept rollouts"
-) -> Row | None:
+def precision_within(strata: Sequence[Stratum], judged: Sequence[tuple[Judgement, bool]], size: int) -> Row | None:
     """The share right of `size` accepted rollouts that lie anywhere in these strata; the flag says which of the judged do.
 
     A domain estimate: the sample was drawn without knowing the set, which only has to be known now (Cochran 1977, section
@@ -123,7 +121,9 @@ def precision_within(
         return None
     n = sum(inside for judgement, inside in judged if judgement.right is not None)
     low, high = 1.0 - wrong.high, 1.0 - wrong.low
-    return _json(Estimate(1.0 - wrong.value, low, high, n, n, f"{STRATIFIED}, of a domain", f"share right of the {of}"))
+    return _json(
+        Estimate(1.0 - wrong.value, low, high, n, n, f"{STRATIFIED}, of a domain", "share right of the kept rollouts")
+    )
 
 
 def consequences(rates: Mapping[str, Any], kinds: Sequence[tuple[float, float]], costs: Costs) -> Row | None:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from pipelines.stats.differences import cluster_error
-from pipelines.stats.intervals import Estimate, t_quantile
+from pipelines.stats.intervals import CONFIDENCE, Estimate, t_quantile
 from pipelines.stats.means import TIE, cluster_sums, mean_bounds
 
 Clusters = Sequence[Hashable | None]
@@ -18,9 +18,7 @@ NO_SPREAD = "no spread seen: no interval"
 ONE_CLUSTER = "one cluster: no interval"
 
 
-def cluster_mean(
-    values: Sequence[float], clusters: Clusters | None = None, *, estimand: str, confidence: float = 0.95
-) -> Estimate | None:
+def cluster_mean(values: Sequence[float], clusters: Clusters | None = None, *, estimand: str) -> Estimate | None:
     """Mean of one value without bounds per problem, a t interval over clusters; None without problems."""
     if not values:
         return None
@@ -29,7 +27,7 @@ def cluster_mean(
     low, high, method = -math.inf, math.inf, NO_SPREAD if groups > 1 else ONE_CLUSTER
     error = cluster_error(sums, mean) if groups > 1 else 0.0
     if error > TIE * max(1.0, abs(mean)):
-        half = t_quantile((1.0 + confidence) / 2.0, max(1.0, effective - 1.0)) * error
+        half = t_quantile((1.0 + CONFIDENCE) / 2.0, max(1.0, effective - 1.0)) * error
         low, high, method = mean - half, mean + half, "cluster t"
     return Estimate(mean, low, high, len(values), groups, method, estimand)
 
@@ -54,12 +52,7 @@ def cluster_share(
 
 
 def cluster_ratio(
-    above: Sequence[float],
-    below: Sequence[float],
-    clusters: Clusters | None = None,
-    *,
-    estimand: str,
-    confidence: float = 0.95,
+    above: Sequence[float], below: Sequence[float], clusters: Clusters | None = None, *, estimand: str
 ) -> Estimate | None:
     """sum(above) / sum(below) of positive amounts without an upper bound; None where `below` is nothing.
 
@@ -77,6 +70,6 @@ def cluster_ratio(
     if groups > 1 and squares > (TIE * top) ** 2:
         error = math.sqrt(groups / (groups - 1) * squares) / top
         effective = bottom**2 / float((bottoms**2).sum())
-        half = t_quantile((1.0 + confidence) / 2.0, max(1.0, effective - 1.0)) * error
+        half = t_quantile((1.0 + CONFIDENCE) / 2.0, max(1.0, effective - 1.0)) * error
         low, high, method = value * math.exp(-half), value * math.exp(half), "cluster t on the log scale"
     return Estimate(value, low, high, len(above), groups, method, estimand)

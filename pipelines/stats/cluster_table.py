@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.stats.few_clusters import FEW, posterior_bounds
-from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
+from pipelines.stats.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
 from pipelines.stats.means import CUT, TIE, UNSEEN, USUAL, hoeffding, posterior_level
 
 Array = npt.NDArray[np.float64]
@@ -48,14 +48,14 @@ class ClusterTable:
         weights = rng.multinomial(groups, self.counts / groups, size=resamples).astype(np.float64)
         return np.asarray((weights @ self.totals) / (weights @ self.sizes)[:, None], dtype=np.float64)
 
-    def bounds(self, confidence: float = 0.95) -> tuple[Array, Array, list[str]]:
+    def bounds(self) -> tuple[Array, Array, list[str]]:
         """Lows, highs and methods: the interval of `mean_bounds` of every column, for values in [0, 1]."""
         means, groups, count = np.clip(self.means(), 0.0, 1.0), self.clusters, float(self.counts @ self.sizes)
         effective = count**2 / float(self.counts @ self.sizes**2)
-        t = t_quantile((1.0 + confidence) / 2.0, effective)
-        exact = clopper_pearson(0, groups, confidence=confidence)
+        t = t_quantile((1.0 + CONFIDENCE) / 2.0, effective)
+        exact = clopper_pearson(0, groups)
         assert exact is not None
-        half = hoeffding(np.repeat(self.sizes / count, self.counts).tolist(), confidence)
+        half = hoeffding(np.repeat(self.sizes / count, self.counts).tolist(), CONFIDENCE)
         at_end = (means <= TIE) | (means >= 1.0 - TIE)
         tied = (np.abs(self.totals - means * self.sizes[:, None]) <= TIE * self.sizes[:, None]).all(axis=0)
         single = np.full(len(means), groups < 2)
@@ -65,7 +65,7 @@ class ClusterTable:
         low = 1.0 - self._upper(self.sizes[:, None] - self.totals, 1.0 - inner, count / effective, t)
         cut = np.zeros(len(means), dtype=np.bool_)
         if groups <= FEW and usual.any():
-            least, most = posterior_bounds(*self._clusters(usual), posterior_level(confidence))
+            least, most = posterior_bounds(*self._clusters(usual), posterior_level(CONFIDENCE))
             cut[usual] = (least > low[usual]) | (most < high[usual])
             low[usual], high[usual] = np.maximum(low[usual], least), np.minimum(high[usual], most)
         low, high = np.minimum(means, low), np.maximum(means, high)
@@ -99,7 +99,7 @@ class ClusterTable:
         logit = np.log(centre / np.clip(1.0 - centre, 1e-300, None)) + t * np.sqrt(squares) / whole / spread
         return np.asarray(0.5 * (1.0 + np.tanh(logit / 2.0)), dtype=np.float64)
 
-    def band(self, resamples: int = 2000, *, confidence: float = 0.95, seed: int = 0) -> tuple[Array, Array]:
+    def band(self, resamples: int = 2000, *, seed: int = 0) -> tuple[Array, Array]:
         """Lows and highs that hold for all columns at once, for values in [0, 1].
 
         max-t over resampled clusters (Davison & Hinkley 1997, section 4.2): the interval of each column is widened by the
@@ -109,16 +109,16 @@ class ClusterTable:
         draws, means = self.resampled(resamples, seed), self.means()
         spread = draws.std(axis=0)
         some = spread > TIE
-        lows, highs, _ = self.bounds(confidence)
+        lows, highs, _ = self.bounds()
         if not some.any():
             return lows, highs
         largest = np.abs((draws[:, some] - means[some]) / spread[some]).max(axis=1)
-        factor = max(1.0, float(np.quantile(largest, confidence)) / t_quantile((1.0 + confidence) / 2.0, math.inf))
+        factor = max(1.0, float(np.quantile(largest, CONFIDENCE)) / t_quantile((1.0 + CONFIDENCE) / 2.0, math.inf))
         return np.maximum(0.0, means - factor * (means - lows)), np.minimum(1.0, means + factor * (highs - means))
 
-    def estimates(self, estimand: Sequence[str], confidence: float = 0.95) -> list[Estimate]:
+    def estimates(self, estimand: Sequence[str]) -> list[Estimate]:
         """One estimate per column with the interval of `bounds`."""
-        rows = zip(self.means().tolist(), *(part for part in self.bounds(confidence)), estimand, strict=True)
+        rows = zip(self.means().tolist(), *self.bounds(), estimand, strict=True)
         return [Estimate(v, float(lo), float(hi), self.problems, self.clusters, how, what) for v, lo, hi, how, what in rows]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.stats.cluster_table import ClusterTable
-from pipelines.stats.intervals import Estimate
+from pipelines.stats.intervals import CONFIDENCE, Estimate
 
 Array = npt.NDArray[np.float64]
 FORM = "coverage(k) = exp(a k^b)"
@@ -49,7 +49,7 @@ class CoverageFit:
     optimiser: str = f"{_STEPS} damped Gauss-Newton steps from the line through log(-log coverage)"
     fits: Array = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
 
-    def predict(self, k: int, confidence: float = 0.95) -> Estimate:
+    def predict(self, k: int) -> Estimate:
         """Coverage at k, up to 16 times the largest k that was seen; ValueError where the fit is refused.
 
         Interval: quantiles over resampled clusters, each refitted, moved out by what the curve misses its own points by and
@@ -60,7 +60,7 @@ class CoverageFit:
         most = self.points[-1][0]
         if not 1 <= k <= _REACH * most:
             raise ValueError(f"k = {k} is outside 1 .. {_REACH * most}, {_REACH} times the largest k of the curve")
-        tail = (1.0 - confidence) / 2.0
+        tail = (1.0 - CONFIDENCE) / 2.0
         low, high = (float(end) for end in np.quantile(_curve(self.fits, [k])[:, 0], (tail, 1.0 - tail)))
         slack = max(self.misfit, self.held_out if k > most else 0.0)
         value = float(_curve(np.array([[math.log(-self.a), self.b]]), [k])[0, 0])

@@ -10,10 +10,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
+from pipelines.stats.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
 from pipelines.stats.means import cluster_sums, mean_bounds
 
 Conclusion = Literal["equivalent", "different", "undecided"]
+POWER = 0.8
 _NO_SPREAD = 1e-14  # what rounding leaves of clusters that differ by the same
 ESTIMAND = "mean difference over the population of problems"
 
@@ -44,7 +45,7 @@ def paired_difference(
     after: Sequence[float],
     clusters: Sequence[Hashable | None] | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     estimand: str = ESTIMAND,
 ) -> Estimate | None:
     """Mean of after - before, one value in [0, 1] per problem and side; None without problems.
@@ -110,16 +111,16 @@ def cluster_error(sums: Sequence[tuple[float, int]], mean: float) -> float:
     return math.sqrt(groups / (groups - 1) * residual) / count
 
 
-def detectable_difference(change: Estimate, *, power: float = 0.8, confidence: float = 0.95) -> float | None:
-    """The true mean difference that data like these would have shown with a chance of `power`, from a paired difference.
+def detectable_difference(change: Estimate) -> float | None:
+    """The true mean difference that data like these would have shown with a chance of 80%, from a paired difference.
 
-    Half the interval, t of 1 - alpha/2 standard errors, times (t of 1 - alpha/2 + t of `power`) / t of 1 - alpha/2 (Bloom
+    Half the interval, t of 1 - alpha/2 standard errors, times (t of 1 - alpha/2 + t of .8) / t of 1 - alpha/2 (Bloom
     1995, Evaluation Review 19): as cautious as the interval, whichever way that was made. None where no difference within
     [-1, 1] would have been, as with one cluster.
     """
     if change.clusters < 2:
         return None
     freedom = change.clusters - 1
-    t = t_quantile(0.5 + confidence / 2.0, freedom)
-    size = max(change.value - change.low, change.high - change.value) * (t + t_quantile(power, freedom)) / t
+    t = t_quantile((1.0 + CONFIDENCE) / 2.0, freedom)
+    size = max(change.value - change.low, change.high - change.value) * (t + t_quantile(POWER, freedom)) / t
     return size if size < 1.0 else None

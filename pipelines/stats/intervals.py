@@ -8,6 +8,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+CONFIDENCE = 0.95
+"""Of every interval whose caller does not say another."""
 STRATIFIED = "stratified Horvitz-Thompson, weighted Clopper-Pearson"
 
 Interval = tuple[float, float, float]
@@ -81,7 +83,7 @@ def check_counts(correct: int, judged: int) -> None:
 
 
 def clopper_pearson(
-    successes: int, trials: int, *, confidence: float = 0.95, estimand: str = "binomial proportion"
+    successes: int, trials: int, *, confidence: float = CONFIDENCE, estimand: str = "binomial proportion"
 ) -> Estimate | None:
     """successes/trials with the exact interval of Clopper & Pearson (1934, Biometrika 26); None without trials.
 
@@ -97,13 +99,7 @@ def clopper_pearson(
     return Estimate(successes / trials, low, high, trials, trials, "Clopper-Pearson", estimand)
 
 
-def sampled_share(
-    strata: Sequence[StratumSample],
-    whole: float,
-    *,
-    estimand: str,
-    confidence: float = 0.95,
-) -> Estimate | None:
+def sampled_share(strata: Sequence[StratumSample], whole: float, *, estimand: str) -> Estimate | None:
     """The share sum(values) / `whole`, `whole` being the sum of all weights; None where a stratum has no sampled member.
 
     Point: Horvitz & Thompson (1952). Interval: the beta distribution whose mean and variance are those of the estimate with
@@ -119,7 +115,7 @@ def sampled_share(
     alone = len(filled) == 1  # then the beta below is exact with the sample's own spread
     variance = math.fsum(sampling_variance(stratum, 0 if alone else 1) for stratum in filled) / whole**2
     weight = max((_expanded_unit(stratum) for stratum in filled), default=0.0) / whole
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     low = 1.0 - _upper_limit(1.0 - share, variance, weight, tail)
     high = _upper_limit(share, variance, weight, tail)
     n = sum(len(stratum.values) for stratum in filled)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.stats.few_clusters import FEW, posterior_bounds
-from pipelines.stats.intervals import Estimate, clopper_pearson, t_quantile
+from pipelines.stats.intervals import CONFIDENCE, Estimate, clopper_pearson, t_quantile
 
 TIE = 1e-12  # means of counts that are equal differ by rounding
 UNSEEN = 0.2  # clusters of the other extreme that are taken to have been missed; see docs/statistics.md
@@ -35,7 +35,6 @@ def population_mean(
     values: Sequence[float],
     clusters: Sequence[Hashable | None] | None = None,
     *,
-    confidence: float = 0.95,
     estimand: str = "mean pass rate of the population of problems",
 ) -> Estimate | None:
     """Mean of one value in [0, 1] per problem (pass rate, pass@k ...) with the interval of `mean_bounds`; None without
@@ -47,11 +46,11 @@ def population_mean(
         return None
     sums = cluster_sums(values, clusters)
     mean = math.fsum(values) / len(values)
-    low, high, method = mean_bounds(sums, mean, confidence)
+    low, high, method = mean_bounds(sums, mean)
     return Estimate(mean, low, high, len(values), len(sums), method, estimand)
 
 
-def mean_bounds(sums: Sums, mean: float, confidence: float = 0.95) -> Bounds:
+def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Bounds:
     """The interval of a mean over problems with values in [0, 1] when whole clusters were sampled.
 
     A t interval on the logit scale. Few clusters or a rate near 0 or 1 hide that clusters of another kind exist, so before

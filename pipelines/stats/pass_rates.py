@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from pipelines.stats.intervals import Estimate, beta_quantile, check_counts
+from pipelines.stats.intervals import CONFIDENCE, Estimate, beta_quantile, check_counts
 
 Rule = Callable[[int, int], int]
 """(drawn, correct) -> how many completions to draw next; 0 stops. Called at the ends of rounds only."""
@@ -19,7 +19,7 @@ PathCounts = dict[tuple[int, int], tuple[int, int]]
 """Stopping point (drawn, correct) -> (paths that begin with a success, all paths)."""
 
 
-def pass_rate_interval(correct: int, judged: int, *, confidence: float = 0.95) -> Estimate | None:
+def pass_rate_interval(correct: int, judged: int) -> Estimate | None:
     """Pass rate correct/judged with the equal-tailed Jeffreys interval; None when nothing was judged.
 
     Estimand: the probability that one more completion of this problem is correct, for a number of completions fixed
@@ -30,7 +30,7 @@ def pass_rate_interval(correct: int, judged: int, *, confidence: float = 0.95) -
     check_counts(correct, judged)
     if judged == 0:
         return None
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     a, b = correct + 0.5, judged - correct + 0.5
     low = beta_quantile(tail, a, b) if correct > 0 else 0.0
     high = beta_quantile(1.0 - tail, a, b) if correct < judged else 1.0

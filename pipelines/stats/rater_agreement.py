@@ -6,17 +6,16 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.stats.intervals import Estimate
+from pipelines.stats.intervals import CONFIDENCE, Estimate
 
 Array = npt.NDArray[np.float64]
 LEAST = 20  # units judged by two or more people, below which no number is given
 RESAMPLES, SEED = 2_000, 20_260_101
+ESTIMAND = "Krippendorff's alpha, nominal"
 METHOD = "bootstrap of whole units, percentiles"
 
 
-def krippendorff_alpha(
-    units: Sequence[Sequence[Hashable]], *, confidence: float = 0.95, estimand: str = "Krippendorff's alpha, nominal"
-) -> Estimate | None:
+def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Estimate | None:
     """Alpha of categories given to units by any number of people, 1 for full agreement and 0 for chance.
 
     `units[i]`: the categories that unit i was given, one per person; units with fewer than two count for nothing.
@@ -37,8 +36,8 @@ def krippendorff_alpha(
     value = float(_alpha(differ.sum(), counts.sum(axis=0)))
     weights = np.random.default_rng(SEED).multinomial(len(judged), np.full(len(judged), 1 / len(judged)), RESAMPLES)
     drawn = _alpha(weights @ differ, weights @ counts)
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
-    return Estimate(value, low, high, int(size.sum()), len(judged), METHOD, estimand)
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+    return Estimate(value, low, high, int(size.sum()), len(judged), METHOD, ESTIMAND)
 
 
 def _alpha(differ: Array, totals: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.stats.intervals import beta_quantile
+from pipelines.stats.intervals import CONFIDENCE, beta_quantile
 from pipelines.stats.shrinkage import JEFFREYS, BetaPrior
 from pipelines.stats.solution_diversity import FLAT_THETAS, Array, new_solutions, thetas_after
 
@@ -117,13 +117,13 @@ def _side_by_side(questions: Sequence[StoppingQuestion]) -> list[StoppingForecas
     return [StoppingForecast(reach[at, : q.most + 1], gain[at, : q.most + 1]) for at, q in enumerate(questions)]
 
 
-def rate_bounds(counts: DrawCounts, prior: Prior, *, confidence: float = 0.95) -> tuple[float, float]:
+def rate_bounds(counts: DrawCounts, prior: Prior) -> tuple[float, float]:
     """The equal-tailed credible interval of the pass rate. Watched until it is narrow, it covers less than it says."""
     a, b = prior.after(counts)
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     return beta_quantile(tail, a, b), beta_quantile(1.0 - tail, a, b)
 
 
-def rate_ceiling(counts: DrawCounts, prior: Prior, *, confidence: float = 0.95) -> float:
-    """The pass rate that the posterior stays below with this confidence."""
-    return beta_quantile(confidence, *prior.after(counts))
+def rate_ceiling(counts: DrawCounts, prior: Prior) -> float:
+    """The pass rate that the posterior stays below with a chance of 95%."""
+    return beta_quantile(CONFIDENCE, *prior.after(counts))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from pipelines.stats.intervals import (
+    CONFIDENCE,
     STRATIFIED,
     Estimate,
     Interval,
@@ -54,45 +55,43 @@ class Cell:
         return StratumSample(self.size, values, self.unit)
 
 
-def precision(cells: Sequence[Cell], *, of: str = "accepted rollouts", confidence: float = 0.95) -> Estimate | None:
+def precision(cells: Sequence[Cell], *, of: str = "accepted rollouts") -> Estimate | None:
     """The share of accepted rollouts that are right; None without accepted rollouts or before each stratum is audited."""
-    wrong = _wrong(cells, lambda cell: cell.accepted, confidence)
+    wrong = _wrong(cells, lambda cell: cell.accepted)
     return None if wrong is None else _complement(wrong, f"share right of the {of}")
 
 
-def verdict_accuracy(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+def verdict_accuracy(cells: Sequence[Cell]) -> Estimate | None:
     """The share of verdicts that are right."""
-    wrong = _wrong(cells, lambda _: True, confidence)
+    wrong = _wrong(cells, lambda _: True)
     return None if wrong is None else _complement(wrong, "share of verdicts that are right")
 
 
-def false_accept_rate(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+def false_accept_rate(cells: Sequence[Cell]) -> Estimate | None:
     """P(accepted | the rollout is wrong); None where nothing is wrong or a stratum is not audited."""
-    return _error_rate(cells, accepted=True, estimand="share accepted of the wrong rollouts", confidence=confidence)
+    return _error_rate(cells, accepted=True, estimand="share accepted of the wrong rollouts")
 
 
-def false_reject_rate(cells: Sequence[Cell], *, confidence: float = 0.95) -> Estimate | None:
+def false_reject_rate(cells: Sequence[Cell]) -> Estimate | None:
     """P(rejected | the rollout is right); None where nothing is right or a stratum is not audited."""
-    return _error_rate(cells, accepted=False, estimand="share rejected of the right rollouts", confidence=confidence)
+    return _error_rate(cells, accepted=False, estimand="share rejected of the right rollouts")
 
 
-def corrected_rate(
-    cells: Sequence[Cell], *, estimand: str = "share right of these rollouts", confidence: float = 0.95
-) -> Estimate | None:
+def corrected_rate(cells: Sequence[Cell]) -> Estimate | None:
     """What the verifier says, less its false accepts, plus its false rejects, as a share of all weight."""
     whole = sum(cell.mass for cell in cells)
     if whole <= 0:
         return None
     accepted = sum(cell.mass for cell in cells if cell.accepted) / whole
-    lost, won = (_mass(cells, whole, accepted=side, confidence=confidence) for side in (True, False))
+    lost, won = (_mass(cells, whole, accepted=side) for side in (True, False))
     if lost is None or won is None:
         return None
     value, low, high = mover_sum([(1.0, (accepted, accepted, accepted)), (-1.0, lost), (1.0, won)])
     n = sum(len(cell.right) for cell in cells)
-    return Estimate(_cut(value), _cut(low), _cut(high), n, n, CORRECTED, estimand)
+    return Estimate(_cut(value), _cut(low), _cut(high), n, n, CORRECTED, "share right of these rollouts")
 
 
-def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str, confidence: float = 0.95) -> Estimate | None:
+def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str) -> Estimate | None:
     """The corrected mean over problems for the population that clusters of them were sampled from.
 
     `sums`: of each cluster what the verifier says, summed over its problems, corrected by the errors found in it with
@@ -103,35 +102,35 @@ def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str, confiden
     weighted Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
     """
     whole = sum(cell.mass for cell in cells)
-    unseen = [_unseen(cells, whole, accepted=side, confidence=confidence) for side in (True, False)]
+    unseen = [_unseen(cells, whole, accepted=side) for side in (True, False)]
     if whole <= 0 or unseen[0] is None or unseen[1] is None:
         return None
     mean = _cut(math.fsum(total for total, _ in sums) / sum(size for _, size in sums))
-    low, high, method = mean_bounds(sums, mean, confidence)
+    low, high, method = mean_bounds(sums, mean)
     value, low, high = mover_sum([(1.0, (mean, low, high)), (-1.0, unseen[0]), (1.0, unseen[1])])
     n = sum(len(cell.right) for cell in cells)
     return Estimate(value, _cut(low), _cut(high), n, len(sums), f"{CORRECTED} and {method}", estimand)
 
 
-def _unseen(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
+def _unseen(cells: Sequence[Cell], whole: float, *, accepted: bool) -> Interval | None:
     """How far the weight of wrong verdicts on one side may lie from its estimate, beyond what the errors found tell."""
-    mass = _mass(cells, whole, accepted=accepted, confidence=confidence)
+    mass = _mass(cells, whole, accepted=accepted)
     if mass is None:
         return None
     samples = [cell.wrong() for cell in cells if cell.accepted == accepted and cell.size]
-    deviations = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+    deviations = NormalDist().inv_cdf((1.0 + CONFIDENCE) / 2.0)
     known = math.fsum(sampling_variance(sample) for sample in samples) * (deviations / whole) ** 2
     value, low, high = mass
     return 0.0, -math.sqrt(max(0.0, (value - low) ** 2 - known)), math.sqrt(max(0.0, (high - value) ** 2 - known))
 
 
-def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str, confidence: float) -> Estimate | None:
+def _error_rate(cells: Sequence[Cell], *, accepted: bool, estimand: str) -> Estimate | None:
     """Errors on one side over all rollouts whose truth is on the other: errors / (errors + right verdicts there)."""
     mine = [cell for cell in cells if cell.accepted == accepted]
     others = [cell for cell in cells if cell.accepted != accepted]
     whole = sum(cell.mass for cell in cells)
-    wrong = _mass(cells, whole, accepted=accepted, confidence=confidence) if any(c.size for c in mine) else _none_of(cells)
-    missed = _mass(cells, whole, accepted=not accepted, confidence=confidence)
+    wrong = _mass(cells, whole, accepted=accepted) if any(c.size for c in mine) else _none_of(cells)
+    missed = _mass(cells, whole, accepted=not accepted)
     if whole <= 0 or wrong is None or missed is None:
         return None
     rest = sum(cell.mass for cell in others) / whole
@@ -151,24 +150,22 @@ def _none_of(cells: Sequence[Cell]) -> Interval:
     return 0.0, 0.0, none.high
 
 
-def _mass(cells: Sequence[Cell], whole: float, *, accepted: bool, confidence: float) -> Interval | None:
+def _mass(cells: Sequence[Cell], whole: float, *, accepted: bool) -> Interval | None:
     """The weight of wrong verdicts on one side as a share of the whole weight."""
     mine = [cell for cell in cells if cell.accepted == accepted and cell.size]
     side = sum(cell.mass for cell in mine)
     if side <= 0:
         return 0.0, 0.0, 0.0
-    share = sampled_share([cell.wrong() for cell in mine], side, estimand="", confidence=confidence)
+    share = sampled_share([cell.wrong() for cell in mine], side, estimand="")
     if share is None:
         return None
     factor = side / whole
     return share.value * factor, share.low * factor, share.high * factor
 
 
-def _wrong(cells: Sequence[Cell], chosen: Callable[[Cell], bool], confidence: float) -> Estimate | None:
+def _wrong(cells: Sequence[Cell], chosen: Callable[[Cell], bool]) -> Estimate | None:
     mine = [cell for cell in cells if chosen(cell)]
-    return sampled_share(
-        [cell.wrong() for cell in mine], sum(cell.mass for cell in mine), estimand="", confidence=confidence
-    )
+    return sampled_share([cell.wrong() for cell in mine], sum(cell.mass for cell in mine), estimand="")
 
 
 def _complement(wrong: Estimate, estimand: str) -> Estimate:

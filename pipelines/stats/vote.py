@@ -35,16 +35,13 @@ def vote(answers: Answers) -> Vote:
     return _elected(answers, [1.0] * len(answers))
 
 
-def weighted_vote(answers: Answers, external: Sequence[float] = ()) -> Vote:
-    """ModelSwitch's weighted form: an answer of model i counts `external[i]` (1) times the model's agreement with itself.
+def weighted_vote(answers: Answers) -> Vote:
+    """ModelSwitch's weighted form: an answer counts its model's agreement with itself.
 
     To be reported beside the plain vote and never instead of it: where models are sure of wrong answers of their own the
-    weights hurt, and external ones that were fitted on the results they are reported on measure nothing.
+    weights hurt.
     """
-    known = list(external) or [1.0] * len(answers)
-    if len(known) != len(answers):
-        raise ValueError(f"{len(known)} weights for {len(answers)} models")
-    return _elected(answers, [weight * self_agreement(mine) for weight, mine in zip(known, answers, strict=True)])
+    return _elected(answers, [self_agreement(mine) for mine in answers])
 
 
 def self_agreement(answers: Sequence[Hashable | None]) -> float:
