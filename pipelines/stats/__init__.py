@@ -6,7 +6,6 @@ module, by budgets and forecasts.
 """
 
 from pipelines.stats.audit_report import (
-    BAND_NAMES,
     Costs,
     Judgement,
     Stratum,
@@ -17,10 +16,10 @@ from pipelines.stats.audit_report import (
     precision_within,
     true_rates,
 )
-from pipelines.stats.calibration import Calibration, CalibrationBin, auroc, auroc_within, brier, calibration
+from pipelines.stats.calibration import auroc, auroc_within, brier, calibration
 from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.cluster_table import ClusterTable, cluster_table, group_shares
-from pipelines.stats.coverage_law import CoverageFit, fit_coverage
+from pipelines.stats.coverage_law import fit_coverage
 from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
 from pipelines.stats.drift import Shift, total_variation
 from pipelines.stats.intervals import (
@@ -41,7 +40,7 @@ from pipelines.stats.pass_rates import (
     path_counts,
     undecided_bounds,
 )
-from pipelines.stats.predictions import Prediction, PredictionScore, prediction_of, score_prediction
+from pipelines.stats.predictions import Prediction, prediction_of, score_prediction
 from pipelines.stats.rater_agreement import krippendorff_alpha
 from pipelines.stats.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k, resampling_value
 from pipelines.stats.rule_error import RuleErrorCounts, rule_error_counts
@@ -55,13 +54,9 @@ from pipelines.stats.subsets import (
     selected_of_ks,
     these_problems_means,
 )
-from pipelines.stats.testing import SignFlipTest, alpha_spent, holm, sign_flip_test
-from pipelines.stats.time_left import TimeLeft, duration, longest, time_left, whole_of
-from pipelines.stats.token_budgets import (
-    pass_at_tokens,
-    regret_of_tokens,
-    solved_by,
-)
+from pipelines.stats.testing import alpha_spent, holm, sign_flip_test
+from pipelines.stats.time_left import TimeLeft, longest, time_left, whole_of
+from pipelines.stats.token_budgets import pass_at_tokens, regret_of_tokens, solved_by
 from pipelines.stats.verifier_error import (
     Cell,
     corrected_mean,
@@ -72,24 +67,14 @@ from pipelines.stats.verifier_error import (
     verdict_accuracy,
 )
 from pipelines.stats.vote import Vote, vote, weighted_vote
-from pipelines.stats.votes_at_k import (
-    AnswerCounts,
-    Expectation,
-    agreement,
-    distinct_at_ks,
-    majority_at_k,
-)
+from pipelines.stats.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 
 __all__ = [
-    "BAND_NAMES",
     "AnswerCounts",
     "BetaPrior",
-    "Calibration",
-    "CalibrationBin",
     "Cell",
     "ClusterTable",
     "Costs",
-    "CoverageFit",
     "Equivalence",
     "ErrorRates",
     "Estimate",
@@ -97,10 +82,8 @@ __all__ = [
     "Judgement",
     "PathCounts",
     "Prediction",
-    "PredictionScore",
     "RuleErrorCounts",
     "Shift",
-    "SignFlipTest",
     "Stratum",
     "StratumSample",
     "TimeLeft",
@@ -129,7 +112,6 @@ __all__ = [
     "corrected_rate",
     "detectable_difference",
     "distinct_at_ks",
-    "duration",
     "equivalence",
     "false_accept_rate",
     "false_reject_rate",

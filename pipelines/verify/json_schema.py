@@ -78,8 +78,6 @@ class JsonSchemaVerifier(OneByOne):
 
     def _check_recipes(self, schema: Mapping[str, Any]) -> None:
         """SetupError for a schema that no value could be judged by."""
-        from pipelines.verify.json_schema import validate
-
         if not isinstance(schema, Mapping) or too_deep(schema):
             raise SetupError("verifier 'json_schema': schema is not a mapping of keys to values, or is nested too deep.")
         why = validate({"schema": schema, "formats": self._formats}).get("bad_schema")
@@ -150,8 +148,6 @@ def validate(question: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _validator(schema_text: str, formats: bool) -> Any:
-    import json
-
     import jsonschema
     import referencing
 
