@@ -4,8 +4,9 @@ Formats are JSONL, Parquet and CSV (or TSV), each also gzipped. The import knows
 nothing: a label that came with a rollout is kept beside it and never becomes a verdict.
 """
 
-from storage.imports.problems import import_problems, read_prompts
+from storage.imports.problems import import_problems
 from storage.imports.rollouts import import_rollouts
 from storage.imports.spec import ImportReport, ImportSpec
+from storage.imports.texts import read_prompts
 
 __all__ = ["ImportReport", "ImportSpec", "import_problems", "import_rollouts", "read_prompts"]

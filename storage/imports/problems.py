@@ -1,8 +1,6 @@
 """`rollmill import problems`: a file of problems into the workspace, all rows or none. Draws and judges nothing."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError
@@ -56,17 +54,6 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         if spec.layout is not None:
             notes.append(f"read as {spec.layout.name}; SHA-256 of the file: {spec.layout.check_digest(spec.path)}")
         return writer.finish(columns, rows=survey.rows, notes=notes, samples=survey.samples)
-
-
-def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
-    """The distinct prompts of a file as problems without an answer; nothing is stored. For evaluation sets."""
-    aliases = {"prompt": PROBLEM_ALIASES["prompt"], "reference": ()}
-    spec = ImportSpec(path, "evaluation", maps, {"reference": "-"})
-    columns = detect(spec, aliases)
-    require(columns, ("prompt",), aliases, path=path, verb="problems")
-    rows = ProblemRows(path, columns, source=spec.producer)
-    problems = (rows.problem(row) for row in clean_rows(spec, Sanitiser()))
-    return list({problem.prompt_id: problem for problem in problems}.values())
 
 
 def mark_of(spec: ImportSpec) -> tuple[int, int]:

@@ -1,6 +1,7 @@
-"""Every text of a file of training data: what each row asks, and everything else that it says. Stores nothing.
+"""What the rows of a file ask, and every other text in them. Stores nothing.
 
-For comparisons with a benchmark: an answer leaks a problem from whatever column it stands in, so none is left out.
+Prompts alone are for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer leaks a
+problem from whatever column it stands in, so none is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.imports.cells import Sanitiser
-from storage.imports.columns import PROBLEM_ALIASES, require
+from storage.imports.columns import PROBLEM_ALIASES, Columns, require
 from storage.imports.problem_rows import ProblemRows, opened_conversation
 from storage.imports.scan import clean_rows, detect
 from storage.imports.spec import ImportSpec
@@ -16,12 +17,17 @@ from storage.imports.turns import asked_and_answered, is_conversation, messages
 from storage.records import Problem
 
 
+def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
+    """The distinct prompts of a file as problems without an answer; SetupError where no column asks anything."""
+    spec, columns = _asking(path, "evaluation", maps)
+    rows = ProblemRows(path, columns, source=spec.producer)
+    problems = (rows.problem(row) for row in clean_rows(spec, Sanitiser()))
+    return list({problem.prompt_id: problem for problem in problems}.values())
+
+
 def read_texts(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[Problem, str]]:
     """Each row's problem, without a reference, and its other texts joined; SetupError where no column asks anything."""
-    aliases = {"prompt": PROBLEM_ALIASES["prompt"], "reference": ()}
-    spec = ImportSpec(path, "training", maps, {"reference": "-"})
-    columns = detect(spec, aliases)
-    require(columns, ("prompt",), aliases, path=path, verb="problems")
+    spec, columns = _asking(path, "training", maps)
     rows, asking = ProblemRows(path, columns, source=spec.producer), columns.fields["prompt"]
     for row in clean_rows(spec, Sanitiser()):
         others = [text for name, value in row.values.items() if name != asking for text in _texts(value)]
@@ -30,6 +36,15 @@ def read_texts(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[Problem, s
             _, answered = asked_and_answered(messages(turns) or ())
             others += [turn.content for turn in answered]
         yield rows.problem(row), "\n\n".join(others)
+
+
+def _asking(path: Path, name: str, maps: Mapping[str, str]) -> tuple[ImportSpec, Columns]:
+    """A file of which only the column that asks has to be known."""
+    aliases = {"prompt": PROBLEM_ALIASES["prompt"], "reference": ()}
+    spec = ImportSpec(path, name, maps, {"reference": "-"})
+    columns = detect(spec, aliases)
+    require(columns, ("prompt",), aliases, path=path, verb="problems")
+    return spec, columns
 
 
 def _texts(value: Any) -> Iterator[str]:
