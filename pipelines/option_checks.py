@@ -13,21 +13,21 @@ from storage.errors import SetupError
 def checked_count(role: str, name: str, option: str, value: object, *, least: int = 1) -> int:
     """An option that must be a whole number of at least `least`, else a SetupError that names it."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise _refusal(role, name, option, value, f"a whole number of at least {least}")
+        raise refused(role, name, option, value, f"a whole number of at least {least}")
     return value
 
 
 def checked_share(role: str, name: str, option: str, value: object) -> float:
     """An option that must be a number from 0 to 1, else a SetupError that names it."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise _refusal(role, name, option, value, "a number from 0 to 1")
+        raise refused(role, name, option, value, "a number from 0 to 1")
     return value
 
 
 def checked_positive(role: str, name: str, option: str, value: object) -> None:
     """SetupError where an option is not a number above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise _refusal(role, name, option, value, "a number above 0")
+        raise refused(role, name, option, value, "a number above 0")
 
 
 def checked_choice(role: str, name: str, option: str, value: object, choices: Sequence[str]) -> None:
@@ -36,5 +36,6 @@ def checked_choice(role: str, name: str, option: str, value: object, choices: Se
         raise SetupError(f"{role} {name!r}: option {option!r} is {value!r}.", choices=tuple(choices))
 
 
-def _refusal(role: str, name: str, option: str, value: object, wanted: str) -> SetupError:
+def refused(role: str, name: str, option: str, value: object, wanted: str) -> SetupError:
+    """The error for an option with a value that it cannot have."""
     return SetupError(f"{role} {name!r}: option {option!r} is {value!r}, and must be {wanted}.")

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only, refuse
+from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only
+from pipelines.option_checks import checked_choice, checked_count, checked_share
 
 Reward = Literal["mean", "max"]
 REWARDS = ("mean", "max")
@@ -54,10 +55,8 @@ class BestOfMajority:
     of: Reward = "mean"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise refuse(self.name, "alpha", self.alpha, "a share between 0 and 1")
-        if self.of not in REWARDS:
-            raise refuse(self.name, "of", self.of, "mean or max")
+        checked_share("aggregator", self.name, "alpha", self.alpha)
+        checked_choice("aggregator", self.name, "of", self.of, REWARDS)
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -87,10 +86,8 @@ class ClusterRerank:
     of: Reward = "mean"
 
     def __post_init__(self) -> None:
-        if self.clusters < 0:
-            raise refuse(self.name, "clusters", self.clusters, "at least 0")
-        if self.of not in REWARDS:
-            raise refuse(self.name, "of", self.of, "mean or max")
+        checked_count("aggregator", self.name, "clusters", self.clusters, least=0)
+        checked_choice("aggregator", self.name, "of", self.of, REWARDS)
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:

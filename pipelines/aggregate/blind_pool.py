@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from storage.errors import SetupError, unknown_name
+from storage.errors import unknown_name
 from storage.ids import digest128
 
 Ints = npt.NDArray[np.int64]
@@ -204,8 +204,3 @@ class Adjustable(Protocol):
 def elected_only(pool: BlindPool, strength: Floats) -> Floats:
     """The strengths with NEVER for answers that no completion of the subset gives."""
     return np.where(pool.counts > 0, strength, NEVER)
-
-
-def refuse(aggregator: str, option: str, value: object, what: str) -> SetupError:
-    """The error for an option with a value that it cannot have."""
-    return SetupError(f"aggregator {aggregator!r}: option {option!r} is {value!r}, and must be {what}.")

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only, refuse
+from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Ints, Need, elected_only
+from pipelines.option_checks import checked_count, refused
 
 
 class Comparer(Protocol):
@@ -55,10 +56,9 @@ class Knockout:
     comparer: Comparer | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.comparisons < 1:
-            raise refuse(self.name, "comparisons", self.comparisons, "at least 1")
+        checked_count("aggregator", self.name, "comparisons", self.comparisons)
         if isinstance(self.scores, str) or (not self.scores and self.comparer is None):
-            raise refuse(self.name, "scores", self.scores, "a list with at least one score")
+            raise refused("aggregator", self.name, "scores", self.scores, "a list with at least one score")
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:

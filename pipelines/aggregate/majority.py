@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only, refuse
+from pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only
+from pipelines.option_checks import refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class WeightedMajority:
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
-            raise refuse(self.name, "temperature", self.temperature, "above 0")
+            raise refused("aggregator", self.name, "temperature", self.temperature, "above 0")
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -74,7 +75,7 @@ class Borda:
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 20:
-            raise refuse(self.name, "p", self.p, "between 0 and 20")
+            raise refused("aggregator", self.name, "p", self.p, "between 0 and 20")
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:

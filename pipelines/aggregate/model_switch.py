@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only, refuse
+from pipelines.aggregate.blind_pool import BlindPool, Election, Floats, Need, elected_only
+from pipelines.option_checks import checked_choice, refused
 
 Weights = Literal["equal", "agreement"]
 
@@ -32,9 +33,8 @@ class ModelSwitch:
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:
-            raise refuse(self.name, "threshold", self.threshold, "a share above 0 and at most 1")
-        if self.weights not in ("equal", "agreement"):
-            raise refuse(self.name, "weights", self.weights, "equal or agreement")
+            raise refused("aggregator", self.name, "threshold", self.threshold, "a share above 0 and at most 1")
+        checked_choice("aggregator", self.name, "weights", self.weights, ("equal", "agreement"))
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:  # noqa: ARG004

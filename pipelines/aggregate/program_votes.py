@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only, refuse
+from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
+from pipelines.option_checks import checked_positive
 from storage.errors import SetupError
 
 
@@ -86,8 +87,7 @@ class B4:
 
     def __post_init__(self) -> None:
         for option in ("alpha", "beta"):
-            if not getattr(self, option) > 0:
-                raise refuse(self.name, option, getattr(self, option), "above 0")
+            checked_positive("aggregator", self.name, option, getattr(self, option))
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:  # noqa: ARG004

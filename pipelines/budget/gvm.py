@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from pipelines.budget.rounds import Limits, draws_of, in_order, prefix_round
-from pipelines.option_checks import checked_count
+from pipelines.option_checks import checked_count, refused
 from pipelines.stats import fit_prior, shrunken_rate
 from pipelines.tallies import RoundPlan, Stop, Tally
 from storage.errors import SetupError
@@ -62,11 +62,11 @@ class Gvm:
             checked_count("budget", self.name, option, getattr(self, option))
         checked_count("budget", self.name, "cap", self.cap, least=limits.initial + self.floor)
         if self.alpha != "auto" and (isinstance(self.alpha, (bool, str)) or self.alpha < 0):
-            raise _refused("alpha", self.alpha, "`auto` or a number of at least 0")
+            raise refused("budget", self.name, "alpha", self.alpha, "`auto` or a number of at least 0")
         if isinstance(self.beta, bool) or self.beta <= 1:
-            raise _refused("beta", self.beta, "a number above 1")
+            raise refused("budget", self.name, "beta", self.beta, "a number above 1")
         if self.norms not in ("constant", "length") and not self.measure:
-            raise _refused("norms", self.norms, "`constant`, `length` or `meta:KEY`")
+            raise refused("budget", self.name, "norms", self.norms, "`constant`, `length` or `meta:KEY`")
 
     def limits(self) -> Limits:
         """The options that say how far rounds may go, checked."""
@@ -151,7 +151,3 @@ def allot_within(weights: Mapping[str, float], available: int, *, least: int, mo
         left -= sum(shares.values()) + len(rounded_up)
         open_keys = [key for key in open_keys if parts[key] < most]
     return parts
-
-
-def _refused(option: str, value: object, wanted: str) -> SetupError:
-    return SetupError(f"budget 'gvm': option {option!r} is {value!r}, and must be {wanted}.")

@@ -7,10 +7,9 @@ pieces the chain goes back one piece further. Where everything is doubted, the b
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.option_checks import checked_count
+from pipelines.option_checks import checked_count, checked_share
 from pipelines.search.ranking import best_leaf
 from pipelines.search.tree import ROOT, Growth, Node, Tree
-from storage.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,7 @@ class Backtracking:
     def __post_init__(self) -> None:
         for option in ("answers", "chains", "tries", "most"):
             checked_count("search policy", self.name, option, getattr(self, option))
-        if not 0 <= self.least <= 1:
-            raise SetupError(f"search policy 'backtracking': least is {self.least!r}, and must lie from 0 to 1.")
+        checked_share("search policy", self.name, "least", self.least)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
         """One piece for each chain, from the deepest node of it that has tries left."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from pipelines.option_checks import checked_count
+from pipelines.option_checks import checked_count, refused
 from pipelines.search.tree import Node, Tree
 from pipelines.steps.templates import places_of
 from storage.errors import SetupError
@@ -24,9 +24,7 @@ def best_leaf(tree: Tree) -> Node:
 def checked_text(policy: str, option: str, value: object) -> None:
     """SetupError where an option is no text that can be written into an answer as it is."""
     if not isinstance(value, str) or not value or places_of(value, ["piece"]):
-        raise SetupError(
-            f"search policy {policy!r}: {option} is {value!r}, and must be a text without a place like {{prompt}}."
-        )
+        raise refused("search policy", policy, option, value, "a text without a place like {prompt}")
 
 
 def checked_width(policy: str, width: object, expand: object) -> None:

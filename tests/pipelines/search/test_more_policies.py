@@ -174,7 +174,7 @@ def test_words_are_written_behind_begun_answers_and_only_those_that_the_policy_h
     [
         ({"least": 64, "most": 64}, "option 'most' is 64, and must be a whole number of at least 65"),
         ({"waits": -1}, "option 'waits' is -1"),
-        ({"wait": ""}, "wait is ''"),
+        ({"wait": ""}, "option 'wait' is ''"),
         ({"end": "{reference}"}, "must be a text without a place"),
     ],
 )
