@@ -1,6 +1,8 @@
 """The glossary's terms are used elsewhere, the pages name files that exist, and no replaced word is left in them."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,38 @@ def test_each_decision_is_told_once() -> None:
     assert re.findall(r"^## (.+)$", page, flags=re.MULTILINE) == re.findall(r"^- \[(.+)\]\(#", page, flags=re.MULTILINE)
     assert len(titles) > 40
     assert sorted(set(titles)) == sorted(titles)
+
+
+def nameless_values(source: str) -> Iterator[tuple[int, str]]:
+    """Where a function calls a result by what was done to it, or an item `one`: line and name."""
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if (
+                    isinstance(node, ast.Name)
+                    and isinstance(node.ctx, ast.Store)
+                    and node.id in ("found", "said", "opened")
+                ):
+                    yield node.lineno, node.id
+                if (
+                    isinstance(node, ast.For | ast.comprehension)
+                    and isinstance(node.target, ast.Name)
+                    and node.target.id == "one"
+                ):
+                    yield node.target.lineno, "one"
+
+
+def test_a_value_is_called_what_it_is() -> None:
+    modules = [
+        path
+        for folder in ("flows", "pipelines", "storage", "dashboards", "rollmill")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert [(path.name, *place) for path in modules for place in nameless_values(path.read_text())] == []
+
+
+def test_a_nameless_value_would_be_seen() -> None:
+    source = (
+        "found = 1\ndef f(rows, said):\n    found = [one for one in rows]\n    for one, other in rows: opened = other\n"
+    )
+    assert sorted(nameless_values(source)) == [(3, "found"), (3, "one"), (4, "opened")]

@@ -93,13 +93,17 @@ def _run(job: "Job", *, direct: bool) -> dict[str, Any]:
     doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     server = None if direct else _server(job)
     try:
-        with server.start() if server else nullcontext(), watching() as watcher, open_evaluation(job, watcher) as opened:
-            measured = partial(run_evaluation, *opened, watcher, doing)
+        with (
+            server.start() if server else nullcontext(),
+            watching() as watcher,
+            open_evaluation(job, watcher) as (recipe, session),
+        ):
+            measured = partial(run_evaluation, recipe, session, watcher, doing)
             if server is None:
                 return measured(Stages())
             from flows.prefect.job_flows import run
 
-            return run(opened[1], server, measured)
+            return run(session, server, measured)
     except (KeyboardInterrupt, RuntimeError) as error:
         if not interrupted(error):
             raise

@@ -77,8 +77,8 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
     other = next((key for key in _SCHEMAS if key in data and key not in model.model_fields), None)
     wanted = next((key for key in _SCHEMAS if key in model.model_fields), None)
     if other is not None and wanted is not None and wanted not in data:
-        (found, command), (expected, _) = _SCHEMAS[other], _SCHEMAS[wanted]
-        raise SetupError(f"{path} is {found}, not {expected}.", next_command=command.format(path=path))
+        (kind, command), (expected, _) = _SCHEMAS[other], _SCHEMAS[wanted]
+        raise SetupError(f"{path} is {kind}, not {expected}.", next_command=command.format(path=path))
 
 
 def look_again(path: Path, folder: str) -> str:

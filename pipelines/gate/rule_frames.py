@@ -198,7 +198,9 @@ def rollouts_frame(
             "kept": pc.fill_null(decisions["kept"], fill_value=False),
             "outcome": decisions["outcome"],
             "judged": _each(ruled, judged),
-            "recorded": _each(decided, [f"{said} by {name} {version}" for said, name, version in zip(*texts, strict=True)]),
+            "recorded": _each(
+                decided, [f"{outcome} by {name} {version}" for outcome, name, version in zip(*texts, strict=True)]
+            ),
             "found": _each(ruled, decided_by),
         }
     )

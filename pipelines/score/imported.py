@@ -31,10 +31,14 @@ class Imported:
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
         """One score per completion with a number there, in input order."""
         for completion in completions:
-            found = _inside(completion.meta, self.key.split("."))
-            steps = tuple(map(float, found)) if isinstance(found, list) and found and all(map(_is_number, found)) else None
-            if steps is not None or _is_number(found):
-                value = float(found) if steps is None else steps[-1]
+            imported = _inside(completion.meta, self.key.split("."))
+            steps = (
+                tuple(map(float, imported))
+                if isinstance(imported, list) and imported and all(map(_is_number, imported))
+                else None
+            )
+            if steps is not None or _is_number(imported):
+                value = float(imported) if steps is None else steps[-1]
                 yield Score(completion.id, problem.id, self.name, self.version, value, steps)
 
 

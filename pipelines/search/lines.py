@@ -77,4 +77,4 @@ def consistent(problem: Problem, partial: Partial) -> bool:
 
 def numbers_in(text: str) -> set[Fraction]:
     """The numbers that stand in a text."""
-    return {value for found in _NUMBER.findall(text) if (value := number(found.rstrip(","))) is not None}
+    return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

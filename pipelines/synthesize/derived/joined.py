@@ -73,7 +73,7 @@ def _joined_worked(problem: Problem, value: int, letter: str) -> Hop | None:
         return None
     for old, (start, end), answer in replaced(problem, program, value):
         others = {
-            found for other in (value + 1, 2 * value) for at, _, found in replaced(problem, program, other) if at == old
+            changed for other in (value + 1, 2 * value) for at, _, changed in replaced(problem, program, other) if at == old
         }
         if near(old, value) and near(int(problem.reference), answer) and others - {answer}:
             text, plain = (f"{prompt[:start]}{number}{prompt[end:]}" for number in (letter, value))
