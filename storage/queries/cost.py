@@ -1,8 +1,8 @@
 """What a run cost: tokens, engine seconds, calls and money, over all and by group, each total the same whole numbers.
 
     with Reader.open() as reader:
-        found = run_cost(reader, "arithmetic-3f9a0c1d")
-        found.whole.spent.tokens, found.by("level")
+        account = run_cost(reader, "arithmetic-3f9a0c1d")
+        account.whole.spent.tokens, account.by("level")
 
 Two things are shown apart. What a run REPRESENTS: every completion of its plan, whoever drew it. What it SPENT: those it
 drew itself, as its payments in the ledger say. Completions reused from other runs are represented and cost it nothing;
