@@ -201,7 +201,7 @@ def _vote_row(run: "RecipeRun") -> dict[str, Any]:
 
 
 def _score(answers: Mapping[int, Mapping[int, Any]], right: Mapping[int, set[int]], poll: Any) -> dict[str, Any]:
-    elected = {problem: poll(list(by_step.values())).answer for problem, by_step in answers.items()}
+    elected = {problem: poll(list(by_step.values())) for problem, by_step in answers.items()}
     correct = sum(answer is not None and answer in right.get(problem, ()) for problem, answer in elected.items())
     silent = sum(answer is None for answer in elected.values())
     return {"correct": correct, "no_answer": silent, "share": correct / len(elected)}

@@ -66,7 +66,7 @@ from pipelines.stats.verifier_error import (
     precision,
     verdict_accuracy,
 )
-from pipelines.stats.vote import Vote, vote, weighted_vote
+from pipelines.stats.vote import vote, weighted_vote
 from pipelines.stats.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 
 __all__ = [
@@ -88,7 +88,6 @@ __all__ = [
     "StratumSample",
     "TimeLeft",
     "VerifierPassRate",
-    "Vote",
     "accuracy_ceiling",
     "agreement",
     "alpha_spent",

@@ -3,39 +3,26 @@
 ModelSwitch ("Do We Truly Need So Many Samples?", 2025) asks one model after the other until one is unanimous and lets all
 answers so far vote. With two models, equal numbers and unanimity the result equals the vote over all answers of both: n
 equal votes cannot be outvoted by n others, and a tie goes to the model that was unanimous. Answers are canonical keys
-(statistics.md, point 9); None is an answer that could not be read: it abstains and counts in the total.
+(statistics.md, point 9); None is an answer that could not be read: it abstains.
 """
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from math import log2
 
 Answers = Sequence[Sequence[Hashable | None]]
 """The answers by model, the first model first, each model's in the order in which they were drawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """What was voted for: None where nobody gave an answer. `share`: its part of all answers, abstentions included."""
+def vote(answers: Answers) -> Hashable | None:
+    """The most frequent answer, None where nobody gave one.
 
-    answer: Hashable | None
-    votes: int
-    total: int
-
-    @property
-    def share(self) -> Fraction | None:
-        """votes / total, None where nothing was drawn."""
-        return Fraction(self.votes, self.total) if self.total else None
-
-
-def vote(answers: Answers) -> Vote:
-    """The most frequent answer; of equals the one with more votes at the earliest model, then the one given first."""
+    Of equals the one with more votes at the earliest model, then the one given first.
+    """
     return _elected(answers, [1.0] * len(answers))
 
 
-def weighted_vote(answers: Answers) -> Vote:
+def weighted_vote(answers: Answers) -> Hashable | None:
     """ModelSwitch's weighted form: an answer counts its model's agreement with itself.
 
     To be reported beside the plain vote and never instead of it: where models are sure of wrong answers of their own the
@@ -59,16 +46,12 @@ def self_agreement(answers: Sequence[Hashable | None]) -> float:
     return 1 / n + (1 - 1 / n) * (1 - entropy / log2(len(counts)))
 
 
-def _elected(answers: Answers, weights: Sequence[float]) -> Vote:
+def _elected(answers: Answers, weights: Sequence[float]) -> Hashable | None:
     tallies = [Counter(answer for answer in mine if answer is not None) for mine in answers]
     given = list(dict.fromkeys(answer for mine in answers for answer in mine if answer is not None))
-    total = sum(len(mine) for mine in answers)
-    if not given:
-        return Vote(None, 0, total)
 
     def strength(answer: Hashable) -> tuple[float, list[int]]:
         score = sum(weight * tally[answer] for weight, tally in zip(weights, tallies, strict=True))
         return round(score, 9), [tally[answer] for tally in tallies]
 
-    best = max(given, key=strength)  # the first of equals: the one that was given first
-    return Vote(best, sum(tally[best] for tally in tallies), total)
+    return max(given, key=strength, default=None)  # the first of equals: the one that was given first

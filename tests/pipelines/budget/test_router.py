@@ -280,11 +280,11 @@ def test_modelswitch_equals_the_pooled_vote_with_fewer_samples_and_beats_either_
         both = answers[tally.problem_id]
         used = [mine[: step.drawn] for mine, step in zip(both, tally.steps, strict=True)]
         pooled = [mine[:8] for mine in both]
-        assert vote(used).answer == vote(pooled).answer
+        assert vote(used) == vote(pooled)
         elected = {"a": vote(both[:1]), "b": vote(both[1:]), "pooled": vote(pooled), "switched": vote(used)}
         elected["weighted"] = weighted_vote(pooled)
-        for name, one in elected.items():
-            right[name] += one.answer == "right"
+        for name, answer in elected.items():
+            right[name] += answer == "right"
     samples = sum(tally.drawn for tally in last.tallies) / len(subjects)
     assert right["switched"] == right["pooled"] > max(right["a"], right["b"])
     assert right["weighted"] < right["pooled"]  # sure of a wrong answer: entropy weights hurt, so they are off by default
