@@ -146,7 +146,8 @@ def _poisoned(process: VerifierProcess, suite: Suite, observation: Observation) 
 
 def _message(row: Row, index: int, marks: Mapping[str, str]) -> dict[str, Any]:
     """A row as plain data with its marks replaced."""
-    fields = {
+    fields: dict[str, Any] = {
+        "number": index,
         "prompt": row.prompt,
         "reference": row.reference,
         "text": row.text,
@@ -156,9 +157,8 @@ def _message(row: Row, index: int, marks: Mapping[str, str]) -> dict[str, Any]:
         "threads": row.threads,
     }
     if not any(mark in part for part in (row.text, *row.tests) for mark in MARKS):
-        return {**fields, "number": index}
-    filled: dict[str, Any] = _filled(fields, marks)
-    return {**filled, "number": index}
+        return fields
+    return {name: _filled(value, marks) for name, value in fields.items()}
 
 
 def _filled(value: Any, marks: Mapping[str, str]) -> Any:

@@ -50,7 +50,7 @@ def check_limits(limits: Limits) -> Limits:
     return limits
 
 
-def check_sandbox(mode: Mode = "strict") -> None:
+def check_sandbox(mode: Mode) -> None:
     """Start a box and end it. SetupError naming the missing part and the next command if this machine cannot."""
     check_mode(mode)
     if mode != "none":

@@ -199,7 +199,7 @@ class MathVerifier(OneByOne):
 
 
 @lru_cache(maxsize=16)
-def math_version(policy: str = "strict", order: str = "by_problem") -> str:
+def math_version(policy: str, order: str) -> str:
     """Our rules, the equality policy, the order of lists and every library that can decide."""
     parts = [policy_named(policy).label, f"order.{order_named(order)}"]
     for label, package in _LIBRARIES.items():

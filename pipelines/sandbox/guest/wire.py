@@ -190,10 +190,10 @@ def decode(data: bytes, limit: int = MAX_BYTES) -> Any:
     return value
 
 
-def decode_pair(data: bytes, limit: int = MAX_BYTES) -> tuple[Any, Any]:
+def decode_pair(data: bytes) -> tuple[Any, Any]:
     """Two values, one after the other."""
     enclosed = b"(\x02\x00\x00\x00" + data
-    first, second = decode(enclosed, limit + 5)
+    first, second = decode(enclosed, MAX_BYTES + 5)
     return first, second
 
 

@@ -201,7 +201,7 @@ def _with_words(number: str, behind: str) -> str | None:
     return number
 
 
-def sign_before(before: str, number: str = "") -> str | None:
+def sign_before(before: str, number: str) -> str | None:
     """The sign that words give what stands behind them ("" or "-"), or None where they change it or lead up to nothing."""
     before = before[-_BEFORE:]
     if _ATTACHED_LETTER.search(before):

@@ -8,7 +8,6 @@ expressions", ESA 2001, theorem 1). No evidence, a proof; where it would need to
 
 import math
 from decimal import Context, Decimal, DecimalException
-from functools import reduce
 
 from pipelines.verify.answers.grammar import Node
 
@@ -37,7 +36,7 @@ def _is_zero(node: Node) -> bool:
         raise Beyond
     roots: dict[Node, int] = {}
     upper, lower = _heights(node, roots)
-    degree = reduce(lambda product, each: product * each, roots.values(), 1)
+    degree = math.prod(roots.values())
     if degree > MAX_DEGREE:
         raise Beyond
     needed = math.ceil(upper * (degree - 1) + lower) + 1
