@@ -22,7 +22,7 @@ from pipelines.verify.answers.reading import Reading, is_spaced_list, read, stri
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
-from pipelines.verify.finding import OneByOne, prompt_text, worker_count
+from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
 from pipelines.verify.number import plain_text
 from pipelines.verify.worker_pool import Limits, WorkerPool
 from storage.records import Completion, Outcome, Problem, Verdict
@@ -181,21 +181,10 @@ class MathVerifier(OneByOne):
     def _verdict(
         self, problem: Problem, completion: Completion, question: Question | None, decision: Decision, seconds: float
     ) -> Verdict:
-        answer = read(question.answer) if question else None
-        return Verdict(
-            completion.id,
-            problem.id,
-            self.name,
-            self.version,
-            decision.outcome,
-            decision.rule,
-            decision.cause,
-            None,
-            question.answer[:1_000] if question else None,
-            answer.form[:1_000] if answer else None,
-            read(reference_text(problem.reference)).form[:1_000],
-            seconds,
-        )
+        answer, form = (question.answer, read(question.answer).form) if question else (None, None)
+        reference = read(reference_text(problem.reference)).form
+        finding = Finding(decision.outcome, decision.rule, decision.cause, None, answer, form, reference)
+        return verdict_of(self, (problem, completion), finding, seconds)
 
 
 @lru_cache(maxsize=16)
