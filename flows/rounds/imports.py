@@ -21,24 +21,20 @@ def of_imports(ws: Workspace, run: OpenRun) -> Iterator[tuple[str, str, int, int
     by_prompt: dict[str, list[str]] = {}
     for problem in run.spec.problems:
         by_prompt.setdefault(problem.prompt_id, []).append(problem.id)
-    for cid, prompt_id, model, index, seed, meta in imported_rows(
-        ws, run.spec.imports, sorted(by_prompt), run.spec.left_out
-    ):
-        if run.spec.imported_models is not None and model not in run.spec.imported_models:
-            continue
+    for cid, prompt_id, index, seed, meta in imported_rows(ws, run.spec.imports, sorted(by_prompt), run.spec.left_out):
         candidates = by_prompt[prompt_id]
         named = json.loads(meta or "{}").get("problem_id")
         for problem_id in [named] if named in candidates else candidates:
             yield problem_id, cid, index, seed or 0
 
 
-_ROW = ("id", "prompt_id", "model", "sample_index", "seed", "meta")
+_ROW = ("id", "prompt_id", "sample_index", "seed", "meta")
 
 
 def imported_rows(
     ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
 ) -> list[Any]:
-    """(id, prompt id, model, sample index, seed, meta) of the completions of these prompts in these imports (where none is
+    """(id, prompt id, sample index, seed, meta) of the completions of these prompts in these imports (where none is
     named, in all), but of those that name a problem `left_out`.
     """
     connection = ws.segments.connect()

@@ -26,11 +26,10 @@ class RunSpec:
     """One run. `generator` None: the rollouts were imported and nothing is drawn.
 
     `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
-    `planned_under` is the policy by which the budget counts, where it is another one. `imported_models` limits an imported
-    run to completions of these model labels, `imports` to the rollout imports of these names, and `imported` is a digest of
-    them where verdicts go by votes; completions that name one of
-    the problems `left_out` are not taken for another with the same prompt. `steps`: the recipe's, in its
-    order, and `graph` what follows what, where some follow others; `generator` and `sampling` are those of the first.
+    `planned_under` is the policy by which the budget counts, where it is another one. `imports` limits an imported run to
+    the rollout imports of these names, and `imported` is a digest of them where verdicts go by votes; completions that name
+    one of the problems `left_out` are not taken for another with the same prompt. `steps`: the recipe's, in its order, and
+    `graph` what follows what, where some follow others; `generator` and `sampling` are those of the first.
     `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
     `form`: how a run without steps asks.
     """
@@ -50,11 +49,9 @@ class RunSpec:
     scorers: Sequence[Scorer] = ()
     accept: Policy = PLAIN
     planned_under: Policy | None = None
-    imported_models: Sequence[str] | None = None
     imports: Sequence[str] = ()
     imported: str = ""
     left_out: Collection[str] = ()
-    lookahead: int = 0
     limits: Limits = field(default_factory=Limits)
     prices: Prices | None = None
     limit: Limit = field(default_factory=Limit)
@@ -69,8 +66,6 @@ class RunSpec:
             raise SetupError(f"unknown stream {self.stream!r}.", choices=STREAMS)
         if self.batch_size < 1:
             raise SetupError(f"batch_size is {self.batch_size}, and must be at least 1.")
-        if self.lookahead != 0:
-            raise SetupError(f"lookahead is {self.lookahead}; this version plans each round from all earlier ones: use 0.")
         if self.steps:
             check_names(self.steps)
             object.__setattr__(self, "generator", self.steps[0].generator)

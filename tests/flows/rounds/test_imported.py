@@ -69,12 +69,6 @@ def test_without_imported_rollouts_there_is_nothing_to_decide(tmp_path: Path) ->
     assert (report.decisions, report.created, report.funnel.planned) == ([], False, 0)
 
 
-def test_models_can_be_chosen(tmp_path: Path) -> None:
-    rows = [imported(SUM, 0, "answer: 5", model="a"), imported(SUM, 0, "answer: 5", model="b")]
-    report = curate(tmp_path, rows, imported_models=["b"])
-    assert [decision.completion_id for decision in report.decisions] == [rows[1].id]
-
-
 def test_imports_can_be_chosen_though_a_row_was_imported_twice(tmp_path: Path) -> None:
     both, mine = imported(SUM, 0, "answer: 5"), imported(SUM, 1, "answer: 6")
     with workspace(tmp_path) as ws:

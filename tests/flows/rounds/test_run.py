@@ -247,7 +247,6 @@ def test_a_changed_model_does_not_continue_the_old_plan(tmp_path: Path) -> None:
         ({"problems": []}, "the recipe has no problems"),
         ({"verifiers": ()}, "the recipe names no verifier"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"lookahead": 1}, "lookahead is 1"),
         ({"stream": "test"}, "unknown stream 'test'"),
     ],
 )
