@@ -7,6 +7,14 @@ from pathlib import Path
 from typing import Any
 
 
+def workspace_root() -> Path:
+    """The workspace here or above."""
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return workspace.root
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
@@ -41,12 +49,8 @@ class Job:
     @classmethod
     def here(cls, recipe: str | Path, sets: Sequence[str], profile: str | Path | None, **more: Any) -> "Job":
         """The job of a recipe and a profile, as somebody names them, in the workspace here or above."""
-        from storage.workspace import Workspace
-
-        with Workspace.open() as workspace:
-            root = workspace.root
         place = None if profile is None else str(Path(profile).resolve())
-        return cls(str(root), str(Path(recipe).resolve()), tuple(sets), place, **more)
+        return cls(str(workspace_root()), str(Path(recipe).resolve()), tuple(sets), place, **more)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Job":

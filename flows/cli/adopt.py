@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, doing, line
+from flows.job import workspace_root
 
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or the folder that the tool wrote.")]
@@ -33,10 +34,8 @@ def adopt(path: LogPath, name: Name = None, verify: Verify = None, label: Label 
     from flows.adopting import AdoptRequest
     from flows.adopting import adopt as adopt_log
     from flows.cli.live import watching
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
+    root = workspace_root()
     with watching() as watcher:
         request = AdoptRequest(root, path, name, tuple(verify or ()), label, watcher)
         report = adopt_log(request, begin=doing)

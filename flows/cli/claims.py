@@ -9,6 +9,7 @@ import typer
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
+from flows.job import workspace_root
 from storage.errors import SetupError, interrupted
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
@@ -67,10 +68,8 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.cli.live import watching
     from flows.recipe.evaluations import load_evaluation
     from storage.files import write_text
-    from storage.workspace import Workspace
 
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
+    root = workspace_root()
     if dry_run:
         load_evaluation(recipe or recipe_of(root), sets=sets or ())
         return _plan(names or (), seeds, json=json)

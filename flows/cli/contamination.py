@@ -11,6 +11,7 @@ import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, inert, line
+from flows.job import workspace_root
 from storage.errors import FoundWanting, SetupError, explained, unknown_name
 
 if TYPE_CHECKING:
@@ -51,13 +52,10 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
     """
     from flows.contamination import CheckRequest, check_contamination
-    from storage.workspace import Workspace
 
     floor = _floor(min_recall, edits or ())
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
     result = check_contamination(
-        CheckRequest(root, train, benchmark, _pairs(maps), _pairs(benchmark_maps), copies, seed, floor)
+        CheckRequest(workspace_root(), train, benchmark, _pairs(maps), _pairs(benchmark_maps), copies, seed, floor)
     )
     if report is not None:
         _write(report, result)
@@ -167,12 +165,9 @@ def harden(
     Example: rollmill harden recipes/arithmetic.yaml --with chains --out chains.jsonl
     """
     from flows.contamination.hardening import harden as run
-    from storage.workspace import Workspace
 
     check_jsonl(out)
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
-    result = run(root, benchmark, transform, seed, out)
+    result = run(workspace_root(), benchmark, transform, seed, out)
     if json:
         return as_json(result)
     left = "".join(f"\n  left as it is: {count:,}, {reason}" for reason, count in result["left"].items())

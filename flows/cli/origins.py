@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, line
+from flows.job import workspace_root
 
 HEAD = ["reference", "by", "problems", "agreement", "computed again", "wrong", "95%", "solved again", "wrong", "95%"]
 
@@ -25,11 +26,8 @@ def origins(
     Example: rollmill origins composed
     """
     from flows.evaluation.origins import reference_origins
-    from storage.workspace import Workspace
 
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
-    report = reference_origins(root, source, least=least)
+    report = reference_origins(workspace_root(), source, least=least)
     return as_json(report) if json else line(_page(report))
 
 

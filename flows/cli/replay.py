@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
+from flows.job import workspace_root
 from storage.errors import SetupError
 
 PoolName = Annotated[str, typer.Argument(metavar="POOL", help="A dataset version (NAME, NAME@v2) or the id of a run.")]
@@ -64,12 +65,9 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """
     from flows.evaluation import ReplayRequest, replay_pool
-    from storage.workspace import Workspace
 
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
     request = ReplayRequest(
-        root,
+        workspace_root(),
         pool,
         _numbers("samples", samples),
         _numbers("tokens", tokens),
@@ -164,10 +162,8 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill label arithmetic --least 0.75 --out labelled.jsonl
     """
     from flows.evaluation import LabelRequest, label_pool
-    from storage.workspace import Workspace
 
-    with Workspace.open(read_only=True) as workspace:
-        root = workspace.root
+    root = workspace_root()
     if out is not None:
         check_jsonl(out)
     report = label_pool(LabelRequest(root, pool, aggregator, least, tuple(models or ()), no_reference), out)

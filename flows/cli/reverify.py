@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import Sets
+from flows.job import workspace_root
 
 RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
 Verifier = Annotated[str | None, typer.Option("--verifier", metavar="NAME", help="Look at the change of this one only.")]
@@ -38,10 +39,8 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.cli.live import watching
     from flows.rejudging import ReverifyRequest
     from flows.rejudging import reverify as judge_again
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
+    root = workspace_root()
     with watching() as watcher:
         report = judge_again(ReverifyRequest(root, run, verifier, tuple(sets or ()), accept, dry_run, check, watcher))
     return as_json(report) if json else line(page(report))

@@ -8,6 +8,7 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath
 from flows.cli.reverify import RunName
+from flows.job import workspace_root
 from storage.errors import SetupError
 
 With = Annotated[
@@ -42,10 +43,8 @@ def score(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.cli.live import watching
     from flows.scoring import ScoreRequest
     from flows.scoring import score as score_again
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
+    root = workspace_root()
     named = tuple((name, _options(option or ())) for name in scorers or ())
     if option and len(named) != 1:
         raise SetupError(

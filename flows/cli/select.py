@@ -7,6 +7,7 @@ import typer
 
 from flows.cli.output import AsJson, as_json, columns, line
 from flows.cli.recipe import Sets
+from flows.job import workspace_root
 from storage.errors import SetupError
 
 Target = Annotated[str, typer.Argument(metavar="RUN_OR_RECIPE", help="A run's id, or a recipe: its newest finished run.")]
@@ -32,10 +33,8 @@ def select(
     Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
     """
     from flows.rejudging.selection import SelectRequest, selection_of
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
+    root = workspace_root()
     if policy_option and policy is None:
         raise SetupError("--policy-option needs a --policy.", next_command="rollmill select RECIPE --policy min_value ...")
     row, job = selection_of(SelectRequest(root, target, tuple(sets or ()), policy, _options(policy_option or ())))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
+from flows.job import workspace_root
 from storage.errors import RollmillError, SetupError
 
 if TYPE_CHECKING:
@@ -162,10 +163,8 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
     """
     from flows.prefect.pages import SERVE, address, command
     from pipelines.processes.spawn import environment
-    from storage.workspace import Workspace
 
-    with Workspace.open() as workspace:
-        root = workspace.root
+    root = workspace_root()
     if not SERVE.exists():
         raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
     if dry_run:
