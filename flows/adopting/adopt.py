@@ -4,7 +4,6 @@ The log becomes an import, and an evaluation of that import with a verifier of o
 lie in reports/NAME. The tool's scores are stored as imported labels and scores and never become verdicts.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifier
 from flows.adopting.bring_in import KEY, bring_in
 from flows.adopting.log import Log, broken
 from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
+from flows.curation.outcome import write_json
 from flows.evaluation.evaluate import evaluate, open_evaluation, totals
 from flows.job import Job
 from flows.progress import Stage
@@ -110,7 +110,7 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
     file = _evaluation(request.root, name, log, verify)
     job = Job(str(request.root), str(file), verb="evaluate")
     with open_evaluation(job, request.watcher) as (evaluation, session):
-        [cell] = evaluate(evaluation, session, request.watcher, begin=_silent)["cells"]
+        [cell] = evaluate(evaluation, session, request.watcher)["cells"]
     for key in log.labels:
         score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{key}"}),)))
     report = {
@@ -126,12 +126,8 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
         "messages": [*messages, *imported.notes],
         **_report_of_run(request.root, cell["run"], log, label),
     }
-    (file.parent / "adopted.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(file.parent / "adopted.json", report)
     return report
-
-
-def _silent(text: str) -> None:
-    """Say nothing: the cell of an adopted log is the only one."""
 
 
 def _report_of_run(root: Path, run: str, log: Log, label: str | None) -> Row:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import dataset_marks, dataset_sharing, dataset_upkeep, group
-from flows.cli.dataset_sharing import datasets_folder
+from flows.cli.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import FoundWanting, SetupError
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from storage.exports import ExportFile, Part, Validation
     from storage.versions import VersionInfo
 
-Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 SHOWN = 10  # differences of a kind that are printed
-_RECIPES = Path("recipes")
 verbs = group("dataset", "See, compare, check and export dataset versions.")
 
 
@@ -55,7 +53,7 @@ def list_(*, json: AsJson = False) -> None:
 
 @verbs.command("show")
 def show(
-    reference: Ref,
+    reference: Version,
     *,
     full: Annotated[
         bool, typer.Option("--full", help="Print the whole card instead: every metric, recipe, hashes.")
@@ -80,7 +78,7 @@ def show(
 
 @verbs.command("path")
 def path(
-    reference: Ref,
+    reference: Version,
     *,
     file: Annotated[bool, typer.Option("--file", help="The database file instead of the folder.")] = False,
     json: AsJson = False,
@@ -131,9 +129,9 @@ def diff(
 
 @verbs.command("verify")
 def verify(
-    reference: Ref,
+    reference: Version,
     *,
-    base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = _RECIPES,
+    base: Base = RECIPES,
     every: Annotated[bool, typer.Option("--all", help="Judge every rollout again, not only those kept.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -146,8 +144,7 @@ def verify(
     from flows.rejudging.verification import verify_version
     from storage.versions import resolve
 
-    if base != _RECIPES and not base.is_dir():
-        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
+    check_base(base)
     verification = verify_version(resolve(datasets_folder(), reference), base=base, every=every)
     if json:
         as_json(verification.json())

@@ -16,6 +16,9 @@ Reference = Annotated[
     str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
 ]
 Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
+Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
+Base = Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")]
+RECIPES = Path("recipes")
 MOST_CHANGES = 3
 
 
@@ -126,6 +129,12 @@ def datasets_folder() -> Path:
 
     with Workspace.open() as workspace:
         return workspace.datasets
+
+
+def check_base(base: Path) -> None:
+    """SetupError for a folder of the recipe's files that was named and is not there."""
+    if base != RECIPES and not base.is_dir():
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
 
 
 def _history(name: str) -> list[dict[str, Any]]:

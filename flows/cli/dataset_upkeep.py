@@ -7,13 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.dataset_sharing import Reference, Remote, datasets_folder, named_versions
+from flows.cli.dataset_sharing import RECIPES, Base, Reference, Remote, Version, check_base, datasets_folder, named_versions
 from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line
 from flows.cli.recipe import ProfilePath
-from storage.errors import FoundWanting, SetupError
-
-Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-_RECIPES = Path("recipes")
+from storage.errors import FoundWanting
 
 
 def register(group: typer.Typer) -> None:
@@ -92,7 +89,7 @@ def reproduce(
     reference: Version,
     *,
     into: Annotated[Path | None, typer.Option("--into", metavar="FOLDER", help="Keep the new workspace there.")] = None,
-    base: Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")] = _RECIPES,
+    base: Base = RECIPES,
     profile: ProfilePath = None,
     json: AsJson = False,
 ) -> None:
@@ -108,8 +105,7 @@ def reproduce(
     from flows.progress import Progress
     from storage.versions import resolve
 
-    if base != _RECIPES and not base.is_dir():
-        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
+    check_base(base)
     info = resolve(datasets_folder(), reference)
     doing(f"{info.ref}: making it again in an empty workspace")
     with tempfile.TemporaryDirectory(prefix="rollmill-") as scratch, watching() as watcher:

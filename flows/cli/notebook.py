@@ -55,7 +55,7 @@ def evaluate(
 
     job = Job.here(recipe, sets, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
     with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
-        report = run_evaluation(evaluation, session, watcher, begin=lambda _: None)
+        report = run_evaluation(evaluation, session, watcher)
     paths = write_reports(reports_folder(job, evaluation), report)
     return {**report, "reports": [str(path) for path in paths]}
 

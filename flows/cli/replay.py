@@ -146,9 +146,7 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
         str, typer.Option("--with", metavar="NAME", help="Who elects; options as in replay.")
     ] = "majority",
     least: Annotated[float, typer.Option("--least", help="The share of the completions that must give the answer.")] = 0.5,
-    models: Annotated[
-        list[str] | None, typer.Option("--model", metavar="NAME", help="Completions of this model, in the order of asking.")
-    ] = None,
+    models: Models = None,
     no_reference: Annotated[
         str | None, typer.Option("--no-reference", metavar="TEXT", help="The reference of problems that have none.")
     ] = None,

@@ -5,11 +5,11 @@ The file has the problems with their labels as references and is one that `rollm
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.evaluation.replay import aggregator_named, pool_of_one
+from flows.evaluation.replay import aggregator_named, estimate_row, pool_of_one
 from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
@@ -83,19 +83,12 @@ def _without_reference(scope: Scope, placeholder: str | None) -> frozenset[str]:
 
 
 def _error(row: LabelError) -> dict[str, Any]:
-    error = row.error
     return {
         "share": row.share,
         "graded": row.graded,
         "unknown": row.unknown,
         "kept": None if row.kept is None else digits(row.kept),
-        "error": None
-        if error is None
-        else {
-            **{key: digits(value) for key, value in asdict(error).items() if key in ("value", "low", "high")},
-            "clusters": error.clusters,
-            "interval": error.method,
-        },
+        "error": None if row.error is None else estimate_row(row.error, "clusters"),
     }
 
 

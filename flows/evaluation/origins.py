@@ -1,18 +1,16 @@
 """`rollmill origins`: where the references of problems came from, and how often each origin is contradicted."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from flows.evaluation.replay import pool_of_one
+from flows.evaluation.replay import estimate_row, pool_of_one
 from flows.problem_sources import problems_in
 from pipelines.aggregate import AGGREGATORS
 from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import labels
 from pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
-from pipelines.stats import Estimate
 from pipelines.synthesize.derived.lineage import lineage_of
 from pipelines.synthesize.derived.recomputed import contradicted
 from storage.errors import SetupError
@@ -21,6 +19,7 @@ from storage.records import MAJORITY, Problem
 
 UNRECORDED = "unrecorded"
 """The origin of a reference that says nothing of itself: imported, or made of nothing."""
+_ALSO = ("n", "clusters", "estimand")  # of an estimate
 
 
 def reference_origins(root: Path, name: str, *, least: float = 0.75, seed: int = 0) -> dict[str, Any]:
@@ -67,19 +66,6 @@ def _row(errors: OriginErrors) -> dict[str, Any]:
         "by": errors.by,
         "problems": errors.problems,
         "agreement": None if errors.agreement is None else digits(errors.agreement),
-        "computed_again": _estimate(errors.computed),
-        "solved_again": _estimate(errors.solved),
-    }
-
-
-def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
-    if estimate is None:
-        return None
-    numbers = {key: digits(value) for key, value in asdict(estimate).items() if key in ("value", "low", "high")}
-    return {
-        **numbers,
-        "n": estimate.n,
-        "clusters": estimate.clusters,
-        "interval": estimate.method,
-        "estimand": estimate.estimand,
+        "computed_again": None if errors.computed is None else estimate_row(errors.computed, *_ALSO),
+        "solved_again": None if errors.solved is None else estimate_row(errors.solved, *_ALSO),
     }

@@ -96,8 +96,8 @@ def row_values(row: ReplayRow) -> dict[str, Any]:
         "aggregator": row.aggregator,
         **asdict(row.budget),
         "k": row.k,
-        **_estimate(row.value),
-        "to_majority": None if row.difference is None else _estimate(row.difference),
+        **estimate_row(row.value),
+        "to_majority": None if row.difference is None else estimate_row(row.difference),
         "settings": list(row.settings),
         "if_undecided_were_right": digits(row.high),
         "monte_carlo_error": digits(row.error),
@@ -107,9 +107,10 @@ def row_values(row: ReplayRow) -> dict[str, Any]:
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    low, high = digits(estimate.low), digits(estimate.high)
-    return {"value": digits(estimate.value), "low": low, "high": high, "interval": estimate.method}
+def estimate_row(estimate: Estimate, *more: str) -> dict[str, Any]:
+    """An estimate as JSON values at twelve digits; `more`: fields that are wanted beside value, ends and method."""
+    numbers = {key: digits(getattr(estimate, key)) for key in ("value", "low", "high")}
+    return {**numbers, "interval": estimate.method, **{key: getattr(estimate, key) for key in more}}
 
 
 def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
+from flows.recipe.parse import shortened
 from storage.errors import SetupError
 
 _WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
@@ -28,7 +29,7 @@ def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -
     annotations = _annotations(cls)
     for name, value in options.items():
         if name in annotations and not _fits(annotations[name], value):
-            raise _refusal(f"{where}: option {name!r} is {_short(value)}", annotations[name], value)
+            raise _refusal(f"{where}: option {name!r} is {shortened(value)}", annotations[name], value)
 
 
 def _fits(annotation: Any, value: Any) -> bool:
@@ -91,8 +92,3 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
         return None
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."

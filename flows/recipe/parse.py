@@ -195,11 +195,12 @@ def explain(error: ValidationError, model: type[BaseModel], path: Path, lines: M
     for python, yaml_s in _WORDS.items():
         message = message.replace(python, yaml_s)
     shown = f"{dotted}: " if dotted else ""
-    value = "" if isinstance(first["input"], dict) else f", found {_short(first['input'])}"
+    value = "" if isinstance(first["input"], dict) else f", found {shortened(first['input'])}"
     return f"{place}: {shown}{message}{value}."
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A value as a message shows it."""
     shown = repr(value)
     return shown if len(shown) <= 80 else shown[:77] + "..."
 

@@ -85,7 +85,7 @@ def open_target(
     job = Job.of_run(run.recipe["job"], root)
     job = replace(job, sets=(*job.sets, *sets))
     with (read_session if dry_run else open_session)(job) as session:
-        _check_same(session, run)
+        check_same(session, run)
         with unopened_run(session) as recipe_run:
             open_run = recipe_run.open
             # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
@@ -105,10 +105,10 @@ def open_target(
                 yield ReverifyTarget(recipe_run, run, tuple(chain), others)
 
 
-def _check_same(session: "Session", run: "Run") -> None:
+def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
     """What changed besides the verifiers would change rows too: that is another run, not the same rows judged again."""
     now, before = session.loaded.canonical(), run.recipe
-    keys = [key for key in {**now, **before} if key not in _NOT_COMPARED and now.get(key) != before.get(key)]
+    keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
         raise SetupError(
             f"the recipe of run {run.id} has changed since in {', '.join(sorted(keys))}.", next_command=session.job.command

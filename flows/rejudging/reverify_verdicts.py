@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flows.rounds.verify import Item, lacked_resources, verdicts_of
+from flows.rounds.verify import Item, item_pair, lacked_resources, verdicts_of
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import Policy, asks
 from storage.errors import SetupError
@@ -144,11 +144,11 @@ def renew(
     counts: Mapping[Key, VerdictCounts],
 ) -> RenewedVerdicts:
     """The verdicts of these rows, verifier by verifier, each asked for the rows that the policies need it for."""
-    renewed = RenewedVerdicts(verdicts={pair_of(item): {} for item in items})
+    renewed = RenewedVerdicts(verdicts={item_pair(item): {} for item in items})
     for entry in chain:
         missing = []
         for item in items:
-            pair = pair_of(item)
+            pair = item_pair(item)
             verdicts = renewed.verdicts[pair]
             if not any(asks(policy, entry.new[0], list(verdicts.values())) for policy in policies):
                 continue
@@ -172,11 +172,6 @@ def renew(
             renewed.judged.append(verdict)
             renewed.verdicts[verdict.completion_id, verdict.problem_id][entry.new] = verdict
     return renewed
-
-
-def pair_of(item: Item) -> Pair:
-    """(completion id, problem id) of a problem and its completion."""
-    return item[1].id, item[0].id
 
 
 def _without_judging(entry: ChainEntry, verdicts: VerdictsByVerifier, counts: VerdictCounts) -> Verdict | None:
@@ -205,7 +200,7 @@ class CarriedSample:
         """Take those of these that belong into the sample: the smallest digests of all."""
         if not self.size:
             return
-        item_of = {pair_of(item): item for item in items}
+        item_of = {item_pair(item): item for item in items}
         offered = [
             (digest128([v.completion_id, v.problem_id, v.verifier]), v, item_of[v.completion_id, v.problem_id])
             for v in carried

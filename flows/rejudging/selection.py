@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
+from flows.rejudging.reverify_target import check_same
 from flows.rounds.plan_rows import answers_of, in_order
 from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
@@ -98,17 +99,12 @@ def _job(request: SelectRequest) -> Job:
 
 def _run(session: "Session", request: SelectRequest) -> "Run":
     """The named run, or the newest finished one with these rollouts."""
-    rows = _rows_decided_by(session.loaded.canonical())
     runs = session.workspace.runs.list()
     named = next((run for run in runs if run.id == request.target), None)
     if named is not None:
-        now, before = rows, _rows_decided_by(named.recipe)
-        keys = sorted(key for key in {**now, **before} if now.get(key) != before.get(key))
-        if keys:
-            raise SetupError(
-                f"the recipe of run {named.id} has changed since in {', '.join(keys)}.", next_command=session.job.command
-            )
+        check_same(session, named, _AFTER_JUDGING)
         return named
+    rows = _rows_decided_by(session.loaded.canonical())
     for run in runs:
         if run.status == "done" and not run.is_pilot and _rows_decided_by(run.recipe) == rows:
             return run

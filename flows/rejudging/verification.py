@@ -3,12 +3,12 @@
 Works from the version's folder alone, without the workspace's segments; writes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.recipe import MethodSpec, resolve
+from flows.recipe import resolve
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
@@ -95,13 +95,10 @@ def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
     """The policy that accepted the outcomes, and why it cannot be applied again where it cannot (then the plain one)."""
     part = policy_part(snapshot.manifest["recipe"])
     recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
-    method = _resolved("policy", part, base)
-    if isinstance(method, str):
-        return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {method}"
-    policy: Policy = method.build()
-    if not method.built_as(policy, recorded["version"]):
-        return PLAIN, f"policy {recorded['name']} {recorded['version']}: installed is {policy.version}"
-    return policy, None
+    policy, why = _rebuilt("policy", part, recorded["version"], base)
+    if policy is None:
+        return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {why}"
+    return (PLAIN, f"policy {recorded['name']} {recorded['version']}: {why}") if why else (policy, None)
 
 
 def _chain(snapshot: "Snapshot") -> list[Key]:
@@ -113,11 +110,9 @@ def _decisions(
 ) -> Iterator[str]:
     """The recorded selector run again on the stored rollouts must decide the same, for the same reason."""
     recorded = snapshot.manifest["selector"]
-    method = _resolved("selector", snapshot.manifest["recipe"]["select"], base)
-    selector = method.build() if isinstance(method, MethodSpec) else None
-    if selector is None or not isinstance(method, MethodSpec) or not method.built_as(selector, recorded["version"]):
-        installed = method if selector is None else f"installed is {selector.version}"
-        yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {installed}"
+    selector, why = _rebuilt("selector", snapshot.manifest["recipe"]["select"], recorded["version"], base)
+    if why:
+        yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {why}"
         return
     derived_pairs: set[Pair] = set()
     for members in rollouts.values():
@@ -150,13 +145,9 @@ def _verdicts(snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], bas
         mine = judged.get((recorded["name"], recorded["version"]))
         if not mine:
             continue
-        method = _resolved("verifier", part, base)
-        verifier = method.build() if isinstance(method, MethodSpec) else None
-        if isinstance(verifier, ReadsVotes):
-            verifier.bind(_votes(snapshot), plan_of(recorded["version"]))
-        if verifier is None or not isinstance(method, MethodSpec) or not method.built_as(verifier, recorded["version"]):
-            installed = method if verifier is None else f"installed is {verifier.version}"
-            yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {installed}"
+        verifier, why = _rebuilt("verifier", part, recorded["version"], base, lambda: _votes(snapshot))
+        if why:
+            yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {why}"
             continue
         try:
             again = list(verifier.verify_many([(r.problem, r.completion) for r in mine]))
@@ -181,15 +172,22 @@ def _votes(snapshot: "Snapshot") -> CastVotes:
     return CastVotes(graph, links, lambda ids: {cid: texts[cid] for cid in ids})
 
 
-def _resolved(role: str, part: Mapping[str, Any], base: Path) -> MethodSpec | str:
-    """The method that a recorded recipe names, or why it is not to be had here."""
+def _rebuilt(
+    role: str, part: Mapping[str, Any], version: str, base: Path, votes: Callable[[], CastVotes] | None = None
+) -> tuple[Any, str]:
+    """The method that a recorded recipe names, None where it is not to be had here; and why it is not the recorded one, ""
+    where it is. `votes`: those that a verifier reads which goes by them.
+    """
     try:
         method = resolve(role, part["method"], part["options"], base=base)
     except RollmillError as error:
-        return str(error)
+        return None, str(error)
     if method.source_sha256 != part.get("source_sha256"):
-        return f"the file {part['method']} has changed since"
-    return method
+        return None, f"the file {part['method']} has changed since"
+    built = method.build()
+    if votes is not None and isinstance(built, ReadsVotes):
+        built.bind(votes(), plan_of(version))
+    return built, "" if method.built_as(built, version) else f"installed is {built.version}"
 
 
 def _pair(rollout: Rollout) -> Pair:

@@ -67,15 +67,15 @@ def judge(
     policies: Sequence[Policy] = (PLAIN,),
 ) -> Iterator[Verdict]:
     """The verdicts that a policy asks for and that are not known yet, verifier by verifier."""
-    before: dict[Pair, list[Verdict]] = {_pair(item): [] for item in items}
+    before: dict[Pair, list[Verdict]] = {item_pair(item): [] for item in items}
     for verifier in chain:
         key = (verifier.name, verifier.version)
         missing = []
         for item in items:
-            given = before[_pair(item)]
+            given = before[item_pair(item)]
             if not any(asks(policy, verifier.name, given) for policy in policies):
                 continue
-            stored = known.get(_pair(item), {}).get(key)
+            stored = known.get(item_pair(item), {}).get(key)
             if stored is None:
                 missing.append(item)
             else:
@@ -88,7 +88,7 @@ def judge(
 def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
     """One verdict per item, in order; what lacked resources was retried once, alone."""
     for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
-        if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != _pair(item):
+        if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != item_pair(item):
             raise broken(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
         yield _one(verifier, item) if lacked_resources(verdict) else verdict
 
@@ -135,5 +135,6 @@ def _one(verifier: Verifier, item: Item) -> Verdict:
         )
 
 
-def _pair(item: Item) -> Pair:
+def item_pair(item: Item) -> Pair:
+    """(completion id, problem id) of a problem and its completion."""
     return item[1].id, item[0].id

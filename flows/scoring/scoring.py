@@ -5,7 +5,7 @@ run, within its limit, and stored; what is stored is not made again.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,8 +20,10 @@ from flows.recipe import MethodSpec, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
 from flows.recipe.steps import words_of
+from flows.rounds.memory import Memory
 from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.score import RunRows, ScoreCounts, score_rows
+from flows.rounds.threads import RunThreads
 from flows.rounds.votes import stored_votes
 from flows.run_spec import engine_settings, paid_samplers
 from flows.sampling.steps import Step
@@ -33,21 +35,17 @@ from pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdic
 from storage.errors import SetupError
 from storage.ids import digest128
 from storage.recipe_steps import recorded_steps, step_names
-from storage.records import Problem
-from storage.rollouts import RunReader
+from storage.records import Outcome, PlanRow, Problem, Prompt
+from storage.rollouts import Accept, Pair, RunReader
 from storage.scores import RunMarks, run_scores
+from storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from storage.pool import Pool
     from storage.runs import Run
-    from storage.workspace import Workspace
-from collections.abc import Iterable
 
-from flows.rounds.memory import Memory
-from flows.rounds.threads import RunThreads
-from storage.records import Outcome, PlanRow, Prompt
-from storage.rollouts import Accept, Pair
-from storage.workspace import Workspace
+TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
+CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,6 @@ class RecordedRun:
         threads = RunThreads(ws, self)
         threads.note(plans)
         return threads.questions
-
-
-TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
-CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +202,7 @@ def _words(part: Mapping[str, Any], node: Node | None) -> Generate:
     return Generate.model_validate({**words, **({} if node is None else words_of(node))})
 
 
-def _problems(workspace: "Workspace", run: "Run", ids: list[str]) -> dict[str, Problem]:
+def _problems(workspace: Workspace, run: "Run", ids: list[str]) -> dict[str, Problem]:
     problems: dict[str, Problem] = {problem.id: problem for problem in workspace.segments.fetch("problems", ids)}
     if len(problems) < len(ids):
         lost = f"{len(ids) - len(problems)} of {len(ids)} problems of run {run.id} are not stored."
@@ -239,7 +233,7 @@ def _tell(session: Session, run: "Run", request: ScoreRequest) -> Callable[[int,
     return tell
 
 
-def against_verdicts(workspace: "Workspace", run: "Run", names: Sequence[str]) -> list[dict[str, Any]]:
+def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> list[dict[str, Any]]:
     """How well scores tell right from wrong, and how far they are chances of being right, on rollouts fixed beforehand.
 
     A metric that this run or score does not allow is a row that says why.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, pair_of, renew, residue, rules_tried
-from flows.rounds.verify import judge
+from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, renew, residue, rules_tried
+from flows.rounds.verify import item_pair, judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
@@ -50,7 +50,7 @@ def mutated(rng: random.Random, rules: Sequence[tuple[str, str]]) -> list[tuple[
 
 def everything(chain: Sequence[Staged], rows: Sequence[Any], policies: Sequence[Policy]) -> dict[Any, Any]:
     """Every verdict of a full judging, by row and (verifier, version)."""
-    by_pair: dict[Any, Any] = {pair_of(row): {} for row in rows}
+    by_pair: dict[Any, Any] = {item_pair(row): {} for row in rows}
     for verdict in judge(chain, rows, {}, policies):
         by_pair[verdict.completion_id, verdict.problem_id][verdict.verifier, verdict.version] = verdict
     return by_pair
