@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, require, whole_text
 from flows.adopting.zip_members import zip_members
 from pipelines.metrics.logged_scores import AVERAGES, Reduction
 
@@ -94,9 +94,7 @@ def _plain(path: Path) -> tuple[Values, list[str], dict[str, str]]:
 
 
 def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -> LoggedAnswer:
-    missing = [key for key in ("id", "epoch", "input", "target", "output") if key not in sample]
-    if missing:
-        raise broken(path, f"sample {number} has no {', '.join(missing)}")
+    require(path, sample, ("id", "epoch", "input", "target", "output"), f"sample {number}")
     output = sample["output"] or {}
     choice = (output.get("choices") or [{}])[0]
     usage = output.get("usage") or {}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_lines, json_object, whole_text
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_lines, json_object, require, whole_text
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 
 TOOL = "lm-evaluation-harness"
@@ -78,11 +78,7 @@ def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mappi
 
 def _row(path: Path, number: int, line: str) -> Values:
     values = json.loads(line)
-    missing = [key for key in _KEYS if key not in values]
-    if missing:
-        raise broken(
-            path, f"line {number} has no {', '.join(missing)}: rows as lm-evaluation-harness 0.4.3 and later write"
-        )
+    require(path, values, _KEYS, f"line {number}", "rows as lm-evaluation-harness 0.4.3 and later write")
     return {**values, "_number": number}
 
 

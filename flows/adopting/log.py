@@ -1,7 +1,7 @@
 """The log of an evaluation that another tool made, whatever the tool: answers with its scores, and what it printed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,13 @@ class Log:
 def broken(path: Path, what: str, next_command: str | None = None) -> SetupError:
     """The error for a log that cannot be adopted as a whole."""
     return SetupError(f"{path}: {what}; nothing was stored.", next_command=next_command or "adopt a whole log")
+
+
+def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:
+    """SetupError where an object of a log lacks some of these keys; `form`: what is written with them."""
+    missing = [key for key in keys if key not in values]
+    if missing:
+        raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
 
 
 def whole_text(path: Path) -> str:

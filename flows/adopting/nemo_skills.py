@@ -19,6 +19,7 @@ from flows.adopting.log import (
     json_lines,
     json_object,
     number_or_none,
+    require,
     whole_text,
 )
 from pipelines.metrics.logged_scores import VOTE, Reduction
@@ -96,9 +97,7 @@ def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
 def _answers(path: Path, run: int, lines: Sequence[str]) -> Iterator[LoggedAnswer]:
     for number, line in enumerate(lines, 1):
         row: Values = json.loads(line)
-        missing = [key for key in _KEYS if key not in row]
-        if missing:
-            raise broken(path, f"line {number} has no {', '.join(missing)}")
+        require(path, row, _KEYS, f"line {number}")
         facts = {"tokens_out": row.get("num_generated_tokens"), "finish_reason": row.get("finish_reason"), **about(row)}
         yield LoggedAnswer(
             problem=str(row.get("id", number - 1)),

@@ -19,6 +19,7 @@ from flows.adopting.log import (
     json_lines,
     json_object,
     number_or_none,
+    require,
     whole_text,
 )
 from pipelines.metrics.logged_scores import EACH, Reduction
@@ -39,9 +40,8 @@ def read(path: Path) -> Log:
     about_path = path.with_name("metadata.json")
     text = whole_text(about_path)
     metadata = json_object(about_path, text)
-    missing = [key for key in ("env_id", "model", "avg_reward", "rollouts_per_example") if key not in metadata]
-    if missing:
-        raise broken(about_path, f"it has no {', '.join(missing)}: metadata as verifiers writes them")
+    keys = ("env_id", "model", "avg_reward", "rollouts_per_example")
+    require(about_path, metadata, keys, "it", "metadata as verifiers writes them")
     lines = json_lines(path)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     planned = int(metadata.get("num_examples") or 0) * int(metadata["rollouts_per_example"])
@@ -64,9 +64,7 @@ def read(path: Path) -> Log:
 
 def _row(path: Path, number: int, line: str) -> Values:
     values: Values = json.loads(line)
-    missing = [key for key in _KEYS if key not in values]
-    if missing:
-        raise broken(path, f"line {number} has no {', '.join(missing)}")
+    require(path, values, _KEYS, f"line {number}")
     return values
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
+from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, resumable
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 from flows.job import workspace_root
-from storage.errors import SetupError, interrupted
+from storage.errors import SetupError
 
 verbs = group("claims", "Check what papers say of sampling, votes, budgets and error bars.")
 # Hidden, as Typer would explain them as <list[str]>; each command's text says what they are.
@@ -73,18 +73,10 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
     if dry_run:
         load_evaluation(recipe or recipe_of(root), sets=sets or ())
         return _plan(names or (), seeds, json=json)
-    try:
-        with watching() as watcher:
-            place = None if profile is None else str(profile)
-            drawing = Drawing(
-                root, recipe or recipe_of(root), tuple(sets or ()), place, max_tokens, max_cost, watcher, doing
-            )
-            rows = run_claims(ClaimsRequest(drawing, tuple(names or ()), seeds))
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if not interrupted(error):
-            raise
-        note("\nInterrupted; what was committed is kept. To go on: the same command.")
-        raise typer.Exit(130) from None
+    with resumable("To go on: the same command."), watching() as watcher:
+        place = None if profile is None else str(profile)
+        drawing = Drawing(root, recipe or recipe_of(root), tuple(sets or ()), place, max_tokens, max_cost, watcher, doing)
+        rows = run_claims(ClaimsRequest(drawing, tuple(names or ()), seeds))
     if write is not None:
         from flows.claims.page import markdown
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.curate import Direct, Redraw
-from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
+from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note, resumable
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
-from storage.errors import interrupted
 
 if TYPE_CHECKING:
     from flows.job import Job
@@ -92,23 +91,18 @@ def _run(job: "Job", *, direct: bool) -> dict[str, Any]:
 
     doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
     server = None if direct else _server(job)
-    try:
-        with (
-            server.start() if server else nullcontext(),
-            watching() as watcher,
-            open_evaluation(job, watcher) as (recipe, session),
-        ):
-            measured = partial(run_evaluation, recipe, session, watcher, doing)
-            if server is None:
-                return measured(Stages())
-            from flows.prefect.job_flows import run
+    with (
+        resumable(f"To go on: {job.command}"),
+        server.start() if server else nullcontext(),
+        watching() as watcher,
+        open_evaluation(job, watcher) as (recipe, session),
+    ):
+        measured = partial(run_evaluation, recipe, session, watcher, doing)
+        if server is None:
+            return measured(Stages())
+        from flows.prefect.job_flows import run
 
-            return run(session, server, measured)
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if not interrupted(error):
-            raise
-        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
-        raise typer.Exit(130) from None
+        return run(session, server, measured)
 
 
 def _server(job: "Job") -> "ManagedServer":

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from flows.cli.tables import table
-from storage.errors import SetupError
+from storage.errors import SetupError, interrupted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
@@ -62,6 +62,18 @@ def doing(text: str) -> None:
     """What is begun now and takes a while, for who watches a terminal."""
     if sys.stderr.isatty():
         note(typer.style(f"{text} ...", dim=True))
+
+
+@contextmanager
+def resumable(advice: str) -> Iterator[None]:
+    """Exit status 130 where the block is interrupted, with how to go on; Prefect has an error of its own for that."""
+    try:
+        yield
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not interrupted(error):
+            raise
+        note(f"\nInterrupted; what was committed is kept. {advice}")
+        raise typer.Exit(130) from None
 
 
 @contextmanager

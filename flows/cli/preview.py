@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, doing, inert, line, note
+from flows.cli.output import AsJson, as_json, doing, inert, line, resumable
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
-from storage.errors import interrupted
 
 LONGEST = 600  # characters of a text that are shown
 
@@ -35,14 +34,8 @@ def preview(  # noqa: PLR0913 (a verb's parameters are its options)
 
     doing(f"{recipe.name}: checking it, loading libraries")
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost)
-    try:
-        with watching() as watcher:
-            outcome = run_preview(preview_job(job, rows), Progress(watcher))
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if not interrupted(error):
-            raise
-        note("\nInterrupted; what was committed is kept. To go on, give the same command again.")
-        raise typer.Exit(130) from None
+    with resumable("To go on, give the same command again."), watching() as watcher:
+        outcome = run_preview(preview_job(job, rows), Progress(watcher))
     return as_json(outcome) if json else line(_page(outcome, job.command))
 
 
