@@ -51,7 +51,7 @@ def seconds(graph: StepGraph, draws: int, count: int) -> float:
             run_all(workspace, run)
             decided = decide(workspace, run)
         after = resource.getrusage(resource.RUSAGE_SELF)
-    assert decided.origins.completions == count * 8, decided.origins
+    assert decided.completions == count * 8, decided.completions
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 

@@ -41,7 +41,7 @@ def counts_of(decided: "DecidedRun") -> dict[str, Any]:
         "metrics": manifest["metrics"],
         "steps": manifest.get("steps", []),
         "spent": session.spent.row(),
-        "reused": decided.report.origins.reused,
+        "reused": decided.report.reused,
         "currency": session.profile.prices.currency if session.profile.prices is not None else None,
         "imports": None if run.imported is None else run.imported.rows(),
         "messages": list(session.messages),

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from flows.rounds.garbage import rare_collections
 from flows.rounds.lost_texts import check_follow_ups
 from flows.rounds.open_run import OpenRun
-from flows.rounds.origins import CompletionCounter, Origins
+from flows.rounds.origins import reused_of
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_mark import options_of
-from flows.rounds.plan_rows import answers_of, repeated_ids, together
+from flows.rounds.plan_rows import answers_of, distinct, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
@@ -28,7 +28,10 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class DecisionReport:
-    """All decisions of a run with the scores they rest on, by problem id and plan. `created`: none were stored before."""
+    """All decisions of a run with the scores they rest on, by problem id and plan. `created`: none were stored before.
+
+    `completions`: those that are planned, each once; `reused`: those of them that others drew.
+    """
 
     run: str
     batch_id: str
@@ -36,7 +39,8 @@ class DecisionReport:
     decisions: Sequence[Decision]
     scores: Sequence[Score]
     funnel: Funnel
-    origins: Origins
+    completions: int
+    reused: int
     stops: Mapping[str, int]
 
 
@@ -54,7 +58,6 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     score_run(ws, run)
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
-    completions = CompletionCounter(shared=repeated_ids(rows.column("completion_id")))
     solved = kept_problems = 0
     for problem_id, judged in run.rollouts(ws, rows):
         rollouts = results.with_scores(judged)
@@ -63,10 +66,8 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
         for r in rollouts:
             results.deciding.add([problem_id, r.completion.id, r.verdict.verifier, r.verdict.version, r.verdict.outcome])
         counter.add_all(rollouts, decisions)
-        completions.add_all(rollouts)
         solved += any(r.verdict.outcome == "correct" for r in rollouts)
         kept_problems += any(decision.kept for decision in decisions)
-    completions.add_unjudged(ws, planned.column("completion_id"), rows.column("completion_id"))
     batch_id = results.deciding.end(run.spec.selector.name, options_of(run.spec.selector))
     key = SegmentKey("decisions", run.id, run.spec.selector.version, batch_id)
     decided = results.decisions.rows()
@@ -77,7 +78,9 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     funnel.reconcile()
     stops = stop_reasons(ws.runs.stops(run.id))
     stored = [score for given in scores.values() for score in given]
-    return DecisionReport(run.id, batch_id, created, decided, stored, funnel, completions.origins(ws, run.id), stops)
+    completions = distinct(planned.column("completion_id"))
+    reused = reused_of(ws, run.id, completions)
+    return DecisionReport(run.id, batch_id, created, decided, stored, funnel, completions, reused, stops)
 
 
 @dataclass(slots=True)

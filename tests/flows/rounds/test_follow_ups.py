@@ -176,12 +176,12 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
     whole(tmp_path / "ws", alone)
     first = len(calls(log))
     _, report = whole(tmp_path / "ws", chain(log=log))
-    assert report.origins.reused == first
+    assert report.reused == first
     assert len(calls(log)) == len(set(calls(log)))
     again = chain("second", log=log)
     with workspace(tmp_path / "ws", "second") as ws, again:
         assert sum(result.drawn for result in run_all(ws, again)) == 0
-        assert decide(ws, again).origins.reused == report.origins.completions
+        assert decide(ws, again).reused == report.completions
 
 
 def test_votes_are_read_as_scores_and_elect(tmp_path: Path, plain: Rows) -> None:

@@ -52,7 +52,7 @@ def test_all_imported_rollouts_of_the_problems_are_judged_and_decided(tmp_path: 
         imported(other, 0, "answer: 18"),
     ]
     report = curate(tmp_path, rows)
-    assert (report.funnel.planned, report.origins.drawn, report.origins.reused) == (3, 0, 3)
+    assert (report.funnel.planned, report.completions, report.reused) == (3, 3, 3)
     assert [decision.reason for decision in report.decisions] == ["kept", "incorrect", "unparsed"]
     assert report.stops == {}
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
-from flows.rounds.origins import Origins
 from pipelines.budget import DarsProp2Diff, Fixed
 from pipelines.metrics import Funnel
 from pipelines.score import SCORERS
@@ -50,7 +49,7 @@ def test_the_funnel_of_a_run_adds_up(tmp_path: Path) -> None:
         kept_problems=5,
         dropped_by_reason={"incorrect": 29, "duplicate_solution": 5, "unparsed": 4, "over_quota": 2, "truncated": 2},
     )
-    assert report.origins == Origins(completions=52, drawn=52, reused=0, redrawn=0, truncated=2, tokens=207)
+    assert (report.completions, report.reused) == (52, 0)
     assert report.stops == {"target_met": 5, "trial_cap": 3}
 
 
@@ -92,7 +91,7 @@ def test_a_grown_recipe_draws_only_what_is_missing(tmp_path: Path) -> None:
     assert len(calls(log)) == 32
     grown = run_toy(tmp_path / "grown", "large", budget=Fixed(initial=8), engine=partial(ToyEngine, log=log))
     assert len(calls(log)) == len(set(calls(log))) == 64
-    assert (grown.origins.drawn, grown.origins.reused) == (32, 32)
+    assert (grown.completions, grown.reused) == (64, 32)
     fresh = run_toy(tmp_path / "fresh", "large", budget=Fixed(initial=8))
     assert grown.decisions == fresh.decisions
     assert rows_of(tmp_path / "grown")["completions"] == rows_of(tmp_path / "fresh")["completions"]
@@ -105,7 +104,7 @@ def test_another_selector_draws_and_judges_nothing(tmp_path: Path) -> None:
         results = run_all(ws, part)
         report = decide(ws, part)
     assert sum(result.drawn + result.judged for result in results) == 0
-    assert report.origins.reused == 52
+    assert report.reused == 52
     assert report.funnel.dropped_by_reason == {"incorrect": 29, "truncated": 2, "unparsed": 4}
     assert len(calls(log)) == 52
 
@@ -125,7 +124,7 @@ def test_a_deleted_segment_is_named_and_only_its_rows_are_drawn_again(tmp_path: 
     assert len(calls(log)) == 52 + lost.rows
     assert rows_of(tmp_path / "ws") == before
     assert again.decisions == first.decisions
-    assert (again.origins.drawn, again.origins.redrawn) == (52, lost.rows)
+    assert (again.completions, again.reused) == (52, 0)
 
 
 @pytest.mark.parametrize("kind", ["verdicts", "plan", "decisions"])
@@ -148,7 +147,7 @@ def test_a_repaired_reference_is_judged_again_and_not_drawn_again(tmp_path: Path
     run_toy(tmp_path / "ws", "wrong", problems=wrong, budget=Fixed(initial=4), engine=engine)
     repaired = run_toy(tmp_path / "ws", "right", budget=Fixed(initial=4), engine=engine)
     assert len(calls(log)) == 32
-    assert (repaired.origins.drawn, repaired.origins.reused, repaired.funnel.correct > 0) == (0, 32, True)
+    assert (repaired.completions, repaired.reused, repaired.funnel.correct > 0) == (32, 32, True)
 
 
 def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) -> None:
@@ -157,7 +156,7 @@ def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) ->
     part = {"problems": twins, "budget": Fixed(initial=8), "engine": partial(ToyEngine, log=log), "batch_size": 3}
     report = run_toy(tmp_path / "ws", **part)
     assert len(calls(log)) == len(set(calls(log))) == 8
-    assert (report.funnel.planned, report.origins.completions) == (16, 8)
+    assert (report.funnel.planned, report.completions) == (16, 8)
     assert (report.funnel.correct, report.funnel.incorrect) == (8, 8)
 
 

@@ -107,13 +107,13 @@ def test_a_step_reuses_what_a_recipe_without_steps_drew_and_the_other_way_round(
     run_toy(tmp_path / "ws", "alone", spec("alone", **alone))
     assert len(calls(log)) == 96
     first = run_toy(tmp_path / "ws", log=log)
-    assert first.origins.reused == 96
-    assert len(calls(log)) == len(set(calls(log))) == first.origins.completions
+    assert first.reused == 96
+    assert len(calls(log)) == len(set(calls(log))) == first.completions
     strong = Sampling(max_tokens=64)
     longer = [Problem(prompt=f"Think.\n{problem.prompt}", reference=problem.reference) for problem in problems(24)]
     alone |= {"engine": two_models(log=log)[1].generator, "sampling": strong, "problems": longer}
     again = run_toy(tmp_path / "ws", "asked", spec("asked", **alone))
-    assert again.origins.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
+    assert again.reused == 0  # another prompt of its own, so other seeds: no row is taken for another's
 
 
 def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
     part.spec = replace(part.spec, budget=Router(initial=4, target=3, cap=12, pilot=2, explore=0))
     grown = run_toy(tmp_path / "grown", "large", part)
     assert len(calls(log)) == len(set(calls(log)))
-    assert grown.origins.reused > 0
-    assert grown.origins.drawn == len(calls(log)) - small
+    assert grown.reused > 0
+    assert grown.completions - grown.reused == len(calls(log)) - small
     fresh = routed("large")
     fresh.spec = replace(fresh.spec, budget=part.spec.budget)
     assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
@@ -161,7 +161,7 @@ def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     wrong.spec = replace(wrong.spec, budget=part.spec.budget, problems=unknown)
     other = run_toy(tmp_path / "wrong", part=wrong)
     assert right.stops == other.stops
-    assert right.origins.completions == other.origins.completions
+    assert right.completions == other.completions
     assert right.stops["agreed"] > 0
 
 
