@@ -22,14 +22,14 @@ UNRECORDED = "unrecorded"
 _ALSO = ("n", "clusters", "estimand")  # of an estimate
 
 
-def reference_origins(root: Path, name: str, *, least: float = 0.75, seed: int = 0) -> dict[str, Any]:
+def reference_origins(root: Path, name: str, *, least: float) -> dict[str, Any]:
     """The report as JSON values. `least`: the share of a problem's completions that must agree for them to contradict."""
     if not 0 < least <= 1:
         raise SetupError(f"--least {least}: a share above 0, at most 1.")
     with Reader.open(root) as reader:
         source, models = pool_of_one(reader, name, ())
         problems = problems_in(source.scope)
-        elected = labels(ballots(source.pool, models), AGGREGATORS["majority"](), seed)
+        elected = labels(ballots(source.pool, models), AGGREGATORS["majority"](), seed=0)
     solved = {
         label.ballot.problem: not label.right
         for label in elected
