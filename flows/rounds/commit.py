@@ -207,14 +207,14 @@ class Committer:
         counted = {pair: self._run.planned_by(given) for pair, given in verdicts.items()}
         return {pair: verdict.outcome for pair, verdict in counted.items() if verdict is not None}
 
-    def _tell_drawn(self, said: str = "") -> None:
+    def _tell_drawn(self, message: str = "") -> None:
         """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
         open_batches = list(self._drawer.arrived.values())
         done = self._drawn + sum(arrived.rows for arrived in open_batches)
         tokens = self.counts.tokens + sum(arrived.tokens for arrived in open_batches)
-        self._tell("drawn", done, done - self._scope.drawn_before, tokens, said)
+        self._tell("drawn", done, done - self._scope.drawn_before, tokens, message)
 
-    def _tell(self, kind: EventKind, done: int, here: int, tokens: int, said: str = "") -> None:
+    def _tell(self, kind: EventKind, done: int, here: int, tokens: int, message: str = "") -> None:
         scope, seconds = self._scope, self._clock.seconds
         self._run.tell(
             Event(
@@ -228,7 +228,7 @@ class Committer:
                 self.counts.correct,
                 self.whole,
                 scope.answers,
-                said,
+                message,
             )
         )
 
