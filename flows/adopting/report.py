@@ -139,13 +139,7 @@ def on_all_answers(run: AdoptedRun) -> list[Row]:
     samples = min(len(members) for members in run.by_problem)
     metrics = [("pass@k", 1), *([("pass@k", samples), ("maj@k", samples)] if samples > 1 else [])]
     pool = run.pool.pool.measured(samples)
-    return [
-        {"metric": f"{name[:-1]}{k}", **_without_metric(_measured_row(pool, name, Options(ks=(k,))))} for name, k in metrics
-    ]
-
-
-def _without_metric(row: Row) -> Row:
-    return {key: value for key, value in row.items() if key != "metric"}
+    return [{**_measured_row(pool, name, Options(ks=(k,))), "metric": f"{name[:-1]}{k}"} for name, k in metrics]
 
 
 def _measured_row(pool: Pool, metric: str, options: Any) -> Row:

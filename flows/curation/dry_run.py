@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import run_name, unopened_run
 from flows.job import Job
-from flows.problems import RecipeProblems
 from flows.session import read_session
 from storage.records import request_for
 
@@ -23,16 +22,13 @@ def dry_run(job: Job) -> dict[str, Any]:
         return {
             "run": name,
             "recipe_hash": run.loaded.recipe_hash,
-            **_sizes(run.problems),
+            "made": run.problems.made,
+            "problems": len(run.problems.problems),
             "rounds_committed": len(plans),
             "planned": len(planned),
             "to_draw": len(planned) - len(stored),
             **({} if run.imported is None else {"imports": run.imported.rows(), "taken": run.imported.lines()}),
         }
-
-
-def _sizes(problems: RecipeProblems) -> dict[str, int]:
-    return {"made": problems.made, "problems": len(problems.problems)}
 
 
 def _first_round(run: "OpenRun") -> Iterator[str]:

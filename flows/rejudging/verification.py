@@ -56,7 +56,7 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     steps = step_names(snapshot.manifest["recipe"])
     graded = graded_of_tables(dict(snapshot.tables()), steps)
     verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
-    chain = _chain(snapshot)
+    chain = [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
     rollouts = {
         key: [
             row.rollout(verdict)
@@ -99,10 +99,6 @@ def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
     if policy is None:
         return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {why}"
     return (PLAIN, f"policy {recorded['name']} {recorded['version']}: {why}") if why else (policy, None)
-
-
-def _chain(snapshot: "Snapshot") -> list[Key]:
-    return [(part["name"], part["version"]) for part in snapshot.manifest["verifiers"]]
 
 
 def _decisions(

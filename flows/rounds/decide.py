@@ -33,7 +33,6 @@ class DecisionReport:
     `completions`: those that are planned, each once; `reused`: those of them that others drew.
     """
 
-    run: str
     batch_id: str
     created: bool
     decisions: Sequence[Decision]
@@ -80,7 +79,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     stored = [score for given in scores.values() for score in given]
     completions = distinct(planned.column("completion_id"))
     reused = reused_of(ws, run.id, completions)
-    return DecisionReport(run.id, batch_id, created, decided, stored, funnel, completions, reused, stops)
+    return DecisionReport(batch_id, created, decided, stored, funnel, completions, reused, stops)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ run, within its limit, and stored; what is stored is not made again.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from flows.recipe.schema import Generate
 from flows.recipe.steps import words_of
 from flows.rounds.memory import Memory
 from flows.rounds.plan_rows import of_steps, together
-from flows.rounds.score import RunRows, ScoreCounts, score_rows
+from flows.rounds.score import RunRows, score_rows
 from flows.rounds.threads import RunThreads
 from flows.rounds.votes import stored_votes
 from flows.run_spec import engine_settings, paid_samplers
@@ -123,7 +123,7 @@ def score(request: ScoreRequest) -> dict[str, Any]:
         judged = [] if request.dry_run else against_verdicts(session.workspace, run, names)
     return {
         "run": run.id,
-        "scored": [_row(count) for count in counts],
+        "scored": [asdict(count) for count in counts],
         "scores": stored,
         "calibration": judged,
         "dry_run": request.dry_run,
@@ -254,10 +254,6 @@ def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> 
                 measured = [{"metric": metric, "value": None, "low": None, "high": None, "why": error.message}]
             rows += [{"scorer": name, **row} for row in measured]
     return rows
-
-
-def _row(counts: ScoreCounts) -> dict[str, Any]:
-    return {name: getattr(counts, name) for name in ScoreCounts.__slots__}
 
 
 def _summary(name: str, column: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Any]:
