@@ -182,8 +182,11 @@ def verdicts_by_pair(ws: Workspace, chain: Sequence[Key], pairs: Sequence[Pair])
 def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> dict[str, list[GradedCompletion]]:
     """Every judged rollout of a version by problem, in order of step, sample index and id; problems without any too.
 
-    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order.
+    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order. Older versions also hold verdicts that another
+    run gave on completions of steps that nobody judges.
     """
+    threads = from_table("threads", tables["threads"])
+    unjudged = {(row.completion_id, row.problem_id) for row in threads if row.role != "answer"}
     verdicts: dict[Pair, dict[Key, Verdict]] = {}
     for verdict in from_table("verdicts", tables["verdicts"]):
         verdicts.setdefault((verdict.completion_id, verdict.problem_id), {})[verdict.verifier, verdict.version] = verdict
@@ -196,7 +199,7 @@ def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> di
     places = {step: place for place, step in enumerate(steps)}
     graded: dict[str, list[GradedCompletion]] = {key: [] for key in problems}
     for pair, verdicts_of in verdicts.items():
-        if pair[0] in completions and pair[1] in problems:
+        if pair[0] in completions and pair[1] in problems and pair not in unjudged:
             step, known = step_of.get(pair, ""), tuple(scores.get(pair, ()))
             rollout = GradedCompletion(
                 problems[pair[1]], completions[pair[0]], verdicts_of, step, places.get(step, 0), known

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.curation.step_report import fingerprint_of, steps_of
 from flows.rounds.plan import all_plans
-from flows.rounds.plan_rows import of_steps, together
+from flows.rounds.plan_rows import answers_of, of_steps, together
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
 from storage.pool import pool_of
@@ -40,8 +40,8 @@ class DecidedRun:
     snapshot: "Snapshot"
 
 
-# The verdicts that belong to the run: the tables `wanted` (pairs) and `chain` are registered beside the views. Those that
-# the policies did not ask for, stored for another run, are left out: a version must not depend on other runs.
+# The verdicts that belong to the run: the tables `wanted` (pairs of its judged steps) and `chain` are registered beside the
+# views. Those that the policies did not ask for, stored for another run, are left out: a version must not depend on others.
 _VERDICTS = (
     "SELECT v.* FROM verdicts v SEMI JOIN wanted w ON v.completion_id = w.completion_id "
     "AND v.problem_id = w.problem_id JOIN chain c ON v.verifier = c.name AND v.version = c.version "
@@ -68,7 +68,7 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
     connection = run.workspace.segments.connect()
     try:
         completions = _completions(connection, plan)
-        connection.register("wanted", _pairs(plan))
+        connection.register("wanted", _pairs(answers_of(run.spec, plan)))
         connection.register("chain", _parts(run.open))
         verdicts = _verdicts(connection)
     finally:

@@ -14,7 +14,7 @@ from flows.rounds.plan_rows import in_order
 from pipelines.metrics import counts_of, funnel_of
 from pipelines.verify.acceptance import accepted_verdict
 from storage.pool import PENDING, STATES, Pool, ballot, pool_of
-from storage.records import PlanRow
+from storage.records import PlanRow, ThreadRow
 from storage.rollouts import Accept, IncompleteRound, RunReader, graded_of_tables
 from storage.segments.rows import Rows
 from storage.segments.schema import to_table
@@ -65,8 +65,12 @@ def test_a_versions_tables_give_what_the_run_gives(toy: Toy) -> None:
         "verdicts": to_table("verdicts", [verdict for row in every for verdict in row.verdicts.values()]),
         "scores": to_table("scores", toy.report.scores),
         "decisions": to_table("decisions", toy.report.decisions),
+        "threads": to_table("threads", []),
     }
     assert graded_of_tables(tables, ()) == graded
+    draft, problem = every[0].completion.id, every[0].problem.id
+    unjudged = to_table("threads", [ThreadRow(problem, draft, "draft", "step", "")])
+    assert graded_of_tables({**tables, "threads": unjudged}, ())[problem] == graded[problem][1:]
     mine = toy.reader.pool(toy.run.spec.problems, toy.rows, toy.accept).measured(4)
     published = pool_of(*tables_of(tables)).measured(4)
     for name in ("correct", "judged", "undecided", "rollouts"):

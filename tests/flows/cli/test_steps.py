@@ -1,6 +1,7 @@
 """Recipes with steps from file to published version, with the toy engine as a user's file and with the shipped model."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from flows.recipe import load_recipe
 from storage.errors import SetupError
-from tests.flows.conftest import RECIPE, ROOT, Run
+from tests.flows.conftest import RECIPE, ROOT, Run, said_as_json
 
 pytestmark = pytest.mark.integration
 
@@ -19,6 +20,7 @@ steps:
   - {name: weak, options: {chance: 0.3}}
   - {name: strong, model: toy-2, options: {chance: 0.9}, prompt_template: "Think.\\n{prompt}"}
 """
+FIXED = "method: fixed\n  options: {initial: 2}"
 PROP2DIFF = "method: prop2diff\n  options: {initial: 4, target: 3, cap: 16}"
 ROUTER = "method: router\n  options: {initial: 4, target: 2, cap: 12, pilot: 2}"
 AGREEMENT = "method: router\n  options: {rule: agreement, initial: 3}"
@@ -188,3 +190,25 @@ def test_every_model_has_its_own_price(toy: Path, rollmill: Run) -> None:
     scored = outcome["forecast"]["totals"]["units"]
     assert scored["actual"] == sum(int(cost["money"]) for cost in represented.values()) * 10**12
     assert scored["inside95"]
+
+
+def test_verdicts_of_another_recipe_on_texts_that_nobody_judges_here_are_no_part_of_a_version(
+    toy: Path, tmp_path: Path, rollmill: Run
+) -> None:
+    """Of the same drafts one recipe judges every one, and another none: what it publishes must not depend on the first."""
+    drafts = "steps:\n  - {name: draft, role: step}\n  - {name: answer, template: '{prompt}\\n{draft}'}\n"
+    drafted = (
+        RECIPE.replace("name: toy", "name: drafted", 1).replace(PROP2DIFF, FIXED).replace("verify:", f"{drafts}verify:")
+    )
+    (toy / "drafted.yaml").write_text(drafted)
+    alone = tmp_path / "alone"
+    shutil.copytree(toy, alone)
+    (toy / "judged.yaml").write_text(RECIPE.replace("name: toy", "name: judged", 1).replace(PROP2DIFF, FIXED))
+    judged, after = (said_as_json(rollmill, "curate", name, "--direct") for name in ("judged.yaml", "drafted.yaml"))
+    assert after["spent"]["drawn"] < after["funnel"]["drawn"] + judged["funnel"]["drawn"]  # the drafts were there
+    with duckdb.connect(str(Path(after["path"]) / "dataset.duckdb"), read_only=True) as data:
+        steps = data.execute("SELECT step FROM threads t JOIN verdicts v USING (completion_id) GROUP BY ALL").fetchall()
+    assert steps == [("answer",)]
+    assert rollmill("dataset", "verify", "drafted").status == 0
+    os.chdir(alone)
+    assert said_as_json(rollmill, "curate", "drafted.yaml", "--direct")["content_hash"] == after["content_hash"]
