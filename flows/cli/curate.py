@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
+from flows.cli.output import AsJson, DryRun, as_json, doing, line, note, resumable
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
-from storage.errors import interrupted
 
 if TYPE_CHECKING:
     from flows.job import Job
@@ -78,18 +77,14 @@ def run_job(job: "Job", *, direct: bool) -> dict[str, Any]:
     from flows.session import open_session
 
     try:
-        if not direct:
-            return _under_prefect(job)
-        with watching() as watcher, open_session(job, Progress(watcher)) as session:
-            return drive(session, Stages())
+        with resumable(f"To go on: {job.command}"):
+            if not direct:
+                return _under_prefect(job)
+            with watching() as watcher, open_session(job, Progress(watcher)) as session:
+                return drive(session, Stages())
     except GateFailed as failed:
         note(before_a_version(failed.counts))
         raise
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if not interrupted(error):
-            raise
-        note(f"\nInterrupted; what was committed is kept. To go on: {job.command}")
-        raise typer.Exit(130) from None
 
 
 def _under_prefect(job: "Job") -> dict[str, Any]:
