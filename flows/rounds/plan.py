@@ -205,14 +205,26 @@ def _rows(ws: Workspace, run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterato
     ordinal = batch = 0
     for step in run.spec.every_step():
         size = 0
-        for row in _of_step(ws, run, step, [draw for draw in draws if draw.step == step.name]):
-            yield replace(row, round=r, batch=batch + size // step.batch_size, ordinal=ordinal)
+        for draw, request in _of_step(ws, run, step, [draw for draw in draws if draw.step == step.name]):
+            yield PlanRow(
+                run.id,
+                round=r,
+                batch=batch + size // step.batch_size,
+                ordinal=ordinal,
+                problem_id=draw.problem_id,
+                prompt_id=request.prompt_id,
+                completion_id=request.completion_id,
+                sample_index=request.sample_index,
+                seed=request.seed,
+                step=step.name,
+                after=" ".join(draw.after),
+            )
             ordinal, size = ordinal + 1, size + 1
         batch += -(-size // step.batch_size)
 
 
-def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[PlanRow]:
-    """The rows of one step, without their place in the round."""
+def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Request]]:
+    """What is asked for each draw of one step, in their order."""
     if not draws:
         return
     engine, origin = run.engine(step.name), run.origin(step.name)
@@ -222,7 +234,7 @@ def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> 
         for turn, text in enumerate(rendered):
             indices = range(draw.first_index + turn, draw.first_index + draw.count, len(rendered))
             for request in requests_for(problem, text, step.sampling, origin, indices, draw.after):
-                yield _plan_row(run, problem.id, request, (step.name, " ".join(draw.after)))
+                yield draw, request
 
 
 def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
@@ -240,23 +252,6 @@ def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> 
 def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
     evidence = canonical_json(dict(stop.evidence)) if stop.evidence else None
     return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
-
-
-def _plan_row(run: OpenRun, problem_id: str, request: Request, step: tuple[str, str]) -> PlanRow:
-    """`step`: its name, and what it follows."""
-    return PlanRow(
-        run.id,
-        round=0,
-        batch=0,
-        ordinal=0,
-        problem_id=problem_id,
-        prompt_id=request.prompt_id,
-        completion_id=request.completion_id,
-        sample_index=request.sample_index,
-        seed=request.seed,
-        step=step[0],
-        after=step[1],
-    )
 
 
 def _imported_plan(
