@@ -161,10 +161,15 @@ def only_its_imports(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether other rollouts were imported since, perhaps of more problems, and nothing else: nothing is paid twice, and
     verdicts are kept. Votes on imported rollouts are another plan then, and by that alone other verdicts.
     """
-    changed = {key for key in now if before.get(key) != now[key]}
-    if "imported" not in changed or not changed <= {"imported", "problems", "verifiers"}:
+    changed = _changed(before, now)
+    if "imported" not in changed or not set(changed) <= {"imported", "problems", "verifiers"}:
         return False
     return _without_plan(before["verifiers"]) == _without_plan(now["verifiers"])
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The parts that are not what they were."""
+    return [key for key in now if before.get(key) != now[key]]
 
 
 def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[str]]]:
@@ -175,9 +180,8 @@ def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[st
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
     """What each part that changed was and is, in words; of the verifiers those that changed, by what changed in them."""
-    words = {
-        key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in now if before.get(key) != now[key]
-    }
+    changed = _changed(before, now)
+    words = {key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in changed}
     if "verifiers" in words:
         sides = [side.get("verifiers") or () for side in (before, now)]
         old, new = ({name: version.split("+") for name, version in verifiers} for verifiers in sides)

@@ -294,33 +294,27 @@ _ANSWER_PROBES = (
 )
 
 
-def votes_of(options: Mapping[str, Any]) -> Suite:
-    """Votes of known agreement for a verifier with these options, and hostile texts as votes."""
-    return votes_suite(options or DEFAULTS, list(bare_hostile("", "Judge it.", "votes")))
-
-
-SUITES: Mapping[str, Callable[[], Suite]] = {
-    "choice": lambda: Suite("choice", tuple(choice_rows()), choice_probes()),
-    "code": lambda: Suite("code", tuple(code_rows()), code_probes()),
-    "constraints": lambda: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
-    "exact": lambda: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
-    "json_schema": lambda: Suite("json_schema", tuple(json_rows()), json_probes()),
-    "math": lambda: Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES),
-    "number": lambda: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
-    "optimization": lambda: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
-    "regex": lambda: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
-    "votes": lambda: votes_of({}),
+SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
+    "choice": lambda _: Suite("choice", tuple(choice_rows()), choice_probes()),
+    "code": lambda _: Suite("code", tuple(code_rows()), code_probes()),
+    "constraints": lambda _: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
+    "exact": lambda _: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
+    "json_schema": lambda _: Suite("json_schema", tuple(json_rows()), json_probes()),
+    "math": lambda _: Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES),
+    "number": lambda _: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
+    "optimization": lambda _: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
+    "regex": lambda _: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
+    "votes": lambda options: votes_suite(options, list(bare_hostile("", "Judge it.", "votes"))),
 }
-"""Built when asked for: some texts are megabytes."""
+"""Built when asked for, as some texts are megabytes; of the options that the verifier was built with."""
 
-
-OF_OPTIONS: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {"votes": votes_of}
-"""Suites whose rows go by what the verifier was built with."""
+BUILT_WITH: Mapping[str, Mapping[str, Any]] = {"votes": DEFAULTS}
+"""What a verifier that has to be told what it reads is built with unless told otherwise."""
 
 
 def options_of(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a verifier is built with: one of ours that has to be told what it reads is told what its suite is about."""
-    return {**DEFAULTS, **given} if name == "votes" else given
+    """What the verifier of this name is built with, and so the rows of the suite of this name."""
+    return {**BUILT_WITH.get(name, {}), **given}
 
 
 def select_suite(
@@ -343,6 +337,5 @@ def select_suite(
         )
     if suite_name not in SUITES:
         raise unknown_name("suite", suite_name, SUITES)
-    whole = OF_OPTIONS[suite_name](options or {}) if suite_name in OF_OPTIONS else SUITES[suite_name]()
-    suite = whole.with_threads()
+    suite = SUITES[suite_name](options or options_of(suite_name, {})).with_threads()
     return Suite(suite.name, tuple(row for row in suite.rows if not sections or row.section in sections), suite.probes)

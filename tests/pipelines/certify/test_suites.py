@@ -6,14 +6,14 @@ from fractions import Fraction
 import pytest
 
 from pipelines.certify.suite_rows import SECTIONS
-from pipelines.certify.suites import SUITES, select_suite
+from pipelines.certify.suites import SUITES, options_of, select_suite
 from pipelines.certify.tables.math_different import DIFFERENT
 from pipelines.certify.tables.math_equal import EQUAL
 from storage.errors import SetupError
 
 
 def test_the_math_suite_has_every_section_in_force() -> None:
-    counts = Counter(row.section for row in SUITES["math"]().rows)
+    counts = Counter(row.section for row in SUITES["math"]({}).rows)
     assert set(counts) | {"threads"} == set(SECTIONS)
     assert counts["equivalence"] >= 400
     assert counts["non_equivalence"] >= 500
@@ -23,8 +23,8 @@ def test_the_math_suite_has_every_section_in_force() -> None:
 
 
 def test_no_row_twice_and_no_pair_in_two_tables() -> None:
-    for make in SUITES.values():
-        rows = [(row.prompt, row.reference, row.text, row.tests) for row in make().rows]
+    for name, make in SUITES.items():
+        rows = [(row.prompt, row.reference, row.text, row.tests) for row in make(options_of(name, {})).rows]
         assert [row for row, count in Counter(rows).items() if count > 1] == []
     pairs = [frozenset(pair) for table in (EQUAL, DIFFERENT) for group in table.values() for pair in group]
     assert [pair for pair, count in Counter(pairs).items() if count > 1] == []
@@ -32,7 +32,7 @@ def test_no_row_twice_and_no_pair_in_two_tables() -> None:
 
 def test_plain_numbers_are_filed_right_by_exact_arithmetic() -> None:
     checked = 0
-    for row in SUITES["number"]().rows:
+    for row in SUITES["number"]({}).rows:
         if row.section in ("equivalence", "non_equivalence") and row.text.startswith("\\boxed{"):
             try:
                 sides = [Fraction(text.replace(",", "").replace("−", "-")) for text in (row.reference, row.text[7:-1])]
