@@ -49,8 +49,8 @@ class Logged(Embedded):
 
 
 def problems() -> list[Problem]:
-    """Six problems of three levels."""
-    return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(6, 3))
+    """Three problems, one of each level."""
+    return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(3, 3))
 
 
 def search(
@@ -62,7 +62,7 @@ def search(
     seed: int = 7,
     **engine: Any,
 ) -> OpenRun:
-    """Six problems, eight particles or what else the policy grows."""
+    """Three problems, eight particles or what else the policy grows."""
     options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(str(policy), {})
     grown_by = POLICIES[policy](**options) if isinstance(policy, str) else policy
     budget = Search(policy=[grown_by], process=process if isinstance(process, str) else [process])
