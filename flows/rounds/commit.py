@@ -112,6 +112,7 @@ class Committer:
     def _take(self) -> list[Item]:
         while True:
             try:
+                # Wakes up without news too: a slow engine may be minutes in one batch, and who watches should see it move.
                 return [self._queues.inbox.get(timeout=0.5), *self._waiting()]
             except queue.Empty:
                 self._progress()
@@ -127,6 +128,7 @@ class Committer:
 
     def _commit(self, items: Iterable[Item]) -> None:
         """Commit everything that is at hand in one transaction, then send each batch on its way."""
+        # One transaction for all that waits: its fsync is most of what a commit costs, however many segments it registers.
         work = [(item, self._segments(item)) for item in items if isinstance(item, BatchCompletions | BatchVerdicts)]
         segments = [segment for _, parts in work for segment in parts]
         also = paying(self._ws, self._run.spec.account, [_drawing(item, part) for item, parts in work for part in parts])
@@ -150,6 +152,7 @@ class Committer:
         self._drawer.in_flight.difference_update(open_batch.missing)
         self._drawer.arrived.pop(open_batch.batch.id, None)
         self._drawer.limiter.committed(open_batch.batch)
+        # Not before: until the segment is registered, the spool is the only place where these replies, paid for, exist.
         if item.whole and open_batch.batch.engine.spooled:
             self._ws.spool(open_batch.batch.id).discard()
         theirs = {record.id for record in records if commit.redundant or record.id in commit.repeated}
@@ -209,6 +212,7 @@ class Committer:
 
     def _tell_drawn(self, message: str = "") -> None:
         """What is committed and what has come of the open batches: a batch may take a slow engine minutes."""
+        # A copy in one step: draw workers add and remove batches meanwhile.
         open_batches = list(self._drawer.arrived.values())
         done = self._drawn + sum(arrived.rows for arrived in open_batches)
         tokens = self.counts.tokens + sum(arrived.tokens for arrived in open_batches)
@@ -273,6 +277,7 @@ def _completions(segment: Segment) -> Sequence[Completion]:
 
 def verdict_segments(verdicts: Sequence[Verdict]) -> list[Segment]:
     """One segment per verifier and version, its id made of what it judged."""
+    # The id goes by the pairs alone, not by who judged them: two commands that judge one batch make one segment of it.
     by_verifier: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         by_verifier.setdefault((verdict.verifier, verdict.version), []).append(verdict)

@@ -115,6 +115,7 @@ class RoundDrawer:
                 waiting.append((batch, later))
             if open_batch is None:
                 refused += 1
+                # All that is left is in the hands of other commands: look again after a while instead of spinning.
                 if refused >= len(waiting):
                     self._run.tell(Event("waiting", batch.round, 0, len(waiting), 0, 0.0))
                     self._queues.pause(self._queues.limits.poll_seconds)
@@ -129,8 +130,10 @@ class RoundDrawer:
         """Lease a batch and claim what it misses; what of it another command has under way is left for later."""
         queues, work = self._queues, mask.work(batch)
         queues.permit(queues.unjudged)
+        # Before the lease: who held it while waiting would keep other commands from a batch that nobody draws.
         while self.in_flight.intersection(batch.completion_ids):
             queues.pause(0.01)  # two problems with one prompt share completions: wait until those are committed
+        # The claim goes with the lease in one transaction; between two, another command could begin the same completions.
         lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", queues.limits.lease_seconds, work.missing)
         if lease is None:
             queues.unjudged.release()
@@ -191,6 +194,7 @@ class RoundDrawer:
 
     def _hand_on(self, open_batch: OpenBatch) -> None:
         """Send a batch on its way; one that a limit cut short goes on with what was drawn of it."""
+        # What the limit left out is no failure: the batch is judged as far as it was drawn, and the rest stays missing.
         refused = [cid for cid in open_batch.missing if cid not in open_batch.completions]
         self.in_flight.difference_update(refused)
         open_batch.work, _ = open_batch.work.split(refused)

@@ -130,6 +130,7 @@ def _next_plan(
     tallies = tallies_of(ws, run, roots)
     plan = _on_root(run, run.spec.budget.plan(r, tallies))
     _check_continues(run, plan, Counter(problems_and_steps(roots)))
+    # Counted on the way, as the forecast of the whole run needs the same pass over all threads.
     census = None if run.spec.graph is None else Census(run.spec.graph)
     draws = [*plan.draws, *_follow_ups(ws, run, plans, planned, census)]
     past = PastRounds(planned, tokens_of_steps(ws, run, planned), census)

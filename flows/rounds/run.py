@@ -60,6 +60,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     plan: Rows[PlanRow] = Rows.of("plan", rows)
     if ws.segments.registry.has_lost("completions"):
         ws.segments.unregister_judgements([row.completion_id for planned in all_plans(ws, run) for row in planned])
+    # The count of others' segments is taken before the store is asked what is missing: what comes between is seen later.
     batches, foreign = batches_of(run, plan), ws.segments.foreign("completions")
     todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
     plans = committed_plans(ws, run, rows[0].round)
@@ -158,12 +159,14 @@ def _until_committed(
         queues.stop()
         parts.drawer.interrupt()
         parts.run.interrupt_verifiers()
+        # The worker hands on what it has only when it ends, and rescue commits what was handed on.
         _join([threads["draw"]])
         parts.committer.rescue()
         raise
     finally:
         queues.stop()
         parts.drawer.wind_down()
+        # The heartbeat ends last: while a worker is still writing its spool, the lease has to keep others away from it.
         beating = threads.pop("heartbeat")
         _join([threads.pop("draw")])
         _join(list(threads.values()), patience)

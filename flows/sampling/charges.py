@@ -134,6 +134,7 @@ def paying(
             if not commit.repeated:
                 ws.spending.pay(session, account.run, charge, redundant=commit.redundant)
                 continue
+            # Both are payments of one transaction, so a kill leaves neither or both.
             for twice in (False, True):
                 part = [completion for completion in drawing[1] if (completion.id in commit.repeated) is twice]
                 if part:

@@ -47,6 +47,7 @@ class Control:
     def fail(self, error: BaseException) -> None:
         """Record the first failure and stop; it is raised by whoever waits for the threads."""
         with self._lock:
+            # The first alone: those after it mostly follow from the stop that it caused.
             self.failure = self.failure or error
         self.stop()
 
@@ -57,6 +58,7 @@ class Control:
 
     def permit(self, permits: threading.Semaphore) -> None:
         """Wait for a permit; StopSignal where the threads stop first."""
+        # A semaphore cannot be woken by an event, so the wait is cut into short ones.
         while not permits.acquire(timeout=0.1):
             self.check()
         self.check()

@@ -72,6 +72,7 @@ class BatchDrawer:
                 self._draw_groups(engine, open_batch, part, wind_down)
                 _check_all_answered(engine, open_batch, part)
             return
+        # A reply from a server is money; one of an engine in this process is a few seconds of CPU, not worth an fsync.
         with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
             for part in parts:
                 wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)

@@ -35,6 +35,7 @@ class LeaseHeartbeat:
     def release_all(self) -> None:
         """Give every lease back, so that another command can go on at once."""
         with self._lock:
+            # Copied, since `release` takes the lock itself.
             leases = list(self._leases.values())
         for lease in leases:
             self.release(lease)
@@ -59,6 +60,7 @@ class LeaseHeartbeat:
         while not self._over.wait(TICK):
             ticks += 1
             with self._lock:
+                # Written outside the lock: an fsync or a busy ledger must not hold up who opens the next batch.
                 writers, leases = list(self._writers), list(self._leases.values())
             for writer in writers:
                 writer.flush()

@@ -68,6 +68,7 @@ class AttemptLog:
     def write(self, *, now: bool = False) -> None:
         """Write what has come, if it is time."""
         if now or time.monotonic() - self._written >= ATTEMPT_SECONDS:
+            # Added up per replica and outcome first: a row per attempt would be the largest table of the ledger.
             sums, self._sums = self._sums, {}
             self._ws.attempts.add(self._run, self._batch, list(sums.values()))
             self._written = time.monotonic()

@@ -89,6 +89,7 @@ class RunSampler(EngineSampler):
         batch = RequestBatch(digest128(["requests", sorted(by_id)]), self._engine_for(requests), by_id, self._purpose)
         with self._drawing(batch) as drawing:
             drawing.limiter.expect([(batch, lambda: [cid for cid in by_id if cid not in completions])])
+            # Ends: each turn stores something, raises, or waits for a command that is alive and whose lease ends with it.
             while missing := [cid for cid in by_id if cid not in completions]:
                 open_batch = self._open(batch, missing)
                 failure: str | None = None
@@ -170,10 +171,12 @@ class _Drawing:
         failure: str | None = None
         try:
             self._drawer.draw(open_batch, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
+        # Not the model's failure: it goes up, while an engine's own errors become a reason beside what was drawn.
         except (SetupError, StopSignal):
             raise
         except Exception as error:
             self._control.check()  # what an engine raises because it was interrupted is no failure
+            # A full disk or a bug of ours must not be told as an answer that the model could not give.
             if error is not self._drawer.engine_error:
                 raise
             failure = f"{type(error).__name__}: {error}"
@@ -234,6 +237,7 @@ class Samplers:
     def close(self) -> None:
         """Release the engines; safe to call twice."""
         with self._lock:
+            # Taken out under the lock and closed after it: closing an engine may take seconds.
             engines, self._engines = list(self._engines.values()), {}
             self._samplers.clear()
         for engine in engines:

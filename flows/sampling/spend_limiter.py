@@ -108,14 +108,17 @@ class SpendLimiter:
         self._release(batch.id)
         while True:
             with self._changed:
+                # Reserved in the ledger and not here alone: commands that draw for one run share one limit.
                 granted = self._ws.spending.reserve(
                     run, batch.id, drawn, wanted, self._account.limit, _under_way(batch.engine), batch.purpose
                 )
                 if granted:
                     self._under_way.add(batch.id)
                     return granted
+                # Nothing of this process can give room back any more; what others hold is theirs to use up.
                 if not self._under_way:
                     return 0
+                # Not only when told: a commit of another process gives room too, and tells nobody here.
                 self._changed.wait(0.1)
             check()
 
@@ -135,6 +138,7 @@ class SpendLimiter:
             for reservation in self._ws.spending.killed(self._account.run)
             if reservation.purpose == DRAW or reservation.batch_id in self._expected
         ]
+        # Owner by owner: how many requests a kill can cost holds for one process, over all of its batches.
         for owner in {reservation.owner for reservation in killed}:
             self._pay_lost([reservation for reservation in killed if reservation.owner == owner])
 

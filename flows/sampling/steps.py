@@ -101,6 +101,7 @@ class Engines:
     def close(self) -> None:
         """Release every engine; safe to call twice."""
         with self._lock:
+            # Taken out under the lock and closed after it: closing an engine may take seconds.
             built, self._built = list(self._built.values()), {}
         for engine in built:
             engine.close()
@@ -125,6 +126,7 @@ def check_differ(steps: Sequence[Step], engines: Engines, problem: Problem) -> N
         if step.generator is None:
             continue
         engine = engines.of(step.generator)
+        # Left out, as a cut changes where a text ends and not what it says up to there.
         same = replace(step.sampling, max_tokens=0, stop=())
         key = engine.engine, engine.model_digest, engine.render(step.prompt_for(problem)), same
         if key in names:

@@ -89,7 +89,9 @@ class Ledger:
         self.must_write()
         self._own_process()
         engine = self._writing if durable else self._noting
+        # Objects are used after the block; expired ones would ask the database again, outside of the transaction.
         with self._explained(), Session(engine, expire_on_commit=False) as session, session.begin():
+            # One writer at a time, as with SQLite: what is stored and what a limit leaves are decided while writing.
             if self._engine.dialect.name == "postgresql":
                 session.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
             yield session
@@ -150,6 +152,7 @@ def _writable(path: Path) -> bool:
 def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     try:
         if path is None:
+            # Pinged first: a server that was started again has closed its connections without telling the pool.
             return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
         # A reader without write access opens the file each time: whether somebody writes decides how, see below.
         pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
@@ -203,6 +206,7 @@ def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
     write = options.get("rollmill_write")
     if write:
+        # Set each time, as a pooled connection serves both kinds of transaction, and before BEGIN, where alone it works.
         connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if options.get('rollmill_note') else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 

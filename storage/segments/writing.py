@@ -53,6 +53,7 @@ class Writer:
         self, items: Sequence[Item], run: str | None, also: Also | None = None, before: Before | None = None
     ) -> list[Commit]:
         """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
+        # Asked first: of a command that is repeated all batches are there, and no file is written.
         with self._registry.ledger.read() as session:
             known = self._registry.batches(session, [key for key, _ in items])
         work: list[Pending] = []
@@ -96,6 +97,7 @@ class Writer:
                 commits = self._register_all(session, overlap, work, run)
                 if also is not None:
                     also(session, commits)
+            # After the commit, not in it: a transaction that is rolled back must leave no identity in the index.
             for pending, commit in zip(work, commits, strict=True):
                 if commit.segment_id in overlap.identities:
                     self._index.add(pending.key.kind, commit.segment_id, overlap.identities[commit.segment_id])
