@@ -112,7 +112,9 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
     recall_texts = [f"{row.edit} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in recall]
     flag_texts = [f"{row.pairs} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in flags]
     lows, shares = [rate["low"] for _, rate in recall], [rate["share"] for _, rate in flags]
-    least, most = min(lows, default=math.nan), max(shares, default=math.nan)
+    if not recall:  # a floor that nothing was measured for is not reached
+        recall_texts, lows = ["no planted copy could be made"], [0.0]
+    least, most = min(lows), max(shares, default=math.nan)
     low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
     return [
         Rule(

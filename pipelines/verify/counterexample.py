@@ -226,7 +226,7 @@ class CounterexampleVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
 
     name = "counterexample"
-    rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "1"), ("sandbox", "1"))
+    rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "2"), ("sandbox", "1"))
 
     def __init__(
         self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None

@@ -49,7 +49,9 @@ class PersonVerifier(OneByOne):
     def __init__(self, judgements: str, recipe_folder: str | None = None) -> None:
         answers = _read(Path(recipe_folder or ".") / judgements)
         self._answers = {(answer.problem_id, answer.answer): answer for answer in answers}
-        content = sorted((answer.problem_id, answer.answer, answer.outcome, answer.judged_by) for answer in answers)
+        # Of what counts, not of all rows: where two rows speak of one text the last counts, and their order decides.
+        counted = self._answers.values()
+        content = sorted((answer.problem_id, answer.answer, answer.outcome, answer.judged_by) for answer in counted)
         self.version = version_of(self.rules, judgements=digest128(content)[:12])
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:

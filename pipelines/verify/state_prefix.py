@@ -95,10 +95,14 @@ def _covered(state: State, known: Sequence[State]) -> int:
 MOST = 100  # statements that are traced: what follows them is not run
 ANSWERS = ("answer", "ans", "result")
 _STATES = "__traced_states__"
+# What the trace calls is bound before the program begins, for a right program may give `list` or `type` a value of its own.
 _PROLOGUE = f"""
 {_STATES} = []
-def __traced_now__(module, kept=(int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, frozenset)):
-    import copy
+__traced_globals__, __traced_exception__ = globals, Exception
+def __traced_now__(
+    module, kept=(int, float, complex, str, bytes, bool, type(None), list, tuple, dict, set, frozenset),
+    list=list, type=type, copy=__import__('copy'), Exception=Exception,
+):
     now = {{}}
     for name, value in list(module.items()):
         if name[:1] != '_' and type(value) in kept:
@@ -110,6 +114,8 @@ def __traced_get__():
 __traced_error__ = None
 def __traced_why__():
     return __traced_error__
+def __traced_words__(error, type=type, str=str):
+    return type(error).__name__ + ': ' + str(error)[:200]
 """
 
 
@@ -133,8 +139,8 @@ def trace(runner: Runner, statements: list[ast.stmt]) -> Path:
     lines = [_PROLOGUE, "try:"]
     for statement in statements[:MOST]:
         lines += ["    " + line for line in ast.unparse(statement).split("\n")]
-        lines.append(f"    {_STATES}.append(__traced_now__(globals()))")
-    lines.append("except Exception as __e__:\n    __traced_error__ = type(__e__).__name__ + ': ' + str(__e__)[:200]")
+        lines.append(f"    {_STATES}.append(__traced_now__(__traced_globals__()))")
+    lines.append("except __traced_exception__ as __e__:\n    __traced_error__ = __traced_words__(__e__)")
     report = runner.run(Calls("\n".join(lines), (Call("__traced_get__"), Call("__traced_why__"))))
     if report.results[0].status != "returned" or not isinstance(report.results[0].value, list):
         return Path((), None, f"{report.results[0].cause}: {report.results[0].detail}")
@@ -195,7 +201,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "1"), ("steps", "1"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "2"), ("steps", "1"), ("no-steps", "1"), ("sandbox", "1"))
 
     def __init__(
         self,

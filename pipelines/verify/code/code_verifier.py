@@ -16,7 +16,7 @@ from pipelines.verify.finding import Item, prompt_text, visible_text
 from storage.errors import SetupError
 from storage.records import Completion, Outcome, Problem, Verdict
 
-_FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "1"), ("mixed", "1"), ("sandbox", "1"))
+_FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "2"), ("mixed", "2"), ("sandbox", "1"))
 _EXTRACTED = 2_000  # characters of the program that a verdict keeps
 
 

@@ -290,3 +290,12 @@ def test_a_floor_of_recall_is_measured_on_planted_copies(toy: Any) -> None:
         "exact in a completion: 20 of 20",
     )
     assert "planted copies found" in render_report(high, {"name": "apples"})
+
+
+def test_a_floor_of_recall_is_not_reached_where_no_copy_could_be_made(toy: Any) -> None:
+    """A problem of one sentence cannot be reordered, so nothing says that a reordered copy would be found."""
+    held_out = [Problem(f"How many apples are {number} and 4?", str(number + 4), level=1) for number in range(20)]
+    result = Gate(contamination=RecallFloor(0.7, ("reordered",), copies=20)).check(
+        toy.tables, toy.expected(evaluation=held_out)
+    )
+    assert check_of(result, "evaluation, recall").failing == ("no planted copy could be made",)

@@ -124,6 +124,17 @@ def test_a_function_is_traced_inside_and_returns_its_answer(prefix: StatePrefixV
 
 
 @pytest.mark.sandbox
+def test_a_program_may_give_builtin_names_values_of_its_own(prefix: StatePrefixVerifier) -> None:
+    """They are no steps of the known way, and the trace goes on to the right end."""
+    text = "list = 16\ntype = list - 7\nstr = 2\nanswer = type * str"
+    assert short(prefix.verify(PROGRAM, said(text))) == ("correct", "program", None, 1.0)
+    raised = "list = 16\ntype = list - 7\nstr = Exception = globals = 2\nanswer = type / 0"
+    verdict = prefix.verify(PROGRAM, said(raised))
+    assert short(verdict)[:3] == ("incorrect", "program", "wrong_step")
+    assert "ZeroDivisionError" in str(told(verdict)["first_wrong"])
+
+
+@pytest.mark.sandbox
 def test_a_statement_that_raises_ends_the_way_there(prefix: StatePrefixVerifier) -> None:
     verdict = prefix.verify(PROGRAM, said("eggs = 16\nleft = eggs - 7\nprice = left / 0\nanswer = 18"))
     assert short(verdict) == ("incorrect", "program", "wrong_step", 0.5)

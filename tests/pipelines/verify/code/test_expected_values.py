@@ -146,3 +146,5 @@ def test_a_stated_tolerance_is_for_decimal_numbers_only() -> None:
     assert not same_output("1", "1_0", tolerance=1e9)
     assert not same_output("1", "9" * 1_000_000, tolerance=1e-6)
     assert not same_output("1", "1e9999", tolerance=1e9)
+    assert not same_output("1e999", "5", tolerance=1e-6)
+    assert same_output("1e999", "1e999", tolerance=1e-6)
