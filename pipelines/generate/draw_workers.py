@@ -71,6 +71,7 @@ class DrawWorkers:
             if self.failure is not None:
                 call.error = self.failure
                 call.end()
+                return call
             self._calls.add(call)
             self._waiting.extend(Work(call, group, set(range(len(group.requests)))) for group in groups)
             self._deal()

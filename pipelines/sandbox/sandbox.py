@@ -127,10 +127,13 @@ class Sandbox:
         if self._closed:
             return
         self._closed = True
-        for _ in range(self.workers):
-            box = self._places.get()
-            if box is not None:
-                box.close()
+        with self._alone:  # a program that runs again needs every place, as this does
+            for _ in range(self.workers):
+                box = self._places.get()
+                if box is not None:
+                    box.close()
+        for _ in range(self.workers):  # whoever waits for a place is told that there will be none
+            self._places.put(None)
 
     def __enter__(self) -> Self:
         return self
@@ -140,10 +143,10 @@ class Sandbox:
 
     def _once(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """Run in the next free box; a broken one leaves its place empty."""
-        if self._closed:
-            raise RuntimeError("the sandbox is closed")
         box = self._places.get()
         try:
+            if self._closed:
+                raise RuntimeError("the sandbox is closed")
             box = box or Box(self.mode, self.limits)
             return box.run(job)
         except BaseException:

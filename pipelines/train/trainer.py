@@ -238,7 +238,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
     path = folder / CHECKPOINT
     if not path.is_file():
-        raise SetupError(f"no checkpoint in {folder}.", next_command=f"rollmill train --out {folder} without --resume")
+        raise SetupError(f"no checkpoint in {folder}.", next_command="the same without --resume")
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
 

@@ -165,11 +165,15 @@ class RequestRouter:
         self._calls: set[Call] = set()
         self._under_way: dict[str, tuple[Route, Call, Request]] = {}
         self._number = 0
+        self._failure: BaseException | None = None
 
     def add(self, call: Call) -> None:
-        """Take a call's requests, prompt by prompt."""
+        """Take a call's requests, prompt by prompt; one that comes after a failure ends with it."""
         with self._lock:
             self._calls.add(call)
+            if self._failure is not None:
+                self._end_calls(self._failure)
+                return
             for jobs in call.waiting:
                 route = self._route(jobs[0].request.prompt_id)
                 route.waiting.extend((call, job.request) for job in jobs)
@@ -210,15 +214,15 @@ class RequestRouter:
         self.saved(rest)
 
     def fail(self, error: BaseException) -> None:
-        """End every call with this; what has come is taken first."""
+        """End every call with this, those to come too; what has come is taken first."""
         with self._lock:
-            for call in self._calls:
-                call.error = call.error or error
-                call.end()
+            self._failure = self._failure or error
+            self._end_calls(error)
 
     def interrupt(self) -> None:
         """End every call at once."""
-        self.fail(Interruption())
+        with self._lock:
+            self._end_calls(Interruption())
 
     def wind_down(self) -> None:
         """Send nothing more for today's calls; each ends when what is under way has come."""
@@ -227,6 +231,11 @@ class RequestRouter:
                 self._drop_waiting(call)
                 call.error = call.error or Interruption()
                 self._end_if_idle(call)
+
+    def _end_calls(self, error: BaseException) -> None:
+        for call in self._calls:
+            call.error = call.error or error
+            call.end()
 
     def _end_if_idle(self, call: Call) -> None:
         if call.error is not None and call.under_way == 0:

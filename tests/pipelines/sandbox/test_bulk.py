@@ -149,3 +149,29 @@ def test_many_threads_may_use_one_sandbox() -> None:
         for thread in threads:
             thread.join()
         assert outputs == {i: f"{i}\n" for i in range(12)}
+
+
+def test_who_waits_for_a_place_is_told_when_the_sandbox_closes() -> None:
+    sandbox, said = Sandbox("strict", Limits(wall_seconds=20.0)), list[str]()
+
+    def run(source: str) -> None:
+        try:
+            said.append(sandbox.run(Script(source)).stdout)
+        except RuntimeError as error:
+            said.append(str(error))
+
+    first = threading.Thread(target=run, args=("import time\ntime.sleep(1)\nprint('done')",))
+    first.start()
+    while sandbox._places.qsize():
+        time.sleep(0.01)
+    waiting = [threading.Thread(target=run, args=("print(1)",), daemon=True) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    time.sleep(0.2)
+    sandbox.close()
+    for thread in (first, *waiting):
+        thread.join(10)
+        assert not thread.is_alive()
+    assert sorted(said) == ["done\n", "the sandbox is closed", "the sandbox is closed"]
+    with pytest.raises(RuntimeError, match="closed"):
+        sandbox.run(Script("print(1)"))

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.calls import Interruption
+from pipelines.generate.calls import Call, Interruption
 from pipelines.generate.vllm.engine import Vllm
 from storage.errors import SetupError
 from storage.records import Completion, Origin, Problem, given_request
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
+from tests.waiting import until
 
 
 def test_every_request_is_answered_once_with_its_own_seed(tmp_path: Path) -> None:
@@ -105,6 +106,27 @@ def test_an_interrupt_ends_calls_at_once_and_the_engine_goes_on(tmp_path: Path) 
     assert len(list(engine.generate(asked(engine, ["two"], 5)))) == 5
     engine.close()
     assert len(noted(tmp_path, "CORE")) == 1
+
+
+def test_a_call_that_comes_just_after_the_child_died_ends_with_its_error(tmp_path: Path) -> None:
+    """Found alive, the child may be gone by the time that its requests come; nobody would answer them."""
+    engine = Vllm(SHIPPED, vllm=settings(tmp_path))
+    requests = asked(engine, ["one"], 5)
+    list(engine.generate(requests[:1]))
+    running = engine._running
+    assert running is not None
+    running._children[0]._process.close()
+    assert until(lambda: running.dead)
+    call = Call(requests)
+    running.router.add(call)
+    taken: list[Completion] = []
+    thread = threading.Thread(target=lambda: taken.extend(call.take()), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert (taken, type(call.error)) == ([], SetupError)
+    assert len(list(engine.generate(requests))) == 5, "the next call starts it again"
+    engine.close()
 
 
 def test_a_caller_that_leaves_takes_its_requests_along(tmp_path: Path) -> None:
