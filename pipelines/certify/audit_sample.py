@@ -110,6 +110,7 @@ def turns(sizes: Mapping[str, int], n: int, seed: int) -> list[str]:
     order = [name for turn in range(FIRST) for name in shuffled if turn < sizes[name]]
     had = Counter(order)
     claim = {name: size / every + math.sqrt(size) / roots for name, size in sizes.items()}
+    # Equal claims go by name, so that the order of the mapping decides nothing.
     heap = [(-claim[name] / (had[name] + 0.5), name) for name in sizes if had[name] < sizes[name]]
     heapq.heapify(heap)
     while heap and len(order) < n:

@@ -36,6 +36,7 @@ def main() -> None:
     hello = receive(questions)
     if hello is None:
         return
+    # Before the verifier is loaded: what its import takes is limited too.
     limit_memory(int(hello["memory_bytes"]))
     sys.path.append(hello["folder"])
     try:
@@ -96,6 +97,7 @@ def _together(verifier: Any, problem: Problem, completion: Completion, threads: 
 def _plain(verdict: Any) -> dict[str, Any]:
     """Outcome, rule and cause as plain text; anything that is not a verdict is a crash."""
     outcome = verdict.outcome
+    # Not isinstance: a subclass of str may compare equal to anything.
     if type(outcome) is not str or outcome not in OUTCOMES:
         return {"raised": f"no verdict: outcome {ascii(outcome)[:_LONGEST]}"}
     return {"outcome": outcome, "rule": _text(verdict.rule), "cause": _text(verdict.cause or "")}

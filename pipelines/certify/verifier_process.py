@@ -104,6 +104,7 @@ class VerifierProcess:
         """End the process and everything it started."""
         process, self._process = self._process, None
         if process is not None:
+            # The tree first: once the child is collected, its descendants have another parent.
             kill_tree(process.pid)
             process.kill()
 
@@ -149,6 +150,7 @@ class VerifierProcess:
 
         try:
             message = process.receive(_TICK, check) if process.send(question) else None
+            # An answer to another question is skipped; an introduction has no nonce, which counts as 0.
             while message is not None and message.get("nonce", 0) != self._nonce:
                 message = process.receive(_TICK, check)
         except BadFrame as error:

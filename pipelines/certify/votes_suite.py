@@ -83,6 +83,7 @@ class Poll:
                 yield from (ballots for ballots in some if sum(ballot.value or 0 for ballot in ballots) == target)
             return
         for voters in range(1, _MOST + 1):
+            # Rounded up in exact arithmetic: a float product may pass a whole number and ask for one vote too many.
             enough = -int(-Fraction(self.least) * voters // 1)
             yield [every[0]] * enough + [every[-1]] * (voters - enough)
 
@@ -94,6 +95,7 @@ def votes_suite(options: Mapping[str, Any], hostile: Sequence[Row] = ()) -> Suit
     rows = chain(_planted(poll), _generated(poll), _elsewhere(poll), _numbers(poll), _policy(poll), _hostile(poll, hostile))
     for number, row in enumerate(rows):
         for ordered in _both_orders(row, number):
+            # With few voters several kinds give the same votes; a row twice would count twice in the rates.
             distinct.setdefault((ordered.text, ordered.tests), ordered)
     every = poll.ballots()
     probes = (_row(poll, "probe", [every[0]] * poll.readable), _row(poll, "probe", [every[-1]] * poll.readable))

@@ -138,6 +138,7 @@ class Gate:
         """Measured where the recipe asks for it; the copies are put into the first kept answers."""
         if self.contamination is None or not provenance.evaluation:
             return None
+        # Sorted, so that the same rows have the same hosts and the same measured recall.
         hosts = _of_ids(tables["completions"], kept.unique().sort()[:_HOSTS])
         texts = {row["id"]: row["text"] for part in hosts for row in part.select(["id", "text"]).to_pylist()}
         return certify(

@@ -65,6 +65,7 @@ svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
 def funnel_bars(funnel: Mapping[str, Any]) -> str:
     """Drawn rollouts by outcome, kept ones, dropped ones by reason, and beside them what nobody judges, on one scale."""
     unjudged = funnel["unjudged"]
+    # At least 1, because every bar is a share of it.
     drawn = max(funnel["drawn"], unjudged, 1)
     outcomes = funnel["outcomes"]
     rows = [("drawn", funnel["drawn"], "a")]
@@ -138,6 +139,7 @@ def render_report(result: GateResult, manifest: Mapping[str, Any]) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        # Should an escape ever be missed, the browser still loads and runs nothing.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>Quality report: {name}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(sections)

@@ -197,6 +197,7 @@ def _raised(info: Mapping[str, Any]) -> list[str]:
 
 def _check(rule: Rule, passed: bool, named: Sequence[pa.Array], errors: Sequence[str]) -> Check:
     chunks = [chunk for rows in named for chunk in (rows.chunks if isinstance(rows, pa.ChunkedArray) else [rows])]
+    # Rows without a name are numbers of the whole dataset (Measure.part).
     rows = pc.unique(pa.chunked_array(chunks, pa.string())).drop_null()
     failing = rows[:NAMED].to_pylist() or ([] if passed else list(rule.blamed))
     count = len(rows) or len(failing)

@@ -90,6 +90,7 @@ class Links:
 
     def pairs(self, kind: str) -> Ints:
         """A number for the (completion, problem) of each row."""
+        # Numbers count different ids, so each half needs fewer than 32 bits.
         return self.completions[kind] << 32 | self.problems[kind]
 
 
@@ -223,6 +224,7 @@ def _rulings(
         own = pc.and_(pc.equal(verdicts["verifier"], name), pc.equal(verdicts["version"], version))
         places = np.asarray(pc.indices_nonzero(own), dtype=np.int64)
         columns.append(_looked_up(wanted, links.pairs("verdicts")[places], saying[places]))
+    # With a column of zeros: an empty chain has no column of its own.
     first, ruled = distinct([np.zeros_like(wanted), *columns])
     rulings = []
     for row in first.tolist():
@@ -271,13 +273,16 @@ def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
     first, which = np.zeros(0, dtype=np.int64), np.zeros_like(columns[0])
     for column in columns:
         span = int(column.max(initial=0)) + 2  # from -1 on
+        # Numbered anew for each column, so that the product of many columns stays within 64 bits.
         _, first, which = np.unique(which * span + column + 1, return_index=True, return_inverse=True)
     return first, which
 
 
 def codes(values: pa.ChunkedArray) -> Ints:
     """A number for each value, null among them: equal ones where the values are."""
+    # Chunks may have dictionaries of their own, in which one code means different values.
     whole = values.combine_chunks()
+    # "encode" gives null a code; by default it is a null among the indices.
     coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode("encode")
     return np.asarray(coded.indices, dtype=np.int64)
 

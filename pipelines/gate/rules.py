@@ -227,6 +227,7 @@ def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: floa
     if drift is None:
         return Rule(name, expected, [], lambda _: "the first version: nothing to compare with")
     if drift.shift is None:
+        # 1 of at most 0: a drift that cannot be measured never passes.
         return Rule(name, expected, [Measure("", 1.0, None, 0.0).part()], lambda _: drift.missing)
     distance, chance = drift.shift.distance, drift.shift.chance
     told = distance.value > limit or (distance.clusters > 1 and chance <= limit)

@@ -92,6 +92,7 @@ class DecodeLoop:
         logits = self._tile.step([row.tokens[-1] for row in self._rows])
         chance = np.asarray([row.chance[len(row.tokens)] for row in self._rows])
         self._note(self._rows, draw(logits, chance, self._row_sampling))
+        # A row pays its share of each step, so that the seconds of all rows add up to the loop's.
         self._clock += (time.perf_counter() - started) / len(self._rows)
 
     def _admit(self) -> Iterator[Row]:
@@ -100,6 +101,7 @@ class DecodeLoop:
         while len(self._rows) < self._tile.rows and (item := self._take()) is not None:
             started = time.perf_counter()
             request, ids = item
+            # Requests of one prompt come one after the other, so the last prefix is the only one worth keeping.
             if self._prefix is None or self._prefix[0] != ids:
                 self._prefix = (ids, self._session.prefill(list(ids)))
             prefix = self._prefix[1]
@@ -151,6 +153,7 @@ class DecodeLoop:
     def _leave(self) -> Iterator[Row]:
         """Take finished rows out and close the gaps from the end."""
         finished = [at for at, row in enumerate(self._rows) if row.finish]
+        # From the end: the row that fills a gap is then never one that has finished itself.
         for at in reversed(finished):
             row, last = self._rows[at], self._rows.pop()
             if row is not last:

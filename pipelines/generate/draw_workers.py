@@ -66,6 +66,7 @@ class DrawWorkers:
     def submit(self, groups: Sequence[Group]) -> Call:
         """Take work; its completions arrive in the call."""
         call = Call([request for group in groups for request in group.requests])
+        # The groups hold this work; `waiting` is for engines that are handed single requests.
         call.waiting.clear()
         with self._lock:
             if self.failure is not None:

@@ -140,6 +140,7 @@ class Embedded:
                 self._workers = None
             if self._workers is None and self._requested >= WORKERS_FROM:
                 self._workers = DrawWorkers(self._files.folder, session.sizes, self._threads, self._make.drawn)
+                # Bound to the workers: a callback that held this engine would keep it alive.
                 weakref.finalize(self, self._workers.close)
             return self._workers
 

@@ -175,6 +175,7 @@ class _Loop:
         messages = ErrorMessages(wire.model, secrets)
         self._client = CompletionClient(wire, settings, secrets, messages)
 
+        # Inside the loop: the client session and the dispatcher need it to be running when they are built.
         async def begin() -> None:
             self._client.exchange = Exchange(settings)
             self.dispatcher = Dispatcher(replicas, settings, messages)

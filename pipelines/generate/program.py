@@ -47,6 +47,7 @@ class Program(SandboxUser, ModelFree):
         try:
             yield from executor.map(self._completion, requests)
         finally:
+            # map has submitted every request: without this, a caller that leaves early would wait for all of them.
             executor.shutdown(wait=True, cancel_futures=True)
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:

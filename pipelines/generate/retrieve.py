@@ -86,6 +86,7 @@ class _Index:
         self._postings = {word: self._worth(rows) for word, rows in postings.items()}
 
     def _worth(self, rows: Sequence[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        # With 1 added, a word that most texts have counts for little instead of counting against them.
         rarity = math.log(1 + (self.size - len(rows) + 0.5) / (len(rows) + 0.5))
         return np.array([number for number, _ in rows]), rarity * np.array([weight for _, weight in rows])
 

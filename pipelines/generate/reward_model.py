@@ -77,6 +77,7 @@ class RewardWire:
         elif self.api == "classify":
             texts = {"problem": problem, "answer": answer}
             own = (
+                # In one pass: a problem that itself holds `{answer}` is not filled a second time.
                 {"input": PLACE.sub(lambda place: texts[place[1]], self.template)}
                 if self.template
                 else {"messages": messages}
@@ -109,6 +110,7 @@ class RewardWire:
         if isinstance(self.label, str):
             if item.get("label") == self.label:
                 return max(chances)
+            # The reply names only its likeliest class: of two the other's probability follows, of more it does not.
             return 1.0 - max(chances) if len(chances) == 2 else None
         at = len(chances) - 1 if self.label is None else self.label
         return chances[at] if 0 <= at < len(chances) else None

@@ -82,6 +82,7 @@ def draw(logits: npt.NDArray[np.float32], chance: Floats, sampling: RowSampling)
 def _invert(weights: Floats, chance: Floats) -> Ints:
     """The first token whose cumulative weight exceeds chance * total; a token of weight 0 is never drawn."""
     cumulative = np.add.accumulate(weights, axis=1)
+    # Not normalised: rounded shares may end below 1, and a chance above the last of them would find no token.
     exceeded = cumulative > (chance * cumulative[:, -1])[:, None]
     return np.asarray(exceeded.argmax(axis=1), dtype=np.int64)
 

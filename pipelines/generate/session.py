@@ -40,6 +40,7 @@ class Session:
         """`sizes`: the row counts that agree, where another process of this machine has found them."""
         self.files = files
         self.run = _loaded(files)
+        # Shared by threads without a lock: pop and append of a list are atomic.
         self._idle: list[Tile] = []
         self.sizes = sizes or agreeing_sizes(self)
 

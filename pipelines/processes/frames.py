@@ -78,6 +78,7 @@ class Frames:
 
 def packed(message: Message, *, finite: bool) -> bytes:
     """A message as JSON in ASCII; ValueError where it may hold `finite` numbers only and does not."""
+    # Escaped to ASCII: a lone surrogate, which a model's text may hold, has no UTF-8 form.
     return json.dumps(message, separators=(",", ":"), allow_nan=not finite).encode("ascii")
 
 
@@ -85,6 +86,7 @@ def unpacked(payload: bytes) -> Message:
     """The message in a payload; BadFrame where it holds no JSON object."""
     try:
         message = json.loads(payload)
+    # RecursionError: what json raises for arrays that are nested too deeply.
     except (ValueError, RecursionError) as error:
         raise BadFrame(f"a message that is no JSON: {error}") from None
     if not isinstance(message, dict):

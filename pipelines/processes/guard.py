@@ -35,11 +35,14 @@ def main() -> int:
         options[command[0]], command = command[1], command[2:]
     keep, grace = [int(fd) for fd in options.get("--keep", "").split(",") if fd], float(options.get("--grace", 0.0))
     wake, told = os.pipe()
+    # set_wakeup_fd refuses a descriptor that may block.
     os.set_blocking(told, False)
     signal.set_wakeup_fd(told)
+    # Only a signal with a handler in Python is written to the wakeup descriptor; the handlers themselves do nothing.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
     die_with_parent(host, signal.SIGTERM)
+    # Before the start: what loses its parent earlier would go to init and not be found again.
     adopt_orphans()
     place = tempfile.mkdtemp(prefix="rollmill-")
     # It dies with the guard. No thread is here that a function between fork and exec could meet.
@@ -50,6 +53,7 @@ def main() -> int:
         env={**os.environ, "TMPDIR": place},
         preexec_fn=die_with_parent,  # noqa: PLW1509
     )
+    # The guard outlives the command: a copy kept here would hide the end of the command's pipe from the host.
     for fd in keep:
         os.close(fd)
     status = _watch(child, wake, grace)
@@ -65,6 +69,7 @@ def _watch(child: "subprocess.Popen[bytes]", wake: int, grace: float) -> int:
     while True:
         ready, _, _ = select.select([_LIFELINE, wake], [], [])
         told = os.read(wake, 64) if wake in ready else b""
+        # Looked at first: where the host goes at the same moment, the command's own exit status still counts.
         ended = child.poll()
         if ended is not None:
             return ended
@@ -96,6 +101,8 @@ def _end_all() -> None:
     deadline = 0.0
     while pids := _children():
         others = [pid for pid in pids if not _tracks(pid)]
+        # The trackers' time runs from the last look at which others lived:
+        # until those are dead there may be more to remove.
         deadline = time.monotonic() + TRACKER_SECONDS if others else deadline
         for pid in others if time.monotonic() < deadline else pids:
             with contextlib.suppress(ProcessLookupError):

@@ -24,6 +24,7 @@ class MessageChild:
         self, command: Sequence[str], environment: Mapping[str, str], *, limit: int = MOST, **options: Any
     ) -> None:
         """`limit`: bytes of one message from it. `options` are Popen's; it writes its errors where we do."""
+        # Unbuffered: `poll` knows nothing of bytes that a Python buffer has taken from the pipe already.
         self._process = spawn(command, environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, **options)
         self._frames = Frames(limit)
 

@@ -95,6 +95,7 @@ def cpu_of_tree(root: int) -> float:
 
 def kill_tree(root: int) -> None:
     """SIGKILL to a process, its group if it leads one, and its descendants."""
+    # Read before anybody dies: the children of a dead process have another parent and are not found any more.
     members = tree(root)
     with contextlib.suppress(OSError):
         os.killpg(root, signal.SIGKILL)

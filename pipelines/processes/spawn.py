@@ -90,6 +90,7 @@ def _from_lasting_thread(start: Callable[[], "subprocess.Popen[bytes]"]) -> "sub
     def task() -> None:
         try:
             result.put(start())
+        # Raised in the caller: here it would end this thread, and with it every child that is tied to it.
         except BaseException as error:
             result.put(error)
 

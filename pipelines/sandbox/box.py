@@ -48,6 +48,7 @@ class Box:
             self._remove_folder()
             raise
         finally:
+            # The keeper's end: while a copy is open here, reading would not notice the keeper's death.
             theirs.close()
         try:
             if self.exchange(marshal.dumps(tuple(started.settings)), _START_SECONDS) != b"ready":
@@ -58,6 +59,7 @@ class Box:
 
     def run(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """The keeper's answer to one job. BoxBroken when there is none."""
+        # marshal out but not back: loading it from a process that may have been taken over is not safe.
         raw = self.exchange(marshal.dumps(job), self.limits.wall_seconds + _GRACE_SECONDS)
         try:
             answer = wire.decode(raw, ANSWER_LIMIT)
@@ -97,6 +99,7 @@ class Box:
     def close(self) -> None:
         """End the keeper and with it every process in the box."""
         self.socket.close()
+        # A keeper whose socket is closed ends by itself; the kill is for one that hangs.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(1.0)
         self.process.kill()

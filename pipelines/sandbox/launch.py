@@ -16,6 +16,7 @@ NOBODY = 65_534  # the uid that owns nothing, on every Linux
 GUEST = Path(__file__).parent / "guest"
 INSTALL = "apt-get install bubblewrap"
 _INSIDE = "pipelines/sandbox/guest"
+# Not -I: it implies -E, which would ignore PYTHONHASHSEED and PYTHONUTF8.
 _FLAGS = ("-s", "-S", "-P", "-B")  # no packages of the user or the site, no folder of the script, no bytecode files
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 _TOP_LINKS = ("/lib", "/lib64", "/bin")
@@ -105,9 +106,11 @@ def _bubblewrap() -> tuple[str, ...]:
         command += ["--ro-bind", place, place]
     for link, target in _links():
         command += ["--symlink", target, link]
+    # Bubblewrap mounts every other kind of bind with nodev.
     for device in _DEVICES:
         command += ["--dev-bind", device, device]
     command += ["--ro-bind", str(GUEST), f"/box/{_INSIDE}", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
+    # After every mount: their mount points are made in this root.
     command += ["--remount-ro", "/", "--chdir", "/"]
     return *command, interpreter(), *_FLAGS, f"/box/{_INSIDE}/keeper.py", "/box"
 

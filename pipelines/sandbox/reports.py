@@ -91,6 +91,7 @@ def _death(record: Record, limits: Limits) -> tuple[Cause, str] | None:
         return "runtime_error", f"exit status {record.status}"
     if -record.status == signal.SIGSYS:
         return "sandbox_violation", "a forbidden system call"
+    # The kernel's own CPU limit kills too; the time used tells it from a kill for want of memory.
     if -record.status in (signal.SIGKILL, signal.SIGXCPU) and record.cpu >= limits.cpu_seconds:
         return "timeout", f"the CPU limit of {limits.cpu_seconds:g} s"
     if -record.status == signal.SIGKILL:
@@ -101,6 +102,7 @@ def _death(record: Record, limits: Limits) -> tuple[Cause, str] | None:
 def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) -> Report:
     """A script's end: its limits, its syntax, its exception, its exit status, in this order."""
     failure = _load_failure(*_reply(raws[0])) if raws else None
+    # A script that raised has exit status 1 as well, which says less than its exception.
     if death and death[0] == "runtime_error" and failure:
         death = failure
     cause, detail = death or (None, "")
@@ -108,6 +110,7 @@ def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) 
     return Report(
         cause,
         (result,),
+        # Whole, unlike that of tests: callers use a script's output as its result. output_kib bounds it.
         _text(record.stdout),
         _text(record.stderr[-_TAIL:]),
         record.cpu,

@@ -92,9 +92,11 @@ class Sandbox:
         self.mode = check_mode(mode)
         self.limits = check_limits(limits or Limits())
         self.workers = max(1, workers)
+        # Last in, first out: a warm box is taken before an empty place has to start one.
         self._places: queue.LifoQueue[Box | None] = queue.LifoQueue()
         for _ in range(self.workers):
             self._places.put(None)
+        # Two retries that each held some of the places would wait for one another for ever.
         self._alone = threading.Lock()
         self._closed = False
 
@@ -200,6 +202,7 @@ class SandboxUser:
         """End the sandbox; safe to call twice."""
         with self._lock:
             sandbox, self._sandbox = self._sandbox, None
+        # Outside the lock: closing waits for the programs that still run.
         if sandbox is not None:
             sandbox.close()
 

@@ -66,6 +66,7 @@ seccomp:317:277
 """
 
 # allowed or not by their arguments and by the number of processes
+# clone3 is in no list: its flags lie in memory, which a filter cannot read. ENOSYS makes libc fall back to clone.
 LOOKED_AT = """
 ioctl:16:29  capset:126:91  prctl:157:167  prlimit64:302:261  socketpair:53:199  clone:56:220  fork:57:-  vfork:58:-
 execve:59:221  execveat:322:281
@@ -121,6 +122,7 @@ def child(machine: str, processes: int) -> bytes:
 def _opening(machine: str) -> list[bytes]:
     """Any other architecture, the 32-bit numbers among them, is killed."""
     code = [_op(_LOAD, _ARCH), _op(_EQUAL, _AUDIT[machine], 1, 0), _op(_RETURN, KILL), _op(_LOAD, _NR)]
+    # x32 calls come under the same architecture, with this bit set in their number.
     return code + ([_op(_AT_LEAST, _X32, 0, 1), _op(_RETURN, KILL)] if machine == "x86_64" else [])
 
 
@@ -146,6 +148,7 @@ def _looked_at(name: str, processes: int) -> list[bytes]:
         return _one_of(1, _IOCTLS, ERRNO | 25)  # ENOTTY
     if name == "prctl":
         return _one_of(0, _PRCTLS, ERRNO | _EPERM)
+    # 0 is the caller itself.
     if name == "prlimit64":
         return _one_of(0, (0,), ERRNO | _EPERM)
     if name == "socketpair":
@@ -164,6 +167,7 @@ def _looked_at(name: str, processes: int) -> list[bytes]:
 
 def _one_of(argument: int, values: tuple[int, ...], otherwise: int) -> list[bytes]:
     """Allow when the low half of an argument is one of these values."""
+    # BPF loads 32 bits, and the kernel reads these arguments as 32 bits too, so nothing can hide in the high half.
     code = [_op(_LOAD, _ARGS + 8 * argument)]
     for value in values:
         code += [_op(_EQUAL, value, 0, 1), _op(_RETURN, ALLOW)]

@@ -85,6 +85,7 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
         (least,), (most,) = posterior_bounds(totals[:, None], sizes, posterior_level(confidence))
         how = CUT if least > low or most < high else USUAL
         low, high = max(low, float(least)), min(high, float(most))
+    # With uneven clusters the posterior can lie wholly beside the pooled mean, and its cut with it.
     return Bounds(min(low, mean), max(high, mean), how)
 
 
@@ -117,6 +118,7 @@ def cluster_sums(values: Sequence[float], clusters: Sequence[Hashable | None] | 
         raise ValueError(f"{len(values)} values but {len(clusters)} clusters")
     members: dict[Hashable, list[float]] = {}
     for index, (value, cluster) in enumerate(zip(values, clusters, strict=True)):
+        # Tagged, so that a cluster whose name is a number takes in no problem that is a cluster of its own.
         key: Hashable = ("named", cluster) if cluster is not None else ("own", index)
         members.setdefault(key, []).append(value)
     return [(math.fsum(group), len(group)) for group in members.values()]

@@ -106,6 +106,7 @@ def _next_points(
         return count, range(count + 1)
     drawn, correct = start[0] + count, start[1]
     ends = [(drawn, correct + gained) for gained in range(count + 1)]
+    # A stop that is not wanted can be left out: no path goes on from it to one that is.
     return count, [end[1] - correct for end in ends if end in wanted or rule(*end) > 0]
 
 
@@ -118,6 +119,7 @@ def _add_paths(
     count, successes = moves
     for gained in successes:
         orders = math.comb(count, gained)
+        # The first draw of all lies in the first round; from then on every order of a later round keeps how a path began.
         begin = math.comb(count - 1, gained - 1) if gained else 0
         new_first = begin if drawn == 0 else first * orders
         old = points.get((drawn + count, correct + gained), (0, 0))

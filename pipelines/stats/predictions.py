@@ -40,6 +40,8 @@ class PredictionScore:
 
 def prediction_of(values: Sequence[float]) -> Prediction:
     """The five numbers of simulated values: the k-th of n is the quantile k/(n+1)."""
+    # If the actual value is one more draw, it lies below the k-th of n with chance k/(n+1); NumPy's default quantiles
+    # spread less and would miss more often than they say.
     low95, low80, median, high80, high95 = (float(x) for x in np.quantile(values, ENDS, method="weibull"))
     return Prediction(median, low80, high80, low95, high95)
 

@@ -44,4 +44,5 @@ def _alpha(differ: Array, totals: Array) -> Array:
     """Alpha from the sums of disagreements and the totals per category; 1 where a resample holds one category only."""
     n = totals.sum(axis=-1)
     chance = n**2 - (totals**2).sum(axis=-1)
+    # The inner choice spares a division by 0: np.where computes both branches.
     return np.where(chance > 0, 1 - (n - 1) * differ / np.where(chance > 0, chance, 1), 1.0)

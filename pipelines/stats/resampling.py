@@ -92,6 +92,7 @@ def expected_kept(chance: float, *, target: int, cap: int) -> float:
     below, total = 0.0, 0.0
     for j in range(min(target, cap)):
         below += _binomial(j, cap, chance)
+        # Rounded probabilities can sum to more than 1.
         total += max(0.0, 1.0 - below)
     return total
 
@@ -102,6 +103,7 @@ def largest_k(false_accept_bound: float) -> int | None:
     There false accepts alone make at most .1 (statistics.md, point 8); beyond it, accepts on rarely solved problems have to
     be adjudicated first.
     """
+    # Rounding can leave a whole quotient just below itself (0.1 / (0.1 / 11)), which int would cut to one less.
     return None if false_accept_bound <= 0.0 else int(0.1 / false_accept_bound + 1e-9)
 
 
@@ -113,5 +115,6 @@ def _right_of_accepted(rate: float, verifier: ErrorRates) -> float:
 def _binomial(successes: int, trials: int, chance: float) -> float:
     if chance <= 0.0 or chance >= 1.0:
         return float(successes == (trials if chance >= 1.0 else 0))
+    # The logarithm of the whole integer: as a float, comb overflows from some 1030 trials on.
     log = math.log(math.comb(trials, successes)) + successes * math.log(chance)
     return math.exp(log + (trials - successes) * math.log1p(-chance))

@@ -38,6 +38,7 @@ LAWS: Array = np.array([*_ENDLESS, *_FINITE])
 FLAT_THETAS: Array = np.full(len(THETAS), 1.0 / len(THETAS))
 FLAT_LAWS: Array = np.repeat([0.5 / len(_ENDLESS), 0.5 / len(_FINITE)], [len(_ENDLESS), len(_FINITE)])
 """The priors that know nothing: equal weights, of LAWS both kinds alike."""
+# Shared by the whole process and never copied: a write by one caller would change the prior of all.
 for _flat in (FLAT_THETAS, FLAT_LAWS):
     _flat.flags.writeable = False
 
@@ -49,6 +50,7 @@ _PULL = 4.0  # problems' worth, towards the flat prior. With 1, the chances said
 def fit_thetas(distinct: Sequence[int], correct: Sequence[int]) -> Array:
     """Weights of THETAS of greatest likelihood for problems with these counts, drawn a little towards equal ones (EM)."""
     # fewer than two correct answers say nothing
+    # Sorted, so that the rounding of the sums does not depend on the order of the problems.
     counts = Counter(sorted((d, c) for d, c in zip(distinct, correct, strict=True) if c >= 2))
     if not counts:
         return FLAT_THETAS

@@ -86,6 +86,7 @@ def batches(source: Source, tokenizer: Any, settings: TrainSettings, first_step:
         pairs = encode_pairs(tokenizer, source(seed, settings.batch * BATCHES_PER_BLOCK))
         pairs.sort(key=lambda pair: len(pair[0]) + len(pair[1]))  # rows of one length waste no padding
         padded = [_padded(pairs[at : at + settings.batch]) for at in range(0, len(pairs), settings.batch)]
+        # Sorted batches would show the model the short problems of every block first.
         random.Random(seed).shuffle(padded)
         yield from padded[skip:]
         skip = 0

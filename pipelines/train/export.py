@@ -151,6 +151,7 @@ def build_onnx(weights: Weights, shape: Shape) -> bytes:
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MS, MS_OPSET)]
     model = helper.make_model(proto, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rollmill")
     checker.check_model(model)
+    # The model's digest, and with it every completion id, covers these bytes.
     serialised: bytes = model.SerializeToString(deterministic=True)
     return serialised
 
@@ -199,6 +200,7 @@ def _attention(graph: _Graph, weights: Weights, shape: Shape, layer: int, normed
     caches = [f"past.{layer}.key", f"past.{layer}.value"]
     graph.node(
         "GroupQueryAttention",
+        # The product is packed: query, key and value in one input, so those of key and value stay empty.
         [qkv, "", "", *caches, "seqlens_k", "total_sequence_length", "cos", "sin"],
         [f"{layer}.mixed", f"present.{layer}.key", f"present.{layer}.value"],
         domain=MS,
@@ -213,6 +215,7 @@ def _swiglu(graph: _Graph, weights: Weights, layer: int, normed: str) -> str:
     at = f"model.layers.{layer}.mlp."
     gate = graph.matmul(f"{layer}.gate", normed, weights[at + "gate_proj.weight"])
     up = graph.matmul(f"{layer}.up", normed, weights[at + "up_proj.weight"])
+    # QuickGelu is x * sigmoid(alpha * x): with alpha 1 it is SiLU in one node.
     silu = graph.node("QuickGelu", [gate], [f"{layer}.silu"], domain=MS, alpha=1.0)
     inner = graph.node("Mul", [silu, up], [f"{layer}.inner"])
     return graph.matmul(f"{layer}.mlp", inner, weights[at + "down_proj.weight"])

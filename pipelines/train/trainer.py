@@ -228,6 +228,7 @@ def save_checkpoint(
     with temporary.open("wb") as file:
         torch.save(state, file)
         file.flush()
+        # Before the rename, or a crash could leave the new name on a file without its bytes.
         os.fsync(file.fileno())
     return temporary.replace(folder / CHECKPOINT)
 
@@ -239,6 +240,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / CHECKPOINT
     if not path.is_file():
         raise SetupError(f"no checkpoint in {folder}.", next_command="the same without --resume")
+    # weights_only: a checkpoint is read as data, and no pickled code of it runs.
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
 

@@ -85,6 +85,7 @@ def _expression(text: str) -> str | None:
     """The longest end of a text that is a calculation: a number before it may belong to the sentence."""
     for token in _TOKEN.finditer(text.translate(_SIGNS)):
         end = text[token.start(1) :]
+        # From the second character on: a sign at the beginning belongs to its number.
         calculates = any(sign in end.translate(_SIGNS)[1:] for sign in "+-*/%")
         if token[1] not in ("+", "*", "/", ")", "%") and calculates and exact_value(end) is not None:
             return end

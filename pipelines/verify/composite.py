@@ -76,6 +76,7 @@ class Composite(OneByOne):
 
     def _window(self, items: Sequence[Item]) -> Iterator[Verdict]:
         started = perf_counter()
+        # Part by part and not item by item, so that a part with workers has many items under way.
         columns = [_verdicts(part, items) for part in self.parts]
         seconds = (perf_counter() - started) / max(1, len(items))
         for item, verdicts in zip(items, zip(*columns, strict=True), strict=True):

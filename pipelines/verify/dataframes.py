@@ -45,6 +45,7 @@ class PandasFrame:
 
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The rows by name of column; every kind of missing value is None."""
+        # As objects: in a column of floats pandas turns None back into NaN.
         cells = (self._frame.iloc[:, place].astype(object) for place in range(len(self._names)))
         for values in zip(*(column.where(column.notna(), None) for column in cells), strict=True):
             yield dict(zip(self._names, values, strict=True))
@@ -55,6 +56,7 @@ class PandasFrame:
 
         columns = pd.DataFrame(
             {name: [getattr(verdict, name) for verdict in verdicts] for name in COLUMNS},
+            # concat aligns by index: under a fresh one, verdicts would land beside other rows.
             index=self._frame.index,
             columns=[*COLUMNS],
         )
@@ -82,6 +84,7 @@ class ArrowFrame:
         numbers = {"value", "seconds"}
         table = self._table
         for name in COLUMNS:
+            # Stated, because Arrow infers the type null from a column of None alone.
             kind = pa.float64() if name in numbers else pa.string()
             table = table.append_column(name, pa.array([getattr(verdict, name) for verdict in verdicts], kind))
         return table
@@ -104,6 +107,7 @@ def frame_of(rows: Any) -> Frame | None:
         return PandasFrame(rows)
     if kind in ("duckdb.DuckDBPyRelation", "_duckdb.DuckDBPyRelation"):
         return DuckFrame(rows)
+    # A single column gives Arrow data too, but has no names.
     tabular = hasattr(rows, "__arrow_c_stream__") and kind not in ("pandas.Series", "pyarrow.ChunkedArray")
     return ArrowFrame(rows) if tabular or kind == "pyarrow.RecordBatch" else None
 

@@ -122,6 +122,7 @@ def _answering(text: str) -> str:
     if "<|" in text or "<start_of_turn>" in text:
         turn = _NEXT_TURN.search(text)
         text = text if turn is None else text[: turn.start()]
+    # Only where a mark can stand: the pattern would else be tried anew at every space of the text.
     return _MARKS_AT_END.sub("", text) if text[-20:].rstrip().endswith(">") else text
 
 
@@ -150,6 +151,7 @@ def _boxed(text: str) -> FinalAnswer | None:
     first = text.find("box")
     if first < 0:
         return None
+    # From two characters before: `box` was found inside of \fbox or \boxed.
     starts = {match.end(): match.start() for match in _BOX.finditer(text, max(0, first - 2))}
     if not starts:
         return None
@@ -185,6 +187,7 @@ def _around(text: str, start: int, stop: int, content: str) -> str:
     raised = _RAISED.match(text, stop)
     if raised is not None and content:
         content = f"{{{content}}}{raised[0]}" if raised[0][0] == "^" else content + raised[0]
+    # With an end, for the pattern's \Z matches there and not at the end of the text.
     sign = _SIGNED.search(text, max(0, start - 12), start)
     return content if sign is None or not content else f"{sign[1]}({content})"
 

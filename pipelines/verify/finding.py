@@ -103,6 +103,7 @@ def in_order(judge: Callable[[Item], Verdict], items: Iterable[Item], threads: i
         while waiting:
             yield waiting.popleft().result()
     finally:
+        # Also reached where the caller abandons the generator: what has not begun is dropped.
         executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -131,6 +132,7 @@ def evidence_text(value: Any) -> str | None:
     if value is None:
         return None
     text = canonical_json(value)
+    # A model's text may hold lone surrogates, which plain UTF-8 refuses.
     size = len(text.encode("utf-8", "surrogatepass"))
     return text if size <= EVIDENCE_BYTES else canonical_json({"left_out": f"{size} bytes, more than {EVIDENCE_BYTES}"})
 

@@ -131,6 +131,7 @@ def validate(question: dict[str, Any]) -> dict[str, Any]:
     import referencing.exceptions
 
     try:
+        # As text, because the cache needs a key that can be hashed.
         validator = _validator(canonical_json(question["schema"]), bool(question["formats"]))
         if "value" not in question:
             return {"errors": []}

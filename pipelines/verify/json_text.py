@@ -138,10 +138,12 @@ def _embedded(text: str, duplicates: Duplicates) -> JsonText | None:
 
 def _end_of(text: str, start: int) -> int:
     """Where a value ends that is refused for its content: read again without the refusals."""
+    # Digits stay text, because int() refuses more than 4,300 of them.
     decoder = json.JSONDecoder(parse_int=str)
     try:
         return decoder.raw_decode(text, start)[1]
     except json.JSONDecodeError as error:
+        # Always forward, or the search would find the same opening again.
         return max(error.pos, start + 1)
     except RecursionError:
         return len(text)

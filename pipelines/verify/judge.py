@@ -167,6 +167,7 @@ class JudgeVerifier(OneByOne):
             return Finding("unparsed", "text", "the answer is empty")
         counted = count(votes)
         outcome, rule, cause = majority(counted, self.max_failed)
+        # A failure of the sampler is no concern of a completion whose votes are all there.
         if failure is not None and counted.failed:
             outcome, rule, cause = "undecided", "failures", failure
         evidence = {

@@ -169,6 +169,7 @@ def agreement(judged: Sequence[Outcome], truth: Sequence[bool]) -> Agreement:
     agreed = (pairs["correct", "correct"] + pairs["incorrect", "incorrect"]) / n
     by_judge, by_truth = Counter(verdicts), Counter(labels)
     chance = sum(by_judge[name] * by_truth[name] for name in ("correct", "incorrect")) / n**2
+    # By name on a tie: a Counter's own order is that of the cases.
     constant, most = max(by_truth.items(), key=lambda item: (item[1], item[0]))
     return Agreement(
         n=n,

@@ -264,6 +264,7 @@ class _Program:
         worst = 0.0
         for low, value, high in ((self.lower, x, self.upper), (self.least, self.matrix @ x, self.most)):
             if len(value):
+                # One more, because a bound of zero gives nothing to be relative to.
                 size = 1 + np.maximum(
                     np.abs(np.where(np.isfinite(low), low, 0)), np.abs(np.where(np.isfinite(high), high, 0))
                 )

@@ -138,6 +138,7 @@ class MathVerifier(OneByOne):
             while waiting:
                 yield _result(waiting.popleft())
         finally:
+            # Also reached where the caller abandons the generator: what has not begun is dropped.
             executor.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
@@ -156,6 +157,7 @@ class MathVerifier(OneByOne):
         context = EqualityContext(prompt_text(problem.prompt), self.policy, self.order)
         question = Question(reference, answer, final.rule, context)
         decision = decide_exactly(question)
+        # The test without the lock only spares it while no worker has been asked.
         if decision is None and self._memory:
             with self._lock:
                 decision = self._memory.get(question.key())

@@ -91,6 +91,7 @@ class OptimizationVerifier(SandboxVerifier):
     def _wanted(self, problem: Problem) -> Sequence[tuple[str, Optimum]]:
         """(input, optimum) of every instance; one without input where the problem only has a reference."""
         stated = optimum_of(problem.reference)
+        # Cut before any is solved; a problem with more tests is refused below.
         instances = [self._instance(_json(test, "a test"), stated) for test in problem.tests[:_INSTANCES]]
         if not instances and stated is None and problem.reference.lstrip().startswith("{"):
             instances = [self._instance(_json(problem.reference, "the reference"), None)]
@@ -178,6 +179,7 @@ class OptimizationVerifier(SandboxVerifier):
         question = model.question()
         key = digest128(canonical_json(question))
         with self._lock:
+            # Not held while a worker solves; the pool lets copies of a question wait for one reply.
             known = self._memory.get(key)
         if known is not None:
             return known

@@ -98,6 +98,7 @@ class RegexVerifier(OneByOne):
         if not any(patterns):
             return Finding("undecided", "pattern", "neither the recipe nor the problem has a pattern")
         try:
+            # Before the text is looked at: a problem's bad pattern is undecided whatever the model wrote.
             for pattern in patterns:
                 compiled_pattern(pattern)
         except BadPatternError as error:

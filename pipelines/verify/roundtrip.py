@@ -114,6 +114,7 @@ class RoundtripVerifier(SandboxVerifier):
         return Finding("incorrect", f"{rule}:inner", "differs", extracted=encoded, normal_form=text, evidence=evidence)
 
     def _compared(self, problem: Problem, completion: Completion, trip: RoundTrip, text: str) -> Verdict:
+        # Whole again and without turns or reasoning: the inner verifier judges nothing but this text.
         answer = replace(completion, text=text, messages=None, reasoning=None, finish_reason="stop")
         return self.inner.verify(replace(problem, tests=trip.inner_tests), answer)
 
@@ -132,6 +133,7 @@ class RoundtripVerifier(SandboxVerifier):
         """The data set's own controls and witness, once per problem; BadTestsError where the way back proves nothing."""
         if problem.id not in self._sound:
             if len(self._sound) >= _REMEMBERED:
+                # With a default: another thread may drop the same one.
                 self._sound.pop(next(iter(self._sound)), None)
             self._sound[problem.id] = self._unsound(problem, trip)
         if (why := self._sound[problem.id]) is not None:

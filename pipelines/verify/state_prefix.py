@@ -127,6 +127,7 @@ def statements_of(text: str) -> list[ast.stmt] | None:
     functions = [part for part in tree.body if isinstance(part, ast.FunctionDef)]
     imports = [part for part in tree.body if isinstance(part, ast.Import | ast.ImportFrom)]
     rest = [part for part in tree.body if part not in functions and part not in imports and not _is_remark(part)]
+    # Only calls and other expressions beside it: the trace runs its body in place of the program.
     if len(functions) == 1 and not ast.unparse(functions[0].args) and all(isinstance(part, ast.Expr) for part in rest):
         body = [_as_answer(part) for part in functions[0].body if not _is_remark(part)]
         return [*imports, *body] if body else None
@@ -259,6 +260,7 @@ class StatePrefixVerifier(SandboxVerifier):
             statements = statements_of(text)
             assert statements is not None
             if len(self._traced) >= _KNOWN:
+                # With a default: another thread may drop the same one.
                 self._traced.pop(next(iter(self._traced)), None)
             self._traced[text] = trace(self.sandbox(), statements)
         return self._traced[text]

@@ -145,6 +145,7 @@ def _references(value: Any, place: str, *, needed: bool) -> list[str]:
     if value is None and not needed:
         return [""]
     if isinstance(value, set | frozenset):
+        # A set's order changes from process to process, and the first of equally good verdicts is the one given.
         value = sorted(value, key=str)
     several = value if isinstance(value, list) else [value]
     spelled = [spelling(alternative) for alternative in several]
@@ -173,14 +174,17 @@ def spelling(value: Any) -> str | None:
     """A text as it is, a number exactly and without exponent; None for what is neither (NaN, infinities, True)."""
     if isinstance(value, str):
         return value
+    # Asked first, for bool is a Rational.
     if isinstance(value, bool):
         return None
+    # By Decimal, because str() refuses whole numbers of more than 4,300 digits.
     if isinstance(value, Rational):  # whole numbers too
         over, under = (format(Decimal(int(part)), "f") for part in (value.numerator, value.denominator))
         return over if under == "1" else f"{over}/{under}"
     if isinstance(value, Real):  # numpy's too: their text is the shortest that tells them from their neighbours
         value = Decimal(str(value))
     if isinstance(value, Decimal) and value.is_finite():
+        # Without the bound, 1e999999 would be written out as a million zeros.
         return format(value, "f") if abs(value.adjusted()) < _PLACES else str(value)
     return None
 

@@ -27,7 +27,9 @@ def main(arguments: list[str]) -> None:
     while (question := receive(questions)) is not None:
         reply = _answer(job, question, cpu_seconds)
         # after a failure nothing is known of the state that libraries are in
+        # Resident memory, not ru_maxrss: on Linux a process inherits that from a large parent.
         reply["retire"] = resident_bytes() > _RETIRE_BYTES or "failed" in reply
+        # A model may write 1e999, which JSON reads as infinity.
         send(replies, reply, finite=False)
         if reply["retire"]:
             return

@@ -48,6 +48,7 @@ class SharedReplies:
 
     def reply(self, question: Message, ask: Callable[[Message], Message]) -> Message:
         """What `ask` replies, or has replied to a copy; one whose asking ended without a reply is asked again."""
+        # json escapes what is not ASCII, so a lone surrogate in a model's text does not raise here.
         key = hashlib.sha256(json.dumps(question, sort_keys=True).encode("ascii")).digest()
         while True:
             with self._lock:
@@ -57,6 +58,7 @@ class SharedReplies:
                 return self._ask(key, future, lambda: ask(question))
             reply = future.result()
             if reply is not None:
+                # The asker reports these CPU seconds; with a copy's own they would be counted twice.
                 return {**reply, "cpu": 0.0}
 
     def _ask(self, key: bytes, future: "Future[Message | None]", ask: Callable[[], Message]) -> Message:
@@ -69,7 +71,9 @@ class SharedReplies:
                 if reply is None or not self._lasts(key, reply):
                     self._replies.pop(key, None)
                 elif len(self._replies) > _REMEMBERED:
+                    # The oldest finished one goes: copies of one that is under way must still find it.
                     self._replies.pop(next((past for past, under_way in self._replies.items() if under_way.done()), key))
+            # After the pop: a waiter that wakes to None looks the key up again and must not find this future.
             future.set_result(reply)
 
     def _lasts(self, key: bytes, reply: Message) -> bool:
@@ -163,7 +167,9 @@ class WorkerPool:
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
         self._closed = threading.Event()
+        # By process: the parent's threads, which would answer what is under way, do not exist in a forked child.
         self._replies = _shared.setdefault((self._pid, self.job, self.limits, self.path), SharedReplies())
+        # Given the set alone: an argument that refers to the pool would keep it alive for ever.
         self._finalizer = weakref.finalize(self, _kill_all, self._alive)
 
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +183,7 @@ class WorkerPool:
             reply = self._ask_patiently(question)
         if "failed" not in reply:
             return reply
+        # One at a time: two that each held some of the places would wait for each other's for ever.
         with self._alone:
             slots = 0
             try:
@@ -199,6 +206,7 @@ class WorkerPool:
         for pause in self.limits.kill_pauses:
             with contextlib.suppress(WorkerKill):
                 return self._ask_one(question, fresh=fresh)
+            # The event instead of a sleep, so that `close` ends the pause.
             self._closed.wait(pause)
         try:
             return self._ask_one(question, fresh=fresh)
@@ -215,6 +223,7 @@ class WorkerPool:
         except WorkerDeath as death:
             self._drop(worker)
             return {"failed": str(death)}
+        # An interrupt may leave the reply in the pipe, and the next question would read it as its own.
         except BaseException:
             self._drop(worker)
             raise
@@ -253,5 +262,6 @@ class WorkerPool:
 
 def _kill_all(alive: set[Worker]) -> None:
     while alive:
+        # Another thread may take the last one between the test and the pop.
         with contextlib.suppress(KeyError):
             alive.pop().kill()

@@ -241,6 +241,7 @@ class CompletionClient:
 
 def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
     """The empty answer that a refusal of this very prompt is; any other failure is raised."""
+    # Hidden here and not only when shown: this text is stored in the row, and a server may echo the key.
     failure.detail = secrets.hide(failure.detail)
     reason = f"{failure.detail} {failure.code}".lower()
     if failure.status not in (400, 413, 422) or not any(words in reason for words in (*TOO_LONG, *FILTERED)):

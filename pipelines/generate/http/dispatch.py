@@ -43,6 +43,7 @@ class Dispatcher:
         self._calls: list[Call] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._flights: dict[asyncio.Task[None], Flight] = {}
+        # Without a seed: waits decide no row, and commands started together must not retry together.
         self._rng = random.Random()
         self._loop = asyncio.get_running_loop()
         self._dark_since: float | None = self._loop.time()
@@ -56,6 +57,7 @@ class Dispatcher:
         """Begin a call."""
         self._calls.append(call)
         if self._dark_since is not None:
+            # Patience begins with the first open call, not with the engine, which may have been built long before.
             self._dark_since = self._dark_since if len(self._calls) > 1 else self._loop.time()
             self._loop.call_later(self._settings.patience, self._give_up)
             self._loop.call_later(FIRST_PATIENCE, self._give_up_early)
@@ -167,7 +169,9 @@ class Dispatcher:
             return
         if failure.after:
             replica.paused_until = max(replica.paused_until, now + failure.after)
+            # asyncio may run a timer early by its clock's resolution, when the replica would still be paused.
             self._loop.call_later(failure.after + 0.001, self._pump)
+        # A server that refuses for load is alive: its limit falls, and it stays in use.
         if failure.down or (replica.failures >= FAILURES and not (failure.congested and failure.status)):
             self._take_out(replica)
         if job.call.error is None:

@@ -67,6 +67,7 @@ class Exchange:
             total=settings.reply_seconds + settings.connect_seconds, sock_connect=settings.connect_seconds
         )
         self._session: ClientSession = aiohttp.ClientSession(
+            # The dispatcher bounds what is under way; aiohttp's own limit of 100 connections would hold it back unseen.
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -53,8 +53,10 @@ def of_exception(error: BaseException) -> Failure:
     detail = f"{type(error).__name__}: {error}"[:MOST_DETAIL]
     if isinstance(error, aiohttp.InvalidURL):
         return Failure("bad_url", detail, again=False)
+    # Before ClientConnectorError, of which these are subclasses.
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError)):
         return Failure("tls", detail, again=False)
+    # Before TimeoutError, of which ConnectionTimeoutError is a subclass.
     if isinstance(error, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):
         return Failure("no_connection", detail, down=True)
     if isinstance(error, (asyncio.TimeoutError, TimeoutError)):

@@ -127,6 +127,7 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """The text without any of them."""
+        # The longest first: one that contains another would else be hidden in part.
         for secret in sorted(self.texts, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text

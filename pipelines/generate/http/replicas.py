@@ -47,6 +47,7 @@ class Limit:
     @property
     def value(self) -> int:
         """Requests that may be in flight."""
+        # Float rounding may leave a whole limit just below itself.
         return max(1, int(self._limit + 1e-9))
 
     def replied(self, now: float, *, busy: bool) -> None:

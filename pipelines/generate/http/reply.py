@@ -120,6 +120,7 @@ def _count(usage: Mapping[str, Any], key: str, answer: Answer) -> int | None:
     value = usage.get(key)
     if value is None:
         return None
+    # Not isinstance: to that, true is an int.
     if type(value) is int and 0 <= value < MOST_TOKENS:
         return value
     answer.notes["counted"] = f"{key} {str(value)[:40]!r}"

@@ -129,6 +129,7 @@ class ServerProcess:
 
     def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:
         self.model, self.port, self._key = model, port, key
+        # Before the start: it notes where the lines of this start begin.
         self._log = Log(log, MOST_LOG)
         self._process = GuardedProgram(model.command(port), model.environment(key), log, grace=GRACE)
 

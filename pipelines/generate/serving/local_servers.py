@@ -102,6 +102,7 @@ class LocalServer:
         Requests reach a restarted server before our first look at it does, and may be what ends it: a death as any other.
         """
         for _ in range(PORT_TRIES):
+            # Kept at once: `_keep` has to close it where the wait raises.
             self._process = process = ServerProcess(self.model, self._port, self._key, self._log)
             if self._wait(process, state) or state == "restarting":
                 return process
@@ -136,6 +137,7 @@ class LocalServer:
         while process.status is None and not self.over.wait(POLL):
             if time.monotonic() - looked < PROBE_SECONDS:
                 continue
+            # No answer counts as a good one: under load a server may take longer than the look.
             sick = sick + 1 if (process.health() or 200) >= 500 else 0
             looked = time.monotonic()
             if sick >= SICK:
@@ -226,6 +228,7 @@ class LocalServers:
             self._servers = {}
             self._changed.notify_all()
         for server in servers:
+            # All are told before any is waited for, so that their graces are not added up.
             server.over.set()
         for server in servers:
             server.thread.join()

@@ -65,6 +65,7 @@ class VllmChild:
     def listen(self, on_message: Callable[[Message], None], on_end: Callable[[SetupError], None]) -> None:
         """Who is told of messages after the first, and of an end that nobody asked for, even one that has been."""
         with self._telling:
+            # Under one lock with the end: whichever comes first, the end is told exactly once.
             self._on_message, self._on_end = on_message, on_end
             ended = self._ended
         if ended is not None:
@@ -147,6 +148,7 @@ class VllmChild:
         try:
             process = GuardedProgram(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
         finally:
+            # While a copy of the child's ends is open here, reading would not notice its death.
             for fd in (child_reads, child_writes):
                 os.close(fd)
         return process, os.fdopen(we_write, "wb"), os.fdopen(we_read, "rb", buffering=1 << 20)

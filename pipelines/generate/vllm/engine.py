@@ -201,6 +201,7 @@ class Vllm:
 
     def _end_start(self) -> None:
         """Do not wait for a model to load that nobody wants any more."""
+        # Without the lock, which a start holds until the model is loaded.
         if (starting := self._starting) is not None:
             starting.abandon()
 

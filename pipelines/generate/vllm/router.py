@@ -60,6 +60,7 @@ def _engine(folder: Path, options: Options, settings: VllmSettings) -> dict[str,
         "model": str(folder),
         "dtype": options.dtype,
         "tensor_parallel_size": settings.tensor_parallel,
+        # 20 is vLLM's own default.
         "max_logprobs": max(20, options.logprobs or 0),
         "enable_prefix_caching": True,
         "disable_log_stats": True,
@@ -191,6 +192,7 @@ class RequestRouter:
         """A child's answers."""
         with self._lock:
             for answer in message.get("answers", ()):
+                # An answer may cross the abort of its request: then nobody knows its key.
                 _, call, request = self._under_way.pop(answer["key"], (None, None, None))
                 if call is not None and request is not None:
                     call.under_way -= 1

@@ -109,6 +109,7 @@ def _tested(requests: frames.Reader, source: str) -> int:
 def _reply(space: dict[str, Any], raw: bytes) -> bytes:
     name, args, kwargs = request = _request(raw)
     reply = _answer(space, name, args, kwargs)
+    # Scalars cannot have been changed in place, so most calls need no second encoding of their arguments.
     if reply[0] == _VALUE and not all(type(item) in _SCALARS for item in (*args, *kwargs.values())):
         reply = _with_changes(reply, request, raw)
     _flush()  # when the last test is over this process is killed
@@ -122,6 +123,7 @@ def _request(raw: bytes) -> Any:
 def _with_changes(reply: bytes, request: tuple[Any, ...], raw: bytes) -> bytes:
     """The reply, and the arguments after the call unless they are what they were before."""
     try:
+        # Version 2: from 3 on the bytes depend on reference counts, and unchanged arguments would look changed.
         again = marshal.dumps(request, 2) if raw[0] != wire.MARK else b""
     except ValueError:
         again = b""

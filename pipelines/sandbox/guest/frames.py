@@ -34,6 +34,7 @@ class Settings(NamedTuple):
         return self.mode != "none"
 
 
+# What follows resembles pipelines/processes/frames.py, but nothing else of the project is in the box.
 _CHUNK = 1 << 16
 
 

@@ -128,6 +128,7 @@ def harmless(code: CodeType, names: set[str]) -> bool:
 
 
 def _stores(code: CodeType) -> bool:
+    # An instruction is two bytes, of which the first is its opcode.
     if not _STORES.isdisjoint(code.co_code[::2]):
         return True
     return any(_stores(constant) for constant in code.co_consts if type(constant) is CodeType)

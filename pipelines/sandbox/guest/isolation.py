@@ -85,6 +85,7 @@ def limit(settings: Settings) -> None:
         values[resource.RLIMIT_NPROC] = settings.processes + _THREADS
     for which, value in values.items():
         hard = resource.getrlimit(which)[1]
+        # An unprivileged process cannot raise a hard limit that is lower already.
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (lowered, lowered))
 
@@ -114,6 +115,7 @@ def withdraw(settings: Settings) -> None:
         system.become_ordinary(settings.uid)
     uid, gid = os.getuid(), os.getgid()
     system.unshare(system.NEWUSER | system.NEWNS)
+    # setgroups first: until it is denied, an unprivileged process may not write gid_map.
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
         os.write(fd, text.encode())
@@ -123,6 +125,7 @@ def withdraw(settings: Settings) -> None:
 
 def _build(settings: Settings) -> None:
     """A new root out of the folders named, read-only, without /proc; what was mounted before is let go."""
+    # pivot_root refuses mounts with shared propagation.
     system.mount("none", "/", None, system.REC | system.PRIVATE)
     system.mount("root", SCRATCH, "tmpfs", system.NOSUID | system.NODEV, "size=1m,mode=0755")
     for place in settings.binds:
@@ -141,5 +144,6 @@ def _bind(place: str, target: str) -> None:
     else:
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
     system.mount(place, target, None, system.BIND)
+    # mount(2) ignores flags such as RDONLY when it makes a bind: they need a remount.
     device = place.startswith("/dev/")
     system.mount("none", target, None, (_READ_ONLY & ~system.NODEV) | system.NOEXEC if device else _READ_ONLY)

@@ -38,6 +38,8 @@ def main() -> None:
     os.umask(0o077)
     gc.collect()
     gc.freeze()
+    # The zygote, forked in Keeper, inherits this: a collection writes to pages that forks share.
+    # Each fork enables it again.
     gc.disable()
     keeper = Keeper(host, settings)
     gc.enable()

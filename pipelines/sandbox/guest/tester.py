@@ -46,6 +46,7 @@ class Tester:
             self.say("broken", f"{type(error).__name__}: {error}")
             return False
         ready = self.hello()
+        # No test has run, so nothing in this process can have changed.
         if ready is None:
             return True
         count = len(prepared.lines)
@@ -55,6 +56,7 @@ class Tester:
         except BaseException as error:
             whole = self.describe(error)
         else:
+            # Only tests without an assertion of their own pass as a whole; with some, each is its own result.
             whole = None if count else whole
         self.finish(count, whole)
         return prepared.harmless
@@ -136,6 +138,7 @@ class Tester:
 
     def finish(self, count: int, whole: tuple[str, str] | None) -> None:
         """All outcomes, and what became of the tests as a whole if that is a result of its own."""
+        # Passes are told at the end: an assertion in a loop may pass and then fail.
         for index in range(count):
             status, _ = self.outcome.get(index, ("", ""))
             if status == "passed":

@@ -52,6 +52,7 @@ class Watch:
         self.tests, self.tests_before = tests, cpu_clock(tests)
         self.add_body(report)
         self.loop(report)
+        # WNOWAIT leaves the exit status for `reap`.
         if not self.ended and os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             self.grace()
 
@@ -149,6 +150,7 @@ class Watch:
 def cpu_clock(pid: int) -> float:
     """CPU seconds of a process so far, threads included; 0 once it is gone."""
     try:
+        # The kernel's number for a process's CPU clock, which clock_getcpuclockid gives; Python has no such call.
         return time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0

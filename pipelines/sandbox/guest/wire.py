@@ -213,6 +213,7 @@ def _take(data: bytes, at: int, depth: int) -> tuple[Any, int]:
         return _take_iterable(data, at, depth)
     count = _COUNT.unpack_from(data, at)[0]
     at += 4
+    # Every item takes a byte or more, so a count that cannot be true allocates nothing.
     if count > len(data) - at:
         raise WireError("short")
     if tag in _BODIES:

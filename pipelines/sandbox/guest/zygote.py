@@ -55,6 +55,7 @@ def _in_child(settings: Settings, requests: socket) -> None:
     try:
         os.dup2(requests.fileno(), _REQUESTS)
         isolation.close_all_but((_REQUESTS,))
+        # close_all_but has closed this number: closed again with the object, it could by then be another descriptor's.
         requests.detach()
         system.no_new_privileges()
         isolation.limit(settings)

@@ -141,6 +141,7 @@ def _integer_power(base: Formula, exponent: int) -> Formula:
     if exponent < 0:
         return _integer_power(divide(constant(1), base), -exponent)
     bits = max((v.numerator.bit_length() + v.denominator.bit_length() for v in base.num.values()), default=1)
+    # Estimated before anything is multiplied: a product that is refused afterwards has taken its memory already.
     if exponent > MAX_EXPONENT or exponent * bits > MAX_BITS or (len(base.num) > 1 and exponent > 64):
         raise Unsupported("power too large")
     result = constant(1)
@@ -183,6 +184,7 @@ def _sum(a: Terms, b: Terms) -> Terms:
         if new:
             total[mono] = Fraction(new)
         else:
+            # No term is ever zero: `equal` asks only whether any terms are left.
             total.pop(mono, None)
     return _bounded(total)
 
@@ -262,6 +264,7 @@ def _reduced(num: Terms, den: Terms) -> Formula:
 
 def _conjugate(den: Terms) -> Terms | None:
     """The denominator with one square root (or i) negated; None when it has none."""
+    # Sorted, since the order of a set of texts changes from process to process.
     names = sorted(
         {name for mono in den for name, e in mono if name == "i" or (name.startswith("p:") and e == Fraction(1, 2))}
     )

@@ -35,6 +35,7 @@ def compare(left: Node, right: Node, near: Fraction = Fraction(0)) -> bool | Non
             result = _apart(bounds(left, point), bounds(right, point), float(near))
         except (Unbounded, OverflowError, ZeroDivisionError, ValueError, RecursionError):
             continue
+        # With symbols, one point can prove a difference but never an equality.
         if result is not None and (result is False or not free):
             return result
     return None
@@ -42,6 +43,7 @@ def compare(left: Node, right: Node, near: Fraction = Fraction(0)) -> bool | Non
 
 def _apart(a: Bounds, b: Bounds, near: float) -> bool | None:
     least, most = max(a[0] - b[1], b[0] - a[1]), max(a[1] - b[0], b[1] - a[0])
+    # The differences above are rounded themselves.
     margin = 4 * math.ulp(max(abs(v) for v in (*a, *b)))
     if least - margin > near:
         return False
@@ -79,6 +81,7 @@ def bounds(node: Node, point: Mapping[str, float]) -> Bounds:
 def _symbols(node: Node) -> frozenset[str]:
     names = set()
     for count, part in enumerate(node.walk(below=frozenset(["_", "prime"]))):
+        # Told like a complex number, of which `compare` says nothing.
         if count > _MAX_NODES or part.op == "word":
             return frozenset("i")
         name = symbol_name(part)

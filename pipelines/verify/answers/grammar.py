@@ -68,6 +68,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.signs = [token.text if token.kind == "sign" else "" for token in tokens]
+        # One more, so that `sign` and `take` may look behind the last token.
         self.signs.append("")
         self.position = 0
         self.depth = 0
@@ -179,6 +180,7 @@ class _Parser:
         if token.kind != "sign":
             return True
         if token.text == "|":
+            # Inside an absolute value the next bar closes it.
             return self.bars == 0
         return token.text in ("(", "[", "{.", "{", "frac", "sqrt", "binom", "∞", "matrix", "⌊", "⌈", "∅", "ℝ", "…")
 
@@ -280,6 +282,7 @@ class _Parser:
     def bracketed(self, opening: str) -> Node:
         if opening == "{." and self.take(".}"):
             return Node("∅")
+        # Within brackets a bar opens a new absolute value, whatever is open outside of them.
         bars, self.bars = self.bars, 0
         inner = self.sequence()
         self.bars = bars

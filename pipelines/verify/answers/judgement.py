@@ -55,6 +55,7 @@ def opinion(reference: str, answer: str) -> tuple[str, str]:
         return "incorrect", "unreadable"
     from math_verify import verify  # takes half a second: only the first question that needs it waits for that
 
+    # Without the library's own timeout, which counts wall time: the worker's limit of CPU time holds.
     if not verify([wanted], [expression], timeout_seconds=None):
         return "incorrect", "library"
     if not _faithful(answer, expression):
@@ -107,6 +108,7 @@ def _integers(expression: Any) -> set[int]:
         if isinstance(part, sympy.Rational):
             integers |= {abs(int(part.p)), int(part.q)}
         elif isinstance(part, sympy.Float):
+            # By its decimal digits: those of the exact binary value are not in the text.
             exact = Fraction(str(part))
             integers |= {abs(exact.numerator), exact.denominator}
     return integers

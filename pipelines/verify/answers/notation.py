@@ -162,6 +162,7 @@ class _Scanner:
         self.tokens.append(Token(kind, text, value, self.spaced))
 
     def step(self, char: str) -> None:
+        # isdigit alone is also true of superscripts and of the digits of other scripts.
         if (char.isdigit() and char.isascii()) or (
             char == "." and self.text[self.position + 1 : self.position + 2].isdigit()
         ):
@@ -244,6 +245,7 @@ class _Scanner:
 
     def named(self, command: str) -> None:
         if command in _SIGNS:
+            # `sign` moves on by one, and the command has been read already.
             self.position -= 1
             self.sign(_SIGNS[command], 1)
         elif command in _FUNCTIONS:

@@ -55,6 +55,7 @@ def _points(symbols: list[str]) -> list[dict[str, tuple[int, int]]]:
     """Fixed rational points, positive ones first, as numerator and denominator."""
     if not symbols:
         return [{}]
+    # A fixed seed of our own: the verdict must be the same in every process.
     rng = random.Random(20_011)
     points = []
     for index in range(_POINTS):
@@ -93,6 +94,7 @@ def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex
     for digits in _DIGITS:
         with mpmath.workdps(digits + more):
             try:
+                # At each precision anew: a point has no more digits than it was computed with.
                 env = {name: mpmath.mpf(top) / bottom for name, (top, bottom) in point.items()}
                 value = mpmath.mpmathify(_evaluate(node, env))
             except TooLarge:
@@ -101,6 +103,7 @@ def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex
                 return "undefined"
             if not mpmath.isfinite(value):
                 return "undefined"
+            # Rounding leaves small imaginary parts behind in values that are real.
             real = abs(mpmath.im(value)) <= abs(mpmath.re(value)) * mpmath.mpf(10) ** -60
             if not complex_allowed and not real:
                 return "undefined"
@@ -141,6 +144,7 @@ def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
     name = symbol_name(node)
     if name is not None:
         return (
+            # The plus turns mpmath's constants into numbers of the present precision.
             {"pi": +mpmath.pi, "e": +mpmath.e, "i": mpmath.mpc(0, 1)}.get(name) if name in ("pi", "e", "i") else env[name]
         )
     if node.op in SUMS or node.op in PRODUCTS:

@@ -46,6 +46,7 @@ def _is_zero(node: Node) -> bool:
     value, error = _value(node, Context(prec=digits, Emax=10**6, Emin=-(10**6)))
     if value.copy_abs() > error:
         return False
+    # By the separation bound, a number this small can only be zero.
     if value.copy_abs() + error < Decimal(10) ** -needed:
         return True
     raise Beyond
@@ -108,6 +109,7 @@ def _combined(op: str, a: tuple[Decimal, Decimal], b: tuple[Decimal, Decimal], c
             raise Beyond
         value = context.divide(x, y)
         error = (dx + value.copy_abs() * dy) / least
+    # Doubled, since the bound is itself computed with rounding.
     return value, error * 2 + _ulp(value, context)
 
 

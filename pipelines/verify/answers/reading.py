@@ -90,6 +90,7 @@ class Reading:
     def choice(self) -> tuple[str, str] | None:
         """(letter, rest) of a multiple-choice answer such as `B`, `(b)` or `(b) 0.3`; None when it is none."""
         if self._choice is None:
+            # False: none was found; None: nobody has asked.
             self._choice = (self.quantity is None and _lettered(self.normal)) or False
         return self._choice or None
 

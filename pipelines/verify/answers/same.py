@@ -40,6 +40,7 @@ class Judge:
 
     def same(self, left: Value, right: Value) -> bool | None:
         """Whether the two are the same answer; None where that stays open."""
+        # What this thread spent on an earlier answer must not change what is said of this one.
         algebra.fresh_budget()
         try:
             return self._same(left, right)

@@ -86,6 +86,7 @@ def _row(index: int, result: TestResult) -> dict[str, Any]:
 def printable(text: str) -> str:
     """A short text that any JSON file and any terminal can hold."""
     cut = text if len(text) <= _DETAIL else text[: _DETAIL - 1] + "…"
+    # A model's text may hold lone surrogates, which UTF-8 cannot encode.
     return cut.encode("utf-8", "replace").decode("utf-8").replace("\x00", "\\x00")
 
 
@@ -200,6 +201,7 @@ def _paired(names: Sequence[str], report: Report) -> Iterator[tuple[str, Result]
     for index, name in enumerate(names):
         if index < len(report.results):
             result = report.results[index]
+            # Where a result tells the program's cause already, the tests after it were only not run.
             ended = ended or result.cause == report.cause
             yield name, result
         elif not ended and report.cause is not None:

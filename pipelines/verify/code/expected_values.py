@@ -81,6 +81,7 @@ def shown(value: Any, width: int = 160) -> str:
 
 
 def _is_number(value: Any) -> bool:
+    # Not isinstance, which takes True for an int.
     return type(value) in (int, float)
 
 

@@ -45,6 +45,7 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
     if not shown_args:
         return []
     rng = random.Random(seed)
+    # By their text: arguments may hold lists and dicts, which have no hash.
     known = {shown(args, 4_000) for args in shown_args}
     arity = max(map(len, shown_args), key=lambda size: sum(len(args) == size for args in shown_args))
     usable = [args for args in shown_args if len(args) == arity]
@@ -84,6 +85,7 @@ class _Place:
         long = [value for value in lists if len(value) > 1]
         texts = tuple(leaf for leaf in leaves if type(leaf) is str)
         return cls(
+            # Not isinstance, which takes True for an int.
             tuple(leaf for leaf in leaves if type(leaf) is int),
             tuple(leaf for leaf in leaves if type(leaf) is float),
             texts,

@@ -38,6 +38,7 @@ def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[
             changed = _spliced(source, node, after)
             if changed in sources:
                 continue
+            # Remembered before it is parsed, so that a text that is no Python is not parsed again.
             sources.add(changed)
             again = parses(changed)
             if again is not None and ast.dump(again) != original:
@@ -54,6 +55,7 @@ def sampled_mutants(source: str, count: int, *, seed: int = 0, functions: Iterab
         rng.shuffle(members)
     chosen: list[Mutant] = []
     while len(chosen) < count and any(by_kind.values()):
+        # Sorted, so that the sample follows from the seed and not from the order in which kinds occur.
         for kind in sorted(by_kind):
             if by_kind[kind] and len(chosen) < count:
                 chosen.append(by_kind[kind].pop())

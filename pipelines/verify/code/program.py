@@ -96,6 +96,7 @@ def task_of(prompt: str, entry_point: str | None) -> Task:
         return Task()
     heading = re.compile(rf"(?m)^(?:async )?def {re.escape(entry_point)}\s*\(")
     for text in (*(block.text for block in blocks(prompt)), prompt):
+        # Code that ends with a bare heading parses only with a body.
         tree = (parses(text) or parses(text.rstrip() + "\n    pass\n")) if heading.search(text) else None
         if tree is not None:
             return Task(entry_point, text.rstrip() + "\n", _prelude(tree, entry_point))
@@ -150,9 +151,11 @@ def _answers(tree: ast.Module, task: Task) -> bool:
 def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
     """A program that does not continue the prompt: what the prompt imports and defines goes before it."""
     future = any(isinstance(part, ast.ImportFrom) and part.module == "__future__" for part in tree.body)
+    # Nothing may stand before an import from __future__.
     before = "" if future else task.prelude
     name = task.entry_point
     after = ""
+    # The tests call a function, and the answer has a method of that name in `class Solution`.
     if name and name not in defined_names(tree) and name in methods_of(tree, "Solution"):
         after = f"\n\n\ndef {name}(*args, **kwargs):\n    return Solution().{name}(*args, **kwargs)\n"
     return Program(before + text + after, rule)
@@ -177,6 +180,7 @@ def _shortened(text: str) -> Iterator[str]:
     """The text, then the text without its last lines from column zero on, longest first."""
     yield text
     cuts = [line_start.start() for line_start in _COLUMN_ZERO.finditer(text[:LONGEST]) if line_start.start()]
+    # Every try parses the rest anew, so without a bound the time grows with the square of the length.
     tries = max(2, min(_CUTS, _PARSED // (len(text) + 1)))
     yield from (text[:cut].rstrip() for cut in reversed(cuts[:tries]))
 
@@ -187,6 +191,7 @@ def _embedded(text: str, task: Task) -> tuple[str, ast.Module] | None:
     for part in _shortened(text[first_line.start() :]) if first_line else ():
         tree = parses(part)
         if tree is not None:
+            # Shorter parts are not tried: what the longest does not define they do not either.
             return (part, tree) if _answers(tree, task) and does_something(tree) else None
     return None
 

@@ -62,6 +62,7 @@ def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int 
     known = examples(suite.entry_point, *problem.tests, prompt)
     candidates = [*known, *generate_inputs(known, inputs, seed=seed)]
     report = _call_each(runner, program.text, suite.entry_point, candidates)
+    # Not strict: a program that was stopped has fewer results than inputs.
     returned = [pair for pair in zip(candidates, report.results, strict=False) if pair[1].status == "returned"]
     answers = tuple(result.value for _, result in returned)
     return Subject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)

@@ -207,6 +207,7 @@ def _tolerance(case: dict[str, Any]) -> float | None:
     value = case.get("tolerance")
     if value is None:
         return None
+    # The upper end also refuses infinity, within which everything is equal.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
         raise BadTestsError(f"tolerance {value!r} is not a number of at least 0")
     return float(value)
@@ -259,6 +260,7 @@ def _setup(meta: Mapping[str, Any]) -> str:
 
 def _merged(parts: list[Asserts]) -> tuple[Asserts, ...]:
     """Bare asserts of one problem run together; each `check` runs alone."""
+    # In one module a later `check` would replace the one before it.
     bare = [part for part in parts if "def check(" not in part.text]
     checks = [part for part in parts if part not in bare]
     if not bare:

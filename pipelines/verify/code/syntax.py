@@ -31,6 +31,7 @@ def syntax_tree(text: str) -> ast.Module:
         return ast.parse(text, filename=NAME)
     except SyntaxError as error:
         raise UnreadableError(f"{type(error).__name__}: {error.msg} (line {error.lineno})", error.lineno) from None
+    # Not only SyntaxError: a NUL in the text can be a ValueError, deep nesting a MemoryError or RecursionError.
     except (ValueError, MemoryError, RecursionError, OverflowError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error or 'too complex'}") from None
 

@@ -155,6 +155,7 @@ def variants(text: str) -> Iterator[str]:
 def _row(constraint: Constraint, responses: Sequence[Response]) -> dict[str, Any]:
     """What one constraint saw in the text as it is, cut to its part of a verdict, and whether any form satisfied it."""
     holds, observed = constraint.holds(responses[0])
+    # Half of an equal share each, so that MOST rows with their names fit into one verdict.
     if len(canonical_json(observed)) > EVIDENCE_BYTES // (2 * MOST):
         observed = canonical_json(observed)[:100]
     row = {"id": constraint.name, "holds": holds, "saw": observed}

@@ -166,6 +166,7 @@ def share_of_script(text: str, script: str) -> tuple[float, int]:
     By Unicode's script extensions: a mark that scripts share, such as the long-vowel mark of the two kana, counts for each.
     """
     letters = {char: count for char, count in Counter(text).items() if char.isalpha()}
+    # Each letter once, so that the pattern never runs over the whole of a long text.
     different, total = "".join(letters), sum(letters.values())
     if not letters or (script == "japanese" and not _matching("kana").search(different)):  # Han alone is Chinese
         return 0.0, total

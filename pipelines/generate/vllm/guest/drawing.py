@@ -139,6 +139,7 @@ def _logprobs(ids: list[int], positions: Any, most: int) -> Message:
     if not all(map(math.isfinite, chosen)):
         return {"note": "log-probabilities not all finite numbers"}
     tops = [
+        # vLLM adds the drawn token to the k likeliest: with a rank beyond k it is not one of them.
         [[top.decoded_token, top.logprob] for top in sorted(near.values(), key=lambda top: top.rank) if top.rank <= most]
         for near in positions
     ]

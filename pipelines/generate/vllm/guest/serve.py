@@ -56,6 +56,7 @@ def _draw(drawing: Drawing, requests: BinaryIO, replies: BinaryIO) -> int:
                     drawing.close()
                     return 0
                 drawing.abort(message["keys"]) if message["kind"] == "abort" else drawing.take(message)
+                # All that waits is taken before the next step, so that new requests share it.
                 message = _next(inbox, wait=False)
             answers = drawing.step()
             if answers:
@@ -123,6 +124,7 @@ def start(setup: Message) -> tuple[Any, Message]:
     cpu = current_platform.is_cpu()
     if cpu and platform.machine() == "x86_64" and not torch.cpu._is_avx512_supported():
         raise StartError("no_avx512", "vLLM on a CPU needs AVX512")
+    # Before the engine: its processes inherit the variable that names the file.
     if setup["certainty_slots"]:
         importlib.import_module("rollmill_certainty").make(setup["certainty_slots"])
     engine = LLMEngine.from_engine_args(EngineArgs(**_arguments(setup, cpu)))

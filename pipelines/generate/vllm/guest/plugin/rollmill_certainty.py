@@ -72,6 +72,7 @@ class Certainty(LogitsProcessor):  # type: ignore[misc]
             rows = np.fromiter(self._rows, dtype=np.int64, count=count)
             slots = np.fromiter((slot for slot, _ in self._rows.values()), dtype=np.int64, count=count)
             drawn = np.fromiter((len(output) for _, output in self._rows.values()), dtype=np.int64, count=count)
+            # A row of the file still holds the sums of the request that had it before.
             before = np.where(drawn == 0, 0.0, self._cells[slots, drawn % RING])
             self._cells[slots, (drawn + 1) % RING] = before + terms[rows]
         return logits
