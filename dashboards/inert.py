@@ -15,6 +15,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+# As CommonMark has it: indented by three blanks at most, closed by a fence of the same length or a longer one.
 _FENCE = re.compile(r" {0,3}(`{3,})[^`]*$")
 _ACTIVE = re.compile(
     r"((?<!`)`(?![^`]*//)[\w ./@=:,+-]+`(?!`))|(\\(?!\|)|[`\[\]<>$:!~])"
@@ -42,6 +43,7 @@ def inert_page(markdown: str) -> str:
 
     A card holds names of a user's data; those of versions from before cards escaped them lie there as they were.
     """
+    # What newer cards escape is put back first, or it would be escaped a second time.
     page = visible(markdown).replace("]\\(", "](").replace("&lt;", "<")
     return "\n".join(
         line if code else _unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line))

@@ -18,11 +18,14 @@ def value_of(tokens: Sequence[str | Fraction], *, signed: bool = False) -> Fract
     """The value of numbers, + - * / and parentheses, and % behind what is meant in hundredths; None where they are no
     expression, or it divides by zero. `signed`: a minus may stand before a number.
     """
+    # Numbers go in as names: as literals, decimals would come back from the parser as floats.
     values = {f"v{place}": token for place, token in enumerate(tokens) if isinstance(token, Fraction)}
     words = [token if isinstance(token, str) else f"v{place}" for place, token in enumerate(tokens)]
+    # A power binds tighter than the four operations, as % does behind its number.
     text = " ".join(words).replace("%", f"**{_PERCENT}")
     try:
         return _value(ast.parse(text, mode="eval").body, values, signed)
+    # The parser answers deep nesting with MemoryError or RecursionError, however much memory there is.
     except (SyntaxError, ValueError, ZeroDivisionError, RecursionError, MemoryError):
         return None
 

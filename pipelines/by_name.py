@@ -18,6 +18,7 @@ class ByName(Mapping[str, Any]):
         module, _, attribute = self._places[name].partition(":")
         return getattr(import_module(module), attribute)
 
+    # Mapping's own `in` calls __getitem__, which would import the method.
     def __contains__(self, name: object) -> bool:
         return name in self._places
 

@@ -64,10 +64,12 @@ def _from_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise NotLoaded(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    # Before it runs: dataclasses look their module up there while the classes are made.
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # a user's file may raise anything
+        # Else the next call would be given a module that ran halfway.
         del sys.modules[name]
         raise NotLoaded(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
     return module

@@ -48,6 +48,7 @@ _NAMES = {
 # lies in site-packages; in a checkout they lie beside it, where the editable install finds them.
 _INSTALLED = Path(__file__).resolve().parent
 if (_INSTALLED / "flows").is_dir() and str(_INSTALLED) not in sys.path:
+    # First on the path, or another distribution's package `storage` or `flows` would be found before ours.
     sys.path.insert(0, str(_INSTALLED))
 
 
@@ -57,6 +58,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, _, attribute = _NAMES[name].partition(":")
     value = getattr(importlib.import_module(module), attribute)
+    # Later look-ups find the name in the module and do not come here.
     globals()[name] = value
     return value
 

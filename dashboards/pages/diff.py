@@ -63,6 +63,7 @@ def _closed(pair: "Pairing") -> None:
     pair.close()
 
 
+# Content hashes are part of the key: after a rebase a number may be that of another version.
 @st.cache_resource(show_spinner="Joining the versions", max_entries=4, on_release=_closed)
 def _joined(root: str, old: str, new: str, before: str, after: str, _reader: Reader) -> "Pairing":  # noqa: ARG001 (the key)
     return pair_of(_reader, before, after)
@@ -122,6 +123,7 @@ def _heat(changes: "VersionDiff") -> "AnyChart":
         [{**_named(move, changes), "rollouts": move.count, "same": move.old == move.new} for move in changes.flow]
     )
     changed = frame.loc[~frame["same"], "rollouts"]
+    # The root, or all rare moves would be equally pale beside a common one.
     frame["dark"] = (frame["rollouts"] / max(1, changed.max() if len(changed) else 1)) ** 0.5
     frame.loc[frame["same"], "dark"] = 0.0
     order = [*_order(changes.flow), _state(None, changes.before), _state(None, changes.after)]

@@ -64,6 +64,7 @@ def _running(working: Sequence[Run]) -> None:
 
 def _needs_you(summaries: Sequence[Run]) -> None:
     """The newest run of each recipe where it did not end well, and what its verifiers could not decide."""
+    # The latest come first, so in reverse the newest run of a recipe is the last to be set.
     newest = {run.name: run for run in reversed(summaries) if not run.is_pilot}
     waiting = [run for run in summaries if run is newest.get(run.name) and run.status in UNFINISHED]
     for run in waiting[:MOST]:

@@ -103,6 +103,7 @@ def _item_at(queue: Queue, position: int) -> ReviewItem:
     def neighbours(source: Reader) -> list[ReviewItem]:
         return review_items(source, queue, block)
 
+    # The nested function has one name for all queues: what tells their answers apart is this state.
     return kept_by((hash(queue.pairs), block), reader(), neighbours)[position - block.start]
 
 

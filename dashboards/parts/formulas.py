@@ -12,6 +12,7 @@ from dashboards.inert import inert
 
 LONGEST, MOST, LONGEST_FORMULA = 20_000, 200, 400  # characters of a text, formulas in it, characters of one
 DEEPEST = 12  # nested groups
+# Single dollars as in Pandoc: no blank just inside of them and no digit behind, so that prices are no formulas.
 _FORMULA = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)|(\\boxed\{[^{}$\n]*\})",
     re.DOTALL,
@@ -70,6 +71,7 @@ def renders(formula: str) -> bool:
         deepest = max(deepest, depth)
         if depth < 0:
             return False
+    # As many names as \begin and \end: one that is not followed by a name in braces could name anything.
     return depth == 0 and deepest <= DEEPEST and len(environments) == named and set(environments) <= _ENVIRONMENTS
 
 

@@ -85,6 +85,7 @@ def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | No
         None if named is None else final_answer(named),
     )
     mine = members[chosen]
+    # Another key for another answer: a widget keeps its choice, which is a rollout of the answer before.
     _one_of(mine, f"{key}-{hash(chosen)}", mine.index(named) if named in mine else 0)
 
 

@@ -131,6 +131,7 @@ def token_texts(completion: Completion) -> list[str]:
         tops = json.loads(completion.top_logprobs or "[]")
         values, place, tokens = completion.logprobs or (), 0, []
         for value, top in zip(values, tops, strict=True):
+            # The tokens' own values are stored as float32, the likely ones as JSON: their last digits differ.
             near = [token for token, logprob in top if token and abs(logprob - value) < 1e-4]
             token = next(token for token in near if completion.text.startswith(token, place))
             tokens.append(token)

@@ -26,6 +26,7 @@ from dashboards.session.export_matches import ROUTE
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+# Taken out of the environment, which children inherit: the address holds the token.
 BROWSER = os.environ.pop("ROLLMILL_BROWSER", "")  # the address to open once the pages answer
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PAGE_HEADERS = {"Content-Security-Policy": "frame-ancestors 'self'", "Referrer-Policy": "no-referrer"}
@@ -63,6 +64,7 @@ def refused(scope: "Scope") -> bool:
 
 def _exchange(scope: "Scope") -> RedirectResponse | None:
     """To the same address without its token, which the browser alone keeps where it is right; None where there is none."""
+    # latin-1 decodes any bytes: a malformed query is no crash.
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     brought = [value for key, value in query if key == "token"]
     if scope["type"] != "http" or not brought:
@@ -92,6 +94,7 @@ async def _browser_opened(_app: st.App) -> AsyncIterator[None]:
         if BROWSER:
             page.write(f'<meta http-equiv="refresh" content="0;url={BROWSER}">')
             page.flush()
+            # In a thread: webbrowser.open may wait for the browser, and the loop serves the pages.
             asyncio.get_running_loop().run_in_executor(None, webbrowser.open, Path(page.name).as_uri())
         yield
 

@@ -93,11 +93,13 @@ def choose(
     if wanted is None:
         wanted = kept if kept in options else options[0]
     box = f"{key}-choice"
+    # Set before the box is drawn: Streamlit ignores a default where the key has a value.
     if wanted != kept or box not in st.session_state:
         st.session_state[box] = wanted
     chosen = str(
         place.selectbox(label, options, key=box, format_func=visible, width=width, on_change=_forget, args=tuple(forget))
     )
+    # Under a key of its own, as Streamlit drops the values of widgets that another page did not draw.
     st.session_state[f"{key}-kept"] = chosen
     if st.query_params.get(key) != chosen:
         st.query_params[key] = chosen

@@ -92,6 +92,7 @@ def silent_button(
 ) -> Done | None:
     """The button alone, for a row of them; what its last click gave is the page's to show, with show_done."""
     allowed, command = may_write(), typed(arguments)
+    # A backtick in a name would end the code of the hint.
     hint = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
     button = st.button
     if confirm and allowed:
@@ -118,6 +119,7 @@ def typed(arguments: Sequence[str]) -> str:
 
 def _clicked(key: str, arguments: tuple[str, ...], wait: float) -> None:
     before: Done | None = st.session_state.get(f"{key}-done")
+    # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
     if not may_write() or (before and before.words == arguments and time.monotonic() - before.at < _AGAIN):
         return
     with st.spinner(f"Running {arguments[0]}"):
@@ -126,6 +128,7 @@ def _clicked(key: str, arguments: tuple[str, ...], wait: float) -> None:
 
 def run(arguments: Sequence[str], wait: float = WAIT) -> Done:
     """Run `rollmill ARGUMENTS` in the workspace, without a shell; a session that may not write never gets here."""
+    # A file and no pipe: a command that outlives the page would block on a full pipe, or die of a closed one.
     with tempfile.TemporaryFile() as output:
         child = spawn(
             module_command("flows.cli", *arguments),

@@ -65,6 +65,7 @@ def write_matches(name: str, rows: Rows) -> MatchFile:
 
     if not _folders:
         _folders.append(tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch()))
+    # The address alone gives the file, so its key must not be guessable.
     key, count = secrets.token_urlsafe(16), 0
     path = Path(_folders[0].name) / key / name
     path.parent.mkdir()

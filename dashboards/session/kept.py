@@ -79,6 +79,7 @@ _read: dict[
 ] = {}  # of scopes that change: what was read, and until when it holds
 
 
+# Streamlit leaves arguments whose names begin with an underscore out of the key.
 @st.cache_resource(show_spinner="Reading every rollout once", max_entries=INDEXES)
 def _index(root: str, state: State, _scope: Scope) -> ExploreIndex:
     begun = time.monotonic()

@@ -41,6 +41,7 @@ class Table:
         first = np.concatenate([rows.ordered[rows.starts[at] : rows.starts[at] + least] for at in there.tolist()])
         marked = np.zeros(len(self.pool), dtype=bool)
         marked[first] = True
+        # Rows reads only what is marked as fixed beforehand, so a smaller mark cuts every problem to the same n.
         return Sample(Rows(replace(self.pool, in_prefix=marked)), there)
 
     @cached_property
@@ -102,6 +103,7 @@ class Table:
 
     def elected(self, aggregator: Aggregator, n: int) -> Floats:
         """(P,): the chance that what an aggregator elects from n completions is right."""
+        # By repr, which has the options: claims make equal aggregators of their own.
         known = (repr(aggregator), n)
         if known not in self._elected:
             self._elected[known] = np.array([self._of_ballot(ballot, aggregator, n) for ballot in self.ballots])

@@ -95,6 +95,7 @@ def _b4(evidence: Evidence) -> Sequence[Effect]:
 
 def _pass_until(evidence: Evidence) -> Sequence[Effect]:
     rng, p, r = evidence.rng(5), 0.01, 2
+    # numpy counts the failures alone.
     waits = rng.negative_binomial(r, p, WAITS) + r  # draws up to the second success
     return tuple(Effect(float(values.mean()) / p - 1.0, WAITS) for values in (r / waits, (r - 1) / (waits - 1)))
 

@@ -77,6 +77,7 @@ def _votes(items: Sequence[tuple[Ballot, Ints]]) -> Floats:
     for ballot, turn in items:
         counts = Majority().elect(ballot.pool).strength
         first = ballot.pool.total((turn == turn.min())[None, :].astype(float))
+        # Counts are whole, so a millionth of a vote decides ties and nothing else.
         values.append(float(right_at(np.where(counts > -np.inf, counts + first / 1e6, counts), ballot.right, 1)[0]))
     return np.array(values)
 

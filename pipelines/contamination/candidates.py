@@ -46,6 +46,7 @@ class Candidates:
         self._numbers = {word: place for place, word in enumerate(vocabulary, _FIRST)}
         generator = np.random.default_rng(_SEED)
         shape = len(vocabulary) + _FIRST
+        # Odd factors lose no bits modulo 2^64.
         self._salt = generator.integers(1, 2**63, size=shape, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         self._places = generator.integers(1, 2**63, size=RUN, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         self._is_number = np.array([False, True, True, *(word[0].isdigit() for word in vocabulary)])
@@ -60,6 +61,7 @@ class Candidates:
     def problems(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Whether each text can be a problem of the benchmark, edited or with new numbers, or hold one."""
         batch = self._batch([tokens(text) for text in texts])
+        # A text shorter than a run has none to be looked for, so it is always compared.
         short = batch.sizes < RUN
         known = ~self._foreign(batch) & np.isin(self._sums(batch), self._hard)
         return self._inside(batch) | short | known | self._any(batch, self._hidden(batch), self._blind, RUN)
@@ -79,6 +81,7 @@ class Candidates:
         for words in texts:
             sizes.append(len(words))
             # An unknown word before ":" in the alphabet is a number: every sign is known.
+            # Places begin at 3, so a known word is never falsy.
             places += [known(word) or (_FOREIGN_NUMBER if word < ":" else _FOREIGN) for word in words]
         ends = np.cumsum(sizes, dtype=np.int64)
         counted = np.array(sizes, dtype=np.int64)
@@ -111,6 +114,7 @@ class Candidates:
     def _sums(self, batch: _Batch) -> Hashes:
         """For each text a hash of its numbers and signs in whatever order."""
         salted = np.where(self._is_hard[batch.tokens], self._salt[batch.tokens], np.uint64(0))
+        # The running sum wraps around and the difference too, so each text's own sum is exact modulo 2^64.
         counts = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(salted, dtype=np.uint64)])
         return np.asarray(counts[batch.starts + batch.sizes] - counts[batch.starts])
 

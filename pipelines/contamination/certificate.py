@@ -193,6 +193,7 @@ def _fresh(problems: Sequence[Problem], chosen: Sequence[Problem], seed: int) ->
             continue
         for attempt in range(20):
             drawn = seed_of(digest128(["contamination", "fresh", seed, problem.id, attempt]))
+            # 53 bits, as the seeds of templates have.
             other = regenerate(replace(problem, meta={**problem.meta, "seed": drawn >> 10}))
             if _instance(other) not in known:
                 yield ProblemText.of(other)

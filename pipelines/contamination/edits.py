@@ -63,6 +63,7 @@ _PHRASES: Mapping[str, str] = {
     "his": "the man's",
     "her": "the woman's",
 }
+# The longest first, as an alternation takes the first that fits.
 _PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(_PHRASES, key=len, reverse=True))})\b", re.IGNORECASE)
 
 
@@ -112,6 +113,7 @@ def misspelt(text: str, rng: random.Random) -> str | None:
     places = [match.span() for match in _WORD.finditer(text)]
     if not places:
         return None
+    # From the last word to the first, so that no place moves.
     for start, end in sorted(rng.sample(places, max(1, len(text.split()) // 10) if len(places) > 1 else 1), reverse=True):
         at = rng.randrange(start + 1, end - 1)
         slip = rng.choice((text[at + 1] + text[at], text[at + 1], text[at] + text[at : at + 2]))

@@ -59,6 +59,7 @@ def graph_of_solution(solution: str) -> str | None:
 def _evaluated(node: ast.expr, results: list[tuple[Fraction, Shape]]) -> tuple[Fraction, Shape]:
     """The value and the shape of an expression of + - * / over numbers; ValueError for anything else."""
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        # Through its text: Fraction(0.1) would be the nearest binary fraction.
         value = Fraction(str(node.value))
         for index in range(len(results) - 1, -1, -1):
             if results[index][0] == value:

@@ -150,6 +150,7 @@ class BenchmarkIndex:
         if not near_entries:
             return None
         best: tuple[float, int, tuple[str, ...]] | None = None
+        # Sets have no order: of equal shares the problem that comes first is named.
         for at in sorted(near_entries):
             entry = self.entries[at]
             span = _span(entry, words)
@@ -175,6 +176,7 @@ class BenchmarkIndex:
         best: tuple[int, float, int, tuple[str, ...]] | None = None
         for at in sorted(block.near(words, self._counts(runs)) | (graph & block.members.keys())):
             entry = self.entries[at]
+            # Of the shorter text, so that what stands around a copy does not lower the share.
             share = len(runs & entry.runs) / max(1, min(len(runs), len(entry.runs)))
             placed = own == entry.hard or _alike(words, entry.words, _CONTEXT) >= _SAME_CONTEXTS
             by = _names(graph=at in graph, runs=placed and share >= _SAME_RUNS, near=_near(words, own, entry))
@@ -277,4 +279,5 @@ def _alike(left: Sequence[str], right: Sequence[str], length: int) -> float:
 
 
 def _coded(words: Iterable[str]) -> frozenset[bytes]:
+    # Texts of models may hold lone surrogates, which UTF-8 refuses.
     return frozenset(word.encode("utf-8", errors="surrogatepass") for word in words if not is_hard(word))

@@ -69,6 +69,7 @@ class Scan:
             worth = self._candidates.problems(texts)
             overlaps.rows["problem"] += len(rows)
             for row, text, graph, candidate in zip(prompted, texts, graphs, worth, strict=True):
+                # The filter knows words alone: other words with the same graph would not pass it.
                 if candidate or graph in self.index.graphs or row["prompt_id"] in self.index.prompts:
                     self._add(
                         overlaps, "problem", self.index.problem(ProblemText(row["id"], row["prompt_id"], text, graph))

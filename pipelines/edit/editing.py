@@ -91,6 +91,7 @@ def _touched(text: str, spans: Sequence[tuple[int, int]]) -> int:
 def _spans(before: str, after: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
     """The places that differ, of both texts."""
     old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    # What both texts begin and end with is cut off: the comparison of the rest is quadratic.
     head = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     rest = min(len(old), len(new)) - head
     tail = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)

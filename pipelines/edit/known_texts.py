@@ -61,6 +61,7 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
         if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE):
             raise CannotEdit("it tells the answer")
         return EditedText(text, "the answer does not stand in it")
+    # 3/4 also tells 3 and 4.
     written = {number for pattern in (_NUMBER, _PART) for number in pattern.findall(text)}
     if any(abs(stated) == abs(value) for number in written if (stated := rational(number.replace(",", ""))) is not None):
         raise CannotEdit("it tells the answer")

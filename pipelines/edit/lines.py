@@ -218,6 +218,7 @@ def _check_inserted(inserted: str, beside: Sequence[str], most_alike: float) -> 
 
 def _alike(one: str, other: str) -> float:
     """The share of two lines that stands in both in the same order, 0 to 1."""
+    # Quadratic in the length, so both are cut; autojunk would ignore frequent letters of a long line.
     pair = one.strip()[:_COMPARED], other.strip()[:_COMPARED]
     return SequenceMatcher(None, *pair, autojunk=False).ratio() if all(pair) else 0.0
 

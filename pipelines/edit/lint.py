@@ -30,6 +30,7 @@ def faults(source: str) -> list[Fault]:
     """The faults of a program, by line; one alone where it does not compile. UnreadableError where none has a line."""
     try:
         tree = syntax_tree(source)
+        # The parser lets pass duplicate arguments and `nonlocal` or `global` out of place; the symbol table does not.
         symtable.symtable(source, NAME, "exec")
         reader = _Reader()
         reader.module(tree)
@@ -90,6 +91,7 @@ class _Reader(ast.NodeVisitor):
             self._use(node.id, node.lineno)
 
     def visit_Assign(self, node: ast.Assign) -> None:
+        # The value is evaluated first; the fields of the node are in the other order.
         self._all((node.value, *node.targets))
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
@@ -107,6 +109,7 @@ class _Reader(ast.NodeVisitor):
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
         scope = self._here
+        # A walrus in a comprehension binds in the scope around it (PEP 572).
         while scope.kind == "comprehension" and scope.parent is not None:
             scope = scope.parent
         self._bind(node.target.id, scope)
@@ -161,6 +164,7 @@ class _Reader(ast.NodeVisitor):
         if self._here.kind != "module":
             self._here.elsewhere.update(node.names)
         for name in node.names:
+            # When the function runs cannot be told, and only what is certain is a fault.
             self.scopes[0].bound.setdefault(name, []).append(BEFORE)
 
     def visit_Nonlocal(self, node: ast.Nonlocal) -> None:
@@ -234,7 +238,9 @@ class _Reader(ast.NodeVisitor):
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         first = node.generators[0]
+        # The first iterable alone is evaluated in the scope around the comprehension.
         self.visit(first.iter)
+        # `async for` is allowed in any generator expression, which then is an asynchronous generator.
         scope = Scope("comprehension", self._here, self._here.is_async or isinstance(node, ast.GeneratorExp))
         parts: list[ast.AST] = []
         for generator in node.generators:
@@ -248,6 +254,7 @@ class _Reader(ast.NodeVisitor):
         """What stands in a loop or branch may run never, or again."""
         if isinstance(node, ast.AsyncFor) and not self._here.is_async:
             self.misplaced.append(Fault(node.lineno, "async for outside an async function"))
+        # Evaluated once, before the first turn.
         if isinstance(node, ast.For | ast.AsyncFor):
             self.visit(node.iter)
         self._order += 1
@@ -259,6 +266,7 @@ class _Reader(ast.NodeVisitor):
         else:
             self.generic_visit(node)
         self._inside = before
+        # A `break` in the else branch belongs to a loop further out.
         if isinstance(node, _LOOPS):
             self._all(node.orelse)
 

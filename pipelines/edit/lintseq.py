@@ -79,6 +79,7 @@ def _at_fault(lines: Lines, kept: Set[int], linter: Linter) -> list[int]:
     """Which lines the linter finds fault with, as numbers of the whole program."""
     order = sorted(kept)
     fault_lines = linter(lines.source(order)) if order else []
+    # The parser may name a line behind the last one.
     return [order[min(max(line, 1), len(order)) - 1] for line in fault_lines]
 
 
@@ -87,6 +88,7 @@ def python_linter(source: str) -> list[int]:
     try:
         source_faults = faults(source)
     except UnreadableError:
+        # Some line must be named: without one the deletion would take the program for free of faults.
         return [len(source.split("\n"))]
     if len(source_faults) == 1:
         header = re.search(r"on line (\d+)", source_faults[0].what)

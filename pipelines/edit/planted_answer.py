@@ -75,6 +75,7 @@ def marked_answer(text: str) -> Answer | None:
 def rational(text: str) -> Fraction | None:
     """The exact value of one plain number, or None."""
     text = text.strip()
+    # `\d` and int() would take the digits of every script.
     if len(text) > _LONGEST or not text.isascii():
         return None
     if text[:1] in ("-", "+"):

@@ -104,6 +104,7 @@ def terminates(value: Fraction) -> bool:
 def as_decimal(value: Fraction, places: int, way: str) -> str:
     """A value to so many decimal places, rounded in the given way of `decimal`."""
     with localcontext() as context:
+        # quantize raises where digits and places together exceed the precision.
         context.prec = 400
         exact = Decimal(value.numerator) / Decimal(value.denominator)
         return f"{exact.quantize(Decimal(1).scaleb(-places), rounding=way):f}"

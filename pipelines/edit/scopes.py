@@ -47,9 +47,11 @@ def wrong_with(scope: Scope, name: str, use: Place) -> str:
     if bound and (scope.kind == "comprehension" or any(_reaches(binding, use) for binding in bound)):
         return ""
     if bound and scope.kind in ("function", "module"):
+        # Before its binding a module's name falls back on the builtin; a function's is unbound.
         return "" if scope.kind == "module" and name in _KNOWN else "used before it is bound"
     outer = scope.parent
     while outer is not None:
+        # Functions inside a class do not see the names of its body.
         if outer.kind != "class" and name in outer.bound and name not in outer.elsewhere:
             return ""
         outer = outer.parent

@@ -115,11 +115,13 @@ class Probe(AskingScorer):
             sums = [answer.logprob_sum for answer in answers]
             if sums[0] is None or sums[1] is None:
                 return None
+            # math.exp overflows above 709.
             return 1.0 / (1.0 + math.exp(min(700.0, sums[1] - sums[0])))
         near = json.loads(answers[0].top_logprobs or "[]")[:1]
         weights = dict.fromkeys((self.positive, self.negative), 0.0)
         for token, logprob in near[0] if near else ():
             for word in weights:
+                # With and without a space, in either case, are several tokens of one word: their chances add up.
                 if str(token).strip().casefold() == word.strip().casefold():
                     weights[word] += math.exp(logprob)
         total = sum(weights.values())

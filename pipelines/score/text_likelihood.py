@@ -83,6 +83,7 @@ class ReferenceLikelihood(AskingScorer):
                 continue
             answer = replies[request.completion_id]
             if answer.logprob_sum is not None:
+                # Rounding may put a sum of log-probabilities above 0, and a probability ends at 1.
                 value = math.exp(min(0.0, answer.logprob_sum))
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
@@ -91,5 +92,6 @@ class ReferenceLikelihood(AskingScorer):
         head, marker, tail = completion.text.rpartition(self.marker)
         if not marker or completion.finish_reason == "length":
             return None
+        # In most vocabularies the space begins the next token, so it stands with the reference and not before the cut.
         spaces = tail[: len(tail) - len(tail.lstrip())]
         return self.request(prompt, spaces + problem.reference + self.ending, behind=head + marker)

@@ -31,6 +31,7 @@ class Elected:
         """One decision per rollout of one problem, in input order."""
         known = {rollout.completion.id: score for rollout in rollouts if (score := self._score(rollout)) is not None}
         candidates = [rollout.completion.id for rollout in in_sample_order(rollouts) if rollout.completion.id in known]
+        # The sort is stable, so ties stay in sample order.
         elected = sorted(candidates, key=lambda cid: -known[cid])[: self.per_problem]
         reasons = {}
         for rollout in rollouts:

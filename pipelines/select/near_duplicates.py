@@ -91,6 +91,7 @@ class SketchIndex:
     """
 
     def __init__(self, threshold: float) -> None:
+        # A pair at .7 is missed with (1 - .7^4)^32 = .00015; at .5 only 64 bands of two rows are enough.
         bands = 32 if threshold >= 0.7 else 64
         self._lsh = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=bands)
 
@@ -119,6 +120,7 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.9) -> list[int | 
 def _features(text: str) -> tuple[tuple[str, ...], frozenset[bytes]]:
     tokens = _TOKEN.findall(text.casefold())
     hard = tuple(token for token in tokens if _is_hard(token))
+    # Texts of models may hold lone surrogates, which UTF-8 refuses.
     coded = [token.encode("utf-8", errors="surrogatepass") for token in tokens]
     grams = {b" ".join(coded[start : start + _GRAM]) for start in range(max(1, len(coded) - _GRAM + 1))}
     return hard, frozenset(grams)

@@ -76,6 +76,7 @@ class QuotaByDifficulty:
         prefix = [r.verdict.outcome for r in first if r.completion.sample_index < self.initial]
         judged = len(prefix) - prefix.count("undecided")
         fails = judged - prefix.count("correct")
+        # Rounded up in whole numbers: 7 * (1 - 6/7) is a little more than 1 as a float.
         return max(1, -(-self.per_problem * fails // judged)) if judged else self.per_problem
 
 

@@ -84,6 +84,7 @@ class _Family:
         answer = item["answer"]
         examples = [item["metadata"][name] for name in _EXAMPLES if item["metadata"].get(name) is not None]
         reference = answer if answer is not None else examples[0] if examples else ""
+        # The entry as storage gives it back, without tuples: what cannot be verified then is refused here.
         entry = json.loads(json.dumps({"answer": answer, "metadata": item["metadata"]}, default=str))
         return {
             "family": self.name,

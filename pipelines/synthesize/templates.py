@@ -63,6 +63,7 @@ class Templates:
             random.Random(_instance_seed(seed, "order", level, 0)).shuffle(queue)
         drawn: dict[tuple[int, str], int] = {}
         for index in range(budget):
+            # Levels take turns, so that a smaller budget is a prefix of a larger one.
             level = self.levels[index % len(self.levels)]
             problem = self._next(level, queues[level], drawn, prompts, seed)
             if problem is None:
@@ -80,6 +81,7 @@ class Templates:
         while queue:
             name = queue.pop(0)
             for _ in range(_PATIENCE):
+                # Attempts count by template and level: an instance does not depend on which other templates there are.
                 attempt = drawn[level, name] = drawn.get((level, name), -1) + 1
                 problem = self._attempt(name, level, _instance_seed(seed, name, level, attempt))
                 if problem is not None and problem.prompt_id not in prompts:
@@ -111,6 +113,7 @@ def regenerate(problem: Problem) -> Problem:
         raise SetupError(f"problem {problem.id} was not made by a template: it has no level or seed.")
     seed = int(problem.meta["seed"])
     rng = random.Random(seed)
+    # Chance is taken in the order in which `_attempt` takes it: parameters first, then the wording.
     params = template.sample(problem.level, rng)
     drawn = _Instance(problem.level, seed, params, rng.randrange(template.phrasings), template.solve(params))
     return _problem(template, reference, drawn, problem.split)

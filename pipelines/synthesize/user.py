@@ -40,6 +40,7 @@ def load_template(reference: str, folder: Path | None = None) -> Template:
         template = cast(Callable[[], Template], cls)()
     except Exception as error:
         raise SetupError(f"template {reference!r} cannot be built without arguments: {error}.") from error
+    # In the child first, where a limit ends a template that loops; validation in this process has none.
     _same_elsewhere(template, reference, placed)
     require_valid(template, reference)
     return template
@@ -84,6 +85,7 @@ def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
     hash_seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     paths = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": paths}
+    # -P: with -c the current folder would be searched first, and a file there could stand in for a library.
     command = [sys.executable, "-P", "-c", code, placed, str(CPU_LIMIT_S)]
     too_slow = SetupError(f"template {reference!r} does not finish: no samples after {CPU_LIMIT_S} CPU seconds.")
     try:
@@ -92,6 +94,7 @@ def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
         raise too_slow from error
     if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise too_slow
+    # The last word alone: a template may print something itself.
     if child.returncode == 0 and child.stdout.split()[-1:] != [_fingerprint(template)]:
         raise SetupError(
             f"template {reference!r} fails single_valued: another process gets other instances from the same seeds.",
@@ -101,6 +104,7 @@ def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
 
 def print_fingerprint(reference: str, cpu_limit_s: int) -> None:
     """Print the fingerprint of a template, for a process that compares; a crash says nothing and is told by validation."""
+    # SIGXCPU can be caught; the hard limit a second later sends SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s + 1))
     sys.stdout.write(_fingerprint(cast(Callable[[], Template], load_class(reference))()) + "\n")
 

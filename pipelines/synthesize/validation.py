@@ -148,6 +148,7 @@ def _executable(template: Any, instances: list[_Instance]) -> str | None:
             instance = _instance(fresh, level, seed)
             instances.append(instance)
             solution = instance.solution
+            # Called for what it raises: parameters are stored as JSON in the problem's meta.
             canonical_json(dict(instance.params))
             if not all(isinstance(text, str) and text.strip() for text in instance.texts):
                 return f"a text at level {level} is empty"
@@ -194,6 +195,7 @@ def _matches(template: Any, instances: list[_Instance]) -> str | None:
     for instance in instances:
         for text in instance.texts:
             stated = numbers_in(text)
+            # Texts state losses as unsigned numbers ("gives away 5"), and `numbers_in` reads no signs.
             missing = [number for number in parameter_numbers(instance.params) if abs(number) not in stated]
             if missing:
                 return f"the parameter {missing[0]} is not in the text {text!r}"

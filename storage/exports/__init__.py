@@ -74,6 +74,7 @@ class Validation:
         clusters: set[str] = set()
         rows = 0
         for name in sorted(sizes, key=lambda name: digest128(["validation", self.seed, name])):
+            # One cluster is left for training, however large the share.
             if rows >= self.share * sizes.total() or len(clusters) == len(sizes) - 1:
                 break
             clusters.add(name)
@@ -142,6 +143,7 @@ def _built(fmt: str, options: Mapping[str, Any]) -> Export:
     """The format with its options checked."""
     if fmt not in EXPORTS:
         raise unknown_name("export format", fmt, EXPORTS, next_command="rollmill dataset export --help")
+    # Annotations are read as types, so the formats' modules must not postpone them (PEP 563).
     known = inspect.signature(EXPORTS[fmt]).parameters
     for option, value in options.items():
         if option not in known:
@@ -163,6 +165,7 @@ def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckd
 def _write(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
     clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
     written = export_rows(_side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
+    # Complete after the rows of one side: each pass goes through all rows, and counts anew.
     left_out = {what: count for what, count in chosen.left_out.items() if count}
     if validation is not None:
         rows = _side(chosen.rows(connection), clusters, inside=True)

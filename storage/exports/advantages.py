@@ -19,6 +19,7 @@ def zero_signal(rewards: Floats) -> Flags:
 
 def centred(rewards: Floats) -> Floats:
     """The reward less its group's mean (Dr. GRPO, Liu et al. 2025: no deviation, so no weight on nearly solved groups)."""
+    # Equal rewards may differ from their mean in the last digit: .1 three times has another mean in floats.
     return np.where(zero_signal(rewards)[:, None], 0.0, rewards - rewards.mean(axis=1, keepdims=True))
 
 
@@ -54,6 +55,7 @@ def unlikely_rewards(rewards: Floats, logprobs: Floats, beta: float) -> Floats:
     signal stay as they are: weighted they would be told apart by likelihood alone.
     """
     ranks = np.empty_like(rewards)
+    # Group by group: comparing all pairs at once would take n times the memory of the groups.
     for group, values in enumerate(logprobs):
         ordered = np.sort(values)
         below, not_above = (np.searchsorted(ordered, values, side) for side in ("left", "right"))

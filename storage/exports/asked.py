@@ -65,6 +65,7 @@ class Questions:
             earlier,
             node.parents[0],
             group,
+            # As the run asked: every second sample was shown a pair the other way round.
             swapped=pairs and node.step.swap and row["sample_index"] % 2 == 1,
         )
         return filled(node.step.template, node.named, filling)

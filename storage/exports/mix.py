@@ -49,6 +49,7 @@ class Member:
             return None
         sizes = Counter(row["problem_id"] for row in self.chosen.rows(self.connection))
         taken, count = [], 0
+        # The hash is of the problem alone: versions that share problems take the same ones first.
         for problem in sorted(sizes, key=lambda problem_id: digest128(["mix", problem_id])):
             if count >= self.part.most:
                 break

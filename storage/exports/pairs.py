@@ -74,6 +74,7 @@ class PairRows(Texts):
         lengths = [chosen["tokens_out"], rejected["tokens_out"]]
         if None in lengths:
             lengths = [len(chosen["text"]), len(rejected["text"])]
+        # Multiplied, not divided: a completion may have no token.
         fits = max(lengths) <= self.length_ratio * min(lengths)
         self.left_out[UNEQUAL] += not fits
         return bool(fits)
@@ -133,6 +134,7 @@ class Pairs(PairRows):
             yield from self._across(connection)
             return
         for right, wrong in self.sides(connection):
+            # The bound is on pairs that fit, so all are matched and the bound is applied behind.
             pairs = ((chosen, rejected) for chosen, rejected in matched(right, wrong, 0) if self.fits(chosen, rejected))
             for chosen, rejected in islice(pairs, self.max_pairs or None):
                 yield self.row_of(chosen, rejected)

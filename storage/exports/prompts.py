@@ -98,6 +98,7 @@ class Prompts(Texts):
         if self.layout == "trl":
             return {**row, "prompt": prompt}
         return {
+            # The first two are no columns of the file: they say which rows a validation file keeps together.
             "problem_id": row["problem_id"],
             "template": row["template"],
             "data_source": row["source"],

@@ -147,6 +147,7 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
         )
     groups = _measured(connection, prefix, measured)
     sizes = {len(group.ids) for group in groups}
+    # Of an import the largest group sets the size: smaller ones are refused below, with the size that all have.
     count = n or prefix or max(sizes, default=0)
     if groups and count < 2:
         raise SetupError(

@@ -25,6 +25,7 @@ select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d
 from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id {scores}
 where {condition} order by d.problem_id, r.sample_index, d.completion_id
 """
+# A union without `all`: a score of the version may be stored in the workspace as well.
 SCORES_JOIN = """left join (
     select completion_id, problem_id, list({{'scorer': scorer, 'version': version, 'value': value}}
            order by scorer, version) as scores from (select completion_id, problem_id, scorer, version, value from scores

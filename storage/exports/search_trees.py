@@ -62,6 +62,7 @@ def pieces_of(problem: ProblemThreads) -> list[Piece]:
             answers[ancestor] += 1
             correct[ancestor] += row["outcome"] == "correct"
     pieces = [Piece(row, parents[cid], len(_path(parents, cid)), answers[cid], correct[cid]) for cid, row in rows.items()]
+    # The sort is stable: within a depth the order of sample indices and ids stays.
     return sorted(pieces, key=lambda piece: piece.depth)
 
 

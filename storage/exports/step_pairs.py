@@ -95,6 +95,7 @@ def _compared_spans(before: str, after: str) -> tuple[Spans, Spans]:
     if len(old) * len(new) > _COMPARED:
         return _whole(before, after)
     starts = [_starts(part) for part in (old, new)]
+    # autojunk would begin no match at a word that is more than 1% of a text of 200 words or more, such as a blank.
     codes = [code for code in SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if code[0] != "equal"]
     return (
         [[starts[0][i1], starts[0][i2]] for _, i1, i2, _, _ in codes],

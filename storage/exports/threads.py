@@ -13,6 +13,7 @@ from storage.segments.views import no_rows
 from storage.threads import Turn, Turns, turns_of
 from storage.versions.database import has_table
 
+# What follows nothing is in no table of threads, and is always an answer.
 _QUERY = """
 with followed as ({threads}), turns as (
     select problem_id, completion_id, step, role, after from followed

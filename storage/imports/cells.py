@@ -103,6 +103,7 @@ def level(value: Any) -> int | None:
 
 def texts(value: Any) -> tuple[str, ...]:
     """Tests as a list of texts, JSON text of such a list, or one text."""
+    # A single test may begin with a bracket as well: what is no JSON is that test.
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
@@ -148,6 +149,7 @@ class Sanitiser:
         return [self._clean(item) for item in value] if isinstance(value, list) else value
 
     def _text(self, value: str) -> str:
+        # Python knows this of a text without going through it, and no surrogate is ASCII.
         if value.isascii():
             return value
         clean, replaced = SURROGATE.subn("\ufffd", value)
@@ -210,6 +212,7 @@ def parsed_cell(value: Any) -> Any:
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         try:
             return json.loads(value)
+        # json gives up with a RecursionError on brackets nested too deeply: such a cell stays text.
         except (ValueError, RecursionError):
             return value
     return value

@@ -123,6 +123,7 @@ def resolve(
     _check_given(maps, constants)
     fields = dict(maps)
     taken = set(maps.values())
+    # Reversed: of columns that differ in case only, the first one wins.
     lower = {column.lower(): column for column in reversed(present)}
     for name, known in aliases.items():
         if name in fields or name in constants:

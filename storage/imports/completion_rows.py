@@ -150,6 +150,7 @@ class CompletionRows:
             prompt_id=problem.prompt_id,
             engine=ENGINE,
             model=model,
+            # Nothing is known of the weights but what the file calls them.
             model_digest=f"label:{model}",
             stream="curate",
             sample_index=index,
@@ -172,6 +173,7 @@ class CompletionRows:
 
     def _index(self, value: Any, problem: StoredProblem, model: str) -> int:
         given = cells.tally(value)
+        # A number made up beside given ones could be one of them.
         if given is None and "sample_index" in self._columns.fields:
             raise CellError("the sample index is missing")
         if given is not None:
@@ -184,6 +186,7 @@ class CompletionRows:
         rest = self._columns.rest(values)
         meta = {name: cells.plain(value) for name, value in rest.items() if name not in self._unused}
         label = cells.yes_or_no(self._columns.get(values, "is_correct"))
+        # These win over columns of the same name: others find the problem of a completion by them.
         named = {"import": self._name, "problem_id": problem.id, "external_id": external_id, "is_correct": label}
         return meta | {name: value for name, value in named.items() if value is not None}
 

@@ -105,6 +105,7 @@ class Layout:
         cell is not what the form says.
         """
         used = {_column(tuple(row), place) for place in (*self.required(), *self.fields.values())}
+        # A column that is called like one of our fields, and that no place names, must not be taken for that field.
         rest = {name: value for name, value in row.items() if name not in used and name not in _OURS}
         new = {name: _cell(row, place) for name, place in self.fields.items()}
         new["prompt"] = _HOLE.sub(lambda hole: _text(_cell(row, hole[1]), hole[1]), self.prompt)
@@ -132,6 +133,7 @@ _OURS = ("prompt", "reference", "tests", "options")
 
 def _column(present: Collection[str], place: str) -> str | None:
     """The column that stands at a place: the first of its names that the file has, whatever its case."""
+    # Reversed: of columns that differ in case or blanks only, the first one wins.
     lower = {name.lower().strip(): name for name in reversed(tuple(present))}
     named = (name if name in present else lower.get(name.lower().strip()) for name in place.split("|"))
     return next((name for name in named if name is not None), None)
@@ -164,6 +166,7 @@ def _multiple_choice(choices: Choices, row: Values, question: str) -> dict[str, 
     texts, right = _options(choices, row)
     order = list(range(len(texts)))
     if choices.order_seed is not None:
+        # By hash, not by row: a file with more rows, or in another order, keeps every letter.
         order.sort(key=lambda place: digest128(["options", choices.order_seed, question, place, texts[place]]))
     options = {letter: texts[place] for letter, place in zip(LETTERS, order, strict=False)}
     lines = [choices.line.replace("{letter}", letter).replace("{text}", text) for letter, text in options.items()]

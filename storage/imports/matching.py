@@ -70,6 +70,7 @@ class Embedded:
 
     def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
         """The row's problem, made anew; a problem that differs from an earlier one of its id is remembered as a clash."""
+        # Other columns are kept with the completion: they may differ between the rows of one problem.
         problem = self.rows.problem(row, meta=False)
         name = problem.external_id or problem.id
         stored = self.known.get(name)

@@ -48,6 +48,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     unchanged(spec.path, before)
     with writer:
         writer.know("problems", [problem.id for problem in stored.values()])
+        # A second reading bounds the memory; that the file is still the same is checked before anything counts.
         _store(spec, columns, survey, writer)
         unchanged(spec.path, before)
         notes = _notes(survey, rows, sanitiser)

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from storage.errors import SetupError
 
+# csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1
 MAX_LINE = 64 << 20
 """Bytes of one line, unfolded: a small gzip file can hold a line that fills the memory."""
@@ -176,7 +177,9 @@ def _tsv(path: Path) -> Iterator[Row]:
 
 def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
     """CSV rows; an empty cell is a missing value. A quoted cell may span lines: the row is named by its last line."""
+    # The limit is one of the whole process, so it is put back once the file is read.
     before = csv.field_size_limit(_MAX_FIELD)
+    # Without `strict` csv takes what follows a closing quote for more of the cell instead of refusing it.
     reader = csv.reader((_decode(path, n, line) for n, line in _lines(path)), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     try:
@@ -213,6 +216,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     numbers = count(1)
     try:
         with pq.ParquetFile(path) as file:
+            # to_pylist makes a dictionary of a row, in which one of two equal names would be lost.
             _header(path, file.schema_arrow.names)
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for values in batch.to_pylist():
@@ -231,6 +235,7 @@ def _folder(path: Path) -> Iterator[Row]:
         file
         for file in path.rglob("[!.]*")
         if file.suffix in (".parquet", ".arrow")
+        # `datasets` leaves the results of map() and filter() beside the data under this name.
         and not file.name.startswith("cache-")
         and not any(part.startswith(".") for part in file.relative_to(path).parts)  # a workspace's own .rollmill, for one
     )
@@ -248,6 +253,7 @@ def _arrow(path: Path) -> Iterator[Row]:
 
     numbers = count(1)
     try:
+        # `datasets` writes Arrow's stream format, which the reader of the file format refuses.
         with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
             _header(path, stream.schema.names)
             for batch in stream:

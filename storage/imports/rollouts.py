@@ -44,6 +44,7 @@ class _Pass:
                 raise SetupError(f"{self.spec.path}, {row.where}: {error}; nothing was stored.") from error
             for answer in answers:
                 stored, problem = self.problems.problem(answer)
+                # Problems that the set lacks are gathered, and named together once the file is read.
                 if stored is not None:
                     yield row.where, problem, completions.completion(answer, stored)
         self.problems.finish()
@@ -66,6 +67,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     unchanged(spec.path, before)
     with writer:
         writer.know("completions", list(stored.values()))
+        # A pass with counters of its own: the report is about the first one, and nothing may count twice.
         _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
         unchanged(spec.path, before)
         return writer.finish(columns, rows=first.rows, notes=first.notes, samples=samples, of=of)

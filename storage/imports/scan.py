@@ -90,6 +90,7 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
     kept = {key: value for key, value in reply.items() if key not in {"choices", "usage", "id", "object", "created"}}
     choices = parsed_cell(reply.get("choices")) or []
     tokens_in = value_at(reply, "usage.prompt_tokens")
+    # `usage` counts the tokens of all choices together.
     tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
     for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
         message = choice.get("message") or {}
@@ -131,6 +132,7 @@ def _inspect(values: Values) -> Iterator[Values]:
             "text": value_at(choice, "message.content"),
             "finish_reason": choice.get("stop_reason"),
             "model": output.get("model"),
+            # The other values of a score (P for partial, N for no answer, numbers) are neither yes nor no.
             "is_correct": {"C": True, "I": False}.get(label) if isinstance(label, str) else None,
             "metadata": values.get("metadata") or None,
             "epoch": values.get("epoch"),
@@ -184,6 +186,7 @@ def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = No
     for row in islice(read_rows(spec.path) if spec.rows is None else spec.rows(), limit):
         paths = [path for path in spec.maps.values() if path not in row.values and root(path) in row.values]
         try:
+            # Who maps a place inside a cell has said what the row means: no form of a tool is looked for.
             known = bool(paths) or spec.rows is not None
             name, rows = ("", [row.values]) if known else _rows_of(spec, row.values)
         except CellError as error:

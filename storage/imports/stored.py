@@ -94,6 +94,7 @@ def model_counts(
     """
     if not names:
         return []
+    # NOT IN gives null for a null, which WHERE takes for no.
     columns = "id, model, prompt_id, coalesce(meta ->> '$.problem_id', '') AS problem"
     parts = (
         f"SELECT {place} AS place, {columns} FROM ({rows_of(store, 'completions', name)})"  # noqa: S608

@@ -40,6 +40,7 @@ def read_texts(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[Problem, s
 
 def _asking(path: Path, name: str, maps: Mapping[str, str]) -> tuple[ImportSpec, Columns]:
     """A file of which only the column that asks has to be known."""
+    # Rows without a reference would be refused: all get one that nobody reads.
     aliases = {"prompt": PROBLEM_ALIASES["prompt"], "reference": ()}
     spec = ImportSpec(path, name, maps, {"reference": "-"})
     columns = detect(spec, aliases)

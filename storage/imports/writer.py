@@ -123,5 +123,6 @@ class Writer:
             mapping=report.mapping,
             notes=list(report.notes),
         )
+        # Redundant batches were there before; any others that came since are those of another command.
         new = sum(not commit.redundant for commit in commits)
         self._ws.imports.add(session, record, self._spec.sets, self._before, new=new)

@@ -104,6 +104,7 @@ def kept_set(rows: Iterable[tuple[str, str, str, bool | None]]) -> KeptSet:
     for problem, completion, outcome, kept in rows:
         outcomes[completion, problem] = outcome
         counter.add(problem, None, outcome)
+        # The precision of the kept set is one of accepted rollouts: wrong ones that a selector kept are not in it.
         if kept and outcome == "correct":
             chosen.append((completion, problem))
     bands = dict(zip(counter.problems, counter.counts().bands(), strict=True))

@@ -95,6 +95,7 @@ def rates_of_audit(audits: Audits, audit: Audit, costs: Costs | None = None, kep
     strata = [Stratum(**row) for row in audit.design["strata"]]
     rates = audit_rates(strata, list(judged.values()), measured)
     if kept is not None:
+        # The sample was drawn without knowing this kept set, so it is restricted to it afterwards (a domain estimate).
         inside = [(judgement, pair in kept.kept) for pair, judgement in judged.items()]
         rates["overall"]["precision_kept"] = precision_within(strata, inside, kept.size())
         for band, row in rates["bands"].items():
@@ -123,6 +124,7 @@ def _pooled_audits(
 ) -> tuple[list[Audit], dict[Pair, AuditItem], Mapping[Pair, Sequence[PersonJudgement]]]:
     """The audits of the same rollouts, what they drew, and the judgements of it."""
     pooled = [other for other in audits.list(audit.verifier, audit.version, audit.source) if _same_strata(other, audit)]
+    # By rollout: one that two audits drew is one member of the pooled sample.
     items = {item.pair: item for other in pooled for item in audits.items(other.id)}
     return pooled, items, audits.judgements(list(items))
 
@@ -184,6 +186,7 @@ def _known(audits: Audits, name: str, version: str, run: str | None, kept: Calla
             mine = kept() if kept is not None and audit.source != run else None
             shared = mine is not None and _same_rollouts(audits, audit, mine)
             report = rates_of_audit(audits, audit, kept=mine if shared else None)
+            # The id comes last, so that equal audits are told apart alike every time.
             rank = (audit.source == run, shared, report["n"], audit.id)
             candidates.append(
                 (rank, KnownRates(name, version, audit.id, audit.source, report, planted, audit.source == run or shared))
@@ -194,6 +197,7 @@ def _known(audits: Audits, name: str, version: str, run: str | None, kept: Calla
 
 def _same_rollouts(audits: Audits, audit: Audit, kept: KeptSet) -> bool:
     """Whether a run has the rollouts and outcomes that the audit was drawn from: their numbers, and every drawn one."""
+    # Numbers first: the drawn rollouts take another query of the ledger.
     if audit.design.get("outcomes") != kept.counted():
         return False
     return all(kept.outcomes.get(item.pair) == item.outcome for item in audits.items(audit.id))
@@ -217,6 +221,7 @@ def _measured(audit: Audit, pooled: Sequence[Audit]) -> tuple[VerifierPassRate |
     if raw is None:
         return None, {}
     clusters = [other.design.get("clusters") for other in pooled]
+    # Older audits kept no clusters, and a rollout that one of them drew would have no place among these.
     if not all(clusters):
         return VerifierPassRate(Estimate(**raw), None), {}
     place = {problem: at for other in clusters if other for problem, at in other["place"].items()}

@@ -26,6 +26,7 @@ __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount",
 CHUNK = 20_000
 COVERAGE = "share of covered problems in the population that these problems were drawn from"
 
+# A correct text that was cut off at the token limit is no solution, as for quotas (storage.solutions).
 _DRAWN = """
 CREATE TEMP TABLE drawn AS
 SELECT p.round, p.problem_id, p.completion_id, coalesce(c.tokens_out, 0) AS tokens,
@@ -45,6 +46,7 @@ LEFT JOIN (SELECT problem_id, count(*) AS draws, CAST(sum(tokens) AS BIGINT) AS 
 LEFT JOIN covered c ON c.problem_id = p.id ORDER BY p.level NULLS LAST, p.id
 """
 _ONCE = "SELECT problem_id, min(round) AS round FROM drawn WHERE solved GROUP BY 1"
+# In the order of rounds: a problem is covered in the round that brings the last of its k solutions.
 _SOLVED = """
 SELECT d.round, d.problem_id, c.reasoning, c.text FROM drawn d JOIN completions c ON c.id = d.completion_id
 WHERE d.solved AND d.problem_id IN (SELECT problem_id FROM drawn WHERE solved GROUP BY 1 HAVING count(*) >= {k})
@@ -169,6 +171,7 @@ def _coverage(covered: Sequence[bool], clusters: Sequence[str | None]) -> Estima
 
 def _rounds(rows: Sequence[tuple[int, int, int, int]], problems: pa.Table) -> list[BudgetRound]:
     clusters = problems["template"].to_pylist()
+    # What was never covered lies behind every round.
     covered = np.asarray(problems["covered"].fill_null(1 << 62))
     rounds = []
     for round_, drawn, draws, tokens in rows:

@@ -297,6 +297,7 @@ def _pairwise(cells: Mapping[tuple[str, str], Side], models: Sequence[str], benc
             except SetupError:
                 continue  # no problem in common: nothing is said of this pair
             row = _difference(pairing)
+            # Which of two equal models is called better does not matter: their test is never significant.
             better, worse = (second, first) if row["difference"] > 0 else (first, second)
             names = {"benchmark": benchmark, "before": first, "after": second, "better": better, "worse": worse}
             rows.append({**names, "problems": len(pairing.problems), **row})

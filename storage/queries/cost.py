@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 By = Literal["batch", "problem", "level", "step", "round", "engine", "command"]
 GROUPS: tuple[By, ...] = ("batch", "problem", "level", "step", "round", "engine", "command")
 
+# Costs are rounded half to even, as storage.money rounds a payment in Python: both have to sum to the same.
 # Each completion once, where its first row in the plan is, summed up in whole numbers. Its place among the distinct ones of
 # its batch is what the bits of a payment count.
 _ROWS = """
@@ -225,6 +226,7 @@ Columns = Mapping[str, Sequence[Any]]
 def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
     """The rows added up by some of their columns and by whether they were drawn: few, where there were one a problem."""
     totals = ("kept", *SUMMED)
+    # With threads Arrow gives groups in no fixed order.
     added = rows.group_by([*keys, "drawn"], use_threads=False).aggregate([(name, "sum") for name in totals])
     return added.rename_columns([*keys, "drawn", *totals])
 
@@ -244,6 +246,7 @@ def _sums(columns: Columns, places: Sequence[int]) -> Sums:
 
 
 def _total(column: Sequence[Any], places: Sequence[int]) -> int:
+    # DuckDB's HUGEINT comes through Arrow as a decimal.
     return sum(int(column[place]) for place in places)
 
 

@@ -232,6 +232,7 @@ class Matching:
         matching_of = dict(
             self._cursor.execute(f"SELECT problem, matching {_PROBLEM_ROWS} {order}", self._values(listing)).fetchall()
         )
+        # Texts are read for the rows of the page alone, after all matches were sorted.
         rows = {row[0]: row[1:] for row in self._cursor.execute(_PROBLEM_DETAILS, [list(matching_of)]).fetchall()}
         listed = tuple(_problem_row(rows[problem], matching, prior) for problem, matching in matching_of.items())
         return ProblemPage(listed, total, page, pages, prior, fitted)
@@ -341,6 +342,7 @@ def _selected(query: str, filters: Filters) -> tuple[str, dict[str, Any]]:
             values[name] = bound
     cell, texts = "c.*", ""
     if _by_text(filters):
+        # A cell counts all of its rollouts; here only those whose text matches.
         cell, texts = "c.* REPLACE (t.n AS n)", "JOIN texts t USING (cell)"
     elif filters.text.strip():
         conditions.append("c.problem IN (SELECT problem FROM texts)")
@@ -351,6 +353,7 @@ def _any_of(column: str, name: str, wanted: Sequence[Any]) -> tuple[dict[str, An
     """The values of the parameters, and the condition that a column has one of these values."""
     values = {f"{name}_{place}": value for place, value in enumerate(wanted) if value != NONE}
     if name == "level":
+        # A level in an address may be no number: null matches nothing, where a cast would be an error.
         values = {key: int(value) if str(value).isdecimal() else None for key, value in values.items()}
     alternatives = [f"({column}) IN ({', '.join(f'${key}' for key in values)})"] if values else []
     if NONE in wanted:

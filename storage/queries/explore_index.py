@@ -24,6 +24,7 @@ OF_PROBLEM = ("source", "level", "skill", "template")
 _NAMED = tuple(name for name in (*OF_ROLLOUT, *OF_PROBLEM) if name != "level")
 Within = Literal["problems", "completions"]
 
+# Problems are numbered in the order of their ids, so that the number breaks ties of an order as the id would.
 # A prompt is stored as JSON: a text, or a list of messages.
 _NUMBERED = f"""
 CREATE TEMP TABLE numbered AS
@@ -33,6 +34,7 @@ SELECT row_number() OVER (ORDER BY id)::INTEGER AS problem, id, external_id,
        reference[:{BEGINNING}] AS reference, nullif(source, '') AS source, level, skill, template
 FROM problems WHERE id IN (SELECT problem_id FROM rollouts)
 """
+# A planned completion that is not drawn yet is listed too, so completions are joined from the left.
 _PLACED = """
 CREATE TEMP TABLE placed AS
 SELECT row_number() OVER ()::INTEGER AS rollout, p.problem, r.problem_id, r.completion_id, r.step, r.sample_index,
@@ -73,6 +75,7 @@ _CELLS = f"""
 CREATE TEMP TABLE cells AS
 SELECT c.* EXCLUDE (rollouts), {", ".join(OF_PROBLEM)} FROM counted c JOIN numbered USING (problem)
 """
+# Cells carry their rollouts: a join back by facets would lose the rollouts that have none of a facet (null).
 _LISTED = """
 CREATE TEMP TABLE listed AS
 SELECT c.cell, p.rollout, p.problem, p.completion_id, p.step, p.sample_index, p.tokens, j.answer,
@@ -108,6 +111,7 @@ class ExploreIndex:
 
     def prior(self, models: Sequence[str] = ()) -> tuple[BetaPrior, int]:
         """What the measured rates of these models (of all) are shrunken towards, and how many problems it is fitted to."""
+        # Two threads may fit the same prior at once: both get the same one, so no lock is needed.
         if tuple(models) not in self._priors:
             wanted = "true" if not models else "list_contains($models, model::VARCHAR)"
             query = f"SELECT sum(correct)::INT, sum(judged)::INT FROM cells WHERE measured AND {wanted} GROUP BY problem"
@@ -130,6 +134,7 @@ def explore_index(scope: Scope) -> ExploreIndex:
     with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
         for query in (_NUMBERED, _PLACED.format(measured=measured), _JUDGED, _KINDS, _SAID, _COUNTED, _CELLS, _LISTED):
             connection.execute(query)
+        # Copied out: the scope's own connection is closed, and its temporary tables go with it.
         for made, table in _TABLES.items():
             memory.register("made", connection.table(made).to_arrow_table())
             memory.execute(f"CREATE TABLE {table} AS SELECT * FROM made")

@@ -38,5 +38,6 @@ def labelled_rollouts(scope: Scope) -> Iterator[LabelledRollout]:
     """The rollouts of a scope, problem by problem in the order of their samples."""
     with scope.connection("rollouts", "problems", "completions", "verdicts") as connection:
         result = connection.execute(_ROWS)
+        # With texts, so not all at once.
         while rows := result.fetchmany(_AT_ONCE):
             yield from (LabelledRollout(*row) for row in rows)

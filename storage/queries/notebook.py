@@ -36,6 +36,7 @@ _OF_SCOPE = f"""
     FROM rollouts r JOIN problems p ON p.id = r.problem_id JOIN completions c ON c.id = r.completion_id
     ORDER BY r.problem_id, r.sample_index, r.completion_id
 """
+# An imported completion names its problem; one drawn here answers every problem with its prompt.
 _OF_WORKSPACE = f"""
     SELECT p.id AS problem_id, c.id AS completion_id, {_PROMPT}, {_COLUMNS}, v.verdicts
     FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
@@ -134,6 +135,7 @@ class WorkspaceView:
 
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
         """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops."""
+        # A connection for each query: it has the segments that are registered now.
         connection = self.reader.connection(KINDS)
         self._open.append(connection)
         return connection.sql(query)

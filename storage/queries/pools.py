@@ -60,6 +60,7 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
         def table(kind: str, columns: Sequence[str], key: str = "completion_id") -> pa.Table:
             column = "id" if kind in ("problems", "completions") else "completion_id"
             query = f"SELECT {', '.join(columns)} {_MINE.format(kind=kind, column=column, key=key)}"
+            # A view gives rows in no fixed order, and places in the pool follow from it.
             return connection.sql(f"{query} ORDER BY ALL").to_arrow_table()
 
         problems = table("problems", ("id", *STRATA), "problem_id")
@@ -71,6 +72,7 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
     if scope.run is not None and len(scores):
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
+    # None: the query has already left out what is not measured.
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))
 
 

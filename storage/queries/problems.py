@@ -109,8 +109,10 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
             completions = from_table("completions", _table(connection, _COMPLETIONS, of))
             verdicts = from_table("verdicts", _table(connection, _VERDICTS, problem_id))
         scores = _table(connection, _SCORES, problem_id)
+    # Problems of a run are looked up in the whole workspace, which may have one that the run did not plan.
     if not problems or (scope.run is not None and not rows):
         raise SetupError(f"{scope.name} has no problem {problem_id!r}.")
+    # Scores that hold for the rollouts of another run only are stored under the same completions.
     if scope.run is not None and len(scores):
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     scored: dict[str, list[Score]] = {}
@@ -136,6 +138,7 @@ def _stored(
     Going through a column of all rows takes a fraction of what an index over them takes to be made. Ids are spelled out:
     for a list of them DuckDB leaves out what cannot hold one, for another table it does not.
     """
+    # An empty list is no SQL, and nothing equals NULL.
     ids = ", ".join(map(quoted, wanted)) or "NULL"
     chosen: dict[Kind, str] = {
         "problems": f"id = {quoted(problem)}",

@@ -134,6 +134,7 @@ def _by_problem(rows: Iterable[tuple[str, str, int, str | None]]) -> dict[str, _
     stops: dict[str, _Stop] = {}
     for problem_id, reason, round_, evidence in rows:
         stop = stops.setdefault(problem_id, _Stop())
+        # Rows come by round: the evidence is that of the first time the problem was given up, however it ended later.
         stop.evidence = stop.evidence or json.loads(evidence or "{}")
         if reason == CONTINUED:
             stop.continued = True

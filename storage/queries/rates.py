@@ -40,6 +40,7 @@ def funnel(scope: Scope) -> Funnel:
         connection.execute(_BY_PROBLEM)  # one pass over the rows; the rest is small
         groups = connection.execute("SELECT outcome, kept, reason, sum(rows) FROM counted GROUP BY ALL").fetchall()
         problems, solved, kept_problems = connection.execute(_PROBLEMS).fetchall()[0]
+        # Without named steps every completion is judged, so the threads need not be read.
         [[unjudged]] = connection.execute(_UNJUDGED).fetchall() if scope.step else [[0]]
     counter = FunnelCounter()
     for outcome, kept, reason, rows in groups:
@@ -144,6 +145,7 @@ def indexed_counts(index: ExploreIndex, by: str) -> metrics.Counts:
 def _counts(connection: "duckdb.DuckDBPyConnection", cells: str, by: str) -> metrics.Counts:
     groups, order = (_BY_MODEL, "model, ") if by == "model" else (_GROUPED, "")
     table = connection.sql(_COUNTS.format(cells=cells, groups=groups, order=order)).to_arrow_table()
+    # SQL gives null for a sum over no rows.
     numbers = (np.asarray(pc.fill_null(table[name], 0), dtype=np.int64) for name in _NUMBERS)
     names = [name for name in table.column_names if name not in _NUMBERS]
     values: dict[str, list[Group]] = {name: table[name].to_pylist() for name in names}

@@ -129,6 +129,7 @@ class Reader:
 
         from storage.ledger.models import AuditRow, BatchRow, JudgementRow, RunRow, SegmentRow
 
+        # Counts beside the highest numbers: a segment that is retired or lost may leave the highest as it was.
         newest = select(
             func.count(SegmentRow.seq), func.max(SegmentRow.seq), select(func.max(BatchRow.id)).scalar_subquery()
         )
@@ -156,6 +157,7 @@ def runs(reader: Reader) -> "list[Run]":
 
 def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
     """The stages of a run in the order in which they work; SetupError where there is no such run."""
+    # Of a run that is not known there are no stages either: this raises instead of giving an empty list.
     reader.runs.get(run_id)
     # "decide" is what older runs called the stage "select".
     names = ("synthesize", "draw", "verify", "score", "decide", "select", "gate", "publish")

@@ -70,6 +70,7 @@ def audit_queue(reader: Reader, audit: str | None = None) -> Queue:
     if chosen.kind != "natural":
         raise SetupError(f"{chosen.id} is a stress test of planted errors; it needs no judgement.")
     verifiers = [(chosen.verifier, chosen.version)]
+    # The chain gives no verdicts of its own: what it said is what its members said.
     if chosen.verifier == CHAIN:
         verifiers = reader.runs.get(chosen.source).verifiers
     pairs = tuple(item.pair for item in reader.audits.items(chosen.id))
@@ -146,6 +147,7 @@ def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list
                 reference=problem.reference,
                 tests=problem.tests,
                 text=_text(completions[pair[0]]),
+                # Verdicts come in the order of the chain, in which by default the last verifier that is asked decides.
                 extracted=next((record.extracted for record in reversed(stored) if record.extracted is not None), None),
                 verdicts=stored,
                 judgements=judgements.get(pair, ()),
@@ -199,6 +201,7 @@ def read_csv(queue: Queue, path: Path, reviewer: str) -> list[PersonJudgement]:
     SetupError names the line of a rollout that is not in the queue, and of a judgement that is none.
     """
     try:
+        # Spreadsheets write a byte order mark, which would be read as part of the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]

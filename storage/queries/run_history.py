@@ -35,6 +35,7 @@ def timeline(reader: Reader, run_id: str) -> list[Span]:
         if name not in (DRAWN, JUDGED)
     ]
     times = reader.runs.batch_times(run_id)
+    # A plan without rows says that drawing is over: it begins no round.
     begun = [at for kind, _, rows, at in times if kind == "plan" and rows]
     for number, start in enumerate(begun):
         end = begun[number + 1] if number + 1 < len(begun) else float("inf")

@@ -50,5 +50,6 @@ def _is_recipe(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return any(line.startswith(_MARKS) for line in file.read(_HEAD).splitlines())
+    # A file that went away, or that may not be read, is no recipe to offer.
     except OSError:
         return False

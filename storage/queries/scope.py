@@ -90,6 +90,7 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
     """The scope of a run; SetupError where there is no such run."""
     run = reader.runs.get(run_id)
     planned, decided = planned_answers(reader, run), reader.count("decisions", run.id)
+    # There are more decisions than planned answers where a run was decided anew (see _latest).
     done = 0 < planned <= decided
     step = first_step(run.recipe)
     return Scope(reader, run.id, _prefix(run), done, run, step=step, decisions=decided if done else 0)
@@ -202,6 +203,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     """
     from storage.versions.database import has_table
 
+    # Tables are named in full: a temporary view `rollouts` that selects from `rollouts` would read itself.
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
     version = f'"{catalog}".main'
     connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
@@ -216,6 +218,7 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
 def _latest(reader: Reader, run: Run) -> str:
     """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
     rows = reader.rows("decisions", run.id)
+    # The ledger knows the counts, so one set of decisions is told without a window over all rows.
     if reader.count("decisions", run.id) == planned_answers(reader, run):
         return rows
     return (

@@ -109,6 +109,7 @@ def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
         yield scope
         return
     runs = reader.runs.list()
+    # The latest comes last and wins: a cell that was measured again has several runs.
     cells = {run.name: run for run in reversed(runs) if run.recipe.get("cell", {}).get("evaluation") == name}
     if not cells:
         evaluations = {run.recipe["cell"]["evaluation"] for run in runs if run.recipe.get("cell")}

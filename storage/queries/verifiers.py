@@ -20,6 +20,7 @@ SELECT k.verifier, k.version, k.rule, count(*), count(*) FILTER (outcome = 'corr
        count(*) FILTER (outcome = 'undecided'), sum(v.seconds), quantile_cont(v.seconds, 0.99), max(v.seconds)
 FROM verdicts v JOIN kinds k USING (kind) GROUP BY ALL ORDER BY verifier, version, count(*) DESC, rule
 """
+# The threshold is found before any join, so only the slowest verdicts are joined.
 _SLOWEST = """
 SELECT k.verifier, k.version, k.rule, k.outcome, v.seconds, p.id, r.completion_id
 FROM verdicts v JOIN kinds k USING (kind) JOIN rollouts r USING (rollout) JOIN problems p ON p.problem = r.problem
@@ -27,6 +28,7 @@ WHERE v.seconds >= (
     SELECT min(seconds) FROM (SELECT seconds FROM verdicts WHERE seconds > 0 ORDER BY seconds DESC LIMIT $1))
 ORDER BY v.seconds DESC, r.completion_id LIMIT $1
 """
+# Pairs are counted by the numbers of kinds, of which there are few; names are joined to the counts.
 _PAIRS = """
 CREATE TEMP TABLE pairs AS
 SELECT a.verifier AS one, b.verifier AS other, a.outcome AS said, b.outcome AS other_said, a.rule, b.rule AS other_rule,

@@ -19,6 +19,7 @@ NUMBERS = {"level": (r"\d+", "a number"), "correct": (r"\d+ of \d+", "K of N")}
 
 def view_query(query: str) -> str:
     """What a view keeps of the part behind the ? of Explore's address; SetupError for what Explore would overlook."""
+    # Blank values are read too, or an unknown parameter without a value would pass unseen.
     given = parse_qs(query.removeprefix("?"), keep_blank_values=True)
     for name in given:
         if name not in (*KEPT, *PLACE):

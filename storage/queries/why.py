@@ -91,6 +91,7 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
 
     prefix = _checked(id_prefix)
     manifest = load_manifest(info)
+    # One connection for all versions: making one takes longer than attaching a version and looking a row up.
     with reading(info), connect() as connection:
         rows = Lookup(info, connection)
         matches: list[tuple[Kind, str]] = [("completion", row) for row in rows.beginning("completions", prefix, _SHOWN + 1)]
@@ -104,6 +105,7 @@ def why(info: VersionInfo, id_prefix: str) -> Why:
         problems = part.problems | ({identity} if kind == "problem" else set())
         threads = turns_in_version(rows, problems)
         before, behind = around(threads, identity)
+        # Of a problem also what nobody judges: it has no decision and is found in the threads.
         mine = part.completions | {identity} if kind == "completion" else part.completions.union(*threads.values())
         stored = rows.rows("completions", mine | {turn.completion_id for _, turn in (*before, *behind)})
         return Why(
@@ -230,6 +232,7 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     own = "id IN (SELECT {0}_id FROM mine UNION SELECT id FROM asked WHERE kind = '{0}'{1})"
     stored = _rows(connection, "completions", own.format("completion", " UNION SELECT id FROM near"))
     near = set(ids)
+    # DuckDB splits an empty text into one empty text, where Python's split gives none.
     after = "list_filter(string_split(after, ' '), lambda id: id <> '') AS after"
     threads = f"(SELECT completion_id, problem_id, step, role, {after} FROM threads)"  # noqa: S608
     return {
@@ -257,6 +260,7 @@ def _memberships(
             continue
         with reading(version):
             part = known if version.folder == info.folder else _part(Lookup(version, connection), *row)
+        # The parent need not be the version numbered before; where its rows are not here, that one stands in for it.
         before = parts.get(version.parent or "", before)
         parts[version.content_hash] = part
         if part.problems:

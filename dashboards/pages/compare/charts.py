@@ -136,6 +136,7 @@ def calibration_chart(rows: Sequence[Row]) -> AnyChart:
     marks = base.mark_point(filled=True, opacity=1).encode(
         y=alt.Y("value:Q", scale=RATE), size=alt.Size("n:Q", legend=None, scale=alt.Scale(range=[30, 160])), href="link:N"
     )
+    # A faceted chart has one table for all layers, so the ends of the line stand in it for each benchmark.
     whole = pd.concat([frame, *(ends.assign(benchmark=name) for name in dict.fromkeys(frame["benchmark"]))])
     return _panels(alt.layer(exact, rules, line, marks, data=whole), frame)
 

@@ -68,6 +68,7 @@ def _leaderboard(board: Row, subject: Subject) -> None:
         for benchmark in board["benchmarks"]:
             cell = cells.get((model, benchmark))
             words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] and board['tests'] else ''}"
+            # A column of links shows what it can cut out of the address, so the words travel behind the #.
             row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
         rows.append(row)
     st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
@@ -113,6 +114,7 @@ def _two(models: Sequence[str], subject: Subject) -> None:
     """Two models on shared problems: by benchmark, and the problems on which they differ."""
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
+    # By default the second of the board against its first.
     first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
     second = choose("Against", [model for model in models if model != first], "b", where=right, forget=("problem",))
     rows = subject.kept(_compared, first, second)

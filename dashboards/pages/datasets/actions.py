@@ -38,6 +38,7 @@ def show_marks(step: "Step") -> None:
         else:
             reason = st.text_input("Why, for readers", key=f"why-{key}", placeholder="wrong references in template ages")
             if reason.strip():
+                # With "=", so that a reason that begins with a dash is not read as an option.
                 words = ["dataset", "yank", f"--reason={reason.strip()}", "--", info.ref]
                 command_button("Yank", words, key=f"yank-{key}", confirm=True)
             else:

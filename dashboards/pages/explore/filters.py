@@ -68,6 +68,7 @@ def _clear() -> None:
 
 
 def _facet(facet: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> None:
+    # A chosen value that nothing has any more stays in sight, or nobody could take it back.
     counts = {value.value: value.count for value in values} | {
         absent: 0 for absent in chosen if absent not in {value.value for value in values}
     }
@@ -113,6 +114,7 @@ def _over(scope: Scope) -> None:
 
 
 def _over_chosen() -> None:
+    # A k of n that was chosen over other rollouts is another one here.
     put(over=st.session_state["explore-over"], correct="")
 
 

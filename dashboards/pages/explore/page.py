@@ -78,6 +78,7 @@ def show() -> None:
     _table(page, rows, listing, over, overview)
     if scope.prefix == 0 and filters.over == "prefix":
         st.caption(f"{NO_RATES} All completions can be counted in the sidebar, which measures nothing.")
+    # The file is that of all pages: turning one must not take its link away.
     whole = replace(listing, page=1)
     export_matches(rows, partial(_all, scope, filters, rows, whole), (scope.name, filters, whole))
     if problem := st.query_params.get("problem"):
@@ -158,6 +159,7 @@ def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:
         return
     rated = any(value.value != UNRATED for value in values)
     left, right = st.columns(2) if rated else (st.container(), None)
+    # Another key for other filters: what was clicked was a bar of the chart before.
     mark = hash((filters, rows))
     with left:
         chosen = f"explore-chart-outcome-{mark}"
@@ -213,6 +215,7 @@ def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: 
         else [{"problem": row.problem_id, "rollout": row.completion_id} for row in page.rows]
     )
     openings = st.session_state.get("explore-opened", 0)
+    # Counted up when the drawer closes: under a new key no row is selected, so the same one can be opened again.
     key = f"explore-table-{hash((tuple(map(str, places)), rows, listing, openings))}"
     frame = _problems(page) if isinstance(page, ProblemPage) else _rollouts(page)
     alike = [name for name in NAMED if len(overview.facets[name]) < 2]  # says the same in every row

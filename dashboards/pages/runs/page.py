@@ -68,6 +68,7 @@ def _table(summaries: Sequence[Run]) -> None:
             "kept": [run.summary.get("funnel", {}).get("kept") for run in summaries],
         }
     )
+    # A new run moves all rows down: under the same key the selected row would be another run.
     ids, key = [run.id for run in summaries], f"runs-{len(summaries)}-{summaries[0].id}"
     st.dataframe(
         table,

@@ -58,6 +58,7 @@ def joined_pair(problem: Problem, elites: Sequence[Problem], rng: random.Random)
     if begun is None or begun.problem.id == problem.id or begun.problem.split != problem.split:
         return None
     hop = joined(problem, int(begun.answer), "X")
+    # The seed does not matter here: `_child` writes the recipe's into the lineage.
     return None if hop is None else whole_and_parts([begun, hop], 0, "archive")[-1]
 
 

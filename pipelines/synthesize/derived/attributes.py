@@ -79,6 +79,7 @@ def dealt(
     combinations: list[dict[str, str]] = [{} for _ in range(size)]
     for name, share in shares.items():
         for group, weights in sorted(share.weights.items()):
+            # The attribute that this one depends on was dealt before: `shares_of` allows no other order.
             mine = [values for values in combinations if share.given(values) == group]
             had = Counter(values[name] for values in taken if share.given(values) == group)
             cards = [value for value, number in _owed(weights, had, len(mine)).items() for _ in range(number)]
@@ -165,6 +166,7 @@ class Attributes:
         taken: list[Values] = []
 
         def ask(numbers: range) -> list[tuple[Values, str]]:
+            # Both counts grow with each answer: no round repeats another's deal, and a resumed one deals the same.
             rng = random.Random(digest128([self.name, seed, len(taken), sum(self.refused.values())]))
             return [(values, self._prompt(values)) for values in dealt(self._shares, taken, len(numbers), rng)]
 

@@ -72,6 +72,7 @@ class Authors:
         """
         missing, barren, first = budget, 0, 0
         while missing > 0 and barren < _BARREN:
+            # The numbers are sample indices too: an equal prompt of a later round is drawn anew, not found in storage.
             numbers = range(first, first + min(_TOGETHER, missing))
             problems = self._accepted(
                 [(about, text, n) for n, (about, text) in zip(numbers, ask(numbers), strict=True)], seed
@@ -86,6 +87,7 @@ class Authors:
         drafts = []
         for (about, _, _), text in zip(asked, texts, strict=True):
             fields = fields_of(text, FIELDS)
+            # `refused` counts what could not be read; the second condition is for the type checker.
             if not self.refusals.refused(None if fields is None else fields["problem"]) and fields is not None:
                 drafts.append((about, fields))
         pairs: list[tuple[str, str | None]] = [(fields["problem"], fields["answer"]) for _, fields in drafts]

@@ -77,6 +77,7 @@ class Composed:
         """Chains in an order that the seed gives; a problem begins one, or is met later on."""
         order = sorted(usable, key=lambda problem: (chance(self.name, problem, seed).random(), problem.id))
         used: Counter[str] = Counter()
+        # Every problem may begin a chain before any begins its second.
         for _ in range(self.uses):
             for problem in order:
                 if used[problem.id] < self.uses and (begun := first_hop(problem)) is not None:

@@ -72,6 +72,7 @@ def _joined_worked(problem: Problem, value: int, letter: str) -> Hop | None:
     if program is None or re.search(rf"\b{letter}\b", prompt):
         return None
     for old, (start, end), answer in replaced(problem, program, value):
+        # What `_depends` asks of templates: with another number the answer must be another one.
         others = {
             changed for other in (value + 1, 2 * value) for at, _, changed in replaced(problem, program, other) if at == old
         }

@@ -36,6 +36,7 @@ def _transformed(problem: Problem, seed: int) -> Problem | None:
         return None
     options = dict(options_of(problem.meta, problem.prompt))
     right = problem.reference.strip().strip("()").upper()
+    # An option whose text stands twice could be replaced in the wrong place.
     if len(options) < 2 or right not in options or any(problem.prompt.count(text) != 1 for text in options.values()):
         return None
     reason = incoherent(problem.prompt.partition(next(iter(options.values())))[0], options.values())

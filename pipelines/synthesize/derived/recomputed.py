@@ -27,6 +27,7 @@ def contradicted(problem: Problem) -> bool | None:
     options = options_of(problem.meta, str(problem.prompt))
     right = [letter for letter, text in options.items() if read(text).form == read(answer).form]
     none = [letter for letter, text in options.items() if text == NONE]
+    # Two options that read as the answer contradict as well: the problem has two keys.
     return (right or none) != [problem.reference]
 
 

@@ -19,6 +19,7 @@ from storage.ids import digest128
 from storage.records import Problem
 
 ASK = "Here are problems with their answers.\n\n{examples}\n\nWrite one more problem of this kind, about something else."
+# As in the paper, where 2 of 8 examples are generated.
 _OWN = 0.25  # of the examples: problems that were made before
 
 

@@ -42,6 +42,7 @@ def program_of(problem: Problem) -> tuple[Step, ...] | None:
     return _program(problem.prompt, problem.reference, solution)
 
 
+# A search for chains asks for the program of the same problem once for every hop that it tries.
 @lru_cache(maxsize=65_536)
 def _program(prompt: str, reference: str, solution: str) -> tuple[Step, ...] | None:
     stated = {Fraction(number[0]) for number in _NUMBER.finditer(prompt)}

@@ -95,6 +95,7 @@ class Writer:
         return [None if completion.finish_reason == "length" else completion.text for completion in replies]
 
     def _request(self, prompt: str, index: int, origin: Origin) -> Request:
+        # No str.format: a prompt template may hold other braces, those of JSON for one.
         filled = self._template.replace("{prompt}", prompt)
         return request_for(Problem(filled, ""), self._sampler.render(filled), self._sampling, origin, index)
 
@@ -103,6 +104,7 @@ def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
     """The fields of the JSON object in a text, as texts; None where there is none or one of them is missing or empty."""
     match = _JSON.search(text or "")
     try:
+        # Models write raw line breaks inside of JSON strings, which strict reading refuses.
         value = json.loads(match[0], strict=False) if match else None
     except (ValueError, RecursionError):
         return None

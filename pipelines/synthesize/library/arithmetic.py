@@ -178,6 +178,7 @@ class Divisor:
     def sample(self, level: int, rng: random.Random) -> Params:
         while True:
             small_one = rng.randint(1 if level > 2 else 2, 12)
+            # Built from the last division backwards; with a quotient of 1 there the one before it would have no rest.
             large = small_one * rng.randint(2, 9)
             for _ in range(level - 1):
                 large, small_one = large * rng.choice((1, 1, 1, 2, 3)) + small_one, large
@@ -200,6 +201,7 @@ class Divisor:
         a, b = (calc.total([number]) for number in params["numbers"])
         while b.number:
             a, b = b, calc.mod(a, b)
+        # The last remainder is 0, and its shape holds all divisions; that of the answer lacks the last.
         return Solution(tuple(calc.steps), str(a.number), b.shape)
 
     def answer_check(self, params: Params) -> str:

@@ -27,6 +27,7 @@ class Linear:
         right = (a - c - g) * x + (a * b if level > 4 else b) + e
         d, f = right, 0
         if level == 6:
+            # The right side is c * (x + d), so what is missing to a multiple of c is added on both sides.
             e += -right % c
             d = (right + -right % c) // c
         elif level > 6:

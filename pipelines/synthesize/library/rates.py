@@ -61,6 +61,7 @@ class Tank:
 
     def sample(self, level: int, rng: random.Random) -> Params:
         pumps = [big(level, rng) + 1 for _ in range(by_level(_PUMPS, level))]
+        # A quarter of the inflow at most, so that two leaks cannot empty the tank.
         leaks = [rng.randint(1, max(1, sum(pumps) // 4)) for _ in range(by_level(_LEAKS, level))]
         minutes = small(level, rng)
         start = [addend(level, rng)] if level > 1 else []
@@ -130,7 +131,9 @@ class CatchUp:
         early = [rng.randint(2, 3)] if level > 1 else []
         parts = by_level(_LEADS, level)
         if level == 2:
+            # Without miles ahead the hours are slow * early / diff, which must be whole.
             slow = diff * rng.randint(2, 4)
+        # The miles ahead must be positive and enough to be cut into their parts.
         while parts and diff * hours < slow * sum(early) + 2 * parts:
             hours += 1
         cuts = sorted(rng.sample(range(1, diff * hours - slow * sum(early)), parts - 1)) if parts else []

@@ -86,6 +86,7 @@ class Discount:
             if level == 1:
                 prices = [percent * big(level, rng)]
                 break
+            # Whole dollars only: `calc.div` refuses a quotient that is none.
             if bill * percent % 100 == 0 and bill <= _MOST_PAID:
                 break
         extra = [rng.randint(3, 30)] if level in (5, 7) else []
@@ -211,9 +212,11 @@ class Rope:
             little, piece = [factor * rng.randint(2, 20)], factor
         elif by_level(_ROPE_SMALL, level):
             least = rng.randint(max(lost, default=1), 20 * level)
+            # The smallest length from `least` on that leaves no rest when the rope is cut.
             little = [least + (sum(lost) - least - factor * sum(large)) % piece]
         else:
             little = []
+            # Never empty: both factors of _LENGTHS are even.
             piece = rng.choice([d for d in range(2, 13) if large[0] * factor % d == 0])
         numbers = {"factor": factor, "large": large, "small": little, "lost": lost, "piece": piece}
         return {"level": level, "who": people(1, rng), "what": units, **numbers}
