@@ -53,8 +53,10 @@ class Candidates:
         self._is_hard = np.array([False, True, True, *(is_hard(word) for word in vocabulary)])
         batch = self._batch(words)
         hidden = self._hidden(batch)
-        self._lengths = sorted(index.lengths)
-        self._runs = {length: np.unique(self._hashes(batch.tokens, length)) for length in (*self._lengths, ANCHOR)}
+        # A problem shorter than a run is looked for as a whole, so of its length only such problems count.
+        parts = {n: batch if n == RUN else self._batch(entry for entry in words if len(entry) == n) for n in index.lengths}
+        self._runs = {length: np.unique(self._hashes(part.tokens, length)) for length, part in sorted(parts.items())}
+        self._anchors = np.unique(self._hashes(batch.tokens, ANCHOR))
         self._blind = np.unique(self._hashes(hidden, RUN))
         self._hard = np.unique(self._sums(batch))
 
@@ -71,9 +73,8 @@ class Candidates:
         return self._inside(self._batch([tokens(text) for text in texts]))
 
     def _inside(self, batch: _Batch) -> NDArray[np.bool_]:
-        lengths = (*self._lengths, ANCHOR)
-        rows = [self._any(batch, batch.tokens, self._runs[length], length) for length in lengths if length != ANCHOR]
-        with_number = self._any(batch, batch.tokens, self._runs[ANCHOR], ANCHOR, numbers_only=True)
+        rows = [self._any(batch, batch.tokens, known, length) for length, known in self._runs.items()]
+        with_number = self._any(batch, batch.tokens, self._anchors, ANCHOR, numbers_only=True)
         return np.asarray(np.logical_or.reduce([with_number, *rows]))
 
     def _batch(self, texts: Iterable[Sequence[str]]) -> _Batch:

@@ -105,7 +105,7 @@ def as_decimal(value: Fraction, places: int, way: str) -> str:
     """A value to so many decimal places, rounded in the given way of `decimal`."""
     with localcontext() as context:
         # quantize raises where digits and places together exceed the precision.
-        context.prec = 400
+        context.prec = 400 + places + value.numerator.bit_length() // 3
         exact = Decimal(value.numerator) / Decimal(value.denominator)
         return f"{exact.quantize(Decimal(1).scaleb(-places), rounding=way):f}"
 
@@ -150,7 +150,9 @@ def operand(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     index = rng.choice([i for i, letter in enumerate(number) if letter.isdigit()])
     other = rng.choice([str(d) for d in range(1, 10) if str(d) != number[index]])
     changed = number[:index] + other + number[index + 1 :]
-    numbers = {"left": deciding.left, "right": deciding.right, side: _value(changed)}
+    misread = rational(changed)
+    assert misread is not None, changed  # as many digits as the number that was read
+    numbers = {"left": deciding.left, "right": deciding.right, side: misread}
     result = _computed(numbers["left"], deciding.match["op"], numbers["right"])
     if result is None or not is_another(answer.value, result):
         return []
@@ -199,7 +201,9 @@ def _calculations(answer: Answer) -> list[Calculation]:
     """The right calculations before the answer's place, in order."""
     calculations = []
     for match in _CALCULATION.finditer(answer.text, 0, answer.start):
-        left, right, result = (_value(match[name]) for name in ("left", "right", "result"))
+        left, right, result = (rational(match[name]) for name in ("left", "right", "result"))
+        if left is None or right is None or result is None:
+            continue  # a number of more digits than are read
         if _computed(left, match["op"], right) == result:
             calculations.append(Calculation(match, left, right, result))
     return calculations
@@ -208,12 +212,6 @@ def _calculations(answer: Answer) -> list[Calculation]:
 def _deciding(answer: Answer) -> Calculation | None:
     giving = [step for step in _calculations(answer) if step.result == answer.value]
     return giving[-1] if giving else None
-
-
-def _value(text: str) -> Fraction:
-    value = rational(text)
-    assert value is not None, text
-    return value
 
 
 def _computed(left: Fraction, op: str, right: Fraction) -> Fraction | None:

@@ -75,10 +75,15 @@ class _Family:
         if reserved := {"seed", "size"} & set(self.config):
             return f"the option {sorted(reserved)[0]!r} is set by Rollmill"
         try:
-            self.dataset = reasoning_gym.create_dataset(self.name, seed=self.seed + chunk, size=_CHUNK, **self.config)
+            seed = self._seed_of(chunk)
+            self.dataset = reasoning_gym.create_dataset(self.name, seed=seed, size=_CHUNK, **self.config)
         except (TypeError, ValueError, AssertionError) as error:
             return str(error).rstrip(".") or type(error).__name__
         return None
+
+    def _seed_of(self, chunk: int) -> int:
+        """The library draws item i with seed + i, so chunks whose seeds are closer than their size share items."""
+        return self.seed + chunk * _CHUNK
 
     def _row(self, item: Mapping[str, Any], chunk: int, index: int) -> dict[str, Any]:
         answer = item["answer"]
@@ -89,7 +94,7 @@ class _Family:
         return {
             "family": self.name,
             "config": self.config,
-            "seed": self.seed + chunk,
+            "seed": self._seed_of(chunk),
             "size": _CHUNK,
             "index": index,
             "question": item["question"],

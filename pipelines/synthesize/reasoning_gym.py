@@ -56,7 +56,7 @@ class ReasoningGym:
         self.tasks = None if tasks is None else tuple(dict.fromkeys(tasks))
         self.config = {family: dict(options) for family, options in (config or {}).items()}
         self.split = split
-        self.version = f"1+reasoning-gym-{version('reasoning-gym')}"
+        self.version = f"2+reasoning-gym-{version('reasoning-gym')}"
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
         """`budget` problems with distinct prompts; SetupError for an unknown family or option, or for too few."""

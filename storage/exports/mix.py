@@ -91,7 +91,7 @@ class Mix:
         for member in self._members:
             for row in member.rows():
                 self._given[member.part.info.ref] += 1
-                key = (row["problem_id"], row["id"])
+                key = (row["problem_id"], row.get("id", ""))  # rows of problems may have no other id
                 if key in keys:
                     self._repeated += 1
                 else:

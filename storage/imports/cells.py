@@ -107,7 +107,7 @@ def texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return (value,)
     items = value if isinstance(value, list | tuple) else [value]
     return tuple(json_text(item) or "" for item in items if item is not None)

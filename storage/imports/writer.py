@@ -4,6 +4,7 @@ A batch is one segment per kind. Its id hashes the ids in it, so storing the sam
 nothing. An import that is interrupted registers nothing: what it wrote is no import, and the next command removes it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
@@ -15,6 +16,7 @@ from storage.ids import digest128
 from storage.imported import ImportRecord
 from storage.imports.columns import Columns
 from storage.imports.spec import Count, ImportReport, ImportSpec
+from storage.records import Completion, Problem
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
@@ -36,7 +38,7 @@ class Writer:
         self._known: dict[Kind, set[str]] = {}
         self._held: dict[Kind, list[Any]] = {}
         self._counts: dict[Kind, Count] = {}
-        self._size = 0
+        self._sizes = Counter[Kind]()
         self._opened = ExitStack()
 
     def know(self, kind: Kind, ids: Sequence[str]) -> None:
@@ -54,8 +56,8 @@ class Writer:
             return
         waiting = self._held.setdefault(kind, [])
         waiting.append(record)
-        self._size += len(record.text if kind == "completions" else record.prompt)
-        if len(waiting) >= self._spec.batch_rows or self._size >= LARGEST:
+        self._sizes[kind] += _characters(record)
+        if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= LARGEST:
             self._write(kind)
 
     def count(self, kind: Kind) -> Count:
@@ -97,7 +99,7 @@ class Writer:
     def _write(self, kind: Kind) -> None:
         records = self._held.pop(kind, [])
         if records:
-            self._size = 0
+            self._sizes[kind] = 0
             key = SegmentKey(kind, self._spec.producer, FORMAT, digest128([record.id for record in records]))
             with self._nothing_stored():
                 self._bulk.write(key, records)
@@ -126,3 +128,10 @@ class Writer:
         # Redundant batches were there before; any others that came since are those of another command.
         new = sum(not commit.redundant for commit in commits)
         self._ws.imports.add(session, record, self._spec.sets, self._before, new=new)
+
+
+def _characters(record: Problem | Completion) -> int:
+    """Those of its texts, a conversation's turn by turn."""
+    if isinstance(record, Completion):
+        return len(record.text) + sum(len(turn.content) for turn in record.messages or ())
+    return len(record.prompt) if isinstance(record.prompt, str) else sum(len(turn.content) for turn in record.prompt)

@@ -38,6 +38,14 @@ def test_every_row_that_overlaps_passes_the_filter() -> None:
         assert sum(hit is not None for hit in hits) > 200
 
 
+def test_a_quoted_problem_of_few_words_and_no_number_passes_the_filter() -> None:
+    for words in ("Name every known prime", "Name every known prime now", "Name every known prime once more"):
+        index = BenchmarkIndex([*BENCHMARK, Problem(words, "2")])
+        text = f"First recall this: {words} and then go on to something else altogether."
+        assert index.completion("row", text) is not None
+        assert Candidates(index).completions([text]).tolist() == [True]
+
+
 def test_the_filter_passes_few_rows_that_have_nothing_to_do_with_the_benchmark() -> None:
     texts = [str(problem.prompt) for problem in SYNTHESIZERS["templates"]().synthesize(200, 5)]
     assert int(Candidates(BenchmarkIndex(BENCHMARK[2:])).problems(texts).sum()) < 5

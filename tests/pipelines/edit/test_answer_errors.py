@@ -66,6 +66,18 @@ def test_an_edit_that_changes_more_words_than_allowed_is_refused() -> None:
         EDITORS["operand"](STEPS, random.Random(0), most_words=1)
 
 
+@pytest.mark.parametrize("digits", [150, 190, 250, 5_000])
+def test_calculations_on_numbers_of_many_digits_are_data(digits: int) -> None:
+    """A model may write any number: one that is read is edited, one with too many digits is no calculation."""
+    long = "7" * digits
+    text = f"{long} * 1 = {long}\n4 + 8 = 12\n12 / 4 = 3\n#### 3"
+    assert EDITORS["operand"](text, random.Random(0)).text != text
+    assert EDITORS["dropped_step"](text, random.Random(0)).text.endswith("#### 12")
+    square = f"2 * {long} = {int('7' * min(digits, 400)) * 2}\n#### {int('7' * min(digits, 400)) * 2}"
+    if digits < 200:
+        assert EDITORS["operator"](square, random.Random(0)).text != square
+
+
 @pytest.mark.data
 def test_every_right_gsm8k_rollout_takes_an_error_and_every_error_is_found() -> None:
     problems = {row["id"]: row for row in map(json.loads, shared_data("gsm8k_problems.jsonl").read_text().splitlines())}

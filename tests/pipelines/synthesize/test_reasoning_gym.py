@@ -103,6 +103,13 @@ def test_options_for_a_family_that_is_not_there() -> None:
     assert answered(["gcd"], config={"gdc": {}})[0]["family"] == "gdc"
 
 
+def test_chunks_share_no_items() -> None:
+    """The library draws item i with seed + i; chunks that shared items ended a large family at half of what was asked."""
+    made = answered(["chain_sum"], 400)
+    assert len({row["question"] for row in made}) == 400
+    assert len({row["seed"] + row["index"] for row in made}) == 400
+
+
 def test_a_family_that_has_no_more_problems_ends() -> None:
     made = answered(["gcd"], 50, {"gcd": {"min_numbers": 2, "max_numbers": 2, "min_value": 1, "max_value": 2}})
     assert 0 < len({row["question"] for row in made}) == len(made) <= 4

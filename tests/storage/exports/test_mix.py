@@ -38,6 +38,16 @@ def test_rows_name_their_version_and_come_once(versions: tuple[VersionInfo, Vers
     assert again.sha256 == written.sha256
 
 
+def test_prompts_of_several_versions_come_once_in_every_layout(
+    versions: tuple[VersionInfo, VersionInfo], tmp_path: Path
+) -> None:
+    first, second = versions
+    for layout in ("trl", "verl"):
+        written = export_mix([Part(first), Part(second)], "prompts", tmp_path / f"{layout}.jsonl", layout=layout)
+        problems = written.rows
+        assert written.left_out["rows that an earlier dataset has"] == problems > 0
+
+
 def test_whole_problems_are_taken_until_there_are_enough(versions: tuple[VersionInfo, VersionInfo], tmp_path: Path) -> None:
     first, second = versions
     rows = lines(export_mix([Part(second, 1)], "sft", tmp_path / "few.jsonl").path)

@@ -71,6 +71,10 @@ def test_texts(value: Any, tests: tuple[str, ...]) -> None:
     assert cells.texts(value) == tests
 
 
+def test_brackets_that_are_nested_too_deeply_are_one_test() -> None:
+    assert cells.texts("[" * 100_000) == ("[" * 100_000,)
+
+
 def test_nan_is_no_text() -> None:
     assert cells.text(math.nan) is None
     assert cells.text(1.5) == "1.5"
