@@ -12,6 +12,12 @@ _OPERATIONS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction
     ast.Div: operator.truediv,
 }
 _PERCENT = "percent"
+_LONGEST = 300  # digits of a whole number; int() refuses more than 4,300
+
+
+def whole_number(text: str) -> int | None:
+    """The value of a text of nothing but digits 0 to 9; None for every other, and for more digits than anybody means."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST else None
 
 
 def value_of(tokens: Sequence[str | Fraction], *, signed: bool = False) -> Fraction | None:

@@ -17,6 +17,7 @@ from pipelines.verify.calculation_steps import steps_of
 
 _NUMBER = re.compile(r"\\[dt]?frac\s*\{\d+\}\s*\{\d+\}|\d[\d,]*(?:\.\d+)?(?:\s*/\s*\d+)?|\.\d+")
 _PART = re.compile(r"\d[\d,]*(?:\.\d+)?|\.\d+")
+_DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
 def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
@@ -56,13 +57,13 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
         raise CannotEdit("there is no text")
     if not answer:
         raise CannotEdit("no answer is known that the text must not tell")
-    value = rational(answer.lstrip("$").replace(",", ""))
+    value = rational(answer.lstrip("\\$").replace(",", ""))
     if value is None:
         if re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE):
             raise CannotEdit("it tells the answer")
         return EditedText(text, "the answer does not stand in it")
-    # 3/4 also tells 3 and 4.
-    written = {number for pattern in (_NUMBER, _PART) for number in pattern.findall(text)}
+    # 3/4 also tells 3 and 4, and (3,12) both of its parts.
+    written = {number for pattern in (_NUMBER, _PART, _DIGITS) for number in pattern.findall(text)}
     if any(abs(stated) == abs(value) for number in written if (stated := rational(number.replace(",", ""))) is not None):
         raise CannotEdit("it tells the answer")
     return EditedText(text, "the answer does not stand in it")
@@ -82,5 +83,5 @@ def shorter(text: str, rng: random.Random, *, known: str) -> EditedText:
 KNOWN: Mapping[str, Editor] = {
     "upto_state": Editor("1", upto_state, takes=("known",), needs=("known",)),
     "shorter": Editor("1", shorter, takes=("known",), needs=("known",)),
-    "no_answer": Editor("1", no_answer, takes=("known",), needs=("known",)),
+    "no_answer": Editor("2", no_answer, takes=("known",), needs=("known",)),
 }

@@ -18,6 +18,7 @@ _MONEY = re.compile(r"\\?\$")
 _NAMED = re.compile(r"\s*([A-Za-z])\s*=\s*([^,]+)\Z")
 _LONGEST = 200  # characters of an answer
 _LONGEST_TEXT = 100_000  # characters of a completion
+_LONGEST_TAIL = 2_000  # characters of its end in which a closing mark is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +122,27 @@ def _span(text: str) -> tuple[int, int, str] | None:
     """(start, end, mark) of the answer: behind a closing `####`, in the last box, or behind a closing answer phrase."""
     if len(text) > _LONGEST_TEXT:
         return None
-    hashed = _HASH.search(text)
+    tail = _tail(text)
+    hashed = _HASH.search(text, tail)
     if hashed:
         return *hashed.span(1), "hash"
     boxes = list(BOX.finditer(text))
     if boxes:
         end = _closing(text, boxes[-1].end())
         return None if end is None else (boxes[-1].end(), end, "box")
-    phrase = _PHRASE.search(text)
+    phrase = _PHRASE.search(text, tail)
     return (*phrase.span(1), "phrase") if phrase else None
+
+
+def _tail(text: str) -> int:
+    """Where to look for a closing mark from: its answer is the last line, and the mark stands there or in the line before.
+
+    Behind every mark the patterns read to the end of its line, so over a long text their time would grow with its square.
+    """
+    end = len(text.rstrip())
+    line = text.rfind("\n", 0, end) + 1
+    before = text.rfind("\n", 0, len(text[:line].rstrip())) + 1
+    return max(before, end - _LONGEST_TAIL)
 
 
 def _closing(text: str, start: int) -> int | None:

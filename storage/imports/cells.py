@@ -15,7 +15,7 @@ from storage.segments.rows import SURROGATE
 
 _TRUE = frozenset({"true", "t", "yes", "1", "1.0", "correct"})
 _FALSE = frozenset({"false", "f", "no", "0", "0.0", "incorrect", "wrong"})
-_LEVEL = re.compile(r"\D*(\d+)\s*")
+_LEVEL = re.compile(r"(?!\s*-)\D*(\d{1,18})\s*")
 
 
 class CellError(ValueError):

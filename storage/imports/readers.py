@@ -19,6 +19,7 @@ from storage.errors import SetupError
 
 # csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1
+GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 MAX_LINE = 64 << 20
 """Bytes of one line, unfolded: a small gzip file can hold a line that fills the memory."""
 MAX_JSON = 512 << 20
@@ -87,7 +88,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         while True:
             try:
                 line = stream.readline(MAX_LINE + 1)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            except GZIP_ERRORS as error:
                 message = f"{path} is not a whole gzip file: {error} (after line {number}); nothing was stored."
                 raise SetupError(message) from error
             if not line:
@@ -120,9 +121,12 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 def _json_array(path: Path) -> Iterator[Row]:
     """A .json file: an array of objects, a log with its samples, or one object per line like any other JSONL."""
-    with _opened(path) as stream:
-        begin = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-        content = begin + stream.read(MAX_JSON) if begin[:1] == b"[" or _LOG.match(begin) else b""
+    try:
+        with _opened(path) as stream:
+            begin = stream.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+            content = begin + stream.read(MAX_JSON) if begin[:1] == b"[" or _LOG.match(begin) else b""
+    except GZIP_ERRORS as error:
+        raise SetupError(f"{path} is not a whole gzip file: {error}; nothing was stored.") from error
     if not content:
         yield from _jsonl(path)
         return
@@ -134,6 +138,8 @@ def _json_array(path: Path) -> Iterator[Row]:
         raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
     if isinstance(items, dict):
         items = items.get("samples") or []
+        if not isinstance(items, list):
+            raise SetupError(f"{path}: its samples are no list; nothing was stored.")
     for position, item in enumerate(items, start=1):
         if not isinstance(item, dict):
             raise SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
@@ -221,7 +227,7 @@ def _parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 for values in batch.to_pylist():
                     yield Row(f"row {next(numbers)}", values)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
         raise SetupError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
         after = next(numbers) - 1
@@ -259,7 +265,7 @@ def _arrow(path: Path) -> Iterator[Row]:
             for batch in stream:
                 for values in batch.to_pylist():
                     yield Row(f"row {next(numbers)}", values)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
         raise SetupError(f"{path} is not a readable Arrow stream: {str(error).splitlines()[0]}") from error
 
 

@@ -22,15 +22,19 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One tool's form of a row: the keys that it is known by, and how it is rewritten."""
+    """One tool's form of a row: the keys that it is known by, how it is rewritten, and what cells of these names hold.
+
+    `holds`: the tool's own kind of value; benchmarks have columns of the same names (the `choices` of MMLU and ARC).
+    """
 
     name: str
     keys: frozenset[str]
     rewrite: Callable[[Values], Iterator[Values]]
+    holds: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
     def knows(self, values: Mapping[str, Any]) -> bool:
         """Whether a row has this form."""
-        return self.keys <= values.keys()
+        return self.keys <= values.keys() and self.holds(values)
 
 
 def rewritten(values: Values) -> tuple[str, list[Values]]:
@@ -50,9 +54,10 @@ def _lm_eval(values: Values) -> Iterator[Values]:
     prompt = _prompt_argument(parsed_cell(values.get("arguments")))
     if prompt is None:
         raise CellError("arguments hold no prompt")
-    answers = [
-        text for repeats in parsed_cell(values["resps"]) for text in (repeats if isinstance(repeats, list) else [repeats])
-    ]
+    requests = parsed_cell(values["resps"])
+    if not isinstance(requests, list):
+        raise CellError("resps is no list of answers")
+    answers = [text for repeats in requests for text in (repeats if isinstance(repeats, list) else [repeats])]
     for text in answers:
         yield {
             **rest,
@@ -77,8 +82,8 @@ def _prompt_argument(arguments: Any) -> Any:
 
 def _openai_batch(values: Values) -> Iterator[Values]:
     """Output of OpenAI's batch interface (vLLM's run_batch too); a request that failed gives no row."""
-    body = value_at(values, "response.body") or {}
-    yield from _reply_rows({**body, "problem_id": values["custom_id"]})
+    body = value_at(values, "response.body")
+    yield from _reply_rows({**(body if isinstance(body, dict) else {}), "problem_id": values["custom_id"]})
 
 
 def _chat_completion(values: Values) -> Iterator[Values]:
@@ -92,8 +97,12 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
     tokens_in = value_at(reply, "usage.prompt_tokens")
     # `usage` counts the tokens of all choices together.
     tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
-    for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
+    if not _objects(choices):
+        raise CellError("choices are no list of objects")
+    for choice in sorted(choices, key=_place):
         message = choice.get("message") or {}
+        if not isinstance(message, dict):
+            raise CellError("the message of a choice is no object")
         yield {
             **kept,
             "text": message.get("content") if message else choice.get("text"),
@@ -102,6 +111,29 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
             "tokens_in": tokens_in,
             "tokens_out": tokens_out,
         }
+
+
+def _objects(cell: Any) -> bool:
+    """Whether a cell is a list of objects."""
+    return isinstance(cell, list) and all(isinstance(item, dict) for item in cell)
+
+
+def _place(choice: Values) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else 0
+
+
+def _has_choices(values: Mapping[str, Any]) -> bool:
+    choices = parsed_cell(values["choices"])
+    return _objects(choices) and all({"message", "text"} & choice.keys() for choice in choices)
+
+
+def _has_outputs(values: Mapping[str, Any]) -> bool:
+    return _objects(parsed_cell(values["outputs"]))
+
+
+def _has_output(values: Mapping[str, Any]) -> bool:
+    return isinstance(values["output"], dict)
 
 
 def _vllm(values: Values) -> Iterator[Values]:
@@ -122,9 +154,14 @@ def _vllm(values: Values) -> Iterator[Values]:
 
 def _inspect(values: Values) -> Iterator[Values]:
     """A sample of Inspect's JSON log (`inspect log convert --to json`)."""
-    output = values.get("output") or {}
-    label = next((score.get("value") for score in (values.get("scores") or {}).values() if isinstance(score, dict)), None)
-    for choice in output.get("choices") or [{}]:
+    output = values["output"]
+    scores = values.get("scores")
+    by_scorer = scores.values() if isinstance(scores, dict) else ()
+    label = next((score.get("value") for score in by_scorer if isinstance(score, dict)), None)
+    choices = output.get("choices") or [{}]
+    if not _objects(choices):
+        raise CellError("the choices of output are no list of objects")
+    for choice in choices:
         yield {
             "problem_id": str(values["id"]),
             "prompt": values["input"],
@@ -153,9 +190,9 @@ def _nemo_skills(values: Values) -> Iterator[Values]:
 FORMATS: tuple[Format, ...] = (
     Format("lm-eval samples", frozenset({"doc_id", "doc", "resps"}), _lm_eval),
     Format("OpenAI batch output", frozenset({"custom_id", "response"}), _openai_batch),
-    Format("Inspect log", frozenset({"id", "input", "target", "output"}), _inspect),
-    Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm),
-    Format("OpenAI completions", frozenset({"choices"}), _chat_completion),
+    Format("Inspect log", frozenset({"id", "input", "target", "output"}), _inspect, _has_output),
+    Format("vLLM outputs", frozenset({"prompt", "outputs"}), _vllm, _has_outputs),
+    Format("OpenAI completions", frozenset({"choices"}), _chat_completion, _has_choices),
     Format("NeMo-Skills generations", frozenset({"problem", "expected_answer", "generation"}), _nemo_skills),
 )
 """The forms in the order in which they are tried."""

@@ -34,7 +34,9 @@ def stored_problems(store: SegmentStore, name: str) -> dict[str, StoredProblem]:
     for row in _columns(store, "problems", name, "id, prompt_id, external_id, meta"):
         problem = StoredProblem(row["id"], row["prompt_id"])
         others = json.loads(row["meta"] or "{}").get("external_ids", [])
-        problems |= {key: problem for key in (row["external_id"], *others, row["id"]) if key is not None}
+        # A column of a file may have this name too, and may hold anything.
+        further = [key for key in others if isinstance(key, str)] if isinstance(others, list) else []
+        problems |= {key: problem for key in (row["external_id"], *further, row["id"]) if key is not None}
         problems.setdefault(problem.prompt_id, problem)  # several references of one prompt: its first problem
     return problems
 

@@ -81,11 +81,13 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
     role = _ROLES.get(role, role)
     if content is not None:
         kind = turn.get("kind") or ("tool_result" if role == "tool" else "text")
-        if kind not in {*_FENCES, "text"}:
+        if not isinstance(kind, str) or kind not in {*_FENCES, "text"}:
             raise CellError(f"a turn has the unknown kind {kind!r}")
         yield Message(role, _content(content), kind, turn.get("name"))
     for call in calls if isinstance(calls, list) else ():
         function = call.get("function", call) if isinstance(call, dict) else {}
+        if not isinstance(function, dict):
+            raise CellError(f"a tool call names the function {function!r}, which is no object")
         yield Message(role, json_text(function.get("arguments")) or "", "tool_call", function.get("name"))
 
 

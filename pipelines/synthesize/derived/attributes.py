@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.arithmetic import whole_number
 from pipelines.protocols import Samplers
 from pipelines.synthesize.derived.authored import FORM, Authors, Terms
 from pipelines.synthesize.derived.lineage import lineage_meta
@@ -63,7 +64,7 @@ def _weights(name: str, given: Any) -> Weights:
     if not isinstance(given, Mapping) or not given:
         raise SetupError(f"attribute {name!r} has no values: give a list, or a mapping of values to shares.")
     numbers = {str(value): share for value, share in given.items()}
-    if not all(isinstance(share, int | float) and not isinstance(share, bool) and share > 0 for share in numbers.values()):
+    if not all(isinstance(share, int | float) and share is not True and 0 < share < math.inf for share in numbers.values()):
         raise SetupError(f"attribute {name!r}: a share is a number above 0.")
     whole = math.fsum(numbers.values())
     return {value: share / whole for value, share in numbers.items()}
@@ -190,7 +191,7 @@ class Attributes:
             source=self.name,
             licence=self.licence,
             split=self.split,
-            level=int(level) if level.isdigit() else None,
+            level=whole_number(level),
             skill=values.get("skill"),
             meta=lineage_meta(self.name, (), seed, reference.origin, attributes=dict(values), **reference.facts),
         )

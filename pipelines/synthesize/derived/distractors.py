@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pipelines.arithmetic import whole_number
 from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.synthesize.derived.none_of_the_above import incoherent, with_none
 from pipelines.synthesize.sources import Source, SourceRollout, required
@@ -147,9 +148,9 @@ def _same(one: str, other: str, context: EqualityContext) -> bool:
 
 def near(reference: str, rng: random.Random) -> list[str]:
     """Numbers beside a whole one in an order of chance; none for other answers."""
-    if not reference.strip().isdigit():
+    value = whole_number(reference.strip())
+    if value is None:
         return []
-    value = int(reference)
     near = [value + step for step in _NEAR] + [2 * value, value // 2]
     rng.shuffle(near)
     return [str(number) for number in near if number >= 0]

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from pipelines.arithmetic import value_of
+from pipelines.arithmetic import value_of, whole_number
 from storage.records import Problem
 
 _ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
-_TOKEN = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+|[-+*/()])")
-_NUMBER = re.compile(r"(?<![\w.,/])\d+(?![\w/]|[.,]\d)")
+_TOKEN = re.compile(r"\s*(\d{1,300}(?:\.\d{1,300})?|\.\d{1,300}|[-+*/()])")
+_NUMBER = re.compile(r"(?<![\w.,/])[0-9]{1,300}(?![\w/]|[.,]\d)")
+_RESULT = re.compile(r"\s*(?:\d{1,300}(?:\.\d{1,300})?|\.\d{1,300})\s*")
 _WORDS = {
     1: "one|once|single", 2: "two|twice|double|half|pair|both|second", 3: "three|thrice|triple|third",
     4: "four|quarter|quadruple", 5: "five|fifth", 6: "six|sixth", 7: "seven|week|weeks|weekly", 8: "eight|eighth",
@@ -37,7 +38,7 @@ class Step:
 def program_of(problem: Problem) -> tuple[Step, ...] | None:
     """The program in a problem's worked solution, None where it has none that can be trusted."""
     solution = problem.meta.get("solution")
-    if not isinstance(solution, str) or not isinstance(problem.prompt, str) or not problem.reference.isdigit():
+    if not isinstance(solution, str) or not isinstance(problem.prompt, str) or whole_number(problem.reference) is None:
         return None
     return _program(problem.prompt, problem.reference, solution)
 
@@ -112,4 +113,4 @@ def _traced(tokens: Sequence[str], steps: Sequence[Step], stated: set[Fraction])
 
 
 def _number(text: str) -> Fraction | None:
-    return Fraction(text.strip()) if re.fullmatch(r"\s*(?:\d+(?:\.\d+)?|\.\d+)\s*", text) else None
+    return Fraction(text.strip()) if _RESULT.fullmatch(text) else None

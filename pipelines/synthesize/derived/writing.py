@@ -111,8 +111,13 @@ def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
     if not isinstance(value, dict):
         return None
     plain = {name: value.get(name) for name in names}
-    texts = {name: str(part).strip() for name, part in plain.items() if isinstance(part, (str, int, float))}
+    texts = {name: _storable(str(part)).strip() for name, part in plain.items() if isinstance(part, (str, int, float))}
     return texts if len(texts) == len(names) and all(texts.values()) else None
+
+
+def _storable(text: str) -> str:
+    """The text without halves of characters, which a model's escapes may spell and no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def schema_of(names: Sequence[str]) -> dict[str, Any]:

@@ -97,3 +97,12 @@ def test_a_revision_as_long_as_what_it_revises_is_refused() -> None:
     for text in ("one two three", "three  more\nwords here", " "):
         with pytest.raises(CannotEdit):
             EDITORS["shorter"](text, random.Random(0), known="one two three")
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [("#### 12", "The point is (3,12)."), ("#### \\$12", "It is 12 dollars."), ("#### 12", "It is 3, 12")],
+)
+def test_an_answer_beside_a_comma_or_without_its_currency_is_told(known: str, text: str) -> None:
+    with pytest.raises(CannotEdit, match="it tells the answer"):
+        EDITORS["no_answer"](text, random.Random(0), known=known)

@@ -34,3 +34,25 @@ def test_an_answer_is_found_whether_right_or_not_and_is_the_reference_or_none(te
 @pytest.mark.parametrize("text", ["41", "#### many", "\\boxed{41", "#### 1/0", "#### " + "4" * 300, "#### x = 1, x = 2"])
 def test_what_is_no_marked_number_is_no_answer(text: str) -> None:
     assert marked_answer(text) is None
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#### x" + " " * 99_000 + "y\nz",
+        "The answer is 5. " * 5_800 + "\nbye",
+        "The answer is 5. " * 5_800,
+        "#### " * 19_000,
+    ],
+    ids=["blanks", "loop and a line", "loop", "marks"],
+)
+def test_no_text_holds_the_reader_up(text: str) -> None:
+    """Each took from 16 to 25 seconds where the patterns went over all of it."""
+    assert marked_answer(text) is None
+
+
+def test_a_mark_may_stand_in_the_line_before_its_answer() -> None:
+    answer = marked_answer("so 3 + 4.\n\nThe answer is\n\n  7.\n")
+    assert answer is not None
+    assert (answer.written, answer.mark) == ("7", "phrase")

@@ -99,3 +99,19 @@ def test_lone_surrogates_are_replaced_and_counted() -> None:
     }
     assert sanitiser.row({"a": "é"}) == {"a": "é"}
     assert (sanitiser.characters, sanitiser.rows) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "level"),
+    [
+        ("3", 3),
+        ("Level 3", 3),
+        ("Level -3", 3),
+        ("-3", None),
+        (" - 3", None),
+        ("Level " + "1" * 20, None),
+        ("9" * 5_000, None),
+    ],
+)
+def test_a_level_in_words_is_a_number_that_can_be_stored(value: str, level: int | None) -> None:
+    assert cells.level(value) == level

@@ -129,3 +129,17 @@ def test_a_truncated_parquet_file_is_named(tmp_path: Path) -> None:
     pq.write_table(pa.table({"n": list(range(1000))}), path)
     path.write_bytes(path.read_bytes()[:-20])
     assert message(path).startswith("FILE is not a readable Parquet file:")
+
+
+def test_a_json_file_in_a_damaged_gzip_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json.gz"
+    path.write_bytes(gzip.compress(b'[{"prompt": "1+1?", "answer": "2"}]' * 100)[:-20])
+    with pytest.raises(SetupError, match=r"rows.json.gz is not a whole gzip file"):
+        list(read_rows(path))
+
+
+def test_a_log_whose_samples_are_no_list_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "log.json"
+    path.write_text('{"version": 1, "samples": 5}')
+    with pytest.raises(SetupError, match="its samples are no list"):
+        list(read_rows(path))

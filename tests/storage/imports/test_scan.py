@@ -276,3 +276,62 @@ def test_paths_reach_into_json_texts() -> None:
     assert value_at(values, "a.b[9]") is None
     with pytest.raises(SetupError, match=r"'a\[x\]' names no place in a row"):
         value_at(values, "a[x]")
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        ({"question": "2+2?", "choices": ["3", "4"], "answer": "B"}, ["3", "4"]),
+        ({"question": "2+2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]}, "answer": "B"}, None),
+        ({"question": "2+2?", "choices": "3 or 4", "answer": "B"}, "3 or 4"),
+    ],
+    ids=["MMLU", "ARC", "text"],
+)
+def test_columns_of_a_benchmark_that_a_tool_names_alike_are_its_own(
+    ws: Workspace, jsonl: WriteLines, row: dict[str, Any], kept: Any
+) -> None:
+    report = import_problems(ws, ImportSpec(jsonl(row), "own"))
+    ((problem,), meta) = (stored(ws, "problems"), json.loads(stored(ws, "problems")[0]["meta"]))
+    assert (report.format, problem["reference"]) == ("", "B")
+    assert meta["choices"] == (row["choices"] if kept is None else kept)
+
+
+def test_a_row_whose_output_is_a_text_is_no_log(ws: Workspace, jsonl: WriteLines) -> None:
+    report = import_problems(ws, ImportSpec(jsonl({"id": "a", "input": "q", "target": "4", "output": "4"}), "own"))
+    assert (report.format, report.problems.new) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({**LM_EVAL, "resps": None}, "resps is no list"),
+        ({**LM_EVAL, "resps": "abc"}, "resps is no list"),
+        ({"custom_id": "p", "response": {"body": {"choices": ["hi"]}}}, "choices are no list of objects"),
+        (
+            {"custom_id": "p", "response": {"body": {"choices": [{"message": "hi"}]}}},
+            "the message of a choice is no object",
+        ),
+        ({"id": 1, "input": "q", "target": "4", "output": {"choices": ["hi"]}}, "choices of output are no list of objects"),
+    ],
+)
+def test_a_tools_row_that_is_not_as_the_tool_writes_it_is_named(
+    ws: Workspace, jsonl: WriteLines, row: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SetupError, match=rf"line 1: .*{message}.*nothing was stored"):
+        import_rollouts(ws, ImportSpec(jsonl(row), "own"))
+
+
+def test_a_batch_reply_that_is_no_object_is_a_request_that_failed(ws: Workspace, jsonl: WriteLines) -> None:
+    failed = {"custom_id": "p2", "response": {"status_code": 500, "body": "Internal error"}}
+    with pytest.raises(SetupError) as error:
+        import_rollouts(ws, ImportSpec(jsonl(failed), "own"))
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_column_called_external_ids_names_no_problem_of_another_row(ws: Workspace, jsonl: WriteLines) -> None:
+    rows = [{"id": f"p{n}", "prompt": f"{n}+1?", "answer": "1", "external_ids": given} for n, given in enumerate((5, "ab"))]
+    for _ in range(2):
+        import_problems(ws, ImportSpec(jsonl(*rows), "own"))
+    answer = {"problem_id": "a", "model": "m", "text": "1"}
+    with pytest.raises(SetupError, match="'a'"):
+        import_rollouts(ws, ImportSpec(jsonl(answer, name="answers.jsonl"), "own", problems="own"))

@@ -1,5 +1,7 @@
 """Conversations in the spellings of the field."""
 
+from typing import Any
+
 import pytest
 
 from storage.imports.cells import CellError
@@ -74,3 +76,16 @@ def test_what_is_no_conversation(value: object, message: str) -> None:
 )
 def test_answers_inside_solutions(reference: str, column: str, answer: str, rule: str | None) -> None:
     assert answer_in(reference, column) == (answer, rule)
+
+
+@pytest.mark.parametrize(
+    ("turn", "message"),
+    [
+        ({"role": "assistant", "tool_calls": [{"function": "add"}]}, "a tool call names the function 'add'"),
+        ({"role": "assistant", "tool_calls": [{"function": None}]}, "a tool call names the function None"),
+        ({"role": "assistant", "content": "x", "kind": ["a"]}, "unknown kind"),
+    ],
+)
+def test_a_turn_that_is_not_as_it_should_be_is_named(turn: dict[str, Any], message: str) -> None:
+    with pytest.raises(CellError, match=message):
+        messages([turn])

@@ -173,3 +173,12 @@ def test_an_attribute_that_depends_on_another_has_its_shares_under_each_value() 
 def test_what_declares_no_shares_is_said(attributes: Mapping[str, Any], said: str) -> None:
     with pytest.raises(SetupError, match=said.replace("{", r"\{").replace("}", r"\}")):
         Attributes(attributes=attributes, ask="{topic} {x}")
+
+
+def test_half_a_character_in_a_models_json_can_be_stored() -> None:
+    assert fields_of('{"a": "3 apples \\ud83d and \\ud83c\\udf4e"}', ["a"]) == {"a": "3 apples \ufffd and \U0001f34e"}
+
+
+def test_an_infinite_share_is_refused() -> None:
+    with pytest.raises(SetupError, match="a share is a number above 0"):
+        shares_of({"a": {"x": float("inf"), "y": 1}})

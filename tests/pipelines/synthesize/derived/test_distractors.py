@@ -1,12 +1,13 @@
 """Problems of choice out of open ones: one key, no option twice in other words, wrong options that models gave."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
-from pipelines.synthesize.derived.distractors import Distractors, wrong_answers
+from pipelines.synthesize.derived.distractors import Distractors, near, wrong_answers
 from pipelines.synthesize.derived.none_of_the_above import NONE
 from pipelines.synthesize.derived.recomputed import contradicted
 from pipelines.synthesize.sources import Source, SourceRollout
@@ -101,3 +102,8 @@ def test_none_of_the_above_keeps_the_key_right_and_the_lineage_whole() -> None:
 def test_what_it_cannot_make_is_said() -> None:
     with pytest.raises(SetupError, match="options 1"):
         Distractors(options=1)
+
+
+@pytest.mark.parametrize("reference", ["²", "9" * 5_000, "x", "-3"])
+def test_nothing_is_near_what_is_no_whole_number(reference: str) -> None:
+    assert near(reference, random.Random(0)) == []

@@ -98,3 +98,13 @@ def test_chains_of_real_problems() -> None:
     assert len(wholes) > 100
     assert shared_steps(made) == {}
     assert all(one.reference.isdigit() and one.template is None for one in wholes)
+
+
+@pytest.mark.parametrize("number", ["²", "7" * 5_000])
+def test_numbers_that_python_does_not_read_are_no_program(number: str) -> None:
+    solution = "So 2+3=<<2+3=5>>5."
+    assert program_of(Problem("Ann has 2 and 3 pens. How many?", number, meta={"solution": solution})) is None
+    stated = Problem(f"Ann has {number} and 2 and 3 pens. How many?", "5", meta={"solution": solution})
+    assert program_of(stated) is not None, "the other numbers can be traced"
+    shown = Problem("Ann has 2 pens. How many?", "5", meta={"solution": f"<<2+{number}={number}>>"})
+    assert program_of(shown) is None
