@@ -33,6 +33,7 @@ def open_run(session: "Session") -> "RecipeRun":
         run = recipe_run(session, problems_of(session, store=True))
         try:
             run.open.spec = replace(run.spec, run=_open_in_ledger(run))
+        # Resolving the parts built verifiers, some with processes of their own: Ctrl-C has to release them too.
         except BaseException:
             run.open.close()
             raise
@@ -77,6 +78,7 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
+        # Keys that do not apply are left out: the dict is compared whole with what earlier runs recorded.
         **({} if run.problems.source is None else {"source": list(run.problems.source)}),
         **_examples(run),
         **_policies(spec),
@@ -114,6 +116,7 @@ def _open_in_ledger(run: "RecipeRun") -> str:
     if all(other.id != name for other in generations):
         last = generations[-1] if generations else None
         session, rounds = run.session, run.workspace.runs.rounds
+        # A run without a committed round has planned nothing yet that could be mixed.
         if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
             if not only_its_imports(last.recipe["resolved"], parts):
                 raise _changed_since(session, last, parts)

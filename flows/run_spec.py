@@ -179,6 +179,7 @@ def _vllm(session: Session) -> "VllmSettings":
 def placed_options(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The options with what names a place in the workspace as a full path; a model may also be a mere name."""
     places = {key: root / str(options[key]) for key in ("model", "lora", "chat_template") if options.get(key)}
+    # A chat template may be given as text, and exists() raises OSError on a name above 255 bytes.
     return {**options, **{key: str(place) for key, place in places.items() if len(place.name) < 200 and place.exists()}}
 
 

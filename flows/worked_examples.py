@@ -102,4 +102,5 @@ def _answer(part: ExamplesFrom, problem: Problem) -> str:
             f"examples_from: problem {problem.external_id or problem.id} has no worked solution.",
             choices=('answer: "{reference}"',),
         )
+    # Not str.format: a template may hold braces of its own, such as those of \boxed{}.
     return part.answer.replace("{reference}", problem.reference).replace("{solution}", str(solution))

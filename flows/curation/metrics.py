@@ -41,6 +41,7 @@ def funnel_row(
     """
     funnel = funnel_of(pool, snapshot.threads)
     funnel.reconcile()
+    # pc.sum gives null over no rows, and where no engine counted tokens.
     tokens = pc.sum(snapshot.completions["tokens_out"]).as_py()
     return {
         "problems_made": problems.made,

@@ -75,6 +75,7 @@ def application_of(reader: "Reader", run_id: str) -> Application:
         if part.method != PersonVerifier.name
     ]
     chain = json.dumps([*verifiers, {"method": PersonVerifier.name, "options": {"judgements": name}}])
+    # Overrides of `verify` are part of the loaded chain already, and would be applied to the new one again.
     sets = (*(item for item in job.sets if not item.startswith("verify")), f"verify={chain}")
     return Application(replace(job, sets=sets, keep_going=False), loaded.base / name, answers)
 

@@ -112,6 +112,7 @@ def _decisions(
         return
     derived_pairs: set[Pair] = set()
     for members in rollouts.values():
+        # The run id may be empty here: it is no part of what is compared.
         for derived in selector.select("", members):
             pair = (derived.completion_id, derived.problem_id)
             derived_pairs.add(pair)

@@ -99,6 +99,7 @@ class _Results:
 
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
+    # A selector may be foreign code: None, or items of another type, get the error below and no traceback.
     decisions = list(run.spec.selector.select(run.id, rollouts) or ())
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:

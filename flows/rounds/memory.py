@@ -72,6 +72,7 @@ class Memory:
         """Keep the outcome of a row."""
         codes = self._outcomes.setdefault(row.round, bytearray())
         _extend(codes, row.ordinal + 1)
+        # 0 is left for rows whose outcome is not known: `_extend` fills up with it.
         codes[row.ordinal] = 1 + OUTCOMES.index(outcome)
 
     def note_solution(self, row: PlanRow, key: str | None) -> None:

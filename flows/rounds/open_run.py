@@ -82,6 +82,7 @@ class VerifierPool:
         with self._lock:
             chain = self._idle.pop() if self._idle else None
         if chain is None:
+            # Built outside the lock: the other threads would wait while the processes of a verifier start.
             chain = [make() for make in self._factories]
             self._bind(chain)
         with self._lock:
@@ -90,6 +91,7 @@ class VerifierPool:
             yield chain
         finally:
             with self._lock:
+                # By identity: chains built from the same options may compare equal.
                 self._busy = [other for other in self._busy if other is not chain]
                 self._idle.append(chain)
 
@@ -242,6 +244,7 @@ class OpenRun:
             mark = plan_mark(self.spec, [self.origin(step.name) for step in self.spec.drawing], at_once)
             for part in waiting:
                 part.bind(self.votes, mark)
+                # Verdicts are stored by name and version: without the plan in it, those by other votes would be reused.
                 if plan_of(part.version) != mark:
                     raise broken(f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}")
 

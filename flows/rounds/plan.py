@@ -262,6 +262,7 @@ def _imported_plan(
     if r > 0:
         return Rows.of("plan", _rows(ws, run, r, _follow_ups(ws, run, plans, together(plans)))), []
     root = run.spec.roots[0].name
+    # By index and id, so that the order in which rollouts were imported changes no row.
     rows = sorted(of_imports(ws, run), key=lambda item: (item[0], item[2], item[1]))
     return [
         PlanRow(

@@ -23,6 +23,7 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
         "steps": [_step(step) for step in spec.every_step()],
         "models": [[origin.engine, origin.model_digest] for origin in origins],
         "seed": [spec.recipe_seed, spec.stream],
+        # The second place held an option that is gone; without it the marks of all earlier plans would change.
         "imported": [spec.imported, None],
         "budget": [spec.budget.name, spec.budget.version, options_of(spec.budget)],
         "verdicts": [list(at_once), spec.planning.name, spec.planning.version] if _goes_by_verdicts(spec) else [],

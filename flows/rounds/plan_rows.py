@@ -17,6 +17,7 @@ from storage.segments.schema import CHUNK
 
 def in_order(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
     """The rows of all rounds by problem and sample index."""
+    # Rows of several steps share sample indices: the id makes the order one that no resume changes.
     return together(plans).sorted_by("problem_id", "sample_index", "completion_id")
 
 
@@ -42,6 +43,7 @@ def problems_and_steps(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
 def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
     """The rows of these steps ("": of none); itself where all are."""
     chosen = pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string()))
+    # pc.all over no rows gives null, not true.
     return rows if pc.all(chosen).as_py() in (True, None) else Rows(rows.kind, rows.table.filter(chosen))
 
 

@@ -258,6 +258,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
 
 def _commit(rows: RunRows, scores: Sequence[Score]) -> None:
     if scores:
+        # Sorted, so that the key does not depend on the order in which a scorer answers.
         members = sorted([score.completion_id, score.problem_id] for score in scores)
         key = SegmentKey("scores", scores[0].scorer, scores[0].version, digest128(["scores", members]))
         rows.workspace.segments.commit(key, scores, run=rows.run)

@@ -82,6 +82,7 @@ class RunSearch:
 
     def trees(self) -> Iterator[Tree]:
         """The tree of every problem of the run, of the nodes that are scored."""
+        # Sorted: a set of strings has another order in every process, and the plan must not.
         for problem_id in sorted({problem.id for problem in self._run.spec.problems}):
             yield Tree(problem_id, tuple(self._grown(problem_id).nodes.values()), self._run.spec.recipe_seed)
 
@@ -170,6 +171,7 @@ class RunSearch:
 
     def _is_finished(self, completion: Completion, tokens: int) -> bool:
         """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to go on."""
+        # A piece of no tokens leaves the text as it was: going on from it would never reach the token limit.
         if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
             return True
         if completion.finish_reason != "stop":

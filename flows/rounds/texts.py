@@ -24,6 +24,7 @@ class Texts:
         self._spans: dict[str, tuple[int, int]] = {}
         parts, start = [pa.array([], pa.string())], 0
         for batch, work in todo:
+            # Arrow strings: the ids of all batches are held at once, and Python strings take over twice the memory.
             parts.append(pa.array(_stored(work), pa.string()))
             self._spans[batch.id] = start, start + len(parts[-1])
             start += len(parts[-1])

@@ -83,6 +83,7 @@ class RunThreads:
             for row in plan:
                 known.rows.setdefault(row.problem_id, {})[row.completion_id] = row
         known.rounds = max(known.rounds, len(plans))
+        # They were made of the links known before these rows.
         self._made.clear()
 
     def draws(self, rows: Rows[PlanRow], census: Census | None = None) -> Iterator[Draw]:
