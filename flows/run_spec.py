@@ -1,7 +1,7 @@
 """What a recipe's names stand for in a workspace under a profile: engines, verifiers, methods, limits."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -179,8 +179,14 @@ def _vllm(session: Session) -> "VllmSettings":
 def placed_options(options: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The options with what names a place in the workspace as a full path; a model may also be a mere name."""
     places = {key: root / str(options[key]) for key in ("model", "lora", "chat_template") if options.get(key)}
-    # A chat template may be given as text, and exists() raises OSError on a name above 255 bytes.
-    return {**options, **{key: str(place) for key, place in places.items() if len(place.name) < 200 and place.exists()}}
+    return {**options, **{key: str(place) for key, place in places.items() if _exists(place)}}
+
+
+def _exists(place: Path) -> bool:
+    """A chat template may be given as text, which no file can have as its name."""
+    with suppress(OSError, ValueError):
+        return place.exists()
+    return False
 
 
 def _http(session: Session) -> "HttpSettings | None":

@@ -131,11 +131,11 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())
-    if profile.serve:
-        session.servers = _local_servers(session)
-    if profile.ray is not None:
-        session.ray = RayCluster(profile.ray)
     try:
+        if profile.serve:
+            session.servers = _local_servers(session)
+        if profile.ray is not None:
+            session.ray = RayCluster(profile.ray)
         yield session
     finally:
         session.close()

@@ -119,7 +119,7 @@ def _decisions(
             before = stored.get(pair)
             if before is None or _decision_content(before) != _decision_content(derived):
                 yield f"completion {pair[0][:12]}: {_words(before)} is recorded, {_words(derived)} follows from its verdict"
-    for pair in stored.keys() - derived_pairs:
+    for pair in sorted(stored.keys() - derived_pairs):
         yield f"completion {pair[0][:12]}: a decision is recorded, but no verdict that it could follow from"
 
 

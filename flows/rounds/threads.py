@@ -160,11 +160,12 @@ class RunThreads:
         return self._threads(follow_up.problem_id).before(follow_up.step, follow_up.after)
 
     def _threads(self, problem_id: str) -> Threads:
-        if problem_id not in self._made:
+        threads = self._made.get(problem_id)
+        if threads is None:
             if len(self._made) > READ_AT_ONCE:
-                self._made.clear()
-            self._made[problem_id] = Threads(self._graph, self._links(problem_id))
-        return self._made[problem_id]
+                self._made.clear()  # by any of several draw workers, so what was made is not looked up again
+            self._made[problem_id] = threads = Threads(self._graph, self._links(problem_id))
+        return threads
 
     def _links(self, problem_id: str) -> list[Link]:
         rows = self._run.memory.threads.rows.get(problem_id, {}).values()
