@@ -139,6 +139,7 @@ class FollowUpForecast:
         """Of so many completions of each problem, in and out."""
         if step not in self._sizes:
             raise TooLittleSeenError(f"completions of {step}")
+        # One weight for each template: completions of one template are not independent.
         weights: dict[str, float] = defaultdict(rng.exponential)
         levels = [subject.level for subject in self._problems.values()]
         moments = {level: self._moments(step, level, weights) for level in dict.fromkeys(levels)}

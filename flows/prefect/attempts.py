@@ -42,6 +42,7 @@ def attempts(schedule: str, job: Job, due: datetime | None, once: Callable[[], d
 def _still_ran(last: Firing | None, due: datetime | None) -> bool:
     if last is None or due is None:
         return False
+    # Ended by now does not mean in time: one run is started at a time, so this one may have waited for that one's end.
     return last.status == "running" or (last.ended_at is not None and last.ended_at > due)
 
 

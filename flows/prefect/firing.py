@@ -36,6 +36,7 @@ def end_with_supervisor() -> None:
     SIGKILL, because a milder end would have Prefect call a server that is gone, for a minute; a killed run is resumed.
     """
     parent = os.environ.get(PARENT)
+    # 1: the standing process has died already, and init has adopted this one.
     if parent is not None and parent.isdigit() and os.getppid() in (int(parent), 1):
         die_with_parent(int(parent))
 
@@ -62,6 +63,7 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
         if begun.number is not None:
             firing.job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
         try:
+            # Inside the try: a recipe that cannot be read must end the firing too.
             firings.keep_recipe(begun.id, _loaded(firing.job).canonical())
             yield firing
         except BaseException as error:

@@ -142,6 +142,7 @@ async def _reconcile(runner: "Runner", state: Path, served: dict[str, Schedule])
 
     wanted = {deployment_name(item): item for item in Schedules(state).all()}
     for name, item in wanted.items():
+        # `seen` changes with every firing of a trigger and is no part of a deployment.
         if name not in served or replace(served[name], seen=item.seen) != item:
             await runner.aadd_deployment(_deployment(item, state.parent))
     gone = [name for name in served if name not in wanted]
@@ -162,6 +163,7 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
     from flows.prefect.job_flows import FLOWS, parameters_of
 
     if item.on:
+        # Without a time of its own: watch_always asks for its runs.
         schedule = None
     elif item.every:
         since = datetime.fromisoformat(item.since)

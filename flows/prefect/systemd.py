@@ -58,7 +58,7 @@ def unit(state: Path, port: int, pages: int) -> str:
 
 
 def _inside(path: Path) -> str:
-    return str(path).replace("%", "%%")
+    return str(path).replace("%", "%%")  # a single % begins a specifier of systemd
 
 
 def _quoted(word: str) -> str:
