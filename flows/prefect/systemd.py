@@ -24,9 +24,9 @@ After=network.target
 [Service]
 Type=exec
 WorkingDirectory={root}
-Environment=PYTHONPATH={packages} TMPDIR={state}/tmp
+Environment={pythonpath} {tmpdir}
 EnvironmentFile=-{state}/up.env
-ExecStartPre=/bin/mkdir -p {state}/tmp
+ExecStartPre=/bin/mkdir -p {folder}
 ExecStart={command}
 Restart=on-failure
 RestartSec=10
@@ -50,7 +50,9 @@ def unit(state: Path, port: int, pages: int) -> str:
     return TEMPLATE.format(
         state=_inside(state),
         root=_inside(state.parent),
-        packages=_inside(CHECKOUT),
+        pythonpath=_quoted(f"PYTHONPATH={CHECKOUT}", command=False),
+        tmpdir=_quoted(f"TMPDIR={state / 'tmp'}", command=False),
+        folder=_quoted(str(state / "tmp")),
         path=path,
         name=path.stem,
         command=" ".join(_quoted(word) for word in module_command("flows.cli", *verb, python=sys.executable)),
@@ -61,7 +63,7 @@ def _inside(path: Path) -> str:
     return str(path).replace("%", "%%")  # a single % begins a specifier of systemd
 
 
-def _quoted(word: str) -> str:
-    """A word of ExecStart: % and $ stand for themselves."""
-    plain = word.replace("%", "%%").replace("$", "$$")
+def _quoted(word: str, *, command: bool = True) -> str:
+    """A word of ExecStart, or of Environment: % and, in a command, $ stand for themselves."""
+    plain = word.replace("%", "%%").replace("$", "$$" if command else "$")
     return plain if re.fullmatch(r"[\w@%+=:,./-]+", plain) else '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

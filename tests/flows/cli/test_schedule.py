@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.prefect.systemd import unit
 from storage.standing import look, write_standing
 from tests.flows.conftest import Run
 from tests.storage.test_standing import gone, left
@@ -75,6 +76,14 @@ def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run) -> 
     assert f"WorkingDirectory={toy}\n" in text
     assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501\n" in text
     assert f"EnvironmentFile=-{toy}/.rollmill/up.env\n" in text
+
+
+def test_a_unit_of_a_folder_with_blanks_names_it_whole() -> None:
+    state = Path('/srv/my "work" $x 5%/.rollmill')
+    text = unit(state, 4300, 8501)
+    assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"\n' in text
+    assert 'ExecStartPre=/bin/mkdir -p "/srv/my \\"work\\" $$x 5%%/.rollmill/tmp"\n' in text
+    assert 'WorkingDirectory=/srv/my "work" $x 5%%\n' in text
 
 
 def test_list_doctor_and_up_agree_about_a_killed_one(toy: Path, rollmill: Run) -> None:
