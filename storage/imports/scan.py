@@ -125,6 +125,8 @@ def _place(choice: Values) -> int:
 
 def _has_choices(values: Mapping[str, Any]) -> bool:
     choices = parsed_cell(values["choices"])
+    if choices is None:  # a request that failed
+        return True
     return _objects(choices) and all({"message", "text"} & choice.keys() for choice in choices)
 
 

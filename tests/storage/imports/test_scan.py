@@ -328,6 +328,13 @@ def test_a_batch_reply_that_is_no_object_is_a_request_that_failed(ws: Workspace,
     assert "Traceback" not in str(error.value)
 
 
+def test_a_reply_without_choices_is_a_request_that_failed(ws: Workspace, jsonl: WriteLines) -> None:
+    reply = {"problem_id": "p", "prompt": "1+1?", "reference": "2", "model": "m"}
+    rows = [{**reply, "choices": [{"message": {"content": "2"}}]}, {**reply, "choices": None, "error": "overloaded"}]
+    report, answers = rollouts(ws, jsonl(*rows))
+    assert (report.format, [row["text"] for row in answers]) == ("OpenAI completions", ["2"])
+
+
 def test_a_column_called_external_ids_names_no_problem_of_another_row(ws: Workspace, jsonl: WriteLines) -> None:
     rows = [{"id": f"p{n}", "prompt": f"{n}+1?", "answer": "1", "external_ids": given} for n, given in enumerate((5, "ab"))]
     for _ in range(2):
