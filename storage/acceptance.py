@@ -25,6 +25,7 @@ SELECT completion_id, problem_id, count(*) AS judged, bit_or(1 << rank) AS prese
 FROM verdicts JOIN (VALUES {chain}) AS chain(verifier, version, rank, preferred) USING (verifier, version)
 GROUP BY completion_id, problem_id
 """
+# Null until every verifier up to the first that decided has spoken: one before it may yet decide otherwise.
 _CHAIN = """
 SELECT completion_id, problem_id,
        CASE WHEN present & ((1 << place) - 1) = (1 << place) - 1
@@ -95,6 +96,7 @@ def planned_sql(recipe: Mapping[str, Any]) -> str:
     chain: Sequence[Sequence[str]] = recipe["resolved"]["verifiers"]
     waiting = [f"({quoted(name)}, {quoted(version)})" for name, version in chain if plan_of(version)]
     by_plan = accepted_sql({"accept": accept.get("planned_under") or accept, "resolved": {"verifiers": chain}})
+    # VALUES needs a row; no verifier has an empty name.
     return _PLANNED.format(waiting=", ".join(waiting) or "('', '')", by_plan=by_plan)
 
 

@@ -29,6 +29,7 @@ class Verifiers:
 
     def record(self, used: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> None:
         """Remember the rules of every (verifier, version) that is new here; what is known already stays."""
+        # Read first: a run mostly uses what is known, and then needs no write lock.
         with self._ledger.read() as session:
             new = {key: rules for key, rules in used.items() if session.get(VerifierRow, key) is None}
         if not new:
@@ -36,6 +37,7 @@ class Verifiers:
         with self._ledger.write() as session:
             now = self._ledger.now(session)
             for (name, version), rules in new.items():
+                # Another command may have recorded it since it was read.
                 if session.get(VerifierRow, (name, version)) is None:
                     listed = [[rule, of] for rule, of in rules]
                     session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))

@@ -46,6 +46,7 @@ def forget_dead(state: Path) -> None:
 
 def cancel(state: Path, run: str) -> int:
     """Ask every process of a run on this host to stop as Ctrl-C would; how many were asked."""
+    # Only those seen to live: on this host the number of another host's process may be anybody's.
     workers = [worker for worker in workers_of(state).get(run, []) if worker.alive()]
     for worker in workers:
         with suppress(ProcessLookupError):
@@ -66,6 +67,7 @@ def _dead(run: Run) -> Run:
 
 def _commands(state: Path) -> Iterator[tuple[Path, str, Owner]]:
     for path in sorted(_folder(state).glob("*.json")):
+        # A command that begins or ends meanwhile leaves half a file, or none.
         with suppress(OSError, ValueError, KeyError):
             row = json.loads(path.read_text())
             yield path, row["run"], Owner(row["host"], row["pid"], row["started"])

@@ -60,6 +60,7 @@ def sync(path: Path) -> None:
 def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     """Hold the lock file `path`; with wait=False yields False at once if somebody else holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The file is never removed: two commands could then hold locks on two files of the same name.
     with path.open("a", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,5 +17,6 @@ def return_large_blocks() -> None:
     """From now on, in this process; nothing where the allocator is not glibc's."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        # Setting one of them also ends glibc's own adjusting of both.
         mallopt(_MMAP_THRESHOLD, LARGE)
         mallopt(_TRIM_THRESHOLD, KEPT)

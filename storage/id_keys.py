@@ -36,6 +36,7 @@ def places(keys: Keys, known: Keys) -> Places:
     """Where each key stands among the known ones, the first of equal ones; -1 where it does not."""
     if not len(known):
         return np.full(len(keys), -1, dtype=np.int64)
+    # Tables of versions lie in key order and need no sorting.
     order = None if (known[1:] >= known[:-1]).all() else np.argsort(known, kind="stable")
     at = np.minimum(np.searchsorted(known, keys, sorter=order), len(known) - 1)
     stands = at if order is None else order[at]
@@ -44,6 +45,7 @@ def places(keys: Keys, known: Keys) -> Places:
 
 def _plain_keys(texts: pa.StringArray) -> Keys:
     """The digits of all ids at once; one by one where some text is no id."""
+    # A slice has the buffers of the whole column.
     offsets = np.frombuffer(texts.buffers()[1] or b"", dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if not texts.null_count and len(texts) and (np.diff(offsets) == _DIGITS).all():
         spelled = np.frombuffer(texts.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]].reshape(-1, _DIGITS)

@@ -65,6 +65,7 @@ def seed_of(digest: str) -> int:
 
 def _spelled(value: Any) -> str:
     """`canonical_json` of a value, by a shorter way where it is an integer, a text or a list of such."""
+    # Not isinstance: a bool is an int there, and is spelled `true`.
     if type(value) is int:
         return str(value)
     if type(value) is str:

@@ -75,6 +75,7 @@ class Pool:
         place = self.steps.index(step) if step in self.steps else -1
         if prefix is None:
             return replace(self, in_prefix=self.step == place if step else np.ones(len(self), dtype=bool))
+        # Index -1 is that of a completion which is not there.
         return replace(self, in_prefix=(self.index < prefix) & (self.step == place) & (self.index >= 0))
 
     def where(self, rows: Flags) -> "Pool":

@@ -347,6 +347,7 @@ def requests_for(
     """The same for several completions of one problem: ids as `completion_id` makes them, seeds of (recipe seed, stream,
     prompt, completions followed, index).
     """
+    # The step is no part: one that draws as another recipe does has that recipe's rows, and none is drawn twice.
     seeds = Digests("seed", origin.recipe_seed, origin.stream, problem.prompt_id, *after)
     ids = Digests("completion", origin.engine, origin.model_digest, rendered, asdict(sampling))
     for index in indices:

@@ -160,6 +160,7 @@ class Runs:
         """The run of that id; without one the newest that is no pilot, of running ones first. SetupError without any."""
         if run_id is not None:
             return self.get(run_id)
+        # The newest come first, and stay first among equals: sorting is stable.
         known = sorted(self.list(), key=lambda run: (run.is_pilot, run.status != "running"))
         if not known:
             raise SetupError("there are no runs here.", next_command="rollmill curate recipes/arithmetic.yaml")

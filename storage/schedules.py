@@ -77,6 +77,7 @@ class Schedule:
             yield from CronSim(self.cron, after.astimezone(zone))
             return
         anchor = datetime.fromisoformat(self.since).astimezone(UTC)
+        # Counted from `since`, not from the last firing: one that was late moves none of those behind it.
         done = max(0, int((after - anchor).total_seconds() // self.every) + 1)
         while True:
             yield (anchor + timedelta(seconds=self.every * done)).astimezone(zone)
@@ -110,6 +111,7 @@ def checked_cron(cron: str, timezone: str) -> None:
         now = datetime.now(ZoneInfo(timezone))
     except (OSError, ValueError, KeyError):
         raise SetupError(f"no time zone {timezone!r}.", next_command="--timezone Europe/Berlin, or UTC") from None
+    # CronSim takes six fields as well, the first of seconds.
     if len(cron.split()) != 5:
         raise SetupError(f"cron {cron!r} needs five fields.", next_command=NIGHTLY)
     try:

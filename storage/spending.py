@@ -256,6 +256,7 @@ class Spending:
 
     def counted(self, run_id: str) -> Amount:
         """What counts against a run's limit now: paid, bounds of what is not known, reservations that are not void."""
+        # For writing, as reservations that are void are removed on the way.
         with self._ledger.write() as session:
             return self._spent(session, run_id)
 

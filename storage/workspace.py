@@ -12,6 +12,7 @@ from storage.errors import SetupError, explained
 from storage.files import ensure_lines
 from storage.spool import Spool
 
+# The parts are imported where they are used: SQLAlchemy and Arrow take longer to import than all else here.
 if TYPE_CHECKING:
     from storage.audits import Audits, Verifiers
     from storage.imported import Imports
@@ -205,6 +206,7 @@ class Workspace:
         from storage.segments.checking import sweep
 
         self.ledger.must_write()
+        # Before the spools: one whose replies lay in a segment that is lost must stay, as it still has them.
         lines = [lost.line() for lost in self.segments.check_at_start()]
         sweep(self.segments.registry, self.segments.place)
         self._drop_spools()

@@ -146,6 +146,7 @@ def _sqlite_path(url: str) -> Path | None:
 
 def _writable(path: Path) -> bool:
     place = path if path.exists() else path.parent
+    # The folder too: SQLite makes its -wal and -shm files beside the database.
     return os.access(place, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
@@ -219,10 +220,12 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
 
     `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
     """
+    # Nearly every opening finds the newest schema and need not wait for a command that is writing.
     with engine.connect().execution_options(rollmill_write=False) as connection:
         revision = _revision(connection)
     if revision == SCHEMA_REVISION:
         return
+    # Revisions are texts of four digits, so their order is that of the numbers.
     if revision is not None and revision > SCHEMA_REVISION:
         raise SetupError(
             f"the ledger {where} has schema {revision}, newer than {SCHEMA_REVISION}, the newest this Rollmill knows.",
@@ -233,6 +236,7 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+        # Asked again under the lock: another process may have made or upgraded the ledger meanwhile.
         if _revision(connection) is None:
             _create(connection)
         else:
@@ -258,6 +262,7 @@ def _upgrade(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config()
+    # A % doubled: Alembic's settings are those of configparser, which would read it as a reference.
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -115,6 +115,7 @@ def _unclaimed(session: Session, ids: Collection[str], now: float) -> set[str]:
     if free:
         who = (LeaseRow.host, LeaseRow.pid, LeaseRow.started, LeaseRow.expires_at, LeaseRow.claims)
         for *owner, expires_at, claims in session.execute(select(*who).where(LeaseRow.claims.is_not(None))):
+            # Whether the owner lives is asked last, of those alone that matter: it reads /proc.
             theirs = free.intersection(claims.split())
             if theirs and expires_at > now and Owner(*owner).alive() is not False:
                 free -= theirs

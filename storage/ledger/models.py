@@ -55,6 +55,7 @@ class SegmentRow(Base):
     """One registered Parquet file. `overlaps`: it may repeat a row of a segment registered earlier."""
 
     __tablename__ = "segments"
+    # Autoincrement: a number is never used again, so that a change of a listing shows in its numbers alone.
     __table_args__ = (Index("ix_segments_kind", "kind", "producer", "version"), {"sqlite_autoincrement": True})
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String, unique=True)
@@ -132,6 +133,7 @@ class LeaseRow(Base):
     pid: Mapped[int] = mapped_column(Integer)
     started: Mapped[float] = mapped_column(Float)
     expires_at: Mapped[float] = mapped_column(Float)
+    # Deferred: the ids of a batch are tens of kilobytes, and who asks for the holders does not need them.
     claims: Mapped[str | None] = mapped_column(Text, deferred=True)
 
 

@@ -57,6 +57,7 @@ def maker_of(file_id: str) -> Owner | None:
         return None
 
 
+# By number, so that a process does not take itself for its parent after a fork.
 @functools.lru_cache(maxsize=2)
 def _owner(pid: int) -> Owner:
     return Owner(_host(), pid, _started(pid)[1])
@@ -82,6 +83,7 @@ def _started(pid: int) -> tuple[str, float]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
     except OSError:
         return _elsewhere(pid)
+    # The start is field 22 of /proc/PID/stat, the state field 3. Its 48 bits are exact in a float.
     return fields[0], float(_boot() << _BOOT | int(fields[19]) & (1 << _BOOT) - 1)
 
 
@@ -99,6 +101,7 @@ def _elsewhere(pid: int) -> tuple[str, float]:
     """Where there is no /proc the start is by the system's clock, to the second."""
     import psutil
 
+    # There is a /proc, so the process is gone.
     if Path("/proc/self/stat").exists():
         return "", -1.0
     try:

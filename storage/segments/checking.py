@@ -59,6 +59,7 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
     if not suspects:
         return []
     with registry.ledger.write() as session:
+        # Asked again under the write lock: a compaction or another check may have unregistered a suspect meanwhile.
         still = {segment.id for kind in KINDS for segment in registry.segments_now(kind, session)}
         return [
             registry.lose(session, segment, problem, place.path(segment.kind, segment.id))

@@ -73,6 +73,7 @@ def _merge(store: SegmentStore, kind: Kind, group: Sequence[Segment]) -> None:
         return  # a missing file is for `check` to name; merging the others would hide the loss
     batches = store.registry.batches_of([segment.id for segment in group])
     written = write_batches(store.place, key, SCHEMAS[kind], _stream(store, kind, group), merged=batches)
+    # Checked before the swap: the old files are removed after a while, and a row that is missing then is lost.
     if written.rows != _rows(group) and not any(segment.overlaps for segment in group):
         store.place.remove(kind, written.id)
         raise RuntimeError(f"compaction of {_rows(group)} {kind} gave {written.rows}")

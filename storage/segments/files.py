@@ -95,6 +95,7 @@ def write_batches(
 def _seal(file: BinaryIO) -> str:
     """Write the seal of a finished file into its footer; the checksum of the whole file with it."""
     before, after, at = _around(file, _OPEN)
+    # Both digests begin alike: what stands before the seal, nearly all of the file, is read and hashed once.
     seal = _digest(before, _OPEN, after).encode()
     file.seek(at)
     file.write(seal)
@@ -110,6 +111,7 @@ def is_whole(file: BinaryIO, seal: str) -> bool:
 def _around(file: BinaryIO, seal: bytes) -> tuple[Any, bytes, int]:
     """The hash of what stands before the seal in the footer, what stands after it, and where it begins."""
     size = file.seek(0, 2)
+    # A Parquet file ends with the length of its footer in four bytes and the four bytes PAR1.
     file.seek(size - 8)
     footer = size - 8 - int.from_bytes(file.read(4), "little")
     file.seek(footer)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
+# Sorting in new keys copies the whole table, so those of single commits are first gathered up to this number.
 _RECENT = 50_000
 _LOW = (1 << 64) - 1
 
@@ -40,6 +41,7 @@ class KeyTable:
     """Keys with the numbers they were added under. Not safe from several threads at once."""
 
     def __init__(self) -> None:
+        # In two words, as numpy has no integers of 128 bits.
         self._high: Words = np.empty(0, np.uint64)
         self._low: Words = np.empty(0, np.uint64)
         self._numbers: Numbers = np.empty(0, np.int32)

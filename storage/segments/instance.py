@@ -20,6 +20,7 @@ def instance() -> "duckdb.DuckDBPyConnection":
 
     # Its default is a folder where the command was called.
     spill = Path(tempfile.gettempdir()) / f"rollmill-duckdb-{os.getuid()}"
+    # No query may load or download what nobody installed: files of object stores are read through fsspec.
     extensions = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config={**extensions, "temp_directory": str(spill)})
     connection.execute("SET enable_progress_bar = false")  # it would be printed into --json

@@ -116,6 +116,7 @@ class _Dealt:
             writer.close()
             file.seek(0)
             finer = min(WINDOWS, -(-self._bytes[window] // WINDOW_BYTES))
+            # A window of one position cannot be divided: its one row is read however large it is.
             if finer > 1 < self._size:
                 again = _Dealt(self._open_files, -(-self._size // finer))
                 for batch in pa.ipc.open_stream(file):

@@ -91,6 +91,7 @@ class LocalPlace:
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
         final = Path(self.path(kind, segment_id))
+        # In the same folder, as a rename works only within one file system.
         temporary = final.with_name(TEMPORARY + final.name)
         with explained(self.root):
             _make_folder(final.parent)
@@ -149,6 +150,7 @@ class LocalPlace:
     def own(self, ledger: str) -> None:
         with explained(self.root):
             _make_folder(self.root)
+            # A name of its own: two commands may be the first here at the same moment.
             temporary = self.root / f"{OWNER}.{new_file_id()}"
             temporary.write_text(ledger + "\n", encoding="ascii")
             sync(temporary)
@@ -208,6 +210,7 @@ class RemotePlace:
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
         wanted = {segment_id for _, segment_id in files}
+        # A file that is not in the kept listing may have been put since, by this process or another.
         stale = fresh or time.monotonic() - self._sized_at > LISTING_SECONDS or not wanted <= self._sizes.keys()
         if wanted and stale:
             listed = self._listed().items()
@@ -269,6 +272,7 @@ class RemotePlace:
     def _listed(self) -> dict[str, Any]:
         """Every object, with its size: one listing costs less than a question per object."""
         with self._answering():
+            # fsspec keeps listings of its own, which do not show what other processes have put since.
             self._fs.invalidate_cache()
             return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
 

@@ -61,6 +61,7 @@ def rebuild(registry: Registry, place: Place, connection: Any) -> Rebuilt:
     """
     _refuse(registry, place)
     report = Rebuilt()
+    # The row registered first wins, so files are registered in the order of their writing, as far as they tell it.
     files = sorted(_files(place, report), key=lambda file: (file.at, file.written.id))
     files = _judged_as_stored(list(_without_copies(files, report)), place, connection, report)
     numbered = [Segment(**asdict(file.written), seq=number, overlaps=False) for number, file in enumerate(files, 1)]

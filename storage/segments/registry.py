@@ -227,6 +227,7 @@ class Registry:
             rows = session.scalars(select(RetiredSegmentRow).where(RetiredSegmentRow.retired_at <= before)).all()
         if not rows:
             return 0
+        # Files first: a kill in between leaves records of files that are gone, which the next call forgets.
         for row in rows:
             remove(row.kind, row.id)
         with self.ledger.write() as session:

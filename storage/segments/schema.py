@@ -120,6 +120,7 @@ def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
     """Lists as tuples, cut from all their values at once: made one value at a time they are most of reading a row."""
     if column.values.null_count:  # numpy has no null
         return [None if values is None else tuple(values) for values in column.to_pylist()]
+    # The offsets of a slice do not begin at 0, while `values` is that of the whole column.
     offsets = column.offsets.to_numpy()
     first, ends = int(offsets[0]), (offsets - offsets[0]).tolist()
     flat = column.values.slice(first, ends[-1]).to_numpy(zero_copy_only=False).tolist()

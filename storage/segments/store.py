@@ -185,6 +185,7 @@ class SegmentStore:
         if self.place.filesystem() is None:
             return shared_cursor()
         with self._lock:
+            # A driver is registered with an instance, and the one that all stores of a process share must not have it.
             if self._own is None:
                 self._own = without_cache(self.connection())
             return self._own.cursor()
@@ -248,6 +249,7 @@ class SegmentStore:
         """Find missing and short files (deep: also altered ones), unregister them and say which."""
         from storage.segments.checking import check
 
+        # Listed before the check: of a segment that is registered during it nobody knows whether it was read.
         before = [segment for kind in KINDS for segment in self.registry.segments(kind)] if deep else []
         lost = check(self.registry, self.place, deep=deep)
         self._verified.update({segment.id for segment in before} - {segment.segment_id for segment in lost})

@@ -89,6 +89,7 @@ class Writer:
         return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
 
     def _register(self, work: Sequence[Pending], run: str | None, also: Also | None, before: Before | None) -> list[Commit]:
+        # The index first, as in a look-up, which holds it while it may unregister an altered file: no two threads block.
         with self._index.lock:
             with self._registry.ledger.write() as session:
                 if before is not None:

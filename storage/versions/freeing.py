@@ -51,6 +51,7 @@ def holdings(infos: Sequence[VersionInfo], *, keep: int = 1, remote: str | None 
     rest = [info for info in here if info.folder not in reasons]
     reasons |= dict.fromkeys(_unshared(rest, remote), UNSHARED)
     kept = [info for info in here if info.folder in reasons]
+    # A shard that a version which stays has as a hard link too gives no space back.
     inodes = {path.stat().st_ino for info in kept for path in _row_files(info)}
     cached = _cached_files(infos, {info.folder for info in here} - reasons.keys())
     return [

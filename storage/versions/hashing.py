@@ -78,6 +78,7 @@ def content_hash(snapshot: Snapshot) -> str:
     groups = [_rows(kind, snapshot.table(kind), columns) for kind, columns in CONTENT_COLUMNS.items()]
     routed = pc.is_valid(snapshot.decisions["step"])  # none where the recipe has no steps
     threads = _rows("threads", snapshot.threads, THREAD_COLUMNS)  # none where no step follows another
+    # Groups of their own, not columns: content without steps and threads keeps the hash it had before there were any.
     return _digest([*groups, _rows("decisions", snapshot.decisions, STEP_COLUMNS, routed), threads])
 
 
@@ -107,6 +108,7 @@ def scores_hash(snapshot: Snapshot) -> str:
     """64 hex digits over the scores and those of single lines, each rounded to 12 significant digits."""
     scores = snapshot.scores
     by_line = pc.is_valid(scores["steps"])
+    # Those of lines apart: a version without any keeps the hash it had before there were any.
     return _digest([_rows("scores", scores, SCORE_COLUMNS), _rows("scores", scores, LINE_COLUMNS, by_line)])
 
 

@@ -177,6 +177,7 @@ def point_latest(datasets: Path, index: Index) -> None:
     link = place / LINK
     if link.exists() and not link.is_symlink():
         return  # somebody's own file of that name
+    # An older version behind the link would be taken for the newest.
     if not here or here[-1] != usable[-1]:
         link.unlink(missing_ok=True)
         return
@@ -185,6 +186,7 @@ def point_latest(datasets: Path, index: Index) -> None:
             ensure_lines(place / ".gitignore", [f"/{LINK}"])
         if link.is_symlink() and str(link.readlink()) == here[-1]:
             return
+        # A link cannot be overwritten: one made beside it and renamed leaves no moment without a link.
         temporary = place / f".{LINK}.tmp"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(here[-1])

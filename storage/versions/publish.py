@@ -79,6 +79,7 @@ def publish(
         raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
     snapshot = checked(snapshot)
     with locked(lock_path(ws, snapshot.name)):
+        # First: a publication that a kill cut short may have a number which the index does not show yet.
         messages = _finish(ws, snapshot.name)
         refuse_lost_index(ws.datasets, snapshot.name)
         newest = load_index(ws.datasets, snapshot.name).newest
@@ -152,6 +153,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     record_version(ws, version_info(datasets, index, entry))
     hit("publish.ledger")
     manifest = (datasets / name / entry.folder / "manifest.json").read_text(encoding="utf-8")
+    # Before the index: of every version that it names, a reader finds the copy of the manifest.
     write_text(manifest_copy(datasets, name, entry.folder), manifest)
     save_index(datasets, index)
     point_latest(datasets, index)

@@ -88,6 +88,7 @@ def sides(text: str) -> tuple[str, str]:
     for line in text.splitlines(keepends=True):
         if line.startswith("<<<<<<< "):
             current = (ours,)
+        # The common ancestor, which git adds in the conflict styles diff3 and zdiff3.
         elif line.startswith("||||||| "):
             current = ()
         elif line.rstrip("\n") == "=======":
@@ -108,6 +109,7 @@ def _rename(datasets: Path, name: str, old: str, new: str) -> None:
         (folder / f"{old}.dvc", folder / f"{new}.dvc"),
     ]
     for source, target in pairs:
+        # Some have their new name already where a rebase was killed and is run again.
         if source.exists() and not target.exists():
             source.rename(target)
     pointer = folder / f"{new}.dvc"
@@ -189,6 +191,7 @@ def _entry(folder: str, manifest: dict[str, Any], known: DatasetRow | None, plac
     if known is not None:
         seconds = known.created_at
     else:
+        # The ledger never saw it: no copy was written before the publication, so the oldest time is the nearest.
         copies = (place / "manifests" / f"{folder}.json", place / folder / "manifest.json")
         seconds = min(path.stat().st_mtime for path in copies if path.exists())
     number = int(folder[1:].split("-", maxsplit=1)[0])
