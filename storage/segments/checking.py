@@ -6,11 +6,11 @@ still be registered, so it is left alone; whether its maker lives is asked befor
 was dead then cannot register afterwards.
 """
 
-import time
 from collections.abc import Iterator
 
 from storage.errors import SetupError
 from storage.ledger.owners import Owner, maker_of
+from storage.segments.files import mended
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
 from storage.segments.registry import Registry
@@ -80,11 +80,31 @@ def untrusted(registry: Registry, place: Place, *, deep: bool = False) -> Iterat
                 yield segment, problem
 
 
+def mend(registry: Registry, place: Place) -> Iterator[tuple[Segment, str]]:
+    """Put a sound file in the place of each whose seal stands in its statistics; the segment and the id of its new file.
+
+    No row changes, nor which of two rows with one identity wins. What no transaction registered is an orphan for `sweep`.
+    """
+    for kind in KINDS:
+        for segment in registry.segments(kind):
+            made = mended(place, kind, segment.id)
+            if made is None:
+                continue
+            with registry.ledger.write() as session:
+                replaced = registry.replace(session, segment, *made)
+            if replaced:
+                yield segment, made[0]
+            else:  # a compaction or a loss was faster
+                place.remove(kind, made[0])
+
+
 def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
     """Remove files whose maker died before registering them, and files long replaced by compaction; how many."""
     bind(registry, place)
     lives: dict[Owner, bool | None] = {}
-    dead = [(path, file_id) for path, file_id in place.files() if _is_dead(place, path, file_id, lives)]
+    with registry.ledger.read() as session:
+        now = registry.ledger.now(session)  # this host's clock may be hours from those of the others
+    dead = [(path, file_id) for path, file_id in place.files() if _is_dead(place, path, file_id, lives, now)]
     known = registry.known_ids() if dead else set()
     removed = 0
     for path, file_id in dead:
@@ -94,14 +114,14 @@ def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> 
     return removed + registry.forget_retired(grace, place.remove)
 
 
-def _is_dead(place: Place, path: str, file_id: str, lives: dict[Owner, bool | None]) -> bool:
+def _is_dead(place: Place, path: str, file_id: str, lives: dict[Owner, bool | None], now: float) -> bool:
     maker = maker_of(file_id)
     if maker is None:
         return False
     if maker not in lives:  # thousands of files have few makers
         lives[maker] = maker.alive()
     if lives[maker] is None:
-        return time.time() - place.modified(path) > FOREIGN_SECONDS
+        return now - place.modified(path) > FOREIGN_SECONDS
     return not lives[maker]
 
 

@@ -1,22 +1,23 @@
 """One segment file: rows as Parquet, with the facts the ledger keeps of it. Knows neither ledger nor who reads it.
 
-Its footer says which batches it holds and carries a seal, a digest of everything else in the file, so that a lost ledger
-can be made again.
+Its footer says which batches it holds and carries a seal, so that a lost ledger can be made again.
 """
 
-import hashlib
 import json
+import shutil
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
 from storage.ledger.owners import new_file_id
+from storage.segments import seal
 from storage.segments.keys import SegmentFile, SegmentKey
 from storage.segments.place import Place
+from storage.segments.schema import Kind
 from storage.segments.views import CURRENT
 
 
@@ -29,18 +30,17 @@ class BatchRows:
     run: str | None
 
 
-FOOTER, SEAL = "rollmill", "rollmill.seal"
-_OPEN = b"0" * 64  # where the seal is to stand
+FOOTER = "rollmill"
 
 
 def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str] | None:
     """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None in older files."""
     footer = parquet.metadata.metadata or {}
-    if FOOTER.encode() not in footer and SEAL.encode() not in footer:
+    if FOOTER.encode() not in footer and seal.KEY.encode() not in footer:
         return None
     facts = json.loads(footer[FOOTER.encode()])
     contents = tuple(BatchRows(**batch) for batch in facts["batches"])
-    return facts["producer"], facts["version"], contents, float(facts["at"]), footer[SEAL.encode()].decode()
+    return facts["producer"], facts["version"], contents, float(facts["at"]), footer[seal.KEY.encode()].decode()
 
 
 def write_batches(
@@ -72,10 +72,10 @@ def write_batches(
                 "batches": list(map(asdict, contents)),
                 "at": time.time(),
             }
-            writer.add_key_value_metadata({SEAL: _OPEN.decode()})
+            writer.add_key_value_metadata({seal.KEY: seal.OPEN})
             writer.add_key_value_metadata({FOOTER: json.dumps(footer)})
         with path.open("r+b") as file:
-            facts["checksum"] = _seal(file)
+            facts["checksum"] = seal.seal(file)
         facts["bytes"] = path.stat().st_size
 
     file_id = new_file_id()
@@ -92,42 +92,23 @@ def write_batches(
     )
 
 
-def _seal(file: BinaryIO) -> str:
-    """Write the seal of a finished file into its footer; the checksum of the whole file with it."""
-    before, after, at = _around(file, _OPEN)
-    # Both digests begin alike: what stands before the seal, nearly all of the file, is read and hashed once.
-    seal = _digest(before, _OPEN, after).encode()
-    file.seek(at)
-    file.write(seal)
-    return _digest(before, seal, after)
+def mended(place: Place, kind: Kind, file_id: str) -> tuple[str, str] | None:
+    """A durable copy, not registered, of a file whose seal stands in its statistics, as it should have been written.
 
+    Its id and checksum; None for a file of which this is not so.
+    """
+    with place.open(kind, file_id) as file:
+        misplaced = seal.misplaced(file) if seal.is_open(file) else None
+    if misplaced is None:
+        return None
+    checksum = ""
 
-def is_whole(file: BinaryIO, seal: str) -> bool:
-    """Whether a file is as it was when it was sealed."""
-    before, after, _ = _around(file, seal.encode())
-    return _digest(before, _OPEN, after) == seal
+    def write(path: Path) -> None:
+        nonlocal checksum
+        with place.open(kind, file_id) as damaged, path.open("w+b") as file:
+            shutil.copyfileobj(damaged, file)
+            checksum = seal.mend(file, misplaced)
 
-
-def _around(file: BinaryIO, seal: bytes) -> tuple[Any, bytes, int]:
-    """The hash of what stands before the seal in the footer, what stands after it, and where it begins."""
-    size = file.seek(0, 2)
-    # A Parquet file ends with the length of its footer in four bytes and the four bytes PAR1.
-    file.seek(size - 8)
-    footer = size - 8 - int.from_bytes(file.read(4), "little")
-    file.seek(footer)
-    tail = file.read()
-    place = tail.index(seal)
-    hashed = hashlib.sha256()
-    file.seek(0)
-    left = footer
-    while left and (chunk := file.read(min(left, 1 << 20))):
-        hashed.update(chunk)
-        left -= len(chunk)
-    hashed.update(tail[:place])
-    return hashed, tail[place + len(seal) :], footer + place
-
-
-def _digest(before: Any, seal: bytes, after: bytes) -> str:
-    hashed = before.copy()
-    hashed.update(seal + after)
-    return str(hashed.hexdigest())
+    new = new_file_id()
+    place.put(kind, new, write)
+    return new, checksum

@@ -10,11 +10,12 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from storage import failpoints
-from storage.errors import SetupError, explained
+from storage.errors import SetupError, Unavailable, explained, says_nothing
 from storage.files import sync
 from storage.ledger.owners import new_file_id
 
@@ -135,8 +136,10 @@ class LocalPlace:
         try:
             with self.open(kind, segment_id) as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:  # a disk that cannot give a block back
-            return ""
+        except OSError as error:
+            if says_nothing(error):
+                raise
+            return ""  # a disk that cannot give a block back
 
     def discard(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)
@@ -175,6 +178,11 @@ LISTING_SECONDS = 60.0
 _SAID = 200  # characters of a driver's message
 # Segments have checksums of their own; those of S3's protocol differ between AWS and compatible servers on partial reads.
 _CHECKSUMS = dict.fromkeys(("request_checksum_calculation", "response_checksum_validation"), "when_required")
+# s3fs tries again, up to 15 seconds apart; botocore would too, beneath it, with a minute each time for a host that is gone.
+_S3 = {**_CHECKSUMS, "connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 1, "mode": "standard"}}
+MOST_CLOCK_OFF = 300.0  # seconds beyond which a refusal is put down to the clock; AWS signs for 900
+FIRST_TRIES, TRIES = 5, 12  # two seconds of pauses for a place that never answered; over a minute for one that did
+_PASSING = ("HTTPClientError", "ConnectionError", "IncompleteRead", "ClientConnectionError", "ClientPayloadError")
 
 
 class RemotePlace:
@@ -274,20 +282,37 @@ class RemotePlace:
         with self._answering():
             # fsspec keeps listings of its own, which do not show what other processes have put since.
             self._fs.invalidate_cache()
-            return dict(self._fs.find(self._root, detail=True)) if self._fs.exists(self._root) else {}
+            # Not asked whether it exists: s3fs takes a bucket that does not answer for one that is not there, and every
+            # segment would be lost.
+            try:
+                return dict(self._fs.find(self._root, detail=True))
+            except FileNotFoundError:
+                return {}
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
         """Turns what a driver raises (no credentials, no bucket, nobody there) into one line; each has its own types."""
         try:
             yield
+            if hasattr(self._fs, "retries"):
+                self._fs.retries = TRIES
         except FileNotFoundError:
             raise  # an object that is gone is an answer
         except Exception as error:
-            message = " ".join(str(error).split()) or type(error).__name__
-            raise SetupError(
-                f"the place of segments {self.url} does not answer: {message[:_SAID]} ({type(error).__name__}).",
-                next_command="check [segments] url in rollmill.toml, its credentials and the network",
+            name = type(error).__name__
+            message = " ".join(str(error).split()) or name
+            sentence = f"the place of segments {self.url} does not answer: {message[:_SAID]} ({name})."
+            off = _clock_off(error)
+            if abs(off) > MOST_CLOCK_OFF:
+                side = "ahead of" if off > 0 else "behind"
+                raise SetupError(
+                    f"{sentence} The clock of this machine is {abs(off) / 60:.0f} minutes {side} the store's, and S3 "
+                    "refuses whoever is more than 15 minutes off.",
+                    next_command="set the clock (timedatectl set-ntp true) and run the same command again",
+                ) from error
+            mistake = isinstance(error, PermissionError) or "Credential" in name  # a driver's own types have only names
+            raise (SetupError if mistake else Unavailable)(
+                sentence, next_command="check [segments] url in rollmill.toml, its credentials and the network"
             ) from error
 
     def _target(self, kind: str, segment_id: str) -> str:
@@ -297,11 +322,36 @@ class RemotePlace:
 def _filesystem(url: str) -> tuple[Any, str]:
     import fsspec
 
+    s3 = url.startswith("s3://")
     try:
-        fs, root = fsspec.core.url_to_fs(url, **({"config_kwargs": _CHECKSUMS} if url.startswith("s3://") else {}))
+        fs, root = fsspec.core.url_to_fs(url, **({"config_kwargs": _S3} if s3 else {}))
+        if s3:
+            from s3fs.core import set_custom_error_handler  # type: ignore[import-untyped]
+
+            fs.retries = FIRST_TRIES
+            set_custom_error_handler(passes)
     except (ValueError, ImportError) as error:
         raise SetupError(
             f"segments url {url!r} cannot be opened ({error}).",
             next_command="install its fsspec driver or correct rollmill.toml",
         ) from error
     return fs, str(root).rstrip("/")
+
+
+def passes(error: Exception) -> bool:
+    """Whether a failure of S3 may pass by itself: a server that has too much to do, a connection that was lost."""
+    status = _reply(error).get("HTTPStatusCode", 0)
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return status in (408, 429) or status >= 500 or not kinds.isdisjoint(_PASSING)
+
+
+def _clock_off(error: Exception) -> float:
+    """Seconds by which this machine's clock is ahead of that of a server that refused; 0 where it did not say."""
+    date = (_reply(error) or _reply(error.__cause__)).get("HTTPHeaders", {}).get("date")
+    return 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
+
+
+def _reply(error: BaseException | None) -> dict[str, Any]:
+    """What botocore keeps of the reply behind an error."""
+    response = getattr(error, "response", None) or {}
+    return dict(response.get("ResponseMetadata", {}))

@@ -17,11 +17,12 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError
+from storage.errors import SetupError, says_nothing
 from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
-from storage.segments.files import BatchRows, facts_of, is_whole
+from storage.segments import seal
+from storage.segments.files import BatchRows, facts_of, mended
 from storage.segments.keys import Segment, SegmentFile
 from storage.segments.place import TEMPORARY, Place
 from storage.segments.registry import Registry
@@ -105,13 +106,18 @@ def _refuse(registry: Registry, place: Place) -> None:
 
 
 def _files(place: Place, report: Rebuilt) -> Iterator[File]:
-    for path, file_id in place.files():
+    for path, file_id in list(place.files()):  # mending adds files
         name, kind = path.rsplit("/", 1)[-1], cast("Kind", path.split("/")[-3])
         if name.startswith(TEMPORARY) or kind not in KINDS:
             continue
         try:
-            yield _file(place, kind, file_id, path)
+            whole = mended(place, kind, file_id)
+            yield _file(place, kind, whole[0] if whole else file_id, path)
+            if whole:
+                report.left.append((path, f"its statistics were damaged; its rows are in {whole[0]} now"))
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
+            if says_nothing(error):
+                raise
             report.left.append((path, f"cannot be used ({str(error).splitlines()[0][:120]})"))
 
 
@@ -126,7 +132,7 @@ def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:
         parquet = pq.ParquetFile(raw)
         rows, schema, facts = parquet.metadata.num_rows, parquet.schema_arrow, facts_of(parquet)
         if facts is not None:
-            if not is_whole(raw, facts[-1]):
+            if not seal.is_whole(raw, facts[-1]):
                 raise ValueError("altered: its seal differs")
             producer, version, batches, at = facts[:-1]
         else:
@@ -179,9 +185,12 @@ def _judged_as_stored(files: list[File], place: Place, connection: Any, report: 
     if not paths["completions"] or not paths["verdicts"]:
         return files
     completions, verdicts = (files_sql(paths[kind]) for kind in ("completions", "verdicts"))
-    several = f"SELECT id FROM read_parquet({completions}) GROUP BY id HAVING count(DISTINCT text) > 1"
+    several = (
+        f"SELECT id FROM read_parquet({completions}, hive_partitioning=false) GROUP BY id HAVING count(DISTINCT text) > 1"
+    )
     doubtful = connection.execute(
-        f"SELECT DISTINCT filename FROM read_parquet({verdicts}, filename=true) WHERE completion_id IN ({several})"
+        f"SELECT DISTINCT filename FROM read_parquet({verdicts}, filename=true, hive_partitioning=false) "
+        f"WHERE completion_id IN ({several})"
     ).fetchall()
     names = {name for (name,) in doubtful}
     report.left += [(name, "verdicts on completions that lie there with two texts") for name in sorted(names)]

@@ -13,14 +13,21 @@ from storage.segments.files import BatchRows
 from storage.segments.keys import LostSegment, Segment, SegmentFile, SegmentKey
 from storage.segments.schema import Kind
 
-_SEGMENTS, _BATCHES, _RUN_BATCHES = (cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow))
+_SEGMENTS, _BATCHES, _RUN_BATCHES, _RETIRED = (
+    cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow, RetiredSegmentRow)
+)
 _PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above this
-_Mark = tuple[int, int, int]
+_Mark = tuple[int, int, int, float]
 _Listing = tuple[_Mark, list[Segment]]
-_NOTHING: _Listing = ((0, 0, 0), [])
+_NOTHING: _Listing = ((0, 0, 0, 0.0), [])
 # Built once: every reader asks these, often.
 _MARK = select(
-    func.count(), func.coalesce(func.max(_SEGMENTS.c.seq), 0), func.coalesce(func.sum(_SEGMENTS.c.seq), 0)
+    func.count(),
+    func.coalesce(func.max(_SEGMENTS.c.seq), 0),
+    func.coalesce(func.sum(_SEGMENTS.c.seq), 0),
+    select(func.coalesce(func.max(_RETIRED.c.retired_at), 0.0))
+    .where(_RETIRED.c.kind == bindparam("kind"))
+    .scalar_subquery(),
 ).where(_SEGMENTS.c.kind == bindparam("kind"))
 _LIST = (
     select(*(_SEGMENTS.c[name] for name in Segment.__dataclass_fields__))
@@ -65,8 +72,7 @@ class Registry:
         added = _list(session, kind, after=known[0][1])
         if mark == _with(known[0], added):
             return mark, known[1] + added
-        listed = _list(session, kind)
-        return _with(_NOTHING[0], listed), listed
+        return mark, _list(session, kind)
 
     def identity(self) -> str:
         """What tells this ledger from every other."""
@@ -160,6 +166,23 @@ class Registry:
         self._keep_files(session, [(segment.id, segment.kind) for segment in old])
         return True
 
+    def replace(self, session: Session, old: Segment, new_id: str, checksum: str) -> bool:
+        """Register another file with the same rows in the place of one; False where that is no longer registered.
+
+        It takes the number of the old one, which decides whose row wins where two have one identity.
+        """
+        row = session.execute(select(_SEGMENTS).where(_SEGMENTS.c.id == old.id)).mappings().first()
+        if row is None:
+            return False
+        # First under a number of its own: batches point to a row, and no two rows have one number.
+        values = {name: value for name, value in row.items() if name != "seq"}
+        session.connection().execute(insert(_SEGMENTS), {**values, "id": new_id, "checksum": checksum})
+        session.execute(update(BatchRow).where(BatchRow.segment_id == old.id).values(segment_id=new_id))
+        session.execute(delete(SegmentRow).where(SegmentRow.id == old.id))
+        session.execute(update(SegmentRow).where(SegmentRow.id == new_id).values(seq=row["seq"]))
+        self._keep_files(session, [(old.id, old.kind)])
+        return True
+
     def retire(self, session: Session, producer: str) -> None:
         """Unregister everything of a producer."""
         segments = session.execute(select(SegmentRow.id, SegmentRow.kind).where(SegmentRow.producer == producer)).all()
@@ -236,14 +259,17 @@ class Registry:
 
 
 def _mark(session: Session, kind: Kind) -> _Mark:
-    """(how many, highest number, sum of numbers): changes with every segment that comes or goes, as no number is reused."""
-    number, highest, total = session.connection().execute(_MARK, {"kind": kind}).one()
-    return int(number), int(highest), int(total)
+    """How many, highest number, sum of numbers, last time that a file was replaced: changes with every change of a listing.
+
+    No number is reused, but a file that is mended takes the number of the one that it replaces.
+    """
+    number, highest, total, replaced = session.connection().execute(_MARK, {"kind": kind}).one()
+    return int(number), int(highest), int(total), float(replaced)
 
 
 def _with(mark: _Mark, added: Sequence[Segment]) -> _Mark:
     numbers = [segment.seq for segment in added]
-    return mark[0] + len(numbers), max([mark[1], *numbers]), mark[2] + sum(numbers)
+    return mark[0] + len(numbers), max([mark[1], *numbers]), mark[2] + sum(numbers), mark[3]
 
 
 def _list(session: Session, kind: Kind, after: int = 0) -> list[Segment]:

@@ -17,11 +17,13 @@ from flows.rounds import decide, run_all
 from pipelines import CHECKOUT
 from storage.errors import SetupError
 from storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
-from storage.records import Completion
+from storage.records import Completion, Verdict
 from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
+from storage.segments.rebuild import Rebuilt, _files
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, content, spec, workspace
+from tests.out_of_files import out_of_files
 from tests.tied import tied
 
 pytestmark = pytest.mark.sqlite  # what is lost is a file
@@ -134,6 +136,15 @@ def test_an_altered_file_is_left_aside_and_only_its_rows_are_made_again(copy: Pa
         assert content(ws) == rows
 
 
+def test_a_process_that_may_open_no_more_files_leaves_no_segment_aside(copy: Path) -> None:
+    with Workspace.open(copy) as ws:
+        place, report = ws.segments.place, Rebuilt()
+        assert next(_files(place, report)).written.rows > 0  # what reading needs is imported by then
+        with out_of_files(), pytest.raises(OSError, match="Too many open files"):
+            list(_files(place, report))
+    assert report.left == []
+
+
 def test_verdicts_on_completions_with_two_texts_are_made_again(copy: Path) -> None:
     with Workspace.open(copy) as ws:
         stored = ws.segments.fetch("completions", [ws.segments.read("completions")["id"][0].as_py()])[0]
@@ -191,3 +202,19 @@ def test_killed_runs_and_killed_rebuilds_lose_no_paid_reply(tmp_path: Path, poin
     assert set(stored).isdisjoint(calls(log)[calls_before:])
     with Workspace.open(ws) as opened:
         assert len(content(opened)["decisions"]) == opened.segments.read("completions").num_rows == len(set(calls(log)))
+
+
+def test_folders_with_an_equals_sign_above_change_nothing_that_a_rebuild_reads(tmp_path: Path) -> None:
+    path = tmp_path / "completion_id=c" / "text=other"
+    path.mkdir(parents=True)
+    with Workspace.init(path) as ws:
+        ws.segments.commit(SegmentKey("completions", "toy", "1", "b"), [replace(IMPORTED, engine="toy")])
+        ws.segments.commit(SegmentKey("completions", "toy", "1", "other"), [replace(IMPORTED, engine="toy", text="5")])
+        verdicts = [Verdict(name, "p", "number", "1", "correct", "equal") for name in ("c", "d")]
+        for verdict in verdicts:
+            ws.segments.commit(SegmentKey("verdicts", "number", "1", verdict.completion_id), [verdict])
+    lose(path)
+    with Workspace.open(path) as ws:
+        left = ws.rebuild().left
+        assert [why for _, why in left] == ["verdicts on completions that lie there with two texts"]
+        assert ws.segments.read("verdicts")["completion_id"].to_pylist() == ["d"]
