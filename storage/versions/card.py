@@ -6,6 +6,7 @@ Every rate stands with its n, its interval, its estimand and its method, or the 
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -14,17 +15,27 @@ _LEVEL = ("problems", "correct", "incorrect", "unparsed", "undecided", "kept")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def card(manifest: Mapping[str, Any], splits: Mapping[str, str] | None = None) -> str:
-    """The card as Markdown. `splits`: of an export as a folder for a hub, its data files by the name of their split."""
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """An export as a folder for a hub: its format, its data files by their split, its rows, and what it left out."""
+
+    format: str
+    splits: Mapping[str, str]
+    rows: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def card(manifest: Mapping[str, Any], folder: Folder | None = None) -> str:
+    """The card as Markdown; `folder`: of an export, whose card says what of the version is inside."""
     levels, reasons = (manifest["counts"][key].items() for key in ("levels", "dropped_by_reason"))
     # Versions made before audits, or by hand, carry no measured rates and say so.
     verifiers = manifest["verifiers"] if isinstance(manifest["verifiers"], list) else []
     bare = [{"verifier": part["name"], "version": part["version"], "report": None} for part in verifiers]
     rates = manifest.get("verifier_rates", bare)
     parts = [
-        _front_matter(manifest, splits or {}),
+        _front_matter(manifest, folder),
         f"# {manifest['name']} @ {manifest['hashes']['content'][:8]}",
-        _summary(manifest),
+        _summary(manifest, folder),
         "## Difficulty\n\n"
         + _table(("level", *_LEVEL), [(level, *(row[name] for name in _LEVEL)) for level, row in levels]),
         "## Why rollouts were dropped\n\n"
@@ -36,7 +47,7 @@ def card(manifest: Mapping[str, Any], splits: Mapping[str, str] | None = None) -
         "## Metrics\n\n" + _table(("metric", "value"), sorted(flatten(manifest["metrics"]).items())),
         "## How it was made\n\n" + _fenced(yaml.safe_dump(manifest["recipe"], sort_keys=True, allow_unicode=True)),
         "## Identity\n\n" + _identity(manifest),
-        "## Reading it\n\n" + (_READING_A_FOLDER if splits else _READING),
+        "## Reading it\n\n" + (_READING_A_FOLDER if folder else _READING),
         "## Limits\n\n" + _LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
@@ -52,8 +63,8 @@ def flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _front_matter(manifest: Mapping[str, Any], splits: Mapping[str, str]) -> str:
-    kept = manifest["counts"]["kept"]
+def _front_matter(manifest: Mapping[str, Any], folder: Folder | None) -> str:
+    kept = manifest["counts"]["kept"] if folder is None else folder.rows
     licences = sorted(manifest["counts"]["licences"])
     value = {
         "license": " ".join(licences[0].lower().split()) if len(licences) == 1 else "other",
@@ -61,22 +72,28 @@ def _front_matter(manifest: Mapping[str, Any], splits: Mapping[str, str]) -> str
         "size_categories": [next((name for limit, name in _SIZES if kept < limit), "n>1M")],
         "tags": ["rollouts", "verified"],
     }
-    if splits:
-        files = [{"split": name, "path": path} for name, path in splits.items()]
+    if folder:
+        files = [{"split": name, "path": path} for name, path in folder.splits.items()]
         value["configs"] = [{"config_name": "default", "data_files": files}]
     return "---\n" + yaml.safe_dump(value, sort_keys=True) + "---"
 
 
-def _summary(manifest: Mapping[str, Any]) -> str:
+def _summary(manifest: Mapping[str, Any], folder: Folder | None) -> str:
     counts = manifest["counts"]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts["outcomes"].items()) or "none judged"
     unjudged = counts.get("unjudged", 0)
     beside = f"; {unjudged} completions of steps that nobody judges stand beside them" if unjudged else ""
-    return (
+    made = (
         f"{counts['problems']} problems, {counts['rollouts']} rollouts ({outcomes}); {counts['kept']} kept, "
-        f"{counts['dropped']} dropped. All rollouts of the plan are inside, each with its decision and reason; "
-        f"the view `kept` is the training set{beside}."
+        f"{counts['dropped']} dropped"
     )
+    if folder is None:
+        inside = (
+            "All rollouts of the plan are inside, each with its decision and reason; the view `kept` is the training set"
+        )
+        return f"{made}. {inside}{beside}."
+    left_out = "".join(f"; left out: {count} {what}" for what, count in folder.left_out.items())
+    return f"{folder.rows} rows of the format `{folder.format}` are inside{left_out}. The version that they are of: {made}."
 
 
 def _given_up(rule: Mapping[str, Any] | None) -> list[str]:

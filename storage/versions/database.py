@@ -10,6 +10,7 @@ files once. Shards are read through views with the same names.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import SetupError
@@ -29,11 +31,13 @@ from storage.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
 from storage.segments.views import files, no_rows
+from storage.versions.digests import digest, require
 from storage.versions.snapshot import KEYS, OPTIONAL, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
 _CHUNK_BYTES = 1 << 25  # about so many bytes at most
-_CACHE = "256MB"  # DuckDB would otherwise keep what it wrote in memory, up to most of the machine's
+_CACHE = 256_000_000  # bytes; DuckDB would otherwise keep what it wrote in memory, up to most of the machine's
+_COPIES = 16  # of the longest text that DuckDB may hold beside that until it commits
 
 TABLE_NAMES: Mapping[Kind, str] = {kind: "rollouts" if kind == "completions" else kind for kind in TABLES}
 
@@ -52,19 +56,29 @@ _KEPT = "create view kept as select * exclude (kept) from joined where kept orde
 def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) -> None:
     """Write the rows and the manifest of a version into a new file."""
     with duckdb.connect(str(path)) as connection:
-        connection.execute(f"set memory_limit = '{_CACHE}'")
+        longest = 0
+        connection.execute(f"set memory_limit = '{_CACHE}B'")
         connection.execute("begin")
         for kind, table in snapshot.written():
             connection.register("incoming", SCHEMAS[kind].empty_table())
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
             # Sorted here: DuckDB would hold every column while it sorts.
             for part in in_key_order(table, kind, _rows_of_a_chunk(table)):
+                if (text := _longest_text(part)) > longest:
+                    longest = text
+                    connection.execute(f"set memory_limit = '{_CACHE + _COPIES * longest}B'")
                 connection.register("incoming", part)
                 connection.execute(f"insert into {TABLE_NAMES[kind]} select * from incoming")  # noqa: S608
             connection.unregister("incoming")
         connection.execute("commit")
         add_manifest_and_views(connection, manifest)
         connection.execute("checkpoint")
+
+
+def _longest_text(rows: pa.Table) -> int:
+    """Bytes of the longest text among these: a block of DuckDB holds a text whole."""
+    texts = (column for column in rows.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+    return max((pc.max(pc.binary_length(text)).as_py() or 0 for text in texts), default=0)
 
 
 def _rows_of_a_chunk(table: pa.Table) -> int:
@@ -146,6 +160,12 @@ def read_listing(folder: Path) -> Listing | None:
     return listing
 
 
+def require_shard(folder: Path, shard: Mapping[str, Any]) -> None:
+    """FoundWanting where a shard that is there has not the digest that is its name."""
+    again = f"dvc checkout --force {folder}.dvc, or rm -r {folder} and run its recipe again"
+    require(folder / FOLDER / shard["file"], shard["file"].removesuffix(".parquet"), folder.name, again)
+
+
 def connect_shards(folder: Path, manifest: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     """A DuckDB in memory with the tables and views of dataset.duckdb over the shards; the caller closes it."""
     listing = read_listing(folder) or {}
@@ -162,7 +182,7 @@ def _take_over(
     kind: Kind, table: pa.Table, shards: list[dict[str, Any]], parent: Path, shard_bytes: int
 ) -> tuple[list[dict[str, Any]], pa.Table | TableFile]:
     """The parent's shards whose every row is in the table, and the table's other rows; some rows are compared at a time."""
-    large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST]
+    large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST and _is_published(parent, shard)]
     if not large or not table.num_rows:
         return [], table
     names, keys = SCHEMAS[kind].names, KEYS[kind]
@@ -185,6 +205,11 @@ def _take_over(
                 yield connection.sql(rest).to_arrow_table()
 
         return taken, TableFile(kind, others())
+
+
+def _is_published(folder: Path, shard: Mapping[str, Any]) -> bool:
+    path = folder / FOLDER / shard["file"]
+    return path.is_file() and f"{digest(path)}.parquet" == str(shard["file"])
 
 
 def _beside(kind: Kind, table: pa.Table, parent: Path, shards: list[dict[str, Any]]) -> Iterator[tuple[pa.Table, str]]:
@@ -234,6 +259,8 @@ def scan_near(
         ([shard for shard, first, last in spans if any(first <= high and low <= last for low, high in ranges)], condition)
         for ranges, condition in parts
     ]
+    for shard in itertools.chain(*(shards for shards, _ in near)):
+        require_shard(folder, shard)
     return _scan(kind, folder, near, filename=filename)
 
 
@@ -261,7 +288,8 @@ def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], 
             )
         selects.append(
             f"select {_all_columns(kind, paths)} from read_parquet({files(list(map(str, paths)))}, "  # noqa: S608
-            f"filename={str(filename).lower()}, union_by_name={str(len(paths) > 1).lower()}) where {condition}"
+            f"hive_partitioning=false, filename={str(filename).lower()}, "
+            f"union_by_name={str(len(paths) > 1).lower()}) where {condition}"
         )
     names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
     return f"select {names}{extra} from ({' union all by name '.join(selects)})"  # noqa: S608

@@ -12,7 +12,7 @@ import duckdb
 from storage.segments.schema import Kind
 from storage.segments.views import quoted
 from storage.versions.database import TABLE_NAMES, Listing, Near, read_listing, scan_near
-from storage.versions.read import not_here
+from storage.versions.read import is_here, not_here, require_files
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import KEYS, OPTIONAL
 
@@ -29,6 +29,8 @@ class Lookup:
         self._held: dict[Kind, bool] = {}
         self._catalog = f'"{info.folder}"'
         path = info.path / "dataset.duckdb"
+        if is_here(info):
+            require_files(info)
         if path.exists():
             # A table may not be there (holds): finding names like it for the error takes ten times as long as the error.
             connection.execute("SET catalog_error_max_schemas = 0")

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.files import read_object
-from storage.ids import sha256_text
 from storage.pool import unjudged_completions
+from storage.versions.digests import digest
 from storage.versions.hashing import content_hash, kept_hash, scores_hash
 from storage.versions.index import manifest_copy
-from storage.versions.read import TEXTS
+from storage.versions.read import ROW_FILES, TEXTS
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 
@@ -124,13 +124,13 @@ def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str,
 
 
 def changed_files(info: VersionInfo, snapshot: Snapshot) -> Iterator[str]:
-    """The card and the report, where they are not what was published; older versions have no digest of them."""
+    """The files that are not what was published; older versions have no digest of some."""
     known = snapshot.manifest.get("files", {})
-    for name in TEXTS:
+    for name in (*TEXTS, *(name for name in ROW_FILES if name in known)):
         path = info.path / name
         if not path.is_file():
             yield f"{name} is missing"
-        elif name in known and sha256_text(path.read_text(encoding="utf-8", errors="replace")) != known[name]:
+        elif name in known and digest(path) != known[name]:
             yield f"{name} is not the one that was published"
 
 

@@ -17,14 +17,14 @@ from storage.versions.publish import lock_path
 from storage.versions.resolve import VersionInfo, resolve
 from storage.workspace import Workspace
 
-_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}$")
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # Such a tag could not be told from a version number or the beginning of a content hash in NAME@...
-_LIKE_A_VERSION = re.compile(r"(v\d+(-[0-9a-f]{8})?|[0-9a-f]{4,64})$")
+_LIKE_A_VERSION = re.compile(r"v[0-9]+(-[0-9a-f]{8})?|[0-9a-f]{4,64}")
 
 
 def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> VersionInfo:
     """Point a tag at a version. An existing tag is moved only when asked."""
-    if not _TAG.match(name) or _LIKE_A_VERSION.match(name):
+    if not _TAG.fullmatch(name) or _LIKE_A_VERSION.fullmatch(name):
         raise SetupError(f"{name!r} is no tag name: begin with a letter, and not like a version (v2) or a hash (3f9a).")
     if name == LINK:
         raise SetupError(f"{name!r} always means the newest version; use another name.")

@@ -16,23 +16,26 @@ from typing import Any
 import duckdb
 
 from storage import dvc
-from storage.errors import SetupError, explained, full_disk
+from storage.errors import SetupError, explained, refusal
 from storage.failpoints import hit
 from storage.files import json_text, locked, read_object, sync, sync_folder, write_text
 from storage.ids import sha256_text
 from storage.versions.card import card
 from storage.versions.database import write_database, write_shards
+from storage.versions.digests import digest
 from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
+from storage.versions.leaks import refuse_in_snapshot
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
-from storage.versions.read import fetching, is_whole, pointer
+from storage.versions.read import ROW_FILES, fetching, is_whole, pointer
 from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
 from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
 
 LARGE = 1_000_000_000  # bytes of Arrow memory from which a version is written as shards
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PARTIAL = ".partial-"
+NO_KEYS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,11 @@ class Draft:
             write_shards(folder, self.snapshot, self.parent)
         else:
             write_database(folder / "dataset.duckdb", self.snapshot, self.manifest)
-        for name, text in (*self.texts.items(), ("manifest.json", json_text(self.manifest))):
+        # DVC's pointer tells those of a version that it tracks; that manifest is the same in every clone that makes it.
+        tracked = dvc.repository(folder, ".dvc") is not None
+        rows = {name: digest(folder / name) for name in ROW_FILES if not tracked and (folder / name).exists()}
+        manifest = {**self.manifest, "files": {**self.manifest["files"], **rows}}
+        for name, text in (*self.texts.items(), ("manifest.json", json_text(manifest))):
             (folder / name).write_text(text, encoding="utf-8")
         sync_folder(folder)
         sync(folder.parent)
@@ -68,33 +75,44 @@ class Publication:
     messages: list[str]
 
 
-def publish(
-    ws: Workspace, snapshot: Snapshot, *, report_html: str, report_json: dict[str, Any], large: int = LARGE
+def publish(  # noqa: PLR0913 (options, all by name)
+    ws: Workspace,
+    snapshot: Snapshot,
+    *,
+    report_html: str,
+    report_json: dict[str, Any],
+    large: int = LARGE,
+    again: bool = True,
+    keys: Mapping[str, str] = NO_KEYS,
 ) -> Publication:
     """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
 
-    From `large` bytes of Arrow memory on, the version is written as Parquet shards shared with its parent.
+    `again`: content that only an older version has becomes the newest once more; else it is nothing new. From `large` bytes
+    of Arrow memory on, the version is written as Parquet shards shared with its parent. `keys`, by environment variable:
+    FoundWanting where what would be published holds one.
     """
-    if not _NAME.match(snapshot.name):
+    if not _NAME.fullmatch(snapshot.name):
         raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
     snapshot = checked(snapshot)
     with locked(lock_path(ws, snapshot.name)):
         # First: a publication that a kill cut short may have a number which the index does not show yet.
         messages = _finish(ws, snapshot.name)
         refuse_lost_index(ws.datasets, snapshot.name)
-        newest = load_index(ws.datasets, snapshot.name).newest
+        index = load_index(ws.datasets, snapshot.name)
+        newest = index.newest
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
-        same = newest is not None and newest.content_hash == manifest["hashes"]["content"]
-        info = _info(ws, snapshot.name, newest) if newest and same else None
+        same = _same(index, manifest["hashes"]["content"], older=not again)
+        info = _info(ws, snapshot.name, same) if same else None
         # Its files are here and whole, or a DVC pointer says where to get them.
         if info and (is_whole(info) if info.path.exists() else pointer(info).exists()):
             late = _track_late(ws, info)
-            return Publication(info, created=False, messages=[*messages, *_unchanged(info, manifest), *late])
-        if newest and same:  # its files were deleted here and nobody else has them: write them again
-            entry, manifest = newest, {**manifest, "parent": newest.parent}
+            return Publication(info, created=False, messages=[*messages, *_unchanged(info, manifest, newest), *late])
+        if same:  # its files were deleted here and nobody else has them: write them again
+            entry, manifest = same, {**manifest, "parent": same.parent}
         else:
             entry = Entry.of_manifest(newest.number + 1 if newest else 1, manifest, datetime.now(UTC))
         texts = {"README.md": card(manifest), "report.html": report_html, "report.json": json_text(report_json)}
+        refuse_in_snapshot(snapshot, {**texts, "manifest.json": json_text(manifest)}, keys)
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
         _write(ws, Draft(snapshot, manifest, entry, texts, parent, large))
@@ -103,11 +121,18 @@ def publish(
         equal = [
             other.number for other in known if other.content_hash == entry.content_hash and other.number != entry.number
         ]
-        if equal:
+        if equal and same is None:
             messages.append(
                 f"{snapshot.name}@v{entry.number} has the content of v{equal[0]}, published again after others."
             )
-        return Publication(_info(ws, snapshot.name, entry), created=not same, messages=messages)
+        return Publication(_info(ws, snapshot.name, entry), created=same is None, messages=messages)
+
+
+def _same(index: Index, content: str, *, older: bool) -> Entry | None:
+    """The version with this content: the newest one, or with `older` the last that has it, if need be a yanked one."""
+    known = index.versions if older else index.versions[-1:]
+    equal = [entry for entry in known if entry.content_hash == content]
+    return max(equal, key=lambda entry: (entry.folder not in index.yanked, entry.number), default=None)
 
 
 def finish_interrupted(ws: Workspace) -> list[str]:
@@ -175,8 +200,10 @@ def _info(ws: Workspace, name: str, entry: Entry) -> VersionInfo:
     return version_info(ws.datasets, load_index(ws.datasets, name), entry)
 
 
-def _unchanged(info: VersionInfo, manifest: dict[str, Any]) -> list[str]:
+def _unchanged(info: VersionInfo, manifest: dict[str, Any], newest: Entry | None) -> list[str]:
     lines = [f"{info.ref} ({info.content_hash[:8]}) already has this content; no new version."]
+    if newest is not None and newest.number != info.number:
+        lines.append(f"{info.name}@v{newest.number} stays the newest.")
     if info.scores_hash != manifest["hashes"]["scores"]:
         lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
     if not info.path.exists():
@@ -195,9 +222,9 @@ def _write(ws: Workspace, draft: Draft) -> None:
             draft.write(partial)
             write_text(intent, json_text(asdict(draft.entry)))
     except duckdb.Error as error:
-        if "Could not write" in str(error) or "No space left" in str(error):
-            raise full_disk(str(partial)) from error
-        raise
+        if (known := refusal(error, partial)) is None:
+            raise
+        raise known from error
     finally:
         # With an intent the folder is finished by whoever comes next; without one nobody would.
         if not intent.exists():

@@ -3,6 +3,7 @@
 The rows of a version that was cloned but not fetched are absent; then the error names the DVC command that brings them.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,14 +11,25 @@ from typing import Any
 
 import duckdb
 
-from storage.errors import FoundWanting, RollmillError, SetupError, explained
+from storage.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, says_nothing
 from storage.files import read_object
-from storage.versions.database import TABLE_NAMES, connect_shards, has_table, read_listing, read_table, write_database
+from storage.versions.database import (
+    LISTING,
+    TABLE_NAMES,
+    connect_shards,
+    has_table,
+    read_listing,
+    read_table,
+    require_shard,
+    write_database,
+)
+from storage.versions.digests import digest, require, require_pointed
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import OPTIONAL, TABLES, Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
+ROW_FILES = ("dataset.duckdb", LISTING)
 # What DuckDB calls a file that is not whole; a version's schema is ours, so other errors are too.
 _DAMAGED = (
     "Corrupt",
@@ -41,7 +53,7 @@ def is_here(info: VersionInfo) -> bool:
 
 
 def is_whole(info: VersionInfo) -> bool:
-    """Whether the files of a version are all there and hold as many rows as its manifest says; checksums are not read."""
+    """Whether the files of a version are all there, and its rows are the published ones, as many as its manifest says."""
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
         return False
     try:
@@ -49,7 +61,9 @@ def is_whole(info: VersionInfo) -> bool:
         with open_version(info) as connection:
             names = [name for kind, name in TABLE_NAMES.items() if kind not in OPTIONAL or has_table(connection, kind)]
             rows = {name: connection.table(name).shape[0] for name in names}
-    except (RollmillError, duckdb.Error, OSError, LookupError):
+    except (RollmillError, duckdb.Error, OSError, LookupError) as error:
+        if says_nothing(error):
+            raise
         return False
     return all(counts[name] == count for name, count in rows.items())
 
@@ -75,7 +89,7 @@ def reading(info: VersionInfo) -> Iterator[None]:
     except duckdb.Error as error:
         message = str(error).splitlines()[0]
         if "Could not set lock" in message:
-            raise SetupError(f"another process has {info.ref} open for writing.", next_command="close it") from error
+            raise Unavailable(f"another process has {info.ref} open for writing.", next_command="close it") from error
         if not any(words in message for words in _DAMAGED):
             raise
         raise FoundWanting(f"the rows of {info.ref} are damaged ({message}). Next: {_mending(info)}") from error
@@ -89,12 +103,35 @@ def _mending(info: VersionInfo) -> str:
     return f"dvc checkout --force {pointer(info)}; if DVC has no copy, {again}"
 
 
-def open_version(info: VersionInfo) -> duckdb.DuckDBPyConnection:
+def require_published(info: VersionInfo) -> None:
+    """FoundWanting where the rows or the manifest of a version that are here are not the published ones."""
+    require_files(info)
+    for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
+        require_shard(info.path, shard)
+
+
+def require_files(info: VersionInfo) -> None:
+    """As `require_published`, without the shards of rows: whoever reads some of those asks for each."""
+    inside, copy = info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)
+    if inside.exists() and copy.exists():
+        require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
+    published = load_manifest(info).get("files", {})
+    names = [name for name in ROW_FILES if name in published]
+    for name in names:
+        require(info.path / name, published[name], info.ref, _mending(info))
+    if not names and pointer(info).exists():
+        require_pointed(info.path, pointer(info), info.ref, _mending(info), only=ROW_FILES)
+
+
+def open_version(info: VersionInfo, *, as_published: bool = True) -> duckdb.DuckDBPyConnection:
     """A connection that changes nothing on disk: any number of readers, no lock against each other.
 
-    A version of shards is read through views in a DuckDB in memory, with the same table and view names.
+    A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for a
+    version that was altered, unless it may be (`as_published`).
     """
     path = info.path / "dataset.duckdb"
+    if as_published:
+        require_published(info)
     if not path.exists():
         if read_listing(info.path) is not None:
             return connect_shards(info.path, load_manifest(info))
@@ -125,10 +162,10 @@ def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
     return f"dvc checkout --force {pointer(info)}" if pointer(info).exists() else f"cp {copy} {damaged}"
 
 
-def load_snapshot(info: VersionInfo) -> Snapshot:
-    """The version's rows as Arrow tables in key order, with its manifest."""
+def load_snapshot(info: VersionInfo, *, as_published: bool = True) -> Snapshot:
+    """The version's rows as Arrow tables in key order, with its manifest; `as_published` as for `open_version`."""
     manifest = load_manifest(info)
-    with reading(info), open_version(info) as connection:
+    with reading(info), open_version(info, as_published=as_published) as connection:
         tables = {kind: read_table(connection, kind) for kind in TABLES}
     return Snapshot(info.name, **tables, manifest=manifest)
 

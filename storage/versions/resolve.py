@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import SetupError, unknown_name
+from storage.errors import LONGEST_NAME, SetupError, unknown_name
 from storage.versions.index import LINK, Entry, Index, SignOff, dataset_names, index_path, load_index
 
-_NUMBER = re.compile(r"v(\d{1,9})(?:-([0-9a-f]{8}))?$")
-_HASH = re.compile(r"[0-9a-f]{4,64}$")
+_NUMBER = re.compile(r"v([0-9]{1,9})(?:-([0-9a-f]{8}))?")
+_HASH = re.compile(r"[0-9a-f]{4,64}")
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,11 @@ def resolve(datasets: Path, reference: str) -> VersionInfo:
 
 def _known_index(datasets: Path, name: str) -> Index:
     known = dataset_names(datasets)
-    refuse_lost_index(datasets, name)
+    if len(name) <= LONGEST_NAME:  # a longer one is no folder's
+        refuse_lost_index(datasets, name)
     if not known:
-        raise SetupError(f"no dataset {name!r}: none is published yet.", next_command="rollmill curate RECIPE")
+        shown = name[:LONGEST_NAME]
+        raise SetupError(f"no dataset {shown!r}: none is published yet.", next_command="rollmill curate RECIPE")
     if name not in known:
         raise unknown_name("dataset", name, known, next_command="rollmill dataset list")
     return load_index(datasets, name)
@@ -78,13 +80,13 @@ def _known_index(datasets: Path, name: str) -> Index:
 def _find(index: Index, wanted: str) -> Entry:
     if wanted in index.tags:
         matches = [entry for entry in index.versions if entry.folder == index.tags[wanted]]
-    elif number := _NUMBER.match(wanted):
+    elif number := _NUMBER.fullmatch(wanted):
         matches = [
             entry
             for entry in index.versions
             if entry.number == int(number[1]) and entry.content_hash.startswith(number[2] or "")
         ]
-    elif _HASH.match(wanted):
+    elif _HASH.fullmatch(wanted):
         # A recipe that returns to an earlier state republishes its content: the newest of equals is meant.
         matches = [entry for entry in index.versions if entry.content_hash.startswith(wanted)]
         matches = matches[-1:] if len({entry.content_hash for entry in matches}) == 1 else matches
@@ -104,7 +106,7 @@ def _choices(index: Index) -> list[str]:
     return [*(f"v{entry.number} ({entry.content_hash[:8]})" for entry in index.versions), *sorted(index.tags)]
 
 
-_FOLDER = re.compile(r"v[1-9]\d*-[0-9a-f]{8}$")
+_FOLDER = re.compile(r"v[1-9][0-9]*-[0-9a-f]{8}")
 
 
 def remains(datasets: Path, dataset: str) -> list[str]:
@@ -112,7 +114,7 @@ def remains(datasets: Path, dataset: str) -> list[str]:
     folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
-    return sorted((name for name in names if _FOLDER.match(name)), key=lambda name: int(name[1:].split("-")[0]))
+    return sorted((name for name in names if _FOLDER.fullmatch(name)), key=lambda name: int(name[1:].split("-")[0]))
 
 
 def lost_indexes(datasets: Path) -> list[str]:

@@ -1,18 +1,22 @@
 """The rows of versions to a DVC remote and back, for people who share datasets between clones of one git repository.
 
-What a version is (index, manifests, DVC's pointers) travels with git; its rows travel with DVC, which checks every file by
-its digest. Neither is committed or fetched here: the git commands are named for a person to run.
+What a version is (index, manifests, DVC's pointers) travels with git; its rows travel with DVC, which believes what a
+remote gives it under a name. What comes is therefore compared here: every file with DVC's pointer and with the manifest
+that came with git, and the rows with the content hash. Git commands are named for a person to run.
 """
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage import dvc
 from storage.errors import FoundWanting, SetupError
+from storage.versions.digests import altered, cached_objects, digest, require_pointed
+from storage.versions.hashing import content_hash
 from storage.versions.index import index_path, load_index, point_latest
-from storage.versions.read import is_here, is_whole, pointer
+from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published
 from storage.versions.resolve import VersionInfo
 
 NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
@@ -44,16 +48,45 @@ def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
 
 
 def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
-    """Fetch the rows of these versions from a DVC remote and point `latest` at the newest; FoundWanting where they are not
-    what the manifest says.
+    """Fetch the rows of these versions from a DVC remote and point `latest` at the newest.
+
+    FoundWanting where they are not what was published; then they are put away, in the clone and in DVC's cache, so that the
+    same command fetches them again.
     """
     root = _root(infos, remote)
     summary = _dvc("pull", infos, root, remote)
-    broken = [info.ref for info in infos if not is_whole(info)]
-    if broken:
-        raise FoundWanting(f"the rows of {', '.join(broken)} are not what their manifests say. Next: rollmill doctor")
+    wrong = [error for info in infos if (error := _difference(info, remote)) is not None]
+    if wrong:
+        more = f" So were files of {len(wrong) - 1} more versions." if len(wrong) > 1 else ""
+        raise FoundWanting(f"{wrong[0].message}{more}", next_command=wrong[0].next_command)
     _point_latest(infos)
     return Transfer(tuple(info.ref for info in infos), summary)
+
+
+def _difference(info: VersionInfo, remote: str | None) -> FoundWanting | None:
+    """What is wrong with the files of a version that were fetched, which then are put away; None where nothing is."""
+    mend = f"put the published file back into the remote{'' if remote is None else f' {remote}'}, then"
+    again = f"{mend} rollmill dataset pull {info.ref}"
+    try:
+        require_pointed(info.path, pointer(info), info.ref, again)
+        require_published(info)
+        if (actual := content_hash(load_snapshot(info))) != info.content_hash:
+            raise altered("the content", actual, info.content_hash, info.ref, again)
+        if not is_whole(info):
+            raise FoundWanting(f"the files of {info.ref} are not all there.", next_command=again)
+    except FoundWanting as error:
+        _put_away(info)
+        return FoundWanting(error.message, next_command=again)
+    return None
+
+
+def _put_away(info: VersionInfo) -> None:
+    """Remove the fetched files of a version, and those objects of DVC's cache that are not what their names say."""
+    for path, name in cached_objects(pointer(info)):
+        if digest(path, "md5") != name:
+            path.chmod(0o644)
+            path.unlink()
+    shutil.rmtree(info.path, ignore_errors=True)
 
 
 def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:

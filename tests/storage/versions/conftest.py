@@ -1,5 +1,6 @@
 """A small dataset that every test of versions and exports can vary: two problems, three completions each."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from pipelines.metrics import decision_counts
 from storage.pool import pool_of
 from storage.records import Completion, Decision, Problem, Score, Verdict
 from storage.segments.schema import to_table
+from storage.versions.index import manifest_copy
+from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 
@@ -97,3 +100,11 @@ def snapshot() -> Callable[..., Snapshot]:
 def ws(tmp_path: Path) -> Iterator[Workspace]:
     with Workspace.init(tmp_path / "ws") as workspace:
         yield workspace
+
+
+def forget_digests(info: VersionInfo) -> None:
+    """Make a version one of those whose manifest had no digest of the rows."""
+    for path in (info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)):
+        manifest = json.loads(path.read_text())
+        manifest["files"] = {name: digest for name, digest in manifest["files"].items() if name.endswith((".md", ".html"))}
+        path.write_text(json.dumps(manifest))

@@ -1,5 +1,6 @@
 """Large versions: shards named by their content, shared while unchanged, and read as if they were one database."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from storage.exports import export
 from storage.queries.why import why
 from storage.records import Completion, Decision, Problem
 from storage.segments.schema import to_table
+from storage.versions import database
 from storage.versions.database import Near, connect_shards, read_listing, scan_near, write_shards
 from storage.versions.diff import diff
 from storage.versions.hashing import content_hash
@@ -23,6 +25,7 @@ from storage.versions.read import load_snapshot, materialise, open_version
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
+from tests.storage.versions.conftest import forget_digests
 
 Build = Callable[..., Snapshot]
 PROBLEM = Problem("2 + 2?", "4")
@@ -51,6 +54,16 @@ def written(folder: Path, snapshot: Snapshot, parent: Path | None = None) -> lis
         shard["file"] for shards in listing.values() for shard in shards
     )
     return [shard["file"] for shard in listing["completions"]]
+
+
+def test_long_texts_are_written_within_the_memory_that_they_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten texts of 50 MB ended in DuckDB's error at the commit, after every row was paid for; here all is smaller."""
+    monkeypatch.setattr(database, "_CACHE", 16_000_000)
+    rows = [Completion(f"{i:032x}", "p", "e", "m", "d", "curate", i, i, str(i) * 3_000_000, "stop") for i in range(10)]
+    snapshot = Snapshot("toy", to_table("problems", [PROBLEM]), to_table("completions", rows))
+    database.write_database(tmp_path / "dataset.duckdb", snapshot, {"name": "toy"})
+    with duckdb.connect(str(tmp_path / "dataset.duckdb"), read_only=True) as connection:
+        assert connection.sql("select sum(length(text)) from rollouts").fetchall() == [(30_000_000,)]
 
 
 def rows_of(folder: Path) -> pa.Table:
@@ -130,6 +143,7 @@ def test_a_row_is_found_in_the_shards_that_may_hold_it(large: VersionInfo, ws: W
     spans = {"first", "last"}
     old = {kind: [{k: v for k, v in row.items() if k not in spans} for row in rows] for kind, rows in listing.items()}
     (large.path / "shards.json").write_text(json.dumps({**old, "scores": [*old["scores"], other]}))
+    forget_digests(large)
     assert [score["value"] for score in why(large, cid).scores] == [24.0]
 
 
@@ -178,4 +192,25 @@ def test_a_shard_written_before_a_column_existed_reads_as_null_there(large: Vers
     older = pq.read_table(path).drop_columns(["evidence"])
     path.unlink()  # it may be a hard link
     pq.write_table(older, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.rename(path.with_name(f"{digest}.parquet"))
+    listing["verdicts"][0]["file"] = f"{digest}.parquet"
+    (large.path / "shards.json").write_text(json.dumps(listing))
+    forget_digests(large)
     assert load_snapshot(large).verdicts["evidence"].null_count == 6
+
+
+def test_a_folder_with_an_equals_sign_above_is_no_column(tmp_path: Path) -> None:
+    """DuckDB would take `split=train` above the shards for a column of every row."""
+    problem = replace(PROBLEM, split="evaluation")
+    folder = tmp_path / "split=train" / "text=wrong"
+    folder.mkdir(parents=True)
+    snapshot = replace(many(100), problems=to_table("problems", [problem]))
+    written(folder / "v1", snapshot)
+    shards = read_listing(folder / "v1")
+    assert shards is not None
+    with connect_shards(folder / "v1", {"name": "toy"}) as connection:
+        assert connection.sql("select distinct split from problems").fetchall() == [("evaluation",)]
+        assert connection.sql("select count(*) from rollouts where text = 'wrong'").fetchall() == [(0,)]
+        near = scan_near("completions", folder / "v1", shards["completions"], [([("", "f")], "text like 'old%'")])
+        assert connection.sql(f"select count(*) from ({near})").fetchall() == [(100,)]

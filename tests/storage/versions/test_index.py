@@ -124,7 +124,7 @@ def test_a_tag_points_and_moves_only_when_asked(two: Workspace) -> None:
         untag(two, "toy@v2", "golden")
 
 
-@pytest.mark.parametrize("name", ["v2", "v2-3f9a0c1d", "3f9a", "deadbeef", "", "a b", "1st"])
+@pytest.mark.parametrize("name", ["v2", "v2-3f9a0c1d", "3f9a", "deadbeef", "", "a b", "1st", "gold\n"])
 def test_a_tag_cannot_look_like_a_version(two: Workspace, name: str) -> None:
     with pytest.raises(SetupError, match="is no tag name"):
         tag(two, "toy@v1", name)

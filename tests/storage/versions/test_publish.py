@@ -25,12 +25,12 @@ from storage.versions.hashing import content_hash
 from storage.versions.index import load_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path, publish
-from storage.versions.read import load_manifest, load_snapshot, open_version
+from storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
 from storage.versions.resolve import resolve
 from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
 from tests.forked import Forked
-from tests.storage.versions.conftest import build
+from tests.storage.versions.conftest import build, forget_digests
 
 Build = Callable[..., Snapshot]
 POINTS = [name for name in NAMES if name.startswith("publish.")]
@@ -168,6 +168,7 @@ def test_the_manifest_has_what_a_reader_needs(ws: Workspace, snapshot: Build) ->
     }
     with open_version(info) as connection:
         rows = connection.sql("select key, value from manifest").fetchall()
+    assert len(manifest["files"].pop("dataset.duckdb")) == 64  # which the file cannot hold itself
     assert {key: json.loads(value) for key, value in rows} == manifest
 
 
@@ -235,7 +236,7 @@ def test_the_ledger_is_rebuilt_from_the_indexes(ws: Workspace, snapshot: Build) 
 
 
 def test_a_bad_name_is_refused(ws: Workspace, snapshot: Build) -> None:
-    for name in ("", "../evil", "a@b", ".hidden", "x" * 65):
+    for name in ("", "../evil", "a@b", ".hidden", "x" * 65, "toy\n"):
         with pytest.raises(SetupError, match="no dataset name"):
             put(ws, snapshot(name=name))
     assert not (ws.root / "evil").exists()
@@ -276,19 +277,22 @@ def test_a_deleted_version_that_nobody_else_has_is_written_again(ws: Workspace, 
     put(ws, snapshot(kept=(True,) * 6))
     put(ws, snapshot())
     info = resolve(ws.root / "datasets", "toy@v2")
-    before = (info.path / "manifest.json").read_text()
+    before = load_manifest(info)
     shutil.rmtree(info.path)
     assert put(ws, snapshot())[:2] == ("v2-ab183de1", False)
-    assert (info.path / "manifest.json").read_text() == before
+    after = load_manifest(info)
+    assert before["files"].pop("dataset.duckdb") != after["files"].pop("dataset.duckdb")  # its header is another
+    assert after == before
+    open_version(info).close()
     assert len(load_index(ws.root / "datasets", "toy").versions) == 2
 
 
 @pytest.mark.parametrize(("limit", "large"), [(50_000, 10**9), (1_000, 0)])
-def test_a_full_disk_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Build, limit: int, large: int) -> None:
+def test_a_size_limit_is_one_line_and_leaves_nothing(ws: Workspace, snapshot: Build, limit: int, large: int) -> None:
     status, message = Forked(publishing_on_a_full_disk, ws.root, limit, large).end()
     assert status == 0, message
-    assert message.startswith("no space left to write ")
-    assert message.endswith("Next: free some space and run the same command again\n")
+    assert f" would grow beyond the largest file, in bytes, that this process may write (the limit is {limit:,})" in message
+    assert message.endswith("run the same command again; everything committed before is safe\n")
     assert files(ws.datasets) == []
     assert list(ws.datasets.rglob(".partial-*")) == []
     assert put(ws, snapshot())[:2] == ("v1-ab183de1", True)
@@ -307,6 +311,7 @@ def test_a_version_published_before_a_column_existed_reads_as_null_there(ws: Wor
     published = publish(ws, snapshot(), report_html="", report_json={}).version
     with duckdb.connect(str(published.path / "dataset.duckdb")) as connection:
         connection.execute("alter table verdicts drop column evidence")
+    forget_digests(published)
     back = load_snapshot(published)
     assert back.verdicts.schema == SCHEMAS["verdicts"]
     assert back.verdicts["evidence"].null_count == 6
@@ -319,6 +324,22 @@ def test_the_same_content_after_another_version_is_said(ws: Workspace) -> None:
     third = publish(ws, build(), report_html="", report_json={})
     assert (third.version.ref, third.version.content_hash) == ("toy@v3", first.version.content_hash)
     assert third.messages[-1] == "toy@v3 has the content of v1, published again after others."
+
+
+def test_content_of_an_older_version_is_nothing_new_where_that_is_asked_for(ws: Workspace) -> None:
+    first = publish(ws, build(), report_html="", report_json={}).version
+    second = publish(ws, build(kept=(False,) * 6), report_html="", report_json={}).version
+    fired = publish(ws, build(), report_html="", report_json={}, again=False)
+    assert (fired.version.ref, fired.created) == ("toy@v1", False)
+    assert fired.messages == [
+        f"toy@v1 ({first.content_hash[:8]}) already has this content; no new version.",
+        "toy@v2 stays the newest.",
+    ]
+    assert (ws.datasets / "toy" / "latest").resolve() == second.path
+    shutil.rmtree(first.path)  # and nobody else has it: its files are written again, under the same number
+    assert publish(ws, build(), report_html="", report_json={}, again=False).version.ref == "toy@v1"
+    assert (load_index(ws.datasets, "toy").newest, is_whole(first)) == (load_index(ws.datasets, "toy").versions[1], True)
+    assert (ws.datasets / "toy" / "latest").resolve() == second.path
 
 
 def test_latest_follows_the_newest_version_that_is_not_yanked(ws: Workspace) -> None:

@@ -1,11 +1,13 @@
 """Versions between clones over a real S3 server, in a subfolder of a repository of the user's own that uses DVC itself."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from storage.errors import SetupError
+from storage.errors import FoundWanting, SetupError
 from storage.versions.hashing import content_hash
 from storage.versions.publish import publish
 from storage.versions.read import is_here, load_snapshot
@@ -96,3 +98,41 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
                 assert (len(hashes), hashes[3]) == (4, mine.content_hash)
     with Workspace.open(clone / PLACE) as first, pytest.raises(SetupError, match="dvc push failed: "):
         push(of(first))  # nobody answers
+
+
+def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(tmp_path: Path, snapshot: Build) -> None:
+    origin, one, two = tmp_path / "origin.git", tmp_path / "one", tmp_path / "two"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
+    git(tmp_path, "clone", "-q", str(origin), "one")
+    git(one, "checkout", "-q", "-b", "main")
+    run_dvc(one, "init", "--quiet")
+    run_dvc(one, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    Workspace.init(one / PLACE).close()
+    with Workspace.open(one / PLACE) as first:
+        info = put(first, snapshot())
+        push([info])
+        commit(one, "v1")
+        git(one, "push", "-q", "origin", "main")
+        rows = (info.path / "dataset.duckdb").read_bytes()
+    stored = tmp_path / "store" / "files" / "md5"
+    name = hashlib.md5(rows).hexdigest()
+    item = stored / name[:2] / name[2:]
+    item.chmod(0o644)
+    with duckdb.connect(str(item)) as connection:
+        connection.execute("update problems set reference = '999' where reference = '144'")
+    altered = hashlib.md5(item.read_bytes()).hexdigest()
+    with cloned(origin, two) as other:
+        for _ in range(2):  # DVC's cache must not keep it either
+            with pytest.raises(FoundWanting) as caught:
+                pull(of(other))
+            assert caught.value.message == (
+                "dataset.duckdb of toy@v1 was altered since it was published: "
+                f"its digest is {altered[:16]}, {name[:16]} was published."
+            )
+            again = "put the published file back into the remote, then rollmill dataset pull toy@v1"
+            assert caught.value.next_command == again
+            assert [is_here(info) for info in of(other)] == [False]
+            assert not (other.datasets / "toy" / "latest").exists()
+        item.write_bytes(rows)
+        assert pull(of(other)).versions == ("toy@v1",)
+        assert content_hash(load_snapshot(of(other)[0])) == info.content_hash
