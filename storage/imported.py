@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
 
@@ -81,11 +81,11 @@ class Imports:
             return _mark(session, names)
 
     def add(self, session: Session, record: ImportRecord, sets: Collection[str], before: Mark, *, new: int) -> None:
-        """Record an import in the caller's transaction, which has registered `new` batches; SetupError where other
+        """Record an import in the caller's transaction, which has registered `new` batches; Unavailable where other
         batches of these `sets` came or went since `before`: what was checked would not be what is stored.
         """
         if _since(session, sets, before) != (before[0], new):
-            raise SetupError(
+            raise Unavailable(
                 f"another command changed the imports called {' and '.join(map(repr, sorted(sets)))} meanwhile.",
                 next_command="run the same import again",
             )

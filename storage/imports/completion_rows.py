@@ -6,26 +6,30 @@ rollout (`is_correct`) is kept in the completion's meta; it is somebody's opinio
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.errors import SetupError
 from storage.imports import cells
-from storage.imports.cells import CellError
-from storage.imports.columns import EMBEDDED_ALIASES, Columns, listed
+from storage.imports.cells import CellError, parsed_cell, root
+from storage.imports.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
+from storage.imports.faults import RowError
 from storage.imports.readers import Row
 from storage.imports.stored import StoredProblem
 from storage.imports.turns import asked_and_answered, is_conversation, is_turn, messages, rendered
 from storage.records import Completion, FinishReason, Message, imported_completion_id
 
 _OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
+_OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias in aliases)
 _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
-def each_answer(row: Row, columns: Columns) -> Iterator[Row]:
-    """The row once per answer in its text cell. CellError where lists beside the answers are of another length."""
+def each_answer(row: Row, columns: Columns, whole: Collection[str] = ()) -> Iterator[Row]:
+    """The row once per answer in its text cell, lists beside the answers item by item.
+
+    CellError where such a list is of another length and not one of `whole`, which belong to the row.
+    """
     column = columns.fields.get("text")
     cell = None if column is None else several(row.values.get(column))
     if column is None or cell is None:
@@ -33,16 +37,34 @@ def each_answer(row: Row, columns: Columns) -> Iterator[Row]:
         return
     if "sample_index" in columns.fields and len(cell) > 1:
         raise CellError(f"{len(cell)} answers have one sample index")
+    beside = {name: _items(value, len(cell)) for name, value in row.values.items() if name not in {column, *whole}}
+    lists = {name: items for name, items in beside.items() if items is not None and _of_each(name, columns)}
+    for name, items in lists.items():
+        if len(items) != len(cell):
+            counts = f"{column} holds {len(cell)} answers and {name} {len(items)} values"
+            raise CellError(f"{counts} (--whole {name}: it is of the whole row)")
     for place, answer in enumerate(cell):
-        values = {**row.values, column: answer}
-        for name in _OF_EACH:
-            other = columns.fields.get(name)
-            beside = row.values.get(other) if other is not None else None
-            if other is not None and isinstance(beside, list):
-                if len(beside) != len(cell):
-                    raise CellError(f"{column} holds {len(cell)} answers and {other} {len(beside)} values")
-                values[other] = beside[place]
+        values = {**row.values, column: answer, **{name: items[place] for name, items in lists.items()}}
         yield Row(row.where, _with_text(values, answer, columns), row.format)
+
+
+def _items(value: Any, count: int) -> list[Any] | None:
+    """The items of a list that may stand beside `count` answers, of lists of lists theirs; None for no such list."""
+    items = parsed_cell(value)
+    if not isinstance(items, list) or not items or is_conversation(items):
+        return None
+    nested = len(items) != count and all(isinstance(item, list) for item in items)
+    flat = [inside for item in items for inside in item] if nested else items
+    return flat if len(flat) == count else items
+
+
+def _of_each(name: str, columns: Columns) -> bool:
+    """Whether a list in this column is of the answers: not where it is the problem's, or what answers are taken out of."""
+    field = next((field for field, path in columns.fields.items() if path == name), None)
+    if field is not None:
+        return field in _OF_EACH
+    mapped = name in map(root, columns.fields.values())  # a mapped place lies in it
+    return not mapped and name.lower() not in _OF_PROBLEMS
 
 
 def several(cell: Any) -> list[Any] | None:
@@ -129,7 +151,7 @@ class CompletionRows:
         try:
             return self._completion(row.values, problem)
         except CellError as error:
-            raise SetupError(f"{self._path}, {row.where}: {error}; nothing was stored.") from error
+            raise RowError(self._path, row.where, str(error)) from error
 
     def _completion(self, values: dict[str, Any], problem: StoredProblem) -> ImportedCompletion:
         get = self._columns.get
@@ -140,8 +162,8 @@ class CompletionRows:
         if text is None and turns is not None and [turn.kind for turn in turns] == ["text"]:
             text, turns = turns[0].content, None
         if text is None:
-            self.textless += turns is None
             text = rendered(turns or ())
+        self.textless += not text.strip()
         index = self._index(get(values, "sample_index"), problem, model)
         external_id = cells.text(get(values, "external_id"))
         self.count += 1

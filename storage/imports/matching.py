@@ -10,6 +10,7 @@ from typing import Any
 from storage.errors import SetupError
 from storage.imports import cells
 from storage.imports.columns import ROLLOUT_ALIASES, Columns, listed, require
+from storage.imports.faults import Faults, RowError
 from storage.imports.problem_rows import ProblemRows, prompt_cell
 from storage.imports.readers import Row
 from storage.imports.spec import ImportSpec
@@ -26,7 +27,8 @@ class Lookup:
     spec: ImportSpec
     columns: Columns
     known: Mapping[str, StoredProblem]
-    missing: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    by_id: int = 0
 
     def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
         """The stored problem of a row; nothing is made."""
@@ -37,24 +39,32 @@ class Lookup:
         elif cell is not None:
             name, ids = _asked_as(cell)
             stored = next((self.known[key] for key in ids if key in self.known), None)
+            # A column called `problem` may hold the problem's id as well as its text.
+            if stored is None and not is_conversation(cell):
+                stored = self.known.get(cells.text(cell) or "")
+                self.by_id += stored is not None
         else:
-            raise SetupError(f"{self.spec.path}, {row.where} names no problem; nothing was stored.")
+            raise RowError(self.spec.path, row.where, "names no problem", " ")
         if stored is None:
-            self.missing.setdefault(name, row.where)
+            self.missing.setdefault(name, []).append(row.where)
         return stored, None
 
-    def finish(self) -> None:
-        """Raise SetupError naming the problems that the set lacks."""
-        if self.missing:
-            named = listed(f"{name!r} ({where})" for name, where in self.missing.items())
+    def finish(self, faults: Faults) -> None:
+        """Raise SetupError naming the problems that the set lacks, or note their rows as faults."""
+        for name, places in self.missing.items() if faults.gather else ():
+            for where in places:
+                faults.add(where, f"the problem set {self.spec.problems!r} has no problem {name!r}")
+        if self.missing and not faults.gather:
+            named = listed(f"{name!r} ({where})" for name, (where, *_) in self.missing.items())
             raise SetupError(
                 f"the problem set {self.spec.problems!r} has no problem {named}; nothing was stored.",
                 next_command=f"rollmill import problems FILE --name {self.spec.problems}",
             )
 
     def notes(self) -> list[str]:
-        """Nothing to tell."""
-        return []
+        """Where the problems' ids were found, if not in a column of that name."""
+        column = self.columns.fields.get("prompt")
+        return [f"{self.by_id:,} rows name their problem by its id in the column {column!r}"] if self.by_id else []
 
 
 @dataclass(slots=True)
@@ -66,7 +76,7 @@ class Embedded:
     rows: ProblemRows
     known: Mapping[str, StoredProblem]
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
-    clashes: list[str] = field(default_factory=list)
+    clashes: list[tuple[str, str]] = field(default_factory=list)
 
     def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
         """The row's problem, made anew; a problem that differs from an earlier one of its id is remembered as a clash."""
@@ -75,18 +85,19 @@ class Embedded:
         name = problem.external_id or problem.id
         stored = self.known.get(name)
         if stored is not None and stored.id != problem.id:
-            self.clashes.append(f"{name!r} ({row.where}, differs from the one imported before)")
+            self.clashes.append((row.where, f"{name!r} ({row.where}, differs from the one imported before)"))
         before, where = self.first.setdefault(name, (problem.id, row.where))
         if before != problem.id:
-            self.clashes.append(f"{name!r} ({row.where}, differs from {where})")
+            self.clashes.append((row.where, f"{name!r} ({row.where}, differs from {where})"))
         return StoredProblem(problem.id, problem.prompt_id), problem
 
-    def finish(self) -> None:
-        """Raise SetupError naming the ids under which rows tell of different problems."""
-        if self.clashes:
-            raise SetupError(
-                f"{self.spec.path} has several problems under one id: {listed(self.clashes)}; nothing was stored."
-            )
+    def finish(self, faults: Faults) -> None:
+        """Raise SetupError naming the ids under which rows tell of different problems, or note their rows as faults."""
+        for where, detail in self.clashes if faults.gather else ():
+            faults.add(where, f"several problems under one id: {detail}")
+        if self.clashes and not faults.gather:
+            named = listed(detail for _, detail in self.clashes)
+            raise SetupError(f"{self.spec.path} has several problems under one id: {named}; nothing was stored.")
 
     def notes(self) -> list[str]:
         """How the problems were made."""

@@ -8,14 +8,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from storage.errors import SetupError
 from storage.imports import cells
 from storage.imports.answers import boxed_in, marked_in
 from storage.imports.cells import CellError, parsed_cell
 from storage.imports.columns import Columns, listed
+from storage.imports.faults import RowError
 from storage.imports.readers import Row
 from storage.imports.turns import asked_and_answered, is_conversation, messages
 from storage.records import Message, Problem
+
+_NOTHING = frozenset(["n/a", "na", "nan", "null", "nil", "-", "--", "–", "—", "?", "??", "...", "tbd", "unknown", "#n/a"])
 
 
 class ProblemRows:
@@ -28,6 +30,8 @@ class ProblemRows:
         self._id_field = id_field
         self.rules: Counter[str] = Counter()
         self.levels: Counter[str] = Counter()
+        self.saying_nothing: Counter[str] = Counter()
+        self.splits: Counter[str] = Counter()
         self.answered = 0
 
     def problem(self, row: Row, *, meta: bool = True) -> Problem:
@@ -35,7 +39,7 @@ class ProblemRows:
         try:
             return self._problem(row.values, meta=meta)
         except CellError as error:
-            raise SetupError(f"{self._path}, {row.where}: {error}; nothing was stored.") from error
+            raise RowError(self._path, row.where, str(error)) from error
 
     def _problem(self, values: dict[str, Any], *, meta: bool) -> Problem:
         get = self._columns.get
@@ -45,6 +49,8 @@ class ProblemRows:
         if raw_level is not None and cells.level(raw_level) is None:
             extra["level"] = cells.plain(raw_level)
             self.levels[str(raw_level)] += 1
+        split = cells.text(get(values, "split")) or "train"
+        self.splits[split] += 1
         return Problem(
             prompt=self._prompt(values),
             reference=self._reference(values, extra, optional=bool(tests)),
@@ -52,7 +58,7 @@ class ProblemRows:
             tests=tests,
             source=cells.json_text(get(values, "source")) or self._source,
             licence=cells.json_text(get(values, "licence")),
-            split=cells.text(get(values, "split")) or "train",
+            split=split,
             level=cells.level(raw_level),
             skill=cells.json_text(get(values, "skill")),
             template=cells.json_text(get(values, "template")),
@@ -88,6 +94,8 @@ class ProblemRows:
         answer, rule = (given or "", None) if self._columns.exact else answer_in(given or "", column)
         if not answer.strip() and not optional:
             raise CellError("the reference answer is empty")
+        if answer.strip().lower() in _NOTHING:
+            self.saying_nothing[answer.strip()] += 1
         if rule is not None:
             self.rules[rule] += 1
             extra.setdefault("solution", given)  # a column of that name in the file is the user's and stays
@@ -101,6 +109,12 @@ class ProblemRows:
         if self.levels:
             named = listed(f"{level!r} {count:,}" for level, count in self.levels.most_common())
             notes.append(f"{self.levels.total():,} levels are no number and are kept as meta.level: {named}")
+        if self.saying_nothing:
+            named = listed(f"{reference!r} {count:,}" for reference, count in self.saying_nothing.most_common())
+            notes.append(f"{self.saying_nothing.total():,} references say nothing that an answer could equal: {named}")
+        if len(self.splits) > 1:
+            named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
+            notes.append(f"rows by split: {named}; held-out splits enter no training export unless asked for")
         if self.answered and not self._columns.has("text") and not self._columns.has("messages"):
             notes.append(
                 f"{self.answered:,} conversations end with an answer, which is no part of the problem and was left out: "

@@ -6,9 +6,10 @@ from typing import Any
 from storage.errors import SetupError
 from storage.imports.cells import Sanitiser
 from storage.imports.columns import PROBLEM_ALIASES, Columns, listed, require
+from storage.imports.faults import Faults, RowError
 from storage.imports.problem_rows import ProblemRows
 from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
-from storage.imports.spec import ImportReport, ImportSpec, sample
+from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem, stored_problems
 from storage.imports.writer import Writer
 from storage.records import Problem
@@ -28,14 +29,14 @@ class _Survey:
     repeated: list[str] = field(default_factory=list)
     clashes: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
-    answers: dict[str, set[str]] = field(default_factory=dict)
+    answers: dict[str, set[int]] = field(default_factory=dict)
     stripped: dict[str, set[str]] = field(default_factory=dict)
 
 
 def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
     """Import a file of problems under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
-    before = mark_of(spec)
-    columns = detect(spec, PROBLEM_ALIASES)
+    before, faults = mark_of(spec), Faults(spec.path, gather=dry_run or spec.set_aside is not None)
+    columns = detect(spec, PROBLEM_ALIASES, faults)
     if spec.layout is not None:
         spec.layout.check_digest(spec.path)
     require(columns, ("prompt",), PROBLEM_ALIASES, path=spec.path, verb="problems")
@@ -43,18 +44,22 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the import holds before anything of it is read
     stored = stored_problems(ws.segments, spec.name)
-    sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
-    survey = _survey(spec, rows, sanitiser, stored)
+    faults_before = -1
+    while faults_before != len(faults):  # rows without a fault of their own may be counted anew once others are left out
+        faults_before = len(faults)
+        sanitiser, rows = Sanitiser(), ProblemRows(spec.path, columns, source=spec.producer)
+        survey = _survey(spec, rows, sanitiser, stored, faults)
     unchanged(spec.path, before)
     with writer:
         writer.know("problems", [problem.id for problem in stored.values()])
         # A second reading bounds the memory; that the file is still the same is checked before anything counts.
-        _store(spec, columns, survey, writer)
+        _store(spec, columns, survey, writer, faults)
         unchanged(spec.path, before)
         notes = _notes(survey, rows, sanitiser)
         if spec.layout is not None:
             notes.append(f"read as {spec.layout.name}; SHA-256 of the file: {spec.layout.check_digest(spec.path)}")
-        return writer.finish(columns, rows=survey.rows, notes=notes, samples=survey.samples)
+        report = Findings(survey.rows, notes, survey.samples, faults)
+        return writer.finish(columns, report)
 
 
 def mark_of(spec: ImportSpec) -> tuple[int, int]:
@@ -62,24 +67,33 @@ def mark_of(spec: ImportSpec) -> tuple[int, int]:
     return mark(spec.path) if spec.path.exists() else (0, 0)
 
 
-def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: dict[str, StoredProblem]) -> _Survey:
+def _survey(
+    spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: dict[str, StoredProblem], faults: Faults
+) -> _Survey:
     survey = _Survey()
-    for row in clean_rows(spec, sanitiser):
-        problem = rows.problem(row)
+    for row in clean_rows(spec, sanitiser, faults):
+        try:
+            problem = rows.problem(row)
+        except RowError as error:
+            faults.add(row.where, error)
+            continue
         survey.rows += 1
-        survey.answers.setdefault(problem.prompt_id, set()).add(problem.reference)
+        survey.answers.setdefault(problem.prompt_id, set()).add(hash(problem.reference))
         if problem.external_id is not None:
             survey.stripped.setdefault(problem.external_id.strip(), set()).add(problem.external_id)
             survey.places.add(problem.external_id, row.where)
             known = stored.get(problem.external_id)
             if known is not None and known.id != problem.id:
+                if faults.gather:
+                    faults.add(row.where, f"the import {spec.name!r} already holds another problem {problem.external_id!r}")
+                    continue
                 survey.clashes.append(f"{problem.external_id!r} ({row.where})")
         if survey.ids.setdefault(problem.id, row.where) != row.where:
             survey.repeated.append(f"{row.where} repeats {survey.ids[problem.id]}")
             survey.repeats.setdefault(problem.id, []).append(problem.external_id or "")
         if len(survey.samples) < _SAMPLES:
             survey.samples.append(sample(problem))
-    survey.places.require_unique("id", spec.path)
+    survey.places.require_unique("id", spec.path, faults)
     if survey.clashes:
         named = listed(survey.clashes)
         raise SetupError(
@@ -89,10 +103,10 @@ def _survey(spec: ImportSpec, rows: ProblemRows, sanitiser: Sanitiser, stored: d
     return survey
 
 
-def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer) -> None:
+def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer, faults: Faults) -> None:
     rows = ProblemRows(spec.path, columns, source=spec.producer)
     stored: set[str] = set()
-    for row in clean_rows(spec, Sanitiser()):
+    for row in clean_rows(spec, Sanitiser(), faults):
         problem = rows.problem(row)
         if problem.id not in stored:
             stored.add(problem.id)

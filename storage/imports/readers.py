@@ -8,43 +8,58 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
 from storage.errors import SetupError
+from storage.imports.columnar import arrow_rows, distinct_names, parquet_rows
+from storage.imports.limits import MAX_BLANK, MAX_ROW, Unfolded
 
 # csv refuses cells of more than 128 KiB by default; more than this is no C long on every platform.
 _MAX_FIELD = 2**31 - 1
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
-MAX_LINE = 64 << 20
-"""Bytes of one line, unfolded: a small gzip file can hold a line that fills the memory."""
 MAX_JSON = 512 << 20
 """Bytes of a JSON file that is read whole, unfolded."""
-_PARQUET_ROWS = 2_000
 _LOG = re.compile(rb'\{\s*"(?:version|status|eval)"')  # Inspect's logs begin so and hold everything in one object
+_SPLITS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+_INK = re.compile(r"[^ \t\n\r]")
+_WORDS = re.compile(r"[^a-z0-9]+")
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its place in the file ("line 12", "row 12"), its columns, and the tool whose form it had."""
+    """One row: its place in the file ("line 12", "row 12"), its columns, and the tool whose form it had.
+
+    `fault`: why it cannot be read.
+    """
 
     where: str
     values: dict[str, Any]
     format: str = ""
+    fault: SetupError | None = None
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, streamed. The suffix names the format; raises SetupError for anything unreadable."""
+def read_rows(path: Path, *, faulty: bool = False, max_bytes: int | None = None) -> Iterator[Row]:
+    """The rows of a file, streamed. The suffix names the format; raises SetupError for anything unreadable.
+
+    `faulty`: a row that cannot be read comes with its fault instead, and with what could be read of it. `max_bytes`: what
+    the file may unfold to, by default as `Unfolded.of` says.
+    """
     reader = _reader_of(path)
     empty = True
     try:
-        for row in reader(path):
+        for row in reader(path, Unfolded.of(path, max_bytes)):
             empty = False
+            if row.fault is not None and not faulty:
+                raise row.fault
             yield row
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror or error}.") from error
@@ -52,7 +67,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise SetupError(f"{path} has no rows; nothing was stored.")
 
 
-def _reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
+def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[Row]]:
     if path.is_dir():
         return _folder
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -81,21 +96,24 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             yield stream  # type: ignore[misc]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, bytes]]:
     """Numbered raw lines; a gzip stream that ends early or is damaged is named with the line it reached."""
-    number = 0
+    number = blank = 0
     with _opened(path) as stream:
         while True:
             try:
-                line = stream.readline(MAX_LINE + 1)
+                line = stream.readline(MAX_ROW + 1)
             except GZIP_ERRORS as error:
                 message = f"{path} is not a whole gzip file: {error} (after line {number}); nothing was stored."
                 raise SetupError(message) from error
             if not line:
                 return
             number += 1
-            if len(line) > MAX_LINE:
-                raise SetupError(f"{path}, line {number} is longer than {MAX_LINE >> 20} MiB; nothing was stored.")
+            unfolded.check_row(len(line), f"line {number}")
+            unfolded.add(len(line))
+            blank = 0 if line.strip() else blank + 1
+            if blank > MAX_BLANK:
+                raise SetupError(f"{path} has more than {MAX_BLANK:,} blank lines up to line {number}; nothing was stored.")
             if number == 1 and line.startswith(_WIDE_MARKS):
                 raise SetupError(f"{path} is UTF-16; save it as UTF-8. Nothing was stored.")
             yield number, line
@@ -111,15 +129,19 @@ def _decode(path: Path, number: int, line: bytes) -> str:
         ) from error
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
-    for number, line in _lines(path):
-        text = _decode(path, number, line)
-        if not text.strip():
-            continue
-        yield Row(f"line {number}", _json_object(path, number, text))
+def _jsonl(path: Path, unfolded: Unfolded) -> Iterator[Row]:
+    for number, line in _lines(path, unfolded):
+        where = f"line {number}"
+        try:
+            text = _decode(path, number, line)
+            row = Row(where, _json_object(path, number, text)) if text.strip() else None
+        except SetupError as error:
+            row = Row(where, {"text": line.decode("utf-8", "replace")}, fault=error)
+        if row is not None:
+            yield row
 
 
-def _json_array(path: Path) -> Iterator[Row]:
+def _json_array(path: Path, unfolded: Unfolded) -> Iterator[Row]:
     """A .json file: an array of objects, a log with its samples, or one object per line like any other JSONL."""
     try:
         with _opened(path) as stream:
@@ -128,22 +150,57 @@ def _json_array(path: Path) -> Iterator[Row]:
     except GZIP_ERRORS as error:
         raise SetupError(f"{path} is not a whole gzip file: {error}; nothing was stored.") from error
     if not content:
-        yield from _jsonl(path)
+        yield from _jsonl(path, unfolded)
         return
     if len(content) > MAX_JSON:
         raise SetupError(f"{path} is larger than {MAX_JSON >> 20} MiB of JSON; write it as JSONL. Nothing was stored.")
+    unfolded.add(len(content))
+    for position, item in enumerate(_items(path, content), start=1):
+        fault = None
+        if not isinstance(item, dict):
+            fault = SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
+        yield Row(f"item {position}", {"item": item} if fault else item, fault=fault)
+
+
+def _items(path: Path, content: bytes) -> Iterator[Any]:
+    """The items of an array one at a time, as values they take many times their bytes; the samples of a log."""
+    decoder = json.JSONDecoder(object_pairs_hook=_each_once)
     try:
-        items = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_each_once)
+        text = content.decode("utf-8-sig")
+        at = _next(text, 0)
+        if text[at] != "[":
+            yield from _samples(path, decoder.decode(text[at:]))
+            return
+        at = _next(text, at + 1)
+        while text[at] != "]":
+            item, at = decoder.raw_decode(text, at)
+            yield item
+            at = _next(text, at)
+            if text[at] not in ",]":
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+            if text[at] == ",":
+                at = _next(text, at + 1)
+                if text[at] == "]":
+                    raise json.JSONDecodeError("Expecting value", text, at)
+        if text[at + 1 :].strip():
+            raise json.JSONDecodeError("Extra data", text, at + 1)
     except (ValueError, RecursionError) as error:
         raise SetupError(f"{path} is not whole JSON ({error}); nothing was stored.") from error
-    if isinstance(items, dict):
-        items = items.get("samples") or []
-        if not isinstance(items, list):
-            raise SetupError(f"{path}: its samples are no list; nothing was stored.")
-    for position, item in enumerate(items, start=1):
-        if not isinstance(item, dict):
-            raise SetupError(f"{path}, item {position} is not an object with named columns; nothing was stored.")
-        yield Row(f"item {position}", item)
+
+
+def _next(text: str, at: int) -> int:
+    """The place of the next character that is no white space; ValueError where there is none."""
+    ink = _INK.search(text, at)
+    if ink is None:
+        raise json.JSONDecodeError("Expecting value", text, len(text))
+    return ink.start()
+
+
+def _samples(path: Path, log: Any) -> list[Any]:
+    samples = log.get("samples") or []
+    if not isinstance(samples, list):
+        raise SetupError(f"{path}: its samples are no list; nothing was stored.")
+    return samples
 
 
 def _json_object(path: Path, number: int, text: str) -> dict[str, Any]:
@@ -173,31 +230,43 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    return _delimited(path, ",")
+def _csv(path: Path, unfolded: Unfolded) -> Iterator[Row]:
+    return _delimited(path, ",", unfolded)
 
 
-def _tsv(path: Path) -> Iterator[Row]:
-    return _delimited(path, "\t")
+def _tsv(path: Path, unfolded: Unfolded) -> Iterator[Row]:
+    return _delimited(path, "\t", unfolded)
 
 
-def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
+def _delimited(path: Path, delimiter: str, unfolded: Unfolded) -> Iterator[Row]:
     """CSV rows; an empty cell is a missing value. A quoted cell may span lines: the row is named by its last line."""
     # The limit is one of the whole process, so it is put back once the file is read.
     before = csv.field_size_limit(_MAX_FIELD)
+    held = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal held
+        for number, line in _lines(path, unfolded):
+            held += len(line)
+            unfolded.check_row(held, f"line {number}")
+            yield _decode(path, number, line)
+
     # Without `strict` csv takes what follows a closing quote for more of the cell instead of refusing it.
-    reader = csv.reader((_decode(path, n, line) for n, line in _lines(path)), delimiter=delimiter, strict=True)
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     try:
         for cells in reader:
+            held = 0
             if not cells:
                 continue
             if header is None:
-                header = _header(path, cells)
+                header = distinct_names(path, cells)
                 continue
             if len(cells) != len(header):
                 message = f"{path}, line {reader.line_num} has {len(cells)} cells where the header has {len(header)}"
-                raise SetupError(f"{message}; nothing was stored.")
+                fault = SetupError(f"{message}; nothing was stored.")
+                yield Row(f"line {reader.line_num}", {"cells": cells}, fault=fault)
+                continue
             yield Row(f"line {reader.line_num}", {name: cell or None for name, cell in zip(header, cells, strict=True)})
     except csv.Error as error:
         raise SetupError(f"{path}, line {reader.line_num}: {error}; nothing was stored.") from error
@@ -205,37 +274,17 @@ def _delimited(path: Path, delimiter: str) -> Iterator[Row]:
         csv.field_size_limit(before)
 
 
-def _header(path: Path, cells: Iterable[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SetupError(f"{path} has two columns called {', '.join(map(repr, twice))}.")
-    return names
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _parquet(path: Path, unfolded: Unfolded) -> Iterator[Row]:
     if path.suffix.lower() == ".gz":
         raise SetupError(f"{path.name}: Parquet is compressed inside; unpack the .gz first.")
-    numbers = count(1)
-    try:
-        with pq.ParquetFile(path) as file:
-            # to_pylist makes a dictionary of a row, in which one of two equal names would be lost.
-            _header(path, file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                for values in batch.to_pylist():
-                    yield Row(f"row {next(numbers)}", values)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
-        raise SetupError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
-    except UnicodeDecodeError as error:
-        after = next(numbers) - 1
-        message = f"{path}: a text within {_PARQUET_ROWS} rows after row {after} is not UTF-8; nothing was stored."
-        raise SetupError(message) from error
+    return (Row(f"row {number}", values) for number, values in parquet_rows(path, unfolded))
 
 
-def _folder(path: Path) -> Iterator[Row]:
+def _arrow(path: Path, unfolded: Unfolded) -> Iterator[Row]:
+    return (Row(f"row {number}", values) for number, values in arrow_rows(path, unfolded))
+
+
+def _folder(path: Path, unfolded: Unfolded) -> Iterator[Row]:
     """A folder of Parquet or Arrow files as Hugging Face `datasets` writes them, its files in the order of their names."""
     files = sorted(
         file
@@ -249,27 +298,37 @@ def _folder(path: Path) -> Iterator[Row]:
         raise SetupError(
             f"{path} is a folder without .parquet and .arrow files.", next_command=f"name one file in it: ls {path}"
         )
+    named = _named_splits(path)
     for file in files:
-        for row in _parquet(file) if file.suffix == ".parquet" else _arrow(file):
-            yield Row(f"{file.relative_to(path)}, {row.where}", row.values, "folder of datasets")
+        split = split_of(file.relative_to(path), named)
+        for row in _parquet(file, unfolded) if file.suffix == ".parquet" else _arrow(file, unfolded):
+            own = split is None or any(name.lower() == "split" for name in row.values)
+            values = row.values if own else {**row.values, "split": split}
+            yield Row(f"{file.relative_to(path)}, {row.where}", values, "folder of datasets")
 
 
-def _arrow(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-
-    numbers = count(1)
+def _named_splits(path: Path) -> frozenset[str]:
+    """The splits that a DatasetDict says it has; each is a folder."""
     try:
-        # `datasets` writes Arrow's stream format, which the reader of the file format refuses.
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
-            _header(path, stream.schema.names)
-            for batch in stream:
-                for values in batch.to_pylist():
-                    yield Row(f"row {next(numbers)}", values)
-    except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
-        raise SetupError(f"{path} is not a readable Arrow stream: {str(error).splitlines()[0]}") from error
+        names = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8")).get("splits", [])
+    except (OSError, ValueError, AttributeError):
+        return frozenset()
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+def split_of(file: Path, named: Collection[str] = ()) -> str | None:
+    """The split of a file in a folder, by the names that `datasets` goes by: of its folders, then of the file itself."""
+    if file.parts[0] in named:
+        return file.parts[0]
+    for part in (*file.parts[:-1], file.stem):
+        words = _WORDS.split(part.lower())
+        split = next((name for name, known in _SPLITS.items() if any(word in known for word in words)), None)
+        if split is not None:
+            return split
+    return None
+
+
+READERS: Mapping[str, Callable[[Path, Unfolded], Iterator[Row]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".json": _json_array,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError, unknown_name
+from storage.errors import SetupError, Unavailable, unknown_name
 from storage.imported import PREFIX, ImportRecord, producer_of
-from storage.imports.stored import answering, names_of, rows_of
+from storage.imports.stored import answering, current_rows, names_of, rows_of
 from storage.ledger.models import BatchRow, ImportRow, RunRow
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def contents_of(ws: "Workspace", name: str) -> ImportContents:
         raise unknown_name("import", name, known, next_command="rollmill import list")
     records = tuple(record for record in ws.imports.list() if record.name == name)
     with ws.segments.connection() as connection:
-        counted = f"SELECT model, count(*) FROM ({rows_of(ws.segments, 'completions', name)}) GROUP BY 1 ORDER BY 1"  # noqa: S608
+        counted = f"SELECT model, count(*) FROM ({current_rows(ws.segments, name)}) GROUP BY 1 ORDER BY 1"  # noqa: S608
         models = dict(connection.execute(counted).fetchall())
         [(problems,)] = connection.execute(f"SELECT count(*) FROM ({rows_of(ws.segments, 'problems', name)})").fetchall()  # noqa: S608
     of = next((record.of for record in records if record.of is not None), None)
@@ -83,7 +83,7 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
     """What `remove` would do; SetupError where there is no import of this name."""
     contents = contents_of(ws, name)
     alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
-    shared = contents.problems + contents.rollouts - sum(map(len, alone.values()))
+    shared = sum(len(_ids(ws, kind, name)) for kind in alone) - sum(map(len, alone.values()))
     return Removal(name, contents.problems, contents.rollouts, shared, tuple(_users(ws, name, alone)))
 
 
@@ -100,7 +100,7 @@ def remove(ws: "Workspace", name: str) -> Removal:
         )
     with ws.ledger.write() as session:
         if _state(session) != before:
-            raise SetupError(
+            raise Unavailable(
                 "another command wrote to this workspace meanwhile; nothing was removed.",
                 next_command=f"rollmill import remove {name}",
             )
@@ -134,7 +134,9 @@ def _users(ws: "Workspace", name: str, alone: Mapping[str, Collection[str]]) -> 
 
 
 def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
-    from storage.versions import dataset_names, load_manifest, versions
+    from storage.versions.index import dataset_names
+    from storage.versions.read import load_manifest
+    from storage.versions.resolve import versions
 
     datasets = []
     for dataset in dataset_names(ws.datasets):
@@ -144,6 +146,13 @@ def _versions(ws: "Workspace", name: str, runs: Collection[str]) -> list[str]:
             if manifest.get("run") in runs or name in taken | named_by(ws, manifest.get("recipe", {})):
                 datasets.append(f"dataset {info.ref}")
     return datasets
+
+
+def _ids(ws: "Workspace", kind: Any, name: str) -> set[str]:
+    """The ids that are stored under this import, those of labels that were updated since as well."""
+    with ws.segments.connection() as connection:
+        rows = connection.execute(f"SELECT id FROM ({rows_of(ws.segments, kind, name)})").fetchall()  # noqa: S608
+    return {key for (key,) in rows}
 
 
 def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:

@@ -8,11 +8,13 @@ from storage.errors import SetupError
 from storage.imports.cells import CellError, Sanitiser
 from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
 from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
+from storage.imports.faults import Faults, RowError
+from storage.imports.labels import Relabelling
 from storage.imports.matching import Embedded, Lookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
 from storage.imports.scan import Places, clean_rows, detect, unchanged
-from storage.imports.spec import ImportReport, ImportSpec, sample
-from storage.imports.stored import stored_completions
+from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
+from storage.imports.stored import StoredProblem
 from storage.imports.writer import Writer
 from storage.records import Problem
 from storage.workspace import Workspace
@@ -29,6 +31,7 @@ class _Pass:
     spec: ImportSpec
     columns: Columns
     problems: Lookup | Embedded
+    faults: Faults
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
     rows: int = 0
     answers: int = 0
@@ -36,18 +39,22 @@ class _Pass:
 
     def __iter__(self) -> Iterator[tuple[str, Problem | None, ImportedCompletion]]:
         completions = CompletionRows(self.spec.path, self.columns, name=self.spec.name, log=self.spec.log)
-        for row in clean_rows(self.spec, self.sanitiser):
-            self.rows += 1
+        for row in clean_rows(self.spec, self.sanitiser, self.faults):
             try:
-                answers = list(each_answer(row, self.columns))
-            except CellError as error:
-                raise SetupError(f"{self.spec.path}, {row.where}: {error}; nothing was stored.") from error
-            for answer in answers:
-                stored, problem = self.problems.problem(answer)
-                # Problems that the set lacks are gathered, and named together once the file is read.
-                if stored is not None:
-                    yield row.where, problem, completions.completion(answer, stored)
-        self.problems.finish()
+                answers = list(each_answer(row, self.columns, self.spec.whole))
+                matched = [(answer, *self.problems.problem(answer)) for answer in answers]
+                drawn = [
+                    (row.where, problem, completions.completion(answer, stored))
+                    for answer, stored, problem in matched
+                    # Problems that the set lacks are gathered, and named together once the file is read.
+                    if stored is not None
+                ]
+            except (CellError, RowError) as error:
+                self.faults.add(row.where, error)
+                continue
+            self.rows += 1
+            yield from drawn
+        self.problems.finish(self.faults)
         self.answers = completions.count
         several = [f"{self.rows:,} rows hold {self.answers:,} answers"] if self.answers != self.rows else []
         self.notes = several + self.problems.notes() + completions.notes() + sanitised_notes(self.sanitiser)
@@ -56,21 +63,26 @@ class _Pass:
 def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -> ImportReport:
     """Import a file of rollouts under a name. Raises SetupError, with nothing stored, for any mistake in the file."""
     before, of = mark_of(spec), _problem_set(ws, spec)
+    faults = Faults(spec.path, gather=dry_run or spec.set_aside is not None)
     aliases = _WITH_PROBLEMS if spec.problems is None else _OF_A_SET
-    columns = detect(spec, aliases)
+    columns = detect(spec, aliases, faults)
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
     writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
-    stored = stored_completions(ws.segments, spec.name)
-    first = _Pass(spec, columns, matcher(ws.segments, spec, columns))
-    samples = _survey(first, stored)
+    faults_before = -1
+    while faults_before != len(faults):  # what is numbered in the order of the file is numbered anew once rows are left out
+        faults_before = len(faults)
+        labels = Relabelling(ws.segments, spec.name, update=spec.update)
+        first = _Pass(spec, columns, matcher(ws.segments, spec, columns), faults)
+        samples = _survey(first, labels, ws)
     unchanged(spec.path, before)
+    notes = [*first.notes, *labels.notes()]
     with writer:
-        writer.know("completions", list(stored.values()))
+        writer.know("completions", [answer.id for answer in labels.stored.values()])
         # A pass with counters of its own: the report is about the first one, and nothing may count twice.
-        _store(_Pass(spec, columns, matcher(ws.segments, spec, columns)), writer)
+        _store(_Pass(spec, columns, matcher(ws.segments, spec, columns), faults), labels, writer)
         unchanged(spec.path, before)
-        return writer.finish(columns, rows=first.rows, notes=first.notes, samples=samples, of=of)
+        return writer.finish(columns, Findings(first.rows, notes, samples, faults), of=of)
 
 
 def _problem_set(ws: Workspace, spec: ImportSpec) -> str:
@@ -86,22 +98,30 @@ def _problem_set(ws: Workspace, spec: ImportSpec) -> str:
     return of
 
 
-def _survey(rows: _Pass, stored: dict[tuple[str, str, int], str]) -> list[dict[str, Any]]:
+def _asked(ws: Workspace, problem: Problem | None, stored: StoredProblem) -> dict[str, Any]:
+    """Prompt and reference of a sample's problem, of the file or stored."""
+    known = [problem] if problem is not None else ws.segments.fetch("problems", [stored.id])
+    return {name: value for record in known for name, value in sample(record).items() if name in ("prompt", "reference")}
+
+
+def _survey(rows: _Pass, labels: Relabelling, ws: Workspace) -> list[dict[str, Any]]:
     """Find every mistake before anything is stored; the first rows as samples."""
     ids, indices, clashes = Places(), Places(), []
     samples: list[dict[str, Any]] = []
-    for where, _, drawn in rows:
+    for where, problem, drawn in rows:
         completion = drawn.completion
         if drawn.external_id is not None:
             ids.add(drawn.external_id, where)
         indices.add(f"{drawn.name}/{completion.model}/{completion.sample_index}", where)
-        before = stored.get((drawn.problem.id, completion.model, completion.sample_index))
-        if before is not None and before != completion.id:
+        if not labels.survey(drawn):
+            if rows.faults.gather:
+                rows.faults.add(where, "another text is stored at its problem, model and sample index")
+                continue
             clashes.append(where)
         if len(samples) < _SAMPLES:
-            samples.append(sample(completion))
-    ids.require_unique("id", rows.spec.path)
-    indices.require_unique("problem, model and sample index", rows.spec.path)
+            samples.append(_asked(ws, problem, drawn.problem) | sample(completion))
+    ids.require_unique("id", rows.spec.path, rows.faults)
+    indices.require_unique("problem, model and sample index", rows.spec.path, rows.faults)
     if clashes:
         raise SetupError(
             f"the import {rows.spec.name!r} already holds other rollouts at the same problem, model and sample index as "
@@ -111,7 +131,9 @@ def _survey(rows: _Pass, stored: dict[tuple[str, str, int], str]) -> list[dict[s
     return samples
 
 
-def _store(rows: _Pass, writer: Writer) -> None:
+def _store(rows: _Pass, labels: Relabelling, writer: Writer) -> None:
+    labels.compare()
+    writer.update = labels.number
     stored: set[str] = set()
     if isinstance(rows.problems, Embedded):
         writer.know("problems", [problem.id for problem in rows.problems.known.values()])
@@ -119,4 +141,4 @@ def _store(rows: _Pass, writer: Writer) -> None:
         if problem is not None and problem.id not in stored:
             stored.add(problem.id)
             writer.add("problems", problem)
-        writer.add("completions", drawn.completion)
+        writer.add("completions", labels.labelled(drawn))

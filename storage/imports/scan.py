@@ -11,9 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.imports.cells import CellError, Sanitiser, parsed_cell, root, value_at
 from storage.imports.columns import Aliases, Columns, listed, resolve
+from storage.imports.faults import Faults
 from storage.imports.readers import Row, read_rows
 from storage.imports.spec import ImportSpec
 
@@ -203,14 +204,14 @@ FORMATS: tuple[Format, ...] = (
 _DETECT_ROWS = 200  # of files whose rows all have the same columns
 
 
-def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
+def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None) -> Columns:
     """The column mapping of a file, from the columns of its first rows; of JSON lines all, as each may bring others."""
     if spec.layout is not None:
-        spec.layout.check(next(read_rows(spec.path)).values.keys(), spec.path)
+        spec.layout.check(next(read_rows(spec.path, max_bytes=spec.max_bytes)).values.keys(), spec.path)
     names: dict[str, None] = {}
     formats: dict[str, None] = {}
     fixed = spec.rows is None and {".parquet", ".csv", ".tsv"} & {suffix.lower() for suffix in spec.path.suffixes}
-    for row in clean_rows(spec, Sanitiser(), limit=_DETECT_ROWS if fixed else None):
+    for row in clean_rows(spec, Sanitiser(), faults, limit=_DETECT_ROWS if fixed else None):
         names.update(dict.fromkeys(row.values))
         formats.update(dict.fromkeys([row.format] if row.format else []))
     if spec.layout is not None:
@@ -220,16 +221,33 @@ def detect(spec: ImportSpec, aliases: Aliases) -> Columns:
     return columns if spec.layout is None else replace(columns, exact=True, places=spec.layout.places())
 
 
-def clean_rows(spec: ImportSpec, sanitiser: Sanitiser, *, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced."""
-    for row in islice(read_rows(spec.path) if spec.rows is None else spec.rows(), limit):
+def source_rows(spec: ImportSpec) -> Iterator[Row]:
+    """The rows as they stand in the file, those too that cannot be read."""
+    return read_rows(spec.path, faulty=True, max_bytes=spec.max_bytes) if spec.rows is None else spec.rows()
+
+
+def clean_rows(
+    spec: ImportSpec, sanitiser: Sanitiser, faults: Faults | None = None, *, limit: int | None = None
+) -> Iterator[Row]:
+    """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced.
+
+    A row with a fault is left out where faults are gathered, and raises it otherwise.
+    """
+    faults = Faults(spec.path) if faults is None else faults
+    for row in islice(source_rows(spec), limit):
+        if row.where in faults:
+            continue
+        if row.fault is not None:
+            faults.add(row.where, row.fault)
+            continue
         paths = [path for path in spec.maps.values() if path not in row.values and root(path) in row.values]
         try:
             # Who maps a place inside a cell has said what the row means: no form of a tool is looked for.
             known = bool(paths) or spec.rows is not None
             name, rows = ("", [row.values]) if known else _rows_of(spec, row.values)
         except CellError as error:
-            raise SetupError(f"{spec.path}, {row.where}: {error}; nothing was stored.") from error
+            faults.add(row.where, error)
+            continue
         sanitiser.empty += not rows
         for values in rows:
             mapped = {path: value_at(values, path) for path in paths}
@@ -250,9 +268,10 @@ def mark(path: Path) -> tuple[int, int]:
 
 
 def unchanged(path: Path, before: tuple[int, int]) -> None:
-    """Raise SetupError when the file changed since `before`: what was checked is not what would be stored."""
+    """Raise Unavailable when the file changed since `before`: what was checked is not what would be stored."""
     if mark(path) != before:
-        raise SetupError(f"{path} changed while it was read; nothing was stored.", next_command="run the same import again")
+        next_command = "run the same import again"
+        raise Unavailable(f"{path} changed while it was read; nothing was stored.", next_command=next_command)
 
 
 @dataclass(slots=True)
@@ -268,8 +287,10 @@ class Places:
         if before != where:
             self.again.append((key, before, where))
 
-    def require_unique(self, what: str, path: Path) -> None:
-        """Raise SetupError naming the keys seen twice and where."""
-        if self.again:
+    def require_unique(self, what: str, path: Path, faults: Faults) -> None:
+        """Raise SetupError naming the keys seen twice and where, or note each place as a fault."""
+        for key, before, where in self.again if faults.gather else ():
+            faults.add(where, f"it gives the same {what} as {before}: {key!r}")
+        if self.again and not faults.gather:
             named = listed(f"{key!r} ({before} and {where})" for key, before, where in self.again)
             raise SetupError(f"{path} gives the same {what} more than once: {named}; nothing was stored.")

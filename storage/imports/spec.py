@@ -1,14 +1,15 @@
 """What a person asks to import, and the report of what an import did or would do."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from storage.errors import SetupError
 from storage.ids import canonical_json
 from storage.imported import producer_of
+from storage.imports.faults import FaultKind, Faults
 from storage.imports.layouts import Layout
 from storage.imports.readers import Row
 from storage.records import Completion, Problem
@@ -23,7 +24,9 @@ class ImportSpec:
     `problems` names the imported problem set that rollouts belong to; without it the rollouts file must carry its problems.
     `layout`: the published form that the file must have, and is read by. `batch_rows` bounds the memory: at most that many
     rows are held at once. `rows`: what reads the file, each time anew, where its suffix does not say its form; `log`: a
-    digest of the whole log.
+    digest of the whole log. `update`: labels of answers that the import holds are replaced by those of the file. `whole`:
+    columns whose lists are of the whole row, not of its answers one by one. `set_aside`: the file for rows with a fault.
+    `max_bytes`: what the file may unfold to, see storage.imports.limits.
     """
 
     path: Path
@@ -35,6 +38,10 @@ class ImportSpec:
     layout: Layout | None = None
     rows: Callable[[], Iterator[Row]] | None = None
     log: str = ""
+    update: bool = False
+    whole: tuple[str, ...] = ()
+    set_aside: Path | None = None
+    max_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.layout is not None and self.maps:
@@ -67,7 +74,10 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored."""
+    """The result of one import; `of` is the problem set that rollouts belong to, `samples` the first rows as stored.
+
+    `faults`: what is wrong with rows, kind by kind; `set_aside`: how many rows were left out for it.
+    """
 
     name: str
     file: str
@@ -81,10 +91,21 @@ class ImportReport:
     samples: tuple[dict[str, Any], ...] = ()
     dry_run: bool = False
     format: str = ""
+    faults: tuple[FaultKind, ...] = ()
+    set_aside: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
         return asdict(self)
+
+
+class Findings(NamedTuple):
+    """What a way through a file found: rows, notes, the first rows as samples, rows with a fault."""
+
+    rows: int
+    notes: Sequence[str]
+    samples: Sequence[dict[str, Any]]
+    faults: Faults
 
 
 _WIDTH = 160

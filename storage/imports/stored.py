@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from storage.imported import PREFIX, producer_of
+from storage.segments.keys import Segment
 from storage.segments.schema import Kind
 from storage.segments.store import SegmentStore
 from storage.segments.views import select
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
+
+
+SAME_ANSWER = "same_answer_as"
+"""The key in a completion's meta of the id that its text alone would have; see storage.imports.labels."""
+ANSWER = f"coalesce(meta ->> '$.{SAME_ANSWER}', id)"
+UPDATE = "-update-"
+"""What the version of a segment of updated labels holds in front of its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +47,6 @@ def stored_problems(store: SegmentStore, name: str) -> dict[str, StoredProblem]:
         problems |= {key: problem for key in (row["external_id"], *further, row["id"]) if key is not None}
         problems.setdefault(problem.prompt_id, problem)  # several references of one prompt: its first problem
     return problems
-
-
-def stored_completions(store: SegmentStore, name: str) -> dict[tuple[str, str, int], str]:
-    """The completion ids of an import by (problem id, model label, sample index)."""
-    columns = "id, json_extract_string(meta, '$.problem_id') AS problem, model, sample_index"
-    rows = _columns(store, "completions", name, columns)
-    return {(row["problem"], row["model"], row["sample_index"]): row["id"] for row in rows}
 
 
 def _columns(store: SegmentStore, kind: Kind, name: str, columns: str) -> list[dict[str, Any]]:
@@ -97,9 +98,9 @@ def model_counts(
     if not names:
         return []
     # NOT IN gives null for a null, which WHERE takes for no.
-    columns = "id, model, prompt_id, coalesce(meta ->> '$.problem_id', '') AS problem"
+    columns = f"{ANSWER} AS id, model, prompt_id, coalesce(meta ->> '$.problem_id', '') AS problem"
     parts = (
-        f"SELECT {place} AS place, {columns} FROM ({rows_of(store, 'completions', name)})"  # noqa: S608
+        f"SELECT {place} AS place, {columns} FROM ({current_rows(store, name)})"  # noqa: S608
         for place, name in enumerate(names)
     )
     once = (
@@ -119,8 +120,38 @@ def model_counts(
 
 def rows_of(store: SegmentStore, kind: Kind, name: str) -> str:
     """The SELECT of everything imported under a name, also where the same rows are stored under another as well."""
-    mine = [segment for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer_of(name)]
-    return select(kind, mine, store.path)
+    return select(kind, _segments(store, kind, name), store.path)
+
+
+def current_rows(store: SegmentStore, name: str) -> str:
+    """The SELECT of an import's completions with the labels that count: of an answer that was updated the last ones."""
+    by_update: dict[int, list[Segment]] = {}
+    for segment in _segments(store, "completions", name):
+        by_update.setdefault(update_of(segment.version), []).append(segment)
+    if len(by_update) < 2:
+        return rows_of(store, "completions", name)
+    parts = (
+        f"SELECT *, {update} AS update FROM ({select('completions', segments, store.path)})"  # noqa: S608
+        for update, segments in by_update.items()
+    )
+    return (
+        f"SELECT * EXCLUDE (update) FROM ({' UNION ALL '.join(parts)}) "  # noqa: S608
+        f"QUALIFY row_number() OVER (PARTITION BY {ANSWER} ORDER BY update DESC) = 1"
+    )
+
+
+def updates(store: SegmentStore, name: str) -> int:
+    """How often the labels of an import were updated."""
+    return max((update_of(segment.version) for segment in _segments(store, "completions", name)), default=0)
+
+
+def update_of(version: str) -> int:
+    """The number of the update that wrote a segment, 0 for a plain import."""
+    return int(version.rpartition(UPDATE)[2]) if UPDATE in version else 0
+
+
+def _segments(store: SegmentStore, kind: Kind, name: str) -> list[Segment]:
+    return [segment for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer_of(name)]
 
 
 def _all_within(store: SegmentStore, name: str, problem_set: str) -> bool:

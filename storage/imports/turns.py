@@ -72,6 +72,8 @@ def _turn(turn: dict[str, Any]) -> Iterator[Message]:
     role = turn.get("role", turn.get("from"))
     content = turn.get("content", turn.get("value"))
     calls = turn.get("tool_calls")
+    if isinstance(role, str) and {"content", "value"} & turn.keys() and content is None and not calls:
+        content = ""  # as an empty text: a reply may hold nothing
     if not isinstance(role, str) or (content is None and not calls):
         raise CellError("a turn has no role or no content")
     if role in _TURNS:

@@ -15,14 +15,16 @@ from storage.errors import SetupError
 from storage.ids import digest128
 from storage.imported import ImportRecord
 from storage.imports.columns import Columns
-from storage.imports.spec import Count, ImportReport, ImportSpec
+from storage.imports.limits import MAX_HELD
+from storage.imports.scan import source_rows
+from storage.imports.spec import Count, Findings, ImportReport, ImportSpec
+from storage.imports.stored import UPDATE
 from storage.records import Completion, Problem
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
 
 FORMAT = "1"
-LARGEST = 1 << 26  # characters of text that are held before a batch is written
 
 
 class Writer:
@@ -40,6 +42,8 @@ class Writer:
         self._counts: dict[Kind, Count] = {}
         self._sizes = Counter[Kind]()
         self._opened = ExitStack()
+        self.update = 0
+        """The number of the update that the completions are of; 0 for none."""
 
     def know(self, kind: Kind, ids: Sequence[str]) -> None:
         """Ids of a kind that the import already holds."""
@@ -56,31 +60,36 @@ class Writer:
             return
         waiting = self._held.setdefault(kind, [])
         waiting.append(record)
-        self._sizes[kind] += _characters(record)
-        if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= LARGEST:
+        self._sizes[kind] += _bytes(record)
+        if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= MAX_HELD:
             self._write(kind)
 
     def count(self, kind: Kind) -> Count:
         """How many records of a kind were new, and how many already there."""
         return self._counts.get(kind, Count())
 
-    def finish(
-        self, columns: Columns, *, rows: int, notes: Sequence[str], samples: Sequence[dict[str, Any]], of: str | None = None
-    ) -> ImportReport:
-        """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done."""
+    def finish(self, columns: Columns, found: Findings, *, of: str | None = None) -> ImportReport:
+        """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done.
+
+        Rows with a fault are written beside before that.
+        """
+        if found.faults.reasons and self._spec.set_aside is not None and not self._dry_run:
+            found.faults.write(source_rows(self._spec), self._spec.set_aside)
         report = ImportReport(
             name=self._spec.name,
             file=str(self._spec.path),
-            rows=rows,
+            rows=found.rows,
             of=of,
             problems=self.count("problems"),
             completions=self.count("completions"),
             mapping=columns.shown(),
             columns=columns.present,
-            notes=tuple(notes),
-            samples=tuple(samples),
+            notes=tuple(found.notes),
+            samples=tuple(found.samples),
             dry_run=self._dry_run,
             format=columns.format,
+            faults=found.faults.kinds(),
+            set_aside=len(found.faults) if self._spec.set_aside is not None else 0,
         )
         if not self._dry_run:
             for kind in list(self._held):
@@ -100,7 +109,8 @@ class Writer:
         records = self._held.pop(kind, [])
         if records:
             self._sizes[kind] = 0
-            key = SegmentKey(kind, self._spec.producer, FORMAT, digest128([record.id for record in records]))
+            version = f"{FORMAT}{UPDATE}{self.update}" if self.update and kind == "completions" else FORMAT
+            key = SegmentKey(kind, self._spec.producer, version, digest128([record.id for record in records]))
             with self._nothing_stored():
                 self._bulk.write(key, records)
 
@@ -130,8 +140,12 @@ class Writer:
         self._ws.imports.add(session, record, self._spec.sets, self._before, new=new)
 
 
-def _characters(record: Problem | Completion) -> int:
-    """Those of its texts, a conversation's turn by turn."""
+def _bytes(record: Problem | Completion) -> int:
+    """About those of its texts: of its prompt or answer, its turns, its tests, what came with it."""
     if isinstance(record, Completion):
-        return len(record.text) + sum(len(turn.content) for turn in record.messages or ())
-    return len(record.prompt) if isinstance(record.prompt, str) else sum(len(turn.content) for turn in record.prompt)
+        texts = [record.text, record.reasoning or "", *(turn.content for turn in record.messages or ())]
+    else:
+        prompt = [record.prompt] if isinstance(record.prompt, str) else [turn.content for turn in record.prompt]
+        texts = [*prompt, record.reference, *record.tests]
+    others = sum(len(value) if isinstance(value, str) else 64 for value in record.meta.values())
+    return others + sum(len(text) if text.isascii() else len(text.encode("utf-8", "replace")) for text in texts)

@@ -86,7 +86,7 @@ def test_an_interrupted_import_removes_what_it_wrote(
     assert held(ws) == (0, 0, 0, 0)
 
 
-def test_a_full_disk_leaves_nothing_of_the_import_and_says_so(ws: Workspace, jsonl: WriteLines) -> None:
+def test_a_limit_of_file_sizes_leaves_nothing_of_the_import_and_says_so(ws: Workspace, jsonl: WriteLines) -> None:
     path = jsonl(*rows(8), *({**row, "text": os.urandom(4_000).hex(), "problem_id": "q"} for row in rows(4)))
     spec = ImportSpec(path, "r", problems="sums", batch_rows=4)
     problems = [{"id": f"p{n}", "prompt": f"{n}+1?", "reference": "1"} for n in range(4)]
@@ -94,7 +94,7 @@ def test_a_full_disk_leaves_nothing_of_the_import_and_says_so(ws: Workspace, jso
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, before[1]))  # a file of long texts grows beyond it
     try:
-        with pytest.raises(SetupError, match=r"no space left to write .* safe\. Nothing of .*rows\.jsonl was"):
+        with pytest.raises(SetupError, match=r"would grow beyond .* 12,000\)\. Nothing of .*rows\.jsonl was"):
             import_rollouts(ws, spec)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.errors import SetupError
-from storage.imports.readers import read_rows
+from storage.imports.readers import read_rows, split_of
 
 ROWS: list[dict[str, Any]] = [{"question": "2+2?", "answer": "4"}, {"question": 'say "é",\nthen 3', "answer": "3"}]
 LINES = '{"question": "2+2?", "answer": "4"}\n\n{"question": "say \\"é\\",\\nthen 3", "answer": "3"}\n'
@@ -143,3 +143,83 @@ def test_a_log_whose_samples_are_no_list_is_named(tmp_path: Path) -> None:
     path.write_text('{"version": 1, "samples": 5}')
     with pytest.raises(SetupError, match="its samples are no list"):
         list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train/data-00000-of-00001.arrow", "train"),
+        ("test_sft/data.arrow", "test"),
+        ("data/validation-00000-of-00002.parquet", "validation"),
+        ("gsm8k-test.parquet", "test"),
+        ("main/dev.parquet", "validation"),
+        ("data/contest.parquet", None),
+        ("part-0.parquet", None),
+    ],
+)
+def test_a_file_in_a_folder_says_its_split(name: str, split: str | None) -> None:
+    assert split_of(Path(name)) == split
+
+
+def test_the_splits_of_a_dataset_dict_are_kept(tmp_path: Path) -> None:
+    for split, question in (("train", "2+2?"), ("test", "3+3?"), ("held", "4+4?")):
+        (tmp_path / "sets" / split).mkdir(parents=True)
+        pq.write_table(pa.table({"question": [question]}), tmp_path / "sets" / split / "data.parquet")
+    (tmp_path / "sets" / "dataset_dict.json").write_text('{"splits": ["train", "test", "held"]}')
+    rows = {row.values["question"]: row.values["split"] for row in read_rows(tmp_path / "sets")}
+    assert rows == {"2+2?": "train", "3+3?": "test", "4+4?": "held"}
+
+
+def folded(path: Path, value: str, rows: int) -> Path:
+    """A Parquet file with one text in every row, which it holds once."""
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value]))
+    nested = pa.StructArray.from_arrays([texts], names=["inside"])
+    pq.write_table(pa.table({"question": texts, "doc": nested, "answer": ["1"] * rows}), path, compression="zstd")
+    return path
+
+
+def test_what_a_parquet_file_unfolds_to_is_bounded(tmp_path: Path) -> None:
+    path = folded(tmp_path / "a.parquet", "x" * (8 << 20), 400)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(SetupError, match=r"a.parquet unfolds to more than 268,435,456 bytes; nothing was stored") as caught:
+        list(read_rows(path))
+    assert caught.value.next_command == "--max-bytes 1073741824, if it is meant to be so large"
+    rows = iter(read_rows(path, max_bytes=1 << 40))
+    assert next(rows).values == {"question": "x" * (8 << 20), "doc": {"inside": "x" * (8 << 20)}, "answer": "1"}
+
+
+def test_a_row_of_a_parquet_file_is_bounded(tmp_path: Path) -> None:
+    path = folded(tmp_path / "a.parquet", "x" * (33 << 20), 2)
+    with pytest.raises(SetupError, match="row 1 is longer than 64 MiB"):
+        list(read_rows(path))
+
+
+def test_folded_texts_are_read_as_they_are(tmp_path: Path) -> None:
+    value = "a text that stands in every row " * 2000
+    path = folded(tmp_path / "a.parquet", value, 130)
+    assert [(row.where, row.values["question"] == value) for row in read_rows(path)] == [
+        (f"row {place}", True) for place in range(1, 131)
+    ]
+
+
+def test_blank_lines_are_bounded(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.jsonl.gz", LINES + "\n" * (1 << 21))
+    with pytest.raises(SetupError, match="has more than 1,048,576 blank lines up to line 1048580"):
+        list(read_rows(path))
+
+
+def test_a_cell_over_many_lines_is_one_row(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", 'a,b\n1,"' + ("x" * 1023 + "\n") * (64 << 10) + '"\n')
+    with pytest.raises(SetupError, match=r"line 65537 is longer than 64 MiB"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("[{}, ]", "Expecting value"), ("[{} {}]", "Expecting ',' delimiter"), ("[{}] 1", "Extra data"), ("[{}", "Expecting")],
+)
+def test_an_array_is_read_item_by_item_and_to_its_end(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(SetupError, match=f"is not whole JSON .*{fault}"):
+        list(read_rows(write(tmp_path, "a.json", text)))
+    whole = list(read_rows(write(tmp_path, "b.json", ' [ {"a": 1} , {"a": [2, {"b": "]"}]}\n] \n')))
+    assert [row.values for row in whole] == [{"a": 1}, {"a": [2, {"b": "]"}]}]

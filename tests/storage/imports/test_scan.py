@@ -342,3 +342,22 @@ def test_a_column_called_external_ids_names_no_problem_of_another_row(ws: Worksp
     answer = {"problem_id": "a", "model": "m", "text": "1"}
     with pytest.raises(SetupError, match="'a'"):
         import_rollouts(ws, ImportSpec(jsonl(answer, name="answers.jsonl"), "own", problems="own"))
+
+
+def test_lists_of_a_persons_own_go_to_the_answers_in_order(ws: Workspace, jsonl: WriteLines) -> None:
+    row = {"question": "q", "answer": "1", "responses": ["a", "b"], "rewards": [1.0, 0.5], "notes": ["x", "y"], "tag": "t"}
+    _, rows = rollouts(ws, jsonl(row | {"tags": ["u", "v", "w"], "empty": []}), whole=("tags",))
+    assert [json.loads(row["meta"]) for row in rows] == [
+        {"import": "mine", "problem_id": rows[0]["meta"] and json.loads(rows[0]["meta"])["problem_id"], **said}
+        for said in (
+            {"rewards": 1.0, "notes": "x", "tag": "t", "tags": ["u", "v", "w"], "empty": []},
+            {"rewards": 0.5, "notes": "y", "tag": "t", "tags": ["u", "v", "w"], "empty": []},
+        )
+    ]
+
+
+def test_a_list_of_another_length_beside_answers_is_refused(ws: Workspace, jsonl: WriteLines) -> None:
+    path = jsonl({"question": "q", "answer": "1", "responses": ["a", "b"], "rewards": [1.0]})
+    said = r"line 1: responses holds 2 answers and rewards 1 values \(--whole rewards: it is of the whole row\); nothing"
+    with pytest.raises(SetupError, match=said):
+        rollouts(ws, path)

@@ -1,0 +1,176 @@
+"""Labels of an imported answer: everything that came with its text, and which of them count.
+
+The id of an imported answer is that of its text. Another import, or a later file, may bring the same text with other
+labels: these are rows of their own, which name the answer that they are labels of, so each import reads its own labels. An
+update (`import rollouts --update`) stands in front of what the import said before, which stays stored.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import md5
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from storage.ids import canonical_json, digest128
+from storage.imported import PREFIX, producer_of
+from storage.imports.columns import listed
+from storage.imports.completion_rows import ImportedCompletion
+from storage.imports.stored import SAME_ANSWER, current_rows, updates
+from storage.records import Completion
+from storage.segments.keys import Segment
+from storage.segments.views import select
+
+if TYPE_CHECKING:
+    from storage.segments.store import SegmentStore
+
+_PLAIN = ("finish_reason", "tokens_in", "tokens_out", "logprob_sum")
+_TEXTS = ("reasoning", "messages")
+_OURS = ("import", SAME_ANSWER)
+_COLUMNS = ", ".join(["id", "model", "sample_index", *_PLAIN, *(f"md5({name}) AS {name}" for name in _TEXTS), "meta"])
+_FETCHED = 4096
+_NAMED = 20  # answers with other labels, of which the labels are named
+Key = tuple[str, str, int]
+"""(problem id, model label, sample index)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An answer that an import holds: its id, the id that its text alone has, and the digest of its labels."""
+
+    id: str
+    answer: str
+    labels: str
+
+
+class Relabelling:
+    """The labels of one file compared with those that are stored: by this import, and by others under the same ids.
+
+    `survey` takes every answer once; then `compare`; then `labelled` gives each answer as it is to be stored.
+    """
+
+    def __init__(self, store: "SegmentStore", name: str, *, update: bool) -> None:
+        self._store, self._name, self._update = store, name, update
+        self.stored = _stored_answers(store, name)
+        self._new: dict[str, str] = {}
+        self._elsewhere: set[str] = set()
+        self._changed: dict[str, dict[str, Any]] = {}
+        self.changed = 0
+        self.number = 0
+
+    def survey(self, drawn: ImportedCompletion) -> bool:
+        """Whether the answer may stand where it stands: another text at its problem, model and index is a clash."""
+        answer, labels = drawn.completion.id, labels_of(drawn.completion)
+        before = self.stored.get(_key(drawn))
+        if before is None:
+            self._new[answer] = digest_of(labels)
+        elif before.answer != answer:
+            return False
+        elif before.labels != digest_of(labels):
+            self.changed += 1
+            if len(self._changed) < _NAMED:
+                self._changed[before.id] = labels
+        return True
+
+    def compare(self) -> None:
+        """Look up what other imports say of the new answers, and the number of the update where there is one."""
+        self._elsewhere = _told_elsewhere(self._store, self._name, self._new)
+        self.number = updates(self._store, self._name) + 1 if self._update and self.changed else 0
+
+    def labelled(self, drawn: ImportedCompletion) -> Completion:
+        """The answer with the id under which its labels are read."""
+        completion, before = drawn.completion, self.stored.get(_key(drawn))
+        if before is None and completion.id not in self._elsewhere:
+            return completion
+        labels = digest_of(labels_of(completion))
+        if before is not None and (before.labels == labels or not self._update):
+            return replace(completion, id=before.id)
+        identity = digest128(["labelled", completion.id, labels, self.number if before is not None else 0])
+        return replace(completion, id=identity, meta={**completion.meta, SAME_ANSWER: completion.id})
+
+    def notes(self) -> list[str]:
+        """What became of labels that changed."""
+        if not self.changed:
+            return []
+        names: Counter[str] = Counter()
+        for identity, before in _labels_by_id(self._store, list(self._changed)).items():
+            now = self._changed[identity]
+            names.update(name for name in {*before, *now} if before.get(name) != now.get(name))
+        named = listed(name.removeprefix("meta.") for name in sorted(names))
+        done = "were updated; the old ones stay stored" if self._update else "stay as they were (--update takes the new)"
+        return [f"{self.changed:,} answers that are already there have other labels now ({named}), which {done}"]
+
+
+def _key(drawn: ImportedCompletion) -> Key:
+    return drawn.problem.id, drawn.completion.model, drawn.completion.sample_index
+
+
+def labels_of(completion: Completion) -> dict[str, Any]:
+    """The labels by name; long texts as their digests."""
+    messages = completion.messages and canonical_json([asdict(message) for message in completion.messages])
+    texts = {"reasoning": completion.reasoning, "messages": messages}
+    plain = {name: getattr(completion, name) for name in _PLAIN}
+    meta = {name: value for name, value in completion.meta.items() if name not in _OURS}
+    return {**plain, **{name: text and md5(text.encode()).hexdigest() for name, text in texts.items()}, **_prefixed(meta)}  # noqa: S324
+
+
+def digest_of(labels: Mapping[str, Any]) -> str:
+    """Equal for equal labels."""
+    return digest128(["labels", {name: value for name, value in labels.items() if value is not None}])
+
+
+def _stored_answers(store: "SegmentStore", name: str) -> dict[Key, StoredAnswer]:
+    """The answers of an import with the labels that count."""
+    with store.cursor() as connection:
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM ({current_rows(store, name)})")  # noqa: S608
+        return {
+            (str(labels["meta.problem_id"]), model, index): StoredAnswer(identity, answer, digest_of(labels))
+            for identity, model, index, answer, labels in _told(rows)
+        }
+
+
+def _told_elsewhere(store: "SegmentStore", name: str, labels: Mapping[str, str]) -> set[str]:
+    """Of these answers, digests of labels by id, those that another import holds under the same id with other labels."""
+    others = [
+        segment
+        for segment in store.readable(store.registry.segments("completions"))
+        if segment.producer != producer_of(name) and not _drawn(segment)
+    ]
+    if not others or not labels:
+        return set()
+    with store.cursor() as connection:
+        connection.register("wanted", pa.table({"id": pa.array(list(labels), pa.string())}))
+        stored = select("completions", others, store.path)
+        query = f"SELECT {_COLUMNS} FROM ({stored}) SEMI JOIN wanted USING (id)"  # noqa: S608
+        rows = connection.execute(query)
+        return {identity for identity, _, _, _, labelled in _told(rows) if digest_of(labelled) != labels[identity]}
+
+
+def _labels_by_id(store: "SegmentStore", ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The labels of some completions."""
+    with store.cursor() as connection:
+        connection.register("wanted", pa.table({"id": pa.array(list(ids), pa.string())}))
+        stored = select("completions", store.readable(store.registry.segments("completions")), store.path)
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM ({stored}) SEMI JOIN wanted USING (id)")  # noqa: S608
+        return {identity: labels for identity, _, _, _, labels in _told(rows)}
+
+
+def _told(cursor: Any) -> Iterator[tuple[str, str, int, str, dict[str, Any]]]:
+    """(id, model, sample index, the id of its text alone, labels) of the rows of a query over _COLUMNS."""
+    while batch := cursor.fetchmany(_FETCHED):
+        for identity, model, index, *values, meta_text in batch:
+            meta = json.loads(meta_text or "{}")
+            answer = str(meta.get(SAME_ANSWER, identity))
+            told = {name: value for name, value in meta.items() if name not in _OURS}
+            yield identity, model, index, answer, {**dict(zip((*_PLAIN, *_TEXTS), values, strict=True)), **_prefixed(told)}
+
+
+def _prefixed(meta: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"meta.{name}": value for name, value in meta.items()}
+
+
+def _drawn(segment: Segment) -> bool:
+    """Whether an engine drew the rows of a segment; what was registered again without a name may be of an import."""
+    return not segment.producer.startswith(PREFIX) and segment.producer != "recovered"
