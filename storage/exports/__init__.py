@@ -22,9 +22,9 @@ from storage.exports.process_labels import ProcessLabels
 from storage.exports.prompts import Prompts
 from storage.exports.ranked_pairs import RankedPairs
 from storage.exports.rl import Rl
-from storage.exports.rollouts import STORED
 from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
+from storage.exports.threads import STORED
 from storage.exports.write import Export, ExportFile, Row, export_rows
 from storage.ids import digest128
 from storage.segments.schema import SCHEMAS

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from pipelines.marks import has_marks, unmarked
 from pipelines.steps.follow import Link, Threads
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.reading import fields_of
@@ -18,6 +19,8 @@ from storage.recipe_steps import recorded_steps
 from storage.records import Prompt
 from storage.segments.schema import prompt_from_json
 from storage.threads import Turn
+
+__all__ = ["Questions", "graph_of", "has_marks", "label_seeing_steps", "unmarked"]
 
 
 class Questions:
@@ -45,6 +48,15 @@ class Questions:
         if node.step.turn == "continue":
             return self._question(self._threads.source(turn.step, turn.after))
         return None if node.step.raw else self._filled(turn, row, node)
+
+    def stands_alone(self, completion_id: str) -> bool:
+        """Whether it was asked without a word of what it follows: a condition alone let it be asked."""
+        node = self._graph.nodes.get(self._problem.turns[completion_id].step)
+        return (
+            node is not None
+            and bool(node.named)
+            and not any(place.of_a_step or place.name == "pair" for place in node.places)
+        )
 
     def _question(self, completion_id: str) -> Prompt | None:
         """What was asked for a text that goes on; of one that no model was asked for, for the text that it is made of."""
@@ -75,6 +87,11 @@ class Questions:
         read = self._graph.nodes[row["step"]].step.read
         fields = fields_of(row["text"], read) if read else {}
         return StepText(row["text"], Facts(row["planned"], row["finish_reason"] == "length", fields))
+
+
+def label_seeing_steps(recipe: Mapping[str, Any]) -> frozenset[str]:
+    """The steps whose completions saw a label, by what they were asked or by whether they were asked."""
+    return frozenset(name for name, node in graph_of(recipe).nodes.items() if node.sees_label)
 
 
 def graph_of(recipe: Mapping[str, Any]) -> StepGraph:

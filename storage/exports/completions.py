@@ -13,11 +13,14 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.pairs import distinct
-from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, Texts, judged_by, rollouts
+from storage.exports.origin import WRONG_SPANS
+from storage.exports.pairs import NOT_KEPT, distinct
+from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, Texts, judged_by
 from storage.exports.write import Row
 
 REPEATED = "completions with the text of another one of their problem"
+ANSWERLESS = "completions without an answer"
+BEYOND = "completions beyond max_rows"
 
 
 @dataclass
@@ -30,7 +33,7 @@ class PromptCompletion(Texts):
     @property
     def schema(self) -> pa.Schema:
         """Prompt, completion, where the row is from."""
-        return pa.schema([*self._texts, *PROVENANCE, *([("scores", SCORES)] if self.scores else [])])
+        return pa.schema([*self._texts, *PROVENANCE, *WRONG_SPANS, *([("scores", SCORES)] if self.scores else [])])
 
     @property
     def _texts(self) -> list[tuple[str, pa.DataType]]:
@@ -38,13 +41,20 @@ class PromptCompletion(Texts):
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rollouts by problem id, sample index and completion id."""
-        return (self.row(rollout) for rollout in rollouts(connection, KEPT, scores=self.scores))
+        return (self.row(rollout, **self.texts(rollout)) for rollout in self.kept(connection))
 
-    def row(self, rollout: Row) -> Row:
+    def kept(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        """The kept rollouts that may be learned from."""
+        self.left_out.clear()
+        return self.rollouts(connection, KEPT, scores=self.scores)
+
+    def texts(self, rollout: Row) -> Row:
+        """Its prompt and its completion."""
+        return {"prompt": self.prompt(rollout), "completion": self.answer(rollout)}
+
+    def row(self, rollout: Row, **texts: Any) -> Row:
         """The row of one rollout."""
-        texts: dict[str, Any] = {"prompt": self.prompt(rollout), "completion": self.answer(rollout)}
-        about = {"id": rollout["completion_id"], "verifier": judged_by(rollout)}
-        return {**rollout, **about, **texts}
+        return {**rollout, "id": rollout["completion_id"], "verifier": judged_by(rollout), **texts}
 
 
 @dataclass
@@ -72,7 +82,7 @@ class Unpaired(PromptCompletion):
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rows by problem id; within a problem kept ones first, then by sample index."""
         self.left_out.clear()
-        stored = rollouts(connection, JUDGED, scores=self.scores)
+        stored = self.rollouts(connection, JUDGED, scores=self.scores)
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
             taken = sorted(filter(self._wanted, members), key=lambda rollout: not rollout["kept"])  # stable
             once = distinct(taken)
@@ -82,9 +92,16 @@ class Unpaired(PromptCompletion):
                 label = rollout["outcome"] == "correct"
                 counts[label] += 1
                 if not self.max_rows or counts[label] <= self.max_rows:
-                    yield self.row(rollout) | {"label": label}
+                    yield self.row(rollout, label=label, **self.texts(rollout))
+                else:
+                    self.left_out[BEYOND] += 1
 
     def _wanted(self, rollout: Row) -> bool:
+        why = None
         if rollout["outcome"] == "correct":
-            return bool(rollout["kept"]) or not self.kept_only
-        return rollout["outcome"] == "incorrect" or self.unparsed
+            why = NOT_KEPT if self.kept_only and not rollout["kept"] else None
+        elif rollout["outcome"] == "unparsed" and not self.unparsed:
+            why = ANSWERLESS
+        if why is not None:
+            self.left_out[why] += 1
+        return why is None

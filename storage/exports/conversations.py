@@ -1,15 +1,17 @@
 """Threads as conversations: every completion that a kept one rests on, and what was asked in between."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
 from storage.acceptance import goes_by_other_verdicts, planned_sql
-from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, manifest_of, prompt_turns
-from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.origin import WRONG, Training, origin_of
+from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
+from storage.exports.threads import ProblemThreads, manifest_of
 from storage.exports.write import TURNS, Row
 from storage.records import Prompt
 from storage.threads import lineage
@@ -17,42 +19,48 @@ from storage.threads import lineage
 if TYPE_CHECKING:
     from storage.exports.asked import Questions
 
+WeighedTurn = dict[str, Any]
 
-class Conversations:
+_WEIGHED = pa.list_(pa.struct([*TURNS.value_type, pa.field("weight", pa.int64())]))
+
+
+@dataclass
+class Conversations(Training):
     """One row per kept rollout: `messages` from the problem's prompt on, with a turn of the user before each one that a
     model was asked for. A text that goes on takes the place of the one that it goes on from. What no model was asked for
     (a planted error, a cut) is a turn whose role is the name of its step, the kept rollout itself always the assistant's.
 
+    Turns of the assistant have a `weight`: 0 for a wrong attempt and for words of a template, 1 for what is to be learned.
     `steps` and `completions` say which completions the conversation holds, in order. `system` as in `sft`.
     """
 
+    _: KW_ONLY
+    system: str | None = None
     schema = pa.schema(
         [
-            ("messages", TURNS),
+            ("messages", _WEIGHED),
             ("steps", pa.list_(pa.string())),
             ("completions", pa.list_(pa.string())),
             *PROVENANCE,
         ]
     )
-    left_out: Mapping[str, int] = {}
-
-    def __init__(self, system: str | None = None) -> None:
-        self.system = system
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The kept rollouts by problem id, sample index and completion id."""
         from storage.exports.asked import Questions, graph_of  # they know engines, which take a while to import
 
+        self.left_out.clear()
         recipe = _recipe(connection)
         graph = graph_of(recipe)
         planned = planned_sql(recipe) if goes_by_other_verdicts(recipe) else ""
-        for problem in problem_threads(connection, planned=planned):
+        for problem in self.problems(connection, planned=planned):
             questions = Questions(graph, problem)
             for cid, row in problem.rows.items():
-                if row["kept"]:
+                if row["kept"] and self.may_use(row):
                     messages, completions = self._conversation(problem, questions, cid)
                     yield {
                         **{name: row[name] for name in self.schema.names if name in row},
+                        **origin_of(row),
                         "messages": messages,
                         "steps": [problem.rows[completion]["step"] for completion in completions],
                         "completions": completions,
@@ -60,20 +68,37 @@ class Conversations:
                         "verifier": judged_by(row),
                     }
 
-    def _conversation(self, problem: ProblemThreads, questions: "Questions", kept: str) -> tuple[list[Turn], list[str]]:
+    def _conversation(
+        self, problem: ProblemThreads, questions: "Questions", kept: str
+    ) -> tuple[list[WeighedTurn], list[str]]:
         """The turns, and the completions that they are of, in order."""
-        replaced = _replaced(problem, [*(turn.completion_id for turn in lineage(problem.turns, kept)), kept])
-        messages = prompt_turns(problem.rows[kept]["prompt"], self.system)
-        for cid in replaced:
+        thread = _replaced(problem, [*(turn.completion_id for turn in lineage(problem.turns, kept)), kept])
+        wrong = {problem.rows[cid]["text"] for cid in thread if cid != kept and problem.rows[cid]["outcome"] in WRONG}
+        own = {problem.rows[cid]["text"] for cid in thread} - wrong
+        prompt: list[WeighedTurn] = [*prompt_turns(problem.rows[kept]["prompt"], self.system)]
+        messages, held = prompt, list[str]()
+        for cid in thread:
             row, question = problem.rows[cid], questions.prompt_of(cid)
             if question is None and cid != kept:
-                messages.append({"role": row["step"], "content": row["text"]})
+                messages, held = [*messages, {"role": row["step"], "content": row["text"]}], [*held, cid]
                 continue
-            turns = [] if question is None else _as_turns(question)
-            if messages[-len(turns) :] != turns:  # the problem's prompt stands there already
-                messages += turns
-            messages += answer_turns(row)
-        return messages, replaced
+            asked = [] if question is None else _as_turns(question, own)
+            first = not held or (cid == kept and questions.stands_alone(cid))
+            weight = int(cid == kept or row["outcome"] not in WRONG)
+            messages = [*self._asked(messages, asked, first=first), *_weighed(answer_turns(row), weight)]
+            held = [cid] if first else [*held, cid]
+        return messages, held
+
+    def _asked(self, before: list[WeighedTurn], asked: list[WeighedTurn], *, first: bool) -> list[WeighedTurn]:
+        """The conversation with a question behind it.
+
+        A question that is a conversation tells the turns before it itself, and stands in their place; so does the first
+        one, and one that shows nothing of what it follows.
+        """
+        if first or any(turn["role"] == "assistant" for turn in asked):
+            given = [turn for turn in before[:1] if turn["role"] == "system"]
+            return [*given, *asked] if asked and asked[0]["role"] != "system" else asked or before
+        return before if before[-len(asked) :] == asked else [*before, *asked]
 
 
 def _recipe(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
@@ -83,10 +108,23 @@ def _recipe(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
     return {**stored.get("recipe", {}), "resolved": {"verifiers": verifiers}}
 
 
-def _as_turns(prompt: Prompt) -> list[Turn]:
+def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
+    """A question as turns, without the marks around what it shows. `own`: texts of the model that are to be learned."""
+    from storage.exports.asked import unmarked
+
     if isinstance(prompt, str):
-        return [{"role": "user", "content": prompt}]
-    return [{"role": message.role, "content": message.content} for message in prompt]
+        return [{"role": "user", "content": unmarked(prompt)}]
+    turns: list[WeighedTurn] = []
+    for message in prompt:
+        by_model = message.role == "assistant"
+        content = message.content if by_model else unmarked(message.content)
+        turns += _weighed([{"role": message.role, "content": content}], int(by_model and content in own))
+    return turns
+
+
+def _weighed(turns: Sequence[Turn], weight: int) -> list[WeighedTurn]:
+    """Turns of the assistant with their weight; others have none."""
+    return [{**turn, "weight": weight} if turn["role"] == "assistant" else {**turn} for turn in turns]
 
 
 def _replaced(problem: ProblemThreads, thread: list[str]) -> list[str]:

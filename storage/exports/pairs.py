@@ -15,9 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, columns_of, judged_by, rollouts
-from storage.exports.step_pairs import SPANS, Steps, changed_spans, on_one_thread, steps_of_version
-from storage.exports.threads import problem_threads
+from storage.exports.origin import ORIGIN, SPANS, origin_of
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, JUDGED, SCORES, Texts, columns_of, judged_by
+from storage.exports.step_pairs import Steps, changed_spans, on_one_thread, steps_of_version
 from storage.exports.write import Row
 from storage.ids import digest128
 
@@ -26,9 +26,11 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("chosen_kept", pa.bool_()),
     *columns_of(pa.string(), "chosen_model", "rejected_model", "verifier"),
     *ABOUT_THE_PROBLEM,
+    *((f"{side}_{name}", kind) for side in ("chosen", "rejected") for name, kind in ORIGIN),
 ]
 _PROVENANCE = pa.schema(_COLUMNS)
 UNEQUAL = "pairs of unequal length"
+NOT_KEPT = "correct completions that were not kept"
 
 
 @dataclass
@@ -63,7 +65,7 @@ class PairRows(Texts):
 
     def by_problem(self, connection: duckdb.DuckDBPyConnection, *, scores: bool) -> Iterator[list[Row]]:
         """The judged rollouts of one problem after another."""
-        stored = rollouts(connection, JUDGED, scores=scores or self.scores)
+        stored = self.rollouts(connection, JUDGED, scores=scores or self.scores)
         for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
             yield list(members)
 
@@ -95,6 +97,8 @@ class PairRows(Texts):
             "chosen_model": chosen["model"],
             "rejected_model": rejected["model"],
             "verifier": judged_by(chosen),
+            **origin_of(chosen, "chosen_"),
+            **origin_of(rejected, "rejected_"),
             **({"chosen_scores": chosen["scores"], "rejected_scores": rejected["scores"]} if self.scores else {}),
         }
 
@@ -122,10 +126,9 @@ class Pairs(PairRows):
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of a pair; the steps and spans of both sides where they are asked for."""
-        steps = [(f"{side}_step", pa.string()) for side in ("chosen", "rejected")] if self.pair else []
+        """The columns of a pair; the spans of both sides where they are asked for."""
         spans = [(f"{side}_spans", SPANS) for side in ("chosen", "rejected")] if self.spans else []
-        return pa.schema([*super().schema, *steps, *spans])
+        return pa.schema([*super().schema, *spans])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The pairs by problem id; within a problem in the order of `matched`, across steps in that of the chosen ones."""
@@ -142,15 +145,17 @@ class Pairs(PairRows):
     def _across(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """Pairs of two steps on one thread."""
         steps = Steps.of(self.pair, steps_of_version(connection))
-        for problem in problem_threads(connection, scores=self.scores):
+        for problem in self.problems(connection, scores=self.scores):
             near = ((right, wrong) for right, wrong in on_one_thread(problem, steps) if self._meet(right, wrong))
             for chosen, rejected in islice(near, self.max_pairs or None):
-                row = self.row_of(chosen, rejected) | {"chosen_step": steps.chosen, "rejected_step": steps.rejected}
+                row = self.row_of(chosen, rejected)
                 yield row | (self._spans(chosen, rejected) if self.spans else {})
 
     def _meet(self, right: Row, wrong: Row) -> bool:
+        # Who names two steps has asked for them, whatever they saw.
+        usable = self.may_use(right, named=True) and self.may_use(wrong, named=True)
         may = right["outcome"] == "correct" and (right["kept"] or not self.kept_only)
-        return may and wrong["outcome"] in self.rejectable and self.fits(right, wrong)
+        return usable and may and wrong["outcome"] in self.rejectable and self.fits(right, wrong)
 
     def _spans(self, chosen: Row, rejected: Row) -> Row:
         earlier, later = (rejected, chosen) if rejected["completion_id"] in chosen["after"].split() else (chosen, rejected)
@@ -161,11 +166,9 @@ class Pairs(PairRows):
     def sides(self, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[list[Row], list[Row]]]:
         """What may be chosen and what rejected, problem by problem: kept ones first, then by sample index."""
         for members in self.by_problem(connection, scores=False):
-            right = [
-                rollout
-                for rollout in members
-                if rollout["outcome"] == "correct" and (rollout["kept"] or not self.kept_only)
-            ]
+            correct = [rollout for rollout in members if rollout["outcome"] == "correct"]
+            right = [rollout for rollout in correct if rollout["kept"] or not self.kept_only]
+            self.left_out[NOT_KEPT] += len(correct) - len(right)
             wrong = [rollout for rollout in members if rollout["outcome"] in self.rejectable]
             right.sort(key=lambda rollout: not rollout["kept"])  # stable
             yield distinct(right), distinct(wrong)
@@ -196,13 +199,14 @@ class Redi(Pairs):
         if self.stage == 2:
             return super().schema
         provenance = [field for field in _PROVENANCE if not field.name.startswith(("chosen_", "rejected_"))]
-        return pa.schema([("prompt", self.turns), ("completion", self.turns), *provenance, ("model", pa.string())])
+        return pa.schema([("prompt", self.turns), ("completion", self.turns), *provenance, ("model", pa.string()), *ORIGIN])
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """One row a problem, by problem id."""
         if self.stage == 2:
             yield from super().rows(connection)
             return
+        self.left_out.clear()
         for right, _ in self.sides(connection):
             for first in right[:1]:
                 texts = {"prompt": self.prompt(first), "completion": self.answer(first), "id": first["completion_id"]}

@@ -15,8 +15,9 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, STORED, Texts, columns_of, judged_by, manifest_of
-from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.origin import ORIGIN, origin_of
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, columns_of, judged_by
+from storage.exports.threads import STORED, ProblemThreads, manifest_of
 from storage.exports.write import Row
 from storage.recipe_steps import recorded_steps
 from storage.records import JUDGED
@@ -75,6 +76,7 @@ class ProcessLabels(Texts):
                 *columns_of(pa.string(), "labelled_by", "id", "completion_id", "problem_id", "outcome", "verifier"),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
+                *ORIGIN,
             ]
         )
 
@@ -83,11 +85,13 @@ class ProcessLabels(Texts):
         self.left_out.clear()
         scores = _line_scores(connection, self.score) if self.score else {}
         continuing = "" if self.score else self._continuing(connection)
-        for problem in problem_threads(connection):
+        for problem in self.problems(connection):
             continuations = None if self.score else _continuations(problem, continuing)
             told: set[tuple[str, float]] = set()
             for cid, row in problem.rows.items():
                 if row["outcome"] not in JUDGED or (continuations is not None and row["step"] == continuing):
+                    continue
+                if not self.may_use(row):
                     continue
                 lines = lines_of(row["text"])
                 labels = (
@@ -115,6 +119,7 @@ class ProcessLabels(Texts):
     def _row(self, row: Row, line: Line, lines: int, label: Label) -> Row:
         return {
             **row,
+            **origin_of(row),
             "prompt": self.prompt(row),
             "prefix": row["text"][: line.start],
             "line": row["text"][line.start : line.end],

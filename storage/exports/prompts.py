@@ -11,7 +11,9 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, dict_rows, of_prefix
+from storage.exports.origin import OF_HELD_OUT, is_held_out
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, of_prefix
+from storage.exports.threads import dict_rows
 from storage.exports.write import Row
 
 _QUERY = """
@@ -82,11 +84,16 @@ class Prompts(Texts):
             )
         index = 0
         for row in dict_rows(connection.execute(_QUERY.format(measured="false" if prefix == 0 else measured))):
-            if bounded and (why := self._outside(row["pass_rate"])):
+            if why := self._left_out(row, bounded=bounded):
                 self.left_out[why] += 1
                 continue
             yield self._row(row, index)
             index += 1
+
+    def _left_out(self, row: Row, *, bounded: bool) -> str | None:
+        if not self.held_out and is_held_out(row["split"]):
+            return OF_HELD_OUT
+        return self._outside(row["pass_rate"]) if bounded else None
 
     def _outside(self, rate: float | None) -> str | None:
         if rate is None:

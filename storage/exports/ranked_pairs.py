@@ -19,6 +19,7 @@ from storage.exports.write import Row
 from storage.ids import digest128
 
 DISAGREE = "pairs in which score and verdict disagree"
+WRONG_CHOSEN = "pairs whose chosen completion is wrong (wrong_chosen=true takes them)"
 UNSCORED = "completions without the score"
 
 
@@ -32,7 +33,8 @@ class RankedPair(NamedTuple):
 
 @dataclass
 class RankedPairs(PairRows):
-    """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; a gap of 0 is no pair.
+    """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; a gap of 0 is no pair. `wrong_chosen`: of two
+    wrong completions the better scored one may be chosen.
 
     `tiers` 0: up to `max_pairs` pairs of a problem (0: all), largest gap first. `tiers` K: the best completion against up
     to K others, spread evenly over the gaps; the rows come tier by tier.
@@ -41,6 +43,7 @@ class RankedPairs(PairRows):
     score: str = ""
     _: KW_ONLY
     margin: float = 0.0
+    wrong_chosen: bool = False
     max_pairs: int = 4
     tiers: int = 0
     seed: int = 0
@@ -110,8 +113,12 @@ class RankedPairs(PairRows):
                 gap = values[chosen["completion_id"]] - values[rejected["completion_id"]]
                 self.left_out[DISAGREE] += gap < 0
                 # Rounded, or .3 - .1 would miss a margin of .2.
-                if gap > 0 and round(gap, 12) >= self.margin and self.fits(chosen, rejected):
+                if gap <= 0 or round(gap, 12) < self.margin or not self.fits(chosen, rejected):
+                    continue
+                if chosen["outcome"] == "correct" or self.wrong_chosen:
                     pairs.append(RankedPair(gap, chosen, rejected))
+                else:
+                    self.left_out[WRONG_CHOSEN] += 1
         return sorted(
             pairs,
             key=lambda pair: (-pair.gap, ties[pair.chosen["completion_id"]], ties[pair.rejected["completion_id"]]),

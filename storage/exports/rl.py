@@ -6,8 +6,7 @@ such a group is not 0. A group with an undecided rollout is left out and counted
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import duckdb
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
+from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
 from storage.exports.rollouts import (
     ABOUT_THE_PROBLEM,
     JUDGED,
@@ -24,11 +24,12 @@ from storage.exports.rollouts import (
     judged_by,
     of_prefix,
     prompt_turns,
-    rollouts,
 )
+from storage.exports.threads import manifest_of
 from storage.exports.write import TURNS, Row
 from storage.ids import digest128
 from storage.pool import Floats
+from storage.recipe_steps import first_step
 
 _GROUPS = """
 select d.problem_id, r.model, list(d.completion_id order by r.sample_index, d.completion_id) as ids,
@@ -55,7 +56,7 @@ class Group(NamedTuple):
 
 
 @dataclass
-class Rl:
+class Rl(Training):
     """`advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all that were fixed beforehand.
 
     `beta`: how much less the most likely right completion is worth, for advantage=unlikeliness.
@@ -64,7 +65,6 @@ class Rl:
     advantage: str = "grpo"
     n: int = 0
     beta: float = 0.25
-    left_out: dict[str, int] = field(init=False, default_factory=dict)
 
     schema = pa.schema(
         [
@@ -81,6 +81,7 @@ class Rl:
             *columns_of(pa.string(), "outcome", "verifier"),
             *ABOUT_THE_PROBLEM,
             ("model", pa.string()),
+            *ORIGIN,
         ]
     )
 
@@ -94,17 +95,24 @@ class Rl:
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rollouts by problem id, model and sample index; SetupError where the groups are no fair sample."""
-        groups = complete_groups(connection, self.n)
+        self.left_out.clear()
+        groups = self._usable(connection, complete_groups(connection, self.n))
         judged = [group for group in groups if "undecided" not in group.outcomes]
-        self.left_out = {UNDECIDED: len(groups) - len(judged)}
-        if not judged:
-            return
-        added = self._advantages(judged)
-        stored = rollouts(connection, JUDGED, columns=_DRAWN)
-        for _, members in groupby(stored, key=lambda rollout: rollout["problem_id"]):
-            for rollout in sorted(members, key=lambda rollout: rollout["model"]):  # stable: by sample index within a model
+        self.left_out[UNDECIDED] = len(groups) - len(judged)
+        added = self._advantages(judged) if judged else {}
+        for problem in self.problems(connection, columns=_DRAWN, condition=JUDGED):
+            # Stable: by sample index within a model.
+            for rollout in sorted(problem.rows.values(), key=lambda rollout: rollout["model"]):
                 if of_group := added.get((rollout["problem_id"], rollout["completion_id"])):
                     yield _row(rollout) | of_group
+
+    def _usable(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[Group]) -> Sequence[Group]:
+        """The groups that may be learned from: a mean over all rewards of the file must not hold those of others."""
+        if not self.sees_label and first_step(manifest_of(connection).get("recipe", {})) in label_seeing(connection):
+            self.left_out[SAW_LABEL] = sum(len(group.ids) for group in groups)
+            return []
+        splits = dict(connection.execute("select id, split from problems").fetchall())
+        return [group for group in groups if self.held_out or not is_held_out(splits[group.problem_id])]
 
     def _advantages(self, groups: Sequence[Group]) -> dict[tuple[str, str], Row]:
         """What a row says of its group, by problem and completion."""
@@ -193,6 +201,7 @@ def _logprobs(groups: Sequence[Group]) -> Floats:
 def _row(rollout: Row) -> Row:
     return {
         **{name: rollout[name] for name in Rl.schema.names if name in rollout},
+        **origin_of(rollout),
         "prompt": prompt_turns(rollout["prompt"]),
         "completion": answer_turns(rollout),
         "completion_token_ids": rollout["token_ids"],

@@ -1,43 +1,24 @@
-"""The rollouts of a published version for the export formats: rows in a fixed order, and their texts as chat turns.
-
-A row puts problem, completion and decision side by side. Order: problem id, sample index, completion id.
-"""
+"""Texts of the export formats as chat turns, and the columns that say where a row is from."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
+from storage.exports.origin import ORIGIN, Training
+from storage.exports.threads import manifest_of
 from storage.exports.write import TURNS
 from storage.recipe_steps import first_step, step_column
 from storage.segments.schema import prompt_from_json
 from storage.segments.views import quoted
 
-_QUERY = """
-select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome, d.verifier, d.verifier_version,
-       p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
-       r.text, r.reasoning, r.messages, r.model, r.sample_index, r.tokens_out, r.finish_reason{column}
-from decisions d join problems p on p.id = d.problem_id join rollouts r on r.id = d.completion_id {scores}
-where {condition} order by d.problem_id, r.sample_index, d.completion_id
-"""
-# A union without `all`: a score of the version may be stored in the workspace as well.
-SCORES_JOIN = """left join (
-    select completion_id, problem_id, list({{'scorer': scorer, 'version': version, 'value': value}}
-           order by scorer, version) as scores from (select completion_id, problem_id, scorer, version, value from scores
-                           union select completion_id, problem_id, scorer, version, value from stored_scores)
-    group by all) s on s.completion_id = {on}.completion_id and s.problem_id = {on}.problem_id
-"""
-"""The scores of a row of the table `on`: those of the version, and those that were stored later."""
-_BATCH = 2048
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
 """Conditions on the rollouts that a format reads: undecided ones are nobody's example."""
-STORED = "stored_scores"
 SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
 
@@ -55,6 +36,7 @@ PROVENANCE: list[tuple[str, pa.DataType]] = [
     *columns_of(pa.string(), "id", "problem_id", "outcome", "reason", "verifier"),
     *ABOUT_THE_PROBLEM,
     ("model", pa.string()),
+    *ORIGIN,
 ]
 """Columns that a format of single rollouts ends with: which it is, what became of it, who judged it, where it is from."""
 
@@ -62,33 +44,6 @@ PROVENANCE: list[tuple[str, pa.DataType]] = [
 def judged_by(rollout: Mapping[str, Any]) -> str:
     """The verifier that decided, with its version."""
     return f"{rollout['verifier']} {rollout['verifier_version']}"
-
-
-def rollouts(
-    connection: duckdb.DuckDBPyConnection, condition: str, *, scores: bool = False, columns: Sequence[str] = ()
-) -> Iterator[dict[str, Any]]:
-    """One dictionary per rollout that meets the condition; `prompt` and `messages` are JSON text as stored.
-
-    `scores`: those of the version, and those that the table STORED of the connection has besides. `columns`: further ones
-    of the completion.
-    """
-    column = "".join(f", r.{name}" for name in columns) + (", coalesce(s.scores, []) as scores" if scores else "")
-    joined = SCORES_JOIN.format(on="d") if scores else ""
-    cursor = connection.execute(_QUERY.format(condition=condition, column=column, scores=joined))
-    yield from dict_rows(cursor)
-
-
-def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    """The rows of a query as dictionaries, some thousand at a time."""
-    names = [column[0] for column in cursor.description]
-    while batch := cursor.fetchmany(_BATCH):
-        for row in batch:
-            yield dict(zip(names, row, strict=True))
-
-
-def manifest_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """The manifest of the version."""
-    return {key: json.loads(value) for key, value in connection.execute("select key, value from manifest").fetchall()}
 
 
 def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
@@ -110,8 +65,8 @@ FORMS = ("chat", "text")
 
 
 @dataclass
-class Texts:
-    """The form in which prompts and answers are written, and what a format leaves out.
+class Texts(Training):
+    """The form in which prompts and answers are written.
 
     `form`: chat turns, or text. `system`: a turn before prompts that bring none.
     """
@@ -119,7 +74,6 @@ class Texts:
     _: KW_ONLY
     form: str = "chat"
     system: str | None = None
-    left_out: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

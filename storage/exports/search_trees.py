@@ -14,14 +14,16 @@ import duckdb
 import pyarrow as pa
 
 from storage.errors import SetupError
+from storage.exports.origin import ORIGIN, origin_of
 from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, columns_of
-from storage.exports.threads import ProblemThreads, problem_threads
+from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
 from storage.records import JUDGED
 
 PIECES = ("piece", "next", "wait", "end")  # the steps of a search that draw; see pipelines/search/kernel.py
 ANSWER = "answer"
 NO_SEARCH = "no piece of this version is of a search."
+ALONE = "texts that fewer than two pieces with enough answers go on from"
 ALIKE = "texts whose pieces do not differ enough in what became of them"
 
 
@@ -97,13 +99,15 @@ class SearchTree(Texts):
                 ("best", pa.bool_()),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
+                *ORIGIN,
             ]
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """By problem id, depth, sample index and id; SetupError for a version without a search."""
+        self.left_out.clear()
         some = False
-        for problem in problem_threads(connection):
+        for problem in self.problems(connection):
             pieces = pieces_of(problem)
             some = some or bool(pieces)
             finished = {row["completion_id"]: problem.turns[row["completion_id"]].after[0] for row in _answers(problem)}
@@ -113,6 +117,7 @@ class SearchTree(Texts):
                 cid = piece.row["completion_id"]
                 yield {
                     **piece.row,
+                    **origin_of(piece.row),
                     "prompt": self.prompt(piece.row),
                     "id": cid,
                     "parent": piece.parent or None,
@@ -161,17 +166,23 @@ class PiecePairs(Texts):
                 *columns_of(pa.string(), "id", "problem_id"),
                 *ABOUT_THE_PROBLEM,
                 ("model", pa.string()),
+                *ORIGIN,
             ]
         )
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """By problem id, length of the text so far, and that text."""
+        """By problem id, length of the text so far, and that text; SetupError for a version without a search."""
         self.left_out.clear()
-        for problem in problem_threads(connection):
-            pieces = sorted(pieces_of(problem), key=lambda piece: (len(piece.given), piece.given, piece.own))
+        some = False
+        for problem in self.problems(connection):
+            all_pieces = pieces_of(problem)
+            some = some or bool(all_pieces)
+            usable = [piece for piece in all_pieces if self.may_use(piece.row)]
+            pieces = sorted(usable, key=lambda piece: (len(piece.given), piece.given, piece.own))
             for given, siblings in groupby(pieces, key=lambda piece: piece.given):
                 values = self._values(list(siblings))
                 if len(values) < 2:
+                    self.left_out[ALONE] += 1
                     continue
                 high, low = max(values, key=lambda piece: piece.value), min(values, key=lambda piece: piece.value)
                 if high.value - low.value < self.gap:
@@ -179,6 +190,7 @@ class PiecePairs(Texts):
                     continue
                 yield {
                     **high.row,
+                    **origin_of(high.row),
                     "prompt": self.prompt(high.row),
                     "prefix": given,
                     "chosen": high.text,
@@ -189,6 +201,8 @@ class PiecePairs(Texts):
                     "rejected_answers": low.answers,
                     "id": f"{high.row['completion_id']}-{low.row['completion_id']}",
                 }
+        if not some:
+            raise SetupError(NO_SEARCH, next_command="budget: {method: search}")
 
     def _values(self, siblings: list[Piece]) -> "list[_Value]":
         """Pieces that go on from one text, equal ones together, those that enough answers rest on."""

@@ -7,17 +7,14 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow as pa
 
 from storage.errors import SetupError, unknown_name
-from storage.exports.rollouts import manifest_of
-from storage.exports.threads import ProblemThreads
+from storage.exports.threads import ProblemThreads, manifest_of
 from storage.exports.write import Row
 from storage.recipe_steps import step_names
 from storage.threads import lineage
 
 Spans = list[list[int]]
-SPANS = pa.list_(pa.list_(pa.int64()))
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 _COMPARED = 1_000_000  # pairs of words that are compared; of longer texts one span covers all that differs
 

@@ -1,18 +1,28 @@
 """The completions of a version problem by problem with what follows what: those too that nobody judged."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import duckdb
 
-from storage.exports.rollouts import SCORES_JOIN, dict_rows
 from storage.exports.write import Row
 from storage.recipe_steps import step_column
 from storage.segments.views import no_rows
 from storage.threads import Turn, Turns, turns_of
 from storage.versions.database import has_table
 
+STORED = "stored_scores"
+# A union without `all`: a score of the version may be stored in the workspace as well.
+_SCORES_JOIN = """left join (
+    select completion_id, problem_id, list({'scorer': scorer, 'version': version, 'value': value}
+           order by scorer, version) as scores from (select completion_id, problem_id, scorer, version, value from scores
+                           union select completion_id, problem_id, scorer, version, value from stored_scores)
+    group by all) s on s.completion_id = t.completion_id and s.problem_id = t.problem_id
+"""
+_FETCHED = 2048
 # What follows nothing is in no table of threads, and is always an answer.
 _QUERY = """
 with followed as ({threads}), turns as (
@@ -23,10 +33,11 @@ with followed as ({threads}), turns as (
 select t.problem_id, t.completion_id, t.step, t.role, t.after, coalesce(d.kept, false) as kept, d.reason, d.outcome,
        {planned} as planned,
        d.verifier, d.verifier_version, p.prompt, p.reference, p.level, p.skill, p.template, p.source, p.licence, p.split,
-       r.text, r.reasoning, r.messages, r.engine, r.model, r.sample_index, r.tokens_out, r.finish_reason, r.meta{scores}
+       r.text, r.reasoning, r.messages, r.engine, r.model, r.sample_index, r.tokens_out, r.finish_reason, r.meta,
+       coalesce({condition}, false) as wanted{scores}{columns}
 from turns t join problems p on p.id = t.problem_id join rollouts r on r.id = t.completion_id
 left join decisions d on d.problem_id = t.problem_id and d.completion_id = t.completion_id {planned_join} {scores_join}
-order by t.problem_id, r.sample_index, t.completion_id
+where {where} order by t.problem_id, r.sample_index, t.completion_id
 """
 
 
@@ -44,21 +55,48 @@ class ProblemThreads:
 
 
 def problem_threads(
-    connection: duckdb.DuckDBPyConnection, *, scores: bool = False, planned: str = ""
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    scores: bool = False,
+    planned: str = "",
+    columns: Sequence[str] = (),
+    condition: str = "true",
 ) -> Iterator[ProblemThreads]:
-    """Problem by problem in order of their ids; a row has the columns of `rollouts`, its step, and meta.
+    """Problem by problem in order of their ids; a row puts problem, completion and decision side by side.
 
     Of a version in which no step follows another, every completion stands alone. `planned`: a query for what the run was
-    planned by (storage.acceptance.planned_sql), where that may be other outcomes.
+    planned by (storage.acceptance.planned_sql), where that may be other outcomes. `scores`: those of the version, and those
+    that the table STORED of the connection has besides. `columns`: further ones of the completion. `condition`: SQL on `d`
+    and `r`; a row says in `wanted` whether it meets it, and where nothing follows anything the others are not read.
     """
-    follow = "select * from threads" if has_table(connection, "threads") else no_rows("threads")
+    follow = has_table(connection, "threads")
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
-    given = {"scores": ", coalesce(s.scores, []) as scores", "scores_join": SCORES_JOIN.format(on="t")} if scores else {}
+    given = {
+        "threads": "select * from threads" if follow else no_rows("threads"),
+        "step": step_column(stored, "d."),
+        "condition": condition,
+        "where": "true" if follow else condition,
+        "columns": "".join(f", r.{name}" for name in columns),
+    }
+    given |= {"scores": ", coalesce(s.scores, []) as scores", "scores_join": _SCORES_JOIN} if scores else {}
     given |= {"planned": "coalesce(w.found.outcome, d.outcome)", "planned_join": _JOIN.format(planned)} if planned else {}
-    query = _QUERY.format(threads=follow, step=step_column(stored, "d."), **(_PLAIN | given))
+    query = _QUERY.format(**(_PLAIN | given))
     for problem_id, members in groupby(dict_rows(connection.execute(query)), key=lambda row: row["problem_id"]):
         rows = {row["completion_id"]: row for row in members}
         turns = (
             Turn(cid, row["step"], row["role"], tuple(row["after"].split()), row["outcome"]) for cid, row in rows.items()
         )
         yield ProblemThreads(problem_id, turns_of(turns), rows)
+
+
+def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+    """The rows of a query as dictionaries, some thousand at a time."""
+    names = [column[0] for column in cursor.description]
+    while batch := cursor.fetchmany(_FETCHED):
+        for row in batch:
+            yield dict(zip(names, row, strict=True))
+
+
+def manifest_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The manifest of the version."""
+    return {key: json.loads(value) for key, value in connection.execute("select key, value from manifest").fetchall()}

@@ -9,6 +9,7 @@ import pytest
 
 from storage.errors import SetupError
 from storage.exports import ExportFile, export
+from storage.exports.origin import SAW_LABEL
 from storage.records import Score
 from storage.segments.schema import to_table
 from storage.versions.snapshot import Snapshot
@@ -42,22 +43,21 @@ def with_manifest(rows: Snapshot, steps: list[dict[str, Any]]) -> Snapshot:
 
 
 def test_a_conversation_has_every_turn_and_what_was_asked(ws: Workspace) -> None:
-    _, rows = written(ws, "thread", system="Be brief.")
+    _, rows = written(ws, "thread", system="Be brief.", sees_label=True)
     first, fixed = rows
     prompt = {"role": "user", "content": PROBLEM.prompt}
     assert first["messages"] == [
         {"role": "system", "content": "Be brief."},
         prompt,
-        {"role": "assistant", "content": TEXTS["s0"]},
+        {"role": "assistant", "content": TEXTS["s0"], "weight": 1},
     ]
     roles = [turn["role"] for turn in fixed["messages"]]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user", "assistant"]
     question = fixed["messages"][3]["content"]
-    assert question.startswith(f"{PROBLEM.prompt}\n<<<solve ")
-    assert TEXTS["s1"] in question
-    assert question.endswith("\nWhich line is wrong? End with LINE n.")
+    assert question == f"{PROBLEM.prompt}\n{TEXTS['s1']}\nWhich line is wrong? End with LINE n."
+    assert [turn.get("weight") for turn in fixed["messages"]] == [None, None, 0, None, 1, None, 1]  # s1 is wrong
     assert fixed["messages"][5] == prompt  # what goes on was asked what its beginning was asked
-    assert fixed["messages"][6] == {"role": "assistant", "content": TEXTS["f0"]}
+    assert fixed["messages"][6] == {"role": "assistant", "content": TEXTS["f0"], "weight": 1}
     assert fixed["steps"] == ["solve", "mark", "fix"]
     assert [NAMES[cid] for cid in fixed["completions"]] == ["s1", "m1", "f0"]  # c1 is the beginning of f0
 
@@ -72,7 +72,7 @@ def test_what_no_model_was_asked_for_has_the_name_of_its_step(ws: Workspace) -> 
         completions=content.completions.from_pylist(plain, schema=content.completions.schema),
     )
     steps = [{**step, **({"turn": "new", "template": "Go on: {cut}"} if step["name"] == "fix" else {})} for step in STEPS]
-    _, (row,) = written(ws, "thread", counted(with_manifest(content, steps)))
+    _, (row,) = written(ws, "thread", counted(with_manifest(content, steps)), sees_label=True)
     assert [turn["role"] for turn in row["messages"]] == [
         "user",
         "assistant",
@@ -83,13 +83,14 @@ def test_what_no_model_was_asked_for_has_the_name_of_its_step(ws: Workspace) -> 
         "assistant",
     ]
     assert row["messages"][4]["content"] == TEXTS["c1"]
-    assert row["messages"][5]["content"].startswith("Go on: <<<cut ")
+    assert row["messages"][5]["content"] == f"Go on: {TEXTS['c1']}"
 
 
 def test_a_version_without_threads_gives_conversations_of_one_turn(ws: Workspace) -> None:
     _, rows = written(ws, "thread", build())
     _, plain = written(ws, "sft", build())
-    assert [row["messages"] for row in rows] == [row["messages"] for row in plain]
+    turns = [[(turn["role"], turn["content"]) for turn in row["messages"]] for row in rows]
+    assert turns == [[(turn["role"], turn["content"]) for turn in row["messages"]] for row in plain]
 
 
 def test_shards_give_the_same_rows(ws: Workspace) -> None:
@@ -138,7 +139,8 @@ def test_lines_are_labelled_by_what_goes_on_from_them(ws: Workspace) -> None:
     assert (row["prefix"], row["line"], row["number"], row["lines"]) == ("", "3 * 4 = 12", 1, 3)
     assert (row["label"], row["n"], row["correct"], row["labelled_by"]) == (0.5, 2, 1, "fix")
     assert NAMES[row["completion_id"]] == "s0"  # s1 and e0 begin alike
-    assert given.left_out["lines without a label"] == 6
+    assert given.left_out["lines without a label"] == 4  # e0 is an error planted in what was judged right
+    assert given.left_out[SAW_LABEL] == 1
     assert {"id", "problem_id", "level", "skill", "licence", "source", "verifier"} <= row.keys()
     assert written(ws, "process_labels")[0].sha256 == given.sha256
     assert written(ws, "process_labels", least=3)[1] == []

@@ -43,6 +43,8 @@ def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     rows = lines(first.path) if suffix == ".jsonl" else pq.read_table(first.path).to_pylist()
     judged = set() if fmt == "prompts" else {"verifier"}
     assert {"id", "problem_id", "level", "skill", "licence", "source"} | judged <= set(rows[0])
+    sides = ("chosen_", "rejected_") if "chosen" in rows[0] else ("",) if judged else ()
+    assert {f"{side}{name}" for side in sides for name in ("step", "sees_label", "parents")} <= set(rows[0])
     assert {row["licence"] for row in rows} == {"CC0-1.0"}
     assert [path.name for path in tmp_path.glob(".*")] == []
 
@@ -236,7 +238,9 @@ def test_a_damaged_version_is_found_wanting(version: VersionInfo, tmp_path: Path
     altered = content[:12288] + bytes(byte ^ 1 for byte in content[12288:])  # behind the three headers
     for damaged in (altered, content[: len(content) // 2], b"", b"text"):
         database.write_bytes(damaged)
-        with pytest.raises(FoundWanting, match="the rows of toy@v1 are damaged"):
+        with pytest.raises(
+            FoundWanting, match=r"dataset.duckdb of toy@v1 was altered since it was published: its digest is [0-9a-f]{16}, "
+        ):
             export(version, "sft", tmp_path / "a.jsonl")
     assert list(tmp_path.glob("*.jsonl")) == []
 

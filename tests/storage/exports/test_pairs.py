@@ -30,11 +30,12 @@ def write(ws: Workspace, tmp_path: Path) -> Write:
 
     published: dict[str, VersionInfo] = {}
 
-    def run(toy: Snapshot, values: list[float | None], **options: Any) -> ExportFile:
+    def run(toy: Snapshot, values: list[float | None], *, wrong_chosen: bool = True, **options: Any) -> ExportFile:
         named = f"toy{len(published)}"  # scores are no part of the content hash: each is a dataset of its own
         if str(values) not in published:
             published[str(values)] = scored(ws, replace(toy, name=named), values)
-        return export(published[str(values)], "ranked_pairs", tmp_path / "out.jsonl", score="reward", **options)
+        options |= {"score": "reward", "wrong_chosen": wrong_chosen}
+        return export(published[str(values)], "ranked_pairs", tmp_path / "out.jsonl", **options)
 
     return run
 
@@ -100,6 +101,12 @@ def test_a_pair_that_contradicts_a_verdict_is_left_out_and_counted(snapshot: Bui
     written = write(snapshot(outcomes=WRONG), [1.0, 2.0, 0.0, None, None, None])
     assert [pair[:2] for pair in pairs(written)] == [(1, 2), (0, 2)]
     assert written.left_out["pairs in which score and verdict disagree"] == 1
+
+
+def test_a_wrong_completion_is_chosen_only_when_asked(snapshot: Build, write: Write) -> None:
+    written = write(snapshot(outcomes=WRONG), [3.0, 2.0, 1.0, None, None, None], wrong_chosen=False)
+    assert [pair[:2] for pair in pairs(written)] == [(0, 2), (0, 1)]
+    assert written.left_out["pairs whose chosen completion is wrong (wrong_chosen=true takes them)"] == 1
 
 
 def test_an_undecided_completion_is_in_no_ranked_pair(snapshot: Build, write: Write) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage.exports import Validation, export
-from storage.versions.card import card
+from storage.versions.card import Folder, card
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
@@ -57,7 +57,7 @@ def test_datasets_reads_the_folder_for_a_hub(version: VersionInfo, tmp_path: Pat
     validation = Validation(folder / "data" / "validation.parquet", share=0.5)
     export(version, "sft", folder / "data" / "train.parquet", validation=validation)
     splits = {name: f"data/{name}.parquet" for name in ("train", "validation")}
-    (folder / "README.md").write_text(card(load_manifest(version), splits))
+    (folder / "README.md").write_text(card(load_manifest(version), Folder("sft", splits, 2)))
 
     from datasets import load_dataset
 

@@ -1,0 +1,124 @@
+"""Origin of a training row: the step that drew it, what it rests on, whether a label was seen on the way.
+
+Every format of completions reads its rows through `Training`, which leaves out what must not be learned from unasked: rows
+that saw a label (a template with the reference, a condition on an outcome), problems that are held out, and texts that
+repeat the marks around what a model was shown. All of them are counted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from storage.exports.threads import ProblemThreads, manifest_of, problem_threads
+from storage.exports.write import Row
+from storage.recipe_steps import recorded_steps
+from storage.threads import lineage
+
+SPANS = pa.list_(pa.list_(pa.int64()))
+ORIGIN: list[tuple[str, pa.DataType]] = [
+    ("step", pa.string()),
+    ("sees_label", pa.bool_()),
+    ("parents", pa.list_(pa.string())),
+]
+"""Columns that every row of a completion ends with."""
+WRONG_SPANS: list[tuple[str, pa.DataType]] = [("wrong_spans", SPANS)]
+HELD_OUT = frozenset({"test", "testing", "heldout", "held_out", "evaluation", "eval", "validation", "valid", "val", "dev"})
+"""Splits that no training file holds unless it is asked for."""
+_WORDS = re.compile(r"[^a-z0-9]+")
+WRONG = ("incorrect", "unparsed")
+"""Outcomes of an attempt that is not to be imitated."""
+SAW_LABEL = "completions of steps that saw a label (sees_label=true takes them)"
+OF_HELD_OUT = "rows of problems held out by their split (held_out=true takes them)"
+REPEATS_MARKS = "completions that repeat the marks around what they were shown"
+
+
+@dataclass
+class Training:
+    """What every format of training rows is asked.
+
+    `sees_label`: take completions too that were asked with a reference, or because of a verdict. `held_out`: take problems
+    too whose split is one of HELD_OUT.
+    """
+
+    _: KW_ONLY
+    sees_label: bool = False
+    held_out: bool = False
+    left_out: Counter[str] = field(init=False, default_factory=Counter)
+
+    def problems(self, connection: duckdb.DuckDBPyConnection, **read: Any) -> Iterator[ProblemThreads]:
+        """The problems of the version, those that are held out left out; `read` as `problem_threads` takes it."""
+        seeing = label_seeing(connection)
+        for problem in problem_threads(connection, **read):
+            rows = list(problem.rows.values())
+            for row in rows:
+                row |= {"sees_label": row["step"] in seeing, "parents": row["after"].split()}
+            if rows and self._is_held_out(rows[0]):
+                self.left_out[OF_HELD_OUT] += sum(row["wanted"] for row in rows)
+            else:
+                yield problem
+
+    def rollouts(
+        self, connection: duckdb.DuckDBPyConnection, condition: str, *, scores: bool = False, columns: Sequence[str] = ()
+    ) -> Iterator[Row]:
+        """The rollouts that meet the condition and may be learned from, in the order of problem, sample index and id."""
+        for problem in self.problems(connection, scores=scores, columns=columns, condition=condition):
+            for row in problem.rows.values():
+                if row["wanted"] and self.may_use(row):
+                    yield row | origin_of(row) | {"wrong_spans": _wrong_spans(problem, row)}
+
+    def may_use(self, row: Row, *, named: bool = False) -> bool:
+        """Whether a completion may be learned from; one that may not is counted. `named`: its step was asked for."""
+        if row["sees_label"] and not (self.sees_label or named):
+            self.left_out[SAW_LABEL] += 1
+            return False
+        if row["parents"] and _repeats_marks(row["text"]):
+            self.left_out[REPEATS_MARKS] += 1
+            return False
+        return True
+
+    def _is_held_out(self, row: Row) -> bool:
+        return not self.held_out and is_held_out(row["split"])
+
+
+def origin_of(row: Row, side: str = "") -> Row:
+    """The columns of ORIGIN; `side` stands before their names."""
+    return {f"{side}step": row["step"] or None, **{f"{side}{name}": row[name] for name in ("sees_label", "parents")}}
+
+
+def is_held_out(split: str | None) -> bool:
+    """Whether a split of this name is kept for measuring."""
+    name = (split or "").strip().lower()
+    return name in HELD_OUT or not HELD_OUT.isdisjoint(_WORDS.split(name))  # test_sft is a test split
+
+
+def label_seeing(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """The steps of the version whose completions saw a label."""
+    recipe = manifest_of(connection).get("recipe", {})
+    if not recorded_steps(recipe):
+        return frozenset()
+    from storage.exports.asked import label_seeing_steps  # it knows engines, which take a while to import
+
+    return label_seeing_steps(recipe)
+
+
+def _repeats_marks(text: str) -> bool:
+    from storage.exports.asked import has_marks
+
+    return "<<<" in text and has_marks(text)
+
+
+def _wrong_spans(problem: ProblemThreads, row: Row) -> list[list[int]]:
+    """The characters of a text that are a wrong attempt it rests on, word for word, as [first, behind the last]."""
+    spans = []
+    for turn in lineage(problem.turns, row["completion_id"]) if row["parents"] else ():
+        earlier = problem.rows[turn.completion_id]
+        wrong = earlier["outcome"] in WRONG and earlier["text"].strip()
+        start = row["text"].find(earlier["text"]) if wrong else -1
+        if start >= 0:
+            spans.append([start, start + len(earlier["text"])])
+    return sorted(spans)
