@@ -2,20 +2,23 @@
 
 RollmillError
  +- SetupError        the user can mend it: one line, no traceback, exit status 2
+ |   +- Unavailable   it may pass by itself (a server, a network, a full disk, a lock): a schedule tries again
  +- FoundWanting      the command worked and its answer is "no": exit status 1
  +- CorruptSegment    a registered file is missing or does not match its checksum
 
-A full disk, a read-only folder and a locked ledger are things a user can mend: they become a SetupError. Every other error
-passes unchanged, because it is a bug of ours.
+What the machine refuses (space, files, memory, processes, the disk itself), a read-only folder and a locked ledger are no
+bugs of ours: they become a SetupError, which `refusal` words. Every other error passes unchanged, because it is one.
 """
 
 import difflib
 import errno
 import os
+import resource
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST_NAME = 200  # characters of an unknown name that a message repeats
 MOST_CHOICES = 40  # that a message names: a workspace may have hundreds of runs
 
 
@@ -41,6 +44,13 @@ class SetupError(RollmillError):
         if self.next_command:
             parts.append(f"Next: {self.next_command}")
         return " ".join(parts)
+
+
+class Unavailable(SetupError):  # noqa: N818 - no mistake of anybody
+    """Something outside that may be well again at the next try: a server, a network, a disk, memory, a lock.
+
+    Told like a mistake, as a person can often mend it sooner; whatever works unattended tries again.
+    """
 
 
 class FoundWanting(RollmillError):  # noqa: N818 - not an error of anybody
@@ -71,7 +81,8 @@ def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: st
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return SetupError(f"unknown {what} {name!r}.{hint}", choices=choices, next_command=next_command)
+    shown = repr(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...")
+    return SetupError(f"unknown {what} {shown}.{hint}", choices=choices, next_command=next_command)
 
 
 def interrupted(error: BaseException) -> bool:
@@ -79,16 +90,97 @@ def interrupted(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_AGAIN = "run the same command again; everything committed before is safe"
+_LIBRARIES = ("_duckdb", "duckdb", "pyarrow", "sqlite3", "sqlalchemy")
+_NO_MEMORY = ("out of memory", "bad allocation", "bad_alloc", "failed to map segment", "cannot allocate memory")
+_SMALL = 1 << 20  # bytes: a disk with less than this is full for SQLite
 
 
-def full_disk(where: str) -> SetupError:
-    """The error for a disk, quota or size limit that is reached."""
-    return SetupError(
+def full_disk(where: str) -> Unavailable:
+    """The error for a disk that is full."""
+    return Unavailable(
         f"no space left to write {where}; everything committed before is safe.",
         next_command="free some space and run the same command again",
     )
+
+
+def refusal(error: BaseException, where: Path | str = "a file") -> SetupError | None:
+    """What the machine refused, as an error that says what to do about it; None where it is no such refusal.
+
+    `where` is named unless the error names a place. Libraries are read by their words, as they have no number.
+    """
+    code = _code(error)
+    place = str(getattr(error, "filename", None) or where)
+    return None if code is None else machine_error(code, place)
+
+
+def says_nothing(error: BaseException) -> bool:
+    """Whether an error says nothing of the file that was to be read: this process may open no more, or has no memory.
+
+    Who takes a file that cannot be read for damaged must let these pass, or a busy machine loses sound rows.
+    """
+    return _code(error) in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def machine_error(code: int, where: str) -> SetupError | None:
+    """The error for a number of the operating system; None for one that says nothing of the machine."""
+    if code == errno.ENOSPC:
+        return full_disk(where)
+    if code == errno.EAGAIN and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        code = errno.ENOMEM  # a thread that finds no room for its stack says the same as one too many
+    if code not in _WORDS:
+        return None
+    words, limit, mending = _WORDS[code]
+    allowed = resource.RLIM_INFINITY if limit is None else resource.getrlimit(limit)[0]
+    bound = "" if allowed == resource.RLIM_INFINITY else f" (the limit is {allowed:,})"
+    kind = SetupError if code == errno.EFBIG else Unavailable  # the limit of a file does not pass by itself
+    return kind(f"{words.format(where=where)}{bound}.", next_command=f"{mending}, then {_AGAIN}")
+
+
+_WORDS = {  # what is said, the limit that may be the cause, and what mends it
+    errno.EDQUOT: ("the disk quota is used up, so {where} cannot be written", None, "free some space"),
+    errno.EFBIG: (
+        "{where} would grow beyond the largest file, in bytes, that this process may write",
+        resource.RLIMIT_FSIZE,
+        "ulimit -f unlimited",
+    ),
+    errno.EMFILE: (
+        "this process may not open enough files at once for {where}",
+        resource.RLIMIT_NOFILE,
+        "ulimit -n 4096",
+    ),
+    errno.ENFILE: ("the machine has no more files to open for {where}", None, "end other programs"),
+    errno.EIO: ("the disk could not read or write {where} (input/output error)", None, "look at the disk (dmesg)"),
+    errno.ENOMEM: (
+        "there was not enough memory",
+        resource.RLIMIT_AS,
+        "end other programs, ask for less at a time or raise the limit (ulimit -v unlimited)",
+    ),
+    errno.EAGAIN: (
+        "no further process or thread could be started",
+        resource.RLIMIT_NPROC,
+        "end other programs or raise the limit (ulimit -u, or the container's)",
+    ),
+}
+
+
+def _code(error: BaseException) -> int | None:
+    """The operating system's number for what happened, from the error or from a library's words."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    text = str(error)
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return errno.EAGAIN
+    if type(error).__module__.startswith(_LIBRARIES) or isinstance(error, ImportError | OSError):
+        if any(words in text.lower() for words in _NO_MEMORY):
+            return errno.ENOMEM
+        if "fsync failed" in text:
+            return errno.EIO
+        return next((code for code in (errno.ENOSPC, *_WORDS) if os.strerror(code) in text), None)
+    return None
 
 
 def read_only(where: str) -> SetupError:
@@ -105,15 +197,16 @@ def no_right(where: str) -> SetupError:
 
 @contextmanager
 def explained(where: Path | str) -> Iterator[None]:
-    """Turns an OSError about space or permission into a SetupError that names `where`."""
+    """Turns what the machine or a permission refuses into a SetupError that names `where`."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise full_disk(str(where)) from error
         if error.errno in _REFUSED:
             raise (read_only if _readable(where) else no_right)(str(where)) from error
-        raise
+        known = None if isinstance(error, BlockingIOError) else refusal(error, where)
+        if known is None:
+            raise
+        raise known from error
 
 
 def _readable(where: Path | str) -> bool:
@@ -121,35 +214,89 @@ def _readable(where: Path | str) -> bool:
     return os.access(Path(where).parent, os.X_OK) and (os.access(where, os.R_OK) or not os.path.lexists(where))
 
 
+# What PostgreSQL says while it starts, stops or is full, and its driver where the server cannot be reached or left.
+_BUSY = ("starting up", "shutting down", "in recovery", "administrator command", "too many clients", "connection slots")
+_GONE = (
+    "connection refused",
+    "could not translate host",
+    "failed to resolve host",
+    "connection failed",
+    "timeout expired",
+    "no route to host",
+    "network is unreachable",
+    "closed the connection",
+    "connection is lost",
+    "connection reset",
+)
+
+
 def ledger_error(message: str, where: str) -> SetupError | None:
     """The SetupError for what SQLite or PostgreSQL said, or None where the words are not a known refusal."""
     text = message.lower()
-    if "disk is full" in text or "no space left" in text or "disk i/o error" in text:
-        return full_disk(f"the ledger {where}")
-    if "readonly" in text or "read-only" in text:
+
+    def said(*words: str) -> bool:
+        return any(word in text for word in words)
+
+    if said("disk is full", "no space left", "disk i/o error"):
+        return _not_written(Path(where)) or full_disk(f"the ledger {where}")
+    if said("readonly", "read-only"):
         return read_only(f"the ledger {where}")
-    if "unable to open" in text:
-        return SetupError(
+    if said("unable to open"):
+        return _not_opened(Path(where)) or SetupError(
             f"the ledger {where} cannot be opened.",
             next_command="check its folder and permissions; where it is lost: rollmill doctor --rebuild",
         )
-    if "database is locked" in text:
-        return SetupError(f"another process has locked the ledger {where} for over a minute.", next_command="run it again")
-    if "not a database" in text or "malformed" in text:
+    if said("database is locked"):
+        return Unavailable(f"another process has locked the ledger {where} for over a minute.", next_command="run it again")
+    if said("not a database", "malformed"):
         return SetupError(
             f"the ledger {where} is damaged.",
             next_command="restore it from a copy, or move it away and register the "
             "segments, which are untouched, anew: rollmill doctor --rebuild",
         )
-    if "fatal:" in text or "permission denied" in text:
-        lines = [
-            line.partition("FATAL:")[2] or line for line in message.splitlines() if "FATAL:" in line or "denied" in line
-        ]
-        refusal = (lines or [message])[-1].strip()
+    if said(*_BUSY):
+        return Unavailable(f"the database at {where} is busy: {_refusal(message)}.", next_command="run it again")
+    if said("fatal:", "permission denied"):
         return SetupError(
-            f"the database at {where} refuses: {refusal}.",
+            f"the database at {where} refuses: {_refusal(message)}.",
             next_command="correct [ledger] url, the user's password or rights",
         )
-    if "connection refused" in text or "could not translate host" in text or "connection failed" in text:
-        return SetupError(f"no database answers at {where}.", next_command="start it or correct the ledger url")
+    if said(*_GONE):
+        return Unavailable(f"no database answers at {where}.", next_command="start it or correct the ledger url")
+    return None
+
+
+def _refusal(message: str) -> str:
+    """The line of PostgreSQL's answer that says why."""
+    lines = [line.partition("FATAL:")[2] or line for line in message.splitlines() if "FATAL:" in line or "denied" in line]
+    return (lines or message.splitlines())[-1].strip()
+
+
+def ledger_lost(where: str) -> Unavailable:
+    """The error for a connection to the database that ended in the middle of a transaction."""
+    return Unavailable(
+        f"the connection to the ledger {where} was lost; everything committed before is safe.",
+        next_command="see that the database and the network are up and run the same command again",
+    )
+
+
+def _not_written(path: Path) -> SetupError | None:
+    """Why a ledger's file could not be written, which SQLite does not say; None where it is the disk's space, or remote."""
+    if not path.is_file():
+        return None
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    sizes = [beside.stat().st_size for beside in path.parent.glob(f"{path.name}*")]
+    if largest != resource.RLIM_INFINITY and any(size + _SMALL > largest for size in sizes):
+        return machine_error(errno.EFBIG, f"the ledger {path}")
+    disk = os.statvfs(path.parent)
+    full = disk.f_bavail * disk.f_frsize < _SMALL
+    return None if full else machine_error(errno.EIO, f"the ledger {path}")
+
+
+def _not_opened(path: Path) -> SetupError | None:
+    """The limit that kept SQLite from opening a ledger's file; None where it is not one."""
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except OSError as error:
+        return refusal(error, f"the ledger {path}")
     return None

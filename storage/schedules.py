@@ -39,7 +39,8 @@ class Schedule:
     `timezone`: of the cron line. `fresh`: what gets a new number at each firing (`redraw`, `seed`), None for the recipe as
     it is. `verb`: what is done with it, `curate` or `evaluate`. `since`: when it was made, from which `every` counts.
     `overlap`: what becomes of a firing that falls due while the one before runs. `on`: version:DATASET or model:NAME;
-    `seen`: the last of it that it fired for, or that was there when the schedule was made.
+    `seen`: the last of it that it fired for, or that was there when the schedule was made. `publish_again`: a
+    firing whose content is that of an older version makes it the newest once more; else that is nothing new.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Schedule:
     retry_delay: int = 60
     notify: Notify = Notify()
     seen: str | None = None
+    publish_again: bool = False
 
     def next_time(self, after: datetime) -> datetime | None:
         """When it fires next, by its own time zone; None while it is paused or waits for something."""

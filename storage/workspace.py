@@ -201,7 +201,7 @@ class Workspace:
         """Put right what crashes and lost files left, at the start of a writing command; lines for a person.
 
         Missing and short segments are named and unregistered, so that only their rows are made again; files of dead
-        processes that nobody registered are removed, and spools of batches that are committed.
+        processes that nobody registered are removed, their leases, and spools of batches that are committed.
         """
         from storage.segments.checking import sweep
 
@@ -210,6 +210,7 @@ class Workspace:
         lines = [lost.line() for lost in self.segments.check_at_start()]
         sweep(self.segments.registry, self.segments.place)
         self._drop_spools()
+        self.ledger.leases.forget_dead()
         return lines
 
     def _drop_spools(self) -> None:
@@ -225,7 +226,7 @@ class Workspace:
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
-        for name in ("runs", "verifiers", "attempts", "spending", "forecasts", "imports", "firings"):
+        for name in ("runs", "verifiers", "audits", "attempts", "spending", "forecasts", "imports", "firings"):
             self.__dict__.pop(name, None)
         for name in ("segments", "ledger"):
             part = self.__dict__.pop(name, None)

@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage import failpoints
-from storage.errors import SetupError, ledger_error, read_only
+from storage.errors import SetupError, ledger_error, ledger_lost, read_only
+from storage.ledger import postgres
 from storage.ledger.leases import Leases
 from storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
 
@@ -93,7 +94,7 @@ class Ledger:
         with self._explained(), Session(engine, expire_on_commit=False) as session, session.begin():
             # One writer at a time, as with SQLite: what is stored and what a limit leaves are decided while writing.
             if self._engine.dialect.name == "postgresql":
-                session.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+                postgres.lock(session.connection())
             yield session
             failpoints.hit("ledger.written")
         failpoints.hit("ledger.committed")
@@ -119,7 +120,8 @@ class Ledger:
         try:
             yield
         except DBAPIError as error:
-            known = ledger_error(str(error.orig), self.where)
+            lost = error.connection_invalidated
+            known = ledger_lost(self.where) if lost else ledger_error(str(error.orig), self.where)
             if known is None:
                 raise
             raise known from error
@@ -154,7 +156,10 @@ def _engine(url: str, path: Path | None, *, read_only: bool) -> Engine:
     try:
         if path is None:
             # Pinged first: a server that was started again has closed its connections without telling the pool.
-            return create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+            remote = create_engine(url, pool_size=8, max_overflow=32, pool_pre_ping=True)
+            if remote.dialect.name == "postgresql":
+                postgres.watch(remote)
+            return remote
         # A reader without write access opens the file each time: whether somebody writes decides how, see below.
         pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 8, "max_overflow": 32}
         engine = create_engine(
@@ -235,7 +240,7 @@ def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
         raise SetupError(f"the ledger {where} has an older schema and is read-only.", next_command="make it writable once")
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('rollmill'))"))
+            postgres.lock(connection)
         # Asked again under the lock: another process may have made or upgraded the ledger meanwhile.
         if _revision(connection) is None:
             _create(connection)

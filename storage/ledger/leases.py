@@ -104,6 +104,26 @@ class Leases:
             rows = session.scalars(select(LeaseRow)).all()
             return {row.key: Owner(row.host, row.pid, row.started) for row in rows if _holds(row, now)}
 
+    def holders(self, prefix: str) -> list[tuple[str, Owner]]:
+        """Keys that begin so, with owners that live: seen on this host however late they renew, in time on another."""
+        with self._ledger.read() as session:
+            now = self._ledger.now(session)
+            rows = session.scalars(select(LeaseRow).where(LeaseRow.key.startswith(prefix, autoescape=True))).all()
+            owned = [(row, Owner(row.host, row.pid, row.started)) for row in rows]
+        lives = [(row, owner, owner.alive()) for row, owner in owned]
+        return [(row.key, owner) for row, owner, alive in lives if alive or (alive is None and row.expires_at > now)]
+
+    def forget_dead(self) -> None:
+        """Remove what gone processes left behind: leases of this host whose process is dead, and of others that ended."""
+        with self._ledger.read() as session:
+            now = self._ledger.now(session)
+            rows = [row for row in session.scalars(select(LeaseRow)).all() if not _holds(row, now)]
+            dead = [(row.key, row.token) for row in rows if not Owner(row.host, row.pid, row.started).alive()]
+        if dead:
+            with self._ledger.write(durable=False) as session:
+                for key, token in dead:
+                    _execute(session, delete(LeaseRow).where(LeaseRow.key == key, LeaseRow.token == token))
+
 
 def _holds(row: LeaseRow, now: float) -> bool:
     return row.expires_at > now and Owner(row.host, row.pid, row.started).alive() is not False

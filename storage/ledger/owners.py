@@ -13,6 +13,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import says_nothing
+
 _BOOT = 32  # bits of the ticks in a start: 497 days of hundredths of a second; the boot's own bits are above them
 
 
@@ -81,7 +83,9 @@ def _started(pid: int) -> tuple[str, float]:
     """State letter and start of a process; an empty letter where there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
-    except OSError:
+    except OSError as error:
+        if says_nothing(error):
+            raise
         return _elsewhere(pid)
     # The start is field 22 of /proc/PID/stat, the state field 3. Its 48 bits are exact in a float.
     return fields[0], float(_boot() << _BOOT | int(fields[19]) & (1 << _BOOT) - 1)
@@ -92,7 +96,9 @@ def _boot() -> int:
     """16 bits that tell this boot from others."""
     try:
         name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-    except OSError:
+    except OSError as error:
+        if says_nothing(error):
+            raise
         return 0
     return int.from_bytes(hashlib.blake2b(name, digest_size=2).digest(), "big")
 

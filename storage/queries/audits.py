@@ -147,7 +147,7 @@ def known_rates(
 def scope_rates(scope: Scope) -> list[KnownRates]:
     """What is known now of the verifiers of a run or a dataset version, from the ledger."""
     if scope.version is not None:
-        from storage.versions import load_manifest
+        from storage.versions.read import load_manifest
 
         manifest = load_manifest(scope.version)
         parts = [(part["name"], part["version"]) for part in manifest["verifiers"]]

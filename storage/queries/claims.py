@@ -1,17 +1,34 @@
-"""What the checks of published claims gave in this workspace: a JSON file per claim, as `rollmill claims run` writes it."""
+"""The boards of claims as this workspace checked them: a JSON file each, as `rollmill claims run` writes it."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from storage.files import read_object
 
 FOLDER = Path("reports/claims")
-STATUSES = ("reproduced", "not reproduced", "not testable here")
+STATUSES = ("reproduced", "contradicted", "inconclusive", "not measured")
+BOARDS: Mapping[str, str] = {
+    "numbers": "Published numbers",
+    "mechanisms": "Mechanisms on our model",
+    "checks": "Implementation checks",
+}
+"""The three boards by their names, with their titles."""
 
 
 def claim_results(root: Path) -> dict[str, dict[str, Any]]:
-    """The results by claim, of those that were checked in this workspace; SetupError for a damaged file."""
-    return {
+    """The results by claim, of those that were checked in this workspace; SetupError for a damaged file.
+
+    A file of an older version, which knew no boards, is left out: `rollmill claims run` writes it anew.
+    """
+    stored = {
         path.stem: read_object(path, next_command=f"rollmill claims run {path.stem}")
         for path in sorted((root / FOLDER).glob("*.json"))
     }
+    return {name: row for name, row in stored.items() if row.get("board") in BOARDS}
+
+
+def counts(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How many rows have each status, in words; statuses without any are left out."""
+    statuses = [row["status"] for row in rows]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES if status in statuses) or "none"

@@ -1,8 +1,8 @@
 """Two models on the same problems, and every model on every benchmark: paired, per stratum, with what could have been seen.
 
 Problems are matched by id, so what one side lacks is counted and left out of both. By default both sides have the same
-number of completions of each problem, and are compared at equal tokens beside that. Tests flip the signs of whole clusters;
-many tests are corrected together (Holm).
+number of completions of each problem, and are compared at equal tokens beside that. Test and interval are one
+(`pipelines.stats.paired_test`); many tests are corrected together (Holm).
 """
 
 import math
@@ -16,14 +16,12 @@ import numpy as np
 from pipelines.metrics import digits, pass_rate
 from pipelines.stats import (
     Estimate,
-    detectable_difference,
     equivalence,
     holm,
-    paired_difference,
+    paired_test,
     pass_at_ks,
     pass_at_tokens,
     population_mean,
-    sign_flip_test,
 )
 from storage.errors import SetupError
 from storage.pool import Group, grouped
@@ -83,7 +81,41 @@ def compare(before: Mapping[str, Side], after: Mapping[str, Side], request: Comp
             f"no benchmark in common: {', '.join(before)}; and {', '.join(after)}.",
             next_command="compare two models on one benchmark",
         )
-    return _corrected([_compared(*sides, request) for sides in shared])
+    rows = _corrected([_compared(*sides, request) for sides in shared])
+    return [row | {"decision": decision(row)} for row in rows]
+
+
+def decision(row: Row) -> str:
+    """What to make of a comparison, in a sentence: which side is better, or that none is shown to be and what would be."""
+    first, second = _names(row)
+    if row["itself"]:
+        return f"{first} is compared with itself: all differences are 0, and nothing is tested"
+    size, visible = abs(row["difference"]), row["detectable"]
+    if row["p_corrected"] <= ALPHA:
+        better = second if row["difference"] > 0 else first
+        equal = f", by less than {row['margin']:g}" if row.get("conclusion") == "equivalent" else ""
+        if visible is not None and size >= visible:
+            return f"{better} is better by {size:.3f}{equal}; {_seen(visible)}"
+        # A find at less than its power of 80% is more often too large than not (Gelman & Carlin 2014).
+        lucky = "a true difference of this size is seen less than four times in five, so it is probably smaller"
+        return f"{better} is better by {size:.3f}{equal}; {lucky}" + (f" ({_seen(visible)})" if visible is not None else "")
+    if row.get("conclusion") == "equivalent":
+        return f"{first} and {second} are equal up to {row['margin']:g}"
+    if visible is None:
+        return "undecided: data like these would show no difference at all, as they have too few clusters"
+    alone = f"p = {row['p']:.2g} alone is not enough among so many tests; " if row["p"] <= ALPHA else ""
+    return f"undecided: {alone}{_seen(visible)}"
+
+
+def _seen(visible: float) -> str:
+    return f"a true difference of {visible:.3f} would have been seen four times in five"
+
+
+def _names(row: Row) -> tuple[str, str]:
+    """What tells the sides apart: their models, or the names that they were given."""
+    sides = (row["before"], row["after"])
+    key = "reference" if sides[0]["model"] == sides[1]["model"] else "model"
+    return sides[0][key], sides[1][key]
 
 
 def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
@@ -97,6 +129,7 @@ def _compared(first: Side, second: Side, request: ComparisonRequest) -> Row:
         "before": _side(sides[0]),
         "after": _side(sides[1]),
         "metric": f"pass@{request.k}",
+        "itself": (first.reference, first.model) == (second.reference, second.model),
         "problems": len(pairing.problems),
         "only_before": int((sides[0].counts.judged > 0).sum()) - len(pairing.problems),
         "only_after": int((sides[1].counts.judged > 0).sum()) - len(pairing.problems),
@@ -181,11 +214,9 @@ def _side(side: Side) -> Row:
 def _difference(pairing: Pairing, margin: float | None = None) -> Row:
     """Both means, their difference with its interval, the test, and the difference that this data would have shown."""
     before, after, clusters = pairing.before, pairing.after, pairing.clusters
-    change = paired_difference(before, after, clusters)
-    test = sign_flip_test(before, after, clusters)
-    assert change is not None
+    test = paired_test(before, after, clusters)
     assert test is not None
-    visible = detectable_difference(change)
+    change, visible = test.change, test.detectable
     row = {
         "value_before": digits(float(np.mean(before))),
         "value_after": digits(float(np.mean(after))),
@@ -301,7 +332,7 @@ def _pairwise(cells: Mapping[tuple[str, str], Side], models: Sequence[str], benc
             better, worse = (second, first) if row["difference"] > 0 else (first, second)
             names = {"benchmark": benchmark, "before": first, "after": second, "better": better, "worse": worse}
             rows.append({**names, "problems": len(pairing.problems), **row})
-    return [{**row, "significant": row["p_corrected"] < ALPHA} for row in _corrected(rows)]
+    return [{**row, "significant": row["p_corrected"] <= ALPHA} for row in _corrected(rows)]
 
 
 def _means(

@@ -41,7 +41,7 @@ def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
 
 def not_pushed(reader: Reader, name: str) -> dict[str, str]:
     """What DVC says is missing in its default remote, by version; asks the remote, which takes seconds."""
-    from storage.versions import versions
+    from storage.versions.resolve import versions
     from storage.versions.sharing import missing_in_remote
 
     return missing_in_remote(versions(reader.datasets, name))
@@ -57,7 +57,7 @@ def export_formats() -> list[str]:
 def exported(reader: Reader, reference: str, fmt: str) -> bytes:
     """A version in a format with its default options, as the JSON lines that `dataset export` writes."""
     from storage.exports import export
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
 
     with TemporaryDirectory() as folder:
         written = export(resolve(reader.datasets, reference), fmt, Path(folder) / "rows.jsonl")
@@ -74,8 +74,8 @@ class ChangedRow:
 
 def pair_of(reader: Reader, before: str, after: str) -> "Pairing":
     """Two versions joined, for whoever asks several things of them; SetupError where one is unknown or not here."""
-    from storage.versions import resolve
     from storage.versions.pairing import Pairing
+    from storage.versions.resolve import resolve
 
     return Pairing(*(resolve(reader.datasets, name) for name in (before, after)))
 
@@ -97,7 +97,7 @@ def changed_rows(pair: "Pairing", old: str | None, new: str | None, first: int, 
 
 
 def _prompts(info: "VersionInfo", wanted: Iterable[str]) -> dict[str, str]:
-    from storage.versions import open_version
+    from storage.versions.read import open_version
 
     ids = sorted(wanted)
     if not ids:
@@ -135,8 +135,8 @@ def _side(reader: Reader, info: "VersionInfo", row: "PairedRow") -> "tuple[Probl
 def drift_rows(reader: Reader, before: str, after: str) -> dict[str, Mapping[str, Any]]:
     """How far a version is from another one, by kind: what a gate records, measured now from the rows of both."""
     from pipelines.metrics import drifts
-    from storage.versions import resolve
     from storage.versions.composition import version_composition
+    from storage.versions.resolve import resolve
 
     sides: Sequence[Any] = [version_composition(resolve(reader.datasets, name)) for name in (before, after)]
     return {drift.kind: drift.row() for drift in drifts(*sides)}

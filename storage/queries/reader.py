@@ -73,7 +73,7 @@ class Reader:
         """The runs with the status `killed` where a process was killed that worked on them."""
         from storage.commands import as_it_is
 
-        return as_it_is(self.runs, self._workspace.state, listed)
+        return as_it_is(self.runs, self._workspace.ledger.leases, listed)
 
     @property
     def audits(self) -> "Audits":
@@ -206,7 +206,7 @@ def datasets(reader: Reader) -> list[DatasetSummary]:
 
 def versions_of(reader: Reader, name: str) -> "list[VersionInfo]":
     """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
-    from storage.versions import versions
+    from storage.versions.resolve import versions
 
     return versions(reader.datasets, name)[::-1]
 
@@ -223,22 +223,23 @@ def version_report(reader: Reader, reference: str) -> str:
 
 def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
     """The manifest of a version; also there where the rows were not fetched."""
-    from storage.versions import load_manifest, resolve
+    from storage.versions.read import load_manifest
+    from storage.versions.resolve import resolve
 
     return load_manifest(resolve(reader.datasets, reference))
 
 
 def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
     """What differs between two versions."""
-    from storage.versions import resolve
     from storage.versions.diff import diff
+    from storage.versions.resolve import resolve
 
     return diff(resolve(reader.datasets, before), resolve(reader.datasets, after))
 
 
 def _file(reader: Reader, reference: str, name: str) -> str:
-    from storage.versions import resolve
     from storage.versions.read import fetching
+    from storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     path = info.path / name

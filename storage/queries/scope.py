@@ -29,7 +29,7 @@ from storage.segments.views import no_rows, quoted
 if TYPE_CHECKING:
     import duckdb
 
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 
 View = Literal["rollouts", "outcomes", "threads", "problems", "completions", "verdicts"]
@@ -66,7 +66,7 @@ class Scope:
     def open(self, *wanted: View) -> "duckdb.DuckDBPyConnection":
         """The same connection for callers that keep it; they close it."""
         if self.version is not None:
-            from storage.versions import open_version
+            from storage.versions.read import open_version
 
             connection = open_version(self.version)  # says how to fetch rows that are not here
             views_of_version(connection)
@@ -98,7 +98,8 @@ def run_scope(reader: Reader, run_id: str) -> Scope:
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
     """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError where it is unknown or not fetched."""
-    from storage.versions import load_manifest, resolve
+    from storage.versions.read import load_manifest
+    from storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     manifest = load_manifest(info)

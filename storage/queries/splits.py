@@ -7,7 +7,8 @@ out instances of the same templates share graphs, and the answer says so.
 
 from dataclasses import dataclass
 
-from storage.versions import VersionInfo, open_version
+from storage.versions.read import open_version
+from storage.versions.resolve import VersionInfo
 
 # A text by its words, numbers and signs of arithmetic; of a chat what JSON says of it.
 _TEXT = r"regexp_replace(lower(prompt), '[^\w\d+*/^=<>.-]+', ' ', 'g')"

@@ -1,13 +1,14 @@
 """Which processes work on a run: one that was killed is told from one that works, wherever somebody looks."""
 
-import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from storage.commands import as_it_is, cancel, forget_dead, workers_of, working_on
+from storage.commands import as_it_is, cancel, workers_of, working_on
+from storage.ledger.models import LeaseRow
+from storage.ledger.owners import Owner
 from storage.queries import Reader, runs
 from storage.workspace import Workspace
 from tests.forked import Forked
@@ -18,7 +19,7 @@ RUN = "toy-aaaaaaaa"
 def work_and_die(folder: Path) -> None:
     with Workspace.open(folder) as workspace:
         workspace.runs.open(RUN, name="toy", recipe={}, recipe_hash="0" * 64)
-        with working_on(workspace.state, RUN):
+        with working_on(workspace.ledger.leases, RUN):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -40,37 +41,52 @@ def test_a_killed_run_is_killed_and_asks_to_be_resumed(folder: Path) -> None:
 def test_a_run_that_a_process_works_on_is_running(folder: Path) -> None:
     with Workspace.open(folder) as workspace:
         workspace.runs.open(RUN, name="toy", recipe={}, recipe_hash="0" * 64)
-        with working_on(workspace.state, RUN):
-            [run] = as_it_is(workspace.runs, workspace.state, workspace.runs.list())
+        with working_on(workspace.ledger.leases, RUN):
+            [run] = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list())
             assert (run.state, run.next_command) == ("running", f"rollmill runs watch {RUN}")
-            assert [owner.pid for owner in workers_of(workspace.state)[RUN]] == [os.getpid()]
+            assert [owner.pid for owner in workers_of(workspace.ledger.leases)[RUN]] == [os.getpid()]
         listed = workspace.runs.list()
         workspace.runs.finish(RUN, "done", {})
-        [run] = as_it_is(workspace.runs, workspace.state, listed)
+        [run] = as_it_is(workspace.runs, workspace.ledger.leases, listed)
         assert run.status == "done"  # it ended after it was listed
 
 
-def test_of_another_host_nobody_knows_and_nobody_is_asked_to_stop(folder: Path) -> None:
+def test_what_another_host_works_on_is_running_until_its_lease_ends_and_is_not_stopped_from_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process has the number of a live one here, which must not be asked to stop."""
     with Workspace.open(folder) as workspace:
-        commands = workspace.state / "commands"
-        commands.mkdir(parents=True)
-        row = {"run": RUN, "host": "elsewhere/1", "pid": os.getpid(), "started": 1.0}
-        (commands / "7.json").write_text(json.dumps(row))
-        (commands / "8.json").write_text(json.dumps({**row, "pid": 8}))
-        (commands / "9.json").write_text("half a fi")
-        assert len(workers_of(workspace.state)[RUN]) == 2
-        assert cancel(workspace.state, RUN) == 0
-        forget_dead(workspace.state)
-        assert len(workers_of(workspace.state)[RUN]) == 2
+        leases = workspace.ledger.leases
+        workspace.runs.open(RUN, name="toy", recipe={}, recipe_hash="0" * 64)
+        with monkeypatch.context() as there:
+            there.setattr("storage.ledger.leases.this_process", lambda: Owner("elsewhere/1", os.getpid(), 1.0))
+            held = leases.acquire(f"command/{RUN}/a", ttl=60)
+        assert held is not None
+        assert [owner.host for owner in workers_of(leases)[RUN]] == ["elsewhere/1"]
+        assert as_it_is(workspace.runs, leases, workspace.runs.list())[0].status == "running"
+        assert cancel(leases, RUN) == 0
+        leases.forget_dead()
+        assert RUN in workers_of(leases)
+        held.ttl = -1.0
+        held.renew()
+        assert as_it_is(workspace.runs, leases, workspace.runs.list())[0].status == "killed"
+        leases.forget_dead()
+        assert leases.holders("") == []
 
 
 def test_what_a_killed_command_left_is_forgotten(folder: Path) -> None:
     Forked(work_and_die, folder).end()
     with Workspace.open(folder) as workspace:
-        assert len(list((workspace.state / "commands").iterdir())) == 1
-        assert workers_of(workspace.state) == {}
-        forget_dead(workspace.state)
-        assert list((workspace.state / "commands").iterdir()) == []
+        leases = workspace.ledger.leases
+        assert rows_of_leases(workspace) == 1
+        assert workers_of(leases) == {}
+        leases.forget_dead()
+        assert rows_of_leases(workspace) == 0
+
+
+def rows_of_leases(workspace: Workspace) -> int:
+    with workspace.ledger.read() as session:
+        return session.query(LeaseRow).count()
 
 
 def test_a_gate_that_refuses_reads_otherwise_than_a_crash(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Steps in stored rows: rows older than steps read as rows without one, and hashes of versions without steps stay."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from storage.records import Completion, Decision, PlanRow, Problem
 from storage.segments.keys import Segment
 from storage.segments.schema import SCHEMAS, Kind, from_table, to_table
 from storage.segments.views import WITH_OLD_COLUMN, columns_name, select
-from storage.versions import Snapshot, content_hash, kept_hash
 from storage.versions.database import add_manifest_and_views, read_table, scan_near, write_database
+from storage.versions.hashing import content_hash, kept_hash
+from storage.versions.snapshot import Snapshot
 
 PLAN = PlanRow("run", 0, 0, 0, "p", "q", "c", 0, 7)
 PROBLEM = Problem("1 + 1?", "2")
@@ -94,6 +96,14 @@ def test_segments_of_the_time_of_arms_read_as_steps(tmp_path: Path, kind: Kind, 
     assert from_table(kind, rows.cast(SCHEMAS[kind])) == [record]
 
 
+def shard(folder: Path, rows: pa.Table) -> str:
+    """The name of a new shard, which is its digest."""
+    pq.write_table(rows, folder / "shards" / "new")
+    name = hashlib.sha256((folder / "shards" / "new").read_bytes()).hexdigest() + ".parquet"
+    (folder / "shards" / "new").rename(folder / "shards" / name)
+    return name
+
+
 def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> None:
     """Its file and its shards, beside shards of today too; and its manifest."""
     content = snapshot("strong")
@@ -107,11 +117,10 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
         add_manifest_and_views(connection, {"name": "toy"})
         assert connection.sql("SELECT step FROM kept").fetchall() == [("strong",)]
     (tmp_path / "shards").mkdir()
-    old = replace(DECISION, step="strong", completion_id="b")
-    pq.write_table(arms("decisions", old), tmp_path / "shards" / "old.parquet")
-    pq.write_table(to_table("decisions", [replace(DECISION, step="weak")]), tmp_path / "shards" / "new.parquet")
-    for files, steps in ((["old"], ["strong"]), (["old", "new"], ["strong", "weak"])):
-        shards = [{"file": f"{name}.parquet", "first": "", "last": "~"} for name in files]
+    old = shard(tmp_path, arms("decisions", replace(DECISION, step="strong", completion_id="b")))
+    new = shard(tmp_path, to_table("decisions", [replace(DECISION, step="weak")]))
+    for files, steps in (([old], ["strong"]), ([old, new], ["strong", "weak"])):
+        shards = [{"file": name, "first": "", "last": "~"} for name in files]
         with duckdb.connect() as connection:
             table = connection.sql(scan_near("decisions", tmp_path, shards, [([("", "~")], "true")])).to_arrow_table()
         assert sorted(table["step"].to_pylist()) == steps

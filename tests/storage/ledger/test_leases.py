@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from storage.ledger.engine import Ledger
 from storage.ledger.models import LeaseRow
 from storage.ledger.owners import Owner, maker_of, new_file_id, this_process
+from tests.out_of_files import out_of_files
 
 
 @pytest.fixture
@@ -72,6 +73,18 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ledger.leases.acquire("batch") is not None
 
 
+def test_the_leases_of_processes_that_are_gone_are_forgotten(ledger: Ledger) -> None:
+    ledger.leases.acquire("dead")
+    change(ledger, started=-1.0)
+    ledger.leases.acquire("far")
+    with ledger.write() as session:
+        session.execute(update(LeaseRow).where(LeaseRow.key == "far").values(host="elsewhere"))
+    ledger.leases.acquire("mine")
+    ledger.leases.forget_dead()
+    with ledger.read() as session:
+        assert sorted(session.scalars(select(LeaseRow.key))) == ["far", "mine"]
+
+
 def test_a_completion_is_claimed_by_one_lease_at_a_time(ledger: Ledger) -> None:
     first = ledger.leases.acquire("first", claim=["a", "b"])
     second = ledger.leases.acquire("second", claim=["b", "c"])
@@ -105,6 +118,13 @@ def test_a_process_of_another_host_is_believed_until_its_lease_ends(ledger: Ledg
     assert ledger.leases.acquire("batch") is None
     change(ledger, expires_at=0.0)
     assert ledger.leases.acquire("batch") is not None
+
+
+def test_a_process_that_may_open_no_more_files_takes_nobody_for_dead() -> None:
+    me = this_process()
+    assert me.alive()
+    with out_of_files(), pytest.raises(OSError, match="Too many open files"):
+        me.alive()
 
 
 def test_liveness_of_an_owner() -> None:

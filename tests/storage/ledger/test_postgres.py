@@ -12,6 +12,7 @@ import pytest
 from storage.errors import SetupError
 from storage.ledger.engine import SCRIPTS
 from storage.ledger.models import Base
+from storage.ledger.postgres import IDLE, SERVER
 from storage.records import Completion
 from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
@@ -143,6 +144,26 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
             _ = Workspace.open(tmp_path, ledger_url=url).ledger
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_connection_lost_in_a_transaction_is_one_line_and_the_next_one_is_made(server: str, tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, text
+
+    Workspace.init(tmp_path).close()
+    url = database(server, "lost")
+    killer = create_engine(server.replace("postgresql", "postgresql+psycopg", 1))
+    with Workspace.open(tmp_path, ledger_url=url) as workspace, killer.connect() as elsewhere:
+        ledger = workspace.ledger
+        lost = r"the connection to the ledger .* was lost; .* run the same command again"
+        with pytest.raises(SetupError, match=lost), ledger.write() as session:  # noqa: PT012 - it is the block that fails
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            elsewhere.execute(text(f"SELECT pg_terminate_backend({pid}, 10000)"))
+            session.execute(text("SELECT 1"))
+        with ledger.write() as session:
+            sides = {name: session.execute(text(f"SHOW {name}")).scalar_one() for name in SERVER}
+            assert sides["tcp_keepalives_idle"] == str(IDLE)
+            assert session.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "1min"
+    killer.dispose()
 
 
 @pytest.mark.parametrize(

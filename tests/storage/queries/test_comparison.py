@@ -69,17 +69,57 @@ def test_pass_at_k_is_that_of_every_subset() -> None:
         paired(first, second, k=4)
 
 
-def test_the_sign_flip_test_is_exact_over_clusters() -> None:
-    before = {f"p{n}": [NO] for n in range(6)}
-    after = {f"p{n}": [n < 5] for n in range(6)}
-    templates = {f"p{n}": f"t{n // 2}" for n in range(6)}
+def test_the_test_is_of_clusters_and_agrees_with_the_interval() -> None:
+    before = {f"p{n}": [NO] for n in range(16)}
+    after = {f"p{n}": [n < 13] for n in range(16)}
+    templates = {f"p{n}": f"t{n // 2}" for n in range(16)}
     [row] = compare(
         {"b": side("old", before, templates=templates)}, {"b": side("new", after, templates=templates)}, ComparisonRequest()
     )
-    sums = [2, 2, 1]
-    flips = [abs(sum(sign * size for sign, size in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=3)]
-    assert row["clusters"] == 3
-    assert row["p"] == pytest.approx(np.mean([flip >= 5 for flip in flips]))
+    sums = [2, 2, 2, 2, 2, 2, 1, 0]
+    flips = [abs(sum(sign * size for sign, size in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=8)]
+    assert row["clusters"] == 8
+    assert row["p"] == pytest.approx(np.mean([flip >= 13 for flip in flips])) == 1 / 64
+    assert row["low"] > 0.0
+    assert row["decision"].startswith("new is better by 0.812; a true difference of ")
+
+
+def halves(n: int, more: int) -> dict[str, list[bool]]:
+    """So many problems of four completions, half of them right, and all of the first ones."""
+    return {f"p{at}": [YES, YES, at < more, at < more] for at in range(n)}
+
+
+def test_a_decision_is_a_sentence() -> None:
+    def said(first: Side, second: Side, margin: float | None = None) -> str:
+        [row] = compare({"b": first}, {"b": second}, ComparisonRequest(margin=margin))
+        return str(row["decision"])
+
+    old = side("old", halves(40, 0))
+    assert said(old, side("new", halves(40, 30))).startswith(
+        "new is better by 0.375; a true difference of 0.099 would have been seen"
+    )
+    assert said(side("new", halves(40, 30)), old).startswith("new is better by 0.375")
+    barely = said(old, side("new", halves(40, 6)))
+    assert barely.startswith("new is better by 0.075; a true difference of this size is seen less than four times in five")
+    few = said(old, side("new", halves(40, 5)))
+    assert few.startswith("undecided: a true difference of 0.")
+    assert said(old, old) == "old is compared with itself: all differences are 0, and nothing is tested"
+    assert said(old, side("new", halves(40, 0)), margin=0.1) == "old and new are equal up to 0.1"
+    assert said(old, side("new", halves(40, 30)), margin=0.9).startswith("new is better by 0.375, by less than 0.9; ")
+    one = {f"p{n}": "t" for n in range(40)}
+    alone = said(side("old", halves(40, 0), templates=one), side("new", halves(40, 9), templates=one))
+    assert alone == "undecided: data like these would show no difference at all, as they have too few clusters"
+    again = side("old", halves(40, 5))
+    again = Side("another-run", again.benchmark, again.model, again.pool)
+    assert said(again, side("old", halves(40, 30))).startswith("old is better by 0.312; ")
+
+
+def test_one_find_among_many_tests_is_told() -> None:
+    first = {name: side("old", halves(40, 0), name) for name in "abcdefgh"}
+    second = {name: side("new", halves(40, 6 if name == "a" else 0), name) for name in "abcdefgh"}
+    rows = compare(first, second, ComparisonRequest())
+    assert rows[0]["p"] == pytest.approx(0.03, abs=0.01)
+    assert rows[0]["decision"].startswith(f"undecided: p = {rows[0]['p']:.2g} alone is not enough among so many tests; ")
 
 
 def test_not_different_is_not_equal() -> None:

@@ -22,7 +22,8 @@ from storage.queries import (
     versions_of,
 )
 from storage.segments.schema import to_table
-from storage.versions import Snapshot, publish
+from storage.versions.publish import publish
+from storage.versions.snapshot import Snapshot
 from tests.storage.versions.conftest import counted
 
 DONE = "toy-aaaaaaaa"

@@ -9,8 +9,8 @@ import pytest
 from storage.errors import SetupError
 from storage.queries import Reader
 from storage.queries.why import Why, why, why_in_run
-from storage.versions import VersionInfo
 from storage.versions.publish import publish
+from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
 from tests.storage.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
 

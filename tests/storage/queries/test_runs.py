@@ -17,7 +17,7 @@ def test_runs_are_listed_with_their_next_command(curated: Any) -> None:
     curated.ws.runs.open(LIVE, name="toy", recipe={}, recipe_hash="b" * 64)
     [killed] = [run for run in runs(curated.reader) if run.id == LIVE]
     assert (killed.status, killed.next_command) == ("killed", f"rollmill runs resume {LIVE}")
-    with working_on(curated.ws.state, LIVE):
+    with working_on(curated.ws.ledger.leases, LIVE):
         [live] = [run for run in runs(curated.reader) if run.id == LIVE]
     assert (live.status, live.next_command) == ("running", f"rollmill runs watch {LIVE}")
     by_id = {run.id: run for run in runs(curated.reader)}
