@@ -20,6 +20,13 @@ itself ended its answer there is none.
 """
 
 
+MOST_LOGPROB = 1e6
+"""A log-probability beyond this, on either side, is not believed: a sum of such ones may be no number."""
+
+NO_LOGPROBS = "not all of them are log-probabilities"
+"""What the meta of a completion says under `logprobs` where those of its reply were left out."""
+
+
 class Interruption(Exception):  # noqa: N818 - somebody asked for it
     """What was under way was given up on request."""
 
@@ -129,6 +136,11 @@ def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any
         seed=request.seed,
         **fields,
     )
+
+
+def is_logprob(value: Any) -> bool:
+    """Whether a value of a reply is a number that a log-probability can be. Not isinstance: to that, true is an int."""
+    return type(value) in (int, float) and -MOST_LOGPROB <= value <= MOST_LOGPROB
 
 
 def by_prompt(call: Call, requests: Sequence[Request]) -> "deque[deque[Job]]":

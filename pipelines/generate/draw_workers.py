@@ -16,7 +16,7 @@ from pipelines.generate.decode import Group, Sample
 from pipelines.processes.frames import Message
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.spawn import ending, environment, module_command
-from storage.errors import SetupError
+from storage.errors import Unavailable
 from storage.records import Completion, Request, Sampling
 
 WINDOW = 64  # requests: a tile, as much again that waits beside it, and what is on its way
@@ -120,7 +120,7 @@ class DrawWorkers:
                     self._fail(RuntimeError(f"a worker of engine embedded failed: {failed}"))
                 elif deaths >= DEATHS:
                     self._fail(
-                        SetupError(
+                        Unavailable(
                             f"a process of engine embedded died {DEATHS} times in a row, of {ending(status)}.",
                             next_command="the same command again, which asks only for what is missing; threads: 1 in the "
                             "profile needs none",

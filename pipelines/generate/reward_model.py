@@ -9,15 +9,16 @@ spend limits, is that of engine `openai`. Three forms are spoken:
 """
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.generate.http.failures import Failure
+from pipelines.generate.http.client import LEAST_REPLY
+from pipelines.generate.http.failures import MOST_HEARD, Failure
 from pipelines.generate.http.http_settings import HttpSettings
-from pipelines.generate.http.reply import Answer, read_counts, read_object
+from pipelines.generate.http.reply import Answer, read_counts
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import messages_of
 from storage.errors import SetupError, unknown_name
@@ -25,6 +26,7 @@ from storage.ids import digest128
 from storage.records import Prompt, Request, Sampling
 
 ENGINE = "reward_model"
+MOST_SCORE = sys.float_info.max
 PATHS = {"score": "score", "classify": "../classify", "json": "score"}
 PLACE = re.compile(r"\{(problem|answer)\}")
 OURS = frozenset({"model", "text_1", "text_2", "input", "messages", "prompt", "completion"})
@@ -86,15 +88,19 @@ class RewardWire:
             own = {"prompt": problem, "completion": answer, "messages": messages}
         return b"%s,%s" % (fixed, json.dumps(own, separators=(",", ":"))[1:].encode("ascii"))
 
-    def read(self, reply: bytes, request: Request) -> Answer:  # noqa: ARG002 (a number is one whatever was asked)
+    def most(self, body: bytes, sampling: Sampling) -> int:  # noqa: ARG002 (nothing is sampled)
+        """Room for a number for each piece of the text, and for an echo of it."""
+        return LEAST_REPLY + 16 * len(body)
+
+    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:  # noqa: ARG002 (whatever was asked)
         """The number, or the list of numbers, as JSON text; Failure where there is none."""
-        data = read_object(reply)
-        value = _inside(data, self.key) if self.api == "json" else self._of_first(data)
+        value = _inside(reply, self.key) if self.api == "json" else self._of_first(reply)
         numbers = value if isinstance(value, list) and value else [value]
-        if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers):
-            raise Failure("no_score", f"no finite number where one belongs: {str(value)[:60]!r}")
+        # Compared, and not given to isfinite: an integer of 400 digits is no float.
+        if not all(type(number) in (int, float) and -MOST_SCORE <= number <= MOST_SCORE for number in numbers):
+            raise Failure("no_score", f"no finite number where one belongs: {str(value)[:MOST_HEARD]!r}")
         answer = Answer(json.dumps(value), "stop")
-        read_counts(answer, data, 1)
+        read_counts(answer, reply, 1)
         answer.tokens_out = 0 if answer.tokens_in is not None else None
         return answer
 

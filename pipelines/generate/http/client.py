@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pipelines.generate.calls import STOP, completion_of
-from pipelines.generate.http.exchange import Exchange, served_models
-from pipelines.generate.http.failures import ErrorMessages, Failure
+from pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
+from pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.reply import Answer, read_answer
+from pipelines.generate.http.reply import Answer, read_answer, read_object
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from storage.errors import SetupError, unknown_name
 from storage.ids import digest128
@@ -29,6 +29,8 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 OURS = frozenset(
     {"model", "messages", "prompt", "temperature", "top_p", "top_k", "stop", "seed", "n", "stream", *LIMITS}
 ) | {"logprobs", "top_logprobs", "reasoning_effort"}
+LEAST_REPLY = 1 << 20  # bytes that any reply may have
+TOKEN_BYTES = 256  # of a token in JSON, escapes included; also of one log-probability with its token
 SEED_BITS = 31  # what every server takes: llama.cpp reads 32 bits, others signed 32
 
 
@@ -71,8 +73,11 @@ class Asking(Protocol):
 
     def body(self, request: Request, fixed: bytes) -> bytes: ...
 
-    def read(self, reply: bytes, request: Request) -> Answer:
-        """The answer in a body of status 200; Failure where there is none."""
+    def most(self, body: bytes, sampling: Sampling) -> int:
+        """The most bytes that an honest reply to such a body has, unfolded."""
+
+    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
+        """The answer in a reply of status 200; Failure where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,12 @@ class Wire:
         """Where requests go, relative to a server's URL."""
         return APIS[self.api]
 
-    def read(self, reply: bytes, request: Request) -> Answer:
+    def most(self, body: bytes, sampling: Sampling) -> int:
+        """Room for each token asked for, its log-probabilities, and the prompt's token ids."""
+        token = TOKEN_BYTES + (0 if self.logprobs is None else TOKEN_BYTES * (1 + self.logprobs))
+        return LEAST_REPLY + 16 * len(body) + token * sampling.max_tokens
+
+    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
         """The completion in a reply."""
         return read_answer(reply, model=self.model, max_tokens=request.sampling.max_tokens)
 
@@ -194,16 +204,18 @@ class CompletionClient:
             fixed = self._fixed[request.sampling] = self._wire.fixed(request.sampling)
         body = self._wire.body(request, fixed)
         try:
-            reply = await self.exchange.post(replica, self._wire.path, body)
-            answer = self._wire.read(reply, request)
+            most = self._settings.reply_bytes or min(MOST_BODY, self._wire.most(body, request.sampling))
+            reply = await self.exchange.post(replica, self._wire.path, body, most)
+            answer = self._wire.read(read_object(reply), request)
         except Failure as failure:
             answer = _about_the_prompt(failure, self._secrets)
+        answer.hide(self._secrets.hide)
         return self._completion(request, answer, time.perf_counter() - began)
 
     async def probe(self, replica: Replica) -> None:
         """Whether a server is there, accepts the key and has the model; Failure or SetupError where not."""
         try:
-            served = served_models(await self.exchange.models(replica))
+            served = tuple(map(self._secrets.hide, served_models(await self.exchange.models(replica))))
         except Failure as failure:
             if failure.status in (404, 405, 501):
                 return  # it is there, and has no list
@@ -242,7 +254,7 @@ class CompletionClient:
 def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
     """The empty answer that a refusal of this very prompt is; any other failure is raised."""
     # Hidden here and not only when shown: this text is stored in the row, and a server may echo the key.
-    failure.detail = secrets.hide(failure.detail)
+    failure.detail = secrets.hide(failure.detail)[:MOST_DETAIL]
     reason = f"{failure.detail} {failure.code}".lower()
     if failure.status not in (400, 413, 422) or not any(words in reason for words in (*TOO_LONG, *FILTERED)):
         raise failure

@@ -6,6 +6,7 @@
 import asyncio
 import ipaddress
 import json
+import socket
 import ssl
 import urllib.request
 import zlib
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pipelines.generate.http.failures import Failure, of_exception, of_status
+from pipelines.generate.http.failures import MOST_DETAIL, MOST_HEARD, Failure, of_exception, of_status
 from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
 from pipelines.generate.http.replicas import Replica
 from storage.errors import SetupError
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
     from yarl import URL
 
-MOST_BODY = 64 << 20  # bytes of one reply
+MOST_BODY = 64 << 20  # bytes of one reply, where the profile names no other bound
+MOST_LIST = 16 << 20  # bytes of a list of models
+SMALL_BODY = 1 << 20  # bytes that are read without asking for room
+MOST_MEMBERS = 100  # of one compressed body
 MOST_ERROR = 64 << 10  # bytes of an error body
 PROBE_SECONDS = 10.0
-_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+GZIP = zlib.MAX_WBITS | 16
+_WINDOW_BITS = {"gzip": GZIP, "x-gzip": GZIP, "deflate": zlib.MAX_WBITS}
+# Seconds of silence until a probe, between probes, how many, and milliseconds for what was sent to be acknowledged.
+_GONE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 30_000}
 SHOWN = 5  # models that `probe` names
 
 
@@ -57,6 +64,16 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def _watched_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that ends half a minute after the server's host vanished; a host that is at work answers its probes."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _GONE.items():
+        if hasattr(socket, name):  # these are Linux's
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
+
+
 class Exchange:
     """A connection pool to all servers; built inside the event loop that uses it."""
 
@@ -68,7 +85,7 @@ class Exchange:
         )
         self._session: ClientSession = aiohttp.ClientSession(
             # The dispatcher bounds what is under way; aiohttp's own limit of 100 connections would hold it back unseen.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, socket_factory=_watched_socket),
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Content-Type": "application/json", "User-Agent": "rollmill", "Accept-Encoding": "gzip, deflate"},
@@ -76,15 +93,16 @@ class Exchange:
         )
         self._targets: dict[tuple[str, str], tuple[URL, Mapping[str, Any]]] = {}
         self._proxies = settings.proxies
+        self._room = _Room(settings.held_bytes)
         self._probing = aiohttp.ClientTimeout(total=PROBE_SECONDS)
 
-    async def post(self, replica: Replica, path: str, body: bytes) -> bytes:
-        """The body of a reply with status 200."""
-        return await self._ask("POST", replica, path, data=body)
+    async def post(self, replica: Replica, path: str, body: bytes, most: int) -> bytes:
+        """The body of a reply with status 200, of at most so many bytes."""
+        return await self._ask("POST", replica, path, most, data=body)
 
     async def models(self, replica: Replica) -> bytes:
         """What /models says."""
-        return await self._ask("GET", replica, "models", timeout=self._probing)
+        return await self._ask("GET", replica, "models", MOST_LIST, timeout=self._probing)
 
     def _target(self, replica: Replica, path: str) -> "tuple[URL, Mapping[str, Any]]":
         """Where a request goes, and its options: headers, certificates, proxy."""
@@ -103,30 +121,53 @@ class Exchange:
         """Release the sockets."""
         await self._session.close()
 
-    async def _ask(self, method: str, replica: Replica, path: str, **more: Any) -> bytes:
+    async def _ask(self, method: str, replica: Replica, path: str, most: int, **more: Any) -> bytes:
         try:
             url, options = self._target(replica, path)
             # A redirect could carry the key to another host.
             async with self._session.request(method, url, allow_redirects=False, **options, **more) as response:
-                return await _body(response)
+                return await self._body(response, most)
         except Failure:
             raise
         except Exception as error:
             raise of_exception(error) from None
 
+    async def _body(self, response: "ClientResponse", most: int) -> bytes:
+        if response.status == 200:
+            return await self._room.read(response, most)
+        try:
+            body = await _read(response, MOST_ERROR)
+        except Failure:
+            raise
+        except Exception:  # the status is news enough
+            body = b""
+        if 300 <= response.status < 400:
+            raise Failure(f"http_{response.status}", "the server redirects", again=False, status=response.status)
+        raise of_status(response.status, response.headers, body)
 
-async def _body(response: "ClientResponse") -> bytes:
-    if response.status == 200:
-        return await _read(response, MOST_BODY)
-    try:
-        body = await _read(response, MOST_ERROR)
-    except Failure:
-        raise
-    except Exception:  # the status is news enough
-        body = b""
-    if 300 <= response.status < 400:
-        raise Failure(f"http_{response.status}", "the server redirects", again=False, status=response.status)
-    raise of_status(response.status, response.headers, body)
+
+class _Room:
+    """Memory of this process for large replies: a reply waits to be read until it has room for the most that it may be."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+        self._freed = asyncio.Condition()
+
+    async def read(self, response: "ClientResponse", most: int) -> bytes:
+        """The body of a reply, of at most so many bytes."""
+        plain = response.headers.get("Content-Encoding", "identity").strip().lower() in ("identity", "")
+        if plain and response.content_length is not None and response.content_length <= SMALL_BODY:
+            return await _read(response, most)
+        taken = min(most, self._most)
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._held + taken <= self._most)
+            self._held += taken
+        try:
+            return await _read(response, most)
+        finally:
+            async with self._freed:
+                self._held -= taken
+                self._freed.notify_all()
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:
@@ -140,7 +181,7 @@ async def _read(response: "ClientResponse", most: int) -> bytes:
         size += len(part)
         if size > most:
             response.close()
-            raise Failure("too_large", f"a body of more than {most >> 20 or 1} MiB")
+            raise _too_large(most)
         parts.append(part)
     return unfolded(b"".join(parts), encoding, most)
 
@@ -150,19 +191,28 @@ def unfolded(data: bytes, encoding: str, most: int) -> bytes:
     if encoding in ("identity", "") or not data:
         return data
     if encoding not in _WINDOW_BITS:
-        raise Failure("broken_reply", f"the body has the encoding {encoding[:40]!r}, which was not asked for")
+        raise Failure("broken_reply", f"the body has the encoding {encoding[:MOST_HEARD]!r}, which was not asked for")
     # What servers call deflate is zlib's format or, from some, the bare stream: its first byte tells.
     bits = -zlib.MAX_WBITS if encoding == "deflate" and data[0] & 0x0F != zlib.DEFLATED else _WINDOW_BITS[encoding]
-    reader = zlib.decompressobj(bits)
-    try:
-        whole = reader.decompress(data, most + 1)
-    except zlib.error as error:
-        raise Failure("broken_reply", f"the compressed body is damaged: {error}") from None
-    if len(whole) > most:
-        raise Failure("too_large", f"a body that unfolds to more than {most >> 20 or 1} MiB")
-    if not reader.eof:
-        raise Failure("cut_off", "the compressed body is not whole")
-    return whole
+    whole = bytearray()
+    for _ in range(MOST_MEMBERS):
+        reader = zlib.decompressobj(bits)
+        try:
+            whole += reader.decompress(data, most - len(whole) + 1)
+        except zlib.error as error:
+            raise Failure("broken_reply", f"the compressed body is damaged: {error}") from None
+        if len(whole) > most:
+            raise _too_large(most)
+        if not reader.eof:
+            raise Failure("cut_off", "the compressed body is not whole")
+        data = reader.unused_data
+        if bits < GZIP or not data.startswith(b"\x1f\x8b"):  # only gzip has several members (RFC 1952)
+            return bytes(whole)
+    raise Failure("broken_reply", f"the compressed body has more than {MOST_MEMBERS} members")
+
+
+def _too_large(most: int) -> Failure:
+    return Failure("too_large", f"a body of more than {most:,} bytes, unfolded")
 
 
 def probe(server: Server, settings: HttpSettings) -> tuple[bool, str]:
@@ -174,10 +224,10 @@ def probe(server: Server, settings: HttpSettings) -> tuple[bool, str]:
         return False, error.message
     except Failure as failure:
         there = failure.status in (404, 405, 501)
-        return there, "answers, without a list of models" if there else secrets.hide(str(failure))
+        return there, "answers, without a list of models" if there else secrets.hide(str(failure))[:MOST_DETAIL]
     names = served_models(body)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return True, f"serves {', '.join(names[:SHOWN])}{more}" if names else "answers, and names no model"
+    return True, secrets.hide(f"serves {', '.join(names[:SHOWN])}{more}" if names else "answers, and names no model")
 
 
 async def _models(replica: Replica, settings: HttpSettings) -> bytes:

@@ -1,7 +1,8 @@
 """What can go wrong with one request, sorted by what is to be done, and what is said to a person when it will not pass.
 
-A failure that may pass is an attempt: recorded, waited for, tried again. One that will not pass (a wrong key, an unknown
-model, a malformed body) stops the command at once, with server, error, what is kept and the next command, without secrets.
+A failure that may pass is an attempt: recorded, waited for, tried again; where it does not pass in time, the command ends
+with Unavailable. One that will not pass (a wrong key, an unknown model, a malformed body) ends it at once with SetupError.
+Both name server, error, what is kept and the next command, without secrets.
 """
 
 import asyncio
@@ -15,9 +16,10 @@ from typing import Any
 
 from pipelines.generate.http.http_settings import Secrets
 from pipelines.generate.http.replicas import Replica
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 
-MOST_DETAIL = 300  # characters of what a server says that are passed on
+MOST_DETAIL = 300  # characters of what a server says that are shown or stored
+MOST_HEARD = 4096  # characters of it that are looked at: secrets are hidden before the rest is cut, and never cut in two
 MOST_AFTER = 86_400.0  # seconds; a server that asks for more is not waited for anyway
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 CONGESTED = frozenset({429, 503, 529})
@@ -50,7 +52,7 @@ def of_exception(error: BaseException) -> Failure:
     """The failure behind what aiohttp raised."""
     import aiohttp
 
-    detail = f"{type(error).__name__}: {error}"[:MOST_DETAIL]
+    detail = f"{type(error).__name__}: {error}"[:MOST_HEARD]
     if isinstance(error, aiohttp.InvalidURL):
         return Failure("bad_url", detail, again=False)
     # Before ClientConnectorError, of which these are subclasses.
@@ -69,7 +71,7 @@ def of_exception(error: BaseException) -> Failure:
 def of_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure behind a status that is not 200."""
     code, message = error_of(body)
-    detail = f"{message or 'no message'}"[:MOST_DETAIL]
+    detail = f"{message or 'no message'}"[:MOST_HEARD]
     again = (status in PASSING_STATUSES or status >= 500) and code not in FINAL_CODES
     after = retry_after(headers.get("Retry-After"), time.time()) if again else None
     return Failure(
@@ -82,13 +84,18 @@ def error_of(body: bytes) -> tuple[str | None, str]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        return None, body[:MOST_DETAIL].decode("utf-8", "replace").strip()
+        return None, body[:MOST_HEARD].decode("utf-8", "replace").strip()
+    return error_in(data)
+
+
+def error_in(data: Any) -> tuple[str | None, str]:
+    """(code, message) of an error as parsed."""
     error: Any = data.get("error", data) if isinstance(data, dict) else data
     if not isinstance(error, dict):
-        return None, str(error)[:MOST_DETAIL]
+        return None, str(error)[:MOST_HEARD]
     code = error.get("code") or error.get("type")
     message = error.get("message") or error.get("detail") or error
-    return (code if isinstance(code, str) else None), str(message)[:MOST_DETAIL]
+    return (code if isinstance(code, str) else None), str(message)[:MOST_HEARD]
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -130,6 +137,9 @@ class ErrorMessages:
             return self._error(f"{name} is not believed to be itself", failure, mend)
         if failure.after is not None:
             return self._error(f"{name} asks to wait {failure.after:,.0f} seconds", failure, "wait")
+        if failure.kind == "too_large":
+            mend = "raise http.reply_bytes in the profile, or make the server keep to max_tokens"
+            return self._error(f"{name} answers more than was asked for", failure, mend)
         if failure.again:
             return self._error(f"{name} failed {tried} times for one request, the last time", failure, "look at its log")
         return self._error(f"{name} refuses the request", failure, "mend generate in the recipe or the server")
@@ -142,10 +152,10 @@ class ErrorMessages:
             next_command="name one of them in generate.model, or set listed: false for this server in the profile",
         )
 
-    def dark(self, replicas: Sequence[Replica], seconds: float) -> SetupError:
+    def dark(self, replicas: Sequence[Replica], seconds: float) -> Unavailable:
         """No server answers."""
         answers = "; ".join(f"{replica.name} ({self._clean(replica.why or 'no answer')})" for replica in replicas)
-        return SetupError(
+        return Unavailable(
             f"no server has answered for {seconds:,.0f} seconds: {answers}; {KEPT}.", next_command=f"start it, then {AGAIN}"
         )
 
@@ -158,7 +168,8 @@ class ErrorMessages:
 
     def _error(self, what: str, failure: Failure, mend: str) -> SetupError:
         reason = self._clean(str(failure)).rstrip(". ")
-        return SetupError(f"{what} ({reason}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
+        kind = Unavailable if failure.again else SetupError
+        return kind(f"{what} ({reason}); {KEPT}.", next_command=f"{mend}, then {AGAIN}")
 
     def _clean(self, text: str) -> str:
-        return " ".join(self._secrets.hide(text).split())
+        return " ".join(self._secrets.hide(text).split())[:MOST_DETAIL]

@@ -4,6 +4,8 @@ Keys are named by environment variables and read when the engine starts; whateve
 through `Secrets.hide`.
 """
 
+import base64
+import json
 import os
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
@@ -66,7 +68,9 @@ class HttpSettings:
 
     `attempts`: tries of one request. `patience`: how long to go on while no server answers. `longest_wait`: a Retry-After
     above it ends the command. `drain`: how long what is under way may take to arrive once a request was given up.
-    `proxies`: whether HTTP_PROXY and its like in the environment count.
+    `proxies`: whether HTTP_PROXY and its like in the environment count. `reply_bytes`: the most that a reply may have,
+    unfolded; without it what was asked for decides, 64 MiB at most. `held_bytes`: the most that replies of over 1 MiB may
+    take up in this process while they are read.
     """
 
     servers: tuple[Server, ...] = ()
@@ -79,6 +83,8 @@ class HttpSettings:
     longest_wait: float = 600.0
     drain: float = 30.0
     proxies: bool = True
+    reply_bytes: int | None = None
+    held_bytes: int = 512 << 20
     prices: Prices | None = None
     local: Local | None = field(default=None, repr=False, compare=False)
 
@@ -136,9 +142,14 @@ class Secrets:
         """User and password of an address, as they are written and as they are meant."""
         parts = urlsplit(url)
         self._add(part for raw in (parts.username, parts.password) if raw for part in (raw, unquote(raw)))
+        if parts.password:  # as the header Authorization carries them
+            pair = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+            self._add([base64.b64encode(pair.encode()).decode()])
 
     def _add(self, texts: Iterable[str]) -> None:
-        self.texts.update(text for text in texts if len(text) >= LEAST_SECRET)
+        """Each text, and how JSON writes it."""
+        long = [text for text in texts if len(text) >= LEAST_SECRET]
+        self.texts.update(long, (json.dumps(text)[1:-1] for text in long))
 
 
 def shown_url(url: str) -> str:

@@ -4,13 +4,12 @@ A body that holds no answer at all is a Failure, which is an attempt and may be 
 """
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelines.generate.calls import STOP
-from pipelines.generate.http.failures import Failure, error_of
+from pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
+from pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
 from storage.records import FinishReason, Message
 
 FINISHED: Mapping[str, FinishReason] = {
@@ -22,7 +21,7 @@ FINISHED: Mapping[str, FinishReason] = {
 PLAIN = frozenset({"stop", "length"})
 UNFINISHED = frozenset({"abort", "aborted", "error", "cancelled", "canceled"})
 MOST_TOKENS = 2**31  # a count or a token id from here on is not believed
-MOST_NOTE = 200  # characters of a note
+MOST_NOTE = 200  # characters of a note that is stored
 
 
 @dataclass(slots=True)
@@ -43,17 +42,30 @@ class Answer:
     notes: dict[str, Any] = field(default_factory=dict)
     says_stop: bool = False
 
+    def hide(self, hidden: Callable[[str], str]) -> None:
+        """Take secrets out of all that becomes part of a row: servers and gateways echo what they were sent."""
+        self.text = hidden(self.text)
+        self.reasoning = None if self.reasoning is None else hidden(self.reasoning)
+        self.top_logprobs = None if self.top_logprobs is None else hidden(self.top_logprobs)
+        if self.messages is not None:
+            self.messages = tuple(
+                replace(turn, content=hidden(turn.content), name=None if turn.name is None else hidden(turn.name))
+                for turn in self.messages
+            )
+        for key, value in self.notes.items():
+            if isinstance(value, str):
+                self.notes[key] = hidden(value)[: None if key == STOP else MOST_NOTE]
 
-def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
-    """The answer in a body of status 200; Failure where there is none."""
-    data = read_object(body)
-    choice = _choice(data, body)
+
+def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Answer:
+    """The answer in the body of a reply with status 200; Failure where there is none."""
+    choice = _choice(data)
     given = choice.get("message")
     message: Mapping[str, Any] = given if isinstance(given, dict) else {}
     content = message.get("content") if message else choice.get("text")
     text = _text(content)
     if text is None and content is not None:
-        raise Failure("no_choices", f"the content is a JSON {type(content).__name__}: {str(content)[:60]}")
+        raise Failure("no_choices", f"the content is a JSON {type(content).__name__}: {str(content)[:MOST_HEARD]}")
     if text is None and not message:
         raise Failure("no_choices", "a choice has neither message nor text")
     answer = Answer(text or "", "stop")
@@ -65,9 +77,9 @@ def read_answer(body: bytes, *, model: str, max_tokens: int) -> Answer:
     _logprobs(answer, choice.get("logprobs"))
     served = data.get("model")
     if isinstance(served, str) and served != model:
-        answer.notes["served_model"] = served[:MOST_NOTE]
+        answer.notes["served_model"] = served[:MOST_HEARD]
     if isinstance(data.get("system_fingerprint"), str):
-        answer.notes["system_fingerprint"] = data["system_fingerprint"][:MOST_NOTE]
+        answer.notes["system_fingerprint"] = data["system_fingerprint"][:MOST_HEARD]
     return answer
 
 
@@ -76,20 +88,28 @@ def read_object(body: bytes) -> Mapping[str, Any]:
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
-        raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:60]!r}") from None
+        raise Failure("not_json", f"{str(error)[:80]}; it begins {body[:MOST_HEARD]!r}") from None
     if not isinstance(data, dict):
         raise Failure("not_json", f"a JSON {type(data).__name__} where an object belongs")
     return data
 
 
-def _choice(data: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
-    """The choice of index 0, wherever it stands; the first where none says so. Some servers send errors with status 200."""
+def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The choice of index 0, wherever it stands; else the first that names no index, else the one of the lowest.
+
+    Some servers send errors with status 200.
+    """
     listed = data.get("choices")
     choices = [choice for choice in listed if isinstance(choice, dict)] if isinstance(listed, list) else []
     if not choices:
-        detail = error_of(body)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
+        detail = error_in(data)[1] if data.get("error") else f"keys {sorted(data)[:8]}"
         raise Failure("error_in_reply" if data.get("error") else "no_choices", detail)
-    return next((choice for choice in choices if choice.get("index") == 0), choices[0])
+    return min(choices, key=_order)
+
+
+def _order(choice: Mapping[str, Any]) -> tuple[int, int]:
+    index = choice.get("index")
+    return (1, 0) if type(index) is not int or index < 0 else (2 if index else 0, index)
 
 
 def _text(content: Any) -> str | None:
@@ -123,7 +143,7 @@ def _count(usage: Mapping[str, Any], key: str, answer: Answer) -> int | None:
     # Not isinstance: to that, true is an int.
     if type(value) is int and 0 <= value < MOST_TOKENS:
         return value
-    answer.notes["counted"] = f"{key} {str(value)[:40]!r}"
+    answer.notes["counted"] = f"{key} {str(value)[:MOST_HEARD]!r}"
     return None
 
 
@@ -161,7 +181,7 @@ def _finish(answer: Answer, reason: Any, max_tokens: int) -> None:
     full = answer.tokens_out is not None and answer.tokens_out >= max_tokens
     answer.finish = FINISHED.get(reason or "", "length" if full else "stop")
     if reason not in PLAIN:
-        answer.notes["finish_reason"] = None if reason is None else reason[:MOST_NOTE]
+        answer.notes["finish_reason"] = None if reason is None else reason[:MOST_HEARD]
     if reason == "length" and answer.tokens_out is not None and answer.tokens_out < max_tokens:
         answer.notes["cause"] = f"the context was full after {answer.tokens_out} of {max_tokens} tokens"
 
@@ -174,7 +194,7 @@ def _parts(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]
             answer.reasoning = value
             break
     if isinstance(message.get("refusal"), str):
-        answer.notes["refusal"] = message["refusal"][:MOST_NOTE]
+        answer.notes["refusal"] = message["refusal"][:MOST_HEARD]
         answer.text = answer.text or message["refusal"]
     calls = [call for call in map(_tool_call, _list(message.get("tool_calls"))) if call is not None]
     old = _tool_call({"function": message.get("function_call")})
@@ -206,11 +226,11 @@ def _logprobs(answer: Answer, given: Any) -> None:
         tops = [list(top.items()) if isinstance(top, dict) else [] for top in _list(given.get("top_logprobs"))]
     if not chosen:
         return
-    if not all(_is_number(value) for value in chosen):
-        answer.notes["logprobs"] = "not all finite numbers"
+    if not all(map(is_logprob, chosen)):
+        answer.notes["logprobs"] = NO_LOGPROBS
         return
     answer.logprobs = tuple(float(value) for value in chosen)
-    if any(tops) and all(_is_number(value) for top in tops for _, value in top):
+    if any(tops) and all(is_logprob(value) for top in tops for _, value in top):
         answer.top_logprobs = json.dumps(tops, separators=(",", ":"))
 
 
@@ -221,7 +241,3 @@ def _pairs(item: Any) -> list[tuple[str, Any]]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, Log
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 
 MODULE = "vllm.entrypoints.openai.api_server"
 # Set by Rollmill: a server that listens elsewhere or under another name is not found; a key in a command line is public.
@@ -165,12 +165,12 @@ class ServerProcess:
 
 
 def check_port(port: int) -> None:
-    """SetupError where somebody listens on a port that the profile wants."""
+    """Unavailable where somebody listens on a port that the profile wants."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise SetupError(
+            raise Unavailable(
                 f"port {port} of serve.port cannot be used ({error.strerror}); no server is taken for one that it is not.",
                 next_command="end what listens there, name another port, or port: 0 for any free one; a server that you "
                 "started yourself is named under servers:",

@@ -15,7 +15,7 @@ from pipelines.generate.calls import Interruption
 from pipelines.generate.http.http_settings import OnLoss, Server
 from pipelines.generate.serving.local_model import LocalModel, ServerProcess, check_port, free_port
 from pipelines.processes.spawn import ending
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
 POLL = 0.25  # seconds between looks at a server that starts
@@ -155,9 +155,11 @@ class LocalServer:
         """Why it is gone, with the last lines of its log."""
         lines = process.last_lines(MOST_LINES)
         log = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
-        known = (mend for words, mend in KNOWN.items() if any(words in line for line in lines))
-        mend = next(known, f"read {self._log}, mend serve: in the profile")
-        return SetupError(f"the model server {self.name} {what}; it said:{log}\n", next_command=mend)
+        message = f"the model server {self.name} {what}; it said:{log}\n"
+        for words, mend in KNOWN.items():
+            if any(words in line for line in lines):
+                return SetupError(message, next_command=mend)
+        return Unavailable(message, next_command=f"read {self._log}, mend serve: in the profile")
 
     def _give_up(self, error: SetupError) -> None:
         """Remember why; where no replica is left, tell whoever draws."""

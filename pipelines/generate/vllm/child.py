@@ -14,7 +14,7 @@ from pipelines import CHECKOUT
 from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from pipelines.processes.frames import Message, receive, send
 from pipelines.processes.spawn import GuardedProgram, Log, ending
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 
 GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.
@@ -54,7 +54,7 @@ class VllmChild:
         """What the child says of its engine, once the model is loaded; SetupError where it never says it."""
         if not self._started.wait(self._settings.start_seconds):
             self.close(patience=0.0)
-            raise SetupError(
+            raise Unavailable(
                 f"vLLM was not ready after {self._settings.start_seconds:g} seconds; {self.last_words()}",
                 next_command="raise vllm.start_seconds in the profile, or look into that log",
             )
@@ -101,7 +101,7 @@ class VllmChild:
             "died": (f"vLLM's process died{how}; {self.last_words()}", MEMORY_OR_LOG),
         }
         message, advice = words.get(cause, (f"vLLM failed: {text}; {self.last_words()}", "look into that log"))
-        return SetupError(message, next_command=advice)
+        return (Unavailable if cause in ("memory", "died") else SetupError)(message, next_command=advice)
 
     def last_words(self) -> str:
         """Where the log is and how it ends."""

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.calls import STOP, Call, Interruption, completion_of
+from pipelines.generate.calls import NO_LOGPROBS, STOP, Call, Interruption, completion_of, is_logprob
 from pipelines.generate.given_texts import scored_completion, shared_tokens
 from pipelines.generate.vllm.child import VllmChild
 from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
@@ -118,7 +118,8 @@ class CompletionMaker:
 
 
 def _drawn(answer: Message) -> dict[str, Any]:
-    logprobs = answer.get("logprobs")
+    given = answer.get("logprobs")
+    logprobs = given if given is not None and all(map(is_logprob, given)) else None
     certainty = answer.get("certainty")
     finish: FinishReason = "stop" if answer["finish"] == "stop" else "length"
     meta = {} if answer["finish"] in ("stop", "length") else {"finish_reason": answer["finish"]}
@@ -126,6 +127,8 @@ def _drawn(answer: Message) -> dict[str, Any]:
         meta[STOP] = answer["stop"]
     if "note" in answer:
         meta["logprobs"] = answer["note"]
+    elif logprobs is not given:
+        meta["logprobs"] = NO_LOGPROBS
     return {
         "text": answer["text"],
         "finish_reason": finish,

@@ -16,7 +16,7 @@ from pipelines.generate.registry import GENERATORS
 from pipelines.generate.serving.local_servers import LocalServers
 from storage.errors import SetupError
 from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
-from tests.pipelines.generate.http.serving import Script, Serving, body, cut, half, hang, reply_to, status, text_for
+from tests.pipelines.generate.http.serving import Script, Serving, Trick, body, cut, half, hang, reply_to, status, text_for
 
 QUICK: dict[str, Any] = {"backoff_seconds": 0.01, "backoff_most": 0.05, "patience": 5.0, "drain": 5.0}
 
@@ -191,6 +191,22 @@ def test_retries_end_and_what_came_is_handed_on_first() -> None:
             found.extend(made.generate(requests(made)))
         assert len(found) >= 12
         assert len({one.id for one in found}) == len(found)
+
+
+def test_a_reply_that_is_larger_than_what_was_asked_for_is_an_attempt_until_the_profile_raises_the_bound() -> None:
+    """Of many large ones as few are read at once as `held_bytes` has room for."""
+
+    def long(_: int, asked: dict[str, Any]) -> Trick:
+        reply = reply_to(asked)
+        reply["choices"][0]["message"]["content"] = "x" * 2_000_000
+        return body(reply)
+
+    said = r"answers more than was asked .*of more than 1,\d+,\d+ bytes.*http\.reply_bytes"
+    with Serving(long) as server, engine(server, attempts=2) as made, pytest.raises(SetupError, match=said):
+        list(made.generate(requests(made, 1, 1, max_tokens=16)))
+    raised = {"reply_bytes": 3_000_000, "held_bytes": 4_000_000}
+    with Serving(long) as server, engine(server, server={"concurrency": 8}, **raised) as made:
+        assert [len(one.text) for one in made.generate(requests(made, 2, 4))] == [2_000_000] * 8
 
 
 def test_a_prompt_that_is_too_long_or_filtered_is_an_empty_row() -> None:

@@ -1,7 +1,8 @@
 """A real OpenAI-compatible server on loopback, in a thread or as a process; texts are a pure function of prompt and seed.
 
 Misbehaviour is a script: `script(number, body)` gives for the number-th request either None (answer well) or one of the
-tricks below. As a process: python -m tests.pipelines.generate.http.serving PORT LOG [DELAY] [FIRST:LAST:TRICK[:ARGUMENT]]
+tricks below. As a process:
+python -m tests.pipelines.generate.http.serving [ADDRESS:]PORT LOG [DELAY] [FIRST:LAST:TRICK[:ARGUMENT]]
 """
 
 import asyncio
@@ -44,7 +45,7 @@ class Serving:
 
     def __init__(self, script: Script | None = None, *, delay: float = 0.0, models: list[str] | None = None) -> None:
         self.script, self.delay, self.models = script, delay, models if models is not None else ["toy"]
-        self.port = 0
+        self.address, self.port = "127.0.0.1", 0
         self.tls: ssl.SSLContext | None = None
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -97,7 +98,7 @@ class Serving:
         app.router.add_get("/v1/models", self._models)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self.tls)
+        site = web.TCPSite(runner, self.address, self.port, reuse_address=True, ssl_context=self.tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         return runner
@@ -206,7 +207,8 @@ def named(trick: str, argument: str) -> Trick:
 
 def main() -> None:
     """Serve until killed; each request is one line of the log before it is answered."""
-    port, log, delay = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
+    address, _, port = sys.argv[1].rpartition(":")
+    log, delay = sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
     first, last, trick, argument = ([*sys.argv[4].split(":"), ""] if len(sys.argv) > 4 else ["0", "-1", "half", ""])[:4]
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -215,7 +217,7 @@ def main() -> None:
         return named(trick, argument) if int(first) <= number <= int(last) else None
 
     server = Serving(note, delay=delay)
-    server.port = port
+    server.address, server.port = address or server.address, int(port)
     with server:
         sys.stdout.write(f"{server.port}\n")
         sys.stdout.flush()

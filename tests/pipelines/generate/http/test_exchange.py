@@ -35,11 +35,23 @@ def test_every_encoding_that_is_asked_for_is_read() -> None:
     assert unfolded(bare.compress(TEXT) + bare.flush(), "deflate", 1 << 20) == TEXT
 
 
+def test_a_gzip_body_of_several_members_is_one_body() -> None:
+    """RFC 1952, 2.2: a file is a series of members. Padding behind the last one is none of it."""
+    members = gzip.compress(TEXT[:100]) + gzip.compress(b"") + gzip.compress(TEXT[100:])
+    assert unfolded(members, "gzip", 1 << 20) == unfolded(members + bytes(8), "gzip", 1 << 20) == TEXT
+    with pytest.raises(Failure, match="too_large"):
+        unfolded(members, "gzip", len(TEXT) - 1)
+    with pytest.raises(Failure, match="cut_off"):
+        unfolded(members[:-9], "gzip", 1 << 20)
+    with pytest.raises(Failure, match="more than 100 members"):
+        unfolded(gzip.compress(b"") * 101, "gzip", 1 << 20)
+
+
 def test_a_small_body_that_unfolds_to_a_large_one_is_refused_within_its_bound() -> None:
     bomb = gzip.compress(bytes(256 << 20), compresslevel=9)
     assert len(bomb) < 1 << 20
     tracemalloc.start()
-    with pytest.raises(Failure, match="too_large: a body that unfolds to more than 4 MiB"):
+    with pytest.raises(Failure, match="too_large: a body of more than 4,194,304 bytes, unfolded"):
         unfolded(bomb, "gzip", 4 << 20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

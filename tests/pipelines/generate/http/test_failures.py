@@ -6,7 +6,10 @@ from email.utils import formatdate
 import pytest
 
 from pipelines.generate.http.dispatch import pause
-from pipelines.generate.http.failures import error_of, of_status, retry_after
+from pipelines.generate.http.failures import ErrorMessages, Failure, error_of, of_status, retry_after
+from pipelines.generate.http.http_settings import Secrets, Server
+from pipelines.generate.http.replicas import Replica
+from storage.errors import SetupError, Unavailable
 
 
 @pytest.mark.parametrize(
@@ -49,7 +52,7 @@ def test_spent_money_is_no_rate_limit() -> None:
         (b'{"detail": "Not Found"}', (None, "Not Found")),
         (b'{"error": "model not loaded"}', (None, "model not loaded")),
         (b"<html>502 Bad Gateway</html>", (None, "<html>502 Bad Gateway</html>")),
-        (b"[" * 100_000, (None, "[" * 300)),
+        (b"[" * 100_000, (None, "[" * 4096)),
         (b"\xff\xfe", (None, "\ufffd\ufffd")),
         (b"[1]", (None, "[1]")),
         (b"", (None, "")),
@@ -67,3 +70,23 @@ def test_pauses_are_uniform_up_to_a_doubling_bound_and_never_sooner_than_asked()
         assert 0.98 * bound < max(drawn) <= bound
         assert abs(sum(drawn) / 2000 - bound / 2) < 0.03 * bound
     assert all(5.0 <= pause(9, 5.0, rng, base=1.0, most=60.0) <= 6.0 for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (Failure("no_connection", down=True), Unavailable),
+        (Failure("timeout", congested=True), Unavailable),
+        (of_status(500, {}, b""), Unavailable),
+        (of_status(429, {"Retry-After": "9000"}, b""), Unavailable),
+        (of_status(401, {}, b""), SetupError),
+        (of_status(404, {}, b""), SetupError),
+        (of_status(422, {}, b""), SetupError),
+        (Failure("tls", again=False), SetupError),
+    ],
+)
+def test_what_may_pass_is_no_mistake(failure: Failure, kind: type[SetupError]) -> None:
+    server = Server(url="http://127.0.0.1:1/v1")
+    replica = Replica(server, None)
+    assert type(ErrorMessages("toy", Secrets()).about(replica, failure, 3)) is kind
+    assert type(ErrorMessages("toy", Secrets()).dark([replica], 3.0)) is Unavailable

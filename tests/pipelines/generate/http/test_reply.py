@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generate.http.failures import Failure
-from pipelines.generate.http.reply import Answer, read_answer
+from pipelines.generate.http.http_settings import Secrets
+from pipelines.generate.http.reply import Answer, read_answer, read_object
 from storage.records import Message
 
 
 def read(choice: Any, **data: Any) -> Answer:
-    return read_answer(json.dumps({"model": "m", "choices": [choice], **data}).encode(), model="m", max_tokens=16)
+    return read_answer({"model": "m", "choices": [choice], **data}, model="m", max_tokens=16)
 
 
 def said(**message: Any) -> dict[str, Any]:
@@ -120,11 +121,11 @@ def test_log_probabilities_of_both_apis() -> None:
         assert answer.top_logprobs == '[[["a",-0.1],["b",-2.5]]]'
 
 
-@pytest.mark.parametrize("value", ["-Infinity", "NaN", "null", '"x"'])
+@pytest.mark.parametrize("value", ["-Infinity", "NaN", "null", '"x"', "true", "-1e308", "1e308", "-" + "9" * 400])
 def test_log_probabilities_that_are_no_numbers_are_left_out(value: str) -> None:
     body = '{"choices": [{"text": "a", "logprobs": {"token_logprobs": [-0.1, VALUE]}}]}'.replace("VALUE", value)
-    answer = read_answer(body.encode(), model="m", max_tokens=4)
-    assert (answer.logprobs, answer.notes["logprobs"]) == (None, "not all finite numbers")
+    answer = read_answer(read_object(body.encode()), model="m", max_tokens=4)
+    assert (answer.logprobs, answer.notes["logprobs"]) == (None, "not all of them are log-probabilities")
 
 
 def test_another_model_than_was_asked_for_is_noted() -> None:
@@ -145,14 +146,49 @@ def test_another_model_than_was_asked_for_is_noted() -> None:
 )  # fmt: skip
 def test_what_is_no_answer_is_a_failure_that_may_pass(body: bytes, kind: str) -> None:
     with pytest.raises(Failure) as caught:
-        read_answer(body, model="m", max_tokens=4)
+        read_answer(read_object(body), model="m", max_tokens=4)
     assert (caught.value.kind, caught.value.again) == (kind, True)
 
 
-def test_the_choice_of_index_0_is_the_answer_wherever_it_stands() -> None:
-    choices = [{"index": 1, **said(content="second")}, {"index": 0, **said(content="first")}]
-    body = json.dumps({"model": "m", "choices": choices}).encode()
-    assert read_answer(body, model="m", max_tokens=16).text == "first"
+@pytest.mark.parametrize(
+    ("indices", "taken"),
+    [
+        ((1, 0), "b"), ((5, None), "b"), ((None, 5), "a"), ((None, 0), "b"), ((3, 1, 2), "b"), ((2, "0", 1), "b"),
+        ((True, 0), "b"), ((-1, 4), "a"), ((7,), "a"),
+    ],
+)  # fmt: skip
+def test_the_choice_of_index_0_or_of_none_is_the_answer_wherever_it_stands(indices: Any, taken: str) -> None:
+    named = zip(indices, "abc", strict=False)
+    choices = [said(content=name) if index is None else {"index": index, **said(content=name)} for index, name in named]
+    assert read_answer({"choices": choices}, model="m", max_tokens=16).text == taken
+
+
+KEY = 'sk-"secret"-1'
+
+
+def test_a_key_that_a_server_echoes_is_in_nothing_of_the_answer() -> None:
+    """Also where a text is made of parts, where JSON escapes it, and where a note is cut in its middle."""
+    secrets = Secrets()
+    secrets.texts.update((KEY, json.dumps(KEY)[1:-1]))
+    long = "x" * 195 + KEY
+    choice = {
+        "finish_reason": long,
+        "message": {
+            "content": [{"text": f"the key is {KEY[:5]}"}, {"text": KEY[5:]}],
+            "reasoning": KEY,
+            "refusal": long,
+            "tool_calls": [{"function": {"name": KEY, "arguments": {"key": KEY}}}],
+        },
+        "logprobs": {"content": [{"logprob": -0.5, "top_logprobs": [{"token": KEY, "logprob": -0.5}]}]},
+        "stop_reason": KEY,
+    }
+    answer = read(choice, model=KEY, system_fingerprint=long, usage={"prompt_tokens": KEY})
+    answer.hide(secrets.hide)
+    assert answer.text == "the key is [hidden]"
+    assert answer.top_logprobs == '[[["[hidden]",-0.5]]]'
+    assert answer.notes["finish_reason"] == "x" * 195 + "[hidd"
+    row = repr(answer)
+    assert not any(part in row for part in (KEY, KEY[:5], json.dumps(KEY)[1:-1], "secret"))
 
 
 @pytest.mark.parametrize("content", [42, 1.5, True, {"text": "x"}])
@@ -186,7 +222,7 @@ _REPLY = st.fixed_dictionaries(
 @given(_REPLY | _JSON)
 def test_json_of_any_shape_is_an_answer_or_an_attempt(value: Any) -> None:
     with contextlib.suppress(Failure):
-        answer = read_answer(json.dumps(value).encode(), model="m", max_tokens=16)
+        answer = read_answer(read_object(json.dumps(value).encode()), model="m", max_tokens=16)
         assert isinstance(answer.text, str)
         json.dumps(answer.notes)
 
@@ -194,7 +230,7 @@ def test_json_of_any_shape_is_an_answer_or_an_attempt(value: Any) -> None:
 @given(st.binary(max_size=40))
 def test_bytes_of_any_kind_are_an_attempt(body: bytes) -> None:
     with contextlib.suppress(Failure):
-        read_answer(body, model="m", max_tokens=16)
+        read_answer(read_object(body), model="m", max_tokens=16)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +247,6 @@ def test_bytes_of_any_kind_are_an_attempt(body: bytes) -> None:
 )
 def test_which_stop_string_ended_it_where_the_server_says(choice: dict[str, Any], said: bool, met: str | None) -> None:
     body = {"model": "m", "choices": [{"message": {"content": "one"}, "finish_reason": "stop", **choice}]}
-    answer = read_answer(json.dumps(body).encode(), model="m", max_tokens=16)
+    answer = read_answer(body, model="m", max_tokens=16)
     assert answer.says_stop is said
     assert answer.notes.get("stop") == met

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.generate.calls import Call, Interruption
 from pipelines.generate.vllm.engine import Vllm
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.records import Completion, Origin, Problem, given_request
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 from tests.waiting import until
@@ -124,7 +124,7 @@ def test_a_call_that_comes_just_after_the_child_died_ends_with_its_error(tmp_pat
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
-    assert (taken, type(call.error)) == ([], SetupError)
+    assert (taken, type(call.error)) == ([], Unavailable)
     assert len(list(engine.generate(requests))) == 5, "the next call starts it again"
     engine.close()
 
