@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from pipelines.certify.edits_suite import flip_rates, flips_by_form
 from pipelines.certify.suite_rows import SECTIONS, Row
 from pipelines.certify.verifier_process import Observation
 from pipelines.stats import clopper_pearson
@@ -111,6 +112,14 @@ class Certificate:
             if result.row.section == "policy"
         ]
 
+    def flips(self) -> dict[str, Any] | None:
+        """Of suite `edits`: what each form flipped, and the rates with an interval over forms."""
+        if self.suite != "edits":
+            return None
+        edited = [result for result in self.results if result.row.section != "threads"]
+        forms = flips_by_form((r.row.name, r.row.expected == "correct", r.observation.outcome) for r in edited)
+        return {"rates": flip_rates(forms), "forms": [asdict(form) for form in forms]}
+
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain data."""
         return {
@@ -124,6 +133,7 @@ class Certificate:
             "failing": [_failing_json(result) for result in self.failing()],
             "asymmetric": [[_printable(row.reference), _printable(row.text), *both] for row, *both in self.asymmetric()],
             "policy": [list(row) for row in self.policies()],
+            "flips": self.flips(),
         }
 
 

@@ -7,10 +7,11 @@ here.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines.certify.edits_suite import Rollout, edits_suite, shipped_rollouts
 from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section, Suite, boxed
 from pipelines.certify.tables import choices, form_cases
 from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, Task
@@ -294,10 +295,20 @@ _ANSWER_PROBES = (
 )
 
 
+def edits(kind: str, rollouts: Iterable[Rollout]) -> Suite:
+    """The suite of edits for a verifier of multiple choice (`choice`) or of numbers."""
+    probes = choice_probes() if kind == "choice" else _ANSWER_PROBES
+    return edits_suite(rollouts, letters=kind == "choice", probes=probes)
+
+
+EDITS = ("choice_edits", "edits")
+"""Suites that belong to no verifier by name: forms are held out in them, so a fault is a measurement."""
 SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
     "choice": lambda _: Suite("choice", tuple(choice_rows()), choice_probes()),
     "code": lambda _: Suite("code", tuple(code_rows()), code_probes()),
     "constraints": lambda _: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
+    "choice_edits": lambda _: edits("choice", shipped_rollouts()),
+    "edits": lambda _: edits("math", shipped_rollouts()),
     "exact": lambda _: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
     "json_schema": lambda _: Suite("json_schema", tuple(json_rows()), json_probes()),
     "math": lambda _: Suite("math", (*math_pairs(), *sentences(), *read_texts(), *hostile_text()), _ANSWER_PROBES),

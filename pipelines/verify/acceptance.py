@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from pipelines.protocols import RankedPolicy
+from pipelines.returned import check_returned
 from pipelines.verify.finding import ALL_OF, ANY_OF
 from storage.errors import SetupError
 from storage.records import Outcome, Verdict, plan_of
@@ -53,7 +54,11 @@ def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
 def accepted_verdict(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> Verdict | None:
     """The verdict that counts of one rollout, or None while one that the policy asks for is missing."""
     asked_for = used_verdicts(policy, chain, verdicts)
-    return None if asked_for is None else policy.decide(asked_for)
+    if asked_for is None:
+        return None
+    verdict = policy.decide(asked_for)
+    check_returned(policy, "decide", [verdict], Verdict)
+    return verdict
 
 
 def planned_verdict(

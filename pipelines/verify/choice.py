@@ -25,7 +25,7 @@ from typing import Any
 from pipelines.verify.answers.equality import STRICT
 from pipelines.verify.answers.quantity import parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
-from pipelines.verify.extract import WINDOW, FinalAnswer, final_answer
+from pipelines.verify.extract import WINDOW, FinalAnswer, standing_answer
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
 from storage.records import Completion, Problem
 
@@ -240,7 +240,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "1"), *EXTRACTION, ("head", "1"), ("named", "1"), ("none", "1"))
+    rules = (("reference", "1"), *EXTRACTION, ("head", "2"), ("named", "2"), ("none", "2"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
@@ -262,14 +262,12 @@ class ChoiceVerifier(OneByOne):
 def _answer(completion: Completion, options: Options) -> tuple[str, str | None, Choice | None]:
     """(rule, text it looked at, what that names)."""
     text, cut = visible_text(completion), completion.finish_reason == "length"
-    final = final_answer(text, cut=cut)
-    if final is None:
-        return "none", None, None
-    named = _marked(final, options)
-    if named is not None:
+    final, text = standing_answer(text, cut=cut, values=options.values())
+    named = None if final is None else _marked(final, options)
+    if final is not None and named is not None:
         return final.rule, final.text, named
-    if final.rule in _MARKED or cut:
-        return "none", final.text, None
+    if cut or not text.strip() or (final is not None and final.rule in _MARKED):
+        return "none", None if final is None else final.text, None
     last, first = text.rstrip().rpartition("\n")[2].strip(), text.lstrip().partition("\n")[0].strip()
     listing = lists_options(text[-WINDOW:])
     named = None if listing and is_item(last) else named_in(last, options) or named_in_sentence(last)

@@ -7,23 +7,34 @@ The order, first that applies:
 4. the last "answer is", "answer:", or a line that begins with "A:": the rest of that line, or the next line if it is empty;
 5. bare: the whole text, when it is one short line that is no sentence;
 6. tail: the last non-empty line (or the last displayed formula), from which each verifier takes what it may.
+An answer that the text denies, attributes to somebody else, quotes or takes back is none (`statements.standing`): the last
+one that stands counts. A box or tag gives way to a later "the answer is" with a value behind it.
 What stands before the last `</think>` is thought, not answer; so is what stands behind a `<think>` that was never closed.
-Emoji at the end of an answer are no part of it.
-A box that was never closed, or is empty, is no answer.
+Emoji at the end of an answer are no part of it. A box that was never closed, or is empty, is no answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
 A box or `####` that lies before the last WINDOW characters is no answer, but then an unmarked last line is none either.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterator
+from typing import Literal, NamedTuple
 
+from pipelines.verify.statements.standing import (
+    Found,
+    after_openers,
+    doubtful,
+    in_doubt,
+    judge,
+    last_withdrawal,
+    undenied,
+    values_in,
+)
+from pipelines.verify.statements.words import Language, speaks, stated_in
 from storage.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "3"), ("boxed", "3"), ("tag", "3"), ("phrase", "3"), ("bare", "3"), ("tail", "5"),
+    ("hash", "4"), ("boxed", "4"), ("tag", "4"), ("phrase", "4"), ("bare", "4"), ("tail", "6"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 
@@ -53,7 +64,7 @@ _LAST_BLANK = re.compile(r"(?<!\\)\\\Z")
 _ANEW = re.compile(
     r"(?i)[.!?](?:\s|\Z)|\\\\|&|\n\s*\n|\A\s*\n\s*\Z|⇒|→|=>|\\(?:implies|Rightarrow|to|rightarrow|approx|therefore)(?![A-Za-z])"
     r"|\b(?:so|then|thus|hence|therefore|gives?|giving|means|i\.e|is|are|was|that|which|where|when|if|but|wait|actually|rather|not"
-    r"|no|sorry|oops|correction|answer|because|since|simplif\w+|finally|instead|get|have|yields?|becomes?|equals?)\b"
+    r"|no|sorry|oops|correction|edit|update|otherwise|else|answer|because|since|simplif\w+|finally|instead|get|have|yields?|becomes?|equals?)\b"
 )
 _SCALED = re.compile(
     r"(?i)(?:[ $]|\\[)\], ]|\\text\s*\{)*"
@@ -67,6 +78,14 @@ _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 _SENTENCE_END = re.compile(r"\.(?=\s+[A-Z]|\s*\Z)|(?i:\s*I hope)")
+_FOREIGN_END = re.compile(r"[.!;](?=\s|\Z)|[。！；]|(?<=\d),?\s(?=(?:sino|mais|sondern|mas)\b)")
+_VALUE_FIRST = re.compile(
+    r"[\s*$(\[]*(?:\\[(\[]\s*)?(?:[-−+]?\s*\\?[$€£]?\s*[\d.]|\\(?:d?frac|sqrt|pi|boxed)|\(?[A-J]\)?(?![\w'’]))"
+)
+_BEFORE = 320  # characters before a statement in which its language is looked for
+_CLOSING = 2  # characters behind an answer that can say nothing about it
+_MARKED = ("hash", "boxed", "tag")
+_MOST_STATEMENTS = 12  # of one text that are looked at, from the last
 _SENTENCE_START = re.compile(r"(?<=[.!?])\s+(?=[A-Z$\\*])")
 _BOLD = re.compile(r"\A\*\*([^*]+)\*\*\Z")
 _TORN = re.compile(r"(?i)\b(?:and|or)[\s$*]*\Z")
@@ -76,8 +95,7 @@ _WORD = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FinalAnswer:
+class FinalAnswer(NamedTuple):
     """An answer's text as written, and the rule that found it."""
 
     text: str
@@ -92,8 +110,38 @@ def judged_text(completion: Completion) -> str:
     return last.content if last.kind == "text" else ""
 
 
+Stated = tuple[FinalAnswer, int, int]
+"""An answer and where the text states it, from where to where: with its mark, or the whole of an unmarked text."""
+
+
 def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     """The final answer of a text, or None when it gives none. `cut` says that generation stopped at its length limit."""
+    text, whole = _judged(text)
+    stated = _stated(text, cut, 0 if whole else None) if text else None
+    if stated is None:
+        return None
+    answer, start, end = stated
+    if (
+        (text[start] in "#0123456789" or text.startswith("A:", start))
+        and answer[0].isdigit()
+        and (not start or text[start - 1] == "\n")
+        and len(text) - end <= _CLOSING
+    ):
+        return answer if text[-1].isascii() else _finished(answer)  # a number behind a plain mark, at the end
+    return _standing(text, cut, whole=whole)[0] if in_doubt(text, start, end) else _finished(answer)
+
+
+def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
+    """The final answer, and the text that is left to read without what it denies, attributes or takes back.
+
+    `values`: texts that are answers as they stand, though their words may doubt ("not enough information").
+    """
+    text, whole = _judged(text)
+    return _standing(text, cut, whole=whole, values=values) if text else (None, "")
+
+
+def _judged(text: str) -> tuple[str, bool]:
+    """The part of a text that is searched, and whether no mark lies before it: else its last line is no answer."""
     text = undoubled(_answering(text))
     thought_begin = text.rfind(THOUGHT_BEGIN)
     if thought_begin > text.rfind(THOUGHT_END):
@@ -102,17 +150,93 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
     thought = text.rfind(THOUGHT_END)
     if thought >= 0:
         before, text = "", text[thought + len(THOUGHT_END) :].lstrip()
-    if not text:
+    return text, not ("####" in before or "boxed{" in before)
+
+
+def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
+    """The last statement of an answer; an unmarked one only from `floor` on, and none where that is None."""
+    stated = _hash(text, cut)
+    if stated is not None:
+        return stated
+    stated = _boxed(text) or _tagged(text)
+    if stated is not None:
+        if text.find("nswer", stated[2]) < 0:
+            return stated
+        later = _tagged(text) or _phrase(text, cut)
+        gives = later is not None and (later[0].rule == "tag" or _VALUE_FIRST.match(later[0].text))  # not "is unique"
+        return later if later is not None and gives and later[1] >= stated[2] else stated
+    stated = _phrase(text, cut)
+    if stated is None and floor is not None and not cut:
+        unmarked = _undecorated(text[floor:] if floor else text)
+        if unmarked and not unmarked.isspace():
+            answer = _unmarked(unmarked)
+            return answer, max(floor, len(text) - BARE_LENGTH, text.rfind("\n") + 1), len(text)
+    return stated
+
+
+def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
+    """The last statement that the text lets stand: those that it does not are taken out, one by one."""
+    floor, denied = 0, frozenset[str]()
+    for left in range(_MOST_STATEMENTS):
+        stated = _stated(text, cut, floor if whole else None) if text.strip() else None
+        if stated is None:
+            return None, undenied(text, floor, denied) if left else ""
+        answer, start, end = stated
+        if left and answer.rule in ("bare", "tail") and doubtful(answer.text) and not values_in(text, start, end):
+            return None, undenied(text, floor, denied)  # "that is wrong. I cannot tell."
+        if not in_doubt(text, start, end) and not denied:
+            return _finished(answer), text[floor:]
+        languages = speaks(text[max(0, start - _BEFORE) :])
+        if answer.rule in ("bare", "tail") and (taken := last_withdrawal(text, floor, languages)) is not None:
+            text, floor = after_openers(text[taken:], languages), 0
+            continue
+        statement = _found(text, stated, values)
+        judged = judge(text, statement, denied)
+        if judged.fate == "stands":
+            return _finished(_without_contrast(answer, statement, languages)), text[floor:]
+        if judged.fate == "withdrawn":
+            text, floor = after_openers(text[judged.end :], languages), 0
+            continue
+        denied |= {statement.key} if judged.fate == "denied" else set()
+        head = text[: judged.begin].rstrip() + "\n" if judged.begin else ""
+        text, floor = (head + after_openers(text[judged.end :], languages)).rstrip(), len(head)
+    return None, ""
+
+
+def _found(text: str, stated: Stated, values: Collection[str]) -> Found:
+    """Where the value of a statement is: its box, or the first value behind its mark, or the last of an unmarked text."""
+    (content, rule), start, end = stated
+    if rule == "boxed" or any(value and content.casefold().startswith(value.casefold()) for value in values):
+        return Found(start, start, end, content)
+    unmarked = rule in ("bare", "tail")
+    first = max(start, text.rfind(content, start, end))
+    spans = values_in(text, first, end)
+    if not spans:
+        return Found(start, first, end, content)
+    first, last = spans[-1 if unmarked else 0]
+    return Found(first if unmarked else start, first, last, text[first:last])
+
+
+def _without_contrast(answer: FinalAnswer, found: Found, languages: tuple[Language, ...]) -> FinalAnswer:
+    """The answer of "17, not 18"."""
+    place = answer.text.find(found.value)
+    if answer.rule not in ("phrase", "hash") or place < 0:
+        return answer
+    end = place + len(found.value)
+    cut = any(language.contrast.match(answer.text, end) for language in languages)
+    return FinalAnswer(answer.text[:end], answer.rule) if cut else answer
+
+
+def _finished(answer: FinalAnswer) -> FinalAnswer | None:
+    """The answer without what is decoration, or None where it is torn."""
+    text, rule = answer
+    if rule in _MARKED or text.isdigit():
+        return answer if text[-1].isascii() else FinalAnswer(_undecorated(text), rule)
+    if _TORN.search(text):
         return None
-    answer = _hash(text, cut) or _boxed(text) or _tagged(text) or _phrase(text, cut)
-    answer = answer or (None if cut or "####" in before or "boxed{" in before else _unmarked(_undecorated(text)))
-    if answer is not None and answer.rule in ("phrase", "bare", "tail") and _TORN.search(answer.text):
-        return None
-    if answer is not None and not answer.text[-1].isascii():
-        answer = FinalAnswer(_undecorated(answer.text), answer.rule)
-    if answer is not None and answer.rule in ("phrase", "bare", "tail") and _BOX.search(answer.text):
-        return _mended(answer.text)
-    return answer
+    if not text[-1].isascii():
+        answer = FinalAnswer(text := _undecorated(text), rule)
+    return _mended(text) if "box" in text and _BOX.search(text) else answer
 
 
 def _answering(text: str) -> str:
@@ -138,15 +262,15 @@ def _undecorated(text: str) -> str:
     return text if text.isascii() else _EMOJI.sub("", text) or text
 
 
-def _hash(text: str, cut: bool) -> FinalAnswer | None:
+def _hash(text: str, cut: bool) -> Stated | None:
     mark = text.rfind("####")
     if mark < 0 or cut:
         return None
     tail = text[mark + 4 :].strip()
-    return FinalAnswer(tail, "hash") if tail and "\n" not in tail else None
+    return (FinalAnswer(tail, "hash"), mark, len(text)) if tail and "\n" not in tail else None
 
 
-def _boxed(text: str) -> FinalAnswer | None:
+def _boxed(text: str) -> Stated | None:
     """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
     first = text.find("box")
     if first < 0:
@@ -176,7 +300,7 @@ def _boxed(text: str) -> FinalAnswer | None:
         joined = f"{content} {'or' if 'or' in gap or '或' in gap else ','} {joined}"
         start = left
     joined = _around(text, start, stop, joined)
-    return FinalAnswer(joined, "boxed") if joined.strip() else None
+    return (FinalAnswer(joined, "boxed"), start, stop) if joined.strip() else None
 
 
 def _around(text: str, start: int, stop: int, content: str) -> str:
@@ -201,7 +325,8 @@ def _mended(text: str) -> FinalAnswer | None:
         closed += depth == 0 and match[0] == "}"
         if depth < 0:
             return None
-    return _boxed(whole) if depth == 0 and closed > 1 else None
+    inside = _boxed(whole) if depth == 0 and closed > 1 else None
+    return None if inside is None else inside[0]
 
 
 def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
@@ -214,17 +339,24 @@ def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
             yield stack.pop(), match.end()
 
 
-def _tagged(text: str) -> FinalAnswer | None:
+def _tagged(text: str) -> Stated | None:
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, end) if end >= 0 else -1
     content = text[start + len("<answer>") : end].strip() if start >= 0 else ""
-    return FinalAnswer(content, "tag") if content else None
+    return (FinalAnswer(content, "tag"), start, end + len("</answer>")) if content else None
 
 
-def _phrase(text: str, cut: bool) -> FinalAnswer | None:
-    start = _end_of_phrase(text)
-    for match in _LINE_A.finditer(text):
-        start = max(start, match.end())
+def _phrase(text: str, cut: bool) -> Stated | None:
+    begin, start = _end_of_phrase(text)
+    for match in _LINE_A.finditer(text) if ":" in text else ():
+        if match.end() > start:
+            begin, start = match.end() - len(match[0].lstrip("\n")), match.end()
+    spoken: tuple[Language, ...] = ()
+    foreign = not text.isascii() or "espuesta" in text or "esposta" in text or "ntwort" in text
+    for language in stated_in(text) if foreign else ():
+        for match in language.says.finditer(text, max(0, start)):
+            if match.end() > start:
+                begin, start, spoken = match.start(), match.end(), (language,)
     if start < 0:
         return None
     line, _, rest = text[start:].partition("\n")
@@ -232,25 +364,31 @@ def _phrase(text: str, cut: bool) -> FinalAnswer | None:
         return None
     if line.strip() in ("\\[", "$$", "\\("):
         line = rest.split("\n\n", 1)[0]
-    end = _SENTENCE_END.search(line)
+    end = (_FOREIGN_END if spoken else _SENTENCE_END).search(line)
     content = (line[: end.start()] if end else line).strip().strip("*").strip()
-    return FinalAnswer(content, "phrase") if content else None
+    content = spoken[0].ends.sub("", content) if spoken else content
+    if not content:
+        return None
+    last = text.find(content, start) + len(content)
+    return FinalAnswer(content, "phrase"), begin, last
 
 
-def _end_of_phrase(text: str) -> int:
-    """Where the last "answer is" or "answer:" ends, or -1; searched from the end, for it stands there."""
+def _end_of_phrase(text: str) -> tuple[int, int]:
+    """Where the last "answer is" or "answer:" begins and ends, or -1; searched from the end, for it stands there."""
     # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)
     position = low.rfind("answer")
     while position >= 0:
         match = _PHRASE.match(text, position)
         if match is not None:
-            return match.end()
+            return match.span()
         position = low.rfind("answer", 0, position)
-    return -1
+    return -1, -1
 
 
-def _unmarked(text: str) -> FinalAnswer | None:
+def _unmarked(text: str) -> FinalAnswer:
+    if text.isdigit() and len(text) <= BARE_LENGTH:
+        return FinalAnswer(text, "bare")
     if "\n" not in text.strip() and len(text) <= BARE_LENGTH and len(_WORD.findall(text)) <= _BARE_WORDS:
         return FinalAnswer(_BOLD.sub(r"\1", text.strip()), "bare")
     last = text[text.rfind("\n") + 1 :].strip()

@@ -2,9 +2,10 @@
 
 The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
 given. Formats (`email`, `date`) are not asserted unless `formats: true`; references out of the schema are never fetched.
-Validation runs in a worker process with limits, because a schema can cost any time (a pattern that backtracks, references
-that multiply). What stands where JSON should stand and is none (NaN, a key given twice, a missing bracket) is `incorrect`;
-a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a recipe.
+The library is `jsonschema_rs`: its patterns are those of ECMA-262, and numbers are compared as decimals, as they are
+written. Validation runs in a worker process with limits, because a schema can cost any time (a pattern that backtracks,
+references that multiply). What stands where JSON should stand and is none (NaN, a key given twice, a missing bracket) is
+`incorrect`; a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a recipe.
 """
 
 import json
@@ -13,6 +14,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from pipelines.verify.finding import Finding, Item, OneByOne, in_order, version_of, visible_text, worker_count
 from pipelines.verify.json_text import LONGEST, BadJsonError, JsonText, find_json, parse_json, too_deep
@@ -26,10 +28,10 @@ CPU = Limits(cpu_seconds=2.0)  # an honest schema takes milliseconds
 
 
 class JsonSchemaVerifier(OneByOne):
-    """Validation by the library `jsonschema` in worker processes; usable from any thread."""
+    """Validation by the library `jsonschema_rs` in worker processes; usable from any thread."""
 
     name = "json_schema"
-    rules = (("schema", "1"), ("json", "1"), ("valid", "1"))
+    rules = (("schema", "1"), ("json", "1"), ("valid", "2"))
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class JsonSchemaVerifier(OneByOne):
         self._pool = WorkerPool(JOB, workers=self.workers, limits=limits or CPU)
         self.version = version_of(
             self.rules,
-            jsonschema=version("jsonschema"),
+            jsonschema_rs=version("jsonschema-rs"),
             schema="problem" if schema is None else sha256_text(canonical_json(schema))[:12],
             formats=formats,
             duplicates=duplicates,
@@ -117,52 +119,80 @@ def _finding(json_text: JsonText, reply: Mapping[str, Any]) -> Finding:
 
 _ERRORS = 20  # violations that the evidence lists
 _SHOWN = 200  # characters of each
+_GAVE_UP = "Error executing regex"  # a pattern with a back reference or a look-around that tried too often
 
 
 def warm_up() -> None:
     """Imports that no question should pay for."""
-    import jsonschema  # noqa: F401
-    import referencing  # noqa: F401
+    import jsonschema_rs  # noqa: F401
 
 
 def validate(question: dict[str, Any]) -> dict[str, Any]:
     """{"bad_schema": why}, or {"errors": [...]} for {"schema", "value", "formats"}; no errors means that it is valid."""
-    import jsonschema
-    import referencing.exceptions
+    import jsonschema_rs
 
+    if _goes_round(question["schema"]):
+        return {"bad_schema": "its references go round in circles"}
     try:
         # As text, because the cache needs a key that can be hashed.
         validator = _validator(canonical_json(question["schema"]), bool(question["formats"]))
-        if "value" not in question:
-            return {"errors": []}
-        errors = [_row(error) for error in islice(validator.iter_errors(question["value"]), _ERRORS)]
-    except jsonschema.exceptions.SchemaError as error:
-        return {"bad_schema": _cut(f"{'/'.join(map(str, error.absolute_path))}: {error.message}".lstrip(": "))}
-    except (referencing.exceptions.Unresolvable, referencing.exceptions.NoSuchResource) as error:
-        return {"bad_schema": _cut(f"a reference leads outside the schema or nowhere: {error}")}
-    except jsonschema.exceptions.UnknownType as error:
-        return {"bad_schema": _cut(f"unknown type {error.type!r}")}
-    except RecursionError:
-        return {"bad_schema": "its references go round in circles, or it is nested too deep"}
-    return {"errors": errors}
+    except jsonschema_rs.ValidationError as error:
+        return {"bad_schema": _cut(f"{'/'.join(map(str, error.instance_path))}: {error.message}".lstrip(": "))}
+    if "value" not in question:
+        return {"errors": []}
+    errors = list(islice(validator.iter_errors(question["value"]), _ERRORS))
+    if any(error.message.startswith(_GAVE_UP) for error in errors):
+        return {"failed": "cpu_limit"}
+    return {"errors": [_row(error) for error in errors]}
 
 
 @lru_cache(maxsize=256)
 def _validator(schema_text: str, formats: bool) -> Any:
-    import jsonschema
-    import referencing
+    import jsonschema_rs
 
-    schema = json.loads(schema_text)
-    cls = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-    cls.check_schema(schema)
-    registry = referencing.Registry()  # empty, and without a way to retrieve anything
-    return cls(schema, registry=registry, format_checker=cls.FORMAT_CHECKER if formats else None)
+    # Without a retriever it would ask the network for what a reference names.
+    return jsonschema_rs.validator_for(json.loads(schema_text), validate_formats=formats, retriever=_refuse)
+
+
+def _refuse(address: str) -> Any:
+    raise ValueError(f"{address} leads outside the schema")
+
+
+def _goes_round(schema: Any) -> bool:
+    """Whether references lead back to a schema before anything of a value is looked at: such a schema says nothing."""
+    waiting: list[tuple[Any, frozenset[str]]] = [(schema, frozenset("#"))]
+    passed: set[tuple[str, frozenset[str]]] = set()
+    while waiting:
+        part, seen = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        address = part.get("$ref")
+        if isinstance(address, str) and address.startswith("#"):
+            if address in seen:
+                return True
+            if (address, seen) not in passed:
+                passed.add((address, seen))
+                waiting.append((_pointed_at(schema, address), seen | {address}))
+        inner = [part.get(key) for key in ("not", "if", "then", "else")]
+        inner += [
+            applied for key in ("allOf", "anyOf", "oneOf") if isinstance(part.get(key), list) for applied in part[key]
+        ]
+        waiting += [(applied, seen) for applied in inner]
+    return False
+
+
+def _pointed_at(schema: Any, address: str) -> Any:
+    """The part of a schema that a JSON pointer in a fragment names (RFC 6901); None for any other address."""
+    for name in unquote(address[1:]).split("/")[1:]:
+        key = name.replace("~1", "/").replace("~0", "~")
+        schema = schema.get(key) if isinstance(schema, dict) else None
+    return schema
 
 
 def _row(error: Any) -> dict[str, str]:
     return {
-        "at": _cut("/".join(map(str, error.absolute_path))),
-        "rule": str(error.validator),
+        "at": _cut("/".join(map(str, error.instance_path))),
+        "rule": str(error.kind.name),
         "why": _cut(error.message),
     }
 

@@ -46,12 +46,12 @@ _WINDOW = 512  # verdicts held until the first of them is there
 JOB = "pipelines.verify.answers.judgement:decide"
 RULES = (
     *EXTRACTION,
-    ("no-answer", "4"),
-    ("identical", "4"),
+    ("no-answer", "5"),
+    ("identical", "5"),
     ("too-long", "2"),
-    ("number", "4"),
+    ("number", "5"),
     ("choice", "3"),
-    ("exact", "4"),
+    ("exact", "5"),
     ("incomplete", "1"),
     ("worker", "2"),
     ("numbers", "4"),

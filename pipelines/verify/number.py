@@ -29,7 +29,7 @@ class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "3"), ("no-number", "3"), ("equal", "4"), ("unequal", "4"))
+    rules = (*EXTRACTION, ("no-answer", "4"), ("no-number", "4"), ("equal", "5"), ("unequal", "5"))
     version = versioned("2", rules, STRICT.label)
 
     def __init__(self, *, policy: str = "strict") -> None:

@@ -5,8 +5,9 @@ Method: Self-Sampled Correct and Partially-Correct Solutions (Ni et al. 2023, ar
 `reference` that holds steps. A known solution that is a program is compared with the program of the completion, one in
 words with its calculation steps (`calculation_steps`).
 
-`correct`: every step is true and the final value is that of a known solution. Otherwise `incorrect`, and `value` is the
-share of the known solution's steps that the longest matching prefix reaches, always below 1.
+`correct`: every step is true, the final value is that of a known solution, and so is the answer that the text states, where
+it states one. Otherwise `incorrect`, and `value` is the share of the known solution's steps that the longest matching
+prefix reaches, always below 1.
 
 A state is the values computed so far, in no order and without names. `exact`: a state matches a known one when both hold
 the same values (the paper's key). `covers`: when it holds all values of the known one and perhaps more, for solutions that
@@ -20,6 +21,7 @@ part of a state.
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +37,9 @@ from pipelines.verify.code.expected_values import shown
 from pipelines.verify.code.program import blocks
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.syntax import parses
+from pipelines.verify.extract import final_answer
 from pipelines.verify.finding import Item
+from pipelines.verify.number import plain_number
 from pipelines.verify.proposed_input import is_plain
 from storage.errors import SetupError
 from storage.ids import canonical_json
@@ -49,11 +53,15 @@ State = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """The states of a solution after each step, and its final value; `ended`: why it ended early."""
+    """The states of a solution after each step, and its final value; `ended`: why it ended early.
+
+    `stated`: the answer that its text states beside them, None where it states none.
+    """
 
     states: tuple[State, ...]
     final: str | None
     ended: str | None = None
+    stated: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +203,10 @@ def _is_remark(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
+_DENIAL = re.compile(
+    r"(?i)\bno (?:(?:real|integer|valid|possible) )?(?:solutions?|answers?)\b|\b(?:does not|doesn't|do not|don't) exist\b"
+    r"|\b(?:cannot|can't|can not) be (?:determined|found|solved|answered|known)\b|\bimpossible\b|\bnot enough information\b"
+)
 _KNOWN = 64  # paths of known programs that are remembered: rollouts of one problem come together
 
 
@@ -202,7 +214,7 @@ class StatePrefixVerifier(SandboxVerifier):
     """Usable from any thread; the sandbox starts with the first program, never for solutions in words."""
 
     name = "state_prefix"
-    rules = (("known", "1"), ("program", "2"), ("steps", "1"), ("no-steps", "1"), ("sandbox", "1"))
+    rules = (("known", "1"), ("program", "3"), ("steps", "2"), ("no-steps", "1"), ("sandbox", "1"))
 
     def __init__(
         self,
@@ -238,21 +250,25 @@ class StatePrefixVerifier(SandboxVerifier):
         paths = [path for steps in trusted if (path := path_of(steps)).final is not None]
         if not paths:
             return self.verdict(item, "undecided", "known", cause="tests: no known solution has true steps")
-        steps = steps_of(code_text(item[1]))
+        text = code_text(item[1])
+        steps = steps_of(text)
         if not steps:
             return self.verdict(item, "unparsed", "no-steps", cause="no calculation steps in the text")
         wrong = next((step.text for step in steps if not step.true), None)
-        return self._compared(item, "steps", (path_of(steps), paths), len(steps), wrong)
+        path = path_of(steps) if wrong else replace(path_of(steps), stated=_stated(item, text))
+        return self._compared(item, "steps", (path, paths), len(steps), wrong)
 
     def _of_program(self, item: Item, known: Sequence[str]) -> Verdict:
-        text = _program_text(code_text(item[1]))
+        whole = code_text(item[1])
+        text = _program_text(whole)
         statements = None if text is None else statements_of(text)
         if statements is None:
             return self.verdict(item, "unparsed", "no-steps", cause="no program in the text")
         paths = [path for source in known if (path := self._known_path(source)).final is not None]
         if not paths:
             return self.verdict(item, "undecided", "known", cause="tests: no known solution runs to its end")
-        path = trace(self.sandbox(), statements)
+        behind = "" if text == whole else whole.rpartition(text or "")[2]
+        path = replace(trace(self.sandbox(), statements), stated=_stated(item, behind))
         return self._compared(item, "program", (path, paths), len(statements), path.ended)
 
     def _known_path(self, text: str) -> Path:
@@ -272,7 +288,8 @@ class StatePrefixVerifier(SandboxVerifier):
         path, known = paths
         answer = number(item[0].reference)  # worked solutions may end in a step that no one wrote out
         finals = {*(solution.final for solution in known), *([] if answer is None else [str(answer)])}
-        right = path.final is not None and path.final in finals
+        denied = path.stated is not None and path.stated not in (finals if answer is None else {str(answer)})
+        right = path.final is not None and path.final in finals and not denied
         matches = (furthest(path, solution, self.matching) for solution in known)
         best = max(matches, key=lambda match: (match.share, match.step))
         evidence = {"matched": best.step, "steps": steps, "known_matched": best.known_step, "known_steps": best.known_steps}
@@ -280,12 +297,26 @@ class StatePrefixVerifier(SandboxVerifier):
             item,
             "correct" if right else "incorrect",
             rule,
-            cause=None if right else "wrong_step" if wrong else "wrong_end",
+            cause=None if right else "wrong_step" if wrong else "wrong_answer" if denied else "wrong_end",
             value=1.0 if right else min(best.share, (best.known_steps - 1) / best.known_steps),
-            extracted=None if path.final is None else printable(path.final),
+            extracted=printable((path.stated if denied else path.final) or "") or None,
             reference_form=printable(known[0].final or ""),
             evidence=canonical_json(evidence | ({"first_wrong": printable(wrong)} if wrong else {})),
         )
+
+
+def _stated(item: Item, text: str) -> str | None:
+    """The answer that a text states as `canonical` writes it, or its words; None where it states none, or a formula."""
+    answer = final_answer(text, cut=item[1].finish_reason == "length")
+    if answer is None:
+        return None
+    if answer.rule in ("bare", "tail"):  # the last step, or words about it: only a denial states something else
+        denial = _DENIAL.search(answer.text)
+        return None if denial is None or steps_of(answer.text) else denial[0]
+    quantity = plain_number(answer)
+    if quantity is not None:
+        return str(quantity.value)
+    return None if any(sign.isdigit() or sign == "\\" for sign in answer.text) else answer.text
 
 
 def known_of(problem: Problem) -> list[str]:

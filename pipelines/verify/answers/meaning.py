@@ -33,6 +33,10 @@ _ENCLOSING = frozenset(["call", "apply"])
 _NO_NUMBER = frozenset(
     ["list", "either", "bracket", "union", "relation", "ratio", "matrix", "word", "∞", "∅", "ℝ", "…", "±", "∓"]
 )
+_NO_VALUES = frozenset(
+    ["nosolution", "nosolutions", "norealsolution", "norealsolutions", "therearenosolutions", "therearenorealsolutions",
+     "thereisnosolution", "thereisnorealsolution", "emptyset", "theemptyset"]
+)  # fmt: skip
 _ALL_REALS = frozenset(["allrealnumbers", "allreals", "realnumbers", "allrealvalues"])
 _KINDS: dict[str, Kind] = {"()": "()", "[]": "[]", "{..}": "set"}
 
@@ -41,9 +45,12 @@ _ARITHMETIC = frozenset(["+", "-", "*", "/", "neg", "group"])
 
 
 def words(text: str) -> Value:
-    """What words say: the real numbers, or themselves."""
-    if "".join(text.split()) in _ALL_REALS:
+    """What words say: the real numbers, no value at all, or themselves."""
+    joined = "".join(text.split())
+    if joined in _ALL_REALS:
         return Interval(None, None, (False, False))
+    if joined in _NO_VALUES:
+        return Collection("set", ())
     return Words(text)
 
 
@@ -115,12 +122,24 @@ def _scalar(node: Node) -> Scalar:
     return Scalar(node, exact, slack=print_slack(inner.text), places=len(inner.text.partition(".")[2]))
 
 
+def _solutions(items: list[Value], names: list[str | None]) -> Value | None:
+    """p = 5, q = 2; p = 7, q = 2 as the list (5, 2), (7, 2); None where names do not come round in one order."""
+    size = len(dict.fromkeys(names))
+    if None in names or size < 2 or len(names) == size or len(names) % size or names != names[:size] * (len(names) // size):
+        return None
+    values = [item.value for item in items if isinstance(item, NamedValue)]
+    groups = [tuple(values[at : at + size]) for at in range(0, len(values), size)]
+    return Collection("list", tuple(Collection("()", group) for group in groups))
+
+
 def _list(kind: Kind, items: list[Value]) -> Value:
     """A bare list; `n = 2, 3` and `x = 2, x = 3` name the whole of it, `x = 2, y = 3` names each."""
     named = sorted((item for item in items if isinstance(item, NamedValue)), key=lambda item: item.name)
     if len({item.name for item in named}) == len(items) > 1 and kind == "list":
         return Assignments(tuple(item.name for item in named), tuple(item.value for item in named), named == items)
     names = [item.name if isinstance(item, NamedValue) else None for item in items]
+    if kind == "list" and (solutions := _solutions(items, names)) is not None:
+        return solutions
     first = items[0]
     ranges = [item.value for item in items if isinstance(item, NamedValue) and isinstance(item.value, Interval)]
     if kind == "either" and len(ranges) == len(items) and isinstance(first, NamedValue) and set(names) == {first.name}:

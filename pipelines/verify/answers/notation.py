@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from pipelines.verify.answers.algebra import Unsupported
-from pipelines.verify.answers.quantity import GROUPED, PER_CENT, plain_numerals
+from pipelines.verify.answers.quantity import COLOR, GROUPED, PER_CENT, plain_numerals
 
 MAX_LENGTH = 2_000
 MAX_TOKENS = 2_000
@@ -74,6 +74,14 @@ _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"
 UNGROUPED = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _OVER = re.compile(r"\{([^{}]{1,200})\\over(?![A-Za-z])([^{}]{1,200})\}")
 _CHOOSE = re.compile(r"\{([^{}]{1,200})\\choose(?![A-Za-z])([^{}]{1,200})\}")
+_BOLD_FORMULA = re.compile(r"\\(?:math(?:bf|it|sf|tt|rm)|boldsymbol|bm)\s*(?=\{\s*\\)")
+_BASES = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11,
+    "twelve": 12, "sixteen": 16, "binary": 2, "octal": 8, "decimal": 10, "hex": 16,
+}  # fmt: skip
+_BASE_IN_WORDS = re.compile(
+    rf"_\s*\{{?\s*\\(?:text|mathrm|mbox)\s*\{{\s*(?:base\s+)?({'|'.join(_BASES)})\s*\}}\s*\}}?", re.IGNORECASE
+)
 _CASES = re.compile(r"\\begin\{cases\}(.{0,1000}?)\\end\{cases\}", re.DOTALL)
 _DERIVED = re.compile(r"\A\s*\\frac\s*\{\s*d\s?([A-Za-z])\s*\}\s*\{\s*d\s?([A-Za-z])\s*\}\s*(?==|\Z)")
 _DERIVATIVE = re.compile(r"\\frac\s*\{\s*(?:d|\\partial)[^{}]{0,20}\}\s*\{\s*(?:d|\\partial)\s*[A-Za-z]")
@@ -101,6 +109,12 @@ def tokens(text: str, *, grouping: bool = True) -> list[Token]:
 def clean(text: str) -> str:
     """Spelling without layout: sizes, spaces, dollar signs and escapes that mean nothing are gone."""
     # characters of private use stand for {,} (\ue000, inside a number \ue002) and for the end of a row (\ue001)
+    if "color" in text:
+        text = COLOR.sub(lambda match: match[0][match[0].rindex("{") :] if match[1] else "", text)
+    if "{\\" in text:
+        text = _BOLD_FORMULA.sub("", text)
+    if "_" in text:
+        text = _BASE_IN_WORDS.sub(lambda match: f"_{{{_BASES[match[1].lower()]}}}", text)
     text = GROUPED.sub("\ue000", text.replace("\\$", "")).replace("\\\\", "\ue001")
     text = re.sub(r"(?<=\d,)\\!\s*(?=\d{3}(?!\d))", "", text).replace("\\!", "")
     text = _HALF_DAY.sub(lambda match: f" {match[1].lower()}m", text)

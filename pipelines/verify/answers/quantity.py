@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from unicodedata import decimal
+
+from pipelines.verify.answers.numerals import in_digits
 
 MAX_LENGTH = 1_000
 MAX_EXPONENT = 400  # 1e400 is beyond a double, and about as far as anybody writes a number so
@@ -73,6 +76,9 @@ _FRACTION_SIGNS = {
     "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
 }  # fmt: skip
 _FRACTION_SIGN = re.compile("[" + "".join(_FRACTION_SIGNS) + "]")
+COLOR = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}\s*(?:\{([^{}]*)\}(?!\{))?")
+_FULL_WIDTH = str.maketrans({0xFF01 + place: chr(0x21 + place) for place in range(94)})
+_ODD_DIGITS = re.compile(r"(?:(?![0-9])\d)+")
 _SPACED_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 GROUPED = re.compile(r"\s{0,3}\{\s{0,3},\s{0,3}\}\s{0,3}")
 _THIN = re.compile(r"(?<=\d)\\[ ,](?=\d{3}(?!\d))|(?<=\d,)\\!\s*(?=\d{3}(?!\d))")
@@ -118,7 +124,9 @@ def parse_quantity(text: str) -> Quantity | None:
     if plain is not None and len(text) > len(plain[1]):
         return _plain(plain)
     if not _DIGIT.search(text) and not _FRACTION_SIGN.search(text):
-        return None
+        text = in_digits(_simplified(text) if "\\" in text else text)
+        if not _DIGIT.search(text):
+            return None
     if "..." in text or "…" in text:
         return None  # 0.333... is not 0.333
     text = _simplified(text)
@@ -151,6 +159,8 @@ def _simplified(text: str) -> str:
     """LaTeX wrappers and typographic signs away; fractions in the form a/b; nothing that changes a value."""
     if not text.isascii():
         text = plain_numerals(text).translate(_TRANSLATE)
+    if "color" in text:
+        text = COLOR.sub(lambda match: match[1] or "", text)
     text = PER_CENT.sub("percent", GROUPED.sub(",", text)).replace("\\$", "$").replace("\\%", "%")
     text = _TIMES.sub("*", _THIN.sub("", text))
     text = _FULL_HOUR.sub(r"\1 ", _strip_math(_DEGREE.sub("°", text)))
@@ -165,11 +175,15 @@ def _simplified(text: str) -> str:
 
 
 def plain_numerals(text: str) -> str:
-    """Fractions of one sign written out (3½ is 3 1/2), and thousands grouped by narrow or hard spaces without them."""
-    text = _SPACED_THOUSANDS.sub("", text)
+    """ASCII digits for those of other scripts, fractions of one sign written out, thousands without narrow spaces."""
+    text = _SPACED_THOUSANDS.sub("", _ODD_DIGITS.sub(_ascii_digits, text.translate(_FULL_WIDTH)))
     if not _FRACTION_SIGN.search(text):
         return text
     return _FRACTION_SIGN.sub(lambda match: f" {_FRACTION_SIGNS[match[0]]} ", text).strip()
+
+
+def _ascii_digits(match: re.Match[str]) -> str:
+    return "".join(str(decimal(digit)) for digit in match[0])
 
 
 def _strip_math(text: str) -> str:

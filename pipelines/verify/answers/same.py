@@ -5,7 +5,7 @@ Exact arithmetic first, then certain bounds in floating point, then a proof for 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipelines.verify.answers import algebra, bounds, radicals
@@ -23,6 +23,7 @@ from pipelines.verify.answers.answer_values import (
     Words,
 )
 from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
+from pipelines.verify.answers.formulas import formula
 from pipelines.verify.answers.grammar import Node
 from pipelines.verify.answers.quantity import SCALES
 
@@ -107,6 +108,8 @@ class Judge:
         return False
 
     def _scalars(self, left: Scalar, right: Scalar) -> bool | None:
+        if left.unit != right.unit and "°" in (left.unit, right.unit):
+            left, right = _in_radians(left, right), _in_radians(right, left)
         if left.unit != right.unit and not compatible(left.unit, right.unit, self.context):
             return False
         spreads = self._spread(left), self._spread(right)
@@ -162,6 +165,8 @@ class Judge:
 
     def _collections(self, left: Collection, right: Collection) -> bool | None:
         kinds = {left.kind, right.kind}
+        if kinds == {"ratio"}:
+            left, right = _without_seconds(left, right), _without_seconds(right, left)
         if len(kinds) > 1 and "list" in kinds and kinds & _BRACKETS:
             bracketed = next(iter(kinds & _BRACKETS))
             loose = self.context.policy.brackets_loose or (bracketed == "[]" and self.context.unordered)
@@ -240,6 +245,25 @@ def _scaled(scalar: Scalar) -> Scalar:
     times = Node("number", (), str(factor), factor)
     exact = None if scalar.formula is None else algebra.multiply(scalar.formula, algebra.constant(factor))
     return Scalar(Node("*", (scalar.node, times)), exact, "", scalar.unit)
+
+
+def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
+    """An angle in degrees as a multiple of pi, beside a bare multiple of pi."""
+    if angle.unit != "°" or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
+        return angle
+    turned = Node("/", (Node("*", (angle.node, Node("name", (), "pi"))), Node("number", (), "180", Fraction(180))))
+    return Scalar(turned, None if angle.formula is None else formula(turned))
+
+
+def _holds_pi(value: Formula) -> bool:
+    return any(name == "c:pi" for monomial in value.num for name, _ in monomial)
+
+
+def _without_seconds(time: Collection, other: Collection) -> Collection:
+    """3:30:00 beside a time of hours and minutes."""
+    last = time.items[-1]
+    whole = isinstance(last, Scalar) and last.formula is not None and last.formula.rational() == 0
+    return replace(time, items=time.items[:2]) if whole and len(time.items) == 3 and len(other.items) == 2 else time
 
 
 def _alone(value: Value) -> Value:

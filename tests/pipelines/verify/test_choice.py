@@ -74,10 +74,10 @@ NONE = [
     "\\boxed{\\Delta E}", "The answer is not B.", "B is wrong", "E", "Vitamin B", "B or not B", "I choose A triangle",
     "Answer: A triangle has three sides", "The point is B", "The correct answer is A triangle", "I do not know.",
     "A) Lyon\nB) Paris\nC) Nice\nD) Lille", "A) Lyon is wrong\nB) Paris is right\nC) no", "If it is (B), then yes.",
-    "Maybe (B)", "\\boxed{}", "A" * 500, "I, for one, like Lyon.",
+    "Maybe (B)", "Neither A nor B", "\\boxed{}", "A" * 500, "I, for one, like Lyon.",
 ]  # fmt: skip
 AMBIGUOUS = [
-    "A or B", "The answer is A or B.", "(A) or (B)", "\\boxed{A, B}", "Both A and B are correct", "Neither A nor B", "A/B",
+    "A or B", "The answer is A or B.", "(A) or (B)", "\\boxed{A, B}", "Both A and B are correct", "A/B",
     "B) Lyon", "Answer: either (A) or (B)", "The answer is B and C", "So (A) and (C) remain.",
 ]  # fmt: skip
 
@@ -145,6 +145,16 @@ def test_a_letter_that_is_another_options_text_could_be_either() -> None:
 def test_two_options_with_one_text_are_told_apart_by_letter_only() -> None:
     assert judged("5", "A", "Which?", options=["5", "5", "6"]).outcome == "unparsed"
     assert judged("(A)", "A", "Which?", options=["5", "5", "6"]).outcome == "correct"
+
+
+@pytest.mark.parametrize(
+    "text", ["The answer is not enough information.", "Answer: wrong 5", "The answer is Nobody said so 3."]
+)
+def test_an_option_whose_words_doubt_is_an_answer_as_it_stands(text: str) -> None:
+    problem = Problem("?", "B", meta={"options": ["40", text.split(" ", 3 if "is" in text else 1)[-1].rstrip(".")]})
+    assert (
+        VERIFIER.verify(problem, Completion("c", "p", "e", "m", "", "curate", 0, None, text, "stop")).outcome == "correct"
+    )
 
 
 def test_a_text_cut_off_names_nothing_at_its_end() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.verify.json_schema import JsonSchemaVerifier
+from pipelines.verify.json_schema import JsonSchemaVerifier, validate
 from pipelines.verify.worker_pool import Limits
 from storage.errors import SetupError
 from storage.records import Completion, Problem, Verdict
@@ -73,13 +73,17 @@ def test_the_schema_comes_from_tests_then_meta_then_reference(verifier: JsonSche
 @pytest.mark.parametrize(
     ("schema", "why"),
     [
-        ({"type": "nothing"}, "is not valid under any of the given schemas"),
+        ({"type": "nothing"}, "is not valid under any of the schemas"),
         ({"$ref": "https://example.invalid/schema.json"}, "outside the schema"),
         ({"$ref": "file:///etc/passwd"}, "outside the schema"),
-        ({"$ref": "#/nowhere"}, "outside the schema or nowhere"),
+        ({"$ref": "#/nowhere"}, "Pointer '/nowhere' does not exist"),
         ({"$ref": "#"}, "round in circles"),
+        (
+            {"$defs": {"a/b": {"anyOf": [{"$ref": "#/$defs/c"}]}, "c": {"$ref": "#/$defs/a~1b"}}, "$ref": "#/$defs/c"},
+            "circles",
+        ),
         ([], "is not an object"),
-        ({"pattern": "["}, "is not a 'regex'"),
+        ({"pattern": "["}, 'is not a "regex"'),
     ],
 )
 def test_a_schema_that_is_none_is_undecided(verifier: JsonSchemaVerifier, schema: Any, why: str) -> None:
@@ -89,9 +93,32 @@ def test_a_schema_that_is_none_is_undecided(verifier: JsonSchemaVerifier, schema
 
 
 def test_a_pattern_that_never_ends_hits_the_limit(verifier: JsonSchemaVerifier) -> None:
-    verdict = judged(verifier, json.dumps("a" * 40 + "b"), {"type": "string", "pattern": "^(a|aa)+$"})
+    verdict = judged(verifier, json.dumps("a" * 60 + "b"), {"type": "string", "pattern": r"^(a|aa)+\1$"})
     assert (verdict.outcome, verdict.cause) == ("undecided", "cpu_limit")
-    assert judged(verifier, '"aaa"', {"type": "string", "pattern": "^(a|aa)+$"}).outcome == "correct"
+    assert judged(verifier, '"aaa"', {"type": "string", "pattern": r"^(a|aa)+\1$"}).outcome == "correct"
+    assert judged(verifier, json.dumps("a" * 40 + "b"), {"pattern": "^(a|aa)+$"}).outcome == "incorrect"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "outcome"),
+    [
+        ("^[a-z]+$", "abc", "correct"), ("^[a-z]+$", "abc\n", "incorrect"), (r"^\d+$", "12", "correct"),
+        (r"^\d+$", "\u0661\u0662", "incorrect"), (r"^\w+$", "\u00e9", "incorrect"), (r"^\p{L}+$", "ol\u00e9", "correct"),
+        (r"^\p{L}+$", "a1", "incorrect"), (r"^\s$", "\ufeff", "correct"), ("^.$", "\U0001f600", "correct"),
+        (r"^\cC$", "\x03", "correct"), ("(?<=a)b", "ab", "correct"),
+    ],
+)  # fmt: skip
+def test_patterns_are_those_of_ecma_262(verifier: JsonSchemaVerifier, pattern: str, text: str, outcome: str) -> None:
+    """JSON Schema 2020-12, section 6.4. Python's `$` takes a line break before the end."""
+    assert judged(verifier, json.dumps(text), {"pattern": pattern}).outcome == outcome
+
+
+def test_a_multiple_is_one_of_decimals_as_they_are_written() -> None:
+    """Of the prices .01 to 100.00 binary floats refuse 1,363."""
+    asked = {"schema": {"multipleOf": 0.01}, "formats": False}
+    assert [cents for cents in range(1, 10_001) if validate({**asked, "value": cents / 100})["errors"]] == []
+    refused = [validate({**asked, "value": value})["errors"] for value in (0.005, 7.007, 99.999)]
+    assert [len(errors) for errors in refused] == [1, 1, 1]
 
 
 def test_references_within_the_schema_work(verifier: JsonSchemaVerifier) -> None:

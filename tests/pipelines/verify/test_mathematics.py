@@ -43,7 +43,7 @@ def judge(verifier: MathVerifier, reference: str, text: str, prompt: str = "Find
         (r"4\pi", "We compute.\nSo the area is $4\\pi$.", "correct", "tail:identical"),
         (r"4\pi", "We compute.\nLet's see whether $4\\pi$ is right.", "unparsed", "no-answer"),
         (r"4\pi", "The answer is \\(4\\pi\\), since \\(r=2\\).", "correct", "phrase:identical"),
-        ("5", "The answer is not 5", "incorrect", "phrase:unreadable"),
+        ("5", "The answer is not 5", "unparsed", "no-answer"),
         ("B", r"\boxed{\text{(B)}}", "correct", "boxed:choice"),
         ("0.3", r"\boxed{\text{(b) } 0.3}", "correct", "boxed:choice"),
         ("x+1", r"\boxed{\text{no solution}}", "incorrect", "boxed:exact"),

@@ -29,7 +29,7 @@ def judge(reference: str, text: str, *, prompt: str = "How many?", finish: Finis
         ("0.05", "The answer is 5 hundredths.", "correct", "phrase:equal"),
         ("5", "The answer is 5 halves.", "undecided", "no-number"),
         ("5", "The answer is 5x.", "undecided", "no-number"),
-        ("5", "The answer is not 5.", "undecided", "no-number"),
+        ("5", "The answer is not 5.", "unparsed", "no-answer"),
         ("20", "So.\nThis is 20 percent of it.", "incorrect", "tail:unequal"),
         ("5", "2x = 5", "undecided", "no-number"),
         ("7", "The answer is 3 + 4 = 7 eggs.", "correct", "phrase:equal"),

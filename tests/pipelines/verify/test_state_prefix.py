@@ -43,6 +43,28 @@ def test_a_worked_solution_by_the_known_way_and_by_another(prefix: StatePrefixVe
     assert told(other) == {"matched": 0, "steps": 3, "known_matched": 0, "known_steps": 2}
 
 
+RIGHT = "16 - 3 - 4 = 9\n9 * 2 = 18\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "cause", "extracted"),
+    [
+        ("\\boxed{18}", None, "18"), ("The answer is $18.00.", None, "18"), ("#### 18", None, "18"),
+        ("She makes 18.", None, "18"), ("That took 2 steps.", None, "18"), (r"\boxed{\frac{36}{2}}", None, "18"),
+        (r"\boxed{19}", "wrong_answer", "19"), ("The answer is 9.", "wrong_answer", "9"), ("#### 17", "wrong_answer", "17"),
+        ("So no solution exists.", "wrong_answer", "no solution"), (r"\boxed{none}", "wrong_answer", "none"),
+        ("It cannot be determined.", "wrong_answer", "cannot be determined"),
+    ],
+)  # fmt: skip
+def test_a_stated_answer_must_be_the_known_one(
+    prefix: StatePrefixVerifier, end: str, cause: str | None, extracted: str
+) -> None:
+    """Right lines that end in another answer were correct: 3 * 4 = 12, 12 + 2 = 14, \\boxed{15}."""
+    verdict = prefix.verify(WORDS, said(RIGHT + end))
+    wanted = ("correct", "steps", None, 1.0) if cause is None else ("incorrect", "steps", cause, 0.5)
+    assert (short(verdict), verdict.extracted) == (wanted, extracted)
+
+
 def test_a_solution_that_is_right_at_first(prefix: StatePrefixVerifier) -> None:
     verdict = prefix.verify(WORDS, said("16-3-4 = 9\n9 * 3 = 27"))
     assert short(verdict) == ("incorrect", "steps", "wrong_end", 0.5)
@@ -111,6 +133,8 @@ def test_prose_is_no_program() -> None:
 def test_a_program_along_the_known_one(prefix: StatePrefixVerifier) -> None:
     renamed = "a = 16\nb = a - 7\nc = 2\nanswer = b * c"
     assert short(prefix.verify(PROGRAM, said(f"```python\n{renamed}\n```"))) == ("correct", "program", None, 1.0)
+    behind = prefix.verify(PROGRAM, said(f"```python\n{renamed}\n```\nThe answer is 19."))
+    assert short(behind) == ("incorrect", "program", "wrong_answer", 0.75)
     wrong = renamed.replace("b * c", "b + c")
     verdict = prefix.verify(PROGRAM, said(wrong))
     assert short(verdict) == ("incorrect", "program", "wrong_end", 0.75)

@@ -1,0 +1,1 @@
+"""Statements of an answer: which of those that a text makes it lets stand."""

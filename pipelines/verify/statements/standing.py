@@ -1,0 +1,255 @@
+"""Says what becomes of an answer that a text states: it stands, or the text denies, attributes, quotes or takes it back.
+
+What decides stands in the sentence of the statement (before it and behind it), or in the sentences that follow. `No, C` and
+`that is wrong` take back all that was said; `17 is wrong` takes back a 17 only, and so does `that` where its own sentence
+names a value before it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipelines.verify.statements.words import ANY_DOUBT, VALUE, Language, speaks
+
+Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]
+_REACH = 300  # characters before a statement that may speak of it
+_FOLLOWING = 2_000  # characters behind it that are looked through for a withdrawal
+_END = re.compile(r"[.!?;](?=[\s\"”»')]|\Z)|[。！？；\n]")
+_TURN = re.compile(
+    r"(?i)[,;]\s+(?:so|but|and|yet|however|although|though|while|whereas|because|since|hence|thus|therefore|then|aunque|pero"
+    r"|mais|bien que|obwohl|aber|embora|mas|хотя|но)\b|\s(?:although|though|whereas)\s|[，,](?:但|虽然|不过)|、"
+)
+_MENTION = re.compile(
+    r"(?i)\b(?:examples?|samples?|formats?|forms?|templates?|lines?|prompts?|instructions?|write|such as|e\.g\.|like|phrase"
+    r"|task|statement|ejemplo|formato|exemple|format|beispiel|muster|exemplo|modelo)\b|пример|образец|例|格式|样"
+)
+_QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("`", "`"), ('"', '"'))
+_NEAR = 6  # characters between a denied value and "but"
+_QUESTION = 15  # characters of a question that is more than a value with a question mark
+_VALUE = re.compile(VALUE)
+_UNSAID = re.compile(r"\\(?:boxed|text|mathrm|left|right)(?![A-Za-z])|(?<=\d),(?=\d{3}(?!\d))|[^\w./-]|\.\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A statement of an answer: text[start:end], of which `value`, from `first` on, is the answer."""
+
+    start: int
+    first: int
+    end: int
+    value: str
+
+    @property
+    def key(self) -> str:
+        """The value in the form in which two mentions of it are compared."""
+        return key(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The fate of a statement; the text without text[begin:end] is what is left to search."""
+
+    fate: Fate
+    begin: int = 0
+    end: int = 0
+
+
+_FOREIGN = re.compile("[’“«「『\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff]")
+STANDS = Judged("stands")
+
+
+def key(value: str) -> str:
+    """A value in the form in which two mentions of it are compared."""
+    return _UNSAID.sub("", value).casefold()
+
+
+def in_doubt(text: str, start: int, end: int) -> bool:
+    """Whether words in the sentence of a statement, or behind it, may take something of it; a quick look."""
+    line = start - 1
+    if start and text[line] != "\n":
+        floor = start - _REACH if start > _REACH else 0
+        line, sentence = text.rfind("\n", floor, start), text.rfind(". ", floor, start)
+        start = (line if line > sentence else sentence) if line > 0 or sentence > 0 else floor
+    window = text[start : end + _FOLLOWING]
+    return '"' in window or "`" in window or text.startswith(">", line + 1) or doubtful(window)
+
+
+def doubtful(window: str) -> bool:
+    """Whether a text holds a word or a letter of those languages by which an answer may be taken back."""
+    if "?" in window or "n't" in window or not (window.isascii() or _FOREIGN.search(window) is None):
+        return True
+    return not ANY_DOUBT.isdisjoint(window.lower().split())
+
+
+def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The spans of the values that a piece of text speaks of."""
+    return [match.span("value") for match in _VALUE.finditer(text, start, end)]
+
+
+def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judged:
+    """What becomes of a statement, beside values that the text has denied elsewhere."""
+    begin = _sentence_begin(text, found.start)
+    languages = speaks(text[begin : found.end + _FOLLOWING])
+    if found.key in denied:
+        return Judged("denied", begin, _sentence_end(text, found.end))
+    if not languages:
+        return _quoted(text, begin, found)
+    stop = _sentence_end(text, found.end)
+    before = text[begin : found.start].replace("’", "'")
+    turn = max((match.end() for match in _TURN.finditer(before)), default=0)
+    close = _clause_end(text, found, stop, languages)
+    upto = text[begin + turn : found.first].replace("’", "'")
+    behind = text[found.end : stop].replace("’", "'")
+    if any(
+        language.denies.search(upto) or language.denies.search(before[turn:]) or language.denied.match(behind)
+        for language in languages
+    ):
+        return Judged("denied", begin + turn, close)
+    if _attributed(before[turn:], upto, behind, languages):
+        return Judged("elsewhere", begin + turn, close)
+    taken = withdrawal(text, found.end, found.value, languages)
+    return Judged("withdrawn", 0, taken) if taken is not None else _quoted(text, begin, found)
+
+
+def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int | None:
+    """Where the last words of the last line end that take back a value or what was said; only where a value was said."""
+    line = start if len(text) - start <= _REACH else max(start, text.rfind("\n") + 1, len(text) - 2 * _REACH)
+    last_end, previous = None, ""
+    for first, last in _sentences(text, line, len(text)):
+        position = first if doubtful(text[first:last]) else last
+        while position < last:
+            sentence = text[position:last].replace("’", "'")
+            spoken = [language for language in languages if language.letters is None or language.letters.search(sentence)]
+            fault = min((match.start() for language in spoken for match in language.faulted.finditer(sentence)), default=0)
+            stated = frozenset(key(text[a:b]) for a, b in values_in(text, start, position + fault))
+            ends = [end for language in spoken if (end := _taken_back(sentence, previous, stated, language)) is not None]
+            if not ends:
+                break
+            position += max(1, min(ends))
+            last_end = position if _VALUE.search(text, start, position) else last_end
+        previous = text[first:last]
+    return last_end
+
+
+def withdrawal(text: str, start: int, value: str, languages: Sequence[Language]) -> int | None:
+    """Where the first words end that take back a value stated before `start`; None where none do."""
+    previous, stated = "", frozenset({key(value)})
+    for first, last in _sentences(text, start, min(len(text), start + _FOLLOWING)):
+        sentence = text[first:last].replace("’", "'")
+        if not doubtful(sentence):
+            previous = sentence if first > start else ""
+            continue
+        spoken = [language for language in languages if language.letters is None or language.letters.search(sentence)]
+        ends = [end for language in spoken if (end := _taken_back(sentence, previous, stated, language)) is not None]
+        if ends:
+            return first + min(ends)
+        previous = sentence if first > start else ""
+    return None
+
+
+def after_openers(text: str, languages: Sequence[Language]) -> str:
+    """What follows a withdrawal, without "so", "it is" and the like before the new answer."""
+    text = text.lstrip(" \t,;:.!?—–-…、，。：)*\"'”`")
+    for language in languages:
+        match = language.openers.match(text)
+        if match is not None and match.end():
+            rest = text[match.end() :]
+            text = rest if rest.strip() else text
+        text = language.ends.sub("", text)
+    return text.rstrip("。")
+
+
+def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
+    """What is left of a text: from `floor` on, or all of it where it says nothing of what it denied."""
+    stated = {key(text[first:last]) for first, last in values_in(text, 0, len(text))}
+    return text if stated.isdisjoint(denied) else text[floor:]
+
+
+def _attributed(before: str, upto: str, behind: str, languages: Sequence[Language]) -> bool:
+    if any(language.endorses.match(behind) for language in languages):
+        return False
+    return any(language.attributes.search(before) or language.attributes.search(upto) for language in languages)
+
+
+def _taken_back(sentence: str, previous: str, said: frozenset[str], language: Language) -> int | None:
+    """Where in a sentence one of the values that were said before it is taken back."""
+    ends = []
+    plain = language.withdraws.search(sentence)
+    if plain is not None:
+        ends.append(plain.end())
+    lead = len(sentence) - len(sentence.lstrip(" \t,;:.!?—–-)*\"'”`。，"))
+    start = language.starts.match(sentence, lead)
+    # "Did we forget one? No." answers another question.
+    if start is not None and not (previous.rstrip().endswith("?") and len(previous) > _QUESTION):
+        ends.append(start.end())
+    for match in language.faulted.finditer(sentence):
+        meant = match["value"] or next(
+            (m["value"] for m in reversed(list(_VALUE.finditer(sentence, 0, match.start())))), ""
+        )
+        if not meant or key(meant) in said:
+            ends.append(match.end())
+            break
+    return min(ends, default=None)
+
+
+def _quoted(text: str, begin: int, found: Found) -> Judged:
+    """A statement on a line that is a quotation, or in quotation marks behind words that mention an example."""
+    line = text.rfind("\n", 0, found.start) + 1
+    stop = text.find("\n", found.end)
+    stop = len(text) if stop < 0 else stop
+    if text.startswith(">", line) and any(not other.startswith(">") for other in text.splitlines() if other.strip()):
+        return Judged("elsewhere", line, stop)
+    before = text[line : found.start]
+    if text.startswith("####", found.start) and _MENTION.search(before):
+        return Judged("elsewhere", line, stop)
+    for opening, closing in _QUOTES:
+        place = before.rfind(opening)
+        if (
+            place < 0
+            or (opening != closing and closing in before[place:])
+            or (opening == closing and before.count(opening) % 2 == 0)
+        ):
+            continue
+        ending = text.find(closing, found.end)
+        beside = before[:place] + (text[ending + 1 : stop] if found.end <= ending < stop else "")
+        if _MENTION.search(beside) and ending >= 0:
+            return Judged("elsewhere", min(begin, line + place), min(ending + 1, stop))
+    return STANDS
+
+
+def _sentence_begin(text: str, start: int) -> int:
+    floor = max(0, start - _REACH)
+    begin = floor
+    for match in _END.finditer(text, floor, start):
+        begin = match.end()
+    return begin
+
+
+def _sentence_end(text: str, end: int) -> int:
+    match = _END.search(text, end)
+    return len(text) if match is None else match.end()
+
+
+def _clause_end(text: str, found: Found, stop: int, languages: Sequence[Language]) -> int:
+    """Where the clause of a statement ends: behind what denies it, before "but" and the like, or with its sentence."""
+    turn = _TURN.search(text, found.end, stop)
+    ends = [stop if turn is None else turn.start()]
+    for language in languages:
+        denied = language.denied.match(text[found.end : stop].replace("’", "'"))
+        place = None if denied is None else found.end + denied.end()
+        ends += [] if place is None or not _VALUE.search(text, place, stop) else [place]
+        but = language.but.search(text, found.end, stop)
+        ends += [but.start()] if but is not None and but.start() - found.end <= _NEAR else []
+    return min(ends)
+
+
+def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Spans of the sentences of text[start:stop], the rest of the first one included."""
+    first = start
+    for match in _END.finditer(text, start, stop):
+        if match.end() > first:
+            yield first, match.end()
+        first = match.end()
+    if first < stop:
+        yield first, stop

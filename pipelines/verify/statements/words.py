@@ -1,0 +1,125 @@
+"""Words of eight languages by which a text denies, attributes or takes back an answer: `words.toml`, compiled.
+
+A language is looked for where a text holds one of its doubting words, or a letter of its script: most texts are passed at
+once, and no pattern of a language is tried on a text of another.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_NEVER = "(?!)"
+_SCRIPTS = {"ru": "[\u0400-\u04ff]", "zh": "[\u3400-\u9fff]", "ja": "[\u3040-\u30ff\u3400-\u9fff]"}
+_SAID_IN = (("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("fr", "éponse"))
+_SAID_IN_SCRIPT = (("ru", "твет"), ("zh", "答案"), ("ja", "答"))
+_ARTICLES = {
+    "en": "(?:the|our|my|a|correct|right|final)", "es": "(?:la|el|respuesta|resultado|correcta)",
+    "pt": "(?:a|o|resposta|correta)", "fr": "(?:la|le|réponse|bonne)",
+    "de": "(?:die|das|antwort|lösung|ergebnis|richtige)", "ru": "(?:ответ|правильный)",
+}  # fmt: skip
+_MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
+VALUE = (
+    r"(?P<value>\\boxed\s*\{[^{}]{1,80}\}|-?\\[dt]?frac\s*\{[^{}]{1,40}\}\s*\{[^{}]{1,40}\}"
+    r"|[-+−]?\\?\$?\d[\d.,/]*(?<![.,/])|(?<![\w\\'’])\(?[A-J]\)?(?![\w'’]))"
+)
+"""A value that a sentence speaks of: a box, a number, the letter of an option."""
+_BETWEEN = r"[\s$)*`\"”’」.]{0,4}"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The patterns of one language. `before` ones end, and `behind` ones begin, where a statement does."""
+
+    name: str
+    letters: re.Pattern[str] | None
+    """A letter of its script, where that is not the Latin one."""
+    says: re.Pattern[str]
+    denies: re.Pattern[str]
+    denied: re.Pattern[str]
+    attributes: re.Pattern[str]
+    endorses: re.Pattern[str]
+    withdraws: re.Pattern[str]
+    starts: re.Pattern[str]
+    faulted: re.Pattern[str]
+    """A pointer or a value of which it is said that it is wrong."""
+    but: re.Pattern[str]
+    contrast: re.Pattern[str]
+    openers: re.Pattern[str]
+    ends: re.Pattern[str]
+
+
+def speaks(window: str) -> tuple[Language, ...]:
+    """The languages of whose doubting words or letters a text holds some."""
+    words = window.lower().replace("’", "'").split()
+    names = [] if ANY_DOUBT.isdisjoint(words) else [name for name in DOUBTS if not DOUBTS[name].isdisjoint(words)]
+    if names or "no" in words:
+        names += [name for name, needle in _SAID_IN if needle in window and name not in names]
+    if not window.isascii():
+        names += [name for name, letter in _SCRIPTS.items() if re.search(letter, window)]
+    if "en" not in names and ("n't" in window or "n’t" in window or "?" in window):
+        names = ["en", *names]
+    return tuple(language(name) for name in names)
+
+
+def stated_in(text: str) -> tuple[Language, ...]:
+    """The languages other than English in which a text may say "the answer is"."""
+    return tuple(language(name) for name, needle in (*_SAID_IN, *_SAID_IN_SCRIPT) if needle in text)
+
+
+@lru_cache(maxsize=16)
+def language(name: str) -> Language:
+    """The compiled patterns of a language."""
+    words = _TABLE[name]
+    predicate = rf"(?:{words['is']}\s?{words['wrong']}|{words['isnt']}\s?{words['right']})"
+    lead = r"[\s,]{0,2}(?:(?:which|but (?:that|this|it))\s)?" if name == "en" else r"\s?"
+    behind = "|".join([predicate, *words.get("denied", ())])
+    return Language(
+        name,
+        letters=re.compile(_SCRIPTS[name]) if name in _SCRIPTS else None,
+        says=_compiled(words.get("says", _NEVER)),
+        denies=_compiled(_before(words["denies"], name)),
+        denied=_compiled(rf"{_BETWEEN}{lead}(?:{behind})"),
+        attributes=_compiled(_before(words.get("attributes", [_NEVER]), name).replace("#other#", words.get("other", ""))),
+        endorses=_compiled(words.get("endorses", _NEVER)),
+        withdraws=_compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})"),
+        starts=_compiled("|".join(words["starts"])),
+        faulted=_compiled(rf"(?:{_edge(name)}{words['pointers']}|{VALUE}{_BETWEEN})\s?{predicate}"),
+        but=_compiled(rf"{words['but']}\s*"),
+        contrast=_compiled(rf"{words['contrast']}(?![a-zà-ÿ])"),
+        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：-]|{words['openers']}(?![a-zà-ÿ]))*"),
+        ends=_compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z"),
+    )
+
+
+def _before(patterns: list[str], name: str) -> str:
+    """Patterns that end where a statement begins: words that lead to it and marks may stand between."""
+    article = _ARTICLES.get(name)
+    article = rf"(?:{article}\s+)*" if article else ""
+    return rf"{_edge(name)}(?:{'|'.join(patterns)})[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z"
+
+
+def _edge(name: str) -> str:
+    return "" if name in ("zh", "ja") else r"(?<![\w\\])"
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+_TABLE: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_ENGLISH = frozenset(_TABLE["en"]["doubts"].split())
+DOUBTS = {
+    name: frozenset(
+        word + mark
+        for word in words["doubts"].split()
+        for mark in _MARKS
+        if name == "en" or word not in _ENGLISH  # "no" is English first
+    )
+    for name, words in _TABLE.items()
+    if "doubts" in words
+}
+"""Language to its doubting words, with the marks that may stand at them."""
+ANY_DOUBT = frozenset[str]().union(*DOUBTS.values())
