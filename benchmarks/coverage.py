@@ -4,8 +4,9 @@
 
 `clusters`: the intervals of `mean_bounds` (every one of a rate over problems is made by it), many at once by
 `ClusterTable`, beside the plain cluster t, on problems of 8 draws whose rates spread about their cluster's. Three laws as
-in tests, two that were not looked at when its constants were chosen (`two values`, `half alike`). `--unseen` tries another
-weight of the unseen part, `--misses` another posterior to cut to.
+in tests, four that were not looked at when its constants were chosen and that no beta law comes near (`two values`, `half
+alike`, `logit-normal`, `bad cluster`: one in ten). `--laws` takes some of them, `--unseen` tries another weight of the
+unseen part, `--misses` another posterior to cut to.
 """
 
 import argparse
@@ -52,19 +53,41 @@ def _half_alike(rate: float, rng: np.random.Generator, shape: tuple[int, ...]) -
     return np.where(rng.random(shape) < 0.5, rate, rng.beta(1.2 * rate, 1.2 * (1 - rate), shape))
 
 
+def _logit_normal(rate: float, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Deviation 1.5 on the logit scale, centred so that the mean is the rate."""
+    from scipy.special import expit, ndtri
+
+    spread = 1.5 * ndtri((np.arange(2000) + 0.5) / 2000)
+    low, high = -12.0, 12.0
+    for _ in range(50):
+        centre = (low + high) / 2.0
+        low, high = (centre, high) if expit(centre + spread).mean() < rate else (low, centre)
+    return np.asarray(expit(low + 1.5 * rng.normal(size=shape)), dtype=np.float64)
+
+
+def _bad_cluster(rate: float, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """One cluster in ten at .1, or as near to it as the mean allows, the others alike; below .5 the other way round."""
+    most = max(rate, 1.0 - rate)
+    far = max(0.1, 10.0 * most - 9.0)
+    values = np.where(rng.random(shape) < 0.1, far, (most - 0.1 * far) / 0.9)
+    return values if rate >= 0.5 else 1.0 - values
+
+
 LAWS: dict[str, Callable[[float, np.random.Generator, tuple[int, ...]], Array]] = {
     "narrow": lambda rate, rng, shape: rng.beta(15 * rate, 15 * (1 - rate), shape),
     "wide": lambda rate, rng, shape: rng.beta(2 * rate, 2 * (1 - rate), shape),
     "two kinds": lambda rate, rng, shape: _two_kinds(rate, rng, shape, spread=True),
     "two values": lambda rate, rng, shape: _two_kinds(rate, rng, shape, spread=False),
     "half alike": _half_alike,
+    "logit-normal": _logit_normal,
+    "bad cluster": _bad_cluster,
 }
 
 
-def cluster_rows(repeats: int, seed: int) -> list[Row]:
+def cluster_rows(repeats: int, seed: int, laws: Sequence[str]) -> list[Row]:
     """One row for each law, rate, sizes and number of clusters."""
     rows: list[Row] = []
-    for law in LAWS:
+    for law in laws:
         for rate in RATES:
             for sizes, sized in SIZES.items():
                 for clusters in CLUSTERS:
@@ -132,7 +155,7 @@ def by_clusters(rows: Sequence[Row], laws: Sequence[str]) -> str:
 def outside(rows: Sequence[Row]) -> str:
     """Of each law and number of clusters: the cells beside .93 to .985, and how far off they are."""
     lines = ["| law | clusters | cells | above | by, mean | most | below | by, most |", "|" + "---|" * 8]
-    for law in LAWS:
+    for law in dict.fromkeys(row["law"] for row in rows):
         for clusters in CLUSTERS:
             mine = [float(row["coverage"]) for row in rows if (row["law"], row["clusters"]) == (law, clusters)]
             above, below = [c - MOST for c in mine if c > MOST], [LEAST - c for c in mine if c < LEAST]
@@ -148,17 +171,18 @@ def main() -> None:
     parser.add_argument("what", choices=["clusters"], nargs="?", default="clusters")
     parser.add_argument("--repeats", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--laws", nargs="+", choices=list(LAWS), default=list(LAWS))
     parser.add_argument("--unseen", type=float, default=means.UNSEEN)
     parser.add_argument("--misses", type=float, default=means.POSTERIOR_MISSES)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     sys.modules[ClusterTable.__module__].UNSEEN = args.unseen  # type: ignore[attr-defined]
     means.POSTERIOR_MISSES = args.misses
-    rows = cluster_rows(args.repeats, args.seed)
-    print(by_clusters(rows, LOOKED_AT))
-    print("\nLaws that were not looked at when the constant was chosen:\n")
-    print(by_clusters(rows, [law for law in LAWS if law not in LOOKED_AT]))
-    print("\nCells beside .93 to .985:\n")
+    rows = cluster_rows(args.repeats, args.seed, args.laws)
+    for laws in (LOOKED_AT, [law for law in LAWS if law not in LOOKED_AT]):
+        if any(row["law"] in laws for row in rows):
+            print(f"{', '.join(law for law in laws if law in args.laws)}:\n\n{by_clusters(rows, laws)}\n")
+    print("Cells beside .93 to .985:\n")
     print(outside(rows))
     if args.out:
         with args.out.open("w", newline="") as file:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only
+from pipelines.aggregate.blind_pool import NEVER, BlindPool, Election, Flags, Floats, Need, elected_only, in_order
 from pipelines.option_checks import checked_choice, checked_count, checked_share
 
 Reward = Literal["mean", "max"]
@@ -22,7 +22,7 @@ class BestOfN:
     """
 
     name: ClassVar[str] = "best_of_n"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
 
@@ -48,7 +48,7 @@ class BestOfMajority:
     """
 
     name: ClassVar[str] = "best_of_majority"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
     alpha: float = 0.1
@@ -79,7 +79,7 @@ class ClusterRerank:
     """
 
     name: ClassVar[str] = "rerank"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
     clusters: int = 2
@@ -109,14 +109,5 @@ def _rewards(pool: BlindPool, score: str, of: Reward) -> Floats:
 
 def _chosen_first(pool: BlindPool, chosen: Flags, rewards: Floats) -> Floats:
     """The chosen answers by reward, then the others by votes and reward; an answer without a reward after its equals."""
-    share = _shares(rewards)
+    share = np.where(np.isfinite(rewards), in_order(rewards), -0.25)
     return elected_only(pool, np.where(chosen, pool.sizes[:, None] + 1.0 + share, pool.counts + share / 2.0))
-
-
-def _shares(rewards: Floats) -> Floats:
-    """(R, A) rewards in their order within each subset, between 0 and 1; -.25 where there is none."""
-    known = np.isfinite(rewards)
-    least = np.where(known, rewards, np.inf).min(axis=1, keepdims=True, initial=np.inf)
-    width = np.where(known, rewards, -np.inf).max(axis=1, keepdims=True, initial=-np.inf) - least
-    scaled = (np.where(known, rewards, 0.0) - np.where(np.isfinite(least), least, 0.0)) / np.where(width > 0, width, 1.0)
-    return np.where(known, scaled, -0.25)

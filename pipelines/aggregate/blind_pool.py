@@ -105,9 +105,7 @@ class BlindPool:
 
     def total(self, weights: Floats) -> Floats:
         """(R, A) the sum of the weights (R, N) of the completions that give each answer, free of rounding noise."""
-        votes = self.answer >= 0
-        sums = np.bincount(self._cells()[votes], weights[votes], len(self) * len(self.answers))
-        return np.round(sums.reshape(len(self), len(self.answers)), _DIGITS)
+        return np.round(self._sums(weights), _DIGITS)
 
     def largest(self, values: Floats) -> Floats:
         """(R, A) the largest value (R, N) among the completions that give each answer; NEVER where there is none."""
@@ -117,11 +115,13 @@ class BlindPool:
         return best.reshape(len(self), len(self.answers))
 
     def mean(self, values: Floats) -> Floats:
-        """(R, A) the mean of the known values among the completions that give each answer; NEVER where there is none."""
+        """(R, A) the mean of the known values among the completions that give each answer; NEVER where there is none.
+
+        Equal means differ by rounding: compare them by `in_order`.
+        """
         known = ~np.isnan(values)
-        number = self.total(known.astype(float))
-        sums = self.total(np.where(known, values, 0.0))
-        return np.where(number > 0, sums / np.maximum(number, 1.0), NEVER)
+        number = self._sums(known.astype(float))
+        return np.where(number > 0, self._sums(np.where(known, values, 0.0)) / np.maximum(number, 1.0), NEVER)
 
     def score(self, name: str) -> Floats:
         """(R, N) the scores of one scorer, larger is better; `-length` turns `length` round. SetupError: no such score."""
@@ -130,25 +130,33 @@ class BlindPool:
             raise unknown_name("score", name, self.scores, next_command="a recipe's `score:` stores scores with a run")
         return -self.scores[plain] if name.startswith("-") else self.scores[plain]
 
-    def by_rank(self, name: str, weight: Floats) -> Floats:
+    def by_rank(self, name: str, weight: Floats, *, answered: bool = False) -> Floats:
         """(R, N) the weight of each completion's rank by a score: `weight` (R, N) of places 0 (best) .. N - 1.
 
         Equal scores share the mean weight of their places; a completion without a score comes after all that have one.
+        `answered`: only completions with an answer are ranked, the others come after them.
         """
-        if name not in self._orders:
+        there, kept = (self.answer >= 0, f"answered {name}") if answered else (self.drawn, name)
+        if kept not in self._orders:
             score = self.score(name)
-            key = np.where(self.drawn, np.where(np.isnan(score), np.finfo(float).max, -score), np.inf)
+            key = np.where(there, np.where(np.isnan(score), np.finfo(float).max, -score), np.inf)
             order = np.argsort(key, axis=1, kind="stable")
             ordered = np.take_along_axis(key, order, axis=1)
             first = np.ones(key.shape, dtype=bool)
             first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-            self._orders[name] = order, np.flatnonzero(first)
-        order, starts = self._orders[name]
+            self._orders[kept] = order, np.flatnonzero(first)
+        order, starts = self._orders[kept]
         sizes = np.diff([*starts, order.size])
         means = np.add.reduceat(weight.ravel(), starts) / sizes
         shared = np.empty(order.shape)
         np.put_along_axis(shared, order, np.repeat(means, sizes).reshape(order.shape), axis=1)
         return shared
+
+    def _sums(self, weights: Floats) -> Floats:
+        """(R, A) the sum of the weights (R, N) of the completions that give each answer."""
+        votes = self.answer >= 0
+        sums: Floats = np.bincount(self._cells()[votes], weights[votes], len(self) * len(self.answers)).astype(float)
+        return sums.reshape(len(self), len(self.answers))
 
     def _cells(self) -> Ints:
         return np.arange(len(self))[:, None] * len(self.answers) + self.answer
@@ -199,6 +207,24 @@ class Adjustable(Protocol):
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterable[Mapping[str, Any]]:
         """The options of each setting, the one to prefer among equals first. `scores`: those that the pool has."""
+
+
+def in_order(values: Floats) -> Floats:
+    """(R, A) the place of each value among those of its subset, between 0 (least) and 1; equal but for rounding: one place.
+
+    Values that are not finite have the place 0 too.
+    """
+    known = np.isfinite(values)
+    largest = np.abs(np.where(known, values, 0.0)).max(axis=1, keepdims=True, initial=0.0)
+    order = np.argsort(np.where(known, values, -np.inf), axis=1, kind="stable")
+    ascending = np.take_along_axis(np.where(known, values, -np.inf), order, axis=1)
+    steps = np.zeros(values.shape)
+    with np.errstate(invalid="ignore"):  # of two values that are not finite
+        steps[:, 1:] = ascending[:, 1:] - ascending[:, :-1] > largest * 10.0**-_DIGITS
+    places: Floats = np.empty(values.shape)
+    np.put_along_axis(places, order, steps.cumsum(axis=1), axis=1)
+    shares: Floats = places / max(1, values.shape[1])
+    return shares
 
 
 def elected_only(pool: BlindPool, strength: Floats) -> Floats:

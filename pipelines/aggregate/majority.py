@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from pipelines.aggregate.blind_pool import BlindPool, Election, Need, elected_only
-from pipelines.option_checks import refused
+from pipelines.option_checks import checked_choice, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ class WeightedMajority:
 class Borda:
     """A vote weighs (N - place)^p, places 0 .. N - 1 by a score, the best first (Kang et al. 2025, arXiv:2502.18581, 4.2).
 
-    p = 0 is the majority vote. The authors take self-certainty and p = .5. Completions that abstain hold their places, as
-    all N are ranked; equal scores share the mean weight of their places.
+    p = 0 is the majority vote. The authors take self-certainty and p = .5. Equal scores share the mean weight of their
+    places. `ranked`: `all` N completions, as in the paper, so that one without an answer holds its place and weakens those
+    after it, or only those that are `answered`, of which N is then the number.
     """
 
     name: ClassVar[str] = "borda"
@@ -72,8 +73,10 @@ class Borda:
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "self_certainty"
     p: float = 0.5
+    ranked: Literal["all", "answered"] = "all"
 
     def __post_init__(self) -> None:
+        checked_choice("aggregator", self.name, "ranked", self.ranked, ("all", "answered"))
         if not 0 <= self.p <= 20:
             raise refused("aggregator", self.name, "p", self.p, "between 0 and 20")
 
@@ -84,7 +87,8 @@ class Borda:
 
     def elect(self, pool: BlindPool) -> Election:
         """By sum of weights."""
-        sizes = pool.sizes[:, None]
+        answered = self.ranked == "answered"
+        sizes = (pool.answer >= 0).sum(axis=1, keepdims=True) if answered else pool.sizes[:, None]
         left = np.maximum(sizes - np.arange(pool.answer.shape[1]), 0) / np.maximum(sizes, 1)  # a share: no power overflows
         weights = np.where(left > 0, left, 1.0) ** self.p * (left > 0)
-        return Election(elected_only(pool, pool.total(pool.by_rank(self.score, weights))))
+        return Election(elected_only(pool, pool.total(pool.by_rank(self.score, weights, answered=answered))))

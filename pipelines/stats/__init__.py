@@ -20,7 +20,7 @@ from pipelines.stats.calibration import auroc, auroc_within, brier, calibration
 from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
 from pipelines.stats.cluster_table import ClusterTable, cluster_table, group_shares
 from pipelines.stats.coverage_law import fit_coverage
-from pipelines.stats.differences import Equivalence, detectable_difference, equivalence, paired_difference
+from pipelines.stats.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
 from pipelines.stats.drift import Shift, total_variation
 from pipelines.stats.intervals import (
     Estimate,
@@ -54,9 +54,9 @@ from pipelines.stats.subsets import (
     selected_of_ks,
     these_problems_means,
 )
-from pipelines.stats.testing import alpha_spent, holm, sign_flip_test
+from pipelines.stats.testing import alpha_spent, holm
 from pipelines.stats.time_left import TimeLeft, longest, time_left, whole_of
-from pipelines.stats.token_budgets import pass_at_tokens, regret_of_tokens, solved_by
+from pipelines.stats.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
 from pipelines.stats.verifier_error import (
     Cell,
     corrected_mean,
@@ -75,11 +75,13 @@ __all__ = [
     "Cell",
     "ClusterTable",
     "Costs",
+    "Draft",
     "Equivalence",
     "ErrorRates",
     "Estimate",
     "Expectation",
     "Judgement",
+    "PairedTest",
     "PathCounts",
     "Prediction",
     "RuleErrorCounts",
@@ -109,7 +111,6 @@ __all__ = [
     "consequences",
     "corrected_mean",
     "corrected_rate",
-    "detectable_difference",
     "distinct_at_ks",
     "equivalence",
     "false_accept_rate",
@@ -127,6 +128,7 @@ __all__ = [
     "mean_bounds",
     "mg_pass_at_ks",
     "paired_difference",
+    "paired_test",
     "pass_at_k",
     "pass_at_ks",
     "pass_at_tokens",
@@ -139,13 +141,13 @@ __all__ = [
     "precision_within",
     "prediction_of",
     "regret_of_tokens",
+    "repair_tree_at",
     "resampling_value",
     "rule_error_counts",
     "sampled_share",
     "score_prediction",
     "selected_of_ks",
     "shrunken_rate",
-    "sign_flip_test",
     "solved_by",
     "t_quantile",
     "these_problems_means",

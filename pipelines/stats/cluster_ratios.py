@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.stats.differences import cluster_error
 from pipelines.stats.intervals import CONFIDENCE, Estimate, t_quantile
-from pipelines.stats.means import TIE, cluster_sums, mean_bounds
+from pipelines.stats.means import TIE, cluster_sums, mean_bounds, rounded
 
 Clusters = Sequence[Hashable | None]
 NO_SPREAD = "no spread seen: no interval"
@@ -45,8 +45,7 @@ def cluster_share(
         return None
     above, below = (cluster_sums(values, clusters) for values in (parts, wholes))
     sums = [(top, size) for (top, _), (size, _) in zip(above, below, strict=True) if size > 0.0]
-    value = math.fsum(parts) / whole
-    value = 0.0 if value < TIE else 1.0 if value > 1.0 - TIE else value
+    value = rounded(math.fsum(parts) / whole)
     low, high, method = mean_bounds(sums, value)
     return Estimate(value, low, high, len(parts), len(sums), method, estimand)
 
@@ -66,10 +65,10 @@ def cluster_ratio(
     tops, bottoms = (np.array([total for total, _ in cluster_sums(values, clusters)]) for values in (above, below))
     value, groups = top / bottom, len(tops)
     low, high, method = 0.0, math.inf, NO_SPREAD if groups > 1 else ONE_CLUSTER
-    squares = float(((tops - value * bottoms) ** 2).sum())
-    if groups > 1 and squares > (TIE * top) ** 2:
-        error = math.sqrt(groups / (groups - 1) * squares) / top
-        effective = bottom**2 / float((bottoms**2).sum())
+    squares = float(((tops / top - bottoms / bottom) ** 2).sum())
+    if groups > 1 and squares > TIE**2:
+        error = math.sqrt(groups / (groups - 1) * squares)
+        effective = 1.0 / float(((bottoms / bottom) ** 2).sum())
         half = t_quantile((1.0 + CONFIDENCE) / 2.0, max(1.0, effective - 1.0)) * error
         low, high, method = value * math.exp(-half), value * math.exp(half), "cluster t on the log scale"
     return Estimate(value, low, high, len(above), groups, method, estimand)

@@ -51,18 +51,19 @@ class ClusterTable:
     def bounds(self) -> tuple[Array, Array, list[str]]:
         """Lows, highs and methods: the interval of `mean_bounds` of every column, for values in [0, 1]."""
         means, groups, count = np.clip(self.means(), 0.0, 1.0), self.clusters, float(self.counts @ self.sizes)
-        effective = count**2 / float(self.counts @ self.sizes**2)
-        t = t_quantile((1.0 + CONFIDENCE) / 2.0, effective)
+        totals, sizes = self.totals / count, self.sizes / count
+        unit = float(self.counts @ sizes**2)
+        t = t_quantile((1.0 + CONFIDENCE) / 2.0, 1.0 / unit)
         exact = clopper_pearson(0, groups)
         assert exact is not None
-        half = hoeffding(np.repeat(self.sizes / count, self.counts).tolist(), CONFIDENCE)
+        half = hoeffding(np.repeat(sizes, self.counts).tolist(), CONFIDENCE)
         at_end = (means <= TIE) | (means >= 1.0 - TIE)
-        tied = (np.abs(self.totals - means * self.sizes[:, None]) <= TIE * self.sizes[:, None]).all(axis=0)
+        tied = (np.abs(totals - means * sizes[:, None]) <= TIE * sizes[:, None]).all(axis=0)
         single = np.full(len(means), groups < 2)
         usual = ~(at_end | tied | single)
         inner = np.where(usual, means, 0.5)
-        high = self._upper(self.totals, inner, count / effective, t)
-        low = 1.0 - self._upper(self.sizes[:, None] - self.totals, 1.0 - inner, count / effective, t)
+        high = self._upper((totals, sizes), inner, unit, t)
+        low = 1.0 - self._upper((sizes[:, None] - totals, sizes), 1.0 - inner, unit, t)
         cut = np.zeros(len(means), dtype=np.bool_)
         if groups <= FEW and usual.any():
             least, most = posterior_bounds(*self._clusters(usual), posterior_level(CONFIDENCE))
@@ -89,12 +90,13 @@ class ClusterTable:
         """(clusters, columns) sums and (clusters,) sizes, one row for each cluster."""
         return np.repeat(self.totals[:, columns], self.counts, axis=0), np.repeat(self.sizes, self.counts)
 
-    def _upper(self, totals: Array, means: Array, unit: float, t: float) -> Array:
-        """The upper ends as in `mean_bounds`, `unit` being the size of a typical cluster."""
+    def _upper(self, shares: tuple[Array, Array], means: Array, unit: float, t: float) -> Array:
+        """The upper ends as in `mean_bounds`; sums and sizes are shares of all, `unit` that of a typical cluster."""
+        totals, sizes = shares
         unseen = UNSEEN * (1.0 - means) * unit
-        whole = float(self.counts @ self.sizes) + unseen
+        whole = 1.0 + unseen
         centre = (self.counts @ totals + unseen) / whole
-        squares = self.counts @ (totals - centre * self.sizes[:, None]) ** 2 + unseen * unit * (1.0 - centre) ** 2
+        squares = self.counts @ (totals - centre * sizes[:, None]) ** 2 + unseen * unit * (1.0 - centre) ** 2
         spread = np.clip(centre * (1.0 - centre), 1e-300, None)
         logit = np.log(centre / np.clip(1.0 - centre, 1e-300, None)) + t * np.sqrt(squares) / whole / spread
         return np.asarray(0.5 * (1.0 + np.tanh(logit / 2.0)), dtype=np.float64)

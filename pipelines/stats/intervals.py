@@ -76,6 +76,13 @@ def t_quantile(q: float, degrees: float) -> float:
     return float(stdtrit(degrees, q))
 
 
+def t_probability(degrees: float, value: float) -> float:
+    """The chance that Student's t lies below a value."""
+    from scipy.special import stdtr
+
+    return float(stdtr(degrees, value))
+
+
 def check_counts(correct: int, judged: int) -> None:
     """Refuse counts that cannot be: our bug, never a user's."""
     if not 0 <= correct <= judged:

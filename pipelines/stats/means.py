@@ -64,23 +64,25 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
     One cluster says nothing of others: [0, 1]. Values all 1 or all 0: Clopper-Pearson over clusters, never an interval
     without width. Every cluster's mean the same: no spread was seen, which is not that there is none, so Hoeffding's bound
     for means in [0, 1], which needs no estimate of it.
+
+    Sums that an audit has corrected can lie outside of [0, size]. They follow no beta-binomial law, so nothing is cut;
+    where they cancel to a mean of 0 or 1 their spread still counts, by a t interval where that is the wider one.
     """
-    groups, count = len(sums), sum(size for _, size in sums)
-    if mean in (0.0, 1.0):
-        exact = clopper_pearson(groups if mean == 1.0 else 0, groups, confidence=confidence)
-        assert exact is not None
-        return Bounds(exact.low, exact.high, "Clopper-Pearson over clusters")
+    groups, count = len(sums), math.fsum(size for _, size in sums)
+    shares = [(total / count, size / count) for total, size in sums]
+    squares = math.fsum(share**2 for _, share in shares)
+    t = t_quantile((1.0 + confidence) / 2.0, 1.0 / squares)
+    if rounded(mean) in (0.0, 1.0):
+        return _at_end(shares, rounded(mean), t, confidence)
     if groups < 2:
         return Bounds(0.0, 1.0, "one cluster: no interval")
-    if all(abs(total - mean * size) <= TIE * size for total, size in sums):
-        half = hoeffding([size / count for _, size in sums], confidence)
+    if all(abs(total - mean * share) <= TIE * share for total, share in shares):
+        half = hoeffding([share for _, share in shares], confidence)
         return Bounds(max(0.0, mean - half), min(1.0, mean + half), "Hoeffding over clusters that tie")
-    effective = count**2 / math.fsum(size**2 for _, size in sums)
-    t = t_quantile((1.0 + confidence) / 2.0, effective)
-    high = _upper(sums, mean, count / effective, t)
-    low = 1.0 - _upper([(size - total, size) for total, size in sums], 1.0 - mean, count / effective, t)
+    high = _upper(shares, mean, squares, t)
+    low = 1.0 - _upper([(share - total, share) for total, share in shares], 1.0 - mean, squares, t)
     how = USUAL
-    if groups <= FEW:
+    if groups <= FEW and all(-TIE * size <= total <= size + TIE * size for total, size in sums):
         totals, sizes = np.array(sums, dtype=np.float64).T
         (least,), (most,) = posterior_bounds(totals[:, None], sizes, posterior_level(confidence))
         how = CUT if least > low or most < high else USUAL
@@ -89,17 +91,33 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
     return Bounds(min(low, mean), max(high, mean), how)
 
 
+def rounded(mean: float) -> float:
+    """A mean in [0, 1], the ends exactly where only rounding keeps it from them."""
+    return 0.0 if mean <= TIE else 1.0 if mean >= 1.0 - TIE else mean
+
+
+def _at_end(shares: Sums, end: float, t: float, confidence: float) -> Bounds:
+    """The interval of a mean of 0 or 1."""
+    groups = len(shares)
+    exact = clopper_pearson(groups if end else 0, groups, confidence=confidence)
+    assert exact is not None
+    half = t * math.sqrt(math.fsum((total - end * share) ** 2 for total, share in shares))
+    if groups < 2 or half <= exact.high - exact.low:
+        return Bounds(exact.low, exact.high, "Clopper-Pearson over clusters")
+    return Bounds(max(0.0, end - half), min(1.0, end + half), "cluster t")
+
+
 def posterior_level(confidence: float) -> float:
     """The confidence of the posterior that an interval of few clusters is cut to."""
     return 1.0 - POSTERIOR_MISSES * (1.0 - confidence)
 
 
-def _upper(sums: Sums, mean: float, unit: float, t: float) -> float:
-    """The upper end, `unit` being the size of a typical cluster."""
+def _upper(shares: Sums, mean: float, unit: float, t: float) -> float:
+    """The upper end; sums and sizes are shares of the whole size, `unit` being that of a typical cluster."""
     unseen = UNSEEN * (1.0 - mean) * unit
-    whole = math.fsum(size for _, size in sums) + unseen
-    centre = (math.fsum(total for total, _ in sums) + unseen) / whole
-    squares = math.fsum((total - centre * size) ** 2 for total, size in sums) + unseen * unit * (1.0 - centre) ** 2
+    whole = 1.0 + unseen
+    centre = (math.fsum(total for total, _ in shares) + unseen) / whole
+    squares = math.fsum((total - centre * share) ** 2 for total, share in shares) + unseen * unit * (1.0 - centre) ** 2
     spread = centre * (1.0 - centre)
     logit = math.log(centre / (1.0 - centre)) + t * math.sqrt(squares) / whole / spread
     return 0.5 * (1.0 + math.tanh(logit / 2.0))

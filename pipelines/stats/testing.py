@@ -1,70 +1,10 @@
-"""Tests of paired measurements, and of many or repeated ones: sign flips over clusters, Holm, alpha spent over looks.
-
-For comparisons of models, verifiers or days on the same problems. McNemar's test is right for one completion per problem
-only: pooled over 64 completions of 100 problems its error of the first kind is .40. Equality is `equivalence`'s to show.
-"""
+"""Levels of many and of repeated tests: Holm over all of them, alpha spent over looks. The tests are in `differences`."""
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise, product
+from collections.abc import Sequence
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Literal
-
-import numpy as np
-
-from pipelines.stats.means import TIE, cluster_sums
-
-_EXACT = 14  # clusters whose 2^14 sign patterns are all gone through
-_BLOCK = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class SignFlipTest:
-    """`p`: how often a difference of random signs is at least as far from 0. `exact`: over all patterns of signs."""
-
-    difference: float
-    p: float
-    clusters: int
-    exact: bool
-
-
-def sign_flip_test(
-    before: Sequence[float],
-    after: Sequence[float],
-    clusters: Sequence[Hashable | None] | None = None,
-    *,
-    draws: int = 9999,
-    seed: int = 0,
-) -> SignFlipTest | None:
-    """Two-sided permutation test of mean(after - before) = 0, one value per problem and side; None without problems.
-
-    Under the null hypothesis each cluster's difference could as well have the other sign; a cluster flips as a whole
-    (Fisher 1935; Good 2005, section 3.2). Up to 14 clusters that differ all signs are tried, else `draws` at random and
-    p = (b + 1)/(draws + 1), which is never 0 (Phipson & Smyth 2010).
-    """
-    values = [late - early for early, late in zip(before, after, strict=True)]
-    if not values:
-        return None
-    sums = cluster_sums(values, clusters)
-    totals = np.array([total for total, _ in sums if abs(total) > TIE])
-    seen, limit = abs(math.fsum(totals)), float(np.abs(totals).sum()) * 1e-12
-    mean = math.fsum(values) / len(values)
-    if len(totals) <= _EXACT:
-        signs = np.array(list(product((-1.0, 1.0), repeat=len(totals)))).reshape(1 << len(totals), len(totals))
-        p = float((np.abs(signs @ totals) >= seen - limit).mean())
-        return SignFlipTest(mean, p, len(sums), exact=True)
-    # m clusters that differ by the same amount are m signs of which only the sum counts: one binomial draw instead of m.
-    amounts, numbers = np.unique(np.round(np.abs(totals), 12), return_counts=True)
-    single, many = amounts[numbers == 1], numbers > 1
-    rng, least = np.random.default_rng(seed), 0
-    for start in range(0, draws, _BLOCK):
-        size = min(_BLOCK, draws - start)
-        signs = rng.integers(0, 2, size=(size, len(single)), dtype=np.int8) * 2.0 - 1.0
-        ups = rng.binomial(numbers[many], 0.5, size=(size, int(many.sum())))
-        sums = signs @ single + (2.0 * ups - numbers[many]) @ amounts[many]
-        least += int((np.abs(sums) >= seen - limit).sum())
-    return SignFlipTest(mean, (least + 1) / (draws + 1), len(sums), exact=False)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -23,7 +23,7 @@ from pipelines.stats.intervals import (
     sampled_share,
     sampling_variance,
 )
-from pipelines.stats.means import Sums, mean_bounds
+from pipelines.stats.means import Sums, mean_bounds, rounded
 
 CORRECTED = "difference estimator, MOVER of weighted Clopper-Pearson"
 
@@ -102,10 +102,12 @@ def corrected_mean(cells: Sequence[Cell], sums: Sums, *, estimand: str) -> Estim
     weighted Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
     """
     whole = sum(cell.mass for cell in cells)
-    unseen = [_unseen(cells, whole, accepted=side) for side in (True, False)]
-    if whole <= 0 or unseen[0] is None or unseen[1] is None:
+    if whole <= 0:
         return None
-    mean = _cut(math.fsum(total for total, _ in sums) / sum(size for _, size in sums))
+    unseen = [_unseen(cells, whole, accepted=side) for side in (True, False)]
+    if unseen[0] is None or unseen[1] is None:
+        return None
+    mean = rounded(math.fsum(total for total, _ in sums) / math.fsum(size for _, size in sums))
     low, high, method = mean_bounds(sums, mean)
     value, low, high = mover_sum([(1.0, (mean, low, high)), (-1.0, unseen[0]), (1.0, unseen[1])])
     n = sum(len(cell.right) for cell in cells)
@@ -117,7 +119,8 @@ def _unseen(cells: Sequence[Cell], whole: float, *, accepted: bool) -> Interval 
     mass = _mass(cells, whole, accepted=accepted)
     if mass is None:
         return None
-    samples = [cell.wrong() for cell in cells if cell.accepted == accepted and cell.size]
+    # A stratum that weighs nothing may have been left out of the audit.
+    samples = [cell.wrong() for cell in cells if cell.accepted == accepted and cell.right]
     deviations = NormalDist().inv_cdf((1.0 + CONFIDENCE) / 2.0)
     known = math.fsum(sampling_variance(sample) for sample in samples) * (deviations / whole) ** 2
     value, low, high = mass

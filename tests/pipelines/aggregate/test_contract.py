@@ -40,7 +40,10 @@ def pool_of(rows: list[Any]) -> BlindPool:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_built_without_arguments_and_says_who_it_is_and_what_it_needs(name: str) -> None:
     aggregator = AGGREGATORS[name]()
-    assert (aggregator.name, aggregator.version) == (name, "1")
+    assert (aggregator.name, aggregator.version) == (
+        name,
+        "2" if name in {"best_of_n", "best_of_majority", "rerank"} else "1",
+    )
     assert set(aggregator.needs) <= {"scores", "texts", "models", "passes"}
 
 

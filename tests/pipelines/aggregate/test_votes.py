@@ -34,17 +34,48 @@ SCORES = (1.0, 2.0, None)
 CASES = [(answers, scores) for answers in product(ANSWERS, repeat=4) for scores in product(SCORES, repeat=4)][::29]
 
 
+@pytest.mark.parametrize("ranked", ["all", "answered"])
 @pytest.mark.parametrize("p", [0, 1, 2])
-def test_borda_is_the_sum_of_rank_weights(p: int) -> None:
+def test_borda_is_the_sum_of_rank_weights(p: int, ranked: str) -> None:
     for answers, scores in CASES:
         weights: dict[str, Fraction] = {}
-        keys = [-np.inf if score is None else score for score in scores]
-        for answer, key in zip(answers, keys, strict=True):
+        rows = [(a, -np.inf if s is None else s) for a, s in zip(answers, scores, strict=True)]
+        rows = [row for row in rows if ranked == "all" or row[0] is not None]
+        keys = [key for _, key in rows]
+        for answer, key in rows:
             better, equal = sum(other > key for other in keys), keys.count(key)
-            share = sum(Fraction(4 - place) ** p for place in range(better, better + equal)) / equal
+            share = sum(Fraction(len(rows) - place) ** p for place in range(better, better + equal)) / equal
             if answer is not None:
                 weights[answer] = weights.get(answer, Fraction(0)) + share
-        assert ranking("borda", BlindPool.of(answers, {"s": scores}), score="s", p=p) == tiers(weights)
+        assert ranking("borda", BlindPool.of(answers, {"s": scores}), score="s", p=p, ranked=ranked) == tiers(weights)
+
+
+def test_a_place_that_nobody_answers_from_weakens_those_after_it_unless_only_answers_are_ranked() -> None:
+    pool = BlindPool.of(["a", None, None, "b", "b"], {"s": [5.0, 4.0, 3.0, 2.0, 1.0]})
+    assert ranking("borda", pool, score="s", p=1) == [{"a"}, {"b"}]  # 5 to 2 + 1
+    assert ranking("borda", pool, score="s", p=1, ranked="answered") == [{"a", "b"}]  # 3 to 2 + 1
+
+
+THIRDS = {"s": [3 / 7, 4 / 7, 1 / 7, 2 / 7, 0.0, 5 / 7]}
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_means_that_differ_by_rounding_tie(scale: float) -> None:
+    """Both means are 3/7; of the sums rounded to nine digits they were not, and the last digit elected."""
+    scores = {"s": [score * scale for score in THIRDS["s"]]}
+    pool = BlindPool.of(["1", "2", "1", "2", None, "1"], scores)
+    assert ranking("best_of_majority", pool, score="s", alpha=0.3) == [{"1", "2"}]
+    assert ranking("rerank", pool, score="s", clusters=0) == [{"1", "2"}]
+    ahead = BlindPool.of(["1", "2", "1", "2", None, "1"], {"s": [*scores["s"][:-1], scores["s"][-1] * 1.00001]})
+    assert ranking("best_of_majority", ahead, score="s", alpha=0.3) == [{"1"}, {"2"}]
+
+
+def test_means_of_every_small_case_are_compared_as_fractions() -> None:
+    sevenths = [Fraction(n, 7) for n in range(5)]
+    for scores in list(product(sevenths, repeat=5))[::7]:
+        means = {"a": sum(scores[:3]) / 3, "b": sum(scores[3:]) / 2}
+        pool = BlindPool.of(list("aaabb"), {"s": [float(score) for score in scores]})
+        assert ranking("rerank", pool, score="s", clusters=0) == tiers(means)
 
 
 def test_borda_with_power_0_is_the_majority_on_every_case() -> None:

@@ -102,6 +102,16 @@ def test_the_corrected_pass_rate_covers_that_of_the_population(
     assert held / repeats >= 0.91  # .95 less two deviations of the count
 
 
+def test_an_audit_that_finds_every_accept_wrong_is_reported() -> None:
+    """What is left of the rate is 0 but for rounding, and the corrected sums of single clusters lie on both sides of 0."""
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        said = rng.random((120, 8)) < np.repeat(rng.beta(1.2, 1.8, 12), 10)[:, None]
+        found = _audited(rng, np.zeros((120, 8), dtype=bool), said, int(rng.integers(60, 400)))
+        assert (found["value"], found["low"]) == (0.0, 0.0)
+        assert 0.05 < found["high"] < 0.9
+
+
 def _audited(rng: np.random.Generator, truth: np.ndarray, said: np.ndarray, audited: int) -> dict[str, float]:
     """Two strata, what was accepted and what was not, each audited in proportion."""
     strata, seen = [], []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pipelines.stats import Equivalence, equivalence, paired_difference, population_mean
+from pipelines.stats import Equivalence, equivalence, paired_difference, paired_test
 
 
 def test_equivalence_by_hand() -> None:
@@ -126,25 +126,62 @@ def test_problems_taken_for_independent_would_err_far_more_often() -> None:
     assert wrong / 200 > 0.1
 
 
-def test_a_paired_difference_by_hand() -> None:
-    found = paired_difference([0.5, 0.5, 1.0, 0.0], [1.0, 0.5, 0.5, 1.0])
-    # Differences .5, 0, -.5, 1 as (1 + d) / 2: .75, .5, .25, 1, whose interval is that of a mean in [0, 1].
-    whole = population_mean([0.75, 0.5, 0.25, 1.0])
+def test_few_clusters_have_a_t_interval_by_hand() -> None:
+    found = paired_test([0.5, 0.5, 1.0, 0.0], [1.0, 0.5, 0.5, 1.0])
+    # Differences .5, 0, -.5, 1: mean .25, deviation .6455, error .3227; t(3) at .975 is 3.1824 and at .8 .9785.
     assert found is not None
-    assert whole is not None
-    assert (found.value, found.n, found.clusters) == (0.25, 4, 4)
-    assert (found.low, found.high) == (pytest.approx(2 * whole.low - 1), pytest.approx(2 * whole.high - 1))
-    assert found.method == "paired, cluster t on the logit scale"
+    assert (found.change.value, found.change.n, found.change.clusters) == (0.25, 4, 4)
+    assert (round(found.change.low, 4), found.change.high) == (-0.7771, 1.0)
+    assert found.change.method == "paired cluster t"
+    assert found.p == pytest.approx(stats.ttest_1samp([0.5, 0.0, -0.5, 1.0], 0.0).pvalue)
+    assert found.detectable is None
+    smaller = paired_test([0.0] * 4, [0.1, 0.0, -0.1, 0.2])
+    assert smaller is not None
+    assert smaller.detectable == pytest.approx(0.06455 * (3.1824 + 0.9785), abs=1e-4)
+
+
+def test_from_seven_clusters_on_signs_are_flipped() -> None:
+    found = paired_test([0.0] * 7, [0.3, 0.1, 0.2, 0.4, 0.25, 0.15, 0.35])
+    assert found is not None
+    assert (found.change.method, found.p) == ("paired, sign flips of clusters", 1 / 64)
+    # 3 of 64 ways may be beyond an end; the lowest means of a part: .1, .125 (.1, .15) and .15 (.1, .2 or .15).
+    assert found.change.low == pytest.approx(0.15)
+    assert found.change.high == pytest.approx(0.35)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from([0.0, 0.25, 0.5, 1.0])), max_size=20),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from([0.9, 0.95]),
+)
+def test_the_interval_never_contradicts_the_test(pairs: list[tuple[float, float]], size: int, confidence: float) -> None:
+    before, after = [early for early, _ in pairs], [late for _, late in pairs]
+    names = [at // size for at in range(len(pairs))]
+    found = paired_test(before, after, names, confidence=confidence, draws=199)
+    if found is not None and abs(found.p - 1.0 + confidence) > 1e-9:
+        low, high = found.change.low, found.change.high
+        assert (found.p < 1.0 - confidence) == (not low - 1e-9 <= 0.0 <= high + 1e-9)
 
 
 def test_every_cluster_changed_alike_is_not_certainty() -> None:
-    tied, all_of_it = paired_difference([0.5] * 20, [0.625] * 20), paired_difference([0.0] * 20, [1.0] * 20)
+    tied, all_of_it = paired_test([0.5] * 20, [0.625] * 20), paired_test([0.0] * 20, [1.0] * 20)
     assert tied is not None
     assert all_of_it is not None
-    assert (tied.value, tied.method) == (0.125, "paired, Hoeffding over clusters that tie")
-    assert (all_of_it.value, all_of_it.high) == (1.0, 1.0)
-    assert all_of_it.low == pytest.approx(2 * 0.025 ** (1 / 20) - 1)
-    assert tied.high - tied.low > 0.5
+    assert (tied.change.value, tied.change.method) == (0.125, "paired, sign flips of clusters that tie")
+    assert (all_of_it.change.value, all_of_it.change.high, all_of_it.p) == (1.0, 1.0, 0.5**19)
+    assert all_of_it.change.low == pytest.approx(2 * 0.025 ** (1 / 20) - 1)
+    # A share of 1 - .025^(1/20) may be of the other sign: twice that of .125 to both sides.
+    assert (round(tied.change.low, 4), round(tied.change.high, 4)) == (0.0829, 0.1671)
+    five = paired_test([0.0] * 5, [1.0] * 5)
+    assert five is not None
+    assert (five.p, five.change.low < 0.0) == (1 / 16, True)
+
+
+def test_few_changes_hide_as_many_as_their_number_allows() -> None:
+    """One of 100 problems: Clopper-Pearson of 1 of 100 to its side, of 0 of 100 to the other."""
+    found = paired_test([0.0] * 100, [1.0] + [0.0] * 99)
+    assert found is not None
+    assert (round(found.change.low, 4), round(found.change.high, 4), found.p) == (-0.0362, 0.0545, 1.0)
 
 
 def test_changes_that_gather_in_few_templates_are_covered() -> None:
@@ -155,9 +192,9 @@ def test_changes_that_gather_in_few_templates_are_covered() -> None:
     for _ in range(200):
         rates = np.where(rng.random(40) < 0.1, rng.beta(0.9, 2.1, 40), 0.0)
         after = (rng.binomial(8, np.repeat(rates, sizes)) / 8).tolist()
-        found = paired_difference([0.0] * len(after), after, names)
+        found = paired_test([0.0] * len(after), after, names, draws=999)
         assert found is not None
-        covered += found.low <= 0.03 <= found.high
+        covered += found.change.low <= 0.03 <= found.change.high
     assert covered / 200 >= 0.93
 
 
@@ -183,7 +220,37 @@ def test_the_interval_covers_its_truth() -> None:
     rng, covered = random.Random(8), 0
     for _ in range(400):
         values = [(rng.random() < 0.4, rng.random() < 0.5) for _ in range(60)]
-        found = paired_difference([float(a) for a, _ in values], [float(b) for _, b in values])
+        found = paired_test([float(a) for a, _ in values], [float(b) for _, b in values], draws=999)
         assert found is not None
-        covered += found.low <= 0.1 <= found.high
+        covered += found.change.low <= 0.1 <= found.change.high
     assert 0.92 <= covered / 400 <= 0.98
+
+
+def test_a_mcnemar_test_of_pooled_completions_errs_where_flips_of_problems_do_not() -> None:
+    """Two models that are equally good on average, each better at some of 60 problems, 32 completions of each."""
+    from scipy.special import bdtr
+
+    rng, pooled, flipped = np.random.default_rng(4), 0, 0
+    for _ in range(150):
+        rates = rng.beta(2, 2, size=(2, 60, 1))
+        one, other = rng.random((2, 60, 32)) < rates
+        better, worse = int((one & ~other).sum()), int((other & ~one).sum())
+        pooled += 2 * bdtr(min(better, worse), better + worse, 0.5) <= 0.05
+        found = paired_test(one.mean(axis=1).tolist(), other.mean(axis=1).tolist(), draws=199)
+        assert found is not None
+        flipped += found.p <= 0.05
+    assert pooled / 150 > 0.3
+    assert flipped / 150 <= 0.1
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_its_error_of_the_first_kind_is_kept_over_clusters_only(clustered: bool) -> None:
+    """Twelve templates of ten problems whose differences go together."""
+    rng, errors = np.random.default_rng(1), 0
+    names = np.repeat(np.arange(12), 10).tolist() if clustered else None
+    for _ in range(200):
+        change = np.repeat(rng.normal(0.0, 0.1, size=12), 10) + rng.normal(0.0, 0.1, size=120)
+        found = paired_test([0.0] * 120, change.tolist(), names, draws=199)
+        assert found is not None
+        errors += found.p <= 0.05
+    assert (errors / 200 <= 0.09) == clustered

@@ -82,6 +82,19 @@ def test_unanimous_values_never_give_an_interval_without_width() -> None:
     assert every.method == "Clopper-Pearson over clusters"
 
 
+@pytest.mark.parametrize("rounding", [0.0, 2.2e-18, 1e-13])
+def test_corrected_sums_that_cancel_are_no_rate_but_have_their_spread(rounding: float) -> None:
+    """What an audit leaves of five clusters: 5 x 10 problems, of which nothing is right in the mean."""
+    spread = [1.125, -0.1, -0.725, -0.1, -0.2]
+    few = mean_bounds([(total, 10) for total in spread], rounding)
+    assert (few.low, round(few.high, 4), few.method) == (0.0, 0.5218, "Clopper-Pearson over clusters")
+    # Of 100 clusters .036 would be the bound without spread; theirs is .5 each, so t(100) = 1.9840 of .05.
+    many = mean_bounds([(5.0, 10), (-5.0, 10)] * 50, rounding)
+    assert (many.low, round(many.high, 4), many.method) == (0.0, 0.0992, "cluster t")
+    mirrored = mean_bounds([(10 - total, 10) for total in spread], 1.0 - rounding)
+    assert (round(mirrored.low, 4), mirrored.high) == (0.4782, 1.0)
+
+
 def test_one_cluster_says_nothing_of_the_population() -> None:
     estimate = population_mean([0.2, 0.4], ["a", "a"])
     assert estimate is not None

@@ -1,17 +1,14 @@
 """What tokens and attempts buy: against every order of every small case, and identities."""
 
 import math
-from itertools import permutations, product
+from itertools import combinations, permutations, product
+from random import Random
 
 import numpy as np
 import pytest
 
 from pipelines.stats import pass_at_k
-from pipelines.stats.token_budgets import (
-    pass_at_tokens,
-    regret_of_tokens,
-    solved_by,
-)
+from pipelines.stats.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
 
 
 def test_pass_at_tokens_equals_every_order_of_every_small_case() -> None:
@@ -60,3 +57,36 @@ def test_the_regret_of_drawing_again_is_the_area_above_pass_at_tokens() -> None:
     assert regret_of_tokens([4] * 3, [False] * 3, [12])[0] == 1.0
     assert regret_of_tokens([4] * 3, [True] * 3, [12])[0] == pytest.approx(1 / 3)
     assert np.isnan(regret_of_tokens([4], [True], [5])).all()
+
+
+def every_tree(drafts: list[Draft], first: int, repairs: int) -> tuple[float, float]:
+    """The pass rate and mean tokens of every choice of drafts and, of each wrong one, of repairs, each draft as likely."""
+    passed, spent, trees = 0.0, 0.0, list(combinations(drafts, first))
+    for chosen in trees:
+        branches = [[()] if draft.right else list(combinations(draft.repairs, repairs)) for draft in chosen]
+        ways = list(product(*branches))
+        for way in ways:
+            done = any(draft.right for draft in chosen) or any(right for branch in way for _, right in branch)
+            cost = sum(draft.tokens for draft in chosen) + sum(tokens for branch in way for tokens, _ in branch)
+            passed, spent = passed + done / len(ways), spent + cost / len(ways)
+    return passed / len(trees), spent / len(trees)
+
+
+def test_repair_trees_equal_every_choice_of_drafts_and_repairs() -> None:
+    for seed in range(60):
+        rng = Random(seed)
+        drafts = [
+            Draft(rng.randint(1, 9), rng.random() < 0.3, [(rng.randint(1, 9), rng.random() < 0.3) for _ in range(3)])
+            for _ in range(rng.randint(1, 4))
+        ]
+        for first, repairs in product(range(1, len(drafts) + 1), range(4)):
+            assert repair_tree_at(drafts, first, repairs) == pytest.approx(every_tree(drafts, first, repairs))
+
+
+def test_a_tree_without_repairs_is_pass_at_k_and_what_was_not_drawn_is_undefined() -> None:
+    drafts = [Draft(5, n < 2) for n in range(6)]
+    assert repair_tree_at(drafts, 3, 0) == pytest.approx((pass_at_k(6, 2, 3), 15.0))
+    assert repair_tree_at(drafts, 7, 0) is None
+    assert repair_tree_at(drafts, 1, 1) is None
+    with pytest.raises(ValueError, match="1 draft or more"):
+        repair_tree_at(drafts, 0, 0)

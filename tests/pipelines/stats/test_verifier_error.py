@@ -148,3 +148,11 @@ def _audit(rng: np.random.Generator, truth: np.ndarray, said: np.ndarray, audits
         chosen = rng.choice(np.flatnonzero(keys == key), n, replace=False)
         cells.append(Cell(bool(key >= 10), int(size), (truth[chosen] == said[chosen]).tolist()))
     return cells
+
+
+def test_what_weighs_nothing_has_no_corrected_mean_and_may_be_unaudited() -> None:
+    assert corrected_mean([Cell(True, 0, [])], [(0.5, 1)], estimand="x") is None
+    outside = Cell(False, 50, [], [], weight=0.0)  # rollouts beyond the prefix
+    found = corrected_mean([Cell(True, 4, [True] * 4), outside], [(0.5, 1), (0.25, 1)], estimand="x")
+    assert found is not None
+    assert found.value == 0.375
