@@ -1,4 +1,4 @@
-"""Claims: what papers say, what was predicted of it before anything was drawn, and what the check gave, seed by seed."""
+"""Claims: the boards of published numbers, mechanisms and implementation checks, as `rollmill claims run` measured them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,15 @@ from dashboards.inert import inert, visible
 from dashboards.parts.charts import PALETTE, AnyChart
 from dashboards.session.address import choose
 from dashboards.session.scope import reader
-from storage.queries.claims import STATUSES, claim_results
+from storage.queries.claims import BOARDS, STATUSES, claim_results, counts
 
 Row = Mapping[str, Any]
 ALL = "all"
+SAYS = {
+    "numbers": "The paper's own figure beside ours, from the outputs that it released.",
+    "mechanisms": "Whether the effect is there on the shipped model, or on recorded rollouts where it says so.",
+    "checks": "Effects that mathematics or the simulated law forces: they test our code, and no paper is credited.",
+}
 
 
 def show() -> None:
@@ -25,26 +30,110 @@ def show() -> None:
         st.info("No claim was checked in this workspace yet. One check draws what it needs; without a name all are run.")
         st.code("rollmill claims list\nrollmill claims run best-of-many-settings", language=None)
         return
-    counts = {status: sum(row["status"] == status for row in results.values()) for status in STATUSES}
-    st.caption(", ".join(f"{count} {status}" for status, count in counts.items()) + f"; {len(results)} were checked here.")
+    there = [board for board in BOARDS if any(row["board"] == board for row in results.values())]
+    asked = results.get(st.query_params.get("claim", ""), {})  # a link to a claim opens its board
+    board = st.segmented_control(
+        "Board",
+        there,
+        default=asked.get("board", there[0]),
+        required=True,
+        format_func=BOARDS.__getitem__,
+        key="board",
+        bind="query-params",
+    )
+    mine = {name: row for name, row in results.items() if row["board"] == board}
+    st.caption(f"{SAYS[board]} {len(mine)} were checked here: {counts(mine.values())}.")
     wanted = st.segmented_control("Status", [ALL, *STATUSES], default=ALL, required=True, key="status", bind="query-params")
-    rows = {name: row for name, row in results.items() if wanted in (ALL, row["status"])}
+    rows = {name: row for name, row in mine.items() if wanted in (ALL, row["status"])}
     if not rows:
         st.info(f"None is {wanted}.")
         return
-    table = [{"claim": name, "status": row["status"], "statement": visible(row["statement"])} for name, row in rows.items()]
-    columns = {"statement": st.column_config.TextColumn(width="large")}
-    st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", column_config=columns)
-    _claim(rows[choose("Claim", list(rows), "claim")])
+    if board == "numbers":
+        _numbers(rows)
+    else:
+        table = [
+            {"claim": name, "status": row["status"], "statement": visible(row["statement"])} for name, row in rows.items()
+        ]
+        _table(table, statement=st.column_config.TextColumn(width="large"))
+    chosen = rows[choose("Claim", list(rows), "claim")]
+    _head(chosen)
+    if board == "numbers":
+        _number(chosen)
+    else:
+        _effects(chosen)
+    st.code(f"rollmill claims run {chosen['claim']}", language=None)
 
 
-def _claim(row: Row) -> None:
-    """One claim: what it says and how far that reaches, each effect as predicted and as measured."""
+def _table(rows: list[dict[str, Any]], **columns: Any) -> None:
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
+
+
+def _head(row: Row) -> None:
+    """What a claim says, the paper's own sentence, and what it cannot say."""
     st.subheader(inert(row["claim"]))
-    st.markdown(f"**{inert(row['status']).capitalize()}.** {inert(row['statement'], 1000)}")
-    st.caption(f"{inert(row['source'], 400)}. It cannot say: {inert(row['reach'], 1000)}")
+    st.markdown(f"**{inert(row['status']).capitalize()}.** {inert(row.get('statement', row.get('where', '')), 1000)}")
+    if row["says"]:
+        st.markdown(f"> {inert(row['says'], 1000)}")
+    reach = f" It cannot say: {inert(row['reach'], 1000)}" if "reach" in row else ""
+    st.caption(f"{inert(row['source'], 400)}.{reach}")
     if row["why"]:
         st.info(inert(row["why"], 600))
+
+
+def _numbers(rows: Mapping[str, Row]) -> None:
+    """Every number beside the paper's, and a chart of both with our intervals."""
+    table = [
+        {
+            "claim": name,
+            "status": row["status"],
+            "published": row["published"],
+            "ours [95%]": _measured(row["ours"], "") if row["ours"] else "",
+            "labels": row["labels"],
+            "n": row["ours"]["n"] if row["ours"] else None,
+            "where": visible(row["where"]),
+        }
+        for name, row in rows.items()
+    ]
+    figures = {name: st.column_config.NumberColumn(format="%.3f") for name in ("published", "labels")}
+    _table(table, **figures)
+    measured = [
+        {"claim": visible(name), "published": row["published"], **row["ours"]} for name, row in rows.items() if row["ours"]
+    ]
+    if measured:
+        st.altair_chart(_beside_ours(measured), width="stretch")
+        st.caption("A point is ours with its 95% interval over problems, a diamond the paper's figure where it prints one.")
+
+
+def _beside_ours(rows: list[dict[str, Any]]) -> AnyChart:
+    figures = (alt.Tooltip(f"{name}:Q", format=".3f") for name in ("published", "value", "low", "high"))
+    tooltip: list[Any] = ["claim", *figures, "n"]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        y=alt.Y("claim:N", title=None, sort=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), tooltip=tooltip
+    )
+    rules = base.mark_rule(strokeWidth=2, color=PALETTE[0]).encode(
+        x=alt.X("low:Q", title="share right, or difference"), x2="high:Q"
+    )
+    ours = base.mark_point(filled=True, size=50, opacity=1, color=PALETTE[0]).encode(x="value:Q")
+    printed = base.mark_point(shape="diamond", size=70, opacity=1, color=PALETTE[1]).encode(x="published:Q")
+    chart: AnyChart = alt.layer(rules, ours, printed).properties(height=alt.Step(16))
+    return chart
+
+
+def _number(row: Row) -> None:
+    """One number: what stands beside it, and what may explain a difference."""
+    st.caption(f"{inert(row['note'], 1000)} {inert(row['output'], 300)}: {inert(row['about'], 1000)}".strip())
+    if row["beside"]:
+        _table(
+            [
+                {"beside it": visible(part["label"]), "value [95%]": _measured(part, ""), "n": part["n"]}
+                for part in row["beside"]
+            ]
+        )
+
+
+def _effects(row: Row) -> None:
+    """Each effect as predicted and as measured, seed by seed."""
+    if not row["effects"]:
         return
     predicted = {effect["effect"]: effect["words"] for effect in row["expected"]}
     effects = [
@@ -54,21 +143,19 @@ def _claim(row: Row) -> None:
             "measured [95%]": _measured(effect),
             "as predicted": f"{effect['met']} of {effect['seeds']}",
             "n": effect["n"],
-            "reproduced": "yes" if effect["reproduced"] else "no",
+            "status": effect["status"],
         }
         for effect in row["effects"]
     ]
-    columns = {"effect": st.column_config.TextColumn(width=260)}  # the rest has room on a narrow page too
-    st.dataframe(pd.DataFrame(effects), hide_index=True, width="stretch", column_config=columns)
+    _table(effects, effect=st.column_config.TextColumn(width=260))  # the rest has room on a narrow page too
     if any(effect["seeds"] > 1 for effect in row["effects"]):
         st.altair_chart(_by_seed(row), width="stretch")
         st.caption("A point a seed, with its 95% interval where the check has one; the line is no effect.")
-    st.code(f"rollmill claims run {row['claim']}", language=None)
 
 
-def _measured(effect: Row) -> str:
-    ends = [format(end, "+.3f") if end is not None else "open" for end in (effect["low"], effect["high"])]
-    return f"{effect['value']:+.3f} [{', '.join(ends)}]"
+def _measured(effect: Row, sign: str = "+") -> str:
+    ends = [format(end, f"{sign}.3f") if end is not None else "open" for end in (effect["low"], effect["high"])]
+    return f"{effect['value']:{sign}.3f} [{', '.join(ends)}]"
 
 
 def _by_seed(row: Row) -> AnyChart:

@@ -1,7 +1,7 @@
 """The pools that claims are measured on: cells of an evaluation, drawn through the one door and in the stream `evaluate`.
 
 One evaluation per seed, in which problems and completions both follow from the seed, so seeds replicate the model on such
-problems. What is stored is not drawn again. Recorded rollouts are judged once, where they were imported.
+problems. What is stored is not drawn again. Released outputs are judged once, where they were imported.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,9 @@ DRAWN_CELLS: Mapping[str, tuple[str, str]] = {
     "ladder": ("ladder", "warm"),
 }
 """Benchmark and model of each pool that is drawn."""
-RECORDED_CELLS: Mapping[str, tuple[str, str]] = {"math": ("math", "all"), "mathcoder": ("mathcoder", "all")}
+RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
+"""Released outputs (recipes/claims/published.yaml), each imported under its name after `PREFIX`."""
+PREFIX = "released-"
 WITH_SOLUTIONS = frozenset({"ladder"})
 WITH_REWARDS = frozenset({"math"})
 SCORERS: tuple[tuple[str, Mapping[str, Any]], ...] = (("length", {}), ("imported", {"key": "reward"}))
@@ -69,18 +71,21 @@ def drawn_evidence(drawing: Drawing, seed: int, pools: Collection[str]) -> Evide
     return _evidence(drawing, seed, _runs(drawing, Path(drawing.recipe), sets, cells))
 
 
-def recorded_evidence(drawing: Drawing, pools: Collection[str]) -> Evidence:
-    """The evidence of recorded rollouts: those of the pools that were imported here, under the pool's name."""
+def recorded_runs(drawing: Drawing, pools: Collection[str]) -> dict[str, str]:
+    """The run of each of these released outputs that was imported here, judged and scored; what is stored stays."""
     from storage.workspace import Workspace
 
     with Workspace.open(drawing.root) as workspace:
         imported = {record.name for record in workspace.imports.list() if record.kind == "rollouts"}
-    cells = {RECORDED_CELLS[pool]: pool for pool in sorted(pools) if pool in imported}
-    if not cells:
-        return Evidence(0)
-    runs = _runs(drawing, RECORDED, (), cells)
+    cells = {(pool, "all"): pool for pool in sorted(pools) if PREFIX + pool in imported}
+    runs = _runs(drawing, RECORDED, (), cells) if cells else {}
     for pool in sorted(WITH_REWARDS & runs.keys()):
         score(ScoreRequest(drawing.root, runs[pool], SCORERS, drawing.profile, watcher=drawing.watcher))
+    return runs
+
+
+def recorded_evidence(drawing: Drawing, runs: Mapping[str, str]) -> Evidence:
+    """The evidence of released outputs for claims about mechanisms."""
     return _evidence(drawing, 0, runs)
 
 

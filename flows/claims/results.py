@@ -32,7 +32,9 @@ def claim_row(claim: Claim) -> Row:
     """What a claim says before anything is measured."""
     return {
         "claim": claim.name,
+        "board": claim.board,
         "source": claim.source,
+        "says": claim.says,
         "statement": claim.statement,
         "pools": list(claim.pools),
         "reach": claim.reach,
@@ -57,7 +59,7 @@ def _finding(finding: Finding) -> Row:
         "met": finding.met,
         "seeds": finding.seeds,
         "n": finding.n,
-        "reproduced": finding.reproduced,
+        "status": finding.status,
         "why": finding.why,
     }
 

@@ -1,29 +1,66 @@
 """Claims checked from their pools to their results. Draws what is missing, measures everything anew, keeps nothing between.
 
 A claim is measured on each seed by itself; a pool serves all claims of a seed and is let go before the next ones are read.
+Published numbers and claims on recorded rollouts are measured on released outputs, as far as they were imported.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from flows.claims.pools import DRAWN_CELLS, RECORDED_CELLS, Drawing, drawn_evidence, recorded_evidence
+from flows.claims.numbers import number_rows
+from flows.claims.outputs import pools_of, take_outputs
+from flows.claims.pools import (
+    DRAWN_CELLS,
+    PREFIX,
+    RECORDED_POOLS,
+    Drawing,
+    drawn_evidence,
+    recorded_evidence,
+    recorded_runs,
+)
+from flows.claims.published import Number, published_table
+from flows.claims.released import released
 from flows.claims.results import result_of, write_results
 from pipelines.claims import CLAIMS, Claim, Effect, Evidence, NotTestable
 from storage.errors import SetupError, unknown_name
+from storage.queries.claims import BOARDS
 
 SEEDS = 5
-IMPORTS = "import the rollouts under the name {pool} (docs/claims.md)"
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """What one command asks: claims by name (all), how many seeds, where pools come from."""
+    """What one command asks: claims and numbers by name or by board (all), how many seeds, where pools come from.
+
+    `outputs`: a folder with released outputs, imported before anything is measured.
+    """
 
     drawing: Drawing
     names: tuple[str, ...] = ()
     seeds: int = SEEDS
+    outputs: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The published numbers and the claims that were asked for, in the order of their files."""
+
+    numbers: tuple[Number, ...]
+    claims: tuple[Claim, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """All of them by name."""
+        return [number.name for number in self.numbers] + [claim.name for claim in self.claims]
+
+    @property
+    def recorded(self) -> set[str]:
+        """The released outputs, as pools, that they are measured on."""
+        outputs = {pool.removeprefix(PREFIX) for number in self.numbers for pool in pools_of(number.output)}
+        return outputs | {pool for claim in self.claims for pool in claim.pools if pool in RECORDED_POOLS}
 
 
 @dataclass(slots=True)
@@ -34,34 +71,48 @@ class _Result:
     lacking: str = ""
 
 
-def chosen_claims(names: Collection[str]) -> list[Claim]:
-    """The claims of these names, all without any; SetupError for a name that is none."""
+def chosen_claims(names: Collection[str]) -> Chosen:
+    """What has one of these names or is on a board of these names, all without any; SetupError for a name that is none."""
+    numbers = published_table().numbers
+    known = [*BOARDS, *(number.name for number in numbers), *CLAIMS]
     for name in names:
-        if name not in CLAIMS:
-            raise unknown_name("claim", name, CLAIMS, next_command="rollmill claims list")
-    return [claim for name, claim in CLAIMS.items() if not names or name in names]
+        if name not in known:
+            raise unknown_name("claim", name, known, next_command="rollmill claims list")
+
+    def wanted(name: str, board: str) -> bool:
+        return not names or name in names or board in names
+
+    return Chosen(
+        tuple(number for number in numbers if wanted(number.name, "numbers")),
+        tuple(claim for claim in CLAIMS.values() if wanted(claim.name, claim.board)),
+    )
 
 
 def run_claims(request: ClaimsRequest) -> list[dict[str, Any]]:
-    """The results of the claims, in the order of the registry, each also written to reports/claims."""
+    """The results of what was asked for, board by board, each also written to reports/claims."""
     if request.seeds < 1:
         raise SetupError(f"--seeds {request.seeds}: at least 1.", next_command="rollmill claims run --seeds 5")
-    chosen = chosen_claims(request.names)
-    measured = {claim.name: _Result({}) for claim in chosen}
-    many = [claim for claim in chosen if not claim.recorded]
-    for seed in range(1, request.seeds + 1 if many else 1):
-        evidence = drawn_evidence(request.drawing, seed, _pools(many, DRAWN_CELLS))
-        _measure(many, evidence, seed, measured, request.drawing)
-    once = [claim for claim in chosen if claim.recorded]
+    chosen, table = chosen_claims(request.names), published_table()
+    if request.outputs is not None:
+        take_outputs(request.drawing.root, request.outputs, table, request.drawing.begin)
+    runs = recorded_runs(request.drawing, chosen.recorded)
+    request.drawing.begin(f"measuring {len(chosen.numbers)} published numbers")
+    rows = number_rows(table, chosen.numbers, released(request.drawing.root, runs))
+    measured = {claim.name: _Result({}) for claim in chosen.claims}
+    once = [claim for claim in chosen.claims if claim.recorded]
     if once:
-        _measure(once, recorded_evidence(request.drawing, _pools(once, RECORDED_CELLS)), 0, measured, request.drawing)
-    rows = [result_of(claim, measured[claim.name].effects, measured[claim.name].lacking) for claim in chosen]
+        _measure(once, recorded_evidence(request.drawing, runs), 0, measured, request.drawing)
+    many = [claim for claim in chosen.claims if not claim.recorded]
+    for seed in range(1, request.seeds + 1 if many else 1):
+        evidence = drawn_evidence(request.drawing, seed, _drawn_pools(many))
+        _measure(many, evidence, seed, measured, request.drawing)
+    rows += [result_of(claim, measured[claim.name].effects, measured[claim.name].lacking) for claim in chosen.claims]
     write_results(request.drawing.root, rows)
     return rows
 
 
-def _pools(claims: Sequence[Claim], known: Collection[str]) -> set[str]:
-    return {pool for claim in claims for pool in claim.pools if pool in known}
+def _drawn_pools(claims: Iterable[Claim]) -> set[str]:
+    return {pool for claim in claims for pool in claim.pools if pool in DRAWN_CELLS}
 
 
 def _measure(
@@ -82,5 +133,7 @@ def _measure(
 
 
 def _words(claim: Claim, evidence: Evidence, reason: str) -> str:
-    missing = [pool for pool in claim.pools if pool in RECORDED_CELLS and pool not in evidence.pools]
-    return "; ".join([reason, *(IMPORTS.format(pool=pool) for pool in missing)])
+    """Why a claim was not measured; where released outputs are lacking, what they are and where to get them."""
+    outputs = published_table().outputs
+    missing = [outputs[pool] for pool in claim.pools if pool in outputs and pool not in evidence.pools]
+    return "; ".join(output.needed for output in missing) or reason

@@ -1,18 +1,48 @@
-"""Published claims as mechanism checks: what a paper says, the effect that it predicts with sign and size, and its check.
+"""Claims of papers as checks: what a paper says, the effect that it predicts with sign and size, and its measure.
 
-One file per family of claims, pure functions over pools. Each estimate comes from `pipelines.metrics`, `pipelines.stats`
-and `pipelines.aggregate`. `flows.claims` draws the pools and stores what was measured.
+`recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
+one family, pure functions over pools that take every estimate from `pipelines.metrics`, `pipelines.stats` and
+`pipelines.aggregate`. `pipelines.claims.recorded` measures published numbers, which `recipes/claims/published.yaml` lists.
+`flows.claims` draws the pools, imports released outputs and stores what was measured.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from pipelines.claims import budgets, coverage, intervals, rewards, selection, simulations, stopping, verifiers, votes
-from pipelines.claims.claim import Claim, Finding, findings, status
+from pipelines import CHECKOUT
+from pipelines.claims import budgets, coverage, intervals, selection, simulations, stopping, verifiers, votes
+from pipelines.claims.claim import Claim, Finding, Status, findings, number_status, status
 from pipelines.claims.effects import Effect, NotTestable, Prediction
 from pipelines.claims.evidence import Evidence
 
-_FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations, rewards)
-CLAIMS: Mapping[str, Claim] = {claim.name: claim for family in _FAMILIES for claim in family.CLAIMS}
+_FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations)
+FILE = CHECKOUT / "recipes/claims/claims.yaml"
+
+
+def _declared() -> Mapping[str, Claim]:
+    """The claims of the shipped file, each with its measure."""
+    import yaml
+
+    measures = {name: measure for family in _FAMILIES for name, measure in family.MEASURES.items()}
+    declared = [_claim(row, measures) for row in yaml.safe_load(FILE.read_text(encoding="utf-8"))["claims"]]
+    return {claim.name: claim for claim in declared}
+
+
+def _claim(row: Mapping[str, Any], measures: Mapping[str, Callable[[Evidence], Sequence[Effect]]]) -> Claim:
+    fields = {key: row[key] for key in ("says", "board", "least", "recorded") if key in row}
+    return Claim(
+        name=row["name"],
+        source=row["source"],
+        statement=row["statement"],
+        expected=tuple(Prediction(*effect) for effect in row["effects"]),
+        measure=measures[row["name"]],
+        reach=row["reach"],
+        pools=tuple(row.get("pools", ())),
+        **fields,
+    )
+
+
+CLAIMS: Mapping[str, Claim] = _declared()
 
 __all__ = [
     "CLAIMS",
@@ -22,6 +52,8 @@ __all__ = [
     "Finding",
     "NotTestable",
     "Prediction",
+    "Status",
     "findings",
+    "number_status",
     "status",
 ]

@@ -7,15 +7,13 @@ import numpy as np
 
 from pipelines.budget.dars import DarsProp2Diff, DarsUniform, targets_from_fail_rates
 from pipelines.budget.simulate import Sample, Subject, run_budget
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, NotTestable, Prediction
+from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.protocols import Budget
 from pipelines.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts
 from pipelines.tallies import Draw
 from storage.pool import STATES, Flags, Floats, Ints
 
-DART = "Tong et al. 2024, DART-Math, arXiv:2407.13690"
 TARGET = 4
 ORDERS = 20  # of each problem's completions, over which a stopping rule is averaged
 
@@ -160,61 +158,9 @@ def _price(evidence: Evidence) -> Sequence[Effect]:
     return Effect(ratio - 1.0, len(hard)), Effect(ratio / length - 1.0, len(hard))
 
 
-CLAIMS = (
-    Claim(
-        name="dars-hard-coverage",
-        source=DART,
-        statement="At equal tokens, drawing until each problem has its quota gives hard problems more than vanilla does.",
-        expected=(
-            Prediction(
-                "two highest levels, problems with 4 distinct solutions: uniform - vanilla, equal tokens", "+", 0.05
-            ),
-            Prediction("share of kept solutions of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
-            Prediction("tokens per kept solution: prop2diff / vanilla - 1", "+", 0.1),
-        ),
-        measure=_dars_solutions,
-        pools=("ladder",),
-        least=16,
-        reach="This model repeats itself: most problems have one distinct solution in 64, so few quotas can be met.",
-    ),
-    Claim(
-        name="dars-hard-responses",
-        source=DART,
-        statement="At equal tokens, drawing until each problem has a quota of correct responses gives hard ones more.",
-        expected=(
-            Prediction("two highest levels, problems with 4 correct responses: uniform - vanilla, equal tokens", "+", 0.05),
-            Prediction("share of kept responses of these levels: prop2diff - vanilla, equal tokens", "+", 0.05),
-            Prediction("tokens per kept response: prop2diff / vanilla - 1", "+", 0.1),
-        ),
-        measure=_dars_responses,
-        pools=("ladder",),
-        least=16,
-        reach="Quotas count copies too; coverage of data, not what a student learns from it, which the paper is about.",
-    ),
-    Claim(
-        name="until-correct-bias",
-        source="Girshick, Mosteller & Savage 1946; the project's statistical contract, point 1",
-        statement="Drawing until four are correct makes c/n too high and the pooled rate too low; path counting is exact.",
-        expected=(
-            Prediction("mean c/n at the stop - pass rate", "+", 0.01),
-            Prediction("mean of the path counting estimate - pass rate", "=", 0.01),
-            Prediction("pooled rate - pass rate", "-", 0.1),
-        ),
-        measure=_until_correct,
-        pools=("unseen",),
-        least=8,
-        reach="A cap of 64 and 20 orders of the same completions; the sizes follow from the pass rates of these problems.",
-    ),
-    Claim(
-        name="tokens-per-correct",
-        source=DART,
-        statement="A correct completion of a hard problem costs several times the tokens, mostly for failures, not length.",
-        expected=(
-            Prediction("tokens per correct completion, two highest levels / two lowest - 1", "+", 1.0),
-            Prediction("the same with the longer texts divided out", "+", 0.5),
-        ),
-        measure=_price,
-        pools=("ladder",),
-        reach="Levels as the templates state them; the model was trained on these templates.",
-    ),
-)
+MEASURES = {
+    "dars-hard-coverage": _dars_solutions,
+    "dars-hard-responses": _dars_responses,
+    "until-correct-bias": _until_correct,
+    "tokens-per-correct": _price,
+}

@@ -1,8 +1,9 @@
-"""What a claim is, and the rule that turns its measured effects into a status, the same for all claims.
+"""Claim and finding, and the rules that turn what was measured into a status, the same for all claims.
 
 A claim is `reproduced` when each of its effects is. An effect is when the mean over seeds is on the predicted side of its
 tolerance, at least four seeds of five are, and the 95% t interval over seeds excludes the opposite (one seed: the interval
-over clusters of problems within it). All else that was measured is `not reproduced`, and says which of the three failed.
+over clusters of problems within it). It is `contradicted` when the interval has no room for what was predicted, and a claim
+is when one of its effects is. All else is `inconclusive`, and says which condition failed.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,18 +12,22 @@ from typing import Literal
 
 from pipelines.claims.effects import Effect, Prediction
 from pipelines.claims.evidence import Evidence
-from pipelines.stats import cluster_mean
+from pipelines.stats import Estimate, cluster_mean
 
-Status = Literal["reproduced", "not reproduced", "not testable here"]
+Board = Literal["numbers", "mechanisms", "checks"]
+Status = Literal["reproduced", "contradicted", "inconclusive", "not measured"]
 LEAST_SEEDS = 0.8  # the share of the seeds that must be as predicted
+CLOSE = 0.05  # half of the widest interval that can reproduce a published number
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
 
-    `measure` gives an effect for each of `expected`, in that order. `least`: completions of each problem that it needs.
-    `recorded`: on rollouts that exist once, so it has one pool and no seeds. `reach`: what it cannot say.
+    `says`: the paper's own sentence; "" where the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
+    the law that is simulated forces the effect, so that it tests our code and not the paper. `measure` gives an effect for
+    each of `expected`, in that order. `least`: completions of each problem that it needs. `recorded`: on rollouts that
+    exist once, so it has one pool and no seeds. `reach`: what it cannot say.
     """
 
     name: str
@@ -31,6 +36,8 @@ class Claim:
     expected: tuple[Prediction, ...]
     measure: Callable[[Evidence], Sequence[Effect]]
     reach: str
+    says: str = ""
+    board: Board = "mechanisms"
     pools: tuple[str, ...] = ()
     least: int = 8
     recorded: bool = False
@@ -48,10 +55,7 @@ class Finding:
     seeds: int
     n: int
     why: str
-
-    @property
-    def reproduced(self) -> bool:
-        return not self.why
+    status: Status
 
 
 def finding(expected: Prediction, effects: Sequence[Effect]) -> Finding:
@@ -67,8 +71,10 @@ def finding(expected: Prediction, effects: Sequence[Effect]) -> Finding:
         reasons.append(f"as predicted in {met} of {len(values)} seeds")
     if low is not None and high is not None and not expected.excludes_the_opposite(low, high):
         reasons.append(f"the interval [{low:+.3f}, {high:+.3f}] does not exclude the opposite")
+    refuted = low is not None and high is not None and expected.is_excluded_by(low, high)
+    outcome: Status = "reproduced" if not reasons else "contradicted" if refuted else "inconclusive"
     n = sum(effect.n for effect in effects)
-    return Finding(expected, mean, low, high, met, len(values), n, "; ".join(reasons))
+    return Finding(expected, mean, low, high, met, len(values), n, "; ".join(reasons), outcome)
 
 
 def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
@@ -89,7 +95,23 @@ def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[Finding]:
 
 
 def status(effects: Sequence[Finding]) -> Status:
-    """Of a claim by its effects; without any there was nothing to measure."""
+    """Of a claim by its effects; without any nothing was measured."""
     if not effects:
-        return "not testable here"
-    return "reproduced" if all(effect.reproduced for effect in effects) else "not reproduced"
+        return "not measured"
+    statuses = {effect.status for effect in effects}
+    return "contradicted" if "contradicted" in statuses else "inconclusive" if "inconclusive" in statuses else "reproduced"
+
+
+def number_status(estimate: Estimate, published: float | None, unit: float, *, difference: bool = False) -> Status:
+    """Of a published number beside ours: whether our interval holds any value that rounds to what was printed.
+
+    An interval that holds it and is wider than 5 points to a side, or of a difference holds 0 too, could hold much else:
+    `inconclusive`. `published` None: the paper says only that the difference is positive.
+    """
+    if published is None:
+        return "reproduced" if estimate.low > 0.0 else "contradicted" if estimate.high < 0.0 else "inconclusive"
+    half = unit / 2.0
+    if estimate.low > published + half or estimate.high < published - half:
+        return "contradicted"
+    wide = (estimate.high - estimate.low) / 2.0 > CLOSE or (difference and estimate.low <= 0.0 <= estimate.high)
+    return "inconclusive" if wide else "reproduced"

@@ -47,6 +47,16 @@ class Prediction:
             "no rise": high <= self.tolerance,
         }[self.sign]
 
+    def is_excluded_by(self, low: float, high: float) -> bool:
+        """Whether an interval leaves no room for the prediction: the other sign, or all of it beyond the tolerance."""
+        return {
+            "+": high < 0.0,
+            "-": low > 0.0,
+            "=": low > self.tolerance or high < -self.tolerance,
+            "no fall": high < -self.tolerance,
+            "no rise": low > self.tolerance,
+        }[self.sign]
+
     @property
     def words(self) -> str:
         """The prediction for a person."""

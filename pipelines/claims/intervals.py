@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, NotTestable, Prediction
+from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import Estimate, cluster_mean
-
-MILLER = "Miller 2024, Adding Error Bars to Evals, arXiv:2411.00640"
 
 
 def _clustered(evidence: Evidence) -> Sequence[Effect]:
@@ -32,23 +29,7 @@ def _width(estimate: Estimate | None) -> float:
     return estimate.high - estimate.low
 
 
-CLAIMS = (
-    Claim(
-        name="clustered-errors",
-        source=MILLER,
-        statement="Error bars that respect clusters of related problems are far wider than those that do not.",
-        expected=(Prediction("width of the interval of pass@1, by template / by problem - 1", "+", 0.2),),
-        measure=_clustered,
-        pools=("unseen",),
-        reach="Templates as clusters, 18 of them; the paper's clusters are questions about one text.",
-    ),
-    Claim(
-        name="paired-questions",
-        source=MILLER,
-        statement="Asking both models the same questions makes the interval of their difference narrower.",
-        expected=(Prediction("width of the interval of the difference, paired / unpaired - 1", "-", 0.2),),
-        measure=_paired,
-        pools=("pair", "pair-cool"),
-        reach="One model at two temperatures, whose pass rates are more alike than those of two models.",
-    ),
-)
+MEASURES = {
+    "clustered-errors": _clustered,
+    "paired-questions": _paired,
+}

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipelines.aggregate.majority import Majority
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, NotTestable, Prediction
+from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.metrics.elections import folds
 from pipelines.stats import auroc, cluster_share, paired_difference, population_mean
@@ -68,51 +67,9 @@ def _threshold(evidence: Evidence) -> Sequence[Effect]:
     return accuracy.less(WANTED), Effect(accuracy.value - float(right.mean()), len(right))
 
 
-CLAIMS = (
-    Claim(
-        name="regression-to-the-mean",
-        source="Galton 1886; the project's statistical contract, point 6",
-        statement="Problems chosen by a pilot's pass rate are nearer to the mean later: many unsolved ones are solved.",
-        expected=(
-            Prediction("problems without a success in the first 8: share that is solved later", "+", 0.3),
-            Prediction("best quarter of the first 8: later pass rate - first", "-", 0.01),
-            Prediction("all problems: later pass rate - first", "=", 0.02),
-        ),
-        measure=_regression,
-        pools=("unseen",),
-        least=8,
-        reach="A pilot of an eighth of the completions; the sizes follow from the pass rates of these problems.",
-    ),
-    Claim(
-        name="best-of-many-settings",
-        source="The project's statistical contract, point 11 (Cawley & Talbot 2010, JMLR 11)",
-        statement="The best of 30 settings, all .88 right, shows more on the 50 problems it was chosen on, not on others.",
-        expected=(
-            Prediction("value on the problems that it was chosen on - truth", "+", 0.04),
-            Prediction("value on other problems - truth", "=", 0.005),
-        ),
-        measure=_best_of_settings,
-        reach="A simulation with independent settings; real ones are alike, so their gap is smaller.",
-    ),
-    Claim(
-        name="agreement-is-confidence",
-        source="Wang et al. 2022, Self-Consistency, arXiv:2203.11171",
-        statement="The share of completions that agree tells problems with a right majority from those with a wrong one.",
-        expected=(Prediction("AUROC of the share of the most frequent answer - .5", "+", 0.2),),
-        measure=_confidence,
-        pools=("unseen",),
-        reach="Ranks problems of one model; that a share of .9 means .9 right is another claim.",
-    ),
-    Claim(
-        name="threshold-holds-elsewhere",
-        source="Kadavath et al. 2022, Language Models (Mostly) Know What They Know, arXiv:2207.05221",
-        statement="A threshold on agreement that gives .9 right labels on some templates does so on other templates.",
-        expected=(
-            Prediction("accuracy of the labels kept on other templates - .9", "no fall", 0.05),
-            Prediction("accuracy of kept labels - accuracy of all", "+", 0.02),
-        ),
-        measure=_threshold,
-        pools=("ladder",),
-        reach="Halves of templates that the model was trained on; a new kind of problem may be answered wrongly in unison.",
-    ),
-)
+MEASURES = {
+    "regression-to-the-mean": _regression,
+    "best-of-many-settings": _best_of_settings,
+    "agreement-is-confidence": _confidence,
+    "threshold-holds-elsewhere": _threshold,
+}

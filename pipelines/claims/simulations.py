@@ -8,8 +8,7 @@ import numpy as np
 
 from pipelines.aggregate import AGGREGATORS, Aggregator, BlindPool, knockout_bound
 from pipelines.aggregate.knockout import Knockout
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Prediction
+from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence
 from storage.pool import Flags, Floats, Ints
 
@@ -100,41 +99,8 @@ def _pass_until(evidence: Evidence) -> Sequence[Effect]:
     return tuple(Effect(float(values.mean()) / p - 1.0, WAITS) for values in (r / waits, (r - 1) / (waits - 1)))
 
 
-CLAIMS = (
-    Claim(
-        name="knockout-bound",
-        source="Chen et al. 2024, A Simple and Provable Scaling Law for Test-Time Compute, arXiv:2411.19477",
-        statement="A knockout fails no more often than its bound; comparisons worse than chance make it worse with more.",
-        expected=(
-            Prediction("largest of failure - bound over three settings with a bound below 1", "no rise", 0.0),
-            Prediction("failure with 16 comparisons a pair - with 1, each right with chance .8", "-", 0.1),
-            Prediction("the same, each right with chance .4", "+", 0.05),
-        ),
-        measure=_knockout,
-        reach="Simulated comparisons, independent and right with one chance; those of a model share their errors.",
-    ),
-    Claim(
-        name="b4-priors",
-        source="Chen et al. 2024, B4: Towards Optimal Assessment of Plausible Code Solutions, arXiv:2409.08692",
-        statement="With a prior that fits, B4 chooses better than CodeT and MBR; with a wrong one far worse.",
-        expected=(
-            Prediction("good tests, fitting prior: B4 - CodeT", "+", 0.05),
-            Prediction("good tests, fitting prior: B4 - MBR", "+", 0.05),
-            Prediction("bad tests: B4 with the prior of programs - B4 with the fitting one", "-", 0.3),
-            Prediction("bad tests: B4 with the prior of programs - CodeT", "-", 0.03),
-        ),
-        measure=_b4,
-        reach="The paper's law of passes, 10 programs and 30 tests; that wrong programs fail alike it leaves out.",
-    ),
-    Claim(
-        name="pass-until-estimator",
-        source="Hu et al. 2023, Unlock Predictable Scaling (PassUntil), arXiv:2310.03262; Haldane 1945",
-        statement="Drawing until the second success r/K is twice the pass rate and (r - 1)/(K - 1) is unbiased.",
-        expected=(
-            Prediction("mean of r/K over the pass rate - 1", "+", 0.8),
-            Prediction("mean of (r - 1)/(K - 1) over the pass rate - 1", "=", 0.05),
-        ),
-        measure=_pass_until,
-        reach="One pass rate (.01) and no cap; a cap makes path counting necessary (until-correct-bias).",
-    ),
-)
+MEASURES = {
+    "knockout-bound": _knockout,
+    "b4-priors": _b4,
+    "pass-until-estimator": _pass_until,
+}

@@ -7,8 +7,7 @@ import numpy as np
 
 from pipelines.aggregate.majority import Majority
 from pipelines.aggregate.model_switch import ModelSwitch
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, Prediction
+from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence, Table, model_ballots
 from pipelines.metrics.elections import Ballot, right_at
 from pipelines.stats import paired_difference, pass_at_k, population_mean
@@ -18,15 +17,24 @@ MODELS = ("MathCoder-L-7b", "MathCoder-CL-7b", "MathCoder-L-13b", "MathCoder-CL-
 """Those of the recorded pool that answered the same problems, as many as there are."""
 
 
-def _switch(evidence: Evidence) -> Sequence[Effect]:
+def _both(evidence: Evidence) -> tuple[Table, int, list[tuple[Ballot, Ints]]]:
+    """The second sampling, half of the completions that each gives, and the ballots of both samplings."""
     cool, warm = evidence.table("pair-cool"), evidence.table("pair")
     half = min(cool.n, warm.n) // 2
     places = {ballot.problem: ballot for ballot in cool.ballots}
-    joined = [_joined(places[ballot.problem], ballot, half) for ballot in warm.ballots]
+    return warm, half, [_joined(places[ballot.problem], ballot, half) for ballot in warm.ballots]
+
+
+def _switch(evidence: Evidence) -> Sequence[Effect]:
+    warm, half, joined = _both(evidence)
     switched, used = _stopped(joined)
-    pooled, alone = _votes(joined), warm.elected(Majority(), 2 * half)
     saved = population_mean((1.0 - used / (2 * half)).tolist(), warm.clusters, estimand="share of completions saved")
-    return warm.difference(pooled, switched), Effect.of(saved), warm.difference(alone, switched)
+    return Effect.of(saved), warm.difference(warm.elected(Majority(), 2 * half), switched)
+
+
+def _switch_is_the_vote(evidence: Evidence) -> Sequence[Effect]:
+    warm, _, joined = _both(evidence)
+    return (warm.difference(_votes(joined), _stopped(joined)[0]),)
 
 
 def _joined(first: Ballot, second: Ballot, half: int) -> tuple[Ballot, Ints]:
@@ -99,41 +107,9 @@ def _several(evidence: Evidence) -> Sequence[Effect]:
     return (Effect.of(paired_difference(singles, vote, clusters)),)
 
 
-CLAIMS = (
-    Claim(
-        name="model-switch",
-        source="Do We Truly Need So Many Samples? (ModelSwitch) 2025, arXiv:2504.00762",
-        statement="Asking a second model only where the first is not unanimous elects as the pooled vote does, for less.",
-        expected=(
-            Prediction("accuracy: ModelSwitch - pooled vote of the same completions", "=", 0.005),
-            Prediction("share of the completions saved", "+", 0.05),
-            Prediction("accuracy: ModelSwitch - vote of the second model alone, as many completions", "+", 0.01),
-        ),
-        measure=_switch,
-        pools=("pair", "pair-cool"),
-        reach="The two models are one model at temperatures .5 and 1, so their errors are more alike than the paper's.",
-    ),
-    Claim(
-        name="early-stopping",
-        source="Li et al. 2024, Escape Sky-high Cost: Early-stopping Self-Consistency, arXiv:2401.10480",
-        statement="Stopping at the first unanimous window of answers saves completions and leaves the vote's accuracy.",
-        expected=(
-            Prediction("share of the completions saved", "+", 0.1),
-            Prediction("accuracy: stopped vote - vote of all completions", "=", 0.02),
-        ),
-        measure=_early,
-        pools=("ladder",),
-        reach="Windows of an eighth of the completions, four at least; the share saved follows the mix of levels.",
-    ),
-    Claim(
-        name="models-vote",
-        source="Li et al. 2024, More Agents Is All You Need, arXiv:2402.05120",
-        statement="A vote of five models' single answers beats the mean of these models.",
-        expected=(Prediction("accuracy: vote of five models - mean of the five", "+", 0.02),),
-        measure=_several,
-        pools=("mathcoder",),
-        least=1,
-        recorded=True,
-        reach="Recorded MathCoder answers, judged by this project's verifier; says nothing of the best of the models.",
-    ),
-)
+MEASURES = {
+    "model-switch": _switch,
+    "switch-is-the-vote": _switch_is_the_vote,
+    "early-stopping": _early,
+    "models-vote": _several,
+}

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.claims.claim import Claim
-from pipelines.claims.effects import Effect, NotTestable, Prediction
+from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
 from storage.pool import Floats
 
-FLAWS = "Stroebl, Kapoor & Narayanan 2024, Inference Scaling fLaws, arXiv:2411.17501"
 VERIFIER = ErrorRates(false_accept=0.05)
 COST = 4.0  # of handing in a wrong completion, where a right one is worth 1
 
@@ -41,28 +39,7 @@ def _hard_problems(evidence: Evidence) -> Sequence[Effect]:
     return (Effect(kept[0] - kept[1], 2 * third),)
 
 
-CLAIMS = (
-    Claim(
-        name="imperfect-verifier-bends",
-        source=FLAWS,
-        statement="With a verifier that accepts 5% of wrong completions, drawing again has a ceiling and a best number.",
-        expected=(
-            Prediction("accuracy of the first accepted, drawing without end - coverage of all completions", "-", 0.1),
-            Prediction(
-                "value of drawing up to all completions - value of the best number, a wrong one costing 4", "-", 0.01
-            ),
-        ),
-        measure=_bend,
-        pools=("unseen",),
-        reach="Errors independent of the completion, by the paper's formula over measured pass rates; real ones cluster.",
-    ),
-    Claim(
-        name="verifier-errors-hit-hard-problems",
-        source=FLAWS,
-        statement="What drawing until four are accepted keeps is much less right on hard problems than on easy ones.",
-        expected=(Prediction("precision of what is kept: hardest third - easiest third", "-", 0.15),),
-        measure=_hard_problems,
-        pools=("unseen",),
-        reach="As above: 5% false accepts by assumption, a cap of 256 by formula, not by draws.",
-    ),
-)
+MEASURES = {
+    "imperfect-verifier-bends": _bend,
+    "verifier-errors-hit-hard-problems": _hard_problems,
+}

@@ -1,15 +1,20 @@
 """`rollmill claims` from an evaluation's file to stored results, with a toy engine whose calls are counted."""
 
 import json
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from flows.claims.page import markdown
+from flows.claims import chosen_claims
+from flows.claims.numbers import number_row
+from flows.claims.page import markdown, printed
+from flows.claims.published import published_table
 from flows.claims.results import claim_row, result_of
 from pipelines.claims import CLAIMS, Effect
+from storage.queries.claims import BOARDS, STATUSES
 from tests.flows.conftest import Run
-from tests.shared_data import ROOT, shared_data
+from tests.shared_data import ROOT
 
 pytestmark = pytest.mark.integration
 
@@ -48,9 +53,11 @@ def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Ru
     rows = json.loads(rollmill("claims", "run", *names, "--seeds", "2", "--json").out)
     assert drawn(small) == 2 * (12 * 8 + 12 * 16)  # `unseen` of seed 1 was there; seed 2 draws problems of its own
     by_name = {row["claim"]: row for row in rows}
-    assert by_name["certainty-borda"]["status"] == "not testable here"
+    assert by_name["certainty-borda"]["status"] == "not measured"
     assert by_name["certainty-borda"]["why"] == "pool unseen has no score 'self_certainty' of every completion"
-    assert by_name["models-vote"]["why"].endswith("import the rollouts under the name mathcoder (docs/claims.md)")
+    assert by_name["models-vote"]["why"].startswith(
+        "needs outputs of MathCoder's released solutions, from https://github.com"
+    )
     drift = by_name["regression-to-the-mean"]["effects"][2]
     assert (drift["seeds"], [seed_row["n"] for seed_row in drift["by_seed"]]) == (2, [12, 12])
     assert [len(effect["by_seed"]) for effect in by_name["dars-hard-coverage"]["effects"]] == [2, 2, 2]
@@ -62,9 +69,8 @@ def test_pools_are_drawn_once_and_results_are_the_same(small: Path, rollmill: Ru
     assert again == rows
     assert {path.name: path.read_bytes() for path in (small / "reports" / "claims").iterdir()} == files
 
-    assert json.loads(rollmill("claims", "show", "--json").out) == sorted(
-        rows, key=lambda row: list(CLAIMS).index(row["claim"])
-    )
+    order = chosen_claims(()).names
+    assert json.loads(rollmill("claims", "show", "--json").out) == sorted(rows, key=lambda row: order.index(row["claim"]))
     text = rollmill("claims", "show", "regression-to-the-mean").out
     assert "seed 2: " in text
     assert (small / "page.md").read_text() == markdown(json.loads(rollmill("claims", "show", "--json").out))
@@ -81,7 +87,8 @@ def test_a_plan_and_mistakes(toy: Path, rollmill: Run) -> None:
     )
     assert not (toy / "reports").exists()
     listed = json.loads(rollmill("claims", "list", "--json").out)
-    assert [row["claim"] for row in listed] == list(CLAIMS)
+    assert [row["claim"] for row in listed] == chosen_claims(()).names
+    assert [board for board, _ in groupby(row["board"] for row in listed)] == ["numbers", "mechanisms", "checks"]
     (toy / "reports" / "claims").mkdir(parents=True)
     (toy / "reports" / "claims" / "certainty-borda.json").write_text("{")
     assert "Next: rollmill claims run certainty-borda" in rollmill("claims", "show").err
@@ -94,40 +101,57 @@ def test_a_result_without_bounds_is_json() -> None:
     assert "+0.500 |" in markdown([row])
 
 
+def test_the_boards_without_any_data_say_where_to_get_them(toy: Path, rollmill: Run) -> None:
+    rows = json.loads(rollmill("claims", "run", "numbers", "--json").out)
+    assert [row["claim"] for row in rows] == [number.name for number in published_table().numbers]
+    assert {row["status"] for row in rows} == {"not measured"}
+    needed = {row["why"] for row in rows}
+    assert needed == {output.needed for output in published_table().outputs.values()}
+    assert all("https://github.com/" in words and "--outputs FOLDER" in words for words in needed)
+    assert "Published numbers: 40 not measured" in rollmill("claims", "show").out
+    (toy / "empty").mkdir()
+    refused = rollmill("claims", "run", "numbers", "--outputs", "empty")
+    assert (refused.status, "holds the files of no output that is known" in refused.err) == (2, True)
+    assert "no such folder" in rollmill("claims", "run", "numbers", "--outputs", "nowhere").err
+
+
+def test_a_result_of_an_older_version_is_no_result(toy: Path, rollmill: Run) -> None:
+    """Files of before the boards had another meaning of the same status."""
+    folder = toy / "reports" / "claims"
+    folder.mkdir(parents=True)
+    (folder / "certainty-borda.json").write_text(json.dumps({"claim": "certainty-borda", "status": "not reproduced"}))
+    assert "no claim was checked here" in rollmill("claims", "show").err
+
+
 def test_the_page_is_of_the_registry() -> None:
-    """docs/claims.md has every claim with its statement, source, reach, predictions and a status."""
+    """docs/claims.md has three boards, with every claim's statement, sentence, reach, predictions and a status."""
     page = (ROOT / "docs" / "claims.md").read_text()
-    sections = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
-    assert list(sections) == list(CLAIMS)
-    for name, claim in CLAIMS.items():
-        row = claim_row(claim)
-        assert f"{row['statement']} {row['source']}.\n" in sections[name]
-        assert row["reach"] in sections[name]
-        assert [f"| {effect['effect']} | {effect['words']} |" in sections[name] for effect in row["expected"]] == [
-            True
-        ] * len(row["expected"])
-        status = sections[name].split("**")[1]
-        assert status in ("Reproduced", "Not reproduced", "Not testable here")
-        assert f"| [{name}](#{name}) | {status.lower()} | {claim.source} |" in page
-
-
-@pytest.mark.data
-@pytest.mark.timeout(600)
-def test_recorded_rollouts(toy: Path, rollmill: Run) -> None:
-    rollmill("import", "problems", str(shared_data("math_problems.jsonl")), "--name", "math")
-    rollmill("import", "rollouts", str(shared_data("math_rollouts.jsonl")), "--name", "math", "--problems", "math")
-    names = ("reward-beats-majority", "shorter-is-right-recorded")
-    rows = json.loads(rollmill("claims", "run", *names, "--json").out)
-    assert [row["seeds"] for row in rows] == [[0], [0]]
-    reward, length = sorted(rows, key=lambda row: row["claim"])
-    assert [effect["n"] for effect in reward["effects"]] == [50, 50]
-    assert 0 < length["effects"][0]["n"] < 50  # those with a right and a wrong solution
+    boards = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    assert list(boards) == list(BOARDS.values())
+    table = published_table()
+    for number in table.numbers:
+        row = number_row(table, number)
+        assert f"| {number.name} | {row['where']} | {printed(row)} | " in boards["Published numbers"]
+        assert f"> {row['says']}\n" in boards["Published numbers"]
+    for board, title in list(BOARDS.items())[1:]:
+        sections = dict(part.split("\n", 1) for part in boards[title].split("\n### ")[1:])
+        assert list(sections) == [name for name, claim in CLAIMS.items() if claim.board == board]
+        for name, section in sections.items():
+            row = claim_row(CLAIMS[name])
+            assert f"{row['statement']} {row['source']}.\n" in section
+            assert row["reach"] in section
+            assert (f"> {row['says']}\n" in section) == bool(row["says"])
+            for effect in row["expected"]:
+                assert f"| {effect['effect']} | {effect['words']} |" in section
+            status = section.split("**")[1]
+            assert status.lower() in STATUSES
+            assert f"| [{name}](#{name}) | {status.lower()} | {row['source']} |" in boards[title]
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_three_claims_with_five_seeds_are_as_the_page_says(toy: Path, rollmill: Run) -> None:
-    names = ("coverage-log-linear", "certainty-best-of-n-falls", "until-correct-bias")
+    names = ("coverage-log-linear", "certainty-grows-with-n", "until-correct-bias")
     rows = json.loads(rollmill("claims", "run", *names, "--json").out)
     page = (ROOT / "docs" / "claims.md").read_text()
     for row in rows:

@@ -1,0 +1,115 @@
+"""The table of published numbers, `recipes/claims/published.yaml`: what papers report, where, and how it is measured here.
+
+The table is data: a number that could not be looked up is not in it. Values are as printed, in percent.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from flows import CHECKOUT
+from flows.recipe.parse import parse
+from flows.recipe.schema import Part, SchemaOne, Slug, Text
+from pipelines.claims.recorded import VALUES
+
+FILE = CHECKOUT / "recipes/claims/published.yaml"
+
+
+class Output(Part):
+    """Released outputs: the files that a folder must hold, and where they come from. `note`: what to know of them all."""
+
+    title: Text
+    files: tuple[Text, ...] = Field(min_length=1)
+    origin: Text
+    columns: Text
+    note: str = ""
+
+    @property
+    def needed(self) -> str:
+        """What is lacking without it, and what to do."""
+        files = ", ".join(self.files)
+        return f"needs outputs of {self.title}, from {self.origin}: {files}; then rollmill claims run --outputs FOLDER"
+
+
+class Paper(Part):
+    """A paper and the sentence that its numbers stand beside, where a number has none of its own."""
+
+    source: Text
+    says: Text
+
+
+class Values(Part):
+    """One value per problem: a function of `pipelines.claims.recorded` with its options."""
+
+    of: Text
+    options: dict[str, Any] = Field(default={})
+
+    @model_validator(mode="after")
+    def _known(self) -> "Values":
+        if self.of not in VALUES:
+            raise ValueError(f"of: {self.of} is none of {', '.join(VALUES)}")
+        return self
+
+
+class Beside(Part):
+    """A value that is shown beside a number, under a label."""
+
+    label: Text
+    value: Values
+
+
+class Number(Part):
+    """One published number, or (`sign`) what a paper says of the sign of a difference.
+
+    `value`: a mean over problems; with `less` the paired difference to that one. `unit`: of the last printed digit.
+    `own` false: the outputs are of another run than the figure, so that neither can confirm the other. `note`: what else
+    may explain a difference.
+    """
+
+    name: Slug
+    paper: Text
+    where: Text
+    says: str = ""
+    published: float | None = None
+    unit: float = 0.1
+    sign: Literal["+"] | None = None
+    output: Text
+    value: Values
+    less: Values | None = None
+    beside: tuple[Beside, ...] = ()
+    own: bool = True
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Number":
+        if (self.published is None) == (self.sign is None):
+            raise ValueError("either published, as the paper prints it, or sign")
+        return self
+
+
+class Published(Part):
+    """The whole table."""
+
+    published_schema: SchemaOne
+    outputs: Mapping[str, Output]
+    papers: Mapping[str, Paper]
+    numbers: tuple[Number, ...]
+
+    @model_validator(mode="after")
+    def _named(self) -> "Published":
+        for number in self.numbers:
+            if number.paper not in self.papers or number.output not in self.outputs:
+                raise ValueError(f"{number.name}: its paper or its output is not in this file")
+        names = [number.name for number in self.numbers]
+        if len(set(names)) < len(names):
+            raise ValueError("two numbers have one name")
+        return self
+
+
+@cache
+def published_table(path: Path = FILE) -> Published:
+    """The table of a file; SetupError for a mistake in it."""
+    return parse(path, Published, {}, folder="recipes/claims")
