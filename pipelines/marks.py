@@ -1,5 +1,6 @@
 """Marks around texts that a model is shown: nothing inside can end its own block, whatever it says."""
 
+import re
 from collections.abc import Sequence
 
 from storage.ids import digest128
@@ -8,6 +9,19 @@ from storage.ids import digest128
 def block(name: str, text: str, mark: str) -> str:
     """A text between marks; what is no Unicode text is replaced."""
     return f"<<<{name} {mark}>>>\n{text.encode('utf-8', 'replace').decode('utf-8')}\n<<<END {name} {mark}>>>"
+
+
+_MARKS = re.compile(r"<<<(?!END )(?P<name>[^<>\n]{1,80}) [0-9a-f]{12}>>>\n?|\n?<<<END [^<>\n]{1,80} [0-9a-f]{12}>>>")
+
+
+def has_marks(text: str) -> bool:
+    """Whether a text holds such marks, as one has in which a model repeats what it was shown."""
+    return _MARKS.search(text) is not None
+
+
+def unmarked(text: str) -> str:
+    """The text with its blocks plain; a block that is one of several keeps its number as a line `NAME NUMBER:`."""
+    return _MARKS.sub(lambda mark: f"{mark['name']}:\n" if (mark["name"] or "")[-1:].isdigit() else "", text)
 
 
 def free_mark(texts: Sequence[str]) -> str:

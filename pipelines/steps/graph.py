@@ -132,6 +132,11 @@ class StepGraph:
         """The steps whose completions say something of what they follow."""
         return tuple(name for name, node in self.nodes.items() if node.step.role == "vote")
 
+    def compared(self, step: str) -> frozenset[str]:
+        """The fields of a step that a condition names."""
+        all_conditions = (condition for node in self.follow_ups for condition in node.conditions)
+        return frozenset(condition.field for condition in all_conditions if condition.step == step)
+
     @cached_property
     def steps_read(self) -> frozenset[str]:
         """The steps of which a follow-up needs a field, so that their texts are read when it is planned."""

@@ -6,7 +6,8 @@ first group where it has one. What cannot be read is no field, and a search that
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipelines.verify.json_text import find_json
@@ -18,6 +19,7 @@ FIELD = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*)")
 _PART = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
 VERSION = "1"
+_SHOWN, _MOST_VALUES = 40, 5  # characters of a value, and values, that are told
 FEW, SELDOM = 32, 0.05  # texts after which it is told that a field is read in a smaller share of them
 
 
@@ -48,18 +50,28 @@ def fields_of(text: str, read: Mapping[str, str]) -> dict[str, str]:
 
 
 class ReadCounts:
-    """Of how many texts of a step each of its fields can be read."""
+    """Of how many texts of a step each of its fields can be read; of `compared`, which conditions name, the values too."""
 
-    def __init__(self, read: Mapping[str, str]) -> None:
+    def __init__(self, read: Mapping[str, str], compared: Collection[str] = ()) -> None:
         self._read = read
         self.texts, self.counts = 0, dict.fromkeys(read, 0)
+        self._values: dict[str, Counter[str]] = {name: Counter() for name in compared if name in read}
         self._told: set[str] = set()
 
     def add(self, text: str) -> None:
         """Count one more."""
         self.texts += 1
-        for name in fields_of(text, self._read):
+        for name, value in fields_of(text, self._read).items():
             self.counts[name] += 1
+            if name in self._values:
+                self._values[name][value] += 1
+
+    def unmet(self, name: str, wanted: Collection[str]) -> dict[str, int] | None:
+        """The commonest values of a compared field where none is a wanted one; None where one is, or none could be read."""
+        values = self._values.get(name, Counter())
+        if not values or not values.keys().isdisjoint(wanted):
+            return None
+        return {value[:_SHOWN]: count for value, count in values.most_common(_MOST_VALUES)}
 
     def seldom(self) -> dict[str, int]:
         """The fields of which next to none can be read, with their counts, each once and not before enough texts came."""
@@ -69,6 +81,14 @@ class ReadCounts:
         news = {name: count for name, count in seldom.items() if name not in self._told}
         self._told.update(news)
         return news
+
+
+def unmet_words(step: str, field: str, wanted: Collection[str], values: Mapping[str, int], texts: int) -> str:
+    """What is said of a condition that never held."""
+    seen = ", ".join(f"{value!r} {count:,}" for value, count in values.items())
+    return (
+        f"it follows where {step}.{field} is {' or '.join(map(repr, wanted))}, which none of {texts:,} texts says ({seen})"
+    )
 
 
 def _by_regex(text: str, pattern: str) -> str | None:

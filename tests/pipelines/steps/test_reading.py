@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.steps.reading import ReadCounts, check_reader, fields_of
+from pipelines.steps.reading import ReadCounts, check_reader, fields_of, unmet_words
 from storage.errors import SetupError
 
 
@@ -41,6 +41,20 @@ def test_a_search_that_would_not_end_finds_nothing() -> None:
 def test_readers_that_cannot_be_are_mistakes(read: dict[str, str], message: str) -> None:
     with pytest.raises(SetupError, match=message):
         check_reader("step 's'", read)
+
+
+def test_a_condition_that_no_text_meets_is_told_with_what_the_texts_say() -> None:
+    counts = ReadCounts({"verdict": r"VERDICT (\w+)", "why": r"WHY (.*)"}, {"verdict", "outcome"})
+    for text in ("VERDICT wrong", "VERDICT wrong\nWHY 3", "VERDICT right", "none"):
+        counts.add(text)
+    values = counts.unmet("verdict", ("WRONG", "Wrong"))
+    assert values == {"wrong": 2, "right": 1}
+    assert unmet_words("critic", "verdict", ("WRONG", "Wrong"), values, counts.texts) == (
+        "it follows where critic.verdict is 'WRONG' or 'Wrong', which none of 4 texts says ('wrong' 2, 'right' 1)"
+    )
+    assert counts.unmet("verdict", ("wrong",)) is None  # one is met
+    assert counts.unmet("outcome", ("correct",)) is None  # verdicts are counted elsewhere
+    assert counts.unmet("why", ("x",)) is None  # no condition names it
 
 
 def test_a_field_that_next_to_none_has_is_told_once_and_after_enough_texts() -> None:

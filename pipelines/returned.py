@@ -1,0 +1,92 @@
+"""Values that a user's own object returned, compared with what its role owes; a wrong one is told with file and line.
+
+A shipped method is tested for this; a user's may return anything, and what is stored is read by everybody else.
+"""
+
+import inspect
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from storage.errors import broken
+
+_OURS = frozenset({"pipelines", "flows", "storage"})
+_SHOWN = 60  # characters of a value
+
+
+def check_returned(owner: object, method: str, values: Iterable[object], kind: type) -> None:
+    """SetupError where a user's own `owner` returned something else than records of a kind with values of their types."""
+    if not is_users_own(owner):
+        return
+    for value in values:
+        if (problem := misfit(value, kind)) is not None:
+            raise broken(f"{place_of(owner, method)} returned {problem}")
+
+
+def check_named(owner: object, method: str, what: str, given: str, known: Iterable[str]) -> None:
+    """The same for a name that has to be one of some, as a reason."""
+    if is_users_own(owner) and given not in (names := sorted(known)):
+        raise broken(
+            f"{place_of(owner, method)} returned the {what} {given!r:.{_SHOWN}}, which is none of {', '.join(names)}"
+        )
+
+
+def is_users_own(owner: object) -> bool:
+    """Whether an object's class is no shipped one."""
+    return type(owner).__module__.partition(".")[0] not in _OURS
+
+
+def place_of(owner: object, method: str) -> str:
+    """File, line and name of an object's method, as far as Python knows them."""
+    cls = type(owner)
+    function = inspect.unwrap(getattr(cls, method, cls))
+    code = getattr(function, "__code__", None)
+    name = f"{cls.__name__}.{method}"
+    return name if code is None else f"{Path(code.co_filename).name}:{code.co_firstlineno} ({name})"
+
+
+def misfit(value: object, kind: type) -> str | None:
+    """What is wrong with a value that should be a record of this kind; None where nothing is."""
+    if not isinstance(value, kind):
+        return f"{value!r:.{_SHOWN}}, which is no {kind.__name__}"
+    for name, hint in _hints(kind).items():
+        held = getattr(value, name)
+        if not _fits(held, hint):
+            return f"a {kind.__name__} with {name}={held!r:.{_SHOWN}}, which is not {_words(hint)}"
+    return None
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    return {name: hints[name] for name in kind.__dataclass_fields__}
+
+
+def _fits(value: object, hint: Any) -> bool:
+    origin = get_origin(hint)
+    if origin is Literal:
+        return any(isinstance(value, type(known)) and value == known for known in get_args(hint))
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, part) for part in get_args(hint))
+    if hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    if hint is bool:
+        return isinstance(value, bool) or type(value).__module__ == "numpy"
+    return isinstance(value, str) if hint is str else value is not None
+
+
+def _words(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(str, get_args(hint)))}"
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", type(None): "None"}
+    return " or ".join(names.get(part, getattr(part, "__name__", str(part))) for part in parts)
