@@ -146,3 +146,14 @@ def test_a_clock_that_is_set_in_the_middle(place: Place, undisturbed: Outcome, s
     assert rows <= place.server.asked <= rows + (3 * BATCH if seconds > 0 else 0)  # batches open when leases seemed to end
     with Workspace.open(place.folder) as ws:
         assert ws.recover() == []
+
+
+def test_little_memory_ends_in_a_line_and_does_not_hang(toy: Path) -> None:
+    """Libraries may abort where theirs cannot be mapped; what reaches Python is said."""
+    limited = ["bash", "-c", 'ulimit -v 1500000; exec "$@"', "bash", sys.executable, "-m", "flows.cli"]
+    command = [*limited, "curate", "toy.yaml", "--direct"]
+    done = subprocess.run(
+        command, cwd=toy, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode < 0 or "there was not enough memory" in done.stderr or done.returncode == 0, done.stderr

@@ -1,0 +1,96 @@
+"""The checker finds what it is there to find: each kind of damage is done to a workspace, and named."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from storage.ledger.engine import Ledger
+from tests.flows.conftest import Curated
+from tests.flows.faults.calls import checker
+
+pytestmark = pytest.mark.integration
+
+
+def flip_a_segment(folder: Path) -> None:
+    path = next((folder / ".rollmill" / "segments" / "verdicts").rglob("*.parquet"))
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+
+
+def lose_a_segment(folder: Path) -> None:
+    next((folder / ".rollmill" / "segments" / "completions").rglob("*.parquet")).unlink()
+
+
+def add_a_segment(folder: Path) -> None:
+    path = next((folder / ".rollmill" / "segments" / "plan").rglob("*.parquet"))
+    path.with_name("0" * 44 + ".parquet").write_bytes(path.read_bytes())
+
+
+def change_a_row(folder: Path) -> None:
+    with duckdb.connect(str(next(folder.glob("datasets/toy/v1-*/dataset.duckdb")))) as database:
+        database.execute("update rollouts set text = 'another' where id = (select min(id) from rollouts)")
+
+
+def change_the_card(folder: Path) -> None:
+    next(folder.glob("datasets/toy/v1-*/README.md")).write_text("another")
+
+
+def change_the_index(folder: Path) -> None:
+    path = folder / "datasets" / "toy" / "index.json"
+    index = json.loads(path.read_text())
+    index["versions"][0]["rows"] += 1
+    path.write_text(json.dumps(index))
+
+
+def leave_a_lease(folder: Path) -> None:
+    ledger = Ledger(f"sqlite:///{folder / '.rollmill' / 'ledger.sqlite'}")
+    ledger.leases.acquire("batch/x")
+    ledger.close()
+
+
+def pay_too_much(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / ".rollmill" / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("update spend set completions = completions + 1000")
+
+
+def leave_a_file(folder: Path) -> None:
+    (folder / "datasets" / "toy" / ".partial-v2-00000000").mkdir()
+    (folder / "datasets" / "toy" / ".partial-v2-00000000" / "manifest.json").write_text("{}")
+
+
+def tell_a_secret(folder: Path) -> None:
+    (folder / "reports" / "toy" / "said.json").write_text("Bearer sk-1234")
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (flip_a_segment, "is not what was registered"),
+        (lose_a_segment, "is registered and not there"),
+        (add_a_segment, "belongs to nobody"),
+        (change_a_row, "its content hash is"),
+        (change_the_card, "README.md is not what was published"),
+        (change_the_index, "the index says"),
+        (leave_a_lease, "rows left in leases"),
+        (pay_too_much, "are paid for and"),
+        (leave_a_file, "left over: datasets/toy/.partial-v2-00000000"),
+        (tell_a_secret, "the planted secret is in reports/toy/said.json"),
+    ],
+)
+def test_damage_is_found(damage: Callable[[Path], None], named: str, toy: Path, curated: Curated) -> None:
+    outcome = curated()
+    assert checker.check(toy, "sk-1234") == []
+    assert checker.hashes(toy) == [outcome["content_hash"]]
+    damage(toy)
+    assert any(named in line for line in checker.check(toy, "sk-1234"))
+
+
+def test_it_imports_nothing_of_the_product() -> None:
+    text = Path(checker.__file__).read_text()
+    assert not [part for part in ("flows", "pipelines", "storage", "rollmill", "dashboards") if f"from {part}" in text]
