@@ -1,0 +1,122 @@
+"""Three hosts for tests: `store` with PostgreSQL and S3, `left` and `right` with a model server and a workspace each."""
+
+import itertools
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.workspace import Workspace
+from tests.flows.conftest import Said, finish, start
+from tests.hosts.network import HERE, Host, Network, network
+from tests.hosts.services import MODEL, database, model, postgres, s3
+from tests.pipelines.generate.http.serving import Serving
+
+PROBLEMS, SAMPLES, BATCH, IN_FLIGHT = 24, 8, 16, 4  # in flight: at each server, of each command
+ROWS = PROBLEMS * SAMPLES
+RECIPE = f"""\
+recipe_schema: 1
+name: shared
+problems: {{imported: sums}}
+generate: {{engine: openai, model: toy, batch_size: {BATCH}, options: {{revision: r1}}}}
+budget: {{method: fixed, options: {{initial: {SAMPLES}}}}}
+select: {{method: all_correct}}
+gate: {{min_kept: 1}}
+"""
+CURATE = ("curate", "shared.yaml", "--profile", "servers.yaml", "--json")
+WORKERS = ("left", "right")
+Outcome = dict[str, Any]
+_numbers = itertools.count()
+
+
+@dataclass
+class Cluster:
+    """The hosts, and one project that is shared by two of them: a database, a prefix on S3, two workspaces."""
+
+    network: Network
+    ledger: str
+    segments: str
+    asked: dict[str, Path]
+
+    def __getitem__(self, name: str) -> Host:
+        return self.network[name]
+
+    def curate(self, name: str, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+        """Begin the recipe on a host."""
+        return self[name].rollmill(*CURATE, *(arguments or ["--direct"]), **env)
+
+    def requests(self) -> Counter[str]:
+        """How often each completion was asked for, of both servers together."""
+        return Counter(line for log in self.asked.values() for line in log.read_text().splitlines())
+
+    def paid(self) -> int:
+        """Requests that were paid beyond one for each row."""
+        requests = self.requests()
+        return sum(requests.values()) - len(requests)
+
+
+def outcome_of(said: Said) -> Outcome:
+    """What a command that ended well said."""
+    assert said.status == 0, said.err
+    assert "Traceback" not in said.err
+    outcome: Outcome = json.loads(said.out)
+    return outcome
+
+
+def write_project(folder: Path, servers: list[str], settings: str = "") -> None:
+    """The files of the project in a new workspace."""
+    Workspace.init(folder).close()
+    if settings:
+        (folder / "rollmill.toml").write_text(settings)
+    rows = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(PROBLEMS)]
+    (folder / "sums.jsonl").write_text("".join(rows))
+    (folder / "shared.yaml").write_text(RECIPE)
+    listed = "".join(f"  - {{url: {url}, concurrency: {IN_FLIGHT}}}\n" for url in servers)
+    (folder / "servers.yaml").write_text(f"servers:\n{listed}")
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """What the recipe gives on one machine, with SQLite and a folder of segments."""
+    folder = tmp_path_factory.mktemp("alone") / "ws"
+    with Serving() as server:
+        write_project(folder, [server.url])
+        assert finish(start("import", "problems", "sums.jsonl", "--name", "sums", cwd=folder)).status == 0
+        outcome = outcome_of(finish(start(*CURATE, "--direct", cwd=folder)))
+        assert len(server.bodies) == outcome["funnel"]["drawn"] == ROWS
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Network]:
+    """The three hosts with their servers."""
+    with ExitStack() as stack:
+        made = stack.enter_context(network("store", *WORKERS))
+        stack.enter_context(postgres(made["store"]))
+        made.environment |= stack.enter_context(s3(made["store"]))
+        for name in WORKERS:
+            stack.enter_context(model(made[name]))
+        yield made
+
+
+@pytest.fixture
+def cluster(hosts: Network) -> Cluster:
+    """A project of its own: nothing of it is stored yet but its problems."""
+    name = f"project{next(_numbers)}"
+    database(hosts["store"], name)
+    made = Cluster(hosts, f"postgresql://rollmill@store/{name}", f"s3://{name}/segments", {})
+    for worker in WORKERS:
+        host = hosts[worker]
+        made.asked[worker] = host.disk / "asked"
+        made.asked[worker].write_text("")
+        settings = f'[ledger]\nurl = "{made.ledger}"\n[segments]\nurl = "{made.segments}"\n'
+        write_project(host.disk / "ws", [f"http://{other}:{MODEL}/v1" for other in WORKERS], settings)
+    said = finish(hosts[WORKERS[0]].rollmill("import", "problems", f"{HERE}/ws/sums.jsonl", "--name", "sums"))
+    assert said.status == 0, said.err
+    return made
