@@ -20,7 +20,8 @@ class Job:
     """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
 
     `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile. `verb`: the
-    command that was given; `cell`: which run of an evaluation's file it is.
+    command that was given; `cell`: which run of an evaluation's file it is. `publish_again`: content that an older version
+    has becomes the newest once more.
     """
 
     workspace: str
@@ -32,6 +33,7 @@ class Job:
     max_cost: str | None = None
     verb: str = "curate"
     cell: str | None = None
+    publish_again: bool = True
 
     def data(self) -> dict[str, Any]:
         """The parameters as JSON values, for Prefect."""
@@ -44,6 +46,7 @@ class Job:
             "max_tokens": self.max_tokens,
             "max_cost": self.max_cost,
             **({} if self.verb == "curate" else {"verb": self.verb, "cell": self.cell}),
+            **({} if self.publish_again else {"publish_again": False}),
         }
 
     @classmethod

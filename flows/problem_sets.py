@@ -30,9 +30,9 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
 
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
-    from storage.versions import open_version, resolve
     from storage.versions.database import read_table
-    from storage.versions.read import reading
+    from storage.versions.read import open_version, reading
+    from storage.versions.resolve import resolve
 
     info = resolve(workspace.datasets, reference)
     with open_version(info) as connection, reading(info):

@@ -12,6 +12,7 @@ from flows.problem_sources import built_synthesizer
 from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
 from pipelines.protocols import CountsRefused, Samplers, Synthesizer
+from pipelines.returned import check_returned
 from storage.errors import SetupError, broken
 from storage.ids import digest128
 from storage.records import Problem, Prompt
@@ -158,6 +159,7 @@ def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in problems if not isinstance(item, Problem)]:
         raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is no Problem")
+    check_returned(maker, "synthesize", problems, Problem)
     if not problems:
         raise SetupError(f"synthesizer {name!r} made no problems with these options.")
     return problems

@@ -4,8 +4,8 @@ Knows stages by name, not what they do. What people see comes from here or from 
 """
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.stats import TimeLeft, time_left, whole_of
@@ -54,11 +54,12 @@ class Stage:
 
 
 class Progress:
-    """Collects what stages and rounds report. Thread-safe."""
+    """Collects what stages and rounds report. Thread-safe. `cell`: benchmark and model, for who watches an evaluation."""
 
-    def __init__(self, watcher: Callable[[Stage], None] | None = None) -> None:
+    def __init__(self, watcher: Callable[[Stage], None] | None = None, cell: Mapping[str, str] | None = None) -> None:
         self.stages: dict[str, Stage] = {}
         self._watcher = watcher
+        self._cell = dict(cell or {})
         self._rounds: dict[tuple[str, int], Stage] = {}
         self._messages: set[str] = set()
         self._lock = threading.Lock()
@@ -106,7 +107,7 @@ class Progress:
     def _tell(self, stage: Stage) -> None:
         self.stages[stage.name] = stage
         if self._watcher is not None:
-            self._watcher(stage)
+            self._watcher(replace(stage, detail={**self._cell, **stage.detail}) if self._cell else stage)
 
 
 @dataclass(slots=True)

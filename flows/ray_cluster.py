@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe.methods import MethodSpec, parameters, resolve
 from pipelines.processes.spawn import python_path
 from pipelines.protocols import RuledVerifier, Verifier
-from storage.errors import RollmillError, SetupError
+from storage.errors import RollmillError, SetupError, Unavailable
 from storage.ids import canonical_json
 from storage.records import Completion, Problem, Verdict
 
@@ -100,7 +100,7 @@ def _verdicts(future: Any) -> list[Verdict]:
     except RollmillError:
         raise
     except Exception as error:
-        raise SetupError(
+        raise Unavailable(
             f"Ray did not judge: {' '.join(str(error).split())[:200]} ({type(error).__name__}).",
             next_command="look after the cluster, or leave `ray` out of the profile; what was drawn is kept",
         ) from error

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 def check_recipe(loaded: LoadedRecipe) -> list[str]:
-    """What could not be looked at, as lines for a person; SetupError for the first thing that would stop a run."""
+    """What could not be looked at, as lines for a person: the recipe is not known to be sound where there are some.
+
+    SetupError for the first thing that would stop a run.
+    """
     from storage.workspace import Workspace
 
     _check_verifiers(loaded)
@@ -39,7 +42,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
         workspace = Workspace.open(loaded.base.resolve())
     except SetupError:
         _check_model(loaded, Path.cwd())
-        return ["outside a workspace: imported sets were not looked for"] if _imports(loaded) else []
+        return [f"outside of a workspace: {name} was not looked for" for name in _in_workspace(loaded)]
     with workspace:
         _check_model(loaded, workspace.root)
         for kind, names in _imports(loaded):
@@ -100,6 +103,20 @@ def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":
     named = (loaded.recipe.problems.imported, *(part.imported for part in loaded.recipe.evaluation))
     sets: list[tuple[Kind, Sequence[str]]] = [("problems", [name]) for name in named if name is not None]
     return sets + ([("completions", loaded.recipe.generate.imports)] if loaded.recipe.generate.imports else [])
+
+
+def _in_workspace(loaded: LoadedRecipe) -> list[str]:
+    """What a recipe takes out of a workspace, in words."""
+    words = {"problems": "the problem set", "completions": "the import of rollouts"}
+    named = [f"{words[kind]} {name!r}" for kind, names in _imports(loaded) for name in names]
+    if loaded.recipe.generate.engine == "imported" and not loaded.recipe.generate.imports:
+        named.append("an import of rollouts")
+    shown = [section.generate.examples_from for section in loaded.steps] or [loaded.recipe.generate.examples_from]
+    versions = [loaded.recipe.problems.version, *(part.version for part in shown if part is not None)]
+    named += [f"the dataset version {name!r}" for name in versions if name is not None]
+    if loaded.synthesizer is not None and loaded.synthesizer.takes_source:
+        named.append(f"the source {str(loaded.synthesizer.options[FROM])!r}")
+    return list(dict.fromkeys(named))
 
 
 def _check_imported(workspace: "Workspace", kind: "Kind", names: Iterable[str]) -> None:

@@ -114,7 +114,7 @@ def open_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
 
     `loaded`: the recipe to work with, where the job's file is none (an evaluation makes its recipes).
     """
-    from storage.versions import finish_interrupted
+    from storage.versions.publish import finish_interrupted
 
     return_large_blocks()
     with read_session(job, progress, loaded) as session:

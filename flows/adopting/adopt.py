@@ -19,6 +19,7 @@ from flows.evaluation.evaluate import evaluate, open_evaluation, totals
 from flows.job import Job
 from flows.progress import Stage
 from flows.scoring import ScoreRequest, score
+from pipelines.verify.person import write_judgements
 from storage.errors import SetupError, unknown_name
 from storage.queries import Reader, run_scope
 from storage.workspace import Workspace
@@ -75,6 +76,11 @@ def _none(path: Path) -> SetupError:
 
 
 Row = dict[str, Any]
+PEOPLE = "person"  # the verifier that looks up what people judged, in the file of this name beside the evaluation
+JUDGEMENTS = "judgements.csv"
+READ_LEAST = 0.1  # of all answers, below which the share that is right says nothing of the model
+_FITS = 0.9  # of the references: a set of mathematics has a few words in it, one of names a few numbers
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _NUMBER = re.compile(r"[-+]?[$€£]?[-+]?(\d[\d,]*\.?\d*|\.\d+)([eE][-+]?\d+)?%?")
 _CHOICE = re.compile(r"\(?[A-J]\)?")
 
@@ -83,8 +89,8 @@ _CHOICE = re.compile(r"\(?[A-J]\)?")
 class AdoptRequest:
     """What one command asks. `name`: of the import and the evaluation, by default made of task and model.
 
-    `verify`: the verifiers, by default one that fits the references; `label`: the score whose label is held against
-    verdicts, by default the first that is about single answers.
+    `verify`: the verifiers, by default one that fits the references, and people where none does; `label`: the score whose
+    label is held against verdicts, by default the first that is about single answers.
     """
 
     root: Path
@@ -97,7 +103,7 @@ class AdoptRequest:
 
 def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
     """Import, judge, measure and compare; the report as JSON values. SetupError, with nothing stored, for a bad log."""
-    from storage.versions import finish_interrupted
+    from storage.versions.publish import finish_interrupted
 
     log = log_at(request.path)
     label = _label(log, request.label)
@@ -106,7 +112,7 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
     with Workspace.open(request.root) as workspace:
         messages = [*workspace.recover(), *finish_interrupted(workspace)]
         imported = bring_in(workspace, log, name, label)
-        verify = request.verify or _verifiers(workspace, name)
+        verify = [{"method": method} for method in request.verify] or _verifiers(workspace, name)
     file = _evaluation(request.root, name, log, verify)
     job = Job(str(request.root), str(file), verb="evaluate")
     with open_evaluation(job, request.watcher) as (evaluation, session):
@@ -120,12 +126,14 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
         "task": log.task,
         "model": log.model,
         "run": cell["run"],
-        "verify": list(verify),
+        "verify": [part["method"] for part in verify],
         "stored": {"new": imported.completions.new, "already": imported.completions.already},
         "definitions": list(log.notes),
+        "set_aside": {why: len(answers) for why, answers in log.aside.items()},
         "messages": [*messages, *imported.notes],
         **_report_of_run(request.root, cell["run"], log, label),
     }
+    _withhold(report)
     write_json(file.parent / "adopted.json", report)
     return report
 
@@ -133,7 +141,7 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
 def _report_of_run(root: Path, run: str, log: Log, label: str | None) -> Row:
     """The numbers and the comparison, from what the workspace holds."""
     with Reader.open(root) as reader:
-        adopted = AdoptedRun(run_scope(reader, run))
+        adopted = AdoptedRun(run_scope(reader, run), [answer for answers in log.aside.values() for answer in answers])
     pool = adopted.pool.pool.measured(None)
     rows = numbers(adopted, log.printed)
     templates = adopted.pool.pool.strata["template"]
@@ -163,19 +171,54 @@ def _label(log: Log, asked: str | None) -> str | None:
     return asked or next(iter(log.labels), None)
 
 
-def _verifiers(workspace: Workspace, name: str) -> tuple[str, ...]:
-    """The verifiers that fit all references of the import: of numbers, of the letters of choices, else of mathematics."""
+def _withhold(report: Row) -> None:
+    """Take our rates out of a report whose verifiers read next to none of the answers: they would be of the verifiers."""
+    read, rollouts, names = report["correct"] + report["incorrect"], report["rollouts"], " and ".join(report["verify"])
+    if read >= READ_LEAST * rollouts:
+        return
+    why = f"{names} read {read:,} of {rollouts:,} answers"
+    advice = "name a verifier: --verify exact, judge in a recipe, or another of docs/verifiers.md"
+    if report["verify"] == [PEOPLE]:
+        why = "no verifier here reads references of this form, and nobody has judged"
+        advice += f"; people judge with rollmill review --undecided {report['run']}"
+    report["messages"].append(f"{why}: no rate of ours is shown. Next: {advice}")
+    for row in report["numbers"]:
+        row["on_verdicts"] = None
+    report["all_answers"] = [{**row, "value": None, "low": None, "high": None, "why": why} for row in report["all_answers"]]
+    report["verdicts"] = None
+
+
+def _verifiers(workspace: Workspace, name: str) -> list[Row]:
+    """The verifiers that fit the references of the import, as a recipe names them.
+
+    Of numbers, of the letters of choices, of mathematics, of a word or two (compared as texts); for all else, people.
+    """
     from storage.imports.stored import rows_of
 
     with workspace.segments.connection() as connection:
         query = f"SELECT DISTINCT reference FROM ({rows_of(workspace.segments, 'problems', name)})"  # noqa: S608 - our names
         references = [reference.strip() for (reference,) in connection.execute(query).fetchall()]
     if all(_CHOICE.fullmatch(reference) for reference in references):
-        return ("choice",)
-    return ("number", "math") if all(_NUMBER.fullmatch(reference) for reference in references) else ("math",)
+        return [{"method": "choice"}]
+    if all(_NUMBER.fullmatch(reference) for reference in references):
+        return [{"method": "number"}, {"method": "math"}]
+    forms = [_form(reference) for reference in references]
+    if forms.count("mathematics") >= _FITS * len(forms):
+        return [{"method": "math"}]
+    if "prose" not in forms:
+        return [{"method": "exact", "options": {"answer": "final", "case": "fold"}}]
+    return [{"method": PEOPLE, "options": {"judgements": JUDGEMENTS}}]
 
 
-def _evaluation(root: Path, name: str, log: Log, verify: Sequence[str]) -> Path:
+def _form(reference: str) -> str:
+    """What a reference looks like: `mathematics`, `words` (one to three, and nothing else), or `prose`."""
+    words = _WORD.findall(re.sub(r"\\[A-Za-z]+", " ", reference))
+    if len(words) > 3 or "\n" in reference:
+        return "prose"
+    return "mathematics" if not words or re.search(r"[\d\\=^]", reference) else "words"
+
+
+def _evaluation(root: Path, name: str, log: Log, verify: Sequence[Row]) -> Path:
     """Write the evaluation of an adopted log, so that `rollmill evaluate` can go on with it."""
     import yaml
 
@@ -186,11 +229,13 @@ def _evaluation(root: Path, name: str, log: Log, verify: Sequence[str]) -> Path:
     recipe = {
         "evaluation_schema": 1,
         "name": name,
-        "benchmarks": [{"name": benchmark, "imported": name, "verify": [{"method": method} for method in verify]}],
+        "benchmarks": [{"name": benchmark, "imported": name, "verify": list(verify)}],
         "models": [{"name": "logged", "engine": "imported", "imports": [name]}],
         "metrics": [{"metric": "pass@k", "ks": [1]}],
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "evaluation.yaml"
     path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    if any(part["method"] == PEOPLE for part in verify) and not (folder / JUDGEMENTS).exists():
+        write_judgements(folder / JUDGEMENTS, [])  # which `rollmill review --apply` fills
     return path

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, require, whole_text
+from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, require, usable, whole_text
 from flows.adopting.zip_members import zip_members
 from pipelines.metrics.logged_scores import AVERAGES, Reduction
 
 TOOL = "Inspect"
-_VERSIONS = (1, 2)
+_VERSIONS = (1, 2, 3)
 _AVERAGES = {"accuracy": "mean", **{name: name for name in AVERAGES if name != "median"}}
 _WORDS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0, "yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 Values = dict[str, Any]
@@ -37,7 +37,7 @@ def read(path: Path) -> Log:
     """One log; SetupError for one that is not whole or did not end well."""
     header, samples, files = _packed(path) if path.suffix == ".eval" else _plain(path)
     if header.get("version") not in _VERSIONS:
-        raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 and 2 are known")
+        raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 to 3 are known")
     status = header.get("status")
     if status != "success" or not header.get("results"):
         raise broken(path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry")
@@ -49,16 +49,20 @@ def read(path: Path) -> Log:
     parsed.sort(key=lambda pair: (order.get(str(pair[1]["id"]), len(order)), pair[1]["epoch"]))
     about_eval = header["eval"]
     scores = header["results"].get("scores", [])
+    answers = [(_answer(path, at, sample, scores), _unusable(sample)) for at, (_, sample) in enumerate(parsed, 1)]
+    kept, aside = usable(path, answers)
+    without = [parsed[answer.rows[0] - 1][0] for members in aside.values() for answer in members]
     return Log(
         tool=TOOL,
         version=str(about_eval.get("packages", {}).get("inspect_ai", "unknown")),
         path=path,
         task=str(about_eval.get("task", "unknown")),
         model=str(about_eval.get("model", "unknown")),
-        answers=[_answer(path, at, sample, scores) for at, (_, sample) in enumerate(parsed, 1)],
+        answers=kept,
         printed=list(_printed_numbers(scores)),
         rows={path.name: [text for text, _ in parsed]},
-        files=files,
+        files={**files, **({f"{path.name}, set aside": "\n".join(without)} if without else {})},
+        aside=aside,
         notes=["its mode is over the scores of the epochs, not over answers"]
         if any(score.get("reducer") == "mode" for score in scores)
         else [],
@@ -106,8 +110,8 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
     }
     return LoggedAnswer(
         problem=str(sample["id"]),
-        prompt=sample["input"],
-        reference=sample["target"],
+        prompt=_prompt(sample["input"]),
+        reference=_reference(sample["target"]),
         text=output.get("completion") or _content((choice.get("message") or {}).get("content")),
         sample=int(sample["epoch"]) - 1,
         scores=dict(_values(sample.get("scores") or {}, scores)),
@@ -115,6 +119,32 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
         rows=(number,),
         facts={name: value for name, value in facts.items() if value is not None},
     )
+
+
+def _unusable(sample: Values) -> str | None:
+    """Why an import cannot hold a sample; None where it can."""
+    if not _reference(sample["target"]):
+        return "no target, or several"
+    turns = sample["input"] if isinstance(sample["input"], list) else []
+    parts = [part for turn in turns if isinstance(turn.get("content"), list) for part in turn["content"]]
+    other = sorted({str(part.get("type")) for part in parts} - {"text", "reasoning"})
+    return f"parts of a turn that are no text ({', '.join(other)})" if other else None
+
+
+def _reference(target: Any) -> str:
+    """The one target of a sample; nothing where it has none or accepts any of several."""
+    targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
+    return targets[0] if len(targets) == 1 else ""
+
+
+def _prompt(question: Any) -> Any:
+    """What was asked: a text, or turns whose parts of text are one text each."""
+    if not isinstance(question, list):
+        return question
+    return [
+        {**turn, "content": _content(turn["content"])} if isinstance(turn.get("content"), list) else turn
+        for turn in question
+    ]
 
 
 def _content(content: Any) -> str:

@@ -56,7 +56,10 @@ class PrintedNumber:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name."""
+    """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
+
+    `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
+    """
 
     tool: str
     version: str
@@ -68,6 +71,7 @@ class Log:
     rows: Mapping[str, Sequence[str]]
     files: Mapping[str, str]
     notes: Sequence[str] = ()
+    aside: Mapping[str, Sequence[LoggedAnswer]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -93,6 +97,19 @@ class Log:
         of_problems = {number.score for number in self.printed if number.reduced}
         of_problems |= {number.answers for number in self.printed}
         return [name for name in self.score_names if name not in of_problems]
+
+
+def usable(
+    path: Path, answers: Iterable[tuple[LoggedAnswer, str | None]]
+) -> tuple[list[LoggedAnswer], dict[str, list[LoggedAnswer]]]:
+    """The answers that an import can hold, and by reason those that it cannot; SetupError where it can hold none."""
+    kept: list[LoggedAnswer] = []
+    aside: dict[str, list[LoggedAnswer]] = {}
+    for answer, why in answers:
+        (kept if why is None else aside.setdefault(why, [])).append(answer)
+    if not kept:
+        raise broken(path, f"every answer in it has {' or '.join(aside)}")
+    return kept, aside
 
 
 def broken(path: Path, what: str, next_command: str | None = None) -> SetupError:

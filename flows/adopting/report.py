@@ -8,12 +8,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 
 from flows.adopting.bring_in import KEY
-from flows.adopting.log import PrintedNumber
+from flows.adopting.log import LoggedAnswer, PrintedNumber
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
@@ -39,14 +40,21 @@ class AdoptedRollout:
 
     def score(self, name: str) -> float:
         """The tool's score as a number; NaN where it gave none."""
-        value = self.scores.get(name)
-        return float(value) if isinstance(value, int | float) else math.nan
+        return _number(self.scores.get(name))
+
+
+def _number(score: Any) -> float:
+    return float(score) if isinstance(score, int | float) else math.nan
 
 
 class AdoptedRun:
-    """The rollouts of a run over an adopted log, in the order of the log, and their pool."""
+    """The rollouts of a run over an adopted log, in the order of the log, and their pool.
 
-    def __init__(self, scope: Scope) -> None:
+    `aside`: the answers of the log that are no rollouts, which the tool's numbers are over as well.
+    """
+
+    def __init__(self, scope: Scope, aside: Sequence[LoggedAnswer] = ()) -> None:
+        self.aside = aside
         rollouts = (_keyed_rollout(rollout) for rollout in labelled_rollouts(scope))
         self.rollouts = sorted(rollouts, key=lambda entry: entry[0])
         self.pool = scope_pool(scope)
@@ -105,11 +113,13 @@ def _own(run: AdoptedRun, printed: PrintedNumber) -> float | None:
     """The number by the tool's own rules from the scores that are stored."""
     if printed.reduction is None:
         return None
-    members = run.by_problem
-    scores = [[answer.score(printed.score) for answer in answers] for answers in members]
+    members = [[answer.scores for answer in answers] for answers in run.by_problem]
+    for _, answers in groupby(sorted(run.aside, key=lambda answer: answer.problem), key=lambda answer: answer.problem):
+        members.append([answer.scores for answer in sorted(answers, key=lambda answer: answer.sample)])
+    scores = [[_number(given.get(printed.score)) for given in answers] for answers in members]
     if printed.average == "runs":
         return spread_of_runs(scores, printed.reduction.first) * printed.scale
-    texts = [[answer.scores.get(printed.answers) for answer in answers] for answers in members] if printed.answers else ()
+    texts = [[given.get(printed.answers) for given in answers] for answers in members] if printed.answers else ()
     value = logged_number(scores, FIRST if printed.reduced else printed.reduction, printed.average, texts)
     return None if value is None else value * printed.scale
 

@@ -6,6 +6,7 @@ Heavy imports happen inside the verbs, so that --help is quick.
 import errno
 import importlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from typer.core import TyperGroup
 
 from flows import CHECKOUT
 from flows.cli.output import never_silent, note
-from storage.errors import FoundWanting, RollmillError, SetupError, interrupted
+from storage.errors import FoundWanting, RollmillError, SetupError, explained, interrupted, refusal
 
+_FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
+_SHOWN = 300  # characters of a path that cannot be used
 # The verbs in the order of --help, each with its module here and its function, or its group of commands.
 VERBS = {
     "init": "workspace:init",
@@ -168,9 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the program and give its exit status; only a bug of ours raises."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the same orderly end as Ctrl-C
-    verb = _verb(arguments)
-    program = typer.main.get_command(build(verb))
+    verb, program = _verb(arguments), None
     try:
+        if verb is not None:
+            _allow_files()
+        program = typer.main.get_command(build(verb))
         with never_silent(f"rollmill {verb or ''}: loading what it needs"):
             # A verb that has nothing to say returns None.
             return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
@@ -184,17 +189,29 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left, `| head` for one
         return 1
-    except OSError as error:
-        return _refused(error, arguments)
     except Exception as error:
         if interrupted(error):
             return 130
         if hasattr(error, "format_message"):
             return _misuse(error)
-        raised = _in_users_file(error)
-        if raised is None:
+        known = _refused(error, arguments) or _in_users_file(error)
+        if known is None:
             raise
-        return _report(raised, 2)
+        return _report(known, 2)
+
+
+def _allow_files() -> None:
+    """Raise this process's limit of open files as far as is needed; SetupError where the system does not let it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if not 0 <= soft < _FILES:  # -1 is no limit
+        return
+    if not 0 <= hard < _FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES, hard))
+        return
+    raise SetupError(
+        f"this process may open {hard} files at once, and {_FILES} may be needed.",
+        next_command=f"ulimit -n {_FILES}, as root or in the service's settings, then run the same command again",
+    )
 
 
 def _in_users_file(error: Exception) -> SetupError | None:
@@ -229,20 +246,21 @@ def _misuse(error: Exception) -> int:
     return 2
 
 
-def _refused(error: OSError, arguments: Sequence[str]) -> int:
-    """A full disk, a read-only place or a path of the call's own in one line; any other refusal is a bug of ours."""
-    from storage.errors import explained
-
+def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
+    """A refusal of the machine, a read-only place or a path of the call's own in one line; any other is a bug of ours."""
+    known = refusal(error)
+    if known is not None or not isinstance(error, OSError):
+        return known
     try:
         with explained(error.filename or "here"):
             raise error
     except SetupError as mended:
-        return _report(mended, 2)
+        return mended
     except OSError:
-        if not _named(error, arguments):
-            raise
-        refused = f"cannot use {error.filename}: {str(error.strerror).lower()}."
-        return _report(SetupError(refused, next_command="name another path"), 2)
+        if error.errno != errno.ENAMETOOLONG and not _named(error, arguments):  # a name that a person gave, in any verb
+            return None
+        refused = f"cannot use {str(error.filename)[:_SHOWN]}: {str(error.strerror).lower()}."
+        return SetupError(refused, next_command="name another path")
 
 
 def _named(error: OSError, arguments: Sequence[str]) -> bool:

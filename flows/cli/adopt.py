@@ -57,6 +57,7 @@ def page(report: Mapping[str, Any]) -> str:
         columns(head, rows),
         f"Intervals: {report['all_answers'][0].get('estimand', 'none')}, over {report['clusters']:,} clusters.",
         "",
+        *(f"set aside, in no number of ours: {count:,} with {why}" for why, count in report["set_aside"].items()),
         *(f"note: {text}" for text in [*report["definitions"], *report["differences"], *report["messages"]]),
     ]
     if report["verdicts"] is not None:

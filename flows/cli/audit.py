@@ -5,13 +5,16 @@ What it prints carries n, interval, estimand and method; what is not measured is
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
 
 MORE_RATES = (("verdict_accuracy", "verdicts right"), ("share_right", "rollouts right"))
 BAND_RATES = 3  # of the rates, what a table of difficulty bands has room for
@@ -86,10 +89,10 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill audit list
     """
-    from storage.queries import Reader
+    from storage.workspace import Workspace
 
-    with Reader.open() as reader:
-        rows = [_row(reader, audit) for audit in reader.audits.list()]
+    with Workspace.open() as workspace:
+        rows = [] if workspace.unused else _rows(workspace)
     if json:
         return as_json(rows)
     if not rows:
@@ -100,6 +103,13 @@ def list_(*, json: AsJson = False) -> None:
         for row in rows
     ]
     return line(f"{columns(head, table)}\nNext: rollmill audit show {rows[0]['audit']}")
+
+
+def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
+    from storage.queries import Reader
+
+    reader = Reader(workspace)
+    return [_row(reader, audit) for audit in reader.audits.list()]
 
 
 def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:

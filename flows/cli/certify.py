@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from json import loads
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,8 @@ from storage.errors import FoundWanting, SetupError, unknown_name
 
 if TYPE_CHECKING:
     from pipelines.certify.certificate import Certificate
+    from pipelines.certify.edits_suite import Rollout
+    from pipelines.certify.suite_rows import Suite
 
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
@@ -32,6 +35,10 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     options: Annotated[str, typer.Option("--options", help="Options of the verifier as JSON.")] = "{}",
     seconds: Annotated[float, typer.Option("--seconds", help="CPU seconds one row may take before it hangs.")] = 30.0,
     python: Annotated[str, typer.Option("--python", help="The interpreter that runs the verifier.")] = sys.executable,
+    rollouts: Annotated[
+        Path | None,
+        typer.Option("--rollouts", help="JSON lines of prompt, reference, text: edits of these right rollouts."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Put a verifier to the test; exit status 1 when it is found wanting.
@@ -39,9 +46,10 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     False accepts and rejects, crashes, hangs, and whether any text of the suite was executed. Undecided is never a fault.
 
     Example: rollmill certify math
+    Example: rollmill certify number --suite edits --rollouts right.jsonl
     """
     from pipelines.certify.certification import certify as run
-    from pipelines.certify.suites import options_of, select_suite
+    from pipelines.certify.suites import edits, options_of, select_suite
     from pipelines.certify.verifier_process import Limits, Subject
 
     _check_names(verifier, section or ())
@@ -55,9 +63,20 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
             note(f"{judged} of {rows} rows")
 
     built_with = options_of(verifier, _options(options))
+    given = None if rollouts is None else _rollouts(rollouts)
+
+    def rows(declared: str | None) -> "Suite":
+        if given is None:
+            return select_suite(verifier, suite, declared, sections, built_with)
+        kind = "choice" if "choice" in (suite or declared or verifier) else "math"
+        edited = edits(kind, given)
+        if not edited.rows:
+            raise SetupError(f"{rollouts}: no rollout in it ends with an answer that provably is its reference.")
+        return edited
+
     certificate = run(
         Subject(verifier, built_with, python),
-        lambda declared: select_suite(verifier, suite, declared, sections, built_with),
+        rows,
         limits=limits,
         progress=show if sys.stderr.isatty() else None,
     )
@@ -108,6 +127,8 @@ def _print(certificate: "Certificate") -> None:
         if rate is not None
     ]
     line(columns(["fault", "count", "of", "rate [95% Clopper-Pearson]"], rows))
+    if (flips := certificate.flips()) is not None:
+        _print_flips(flips)
     pairs = certificate.asymmetric()
     line(f"\npairs whose order changes the verdict: {len(pairs)}")
     for row, outcome, swapped in pairs[:_SHOWN]:
@@ -117,6 +138,45 @@ def _print(certificate: "Certificate") -> None:
         line(f"\n{head}\n  {result.row.shown()}\n  {result.line()}")
     if len(certificate.failing()) > _SHOWN:
         line(f"\nand {len(certificate.failing()) - _SHOWN} more (--json lists them all).")
+
+
+def _print_flips(flips: dict[str, Any]) -> None:
+    """Every form that flipped, and the rates over forms."""
+    rates = [
+        [row["forms"], row["flip"], f"{row['rows']} of {row['of_rows']}", f"{row['forms_hit']} of {row['of_forms']}",
+         f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"]
+        for row in flips["rates"]
+    ]  # fmt: skip
+    line("\n" + columns(["forms", "flip", "rows", "forms with one", "rate [95% over forms]"], rates))
+    hit = [
+        [form["name"], "yes" if form["held_out"] else "", f"{form['accept_flips']} of {form['given_up']}",
+         f"{form['reject_flips']} of {form['given']}", form["undecided"]]
+        for form in flips["forms"]
+        if form["accept_flips"] or form["reject_flips"]
+    ]  # fmt: skip
+    if hit:
+        line("\n" + columns(["form", "held out", "accept flips", "reject flips", "undecided"], hit))
+
+
+def _rollouts(path: Path) -> "list[Rollout]":
+    """The rollouts of a file of JSON lines; SetupError names the line that is none."""
+    from pipelines.certify.edits_suite import Rollout
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"--rollouts {path}: {error}") from None
+    rows = []
+    for number, text in enumerate(lines, 1):
+        try:
+            row = loads(text)
+            rows.append(Rollout(*(str(row[name]) for name in ("prompt", "reference", "text"))))
+        except (ValueError, KeyError, TypeError):
+            raise SetupError(
+                f"{path}, line {number}: no JSON object with prompt, reference and text.",
+                next_command='{"prompt": "2 + 2?", "reference": "4", "text": "2 + 2 = 4\\n#### 4"}',
+            ) from None
+    return rows
 
 
 def _summary(certificate: "Certificate") -> str:

@@ -10,7 +10,7 @@ from flows.cli.output import AsJson, as_json, columns, line
 Subject = Annotated[
     str, typer.Argument(metavar="NAME[:MODEL]", help="A run, a dataset version, or an evaluation, and one of its models.")
 ]
-More = Annotated[list[str] | None, typer.Option("--with", metavar="NAME", help="Another one; may be repeated.")]
+Subjects = Annotated[list[str], typer.Argument(metavar="NAME[:MODEL]...", hidden=True)]
 
 
 def compare(  # noqa: PLR0913 (a verb's parameters are its options)
@@ -36,8 +36,8 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
     """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
 
     Both sides get the same number of completions of each problem unless --all-samples, and are compared at equal tokens
-    beside that. It says how large a difference this data would have shown: "not significant" is not "equal", which
-    --margin tests.
+    beside that. A sentence says which is better, or how large a difference this data would have shown: "not
+    significant" is not "equal", which --margin tests.
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
@@ -46,9 +46,8 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def leaderboard(
-    name: Subject,
+    names: Subjects,
     *,
-    more: More = None,
     by: Annotated[
         str | None,
         typer.Option("--by", metavar="COLUMN", help="Take each value of this column, or key of meta, for a benchmark."),
@@ -59,9 +58,9 @@ def leaderboard(
 
     All pairwise differences are tested on the problems that both models have, and corrected together.
 
-    Example: rollmill leaderboard arithmetic-eval
+    Example: rollmill leaderboard arithmetic-eval another-eval
     """
-    board = notebook.leaderboard(name, *(more or ()), by=by)
+    board = notebook.leaderboard(*names, by=by)
     return as_json(board) if json else line(_board(board))
 
 
@@ -77,10 +76,10 @@ def _comparison(row: dict[str, Any]) -> str:
         f"{row['before']['benchmark']}: {row['metric']} on {row['problems']:,} problems ({row['clusters']:,} clusters)"
         + (f"; left out: {', '.join(left_out)}" if left_out else ""),
         columns(["", "model", "completions", "tokens each", row["metric"]], table),
+        f"{row['decision']}.",
         f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
-        f"sign-flip p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
+        f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
         _equal_tokens(row["equal_tokens"]),
-        _detectable(row["detectable"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
     ]
     if "conclusion" in row:
@@ -97,12 +96,6 @@ def _equal_tokens(part: dict[str, Any]) -> str:
     values = f"{part['value_before']:.3f} and {part['value_after']:.3f}"
     change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
     return f"at {part['tokens']:,} tokens a problem each: {values}, difference {change}, p = {part['p']:.3g}"
-
-
-def _detectable(size: float | None) -> str:
-    if size is None:
-        return "data like these would show no difference at all: too few clusters"
-    return f"a true difference of {size:.3f} would be seen in data like these four times in five"
 
 
 def _stratum(part: dict[str, Any]) -> list[Any]:

@@ -97,7 +97,7 @@ def splits(
     Example: rollmill contamination splits arithmetic
     """
     from storage.queries.splits import QUERIES, split_proof
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
     from storage.workspace import Workspace
 
     with Workspace.open(read_only=True) as workspace:

@@ -104,7 +104,7 @@ def _under_prefect(job: "Job") -> dict[str, Any]:
         from flows.prefect.job_flows import run
         from storage.commands import working_on
 
-        with working_on(session.workspace.state, open_run(session).id):  # from the moment when the ledger says running
+        with working_on(session.workspace.ledger.leases, open_run(session).id):  # from when the ledger says running
             prepare(session)
             if not server.answers:
                 doing("waiting for Prefect's server")

@@ -14,7 +14,7 @@ from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from storage.exports import ExportFile, Part, Validation
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 SHOWN = 10  # differences of a kind that are printed
 verbs = group("dataset", "See, compare, check and export dataset versions.")
@@ -26,9 +26,8 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill dataset list
     """
-    from storage.versions import versions
     from storage.versions.index import dataset_names
-    from storage.versions.resolve import lost_indexes
+    from storage.versions.resolve import lost_indexes, versions
 
     folder = datasets_folder()
     rows: list[dict[str, Any]] = []
@@ -65,12 +64,14 @@ def show(
     Example: rollmill dataset show arithmetic@v1
     """
     from flows.cli.dataset_pages import version_page
-    from storage.versions import load_manifest, resolve
     from storage.versions.card import card
-    from storage.versions.read import is_here
+    from storage.versions.read import is_here, load_manifest, require_published
+    from storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     manifest = load_manifest(info)
+    if is_here(info):
+        require_published(info)
     if json:
         return as_json({**_row(info), "path": str(info.path), "manifest": manifest})
     return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
@@ -87,9 +88,9 @@ def path(
 
     Example: rollmill dataset path arithmetic --file
     """
-    from storage.versions import resolve
     from storage.versions.index import load_index, point_latest
     from storage.versions.read import fetching, is_here, materialise
+    from storage.versions.resolve import resolve
     from storage.workspace import STATE
 
     info = resolve(datasets_folder(), reference)
@@ -115,9 +116,9 @@ def diff(
 
     Example: rollmill dataset diff arithmetic@v1 arithmetic@v2
     """
-    from storage.versions import resolve, versions
     from storage.versions.diff import describe
     from storage.versions.diff import diff as compare
+    from storage.versions.resolve import resolve, versions
 
     folder = datasets_folder()
     old, new = resolve(folder, before), resolve(folder, after or before.partition("@")[0])
@@ -142,7 +143,7 @@ def verify(
     Example: rollmill dataset verify arithmetic@v1
     """
     from flows.rejudging.verification import verify_version
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
 
     check_base(base)
     verification = verify_version(resolve(datasets_folder(), reference), base=base, every=every)
@@ -213,8 +214,9 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     _ask_before_replacing(outs)
     second = None if validation is None else Validation(validation, 0.1 if share is None else share)
     export_file = _write(parts, fmt, out, second, settings)
+    _require_rows(names, fmt, export_file)
     if hub:
-        _write_card(parts[0].info, folder, outs)
+        _write_card(parts[0].info, folder, fmt, export_file)
     return _say_written(names, export_file, json=json)
 
 
@@ -222,9 +224,13 @@ def _write(
     parts: "Sequence[Part]", fmt: str, out: Path, validation: "Validation | None", options: dict[str, Any]
 ) -> "ExportFile":
     """One version as it is, or a mix; scores that were given later come along where the options ask for scores."""
+    from flows.recipe.servers import server_keys
     from storage.exports import export as export_one
     from storage.exports import export_mix
+    from storage.versions.leaks import refuse_in_version
 
+    for part in parts:
+        refuse_in_version(part.info, server_keys(part.info.path.parents[2]))
     scored = options.get("scores") is True or "score" in options
     later = [_later_scores(part.info) if scored else None for part in parts]
     if len(parts) == 1 and parts[0].most is None:
@@ -252,10 +258,21 @@ def _say_written(names: str, export_file: "ExportFile", *, json: bool) -> None:
         return as_json({**files[0], "version": names, "left_out": dict(export_file.left_out), **short, **beside})
     lines = [f"Left out: {count:,} {what}." for what, count in export_file.left_out.items()]
     lines += [f"{name} has {count:,} rows, fewer than --take asks for." for name, count in export_file.short.items()]
-    if not files[0]["rows"]:
-        lines.append("No row of this version is of that format: docs/exports.md says what each needs.")
     lines += [f"{file.rows:,} rows of {names} in {file.path} (sha256 {file.sha256[:16]})." for file in export_file.files]
     return line("\n".join(lines))
+
+
+def _require_rows(names: str, fmt: str, export_file: "ExportFile") -> None:
+    """FoundWanting for a file without a row, which is removed: a trainer would go on with nothing."""
+    if any(file.rows for file in export_file.files):
+        return
+    for file in export_file.files:
+        file.path.unlink(missing_ok=True)
+    left_out = "".join(f" Left out: {count:,} {what}." for what, count in export_file.left_out.items())
+    raise FoundWanting(
+        f"no row of {names} is of the format {fmt}; nothing was written.{left_out}",
+        next_command="docs/exports.md says what each format needs",
+    )
 
 
 def _hub_files(parts: "Sequence[Part]", folder: Path, validation: Path | None, *, split: bool) -> tuple[Path, Path | None]:
@@ -268,20 +285,21 @@ def _hub_files(parts: "Sequence[Part]", folder: Path, validation: Path | None, *
     return folder / "data" / "train.parquet", folder / "data" / "validation.parquet" if split else None
 
 
-def _write_card(info: "VersionInfo", folder: Path, outs: Sequence[Path]) -> None:
-    """The version's card beside the data files, with a front matter that names them."""
+def _write_card(info: "VersionInfo", folder: Path, fmt: str, export_file: "ExportFile") -> None:
+    """The version's card beside the data files, with a front matter that names them and how many rows they hold."""
     from storage.files import write_text
-    from storage.versions import load_manifest
-    from storage.versions.card import card
+    from storage.versions.card import Folder, card
+    from storage.versions.read import load_manifest
 
-    splits = {path.stem: str(path.relative_to(folder)) for path in outs}
-    write_text(folder / "README.md", card(load_manifest(info), splits))
+    splits = {file.path.stem: str(file.path.relative_to(folder)) for file in export_file.files}
+    rows = sum(file.rows for file in export_file.files)
+    write_text(folder / "README.md", card(load_manifest(info), Folder(fmt, splits, rows, export_file.left_out)))
 
 
 def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[Part]":
     """The versions of a mix, each with what --take says of it."""
     from storage.exports import Part
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
 
     folder = datasets_folder()
     infos = {reference: resolve(folder, reference) for reference in references}
@@ -311,7 +329,7 @@ def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
 def _later_scores(info: "VersionInfo") -> Any:
     """The scores that the workspace has of the version's run, those made after it too."""
     from storage.scores import later_scores
-    from storage.versions import load_manifest
+    from storage.versions.read import load_manifest
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
@@ -335,7 +353,7 @@ def why(
     from storage.queries import Reader, named_scope
     from storage.queries.why import run_of, why_in_run
     from storage.queries.why import why as look_up
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
 
     with Reader.open() as reader:
         scope = named_scope(reader, reference)

@@ -146,7 +146,7 @@ def rebuild_index(
 
 
 def _mark(reference: str, change: Any, phrase: str, *, dry_run: bool, json: bool) -> None:
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

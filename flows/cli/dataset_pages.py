@@ -18,7 +18,7 @@ from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
     from storage.queries.why import Why
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 ROLLOUTS = 12  # of a problem, shown at most
 TURNS = 24  # of a lineage, and of what follows a completion

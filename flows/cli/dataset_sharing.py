@@ -10,7 +10,7 @@ from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 Reference = Annotated[
     str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
@@ -106,8 +106,8 @@ def _say_only(what: str, versions: list[str], *, json: bool) -> None:
 
 def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
     """The versions of a reference; without one those of all datasets that are wanted."""
-    from storage.versions import resolve, versions
     from storage.versions.index import dataset_names
+    from storage.versions.resolve import resolve, versions
 
     folder = datasets_folder()
     known = dataset_names(folder)

@@ -27,8 +27,9 @@ def checkout(reference: Version, *, dry_run: DryRun = False, json: AsJson = Fals
 
     Example: rollmill dataset checkout arithmetic@v1
     """
-    from storage.versions import resolve, sharing
+    from storage.versions import sharing
     from storage.versions.read import is_whole
+    from storage.versions.resolve import resolve
 
     info = resolve(datasets_folder(), reference)
     whole = is_whole(info)
@@ -103,7 +104,7 @@ def reproduce(
     from flows.cli.live import watching
     from flows.curation.reproduce import reproduce as again
     from flows.progress import Progress
-    from storage.versions import resolve
+    from storage.versions.resolve import resolve
 
     check_base(base)
     info = resolve(datasets_folder(), reference)

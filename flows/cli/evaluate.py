@@ -118,9 +118,10 @@ def _page(report: dict[str, Any], folder: Path) -> str:
 
     lines: list[str] = []
     for cell in report["cells"]:
-        rows = [[label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None]
-        lines += [f"{cell['benchmark']} x {cell['model']}: {about(cell)}", columns(["metric", "value [95%]", "n"], rows)]
-        lines += [f"{label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
+        name = f"{cell['benchmark']} x {cell['model']}"
+        rows = [[cell["model"], label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None]
+        lines += [f"{name}: {about(cell)}", columns(["model", "metric", "value [95%]", "n"], rows)]
+        lines += [f"{name}: {label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
         lines.append("")
     lines += [*map(alert.words, report.get("alerts", ())), *([""] if report.get("alerts") else [])]
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

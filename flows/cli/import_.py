@@ -9,11 +9,12 @@ import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from storage.errors import SetupError
+from storage.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
     from storage.imports import ImportReport, ImportSpec
     from storage.imports.removal import ImportContents, Removal
+    from storage.workspace import Workspace
 
 _PROBLEMS_HELP = """Import a file of problems (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
@@ -26,7 +27,8 @@ Example: rollmill import problems gsm8k.jsonl --name gsm8k --map prompt=question
 _ROLLOUTS_HELP = """Import a file of rollouts (JSONL, Parquet, CSV; also .gz): all rows, or none.
 
 Each row holds one answer of a model: a text, or messages with code and execution turns. A column is_correct is kept as a
-label beside the rollout. Without --problems, the rows must carry their problems (prompt and reference).
+label beside the rollout, for this import alone; --update corrects it. Without --problems, the rows must carry their
+problems (prompt and reference).
 
 Example: rollmill import rollouts answers.parquet --name gpt3 --problems gsm8k
 """
@@ -48,6 +50,22 @@ _Set = Annotated[
 ]
 _Problems = Annotated[str | None, typer.Option("--problems", help="The imported problem set that the rollouts answer.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and check everything, show the mapping, store nothing.")]
+_SetAside = Annotated[
+    Path | None,
+    typer.Option("--set-aside", metavar="FILE", help="Import the good rows, and write the others here with their faults."),
+]
+_MaxBytes = Annotated[
+    int | None,
+    typer.Option("--max-bytes", help="What the file may unfold to; 256 MiB or 100 times its size, whichever is more."),
+]
+_Whole = Annotated[
+    list[str] | None,
+    typer.Option("--whole", metavar="COLUMN", help="A column whose lists are of the whole row, not of its answers."),
+]
+_Update = Annotated[
+    bool,
+    typer.Option("--update", help="Labels of answers that are there already become the file's; the old stay stored."),
+]
 _Name = Annotated[str, typer.Argument(help="The name given at import.", show_default=False)]
 verbs = group("import", "Bring problems and rollouts made elsewhere into the workspace.")
 
@@ -60,13 +78,15 @@ def problems(  # noqa: PLR0913 - one parameter per option of the command
     map_: _Map = None,
     set_: _Set = None,
     *,
+    set_aside: _SetAside = None,
+    max_bytes: _MaxBytes = None,
     dry_run: _DryRun = False,
     json: AsJson = False,
 ) -> None:
     """Import problems."""
     from storage.imports import ImportSpec
 
-    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"))
+    spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), set_aside=set_aside, max_bytes=max_bytes)
     if benchmark is not None:
         from flows.recipe.benchmarks import layout_of
 
@@ -83,6 +103,10 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     map_: _Map = None,
     set_: _Set = None,
     *,
+    whole: _Whole = None,
+    update: _Update = False,
+    set_aside: _SetAside = None,
+    max_bytes: _MaxBytes = None,
     dry_run: _DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -90,12 +114,13 @@ def rollouts(  # noqa: PLR0913 - one parameter per option of the command
     from storage.imports import ImportSpec
 
     spec = ImportSpec(file, name, _pairs(map_, "--map"), _pairs(set_, "--set"), problems)
+    spec = replace(spec, update=update, whole=tuple(whole or ()), set_aside=set_aside, max_bytes=max_bytes)
     _import("rollouts", spec, dry_run=dry_run, json=json)
 
 
 def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_run: bool, json: bool) -> None:
     from storage.imports import import_problems, import_rollouts
-    from storage.versions import finish_interrupted
+    from storage.versions.publish import finish_interrupted
     from storage.workspace import Workspace
 
     # What a killed command left is settled first, as by every command that writes.
@@ -109,7 +134,12 @@ def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_ru
             raise SetupError(error.message, choices=error.choices, next_command=error.next_command or again) from error
     for message in messages:
         note(message)
-    return as_json(report.to_json()) if json else line("\n".join(_report_lines(report)))
+    as_json(report.to_json()) if json else line("\n".join(_report_lines(report, spec.set_aside)))
+    if report.faults and not report.set_aside:
+        count = sum(kind.count for kind in report.faults)
+        raise FoundWanting(
+            f"{count:,} rows of {spec.path} have faults; nothing was stored.", next_command="mend them, or --set-aside FILE"
+        )
 
 
 def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
@@ -124,7 +154,7 @@ def _pairs(items: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def _report_lines(report: "ImportReport") -> list[str]:
+def _report_lines(report: "ImportReport", set_aside: Path | None) -> list[str]:
     """The report as a person reads it."""
     would = "would be " if report.dry_run else ""
     lines = [f"{report.file}: {report.rows:,} rows"]
@@ -135,6 +165,11 @@ def _report_lines(report: "ImportReport") -> list[str]:
     lines += [f"  format       {report.format}"] if report.format else []
     lines.append(f"  columns      {mapping}")
     lines.extend(f"  note         {text}" for text in report.notes)
+    for kind in report.faults:
+        more = f" and {kind.count - len(kind.places):,} more" if kind.count > len(kind.places) else ""
+        lines += [f"  fault        {kind.count:,} rows: {kind.reason}", f"               {', '.join(kind.places)}{more}"]
+    if report.set_aside:
+        lines.append(f"  set aside    {report.set_aside:,} rows {would}written to {set_aside}")
     for number, values in enumerate(report.samples if report.dry_run else (), start=1):
         lines.append(f"  row {number}")
         lines.extend(f"    {name:<14} {json_.dumps(value, ensure_ascii=False)}" for name, value in values.items())
@@ -160,17 +195,22 @@ def _next(report: "ImportReport") -> str:
     )
 
 
+def _held(workspace: "Workspace") -> "list[ImportContents]":
+    from storage.imports.removal import imports_held
+
+    return imports_held(workspace)
+
+
 @verbs.command("list")
 def list_(*, json: AsJson = False) -> None:
     """Every import: its problems, its rollouts by model, and the problem set that they answer.
 
     Example: rollmill import list
     """
-    from storage.imports.removal import imports_held
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        imports = imports_held(workspace)
+        imports = [] if workspace.unused else _held(workspace)
     if json:
         return as_json([contents.row() for contents in imports])
     if not imports:

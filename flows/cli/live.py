@@ -30,8 +30,8 @@ class Lines:
     """A line when a stage ends, and every ten seconds while one lasts."""
 
     def __init__(self) -> None:
-        self._last: dict[str, float] = {}  # when the stage's line was written
-        self._written: dict[str, tuple[int, int]] = {}  # what it said
+        self._last: dict[tuple[str, str], float] = {}  # when the line of a cell's stage was written
+        self._written: dict[tuple[str, str], tuple[int, int]] = {}  # what it said
 
     def __call__(self, stage: Stage) -> None:
         """Write the stage's line unless it was written lately or says nothing new, and what is to be said once."""
@@ -42,13 +42,18 @@ class Lines:
                 note(text)
 
     def _is_news(self, stage: Stage) -> bool:
-        now = time.monotonic()
-        last = self._last.setdefault(stage.name, now)
+        now, key = time.monotonic(), (stage.name, _cell(stage))
+        last = self._last.setdefault(key, now)
         ended = stage.done == stage.total
-        if self._written.get(stage.name) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
+        if self._written.get(key) == (stage.done, stage.total) or not (ended or now - last >= LINE_SECONDS):
             return False
-        self._last[stage.name], self._written[stage.name] = now, (stage.done, stage.total)
+        self._last[key], self._written[key] = now, (stage.done, stage.total)
         return True
+
+
+def _cell(stage: Stage) -> str:
+    """The cell of an evaluation that a stage is of, `benchmark=easy model=tiny`; nothing elsewhere."""
+    return " ".join(f"{key}={stage.detail[key]}" for key in ("benchmark", "model") if key in stage.detail)
 
 
 def describe(stage: Stage) -> str:
@@ -56,6 +61,8 @@ def describe(stage: Stage) -> str:
     parts = [f"stage={stage.name}", f"done={stage.done}", f"total={stage.total}", f"seconds={stage.seconds:.1f}"]
     if "round" in stage.detail:
         parts.insert(1, f"round={stage.detail['round']}")
+    if cell := _cell(stage):
+        parts.insert(0, cell)
     if "state" in stage.detail:
         parts.append(f"state={stage.detail['state']}")
     if stage.tokens:
@@ -105,7 +112,7 @@ class Bars:
 
 def _note(stage: Stage) -> str:
     """Time left of the whole run, rates and the round, as far as known; a narrow terminal cuts the last ones."""
-    parts = [f"{stage.detail[key]}" for key in ("state", "said") if key in stage.detail]
+    parts = [f"{stage.detail[key]}" for key in ("benchmark", "model", "state", "said") if key in stage.detail]
     if stage.detail.get("waiting"):
         parts.append("waiting for another command's batch")
     if stage.name in ("draw", "verify") and stage.rate > 0:

@@ -12,6 +12,7 @@ import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from storage.errors import FoundWanting
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
@@ -45,10 +46,16 @@ def check(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> Non
     with naming(recipe, "recipes"):
         notes = check_recipe(loaded)
     if json:
-        return as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": True, "notes": notes})
-    for text in notes:
+        as_json({"recipe": loaded.recipe.name, "recipe_hash": loaded.recipe_hash, "ok": not notes, "notes": notes})
+    for text in () if json else notes:
         note(f"{recipe}: {text}")
-    return line(f"{recipe} is sound. recipe_hash {loaded.recipe_hash[:16]}. Next: rollmill curate {recipe}")
+    if notes:
+        raise FoundWanting(
+            f"{recipe} is not known to be sound.", next_command=f"rollmill -C WORKSPACE recipe check {recipe.resolve()}"
+        )
+    return (
+        None if json else line(f"{recipe} is sound. recipe_hash {loaded.recipe_hash[:16]}. Next: rollmill curate {recipe}")
+    )
 
 
 @verbs.command("show")

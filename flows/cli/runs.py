@@ -27,11 +27,10 @@ def list_(*, json: AsJson = False) -> None:
 
     Example: rollmill runs list
     """
-    from storage.commands import as_it_is
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        rows = [_row(workspace, run) for run in as_it_is(workspace.runs, workspace.state, workspace.runs.list())]
+        rows = [] if workspace.unused else _rows(workspace)
     if json:
         return as_json(rows)
     if not rows:
@@ -51,7 +50,7 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        [chosen] = as_it_is(workspace.runs, workspace.state, [workspace.runs.chosen(run)])
+        [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.chosen(run)])
         row = _details(workspace, chosen)
     return as_json(row) if json else line(_page(chosen, row))
 
@@ -135,7 +134,7 @@ def watch(run: RunId = None) -> None:
         chosen = workspace.runs.chosen(run)
         with watching() as watcher:
             while True:
-                [chosen] = as_it_is(workspace.runs, workspace.state, [workspace.runs.get(chosen.id)])
+                [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.get(chosen.id)])
                 for stage in _stages(workspace, chosen.id):
                     watcher(stage)
                 if chosen.status != "running":
@@ -195,13 +194,20 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
 
     with Workspace.open() as workspace:
         chosen = workspace.runs.chosen(run)
-        working = len(workers_of(workspace.state).get(chosen.id, []))
-        if not dry_run and working:
-            cancel_workers(workspace.state, chosen.id)
+        leases = workspace.ledger.leases
+        workers = workers_of(leases).get(chosen.id, [])
+        working = sum(worker.alive() is True for worker in workers)
+        elsewhere = sorted({worker.host.partition("/")[0] for worker in workers if worker.alive() is None})
+        if not dry_run and workers:
+            cancel_workers(leases, chosen.id)
         elif not dry_run and chosen.status == "running":
             workspace.runs.finish(chosen.id, "interrupted", chosen.summary)
     if json:
-        return as_json({"run": chosen.id, "processes": working, "dry_run": dry_run})
+        return as_json({"run": chosen.id, "processes": working, "elsewhere": elsewhere, "dry_run": dry_run})
+    if not working and elsewhere:
+        return line(
+            f"Only other hosts work on {chosen.id}. Next, on {', '.join(elsewhere)}: rollmill runs cancel {chosen.id}"
+        )
     if not working:
         if chosen.status == "running":
             return line(f"{chosen.id} was killed: no process works on it. Next: rollmill runs resume {chosen.id}")
@@ -209,7 +215,15 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
             f"{chosen.id} has ended ({chosen.status}): there is nothing to stop. Next: rollmill runs show {chosen.id}"
         )
     verb = "Would ask" if dry_run else "Asked"
-    return line(f"{verb} {working} processes of {chosen.id} to stop. Next: rollmill runs resume {chosen.id}")
+    others = f" Others work on it on {', '.join(elsewhere)}." if elsewhere else ""
+    return line(f"{verb} {working} processes of {chosen.id} to stop.{others} Next: rollmill runs resume {chosen.id}")
+
+
+def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
+    """Every run for people, the latest first."""
+    from storage.commands import as_it_is
+
+    return [_row(workspace, run) for run in as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list())]
 
 
 def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:

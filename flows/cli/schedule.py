@@ -51,6 +51,10 @@ Fresh = Annotated[
     typer.Option(metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."),
 ]
 OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
+PublishAgain = Annotated[
+    bool,
+    typer.Option("--publish-again", help="Let content of an older version become the newest once more."),
+]
 NotifyCommand = Annotated[str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")]
 NotifyWebhook = Annotated[
     str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
@@ -75,14 +79,14 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     notify_command: NotifyCommand = None,
     notify_webhook: NotifyWebhook = None,
     notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
+    publish_again: PublishAgain = False,
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
     """Curate a recipe, or evaluate, at the times of a cron line, in an interval, or whenever there is something new.
 
-    --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too. The number of each
-    firing is in the ledger and among the overrides of its run. --on version:DATASET waits for a new version of a dataset,
-    --on model:NAME for another model under a name of the evaluation: other files in its folder, another one at the server.
+    --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too; the ledger keeps the
+    number of each firing. --on version:DATASET waits for a new version, --on model:NAME for another model of that name.
 
     Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
     """
@@ -105,8 +109,8 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
         retries=retries,
         retry_delay=retry_delay,
         notify=Notify(notify_command, notify_webhook, notify_when.value),
+        publish_again=publish_again,
     )
-    _check(item)
     _add(item, dry_run=dry_run, json=json)
 
 
@@ -129,6 +133,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
     from flows.prefect.firing import meaning
     from flows.prefect.triggers import checked_on, waits_for_nothing_yet
 
+    _check(item)
     schedules = _schedules()
     if item.on:
         root = _state().parent
@@ -170,7 +175,7 @@ def _check(item: "Schedule") -> None:
 
 
 def _check_program(command: str) -> None:
-    """SetupError for a command line that is none; a line for a program that is not found here."""
+    """SetupError for a command line that is none, or whose program is not found or may not be run."""
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -178,7 +183,15 @@ def _check_program(command: str) -> None:
     if not words:
         raise SetupError("--notify-command names no program.", next_command="--notify-command 'mail me'")
     if shutil.which(words[0]) is None:
-        note(f"{words[0]} is not found here; it must be where `rollmill up` is started.")
+        raise SetupError(
+            f"--notify-command {command!r}: there is no program {words[0]!r} that may be run.",
+            next_command=f"install it, give its whole path, or chmod +x {shlex.quote(words[0])}",
+        )
+    if os.sep in words[0] and not Path(words[0]).is_absolute():
+        raise SetupError(
+            f"--notify-command {command!r}: `rollmill up` may be started in another folder.",
+            next_command=f"--notify-command {shlex.quote(shlex.join([str(Path(words[0]).resolve()), *words[1:]]))}",
+        )
 
 
 @verbs.command("list")

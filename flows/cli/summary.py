@@ -138,6 +138,7 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
     for step in steps:
         read = " · ".join(f"{field} {count:,}" for field, count in step.get("readable", {}).items())
         lines += [f"  Read of the {step['drawn']:,} texts of {step['name']}: {read}."] if read else []
+        lines += [f"  Nothing was drawn of {step['name']}: {words}." for words in step.get("unmet", ())]
     return lines if steps else []
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.contamination import RecallFloor
     from pipelines.gate import GateResult
     from pipelines.metrics.drift import Drift
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 CHECKED = "checked"  # the key of the attempts among the details of the stage `gate`
 
@@ -109,9 +109,9 @@ def _version_before(run: "RecipeRun") -> "VersionInfo | None":
 
     SetupError where its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
-    from storage.versions import versions
     from storage.versions.index import dataset_names
     from storage.versions.read import fetching, is_here
+    from storage.versions.resolve import versions
 
     name, datasets = run.loaded.recipe.dataset, run.workspace.datasets
     every = versions(datasets, name) if name in dataset_names(datasets) else []

@@ -28,7 +28,7 @@ from storage.records import StopRow
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
     from flows.rounds import RunSpec
-    from storage.versions import Snapshot
+    from storage.versions.snapshot import Snapshot
 
 
 def funnel_row(

@@ -13,7 +13,8 @@ from flows.problems import RecipeProblems
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
     from flows.recipe import LoadedRecipe
-    from storage.versions import Publication, VersionInfo
+    from storage.versions.publish import Publication
+    from storage.versions.resolve import VersionInfo
 
 
 def outcome_of(decided: "DecidedRun", published: "Publication") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from flows.session import open_session
 from storage.errors import SetupError
 
 if TYPE_CHECKING:
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
 
 
 def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | None, progress: Progress) -> dict[str, Any]:
@@ -25,7 +25,8 @@ def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | 
 
     `base`: where the recipe's own Python files lie. SetupError where an empty workspace cannot have what it was made of.
     """
-    from storage.versions import load_manifest, resolve
+    from storage.versions.read import load_manifest
+    from storage.versions.resolve import resolve
     from storage.workspace import Workspace
 
     manifest = load_manifest(info)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.curation.step_report import fingerprint_of, steps_of
+from flows.recipe.user_files import files_of
 from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import answers_of, of_steps, together
 from pipelines.metrics import PassAtLimit, decision_counts
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flows.rounds import DecisionReport, OpenRun
     from flows.session import RecipeRun
     from storage.queries.audits import KnownRates
-    from storage.versions import Snapshot
+    from storage.versions.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def decided_run(run: "RecipeRun") -> DecidedRun:
 
 
 def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
-    from storage.versions import Snapshot
+    from storage.versions.snapshot import Snapshot
 
     connection = run.workspace.segments.connect()
     try:
@@ -161,8 +162,11 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
     counts = decision_counts(pool)
     first = spec.steps[0].name if spec.steps else None
     by_model = model_rates(pool, limit, first) if spec.prefix is None else {}
+    recipe = loaded.canonical()
+    files = files_of(recipe, loaded.base)
     return {
-        "recipe": loaded.canonical(),
+        "recipe": recipe,
+        **({"user_files": files} if files else {}),
         "recipe_hash": loaded.recipe_hash,
         "run": spec.run,
         "seed": loaded.recipe.seed,

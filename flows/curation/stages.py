@@ -107,8 +107,9 @@ def gate(decided: DecidedRun) -> "GateResult":
 
 def publish(decided: DecidedRun, result: "GateResult") -> Result:
     """Publish what passed the gate as a dataset version, or say that this content is one already."""
+    from flows.recipe.servers import server_keys
     from pipelines.gate import render_report
-    from storage.versions import publish as publish_snapshot
+    from storage.versions.publish import publish as publish_snapshot
 
     started = time.monotonic()
     compared = result.facts["evaluation"]
@@ -117,7 +118,15 @@ def publish(decided: DecidedRun, result: "GateResult") -> Result:
     manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **measured, **_forecast(decided)}
     html = render_report(result, {**manifest, "gate": result.json})
     snapshot = replace(decided.snapshot, manifest=manifest)
-    published = publish_snapshot(decided.run.workspace, snapshot, report_html=html, report_json=result.json)
+    session = decided.run.session
+    published = publish_snapshot(
+        session.workspace,
+        snapshot,
+        report_html=html,
+        report_json=result.json,
+        again=session.job.publish_again,
+        keys=server_keys(session.workspace.root, session.profile.servers),
+    )
     write_reports(decided, published.version)
     _report(decided.run, Stage("publish", 1, 1, seconds=time.monotonic() - started))
     return {**outcome_of(decided, published), **_forecast(decided)}
@@ -177,7 +186,7 @@ def worked_on(session: Session) -> Iterator[RecipeRun]:
         for attempt in mending_attempts(session):
             with attempt:
                 run = open_run(session)
-        working.enter_context(working_on(session.workspace.state, run.id))
+        working.enter_context(working_on(session.workspace.ledger.leases, run.id))
         yield run
 
 

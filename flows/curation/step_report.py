@@ -24,7 +24,8 @@ from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
 from pipelines.stats import vote, weighted_vote
 from pipelines.steps.follow import Link, nearest_answer
-from pipelines.steps.reading import ReadCounts
+from pipelines.steps.graph import Node
+from pipelines.steps.reading import ReadCounts, unmet_words
 from pipelines.verify.acceptance import accepted_verdict
 from storage.pool import STATES, Pool
 from storage.records import PlanRow
@@ -106,11 +107,13 @@ def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
     if step.node is None or not (step.follows or step.node.step.role != "answer"):
         return {}
     rule = step.node.step
+    unmet = followed.unmet(step.node)
     facts = {
         "follows": list(step.node.parents),
         "role": rule.role,
         "sees_label": step.node.sees_label,
-        **({"readable": followed.readable(step.name, rule.read)} if rule.read else {}),
+        **({"readable": followed.counts(step.name).counts} if rule.read else {}),
+        **({"unmet": unmet} if unmet else {}),
     }
     if rule.role != "answer":
         return {**facts, **followed.drawn(step.name)}
@@ -122,6 +125,7 @@ class _FollowUps:
 
     def __init__(self, run: "RecipeRun", decisions: pa.Table) -> None:
         self._run, self._decisions = run, decisions
+        self._counts: dict[str, ReadCounts] = {}
         self._answers = frozenset(step.name for step in run.spec.steps if run.spec.judged(step.name))
 
     @cached_property
@@ -147,14 +151,29 @@ class _FollowUps:
     def _ids(self, step: str) -> list[str]:
         return sorted(set(of_steps(self._rows, [step]).column("completion_id").to_pylist()))
 
-    def readable(self, step: str, read: Mapping[str, str]) -> dict[str, int]:
+    def counts(self, step: str) -> ReadCounts:
         """Of how many of the step's completions, each once, each field can be read."""
-        ids, counts = self._ids(step), ReadCounts(read)
-        for first in range(0, len(ids), READ_AT_ONCE):
-            texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
-            for text in texts.values():
-                counts.add(text)
-        return counts.counts
+        if step not in self._counts:
+            node, graph = self._run.spec.step(step).node, self._run.spec.graph
+            read = {} if node is None else node.step.read
+            ids, counts = self._ids(step), ReadCounts(read, graph.compared(step) if graph is not None else ())
+            for first in range(0, len(ids) if read else 0, READ_AT_ONCE):
+                texts = self._run.workspace.segments.column("completions", "text", ids[first : first + READ_AT_ONCE])
+                for text in texts.values():
+                    counts.add(text)
+            self._counts[step] = counts
+        return self._counts[step]
+
+    def unmet(self, node: Node) -> list[str]:
+        """What is said of the conditions that no text met, of a step that was therefore never drawn."""
+        if not node.conditions or self._ids(node.step.name):
+            return []
+        conditions = [(condition, self.counts(condition.step)) for condition in node.conditions]
+        return [
+            unmet_words(condition.step, condition.field, condition.values, values, counts.texts)
+            for condition, counts in conditions
+            if (values := counts.unmet(condition.field, condition.values)) is not None
+        ]
 
     def transitions(self, step: str) -> dict[str, dict[str, int]]:
         """How often which outcome came after which: that of the answer before, its own; conditional on what it followed."""

@@ -2,14 +2,14 @@
 
 A nightly comparison at 5% raises a false alarm within 90 nights with a chance of three in four. So a stated level is spent
 in equal parts over a stated number of looks, the cells of one look are corrected together (Holm), and the test is paired
-on the same problems with signs flipped by cluster (docs/statistics.md, points 4 and 5).
+on the same problems and of whole clusters (docs/statistics.md, points 4 and 5).
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipelines.metrics import digits
-from pipelines.stats import alpha_spent, holm, paired_difference, sign_flip_test
+from pipelines.stats import alpha_spent, holm, paired_test
 from storage.errors import FoundWanting, SetupError
 from storage.queries import Reader
 from storage.queries.comparison import paired
@@ -92,9 +92,8 @@ def _change(before: Side | None, after: Side) -> Row:
         pairing = paired(before.first(fewest), after.first(fewest))
     except SetupError:
         return {"why": "no problem was asked in both"}
-    change = paired_difference(pairing.before, pairing.after, pairing.clusters)
-    test = sign_flip_test(pairing.before, pairing.after, pairing.clusters, draws=DRAWS)
-    assert change is not None
+    test = paired_test(pairing.before, pairing.after, pairing.clusters, draws=DRAWS)
     assert test is not None
+    change = test.change
     ends = {"difference": digits(change.value), "low": digits(change.low), "high": digits(change.high)}
     return {"problems": len(pairing.problems), **ends, "p": digits(test.p)}

@@ -65,9 +65,8 @@ def evaluate(
                 session.engines.close()
             begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
             job = replace(session.job, cell=cell.recipe.name)
-            part = replace(
-                session, job=job, loaded=cell, progress=Progress(watcher), spent=CommandCounts(), run=None, ended=None
-            )
+            progress = Progress(watcher, {"benchmark": cell.cell.benchmark, "model": cell.cell.model})
+            part = replace(session, job=job, loaded=cell, progress=progress, spent=CommandCounts(), run=None, ended=None)
             rows.append(_run_cell(part, evaluation.recipe.metrics, stages))
         order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
         rows.sort(key=lambda row: order[row["recipe"]])

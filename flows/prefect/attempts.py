@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flows.job import Job
 from flows.limits import LimitReached
-from storage.errors import FoundWanting, SetupError
+from storage.errors import FoundWanting, SetupError, Unavailable
 from storage.run_records import Firing
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
@@ -50,9 +50,9 @@ def _tried(item: Schedule, once: Callable[[], dict[str, Any]]) -> dict[str, Any]
     for _ in range(item.retries):
         try:
             return once()
-        except FINAL:
-            raise
-        except Exception:  # it is in the ledger with its message
+        except Exception as error:  # it is in the ledger with its message
+            if isinstance(error, FINAL) and not isinstance(error, Unavailable):
+                raise
             time.sleep(item.retry_delay)
     return once()
 

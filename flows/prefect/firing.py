@@ -16,7 +16,7 @@ from flows.job import Job
 from flows.limits import LimitReached
 from flows.session import Session, open_session
 from pipelines.processes.child import die_with_parent
-from storage.errors import FoundWanting, RollmillError, SetupError
+from storage.errors import FoundWanting, RollmillError, SetupError, refusal
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
@@ -67,7 +67,8 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
             firings.keep_recipe(begun.id, _loaded(firing.job).canonical())
             yield firing
         except BaseException as error:
-            message = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+            known = error if isinstance(error, RollmillError) else refusal(error)
+            message = f"{type(error).__name__}: {error}" if known is None else str(known)
             firings.end(begun.id, _status(error), message.partition("\n")[0], firing.run)
             raise
         firings.end(begun.id, "done", firing.message, firing.run)

@@ -91,9 +91,20 @@ def _flow(verb: str, work: Callable[[Job, str | None, str | None], Outcome]) -> 
         max_cost: str | None = None,
         schedule: str | None = None,
         fresh: str | None = None,
+        publish_again: bool = True,
     ) -> dict[str, Any]:
         end_with_supervisor()
-        job = Job(workspace, recipe, tuple(sets or ()), profile, keep_going, max_tokens, max_cost, verb)
+        job = Job(
+            workspace,
+            recipe,
+            tuple(sets or ()),
+            profile,
+            keep_going,
+            max_tokens,
+            max_cost,
+            verb,
+            publish_again=publish_again,
+        )
         return work(job, schedule, fresh)
 
     of_job.__name__ = of_job.__qualname__ = verb  # by which a scheduled run finds it in this module

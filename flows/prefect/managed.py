@@ -17,11 +17,12 @@ from types import TracebackType
 from typing import IO
 
 from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, users_api, users_environment
-from pipelines.processes.proc import process
 from pipelines.processes.spawn import Log, ending, module_command, spawn_apart
 from storage.errors import RollmillError, SetupError
+from storage.ledger.owners import maker_of, new_file_id
 from storage.standing import find_standing, healthy, write_standing
 
+_PRIVATE = "prefect-"  # before the id of a throw-away home, which tells its maker
 _ERROR = re.compile(r"(?m)^[\w.]*(?:Error|Exception): .*$")  # the last line of a traceback
 PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fresh home, many times that on a busy machine
 
@@ -163,7 +164,7 @@ class ManagedServer:
             else:
                 lock.close()
                 remove_private_homes(self.state)
-                self._private = home = self.state / f"prefect-{os.getpid()}"
+                self._private = home = self.state / f"{_PRIVATE}{new_file_id()}"
         home.mkdir(parents=True, exist_ok=True)
         return home
 
@@ -208,9 +209,9 @@ class ManagedServer:
 def remove_private_homes(state: Path) -> list[str]:
     """Remove the throw-away homes whose command was killed; their names."""
     removed = []
-    for folder in sorted(state.glob("prefect-*")):
-        number = folder.name.removeprefix("prefect-")
-        if number.isdigit() and not process(int(number)).alive():
+    for folder in sorted(state.glob(f"{_PRIVATE}*")):
+        maker = maker_of(folder.name.removeprefix(_PRIVATE))
+        if maker is not None and maker.alive() is False:  # one on another host, of a folder that both mount, may live
             shutil.rmtree(folder, ignore_errors=True)
             removed.append(folder.name)
     return removed

@@ -170,7 +170,8 @@ def _deployment(item: Schedule, workspace: Path) -> "RunnerDeployment":
         schedule = Interval(timedelta(seconds=item.every), anchor_date=since, timezone=item.timezone)
     else:
         schedule = Cron(item.cron, timezone=item.timezone)
-    job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb)
+    again = item.publish_again
+    job = Job(str(workspace), item.recipe, item.sets, item.profile, verb=item.verb, publish_again=again)
     return RunnerDeployment.from_flow(
         FLOWS[item.verb],
         item.name,

@@ -79,14 +79,32 @@ def checked_on(item: Schedule, root: Path) -> str | None:
 
 
 def waits_for_nothing_yet(item: Schedule, root: Path) -> str | None:
-    """What to say of a schedule that waits for versions of a dataset that is not there: it may be a slip of the pen."""
+    """What to say of a schedule that waits for the first version of a dataset; SetupError where no recipe makes it."""
     from storage.versions.index import dataset_names
 
     kind, _, name = str(item.on).partition(":")
     known = dataset_names(root / "datasets")
     if kind != "version" or name in known:
         return None
-    return f"{unknown_name('dataset', name, known)} The schedule waits for its first version."
+    made = _made_by_recipes(root)
+    if name not in made:
+        raise unknown_name("dataset", name, {*known, *made}, next_command="--on version:DATASET")
+    return f"There is no dataset {name!r} yet. The schedule waits for its first version."
+
+
+def _made_by_recipes(root: Path) -> set[str]:
+    """The datasets that the recipes of the workspace would make, by the names in their files."""
+    from flows.recipe.parse import read_yaml
+    from storage.queries import Reader
+    from storage.queries.schedules import recipe_files
+
+    names = set()
+    with Reader.open(root) as reader:
+        for path in recipe_files(reader):
+            with suppress(SetupError):  # a recipe that cannot be read makes nothing
+                content, _ = read_yaml(root / path, "recipes")
+                names |= {str(content.get("name"))} if "recipe_schema" in content else set()
+    return names
 
 
 def observed(item: Schedule, root: Path) -> str | None:

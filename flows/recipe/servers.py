@@ -6,6 +6,7 @@ themselves are never in a file of ours.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from pipelines.generate.vllm.vllm_settings import BUILT, VARIABLE
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
+_KEY_ENV = re.compile(r"""^[^#\n]*\bkey_env:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""", re.MULTILINE)
 MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
 
@@ -92,6 +94,8 @@ class Http(Part):
     longest_wait: Seconds = 600.0
     drain: Seconds = 30.0
     proxies: bool = True
+    reply_bytes: int | None = Field(default=None, ge=1024, le=1 << 40, strict=True)
+    held_bytes: int = Field(default=512 << 20, ge=1 << 20, le=1 << 40, strict=True)
 
 
 def http_settings(servers: tuple[Server, ...], http: Http, prices: Prices | None) -> settings.HttpSettings:
@@ -101,6 +105,14 @@ def http_settings(servers: tuple[Server, ...], http: Http, prices: Prices | None
         prices=None if prices is None else prices.exact(),
         **http.model_dump(),
     )
+
+
+def server_keys(root: Path, servers: Sequence[Server] = ()) -> dict[str, str]:
+    """The keys in the environment that these servers' variables hold, or those of a profile of the workspace."""
+    files = sorted((root / "profiles").glob("*.yaml"))
+    named = [name for file in files for name in _KEY_ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
+    wanted = dict.fromkeys([*(server.key_env for server in servers if server.key_env), *named])
+    return {name: key for name in wanted if (key := os.environ.get(name, "").strip())}
 
 
 def draw_workers_for(servers: tuple[Server, ...], batch_size: int) -> int:

@@ -20,7 +20,7 @@ from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, rene
 from flows.rounds.plan_rows import answers_of, by_problems
 from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted_verdict, lacking
-from storage.errors import FoundWanting, SetupError
+from storage.errors import FoundWanting, SetupError, Unavailable
 from storage.records import PlanRow, Rollout, Score, Verdict
 from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 from storage.segments.rows import Rows
@@ -69,7 +69,7 @@ def reverify(request: ReverifyRequest) -> dict[str, Any]:
             return {**report, "verdicts": _reach(target), "next": again}
         lease = target.workspace.ledger.leases.acquire(f"reverify/{target.run.id}", 600)
         if lease is None:  # two commands would do the same work twice
-            raise SetupError(f"another command is judging run {target.run.id} again.", next_command="wait for it to end")
+            raise Unavailable(f"another command is judging run {target.run.id} again.", next_command="wait for it to end")
         with lease:
             sample = CarriedSample(request.check)
             report |= _judge_all(target, lease, request.watcher, sample)

@@ -6,9 +6,11 @@ Works from the version's folder alone, without the workspace's segments; writes 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import resolve
+from flows.recipe.user_files import from_stored
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
@@ -23,7 +25,8 @@ from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
-    from storage.versions import Snapshot, VersionInfo
+    from storage.versions.resolve import VersionInfo
+    from storage.versions.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,17 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
     `every`: judge every rollout of the version again, by each verifier that was asked, and not the kept ones alone.
     """
-    from storage.versions import load_snapshot
+    from storage.versions.read import load_snapshot
 
-    snapshot = load_snapshot(info)
+    published = load_snapshot(info, as_published=False)  # what was altered is told, with all that follows from it
+    with TemporaryDirectory(prefix="rollmill-") as folder:
+        recipe = from_stored(published.manifest["recipe"], published.manifest.get("user_files", {}), Path(folder))
+        snapshot = replace(published, manifest={**published.manifest, "recipe": recipe})
+        return _verified(info, published, snapshot, base=base, every=every)
+
+
+def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool) -> Verification:
+    """What `verify_version` finds; `snapshot` is the published one with its recipe as it can be built here."""
     policy, no_policy = _policy(snapshot, base)
     steps = step_names(snapshot.manifest["recipe"])
     graded = graded_of_tables(dict(snapshot.tables()), steps)
@@ -69,7 +80,7 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
     decided = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) and (d.kept or every)]
     last = policy.lazy and not every
     differences = {
-        "hashes": list(_hashes(info, snapshot)),
+        "hashes": list(_hashes(info, published)),
         "decisions": [no_policy] if no_policy else list(_decisions(snapshot, rollouts, stored, base)),
         "verdicts": list(_verdicts(snapshot, _verdicts_used(chain, policy, decided, verdicts, last=last), base)),
     }
@@ -78,7 +89,7 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
-    from storage.versions import content_hash, kept_hash, scores_hash
+    from storage.versions.hashing import content_hash, kept_hash, scores_hash
     from storage.versions.manifest import changed_files, disagreements
 
     yield from changed_files(info, snapshot)
@@ -180,7 +191,7 @@ def _rebuilt(
     except RollmillError as error:
         return None, str(error)
     if method.source_sha256 != part.get("source_sha256"):
-        return None, f"the file {part['method']} has changed since"
+        return None, f"the file {part['method']} has changed since, and the version does not keep it"
     built = method.build()
     if votes is not None and isinstance(built, ReadsVotes):
         built.bind(votes(), plan_of(version))

@@ -15,7 +15,7 @@ from flows.rounds.open_run import Event, EventKind, OpenRun
 from flows.rounds.queues import BatchCompletions, BatchVerdicts, Clock, EndOfDrawing, Item, RoundQueues
 from flows.sampling.charges import Drawing, drawn_segment, paying
 from flows.sampling.heartbeat import LeaseHeartbeat
-from pipelines.steps.reading import ReadCounts
+from pipelines.steps.reading import FEW, ReadCounts, unmet_words
 from storage.ids import digest128
 from storage.records import Completion, Outcome, Verdict
 from storage.rollouts import Pair, completions_by_id, pair_of
@@ -177,12 +177,26 @@ class Committer:
         step = self._run.spec.step(name)
         if step.node is None or not step.node.step.read:
             return
-        counts = self._run.memory.read.setdefault(name, ReadCounts(step.node.step.read))
+        graph = self._run.spec.graph
+        compared = frozenset() if graph is None else graph.compared(name)
+        counts = self._run.memory.read.setdefault(name, ReadCounts(step.node.step.read, compared))
         for record in records:
             counts.add(record.text)
+        self._tell_unmet(name, counts)
         for field, count in counts.seldom().items():
             advice = "Ctrl-C keeps them; then mend its prompt, max_tokens or guide"
             self._tell_drawn(f"step {name}: {field!r} can be read in {count} of {counts.texts:,} texts so far. {advice}.")
+
+    def _tell_unmet(self, name: str, counts: ReadCounts) -> None:
+        """Say once of a condition that it never held so far: `when: {critic.verdict: WRONG}` where critics say wrong."""
+        graph, told = self._run.spec.graph, self._run.memory.unmet
+        for node in () if graph is None or counts.texts < FEW else graph.follow_ups:
+            for condition in node.conditions:
+                values = counts.unmet(condition.field, condition.values) if condition.step == name else None
+                if values is not None and (node.step.name, condition.field) not in told:
+                    told.add((node.step.name, condition.field))
+                    words = unmet_words(name, condition.field, condition.values, values, counts.texts)
+                    self._tell_drawn(f"step {node.step.name}: {words}.")
 
     def _after_judged(self, item: BatchVerdicts, *, redundant: bool) -> None:
         self.counts.judged += len({(verdict.completion_id, verdict.problem_id) for verdict in item.verdicts})

@@ -17,6 +17,9 @@ from flows.rounds.plan_rows import answers_of, distinct, together
 from flows.rounds.score import rows_of, score_run, stored_scores
 from flows.rounds.votes import judge_by_votes
 from pipelines.metrics import Funnel, FunnelCounter, stop_reasons
+from pipelines.protocols import Selector
+from pipelines.returned import check_named, check_returned
+from pipelines.select import REASONS, OfSteps
 from storage.errors import broken
 from storage.ids import ListDigest
 from storage.records import Decision, Rollout, Score
@@ -97,6 +100,13 @@ class _Results:
         return [replace(r, scores=self.scores.get((r.completion.id, r.problem.id), ())) for r in rollouts]
 
 
+def check_decisions(selector: Selector, decisions: Sequence[Decision]) -> None:
+    """SetupError for decisions of a user's own selector that have other values than a decision may, or another reason."""
+    check_returned(selector, "select", decisions, Decision)
+    for reason in dict.fromkeys(decision.reason for decision in decisions):
+        check_named(selector, "select", "reason", reason, REASONS)
+
+
 def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
     # A selector may be foreign code: None, or items of another type, get the error below and no traceback.
@@ -104,6 +114,8 @@ def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
         raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
+    selector = run.spec.selector
+    check_decisions(selector.selector if isinstance(selector, OfSteps) else selector, decisions)
     if not run.spec.steps:
         return decisions
     return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]

@@ -67,6 +67,11 @@ class RoundDrawer:
             self._texts.close()
         self._queues.inbox.put(EndOfDrawing())
 
+    @property
+    def seconds(self) -> float:
+        """From the first request of the round to its last reply."""
+        return self._drawer.seconds
+
     def interrupt(self) -> None:
         """Make an engine that can give up what is under way do so; from any thread."""
         for engine in self._run.engines():

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from flows.rounds.open_run import OpenRun
 from storage.errors import SetupError
-from storage.imported import producer_of
+from storage.imports.stored import ANSWER, current_rows, names_of, rows_of
 from storage.workspace import Workspace
 
 
@@ -41,21 +41,26 @@ def imported_rows(
     try:
         connection.register("wanted", pa.table({"prompt_id": pa.array(prompt_ids, pa.string())}))
         connection.register("others", pa.table({"id": pa.array(sorted(left_out), pa.string())}))
-        if imports:
-            connection.register("chosen", pa.concat_tables([_imported_as(ws, name) for name in imports]))
-        source = "chosen" if imports else "(SELECT * FROM completions WHERE engine = 'imported')"
+        names = imports or names_of(ws.segments, "completions")
+        parts = [f"SELECT {place} AS place, * FROM ({_imported_as(ws, name)})" for place, name in enumerate(names)]  # noqa: S608
+        if not imports:  # of those that were registered again without a name too, and behind all others
+            held = [f"SELECT id FROM ({rows_of(ws.segments, 'completions', name)})" for name in names]  # noqa: S608
+            known = " UNION ALL ".join([*held, "SELECT ''"])
+            rest = f"SELECT * FROM completions WHERE engine = 'imported' AND id NOT IN ({known})"  # noqa: S608
+            parts.append(f"SELECT {len(names)} AS place, {', '.join(_ROW)} FROM ({rest})")  # noqa: S608
         return connection.execute(
-            f"SELECT DISTINCT ON (id) {', '.join(_ROW)} FROM {source} WHERE prompt_id IN (SELECT prompt_id FROM wanted) "  # noqa: S608
-            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others)"
+            f"SELECT DISTINCT ON ({ANSWER}) {', '.join(_ROW)} FROM ({' UNION ALL '.join(parts)}) "  # noqa: S608
+            "WHERE prompt_id IN (SELECT prompt_id FROM wanted) "
+            "AND coalesce(meta ->> '$.problem_id', '') NOT IN (SELECT id FROM others) "
+            f"ORDER BY {ANSWER}, place"
         ).fetchall()
     finally:
         connection.close()
 
 
-def _imported_as(ws: Workspace, name: str) -> pa.Table:
-    """What was imported under one name, though the same rows may be stored under another as well."""
-    rows = ws.segments.read("completions", producer=producer_of(name), columns=_ROW)
-    if rows.num_rows == 0:
+def _imported_as(ws: Workspace, name: str) -> str:
+    """The SELECT of what was imported under one name, though the same rows may be stored under another as well."""
+    if name not in names_of(ws.segments, "completions"):
         again = f"rollmill import rollouts FILE --name {name}"
         raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)
-    return rows
+    return f"SELECT {', '.join(_ROW)} FROM ({current_rows(ws.segments, name)})"  # noqa: S608

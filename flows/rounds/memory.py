@@ -38,7 +38,7 @@ class Memory:
     `looked_behind_the_end`: whether this command has seen to what is due of a run that was over.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     `trees`: by problem, for runs that search, of the first `searched_rounds` rounds. `read`: by step, in how many
-    of the texts that this command drew its fields can be read.
+    of the texts that this command drew its fields can be read. `unmet`: step and field of each condition that was told of.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)
@@ -54,6 +54,7 @@ class Memory:
     trees: dict[str, Any] = field(default_factory=dict)
     searched_rounds: int = 0
     read: dict[str, ReadCounts] = field(default_factory=dict)
+    unmet: set[tuple[str, str]] = field(default_factory=set)
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 

@@ -22,7 +22,9 @@ from flows.rounds.tallies import tallies_of, tokens_of_steps
 from flows.rounds.threads import FollowUp, RunThreads
 from flows.rounds.whole import PastRounds, whole_of
 from flows.sampling.steps import Step
+from pipelines.budget import STOP_REASONS
 from pipelines.budget.search import Search
+from pipelines.returned import check_named
 from pipelines.steps.census import Census
 from pipelines.tallies import Draw, RoundPlan, Stop
 from storage.errors import SetupError, broken
@@ -186,6 +188,8 @@ def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[Sto
 def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
     """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
     names = {step.name for step in run.spec.roots}
+    for stop in plan.stops:
+        check_named(run.spec.budget, "plan", "reason", stop.reason, STOP_REASONS)
     for draw in plan.draws:
         before = drawn.get((draw.problem_id, draw.step), 0)
         if draw.count < 1 or draw.first_index != before or draw.step not in names:

@@ -35,7 +35,8 @@ class RoundResult:
     """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here.
 
     `redundant`: paid for here though another command stored them first, which claims prevent as long as it lives.
-    `units`: their cost (storage.money); `stopped`: the limit that ended it before the round was done.
+    `seconds`: of the round; `drawing`: from its first request to its last reply. `units`: their cost (storage.money);
+    `stopped`: the limit that ended it before the round was done.
     """
 
     round: int
@@ -46,6 +47,7 @@ class RoundResult:
     judged: int
     tokens: int
     seconds: float
+    drawing: float = 0.0
     units: int = 0
     stopped: str | None = None
 
@@ -95,6 +97,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
         judged=counts.judged,
         tokens=counts.tokens,
         seconds=clock.seconds,
+        drawing=drawer.seconds,
         units=counts.units,
         stopped=stopped,
     )

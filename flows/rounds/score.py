@@ -15,6 +15,7 @@ from flows.rounds.plan_rows import answers_of, by_problems, together
 from flows.rounds.threads import RunThreads
 from flows.rounds.votes import judge_by_votes, stored_votes
 from pipelines.protocols import ANSWERS, VERDICTS, VOTES, Candidates, GroupScorer, Scorer
+from pipelines.returned import check_returned
 from pipelines.score import group_scores, needs_of, scores_of
 from pipelines.steps.cast_votes import CastVotes
 from storage.errors import SetupError, broken
@@ -243,6 +244,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
     began = time.perf_counter()
     scores: dict[Pair, Score] = {}
     for score in group_scores(scorer, mine):
+        check_returned(scorer, "score_groups" if isinstance(scorer, GroupScorer) else "score", [score], Score)
         pair = score.completion_id, score.problem_id
         if pair not in known or pair in scores:
             raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not asked for, or scored it twice")

@@ -15,6 +15,7 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.queues import BatchVerdicts, RoundQueues
 from flows.sampling.sample import SpendLimitReached
 from pipelines.protocols import ReadsVotes, Verifier
+from pipelines.returned import check_returned
 from pipelines.verify.acceptance import PLAIN, Policy, asks
 from storage.errors import RollmillError, SetupError, broken
 from storage.records import Completion, Problem, Verdict
@@ -90,7 +91,9 @@ def verdicts_of(verifier: Verifier, items: Sequence[Item]) -> Iterator[Verdict]:
     for item, verdict in zip(items, _first_verdicts(verifier, items), strict=True):
         if not isinstance(verdict, Verdict) or (verdict.completion_id, verdict.problem_id) != item_pair(item):
             raise broken(f"verifier {verifier.name!r} did not give the verdicts on its items, in their order")
-        yield _one(verifier, item) if lacked_resources(verdict) else verdict
+        judged = _one(verifier, item) if lacked_resources(verdict) else verdict
+        check_returned(verifier, "verify", [judged], Verdict)
+        yield judged
 
 
 def lacked_resources(verdict: Verdict) -> bool:

@@ -5,6 +5,7 @@ then. A failure half-way leaves what was drawn before it among the batch's compl
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
+from pipelines.returned import check_returned
 from storage.errors import broken
 from storage.records import Completion, Request
 from storage.spool import Spool
@@ -57,6 +59,13 @@ class BatchDrawer:
         self._in_process = in_process
         self.engine_error: Exception | None = None
         self.arrived: dict[str, Arrivals] = {}
+        self._began: float | None = None
+        self._ended = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """From the first request to the last reply, without what stands around drawing: starts of engines and verifiers."""
+        return 0.0 if self._began is None else max(0.0, self._ended - self._began)
 
     def draw(self, open_batch: OpenBatch, wind_down: Callable[[], None]) -> None:
         """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
@@ -67,6 +76,19 @@ class BatchDrawer:
         engine = open_batch.batch.engine
         requests = list(open_batch.batch.requests([cid for cid in open_batch.missing if cid not in open_batch.completions]))
         parts = self._limiter.parts(open_batch, requests, self._control.check)
+        self._began = time.monotonic() if self._began is None else self._began
+        try:
+            self._draw_parts(engine, open_batch, parts, wind_down)
+        finally:
+            self._ended = time.monotonic()
+
+    def _draw_parts(
+        self,
+        engine: Generator,
+        open_batch: OpenBatch,
+        parts: Iterable[Sequence[Request]],
+        wind_down: Callable[[], None],
+    ) -> None:
         if engine.spooled and isinstance(engine, GroupedGenerator):
             for part in parts:
                 self._draw_groups(engine, open_batch, part, wind_down)
@@ -77,7 +99,7 @@ class BatchDrawer:
             for part in parts:
                 wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)
                 for completion in self._from_engine(engine.generate(part) or ()) if part else ():
-                    _take(open_batch, wanted.pop(completion.id, None), completion, arrived)
+                    _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
                     keep(completion)
                     self._control.check()
                 _check_all_answered(engine, open_batch, part)
@@ -112,7 +134,7 @@ class BatchDrawer:
         try:
             for group in self._from_engine(engine.groups(requests, log)):
                 for completion in group:
-                    _take(open_batch, wanted.pop(completion.id, None), completion, arrived)
+                    _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
                 self._save(spool, group, wind_down)
                 log.write()
                 if self._control.stopping:
@@ -138,8 +160,11 @@ class BatchDrawer:
             raise
 
 
-def _take(open_batch: OpenBatch, request: Request | None, completion: Completion, arrived: Arrivals) -> None:
+def _take(
+    engine: object, open_batch: OpenBatch, request: Request | None, completion: Completion, arrived: Arrivals
+) -> None:
     """Add a reply to the batch's completions, if it answers what was asked."""
+    check_returned(engine, "groups" if isinstance(engine, GroupedGenerator) else "generate", [completion], Completion)
     _check_answers(request, completion)
     open_batch.completions[completion.id] = completion
     arrived.add(completion)

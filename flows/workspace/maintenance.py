@@ -1,8 +1,8 @@
 """What `rollmill doctor` looks at and `rollmill gc` tidies.
 
-`doctor` reports environment, workspace, segments, versions and the standing server, and mends only what every writing
-command mends too: lost segments are named and unregistered. `gc` merges small segments and removes what nobody needs; no
-row is lost.
+`doctor` reports environment, workspace, segments, versions and the standing server. It unregisters lost segments, as every
+writing command does, and writes segments with damaged statistics anew. `gc` merges small segments and removes what nobody
+needs; no row is lost.
 """
 
 import os
@@ -22,7 +22,7 @@ from storage.segments.schema import KINDS
 
 if TYPE_CHECKING:
     from flows.recipe import Profile
-    from storage.versions import VersionInfo
+    from storage.versions.resolve import VersionInfo
     from storage.workspace import Workspace
 
 PACKAGES = (
@@ -61,7 +61,8 @@ def _bad(area: str, name: str, detail: str) -> Finding:
 def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[Finding]:
     """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last.
 
-    Deep, it also unregisters the segments that are lost, as every writing command does; otherwise it changes nothing.
+    Deep, it also unregisters the segments that are lost, as every writing command does, and writes those anew whose
+    statistics an earlier release damaged; otherwise it changes nothing.
     """
     yield from _environment()
     yield from _places(workspace)
@@ -113,11 +114,16 @@ def _ledger(workspace: "Workspace") -> Iterator[Finding]:
 
 
 def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
-    from storage.segments.checking import untrusted
+    from storage.segments.checking import mend, untrusted
 
     if deep:
         for lost in workspace.segments.check(deep=True):
             yield _bad("segments", lost.segment_id[:16], f"{lost.line()}; the next run makes them again")
+        for segment, new in mend(workspace.segments.registry, workspace.segments.place):
+            detail = (
+                f"the statistics of its {segment.rows:,} {segment.kind} were damaged; written again as {new}, no row lost"
+            )
+            yield _sound("segments", segment.id[:16], detail)
     else:
         for segment, problem in untrusted(workspace.segments.registry, workspace.segments.place):
             detail = f"{problem}; the next run makes its {segment.rows:,} {segment.kind} again"
@@ -130,9 +136,8 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
-    from storage.versions import versions
     from storage.versions.index import dataset_names
-    from storage.versions.resolve import lost_indexes
+    from storage.versions.resolve import lost_indexes, versions
 
     folder = workspace.datasets
     for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
@@ -149,14 +154,14 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 
 
 def _version(info: "VersionInfo", *, deep: bool) -> Finding:
-    from storage.versions import content_hash, load_snapshot
-    from storage.versions.read import fetching, is_here, load_manifest, open_version, pointer
+    from storage.versions.hashing import content_hash
+    from storage.versions.read import fetching, is_here, load_manifest, load_snapshot, open_version, pointer
 
     if not is_here(info):
         return Finding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetching(info)}")
     try:
         load_manifest(info)
-        open_version(info).close()
+        open_version(info, as_published=deep).close()
         same = not deep or content_hash(load_snapshot(info)) == info.content_hash
     except RollmillError as error:
         return _bad("versions", info.ref, str(error))
@@ -227,7 +232,6 @@ def _vllm(profile: "Profile") -> Iterator[Finding]:
 def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
     from flows.prefect.managed import remove_private_homes
-    from storage.commands import forget_dead
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
     mergeable = [kind for kind in KINDS if files[kind] >= FEW]
@@ -239,5 +243,4 @@ def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
         counts = {"files_before": report.files_before, "files_after": report.files_after}
         merged[kind] = {**counts, "rows": report.rows_after}
     messages = workspace.recover()
-    forget_dead(workspace.state)
     return {"merged": merged, "messages": messages, "removed": remove_private_homes(workspace.state)}

@@ -9,7 +9,7 @@ from flows.problem_sources import source_of
 from flows.problems import make_problems, preview_problems
 from flows.recipe import load_recipe
 from storage.errors import SetupError
-from storage.versions import resolve
+from storage.versions.resolve import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Run
 

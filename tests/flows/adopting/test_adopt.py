@@ -6,6 +6,7 @@ eight problems of our templates each.
 
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from flows.adopting import AdoptRequest, adopt, stored_log
 from flows.adopting.adopt import TOOLS, log_at, slug
 from flows.adopting.bring_in import bring_in
 from flows.adopting.zip_members import zip_members
+from flows.cli.adopt import page
 from storage.errors import SetupError
 from storage.workspace import Workspace
 from tests.json_lines import write_lines
@@ -216,3 +218,73 @@ def test_choices_are_judged_as_choices_and_a_name_is_one_log(adopted: tuple[Path
             bring_in(workspace, log, "inspect", None)
         other = replace(log, task="other")
         assert bring_in(workspace, other, "lm_eval", "exact_match,strict-match").completions.already == 32
+
+
+def changed(tmp_path: Path, change: Callable[[dict[str, Any]], None], version: int = 2) -> Path:
+    """The log of Inspect, each of its samples changed, as one JSON file."""
+    members = zip_members(LOGS / "inspect" / "sums.eval")
+    header = json.loads(members["header.json"])
+    samples = [json.loads(content) for name, content in members.items() if name.startswith("samples/")]
+    for sample in samples:
+        change(sample)
+    path = tmp_path / "changed.json"
+    log = {"version": version, **{key: value for key, value in header.items() if key != "version"}, "samples": samples}
+    path.write_text(json.dumps(log))
+    Workspace.init(tmp_path / "ws").close()
+    return path
+
+
+def test_samples_that_no_import_can_hold_are_set_aside_and_counted(tmp_path: Path) -> None:
+    """A log of version 3; its printed numbers are over all samples, and come out of the rows again."""
+    image = [{"role": "user", "content": [{"type": "text", "text": "?"}, {"type": "image", "image": "data:..."}]}]
+    texts = [{"role": "user", "content": [{"type": "text", "text": "What is 2"}, {"type": "text", "text": " + 2?"}]}]
+
+    def change(sample: dict[str, Any]) -> None:
+        place = str(sample["id"])
+        sample["target"] = {"p1": [], "p2": "", "p3": ["4", "5"]}.get(place, sample["target"])
+        sample["input"] = {"p4": image, "p5": texts}.get(place, sample["input"])
+
+    report = adopt(AdoptRequest(tmp_path / "ws", changed(tmp_path, change, version=3), "odd"))
+    assert report["set_aside"] == {"no target, or several": 12, "parts of a turn that are no text (image)": 4}
+    assert (report["problems"], report["rollouts"], report["verify"]) == (4, 16, ["number", "math"])
+    assert [row["equal"] for row in report["numbers"]] == [True] * 4
+    with Workspace.open(tmp_path / "ws") as workspace:
+        files = stored_log(workspace, "odd").files
+        assert len(files["changed.json, set aside"].splitlines()) == 16
+        with workspace.segments.connect() as connection:
+            asked = connection.execute("SELECT count(*) FROM problems WHERE prompt LIKE '%What is 2 + 2?%'").fetchone()
+    assert asked == (1,)
+
+
+PROSE = "The mitochondria make most of the energy that a cell uses."
+
+
+@pytest.mark.parametrize(
+    ("target", "verify", "shown"),
+    [(PROSE, ["person"], False), ("Paris", ["exact"], True), ("\\frac{1}{2}", ["math"], True), ("(B)", ["choice"], True)],
+)
+def test_a_verifier_is_one_that_references_fit_or_people(
+    tmp_path: Path, target: str, verify: list[str], shown: bool
+) -> None:
+    def change(sample: dict[str, Any]) -> None:
+        sample["target"] = target
+        sample["output"]["choices"][0]["stop_reason"] = "stop"
+        sample["output"]["completion"] = f"The answer is {target if sample['epoch'] > 1 else 'C'}"
+
+    report = adopt(AdoptRequest(tmp_path / "ws", changed(tmp_path, change), "words"))
+    assert report["verify"] == verify
+    assert (report["all_answers"][0]["value"] is not None) == shown, report["all_answers"]
+    assert any("no rate of ours is shown" in text for text in report["messages"]) != shown
+    assert (report["verdicts"] is not None) == shown
+    if shown:
+        assert report["all_answers"][0]["value"] == 0.75
+
+
+def test_a_verifier_that_reads_next_to_nothing_is_told_and_gives_no_rate(tmp_path: Path) -> None:
+    def change(sample: dict[str, Any]) -> None:
+        sample["target"], sample["output"]["completion"] = PROSE, PROSE
+
+    report = adopt(AdoptRequest(tmp_path / "ws", changed(tmp_path, change), "words", verify=("number",)))
+    assert report["messages"][-1].startswith("number read 0 of 32 answers: no rate of ours is shown.")
+    assert {row["on_verdicts"] for row in report["numbers"]} == {None}
+    assert "number read 0 of 32 answers" in page(report)

@@ -158,7 +158,7 @@ CASES = {
     cut_zip: ("inspect", "not a whole zip file"),
     without_header: ("inspect", "it has no header"),
     without_a_sample: ("inspect", "32 samples were evaluated and it holds 31"),
-    of_version_7: ("inspect", "a log of version 7, and versions 1 and 2 are known"),
+    of_version_7: ("inspect", "a log of version 7, and versions 1 to 3 are known"),
     cancelled: ("inspect", "did not end well (status 'cancelled')"),
     damaged_member: ("inspect", "samples/"),
     two_logs: ("inspect", "holds 2 logs; one is adopted at a time"),

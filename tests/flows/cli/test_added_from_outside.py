@@ -1,5 +1,6 @@
 """A method of each kind in a user's own files makes a dataset, and CONTRIBUTING names at most three files for each kind."""
 
+import json
 import re
 from pathlib import Path
 
@@ -91,7 +92,16 @@ def test_the_table_has_every_role_of_a_recipe() -> None:
     outside = {kind for kind, (_, where) in ROWS.items() if "mine.py:Mine" in where}
     roles = {role for role in REGISTRIES if role != "policy"}
     assert outside == {"acceptance policy", "engine without a model", *roles}
-    inside = {"claim", "editor", "transform", "metric of a pool", "number of a version", "exporter", "dashboard page"}
+    inside = {
+        "claim",
+        "published number",
+        "editor",
+        "transform",
+        "metric of a pool",
+        "number of a version",
+        "exporter",
+        "dashboard page",
+    }
     assert inside == set(ROWS) - outside
 
 
@@ -110,3 +120,14 @@ def test_a_method_of_each_kind_from_outside_the_tree(toy: Path, rollmill: Run) -
         assert dataset.sql("SELECT DISTINCT selector FROM decisions").fetchall() == [("shortest",)]
         [[most]] = dataset.sql("SELECT max(n) FROM (SELECT count(*) n FROM kept GROUP BY problem_id)").fetchall()
         assert most == 1
+    # The version keeps what made it: it is judged again without the recipe's folder, and after the files are gone.
+    kept = json.loads(next((toy / "datasets/toy").glob("v1-*/manifest.json")).read_text())["user_files"]
+    assert {(file["file"], file["text"] == (toy / file["file"]).read_text()) for file in kept.values()} == {
+        ("mine.py", True),
+        ("toys.py", True),
+    }
+    (toy / "mine.py").write_text(MINE.replace("correct", "incorrect"))
+    (toy / "toys.py").unlink()
+    (toy / "recipes").mkdir(exist_ok=True)
+    verified = rollmill("dataset", "verify", "toy", "--all")
+    assert verified.status == 0, verified.out + verified.err

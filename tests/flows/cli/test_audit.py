@@ -64,6 +64,17 @@ def test_from_drawing_to_rates(ws: Path, rollmill: Run, monkeypatch: pytest.Monk
     assert audit in rollmill("audit", "list").out
 
 
+def test_a_verifier_that_is_always_wrong_is_shown(ws: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit = rollmill("audit", "verifier", "number", "--n", "40").out.split("Next: ")[1].split()[-1]
+    press(monkeypatch, "i" * 40)
+    assert rollmill("review", "--judge", "ann").status == 0
+    report = json.loads(rollmill("audit", "show", audit, "--json").out)["report"]
+    assert report["overall"]["precision_accepted"]["value"] == 0.0
+    corrected = report["pass_rate"]["corrected"]
+    assert corrected["value"] == corrected["low"] == 0.0 < corrected["high"] < 1.0
+    assert audit in rollmill("audit", "list").out
+
+
 def test_the_verdict_is_hidden_unless_asked_for(ws: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     rollmill("audit", "verifier", "number", "--n", "5")
     press(monkeypatch, "q")

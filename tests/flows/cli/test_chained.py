@@ -84,6 +84,31 @@ def test_the_manifest_says_what_follows_what_and_what_became_of_it(published: Pa
     assert manifest["metrics"]["step"] == "solve"
 
 
+def test_a_condition_that_no_text_meets_is_told_with_what_the_texts_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    """A critic that says "good" where the recipe waits for "Good": the step behind it was published as 0 0 0."""
+    steps = """\
+  - {name: solve, count: 4}
+  - {name: critic, engine: compose, role: step, template: "{solve}\\nVERDICT good", read: {verdict: 'VERDICT (\\w+)'}}
+  - {name: refine, template: "{prompt}\\n{solve}", when: {critic.verdict: [Good, GOOD]}}
+"""
+    folder = tmp_path / "ws"
+    Workspace.init(folder).close()
+    head, rest = RECIPE.split("steps:\n")
+    (folder / "chained.yaml").write_text(
+        f"{head}steps:\n{steps}verify:{rest.split('verify:')[1].replace(', of: [solve, fix]', '')}"
+    )
+    monkeypatch.chdir(folder)
+    result = rollmill("curate", "chained.yaml", "--direct")
+    assert result.status == 0, result.err
+    words = "it follows where critic.verdict is 'Good' or 'GOOD', which none of 48 texts says ('good' 48)"
+    assert f"  Nothing was drawn of refine: {words}." in result.out.splitlines()
+    assert sum(f"step refine: {words}." in line for line in result.err.splitlines()) == 1
+    [refine] = [step for step in manifest_of(folder)["steps"] if step["name"] == "refine"]
+    assert (refine["drawn"], refine["unmet"]) == (0, [words])
+
+
 @pytest.mark.usefixtures("published")
 def test_the_version_verifies_and_the_same_command_draws_nothing(rollmill: Run) -> None:
     assert rollmill("dataset", "verify", "chained").status == 0

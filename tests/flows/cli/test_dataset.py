@@ -205,6 +205,11 @@ def test_a_mix_and_a_folder_for_a_hub_are_written_or_refused(version: Path, roll
         {"split": "train", "path": "data/train.parquet"},
         {"split": "validation", "path": "data/validation.parquet"},
     ]
+    assert f"\n{whole} rows of the format `sft` are inside" in Path("hub/README.md").read_text()
+    bounds = ["--set", "least=0.97", "--set", "most=0.98"]
+    empty = rollmill("dataset", "export", "toy", "--format", "prompts", *bounds, "--out", "empty.jsonl")
+    assert (empty.status, Path("empty.jsonl").exists()) == (1, False)
+    assert "no row of toy@v1 is of the format prompts; nothing was written. Left out: " in empty.err
 
 
 def test_doctor_and_gc(version: Path, rollmill: Run) -> None:

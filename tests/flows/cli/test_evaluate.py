@@ -110,6 +110,28 @@ def test_the_leaderboard_and_a_comparison_say_who_is_better(sums: Path, rollmill
     assert "difference +" in rollmill("compare", "sums:poor", "sums:good").out
 
 
+def test_every_line_names_its_model_and_a_leaderboard_takes_several_names(sums: Path, rollmill: Run) -> None:
+    said = rollmill("evaluate", "sums.yaml")
+    drawn = [text for text in said.err.splitlines() if "stage=draw" in text]
+    assert [text.split()[:2] for text in drawn if "done=0 " not in text] == [
+        ["benchmark=small", "model=good"],
+        ["benchmark=large", "model=good"],
+        ["benchmark=small", "model=poor"],
+        ["benchmark=large", "model=poor"],
+    ]
+    page = said.out[: said.out.index("Reports:")].splitlines()
+    lines = [text for text in page if text and not text.startswith("model ")]
+    assert len(lines) == 4 * 6 + 2  # each cell: its totals, pass@1, @2 and @3, two to three levels
+    assert [text for text in lines if "good" not in text and "poor" not in text] == []
+    (sums / "more.yaml").write_text(EVALUATION.replace("name: sums", "name: more"))
+    assert (
+        rollmill("evaluate", "more.yaml", "--set", "models=[{name: fair, engine: toys.py:ToyEngine, model: toy-1}]").status
+        == 0
+    )
+    board = json.loads(rollmill("leaderboard", "sums", "more", "--json").out)
+    assert (sorted(board["models"]), len(board["cells"])) == (["fair", "good", "poor"], 6)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

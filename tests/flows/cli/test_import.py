@@ -75,3 +75,15 @@ def test_without_a_workspace_the_next_command_is_init(tmp_path: Path, rollmill: 
     result = rollmill("-C", str(tmp_path), "import", "problems", "p.jsonl", "--name", "sums")
     assert result.status == 2
     assert result.err.endswith("Next: rollmill init\n")
+
+
+def test_faults_are_told_and_set_aside(tmp_path: Path, rollmill: Run) -> None:
+    folder = workspace(tmp_path, rollmill)
+    (folder / "bad.jsonl").write_text('{"prompt": "1+1?", "answer": "2"}\n{"prompt": "x"}\n{bad\n')
+    given = ("-C", str(folder), "import", "problems", "bad.jsonl", "--name", "some")
+    dry = rollmill(*given, "--dry-run")
+    assert (dry.status, "2 rows of bad.jsonl have faults; nothing was stored." in dry.err) == (1, True)
+    assert "  fault        1 rows: there is no reference answer (and no tests)\n               line 2\n" in dry.out
+    aside = rollmill(*given, "--set-aside", "aside.jsonl")
+    assert (aside.status, "  set aside    2 rows written to aside.jsonl" in aside.out) == (0, True)
+    assert len((folder / "aside.jsonl").read_text().splitlines()) == 2

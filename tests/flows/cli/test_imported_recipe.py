@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from storage.queries import open_workspace
-from storage.versions import load_manifest, resolve
+from storage.versions.read import load_manifest
+from storage.versions.resolve import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Prepare, Run
 from tests.json_lines import write_lines

@@ -159,6 +159,54 @@ def test_a_bug_of_ours_raises(monkeypatch: pytest.MonkeyPatch, rollmill: Run) ->
         rollmill("recipe", "check", "x.yaml")
 
 
+@pytest.mark.parametrize("files", [24, 48])
+def test_too_few_files_are_said_before_anything_is_begun(files: int, ten_sums: Path) -> None:
+    limited = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", sys.executable, "-m", "flows.cli", "runs", "list"]
+    done = subprocess.run(
+        limited, cwd=ten_sums, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"rollmill: this process may open {files} files at once, and 640 may be needed. Next: ulimit -n 640, as root or in "
+        "the service's settings, then run the same command again\n"
+    )
+
+
+def test_a_low_limit_that_may_be_raised_is_raised(ten_sums: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -S -n 24; exec "$@"', "bash", sys.executable, "-m", "flows.cli", "runs", "list"]
+    done = subprocess.run(
+        limited, cwd=ten_sums, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", [("dataset", "show"), ("dataset", "rebuild-index"), ("runs", "show"), ("recipe", "check")])
+def test_a_name_of_any_length_is_a_line(verb: tuple[str, str], ten_sums: Path, rollmill: Run) -> None:
+    said = rollmill(*verb, "a" * 100_000)
+    assert said.status == 2
+    assert said.err.startswith("rollmill: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(5, "Input/output error"), "the disk could not read or write a file (input/output error)."),
+        (MemoryError(), "there was not enough memory"),
+        (RuntimeError("can't start new thread"), "no further process or thread could be started"),
+    ],
+)
+def test_what_the_machine_refuses_is_a_line(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch, rollmill: Run
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("flows.recipe.load_recipe", refused)
+    said = rollmill("recipe", "check", "x.yaml")
+    assert said.status == 2
+    assert said.err.startswith(f"rollmill: {words}")
+
+
 def test_help_imports_nothing_heavy() -> None:
     """What --help costs is imports; a list of what must stay out says more than a stopwatch."""
     heavy = ["prefect", "pyarrow", "duckdb", "sqlalchemy", "pandas", "onnxruntime", "great_expectations", "torch", "yaml"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage.versions import resolve
+from storage.versions.resolve import resolve
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.json_lines import write_lines

@@ -2,12 +2,15 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
-from tests.pipelines.generate.http.serving import Serving, status
+from tests.pipelines.generate.http.serving import Serving, Trick, body, reply_to, status
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +53,12 @@ def assert_no_key(folder: Path, *texts: str) -> None:
         assert KEY not in text
     for path in folder.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes(), path
+        if path.suffix == ".parquet":  # its pages are compressed
+            assert KEY not in str(pq.read_table(path).to_pylist()), path
+        if path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as connection:
+                for (name,) in connection.sql("select table_name from duckdb_tables()").fetchall():
+                    assert KEY not in str(connection.table(name).fetchall()), (path, name)
     tables = sqlite3.connect(folder / ".rollmill" / "ledger.sqlite")
     assert KEY not in "\n".join(tables.iterdump())
     tables.close()
@@ -79,6 +88,27 @@ def test_a_dataset_from_a_server_with_its_tokens_and_money(remote: Path, rollmil
     offline = rollmill("curate", "remote.yaml", "--direct")
     assert (offline.status, "nothing was drawn" in offline.out) == (0, True)
     assert_no_key(remote, result.out, result.err, again.out, again.err)
+
+
+def test_a_key_that_the_server_echoes_is_in_no_byte_of_the_workspace(remote: Path, rollmill: Run) -> None:
+    """In content, model, finish_reason, system_fingerprint and reasoning of each reply, and in its list of models."""
+
+    def echo(_: int, asked: dict[str, Any]) -> Trick:
+        reply = reply_to(asked)
+        choice = reply["choices"][0]
+        choice["message"] |= {"content": f"{KEY} {choice['message']['content']}", "reasoning": f"Bearer {KEY}"}
+        choice["finish_reason"] = f"stop {KEY}"
+        return body({**reply, "model": f"{asked['model']} {KEY}", "system_fingerprint": "x" * 190 + KEY})
+
+    with Serving(echo, models=["toy", KEY]) as server:
+        result = rollmill("curate", "remote.yaml", "--direct", "--profile", profile(remote, server))
+        assert result.status == 0, result.err
+        well = rollmill("doctor", "--quick", "--profile", "p.yaml").out
+        assert "serves toy, [hidden]" in well
+    exported = rollmill("dataset", "export", "remote", "--format", "sft", "--out", "rows.jsonl")
+    assert exported.status == 0, exported.err
+    assert "[hidden]" in (remote / "rows.jsonl").read_text()
+    assert_no_key(remote, result.out, result.err, well)
 
 
 def test_a_refused_key_ends_in_one_line_and_the_same_command_goes_on(remote: Path, rollmill: Run) -> None:

@@ -10,6 +10,7 @@ from storage.workspace import Workspace
 from tests.flows.conftest import Run, said_as_json
 
 pytestmark = pytest.mark.integration
+SEEING = ("--set", "sees_label=true")  # what tells an outcome saw a label
 
 RECIPE = """\
 recipe_schema: 1
@@ -94,7 +95,7 @@ def test_a_scorer_is_shown_later_what_it_would_have_been_shown_in_the_run(told: 
 
 
 def test_a_conversation_holds_what_was_asked(told: dict[str, Any], rollmill: Run) -> None:
-    result = rollmill("dataset", "export", "told", "--format", "thread", "--out", "out.jsonl")
+    result = rollmill("dataset", "export", "told", "--format", "thread", "--out", "out.jsonl", *SEEING)
     assert result.status == 0, result.err
     words = ("correct", "incorrect", "unparsed", "undecided")
     asked = scores("asked")

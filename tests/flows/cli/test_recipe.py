@@ -65,13 +65,38 @@ def test_an_imported_set_is_known_by_its_name(toy: Path, rollmill: Run) -> None:
     assert (status, "unknown imported set of rollouts 'gpt3'." in err) == (2, True)
 
 
+TEMPLATES = """\
+recipe_schema: 1
+name: made
+problems: {synthesize: templates, count: 4}
+"""
+
+
 def test_outside_a_workspace_it_says_what_it_could_not_see(
     tmp_path: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert checked(rollmill, tmp_path, IMPORTED) == (
-        0,
-        "r.yaml: outside a workspace: imported sets were not looked for\n",
+
+    def outside(text: str) -> tuple[int, list[str]]:
+        (tmp_path / "r.yaml").write_text(text)
+        result = rollmill("recipe", "check", "r.yaml")
+        return result.status, result.err.splitlines()
+
+    assert outside(IMPORTED) == (
+        1,
+        [
+            "r.yaml: outside of a workspace: the problem set 'mine' was not looked for",
+            "r.yaml: outside of a workspace: an import of rollouts was not looked for",
+            "rollmill: r.yaml is not known to be sound.",
+            f"Next: rollmill -C WORKSPACE recipe check {tmp_path / 'r.yaml'}",
+        ],
+    )
+    assert json.loads(rollmill("recipe", "check", "r.yaml", "--json").out)["ok"] is False
+    assert outside(TEMPLATES) == (0, [])
+    status, said = outside(TEMPLATES.replace("synthesize: templates, count: 4", "version: arithmetic@v1"))
+    assert (status, said[0]) == (
+        1,
+        "r.yaml: outside of a workspace: the dataset version 'arithmetic@v1' was not looked for",
     )
 
 

@@ -7,8 +7,11 @@ import pytest
 
 from flows.prefect.systemd import unit
 from storage.standing import look, write_standing
+from storage.versions.publish import publish
+from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.storage.test_standing import gone, left
+from tests.storage.versions.conftest import build
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +43,15 @@ def test_the_verbs_say_that_schedules_need_up(toy: Path, rollmill: Run) -> None:
         (["--on", "model:tiny"], "--on model: takes an evaluation"),
         (["--every", "1h", "--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),
         (["--every", "1h", "--notify-webhook", "https://hooks.example/secret"], "an address is a secret"),
+        (
+            ["--every", "1h", "--notify-command", "no-such-program me"],
+            "there is no program 'no-such-program' that may be run",
+        ),
+        (["--every", "1h", "--notify-command", "./toys.py"], "there is no program './toys.py' that may be run"),
+        (["--every", "1h", "--notify-command", "mail 'me"], "No closing quotation"),
+        (["--every", "1h", "--notify-command", ""], "--notify-command names no program"),
+        (["--on", "version:nowhere"], "unknown dataset 'nowhere'. Valid: toy."),
+        (["--on", "version:toy@v1"], "unknown dataset 'toy@v1'. Did you mean 'toy'?"),
         (["--every", "1h", "--overlap", "both"], "Invalid value for '--overlap'"),
     ],
 )
@@ -56,7 +68,7 @@ def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollm
     assert "Would schedule toy: At 02:00 every day (Europe/Berlin), next 20" in result.out
     assert result.out.count("T02:00+0") == 6
     assert not (toy / ".rollmill" / "schedules.json").exists()
-    rollmill(*add, "--retries", "2", "--overlap", "queue", "--notify-command", "mail me")
+    rollmill(*add, "--retries", "2", "--overlap", "queue", "--notify-command", "tee told")
     waits = json.loads(rollmill("schedule", "add", "toy.yaml", "--on", "version:toy", "--name", "next", "--json").out)
     assert (waits["next"], waits["next_five"]) == ("when it comes", [])
     listed = json.loads(rollmill("schedule", "list", "--json").out)["schedules"]
@@ -64,7 +76,7 @@ def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollm
         ("next", "skip", 0, 0),
         ("toy", "queue", 2, 5),
     ]
-    assert listed[1]["notify"] == {"command": "mail me", "webhook": None, "when": "failure"}
+    assert listed[1]["notify"] == {"command": "tee told", "webhook": None, "when": "failure"}
     assert "replaces At 02:00 every day" in rollmill("schedule", "add", "toy.yaml", "--every", "6h").out
 
 
@@ -116,13 +128,11 @@ def test_the_port_is_that_of_the_workspace(toy: Path, rollmill: Run) -> None:
     assert (refused.status, "[up] port 'many' is no port. Valid: 0 (any), 1024 to 65535." in refused.err) == (2, True)
 
 
-def test_a_dataset_that_is_not_there_is_said_and_waited_for(toy: Path, rollmill: Run) -> None:
+def test_a_dataset_that_is_not_there_is_waited_for_where_a_recipe_makes_it(toy: Path, rollmill: Run) -> None:
     add = ("schedule", "add", "toy.yaml", "--name", "next", "--on")
-    assert "unknown dataset 'toy'. The schedule waits for its first version." in rollmill(*add, "version:toy").err
-    assert rollmill("curate", "toy.yaml", "--direct").status == 0
+    assert rollmill(*add, "version:toy").err == "There is no dataset 'toy' yet. The schedule waits for its first version.\n"
+    with Workspace.open(toy) as workspace:
+        publish(workspace, build(), report_html="", report_json={})
     assert rollmill(*add, "version:toy").err == ""
-    result = rollmill(*add, "version:tyo", "--dry-run")
-    assert (result.status, "Would schedule next" in result.out) == (0, True)
-    assert (
-        result.err == "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy. The schedule waits for its first version.\n"
-    )
+    wrong = rollmill(*add, "version:tyo", "--dry-run")
+    assert (wrong.status, "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy." in wrong.err) == (2, True)

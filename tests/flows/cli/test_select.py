@@ -169,7 +169,8 @@ def test_a_policy_of_the_users_own(two: Path, rollmill: Run, curated: Curated) -
     assert said_as_json(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
     (two / "trust.py").write_text(TRUST.replace("    lazy = False\n", ""))
     assert "policy 'trust.py:Trust' has no 'lazy'." in rollmill("curate", "toy.yaml", "--direct").err
-    assert rollmill("dataset", "verify", "toy", "--base", ".").status == 1
+    # The version keeps the text of the policy that made it.
+    assert said_as_json(rollmill, "dataset", "verify", "toy", "--base", ".")["passed"] is True
 
 
 def test_verdicts_made_for_another_run_are_no_part_of_a_version(two: Path, rollmill: Run, curated: Curated) -> None:

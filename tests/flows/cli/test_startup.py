@@ -1,14 +1,19 @@
 """A command begins at once: no help loads a library that is not needed, and on a terminal nobody waits in silence."""
 
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from flows.cli import output
 from flows.cli.output import doing, line, never_silent
+from storage.versions.publish import publish
+from storage.workspace import Workspace
 from tests.flows.conftest import ROOT
+from tests.storage.versions.conftest import build
 
 HEAVY = ("sqlalchemy", "duckdb", "pyarrow", "numpy", "pandas", "prefect", "sympy", "aiohttp", "storage.ledger")
 
@@ -24,6 +29,24 @@ def loaded_by(*arguments: str) -> list[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["import", "--help"], ["dataset", "why", "--help"]], ids=" ".join)
 def test_help_loads_no_library_that_it_does_not_need(arguments: list[str]) -> None:
     assert loaded_by(*arguments) == []
+
+
+LISTS = ("dataset list", "runs list", "import list", "audit list", "schedule list", "view list")
+
+
+@pytest.mark.parametrize("command", LISTS)
+def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: str) -> None:
+    Workspace.init(tmp_path).close()
+    assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {
+        "storage.ledger"
+    }  # who owns a process, without its rows
+
+
+def test_what_reads_folders_alone_loads_no_database(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as workspace:
+        publish(workspace, build(), report_html="", report_json={})
+        shutil.rmtree(workspace.state)  # as in a fresh clone
+    assert loaded_by("-C", str(tmp_path), "dataset", "list") == []
 
 
 def on_a_terminal(patch: pytest.MonkeyPatch) -> None:

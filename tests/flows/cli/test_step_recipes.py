@@ -87,7 +87,8 @@ def test_a_recipe_makes_what_it_says(workspace: Path, rollmill: Run, name: str) 
         version = curated(rollmill, name, *options, "--profile", "p.yaml")
         version.asked = server.bodies
     dataset = f"{name.replace('_', '-')}"
-    assert rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl").status in (0, 2)
+    exported = rollmill("dataset", "export", dataset, "--format", "sft", "--out", "sft.jsonl")
+    assert exported.status in (0, 2) or "nothing was written" in exported.err
     case.check(version)
 
 

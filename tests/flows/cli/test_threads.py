@@ -47,7 +47,8 @@ def test_why_prints_the_lineage(rollmill: Run, of: str) -> None:
 
 def test_threads_pairs_and_labels_are_exported(rollmill: Run) -> None:
     for fmt, options, rows in (
-        ("thread", [], 2),
+        ("thread", [], 1),
+        ("thread", ["--set", "sees_label=true"], 2),
         ("pairs", ["--set", "pair=solve:error", "--set", "spans=true"], 1),
         ("process_labels", ["--set", "least=2"], 1),
     ):

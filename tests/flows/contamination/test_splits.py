@@ -9,7 +9,9 @@ import pytest
 from storage.queries.splits import split_proof
 from storage.records import Problem
 from storage.segments.schema import to_table
-from storage.versions import Snapshot, publish, resolve
+from storage.versions.publish import publish
+from storage.versions.resolve import resolve
+from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from flows.job import Job
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import fire
 from flows.session import Session
-from storage.errors import FoundWanting
+from storage.errors import FoundWanting, SetupError, Unavailable
 from storage.schedules import Notify, Schedule, Schedules
 from storage.workspace import Workspace
-from tests.flows.prefect.test_firing import DONE, Outcome, job, last
+from tests.flows.cli.test_openai import PROFILE, RECIPE
+from tests.flows.prefect.test_firing import DONE, Outcome, drawn, job, last
+from tests.pipelines.generate.http.serving import Serving
 
 
 @pytest.fixture
@@ -72,6 +75,40 @@ def test_what_failed_is_tried_again_and_only_the_end_is_told(toy: Path, posted: 
     ]
     assert json.loads((toy / "told").read_text()) == posted[0]
     assert {"id", "recipe"} & set(posted[0]) == set()
+
+
+def test_a_mistake_is_not_tried_again_and_what_may_pass_is(toy: Path) -> None:
+    full = Unavailable("no space left to write the ledger; everything committed before is safe.")
+    assert start(toy, [SetupError("unknown verifier 'maths'.")], retries=2) == ["failed"]
+    assert start(toy, [full, full, None], retries=2) == ["failed", "failed", "failed", "done"]
+
+
+@pytest.mark.integration
+def test_a_model_server_that_is_down_is_asked_again_when_it_is_up(ten_sums: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_KEY", "k")
+    (ten_sums / "remote.yaml").write_text(RECIPE)
+    server = Serving()
+    server.start()
+    server.kill()  # its port is known, and nothing listens there
+    (ten_sums / "p.yaml").write_text(PROFILE.replace("URL", server.url).replace("patience: 5", "patience: 0.2"))
+    curation = Job(str(ten_sums), str(ten_sums / "remote.yaml"), profile=str(ten_sums / "p.yaml"))
+    Schedules(ten_sums / ".rollmill").add(Schedule("nightly", "0 2 * * *", curation.recipe, retries=1, retry_delay=0))
+
+    def work(session: Session) -> Outcome:
+        with Workspace.open(ten_sums) as workspace:
+            if len(workspace.firings.recent("nightly")) == 2:
+                server.start()
+        return drawn(session)
+
+    try:
+        outcome = attempts("nightly", curation, None, partial(fire, "nightly", None, curation, work))
+    finally:
+        server.kill()
+    assert outcome["spent"]["drawn"] == 40
+    with Workspace.open(ten_sums) as workspace:
+        done, failed = workspace.firings.recent("nightly")
+    assert (failed.status, done.status) == ("failed", "done")
+    assert failed.said.startswith("no server has answered for 0 seconds")
 
 
 def test_retries_end_and_a_gates_no_is_not_tried_again(toy: Path, posted: list[dict[str, Any]]) -> None:

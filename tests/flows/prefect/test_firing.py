@@ -1,19 +1,22 @@
 """Firings of a schedule: their numbers, their ends in the ledger, what `schedule list` and `schedule add` say of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.curation.stages import draw_and_grade, synthesize
+from flows.curation.stages import Stages, draw_and_grade, drive, synthesize
 from flows.evaluation.evaluate import evaluate_job
 from flows.job import Job
 from flows.prefect.firing import fire, fire_evaluation
-from flows.session import Session
+from flows.prefect.standing import _deployment
+from flows.session import Session, open_session
 from storage.errors import FoundWanting, SetupError
 from storage.ledger.models import FiringRow
 from storage.run_records import Firing
+from storage.schedules import Schedule
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 from tests.flows.evaluation.test_evaluate import EVALUATION
@@ -71,6 +74,23 @@ def test_a_fresh_firing_draws_anew_and_its_run_says_how_to_make_it_again(toy: Pa
     assert (plain["run"] == outcome["run"], plain["to_draw"]) == (False, 48)
 
 
+def test_a_firing_leaves_the_newer_version_of_a_person_alone(toy: Path) -> None:
+    """Its recipe is as it was: what it would publish is there, and `latest` is what the person made of it since."""
+    nightly = Schedule("nightly", "0 2 * * *", str(toy / "toy.yaml"))
+
+    def firing(item: Schedule) -> str:
+        parameters = {**_deployment(item, toy).parameters}
+        name, fresh = parameters.pop("schedule"), parameters.pop("fresh")
+        fire(name, fresh, Job.of(parameters), lambda session: drive(session, Stages()))
+        return f"{last(toy).said}; latest {(toy / 'datasets' / 'toy' / 'latest').resolve().name[:2]}"
+
+    assert firing(nightly) == "toy@v1 published, 76 drawn; latest v1"
+    with open_session(job(toy, "select.options.per_problem=1")) as session:
+        assert drive(session, Stages())["version"] == 2
+    assert firing(nightly) == "toy@v1 nothing new, 0 drawn; latest v2"
+    assert firing(replace(nightly, publish_again=True)) == "toy@v3 published, 0 drawn; latest v3"
+
+
 def test_a_fresh_firing_of_an_evaluation_asks_anew_and_keeps_what_it_was(toy: Path, rollmill: Run) -> None:
     (toy / "sums.yaml").write_text(EVALUATION)
     evaluation = Job(str(toy), str(toy / "sums.yaml"), ("samples=2",), verb="evaluate")
@@ -120,6 +140,8 @@ def test_an_unfinished_firing_is_gone_on_with_and_one_that_ended_is_not(toy: Pat
     assert fired(toy, "redraw").number == 1
     broken = fired(toy, "redraw", ValueError("no"))
     assert (broken.number, broken.status, broken.said) == (2, "failed", "ValueError: no")
+    failed = fired(toy, "redraw", OSError(5, "Input/output error"))
+    assert failed.said.startswith("the disk could not read or write a file (input/output error). Next: look at the disk")
     stopped = fired(toy, "redraw", KeyboardInterrupt())
     assert (stopped.number, stopped.status) == (2, "interrupted")
     refused = fired(toy, "redraw", FoundWanting("the gate did not pass; nothing is published.\n  min_kept"))

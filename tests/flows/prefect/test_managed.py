@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.prefect.managed import remove_private_homes
 from flows.prefect.server import child_environment, environment, users_api
 from pipelines.processes.proc import Process, process
+from storage.ledger.owners import new_file_id
 from storage.standing import healthy
 from tests.flows.conftest import ROOT
 from tests.waiting import until
@@ -82,6 +84,20 @@ def test_two_commands_at_once_have_a_home_each_and_a_deleted_home_is_made_anew(t
     third = holder(tmp_path)
     assert healthy(f"http://127.0.0.1:{told(third)[0]}/api")
     third.communicate("\n")
+
+
+def test_only_the_homes_of_dead_processes_of_this_host_are_removed(
+    tmp_path: Path,
+) -> None:
+    """The state folder may be mounted by hosts whose processes cannot be seen from here."""
+    mine = new_file_id()
+    dead = f"{mine[:24]}{2**22 + 1:08x}{mine[32:]}"  # beyond the highest process number
+    elsewhere = f"{mine[:16]}{'0' * 8}{mine[24:]}"
+    for name in (mine, dead, elsewhere):
+        (tmp_path / f"prefect-{name}").mkdir()
+    (tmp_path / "prefect-notes").mkdir()
+    assert remove_private_homes(tmp_path) == [f"prefect-{dead}"]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_users_own_prefect_settings_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ import pytest
 
 from flows import CHECKOUT
 from flows.recipe import load_profile
-from flows.recipe.servers import Http, Prices, Serve, Server, as_servers, draw_workers_for, http_settings, local_models
+from flows.recipe.servers import (
+    Http,
+    Prices,
+    Serve,
+    Server,
+    as_servers,
+    draw_workers_for,
+    http_settings,
+    local_models,
+    server_keys,
+)
 from pipelines.generate.http import http_settings as settings
 from storage.errors import SetupError
 
@@ -28,6 +38,19 @@ def test_defaults_are_the_engines_and_every_key_arrives() -> None:
         patience=9.0,
         prices=settings.Prices(1.0, 2.0, None, 10),
     )
+
+
+def test_keys_are_those_of_the_profile_in_use_and_of_every_profile_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    text = "servers:\n  - {url: 'https://h/v1', key_env: \"MINE\"}\n  - url: x\n    key_env: SECOND\n# key_env: COMMENT\n"
+    (tmp_path / "profiles" / "broken.yaml").write_text(text + "  : [")
+    for name in ("MINE", "SECOND", "COMMENT", "GIVEN"):
+        monkeypatch.setenv(name, f" key-of-{name} ")
+    given = (Server(url="https://g/v1", key_env="GIVEN"), Server(url="https://n/v1", key_env="NOT_SET"))
+    assert server_keys(tmp_path, given) == {"GIVEN": "key-of-GIVEN", "MINE": "key-of-MINE", "SECOND": "key-of-SECOND"}
+    assert server_keys(tmp_path / "nowhere") == {}
 
 
 @pytest.mark.parametrize(

@@ -275,3 +275,11 @@ def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: 
 def test_the_chain_is_named_in_order() -> None:
     with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
         assert part.chain() == (("toy", "1"), ("second", "1"))
+
+
+def test_what_drawing_takes_leaves_verifiers_out(tmp_path: Path) -> None:
+    """Of eight completions drawn at once the last is judged .8 seconds later: none of that is drawing."""
+    slow = partial(ToyVerifier, delay=0.1)
+    run = spec(problems=problems(2), budget=Fixed(4), verifiers=(slow,), limits=Limits(poll_seconds=0.02, verify_threads=1))
+    [result] = whole(tmp_path, run)[0]
+    assert result.seconds - result.drawing > 0.7
