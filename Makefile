@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n logical --maxprocesses 4 --dist worksteal
 WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for servers, clocks, locks
 # Tiers with an environment, or a length, of their own.
-OWN := services or sandbox or chaos or browser or train or data or vllm or gpu or long
+OWN := services or sandbox or chaos or browser or hosts or train or data or vllm or gpu or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
 ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py steps.py audits.py) \
 	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
@@ -18,7 +18,7 @@ RECIPE ?= recipes/arithmetic.yaml
 PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m "browser and not data" -n 2 --dist loadfile --timeout 600
 
+test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links down, clocks apart, S3 that fails (root, iproute2)
+	$(PYTEST) -m "hosts and not long" -n 3 --dist loadfile --timeout 600
+
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
 	$(PYTEST) -m "data and not long" $(SPREAD) --timeout 300
 
@@ -72,7 +75,7 @@ test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engi
 test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800
 
-test-all: test test-integration test-services test-sandbox test-chaos test-browser test-data test-train test-vllm test-long ## every tier
+test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-long ## every tier
 
 train: $(VENV)/.train ## train the shipped model again from its seed, beside it
 	$(BIN)/rollmill train --out models/trained

@@ -17,7 +17,7 @@ from zlib import crc32
 import pytest
 from hypothesis import settings
 
-TIERS = ("integration", "services", "sandbox", "chaos", "browser", "train", "data", "vllm", "gpu", "long")
+TIERS = ("integration", "services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "long")
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]
 

@@ -70,6 +70,10 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if not line.startswith("make ") and not any(name in line for name in NEEDS_VLLM)]
 
 
+# Commands that end with 1 here: no verifier reads every edit.
+ENDS_WITH_1 = re.compile(r"certify (?:number|choice|math) --suite (?:choice_)?edits")
+
+
 def run(command: str, folder: Path, **places: str) -> str:
     """Run a command with the workspace's own ids in their places, and give what it printed."""
     for shown, real in places.items():
@@ -80,7 +84,10 @@ def run(command: str, folder: Path, **places: str) -> str:
     with chdir(folder), redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", StringIO("q\n"))
         status = cli.run(words)
-    assert status == 0, f"{command}\n{out.getvalue()[-2000:]}\n{err.getvalue()[-2000:]}"
+    # Of sixteen small problems some formats have no row.
+    empty = words[:2] == ["dataset", "export"] and "nothing was written" in err.getvalue()
+    expected = 1 if empty or ENDS_WITH_1.search(command) else 0
+    assert status == expected, f"{command}\n{out.getvalue()[-2000:]}\n{err.getvalue()[-2000:]}"
     return out.getvalue()
 
 
@@ -161,7 +168,9 @@ def test_what_a_page_names_is_in_a_new_workspace(new_workspace: Path) -> None:
     }
     absent = {name for name in named if not (new_workspace / name).exists()}
     assert len(named) > 30
-    assert absent == {"recipes/evaluations/claims.yaml"}  # a file of that name is a user's own: docs/claims.md
+    # docs/claims.md: a file of the first name is a user's own, the others are the project's registry
+    registry = {"recipes/claims/claims.yaml", "recipes/claims/published.yaml"}
+    assert absent == {"recipes/evaluations/claims.yaml"} | registry
 
 
 @pytest.mark.integration
@@ -293,6 +302,7 @@ def test_the_page_about_adopting(tmp_path: Path) -> None:
 def test_the_page_about_certifying(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
     (folder / "my_verifier.py").write_text("from pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
+    (folder / "right.jsonl").write_text('{"prompt": "2 + 2?", "reference": "4", "text": "2 + 2 = 4\\n#### 4"}\n')
     for command in commands("certify.md"):
         run(command, folder)
 

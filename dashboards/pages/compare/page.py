@@ -18,7 +18,7 @@ from dashboards.session.scope import nothing_yet, reader
 from pipelines.stats import with_interval
 from storage.errors import SetupError
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
-from storage.queries.comparison import ALPHA, ComparisonRequest, compare, leaderboard
+from storage.queries.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.evaluations import Flip, evaluations, flips
 from storage.queries.sides import Side
 
@@ -76,7 +76,7 @@ def _leaderboard(board: Row, subject: Subject) -> None:
     columns = {"model": st.column_config.TextColumn(pinned=True), **opens}
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=columns)
     tested = (
-        f" \\* No other model is shown to be better on this benchmark: sign-flip tests of all {len(board['tests'])} pairs, "
+        f" \\* No other model is shown to be better on this benchmark: tests of all {len(board['tests'])} pairs, "
         "corrected together (Holm)."
         if board["tests"]
         else ""
@@ -122,11 +122,11 @@ def _two(models: Sequence[str], subject: Subject) -> None:
         st.info(inert(rows, 600))
         return
     for row in rows:
-        st.markdown(_sentence(row, first, second, tests=len(rows)))
+        st.markdown(_sentence(row, tests=len(rows)))
     links = subject.kept(links_of)
     st.altair_chart(strata_chart(rows, [links[second, row["after"]["benchmark"]] for row in rows]), width="stretch")
     st.caption(
-        f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters (sign-flip tests). "
+        f"Difference of pass@1, {inert(second)} minus {inert(first)}, with 95% intervals over clusters. "
         "Not significant is not equal: the table says what difference would have shown."
     )
     with st.expander("The numbers", key="pair-numbers", bind="query-params") as numbers:
@@ -145,20 +145,12 @@ def _compared(source: Reader, name: str, split: str, first: str, second: str) ->
         return error.message
 
 
-def _sentence(row: Row, first: str, second: str, *, tests: int) -> str:
-    """What the comparison on one benchmark shows, in a line."""
-    better, worse = (second, first) if row["difference"] > 0 else (first, second)
+def _sentence(row: Row, *, tests: int) -> str:
+    """What the comparison on one benchmark decides, in a line."""
     where = f"**{inert(row['before']['benchmark'])}**: " if tests > 1 else ""
     corrected = f" after correction for {tests} tests" if tests > 1 else ""
     p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
-    shared = f"on {row['problems']:,} shared problems ({p})"
-    if row["p_corrected"] < ALPHA:
-        points = f"{abs(row['difference']) * 100:.1f} points"
-        return f"{where}**{inert(better)}** is ahead of {inert(worse)} by {points} {shared}."
-    detectable = (
-        "" if row["detectable"] is None else f"; {row['detectable'] * 100:.1f} points would have shown four times in five"
-    )
-    return f"{where}no difference is shown {shared}{detectable}."
+    return f"{where}{inert(row['decision'], 400)} ({row['problems']:,} shared problems, {p})."
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

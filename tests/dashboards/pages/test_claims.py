@@ -26,9 +26,10 @@ def test_a_claim_is_shown_with_its_prediction_and_each_effect(checked: Path) -> 
     row = json.loads((checked / f"{NAME}.json").read_text())
     row |= {
         "claim": "other",
-        "status": "not testable here",
+        "status": "not measured",
         "why": HOSTILE,
         "statement": HOSTILE,
+        "says": HOSTILE,
         "effects": [],
         "seeds": [],
     }
@@ -40,12 +41,44 @@ def test_a_claim_is_shown_with_its_prediction_and_each_effect(checked: Path) -> 
     assert list(listed["claim"]) == [NAME, "other"]
     assert list(effects["predicted"]) == [effect["words"] for effect in stated["expected"]]
     assert list(effects["as predicted"]) == [f"{effect['met']} of 2" for effect in stated["effects"]]
-    assert f"1 {stated['status']}" in texts(page)
+    assert list(effects["status"]) == [effect["status"] for effect in stated["effects"]]
+    assert f"1 {stated['status']}, 1 not measured" in texts(page)
 
-    untestable = opened("claims", claim="other", status="not testable here")
+    untestable = opened("claims", claim="other", status="not measured")
     assert not untestable.exception
     assert list(untestable.dataframe[0].value["claim"]) == ["other"]
     assert "<script" not in texts(untestable).replace("\\<script", "")
+
+
+def test_published_numbers_are_a_board_of_their_own(checked: Path) -> None:
+    """With outputs a number stands beside the paper's; without them it says where to get them."""
+    assert cli.run(["claims", "run", "numbers"]) == 0
+    name = "gsm8k-175b-verification"
+    path = checked / f"{name}.json"
+    number = json.loads(path.read_text())
+    ours = {"value": 0.565, "low": 0.527, "high": 0.603, "n": 660}
+    beside = [{"label": "6B verification", **ours}]
+    path.write_text(
+        json.dumps(number | {"status": "reproduced", "why": "", "ours": ours, "labels": 0.565, "beside": beside})
+    )
+    page = opened("claims", claim=name)
+    assert not page.exception
+    listed, shown = (frame.value for frame in page.dataframe)
+    assert len(listed) == 40
+    row = listed.set_index("claim").loc[name]
+    assert (row["status"], row["published"], row["ours [95%]"], row["n"]) == (
+        "reproduced",
+        0.55,
+        "0.565 [0.527, 0.603]",
+        660,
+    )
+    assert list(shown["beside it"]) == ["6B verification"]
+    assert "our system scored 55% on those same problems" in texts(page)
+
+    lacking = opened("claims", claim="qwen-math-maj8", status="not measured")
+    assert not lacking.exception
+    assert "needs outputs of Qwen2" in lacking.info[0].value
+    assert list(opened("claims", board="Implementation checks").dataframe[0].value["claim"]) == [NAME]
 
 
 def test_a_damaged_file_is_named_and_an_unknown_claim_too(checked: Path) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.inert import inert
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
 from storage.queries import Reader
@@ -95,9 +96,10 @@ def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(pag
         rows = {row["before"]["benchmark"]: row for row in compare(*sides, ComparisonRequest())}
     assert (page.selectbox(key="a-choice").value, page.selectbox(key="b-choice").value) == ("weak", "strong")
     texts = [block.value for block in page.markdown]
-    points = f"{rows['hard']['difference'] * 100:.1f} points"
-    assert any(f"**strong** is ahead of weak by {points} on 20 shared problems" in text for text in texts)
-    assert any("**easy**: no difference is shown on 20 shared problems" in text for text in texts)
+    assert rows["hard"]["decision"].startswith("strong is better by 0.400")
+    for name, row in rows.items():
+        p = f"p {row['p_corrected']:.3f} after correction for 2 tests"
+        assert f"**{name}**: {inert(row['decision'], 400)} (20 shared problems, {p})." in texts
     page.query_params["on"] = "hard"
     page.run()
     flipped = next(frame.value for frame in page.dataframe if "change" in frame.value.columns)
