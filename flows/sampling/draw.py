@@ -76,33 +76,30 @@ class BatchDrawer:
         engine = open_batch.batch.engine
         requests = list(open_batch.batch.requests([cid for cid in open_batch.missing if cid not in open_batch.completions]))
         parts = self._limiter.parts(open_batch, requests, self._control.check)
+        with self._timed():
+            if engine.spooled and isinstance(engine, GroupedGenerator):
+                for part in parts:
+                    self._draw_groups(engine, open_batch, part, wind_down)
+                    _check_all_answered(engine, open_batch, part)
+                return
+            # A reply from a server is money; one of an engine in this process is a few seconds of CPU, not worth an fsync.
+            with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
+                for part in parts:
+                    wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)
+                    for completion in self._from_engine(engine.generate(part) or ()) if part else ():
+                        _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
+                        keep(completion)
+                        self._control.check()
+                    _check_all_answered(engine, open_batch, part)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        """Around what is drawn: `seconds` reach to its end."""
         self._began = time.monotonic() if self._began is None else self._began
         try:
-            self._draw_parts(engine, open_batch, parts, wind_down)
+            yield
         finally:
             self._ended = time.monotonic()
-
-    def _draw_parts(
-        self,
-        engine: Generator,
-        open_batch: OpenBatch,
-        parts: Iterable[Sequence[Request]],
-        wind_down: Callable[[], None],
-    ) -> None:
-        if engine.spooled and isinstance(engine, GroupedGenerator):
-            for part in parts:
-                self._draw_groups(engine, open_batch, part, wind_down)
-                _check_all_answered(engine, open_batch, part)
-            return
-        # A reply from a server is money; one of an engine in this process is a few seconds of CPU, not worth an fsync.
-        with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
-            for part in parts:
-                wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)
-                for completion in self._from_engine(engine.generate(part) or ()) if part else ():
-                    _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
-                    keep(completion)
-                    self._control.check()
-                _check_all_answered(engine, open_batch, part)
 
     def _arrived(self, open_batch: OpenBatch) -> Arrivals:
         return self.arrived.setdefault(open_batch.batch.id, Arrivals())

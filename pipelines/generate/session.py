@@ -7,6 +7,7 @@ kernel's treatment of different row counts: `agreeing_sizes` keeps those that we
 the same bits in every place.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy.typing as npt
 
 from pipelines.generate.model_files import ModelFiles
 from storage.errors import SetupError
+
+# onnxruntime tells its maker which models it runs, and writes files to do so, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 Array = npt.NDArray[np.float32]
 

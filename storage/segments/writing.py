@@ -48,6 +48,7 @@ class Writer:
         self._registry = registry
         self._place = place
         self._index = index
+        self._in_doubt: set[str] = set()  # files whose registration was committed, with no word yet of how that ended
 
     def commit(
         self, items: Sequence[Item], run: str | None, also: Also | None = None, before: Before | None = None
@@ -98,6 +99,9 @@ class Writer:
                 commits = self._register_all(session, overlap, work, run)
                 if also is not None:
                     also(session, commits)
+                written = {pending.file.id for pending in work if pending.file is not None}
+                self._in_doubt |= written
+            self._in_doubt -= written
             # After the commit, not in it: a transaction that is rolled back must leave no identity in the index.
             for pending, commit in zip(work, commits, strict=True):
                 if commit.segment_id in overlap.identities:
@@ -124,8 +128,12 @@ class Writer:
         return commits
 
     def discard_unregistered(self, work: Sequence[Pending]) -> None:
-        """Remove the files that nobody registered; an interrupt may come after the transaction committed, so ask first."""
-        files = [pending.file for pending in work if pending.file is not None]
+        """Remove the files that nobody registered; an interrupt may come after the transaction committed, so ask first.
+
+        A commit that fails may count all the same: SQLite finds it in its write-ahead log when that is next recovered, and
+        a database whose connection is lost may have heard it. Its files stay; `sweep` takes them where nobody counts them.
+        """
+        files = [pending.file for pending in work if pending.file is not None and pending.file.id not in self._in_doubt]
         if files:
             known = self._registry.known_ids()
             self._discard([file for file in files if file.id not in known])

@@ -1,6 +1,9 @@
 """The shipped model through the engine: same request, same bits, whatever surrounds it."""
 
+import os
 import random
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -243,6 +246,15 @@ def test_fingerprint_names_what_equality_rests_on(engine):
     assert sorted(found) == ["cpu", "engine", "model", "numpy", "onnxruntime", "rows"]
     assert (found["onnxruntime"], found["numpy"]) == (onnxruntime.__version__, numpy.__version__)
     assert found["model"] == engine.model_digest
+
+
+def test_onnxruntime_tells_its_maker_nothing(tmp_path):
+    """It keeps what it sends in files; in CI it sends nothing by itself, so no trace of that is left to the process."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "ORT_", "BUILD", "GITHUB"))}
+    fingerprint = "from pipelines.generate.embedded import Embedded; Embedded().fingerprint()"
+    environment = {**kept, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", fingerprint], env=environment, check=True, timeout=120)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_registry_builds_by_name_without_arguments():

@@ -1,5 +1,6 @@
 """Rows go in once and come out whole: commits, look-ups, views, remote places, threads."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, SessionTransaction
 
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.records import Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
 from storage.segments.compaction import compact
 from storage.segments.keys import Commit, SegmentKey
@@ -44,6 +47,23 @@ def test_a_batch_is_stored_once(store: SegmentStore, tmp_path: Path) -> None:
     assert again == Commit(first.segment_id, 2, redundant=True)
     assert store.fetch("completions", ["c1"]) == [ONE]
     assert [path.stem for path in files(tmp_path)] == [first.segment_id]
+
+
+def test_the_file_of_a_commit_in_doubt_stays(store: SegmentStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full at the sync of SQLite's log: the commit is told as failed and may count when the log is read."""
+
+    def failing(session: Session) -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "commit", failing)
+        patch.setattr(SessionTransaction, "commit", failing)
+        with pytest.raises(Unavailable):
+            store.commit(completions("a"), [ONE])
+    assert len(files(tmp_path)) == 1
+    assert not store.has(completions("a"))
+    again = store.commit(completions("a"), [ONE])
+    assert (again.redundant, store.fetch("completions", ["c1"])) == (False, [ONE])
 
 
 def test_a_file_lies_where_its_id_says(store: SegmentStore, tmp_path: Path) -> None:
