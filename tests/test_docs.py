@@ -282,6 +282,7 @@ def test_the_page_about_benchmark_definitions(tmp_path: Path) -> None:
     assert printed[-1].count("20 problems") >= 2
 
 
+@pytest.mark.integration
 def test_the_page_about_adopting(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
     shutil.copytree(ROOT / "tests/flows/adopting/logs/lm_eval", folder / "results" / "my-model")

@@ -78,7 +78,7 @@ def forecast_of(run: MadeUp, budget: Budget, *, later: bool) -> dict[str, tuple[
 def test_intervals_hold_what_the_votes_keep(budget: Budget, *, rescues: bool, waits: bool) -> None:
     """Counted by the plan's verdicts, none held where all wait: nothing is right until the votes are there."""
     held, plain, medians, came = [], [], [], []
-    for seed in range(16):
+    for seed in range(10):
         run = MadeUp(seed, rescues=rescues, waits=waits)
         found = forecast_of(run, budget, later=True)
         before = forecast_of(MadeUp(seed, rescues=rescues, waits=waits), budget, later=False)
