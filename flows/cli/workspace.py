@@ -187,8 +187,9 @@ def _rebuild_ledger(*, json: bool) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:
-        rebuilt = workspace.rebuild()
+        # First: what makes the segments this ledger's own is the last step, after which nothing is left to rebuild.
         reindex(workspace)
+        rebuilt = workspace.rebuild()
     if json:
         counts = {"files": rebuilt.files, "rows": rebuilt.rows}
         return as_json({**counts, "left_aside": rebuilt.left, "imports": rebuilt.imports})

@@ -80,6 +80,9 @@ def place_for(url: str | None, state: Path, root: Path) -> Place:
     return RemotePlace(url, state / "scratch")
 
 
+TRIES_OF_DISK = 2
+
+
 class LocalPlace:
     """Segments under a local folder: <kind>/<first two hex digits>/<segment id>.parquet."""
 
@@ -133,13 +136,14 @@ class LocalPlace:
         return Path(self.path(kind, segment_id)).open("rb")
 
     def digest(self, kind: str, segment_id: str) -> str:
-        try:
-            with self.open(kind, segment_id) as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            if says_nothing(error):
-                raise
-            return ""  # a disk that cannot give a block back
+        for _ in range(TRIES_OF_DISK):  # a network's folder may give back at once what it refused
+            try:
+                with self.open(kind, segment_id) as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                if says_nothing(error):
+                    raise
+        return ""  # a disk that cannot give a block back
 
     def discard(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ registered and marked as not whole, as only the ledger knew whether it had come 
 
 # ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
 
+import errno
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ import pyarrow as pa
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError, says_nothing
+from storage.errors import SetupError, Unavailable, says_nothing
 from storage.ids import digest128
 from storage.ledger.models import BatchRow, LostSegmentRow, RunBatchRow, SegmentRow
 from storage.ledger.owners import maker_of, this_process
@@ -118,7 +119,18 @@ def _files(place: Place, report: Rebuilt) -> Iterator[File]:
         except (OSError, pa.ArrowException, ValueError, KeyError, TypeError) as error:
             if says_nothing(error):
                 raise
+            if isinstance(error, OSError) and error.errno == errno.EIO:
+                raise _unreadable(path) from error
             report.left.append((path, f"cannot be used ({str(error).splitlines()[0][:120]})"))
+
+
+def _unreadable(path: str) -> Unavailable:
+    """What left aside would be swept away by the next command, and the disk may well give it back."""
+    return Unavailable(
+        f"the disk could not read {path} (input/output error); nothing was registered.",
+        next_command="look at the disk (dmesg) and run the same command again; a file that stays unreadable, move away:"
+        " its rows are drawn again",
+    )
 
 
 def _file(place: Place, kind: Kind, file_id: str, path: str) -> File:

@@ -3,12 +3,11 @@
 What it says follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
 """
 
-from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import delete
 
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.ledger.models import DatasetRow
 from storage.versions.index import dataset_names
 from storage.versions.read import load_manifest
@@ -28,8 +27,12 @@ def reindex(ws: Workspace) -> int:
     rows: list[DatasetRow] = []
     for name in dataset_names(ws.datasets):
         known: list[VersionInfo] = []
-        with suppress(SetupError):  # a broken index is that dataset's own trouble, named by whoever reads it
+        try:
             known = versions(ws.datasets, name)
+        except Unavailable:  # a machine that cannot read it now: the versions are there
+            raise
+        except SetupError:  # a broken index is that dataset's own trouble, named by whoever reads it
+            pass
         rows += [_row(ws, info) for info in known]
     with ws.ledger.write() as session:
         session.execute(delete(DatasetRow))

@@ -1,8 +1,12 @@
 """A workspace whose ledger was deleted, as typed: told as missing, registered again, and nothing is paid for twice."""
 
+import errno
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,3 +62,31 @@ def test_a_rebuild_with_nothing_lost_changes_nothing(toy: Path, rollmill: Run) -
     result = rollmill("doctor", "--rebuild")
     assert result.status == 2
     assert "there is nothing to rebuild. Next: rollmill doctor" in result.err
+
+
+def versions(workspace: Path) -> list[str]:
+    with closing(sqlite3.connect(workspace / ".rollmill" / "ledger.sqlite")) as ledger:
+        return [hashed for (hashed,) in ledger.execute("select content_hash from datasets")]
+
+
+@pytest.mark.parametrize("name", ["index.json", "manifest.json"])
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EIO])
+def test_versions_that_could_not_be_read_once_are_registered_by_the_same_command(
+    name: str, code: int, lost: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_text = Path.read_text
+
+    def refused(path: Path, *arguments: Any, **named: Any) -> str:
+        if path.name == name:
+            raise OSError(code, "refused", str(path))
+        return read_text(path, *arguments, **named)
+
+    with monkeypatch.context() as machine:
+        machine.setattr(Path, "read_text", refused)
+        first = rollmill("doctor", "--rebuild")
+    assert first.status == 2
+    assert name in first.err
+    again = rollmill("doctor", "--rebuild")
+    assert again.status == 0, again.err
+    index = json.loads((lost / "datasets" / "toy" / "index.json").read_text())
+    assert versions(lost) == [index["versions"][0]["content_hash"]]

@@ -1,12 +1,15 @@
 """A flipped byte anywhere in a segment is found before a row of it is used; its rows are then to be made again."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.errors import CorruptSegment
 from storage.records import Completion, Problem, Verdict
 from storage.segments.keys import SegmentKey
+from storage.segments.place import LocalPlace
 from storage.segments.schema import Kind, Record
 from storage.workspace import Workspace
 
@@ -87,3 +90,20 @@ def test_a_sound_file_is_compared_once_per_process(ws: Workspace, monkeypatch: p
         ws.segments.read("problems")
         ws.segments.present("problems", ["x"])
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(("times", "lost"), [(1, 0), (1000, 1)])
+def test_a_block_that_the_disk_gives_back_at_the_second_try_is_no_loss(
+    times: int, lost: int, ws: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused, opened = ws.segments.registry.segments("verdicts")[0].id, LocalPlace.open
+    left = [times]
+
+    def disk(place: LocalPlace, kind: str, segment_id: str) -> Any:
+        if segment_id == refused and left[0] > 0:
+            left[0] -= 1
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(place, kind, segment_id)
+
+    monkeypatch.setattr(LocalPlace, "open", disk)
+    assert len(ws.segments.check(deep=True)) == lost

@@ -1,5 +1,6 @@
 """A ledger that was deleted is told as missing, and made again from what the segment files say of themselves."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,11 +16,12 @@ from sqlalchemy import select
 
 from flows.rounds import decide, run_all
 from pipelines import CHECKOUT
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.ledger.models import BatchRow, RunBatchRow, SegmentRow
 from storage.records import Completion, Verdict
 from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
+from storage.segments.place import LocalPlace
 from storage.segments.rebuild import Rebuilt, _files
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import calls, content, spec, workspace
@@ -218,3 +220,26 @@ def test_folders_with_an_equals_sign_above_change_nothing_that_a_rebuild_reads(t
         left = ws.rebuild().left
         assert [why for _, why in left] == ["verdicts on completions that lie there with two texts"]
         assert ws.segments.read("verdicts")["completion_id"].to_pylist() == ["d"]
+
+
+def test_a_file_that_the_disk_does_not_give_back_stops_a_rebuild_as_what_is_left_aside_is_swept_away(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Workspace.open(copy) as ws:
+        rows = content(ws)
+    lose(copy)
+    refused = sorted((copy / ".rollmill" / "segments" / "verdicts").rglob("*.parquet"))[0]
+    opened = LocalPlace.open
+
+    def disk(place: LocalPlace, kind: str, segment_id: str) -> Any:
+        if segment_id == refused.stem:
+            raise OSError(errno.EIO, "Input/output error", str(refused))
+        return opened(place, kind, segment_id)
+
+    with monkeypatch.context() as machine, Workspace.open(copy) as ws:
+        machine.setattr(LocalPlace, "open", disk)
+        with pytest.raises(Unavailable, match=f"could not read {refused} .*nothing was registered.*run the same command"):
+            ws.rebuild()
+    with Workspace.open(copy) as ws:
+        assert ws.rebuild().left == []
+        assert content(ws) == rows
