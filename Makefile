@@ -15,7 +15,7 @@ ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.
 	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
-PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test
+PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
 .PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
@@ -73,7 +73,7 @@ test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engi
 	$(BIN)/python benchmarks/served.py --python $(GPU_PYTHON)
 
 test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
-	$(PYTEST) -m long --timeout 1800
+	$(PYTEST) -m long --timeout 1800 $(PART)
 
 test-all: test test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-long ## every tier
 

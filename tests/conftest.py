@@ -2,6 +2,7 @@
 
 `pytest --postgres`: the ledger of every workspace that a test makes is a PostgreSQL database of its own.
 `pytest --one-of-each SEED`: of a test with several cases one is run, which the seed chooses, as `.ci/run` does with kills.
+`pytest --kinds K`: where every call of a command fails once, K calls of each group of equal ones.
 """
 
 import os
@@ -28,6 +29,7 @@ settings.load_profile("rollmill")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="ledgers in a PostgreSQL that the tests start")
+    parser.addoption("--kinds", metavar="K", help="where every call fails once: so many of each group of equal calls")
     parser.addoption("--one-of-each", metavar="SEED", help="of a test with several cases run one, chosen by the seed")
 
 

@@ -44,15 +44,16 @@ HASHED: Mapping[str, str] = {
 SORTED = {"completions": "id", "problems": "id", "decisions": "problem_id, completion_id"}
 SORTED["verdicts"] = "completion_id, problem_id, verifier, version"
 TEMPORARY = re.compile(r"(^|/)\.?(tmp-|partial-)|\.tmp$|\.part$|-journal$|/(commands|publishing|scratch|spool)/|\.duckdb\.")
+OF_DVC = re.compile(r"^/?(\.dvc/cache|remote)/files/md5/.*\.[A-Za-z0-9_-]{22}\.tmp$")
 RANDOM = re.compile(r"[0-9a-f]{44}|[0-9a-f]{30,32}|(?<=/)[0-9a-f]{2}(?=/)")
 
 
-def check(folder: Path, secret: str = "") -> list[str]:
-    """What is wrong with a workspace at rest."""
+def check(folder: Path, secret: str = "", *, killed: bool = False) -> list[str]:
+    """What is wrong with a workspace at rest; `killed`: DVC may have been, which clears nothing up then."""
     with _ledger_of(folder) as ledger:
         found = [*(_ledger(ledger) if ledger else ()), *_segments(folder, ledger)]
     secrets = _secrets(folder, secret) if secret else ()
-    return [*found, *_versions(folder), *_pointers(folder), *_left_over(folder), *secrets]
+    return [*found, *_versions(folder), *_pointers(folder), *_left_over(folder, killed=killed), *secrets]
 
 
 def committed(folder: Path) -> list[str]:
@@ -61,11 +62,12 @@ def committed(folder: Path) -> list[str]:
         return [*_segments(folder, ledger, at_rest=False), *_versions(folder)]
 
 
-def shape(folder: Path) -> list[str]:
+def shape(folder: Path, *, killed: bool = False) -> list[str]:
     """The names of all files but segments, what is random in them left out: equal work leaves equal names."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
     # What SQLite keeps beside its file it folds in, or leaves where it could not: content, not a temporary file.
     away = ("/segments/", "__pycache__", "ledger.sqlite-")
+    names = (name for name in names if not (killed and OF_DVC.search(name)))
     kept = {RANDOM.sub("*", name) for name in names if not any(part in name for part in away)}
     return sorted(name for name in kept if not name.startswith(".dvc/") or name.startswith(".dvc/cache"))
 
@@ -290,10 +292,16 @@ def _pointers(folder: Path) -> Iterator[str]:
                 yield f"{place.relative_to(folder)} is missing"
 
 
-def _left_over(folder: Path) -> Iterator[str]:
-    """Temporary files, and locks that somebody holds."""
+def _left_over(folder: Path, *, killed: bool) -> Iterator[str]:
+    """Temporary files, and locks that somebody holds.
+
+    After a kill DVC's own temporary files in its cache and at its remote may stay: it makes each file there by a copy
+    beside it, under a random name that nothing reads, and cannot clear up after SIGKILL.
+    """
     for path in sorted(folder.rglob("*")):
         name = f"/{path.relative_to(folder)}"
+        if killed and OF_DVC.search(name):
+            continue
         if path.is_file() and TEMPORARY.search(name) and "/.git/" not in name and "/.dvc/tmp/" not in name:
             yield f"left over: {name[1:]}"
     for path in [*(folder / ".rollmill" / "locks").glob("*"), *(folder / ".dvc" / "tmp").glob("*lock")]:

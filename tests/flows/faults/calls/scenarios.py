@@ -53,6 +53,8 @@ models:
 metrics:
   - {metric: pass@k, ks: [1, 2]}
 """
+ZEROS = "0" * 64
+"""The digest of nothing, as git writes it: a row that holds it is a row like any other, also in a file's statistics."""
 CURATE = ("curate", "toy.yaml", "--direct", "--json")
 
 
@@ -101,20 +103,22 @@ def curated(folder: Path, run: Run) -> None:
 
 
 def problems(folder: Path, run: Run) -> None:
-    """A file of problems."""
-    rows = [{"id": str(n), "prompt": f"{n} + {n} = ?", "reference": str(2 * n)} for n in range(8)]
+    """A file of problems; the smallest reference is ZEROS."""
+    rows = [{"id": str(n), "prompt": f"{n} + {n} = ?", "reference": str(2 * n)} for n in range(1, 8)]
+    rows.append({"id": "0", "prompt": "How does git write the hash of nothing?", "reference": ZEROS})
     (folder / "sums.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def rollouts(folder: Path, run: Run) -> None:
-    """Problems that are imported, and a file of rollouts of them."""
+    """Problems that are imported, and a file of rollouts of them; the largest text is ZEROS."""
     problems(folder, run)
     run("import", "problems", "sums.jsonl", "--name", "sums")
     rows = [
         {"problem_id": str(n), "model": "m", "sample_index": k, "text": f"#### {2 * n + k}"}
-        for n in range(8)
+        for n in range(1, 8)
         for k in range(2)
     ]
+    rows.append({"problem_id": "0", "model": "m", "sample_index": 0, "text": ZEROS})
     (folder / "rollouts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 

@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from storage.ledger.engine import Ledger
 from tests.flows.conftest import Curated
-from tests.flows.faults.calls import checker
+from tests.flows.faults.calls import checker, scenarios
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +91,31 @@ def test_damage_is_found(damage: Callable[[Path], None], named: str, toy: Path, 
     assert checker.hashes(toy) == [outcome["content_hash"]]
     damage(toy)
     assert any(named in line for line in checker.check(toy, "sk-1234"))
+
+
+def test_a_digest_in_the_place_of_a_smallest_or_largest_text_is_found(tmp_path: Path) -> None:
+    """As a seal did that looked for its place by its zeros; the rows of the scenarios have those at both ends."""
+    scenarios.rollouts(tmp_path, lambda *_: None)
+    rows = {
+        name: list(map(json.loads, (tmp_path / name).read_text().splitlines())) for name in ("sums.jsonl", "rollouts.jsonl")
+    }
+    assert min(row["reference"] for row in rows["sums.jsonl"]) == scenarios.ZEROS
+    assert max(row["text"] for row in rows["rollouts.jsonl"]) == scenarios.ZEROS
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(rows["rollouts.jsonl"]), path)
+    assert list(checker._statistics(path)) == []
+    data = path.read_bytes()
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    path.write_bytes(data[:footer] + data[footer:].replace(scenarios.ZEROS.encode(), b"a" * 64))
+    assert any("statistics of text are" in line for line in checker._statistics(path))
+
+
+def test_what_dvc_leaves_is_spared_after_a_kill_alone(tmp_path: Path) -> None:
+    for name in (".dvc/cache/files/md5/9f/.oFbNHLChbpfUwK-HvtnuVA.tmp", "datasets/toy/.oFbNHLChbpfUwK-HvtnuVA.tmp"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    assert len(checker.check(tmp_path)) == 2
+    assert checker.check(tmp_path, killed=True) == ["left over: datasets/toy/.oFbNHLChbpfUwK-HvtnuVA.tmp"]
 
 
 def test_it_imports_nothing_of_the_product() -> None:
