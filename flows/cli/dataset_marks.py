@@ -1,5 +1,6 @@
 """`rollmill dataset tag|untag|yank|sign-off|rebase|...`: what is said of versions later, in index.json only."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -94,26 +95,34 @@ def sign_off(
 def rebase(
     name: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's bare name.")],
     *,
-    keep: Annotated[str, typer.Option(help="Whose numbers stay: theirs (merged in) or ours.")] = "theirs",
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Whose numbers stay, in git's words: ours or theirs. By default those that others have."),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Settle two clones that both made the same version number: one side's versions get the next free numbers.
 
+    Those that others have keep theirs: the versions that a merge brings in, or onto which a git rebase puts your commits.
+
     Example: rollmill dataset rebase arithmetic
     """
     from storage.errors import unknown_name
-    from storage.versions.repair import rebase as settle
+    from storage.versions.rebase import rebase as settle
     from storage.workspace import Workspace
 
-    if keep not in ("theirs", "ours"):
+    if keep not in (None, "theirs", "ours"):
         raise unknown_name("side", keep, ("theirs", "ours"))
     with Workspace.open() as workspace:
-        renumbered = settle(workspace, name, keep="ours" if keep == "ours" else "theirs")
+        side: Any = keep
+        settled = settle(workspace, name, keep=side)
     if json:
-        return as_json({"renamed": dict(renumbered.renamed), "git_add": renumbered.git_add})
-    for old, new in renumbered.renamed.items():
+        return as_json(asdict(settled))
+    for old, new in settled.renamed.items():
         line(f"{old} is now {new}")
-    return line(renumbered.git_add or "Settled.")
+    for tag, folder in settled.tags_kept.items():
+        line(f"the tag {tag!r}, which both sides gave, stays with {folder}")
+    return line("Settled." if settled.git_add is None else f"Next: {settled.git_add} && {settled.git_next}, then git push")
 
 
 def rebuild_index(

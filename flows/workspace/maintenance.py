@@ -137,7 +137,7 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
 
 def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     from storage.versions.index import dataset_names
-    from storage.versions.resolve import lost_indexes, versions
+    from storage.versions.resolve import lost_indexes, refuse_unsettled, versions
 
     folder = workspace.datasets
     for name in sorted([*dataset_names(folder), *lost_indexes(folder)]):
@@ -146,6 +146,7 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
             continue
         try:
             infos = versions(folder, name)
+            refuse_unsettled(folder, name)
         except RollmillError as error:  # its own trouble: the other datasets are looked at all the same
             yield _bad("versions", name, str(error))
             continue

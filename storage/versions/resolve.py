@@ -93,11 +93,12 @@ def _find(index: Index, wanted: str) -> Entry:
     else:
         matches = []
     if len(matches) != 1:
+        twice = len(matches) > len({entry.number for entry in matches})  # as after a conflict that was settled by hand
         what = "no version" if not matches else f"{len(matches)} versions"
         raise SetupError(
             f"{index.name} has {what} called {wanted!r}.",
             choices=_choices(index),
-            next_command=f"rollmill dataset show {index.name}",
+            next_command=f"rollmill dataset {'rebase' if twice else 'show'} {index.name}",
         )
     return matches[0]
 
@@ -114,7 +115,34 @@ def remains(datasets: Path, dataset: str) -> list[str]:
     folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
-    return sorted((name for name in names if _FOLDER.fullmatch(name)), key=lambda name: int(name[1:].split("-")[0]))
+    return sorted(filter(_FOLDER.fullmatch, names), key=_number)
+
+
+def _number(folder: str) -> int:
+    return int(folder[1:].partition("-")[0])
+
+
+def unlisted(datasets: Path, index: Index) -> list[str]:
+    """The version folders of which git has the manifests and that an index does not list, by number."""
+    listed = {entry.folder for entry in index.versions}
+    copies = {path.stem for path in (datasets / index.name).glob("manifests/v*-*.json")}
+    return sorted(filter(_FOLDER.fullmatch, copies - listed), key=_number)
+
+
+def refuse_unsettled(datasets: Path, name: str) -> None:
+    """SetupError where the index of a dataset lacks a version that is here, or has one number twice.
+
+    So it is after a conflict that was settled by hand, with one side taken whole.
+    """
+    index = load_index(datasets, name)
+    numbers = [entry.number for entry in index.versions]
+    if folders := unlisted(datasets, index):
+        what = f"does not list {', '.join(folders)}, whose manifests are here"
+    elif twice := sorted({number for number in numbers if numbers.count(number) > 1}):
+        what = f"has two versions with the number {twice[0]}"
+    else:
+        return
+    raise SetupError(f"{index_path(datasets, name)} {what}.", next_command=f"rollmill dataset rebase {name}")
 
 
 def lost_indexes(datasets: Path) -> list[str]:

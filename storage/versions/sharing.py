@@ -17,7 +17,7 @@ from storage.versions.digests import altered, cached_objects, digest, require_po
 from storage.versions.hashing import content_hash
 from storage.versions.index import index_path, load_index, point_latest
 from storage.versions.read import is_here, is_whole, load_snapshot, pointer, require_published
-from storage.versions.resolve import VersionInfo
+from storage.versions.resolve import VersionInfo, refuse_unsettled
 
 NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
 
@@ -36,6 +36,7 @@ def push(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
 
     SetupError where there is no repository, no remote, or a version has no rows here or is not tracked.
     """
+    _refuse_unsettled(infos)
     root = _root(infos, remote)
     absent = [info.ref for info in infos if not is_here(info)]
     if absent:
@@ -53,6 +54,7 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     FoundWanting where they are not what was published; then they are put away, in the clone and in DVC's cache, so that the
     same command fetches them again.
     """
+    _refuse_unsettled(infos)
     root = _root(infos, remote)
     summary = _dvc("pull", infos, root, remote)
     wrong = [error for info in infos if (error := _difference(info, remote)) is not None]
@@ -105,6 +107,11 @@ def restore(infos: Sequence[VersionInfo]) -> tuple[str, ...]:
         )
     _point_latest(infos)
     return tuple(info.ref for info in infos)
+
+
+def _refuse_unsettled(infos: Sequence[VersionInfo]) -> None:
+    for datasets, name in sorted({(info.path.parent.parent, info.name) for info in infos}):
+        refuse_unsettled(datasets, name)
 
 
 def _point_latest(infos: Sequence[VersionInfo]) -> None:

@@ -15,7 +15,7 @@ from storage import dvc
 from storage.errors import SetupError
 from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import load_snapshot, open_version
-from storage.versions.repair import rebase
+from storage.versions.rebase import rebase
 from storage.versions.resolve import resolve, versions
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace

@@ -11,7 +11,7 @@ from storage.errors import FoundWanting, SetupError
 from storage.versions.hashing import content_hash
 from storage.versions.publish import publish
 from storage.versions.read import is_here, load_snapshot
-from storage.versions.repair import rebase
+from storage.versions.rebase import rebase
 from storage.versions.resolve import VersionInfo, versions
 from storage.versions.sharing import pull, push
 from storage.versions.snapshot import Snapshot
