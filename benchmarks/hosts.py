@@ -15,23 +15,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from storage.workspace import Workspace
 from tests.flows.conftest import finish
 from tests.hosts.network import HERE, Network, network
-from tests.hosts.services import MODEL, database, model, postgres, s3
+from tests.hosts.project import CURATE, places, served_by, write_project, write_servers
+from tests.hosts.services import database, model, postgres, s3
 
 SAMPLES, IN_FLIGHT, BATCH, DELAY = 8, 32, 256, 0.1
 MODELS, WORKERS = ("model-1", "model-2"), ("left", "right")
 ROLES = {"ledger": ("ledger",), "bucket": ("bucket",), "models": MODELS, "workers": WORKERS}
-RECIPE = f"""\
-recipe_schema: 1
-name: shared
-problems: {{imported: sums}}
-generate: {{engine: openai, model: toy, batch_size: {BATCH}, options: {{revision: r1}}}}
-budget: {{method: fixed, options: {{initial: {SAMPLES}}}}}
-select: {{method: all_correct}}
-gate: {{min_kept: 0}}
-"""
 
 
 def main() -> None:
@@ -51,12 +42,14 @@ def main() -> None:
 def measured(hosts: Network, rows: int, logs: list[Path]) -> dict[str, object]:
     """What two commands on two hosts drew, paid and moved."""
     for name in WORKERS:
-        write_project(hosts[name].disk / "ws", rows // SAMPLES)
+        folder = hosts[name].disk / "ws"
+        shared = places("postgresql://rollmill@ledger/shared", "s3://shared/segments")
+        write_project(folder, problems=rows // SAMPLES, samples=SAMPLES, batch=BATCH, places=shared)
+        write_servers(folder, served_by([hosts[name] for name in MODELS]), IN_FLIGHT)
     finish(hosts["left"].rollmill("import", "problems", f"{HERE}/ws/sums.jsonl", "--name", "sums"))
     before = {name: host.moved() for name, host in hosts.hosts.items()}
     began = time.monotonic()
-    command = ("curate", "shared.yaml", "--profile", "servers.yaml", "--direct", "--json")
-    running = [hosts[name].rollmill(*command) for name in WORKERS]
+    running = [hosts[name].rollmill(*CURATE, "--direct") for name in WORKERS]
     outcomes = [json.loads(finish(process, 600).out) for process in running]
     moved = {name: host.moved() - before[name] for name, host in hosts.hosts.items()}
     asked = [line for log in logs for line in log.read_text().splitlines()]
@@ -77,18 +70,6 @@ def measured(hosts: Network, rows: int, logs: list[Path]) -> dict[str, object]:
         "stored_in_bucket_per_rollout": round(size(hosts["bucket"].disk / "data") / rows),
         "dataset_per_rollout": round(size(hosts["left"].disk / "ws/datasets") / rows),
     }
-
-
-def write_project(folder: Path, problems: int) -> None:
-    """A workspace on the shared ledger and bucket."""
-    Workspace.init(folder).close()
-    url = '[ledger]\nurl = "postgresql://rollmill@ledger/shared"\n[segments]\nurl = "s3://shared/segments"\n'
-    (folder / "rollmill.toml").write_text(url)
-    lines = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(problems)]
-    (folder / "sums.jsonl").write_text("".join(lines))
-    (folder / "shared.yaml").write_text(RECIPE)
-    servers = "".join(f"  - {{url: http://{name}:{MODEL}/v1, concurrency: {IN_FLIGHT}}}\n" for name in MODELS)
-    (folder / "servers.yaml").write_text(f"servers:\n{servers}")
 
 
 def size(folder: Path) -> int:

@@ -12,24 +12,14 @@ from typing import Any
 
 import pytest
 
-from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.hosts.network import HERE, Host, Network, network
-from tests.hosts.services import MODEL, database, model, postgres, s3
+from tests.hosts.project import CURATE, places, served_by, write_project, write_servers
+from tests.hosts.services import database, model, postgres, s3
 from tests.pipelines.generate.http.serving import Serving
 
 PROBLEMS, SAMPLES, BATCH, IN_FLIGHT = 24, 8, 16, 4  # in flight: at each server, of each command
 ROWS = PROBLEMS * SAMPLES
-RECIPE = f"""\
-recipe_schema: 1
-name: shared
-problems: {{imported: sums}}
-generate: {{engine: openai, model: toy, batch_size: {BATCH}, options: {{revision: r1}}}}
-budget: {{method: fixed, options: {{initial: {SAMPLES}}}}}
-select: {{method: all_correct}}
-gate: {{min_kept: 1}}
-"""
-CURATE = ("curate", "shared.yaml", "--profile", "servers.yaml", "--json")
 WORKERS = ("left", "right")
 Outcome = dict[str, Any]
 _numbers = itertools.count()
@@ -69,16 +59,10 @@ def outcome_of(said: Said) -> Outcome:
     return outcome
 
 
-def write_project(folder: Path, servers: list[str], settings: str = "") -> None:
-    """The files of the project in a new workspace."""
-    Workspace.init(folder).close()
-    if settings:
-        (folder / "rollmill.toml").write_text(settings)
-    rows = [f'{{"id": "{n}", "prompt": "{n} + {n} = ?", "reference": "{2 * n}"}}\n' for n in range(PROBLEMS)]
-    (folder / "sums.jsonl").write_text("".join(rows))
-    (folder / "shared.yaml").write_text(RECIPE)
-    listed = "".join(f"  - {{url: {url}, concurrency: {IN_FLIGHT}}}\n" for url in servers)
-    (folder / "servers.yaml").write_text(f"servers:\n{listed}")
+def write(folder: Path, servers: list[str], settings: str = "") -> None:
+    """The project of these tests in a new workspace."""
+    write_project(folder, problems=PROBLEMS, samples=SAMPLES, batch=BATCH, places=settings)
+    write_servers(folder, servers, IN_FLIGHT)
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +70,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """What the recipe gives on one machine, with SQLite and a folder of segments."""
     folder = tmp_path_factory.mktemp("alone") / "ws"
     with Serving() as server:
-        write_project(folder, [server.url])
+        write(folder, [server.url])
         assert finish(start("import", "problems", "sums.jsonl", "--name", "sums", cwd=folder)).status == 0
         outcome = outcome_of(finish(start(*CURATE, "--direct", cwd=folder)))
         assert len(server.bodies) == outcome["funnel"]["drawn"] == ROWS
@@ -115,8 +99,8 @@ def cluster(hosts: Network) -> Cluster:
         host = hosts[worker]
         made.asked[worker] = host.disk / "asked"
         made.asked[worker].write_text("")
-        settings = f'[ledger]\nurl = "{made.ledger}"\n[segments]\nurl = "{made.segments}"\n'
-        write_project(host.disk / "ws", [f"http://{other}:{MODEL}/v1" for other in WORKERS], settings)
+        urls = served_by([hosts[other] for other in WORKERS])
+        write(host.disk / "ws", urls, places(made.ledger, made.segments))
     said = finish(hosts[WORKERS[0]].rollmill("import", "problems", f"{HERE}/ws/sums.jsonl", "--name", "sums"))
     assert said.status == 0, said.err
     return made

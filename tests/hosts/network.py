@@ -76,20 +76,31 @@ class Host:
         """The interpreter of the tests on this host."""
         return self.start(sys.executable, *arguments, **env)
 
-    def rollmill(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
-        """The command line in the workspace of this host, which is the folder `ws` of its disk."""
-        return self.python("-m", "flows.cli", "--directory", f"{HERE}/ws", *arguments, **env)
+    def rollmill_command(self, *arguments: str) -> list[str]:
+        """The command line for the workspace of this host, which is the folder `ws` of its disk."""
+        return [sys.executable, "-m", "flows.cli", "--directory", f"{HERE}/ws", *arguments]
 
-    def kill(self, *words: str) -> int:
-        """SIGKILL the processes of this host of whose command lines a word is one of these; how many there were."""
+    def rollmill(self, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+        """That command begun."""
+        return self.start(*self.rollmill_command(*arguments), **env)
+
+    def running(self, *words: str) -> list[psutil.Process]:
+        """The processes of this host of whose command lines a word is one of these."""
         inside = Path(f"/proc/{self.pid}/ns/pid").readlink()
-        killed = 0
+        running = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 if Path(f"/proc/{process.pid}/ns/pid").readlink() == inside and {*words} & {*process.cmdline()}:
-                    process.kill()
-                    killed += 1
-        return killed
+                    running.append(process)
+        return running
+
+    def kill(self, *words: str) -> int:
+        """SIGKILL those processes; how many there were."""
+        running = self.running(*words)
+        for process in running:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        return len(running)
 
     def unplug(self) -> None:
         """Take its link down: what is under way is lost, and nobody is told."""
@@ -106,8 +117,9 @@ class Host:
 
     def _environment(self, env: dict[str, str]) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "CI")}
-        places = {"HOME": str(HERE), "TMPDIR": f"{HERE}/tmp", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**kept, **places, **self.network.environment, **env}
+        places = {"HOME": str(HERE), "TMPDIR": f"{HERE}/tmp", "DVC_SITE_CACHE_DIR": f"{HERE}/tmp/dvc"}
+        python = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**kept, **places, **python, **self.network.environment, **env}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Servers on the hosts of tests: PostgreSQL, S3, a model; each is the real program in the namespaces of its host."""
+"""Servers on the hosts of tests (PostgreSQL, S3, git, Prefect, a model): the real programs in the namespaces of a host."""
 
 import subprocess
 import sys
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.prefect.server import QUIET
 from tests.hosts.network import HERE, Host
 from tests.postgres_server import NOBODY, binary
 from tests.s3_server import KEY, SECRET, rclone
 from tests.waiting import until
 
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")  # PostgreSQL refuses to run as root
-POSTGRES, S3, FAULTY, MODEL = 5432, 9000, 9001, 8000  # ports
+POSTGRES, S3, FAULTY, MODEL, GIT, PREFECT = 5432, 9000, 9001, 8000, 9418, 4200  # ports
 
 
 @contextmanager
@@ -83,3 +84,21 @@ def faulty_s3(host: Host) -> Iterator[tuple[str, Path]]:
     command = ("-m", "tests.hosts.faulty_proxy", str(FAULTY), str(S3), f"{HERE}/faults")
     with served(host, host.serve("proxy", sys.executable, *command), "proxy", FAULTY):
         yield f"http://{host.name}:{FAULTY}", file
+
+
+@contextmanager
+def git_server(host: Host) -> Iterator[str]:
+    """git's own server of the repositories below the folder `git` of a host, which takes pushes; its URL for the others."""
+    (host.disk / "git").mkdir(exist_ok=True)
+    command = ("git", "daemon", f"--base-path={HERE}/git", "--export-all", "--enable=receive-pack", "--reuseaddr")
+    with served(host, host.serve("git", *command, f"--port={GIT}"), "git", GIT):
+        yield f"git://{host.name}"
+
+
+@contextmanager
+def prefect(host: Host) -> Iterator[str]:
+    """Prefect's own server on a host, as a user starts one; the address of its API for the others."""
+    command = (sys.executable, "-m", "prefect", "server", "start", "--host", "0.0.0.0", "--port", str(PREFECT))
+    home = {"PREFECT_HOME": f"{HERE}/prefect", **QUIET}
+    with served(host, host.serve("prefect", *command, **home), "prefect", PREFECT):
+        yield f"http://{host.name}:{PREFECT}/api"

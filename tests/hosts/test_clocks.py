@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import finish
-from tests.hosts.conftest import CURATE, ROWS, WORKERS, Cluster, Outcome, outcome_of
+from tests.hosts.conftest import ROWS, WORKERS, Cluster, Outcome, outcome_of
 from tests.hosts.network import HERE, Host
+from tests.hosts.project import CURATE, places
 from tests.hosts.services import database
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
@@ -25,7 +26,7 @@ def test_two_hosts_an_hour_apart_share_a_recipe_in_a_folder_that_both_mount(clus
     mine = cluster.ledger.rpartition("/")[2]
     for name in WORKERS:
         settings = cluster[name].disk / "ws/rollmill.toml"
-        settings.write_text(f'[ledger]\nurl = "{cluster.ledger}-mounted"\n[segments]\nurl = "{HERE}/shared/{mine}"\n')
+        settings.write_text(places(f"{cluster.ledger}-mounted", f"{HERE}/shared/{mine}"))
     database(cluster["store"], f"{mine}-mounted")
     assert finish(cluster["left"].rollmill("import", "problems", f"{HERE}/ws/sums.jsonl", "--name", "sums")).status == 0
     commands = [beginning(cluster[name], SHIFTS[name], *CURATE, "--direct") for name in WORKERS]
