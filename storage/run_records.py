@@ -1,13 +1,15 @@
 """What the ledger records of runs beside their plans: attempts at servers, the schedule's starts, and forecasts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 
+from storage.commands import workers_of, working_on
 from storage.ids import canonical_json
 from storage.ledger.engine import Ledger
 from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
@@ -97,6 +99,12 @@ class Firings:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
+    @contextmanager
+    def under_way(self, schedule: str) -> Iterator[None]:
+        """Hold a lease by which other hosts see that this process lives; around all of a firing."""
+        with working_on(self._ledger.leases, _lease(schedule)):
+            yield
+
     def begin(self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0) -> Firing:
         """Write down a start by this process. A fresh one gets the number of the last, where that is unfinished, else the
         next that no firing of this recipe had (of whichever schedule), which is more than `above`.
@@ -115,7 +123,7 @@ class Firings:
             row.fired_at = self._ledger.now(session)
             session.add(row)
             session.flush()
-            return _firing(row)
+            return _firing(row, (me,))
 
     def keep_recipe(self, firing: int, recipe: Mapping[str, Any]) -> None:
         """Write down what it is a firing of: its file may be another one tomorrow."""
@@ -139,17 +147,29 @@ class Firings:
         mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status != "skipped")
         with self._ledger.read() as session:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
-            return None if row is None else _firing(row)
+        return None if row is None else self._as_it_is([row])[0]
 
     def recent(self, schedule: str) -> list[Firing]:
         """The last five firings of a schedule, the newest first."""
         mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(5)
         with self._ledger.read() as session:
-            return [_firing(row) for row in session.scalars(mine)]
+            rows = list(session.scalars(mine))
+        return self._as_it_is(rows)
+
+    def _as_it_is(self, rows: Sequence[FiringRow]) -> list[Firing]:
+        running = [row for row in rows if row.status == "running"]
+        workers = workers_of(self._ledger.leases).get(_lease(running[0].schedule), []) if running else []
+        return [_firing(row, workers) for row in rows]
 
 
-def _firing(row: FiringRow) -> Firing:
-    dead = row.status == "running" and Owner(row.host, row.pid, row.started).alive() is False
+def _lease(schedule: str) -> str:
+    return f"schedule/{schedule}"
+
+
+def _firing(row: FiringRow, workers: Collection[Owner]) -> Firing:
+    """`workers`: the processes that work on its schedule, of this host and of others."""
+    owner = Owner(row.host, row.pid, row.started)
+    dead = row.status == "running" and not owner.alive() and owner not in workers
     status = "killed" if dead else row.status
     fired_at = datetime.fromtimestamp(row.fired_at, UTC)
     recipe = None if row.resolved is None else json.loads(row.resolved)

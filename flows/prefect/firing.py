@@ -55,7 +55,7 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
     """The work of one firing; how it begins and ends is in the ledger, with the recipe as it stood then."""
     from storage.workspace import Workspace
 
-    with Workspace.open(Path(job.workspace)) as workspace:
+    with Workspace.open(Path(job.workspace)) as workspace, workspace.firings.under_way(schedule):
         firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)

@@ -1,11 +1,13 @@
 """Firings of a schedule: their numbers, their ends in the ledger, what `schedule list` and `schedule add` say of them."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from flows.curation.stages import Stages, draw_and_grade, drive, synthesize
 from flows.evaluation.evaluate import evaluate_job
@@ -14,7 +16,8 @@ from flows.prefect.firing import fire, fire_evaluation
 from flows.prefect.standing import _deployment
 from flows.session import Session, open_session
 from storage.errors import FoundWanting, SetupError
-from storage.ledger.models import FiringRow
+from storage.ledger.models import FiringRow, LeaseRow
+from storage.ledger.owners import Owner
 from storage.run_records import Firing
 from storage.schedules import Schedule
 from storage.workspace import Workspace
@@ -162,6 +165,24 @@ def test_a_killed_firing_is_told_from_one_that_runs(toy: Path) -> None:
             session.get_one(FiringRow, begun.id).started -= 1
     assert last(toy).status == "killed"
     assert fired(toy, "redraw").number == 1
+
+
+def test_a_firing_on_another_host_runs_until_its_lease_ends(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a schedule that skips what overlaps would wait for ever for a host that is gone."""
+    there = Owner("elsewhere/1", os.getpid(), 1.0)
+    with Workspace.open(toy) as workspace:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("storage.ledger.leases.this_process", lambda: there)
+            elsewhere.setattr("storage.run_records.this_process", lambda: there)
+            working = workspace.firings.under_way("nightly")
+            working.__enter__()
+            workspace.firings.begin("nightly", "toy.yaml", "redraw")
+        assert last(toy).status == "running"
+        with workspace.ledger.write() as session:
+            session.execute(update(LeaseRow).values(expires_at=0.0))
+        assert last(toy).status == "killed"
+        assert fired(toy, "redraw").number == 1
+        working.__exit__(None, None, None)
 
 
 def test_what_fails_before_there_is_a_run_is_recorded_too(toy: Path) -> None:
