@@ -18,7 +18,6 @@ from storage.errors import FoundWanting, SetupError, unknown_name
 if TYPE_CHECKING:
     from pipelines.certify.certificate import Certificate
     from pipelines.certify.edits_suite import Rollout
-    from pipelines.certify.suite_rows import Suite
 
 _SHOWN = 40  # failing rows that are printed
 _EVERY = 100  # rows between two lines of progress
@@ -49,7 +48,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill certify number --suite edits --rollouts right.jsonl
     """
     from pipelines.certify.certification import certify as run
-    from pipelines.certify.suites import edits, options_of, select_suite
+    from pipelines.certify.suites import certified_suite, options_of
     from pipelines.certify.verifier_process import Limits, Subject
 
     _check_names(verifier, section or ())
@@ -58,27 +57,13 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         raise SetupError(f"--seconds {seconds} is no time.", next_command="--seconds 30")
     limits = Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds))
 
-    def show(judged: int, rows: int) -> None:
-        if judged % _EVERY == 0 or judged == rows:
-            note(f"{judged} of {rows} rows")
-
     built_with = options_of(verifier, _options(options))
     given = None if rollouts is None else _rollouts(rollouts)
-
-    def rows(declared: str | None) -> "Suite":
-        if given is None:
-            return select_suite(verifier, suite, declared, sections, built_with)
-        kind = "choice" if "choice" in (suite or declared or verifier) else "math"
-        edited = edits(kind, given)
-        if not edited.rows:
-            raise SetupError(f"{rollouts}: no rollout in it ends with an answer that provably is its reference.")
-        return edited
-
     certificate = run(
         Subject(verifier, built_with, python),
-        rows,
+        lambda declared: certified_suite(verifier, suite, declared, sections, built_with, given),
         limits=limits,
-        progress=show if sys.stderr.isatty() else None,
+        progress=_show if sys.stderr.isatty() else None,
     )
     if json:
         as_json(certificate.to_json())
@@ -88,6 +73,11 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
         raise FoundWanting(
             f"{len(certificate.failing())} of {len(certificate.results)} rows are wrong: {_summary(certificate)}."
         )
+
+
+def _show(judged: int, rows: int) -> None:
+    if judged % _EVERY == 0 or judged == rows:
+        note(f"{judged} of {rows} rows")
 
 
 def _check_names(verifier: str, sections: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ here.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -350,3 +350,22 @@ def select_suite(
         raise unknown_name("suite", suite_name, SUITES)
     suite = SUITES[suite_name](options or options_of(suite_name, {})).with_threads()
     return Suite(suite.name, tuple(row for row in suite.rows if not sections or row.section in sections), suite.probes)
+
+
+def certified_suite(
+    name: str,
+    requested: str | None,
+    declared: str | None,
+    sections: frozenset[Section],
+    options: Mapping[str, Any],
+    rollouts: Sequence[Rollout] | None,
+) -> Suite:
+    """The suite of `select_suite`; where right rollouts are given, that of their edits, whatever the verifier's own is."""
+    if rollouts is None:
+        return select_suite(name, requested, declared, sections, options)
+    edited = edits("choice" if "choice" in (requested or declared or name) else "math", rollouts)
+    if not edited.rows:
+        raise SetupError(
+            f"none of the {len(rollouts):,} rollouts of --rollouts ends with an answer that provably is its reference."
+        )
+    return edited

@@ -117,15 +117,16 @@ def publish(  # noqa: PLR0913 (options, all by name)
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
         _write(ws, Draft(snapshot, manifest, entry, texts, parent, large))
         messages += _finish(ws, snapshot.name)
-        known = load_index(ws.datasets, snapshot.name).versions
-        equal = [
-            other.number for other in known if other.content_hash == entry.content_hash and other.number != entry.number
-        ]
-        if equal and same is None:
-            messages.append(
-                f"{snapshot.name}@v{entry.number} has the content of v{equal[0]}, published again after others."
-            )
+        if same is None:
+            messages += _again(ws, snapshot.name, entry)
         return Publication(_info(ws, snapshot.name, entry), created=same is None, messages=messages)
+
+
+def _again(ws: Workspace, name: str, entry: Entry) -> list[str]:
+    """The line for a new version whose content an older one has."""
+    known = load_index(ws.datasets, name).versions
+    equal = [other.number for other in known if other.content_hash == entry.content_hash and other.number != entry.number]
+    return [f"{name}@v{entry.number} has the content of v{equal[0]}, published again after others."] if equal else []
 
 
 def _same(index: Index, content: str, *, older: bool) -> Entry | None:
