@@ -17,6 +17,7 @@ from flows.progress import Stage
 from flows.rejudging.reverify_flips import Flips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
+from flows.rounds.decide import select_checked
 from flows.rounds.plan_rows import answers_of, by_problems
 from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted_verdict, lacking
@@ -181,7 +182,7 @@ def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: S
         old = [_rollout(graded, accept_old(graded.verdicts), scores) for graded in mine]
         new = [_rollout(graded, accept_new(after[graded.pair]), scores) for graded in mine]
         flips.add(old, new)
-        decisions = [list(spec.selector.select(target.run.id, side)) for side in (old, new)]
+        decisions = [select_checked(spec.selector, target.run.id, side) for side in (old, new)]
         flips.decisions.add((old, decisions[0]), (new, decisions[1]))
 
 

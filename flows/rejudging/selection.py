@@ -18,6 +18,7 @@ from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
 from flows.rejudging.reverify_target import check_same
+from flows.rounds.decide import select_checked
 from flows.rounds.plan_rows import answers_of, in_order
 from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
@@ -176,7 +177,7 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
         scores = preview_scores(scored, spec.scorers, members) if scored is not None else {}
         sides = [[_rollout(graded, side.policy, chain, scores) for graded in members] for side in (before, now)]
         pairs = zip((before, now), sides, strict=True)
-        decisions.add(*((rollouts, list(side.selector.select(run.id, rollouts))) for side, rollouts in pairs))
+        decisions.add(*((rollouts, select_checked(side.selector, run.id, rollouts)) for side, rollouts in pairs))
         problems += 1
     if missing:
         raise _missing(selecting.session.job, run, now.policy, missing, rows)

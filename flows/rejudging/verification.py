@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe import resolve
 from flows.recipe.user_files import from_stored
+from flows.rounds.decide import check_decisions
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
@@ -124,7 +125,9 @@ def _decisions(
     derived_pairs: set[Pair] = set()
     for members in rollouts.values():
         # The run id may be empty here: it is no part of what is compared.
-        for derived in selector.select("", members):
+        decisions = list(selector.select("", members) or ())
+        check_decisions(selector, decisions)
+        for derived in decisions:
             pair = (derived.completion_id, derived.problem_id)
             derived_pairs.add(pair)
             before = stored.get(pair)

@@ -102,20 +102,26 @@ class _Results:
 
 def check_decisions(selector: Selector, decisions: Sequence[Decision]) -> None:
     """SetupError for decisions of a user's own selector that have other values than a decision may, or another reason."""
+    selector = selector.selector if isinstance(selector, OfSteps) else selector
     check_returned(selector, "select", decisions, Decision)
     for reason in dict.fromkeys(decision.reason for decision in decisions):
         check_named(selector, "select", "reason", reason, REASONS)
 
 
-def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
-    """The selector's decisions on one problem; one that skips or repeats a rollout is broken."""
+def select_checked(selector: Selector, run: str, rollouts: Sequence[Rollout]) -> list[Decision]:
+    """A selector's decisions on one problem; SetupError for one that skips or repeats a rollout, or returns rubbish."""
     # A selector may be foreign code: None, or items of another type, get the error below and no traceback.
-    decisions = list(run.spec.selector.select(run.id, rollouts) or ())
+    decisions = list(selector.select(run, rollouts) or ())
     named = [decision.completion_id if isinstance(decision, Decision) else None for decision in decisions]
     if named != [rollout.completion.id for rollout in rollouts]:
-        raise broken(f"selector {run.spec.selector.name!r} did not give one decision per rollout, in their order")
-    selector = run.spec.selector
-    check_decisions(selector.selector if isinstance(selector, OfSteps) else selector, decisions)
+        raise broken(f"selector {selector.name!r} did not give one decision per rollout, in their order")
+    check_decisions(selector, decisions)
+    return decisions
+
+
+def _select(run: OpenRun, rollouts: Sequence[Rollout]) -> list[Decision]:
+    """The selector's decisions on one problem, each with the step of its rollout."""
+    decisions = select_checked(run.spec.selector, run.id, rollouts)
     if not run.spec.steps:
         return decisions
     return [replace(decision, step=rollout.step) for decision, rollout in zip(decisions, rollouts, strict=True)]

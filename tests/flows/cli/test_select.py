@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.verify import number
+from pipelines.verify.number import NumberVerifier
 from storage.workspace import Workspace
 from tests.flows.cli.test_steps import PROP2DIFF
 from tests.flows.conftest import RECIPE, Curated, Run, said_as_json
@@ -202,3 +204,58 @@ def test_mistakes(two: Path, rollmill: Run, curated: Curated) -> None:
         refused = rollmill(*arguments)
         assert (refused.status, told in refused.err) == (2, True), (arguments, refused.err)
         assert refused.err.count("\n") == 1
+
+
+# A user's selector that was sound when the run was made, and returns something else in a preview.
+PICKY = """
+import os
+
+from dataclasses import replace
+
+from pipelines.select.quota import AllCorrect
+
+
+class Picky:
+    name, version = "picky", "1"
+
+    def select(self, run, rollouts):
+        decisions = [replace(one, selector="picky") for one in AllCorrect().select(run, rollouts)]
+        harm = os.environ.get("HARM")
+        if harm == "reason":
+            return [replace(one, reason="liked") for one in decisions]
+        if harm == "kept":
+            return [replace(one, kept="yes") for one in decisions]
+        return None if harm == "nothing" else decisions[1:] if harm == "one fewer" else decisions
+"""
+HARMS = [
+    ("reason", "picky.py:12 (Picky.select) returned the reason 'liked', which is none of "),
+    ("kept", "picky.py:12 (Picky.select) returned a Decision with kept='yes', which is not true or false"),
+    ("nothing", "selector 'picky' did not give one decision per rollout, in their order"),
+    ("one fewer", "selector 'picky' did not give one decision per rollout, in their order"),
+]
+
+
+@pytest.mark.parametrize(("harm", "told"), HARMS)
+def test_what_a_users_selector_returns_in_a_preview_is_looked_at(
+    toy: Path, rollmill: Run, curated: Curated, monkeypatch: pytest.MonkeyPatch, harm: str, told: str
+) -> None:
+    (toy / "picky.py").write_text(PICKY)
+    changed = RECIPE.replace("method: quota\n  options: {per_problem: 3}", "method: picky.py:Picky")
+    assert changed != RECIPE
+    (toy / "toy.yaml").write_text(changed)
+    run = curated()["run"]
+    assert rollmill("select", run, "--policy", "all_of").status == 0
+    monkeypatch.setenv("HARM", harm)
+    previewed = rollmill("select", run, "--policy", "all_of")
+    assert (previewed.status, told in previewed.err) == (2, True), previewed.err
+    bump_number(monkeypatch)
+    previewed = rollmill("reverify", run)
+    assert (previewed.status, told in previewed.err) == (2, True), previewed.err
+
+
+def bump_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer version of the verifier, one rule of which has changed."""
+    rules = tuple((name, "next" if name == "unequal" else version) for name, version in NumberVerifier.rules)
+    before, after = (number.versioned("", listed) for listed in (NumberVerifier.rules, rules))
+    monkeypatch.setattr(NumberVerifier, "version", NumberVerifier.version.replace(before, after))
+    monkeypatch.setattr(NumberVerifier, "rules", rules)
