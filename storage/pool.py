@@ -6,7 +6,8 @@ rollouts are some 40 MB. Texts are not in it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from itertools import compress
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,13 @@ _COLUMNS = ("problem", "completion", "index", "outcome", "in_prefix", "step", "k
 T = TypeVar("T")
 
 
+class Repair(NamedTuple):
+    """One repair of a rollout, with its feedback: tokens out (-1 where unknown) and the place of its outcome in STATES."""
+
+    tokens: int
+    outcome: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """n rollouts of P problems. Arrays have shape (n,); a place is an index into the tuple of that name, -1: none.
@@ -41,7 +49,8 @@ class Pool:
     places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
     abstains. `outcome`: place in STATES.
     `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 where unknown. `in_prefix`: whether the rollout
-    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN where there is none.
+    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN where there is none. `repairs`:
+    of each row what was drawn to repair it; empty where nobody asked for them (`storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]
@@ -62,6 +71,7 @@ class Pool:
     reasons: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     scores: Mapping[str, Floats] = field(default_factory=dict)
+    repairs: tuple[tuple[Repair, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -81,7 +91,9 @@ class Pool:
     def where(self, rows: Flags) -> "Pool":
         """The rollouts that are marked; the problems stay, also those without any."""
         taken: dict[str, Any] = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return replace(self, **taken, scores={name: values[rows] for name, values in self.scores.items()})
+        repairs = tuple(compress(self.repairs, rows.tolist()))
+        scores = {name: values[rows] for name, values in self.scores.items()}
+        return replace(self, **taken, scores=scores, repairs=repairs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,6 +79,7 @@ def _comparison(row: dict[str, Any]) -> str:
         f"{row['decision']}.",
         f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
         f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
+        *([] if row["outlying"] is None else [f"note: {row['outlying']['note']}"]),
         _equal_tokens(row["equal_tokens"]),
         f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
     ]

@@ -108,4 +108,6 @@ def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
     """What tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
-    return tuple((name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score"))
+    return tuple(
+        (name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score", "mean_tokens")
+    )

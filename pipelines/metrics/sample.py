@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
 from pipelines.metrics.elections import Ballot, ballots
-from pipelines.stats import Estimate, cluster_table
+from pipelines.stats import Estimate, cluster_table, outlying_clusters
 from storage.errors import SetupError, unknown_name
 from storage.pool import STATES, Flags, Group, Ints, Pool
 
@@ -34,7 +34,8 @@ class Options:
     `budgets`: tokens, by default eighths of what every problem spent. `score`: a scorer's name in the pool. `score_range`:
     the least and largest score that are possible; without it the interval of a mean score has no bounds to lean on.
     `aggregator`: a name or an instance. `parts`: the ids of the sub-problems of each composed problem. `stopping`: the
-    budget whose rule ended the draws. `of`: what is estimated, the population that problems come from or exactly these.
+    budget whose rule ended the draws. `over`: pass@t of independent draws or of repair trees, of `ks` drafts with
+    `repairs` repairs of each wrong one. `of`: what is estimated, the population that problems come from or exactly these.
     `largest_k`: pass@k above it is withheld (`PassAtLimit`). `seed`: of resamples and subsets.
     """
 
@@ -46,6 +47,8 @@ class Options:
     aggregator: "Aggregator | str | None" = None
     parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     stopping: "StoppingBudget | None" = None
+    over: Literal["draws", "trees"] = "draws"
+    repairs: tuple[int, ...] = ()
     of: Literal["population", "these problems"] = "population"
     largest_k: int | None = None
     bins: int = 15
@@ -60,10 +63,12 @@ class Options:
             if name not in known:
                 raise unknown_name("option", name, known)
             whole = isinstance(value, tuple) and all(type(number) is int for number in value)
-            if name in ("ks", "budgets") and not whole:
+            if name in ("ks", "budgets", "repairs") and not whole:
                 raise SetupError(f"option {name!r} is {value!r}, and must be a list of whole numbers.")
         if values.get("of", "population") not in ("population", "these problems"):
             raise unknown_name("of", str(values["of"]), ["population", "these problems"])
+        if values.get("over", "draws") not in ("draws", "trees"):
+            raise unknown_name("over", str(values["over"]), ["draws", "trees"])
         return cls(**values)
 
 
@@ -136,8 +141,13 @@ class Rows:
     def judged_as(self, outcome: str) -> "Rows":
         """The same with every undecided rollout of this outcome."""
         if outcome not in self._judged_as:
-            changed = np.where(self.pool.outcome == UNDECIDED, STATES.index(outcome), self.pool.outcome)
-            self._judged_as[outcome] = Rows(replace(self.pool, outcome=changed))
+            state = STATES.index(outcome)
+            changed = np.where(self.pool.outcome == UNDECIDED, state, self.pool.outcome)
+            repairs = tuple(
+                tuple(repair._replace(outcome=state) if repair.outcome == UNDECIDED else repair for repair in row)
+                for row in self.pool.repairs
+            )
+            self._judged_as[outcome] = Rows(replace(self.pool, outcome=changed, repairs=repairs))
         return self._judged_as[outcome]
 
 
@@ -238,7 +248,16 @@ def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Arra
     table = cluster_table(values[:, whole], sample.clusters)
     estimates = dict(zip(whole, table.estimates([sample.estimand(what)] * len(whole)), strict=True))
     lost = [f"undefined for {count} of {len(sample)} problems" if count else "" for count in missing.tolist()]
-    return [MetricValue(setting, estimates.get(at), lost[at]) for at, setting in enumerate(settings)]
+    return [
+        MetricValue(setting, estimates.get(at), lost[at] or clusters_note(sample, values[:, at]))
+        for at, setting in enumerate(settings)
+    ]
+
+
+def clusters_note(sample: Sample, values: Array) -> str:
+    """What to know of a mean over problems that hangs on few of their clusters; empty of all others."""
+    outlying = outlying_clusters(values.tolist(), sample.clusters)
+    return "" if outlying is None else outlying.note()
 
 
 def scores_of_rows(sample: Sample, options: Options, rows: Ints) -> Array:

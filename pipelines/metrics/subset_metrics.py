@@ -7,7 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.metrics.sample import Array, Metric, MetricValue, Need, Options, Sample, means_of, scores_of_rows
+from pipelines.metrics.sample import (
+    Array,
+    Metric,
+    MetricValue,
+    Need,
+    Options,
+    Sample,
+    clusters_note,
+    means_of,
+    scores_of_rows,
+)
 from pipelines.stats import (
     ClusterTable,
     best_of_ks,
@@ -31,13 +41,15 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
     ks = sample.ks(options)
     words = [sample.estimand(what.format(k=k), options) for k in ks]
     if options.of == "these problems":
-        estimates = these_problems_means(estimator, sample.judged, sample.correct, ks, words)
+        estimates, notes = these_problems_means(estimator, sample.judged, sample.correct, ks, words), [""] * len(ks)
     else:
         estimates = counts_table(sample, ks, estimator).estimates(words)
+        values = estimator(sample.judged, sample.correct, ks)
+        notes = [clusters_note(sample, values[:, at]) for at in range(len(ks))]
     most = options.largest_k if options.largest_k is not None else max(ks)
     return [
-        MetricValue({"k": k}, estimate) if k <= most else MetricValue({"k": k}, None, WITHHELD)
-        for k, estimate in zip(ks, estimates, strict=True)
+        MetricValue({"k": k}, estimate, note) if k <= most else MetricValue({"k": k}, None, WITHHELD)
+        for k, estimate, note in zip(ks, estimates, notes, strict=True)
     ]
 
 
@@ -131,7 +143,8 @@ def _best(sample: Sample, options: Options) -> list[MetricValue]:
             f"Score {options.score!r} leaves the range {low:g} to {high:g}.", next_command="give its true range"
         )
     rows = means_of(sample, settings, (values - low) / (high - low), what)
-    return [MetricValue(row.setting, row.estimate and _scaled(row.estimate, low, high), row.why) for row in rows]
+    # A note on clusters speaks of scaled values, so only what is undefined keeps its words.
+    return [MetricValue(row.setting, _scaled(row.estimate, low, high)) if row.estimate else row for row in rows]
 
 
 def _scaled(estimate: Any, low: float, high: float) -> Any:

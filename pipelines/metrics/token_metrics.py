@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pipelines.metrics.repair_trees import pass_at_trees
 from pipelines.metrics.sample import Array, Metric, MetricValue, Options, Sample, means_of
 from pipelines.stats import (
     cluster_ratio,
@@ -48,6 +49,8 @@ def _by_tokens(sample: Sample, options: Options, estimator: Callable[..., Array]
 
 
 def _pass_at_tokens(sample: Sample, options: Options) -> list[MetricValue]:
+    if options.over == "trees":
+        return pass_at_trees(sample, options)
     return _by_tokens(sample, options, pass_at_tokens, "chance of a correct completion within the tokens")
 
 

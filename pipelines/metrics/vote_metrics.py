@@ -46,7 +46,10 @@ def _expected(
     rows = means_of(sample, [{"k": k, **setting} for k in ks], values, what)
     conflicts = sum(ballot.conflicts for ballot in sample.ballots())
     note = f"{conflicts} answers were judged both ways; the more frequent verdict counts" if conflicts else ""
-    return [MetricValue(row.setting, row.estimate, row.why or note, error) for row, error in zip(rows, errors, strict=True)]
+    return [
+        MetricValue(row.setting, row.estimate, "; ".join(filter(None, (row.why, note))), error)
+        for row, error in zip(rows, errors, strict=True)
+    ]
 
 
 def _majority(sample: Sample, options: Options) -> list[MetricValue]:

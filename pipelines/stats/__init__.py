@@ -32,6 +32,7 @@ from pipelines.stats.intervals import (
     with_interval,
 )
 from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
+from pipelines.stats.outlying_clusters import OutlyingClusters, outlying_clusters
 from pipelines.stats.pass_rates import (
     PathCounts,
     pass_at_k,
@@ -81,6 +82,7 @@ __all__ = [
     "Estimate",
     "Expectation",
     "Judgement",
+    "OutlyingClusters",
     "PairedTest",
     "PathCounts",
     "Prediction",
@@ -127,6 +129,7 @@ __all__ = [
     "majority_at_k",
     "mean_bounds",
     "mg_pass_at_ks",
+    "outlying_clusters",
     "paired_difference",
     "paired_test",
     "pass_at_k",

@@ -18,6 +18,7 @@ from pipelines.stats import (
     Estimate,
     equivalence,
     holm,
+    outlying_clusters,
     paired_test,
     pass_at_ks,
     pass_at_tokens,
@@ -228,12 +229,24 @@ def _difference(pairing: Pairing, margin: float | None = None) -> Row:
         "clusters": change.clusters,
         "p": digits(test.p),
         "detectable": None if visible is None else digits(visible),
+        "outlying": _outlying(pairing),
     }
     if margin is not None:
         equal = equivalence(before, after, clusters, margin=margin)
         assert equal is not None
         row |= {"margin": margin, "conclusion": equal.conclusion}
     return row
+
+
+def _outlying(pairing: Pairing) -> Row | None:
+    """The few clusters that carry most of the variation of the differences, and a sentence about them; None: none do."""
+    changes = [late - early for early, late in zip(pairing.before, pairing.after, strict=True)]
+    outlying = outlying_clusters(changes, pairing.clusters)
+    if outlying is None:
+        return None
+    numbers = {"share": outlying.share, "difference": outlying.mean, "others": outlying.others}
+    note = outlying.note("{:+.3f}")
+    return {"clusters": list(outlying.names), **{name: digits(value) for name, value in numbers.items()}, "note": note}
 
 
 def _corrected(rows: list[Row]) -> list[Row]:

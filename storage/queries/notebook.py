@@ -117,12 +117,14 @@ class WorkspaceView:
         from pipelines.metrics.registry import measure
         from pipelines.metrics.sample import Options
         from storage.queries.pools import scope_pool, with_meta
+        from storage.queries.repairs import with_repairs
 
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
-        pool = with_meta(scope, scope_pool(scope).pool, by)
+        chosen, source = Options.of_mapping(options), scope_pool(scope)
+        pool = with_meta(scope, with_repairs(source) if chosen.over == "trees" else source.pool, by)
         if first is not None:
             pool = pool.where(pool.index < first)
-        rows = measure(pool, metric, Options.of_mapping(options), by=by)
+        rows = measure(pool, metric, chosen, by=by)
         return pd.DataFrame(
             [{key: value for key, value in row.row().items() if key != "group"} | row.group for row in rows]
         )

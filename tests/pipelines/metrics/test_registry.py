@@ -46,6 +46,19 @@ def test_pass_at_k_and_its_kin_are_means_over_problems() -> None:
     assert values(measure(FOUR, "mg_pass@k", Options(ks=(7,))))[7] < values(measure(FOUR, "pass@k", Options(ks=(7,))))[7]
 
 
+def test_a_mean_that_hangs_on_one_template_says_which() -> None:
+    """Nineteen templates are right in 7 or 9 of 10, one in none."""
+    outcomes = ["c" * 7 + "i" * 3, "c" * 9 + "i"] * 19 + ["i" * 10] * 2
+    twenty = pool(outcomes, [f"t{at}" for at in range(20) for _ in range(2)])
+    note = "cluster t19 carries 95% of the variation between clusters (0.000, all others 0.800)"
+    for name in ("pass@k", "pass^k"):
+        [row] = measure(twenty, name, Options(ks=(1,)))
+        assert (row.why, row.row()["why"]) == (note, note)
+        assert row.value == pytest.approx(0.76)
+    assert measure(twenty, "pass@k", Options(ks=(1,), of="these problems"))[0].why == ""
+    assert measure(FOUR, "pass@k", Options(ks=(1,)))[0].why == ""
+
+
 def test_rows_are_json_and_nothing_inside_has_no_width() -> None:
     for name in ("pass@k", "pass^k", "g_pass@k", "mg_pass@k", "coverage_curve", "tokens_per_correct", "solved_by"):
         for row in measure(FOUR, name):

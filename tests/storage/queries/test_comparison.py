@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from flows.cli.compare import _comparison as compare_words
 from storage.errors import SetupError
 from storage.pool import KEPT, STATES, Pool
 from storage.queries.comparison import ComparisonRequest, compare, leaderboard, paired
@@ -129,6 +130,24 @@ def test_not_different_is_not_equal() -> None:
     assert row["p"] > 0.5
     assert row["conclusion"] == "undecided"
     assert row["detectable"] is None or row["detectable"] > row["high"]
+
+
+def test_a_difference_that_hangs_on_one_template_says_which() -> None:
+    """Twenty templates of two problems: all gain a little, and one loses everything."""
+    names = [f"p{n}" for n in range(40)]
+    templates = {name: f"t{n // 2}" for n, name in enumerate(names)}
+    before = {name: [YES, YES, NO, NO] for name in names}
+    after = {name: [YES, YES, YES, NO] if n < 38 else [NO] * 4 for n, name in enumerate(names)}
+    sides = ({"b": side("old", before, templates=templates)}, {"b": side("new", after, templates=templates)})
+    [row] = compare(*sides, ComparisonRequest())
+    assert (row["outlying"]["clusters"], row["outlying"]["difference"], row["outlying"]["others"]) == (["t19"], -0.5, 0.25)
+    assert row["outlying"]["share"] == pytest.approx(0.95)
+    assert f"note: {row['outlying']['note']}" in compare_words(row).splitlines()
+    assert row["outlying"]["note"] == (
+        "cluster t19 carries 95% of the variation between clusters (-0.500, all others +0.250)"
+    )
+    [alike] = compare(sides[0], sides[0], ComparisonRequest())
+    assert alike["outlying"] is None
 
 
 def test_nothing_in_common_is_refused() -> None:
