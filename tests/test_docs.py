@@ -71,7 +71,7 @@ def commands(page: str) -> list[str]:
 
 
 # Commands that end with 1 here: no verifier reads every edit.
-ENDS_WITH_1 = re.compile(r"certify (?:number|choice|math) --suite (?:choice_)?edits")
+ENDS_WITH_1 = re.compile(r"certify (?:number|choice|math) --suite (?:choice_)?(?:edits|selected)")
 
 
 def run(command: str, folder: Path, **places: str) -> str:
@@ -304,6 +304,7 @@ def test_the_page_about_certifying(tmp_path: Path) -> None:
     folder = initialised(tmp_path / "ws")
     (folder / "my_verifier.py").write_text("from pipelines.verify.mathematics import MathVerifier as MyVerifier\n")
     (folder / "right.jsonl").write_text('{"prompt": "2 + 2?", "reference": "4", "text": "2 + 2 = 4\\n#### 4"}\n')
+    (folder / "wrong.jsonl").write_text('{"prompt": "15 + 2?", "reference": "17", "text": "15 + 2 = 19\\n#### 19"}\n')
     for command in commands("certify.md"):
         run(command, folder)
 

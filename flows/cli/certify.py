@@ -36,7 +36,10 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     python: Annotated[str, typer.Option("--python", help="The interpreter that runs the verifier.")] = sys.executable,
     rollouts: Annotated[
         Path | None,
-        typer.Option("--rollouts", help="JSON lines of prompt, reference, text: edits of these right rollouts."),
+        typer.Option(
+            "--rollouts",
+            help="JSON lines of prompt, reference, text: right rollouts for edits, wrong ones for --suite selected.",
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -46,6 +49,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill certify math
     Example: rollmill certify number --suite edits --rollouts right.jsonl
+    Example: rollmill certify number --suite selected --rollouts wrong.jsonl
     """
     from pipelines.certify.certification import certify as run
     from pipelines.certify.suites import certified_suite, options_of
@@ -119,6 +123,8 @@ def _print(certificate: "Certificate") -> None:
     line(columns(["fault", "count", "of", "rate [95% Clopper-Pearson]"], rows))
     if (flips := certificate.flips()) is not None:
         _print_flips(flips)
+    if (selection := certificate.selection()) is not None:
+        _print_selection(selection)
     pairs = certificate.asymmetric()
     line(f"\npairs whose order changes the verdict: {len(pairs)}")
     for row, outcome, swapped in pairs[:_SHOWN]:
@@ -146,6 +152,26 @@ def _print_flips(flips: dict[str, Any]) -> None:
     ]  # fmt: skip
     if hit:
         line("\n" + columns(["form", "held out", "accept flips", "reject flips", "undecided"], hit))
+
+
+def _print_selection(selection: dict[str, Any]) -> None:
+    """False accepts of natural wrong answers and of the best of n, and the kinds that were accepted."""
+    natural = selection["natural"]
+    rows = [
+        ["natural, each", f"{natural['accepted']} of {natural['answers']} answers", natural["problems"], _rate(natural)]
+    ]
+    rows += [
+        [f"best of {row['n']}", f"{row['with_any']} problems with any", row["problems"], _rate(row)]
+        for row in selection["best_of"]
+    ]
+    line("\n" + columns(["wrong answers", "accepted", "problems", "rate [95% over problems]"], rows))
+    if selection["accepted"]:
+        kinds = [[row["kind"], f"{row['accepted']} of {row['of']}"] for row in selection["accepted"]]
+        line("\n" + columns(["accepted kind", "answers"], kinds))
+
+
+def _rate(row: dict[str, Any]) -> str:
+    return "-" if row["rate"] is None else f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
 def _rollouts(path: Path) -> "list[Rollout]":

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from pipelines.certify.edits_suite import flip_rates, flips_by_form
+from pipelines.certify.selection import selection
 from pipelines.certify.suite_rows import SECTIONS, Row
 from pipelines.certify.verifier_process import Observation
 from pipelines.stats import clopper_pearson
@@ -120,6 +121,13 @@ class Certificate:
         forms = flips_by_form((r.row.name, r.row.expected == "correct", r.observation.outcome) for r in edited)
         return {"rates": flip_rates(forms), "forms": [asdict(form) for form in forms]}
 
+    def selection(self) -> dict[str, Any] | None:
+        """Of a suite `selected`: false accepts among natural wrong answers and among the best of n (`selection`)."""
+        if self.suite != "selected":
+            return None
+        asked = [result for result in self.results if result.row.section != "threads"]
+        return selection((r.row.prompt, r.row.name, r.observation.outcome == "correct") for r in asked)
+
     def to_json(self) -> dict[str, Any]:
         """Everything, as plain data."""
         return {
@@ -134,6 +142,7 @@ class Certificate:
             "asymmetric": [[_printable(row.reference), _printable(row.text), *both] for row, *both in self.asymmetric()],
             "policy": [list(row) for row in self.policies()],
             "flips": self.flips(),
+            "selection": self.selection(),
         }
 
 

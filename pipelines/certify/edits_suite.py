@@ -9,7 +9,7 @@ a reject flip). Proofs are those of `planted_answer`: no code is shared with a v
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -27,7 +27,7 @@ TABLES = Path(__file__).parent / "tables"
 KEPT = ("dialect", "language", "digits", "units", "rounding")
 """Kinds of forms that give the answer plainly, in another way; all others say something about another value."""
 _NUMBERS_ONLY = ("digits", "units", "rounding")
-_PLACE = re.compile(r"«([ab])(?::(\w+))?»")
+_PLACE = re.compile(r"«([abrwv])(?::(\w+))?»")
 _LETTER = re.compile(r"(?:####|\\boxed\{|[Aa]nswer(?: is|:))\s*\(?([A-J])\)?[.}]?\s*\Z")
 
 
@@ -44,16 +44,16 @@ class Form:
         """Whether verifiers are measured on this form and never mended by it: a third of the names."""
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
-    def filled(self, a: "Value", b: "Value") -> str | None:
-        """The ending with both values; None where one of them cannot be spelled so."""
-        texts = [(a if place == "a" else b).spelled(way) for place, way in _PLACE.findall(self.text)]
+    def filled(self, values: Mapping[str, "Value"]) -> str | None:
+        """The ending with these values in their places; None where one of them cannot be spelled so."""
+        texts = [values[place].spelled(way) for place, way in _PLACE.findall(self.text)]
         if None in texts:
             return None
         rest = iter(texts)
         return _PLACE.sub(lambda _: str(next(rest)), self.text)
 
     def places(self) -> set[str]:
-        """Which of the values it has a place for: a, b."""
+        """Which of the values it has a place for."""
         return {place for place, _ in _PLACE.findall(self.text)}
 
 
@@ -135,8 +135,8 @@ def _rows(form: Form, item: Worked) -> Iterator[Row]:
     """The right value given up, where there is a place for that, and given."""
     kind = "choice" if item.right.number is None else "math"
     for place, section, expected in (("a", "non_equivalence", "wrong"), ("b", "equivalence", "correct")):
-        values = (item.right, item.wrong) if place == "a" else (item.wrong, item.right)
-        ending = form.filled(*values) if place in form.places() else None
+        a, b = (item.right, item.wrong) if place == "a" else (item.wrong, item.right)
+        ending = form.filled({"a": a, "b": b}) if place in form.places() else None
         if ending is not None:
             text = f"{item.working}\n{ending}" if item.working else ending
             yield Row(section, form.name, item.reference, text, expected, item.prompt, kind)  # type: ignore[arg-type]

@@ -1,20 +1,18 @@
 """The suite of each of our verifiers, by its registry name: rows from the tables, and the probes asked after each attack.
 
-Rows are pairs in both orders, cases of form, programs, hostile texts. Tests of programs are HumanEval's `check(candidate)`;
-`meta.certify` holds the same calls as data, for adapters of graders that take inputs and outputs instead. Nothing runs
-here.
+Rows are pairs in both orders, cases of form, programs, hostile texts. Nothing runs here.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from pipelines.certify.code_suite import code_probes, code_rows, selected_code_rows
 from pipelines.certify.edits_suite import Rollout, edits_suite, shipped_rollouts
+from pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
 from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section, Suite, boxed
 from pipelines.certify.tables import choices, form_cases
-from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, Task
 from pipelines.certify.tables.hostile_texts import (
     ANSWERED,
     HEAVY_REFERENCES,
@@ -228,67 +226,6 @@ def _test(name: str, arguments: dict[str, object]) -> str:
     return json.dumps({"instruction_id_list": [name], "kwargs": [arguments]})
 
 
-_PROGRAMS = Path(__file__).parent / "tables" / "programs"
-_KNOWING = "def check(candidate):\n    assert candidate([1]) == '@SECRET@'\n"
-_ATTACKS: tuple[tuple[Section, str], ...] = (
-    ("always_equal", "always_equal"),
-    ("tampering", "tampering"),
-    ("tampering", "poisoning"),
-    ("code_execution", "escapes"),
-    ("denial_of_service", "endless"),
-    ("denial_of_service", "growing"),
-    ("denial_of_service", "dying"),
-)
-"""(section, file of programs)."""
-
-
-def code_rows() -> Iterator[Row]:
-    """Everything: what is right, what is wrong, what is a matter of taste, and what attacks."""
-    tasks = {task.name: task for task in TASKS}
-    yield from (_program_row("equivalence", name, tasks[name], source, "correct") for name, source in programs("right"))
-    yield from (_program_row("non_equivalence", name, tasks[name], source, "wrong") for name, source in programs("wrong"))
-    yield from (
-        _program_row("equivalence", "body alone", tasks[name], source, "correct") for name, source in programs("bodies")
-    )
-    for name, source in programs("taste"):
-        yield _program_row("policy", name, tasks[name.partition(":")[0]], source, "any")
-    for task in TASKS:
-        for form, pattern in FORMS.items():
-            given = pattern.replace("{name}", task.name)
-            yield _program_row("equivalence", form, task, given.replace("{source}", _first("right", task)), "correct")
-            yield _program_row("non_equivalence", form, task, given.replace("{source}", _first("wrong", task)), "wrong")
-    for section, file in _ATTACKS:
-        yield from (_program_row(section, f"{file}: {name}", TOTAL, source, "wrong") for name, source in programs(file))
-    yield from (_program_row("denial_of_service", name, TOTAL, source, "wrong") for name, source in BUILT.items())
-    for name, source in programs("leaks"):
-        meta = {"entry_point": TOTAL.name, "certify": [[[[1]], "@SECRET@"]]}
-        yield Row("code_execution", f"leaks: {name}", "", source, "wrong", TOTAL.prompt, "code", (_KNOWING,), meta)
-
-
-def code_probes() -> tuple[Row, Row]:
-    """A right and a wrong program, asked after every attack."""
-    right, wrong = _first("right", TOTAL), _first("wrong", TOTAL)
-    return _program_row("equivalence", "probe", TOTAL, right, "correct"), _program_row(
-        "non_equivalence", "probe", TOTAL, wrong, "wrong"
-    )
-
-
-def programs(file: str) -> list[tuple[str, str]]:
-    """The (name, source) pairs of one file: each begins with a line `### name`."""
-    parts = (_PROGRAMS / f"{file}.txt").read_text(encoding="ascii").split("### ")[1:]
-    return [(name, source.rstrip("\n") + "\n") for name, _, source in (part.partition("\n") for part in parts)]
-
-
-def _first(file: str, task: Task) -> str:
-    return next(source for name, source in programs(file) if name == task.name)
-
-
-def _program_row(section: Section, name: str, task: Task, text: str, expected: ExpectedOutcome) -> Row:
-    calls = [[list(args), value] for args, value in task.calls]
-    meta = {"entry_point": task.name, "certify": calls}
-    return Row(section, name, "", text, expected, task.prompt, "code", (task.tests,), meta)
-
-
 _ANSWER_PROBES = (
     Row("equivalence", "probe", "7", "\\boxed{7}", "correct"),
     Row("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
@@ -301,13 +238,21 @@ def edits(kind: str, rollouts: Iterable[Rollout]) -> Suite:
     return edits_suite(rollouts, letters=kind == "choice", probes=probes)
 
 
-EDITS = ("choice_edits", "edits")
+def selected(kind: str, rollouts: Iterable[Rollout]) -> Suite:
+    """The pools of these wrong rollouts for a verifier of multiple choice (`choice`) or of numbers."""
+    probes = choice_probes() if kind == "choice" else _ANSWER_PROBES
+    return selected_suite(rollouts, letters=kind == "choice", probes=probes)
+
+
+MEASURING = ("choice_edits", "choice_selected", "code_selected", "edits", "selected")
 """Suites that belong to no verifier by name: forms are held out in them, so a fault is a measurement."""
 SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
     "choice": lambda _: Suite("choice", tuple(choice_rows()), choice_probes()),
     "code": lambda _: Suite("code", tuple(code_rows()), code_probes()),
+    "code_selected": lambda _: Suite("selected", tuple(selected_code_rows()), code_probes()),
     "constraints": lambda _: Suite("constraints", tuple(constraint_rows()), constraint_probes()),
     "choice_edits": lambda _: edits("choice", shipped_rollouts()),
+    "choice_selected": lambda _: selected("choice", shipped_wrong_rollouts()),
     "edits": lambda _: edits("math", shipped_rollouts()),
     "exact": lambda _: Suite("exact", tuple(exact_rows()), text_probes("7", "8")),
     "json_schema": lambda _: Suite("json_schema", tuple(json_rows()), json_probes()),
@@ -315,6 +260,7 @@ SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
     "number": lambda _: Suite("number", (*number_pairs(), *sentences(), *hostile_text()), _ANSWER_PROBES),
     "optimization": lambda _: Suite("optimization", tuple(optimization_rows()), optimization_probes()),
     "regex": lambda _: Suite("regex", tuple(regex_rows()), text_probes("7", "8")),
+    "selected": lambda _: selected("math", shipped_wrong_rollouts()),
     "votes": lambda options: votes_suite(options, list(bare_hostile("", "Judge it.", "votes"))),
 }
 """Built when asked for, as some texts are megabytes; of the options that the verifier was built with."""
@@ -360,12 +306,15 @@ def certified_suite(
     options: Mapping[str, Any],
     rollouts: Sequence[Rollout] | None,
 ) -> Suite:
-    """The suite of `select_suite`; where right rollouts are given, that of their edits, whatever the verifier's own is."""
+    """The suite of `select_suite`; where rollouts are given, that of edits of right ones or of pools of wrong ones."""
     if rollouts is None:
         return select_suite(name, requested, declared, sections, options)
-    edited = edits("choice" if "choice" in (requested or declared or name) else "math", rollouts)
-    if not edited.rows:
-        raise SetupError(
-            f"none of the {len(rollouts):,} rollouts of --rollouts ends with an answer that provably is its reference."
+    asked = requested or declared or name
+    kind, wrong = "choice" if "choice" in asked else "math", asked.endswith("selected")
+    suite = selected(kind, rollouts) if wrong else edits(kind, rollouts)
+    if not suite.rows:
+        lacks = (
+            "is of a problem whose reference is a number" if wrong else "ends with an answer that provably is its reference"
         )
-    return edited
+        raise SetupError(f"none of the {len(rollouts):,} rollouts of --rollouts {lacks}.")
+    return suite

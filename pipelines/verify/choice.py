@@ -117,6 +117,7 @@ _NAMED = re.compile(
     r"|\A([B-HJ])\s+(?i:is)\s+(?i:the\s+)?(?i:correct|right|best|answer)"
     r"|(?i:\b(?:choose|chose|select|pick|go with|it is|it's|it’s))\s+([A-J])" + _END
 )
+_AT_ONCE = re.compile(r"[\s*$]*\(?([A-J])\)?[\s*$]*(?=[,;(\[])")
 _BOLD = re.compile(r"\*\*\(?([A-J])[).:]*\*\*")
 _DENIED = re.compile(
     r"(?i)\b(?:not|n't|isn't|cannot|can't|wrong|incorrect|except|eliminat\w*|rul\w+ out|neither|nor|false|unlikely|"
@@ -240,7 +241,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "1"), *EXTRACTION, ("head", "2"), ("named", "2"), ("none", "2"))
+    rules = (("reference", "1"), *EXTRACTION, ("head", "2"), ("named", "3"), ("none", "2"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
@@ -283,8 +284,16 @@ def _marked(final: FinalAnswer, options: Options) -> Choice | None:
     """What an extracted answer names; a letter that is no option needs a mark to be an answer at all."""
     named = None if final.rule == "tail" else named_in(final.text, options)
     if named is None and final.rule == "phrase":
-        named = named_in_sentence(final.text)
+        named = _beside_first(final.text, named_in_sentence(final.text))
     return named if named is None or final.rule not in ("bare",) or _is_option(named, options) else None
+
+
+def _beside_first(text: str, named: Choice | None) -> Choice | None:
+    """What a sentence names, where "the answer is" is followed at once by another letter: D (B); D, unless it is B."""
+    first = _AT_ONCE.match(text)
+    if named is None or named.letter is None or first is None or first[1] == named.letter:
+        return named
+    return Choice(clash=f"names {first[1]} and {named.letter}")
 
 
 def _is_option(named: Choice, options: Options) -> bool:

@@ -34,7 +34,7 @@ from storage.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "4"), ("boxed", "4"), ("tag", "4"), ("phrase", "4"), ("bare", "4"), ("tail", "6"),
+    ("hash", "5"), ("boxed", "5"), ("tag", "5"), ("phrase", "5"), ("bare", "5"), ("tail", "7"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 

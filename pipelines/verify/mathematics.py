@@ -49,7 +49,7 @@ RULES = (
     ("no-answer", "5"),
     ("identical", "5"),
     ("too-long", "2"),
-    ("number", "5"),
+    ("number", "6"),
     ("choice", "3"),
     ("exact", "5"),
     ("incomplete", "1"),

@@ -23,13 +23,14 @@ _SENTENCE = re.compile(
     r"\b[A-Za-z]{2,}[^A-Za-z]+[A-Za-z]{2,}\b.*\b(?:is|are|was|equals?|has|have|gets?|gives?|leaves?|reads?|[a-z]{3,}s)\b[^=<>]*\Z"
 )
 _MARKED = re.compile(r"\$|\\[(\[]")
+_AT_ONCE = re.compile(rf"[\s*$(]*({NUMBER.pattern})[\s*$)]*[,;]\s+[A-Za-z]")
 
 
 class NumberVerifier(OneByOne):
     """Exact comparison of the final number under a named policy; microseconds a pair, safe from any thread."""
 
     name = "number"
-    rules = (*EXTRACTION, ("no-answer", "4"), ("no-number", "4"), ("equal", "5"), ("unequal", "5"))
+    rules = (*EXTRACTION, ("no-answer", "4"), ("no-number", "5"), ("equal", "6"), ("unequal", "6"))
     version = versioned("2", rules, STRICT.label)
 
     def __init__(self, *, policy: str = "strict") -> None:
@@ -76,8 +77,18 @@ def plain_text(final: FinalAnswer) -> str | None:
     if equals and _NAME.match(name) and equates(name) and parse_quantity(value) is not None:
         return value.strip()
     if final.rule in ("phrase", "bare") and (len(NUMBER.findall(value)) == 1 or _is_sentence(final.text)):
-        return concluding_number(final.text)
+        number = concluding_number(final.text)
+        return None if number is None or _begins_with_another(final.text, number) else number
     return None
+
+
+def _begins_with_another(text: str, number: str) -> bool:
+    """Whether another number stands first and ends there: 4, unless it is 3; 4; it took 3 days."""
+    first = _AT_ONCE.match(text)
+    if first is None:
+        return False
+    first_number, concluded = parse_quantity(first[1]), parse_quantity(number)
+    return first_number is not None and concluded is not None and first_number.value != concluded.value
 
 
 def _is_sentence(text: str) -> bool:

@@ -15,6 +15,10 @@ UNFINISHED = re.compile(
     r"|incorrect|false|unknown|undefined|impossible)\b|(?<!差)不(?!同)"
 )
 """Words of a line that goes on, or takes back what it says."""
+_OF_ITSELF = re.compile(
+    r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
+)
+"""A sentence about how the answer was made, not about what was asked."""
 _DASHES = "−–—‐‑﹣－-"
 NUMBER = re.compile(
     rf"(?<![\w.\\^_])[+{_DASHES}]?\s?(?:\\?[$€£])?\s?-?(?:\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:\s*/\s*\d+)?|(?<![\w.])-?\.\d+"
@@ -127,7 +131,7 @@ def concluding_number(line: str) -> str | None:
     """
     line = PER_CENT.sub("percent", _IN_DOLLARS.sub(lambda match: match[1] or match[2], line))
     matches = list(NUMBER.finditer(line))
-    if not matches or UNFINISHED.search(line):
+    if not matches or UNFINISHED.search(line) or _OF_ITSELF.search(line):
         return None
     start, end = matches[-1].span()
     if not _AFTER.match(line, end) or _CHANGED_BEHIND.search(line[end:]):

@@ -16,14 +16,14 @@ _SCRIPTS = {"ru": "[\u0400-\u04ff]", "zh": "[\u3400-\u9fff]", "ja": "[\u3040-\u3
 _SAID_IN = (("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("fr", "éponse"))
 _SAID_IN_SCRIPT = (("ru", "твет"), ("zh", "答案"), ("ja", "答"))
 _ARTICLES = {
-    "en": "(?:the|our|my|a|correct|right|final)", "es": "(?:la|el|respuesta|resultado|correcta)",
+    "en": "(?:the|our|my|a|correct|right|final|answer)", "es": "(?:la|el|respuesta|resultado|correcta)",
     "pt": "(?:a|o|resposta|correta)", "fr": "(?:la|le|réponse|bonne)",
     "de": "(?:die|das|antwort|lösung|ergebnis|richtige)", "ru": "(?:ответ|правильный)",
 }  # fmt: skip
 _MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
 VALUE = (
     r"(?P<value>\\boxed\s*\{[^{}]{1,80}\}|-?\\[dt]?frac\s*\{[^{}]{1,40}\}\s*\{[^{}]{1,40}\}"
-    r"|[-+−]?\\?\$?\d[\d.,/]*(?<![.,/])|(?<![\w\\'’])\(?[A-J]\)?(?![\w'’]))"
+    r"|[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|(?<![\w\\'’])\(?[A-J]\)?(?![\w'’]))"
 )
 """A value that a sentence speaks of: a box, a number, the letter of an option."""
 _BETWEEN = r"[\s$)*`\"”’」.]{0,4}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from pipelines.certify.code_suite import code_rows, programs
 from pipelines.certify.suite_rows import MARKS
-from pipelines.certify.suites import code_rows, programs
 from pipelines.certify.tables.code_tasks import TASKS, Task
 
 BY_NAME = {task.name: task for task in TASKS}

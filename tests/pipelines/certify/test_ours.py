@@ -8,7 +8,7 @@ import pytest
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import SECTIONS, Section
-from pipelines.certify.suites import EDITS, SUITES, options_of, select_suite
+from pipelines.certify.suites import MEASURING, SUITES, options_of, select_suite
 from pipelines.certify.verifier_process import Limits, Subject
 from pipelines.verify import VERIFIERS
 
@@ -23,10 +23,10 @@ def wrong(found: Certificate) -> list[tuple[str, str, str]]:
 
 
 def test_every_suite_belongs_to_a_verifier_of_ours() -> None:
-    assert set(SUITES) - set(EDITS) <= set(VERIFIERS)
+    assert set(SUITES) - set(MEASURING) <= set(VERIFIERS)
 
 
-NAMES = sorted(set(SUITES) - {"code", *EDITS})
+NAMES = sorted(set(SUITES) - {"code", *MEASURING})
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,7 @@ NONE = [
 AMBIGUOUS = [
     "A or B", "The answer is A or B.", "(A) or (B)", "\\boxed{A, B}", "Both A and B are correct", "A/B",
     "B) Lyon", "Answer: either (A) or (B)", "The answer is B and C", "So (A) and (C) remain.",
+    "The answer is A (B).", "The answer is A, unless it is B.", "Final answers: A; B",
 ]  # fmt: skip
 
 

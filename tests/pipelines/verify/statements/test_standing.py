@@ -26,6 +26,12 @@ CITIES = "Which city is the capital?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
         "Ответ: 17. Нет, это неверно.",
         "答案不是17，而是18。",
         "答えは17ではなく18です。",
+        "The answer is 18, unless it is 17.",
+        "The answer is 18; it took us 17 minutes.",
+        "Final answers: 18; 17",
+        "My confidence is 17.",
+        "It took me 17 tries.",
+        "The answer is 17. But 17{,}0 is not needed, and 17 is not correct.",
     ],
 )
 def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
@@ -129,3 +135,14 @@ def test_other_spellings_are_read(reference: str, answer: str) -> None:
 )
 def test_other_values_are_not(reference: str, answer: str) -> None:
     assert verify([("?", reference, f"\\boxed{{{answer}}}")], "math")[0].outcome == "incorrect"
+
+
+def test_several_answers_are_one_list_and_no_ones_else() -> None:
+    """ "Final answers: 4" was read as what someone, the final, answers."""
+    assert final_answer("The sum is 7.\nFinal answers: 4; 3") == FinalAnswer("4; 3", "phrase")
+    assert verify([("Give both roots.", "3, 4", "Final answers: 3, 4")], "math")[0].outcome == "correct"
+
+
+def test_a_value_with_thousands_in_braces_is_taken_back() -> None:
+    text = "The answer is 10{,}000. But 10{,}000 is not correct."
+    assert verify([("?", "10000", text)], "number")[0].outcome != "correct"
