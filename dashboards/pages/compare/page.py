@@ -150,7 +150,8 @@ def _sentence(row: Row, *, tests: int) -> str:
     where = f"**{inert(row['before']['benchmark'])}**: " if tests > 1 else ""
     corrected = f" after correction for {tests} tests" if tests > 1 else ""
     p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
-    return f"{where}{inert(row['decision'], 400)} ({row['problems']:,} shared problems, {p})."
+    note = "" if row["outlying"] is None else f" Note: {inert(row['outlying']['note'], 400)}."
+    return f"{where}{inert(row['decision'], 400)} ({row['problems']:,} shared problems, {p}).{note}"
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards.inert import inert
+from dashboards.pages.compare.page import _sentence
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
 from storage.queries import Reader
@@ -155,3 +156,10 @@ def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pyt
     assert any("have no scores" in block.value for block in empty.info)
     assert any(block.value.startswith("rollmill score ") for block in empty.code)
     assert opened("compare", evaluation="nowhere").code[0].value.startswith("unknown evaluation, dataset or run 'nowhere'")
+
+
+def test_templates_that_carry_most_of_the_variation_are_named() -> None:
+    note = "cluster <t19> carries 95% of the variation between clusters (-0.500, all others +0.250)"
+    row = {"before": {"benchmark": "b"}, "decision": "a is better", "problems": 40, "p_corrected": 0.04}
+    assert _sentence(row | {"outlying": None}, tests=1).endswith("(40 shared problems, p 0.040).")
+    assert _sentence(row | {"outlying": {"note": note}}, tests=1).endswith(f"p 0.040). Note: {inert(note, 400)}.")
