@@ -102,7 +102,7 @@ _WITH_TEXT = re.compile(
     rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),)\s*(.+)\Z", re.DOTALL
 )
 _REASON = re.compile(rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J]))\s*,?\s+(?:because|since|as|for|due|given|based|is|by)\b")
-_CERTAIN_REASON = re.compile(r"\s*,?\s+(?:because|since)\b")
+_CERTAIN_REASON = re.compile(r"\)?\s*,?\s+(?:because|since)\b")
 _JOINED = re.compile(
     rf"(?:{_NOUN})?(?:(?i:either|both|neither)\s+)?\(?([A-J])\)?[.)]?\s*(?:,|/|&|;|\bor\b|\band\b|,\s*(?:or|and)\b|\bnor\b)\s*"
     rf"(?:{_NOUN})?\(?([A-J])\)?(?![A-Za-z'’])"
@@ -228,9 +228,11 @@ def _letter_and_reason(text: str) -> Choice | None:
     if match is None:
         return None
     letter = match[1] or match[2]
-    if match[2] in ("A", "I") and not _CERTAIN_REASON.match(text, match.end(2)):
+    because = _CERTAIN_REASON.match(text, match.end(1 if match[1] else 2)) is not None
+    if match[2] in ("A", "I") and not because:
         return None
-    return None if letter not in LETTERS or _DENIED.search(text[:60]) else Choice(letter)
+    # "B is not right"; behind "because" another option may be denied.
+    return None if letter not in LETTERS or (not because and _DENIED.search(text[:60])) else Choice(letter)
 
 
 _MARKED = ("hash", "boxed", "tag")

@@ -46,6 +46,7 @@ _BARE_WORDS = 6  # more words make a short line a sentence
 _GAP = 40  # characters between two boxes of one answer, at most
 
 _CALCULATION = re.compile(r"<<[^<>\n]{0,200}>>")
+_STRUCK = re.compile(r"(?<!~)~~(?![~\s])[^~\n]{1,300}(?<!\s)~~(?!~)")
 _NEXT_TURN = re.compile(r"<\|(?:im_start|start_header_id)\|>\s*(?:user|system)\b|<\|user\|>|<start_of_turn>\s*user\b")
 _MARKS_AT_END = re.compile(r"(?:\s|<\|[a-z_]{2,24}\|>|</s>|<eos>|<end_of_turn>|<｜[^<>｜]{2,30}｜>){1,50}\Z")
 _COMMANDS = (
@@ -74,6 +75,10 @@ _RAISED = re.compile(r"\^(?:\{[^{}]{1,20}\}|\w)|_(?:\{\d{1,2}\}|\d)|!(?=\s*[$\\]
 _SIGNED = re.compile(r"(?:\A|[=(:,$\n]\s*|[A-Za-z]{2}\s+\$?|\\[(\[]\s*)([-−]|\\pm)\$?\Z")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _PHRASE = re.compile(r"(?i)answers?\s*+(?:(?:is|are|was|equals?|would be|will be)\b\s*:?|[:=]|\*\*\s*:?|:\s*\*\*)\s*")
+_VALUATION = re.compile(
+    r"(?i)(?:(?:now|indeed|still|also) )*(?:right|correct|accurate|verified|confirmed|unchanged|unique|wrong|incorrect)"
+    r"[\s*]*(?:[.!,;]|\Z|\s(?:as|because|since|and|but)\b)"
+)
 _LOWER_ANSWER = re.compile(r"(?i)answer")
 _LINE_A = re.compile(r"(?:\A|\n)[ \t]*A[ \t]*:\s*")
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
@@ -240,7 +245,9 @@ def _finished(answer: FinalAnswer) -> FinalAnswer | None:
 
 
 def _answering(text: str) -> str:
-    """The text up to where a chat template begins another turn, without its marks at the end and GSM8K's <<1+2=3>>."""
+    """The text up to where a chat template begins another turn, without marks at its end, ~~struck~~ text and <<1+2=3>>."""
+    if "~~" in text:
+        text = _STRUCK.sub("", text)
     if "<<" in text:
         text = _CALCULATION.sub("", text)
     if "<|" in text or "<start_of_turn>" in text:
@@ -374,16 +381,21 @@ def _phrase(text: str, cut: bool) -> Stated | None:
 
 
 def _end_of_phrase(text: str) -> tuple[int, int]:
-    """Where the last "answer is" or "answer:" begins and ends, or -1; searched from the end, for it stands there."""
+    """Where the last "answer is" or "answer:" begins and ends, or -1; searched from the end, for it stands there.
+
+    One that calls the answer right or wrong states none where an earlier one does.
+    """
     # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)
-    position = low.rfind("answer")
+    position, last = low.rfind("answer"), (-1, -1)
     while position >= 0:
         match = _PHRASE.match(text, position)
         if match is not None:
-            return match.span()
+            if _VALUATION.match(text, match.end()) is None:
+                return match.span()
+            last = max(last, match.span())
         position = low.rfind("answer", 0, position)
-    return -1, -1
+    return last
 
 
 def _unmarked(text: str) -> FinalAnswer:

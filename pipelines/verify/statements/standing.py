@@ -27,6 +27,10 @@ _MENTION = re.compile(
 _QUOTES = (("“", "”"), ("«", "»"), ("「", "」"), ("『", "』"), ("`", "`"), ('"', '"'))
 _NEAR = 6  # characters between a denied value and "but"
 _QUESTION = 15  # characters of a question that is more than a value with a question mark
+# "Are there more? No." does not speak of the answer.
+_OTHERS = re.compile(r"(?i)\b(?:any|more|others?|else|another|left|why)\b")
+# The word behind a value and the marks that close its formula.
+_NOUN = re.compile(r"[\s$*)}\]\\]*(?:text\s*\{\s*)?([^\W\d_]+)")
 _VALUE = re.compile(VALUE)
 _UNSAID = re.compile(r"\\(?:boxed|text|mathrm|left|right)(?![A-Za-z])|(?<=\d),(?=\d{3}(?!\d))|[^\w./-]|\.\Z")
 
@@ -55,7 +59,7 @@ class Judged:
     end: int = 0
 
 
-_FOREIGN = re.compile("[’“«「『\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff]")
+_FOREIGN = re.compile("[’“«「『❌✗✘❎\u0400-\u04ff\u3040-\u30ff\u3400-\u9fff]")
 STANDS = Judged("stands")
 
 
@@ -79,7 +83,7 @@ def doubtful(window: str) -> bool:
     """Whether a text holds a word or a letter of those languages by which an answer may be taken back."""
     if "?" in window or "n't" in window or not (window.isascii() or _FOREIGN.search(window) is None):
         return True
-    return not ANY_DOUBT.isdisjoint(window.lower().split())
+    return not ANY_DOUBT.isdisjoint(window.lower().replace("(", " ").split())
 
 
 def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -101,12 +105,12 @@ def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judg
     close = _clause_end(text, found, stop, languages)
     upto = text[begin + turn : found.first].replace("’", "'")
     behind = text[found.end : stop].replace("’", "'")
-    if any(
-        language.denies.search(upto) or language.denies.search(before[turn:]) or language.denied.match(behind)
-        for language in languages
-    ):
+    denied_before = any(language.denies.search(upto) or language.denies.search(before[turn:]) for language in languages)
+    endorsed = _endorsed(text, found.end, languages) or _endorsed(text, stop, languages)
+    asked = "?" in behind and endorsed  # "The answer is 17? Yes."
+    if denied_before or (not asked and any(language.denied.match(behind) for language in languages)):
         return Judged("denied", begin + turn, close)
-    if _attributed(before[turn:], upto, behind, languages):
+    if not endorsed and _attributed(before[turn:], upto, behind, languages):
         return Judged("elsewhere", begin + turn, close)
     taken = withdrawal(text, found.end, found.value, languages)
     return Judged("withdrawn", 0, taken) if taken is not None else _quoted(text, begin, found)
@@ -143,7 +147,9 @@ def withdrawal(text: str, start: int, value: str, languages: Sequence[Language])
         spoken = [language for language in languages if language.letters is None or language.letters.search(sentence)]
         ends = [end for language in spoken if (end := _taken_back(sentence, previous, stated, language)) is not None]
         if ends:
-            return first + min(ends)
+            end = first + min(ends)
+            rest = text[end : start + _FOLLOWING].replace("’", "'")
+            return None if any(language.confirms.search(rest) for language in languages) else end
         previous = sentence if first > start else ""
     return None
 
@@ -166,31 +172,48 @@ def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
     return text if stated.isdisjoint(denied) else text[floor:]
 
 
+def _endorsed(text: str, end: int, languages: Sequence[Language]) -> bool:
+    """Whether what follows makes somebody else's answer the text's own."""
+    behind = text[end : end + _REACH].replace("’", "'")
+    return any(language.endorses.match(behind) for language in languages)
+
+
 def _attributed(before: str, upto: str, behind: str, languages: Sequence[Language]) -> bool:
-    if any(language.endorses.match(behind) for language in languages):
-        return False
-    return any(language.attributes.search(before) or language.attributes.search(upto) for language in languages)
+    """Whether somebody else says the value, and does not do it so many times: "Maria answered 19 questions"."""
+    noun = _NOUN.match(behind)
+    return any(
+        (language.attributes.search(before) or language.attributes.search(upto))
+        and (noun is None or noun[1].casefold() in language.particles or not language.acts.search(upto))
+        for language in languages
+    )
 
 
 def _taken_back(sentence: str, previous: str, said: frozenset[str], language: Language) -> int | None:
     """Where in a sentence one of the values that were said before it is taken back."""
     ends = []
     plain = language.withdraws.search(sentence)
-    if plain is not None:
+    if plain is not None and not language.supposes.search(sentence, 0, plain.start()):
         ends.append(plain.end())
     lead = len(sentence) - len(sentence.lstrip(" \t,;:.!?—–-)*\"'”`。，"))
     start = language.starts.match(sentence, lead)
-    # "Did we forget one? No." answers another question.
-    if start is not None and not (previous.rstrip().endswith("?") and len(previous) > _QUESTION):
+    if start is not None and not _asks_else(previous, said):
         ends.append(start.end())
     for match in language.faulted.finditer(sentence):
-        meant = match["value"] or next(
-            (m["value"] for m in reversed(list(_VALUE.finditer(sentence, 0, match.start())))), ""
-        )
-        if not meant or key(meant) in said:
+        clauses = (previous if previous.endswith(";") else "") + sentence[: match.start()]
+        meant = match["value"] or next((m["value"] for m in reversed(list(_VALUE.finditer(clauses)))), "")
+        if (not meant or key(meant) in said) and not language.supposes.search(sentence, 0, match.start()):
             ends.append(match.end())
             break
     return min(ends, default=None)
+
+
+def _asks_else(previous: str, said: frozenset[str]) -> bool:
+    """Whether the sentence before "No." asks something else than whether the answer is right: "Did we forget one?"."""
+    previous = previous.strip()
+    if not previous.endswith(("?", "？")):
+        return False
+    values = {key(match["value"]) for match in _VALUE.finditer(previous)}
+    return len(previous) > _QUESTION or (said.isdisjoint(values) if values else _OTHERS.search(previous) is not None)
 
 
 def _quoted(text: str, begin: int, found: Found) -> Judged:

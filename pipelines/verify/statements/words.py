@@ -23,9 +23,15 @@ _ARTICLES = {
 _MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
 VALUE = (
     r"(?P<value>\\boxed\s*\{[^{}]{1,80}\}|-?\\[dt]?frac\s*\{[^{}]{1,40}\}\s*\{[^{}]{1,40}\}"
-    r"|[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|(?<![\w\\'’])\(?[A-J]\)?(?![\w'’]))"
+    r"|[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|(?<![A-Za-zÀ-ɏ0-9_\\'’])\(?[A-J]\)?(?![A-Za-zÀ-ɏ0-9_'’]))"
 )
 """A value that a sentence speaks of: a box, a number, the letter of an option."""
+_NEW_VALUE = (
+    r"[$*(\\]{0,3}(?:[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|\(?(?-i:[B-HJ])\)?(?![A-Za-zÀ-ɏ0-9_'’])"
+    r"|\(?(?-i:[AI])\)?(?=[.,;!)。]|\s*\Z))[$*)\\]{0,4}"  # "a" and "I" are words too
+)
+_CLOSED = r"\s*(?:[.!;。！；]|,(?!\s*\d)|\Z)"
+_CROSS = re.compile("[❌✗✘❎]")
 _BETWEEN = r"[\s$)*`\"”’」.]{0,4}"
 
 
@@ -45,6 +51,11 @@ class Language:
     starts: re.Pattern[str]
     faulted: re.Pattern[str]
     """A pointer or a value of which it is said that it is wrong."""
+    # What the next four are for stands at the head of words.toml.
+    acts: re.Pattern[str]
+    particles: frozenset[str]
+    supposes: re.Pattern[str]
+    confirms: re.Pattern[str]
     but: re.Pattern[str]
     contrast: re.Pattern[str]
     openers: re.Pattern[str]
@@ -53,13 +64,13 @@ class Language:
 
 def speaks(window: str) -> tuple[Language, ...]:
     """The languages of whose doubting words or letters a text holds some."""
-    words = window.lower().replace("’", "'").split()
+    words = window.lower().replace("’", "'").replace("(", " ").split()
     names = [] if ANY_DOUBT.isdisjoint(words) else [name for name in DOUBTS if not DOUBTS[name].isdisjoint(words)]
     if names or "no" in words:
         names += [name for name, needle in _SAID_IN if needle in window and name not in names]
     if not window.isascii():
         names += [name for name, letter in _SCRIPTS.items() if re.search(letter, window)]
-    if "en" not in names and ("n't" in window or "n’t" in window or "?" in window):
+    if "en" not in names and ("n't" in window or "n’t" in window or "?" in window or _CROSS.search(window)):
         names = ["en", *names]
     return tuple(language(name) for name in names)
 
@@ -84,12 +95,16 @@ def language(name: str) -> Language:
         denied=_compiled(rf"{_BETWEEN}{lead}(?:{behind})"),
         attributes=_compiled(_before(words.get("attributes", [_NEVER]), name).replace("#other#", words.get("other", ""))),
         endorses=_compiled(words.get("endorses", _NEVER)),
-        withdraws=_compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})"),
+        withdraws=_compiled(rf"{_edge(name)}(?:{'|'.join(words['withdraws'])})|{_corrected(words)}"),
         starts=_compiled("|".join(words["starts"])),
         faulted=_compiled(rf"(?:{_edge(name)}{words['pointers']}|{VALUE}{_BETWEEN})\s?{predicate}"),
+        acts=_compiled(rf"{words.get('acts', _NEVER)}[\s$*(\\]*\Z"),
+        particles=frozenset(words.get("particles", "").split()),
+        supposes=_compiled(rf"{_edge(name)}{words['supposes']}\Z"),
+        confirms=_compiled(words.get("confirms", _NEVER)),
         but=_compiled(rf"{words['but']}\s*"),
         contrast=_compiled(rf"{words['contrast']}(?![a-zà-ÿ])"),
-        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：-]|{words['openers']}(?![a-zà-ÿ]))*"),
+        openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：-]|{words['openers']}{_word_end(name)})*"),
         ends=_compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z"),
     )
 
@@ -98,7 +113,19 @@ def _before(patterns: list[str], name: str) -> str:
     """Patterns that end where a statement begins: words that lead to it and marks may stand between."""
     article = _ARTICLES.get(name)
     article = rf"(?:{article}\s+)*" if article else ""
-    return rf"{_edge(name)}(?:{'|'.join(patterns)})[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z"
+    edge = rf"(?:{_edge(name)}|(?=n't))" if name == "en" else _edge(name)
+    return rf"{edge}(?:{'|'.join(patterns)})[\s,:\"“”«»「『'‘(*$\\]*{article}[\s,:\"“«「『'‘(*$\\]*\Z"
+
+
+def _corrected(words: dict[str, Any]) -> str:
+    """A word of `anew` that begins a clause, then a value that ends it: "Wait, 18", "Sorry, it's 18 apples"."""
+    value = rf"{_NEW_VALUE}(?:{words.get('ends', _NEVER)})?{_CLOSED}"
+    counted = rf"(?:{words['openers']}[\s,:]*)+{_NEW_VALUE}(?:\s?[^\W\d]+)?{_CLOSED}"
+    return rf"(?:\A|[,.;:!?()—–-])[\s*\"]*{words['anew']}[\s,.:;!—–…、，。：-]+(?={value}|{counted})"
+
+
+def _word_end(name: str) -> str:
+    return "" if name in ("zh", "ja") else "(?![a-zà-ÿ])"
 
 
 def _edge(name: str) -> str:

@@ -32,6 +32,30 @@ CITIES = "Which city is the capital?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
         "My confidence is 17.",
         "It took me 17 tries.",
         "The answer is 17. But 17{,}0 is not needed, and 17 is not correct.",
+        "The answer is 17. Actually, it's 18.",
+        "The answer is 17. Wait, that should be 18.",
+        "The answer is 17, wait, 18.",
+        "The answer is 17. Just kidding! It's 18.",
+        "The answer is no longer 17.",
+        "It isn't the case that the answer is 17.",
+        "I am not convinced that the answer is 17.",
+        "There's no reason to think the answer is 17.",
+        "One might think the answer is 17. But it is 18.",
+        "Many people think the answer is 17.",
+        "The answer was thought to be 17.",
+        "The new answer is 18; my previous answer was 17.",
+        "The answer is 18, although the answer key has 17.",
+        "The answer is 18. ~~The answer is 17.~~",
+        "✅ \\boxed{18}\n❌ \\boxed{17}",
+        "La respuesta es 17. Perdón, es 18.",
+        "Je ne pense pas que la réponse soit 17.",
+        "La réponse est 17. Pardon, c'est 18.",
+        "Die Antwort ist 17. Entschuldigung, 18.",
+        "A resposta é 17. Desculpe, é 18.",
+        "Ответ: 17. Извините, 18.",
+        "答案是17。抱歉，是18。",
+        "错误的答案是17。",
+        "答えは17です。すみません、18です。",
     ],
 )
 def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
@@ -59,6 +83,26 @@ def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
         r"\boxed{17}. The answer is unique.",
         "La respuesta es 18. Espera, no: 17.",
         "答案是18。等等，不对，是17。",
+        "答案不是18，而是17。",
+        r"Therefore, Maria answered \(\boxed{17}\) questions correctly.",
+        "So Tom wrote 17 letters.",
+        r"Er schrieb \boxed{17} Briefe. Das ist nicht viel.",
+        "The answer is 17? Yes.",
+        "The answer is 17, isn't it? Yes.",
+        "The answer: 17\nIt is not 18.",
+        "The answer: 18 — no, 17.",
+        "The answer is 17. Is it 18? No.",
+        "The answer is 17 (not 18).",
+        "My friend says the answer is 17. I checked, and that is correct.",
+        "Mi amigo dice que la respuesta es 17. Tiene razón.",
+        "Друг говорит, что ответ 17. Он прав.",
+        "朋友说答案是17。他是对的。",
+        "According to the recipe, the answer is 17.",
+        "Laut Tabelle ist die Antwort 17.",
+        "Adding up tells us that the answer is 17.",
+        "There is no doubt that the answer is 17.",
+        "You can't deny that the answer is 17.",
+        "答えは17に違いありません。",
     ],
 )
 def test_the_last_answer_that_stands_is_the_answer(text: str) -> None:
@@ -66,8 +110,40 @@ def test_the_last_answer_that_stands_is_the_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "remark",
+    [
+        "My apologies for the oversight earlier. The initial check was incorrect, but the final answer is accurate.",
+        "Don't forget the units!",
+        "Do not forget that 3 were eaten.",
+        "Please ignore the typo above.",
+        "If you think that is wrong, tell me.",
+        "I do not think this is wrong.",
+        "It is wrong to add 3 here.",
+        "It is not possible to get more.",
+        "It is not true that all are red.",
+        "I cannot find any error in this.",
+        "I don't know why I was unsure.",
+        "By x I mean the number of apples.",
+        "With a continuity correction the result is similar.",
+        "Upon reflection across the axis we get the same.",
+        "I first got 18; that is wrong.",
+        "Are there any more? No.",
+        "Wait, 3 apples were eaten. Yes.",
+    ],
+)
+def test_remarks_behind_an_answer_take_nothing_back(remark: str) -> None:
+    for text in (rf"\boxed{{17}}. {remark}", f"The answer is 17.\n\n{remark}"):
+        assert verify([("?", "17", text)], "number")[0].outcome == "correct", text
+
+
+@pytest.mark.parametrize(
     ("text", "outcome"),
     [
+        ("The answer is A. Actually B.", "correct"),
+        ("The answer is B because A is not the capital.", "correct"),
+        ("B because A, C, and D are wrong.", "correct"),
+        ("答案不是A，而是B。", "correct"),
+        ("答えはAではなくBです。", "correct"),
         ("A. But A is wrong, so B.", "correct"),
         ("B. But B is wrong, so C.", "incorrect"),
         ("Final answer: B? No, C.", "incorrect"),
