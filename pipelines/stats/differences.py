@@ -81,6 +81,8 @@ def paired_test(
 ) -> PairedTest | None:
     """The test of mean(after - before) = 0, one value in [0, 1] per problem and side; None without problems.
 
+    ValueError for a value that is no finite number.
+
     From seven clusters on their signs are flipped (`pipelines.stats.sign_flips`). Fewer have too few patterns of signs to
     show anything at 5%, and get a t test with the linearised error and N^2 / sum n_c^2 - 1 degrees of freedom. Chosen by
     coverage and power, see docs/statistics.md; `draws`: patterns at random of more than 14 clusters.
@@ -88,6 +90,9 @@ def paired_test(
     values = [late - early for early, late in zip(before, after, strict=True)]
     if not values:
         return None
+    if not all(map(math.isfinite, values)):
+        place = next(index for index, value in enumerate(values) if not math.isfinite(value))
+        raise ValueError(f"the difference of problem {place} is no finite number")
     sums, mean = cluster_sums(values, clusters), math.fsum(values) / len(values)
     low, high, method, p = _test(sums, mean, confidence, draws)
     low, high = max(-1.0, min(low, mean)), min(1.0, max(high, mean))

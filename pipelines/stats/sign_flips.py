@@ -53,11 +53,20 @@ class SignFlips:
         beyond = math.floor((1.0 - confidence) * self.ways + 1e-9)
         if beyond < 1:
             return -math.inf, math.inf
-        return float(self.smaller[beyond - 1]), float(self.larger[-beyond])
+        low, high = float(self.smaller[beyond - 1]), float(self.larger[-beyond])
+        # What `p` takes for a tie with 0 is 0 here too.
+        return 0.0 if abs(low) <= TIE else low, 0.0 if abs(high) <= TIE else high
 
 
 def sign_flips(sums: Sequence[tuple[float, float]], *, draws: int = DRAWS, seed: int = 0) -> SignFlips:
-    """The test of (sum, size) of at least two clusters: every pattern of the signs of up to 14, else so many at random."""
+    """The test of (sum, size) of at least two clusters: every pattern of the signs of up to 14, else so many at random.
+
+    Patterns at random are the same ones for A - B as for B - A, so that both say the same.
+    """
+    opposite = [(-total, size) for total, size in sums]
+    if sorted(opposite) < sorted(sums):
+        mirrored = sign_flips(opposite, draws=draws, seed=seed)
+        return SignFlips(-mirrored.mean, -mirrored.larger[::-1], -mirrored.smaller[::-1])
     totals, sizes = np.array(sums, dtype=np.float64).T
     inside, number = _parted(totals, sizes, draws, seed) if len(sums) > _EXACT else _every_way(totals, sizes)
     outside = (totals.sum() - inside, sizes.sum() - number)
@@ -85,8 +94,9 @@ def _parted(totals: Array, sizes: Array, draws: int, seed: int) -> tuple[Array, 
     """The sums and sizes of one part in so many ways at random."""
     rng = np.random.default_rng(seed)
     # m clusters alike are m signs of which only the number matters: one binomial draw instead of m.
-    kinds, counts = np.unique(np.round(np.stack([totals, sizes], axis=1), 12), axis=0, return_counts=True)
-    single, many = kinds[counts == 1], kinds[counts > 1]
+    table = np.stack([totals, sizes], axis=1)
+    _, first, counts = np.unique(np.round(table, 12), axis=0, return_index=True, return_counts=True)
+    single, many = table[first[counts == 1]], table[first[counts > 1]]
     flipped: Array = np.zeros((draws, 2))
     flipped += rng.binomial(counts[counts > 1], 0.5, size=(draws, len(many))) @ many
     rows = max(1, _BLOCK // max(1, len(single)))

@@ -254,3 +254,30 @@ def test_its_error_of_the_first_kind_is_kept_over_clusters_only(clustered: bool)
         assert found is not None
         errors += found.p <= 0.05
     assert (errors / 200 <= 0.09) == clustered
+
+
+@pytest.mark.parametrize("clusters", [5, 12, 15, 40])
+def test_exchanging_the_sides_exchanges_the_signs_and_nothing_else(clusters: int) -> None:
+    rng = random.Random(clusters)
+    for _ in range(20):
+        before, after = ([rng.randrange(5) / 4 for _ in range(clusters)] for _ in range(2))
+        test, opposite = (paired_test(*sides, draws=199) for sides in ((before, after), (after, before)))
+        assert test is not None
+        assert opposite is not None
+        assert opposite.p == test.p
+        assert (opposite.change.low, opposite.change.high) == pytest.approx((-test.change.high, -test.change.low))
+
+
+def test_a_bound_at_zero_up_to_rounding_is_zero_as_for_the_test() -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        before, after = ([rng.randrange(4) / 3 for _ in range(45)] for _ in range(2))
+        test = paired_test(before, after, [index // 3 for index in range(45)], confidence=0.8, draws=99)
+        assert test is not None
+        assert (test.change.low <= 0.0 <= test.change.high) == (test.p > 0.2 + 1e-9)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="the difference of problem 1 is no finite number"):
+        paired_test([0.0, value, 1.0], [1.0, 1.0, 1.0])
