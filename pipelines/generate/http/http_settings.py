@@ -17,6 +17,7 @@ from pipelines.generate.prices import Prices
 from storage.errors import SetupError
 
 HIDDEN = "[hidden]"
+LEAST_PART = 8  # characters of a secret's beginning that are hidden at the end of a text
 LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
 
@@ -132,10 +133,14 @@ class Secrets:
         return key
 
     def hide(self, text: str) -> str:
-        """The text without any of them."""
+        """The text without any of them, nor the beginning of one at its end, where a text was cut."""
         # The longest first: one that contains another would else be hidden in part.
         for secret in sorted(self.texts, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
+        for secret in self.texts:
+            begin = text.rfind(secret[:LEAST_PART], max(0, len(text) - len(secret)))
+            if len(secret) > LEAST_PART and begin >= 0 and secret.startswith(text[begin:]):
+                text = text[:begin] + HIDDEN
         return text
 
     def _add_user(self, url: str) -> None:

@@ -44,6 +44,9 @@ class Answer:
 
     def hide(self, hidden: Callable[[str], str]) -> None:
         """Take secrets out of all that becomes part of a row: servers and gateways echo what they were sent."""
+        spelled = "" if self.top_logprobs is None else "".join(top[0][0] for top in json.loads(self.top_logprobs) if top)
+        if any(text is not None and hidden(text) != text for text in (self.text, self.reasoning, spelled)):
+            self.top_logprobs = None  # they hold it in pieces
         self.text = hidden(self.text)
         self.reasoning = None if self.reasoning is None else hidden(self.reasoning)
         self.top_logprobs = None if self.top_logprobs is None else hidden(self.top_logprobs)

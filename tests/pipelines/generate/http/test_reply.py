@@ -185,10 +185,25 @@ def test_a_key_that_a_server_echoes_is_in_nothing_of_the_answer() -> None:
     answer = read(choice, model=KEY, system_fingerprint=long, usage={"prompt_tokens": KEY})
     answer.hide(secrets.hide)
     assert answer.text == "the key is [hidden]"
-    assert answer.top_logprobs == '[[["[hidden]",-0.5]]]'
+    assert answer.top_logprobs is None
     assert answer.notes["finish_reason"] == "x" * 195 + "[hidd"
     row = repr(answer)
     assert not any(part in row for part in (KEY, KEY[:5], json.dumps(KEY)[1:-1], "secret"))
+
+
+def test_a_key_in_pieces_is_hidden_too() -> None:
+    """Spelled by the tokens of the log-probabilities, or cut at the end of what is looked at."""
+    key = "".join(chr(97 + place * 7 % 26) + str(place) for place in range(400))
+    tops = [{"logprob": -0.5, "top_logprobs": [{"token": part, "logprob": -0.5}]} for part in ("a ", key[:9], key[9:])]
+    secrets = Secrets({key})
+    answer = read({"message": {"content": f"cut here: {key[:30]}"}, "logprobs": {"content": tops}}, model=key * 6)
+    answer.hide(secrets.hide)
+    assert answer.text == "cut here: [hidden]"
+    assert key[:9] not in repr(answer)
+    assert key[9:20] not in repr(answer)
+    plain = read({"message": {"content": "ab"}, "logprobs": {"content": [tops[0]]}})
+    plain.hide(secrets.hide)
+    assert plain.top_logprobs == '[[["a ",-0.5]]]'
 
 
 @pytest.mark.parametrize("content", [42, 1.5, True, {"text": "x"}])
