@@ -21,6 +21,11 @@ _SPELLED = re.compile(
 _CHINESE = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _UNITS = {"十": 10, "百": 100, "千": 1_000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 _NUMERALS = re.compile(rf"[{''.join([*_CHINESE, *_UNITS])}]{{1,40}}")
+# "zero point five", "two and a half", "three quarters", 三分之一: the number goes on behind its first words.
+_GOES_ON = re.compile(
+    r"(?i)[\s-]*(?:(?:point|and|or|to|over|plus|minus|times|half|halves|quarters?"
+    r"|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth)s?)(?![a-z])|分之|点|又|半)"
+)
 _LONGEST = 200
 
 
@@ -32,10 +37,10 @@ def in_digits(text: str) -> str:
         return text
     spelled = _SPELLED.match(text)
     if spelled is not None:
-        value = _of_words(_WORD.findall(spelled[0].lower()))
+        value = None if _GOES_ON.match(text, spelled.end()) else _of_words(_WORD.findall(spelled[0].lower()))
         return text if value is None else f"{value}{text[spelled.end() :]}"
     numerals = _NUMERALS.match(text)
-    value = None if numerals is None else _of_numerals(numerals[0])
+    value = None if numerals is None or _GOES_ON.match(text, numerals.end()) else _of_numerals(numerals[0])
     return text if numerals is None or value is None else f"{value}{text[numerals.end() :]}"
 
 
@@ -62,7 +67,12 @@ def _of_words(words: list[str]) -> int | None:
 
 
 def _of_numerals(signs: str) -> int | None:
-    """The value of Chinese numerals; None where a digit stands beside a digit, as in a year or a telephone number."""
+    """The value of Chinese numerals; None where a digit stands beside a digit, as in a year or a telephone number.
+
+    None too for 一百五, which is 150 in speech.
+    """
+    if len(signs) > 2 and signs[-1] in _CHINESE and _UNITS.get(signs[-2], 0) > 10:
+        return None
     total, group, digit = 0, 0, None
     for sign in signs:
         if sign in _CHINESE:

@@ -262,7 +262,7 @@ def _holds_pi(value: Formula) -> bool:
 def _without_seconds(time: Collection, other: Collection) -> Collection:
     """3:30:00 beside a time of hours and minutes."""
     last = time.items[-1]
-    whole = isinstance(last, Scalar) and last.formula is not None and last.formula.rational() == 0
+    whole = isinstance(last, Scalar) and last.node.text == "00"
     return replace(time, items=time.items[:2]) if whole and len(time.items) == 3 and len(other.items) == 2 else time
 
 

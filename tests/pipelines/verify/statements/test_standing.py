@@ -185,6 +185,7 @@ def test_long_texts_of_doubt_end(bulk: str) -> None:
         ("no solution", r"\varnothing"),
         ("17", "１７"),
         ("17", "十七"),
+        ("5 months", "five months"),
         ("17", r"\text{seventeen}"),
         ("3:30", "3:30:00"),
         (r"\frac{\pi}{6}", r"30^\circ"),
@@ -207,6 +208,11 @@ def test_other_spellings_are_read(reference: str, answer: str) -> None:
         (r"\frac{\pi}{6}", "30"),
         ("(5,2),(7,2)", "p=5,q=2;p=2,q=7"),
         ("23", "two three"),
+        ("0", "zero point five"),
+        ("2", "two and a half"),
+        ("3", "三分之一"),
+        ("105", "一百五"),
+        ("2:3", "2:3:0"),
     ],
 )
 def test_other_values_are_not(reference: str, answer: str) -> None:
