@@ -13,7 +13,9 @@ import typer
 from flows.cli.output import inert
 from flows.cli.summary import counts_text, level_table, relative_path
 from pipelines.stats import with_interval
+from storage.queries.problems import prompt_text
 from storage.queries.why import brief, evidence_lines
+from storage.segments.schema import prompt_from_json
 from storage.versions.checks import kept_checks
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def history_page(why: "Why") -> str:
     lines = [f"{why.kind} {why.id} in {why.version}"]
     for problem in why.problems[:1]:
         facts = {key: problem.get(key) for key in ("level", "skill", "template", "source")}
-        lines += ["", "prompt", _text(problem["prompt"]), f"reference  {_text(problem['reference'])}"]
+        lines += ["", "prompt", _text(_prompt(problem)), f"reference  {_text(problem['reference'])}"]
         lines.append("  ".join(f"{key} {value}" for key, value in facts.items() if value is not None))
     for rollout in why.rollouts[:ROLLOUTS]:
         lines += ["", *_rollout(why, rollout)]
@@ -124,6 +126,13 @@ def history_page(why: "Why") -> str:
         f"  {m.version}: {m.change}; kept {m.kept}, dropped {m.dropped} ({', '.join(m.reasons)})" for m in why.versions
     ]
     return "\n".join(lines)
+
+
+def _prompt(problem: Mapping[str, Any]) -> str:
+    """As one text, turns under their roles."""
+    if not problem["prompt_is_messages"]:
+        return str(problem["prompt"])
+    return prompt_text(prompt_from_json(problem["prompt"]))
 
 
 def _rollout(why: "Why", rollout: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ from storage.exports.threads import STORED
 from storage.exports.write import Export, ExportFile, Row, export_rows
 from storage.ids import digest128
 from storage.segments.schema import SCHEMAS
+from storage.versions.prompts import json_problems
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
@@ -158,6 +159,7 @@ def _built(fmt: str, options: Mapping[str, Any]) -> Export:
 @contextmanager
 def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection]:
     with reading(info), open_version(info) as connection:
+        json_problems(connection)
         connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
         yield connection
 

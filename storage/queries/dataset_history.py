@@ -97,12 +97,14 @@ def changed_rows(pair: "Pairing", old: str | None, new: str | None, first: int, 
 
 
 def _prompts(info: "VersionInfo", wanted: Iterable[str]) -> dict[str, str]:
+    from storage.versions.prompts import json_problems
     from storage.versions.read import open_version
 
     ids = sorted(wanted)
     if not ids:
         return {}
     with open_version(info) as connection:
+        json_problems(connection)
         marks = ", ".join("?" for _ in ids)
         rows = connection.execute(f"SELECT id, prompt FROM problems WHERE id IN ({marks})", ids).fetchall()  # noqa: S608
     return {key: prompt_text(prompt_from_json(prompt)) for key, prompt in rows}

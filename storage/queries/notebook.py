@@ -12,33 +12,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import pandas as pd
-
 from storage.errors import SetupError
 from storage.queries.rates import models_of, pass_rates
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, dataset_scope, run_scope
 from storage.segments.schema import KINDS
+from storage.versions.prompts import COLUMN, SHOWN
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
     from storage.queries.cost import By
 
-_PROMPT = "CASE WHEN starts_with(p.prompt, '\"') THEN p.prompt ->> '$' ELSE p.prompt END AS prompt"
-_COLUMNS = """
+_COLUMNS = f"""
+    p.prompt, p.{COLUMN},
     p.reference, c.text, p.level, p.skill, p.template, p.source, p.kind, p.external_id, c.engine, c.model, c.sample_index,
     CAST(c.meta ->> '$.is_correct' AS BOOLEAN) AS label,
     c.finish_reason, c.tokens_in, c.tokens_out, c.logprob_sum, c.self_certainty, c.reasoning, c.messages
 """
 _OF_SCOPE = f"""
-    SELECT r.problem_id, r.completion_id, r.outcome, r.kept, r.reason, {_PROMPT}, {_COLUMNS}, r.verifier, r.verifier_version
-    FROM rollouts r JOIN problems p ON p.id = r.problem_id JOIN completions c ON c.id = r.completion_id
+    SELECT r.problem_id, r.completion_id, r.outcome, r.kept, r.reason, {_COLUMNS}, r.verifier, r.verifier_version
+    FROM rollouts r JOIN (SELECT {SHOWN} FROM problems) p ON p.id = r.problem_id
+    JOIN completions c ON c.id = r.completion_id
     ORDER BY r.problem_id, r.sample_index, r.completion_id
 """
 # An imported completion names its problem; one drawn here answers every problem with its prompt.
 _OF_WORKSPACE = f"""
-    SELECT p.id AS problem_id, c.id AS completion_id, {_PROMPT}, {_COLUMNS}, v.verdicts
+    SELECT p.id AS problem_id, c.id AS completion_id, {_COLUMNS}, v.verdicts
     FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
     LEFT JOIN (
         SELECT completion_id, problem_id, map_from_entries(list((verifier || ' ' || version, outcome))) AS verdicts
@@ -74,10 +75,12 @@ class WorkspaceView:
             _OF_SCOPE
         )  # a relation is read when it is used, so its connection stays open
 
-    def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> pd.DataFrame:
+    def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> "pd.DataFrame":
         """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's
         where neither a run nor a dataset is named. `models`: how many models a rate pools, where none was fixed (imports).
         """
+        import pandas as pd
+
         scope = self._scope(run or (None if dataset else self.reader.runs.chosen(None).id), dataset)
         pooled = {"models": len(models)} if by != "model" and len(models := models_of(scope)) > 1 else {}
         rows = [
@@ -106,7 +109,7 @@ class WorkspaceView:
         by: Sequence[str] = (),
         first: int | None = None,
         **options: Any,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
 
         `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
@@ -114,6 +117,8 @@ class WorkspaceView:
         `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
         `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
         """
+        import pandas as pd
+
         from pipelines.metrics.registry import measure
         from pipelines.metrics.sample import Options
         from storage.queries.pools import scope_pool, with_meta
@@ -129,16 +134,20 @@ class WorkspaceView:
             [{key: value for key, value in row.row().items() if key != "group"} | row.group for row in rows]
         )
 
-    def cost(self, run: str | None = None, by: "By" = "level") -> pd.DataFrame:
+    def cost(self, run: str | None = None, by: "By" = "level") -> "pd.DataFrame":
         """What a run (the latest by default) took by group: tokens, calls, engine seconds, money in units, rows kept."""
         from storage.queries.cost import cost_frame, run_cost
 
         return cost_frame(run_cost(self.reader, run or self.reader.runs.chosen(None).id).by(by))
 
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
-        """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops."""
+        """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops.
+
+        A prompt is plain text, or JSON where `prompt_is_messages`; other nested values are JSON.
+        """
         # A connection for each query: it has the segments that are registered now.
-        connection = self.reader.connection(KINDS)
+        connection = self.reader.connection(kind for kind in KINDS if kind != "problems")
+        connection.execute(f"CREATE VIEW problems AS SELECT {SHOWN} FROM ({self.reader.rows('problems')})")
         self._open.append(connection)
         return connection.sql(query)
 

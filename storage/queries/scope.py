@@ -203,11 +203,13 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
     completions under the name of rollouts. Temporary views come before its own and write nothing to it.
     """
     from storage.versions.database import has_table
+    from storage.versions.prompts import json_problems
 
     # Tables are named in full: a temporary view `rollouts` that selects from `rollouts` would read itself.
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
     version = f'"{catalog}".main'
     connection.execute(f"CREATE TEMP VIEW completions AS SELECT * FROM {version}.rollouts")
+    json_problems(connection)
     stored = {row[0] for row in connection.execute(f"DESCRIBE {version}.decisions").fetchall()}
     step = step_column(stored, "d.")
     connection.execute(_OF_VERSION.format(version=version, step=step))

@@ -20,6 +20,7 @@ from storage.recipe_steps import has_follow_ups
 from storage.threads import Turn, Turns
 from storage.versions.hashing import CONTENT_COLUMNS
 from storage.versions.lookup import Lookup
+from storage.versions.prompts import SHOWN
 from storage.versions.read import load_manifest, reading
 from storage.versions.resolve import VersionInfo, versions
 
@@ -238,7 +239,7 @@ def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str,
     return {
         "kind": kind,
         "id": identity,
-        "problems": _rows(connection, "problems", own.format("problem", "")),
+        "problems": _rows(connection, f"(SELECT {SHOWN} FROM problems)", own.format("problem", "")),  # noqa: S608
         "rollouts": tuple(row for row in stored if row["id"] not in near),
         "verdicts": _rows(connection, "verdicts", _MINE),
         "scores": _rows(connection, "scores", _MINE),

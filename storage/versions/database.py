@@ -30,8 +30,9 @@ from storage.ids import canonical_json
 from storage.recipe_steps import OLD_COLUMN, step_column
 from storage.segments.schema import SCHEMAS, Kind
 from storage.segments.table_file import TableFile
-from storage.segments.views import files, no_rows
+from storage.segments.views import files
 from storage.versions.digests import digest, require
+from storage.versions.prompts import COLUMN, SHOWN, no_shown_rows, shown, shown_columns, with_json_prompts
 from storage.versions.snapshot import KEYS, OPTIONAL, TABLES, Snapshot, in_key_order, sorted_by_key
 
 _CHUNK = 8_192  # rows handed over at a time, and
@@ -44,7 +45,7 @@ TABLE_NAMES: Mapping[Kind, str] = {kind: "rollouts" if kind == "completions" els
 _JOINED = """
 create view joined as
 select d.problem_id, d.completion_id, d.kept, d.reason, d.outcome,
-       case when p.prompt like '"%' then p.prompt ->> '$' else p.prompt end as prompt,
+       p.prompt, p.{is_messages},
        p.reference, r.text, r.reasoning, r.messages, p.level, p.skill, p.template, p.source, p.licence, p.split,
        r.engine, r.model, r.model_digest, r.sample_index, r.seed, r.finish_reason, r.tokens_in, r.tokens_out,
        d.selector, d.version as selector_version, d.verifier, d.verifier_version{step}
@@ -60,14 +61,14 @@ def write_database(path: Path, snapshot: Snapshot, manifest: Mapping[str, Any]) 
         connection.execute(f"set memory_limit = '{_CACHE}B'")
         connection.execute("begin")
         for kind, table in snapshot.written():
-            connection.register("incoming", SCHEMAS[kind].empty_table())
+            connection.register("incoming", shown(kind, SCHEMAS[kind].empty_table()))
             connection.execute(f"create table {TABLE_NAMES[kind]} as select * from incoming")  # noqa: S608
             # Sorted here: DuckDB would hold every column while it sorts.
             for part in in_key_order(table, kind, _rows_of_a_chunk(table)):
                 if (text := _longest_text(part)) > longest:
                     longest = text
                     connection.execute(f"set memory_limit = '{_CACHE + _COPIES * longest}B'")
-                connection.register("incoming", part)
+                connection.register("incoming", shown(kind, part))
                 connection.execute(f"insert into {TABLE_NAMES[kind]} select * from incoming")  # noqa: S608
             connection.unregister("incoming")
         connection.execute("commit")
@@ -94,7 +95,7 @@ def add_manifest_and_views(connection: duckdb.DuckDBPyConnection, manifest: Mapp
     connection.executemany("insert into manifest values (?, ?)", rows)
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}
     named = f", nullif({step_column(stored, 'd.')}, '') as step" if stored & {"step", OLD_COLUMN} else ""
-    connection.execute(_JOINED.format(step=named))
+    connection.execute(_JOINED.format(is_messages=COLUMN, step=named))
     connection.execute(_KEPT)
 
 
@@ -104,10 +105,12 @@ def read_table(connection: duckdb.DuckDBPyConnection, kind: Kind) -> pa.Table:
     if kind in OPTIONAL and not has_table(connection, kind):
         return schema.empty_table()
     stored = {row[0] for row in connection.sql(f"describe {TABLE_NAMES[kind]}").fetchall()}
+    names = shown_columns(kind) if COLUMN in stored else schema.names
     # A version published before a column existed has none of it: its rows read as null there.
-    columns = ", ".join(_column(name, stored) for name in schema.names)
+    columns = ", ".join(_column(name, stored) for name in names)
     batches = connection.sql(f"select {columns} from {TABLE_NAMES[kind]}").to_arrow_reader(_CHUNK)  # noqa: S608
-    table = pa.Table.from_batches(batches, batches.schema).cast(schema)
+    parts = [with_json_prompts(pa.Table.from_batches([batch])).cast(schema) for batch in batches]
+    table = pa.concat_tables([schema.empty_table(), *parts])
     return sorted_by_key(kind, table)  # as it was written, so nothing is copied
 
 
@@ -182,10 +185,10 @@ def _take_over(
     kind: Kind, table: pa.Table, shards: list[dict[str, Any]], parent: Path, shard_bytes: int
 ) -> tuple[list[dict[str, Any]], pa.Table | TableFile]:
     """The parent's shards whose every row is in the table, and the table's other rows; some rows are compared at a time."""
-    large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST and _is_published(parent, shard)]
+    large = [shard for shard in shards if shard["bytes"] >= shard_bytes * _SMALLEST and _may_be_taken(kind, parent, shard)]
     if not large or not table.num_rows:
         return [], table
-    names, keys = SCHEMAS[kind].names, KEYS[kind]
+    names, keys = shown_columns(kind), KEYS[kind]
     same = " and ".join(f'o."{name}" is not distinct from n."{name}"' for name in names)
     join = " and ".join(f"o.{key} = n.{key}" for key in keys)
     intact: Counter[str] = Counter()
@@ -202,21 +205,23 @@ def _take_over(
             for part, near in _beside(kind, table, parent, taken):
                 connection.register("incoming", part)
                 rest = f"select n.* from incoming n anti join ({near}) o on {join} order by {', '.join(keys)}"  # noqa: S608
-                yield connection.sql(rest).to_arrow_table()
+                yield with_json_prompts(connection.sql(rest).to_arrow_table())
 
         return taken, TableFile(kind, others())
 
 
-def _is_published(folder: Path, shard: Mapping[str, Any]) -> bool:
+def _may_be_taken(kind: Kind, folder: Path, shard: Mapping[str, Any]) -> bool:
+    """Whether a shard is there as it was published, and shows prompts as shards do today."""
     path = folder / FOLDER / shard["file"]
-    return path.is_file() and f"{digest(path)}.parquet" == str(shard["file"])
+    whole = path.is_file() and f"{digest(path)}.parquet" == str(shard["file"])
+    return whole and (kind != "problems" or COLUMN in pq.read_schema(path).names)
 
 
 def _beside(kind: Kind, table: pa.Table, parent: Path, shards: list[dict[str, Any]]) -> Iterator[tuple[pa.Table, str]]:
-    """The rows in key order, some at a time, and a SELECT of what lies near them in shards."""
+    """The rows in key order, some at a time and as shards have them, and a SELECT of what lies near them in shards."""
     for part in in_key_order(table, kind, _COMPARED):
         first, last = (part[KEYS[kind][0]][at].as_py() for at in (0, -1))
-        yield part, scan_near(kind, parent, shards, [([(first, last)], "true")], filename=True)
+        yield shown(kind, part), scan_near(kind, parent, shards, [([(first, last)], "true")], filename=True)
 
 
 def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]:
@@ -230,7 +235,9 @@ def _pieces(kind: Kind, table: pa.Table, shard_bytes: int) -> Iterator[pa.Table]
 def write_shard(folder: Path, kind: Kind, rows: pa.Table) -> dict[str, Any]:
     """Write rows, which are in key order, as one shard of folder/shards; its entry in the listing."""
     temporary = folder / FOLDER / "writing"
-    pq.write_table(rows, temporary, compression="zstd", row_group_size=_CHUNK)  # one row is read without the others
+    pq.write_table(
+        shown(kind, rows), temporary, compression="zstd", row_group_size=_CHUNK
+    )  # one row is read without the others
     with temporary.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     name = f"{digest}.parquet"
@@ -275,7 +282,8 @@ def _span(kind: Kind, folder: Path, shard: dict[str, Any]) -> tuple[dict[str, An
 def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], str]], *, filename: bool = False) -> str:
     """A SELECT over shards; of none, no rows with the right columns; a column that old shards lack is null there."""
     extra = ", filename" if filename else ""
-    selects = [no_rows(kind) if not filename else f"select *, '' as filename from ({no_rows(kind)})"]  # noqa: S608
+    nothing = no_shown_rows(kind)
+    selects = [nothing if not filename else f"select *, '' as filename from ({nothing})"]  # noqa: S608
     for shards, condition in parts:
         if not shards:
             continue
@@ -291,13 +299,17 @@ def _scan(kind: Kind, folder: Path, parts: Sequence[tuple[list[dict[str, Any]], 
             f"hive_partitioning=false, filename={str(filename).lower()}, "
             f"union_by_name={str(len(paths) > 1).lower()}) where {condition}"
         )
-    names = ", ".join(f'"{name}"' for name in SCHEMAS[kind].names)
+    names = ", ".join(f'"{name}"' for name in shown_columns(kind))
     return f"select {names}{extra} from ({' union all by name '.join(selects)})"  # noqa: S608
 
 
 def _all_columns(kind: Kind, paths: Sequence[Path]) -> str:
-    """Those of shards, the step of a row by the name that it has today."""
-    stored = {name for path in paths for name in pq.read_schema(path).names} if kind == "decisions" else set()
+    """Those of shards, the step of a row by the name that it has today, and its prompt as versions show it today."""
+    if kind not in ("problems", "decisions"):
+        return "*"
+    stored = {name for path in paths for name in pq.read_schema(path).names}
+    if kind == "problems":
+        return "*" if COLUMN in stored else SHOWN
     if OLD_COLUMN not in stored:
         return "*"
     both = f"* exclude ({OLD_COLUMN}) replace (coalesce(step, {OLD_COLUMN}) as step)"

@@ -5,6 +5,7 @@ files are opened whose first and last key enclose one. Keys are given by the fir
 """
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -12,6 +13,7 @@ import duckdb
 from storage.segments.schema import Kind
 from storage.segments.views import quoted
 from storage.versions.database import TABLE_NAMES, Listing, Near, read_listing, scan_near
+from storage.versions.prompts import COLUMN, SHOWN
 from storage.versions.read import is_here, not_here, require_files
 from storage.versions.resolve import VersionInfo
 from storage.versions.snapshot import KEYS, OPTIONAL
@@ -72,8 +74,14 @@ class Lookup:
     def _source(self, kind: Kind, parts: Sequence[Near]) -> str:
         if self._listing is not None:
             return scan_near(kind, self._folder, self._listing[kind], parts)
-        table = f"{self._catalog}.{TABLE_NAMES[kind]}"
-        return " UNION ALL ".join(f"SELECT * FROM {table} WHERE {condition}" for _, condition in parts)  # noqa: S608 - ours
+        table, chosen = f"{self._catalog}.{TABLE_NAMES[kind]}", "*" if kind != "problems" else self._of_problems
+        return " UNION ALL ".join(f"SELECT {chosen} FROM {table} WHERE {condition}" for _, condition in parts)  # noqa: S608 - ours
+
+    @cached_property
+    def _of_problems(self) -> str:
+        """What to select of problems: their prompts as versions show them today."""
+        rows = self._connection.execute(f"SELECT * FROM {self._catalog}.problems LIMIT 0")  # noqa: S608 - ours
+        return "*" if COLUMN in {column[0] for column in rows.description} else SHOWN
 
     def holds(self, kind: Kind) -> bool:
         """Whether the version has the table, as all have most."""

@@ -242,7 +242,7 @@ def back_translation(made: Made) -> None:
     assert modelled.keys() == {key for key, row in written.items() if "PROBLEM:" in row.text}
     prompts = [request["messages"][-1]["content"] for request in made.asked]
     assert len(prompts) == len(written) + len(modelled)
-    given = {key: json.loads(row.prompt) for key, row in written.items()}
+    given = {key: row.prompt for key, row in written.items()}
     assert all(any(model in text for text in prompts) for model in given.values())
     assert not any(model in text for text in prompts if "Write this as" in text for model in given.values())
     faithful = {key for key in modelled if shop_numbers(json.loads(given[key])) == numbers_in(written[key].text)}

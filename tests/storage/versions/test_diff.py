@@ -134,7 +134,7 @@ def test_why_of_a_problem_has_all_its_rollouts(first: VersionInfo) -> None:
     assert [rollout["id"] for rollout in answer.rollouts] == CID[:3]
     assert [decision["reason"] for decision in answer.decisions] == ["quota", "incorrect", "over_quota"]
     assert answer.versions == (Membership("toy@v1", 1, 2, ("incorrect", "over_quota", "quota"), "added"),)
-    assert answer.json()["problems"][0]["prompt"] == '"What is 2 + 2?"'
+    assert answer.json()["problems"][0]["prompt"] == "What is 2 + 2?"
 
 
 @pytest.mark.parametrize(

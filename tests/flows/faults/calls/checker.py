@@ -133,7 +133,13 @@ def _select(
 ) -> Iterator[str]:
     table = "rollouts" if kind == "completions" else kind
     names = ", ".join(f'"{name}"' for name in columns)
-    for row in database.execute(f"select {names} from {table} where {where} order by {order}").fetchall():
+    told = "prompt_is_messages" if kind == "problems" else "true"
+    for messages, *row in database.execute(
+        f"select {told}, {names} from {table} where {where} order by {order}"
+    ).fetchall():
+        if not messages:  # a prompt that is a text is shown as it is, and hashed as JSON like any other
+            place = columns.index("prompt")
+            row[place] = json.dumps(row[place], ensure_ascii=False)
         yield json.dumps([kind, *row], separators=(",", ":"), ensure_ascii=False)
 
 
