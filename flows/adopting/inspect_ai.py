@@ -13,6 +13,7 @@ from typing import Any
 from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, require, usable, whole_text
 from flows.adopting.zip_members import zip_members
 from pipelines.metrics.logged_scores import AVERAGES, Reduction
+from storage.imports.limits import Unfolded
 
 TOOL = "Inspect"
 _VERSIONS = (1, 2, 3)
@@ -33,14 +34,16 @@ def _is_json_log(path: Path) -> bool:
     return begin.startswith(b'{"version":') and b'"eval":{' in begin
 
 
-def read(path: Path) -> Log:
+def read(path: Path, unfolded: Unfolded) -> Log:
     """One log; SetupError for one that is not whole or did not end well."""
-    header, samples, files = _packed(path) if path.suffix == ".eval" else _plain(path)
+    header, samples, files = _packed(path, unfolded) if path.suffix == ".eval" else _plain(path, unfolded)
     if header.get("version") not in _VERSIONS:
         raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 to 3 are known")
     status = header.get("status")
     if status != "success" or not header.get("results"):
         raise broken(path, f"the evaluation did not end well (status {status!r}): it has no numbers", "inspect eval-retry")
+    for at, text in enumerate(samples, 1):
+        unfolded.check_row(len(text), f"sample {at}")
     parsed = [(text, json_object(path, text, f"sample {at}")) for at, text in enumerate(samples, 1)]
     planned = header["results"].get("completed_samples", len(parsed))
     if len(parsed) != planned:
@@ -69,11 +72,13 @@ def read(path: Path) -> Log:
     )
 
 
-def _packed(path: Path) -> tuple[Values, list[str], dict[str, str]]:
+def _packed(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
     """The header, the samples as they stand there, and every other member."""
-    members = {name: _text(path, name, content) for name, content in zip_members(path).items()}
+    members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
     if "header.json" not in members:
         raise broken(path, "it has no header: the evaluation did not end", "inspect log recover")
+    if any(name.startswith("samples/") and name.endswith("/skeleton.json") for name in members):
+        raise broken(path, "its samples are cut into pieces, which is not read here", "inspect log convert --to json")
     samples = [text for name, text in members.items() if name.startswith("samples/")]
     if not samples:
         raise broken(path, "it holds no samples (log_samples was off)")
@@ -88,9 +93,9 @@ def _text(path: Path, name: str, content: bytes) -> str:
         raise broken(path, f"{name} in it is not UTF-8") from error
 
 
-def _plain(path: Path) -> tuple[Values, list[str], dict[str, str]]:
+def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
     """The same of a JSON log: each sample is written as JSON again, which loses no value of it."""
-    log = json_object(path, whole_text(path))
+    log = json_object(path, whole_text(path, unfolded))
     samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
     if not samples:
         raise broken(path, "it holds no samples (log_samples was off)")

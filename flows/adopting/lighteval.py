@@ -13,6 +13,7 @@ from typing import Any
 from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
 from storage.errors import SetupError
+from storage.imports.limits import Unfolded
 from storage.imports.readers import read_rows
 
 TOOL = "lighteval"
@@ -30,18 +31,18 @@ def logs_at(path: Path) -> list[Path]:
     return [file for file in files if _DETAILS.fullmatch(file.name)]
 
 
-def read(path: Path) -> Log:
+def read(path: Path, unfolded: Unfolded) -> Log:
     """The log of one details file with its results; SetupError for one that is not whole."""
     match = _DETAILS.fullmatch(path.name)
     assert match is not None  # or it would not have been recognised
     task, date = match.groups()
     results_path = _results(path, date)
-    text = whole_text(results_path)
+    text = whole_text(results_path, unfolded)
     results = json_object(results_path, text)
     task = next((name for name in results.get("results", {}) if name.replace("/", "_") == task), task)
     if task not in results.get("results", {}):
         raise broken(path, f"{results_path.name} has no numbers of {task}")
-    rows = _rows(path)
+    rows = _rows(path, unfolded)
     config = results.get("config_tasks", {}).get(task, {})
     documents = config.get("effective_num_docs", -1)
     if documents is not None and documents >= 0 and documents != len(rows):
@@ -82,11 +83,12 @@ def _results(path: Path, date: str) -> Path:
     raise broken(path, f"results_{date}.json with its numbers is neither beside it nor under results")
 
 
-def _rows(path: Path) -> list[Values]:
+def _rows(path: Path, unfolded: Unfolded) -> list[Values]:
     try:
-        rows = [row.values for row in read_rows(path)]
+        rows = [row.values for row in read_rows(path, max_bytes=unfolded.most)]
     except SetupError as error:
-        raise broken(path, error.message.rstrip(".")) from error
+        what = error.message.removesuffix(".").removesuffix("; nothing was stored")
+        raise broken(path, what, error.next_command) from error
     row_numbers: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
         missing = [key for key in _KEYS if not isinstance(row.get(key), dict)]

@@ -1,17 +1,36 @@
 """Logs of lm-evaluation-harness (`--log_samples`): samples_TASK_DATE.jsonl beside results_DATE.json.
 
-A row is one document under one filter, with every repeat of its answer in `resps`. The filter decides which answers a
-score is of: it keeps the first one, or elects one of all. Its numbers average the documents.
+A row is one document under one filter, with every repeat of its answer in `resps`, or the log-likelihood of each choice.
+The filter decides which answers a score is of: it keeps the first one, or elects one of all. Its numbers average the
+documents.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_lines, json_object, require, whole_text
+from flows.adopting.choices import RULES, VERIFY, are_chosen, chosen_answers
+from flows.adopting.log import (
+    MOST,
+    Log,
+    LoggedAnswer,
+    PrintedNumber,
+    about,
+    broken,
+    json_lines,
+    json_object,
+    number_or_none,
+    require,
+    usable,
+    whole_text,
+)
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
+from storage.imports.limits import Unfolded
 
 TOOL = "lm-evaluation-harness"
 _SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
@@ -25,14 +44,22 @@ def logs_at(path: Path) -> list[Path]:
     return [file for file in files if file.name.startswith("samples_") and file.suffix == ".jsonl"]
 
 
-def results_alone(path: Path) -> bool:
-    """Whether a folder holds results of this tool and no samples."""
-    files = [] if not path.is_dir() else [file for file in path.rglob("results_*.json") if not logs_at(path)]
-    return any('"lm_eval_version"' in whole_text(file) for file in files)
+def results_alone(path: Path) -> list[Path]:
+    """The results of this tool in a folder that have no samples of their date beside them."""
+    files = sorted(path.rglob("results_*.json")) if path.is_dir() else []
+    dated = ((file, file.stem.removeprefix("results_")) for file in files)
+    return [file for file, date in dated if not any(file.parent.glob(f"samples_*_{escape(date)}.jsonl")) and _is_ours(file)]
 
 
-def read(path: Path) -> Log:
-    """The log of one samples file with the results beside it. SetupError for one that is not whole."""
+def _is_ours(path: Path) -> bool:
+    return path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
+
+
+def read(path: Path, unfolded: Unfolded) -> list[Log]:
+    """The log of one samples file with the results beside it; where choices were scored, one of each rule that chooses.
+
+    SetupError for one that is not whole.
+    """
     match = _SAMPLES.fullmatch(path.name)
     if match is None:
         raise broken(path, "its name has no task and date (samples_TASK_DATE.jsonl)")
@@ -42,29 +69,67 @@ def read(path: Path) -> Log:
         raise broken(
             path, f"{results_path.name} with its numbers is not beside it", f"rollmill import rollouts {path} --name NAME"
         )
-    results_text = whole_text(results_path)
+    results_text = whole_text(results_path, unfolded)
     results = json_object(results_path, results_text)
     if task not in results.get("results", {}):
         named = ", ".join(results.get("results", {})) or "nothing"
         raise broken(path, f"{results_path.name} has numbers of {named}, not of {task}")
-    lines = json_lines(path)
+    lines = json_lines(path, unfolded)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     by_filter = _by_filter(path, rows)
     _require_whole(path, by_filter, results.get("n-samples", {}).get(task, {}).get("effective"))
     config = results.get("configs", {}).get(task, {})
-    printed = list(_printed_numbers(results["results"][task], rows, config))
-    return Log(
+    log = Log(
         tool=TOOL,
         version=str(results.get("lm_eval_version", "unknown")),
         path=path,
         task=task,
         model=str(results.get("model_name") or results.get("config", {}).get("model") or "unknown"),
-        answers=list(_answers(path, by_filter)),
-        printed=printed,
+        answers=(),
+        printed=list(_printed_numbers(results["results"][task], rows, config)),
         rows={path.name: lines},
         files={results_path.name: results_text},
-        notes=list(_definitions(printed, by_filter)),
     )
+    if are_chosen(rows, config.get("output_type")):
+        return list(_chosen(log, by_filter, config))
+    return [replace(log, answers=list(_answers(path, by_filter)), notes=list(_definitions(log.printed, by_filter)))]
+
+
+def _chosen(log: Log, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[Log]:
+    """The log of each rule that chooses. The numbers of no rule stand in the first; `process_results` is a task's own."""
+    own = config.get("process_results") is not None
+    documents = [[rows[doc_id] for rows in by_filter.values()] for doc_id in next(iter(by_filter.values()))]
+    metrics = list(dict.fromkeys(metric for rows in documents for row in rows for metric in row.get("metrics", ())))
+    rules = [name for name in RULES if name in metrics] or ["acc"]
+    lines = log.rows[log.path.name]
+    for rule in rules:
+        mine = [name for name in metrics if name == rule or (name not in RULES and rule == rules[0])]
+        mine.sort(key=lambda name: name != rule)
+        answers = chosen_answers(log.path, documents, rule, config.get("target_delimiter", " "), partial(_numbers, mine))
+        kept, aside = usable(log.path, answers)
+        without = [lines[at - 1] for answers in aside.values() for answer in answers for at in answer.rows]
+        notes = [f"nothing was drawn: each answer is the choice with {RULES[rule].words}"]
+        yield replace(
+            log,
+            task=log.task if rule == rules[0] else f"{log.task}.{rule}",
+            answers=kept,
+            aside=aside,
+            files={**log.files, **({f"{log.path.name}, set aside": "\n".join(without)} if without else {})},
+            printed=[
+                replace(number, graded=metric == rule and not own)
+                for number in log.printed
+                if (metric := number.score.partition(",")[0]) in mine
+            ],
+            notes=[*notes, "its scores are a function of the task's own, by another rule"] if own else notes,
+            chosen=rule,
+            verify=VERIFY,
+        )
+
+
+def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
+    """The scores of a document that are numbers."""
+    values = {f"{metric},{row['filter']}": row.get(metric) for metric in metrics for row in rows}
+    return {name: value for name, value in values.items() if number_or_none(value) is not None}
 
 
 def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
@@ -129,9 +194,9 @@ def _texts(path: Path, row: Values) -> list[str]:
     if len(resps) != 1 or not all(isinstance(text, str) for text in resps[0]):
         raise broken(
             path,
-            f"line {row['_number']} holds log-probabilities of choices and no text that a model wrote: there is "
-            "nothing to judge",
-            "evaluate a task with output_type: generate_until",
+            f"line {row['_number']} holds log-probabilities of one given text: nothing was written or chosen that could "
+            "be judged",
+            "evaluate a task with output_type: generate_until or multiple_choice",
         )
     return list(resps[0])
 
@@ -150,6 +215,9 @@ def _prompt(path: Path, row: Values) -> Any:
 def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) -> Iterator[PrintedNumber]:
     """The numbers of a task, each mean followed by its standard error."""
     known = {f"{metric},{row['filter']}" for row in rows for metric in row.get("metrics", ())}
+    lists = {
+        f"{name},{row['filter']}" for row in rows for name in row.get("metrics", ()) if isinstance(row.get(name), list)
+    }
     averages = {part.get("metric"): part.get("aggregation", "mean") for part in config.get("metric_list", ())}
     votes = {part.get("name") for part in config.get("filter_list") or () if _elects(part)}
     for name in sorted(known & numbers.keys(), key=list(numbers).index):
@@ -157,11 +225,14 @@ def _printed_numbers(numbers: Values, rows: Sequence[Values], config: Values) ->
         voted = filter_name in votes
         reduction = Reduction(VOTE) if voted else FIRST
         average = averages.get(metric, "mean")
-        usual = average in ("mean", "median")
-        why = "" if usual else f"aggregation {average!r} of that tool is not computed here"
-        yield PrintedNumber(name, float(numbers[name]), name, reduction if usual else None, average, why=why, reduced=voted)
+        value = number_or_none(numbers[name])
+        if value is None:
+            continue
+        usual = average in ("mean", "median") and name not in lists
+        why = "" if usual else f"aggregation {metric if name in lists else average!r} of that tool is not computed here"
+        yield PrintedNumber(name, value, name, reduction if usual else None, average, why=why, reduced=voted)
         error = numbers.get(f"{metric}_stderr,{filter_name}")
-        if isinstance(error, float) and average == "mean":
+        if isinstance(error, float) and usual and average == "mean":
             yield PrintedNumber(name, error, name, reduction, "stderr", reduced=voted)
 
 

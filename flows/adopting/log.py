@@ -9,9 +9,11 @@ from typing import Any
 from pipelines.metrics.logged_scores import Reduction
 from storage.errors import SetupError
 from storage.ids import digest128
+from storage.imports.limits import Unfolded
 
 MOST = 1 << 30
-"""Bytes of one log, unfolded: a log is held in memory while it is adopted."""
+"""Bytes of one log, unfolded, unless more are asked for: a log is held in memory while it is adopted."""
+_PACKED = (".eval", ".parquet")
 _ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficulty", "category", "license")
 
 
@@ -59,6 +61,8 @@ class Log:
     """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
 
     `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
+    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, where nothing was drawn.
+    `verify`: the verifiers that fit answers of this kind, () where the references choose.
     """
 
     tool: str
@@ -72,11 +76,14 @@ class Log:
     files: Mapping[str, str]
     notes: Sequence[str] = ()
     aside: Mapping[str, Sequence[LoggedAnswer]] = field(default_factory=dict)
+    chosen: str = ""
+    verify: Sequence[Mapping[str, Any]] = ()
 
     @property
     def digest(self) -> str:
         """Of everything that the log holds; it costs a pass over all of it."""
-        return digest128([[name, list(texts)] for name, texts in sorted(self.rows.items())] + sorted(self.files.items()))
+        parts: list[Any] = [[name, list(texts)] for name, texts in sorted(self.rows.items())]
+        return digest128([*parts, *sorted(self.files.items()), *([self.chosen] if self.chosen else [])])
 
     @property
     def samples(self) -> int:
@@ -124,11 +131,16 @@ def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: s
         raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
 
 
-def whole_text(path: Path) -> str:
+def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
+    """What a log may unfold to, by default no more than is held in memory, and of a packed file the limit of imports."""
+    packed = path.suffix in _PACKED and path.is_file()
+    return Unfolded(path, max_bytes or (min(MOST, Unfolded.of(path).most) if packed else MOST))
+
+
+def whole_text(path: Path, unfolded: Unfolded) -> str:
     """The text of one file of a log; SetupError where it cannot be read."""
     try:
-        if path.stat().st_size > MOST:
-            raise broken(path, f"it is larger than {MOST >> 30} GiB", "rollmill import rollouts FILE --name NAME")
+        unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise broken(path, f"byte {error.start} is not UTF-8") from error
@@ -148,10 +160,11 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
     return value
 
 
-def json_lines(path: Path) -> list[str]:
+def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
     """The lines of a JSONL file as they stand there; each is an object."""
-    lines = [line for line in whole_text(path).split("\n") if line.strip()]
+    lines = [line for line in whole_text(path, unfolded).split("\n") if line.strip()]
     for number, line in enumerate(lines, 1):
+        unfolded.check_row(len(line), f"line {number}")
         json_object(path, line, f"line {number}")
     if not lines:
         raise broken(path, "it has no rows")

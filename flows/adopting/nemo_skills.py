@@ -23,6 +23,7 @@ from flows.adopting.log import (
     whole_text,
 )
 from pipelines.metrics.logged_scores import VOTE, Reduction
+from storage.imports.limits import Unfolded
 
 TOOL = "NeMo-Skills"
 METRICS = "metrics.json"
@@ -50,15 +51,15 @@ def _run(path: Path) -> int:
     return int(re.sub(r"\D", "", path.stem) or 0)
 
 
-def read(path: Path) -> Log:
+def read(path: Path, unfolded: Unfolded) -> Log:
     """One benchmark; SetupError for one that is not whole."""
     if not path.is_file():
         next_command = "ns summarize_results FOLDER, or rollmill import rollouts FILE"
         raise broken(path.parent, f"there is no {METRICS} beside the outputs", next_command)
-    text = whole_text(path)
+    text = whole_text(path, unfolded)
     modes = _modes(path, json_object(path, text))
     files = _outputs(path.parent)
-    rows = {file.name: json_lines(file) for file in files}
+    rows = {file.name: json_lines(file, unfolded) for file in files}
     answers = [answer for run, file in enumerate(files) for answer in _answers(file, run, rows[file.name])]
     entries = {int(numbers["num_entries"]) for numbers in modes.values() if "num_entries" in numbers}
     for file in files:

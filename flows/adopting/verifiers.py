@@ -23,6 +23,7 @@ from flows.adopting.log import (
     whole_text,
 )
 from pipelines.metrics.logged_scores import EACH, Reduction
+from storage.imports.limits import Unfolded
 
 TOOL = "verifiers"
 _KEYS = ("example_id", "prompt", "completion", "reward")
@@ -35,14 +36,14 @@ def logs_at(path: Path) -> list[Path]:
     return [file for file in files if file.name == "results.jsonl" and file.with_name("metadata.json").is_file()]
 
 
-def read(path: Path) -> Log:
+def read(path: Path, unfolded: Unfolded) -> Log:
     """One evaluation; SetupError for one that is not whole."""
     about_path = path.with_name("metadata.json")
-    text = whole_text(about_path)
+    text = whole_text(about_path, unfolded)
     metadata = json_object(about_path, text)
     keys = ("env_id", "model", "avg_reward", "rollouts_per_example")
     require(about_path, metadata, keys, "it", "metadata as verifiers writes them")
-    lines = json_lines(path)
+    lines = json_lines(path, unfolded)
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     planned = int(metadata.get("num_examples") or 0) * int(metadata["rollouts_per_example"])
     if planned > 0 and len(rows) != planned:

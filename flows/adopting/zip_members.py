@@ -12,19 +12,19 @@ from typing import IO
 
 import pyarrow as pa
 
-from flows.adopting.log import MOST, broken
+from flows.adopting.log import broken
+from storage.imports.limits import Unfolded
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
 _HEADER = struct.Struct("<26xHH")  # a member's local header ends with the lengths of its name and its extra field
 
 
-def zip_members(path: Path) -> Mapping[str, bytes]:
-    """All members by name, in the order of the file. SetupError for a file that is not whole."""
+def zip_members(path: Path, unfolded: Unfolded) -> Mapping[str, bytes]:
+    """All members by name, in the order of the file. SetupError for a file that is not whole or unfolds to too much."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            if sum(member.file_size for member in members) > MOST:
-                raise broken(path, f"it unfolds to more than {MOST >> 30} GiB")
+            unfolded.add(sum(member.file_size for member in members))  # before any of them is read
             return {member.filename: _content(path, file, archive, member) for member in members}
     except (zipfile.BadZipFile, EOFError, struct.error) as error:
         raise broken(path, f"it is not a whole zip file ({error})") from error

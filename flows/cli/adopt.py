@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.output import AsJson, as_json, columns, doing, line
 from flows.job import workspace_root
+from storage.errors import FoundWanting
+
+if TYPE_CHECKING:
+    from flows.adopting import Adoption
 
 _SHOWN = 10
-LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or the folder that the tool wrote.")]
+LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]
 Name = Annotated[
     str | None, typer.Option("--name", help="Of the import and the evaluation; by default the task and the model.")
 ]
@@ -18,28 +22,73 @@ Verify = Annotated[
     list[str] | None,
     typer.Option("--verify", metavar="VERIFIER", help="By default one that fits the references; may be repeated."),
 ]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--max-bytes",
+        min=1,
+        help="What one log may unfold to; 256 MiB or 100 times its size, whichever is more, up to 1 GiB.",
+    ),
+]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="SCORE", help="The tool's score that is held against our verdicts.")
 ]
 
 
-def adopt(path: LogPath, name: Name = None, verify: Verify = None, label: Label = None, *, json: AsJson = False) -> None:
-    """Take over an evaluation that another tool made: its log whole, its numbers computed again, our verdicts beside them.
+def adopt(
+    path: LogPath,
+    name: Name = None,
+    verify: Verify = None,
+    label: Label = None,
+    max_bytes: MaxBytes = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Take over evaluations that another tool made: logs whole, their numbers computed again, our verdicts beside them.
 
     Known are the logs of lm-evaluation-harness, Inspect, lighteval, verifiers and NeMo-Skills. Nothing is drawn. The tool's
-    scores are kept as imported labels; the verdicts are ours.
+    scores are kept as imported labels; the verdicts are ours. Of a folder all logs are adopted; one that cannot be read is
+    named, and the exit status is 1.
 
     Example: rollmill adopt results/my-model
     """
-    from flows.adopting import AdoptRequest
-    from flows.adopting import adopt as adopt_log
+    from flows.adopting import AdoptRequest, adopt_all
     from flows.cli.live import watching
 
     root = workspace_root()
     with watching() as watcher:
-        request = AdoptRequest(root, path, name, tuple(verify or ()), label, watcher)
-        report = adopt_log(request, begin=doing)
-    return as_json(report) if json else line(page(report))
+        request = AdoptRequest(root, path, name, tuple(verify or ()), label, watcher, max_bytes)
+        adoption = adopt_all(request, begin=doing)
+    several = len(adoption.reports) != 1 or bool(adoption.refused)
+    if json:
+        as_json({"adopted": adoption.reports, "refused": adoption.refused} if several else adoption.reports[0])
+    else:
+        line(overview(adoption) if several else page(adoption.reports[0]))
+    if adoption.refused:
+        logs = len(adoption.reports) + len(adoption.refused)
+        raise FoundWanting(f"{len(adoption.refused):,} of {logs:,} logs were not adopted.")
+
+
+def overview(adoption: "Adoption") -> str:
+    """What became of each of several logs: its numbers in short, and what could not be adopted."""
+    head = ["name", "task", "model", "answers", "number", "printed", "from its rows", "on our verdicts [95%]"]
+    rows = []
+    for report in adoption.reports:
+        what = [report["name"], report["task"], report["model"], f"{report['rollouts']:,}"]
+        for row in report["numbers"] or [None]:
+            numbers = ["-", "-", "-", "-"] if row is None else [row["number"], *_theirs(row), _value(row["on_verdicts"])]
+            rows.append([*what, *numbers])
+            what = ["", "", "", ""]
+    lines = [f"{len(adoption.reports):,} logs adopted, {len(adoption.refused):,} not.", ""]
+    if rows:
+        lines += [columns(head, rows), ""]
+    for report in adoption.reports:
+        aside = [f"set aside: {count:,} with {why}" for why, count in report["set_aside"].items()]
+        lines += [f"note: {report['name']}: {text}" for text in [*aside, *report["definitions"], *report["messages"]]]
+    for refused in adoption.refused:
+        lines.append(f"not adopted: {refused['path']}: {refused['why']} Next: {refused['next']}")
+    names = [report["name"] for report in adoption.reports]
+    return "\n".join([*lines, *([f"Next: rollmill leaderboard {' '.join(names[:_SHOWN])}"] if names else [])])
 
 
 def page(report: Mapping[str, Any]) -> str:

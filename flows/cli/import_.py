@@ -56,7 +56,9 @@ _SetAside = Annotated[
 ]
 _MaxBytes = Annotated[
     int | None,
-    typer.Option("--max-bytes", help="What the file may unfold to; 256 MiB or 100 times its size, whichever is more."),
+    typer.Option(
+        "--max-bytes", min=1, help="What the file may unfold to; 256 MiB or 100 times its size, whichever is more."
+    ),
 ]
 _Whole = Annotated[
     list[str] | None,

@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.adopting import AdoptRequest, adopt, stored_log
-from flows.adopting.adopt import TOOLS, log_at, slug
+from flows.adopting.adopt import slug
 from flows.adopting.bring_in import bring_in
-from flows.adopting.zip_members import zip_members
+from flows.adopting.tools import TOOLS, log_at
 from flows.cli.adopt import page
 from storage.errors import SetupError
 from storage.workspace import Workspace
+from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
@@ -184,7 +185,7 @@ def test_two_logs_of_equal_texts_keep_their_own_scores(adopted: tuple[Path, dict
 
 
 def test_a_log_of_inspect_as_one_json_file_is_the_same_log(tmp_path: Path) -> None:
-    members = zip_members(LOGS / "inspect" / "sums.eval")
+    members = members_of(LOGS / "inspect" / "sums.eval")
     samples = [json.loads(content) for name, content in members.items() if name.startswith("samples/")]
     (tmp_path / "sums.json").write_text(json.dumps(json.loads(members["header.json"]) | {"samples": samples}))
     packed, plain = log_at(LOGS / "inspect"), log_at(tmp_path)
@@ -222,7 +223,7 @@ def test_choices_are_judged_as_choices_and_a_name_is_one_log(adopted: tuple[Path
 
 def changed(tmp_path: Path, change: Callable[[dict[str, Any]], None], version: int = 2) -> Path:
     """The log of Inspect, each of its samples changed, as one JSON file."""
-    members = zip_members(LOGS / "inspect" / "sums.eval")
+    members = members_of(LOGS / "inspect" / "sums.eval")
     header = json.loads(members["header.json"])
     samples = [json.loads(content) for name, content in members.items() if name.startswith("samples/")]
     for sample in samples:

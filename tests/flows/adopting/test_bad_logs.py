@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from flows.adopting import AdoptRequest, adopt
-from flows.adopting.zip_members import zip_members
 from storage.errors import SetupError
 from storage.workspace import Workspace
+from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines
 
 LOGS = Path(__file__).parent / "logs"
@@ -29,7 +29,7 @@ def cut_zip(folder: Path) -> None:
 
 def repacked(folder: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     """The .eval file with other members, not compressed."""
-    members = dict(zip_members(folder / "sums.eval"))
+    members = dict(members_of(folder / "sums.eval"))
     change(members)
     with zipfile.ZipFile(folder / "sums.eval", "w") as archive:
         for name, content in members.items():
@@ -104,12 +104,25 @@ def other_task(folder: Path) -> None:
     file.rename(file.with_name(file.name.replace("_sums_", "_gsm8k_")))
 
 
-def multiple_choice(folder: Path) -> None:
+def likelihoods_of_other_choices(folder: Path) -> None:
     file = only(folder, "samples_*.jsonl")
     rows = [
         json.loads(line) | {"resps": [[["-1.5", "False"]], [["-0.5", "True"]]]} for line in file.read_text().splitlines()
     ]
     write_lines(file, rows)
+
+
+def scores_of_another_type(folder: Path) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        header = json.loads(members["header.json"])
+        header["results"]["scores"] = 3
+        members["header.json"] = json.dumps(header).encode()
+
+    repacked(folder, change)
+
+
+def in_pieces(folder: Path) -> None:
+    repacked(folder, lambda members: members.update({"samples/p0_epoch_1/skeleton.json": b"[]"}))
 
 
 def old_rows(folder: Path) -> None:
@@ -161,14 +174,16 @@ CASES = {
     of_version_7: ("inspect", "a log of version 7, and versions 1 to 3 are known"),
     cancelled: ("inspect", "did not end well (status 'cancelled')"),
     damaged_member: ("inspect", "samples/"),
-    two_logs: ("inspect", "holds 2 logs; one is adopted at a time"),
+    two_logs: ("inspect", "holds 2 logs"),
     cut_line: ("lm_eval", "line 24: it is cut off or no JSON"),
     lost_line: ("lm_eval", "8 documents were evaluated and filter maj@4 has 7"),
     no_results: ("lm_eval", "with its numbers is not beside it"),
     no_samples: ("lm_eval", "results of lm-evaluation-harness without samples"),
     mixed_tasks: ("lm_eval", "lines 1 and 25 are both document 0: it mixes tasks or evaluations"),
     other_task: ("lm_eval", "has numbers of sums, not of gsm8k"),
-    multiple_choice: ("lm_eval", "log-probabilities of choices and no text"),
+    likelihoods_of_other_choices: ("lm_eval", "line 1 has 1 choices and 2 log-likelihoods"),
+    scores_of_another_type: ("inspect", "it has another form than Inspect writes (TypeError"),
+    in_pieces: ("inspect", "its samples are cut into pieces"),
     old_rows: ("lm_eval", "line 1 has no filter"),
     no_metadata: ("verifiers", "holds no log that is known here"),
     failed_rollout: ("verifiers", "line 5 has no completion"),

@@ -1,0 +1,161 @@
+"""Answers that lm-evaluation-harness chose by log-probability: every choice of a problem was scored, and none was drawn.
+
+Each metric chooses by a rule of its own, so each makes a log of its own: `acc` takes the choice of the largest
+log-likelihood, `acc_norm` the largest per character, `acc_bytes` per byte of UTF-8, `acc_mutual_info` the largest gain over
+the log-likelihood without the question. The first of equal ones is taken, as that tool does. The answer's text is the
+chosen one, the reference the right one.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.adopting.log import LoggedAnswer, about, broken
+
+VERIFY: Sequence[Mapping[str, Any]] = ({"method": "exact"},)
+"""The verifier of chosen texts: is the chosen one the right one, white space around it aside?"""
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices of one problem with their log-likelihoods; `alone`: those without the question, where they were asked."""
+
+    prompt: str
+    texts: Sequence[str]
+    likelihoods: Sequence[float]
+    alone: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a metric chooses: the value of each choice, and in words."""
+
+    values: Callable[[Choices], list[float]]
+    words: str
+
+
+def _per_length(choices: Choices, length: Callable[[str], int]) -> list[float]:
+    """The log-likelihood by length; an empty choice has none, and is never chosen."""
+    pairs = zip(choices.likelihoods, choices.texts, strict=True)
+    return [likelihood / length(text) if text else -math.inf for likelihood, text in pairs]
+
+
+RULES: Mapping[str, Rule] = {
+    "acc": Rule(lambda choices: list(choices.likelihoods), "the largest log-likelihood"),
+    "acc_norm": Rule(lambda choices: _per_length(choices, len), "the largest log-likelihood per character"),
+    "acc_bytes": Rule(
+        lambda choices: _per_length(choices, lambda text: len(text.encode("utf-8", "surrogatepass"))),
+        "the largest log-likelihood per byte",
+    ),
+    "acc_mutual_info": Rule(
+        lambda choices: [given - alone for given, alone in zip(choices.likelihoods, choices.alone, strict=True)],
+        "the largest gain in log-likelihood over the choice without the question",
+    ),
+}
+"""By the name of the metric."""
+
+
+def are_chosen(rows: Sequence[Values], output_type: str | None) -> bool:
+    """Whether rows have log-likelihoods of several choices in place of texts. `output_type`: the task's, if known."""
+    pairs = all(row["resps"] and all(_pair(resp) is not None for resp in row["resps"]) for row in rows)
+    return pairs and (output_type == "multiple_choice" or all(len(row["resps"]) > 1 for row in rows))
+
+
+def chosen_answers(
+    path: Path,
+    documents: Iterable[Sequence[Values]],
+    rule: str,
+    delimiter: str,
+    scores: Callable[[Sequence[Values]], Mapping[str, Any]],
+) -> Iterator[tuple[LoggedAnswer, str | None]]:
+    """The choice that a rule makes for each document, by its rows, with the reason where an import cannot hold it."""
+    for rows in documents:
+        row = rows[0]
+        choices, why = _choices(path, row, delimiter)
+        target = _target(row["target"], choices.texts)
+        values = [] if why else RULES[rule].values(choices)
+        best = max(range(len(values)), key=values.__getitem__, default=0)
+        text = choices.texts[best] if values else ""
+        reference = "" if target is None else choices.texts[target]
+        if why is None:
+            why = "no one target among its choices" if target is None else None if text and reference else "a blank choice"
+        yield (
+            LoggedAnswer(
+                problem=str(row["doc_id"]),
+                prompt=choices.prompt,
+                reference=reference,
+                text=text,
+                sample=0,
+                scores=scores(rows),
+                file=path.name,
+                rows=tuple(mine["_number"] for mine in rows),
+                facts=about(row["doc"]),
+            ),
+            why,
+        )
+
+
+def _choices(path: Path, row: Values, delimiter: str) -> tuple[Choices, str | None]:
+    """The choices of a row, and why nothing can be chosen among them."""
+    where = f"line {row['_number']}"
+    asked = [_request(request) for request in _requests(row["arguments"])]
+    likelihoods = [_pair(resp) for resp in row["resps"]]
+    numbers = [number for number in likelihoods if number is not None]
+    if len(asked) != len(numbers) or not numbers:
+        raise broken(path, f"{where} has {len(asked)} choices and {len(numbers)} log-likelihoods")
+    half = len(asked) // 2
+    alone: Sequence[float] = ()
+    if "acc_mutual_info" in row.get("metrics", ()):
+        if len(asked) % 2 or any(context for context, _ in asked[half:]):
+            raise broken(path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question")
+        asked, numbers, alone = asked[:half], numbers[:half], numbers[half:]
+    choices = Choices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)
+    if len({context for context, _ in asked}) > 1:
+        return choices, "choices that are contexts, of which the log does not say the right one"
+    if any(math.isnan(number) for number in [*numbers, *alone]):
+        return choices, "a log-likelihood that is no number"
+    return choices, None if choices.prompt.strip() else "no question"
+
+
+def _requests(arguments: Any) -> Sequence[Any]:
+    return list(arguments.values()) if isinstance(arguments, dict) else arguments
+
+
+def _request(request: Any) -> tuple[str, str]:
+    """Context and continuation of one request: `{"arg_0": ..., "arg_1": ...}`, or a list of both."""
+    context, continuation = (request["arg_0"], request["arg_1"]) if isinstance(request, dict) else request[:2]
+    return str(context), str(continuation)
+
+
+def _pair(resp: Any) -> float | None:
+    """The log-likelihood of a choice, `[[ll, is_greedy]]` with values or with their texts; None for another form."""
+    pair = resp[0] if isinstance(resp, list) and resp and isinstance(resp[0], list) else resp
+    if not isinstance(pair, list) or len(pair) != 2 or str(pair[1]) not in ("True", "False"):
+        return None
+    try:
+        return float(pair[0])
+    except (TypeError, ValueError):
+        return None
+
+
+def _target(target: Any, texts: Sequence[str]) -> int | None:
+    """The place of the one right choice: `target` is its place or its text; None where it is neither, several or both."""
+    if isinstance(target, list):
+        values = target
+    else:
+        try:
+            values = json.loads(str(target))
+        except ValueError:
+            values = None
+    if isinstance(values, list):
+        return _target(values[0], texts) if len(values) == 1 else None
+    text = str(target)
+    place = int(text) if text.isascii() and text.isdecimal() and int(text) < len(texts) else None
+    same = [at for at, choice in enumerate(texts) if choice == text]
+    if place is None:
+        return same[0] if len(same) == 1 else None
+    return place if same in ([], [place]) else None

@@ -1,0 +1,90 @@
+"""The tools whose logs are known, and the logs that lie at a path."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
+from flows.adopting.log import Log, broken, unfolded_log
+from storage.errors import SetupError
+from storage.imports.limits import Unfolded
+
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool: `logs_at` names the logs at a path, `read` reads one of them, which may hold several evaluations."""
+
+    name: str
+    files: str
+    logs_at: Callable[[Path], list[Path]]
+    read: Callable[[Path, Unfolded], Log | list[Log]]
+
+
+TOOLS: Mapping[str, Tool] = {
+    "lm_eval": Tool(lm_eval.TOOL, "samples_*.jsonl beside results_*.json", lm_eval.logs_at, lm_eval.read),
+    "inspect": Tool(inspect_ai.TOOL, "*.eval, or its JSON log", inspect_ai.logs_at, inspect_ai.read),
+    "lighteval": Tool(lighteval.TOOL, "details_*.parquet with results_*.json", lighteval.logs_at, lighteval.read),
+    "verifiers": Tool(verifiers.TOOL, "results.jsonl beside metadata.json", verifiers.logs_at, verifiers.read),
+    "nemo_skills": Tool(nemo_skills.TOOL, "output*.jsonl beside metrics.json", nemo_skills.logs_at, nemo_skills.read),
+}
+
+
+def logs_at(path: Path) -> list[tuple[Tool, Path]]:
+    """The files of all logs at a path (a file, or the folder that a tool wrote); SetupError where there is none."""
+    if not path.exists():
+        raise SetupError(f"{path} does not exist.", next_command=f"ls {path.parent}")
+    files = [(tool, file) for tool in TOOLS.values() for file in tool.logs_at(path)]
+    if files:
+        return files
+    if lm_eval.results_alone(path):
+        raise _without_samples(path)
+    raise SetupError(
+        f"{path} holds no log that is known here.",
+        choices=[f"{tool.name} ({tool.files})" for tool in TOOLS.values()],
+        next_command="rollmill import rollouts FILE --name NAME",
+    )
+
+
+def unreadable_at(path: Path) -> list[tuple[Path, SetupError]]:
+    """What a folder holds of logs without their answers, with the reason that they cannot be read."""
+    return [(file, _without_samples(file)) for file in lm_eval.results_alone(path)]
+
+
+def _without_samples(path: Path) -> SetupError:
+    return broken(path, "results of lm-evaluation-harness without samples", "lm_eval run ... --log_samples")
+
+
+def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[Log]:
+    """The logs that one file holds; `label`: only those with this score, where one of them has it."""
+    with _form_of(tool, file):
+        read = tool.read(file, unfolded_log(file, max_bytes))
+    logs = [read] if isinstance(read, Log) else read
+    return [log for log in logs if label in log.labels] or logs
+
+
+@contextmanager
+def _form_of(tool: Tool, file: Path) -> Iterator[None]:
+    """Values of another type than the tool writes, wherever in a log they stand, are one error that names the log."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        text = f"{type(error).__name__}: {error}"[:200]
+        raise broken(file, f"it has another form than {tool.name} writes ({text})") from error
+
+
+def log_at(path: Path, max_bytes: int | None = None, label: str | None = None) -> Log:
+    """The one log at a path; SetupError where there is none or several."""
+    files = logs_at(path)
+    if len(files) > 1:
+        raise _several(path, [str(file) for _, file in files])
+    logs = read_logs(*files[0], max_bytes, label)
+    if len(logs) > 1:
+        raise _several(path, [log.labels[0] for log in logs])
+    return logs[0]
+
+
+def _several(path: Path, choices: Sequence[str]) -> SetupError:
+    return SetupError(f"{path} holds {len(choices)} logs.", choices=choices[:_SHOWN], next_command="name one of them")
