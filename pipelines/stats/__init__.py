@@ -32,7 +32,7 @@ from pipelines.stats.intervals import (
     with_interval,
 )
 from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
-from pipelines.stats.outlying_clusters import OutlyingClusters, outlying_clusters
+from pipelines.stats.outlying import OutlyingClusters, outlying_clusters
 from pipelines.stats.pass_rates import (
     PathCounts,
     pass_at_k,
