@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _ROWS = 64  # rows that Parquet's reader decodes at once: it unfolds them whatever their length
 _LARGE_DICTIONARY, _FOLDED = 4 << 20, 30  # bytes of a dictionary as compressed; how much more a column unfolds to
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value
+_ITEM = 8  # bytes of an item in a list of Python, whatever it took in the file
 
 Values = dict[str, Any]
 
@@ -89,8 +91,13 @@ def _unfolded_bytes(array: "pa.Array") -> int:
         return array.nbytes if lengths is None else int(pc.sum(lengths.take(array.indices)).as_py() or 0)
     if pa.types.is_struct(kind):
         return sum(map(_unfolded_bytes, array.flatten()))
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _unfolded_bytes(array.flatten())
+    if pa.types.is_map(kind):
+        first, last = (int(array.offsets[place].as_py()) for place in (0, -1))
+        parts = [part.slice(first, last - first) for part in (array.keys, array.items)]
+        return sum(map(_unfolded_bytes, parts)) + _ITEM * (last - first)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        items = array.flatten()
+        return _unfolded_bytes(items) + _ITEM * len(items)
     return int(array.nbytes)
 
 
@@ -104,6 +111,8 @@ def _is_text(kind: "pa.DataType") -> bool:
 def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:
     """The text columns that may unfold to far more than they hold, and what all columns hold before that.
 
+    Values of one width are counted as they lie in memory: some bytes of a file may stand for any number of them.
+
     They are read as dictionaries, which takes several times as long as reading plain texts that differ.
     """
     names: dict[str, None] = {}
@@ -111,7 +120,8 @@ def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:
     for group in range(file.metadata.num_row_groups):
         for place in range(file.metadata.num_columns):
             chunk = file.metadata.row_group(group).column(place)
-            size += chunk.total_uncompressed_size
+            width = _WIDTHS.get(chunk.physical_type) or file.schema.column(place).length
+            size += max(chunk.total_uncompressed_size, chunk.num_values * width)
             if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page:
                 continue
             dictionary = chunk.data_page_offset - (chunk.dictionary_page_offset or chunk.data_page_offset)

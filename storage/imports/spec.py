@@ -49,6 +49,16 @@ class ImportSpec:
         for name in (self.name, self.problems):
             if name is not None and not _NAME.fullmatch(name):
                 raise SetupError(f"{name!r} cannot name an import: use at most 64 letters, digits, '.', '_' or '-'.")
+        if self.set_aside is not None:
+            self._check_set_aside(self.set_aside)
+
+    def _check_set_aside(self, out: Path) -> None:
+        if out.is_dir():
+            raise SetupError(f"{out} is a folder; rows are set aside in a file.", next_command="--set-aside FILE")
+        # It is written before anything is stored, and the rows that were to be imported would be gone.
+        if out.resolve().is_relative_to(self.path.resolve()):
+            message = f"{out} is of what is imported, and would be overwritten."
+            raise SetupError(message, next_command="--set-aside ANOTHER-FILE")
 
     @property
     def sets(self) -> tuple[str, ...]:

@@ -66,6 +66,21 @@ def test_bad_rows_are_set_aside_with_their_reasons(ws: Workspace, tmp_path: Path
     assert (again.problems.new, again.problems.already) == (0, 30)
 
 
+def test_rows_are_not_set_aside_over_what_is_imported(ws: Workspace, tmp_path: Path) -> None:
+    path = mixed(tmp_path)
+    before = path.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for aside in (path, tmp_path / "link.jsonl", tmp_path / "x" / ".." / path.name):
+        with pytest.raises(SetupError, match="would be overwritten"):
+            import_problems(ws, ImportSpec(path, "p", set_aside=aside))
+    with pytest.raises(SetupError, match="would be overwritten"):
+        ImportSpec(tmp_path, "p", set_aside=tmp_path / "aside.jsonl")  # a folder of files, of which it would be one more
+    for folder in (tmp_path, Path(), Path("/")):
+        with pytest.raises(SetupError, match="is a folder"):
+            ImportSpec(path, "p", set_aside=folder)
+    assert path.read_bytes() == before
+
+
 def test_rollouts_are_set_aside_and_the_others_numbered_anew(ws: Workspace, jsonl: WriteLines, tmp_path: Path) -> None:
     import_problems(ws, ImportSpec(jsonl(*GOOD, name="problems.jsonl"), "p"))
     rows = [

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -192,6 +193,32 @@ def test_a_row_of_a_parquet_file_is_bounded(tmp_path: Path) -> None:
     path = folded(tmp_path / "a.parquet", "x" * (33 << 20), 2)
     with pytest.raises(SetupError, match="row 1 is longer than 64 MiB"):
         list(read_rows(path))
+
+
+def column(values: pa.Array, path: Path) -> Path:
+    table = pa.table({"question": ["q"] * len(values), "answer": ["1"] * len(values), "more": values})
+    pq.write_table(table, path, compression="zstd")
+    assert path.stat().st_size < 20_000
+    return path
+
+
+def test_maps_fixed_widths_and_lists_of_nothing_are_bounded_too(tmp_path: Path) -> None:
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 400, pa.int32()), pa.array(["x" * (1 << 20)]))
+    pairs = pa.MapArray.from_arrays(list(range(401)), pa.array(["k"] * 400), text)
+    fixed = text.dictionary.cast(pa.binary()).cast(pa.binary(1 << 20)).take(pa.array([0] * 400))
+    zeros = pa.ListArray.from_arrays([80_000 * place for place in range(801)], pa.array(np.zeros(64_000_000, np.int64)))
+    for name, values in (("map", pairs), ("fixed", fixed), ("zeros", zeros)):
+        with pytest.raises(SetupError, match="unfolds to more than 268,435,456 bytes"):
+            list(read_rows(column(values, tmp_path / f"{name}.parquet")))
+    path = column(pa.ListArray.from_arrays([0, 10_000_000], pa.nulls(10_000_000, pa.bool_())), tmp_path / "nulls.parquet")
+    with pytest.raises(SetupError, match="row 1 is longer than 64 MiB"):
+        list(read_rows(path))
+
+
+def test_the_rows_of_a_map_count_each_for_themselves(tmp_path: Path) -> None:
+    texts = pa.array([letter * (2 << 20) for letter in "abcdefgh"] * 8).dictionary_encode()
+    path = column(pa.MapArray.from_arrays(list(range(65)), pa.array(["k"] * 64), texts), tmp_path / "a.parquet")
+    assert [row.values["more"][0][1][:2] for row in read_rows(path)] == [letter * 2 for letter in "abcdefgh"] * 8
 
 
 def test_folded_texts_are_read_as_they_are(tmp_path: Path) -> None:
