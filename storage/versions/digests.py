@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from storage.dvc import repository
+from storage.dvc import last_line, repository, run
 from storage.errors import FoundWanting
 
 _DIGESTS: dict[tuple[object, ...], str] = {}
@@ -59,7 +59,7 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, only: Col
     whole = hashlib.md5(_listing(actual), usedforsecurity=False).hexdigest() + ".dir"
     if whole == wanted:
         return
-    listed = cached_listing(pointer, wanted)
+    listed = cached_listing(pointer, wanted, anywhere=True)
     if listed is None:  # which file it is, only the listing tells
         raise altered("a file", whole, wanted, ref, again)
     for name, published in listed.items():  # what else lies in the folder is not read as a part of the version
@@ -76,28 +76,40 @@ def pointed(pointer: Path) -> str | None:
     return str(outs[0]["md5"])
 
 
-def cached_listing(pointer: Path, wanted: str) -> dict[str, str] | None:
-    """The digest of each file, by the listing in DVC's own cache; None where that is not there or not whole."""
-    path = _cached(pointer, wanted)
-    if path is None or not path.is_file() or f"{digest(path, 'md5')}.dir" != wanted:
+def cached_listing(pointer: Path, wanted: str, *, anywhere: bool = False) -> dict[str, str] | None:
+    """The digest of each file, by the listing in DVC's cache; None where that is not there or not whole.
+
+    `anywhere`: DVC is asked where its cache is, which takes a while; otherwise only the repository's own is looked at.
+    """
+    path = _cached(_cache(pointer, anywhere=anywhere), wanted)
+    if not path.is_file() or f"{digest(path, 'md5')}.dir" != wanted:
         return None
     return {file["relpath"]: file["md5"] for file in json.loads(path.read_bytes())}
 
 
 def cached_objects(pointer: Path) -> Iterator[tuple[Path, str]]:
-    """The files in DVC's own cache of the folder that a pointer names and of its listing, and the digest of each."""
+    """The files in DVC's cache of the folder that a pointer names and of its listing, and the digest of each.
+
+    That cache may be one that several clones share.
+    """
     wanted = pointed(pointer)
-    listed = cached_listing(pointer, wanted) or {} if wanted else {}
-    for name in [*listed.values(), *([wanted] if wanted else [])]:
-        path = _cached(pointer, name)
-        if path is not None and path.is_file():
+    if wanted is None:
+        return
+    cache, listed = _cache(pointer, anywhere=True), cached_listing(pointer, wanted, anywhere=True) or {}
+    for name in [*listed.values(), wanted]:
+        path = _cached(cache, name)
+        if path.is_file():
             yield path, name.removesuffix(".dir")
 
 
-def _cached(pointer: Path, name: str) -> Path | None:
-    """Where an object lies in the cache of the pointer's repository, if it does."""
-    root = repository(pointer, ".dvc")
-    return root / ".dvc" / "cache" / "files" / "md5" / name[:2] / name[2:] if root else None
+def _cache(pointer: Path, *, anywhere: bool) -> Path:
+    root = repository(pointer, ".dvc") or pointer.parent
+    place = Path(last_line(run(["cache", "dir"], root).stdout)) if anywhere else root / ".dvc" / "cache"
+    return place / "files" / "md5"
+
+
+def _cached(cache: Path, name: str) -> Path:
+    return cache / name[:2] / name[2:]
 
 
 def _listing(digests: dict[str, str]) -> bytes:

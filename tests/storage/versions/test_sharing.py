@@ -100,7 +100,10 @@ def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Buil
         push(of(first))  # nobody answers
 
 
-def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(tmp_path: Path, snapshot: Build) -> None:
+@pytest.mark.parametrize("shared", [False, True], ids=["own-cache", "shared-cache"])
+def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(
+    tmp_path: Path, snapshot: Build, shared: bool
+) -> None:
     origin, one, two = tmp_path / "origin.git", tmp_path / "one", tmp_path / "two"
     git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
     git(tmp_path, "clone", "-q", str(origin), "one")
@@ -122,6 +125,8 @@ def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(tm
         connection.execute("update problems set reference = '999' where reference = '144'")
     altered = hashlib.md5(item.read_bytes()).hexdigest()
     with cloned(origin, two) as other:
+        if shared:
+            run_dvc(two, "cache", "dir", "--local", str(tmp_path / "cache"))
         for _ in range(2):  # DVC's cache must not keep it either
             with pytest.raises(FoundWanting) as caught:
                 pull(of(other))
