@@ -112,13 +112,19 @@ def _repeats_marks(text: str) -> bool:
     return "<<<" in text and has_marks(text)
 
 
+def _apart(text: str) -> re.Pattern[str]:
+    """A text where it stands for itself: the attempt 4 is not in 14 nor in 4.5."""
+    before = r"(?<!\w)(?<!\d[.,])" if re.match(r"\w", text) else ""
+    behind = r"(?!\w|[.,]\d)" if re.search(r"\w\Z", text) else ""
+    return re.compile(before + re.escape(text) + behind)
+
+
 def _wrong_spans(problem: ProblemThreads, row: Row) -> list[list[int]]:
     """The characters of a text that are a wrong attempt it rests on, word for word, as [first, behind the last]."""
     spans = []
     for turn in lineage(problem.turns, row["completion_id"]) if row["parents"] else ():
         earlier = problem.rows[turn.completion_id]
         wrong = earlier["outcome"] in WRONG and earlier["text"].strip()
-        start = row["text"].find(earlier["text"]) if wrong else -1
-        if start >= 0:
-            spans.append([start, start + len(earlier["text"])])
+        if wrong and (match := _apart(earlier["text"]).search(row["text"])):
+            spans.append([match.start(), match.end()])
     return sorted(spans)

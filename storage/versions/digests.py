@@ -6,7 +6,7 @@ copy travels with git, and in DVC's pointer; what lies in a remote or in a cache
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,24 @@ def require_pointed(folder: Path, pointer: Path, ref: str, again: str, only: Col
 
 def pointed(pointer: Path) -> str | None:
     """The digest of a folder's listing in DVC's pointer to it; None where it tells none."""
-    content: Any = yaml.safe_load(pointer.read_text(encoding="utf-8"))
-    outs = content.get("outs") if isinstance(content, dict) else None
+    outs = outs_of(pointer)
     if not outs or outs[0].get("hash") != "md5":  # DVC before 3.0 had another digest
         return None
     return str(outs[0]["md5"])
+
+
+def outs_of(pointer: Path) -> Sequence[Mapping[str, Any]]:
+    """The outputs that a pointer of DVC lists; FoundWanting where it is no pointer, as with the marks of a git conflict."""
+    try:
+        content: Any = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
+    except yaml.YAMLError:
+        content = None
+    outs = content.get("outs") if isinstance(content, dict) else None
+    if not isinstance(outs, list) or not all(isinstance(out, dict) for out in outs):
+        raise FoundWanting(
+            f"{pointer} is no pointer of DVC (a git conflict in it?).", next_command=f"git checkout HEAD -- {pointer}"
+        )
+    return outs
 
 
 def cached_listing(pointer: Path, wanted: str, *, anywhere: bool = False) -> dict[str, str] | None:

@@ -10,14 +10,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from storage import dvc
 from storage.errors import SetupError
 from storage.files import locked
 from storage.versions.database import FOLDER
+from storage.versions.digests import outs_of
 from storage.versions.index import load_index, point_latest
 from storage.versions.publish import lock_path
 from storage.versions.read import is_here, pointer
@@ -123,7 +121,7 @@ def _cached_files(infos: Sequence[VersionInfo], going: set[str]) -> dict[str, tu
 
 def _objects(place: Path, info: VersionInfo) -> Iterator[Path]:
     """The cached files of a version's rows, by the listing of its folder that DVC keeps."""
-    outs: list[dict[str, Any]] = yaml.safe_load(pointer(info).read_text(encoding="utf-8"))["outs"]
+    outs = outs_of(pointer(info))
     listing = place / outs[0]["md5"][:2] / outs[0]["md5"][2:]
     for file in json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else ():
         path = place / file["md5"][:2] / file["md5"][2:]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.errors import SetupError
-from storage.exports import ExportFile, export
+from storage.exports import ExportFile, export, origin
 from storage.exports.origin import OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
 from storage.records import Completion, Decision, Problem, ThreadRow
 from storage.segments.schema import to_table
@@ -119,6 +119,20 @@ def test_the_sides_of_a_pair_say_where_they_come_from(ws: Workspace) -> None:
 def test_a_wrong_attempt_within_a_text_is_marked(ws: Workspace) -> None:
     _, rows = written(ws, version(*ATTEMPTS), "sft", sees_label=True)
     assert [row["wrong_spans"] for row in rows] == [[], [], [[0, len(WRONG)]]]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "text", "at"),
+    [
+        ("4", "14 sheep, not 4.", 14),
+        ("4", "4.5 or 1,4", None),
+        (r"\boxed{4}", r"So\boxed{4}4", 2),
+        ("x = 4", "x = 40", None),
+    ],
+)
+def test_an_attempt_is_marked_where_it_stands_for_itself(attempt: str, text: str, at: int | None) -> None:
+    match = origin._apart(attempt).search(text)
+    assert (None if match is None else match.start()) == at
 
 
 def test_a_conversation_of_a_step_is_told_once_and_its_wrong_attempt_weighs_nothing(ws: Workspace) -> None:
