@@ -4,10 +4,11 @@ A run holds plans, not rows: each round's plan is a pair of segments (plan and s
 resumed run reads what was asked for and asks again only for what is missing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
@@ -16,11 +17,13 @@ from storage.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
 from storage.records import PlanRow, StopRow
-from storage.segments.keys import SegmentKey
-from storage.segments.rows import Rows
-from storage.segments.schema import Kind, from_table
-from storage.segments.store import SegmentStore
-from storage.segments.writing import Item
+from storage.segments.keys import Kind, SegmentKey
+
+# Runs are listed from the ledger alone: the store's libraries take as long to import as all else of that.
+if TYPE_CHECKING:
+    from storage.segments.rows import Rows
+    from storage.segments.store import SegmentStore
+    from storage.segments.writing import Item
 
 STATUSES = ("running", "done", "stopped", "failed", "interrupted")
 PLAN_VERSION = "1"
@@ -113,18 +116,22 @@ class Progress:
 # Names for the lists that methods return: inside Runs, `list` is a method.
 Plans = list[Sequence[PlanRow]]
 Stops = list[StopRow]
-Items = list[Item]
+Items = list["Item"]
 Keys = list[SegmentKey]
 Reports = list[Progress]
 Times = list[tuple[str, str, int, float]]
 
 
 class Runs:
-    """The runs of one workspace."""
+    """The runs of one workspace. `store`: gives the segments of their plans, once they are needed."""
 
-    def __init__(self, ledger: Ledger, segments: SegmentStore) -> None:
+    def __init__(self, ledger: Ledger, store: "Callable[[], SegmentStore]") -> None:
         self._ledger = ledger
-        self._segments = segments
+        self._store = store
+
+    @cached_property
+    def _segments(self) -> "SegmentStore":
+        return self._store()
 
     def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str) -> Run:
         """Create a run, or resume the one with this id: its status is running again, its start stays."""
@@ -191,6 +198,8 @@ class Runs:
 
     def stops(self, run_id: str) -> Stops:
         """Why the run's budget stopped drawing, problem by problem, in the order of the rounds."""
+        from storage.segments.schema import from_table
+
         rounds = self.rounds(run_id)
         rows: list[StopRow] = from_table("stops", self._segments.read("stops", producer=run_id, version=PLAN_VERSION))
         return sorted((row for row in rows if row.round < rounds), key=lambda row: row.round)

@@ -142,7 +142,7 @@ class Workspace:
         """The runs."""
         from storage.runs import Runs
 
-        return Runs(self.ledger, self.segments)
+        return Runs(self.ledger, lambda: self.segments)
 
     @cached_property
     def verifiers(self) -> "Verifiers":

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from storage.queries import ExploreIndex, Reader, Scope, explore_index, named_scope
+from storage.queries import ExploreIndex, Reader, Scope, named_scope
 from storage.queries.dataset_history import history_stamp, version_history
+from storage.queries.explore_index import explore_index
 
 if TYPE_CHECKING:
     from storage.queries import Step

@@ -1,55 +1,96 @@
 """Reading a workspace: for notebooks and the dashboard. Holds no lock, and writes nothing but people's judgements.
 
 Every function reads what is registered at that moment, so all of them work while a run writes. None imports Prefect.
+A name is imported when it is first asked for: each command loads what it reads with, and no more.
 """
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from pipelines.metrics import Funnel, GroupRate
-from storage.queries.audits import KnownRates, known_rates, scope_rates
-from storage.queries.budgets import CONTINUED, BudgetRound, BudgetSpend, LevelSpend, StopCount, StopEvidence, budget_spend
-from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
-from storage.queries.explore_index import ExploreIndex, explore_index
-from storage.queries.lineage import completion_text, problem_turns
-from storage.queries.notebook import open_workspace
-from storage.queries.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
-from storage.queries.rates import (
-    GROUPS,
-    counts_by,
-    funnel,
-    indexed_counts,
-    models_of,
-    pass_rates,
-)
-from storage.queries.reader import (
-    Reader,
-    compare,
-    datasets,
-    run_progress,
-    runs,
-    version_card,
-    version_manifest,
-    version_report,
-    versions_of,
-)
-from storage.queries.review import (
-    Queue,
-    ReviewItem,
-    audit_queue,
-    audit_queues,
-    review_item,
-    undecided_queue,
-    waiting,
-)
-from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
-from storage.runs import Progress, Run
-
-if TYPE_CHECKING:  # a notebook that names no version need not load what publishes them
+if TYPE_CHECKING:
+    from pipelines.metrics import Funnel, GroupRate
+    from storage.queries.audits import KnownRates, known_rates, scope_rates
+    from storage.queries.budgets import (
+        CONTINUED,
+        BudgetRound,
+        BudgetSpend,
+        LevelSpend,
+        StopCount,
+        StopEvidence,
+        budget_spend,
+    )
+    from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
+    from storage.queries.explore_index import ExploreIndex
+    from storage.queries.lineage import completion_text, problem_turns
+    from storage.queries.notebook import open_workspace
+    from storage.queries.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
+    from storage.queries.rates import (
+        GROUPS,
+        counts_by,
+        funnel,
+        indexed_counts,
+        models_of,
+        pass_rates,
+    )
+    from storage.queries.reader import (
+        Reader,
+        compare,
+        datasets,
+        run_progress,
+        runs,
+        version_card,
+        version_manifest,
+        version_report,
+        versions_of,
+    )
+    from storage.queries.review import (
+        Queue,
+        ReviewItem,
+        audit_queue,
+        audit_queues,
+        review_item,
+        undecided_queue,
+        waiting,
+    )
+    from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
+    from storage.runs import Progress, Run
     from storage.versions.diff import VersionDiff as VersionDiff
     from storage.versions.history import Step as Step
     from storage.versions.pairing import Move as Move
     from storage.versions.pairing import Pairing as Pairing
     from storage.versions.resolve import VersionInfo as VersionInfo
+
+_MODULES = {
+    "pipelines.metrics": "Funnel GroupRate",
+    "storage.queries.audits": "KnownRates known_rates scope_rates",
+    "storage.queries.budgets": "BudgetRound BudgetSpend CONTINUED LevelSpend StopCount StopEvidence budget_spend",
+    "storage.queries.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",
+    "storage.queries.explore_index": "ExploreIndex",
+    "storage.queries.lineage": "completion_text problem_turns",
+    "storage.queries.notebook": "open_workspace",
+    "storage.queries.problems": "ProblemDetail RolloutDetail indexed_rollouts problem_detail",
+    "storage.queries.rates": "GROUPS counts_by funnel indexed_counts models_of pass_rates",
+    "storage.queries.reader": "Reader compare datasets run_progress runs version_card version_manifest "
+    "version_report versions_of",
+    "storage.queries.review": "Queue ReviewItem audit_queue audit_queues review_item undecided_queue waiting",
+    "storage.queries.scope": "Scope dataset_scope named_scope run_scope",
+    "storage.runs": "Progress Run",
+    "storage.versions.diff": "VersionDiff",
+    "storage.versions.history": "Step",
+    "storage.versions.pairing": "Move Pairing",
+    "storage.versions.resolve": "VersionInfo",
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PLACES[name]), name)
+    # Later look-ups find the name in the module and do not come here.
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "CONTINUED",
@@ -85,7 +126,6 @@ __all__ = [
     "counts_by",
     "dataset_scope",
     "datasets",
-    "explore_index",
     "funnel",
     "indexed_counts",
     "indexed_rollouts",

@@ -1,8 +1,9 @@
 """The values the segment store takes and gives. Knows nothing of files, databases or what a row means."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from storage.segments.schema import Kind
+Kind = Literal["problems", "completions", "verdicts", "scores", "decisions", "plan", "stops", "threads"]
 
 
 @dataclass(frozen=True, slots=True)

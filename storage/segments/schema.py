@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -26,8 +26,9 @@ from storage.records import (
     Verdict,
     prompt_json,
 )
+from storage.segments import keys
 
-Kind = Literal["problems", "completions", "verdicts", "scores", "decisions", "plan", "stops", "threads"]
+Kind = keys.Kind
 Record = Problem | Completion | Verdict | Score | Decision | PlanRow | StopRow | ThreadRow
 
 RECORDS: Mapping[Kind, type[Any]] = {

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from storage.audits import PersonJudgement
-from storage.queries import Reader, explore_index, run_scope
+from storage.queries import Reader, run_scope
 from storage.queries.audits import rates_of_audit
+from storage.queries.explore_index import explore_index
 from storage.queries.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in

@@ -10,6 +10,9 @@ import pytest
 
 from flows.cli import output
 from flows.cli.output import doing, line, never_silent
+from storage.audits import Audit
+from storage.imports import ImportSpec, import_rollouts
+from storage.records import PlanRow
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT
@@ -40,6 +43,40 @@ def test_what_lists_loads_no_library_where_nothing_is(tmp_path: Path, command: s
     assert set(loaded_by("-C", str(tmp_path), *command.split())) <= {
         "storage.ledger"
     }  # who owns a process, without its rows
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a run, an import and an audit."""
+    folder = tmp_path_factory.mktemp("used")
+    file = folder / "rows.jsonl"
+    file.write_text('{"prompt": "1 + 1?", "reference": "2", "text": "2", "model": "m"}\n')
+    with Workspace.init(folder) as workspace:
+        workspace.runs.open("toy-1", name="toy", recipe={"name": "toy"}, recipe_hash="r" * 8)
+        workspace.runs.commit_plan("toy-1", 0, [PlanRow("toy-1", 0, 0, 0, "p", "q", "c", 0, 1)], [])
+        workspace.runs.finish("toy-1", "done", {})
+        import_rollouts(workspace, ImportSpec(file, "mine"))
+        workspace.audits.save(Audit("planted-1", "number", "1", "planted", "toy-1", {"seed": 1, "n": 1}))
+    return folder
+
+
+LEDGER = {"sqlalchemy", "storage.ledger"}
+ROWS = {"pyarrow", "numpy"}
+READS = {
+    "runs list": LEDGER,
+    "import list": LEDGER | ROWS | {"duckdb"},  # counts rollouts by model
+    "audit list": LEDGER | ROWS,  # its rates are estimated anew
+    "runs show": LEDGER | ROWS | {"duckdb", "pandas"},  # counts what is drawn; pyarrow loads pandas for a value of Python
+    "schedule list": {"storage.ledger"},
+    "view list": set(),
+    "dataset list": set(),
+}
+
+
+@pytest.mark.parametrize("command", READS)
+def test_what_reads_loads_no_more_than_it_reads_with(used: Path, command: str) -> None:
+    """`runs list` loaded pyarrow, numpy and pandas; each takes as long as all that it does itself."""
+    assert set(loaded_by("-C", str(used), *command.split())) <= READS[command]
 
 
 def test_what_reads_folders_alone_loads_no_database(tmp_path: Path) -> None:
