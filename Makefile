@@ -54,7 +54,7 @@ test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier
 test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
 	$(PYTEST) -m "browser and not data" -n 2 --dist loadfile --timeout 600
 
-test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links down, clocks apart, S3 that fails (root, iproute2)
+test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links down, clocks apart, S3 that fails, clones, Prefect (root, iproute2)
 	$(PYTEST) -m "hosts and not long" -n 3 --dist loadfile --timeout 600
 
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
