@@ -68,12 +68,27 @@ def workers(cluster: Cluster, server: None) -> Iterator[Cluster]:
         adding = [cluster[name].rollmill(*ADD) for name in WORKERS]
         assert [finish(process, 240).status for process in adding] == [0, 0]
         for name in WORKERS:
+            (cluster[name].disk / "ws/.rollmill/up.json").unlink(missing_ok=True)
             up = cluster[name].serve("up", *cluster[name].rollmill_command("up", "--foreground", "--dashboard", "0"))
             stack.callback(up.kill)
         states = [cluster[name].disk / "ws/.rollmill/up.json" for name in WORKERS]
         ready = until(lambda: all(path.exists() and json.loads(path.read_text())["status"] == "up" for path in states), 300)
         assert ready, [(cluster[name].disk / "up.log").read_text() for name in WORKERS]
         yield cluster
+
+
+def test_two_firings_at_once_are_worked_on_by_both_hosts(workers: Cluster, alone: Outcome) -> None:
+    adding = [workers[name].rollmill(*ADD[:-1], "queue") for name in WORKERS]
+    assert [finish(process, 240).status for process in adding] == [0, 0]
+    left, right = (workers[name] for name in WORKERS)
+    runs = [asked(left, "start") for _ in range(2)]
+    assert until(lambda: left.running(*FLOW) and right.running(*FLOW), 120)
+    assert asked(left, "end", *runs) == "COMPLETED"
+    for host in (left, right):
+        index = json.loads((host.disk / f"ws/datasets/{NAME}/index.json").read_text())
+        assert [version["content_hash"] for version in index["versions"]] == [alone["content_hash"]]
+    assert [row["status"] for row in firings(right)] == ["done", "done"]
+    assert (len(workers.requests()), workers.paid()) == (ROWS, 0)
 
 
 def test_a_worker_that_is_killed_is_followed_by_that_of_another_host(workers: Cluster, alone: Outcome) -> None:
