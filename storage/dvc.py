@@ -33,7 +33,7 @@ def add(path: Path) -> Tracking:
         )
     process = patient(["add", str(path.resolve().relative_to(root))], root)
     if process.returncode:
-        return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {first_line(process.stderr)}")
+        return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {_failure(process)}")
     pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     return Tracking(tuple(file for file in (pointer, ignore) if file.exists()))
 
@@ -66,6 +66,13 @@ def repository(path: Path, marker: str) -> Path | None:
     """The nearest folder at or above `path` that holds `marker` (.git or .dvc)."""
     resolved = path.resolve()
     return next((folder for folder in (resolved, *resolved.parents) if (folder / marker).exists()), None)
+
+
+def _failure(process: subprocess.CompletedProcess[str]) -> str:
+    """What DVC says went wrong; one that was killed says nothing."""
+    if process.returncode < 0 and not process.stderr.strip():
+        return f"it was killed by signal {-process.returncode}. Next: the same command again tracks it"
+    return first_line(process.stderr)
 
 
 def git_add_line(files: list[Path]) -> str | None:

@@ -122,6 +122,16 @@ def test_a_refusal_of_dvc_is_one_warning(repository: Workspace, snapshot: Build)
     assert resolve(repository.datasets, "toy").number == 1
 
 
+def test_a_dvc_that_was_killed_is_one_warning_that_says_so(
+    repository: Workspace, snapshot: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = subprocess.CompletedProcess(["dvc"], -signal.SIGKILL, "", "")
+    with monkeypatch.context() as machine:
+        machine.setattr(dvc, "run", lambda *_: killed)
+        (warning,) = [line for line in put(repository, snapshot()) if line.startswith("warning")]
+    assert "is not tracked: dvc add failed: it was killed by signal 9. Next: the same command again tracks it" in warning
+
+
 @pytest.mark.services
 def test_two_clones_settle_their_versions_with_dvc_pointers(
     repository: Workspace,

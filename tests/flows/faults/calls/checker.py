@@ -82,6 +82,12 @@ def rows(folder: Path) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def leases(folder: Path) -> int:
+    """How many leases the ledger holds."""
+    with _ledger_of(folder) as ledger:
+        return 0 if ledger is None else int(ledger.execute("select count(*) from leases").fetchone()[0])
+
+
 def digests(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file that a command wrote for people: exports and reports."""
     own = (".rollmill", "datasets", ".dvc", ".git", "remote")

@@ -79,7 +79,7 @@ def tried(machine: Machine, name: str, expected: Expected, fault: int, call: int
     first = machine.run(scenario.command, fault, call)
     died = (KILLED,) if fault == FAULTS.index("kill") else CRASHED if _is_native(first.fired) else ()
     wrong = [*_ending(first, "first", (0, 1, 2, 130, *died))]
-    if first.status != 0:
+    if first.status != 0 or _unfinished(first, machine.folder):
         wrong += [f"after the fault: {line}" for line in checker.committed(machine.folder)]
         again = machine.run(scenario.command)
         wrong += _ending(again, "second", (0, 2) if scenario.done and scenario.done in again.err else (0,))
@@ -99,6 +99,14 @@ def tried(machine: Machine, name: str, expected: Expected, fault: int, call: int
     if (twice := drawn.total() - len(drawn)) > scenario.under_way:
         wrong.append(f"{twice} completions were paid twice, {scenario.under_way} may be")
     return first.fired, first.status, wrong
+
+
+def _unfinished(first: Ended, folder: Path) -> bool:
+    """Whether a command that did its work says, or shows, that the next one has to finish it.
+
+    A disk that stays full keeps it from giving its lease back; a DVC that was killed tracks nothing, which is a warning.
+    """
+    return "is not tracked" in first.out + first.err or checker.leases(folder) > 0
 
 
 def _is_native(fired: str) -> bool:
