@@ -7,7 +7,7 @@ from flows.rounds.open_run import OpenRun
 from flows.rounds.plan_rows import of_steps, together
 from flows.rounds.threads import AT_ONCE, RunThreads
 from pipelines.tallies import Draw
-from storage.errors import SetupError
+from storage.errors import SetupError, Unavailable
 from storage.records import PlanRow
 from storage.workspace import Workspace
 
@@ -30,6 +30,8 @@ def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanR
             try:
                 for _ in requests_of(run, list(rows[start : start + AT_ONCE])):
                     pass
+            except Unavailable:
+                raise  # a server or a disk that is away says nothing about the texts
             except SetupError:
                 raise _other_texts(run, step.name) from None
     for link in threads.not_asked_today(planned):

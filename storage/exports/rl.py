@@ -5,7 +5,7 @@ and de-duplication (statistics.md, point 2). What was drawn because of earlier v
 such a group is not 0. A group with an undecided rollout is left out and counted, for undecided is not a reward of 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -96,7 +96,7 @@ class Rl(Training):
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
         """The rollouts by problem id, model and sample index; SetupError where the groups are no fair sample."""
         self.left_out.clear()
-        groups = self._usable(connection, complete_groups(connection, self.n))
+        groups = self._usable(connection, complete_groups(connection, self.n, self._left_out(connection)))
         judged = [group for group in groups if "undecided" not in group.outcomes]
         self.left_out[UNDECIDED] = len(groups) - len(judged)
         added = self._advantages(judged) if judged else {}
@@ -106,13 +106,17 @@ class Rl(Training):
                 if of_group := added.get((rollout["problem_id"], rollout["completion_id"])):
                     yield _row(rollout) | of_group
 
+    def _left_out(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+        """The problems that nothing may be learned from: a mean over all rewards of the file must not hold those of them."""
+        splits = connection.execute("select id, split from problems").fetchall()
+        return frozenset(() if self.held_out else (key for key, split in splits if is_held_out(split)))
+
     def _usable(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[Group]) -> Sequence[Group]:
-        """The groups that may be learned from: a mean over all rewards of the file must not hold those of others."""
+        """The groups, unless the step that drew them saw a label."""
         if not self.sees_label and first_step(manifest_of(connection).get("recipe", {})) in label_seeing(connection):
             self.left_out[SAW_LABEL] = sum(len(group.ids) for group in groups)
             return []
-        splits = dict(connection.execute("select id, split from problems").fetchall())
-        return [group for group in groups if self.held_out or not is_held_out(splits[group.problem_id])]
+        return groups
 
     def _advantages(self, groups: Sequence[Group]) -> dict[tuple[str, str], Row]:
         """What a row says of its group, by problem and completion."""
@@ -136,8 +140,10 @@ class Rl(Training):
         return added
 
 
-def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group]:
+def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collection[str] = ()) -> list[Group]:
     """The groups of n in order of problem and model, n 0 meaning all that were fixed before any verdict.
+
+    `but`: problems whose groups are no part of it, whatever their size.
 
     SetupError where nothing was fixed, n is more than was, or a group has fewer.
     """
@@ -153,7 +159,7 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int) -> list[Group
             f"n is {n}, and only the first {prefix} completions of each problem were fixed before any verdict.",
             next_command=f"--set n={prefix}, or rollmill curate RECIPE --set budget.options.initial={n}",
         )
-    groups = _measured(connection, prefix, measured)
+    groups = [group for group in _measured(connection, prefix, measured) if group.problem_id not in but]
     sizes = {len(group.ids) for group in groups}
     # Of an import the largest group sets the size: smaller ones are refused below, with the size that all have.
     count = n or prefix or max(sizes, default=0)
