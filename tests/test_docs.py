@@ -71,7 +71,7 @@ def commands(page: str) -> list[str]:
 
 
 # Commands that end with 1 here: no verifier reads every edit.
-ENDS_WITH_1 = re.compile(r"certify (?:number|choice|math) --suite (?:choice_)?(?:edits|selected)")
+ENDS_WITH_1 = re.compile(r"certify (?:math --suite edits|choice --suite choice_edits|\w+ --suite (?:choice_)?selected$)")
 
 
 def run(command: str, folder: Path, **places: str) -> str:

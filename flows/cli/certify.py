@@ -48,7 +48,6 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     False accepts and rejects, crashes, hangs, and whether any text of the suite was executed. Undecided is never a fault.
 
     Example: rollmill certify math
-    Example: rollmill certify number --suite edits --rollouts right.jsonl
     Example: rollmill certify number --suite selected --rollouts wrong.jsonl
     """
     from pipelines.certify.certification import certify as run
@@ -59,14 +58,12 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     sections: frozenset[Any] = frozenset(section or ())
     if not (math.isfinite(seconds) and seconds > 0):
         raise SetupError(f"--seconds {seconds} is no time.", next_command="--seconds 30")
-    limits = Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds))
-
     built_with = options_of(verifier, _options(options))
     given = None if rollouts is None else _rollouts(rollouts)
     certificate = run(
         Subject(verifier, built_with, python),
         lambda declared: certified_suite(verifier, suite, declared, sections, built_with, given),
-        limits=limits,
+        limits=Limits(cpu_seconds=seconds, wall_seconds=max(120.0, 4 * seconds)),
         progress=_show if sys.stderr.isatty() else None,
     )
     if json:
