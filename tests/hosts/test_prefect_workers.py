@@ -18,12 +18,18 @@ pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
 FLOW = ("--multiprocessing-fork", "prefect.engine", "prefect.flow_engine")  # of the process in which a runner has a flow
 ADD = ("schedule", "add", "shared.yaml", "--every", "12h", "--profile", "servers.yaml", "--overlap", "skip")
 ASK = """
-import json, sys, time, urllib.request
+import json, sys, time, urllib.error, urllib.request
 
 def ask(path, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(sys.argv[1] + path, data, {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request, timeout=120))
+    for waited in range(120):
+        try:
+            return json.load(urllib.request.urlopen(request, timeout=120))
+        except urllib.error.HTTPError as error:  # the server says so where its SQLite is locked, and did nothing then
+            if error.code != 503 or waited == 119:
+                raise
+        time.sleep(1)
 
 name, verb, *ids = sys.argv[2:]
 if verb == "start":
