@@ -238,7 +238,7 @@ def ledger_error(message: str, where: str) -> SetupError | None:
         return any(word in text for word in words)
 
     if said("disk is full", "no space left", "disk i/o error"):
-        return _not_written(Path(where)) or full_disk(f"the ledger {where}")
+        return _not_written(Path(where), full=not said("disk i/o error")) or full_disk(f"the ledger {where}")
     if said("readonly", "read-only"):
         return read_only(f"the ledger {where}")
     if said("unable to open"):
@@ -280,8 +280,11 @@ def ledger_lost(where: str) -> Unavailable:
     )
 
 
-def _not_written(path: Path) -> SetupError | None:
-    """Why a ledger's file could not be written, which SQLite does not say; None where it is the disk's space, or remote."""
+def _not_written(path: Path, *, full: bool) -> SetupError | None:
+    """Why a ledger's file could not be written, which SQLite does not say; None where it is the disk's space, or remote.
+
+    `full`: SQLite says that the disk was, which a quota can be where there is room.
+    """
     if not path.is_file():
         return None
     largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
@@ -289,7 +292,7 @@ def _not_written(path: Path) -> SetupError | None:
     if largest != resource.RLIM_INFINITY and any(size + _SMALL > largest for size in sizes):
         return machine_error(errno.EFBIG, f"the ledger {path}")
     disk = os.statvfs(path.parent)
-    full = disk.f_bavail * disk.f_frsize < _SMALL
+    full = full or disk.f_bavail * disk.f_frsize < _SMALL
     return None if full else machine_error(errno.EIO, f"the ledger {path}")
 
 

@@ -107,7 +107,7 @@ class Rl(Training):
                     yield _row(rollout) | of_group
 
     def _left_out(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-        """The problems that nothing may be learned from: a mean over all rewards of the file must not hold those of them."""
+        """The problems that nothing may be learned from: a mean over all rewards of the file must not hold theirs."""
         splits = connection.execute("select id, split from problems").fetchall()
         return frozenset(() if self.held_out else (key for key, split in splits if is_held_out(split)))
 

@@ -7,7 +7,8 @@ Nothing of it is kept in memory, and nothing is left behind by a kill.
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -23,7 +24,7 @@ class TableFile:
         self.schema: pa.Schema = SCHEMAS[kind]
         self.num_rows = self.nbytes = 0
         self._file = tempfile.TemporaryFile(prefix="rollmill-")  # noqa: SIM115 - it goes when this object does
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _close, self._file)
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.ipc.new_file(self._file, self.schema, options=options) as writer:
             for table in tables:
@@ -82,3 +83,8 @@ class TableFile:
                     parts, size = [], 0
         if parts:
             yield pa.Table.from_batches(parts)
+
+
+def _close(file: IO[bytes]) -> None:
+    with suppress(OSError):  # what a full disk refused once is still in its buffer, and nobody needs it now
+        file.close()

@@ -174,5 +174,12 @@ def test_what_a_database_says_is_told_apart_by_whether_it_passes(said: str, kind
     assert told in str(error)
 
 
+def test_a_full_disk_is_told_as_one_where_there_is_room_by_now(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    ledger.write_bytes(b"")
+    assert "no space left to write the ledger" in str(ledger_error("database or disk is full", str(ledger)))
+    assert "input/output error" in str(ledger_error("disk I/O error", str(ledger)))
+
+
 def test_other_words_of_a_database_are_a_bug_of_ours() -> None:
     assert ledger_error("no such column: nonsense", "HERE") is None

@@ -144,7 +144,8 @@ def test_a_problem_of_a_run_without_any_completion_is_an_incomplete_group(snapsh
 
 
 def test_a_held_out_problem_with_fewer_completions_stands_in_nobodys_way(snapshot: Build, write: Write) -> None:
-    toy = changed(drawn(snapshot(outcomes=JUDGED)), "decisions", lambda row: None if row["completion_id"] == CID[5] else row)
+    toy = drawn(snapshot(outcomes=JUDGED))
+    toy = changed(toy, "decisions", lambda row: None if row["completion_id"] == CID[5] else row)
     toy = changed(toy, "problems", lambda row: row | {"split": "test"} if row["id"] == HARD.id else row)
     assert sorted(by_id(write(toy))) == [CID[0], CID[1], CID[2]]
     assert "1 of 2 groups" in refused(write, toy, held_out=True)

@@ -1,5 +1,7 @@
 """Rows on disk are those of the tables they came from, by column and in parts, and make the same version."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from storage.versions.hashing import content_hash, kept_hash
 from storage.versions.manifest import row_counts
 from storage.versions.snapshot import Snapshot, checked, sorted_by_key
 from tests.storage.versions.conftest import build
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def on_disk(snapshot: Snapshot) -> Snapshot:
@@ -51,3 +55,24 @@ def test_a_row_that_stands_twice_is_refused_in_the_same_words() -> None:
     twice = sorted_by_key("completions", snapshot.completions).take([0, 0, 1, 2, 3, 4, 5])
     with pytest.raises(SetupError, match="completions hold 2 rows of "):
         checked(replace(on_disk(snapshot), completions=TableFile("completions", [twice])))
+
+
+def test_what_a_full_disk_refused_is_not_written_once_more_at_the_end() -> None:
+    """In a process of its own: Python shows an exception of a finalizer when it ends."""
+    program = """
+import os, resource, signal
+import pyarrow as pa
+from storage.segments.schema import SCHEMAS
+from storage.segments.table_file import TableFile
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+schema = SCHEMAS["decisions"]
+row = {field.name: None for field in schema}
+texts = pa.Table.from_pylist([row | {"completion_id": os.urandom(32).hex()} for _ in range(9_000)], schema)
+try:
+    TableFile("decisions", [texts])
+except OSError as error:
+    print(error.strerror)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (ended.stdout, ended.stderr) == ("File too large\n", "")
