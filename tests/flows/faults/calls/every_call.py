@@ -30,7 +30,7 @@ from tests.flows.faults.calls.scenarios import SCENARIOS, SECRET
 FAULTS = ("full disk", "no descriptor", "input/output error", "no memory", "short write", "kill")
 KILLED, CRASHED = -9, (-6, -11)
 PROBE, FOLDER = re.compile(r"[a-z0-9_]{8}"), re.compile(r"tmp[a-z0-9_]{8}")
-RENAMED_AT_REMOTE = re.compile(r"rename.*/remote/files/md5/")
+BY_DVC = re.compile(r"\w+ \S+/ws/(?:\.dvc/cache|remote)/files/md5/")
 
 
 @dataclass
@@ -66,7 +66,7 @@ def undisturbed(machine: Machine, name: str) -> Expected:
     assert (ended.status, ended.left) == (0, []), ended
     named = kinds.read(machine.log, len(FAULTS), str(machine.folder.parent))
     folder = machine.folder
-    wrong = [*checker.check(folder, SECRET), *_temporaries(machine, killed=False)]
+    wrong = [*checker.check(folder, SECRET), *_temporaries(machine, "", killed=False)]
     assert wrong == [], wrong
     found = (checker.hashes(folder), checker.rows(folder), checker.digests(folder), checker.shape(folder))
     return Expected(template, ended.counts, *found, named, drawn=set(machine.calls()))
@@ -84,15 +84,15 @@ def tried(machine: Machine, name: str, expected: Expected, fault: int, call: int
         again = machine.run(scenario.command)
         wrong += _ending(again, "second", (0, 2) if scenario.done and scenario.done in again.err else (0,))
     folder = machine.folder
-    # DVC leaves a copy behind at the remote, too, where it cannot be renamed.
-    killed = (fault == FAULTS.index("kill") and bool(first.fired)) or bool(RENAMED_AT_REMOTE.match(first.fired))
+    # DVC leaves its copy behind, too, where it can neither write nor rename it.
+    killed = (fault == FAULTS.index("kill") and bool(first.fired)) or bool(BY_DVC.match(first.fired))
     wrong += checker.check(folder, SECRET, killed=killed)
     for what, was in (("hashes", expected.hashes), ("rows", expected.rows), ("digests", expected.digests)):
         if (now := getattr(checker, what)(folder)) != was:
             wrong.append(f"{what} are {now}, undisturbed {was}")
     if odd := set(checker.shape(folder, killed=killed)) ^ set(expected.shape):
         wrong.append(f"files differ: {sorted(odd)}")
-    wrong += _temporaries(machine, killed=killed)
+    wrong += _temporaries(machine, first.fired, killed=killed)
     drawn = Counter(machine.calls())
     if set(drawn) != expected.drawn:
         wrong.append(f"{len(drawn)} completions were drawn, undisturbed {len(expected.drawn)}")
@@ -114,13 +114,15 @@ def _is_native(fired: str) -> bool:
     return fired.startswith(("mmap", *kinds.ALLOCATIONS))
 
 
-def _temporaries(machine: Machine, *, killed: bool) -> Iterator[str]:
-    """What a command left in the folder for temporary files, but for what libraries make there and remove at once.
+def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]:
+    """What a command left in the folder for temporary files, but for what could not be removed, as that was the call that
+    failed, and for what libraries make there and remove at once.
 
     That is the file by which Python's tempfile sees whether it can write and, after a kill, the empty folder that a context
     of Great Expectations begins with.
     """
     left = [path for path in sorted((machine.folder.parent / "tmp").iterdir()) if not _of_library(path, killed=killed)]
+    left = [path for path in left if fired not in (f"rmdir {path}", f"unlink {path}")]
     if left:
         yield f"left in the folder for temporary files: {[path.name for path in left]}"
 
