@@ -118,5 +118,6 @@ def test_a_worker_that_is_killed_is_followed_by_that_of_another_host(workers: Cl
     assert newest["run"] == killed["run"] or killed["run"] is None
     index = json.loads((other.disk / f"ws/datasets/{NAME}/index.json").read_text())
     assert index["versions"][-1]["content_hash"] == alone["content_hash"]
-    assert (len(workers.requests()), workers.paid() <= BATCH + 2 * 2 * IN_FLIGHT) == (ROWS, True)
+    assert len(workers.requests()) == ROWS
+    assert workers.paid() <= 2 * BATCH + 2 * 2 * IN_FLIGHT  # its open batches, and what it had asked its servers
     assert run != again
