@@ -97,6 +97,7 @@ def test_two_firings_at_once_are_worked_on_by_both_hosts(workers: Cluster, alone
     assert (len(workers.requests()), workers.paid()) == (ROWS, 0)
 
 
+@pytest.mark.long  # what is under way at the kill differs from run to run, and so do its seconds
 def test_a_worker_that_is_killed_is_followed_by_that_of_another_host(workers: Cluster, alone: Outcome) -> None:
     """Its firing ends with its lease, and the next one of the same schedule goes on with its run."""
     left, right = (workers[name] for name in WORKERS)
@@ -109,7 +110,7 @@ def test_a_worker_that_is_killed_is_followed_by_that_of_another_host(workers: Cl
     assert until(lambda: not worker.running(*FLOW))  # a run dies with the worker that has it
     before = workers.requests().total()
     assert until(lambda: firings(other)[0]["status"] == "killed", 150)
-    assert workers.requests().total() == before < ROWS
+    assert workers.requests().total() <= min(before + 2 * 2 * IN_FLIGHT, ROWS - 1)  # what was on its way is answered still
 
     again = asked(other, "start")
     assert asked(other, "end", again) == "COMPLETED"
