@@ -94,7 +94,11 @@ def cached_listing(pointer: Path, wanted: str, *, anywhere: bool = False) -> dic
 
     `anywhere`: DVC is asked where its cache is, which takes a while; otherwise only the repository's own is looked at.
     """
-    path = _cached(_cache(pointer, anywhere=anywhere), wanted)
+    return _listed(_cache(pointer, anywhere=anywhere), wanted)
+
+
+def _listed(cache: Path, wanted: str) -> dict[str, str] | None:
+    path = cached_path(cache, wanted)
     if not path.is_file() or f"{digest(path, 'md5')}.dir" != wanted:
         return None
     return {file["relpath"]: file["md5"] for file in json.loads(path.read_bytes())}
@@ -108,9 +112,9 @@ def cached_objects(pointer: Path) -> Iterator[tuple[Path, str]]:
     wanted = pointed(pointer)
     if wanted is None:
         return
-    cache, listed = _cache(pointer, anywhere=True), cached_listing(pointer, wanted, anywhere=True) or {}
-    for name in [*listed.values(), wanted]:
-        path = _cached(cache, name)
+    cache = _cache(pointer, anywhere=True)
+    for name in [*(_listed(cache, wanted) or {}).values(), wanted]:
+        path = cached_path(cache, name)
         if path.is_file():
             yield path, name.removesuffix(".dir")
 
@@ -121,7 +125,8 @@ def _cache(pointer: Path, *, anywhere: bool) -> Path:
     return place / "files" / "md5"
 
 
-def _cached(cache: Path, name: str) -> Path:
+def cached_path(cache: Path, name: str) -> Path:
+    """Where an object of this digest lies in a cache of DVC (its folder `files/md5`)."""
     return cache / name[:2] / name[2:]
 
 

@@ -15,7 +15,7 @@ from storage import dvc
 from storage.errors import SetupError
 from storage.files import locked
 from storage.versions.database import FOLDER
-from storage.versions.digests import outs_of
+from storage.versions.digests import cached_path, outs_of
 from storage.versions.index import load_index, point_latest
 from storage.versions.publish import lock_path
 from storage.versions.read import is_here, pointer
@@ -121,9 +121,8 @@ def _cached_files(infos: Sequence[VersionInfo], going: set[str]) -> dict[str, tu
 
 def _objects(place: Path, info: VersionInfo) -> Iterator[Path]:
     """The cached files of a version's rows, by the listing of its folder that DVC keeps."""
-    outs = outs_of(pointer(info))
-    listing = place / outs[0]["md5"][:2] / outs[0]["md5"][2:]
+    listing = cached_path(place, outs_of(pointer(info))[0]["md5"])
     for file in json.loads(listing.read_text(encoding="utf-8")) if listing.is_file() else ():
-        path = place / file["md5"][:2] / file["md5"][2:]
+        path = cached_path(place, file["md5"])
         if file["relpath"].endswith((".duckdb", ".parquet")) and path.is_file():
             yield path

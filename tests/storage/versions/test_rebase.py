@@ -32,14 +32,20 @@ def commit(ws: Workspace) -> None:
     git(ws.root, "commit", "-q", "-m", "a version")
 
 
-@pytest.fixture
-def conflict(ws: Workspace, snapshot: Build, tmp_path: Path) -> Workspace:
-    """The workspace `ws` after merging a clone; both made a v2."""
+def cloned(ws: Workspace, snapshot: Build, tmp_path: Path) -> Path:
+    """The folder of a clone of `ws`, once that has a v1."""
     git(ws.root, "init", "-q", "-b", "main")
     put(ws, snapshot())
     commit(ws)
     other = tmp_path / "clone"
     shutil.copytree(ws.root, other)
+    return other
+
+
+@pytest.fixture
+def conflict(ws: Workspace, snapshot: Build, tmp_path: Path) -> Workspace:
+    """The workspace `ws` after merging a clone; both made a v2."""
+    other = cloned(ws, snapshot, tmp_path)
     with Workspace.open(other) as clone:
         assert put(clone, snapshot(kept=THEIRS)) == "v2-1762fa78"
         tag(clone, "toy@v2", "theirs")
@@ -116,11 +122,7 @@ def sound(ws: Workspace, here: Sequence[str]) -> None:
 @pytest.fixture
 def apart(ws: Workspace, snapshot: Build, tmp_path: Path) -> tuple[Workspace, Path]:
     """The workspace `ws` and the folder of a clone; both made a v2, and nothing is merged yet."""
-    git(ws.root, "init", "-q", "-b", "main")
-    put(ws, snapshot())
-    commit(ws)
-    other = tmp_path / "clone"
-    shutil.copytree(ws.root, other)
+    other = cloned(ws, snapshot, tmp_path)
     with Workspace.open(other) as clone:
         assert put(clone, snapshot(kept=THEIRS)) == "v2-1762fa78"
         commit(clone)
@@ -229,11 +231,7 @@ def test_content_that_was_published_again_keeps_each_of_its_versions(
     ws: Workspace, snapshot: Build, tmp_path: Path
 ) -> None:
     """The new name of one version is the old name of another."""
-    git(ws.root, "init", "-q", "-b", "main")
-    put(ws, snapshot())
-    commit(ws)
-    other = tmp_path / "clone"
-    shutil.copytree(ws.root, other)
+    other = cloned(ws, snapshot, tmp_path)
     with Workspace.open(other) as clone:
         for kept in (THEIRS, (False, True) * 3):
             put(clone, snapshot(kept=kept))
