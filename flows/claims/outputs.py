@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.claims.pools import PREFIX
-from flows.claims.published import Output, Published
+from flows.claims.published import PREFIX, Output, Published, pools_of
 from pipelines.claims.generated_tests import counted_asserts, until_stop
 from storage.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
@@ -45,11 +44,6 @@ def take_outputs(root: Path, folder: Path, published: Published, begin: Callable
                 begin(f"importing {published.outputs[name].title}")
                 _import(workspace, name, folder, published.outputs[name])
     return present
-
-
-def pools_of(output: str) -> tuple[str, ...]:
-    """The names of the imports that an output becomes."""
-    return (f"{PREFIX}codet", f"{PREFIX}codet-tests") if output == "codet" else (PREFIX + output,)
 
 
 def _import(workspace: "Workspace", name: str, folder: Path, output: Output) -> None:

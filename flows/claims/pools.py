@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flows import CHECKOUT
+from flows.claims.published import PREFIX
 from flows.evaluation.evaluate import evaluate, open_evaluation
 from flows.job import Job
 from flows.progress import Stage
@@ -31,9 +32,6 @@ DRAWN_CELLS: Mapping[str, tuple[str, str]] = {
     "ladder": ("ladder", "warm"),
 }
 """Benchmark and model of each pool that is drawn."""
-RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
-"""Released outputs (recipes/claims/published.yaml), each imported under its name after `PREFIX`."""
-PREFIX = "released-"
 WITH_SOLUTIONS = frozenset({"ladder"})
 WITH_REWARDS = frozenset({"math"})
 SCORERS: tuple[tuple[str, Mapping[str, Any]], ...] = (("length", {}), ("imported", {"key": "reward"}))

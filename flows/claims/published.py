@@ -16,6 +16,8 @@ from flows.recipe.schema import Part, SchemaOne, Slug, Text
 from pipelines.claims.recorded import VALUES
 
 FILE = CHECKOUT / "recipes/claims/published.yaml"
+PREFIX = "released-"
+"""What the name of an import of released outputs begins with; the name of the output follows."""
 
 
 class Output(Part):
@@ -113,3 +115,8 @@ class Published(Part):
 def published_table(path: Path = FILE) -> Published:
     """The table of a file; SetupError for a mistake in it."""
     return parse(path, Published, {}, folder="recipes/claims")
+
+
+def pools_of(output: str) -> tuple[str, ...]:
+    """The names of the imports that an output becomes."""
+    return (f"{PREFIX}codet", f"{PREFIX}codet-tests") if output == "codet" else (PREFIX + output,)

@@ -5,28 +5,26 @@ Published numbers and claims on recorded rollouts are measured on released outpu
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.claims.chosen import chosen_claims
 from flows.claims.numbers import number_rows
-from flows.claims.outputs import pools_of, take_outputs
+from flows.claims.outputs import take_outputs
 from flows.claims.pools import (
     DRAWN_CELLS,
-    PREFIX,
-    RECORDED_POOLS,
     Drawing,
     drawn_evidence,
     recorded_evidence,
     recorded_runs,
 )
-from flows.claims.published import Number, published_table
+from flows.claims.published import published_table
 from flows.claims.released import released
 from flows.claims.results import result_of, write_results
-from pipelines.claims import CLAIMS, Claim, Effect, Evidence, NotTestable
-from storage.errors import SetupError, unknown_name
-from storage.queries.claims import BOARDS
+from pipelines.claims import Claim, Effect, Evidence, NotTestable
+from storage.errors import SetupError
 
 SEEDS = 5
 
@@ -44,48 +42,12 @@ class ClaimsRequest:
     outputs: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The published numbers and the claims that were asked for, in the order of their files."""
-
-    numbers: tuple[Number, ...]
-    claims: tuple[Claim, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """All of them by name."""
-        return [number.name for number in self.numbers] + [claim.name for claim in self.claims]
-
-    @property
-    def recorded(self) -> set[str]:
-        """The released outputs, as pools, that they are measured on."""
-        outputs = {pool.removeprefix(PREFIX) for number in self.numbers for pool in pools_of(number.output)}
-        return outputs | {pool for claim in self.claims for pool in claim.pools if pool in RECORDED_POOLS}
-
-
 @dataclass(slots=True)
 class _Result:
     """What a claim gave so far: effects by seed, or why there are none."""
 
     effects: dict[int, Sequence[Effect]]
     lacking: str = ""
-
-
-def chosen_claims(names: Collection[str]) -> Chosen:
-    """What has one of these names or is on a board of these names, all without any; SetupError for a name that is none."""
-    numbers = published_table().numbers
-    known = [*BOARDS, *(number.name for number in numbers), *CLAIMS]
-    for name in names:
-        if name not in known:
-            raise unknown_name("claim", name, known, next_command="rollmill claims list")
-
-    def wanted(name: str, board: str) -> bool:
-        return not names or name in names or board in names
-
-    return Chosen(
-        tuple(number for number in numbers if wanted(number.name, "numbers")),
-        tuple(claim for claim in CLAIMS.values() if wanted(claim.name, claim.board)),
-    )
 
 
 def run_claims(request: ClaimsRequest) -> list[dict[str, Any]]:

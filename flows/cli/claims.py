@@ -30,7 +30,7 @@ def list_claims(*, json: AsJson = False) -> None:
 
     Example: rollmill claims list
     """
-    from flows.claims import chosen_claims
+    from flows.claims.chosen import chosen_claims
     from flows.claims.numbers import number_row
     from flows.claims.page import printed
     from flows.claims.published import published_table
@@ -82,8 +82,8 @@ def run(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill claims run best-of-many-settings
     """
-    from flows.claims import ClaimsRequest, run_claims
     from flows.claims.pools import Drawing, recipe_of
+    from flows.claims.run import ClaimsRequest, run_claims
     from flows.cli.live import watching
     from flows.recipe.evaluations import load_evaluation
     from storage.files import write_text
@@ -111,7 +111,7 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 
     Example: rollmill claims show
     """
-    from flows.claims import chosen_claims
+    from flows.claims.chosen import chosen_claims
     from flows.claims.page import result_text
     from storage.workspace import Workspace
 
@@ -128,7 +128,7 @@ def show(names: Names = None, *, json: AsJson = False) -> None:
 
 def _all_results(root: Path) -> list[dict[str, Any]]:
     """The stored results, board by board, in the order of their files."""
-    from flows.claims import chosen_claims
+    from flows.claims.chosen import chosen_claims
     from storage.queries.claims import claim_results
 
     stored = claim_results(root)
@@ -136,7 +136,7 @@ def _all_results(root: Path) -> list[dict[str, Any]]:
 
 
 def _plan(names: Sequence[str], seeds: int, *, json: bool) -> None:
-    from flows.claims import chosen_claims
+    from flows.claims.chosen import chosen_claims
 
     chosen = chosen_claims(names)
     pools = sorted({pool for claim in chosen.claims for pool in claim.pools} | chosen.recorded)

@@ -141,7 +141,7 @@ def _level(row: dict[str, Any], level: str) -> list[Any]:
 
 
 def _show_scores(*, json: bool) -> None:
-    from flows.forecasting.forecasts import history
+    from flows.forecasting.scores import history
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

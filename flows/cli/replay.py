@@ -64,7 +64,7 @@ def replay(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill replay arithmetic --samples 1,4,8 --out replays/arithmetic
     """
-    from flows.evaluation import ReplayRequest, replay_pool
+    from flows.evaluation.replay import ReplayRequest, replay_pool
 
     request = ReplayRequest(
         workspace_root(),
@@ -159,7 +159,7 @@ def label(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill label arithmetic --least 0.75 --out labelled.jsonl
     """
-    from flows.evaluation import LabelRequest, label_pool
+    from flows.evaluation.labelling import LabelRequest, label_pool
 
     root = workspace_root()
     if out is not None:

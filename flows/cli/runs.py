@@ -57,7 +57,7 @@ def show(run: RunId = None, *, json: AsJson = False) -> None:
 
 def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     """Everything that `runs show` says of a run."""
-    from flows.forecasting.forecasts import shown_forecast
+    from flows.forecasting.scores import shown_forecast
     from flows.rounds.origins import origins_so_far
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope

@@ -1,10 +1,9 @@
-"""`rollmill plan`: forecasts of a recipe's run, their scores once it has ended, and how right a workspace's forecasts were.
+"""`rollmill plan`: forecasts of a recipe's run, and their scores once it has ended.
 
 A forecast is scored on draws that it did not see: the pilot has a stream of its own, and past runs give no problem of the
 recipe itself. One made after the run began is not scored.
 """
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ from flows.forecasting.evidence import Evidence, evidence_for
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
 from flows.forecasting.kept import KeptOfSteps, selected_steps, why_not_kept
 from flows.forecasting.pilots import ForecastRequest, subject_of
+from flows.forecasting.scores import scores_of, shown_forecast
 from flows.identity import unopened_run
 from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
 from pipelines.budget.later_verdicts import LaterVerdicts
@@ -21,7 +21,7 @@ from pipelines.budget.posterior_predictive import Observation
 from pipelines.budget.search import Search
 from pipelines.protocols import CountsPromptTokens
 from pipelines.select import OfSteps
-from pipelines.stats import Prediction, score_prediction
+from pipelines.stats import Prediction
 from pipelines.steps.to_come import LEAST, TooLittleSeenError
 from storage.errors import SetupError
 from storage.records import Decision, PlanRow
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from flows.session import RecipeRun, Session
     from storage.run_records import Forecast
 
-TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kept", "solved")
 LEAST_OPEN = 0.05  # share of answers: fewer that the plan leaves open are those of a verifier's own limits
 BYTES_A_TOKEN = 4  # where an engine does not count and no prompt was observed
 
@@ -246,29 +245,6 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
     return shown_forecast(latest)
 
 
-def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
-    """Every quantity of a forecast beside what came, and how many intervals there are and how many held.
-
-    Quantities of one run are not independent of each other.
-    """
-    predictions = {name: Prediction(**values) for name, values in row["quantities"].items() if name in actual}
-    scores = {name: asdict(score_prediction(values, actual[name])) for name, values in predictions.items()}
-    inside = {name: sum(bool(score[name]) for score in scores.values()) for name in ("inside80", "inside95")}
-    return {"quantities": scores, "n": len(scores), **inside}
-
-
-def shown_forecast(scored: "Forecast") -> dict[str, Any]:
-    """A scored forecast as JSON values, totals only: median, 95% interval, actual, error, whether it held."""
-    score = scored.score or {"quantities": {}, "n": 0, "inside80": 0, "inside95": 0}
-    rows = {
-        name: {**scored.forecast["quantities"][name], **score["quantities"][name]}
-        for name in TOTALS
-        if name in score["quantities"]
-    }
-    coverage = {key: score[key] for key in ("n", "inside80", "inside95")}
-    return {"id": scored.id, "source": scored.source, "evidence": scored.forecast["evidence"], "totals": rows, **coverage}
-
-
 def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
     """The same quantities of the run as it came, by its own completions, whoever drew them; `follow`: all steps' ones."""
     from flows.rounds.tallies import tallies_of
@@ -341,49 +317,3 @@ def _with_follow_ups(
 def sorted_ids(run: "RecipeRun") -> list[str]:
     """The problems in the order of tallies."""
     return sorted({problem.id for problem in run.spec.problems})
-
-
-def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:
-    """Each forecast in a row, and over the scored ones the coverage, error and interval score of every kind of quantity.
-
-    The levels' quantities are pooled by what they are of.
-    """
-    pooled: dict[str, list[dict[str, Any]]] = {}
-    for scored in forecasts:
-        for name, row in (scored.score or {"quantities": {}})["quantities"].items():
-            pooled.setdefault(_kind(name), []).append(row)
-    order = [*TOTALS, *sorted(pooled.keys() - set(TOTALS))]
-    return {
-        "forecasts": [_history_row(row) for row in forecasts],
-        "quantities": [_quantity_row(name, pooled[name]) for name in order if name in pooled],
-    }
-
-
-def _kind(name: str) -> str:
-    """`level.3.kept` is of the kind `kept by level`."""
-    return f"{name.rsplit('.', 1)[1]} by level" if name.startswith("level.") else name
-
-
-def _history_row(row: "Forecast") -> dict[str, Any]:
-    tokens = (row.score or {"quantities": {}})["quantities"].get("tokens")
-    return {
-        "id": row.id,
-        "recipe": row.name,
-        "source": row.source,
-        "made": row.made_at.isoformat(sep=" ", timespec="seconds"),
-        "run": row.run,
-        "error": None if tokens is None or tokens["error"] is None else f"{tokens['error']:+.1%}",
-        "held": None if row.score is None else f"{row.score['inside95']} of {row.score['n']}",
-    }
-
-
-def _quantity_row(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    errors = [abs(row["error"]) for row in rows if row["error"] is not None]
-    return {
-        "quantity": name,
-        "forecasts": len(rows),
-        "inside80": sum(bool(row["inside80"]) for row in rows),
-        "inside95": sum(bool(row["inside95"]) for row in rows),
-        "mean_error": math.fsum(errors) / len(errors) if errors else None,
-        "interval_score95": math.fsum(row["score95"] for row in rows) / len(rows),
-    }

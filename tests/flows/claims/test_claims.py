@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.claims import chosen_claims
+from flows.claims.chosen import chosen_claims
 from flows.claims.numbers import number_row
 from flows.claims.page import markdown, printed
 from flows.claims.published import published_table

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows.forecasting.forecasts import history, kept_rule, scores_of, shown_forecast
+from flows.forecasting.forecasts import kept_rule
+from flows.forecasting.scores import history, scores_of, shown_forecast
 from pipelines.select import AllCorrect, Quota
 from storage.run_records import Forecast
 
