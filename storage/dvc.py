@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _LOCK_SECONDS = 60.0
 
@@ -31,11 +32,31 @@ def add(path: Path) -> Tracking:
             f"warning: {path.name} is not tracked: no DVC repository here. "
             f"Next: git init && dvc init, then the same command again: it tracks the version",
         )
+    pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
+    _remove_torn(pointer)
     process = patient(["add", str(path.resolve().relative_to(root))], root)
     if process.returncode:
+        _remove_torn(pointer)
         return Tracking((), f"warning: {path.name} is not tracked: dvc add failed: {_failure(process)}")
-    pointer, ignore = path.with_name(f"{path.name}.dvc"), path.parent / ".gitignore"
     return Tracking(tuple(file for file in (pointer, ignore) if file.exists()))
+
+
+def outputs(pointer: Path) -> list[dict[str, Any]] | None:
+    """The outputs that a pointer of DVC lists; None where the file is no pointer, as with the marks of a git conflict."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
+    except yaml.YAMLError:
+        return None
+    outs = content.get("outs") if isinstance(content, dict) else None
+    return outs if isinstance(outs, list) and all(isinstance(out, dict) for out in outs) else None
+
+
+def _remove_torn(pointer: Path) -> None:
+    """Remove a pointer that a killed DVC left half written, as it writes in place: DVC reads it first and would refuse."""
+    if pointer.is_file() and outputs(pointer) is None:
+        pointer.unlink()
 
 
 def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
@@ -54,9 +75,12 @@ def run(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
 
 def patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:
     """A dvc command that waits for another one to release the repository's lock, up to a minute."""
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline, locks = time.monotonic() + _LOCK_SECONDS, root / ".dvc" / "tmp" / "rwlock"
     while True:
         process = run(arguments, root)
+        if "RWLock-file" in process.stderr and locks.is_file():
+            locks.unlink()  # torn by a DVC that a full disk or a kill stopped as it wrote: no other can read it either
+            process = run(arguments, root)
         if "acquire lock" not in process.stderr or time.monotonic() > deadline:
             return process
         time.sleep(0.5)

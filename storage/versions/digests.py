@@ -10,9 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from storage.dvc import last_line, repository, run
+from storage.dvc import last_line, outputs, repository, run
 from storage.errors import FoundWanting
 
 _DIGESTS: dict[tuple[object, ...], str] = {}
@@ -77,12 +75,8 @@ def pointed(pointer: Path) -> str | None:
 
 def outs_of(pointer: Path) -> Sequence[Mapping[str, Any]]:
     """The outputs that a pointer of DVC lists; FoundWanting where it is no pointer, as with the marks of a git conflict."""
-    try:
-        content: Any = yaml.safe_load(pointer.read_text(encoding="utf-8", errors="replace"))
-    except yaml.YAMLError:
-        content = None
-    outs = content.get("outs") if isinstance(content, dict) else None
-    if not isinstance(outs, list) or not all(isinstance(out, dict) for out in outs):
+    outs = outputs(pointer)
+    if outs is None:
         raise FoundWanting(
             f"{pointer} is no pointer of DVC (a git conflict in it?).", next_command=f"git checkout HEAD -- {pointer}"
         )

@@ -133,6 +133,33 @@ def test_a_dvc_that_was_killed_is_one_warning_that_says_so(
 
 
 @pytest.mark.services
+@pytest.mark.parametrize("torn", ["datasets/toy/v1-ab183de1.dvc", ".dvc/tmp/rwlock"])
+def test_what_a_stopped_dvc_tore_is_written_again(
+    repository: Workspace, snapshot: Build, monkeypatch: pytest.MonkeyPatch, torn: str
+) -> None:
+    def stopped(*_: object) -> subprocess.CompletedProcess[str]:
+        (repository.root / torn).parent.mkdir(parents=True, exist_ok=True)
+        (repository.root / torn).write_text("")
+        return subprocess.CompletedProcess(["dvc"], 255, "", "ERROR: No space left on device")
+
+    with monkeypatch.context() as machine:
+        machine.setattr(dvc, "run", stopped)
+        assert "warning: v1-ab183de1 is not tracked: dvc add failed: No space left on device" in put(repository, snapshot())
+    assert "toy@v1 is tracked by DVC now." in put(repository, snapshot())
+    assert run_dvc(repository.root, "status") == "Data and pipelines are up to date.\n"
+
+
+@pytest.mark.services
+def test_a_torn_pointer_is_removed_before_a_folder_is_added(repository: Workspace) -> None:
+    folder = repository.datasets / "toy/v1"
+    folder.mkdir(parents=True)
+    (folder / "rows").write_text("1")
+    (pointer := folder.with_name("v1.dvc")).write_text("outs:\n- md5")  # as a kill of all processes leaves it
+    assert dvc.add(folder).warning is None
+    assert (dvc.outputs(pointer) or [{}])[0]["path"] == "v1"
+
+
+@pytest.mark.services
 def test_two_clones_settle_their_versions_with_dvc_pointers(
     repository: Workspace,
     snapshot: Build,

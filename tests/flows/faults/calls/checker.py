@@ -41,6 +41,7 @@ HASHED: Mapping[str, str] = {
     "problems": "id prompt_id prompt reference kind tests source licence split level skill template external_id",
     "verdicts": "completion_id problem_id verifier version outcome rule extracted",
 }
+FILES = ("manifest.json", "dataset.duckdb", "README.md", "report.html", "report.json")
 SORTED = {"completions": "id", "problems": "id", "decisions": "problem_id, completion_id"}
 SORTED["verdicts"] = "completion_id, problem_id, verifier, version"
 TEMPORARY = re.compile(r"(^|/)\.?(tmp-|partial-)|\.tmp$|\.part$|-journal$|/(commands|publishing|scratch|spool)/|\.duckdb\.")
@@ -59,7 +60,7 @@ def check(folder: Path, secret: str = "", *, killed: bool = False) -> list[str]:
 def committed(folder: Path) -> list[str]:
     """What is wrong with what was committed: this holds at any moment, also after a kill."""
     with _ledger_of(folder) as ledger:
-        return [*_segments(folder, ledger, at_rest=False), *_versions(folder)]
+        return [*_segments(folder, ledger, at_rest=False), *_versions(folder, at_rest=False)]
 
 
 def shape(folder: Path, *, killed: bool = False) -> list[str]:
@@ -245,8 +246,11 @@ def _statistics(path: Path) -> Iterator[str]:
                     yield f"{path.name}: statistics of {column.path_in_schema} are {said.min!r}, {said.max!r}, data {found}"
 
 
-def _versions(folder: Path) -> Iterator[str]:
-    """Whether the versions of each index are there, with the bytes and the rows that it says."""
+def _versions(folder: Path, *, at_rest: bool = True) -> Iterator[str]:
+    """Whether the versions of each index are there, with the bytes and the rows that it says.
+
+    DVC fetches one file after another: while it does, a version that it tracks may lack some.
+    """
     for index in sorted((folder / "datasets").glob("*/index.json")):
         entries = json.loads(index.read_text())["versions"]
         for entry in entries:
@@ -259,7 +263,9 @@ def _versions(folder: Path) -> Iterator[str]:
                 if not version.with_name(f"{name}.dvc").exists():
                     yield f"{name} is in the index and not there"
                 continue
-            yield from _version(version, entry, copy)
+            tracked = version.with_name(f"{name}.dvc").exists()
+            if at_rest or not tracked or all((version / file).exists() for file in FILES):
+                yield from _version(version, entry, copy)
 
 
 def _version(version: Path, entry: Mapping[str, Any], copy: Path) -> Iterator[str]:

@@ -110,8 +110,8 @@ def _unfinished(first: Ended, folder: Path) -> bool:
 
 
 def _is_native(fired: str) -> bool:
-    """Whether a library was refused memory that it maps itself: DuckDB's C++ may crash then, and that is like a kill."""
-    return fired.startswith(("mmap", *kinds.ALLOCATIONS))
+    """Whether a library was refused memory or a thread: C++ as DuckDB's may crash then, and that is like a kill."""
+    return fired.startswith(("mmap", "pthread_create", *kinds.ALLOCATIONS))
 
 
 def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _temporaries(machine: Machine, fired: str, *, killed: bool) -> Iterator[str]
     of Great Expectations begins with.
     """
     left = [path for path in sorted((machine.folder.parent / "tmp").iterdir()) if not _of_library(path, killed=killed)]
-    left = [path for path in left if fired not in (f"rmdir {path}", f"unlink {path}")]
+    left = [path for path in left if fired not in (f"rmdir {path}", f"unlink {path}", f"open {path}")]  # to list a folder
     if left:
         yield f"left in the folder for temporary files: {[path.name for path in left]}"
 
