@@ -49,7 +49,7 @@ class RayCluster:
         parts = [items[start : start + self._part.rows] for start in range(0, len(items), self._part.rows)]
         futures = [runner.submit(judged, {"method": named, "items": pickle.dumps(part)}) for part in parts]
         for future in futures:
-            yield from _verdicts(future)
+            yield from _verdicts(future, self._part.address)
 
     def close(self) -> None:
         """End a local cluster, or disconnect; safe to call twice."""
@@ -93,8 +93,9 @@ def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
         return pickle.dumps(f"{type(error).__name__}: {error}")
 
 
-def _verdicts(future: Any) -> list[Verdict]:
+def _verdicts(future: Any, address: str | None) -> list[Verdict]:
     """What a task gave. RuntimeError where its verifier raised: its items are then asked one by one, as without Ray."""
+    prefect = "" if address is None else f", whose nodes must reach Prefect's server ({os.environ['PREFECT_API_URL']})"
     try:
         reply: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
     except RollmillError:
@@ -102,7 +103,7 @@ def _verdicts(future: Any) -> list[Verdict]:
     except Exception as error:
         raise Unavailable(
             f"Ray did not judge: {' '.join(str(error).split())[:200]} ({type(error).__name__}).",
-            next_command="look after the cluster, or leave `ray` out of the profile; what was drawn is kept",
+            next_command=f"look after the cluster{prefect}, or leave `ray` out of the profile; what was drawn is kept",
         ) from error
     if isinstance(reply, str):
         raise RuntimeError(reply)
