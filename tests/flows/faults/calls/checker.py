@@ -269,6 +269,9 @@ def _versions(folder: Path, *, at_rest: bool = True) -> Iterator[str]:
 
 
 def _version(version: Path, entry: Mapping[str, Any], copy: Path) -> Iterator[str]:
+    if lacking := [name for name in FILES if not (version / name).exists()]:
+        yield f"{version.name} lacks {lacking}"
+        return
     manifest = json.loads((version / "manifest.json").read_text())
     if copy.exists() and copy.read_text() != (version / "manifest.json").read_text():
         yield f"{version.name}: the copy of its manifest differs"
