@@ -6,6 +6,7 @@ that came with git, and the rows with the content hash. Git commands are named f
 """
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from storage.versions.read import is_here, is_whole, load_snapshot, pointer, req
 from storage.versions.resolve import VersionInfo, refuse_unsettled
 
 NO_REPOSITORY = "git init && dvc init, then rollmill curate RECIPE: it tracks the versions"
+_TEMPORARY = re.compile(r"\.[A-Za-z0-9_-]{22}\.tmp")  # of DVC, beside a file that it links or copies
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ def pull(infos: Sequence[VersionInfo], remote: str | None = None) -> Transfer:
     """
     _refuse_unsettled(infos)
     root = _root(infos, remote)
-    summary = _dvc("pull", infos, root, remote)
+    try:
+        summary = _dvc("pull", infos, root, remote)
+    except SetupError:
+        if not _remove_temporaries(infos):
+            raise
+        summary = _dvc("pull", infos, root, remote)
     wrong = [error for info in infos if (error := _difference(info, remote)) is not None]
     if wrong:
         more = f" So were files of {len(wrong) - 1} more versions." if len(wrong) > 1 else ""
@@ -80,6 +87,14 @@ def _difference(info: VersionInfo, remote: str | None) -> FoundWanting | None:
         _put_away(info)
         return FoundWanting(error.message, next_command=again)
     return None
+
+
+def _remove_temporaries(infos: Sequence[VersionInfo]) -> bool:
+    """Remove what a killed DVC left in versions' folders, which makes the next one refuse; whether there was any."""
+    files = [path for info in infos for path in info.path.rglob(".*.tmp") if _TEMPORARY.fullmatch(path.name)]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return bool(files)
 
 
 def _put_away(info: VersionInfo) -> None:

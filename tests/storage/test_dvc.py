@@ -17,6 +17,7 @@ from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import load_snapshot, open_version
 from storage.versions.rebase import rebase
 from storage.versions.resolve import resolve, versions
+from storage.versions.sharing import pull
 from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.repositories import git, run_dvc
@@ -106,6 +107,12 @@ def test_a_clone_lists_versions_at_once_and_fetches_rows_with_dvc(
         open_version(info)
     command = caught.value.next_command
     assert command is not None
+    assert command.startswith("dvc pull")
+    info.path.mkdir()
+    (info.path / ".vBmUTbTIix4a2kH1W3h6Kg.tmp").write_text("")  # as a killed DVC leaves it: the next one refuses
+    assert pull([info]).versions == ("toy@v1",)
+    assert not list(info.path.glob(".*"))
+    shutil.rmtree(info.path)
     run_dvc(tmp_path / "clone", *command.split()[1:])
     assert load_snapshot(info).decisions.num_rows == 6
     with Workspace.init(tmp_path / "clone") as clone:
