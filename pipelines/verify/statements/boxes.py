@@ -1,0 +1,108 @@
+"""The answer in `\\boxed{...}` or `\\fbox{...}`: the last box, with what is joined to it and what stands right outside."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_GAP = 40  # characters between two boxes of one answer, at most
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?=\{)")
+_LAYOUT = re.compile(r"(?:[\s$~{}]|\\[()\[\],;: !]|\\q?quad|\\text)+")
+_JOINED = re.compile(
+    r"(?:(?:[A-Za-z().]+ ?){0,4}?(?:[,;，、；和或]|,? ?\b(?:and|or|as well as)|\\l(?:or|and)))?(?: ?[A-Za-z](?:_\d)? ?=)?\Z"
+)
+_MOST_JOINED = 20  # boxes of one answer
+_LAST_BLANK = re.compile(r"(?<!\\)\\\Z")
+_ANEW = re.compile(
+    r"(?i)[.!?](?:\s|\Z)|\\\\|&|\n\s*\n|\A\s*\n\s*\Z|⇒|→|=>|\\(?:implies|Rightarrow|to|rightarrow|approx|therefore)(?![A-Za-z])"
+    r"|\b(?:so|then|thus|hence|therefore|gives?|giving|means|i\.e|is|are|was|that|which|where|when|if|but|wait|actually|rather|not"
+    r"|no|sorry|oops|correction|edit|update|otherwise|else|answer|because|since|simplif\w+|finally|instead|get|have|yields?|becomes?|equals?)\b"
+)
+_SCALED = re.compile(
+    r"(?i)(?:[ $]|\\[)\], ]|\\text\s*\{)*"
+    r"(\\?%|(?:per\s?cent|pct|dozen|hundred|thousand|million|billion|trillion)\b)(?!-)"
+)
+_RAISED = re.compile(r"\^(?:\{[^{}]{1,20}\}|\w)|_(?:\{\d{1,2}\}|\d)|!(?=\s*[$\\])")
+_SIGNED = re.compile(r"(?:\A|[=(:,$\n]\s*|[A-Za-z]{2}\s+\$?|\\[(\[]\s*)([-−]|\\pm)\$?\Z")
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+class Box(NamedTuple):
+    """An answer in boxes, and where they stand: from the first one's backslash to behind the last one's brace."""
+
+    content: str
+    start: int
+    end: int
+
+
+def holds_box(text: str) -> bool:
+    """Whether a box begins somewhere in a text."""
+    return _BOX.search(text) is not None
+
+
+def last_box(text: str) -> Box | None:
+    """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
+    first = text.find("box")
+    if first < 0:
+        return None
+    # From two characters before: `box` was found inside of \fbox or \boxed.
+    starts = {match.end(): match.start() for match in _BOX.finditer(text, max(0, first - 2))}
+    if not starts:
+        return None
+    spans = sorted((starts[brace], end, brace) for brace, end in _closed(text, min(starts)) if brace in starts)
+    boxes: list[tuple[int, int, str]] = []
+    for start, end, brace in spans:
+        if not boxes or start >= boxes[-1][1]:
+            boxes.append((start, end, _LAST_BLANK.sub("", text[brace + 1 : end - 1].strip())))
+    if not boxes:
+        return None
+    start, stop, last = boxes[-1]
+    joined = last
+    for left, end, content in reversed(boxes[-_MOST_JOINED:-1]):
+        gap = text[end:start]
+        if len(gap) > _GAP or content == last or _ANEW.search(gap):
+            break
+        if not _JOINED.match(_LAYOUT.sub(" ", gap).strip()):
+            if "\n" in gap:
+                break
+            joined = text[left:stop]  # 2 + 6, 2 feet 6 inches: one answer, as it is written
+            break
+        joined = f"{content} {'or' if 'or' in gap or '或' in gap else ','} {joined}"
+        start = left
+    joined = _around(text, start, stop, joined)
+    return Box(joined, start, stop) if joined.strip() else None
+
+
+def _around(text: str, start: int, stop: int, content: str) -> str:
+    """The content of a box with the sign, exponent, base, percent sign or scale word that stands right outside of it."""
+    behind = _SCALED.match(text, stop)
+    if behind is not None:
+        content = f"{content} {behind[1]}" if content else content
+    raised = _RAISED.match(text, stop)
+    if raised is not None and content:
+        content = f"{{{content}}}{raised[0]}" if raised[0][0] == "^" else content + raised[0]
+    # With an end, for the pattern's \Z matches there and not at the end of the text.
+    sign = _SIGNED.search(text, max(0, start - 12), start)
+    return content if sign is None or not content else f"{sign[1]}({content})"
+
+
+def torn_boxes(text: str) -> str | None:
+    """The answer of a text that is the inside of two boxes, torn at its ends; None where a box is left open."""
+    whole = f"\\boxed{{{text}}}"
+    depth, closed = 0, 0
+    for match in _BRACES.finditer(whole):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        closed += depth == 0 and match[0] == "}"
+        if depth < 0:
+            return None
+    box = last_box(whole) if depth == 0 and closed > 1 else None
+    return None if box is None else box.content
+
+
+def _closed(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """(index of an opening brace, index after its closing one), in one pass: depth and number are the model's to choose."""
+    stack: list[int] = []
+    for match in _BRACES.finditer(text, start):
+        if match[0] == "{":
+            stack.append(match.start())
+        elif match[0] == "}" and stack:
+            yield stack.pop(), match.end()
