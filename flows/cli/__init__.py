@@ -25,45 +25,56 @@ from storage.errors import FoundWanting, RollmillError, SetupError, explained, i
 
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
 _SHOWN = 300  # characters of a path that cannot be used
-# The verbs in the order of --help, each with its module here and its function, or its group of commands.
-VERBS = {
-    "init": "workspace:init",
-    "recipe": "recipe:verbs",
-    "synthesize": "recipe:synthesize",
-    "import": "import_:verbs",
-    "benchmark": "benchmark:verbs",
-    "adopt": "adopt:adopt",
-    "plan": "plan:plan",
-    "preview": "preview:preview",
-    "curate": "curate:curate",
-    "evaluate": "evaluate:evaluate",
-    "compare": "compare:compare",
-    "leaderboard": "compare:leaderboard",
-    "select": "select:select",
-    "score": "score:score",
-    "replay": "replay:replay",
-    "label": "replay:label",
-    "origins": "origins:origins",
-    "claims": "claims:verbs",
-    "reverify": "reverify:reverify",
-    "audit": "audit:verbs",
-    "review": "review:review",
-    "certify": "certify:certify",
-    "runs": "runs:verbs",
-    "dataset": "dataset:verbs",
-    "contamination": "contamination:verbs",
-    "harden": "contamination:harden",
-    "problems": "problems:problems",
-    "show": "problems:show",
-    "dashboard": "services:dashboard",
-    "view": "view:verbs",
-    "schedule": "schedule:verbs",
-    "up": "services:up",
-    "down": "services:down",
-    "train": "train:train",
-    "gc": "workspace:gc",
-    "doctor": "workspace:doctor",
+# The verbs as --help shows them, panel by panel, each with its module here and its function, or its group of commands.
+PANELS = {
+    "Make": {
+        "init": "workspace:init",
+        "recipe": "recipe:verbs",
+        "import": "import_:verbs",
+        "benchmark": "benchmark:verbs",
+        "adopt": "adopt:adopt",
+        "synthesize": "recipe:synthesize",
+        "plan": "plan:plan",
+        "preview": "preview:preview",
+        "curate": "curate:curate",
+        "evaluate": "evaluate:evaluate",
+        "harden": "contamination:harden",
+        "train": "train:train",
+    },
+    "Judge": {
+        "score": "score:score",
+        "reverify": "reverify:reverify",
+        "select": "select:select",
+        "label": "replay:label",
+        "audit": "audit:verbs",
+        "review": "review:review",
+        "certify": "certify:certify",
+    },
+    "Look": {
+        "runs": "runs:verbs",
+        "problems": "problems:problems",
+        "show": "problems:show",
+        "compare": "compare:compare",
+        "leaderboard": "compare:leaderboard",
+        "replay": "replay:replay",
+        "claims": "claims:verbs",
+        "view": "view:verbs",
+        "dashboard": "services:dashboard",
+    },
+    "Datasets": {
+        "dataset": "dataset:verbs",
+        "contamination": "contamination:verbs",
+        "origins": "origins:origins",
+    },
+    "Operate": {
+        "schedule": "schedule:verbs",
+        "up": "services:up",
+        "down": "services:down",
+        "gc": "workspace:gc",
+        "doctor": "workspace:doctor",
+    },
 }
+VERBS = {name: place for panel in PANELS.values() for name, place in panel.items()}
 
 
 class CommandList(TyperGroup):
@@ -76,9 +87,11 @@ class CommandList(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, command.get_short_help_str(limit=1_000)) for name, command in commands if command is not None]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        rows = {name: command.get_short_help_str(limit=1_000) for name, command in commands if command is not None}
+        panels = {"Commands": rows} if ctx.parent is not None else PANELS
+        for title, names in panels.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, rows[name]) for name in names if name in rows])
 
 
 def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer:

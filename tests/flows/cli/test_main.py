@@ -44,8 +44,16 @@ def test_lists_of_commands_give_whole_sentences(rollmill: Run) -> None:
     for group in ([], *([name] for name in sorted({path[0] for path in verbs() if len(path) > 1}))):
         result = rollmill(*group, "-h")
         assert result.status == 0
-        assert "..." not in result.out.partition("Commands:")[2]
+        assert "..." not in result.out.partition("Commands:" if group else "Make:")[2]
         assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_the_programs_verbs_are_listed_in_panels(rollmill: Run) -> None:
+    lines = rollmill("--help").out.splitlines()
+    panels = [line.removesuffix(":") for line in lines if re.fullmatch(r"[A-Z]\w+:", line)]
+    assert panels == ["Options", *cli.PANELS]
+    listed = [match[1] for line in lines if (match := re.match(r"  (\w+)  ", line))]
+    assert listed == list(cli.VERBS)
 
 
 def test_the_version_names_its_commit(rollmill: Run) -> None:
@@ -58,7 +66,7 @@ def test_a_shell_can_complete_the_verbs() -> None:
     environment = {**os.environ, "_ROLLMILL_COMPLETE": "complete_bash", "COMP_WORDS": "rollmill da", "COMP_CWORD": "1"}
     code = "from flows import cli; cli.run([])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["dataset", "dashboard"]
+    assert done.stdout.split() == ["dashboard", "dataset"]
 
 
 def test_the_verbs_of_the_design_are_there() -> None:
