@@ -15,6 +15,8 @@ from typing import Any
 
 from storage.errors import SetupError
 
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}  # JSON escapes those below a blank itself
+
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file by a text; a reader sees the old text or the new one, never a part."""
@@ -29,6 +31,11 @@ def write_text(path: Path, text: str) -> None:
 def json_text(value: Any) -> str:
     """JSON for people and for git: sorted keys, one value per line."""
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def json_line(value: Any, *, sort_keys: bool = False) -> str:
+    """A line of JSON, with its end, that stays one line: Unicode's other line ends are escaped, at which readers split."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=sort_keys).translate(_LINE_ENDS) + "\n"
 
 
 def ensure_lines(path: Path, lines: Sequence[str]) -> None:

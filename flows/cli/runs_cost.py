@@ -3,7 +3,6 @@
 Formats what storage.queries.cost and storage.queries.queue count.
 """
 
-import json as json_
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,6 +133,7 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
+    from storage.files import json_line
     from storage.queries import Reader, run_scope
     from storage.queries.queue import export_rows, hopeless_queue
 
@@ -141,8 +141,7 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
         hopeless = hopeless_queue(run_scope(reader, reader.runs.chosen(run).id))
     if out is not None:
         check_jsonl(out)
-        problems = (json_.dumps(row, ensure_ascii=False) + "\n" for row in export_rows(hopeless))
-        out.write_text("".join(problems), encoding="utf-8")
+        out.write_text("".join(map(json_line, export_rows(hopeless))), encoding="utf-8")
     if json:
         rows = [problem.row() for problem in hopeless.problems]
         return as_json({"run": hopeless.run, "problems": rows, "tokens": hopeless.tokens, "rule": hopeless.rule.row()})

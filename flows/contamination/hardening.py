@@ -1,6 +1,5 @@
 """`rollmill harden`: a benchmark's problems through a transform, as a file that an import takes. Stores nothing else."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from flows.contamination.sources import benchmark_of
 from pipelines.synthesize import TRANSFORMS
 from storage.errors import FoundWanting, explained, unknown_name
+from storage.files import json_line
 from storage.records import MADE, Problem, prompt_json
 from storage.workspace import Workspace
 
@@ -29,9 +29,7 @@ def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> 
         )
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(
-            "".join(json.dumps(_row(problem), ensure_ascii=False) + "\n" for problem in transformed), encoding="utf-8"
-        )
+        out.write_text("".join(json_line(_row(problem)) for problem in transformed), encoding="utf-8")
     left = Counter(problem.meta[MADE]["left"] for problem in transformed if "left" in problem.meta[MADE])
     return {"benchmark": name, "problems": len(problems), "made": len(transformed), "left": dict(left), "out": str(out)}
 

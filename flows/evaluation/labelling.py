@@ -3,7 +3,6 @@
 The file has the problems with their labels as references and is one that `rollmill import problems` reads.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
 from storage.errors import SetupError
+from storage.files import json_line
 from storage.queries import Reader, Scope
 from storage.records import prompt_json
 from storage.segments.schema import prompt_from_json
@@ -113,5 +113,5 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+        text = "".join(json_line(row, sort_keys=True) for row in rows)
         out.write_text(text, encoding="utf-8")

@@ -1,7 +1,6 @@
 """Rows to a JSONL or Parquet file, whole or not at all, and the same bytes for the same rows. Knows no format's meaning."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import SetupError, explained
+from storage.files import json_line
 
 Row = dict[str, Any]
 _BATCH = 4096  # rows of one Parquet row group: more would be held in memory as Python values
@@ -85,8 +85,7 @@ def _written(out: Path) -> Iterator[None]:
 def _write_jsonl(rows: Iterator[Row], schema: pa.Schema, handle: IO[bytes]) -> int:
     count = 0
     for row in rows:
-        line = json.dumps({name: row[name] for name in schema.names}, ensure_ascii=False)
-        handle.write(line.encode("utf-8") + b"\n")
+        handle.write(json_line({name: row[name] for name in schema.names}).encode("utf-8"))
         count += 1
     return count
 

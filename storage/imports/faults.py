@@ -1,6 +1,5 @@
 """Faults of the rows of a file: the first one ends an import, or all are gathered, for a dry run or to be set aside."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.errors import SetupError
+from storage.files import json_line
 from storage.imports.cells import plain
 from storage.imports.readers import Row
 
@@ -68,7 +68,7 @@ class Faults:
         temporary = out.with_name(f".{out.name}.tmp")
         try:
             with temporary.open("w", encoding="utf-8", errors="replace") as file:
-                file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self._lines(rows))
+                file.writelines(map(json_line, self._lines(rows)))
             temporary.replace(out)
         except OSError as error:
             raise SetupError(

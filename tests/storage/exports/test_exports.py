@@ -1,5 +1,6 @@
 """What the export files hold, byte for byte the same each time, and that nothing is half written."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
@@ -106,6 +107,17 @@ def test_an_undecided_completion_is_in_no_pair(ws: Workspace, snapshot: Build, t
     outcomes = ("correct", "undecided", "undecided", "correct", "correct", "undecided")
     info = put(ws, snapshot(outcomes=outcomes))
     assert export(info, "pairs", tmp_path / "pairs.jsonl", unparsed=True).rows == 0
+
+
+def test_a_row_is_one_line_whatever_line_ends_its_texts_hold(ws: Workspace, snapshot: Build, tmp_path: Path) -> None:
+    """Python's `splitlines`, and readers that are built on it, split at these too."""
+    text, toy = "one\x85two\u2028three\u2029four\x0bfive\x1e\nsix", snapshot()
+    rows = [{**row, "text": text} for row in toy.completions.to_pylist()]
+    other = replace(toy, completions=pa.Table.from_pylist(rows, schema=toy.completions.schema))
+    path = export(put(ws, other), "sft", tmp_path / "sft.jsonl").path
+    written = path.read_text(encoding="utf-8").splitlines()
+    assert len(written) == 2
+    assert [json.loads(row)["messages"][-1]["content"] for row in written] == [text, text]
 
 
 def test_no_pairs_still_make_a_readable_parquet_file(ws: Workspace, snapshot: Build, tmp_path: Path) -> None:
