@@ -10,15 +10,15 @@ WAITING := -n 4 --dist worksteal  # more than cores where tests mostly wait: for
 # Tiers with an environment, or a length, of their own.
 OWN := services or sandbox or chaos or browser or hosts or train or data or vllm or gpu or long
 # What is run again with every ledger in PostgreSQL: the suites that lean on it most.
-ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py steps.py audits.py) \
-	$(addprefix tests/storage/segments/test_,store.py compaction.py checking.py) \
-	$(addprefix tests/flows/rounds/test_,together.py shared.py limits.py failures.py imported.py) tests/flows/cli/test_curate.py
+ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.py spending.py audits.py) tests/storage/ground/test_steps.py \
+	$(addprefix tests/storage/segments/test_,store.py checking.py) tests/storage/segments/upkeep/test_compaction.py \
+	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
 PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
-.PHONY: run test check dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
+.PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,11 +32,14 @@ test: $(VENV)/.dev ## the core tests
 test-integration: $(VENV)/.dev ## whole commands, runs and pages of the dashboard, in the process of the test
 	$(PYTEST) -m "integration $(foreach tier,$(filter-out or,$(OWN)),and not $(tier))" $(SPREAD)
 
-check: $(VENV)/.dev ## ruff, mypy strict, import contracts
+check: $(VENV)/.dev docs ## ruff, mypy strict, import contracts, the site and its links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## build the documentation as a site, without a network: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 dashboard: $(VENV)/.run ## browse runs and datasets on loopback
 	$(BIN)/rollmill dashboard
@@ -69,8 +72,8 @@ test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shippe
 test-gpu: $(VENV)/.dev ## generation on a GPU and its speed beside the bare engine; GPU_PYTHON has vllm, or torch and transformers
 	ROLLMILL_TORCH=$(GPU_PYTHON) $(PYTEST) -m gpu --timeout 900
 	if $(GPU_PYTHON) -c 'import vllm' 2>/dev/null; then ROLLMILL_VLLM=$(GPU_PYTHON) $(PYTEST) -m "vllm and not long" --timeout 900 \
-		&& $(BIN)/python benchmarks/vllm_engine.py --python $(GPU_PYTHON); else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
-	$(BIN)/python benchmarks/served.py --python $(GPU_PYTHON)
+		&& $(BIN)/python benchmarks/engines/vllm_engine.py --python $(GPU_PYTHON); else echo "vLLM: NOT RUN, $(GPU_PYTHON) has none"; fi
+	$(BIN)/python benchmarks/engines/served.py --python $(GPU_PYTHON)
 
 test-long: $(VENV)-vllm/.instruct $(VENV)/.dev ## what is long by nature in any tier: a thousand kills, many starts of vLLM
 	$(PYTEST) -m long --timeout 1800 $(PART)
@@ -91,17 +94,20 @@ peers-http: $(VENV)-curator/.done $(VENV)-designer/.done ## Curator and Data Des
 peers-eval: $(VENV)-lm-eval/.done $(VENV)-inspect/.done $(VENV)-lighteval/.done $(VENV)-verifiers/.done ## evaluation tools, each in an environment of its own
 
 bench-http: $(VENV)/.dev peers-http ## rows per second over HTTP, the peers beside ours
-	$(BIN)/python benchmarks/http_engine.py
+	$(BIN)/python benchmarks/engines/http_engine.py
 
 bench: $(VENV)/.dev $(VENV)-peers/.peers ## every benchmark, ours and the alternative side by side
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(addprefix benchmarks/,$(addsuffix /*.py,budgets engines numbers problems runs verifiers)); do $(BIN)/python $$file || exit 1; done
 
 lock: ## renew the pins (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev --extra tasks --extra postgres --extra s3 --extra ray -o requirements-dev.txt
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -c requirements-dev.txt -o requirements.txt
 
+release: $(VENV)/.dev ## make wheel, source archive, notes and tag of a version, after checks; no upload (VERSION=X.Y.Z)
+	$(BIN)/python .ci/release.py $(VERSION)
+
 clean: ## remove the environment and caches; data stays
-	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(EVALUATORS) $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(EVALUATORS) $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

@@ -1,7 +1,7 @@
-"""Runs README and docs/usage.md: every shell line and every Python block, in order, in this checkout, whatever they print.
+"""Run README and the how-to pages on the main job: every shell line and every Python block, in order, in this checkout.
 
-Left out by name: `make` lines (the caller runs those), `rollmill dashboard` and `rollmill up`, which serve until somebody
-ends them, and what asks a model server (tests/test_docs.py runs it). The files a user would bring are made here.
+Not run: `make` lines (the caller runs those), `rollmill dashboard` and `rollmill up`, which serve until they are ended, and
+commands that ask a model server (tests/documentation/test_docs.py runs them). It makes the files that a user would bring.
 """
 
 import json
@@ -16,7 +16,15 @@ import pyarrow.parquet as pq
 
 SERVES = ("rollmill dashboard", "rollmill up")
 NEEDS_SERVER = ("profiles/server.yaml",)
-PAGES = "README.md", "docs/usage.md"
+HOW_TO = (
+    "run-a-recipe",
+    "use-methods-of-your-own",
+    "read-a-dataset",
+    "look-after-a-workspace",
+    "schedule-a-recipe",
+    "share-versions-through-dvc",
+)
+PAGES = "README.md", *(f"docs/how-to/{page}.md" for page in HOW_TO)
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ class Speed:
 
 
 def timed(work: Callable[[], int]) -> Speed:
-    """How fast `work` gives its tokens; processor time is of this process and all its descendants."""
+    """Speed of `work` in tokens; processor time is of this process and all its descendants."""
     wall, cpu = time.perf_counter(), cpu_seconds()
     tokens = work()
     return Speed(tokens, time.perf_counter() - wall, cpu_seconds() - cpu)

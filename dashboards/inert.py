@@ -1,5 +1,5 @@
-"""Text of a user's data, shown as it is: nothing in it is read as Markdown, characters that cannot be seen become visible,
-and a long text is laid out a part at a time.
+"""Text of a user's data, shown literally: nothing in it is read as Markdown, invisible characters become visible, and a
+long text is laid out in parts.
 
 Every page shows texts, names and notes through these functions, whoever wrote them: models, people or imports.
 """
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-LONGEST = 20_000  # characters laid out at once: a browser stands still over a megabyte
+LONGEST = 20_000  # characters laid out at once: a browser freezes over a megabyte
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~:$&])")
-# Controls, and what turns the direction of text round or has no width. Joiners stay: scripts and emoji need them.
+# Controls, and characters that reverse the direction of text or have no width. Joiners stay: scripts and emoji need them.
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-# As CommonMark has it: indented by three blanks at most, closed by a fence of the same length or a longer one.
+# As in CommonMark: indented by three blanks at most, closed by a fence of the same length or a longer one.
 _FENCE = re.compile(r" {0,3}(`{3,})[^`]*$")
 _ACTIVE = re.compile(
     r"((?<!`)`(?![^`]*//)[\w ./@=:,+-]+`(?!`))|(\\(?!\|)|[`\[\]<>$:!~])"
-)  # plain code as it is, or what must be escaped
+)  # plain code unchanged, or characters to be escaped
 
 
 def visible(text: object) -> str:
-    """The text with a mark such as ⟨202E⟩ for every character that cannot be seen."""
+    """The text with a mark such as ⟨202E⟩ for every invisible character."""
     return _UNSEEN.sub(lambda match: f"⟨{ord(match[0]):04X}⟩", str(text).replace("\r\n", "\n"))
 
 
@@ -34,16 +34,16 @@ def one_line(text: object, longest: int = 200) -> str:
 
 
 def inert(text: object, longest: int = 200) -> str:
-    """One line of Markdown that shows `text` as it is, cut after `longest` characters."""
+    """Line of Markdown that shows `text` literally, cut after `longest` characters."""
     return _unlinked(_SPECIAL.sub(r"\\\1", one_line(text, longest)))
 
 
 def inert_page(markdown: str) -> str:
-    """A page of Markdown with its headings, tables and code, while links, pictures, tags and formulas are shown as text.
+    """A page of Markdown with its headings, tables and code; links, pictures, tags and formulas are shown as text.
 
-    A card holds names of a user's data; those of versions from before cards escaped them lie there as they were.
+    A card holds names from a user's data; cards of old versions may hold unescaped names.
     """
-    # What newer cards escape is put back first, or it would be escaped a second time.
+    # Escapes of newer cards are undone first, or they would be escaped twice.
     page = visible(markdown).replace("]\\(", "](").replace("&lt;", "<")
     return "\n".join(
         line if code else _unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line))
@@ -52,7 +52,7 @@ def inert_page(markdown: str) -> str:
 
 
 def page_sections(markdown: str) -> list[tuple[str, str]]:
-    """A page of Markdown cut at its headings of the second order: (heading, text), the first one without a heading."""
+    """A page of Markdown cut at its second-order headings: (heading, text), the first one without a heading."""
     sections: list[tuple[str, list[str]]] = [("", [])]
     for line, code in _lines(markdown):
         if line.startswith("## ") and not code:
@@ -63,7 +63,7 @@ def page_sections(markdown: str) -> list[tuple[str, str]]:
 
 
 def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it is code or one of the fences around some."""
+    """Each line, and whether it is code or a code fence."""
     fence = ""
     for line in markdown.split("\n"):
         mark = _FENCE.match(line)
@@ -75,14 +75,14 @@ def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
 
 
 def _unlinked(markdown: str) -> str:
-    """The same with a joiner of no width in each address: the page makes a link of one even where its colon is escaped."""
+    """The same with a zero-width joiner in each address: the page links an address even with an escaped colon."""
     return re.sub(r"(:|www(?=\\?\.))(?=//|\\?\.)", "\\1\u2060", markdown, flags=re.IGNORECASE)
 
 
 def show_text(text: str, key: str, language: str | None = None) -> None:
-    """The text in a box with a copy button; of a long one the beginning, with a button for more.
+    """The text in a box with a copy button; a long one is shown in parts, with a button for more.
 
-    `key` tells this text from the others of the page.
+    `key` identifies the text on the page.
     """
     shown = LONGEST * int(st.session_state.get(f"{key}-parts", 1))
     st.code(visible(text[:shown]), language=language, wrap_lines=True)
@@ -93,5 +93,5 @@ def show_text(text: str, key: str, language: str | None = None) -> None:
 
 
 def show_more(parts: str) -> None:
-    """Lay out one part more of what this key of the session counts."""
+    """Lay out one more part of the text with this key."""
     st.session_state[parts] = int(st.session_state.get(parts, 1)) + 1

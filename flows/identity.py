@@ -1,23 +1,23 @@
-"""Which run of the ledger a job is: the recipe's hash, and what its names stand for today (model, verifiers, problems).
+"""Identity of a job's run in the ledger: the recipe's hash and the resolved parts (model, verifiers, problems).
 
-The same recipe under the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
-changed since stays as it is and a new generation of it begins (`name-hash8-2`), which reuses every completion that still
-counts; an unfinished one is not silently mixed: that is a SetupError, until a person begins the new generation with
-`--keep-going` or `reverify --accept`.
+The same recipe with the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
+changed stays as it is, and a new generation (`name-hash8-2`) begins. It reuses every completion that is still valid. An
+unfinished run whose parts have changed is a SetupError until a person begins the new generation with `--keep-going` or
+`reverify --accept`.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows.imported import digest_of_imports
 from flows.problems import asks_model, make_problems, preview_problems
 from flows.run_spec import paid_samplers, recipe_run
 from pipelines.verify.acceptance import PLAIN
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.records import PLAN, plan_of
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import PLAN, plan_of
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 def open_run(session: "Session") -> "RecipeRun":
     """Make the problems and open or resume the run in the ledger; once it is open, that one."""
     if session.run is None:
-        run = recipe_run(session, problems_of(session, store=True))
+        began = time.monotonic()
+        run = recipe_run(session, problems_of(session, store=True), began)
         try:
-            run.open.spec = replace(run.spec, run=_open_in_ledger(run))
+            run.bind(_open_in_ledger(run))
         # Resolving the parts built verifiers, some with processes of their own: Ctrl-C has to release them too.
         except BaseException:
-            run.open.close()
+            run.close()
             raise
         session.run = run
     return session.run
@@ -43,9 +44,9 @@ def open_run(session: "Session") -> "RecipeRun":
 
 @contextmanager
 def unopened_run(session: "Session", *, store: bool = False) -> "Iterator[RecipeRun]":
-    """What the run would be, without opening it in the ledger; `store`: its problems are stored all the same."""
+    """Recipe run of a session, not opened in the ledger; `store`: its problems are stored all the same."""
     run = recipe_run(session, problems_of(session, store=store))
-    with run.open:
+    with run:
         yield run
 
 
@@ -67,14 +68,14 @@ def run_name(loaded: "LoadedRecipe") -> str:
 
 
 def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
-    """What decides rows beyond the recipe's text: versions of methods, digests of model and problems."""
+    """Parts beyond the recipe's text that decide the rows: versions of methods, digests of the model and problems."""
     spec = run.spec
     budget, selector = spec.budget, spec.selector
     return {
         "problems": run.problems.digest,
-        "model_digest": None if spec.generator is None else run.open.engine().model_digest,
-        "imported": imported_digest(run) if spec.generator is None else None,
-        "verifiers": [list(part) for part in run.open.chain()],
+        "model_digest": None if spec.takes_imports else run.engine().model_digest,
+        "imported": imported_digest(run) if spec.takes_imports else None,
+        "verifiers": [list(part) for part in run.chain()],
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
@@ -82,21 +83,20 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         **({} if run.problems.source is None else {"source": list(run.problems.source)}),
         **_examples(run),
         **_policies(spec),
-        **_steps(run.open),
+        **_steps(run),
     }
 
 
 def _examples(run: "RecipeRun") -> dict[str, Any]:
     """The worked examples that were taken from a problem set, which may have grown since; nothing for other recipes."""
-    generates = [step.generate for step in run.loaded.steps] or [run.loaded.recipe.generate]
-    if all(generate.examples_from is None for generate in generates):
+    if all(step.generate.examples_from is None for step in run.loaded.steps):
         return {}
-    return {"examples": digest128([step.form.examples for step in run.spec.every_step()])}
+    return {"examples": digest128([step.form.examples for step in run.spec.steps])}
 
 
 def _steps(run: "OpenRun") -> dict[str, Any]:
     """Every step with the engine and the digest of its model; nothing for recipes without steps."""
-    if not run.spec.steps:
+    if not run.spec.names:
         return {}
     engines = [(step.name, run.engine(step.name)) for step in run.spec.drawing]
     return {"steps": [[name, engine.engine, engine.model_digest] for name, engine in engines]}
@@ -139,7 +139,7 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
 
 
 def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
-    run.workspace.verifiers.record(run.open.rules())
+    run.workspace.verifiers.record(run.rules())
     job = run.session.job.data()
     run.workspace.runs.open(
         name,
@@ -161,8 +161,9 @@ def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, li
 
 
 def only_its_imports(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether other rollouts were imported since, perhaps of more problems, and nothing else: nothing is paid twice, and
-    verdicts are kept. Votes on imported rollouts are another plan then, and by that alone other verdicts.
+    """True where only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
+
+    Verifiers that vote on imported rollouts then have a new vote plan, and the plan is part of their version.
     """
     changed = _changed(before, now)
     if "imported" not in changed or not set(changed) <= {"imported", "problems", "verifiers"}:
@@ -182,7 +183,7 @@ def _without_plan(verifiers: Sequence[Sequence[str]]) -> list[tuple[str, list[st
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, str]:
-    """What each part that changed was and is, in words; of the verifiers those that changed, by what changed in them."""
+    """Old and new value, in words, of each part that changed; of the verifiers, only the changed ones and their changes."""
     changed = _changed(before, now)
     words = {key: f"{key} was {_short(before.get(key))}, is {_short(now[key])}" for key in changed}
     if "verifiers" in words:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import LoadedRecipe
-from storage.errors import SetupError
-from storage.ids import digest128
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
 from storage.imports.stored import ModelCount, answering, model_counts, names_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportedCounts:
-    """How many rollouts a recipe takes, by import and model, and how many of the same problems other imports would add."""
+    """Rollouts that a recipe takes, by import and model, and those that other imports would add for the same problems."""
 
     taken: tuple[ModelCount, ...]
     left: tuple[ModelCount, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """What is taken, as JSON values."""
+        """Counts of the rollouts taken, as JSON values."""
         return [asdict(count) for count in self.taken]
 
     def lines(self) -> list[str]:
@@ -41,7 +41,7 @@ class ImportedCounts:
 
 def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: "RecipeProblems") -> str:
     """Identity of the imported completions of these problems, of these imports."""
-    from flows.rounds.imports import imported_rows
+    from flows.rounds.planning.imports import imported_rows
 
     prompts = sorted({problem.prompt_id for problem in problems.problems})
     rows = imported_rows(workspace, imports, prompts, problems.left_out)

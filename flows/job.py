@@ -1,4 +1,4 @@
-"""What one command was asked to do, as plain data: a workspace, a recipe, overrides, a profile."""
+"""Job of one command as plain data: a workspace, a recipe, overrides, a profile."""
 
 import shlex
 from collections.abc import Mapping, Sequence

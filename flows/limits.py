@@ -1,14 +1,14 @@
-"""What a run may spend at most: the command's limit, else the profile's; and what is said when it is reached. No draws.
+"""Spending limit of a run (the command's, else the profile's), and the message when it is reached.
 
-A limit cannot change a row: it only ends a command early, and the same command with a higher one goes on.
+A limit cannot change a row: it only ends a command early, and the same command with a higher limit goes on.
 """
 
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from storage.errors import FoundWanting, SetupError
-from storage.money import UNITS, shown
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.money import UNITS, shown
 from storage.spending import Limit
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def limit_of(job: "Job", profile: "Profile") -> Limit:
 
 
 def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
-    """What to say of a stage that a limit ended (`where`: what it did until then), and how to go on."""
+    """Error for a stage that a limit ended (`where`: its progress until then), with the command that goes on."""
     limit, session = run.spec.limit, run.session
     paid = run.workspace.spending.paid(run.id)
     currency = None if session.profile.prices is None else session.profile.prices.currency

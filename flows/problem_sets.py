@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flows.recipe.benchmarks import shipped_definitions
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import Problem
 from storage.imported import producer_of
-from storage.records import Problem
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def imported_problems(workspace: "Workspace", name: str) -> list[Problem]:
 
 def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
     """The problems of a dataset version (`NAME@v3`, or NAME for the newest), sorted by id."""
-    from storage.versions.database import read_table
+    from storage.versions.content.database import read_table
     from storage.versions.read import open_version, reading
     from storage.versions.resolve import resolve
 
@@ -40,7 +40,7 @@ def version_problems(workspace: "Workspace", reference: str) -> list[Problem]:
 
 
 def of_split(problems: list[Problem], split: str | None, name: str) -> list[Problem]:
-    """Those of a split; all of them for None, and SetupError for a split that the set `name` has not."""
+    """Problems of a split, all for None; SetupError for a split that the set `name` does not have."""
     chosen = [problem for problem in problems if split in (None, problem.split)]
     if not chosen:
         raise unknown_name(f"split of {name}:", str(split), sorted({problem.split for problem in problems}))

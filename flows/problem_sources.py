@@ -12,9 +12,9 @@ from flows.problem_sets import by_id, version_problems
 from flows.recipe.methods import FROM, MethodSpec
 from pipelines.protocols import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
-from storage.errors import SetupError, unknown_name
-from storage.ids import ListDigest
-from storage.records import OUTCOMES, Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import ListDigest
+from storage.ground.records import OUTCOMES, Problem
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 
 def source_scope(workspace: "Workspace", name: str) -> "Scope":
-    """What the option `from` names; SetupError where that is neither a version nor a run, or its rows are not here."""
+    """Scope that the option `from` names; SetupError where it is neither a version nor a run, or its rows are missing."""
     from storage.queries import Reader, named_scope
     from storage.versions.index import dataset_names
 
@@ -86,7 +86,7 @@ def problems_in(scope: "Scope") -> list[Problem]:
 
 
 def _digest_of_run(scope: "Scope") -> str:
-    """Which rollouts with which outcomes and decisions a run has."""
+    """Digest of a run's rollouts with their outcomes and decisions."""
     digest = ListDigest("source")
     with scope.connection("rollouts") as connection:
         rows = connection.execute("SELECT problem_id, completion_id, outcome, kept FROM rollouts ORDER BY ALL")

@@ -13,9 +13,9 @@ from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
 from pipelines.protocols import CountsRefused, Samplers, Synthesizer
 from pipelines.returned import check_returned
-from storage.errors import SetupError, broken
-from storage.ids import digest128
-from storage.records import Problem, Prompt
+from storage.ground.errors import SetupError, broken
+from storage.ground.ids import digest128
+from storage.ground.records import Problem, Prompt
 from storage.segments.schema import to_table
 
 if TYPE_CHECKING:
@@ -115,13 +115,13 @@ def _evaluation_part(workspace: "Workspace", loaded: LoadedEvaluation, samplers:
 
 
 def asks_model(loaded: LoadedRecipe) -> bool:
-    """Whether a model writes problems of the recipe, or of those that it keeps apart."""
+    """Whether a model writes problems of the recipe or its held-out problems."""
     makers = (loaded.synthesizer, *(part.method for part in loaded.evaluation))
     return any(maker is not None and maker.asks_model for maker in makers)
 
 
 def takes_source(loaded: LoadedRecipe) -> bool:
-    """Whether the recipe's problems are made of others."""
+    """Whether the recipe's problems are derived from others."""
     return loaded.synthesizer is not None and loaded.synthesizer.takes_source
 
 

@@ -1,6 +1,6 @@
-"""How far a job is: stages told to the ledger and to who watches here. Rounds tell the ledger of its rounds.
+"""Progress of a job: its stages, written to the ledger and shown in the terminal. Rounds write their own progress.
 
-Knows stages by name, not what they do. What people see comes from here or from the ledger, never from Prefect.
+All progress shown to people comes from here or from the ledger, never from Prefect.
 """
 
 import threading
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.stats import TimeLeft, time_left, whole_of
-from storage.money import UNITS
+from storage.ground.money import UNITS
 
 if TYPE_CHECKING:
     from flows.rounds import Event, RoundResult
@@ -27,7 +27,7 @@ _OF_EVENT = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far one stage is; seconds are its own, tokens those drawn by this command.
+    """Progress of one stage; seconds are its own, tokens those drawn by this command.
 
     `here`: the rows of `done` that this command did itself, None where it did all; `correct`: those judged correct.
     """
@@ -53,16 +53,33 @@ class Stage:
         return time_left(self.done, whole_of(self.detail, self.total), self.rate)
 
 
-class Progress:
-    """Collects what stages and rounds report. Thread-safe. `cell`: benchmark and model, for who watches an evaluation."""
+def _ignore(text: str) -> None:
+    """No-op listener."""
 
-    def __init__(self, watcher: Callable[[Stage], None] | None = None, cell: Mapping[str, str] | None = None) -> None:
+
+class Progress:
+    """Reports of stages and rounds, for the ledger and for a watcher. Thread-safe.
+
+    `cell`: benchmark and model, added to what a watcher gets of an evaluation; `begin` gets a line for each cell.
+    """
+
+    def __init__(
+        self,
+        watcher: Callable[[Stage], None] | None = None,
+        cell: Mapping[str, str] | None = None,
+        *,
+        begin: Callable[[str], None] = _ignore,
+    ) -> None:
         self.stages: dict[str, Stage] = {}
-        self._watcher = watcher
+        self._watcher, self.begin = watcher, begin
         self._cell = dict(cell or {})
         self._rounds: dict[tuple[str, int], Stage] = {}
         self._messages: set[str] = set()
         self._lock = threading.Lock()
+
+    def of_cell(self, benchmark: str, model: str) -> "Progress":
+        """Progress of one cell of an evaluation, for the same watcher."""
+        return Progress(self._watcher, {"benchmark": benchmark, "model": model})
 
     def report(self, stage: Stage, runs: "Runs", run: str) -> None:
         """A stage's own report, to the ledger and to who watches."""
@@ -112,7 +129,7 @@ class Progress:
 
 @dataclass(slots=True)
 class CommandCounts:
-    """What this command itself drew, judged and found there already."""
+    """Counts of completions that this command drew, judged, or reused."""
 
     rounds: int = 0
     planned: int = 0

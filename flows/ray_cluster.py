@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from flows.recipe.methods import MethodSpec, parameters, resolve
 from pipelines.processes.spawn import python_path
 from pipelines.protocols import RuledVerifier, Verifier
-from storage.errors import RollmillError, SetupError, Unavailable
-from storage.ids import canonical_json
-from storage.records import Completion, Problem, Verdict
+from storage.ground.errors import RollmillError, SetupError, Unavailable
+from storage.ground.ids import canonical_json
+from storage.ground.records import Completion, Problem, Verdict
 
 if TYPE_CHECKING:
     from flows.recipe.profile import RayPart
@@ -94,13 +94,13 @@ def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
 
 
 def _verdicts(future: Any, address: str | None) -> list[Verdict]:
-    """What a task gave. RuntimeError where its verifier raised: its items are then asked one by one, as without Ray."""
-    prefect = "" if address is None else f", whose nodes must reach Prefect's server ({os.environ['PREFECT_API_URL']})"
+    """Verdicts of a task. RuntimeError where its verifier raised: its items are then judged one by one, as without Ray."""
     try:
         reply: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
     except RollmillError:
         raise
     except Exception as error:
+        prefect = "" if address is None else f", whose nodes must reach Prefect's server ({os.environ['PREFECT_API_URL']})"
         raise Unavailable(
             f"Ray did not judge: {' '.join(str(error).split())[:200]} ({type(error).__name__}).",
             next_command=f"look after the cluster{prefect}, or leave `ray` out of the profile; what was drawn is kept",
@@ -112,7 +112,7 @@ def _verdicts(future: Any, address: str | None) -> list[Verdict]:
 
 @lru_cache(maxsize=8)
 def _verifier(name: str, options: str, base: str, version: str) -> Verifier:
-    """One verifier per worker and method, kept with the processes it started; it judges with one of its own."""
+    """Verifier of a worker for one method, cached with the one process that it starts."""
     built: Verifier = resolve("verifier", name, json.loads(options), base=Path(base)).build(workers=1)
     if built.version != version:
         raise SetupError(

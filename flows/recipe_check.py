@@ -1,11 +1,10 @@
-"""Whether a recipe can run here: its model, its sets and source, verifiers and policy. Draws, judges and writes nothing.
+"""Check that a recipe can run here: its model, problem sets, source, verifiers and policy. Read-only.
 
-The recipe's own text is checked by flows.recipe; this is about what its names stand for in a workspace and on a machine.
+flows.recipe checks the text of the recipe; this module checks what its names refer to in a workspace and on a machine.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,13 @@ from flows.imported import imports_taken
 from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import source_scope
 from flows.problems import held_out
-from flows.recipe import LoadedRecipe, MethodSpec
+from flows.recipe import LoadedRecipe
 from flows.recipe.methods import FROM
-from flows.run_spec import find_model, placed_options
+from flows.run_spec import with_places
 from flows.worked_examples import Examples
-from pipelines.generate.registry import MODEL_FREE
 from pipelines.protocols import NeedsMachine
 from pipelines.verify.acceptance import check_names
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 from storage.imports.stored import names_of
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def check_recipe(loaded: LoadedRecipe) -> list[str]:
-    """What could not be looked at, as lines for a person: the recipe is not known to be sound where there are some.
+    """Parts of the recipe that could not be checked, as lines of text; with none, the recipe is known to be sound.
 
     SetupError for the first thing that would stop a run.
     """
@@ -72,23 +70,13 @@ def _check_verifiers(loaded: LoadedRecipe) -> None:
 
 def _check_model(loaded: LoadedRecipe, root: Path) -> None:
     for method in loaded.engines():
-        _check_engine(method, root)
-
-
-def _check_engine(method: MethodSpec, root: Path) -> None:
-    if method.name == "embedded":
-        find_model(str(method.options["model"]), root)
-    if method.name == "openai" or method.name in MODEL_FREE:
-        method.build()  # checks the options; no server is asked
-    if method.name == "vllm":
-        replace(method, options=placed_options(method.options, root)).build()  # finds the model; starts nothing
+        with_places(method, root).build().close()  # finds the model and checks the options; asks no server
 
 
 def _check_problem_sets(workspace: "Workspace", loaded: LoadedRecipe) -> None:
-    """Whether the version that problems are taken of, their split, and the sets of worked examples are there."""
+    """Check that the version of the problems, their split, and the sets of worked examples exist."""
     part = loaded.recipe.problems
-    sections = [step.generate for step in loaded.steps] or [loaded.recipe.generate]
-    shown = [generate for generate in sections if generate.examples_from is not None]
+    shown = [step.generate for step in loaded.steps if step.generate.examples_from is not None]
     given = part.imported or part.version
     problems = []
     if given is not None and (part.version is not None or part.split is not None or shown):
@@ -106,12 +94,12 @@ def _imports(loaded: LoadedRecipe) -> "list[tuple[Kind, Sequence[str]]]":
 
 
 def _in_workspace(loaded: LoadedRecipe) -> list[str]:
-    """What a recipe takes out of a workspace, in words."""
+    """Names of the sets and imports that a recipe takes from a workspace, in words."""
     words = {"problems": "the problem set", "completions": "the import of rollouts"}
     named = [f"{words[kind]} {name!r}" for kind, names in _imports(loaded) for name in names]
-    if loaded.recipe.generate.engine == "imported" and not loaded.recipe.generate.imports:
+    if loaded.takes_imports and not loaded.recipe.generate.imports:
         named.append("an import of rollouts")
-    shown = [section.generate.examples_from for section in loaded.steps] or [loaded.recipe.generate.examples_from]
+    shown = [step.generate.examples_from for step in loaded.steps]
     versions = [loaded.recipe.problems.version, *(part.version for part in shown if part is not None)]
     named += [f"the dataset version {name!r}" for name in versions if name is not None]
     if loaded.synthesizer is not None and loaded.synthesizer.takes_source:

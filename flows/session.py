@@ -1,12 +1,13 @@
-"""An open job: a workspace, a recipe and a profile, and the run that the recipe is in that workspace.
+"""Resources of a job (workspace, recipe, profile, engines, servers) and the run of its recipe.
 
     with open_session(job) as session:
         run = open_run(session)             # flows.identity: makes the problems, opens the run in the ledger
         run.spec, run.problems, run.workspace
 
-Whoever opens a session hands it on: there is none that a function finds by itself.
+A session is always passed as an argument; there is no global one.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,12 @@ from flows.problems import RecipeProblems
 from flows.progress import CommandCounts, Progress, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
+from flows.rounds import OpenRun, RunSpec
+from flows.sampling.sample import RunSamplers
 from flows.sampling.steps import Engines
-from storage.freed_memory import return_large_blocks
+from storage.ground.freed_memory import return_large_blocks
 
 if TYPE_CHECKING:
-    from flows.rounds import OpenRun, RunSpec
     from pipelines.generate.serving import LocalServers
     from pipelines.generate.serving.local_servers import ServerEvent
     from storage.workspace import Workspace
@@ -34,11 +36,10 @@ SHOWN = 60  # letters of a server's log line beside the bar
 
 @dataclass
 class Session:
-    """What one job works with. `servers`: model servers that the profile wants; none is started before it is asked.
+    """Resources of a job. `servers`: the profile's model servers, each started by its first request.
 
-    `ray`: where its verifiers judge, if the profile says so. `engines`: those that its runs have built, by what builds
-    them: `factories`, by the engine's name and options.
-    `run`: the run, once it is opened; `ended`: the outcome of the stages or what ended them, as in the ledger.
+    `ray`: the cluster on which verifiers judge, if the profile names one. `engines`: shared by the job's runs, built by
+    `factories`, which have the engine's name and options as key. `run`: the run, once it is opened.
     """
 
     job: Job
@@ -53,13 +54,12 @@ class Session:
     engines: Engines = field(default_factory=Engines)
     factories: dict[str, Callable[[], Any]] = field(default_factory=dict)
     run: "RecipeRun | None" = None
-    ended: dict[str, Any] | BaseException | None = None
 
     def close(self) -> None:
         """Release the engines and the workspace; end the servers that were started."""
         try:
             if self.run is not None:
-                self.run.open.close()
+                self.run.close()
         finally:
             self.engines.close()
             if self.servers is not None:
@@ -69,43 +69,37 @@ class Session:
             self.workspace.close()
 
 
-@dataclass(frozen=True)
-class RecipeRun:
-    """What a recipe is in a workspace under a profile: its problems and its specification.
+class RecipeRun(OpenRun):
+    """Run of a session's recipe. `seconds`: taken by making its problems, from `began` on, and by opening it."""
 
-    `id` is the run's id in the ledger, "" where it was not opened.
-    """
+    def __init__(
+        self, session: Session, spec: RunSpec, problems: RecipeProblems, samplers: RunSamplers, began: float | None = None
+    ) -> None:
+        super().__init__(spec, samplers=samplers, on_event=session.progress, engines=session.engines)
+        self.session, self.problems, self.seconds = session, problems, 0.0
+        self._began = time.monotonic() if began is None else began
 
-    session: Session
-    problems: RecipeProblems
-    open: "OpenRun"
-
-    @property
-    def spec(self) -> "RunSpec":
-        """Its specification."""
-        return self.open.spec
+    def bind(self, run: str) -> None:
+        """Give the run its id in the ledger, once."""
+        super().bind(run)
+        self.seconds = time.monotonic() - self._began
 
     @cached_property
     def imported(self) -> ImportedCounts | None:
-        """The rollouts that it takes, counted when first asked for; None where it draws."""
-        if self.spec.generator is not None:
+        """Counts of the rollouts that it takes, read once; None for a run that draws."""
+        if not self.spec.takes_imports:
             return None
         return imported_counts(self.workspace, self.spec.imports, self.problems)
 
     @property
     def workspace(self) -> "Workspace":
-        """Where its rows are."""
+        """The workspace of its rows."""
         return self.session.workspace
 
     @property
     def loaded(self) -> LoadedRecipe:
-        """Its recipe."""
+        """Recipe of the session, with its methods loaded."""
         return self.session.loaded
-
-    @property
-    def id(self) -> str:
-        """Its id in the ledger."""
-        return self.open.id
 
 
 @contextmanager
@@ -127,7 +121,7 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
     """A session that puts nothing right and is for looking only."""
     from storage.workspace import Workspace
 
-    loaded = loaded or _loaded(job)
+    loaded = loaded or recipe_of(job)
     profile = load_profile(Path(job.profile) if job.profile else None)
     workspace = Workspace.open(Path(job.workspace))
     session = Session(job, workspace, loaded, profile, progress or Progress())
@@ -141,8 +135,8 @@ def read_session(job: Job, progress: Progress | None = None, loaded: LoadedRecip
         session.close()
 
 
-def _loaded(job: Job) -> LoadedRecipe:
-    """The recipe of a job: that of its file, or of a cell in an evaluation's file."""
+def recipe_of(job: Job) -> LoadedRecipe:
+    """The recipe of a job: that of its file, or of a cell in an evaluation's file. SetupError for any mistake in it."""
     path = Path(job.recipe)
     if job.cell is None:
         return load_recipe(path, sets=job.sets)
@@ -152,7 +146,7 @@ def _loaded(job: Job) -> LoadedRecipe:
 
 
 def _local_servers(session: Session) -> "LocalServers":
-    """What the profile's `serve` wants, ready to be started; that one was lost is told in the session's messages."""
+    """Local servers of the profile's `serve`, ready to start; a lost server is reported in the session's messages."""
     from flows.recipe.servers import local_models
     from pipelines.generate.serving import LocalServers
 

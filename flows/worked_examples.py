@@ -11,8 +11,8 @@ from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.recipe import LoadedRecipe
 from flows.recipe.schema import ExamplesFrom, Generate
 from pipelines.generate.prompts import Example, PromptForm, plain_text
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.workspace import Workspace
 
 ANSWERS = ("{reference}", "{solution}")
@@ -20,14 +20,14 @@ ANSWERS = ("{reference}", "{solution}")
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Where the worked examples of a recipe come from, and the problems that are asked, which none of them may be."""
+    """Source of a recipe's worked examples, and the asked problems, which may not be examples."""
 
     workspace: Workspace
     loaded: LoadedRecipe
     asked: Sequence[Problem]
 
     def form_of(self, generate: Generate) -> PromptForm:
-        """How a section of the recipe asks; SetupError where one of its examples is a problem that is asked."""
+        """Prompt form of a section of the recipe; SetupError where an example is also an asked problem."""
         examples = tuple(Example(example.prompt, example.answer, example.skill) for example in generate.examples)
         if generate.examples_from is not None:
             examples = tuple(self._taken(generate.examples_from))

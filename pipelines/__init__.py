@@ -3,4 +3,6 @@
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-"""The folder that our packages lie in: a checkout, or what an installed wheel puts on its path."""
+"""Folder of the shipped models, recipes and profiles: the checkout, or the package `rollmill` of an installed wheel."""
+IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".") + 1]
+"""Folder on the import path: the checkout, or site-packages."""

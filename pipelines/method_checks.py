@@ -1,4 +1,4 @@
-"""Whether a method says of itself what its Protocol in pipelines.protocols asks: the one place where each role is checked.
+"""Checks that a method has the members of its Protocol in pipelines.protocols: the one place where each role is checked.
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
 class needs no base class, so what it lacks is told in one line when it is built, and not by a traceback when it is first
@@ -11,13 +11,15 @@ from typing import Any
 from pipelines.protocols import (
     NEEDS,
     ConcurrentGenerator,
+    FindsFiles,
     GroupScorer,
     MeasuringBudget,
     RankedPolicy,
     RuledVerifier,
+    ScoreSelector,
     SuitedVerifier,
 )
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
@@ -38,7 +40,7 @@ CALLS: Mapping[str, Sequence[str]] = {
     "selector": ("select",),
 }
 PAGES: Mapping[str, str] = {
-    "policy": "docs/policies.md",
+    "policy": "docs/how-to/policies.md",
     "aggregator": "pipelines/aggregate/blind_pool.py",
     "search policy": "pipelines/search/tree.py",
     "process": "pipelines/search/partial.py",
@@ -66,12 +68,14 @@ def check_method(role: str, name: str, built: Any) -> None:
         _check_policy(name, built)
     elif role == "verifier":
         _check_verifier(name, built)
-    elif role == "engine" and isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
-        raise SetupError(f"engine {name!r}: 'calls' is {built.calls!r}, and must be a number of calls, at least 1.")
+    elif role == "engine":
+        _check_engine(name, built)
+    elif role == "selector":
+        _check_selector(name, built)
 
 
 def missing_members(role: str, built: Any) -> list[str]:
-    """What an instance, or a class that states it for its instances, lacks of its role: texts, then values, then calls."""
+    """Missing members of an instance, or of a class that states them for its instances: texts, then values, then calls."""
     texts = [name for name in TEXTS.get(role, NAMED) if not isinstance(getattr(built, name, None), str)]
     values = [name for name in VALUES.get(role, ()) if not hasattr(built, name)]
     calls = [name for name in CALLS[role] if not callable(getattr(built, name, None))]
@@ -80,8 +84,8 @@ def missing_members(role: str, built: Any) -> list[str]:
     return [*texts, *values, *calls]
 
 
-def means_to_be(role: str, cls: type) -> bool:
-    """Whether a class of a user's file has the call that makes it one of this role, be the rest right or not."""
+def has_role_call(role: str, cls: type) -> bool:
+    """Whether a class of a user's file has the call that makes it one of this role, even if other members are wrong."""
     return CALLS[role][-1] not in missing_members(role, cls)
 
 
@@ -106,6 +110,24 @@ def _check_budget(name: str, built: Any) -> None:
         raise SetupError(f"budget {name!r}: 'measure' is {built.measure!r}, and must name a key of the problems' meta.")
 
 
+def _check_engine(name: str, built: Any) -> None:
+    if isinstance(built, ConcurrentGenerator) and not _is_count(built.calls, least=1):
+        raise SetupError(f"engine {name!r}: 'calls' is {built.calls!r}, and must be a number of calls, at least 1.")
+    if isinstance(built, FindsFiles) and not _are_texts(built.places):
+        raise SetupError(f"engine {name!r}: 'places' is {built.places!r}, and must list names of its options.")
+
+
+def _check_selector(name: str, built: Any) -> None:
+    stated = [member for member in ("counts_copies", "kept_of") if hasattr(built, member)]
+    if len(stated) == 1 or (stated and not isinstance(built.counts_copies, bool)):
+        raise SetupError(
+            f"selector {name!r}: kept rows are forecast by 'kept_of' and 'counts_copies' (True or False) together.",
+            next_command="CountingSelector in pipelines/protocols.py says what they are",
+        )
+    if isinstance(built, ScoreSelector) and not _are_texts(built.scores):
+        raise SetupError(f"selector {name!r}: 'scores' is {built.scores!r}, and must list names of scores.")
+
+
 def _check_needs(name: str, needs: Any) -> None:
     unknown = [need for need in needs if need not in NEEDS] if isinstance(needs, (tuple, list)) else [needs]
     if unknown:
@@ -115,7 +137,7 @@ def _check_needs(name: str, needs: Any) -> None:
 def _check_policy(name: str, built: Any) -> None:
     listed = {"over": built.over, **({"order": built.order} if isinstance(built, RankedPolicy) else {})}
     for member, names in listed.items():
-        if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(item, str) for item in names):
+        if not _are_texts(names):
             raise SetupError(f"policy {name!r}: {member!r} is {names!r}, and must list names of verifiers.")
 
 
@@ -128,6 +150,10 @@ def _check_verifier(name: str, built: Any) -> None:
 
 def _is_count(value: Any, *, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _are_texts(names: Any) -> bool:
+    return isinstance(names, Sequence) and not isinstance(names, str) and all(isinstance(item, str) for item in names)
 
 
 def _are_rules(rules: Any) -> bool:

@@ -7,7 +7,7 @@ notebook gives by itself.
 import math
 from collections.abc import Sequence
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 def checked_count(role: str, name: str, option: str, value: object, *, least: int = 1) -> int:

@@ -1,10 +1,10 @@
-"""The roles of a pipeline as small Protocols, and what they exchange; what a budget sees and says is in tallies.py.
+"""Protocols of the pipeline's roles and the values that they exchange; the tallies and plans of budgets are in tallies.py.
 
 A method is one class in one file, named in the registry dict of its folder, built without arguments or with keyword options
-from the recipe. None of these knows the workspace: state comes in as arguments and goes out as records.
+from the recipe. None of them knows the workspace: state comes in as arguments and goes out as records.
 
-Some roles lie beside what they alone exchange: Policy (verify/acceptance.py), Aggregator (aggregate/blind_pool.py),
-SearchPolicy (search/tree.py), Process (search/partial.py), Template (synthesize/template.py).
+Some roles are defined beside the types that only they exchange: Policy (verify/acceptance.py), Aggregator
+(aggregate/blind_pool.py), SearchPolicy (search/tree.py), Process (search/partial.py), Template (synthesize/template.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
-from storage.records import Attempt, Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
+from storage.ground.records import Attempt, Completion, Decision, Problem, Prompt, Request, Rollout, Score, Verdict
 
 AttemptListener = Callable[[Sequence[Attempt]], None]
 
@@ -20,8 +20,8 @@ AttemptListener = Callable[[Sequence[Attempt]], None]
 class Synthesizer(Protocol):
     """Makes problems.
 
-    One whose constructor takes `source` (`pipelines.synthesize.sources.Source`) makes them of other problems, which the
-    recipe names as its option `from`; one that takes `samplers` asks a model.
+    A synthesizer whose constructor takes `source` (`pipelines.synthesize.sources.Source`) derives them from other
+    problems, which the recipe names in the option `from`; a synthesizer that takes `samplers` asks a model.
     """
 
     name: str
@@ -33,18 +33,19 @@ class Synthesizer(Protocol):
 
 @runtime_checkable
 class CountsRefused(Protocol):
-    """A synthesizer that refuses some of what is written, and says how much of it."""
+    """A synthesizer that refuses some of the written texts and counts them."""
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """How many texts it refused the last time, by reason."""
+        """Number of texts refused in the last call of `synthesize`, by reason."""
 
 
 class Generator(Protocol):
-    """An engine with one model. `spooled` engines get each reply made durable as it comes.
+    """An engine with one model. For `spooled` engines each reply is made durable as it comes.
 
-    What it may be beside: ConcurrentGenerator, GroupedGenerator, BoundedLoss, CountsPromptTokens, Interruptible,
-    WindsDown.
+    Its constructor takes the settings that it needs of the profile: `threads`, `http` (servers), `vllm`. Optional roles:
+    FindsFiles, TakesSchema, DrawsSideBySide, ConcurrentGenerator, GroupedGenerator, BoundedLoss, CountsPromptTokens,
+    ScoresTexts, Interruptible, WindsDown.
     """
 
     engine: str
@@ -53,13 +54,13 @@ class Generator(Protocol):
     spooled: bool
 
     def fingerprint(self) -> Mapping[str, str]:
-        """What equality of texts depends on beyond the request: library versions, CPU features, digest."""
+        """Facts beside the request that equality of texts depends on: library versions, CPU features, digest."""
 
     def render(self, prompt: Prompt) -> str:
         """The text the model sees for this prompt."""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per request, in any order, yielded as they finish."""
+        """Yield a completion for each request, in any order, as they finish."""
 
     def close(self) -> None:
         """Release processes, sockets and memory; safe to call twice."""
@@ -67,14 +68,14 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What was sampled: completions by id, and why there are not more where the engine failed."""
+    """Completions by id, and the failure of the engine if some are missing."""
 
     completions: Mapping[str, Completion]
     failure: str | None = None
 
 
 class Sampler(Protocol):
-    """One model, for methods that ask it: judges, scorers. In a run what it gives is stored, charged and limited."""
+    """A model for methods that ask one: judges, scorers. In a run its completions are stored, charged and limited."""
 
     @property
     def engine(self) -> str: ...
@@ -90,10 +91,10 @@ class Sampler(Protocol):
 
     @property
     def scores_texts(self) -> bool:
-        """Whether it answers requests with a text that is given."""
+        """Whether the model answers requests with a given text."""
 
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests, those that are stored already among them; all draw, or all have a given text."""
+        """Completions of these requests, including stored ones. Either all requests draw, or all have a given text."""
 
     def interrupt(self) -> None:
         """From another thread: make calls under way raise soon."""
@@ -103,15 +104,15 @@ class Samplers(Protocol):
     """Gives the sampler of an engine, by its recipe name, with a model and the engine's options."""
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "judge") -> Sampler:
-        """`purpose`: what is paid for, a purpose of storage.spending."""
+        """Sampler of this engine and model. `purpose`: the account that pays, a purpose of storage.spending."""
 
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Judges completions. Never raises on model text: what it cannot judge is `undecided` with a cause.
+    """Judges completions. Never raises on model text: a text that it cannot judge is `undecided` with a cause.
 
-    What it may be beside: RuledVerifier, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible where it waits for
-    somebody else.
+    Optional roles: RuledVerifier, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible if it waits for other
+    processes.
     """
 
     name: str
@@ -127,7 +128,7 @@ class Verifier(Protocol):
 
 @runtime_checkable
 class Interruptible(Protocol):
-    """An engine or verifier that can give up what is under way."""
+    """An engine or verifier that can abort calls under way."""
 
     def interrupt(self) -> None:
         """Make calls under way raise soon; from any thread."""
@@ -135,36 +136,68 @@ class Interruptible(Protocol):
 
 @runtime_checkable
 class WindsDown(Protocol):
-    """An engine that can send nothing more and give what still arrives."""
+    """An engine that can stop sending requests and still deliver the replies under way."""
 
     def wind_down(self) -> None:
-        """Make calls under way raise once what they asked for has arrived; from any thread."""
+        """Make calls under way raise once their replies have arrived; from any thread."""
+
+
+@runtime_checkable
+class FindsFiles(Protocol):
+    """An engine class with options that may name a file or folder."""
+
+    @property
+    def places(self) -> Sequence[str]:
+        """Names of these options. A run gives the full path of a file that lies in the workspace or is shipped with
+        Rollmill.
+        """
+
+
+@runtime_checkable
+class TakesSchema(Protocol):
+    """An engine class that can constrain a reply to a JSON schema."""
+
+    @classmethod
+    def with_schema(cls, options: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The engine's options with the schema among them; options that already constrain the reply stay as they are."""
+
+
+@runtime_checkable
+class DrawsSideBySide(Protocol):
+    """A spooled engine class that draws several batches of a run at once; others draw one."""
+
+    @classmethod
+    def capacity(cls, profile: Mapping[str, Any]) -> int:
+        """Largest number of requests under way, from the profile's settings `threads`, `workers`, `http`, `vllm`."""
 
 
 @runtime_checkable
 class ConcurrentGenerator(Protocol):
-    """An engine in this process that takes several calls of `generate` at once, to go on when one runs dry."""
+    """An engine in this process that takes several calls of `generate` at once, to stay busy while one call ends."""
 
     @property
     def calls(self) -> int:
-        """How many."""
+        """Largest number of calls at once."""
 
 
 @runtime_checkable
 class GroupedGenerator(Protocol):
-    """A spooled engine that gives what has come meanwhile together, so that it is made durable in one write."""
+    """A spooled engine that gives replies in groups, each of which is made durable in one write."""
 
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener) -> Iterator[Sequence[Completion]]:
-        """`generate` in groups; asking for the next one says that the last is durable. `on_attempts` hears of attempts."""
+        """Completions in groups; a request for the next group says that the last one is durable.
+
+        `on_attempts` is called with the attempts.
+        """
 
 
 @runtime_checkable
 class BoundedLoss(Protocol):
-    """An engine that knows what a kill can cost."""
+    """An engine with a known bound on the requests that a kill can lose."""
 
     @property
     def under_way(self) -> int | None:
-        """The most requests that are asked of others and not durable; None: any number."""
+        """Largest number of sent requests whose replies are not durable; None: no bound."""
 
 
 @runtime_checkable
@@ -177,18 +210,19 @@ class CountsPromptTokens(Protocol):
 
 @runtime_checkable
 class ScoresTexts(Protocol):
-    """An engine that gives the log-probability of texts that it did not draw."""
+    """An engine that computes the log-probability of given texts."""
 
     def score_given(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per request, in any order: the text `given` behind `rendered`, with `logprobs` and their sum.
+        """Yield a completion for each request, in any order: the text `given` behind `rendered`, with `logprobs` and
+        their sum.
 
-        Without a `logprob_sum` where the context has no room for both.
+        `logprob_sum` is missing where the context has no room for both.
         """
 
 
 @runtime_checkable
 class RuledVerifier(Protocol):
-    """A verifier that lists the rules it tries, in order, each with a version: an edit of one then reaches few verdicts."""
+    """A verifier that lists its rules in order, each with a version: an edit of one rule then affects few verdicts."""
 
     @property
     def rules(self) -> Sequence[tuple[str, str]] | None:
@@ -197,7 +231,7 @@ class RuledVerifier(Protocol):
 
 @runtime_checkable
 class SuitedVerifier(Protocol):
-    """A verifier that says by which suite `certify` puts it to the test, where nobody names one."""
+    """A verifier that names the default suite with which `certify` tests it."""
 
     @property
     def suite(self) -> str | None:
@@ -206,10 +240,10 @@ class SuitedVerifier(Protocol):
 
 @runtime_checkable
 class NeedsMachine(Protocol):
-    """A verifier that needs something of the machine, a sandbox for one."""
+    """A verifier with requirements on the machine, such as a sandbox."""
 
     def ready(self) -> None:
-        """SetupError where the machine lacks it."""
+        """Raise SetupError if the machine does not meet them."""
 
 
 @runtime_checkable
@@ -227,11 +261,11 @@ class RankedPolicy(Protocol):
 
     @property
     def order(self) -> Sequence[str]:
-        """Their names, each of which the recipe must have."""
+        """Verifier names from the most to the least trusted; the recipe must have each."""
 
 
 class Scorer(Protocol):
-    """Gives completions of one problem a number each, or none where it has none. It may be a GroupScorer instead."""
+    """Gives each completion of one problem a number, or none. It may be a GroupScorer instead."""
 
     @property
     def name(self) -> str: ...
@@ -243,13 +277,13 @@ class Scorer(Protocol):
 
 
 ANSWERS, VERDICTS, GROUP, MODEL, VOTES = NEEDS = ("answers", "verdicts", "group", "model", "votes")
-"""What a GroupScorer may need beside problems and texts."""
+"""Inputs that a GroupScorer may need beside problems and texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one completion of a voting step says: its fields. One about a gathered group of `of` completions is given for
-    each of them with its `place` there, from 1; else both are 0.
+    """Vote of a voting step's completion: its fields. A completion about a gathered group of `of` completions gives each
+    of them a vote with its `place` in the group, from 1; else both are 0.
     """
 
     step: str
@@ -262,29 +296,29 @@ class VotesOn(Protocol):
     """Gives the votes of a run's steps on its completions."""
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
-        """Those on each of these, in plan order; none where nobody voted."""
+        """Votes on each of these completions, in plan order; empty where there are none."""
 
 
 @runtime_checkable
 class ReadsVotes(Protocol):
-    """A verifier that goes by the votes of steps. They are there once everything is drawn: only then is it asked."""
+    """A verifier that judges by the votes of steps. It runs once everything is drawn, since the votes are complete then."""
 
     def bind(self, cast: VotesOn | None, plan: str) -> None:
-        """Read votes from here. `plan`: a digest of all that decides which votes there are, "" for none.
+        """Read votes from `cast`. `plan`: a digest of everything that decides which votes there are, "" for none.
 
-        The version has it as a part `plan=DIGEST` between `+`: by this whoever reads a version knows that it waited.
+        The version contains it as a part `plan=DIGEST` between `+`, which shows that the verdicts waited for votes.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The completions of one problem as a GroupScorer is given them, in order of sample index.
+    """Completions of one problem as a GroupScorer gets them, in order of sample index.
 
     `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
-    `verdicts`: on each completion those of the run's verifiers, by name; empty unless they are needed.
-    `prompts`: what the model was asked for each completion, in its prompt template; empty for the problem's own prompt.
-    `votes`: on each completion those of voting steps; empty unless they are needed.
-    `follow_ups`: what was asked for those that follow others, by id: the problem's prompt is not what they answer.
+    `verdicts`: the verdicts of the run's verifiers on each completion, by name; empty unless they are needed.
+    `prompts`: the prompt of each completion in its prompt template; empty for the problem's own prompt.
+    `votes`: the votes of voting steps on each completion; empty unless they are needed.
+    `follow_ups`: the prompts of completions that follow others, by id: these do not answer the problem's own prompt.
     """
 
     problem: Problem
@@ -296,21 +330,23 @@ class Candidates:
     follow_ups: Mapping[str, Prompt] = field(default_factory=dict)
 
     def question(self, completion: Completion) -> Prompt:
-        """What a completion answers: the problem, whatever template stood around it; a follow-up what it was asked."""
+        """Prompt that a completion answers: the problem's own, whatever template stood around it; for a follow-up, its
+        own.
+        """
         return self.follow_ups.get(completion.id, self.problem.prompt)
 
     def prompted(self) -> Iterator[tuple[Prompt, Completion]]:
-        """Each completion behind what the model was asked for it."""
+        """Pairs of each completion's prompt and the completion."""
         return zip(self.prompts or [self.problem.prompt] * len(self.completions), self.completions, strict=True)
 
 
 @runtime_checkable
 class GroupScorer(Protocol):
-    """A scorer that is given many problems at once, so that it can ask a model for all of them together.
+    """A scorer that gets many problems at once, so that it can ask a model for all of them together.
 
-    `needs`: some of NEEDS. Whoever needs `answers` or the `group` (the problem's other completions) gives numbers that hold
-    for this set of completions only, and who needs `verdicts`, for those verdicts only; the version that they are stored
-    under names the set.
+    `needs`: some of NEEDS. Scores that need `answers` or the `group` (the problem's other completions) hold for this set of
+    completions only; scores that need `verdicts` hold for these verdicts only. The version under which they are stored
+    names the set.
     """
 
     @property
@@ -330,8 +366,8 @@ class Budget(Protocol):
 
     `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
     0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
-    `path_counting` (all draws; then it is a StoppingBudget) or `none`. What it may be beside: MeasuringBudget,
-    RoutingBudget.
+    `path_counting` (all draws; then it is a StoppingBudget) or `none`. Optional roles: MeasuringBudget, RoutingBudget,
+    StatesVerdictUse, ChecksSteps (steps/graph.py).
     """
 
     name: str
@@ -348,16 +384,23 @@ class Budget(Protocol):
 
 @runtime_checkable
 class MeasuringBudget(Protocol):
-    """A budget that goes by a number in the problems' meta."""
+    """A budget that plans by a number in the problems' meta."""
 
     @property
     def measure(self) -> str | None:
-        """Its key; tallies then have it in `measured`."""
+        """Key of this number in `meta`; tallies have the number in `measured`."""
+
+
+@runtime_checkable
+class StatesVerdictUse(Protocol):
+    """A budget class that states whether it plans by verdicts. Runs assume that any other budget does."""
+
+    reads_verdicts: bool
 
 
 @runtime_checkable
 class RoutingBudget(Protocol):
-    """A budget that chooses between the recipe's steps. `rule`: by what; `entry`: first draws on a later step."""
+    """A budget that chooses between the recipe's steps. `rule`: rule of choice; `entry`: first draws on a later step."""
 
     routes: bool
     rule: str
@@ -369,16 +412,40 @@ class StoppingBudget(Budget, Protocol):
 
     @property
     def cap(self) -> int:
-        """The most that is drawn of one problem."""
+        """Largest number of draws of one problem."""
 
     def rule(self, drawn: int, correct: int) -> int:
-        """How many completions to draw next of a problem with these counts; 0 stops."""
+        """Number of completions to draw next of a problem with these counts; 0 stops."""
 
 
 class Selector(Protocol):
-    """Decides which rollouts of one problem to keep: exactly one decision each, in input order."""
+    """Decides which rollouts of one problem to keep: exactly one decision each, in input order.
+
+    Optional roles: CountingSelector, ScoreSelector.
+    """
 
     name: str
     version: str
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]: ...
+
+
+@runtime_checkable
+class CountingSelector(Protocol):
+    """A selector whose number of kept rollouts of a problem depends on two counts only, so that it can be forecast."""
+
+    @property
+    def counts_copies(self) -> bool:
+        """Whether equal right answers count more than once; if so, `distinct` changes nothing."""
+
+    def kept_of(self, correct: int, distinct: int) -> int:
+        """Number of rollouts kept of so many right answers, of which so many are distinct."""
+
+
+@runtime_checkable
+class ScoreSelector(Protocol):
+    """A selector that selects by scores."""
+
+    @property
+    def scores(self) -> Sequence[str]:
+        """Names of these scores, each of which the recipe must make."""

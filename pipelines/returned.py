@@ -12,9 +12,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from storage.errors import broken
+from storage.ground.errors import broken
 
-_OURS = frozenset({"pipelines", "flows", "storage"})
+_OURS = frozenset({"pipelines", "flows", "storage", "rollmill"})
 _SHOWN = 60  # characters of a value
 
 
@@ -50,7 +50,7 @@ def place_of(owner: object, method: str) -> str:
 
 
 def misfit(value: object, kind: type) -> str | None:
-    """What is wrong with a value that should be a record of this kind; None where nothing is."""
+    """Description of the fault of a value that should be a record of this kind; None where there is none."""
     if not isinstance(value, kind):
         return f"{value!r:.{_SHOWN}}, which is no {kind.__name__}"
     for name, hint in _hints(kind).items():

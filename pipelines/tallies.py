@@ -1,4 +1,4 @@
-"""What a budget sees and says: the counts of each problem, and the draws and stops of a round.
+"""Input and output of a budget: the counts of each problem, and the draws and stops of a round.
 
 Rounds make tallies of stored rows, simulations of drawn outcomes; a budget sees nothing else.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class StepTally:
-    """What is known of one problem on one step of the recipe.
+    """Counts of a problem on one step of the recipe.
 
     `distinct`: its distinct correct solutions. `agreeing`: how many of its answers are the same, by canonical key, in the
     largest group; counted without the reference, an answer that cannot be read agrees with none.
@@ -28,7 +28,7 @@ class StepTally:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What is known of one problem after the committed rounds; the only thing a budget sees.
+    """Counts of a problem after the committed rounds; the only input of a budget.
 
     `tokens`: the tokens_out of all drawn for it, 0 where the engine does not count. `steps`: the same by step, in the
     recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
@@ -93,7 +93,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """What a budget decided for one round. No draws means the run is done drawing.
+    """Decision of a budget for one round. No draws means the run is done drawing.
 
     `continued`: problems that a rule gave up and that go on all the same, chosen at random, so that its error is measured.
     """

@@ -1,7 +1,7 @@
 """Code of the user's own by its place: `file.py` beside the recipe, or `package.module`; the one loader of it.
 
 For every role, for templates, and for verifiers under test, whose interpreter may have nothing but the standard library:
-therefore this module needs no more either. What goes wrong is a NotLoaded of one line; whoever asked says for what.
+therefore this module needs no more either. A failure raises NotLoaded with one line; the caller adds its purpose.
 """
 
 import hashlib
@@ -17,6 +17,9 @@ MODULES = "rollmill_user_"
 
 class NotLoaded(Exception):  # noqa: N818 - says what happened
     """There is no such code, or it cannot be run."""
+
+
+_OURS = ("flows", "pipelines", "storage", "dashboards")
 
 
 class NoFile(NotLoaded):
@@ -35,12 +38,23 @@ def load_module(place: str, folder: Path) -> ModuleType:
         sys.path.append(searched)
     if place.endswith(".py"):
         return _from_file(path)
+    return import_named(place)
+
+
+def import_named(place: str) -> ModuleType:
+    """The module of this dotted name."""
     try:
         return importlib.import_module(place)
     except ImportError as error:
-        raise NotLoaded(f"cannot import {place!r}: {error}") from error
+        raise NotLoaded(f"cannot import {place!r}: {error}{_elsewhere(error)}") from error
     except Exception as error:
         raise NotLoaded(f"{place} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _elsewhere(error: Exception) -> str:
+    """Advice for an import of a package that an installed wheel has inside `rollmill`."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return f" (in an installed Rollmill it is rollmill.{error.name})" if name in _OURS else ""  # type: ignore[attr-defined]
 
 
 def source_of(module: ModuleType) -> Path | None:
@@ -71,5 +85,5 @@ def _from_file(path: Path) -> ModuleType:
     except Exception as error:  # a user's file may raise anything
         # Else the next call would be given a module that ran halfway.
         del sys.modules[name]
-        raise NotLoaded(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise NotLoaded(f"{path.name} cannot be loaded: {type(error).__name__}: {error}{_elsewhere(error)}") from error
     return module

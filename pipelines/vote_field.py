@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import isfinite
 
 from pipelines.protocols import Vote
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 _EXACT = 2.0**31
 """Sums of whole numbers below this have no error."""
@@ -29,11 +29,11 @@ class VoteField:
 
     @property
     def version(self) -> str:
-        """What of it can change a number."""
+        """Part of the version for everything that can change a number."""
         return f"of={self.of}" if not self.says else f"of={self.of} says={'|'.join(self.says)}"
 
     def value(self, vote: Vote) -> float | None:
-        """What one vote says of a completion; None where it says nothing that can be read."""
+        """Number that a vote gives a completion; None where it gives none that can be read."""
         step, _, field = self.of.partition(".")
         text = vote.fields.get(field)
         if vote.step != step or text is None:

@@ -15,17 +15,15 @@ These names are all that is public; the command line `rollmill` does everything 
 """
 
 import importlib
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.cli.notebook import compare, curate, evaluate, leaderboard
     from pipelines.verify import verify
-    from storage.errors import FoundWanting, RollmillError, SetupError
+    from storage.ground.errors import FoundWanting, RollmillError, SetupError
+    from storage.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
     from storage.queries.notebook import WorkspaceView as Workspace
     from storage.queries.notebook import open_workspace as open  # noqa: A004
-    from storage.records import Completion, Message, Problem, Verdict
 
 _NAMES = {
     "open": "storage.queries.notebook:open_workspace",
@@ -35,21 +33,18 @@ _NAMES = {
     "compare": "flows.cli.notebook:compare",
     "leaderboard": "flows.cli.notebook:leaderboard",
     "verify": "pipelines.verify:verify",
-    "Problem": "storage.records:Problem",
-    "Message": "storage.records:Message",
-    "Completion": "storage.records:Completion",
-    "Verdict": "storage.records:Verdict",
-    "RollmillError": "storage.errors:RollmillError",
-    "SetupError": "storage.errors:SetupError",
-    "FoundWanting": "storage.errors:FoundWanting",
+    "Problem": "storage.ground.records:Problem",
+    "Message": "storage.ground.records:Message",
+    "Completion": "storage.ground.records:Completion",
+    "Verdict": "storage.ground.records:Verdict",
+    "Score": "storage.ground.records:Score",
+    "Rollout": "storage.ground.records:Rollout",
+    "Decision": "storage.ground.records:Decision",
+    "Request": "storage.ground.records:Request",
+    "RollmillError": "storage.ground.errors:RollmillError",
+    "SetupError": "storage.ground.errors:SetupError",
+    "FoundWanting": "storage.ground.errors:FoundWanting",
 }
-
-# An installed wheel carries flows, pipelines, storage and dashboards inside this package, so that no name as plain as these
-# lies in site-packages; in a checkout they lie beside it, where the editable install finds them.
-_INSTALLED = Path(__file__).resolve().parent
-if (_INSTALLED / "flows").is_dir() and str(_INSTALLED) not in sys.path:
-    # First on the path, or another distribution's package `storage` or `flows` would be found before ours.
-    sys.path.insert(0, str(_INSTALLED))
 
 
 def __getattr__(name: str) -> Any:
@@ -69,10 +64,14 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Completion",
+    "Decision",
     "FoundWanting",
     "Message",
     "Problem",
+    "Request",
     "RollmillError",
+    "Rollout",
+    "Score",
     "SetupError",
     "Verdict",
     "Workspace",

@@ -1,7 +1,5 @@
 """The command `rollmill`, also as `python -m rollmill`."""
 
-import rollmill  # noqa: F401 - puts the program on this process's import path
-
 
 def main() -> None:
     """Run the command line and exit with its status."""

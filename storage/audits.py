@@ -1,4 +1,4 @@
-"""What the ledger knows of verifier versions: the rules that each tried, audits of them, and what people judged.
+"""Verifier versions in the ledger: their rules, audits of them, and people's judgements.
 
 A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
 A judgement belongs to a rollout, so every audit that drew the rollout uses it. flows.auditing draws the rollouts, and
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
 
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
 from storage.ledger.models import AuditItemRow, AuditRow, JudgementRow, VerifierRow
 
@@ -28,8 +28,8 @@ class Verifiers:
         self._ledger = ledger
 
     def record(self, used: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> None:
-        """Remember the rules of every (verifier, version) that is new here; what is known already stays."""
-        # Read first: a run mostly uses what is known, and then needs no write lock.
+        """Store the rules of every new (verifier, version); known ones stay."""
+        # Read first: most runs use known versions, and then need no write lock.
         with self._ledger.read() as session:
             new = {key: rules for key, rules in used.items() if session.get(VerifierRow, key) is None}
         if not new:
@@ -37,13 +37,13 @@ class Verifiers:
         with self._ledger.write() as session:
             now = self._ledger.now(session)
             for (name, version), rules in new.items():
-                # Another command may have recorded it since it was read.
+                # Another command may have recorded it meanwhile.
                 if session.get(VerifierRow, (name, version)) is None:
                     listed = [[rule, of] for rule, of in rules]
                     session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))
 
     def rules(self, name: str, version: str) -> Rules:
-        """The rules of a version; empty where it has none, or was never seen here."""
+        """The rules of a version; empty for a version without rules or an unknown one."""
         with self._ledger.read() as session:
             row = session.get(VerifierRow, (name, version))
             return () if row is None else tuple((rule, of) for rule, of in row.rules)
@@ -54,12 +54,12 @@ Judgement = Literal["correct", "incorrect", "unparsed", "unsure"]
 JUDGEMENTS: tuple[Judgement, ...] = ("correct", "incorrect", "unparsed", "unsure")
 Pair = tuple[str, str]
 """(completion id, problem id)."""
-FEW = 500  # rollouts that are looked up by their ids; of more all judgements are read
+FEW = 500  # rollouts looked up by id; for more, all judgements are read
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One audit of one version of a verifier on one run: how it was drawn and what came of it."""
+    """An audit of one version of a verifier on one run: its sample and its report."""
 
     id: str
     verifier: str
@@ -73,7 +73,7 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class AuditItem:
-    """One drawn rollout: its place in the review, its inclusion probability and what the verifier said."""
+    """A drawn rollout: its position in the review, its inclusion probability and the verifier's outcome."""
 
     ordinal: int
     completion_id: str
@@ -85,13 +85,13 @@ class AuditItem:
 
     @property
     def pair(self) -> Pair:
-        """What is judged."""
+        """Ids of the rollout to judge."""
         return self.completion_id, self.problem_id
 
 
 @dataclass(frozen=True, slots=True)
 class PersonJudgement:
-    """One person's judgement of one rollout."""
+    """A person's judgement of one rollout."""
 
     completion_id: str
     problem_id: str
@@ -102,7 +102,7 @@ class PersonJudgement:
 
     @property
     def pair(self) -> Pair:
-        """What was judged."""
+        """Ids of the judged rollout."""
         return self.completion_id, self.problem_id
 
 
@@ -112,7 +112,7 @@ Many = list[Audit]
 
 
 def audit_id(kind: Kind, source: str, verifier: str, version: str, seed: int) -> str:
-    """The id of an audit: the same question asked again is the same audit, with another size a longer or shorter one."""
+    """The id of an audit: equal for the same audit at another size."""
     digest = hashlib.sha256("\0".join((kind, source, verifier, version, str(seed))).encode()).hexdigest()
     return f"{kind}-{digest[:10]}"
 
@@ -138,7 +138,7 @@ class Audits:
             return _audit(row)
 
     def record(self, audit: str, report: dict[str, Any]) -> None:
-        """Keep what came of an audit."""
+        """Store the report of an audit."""
         with self._ledger.write() as session:
             row = session.get(AuditRow, audit)
             if row is None:
@@ -146,7 +146,7 @@ class Audits:
             row.report = report
 
     def get(self, audit: str) -> Audit:
-        """The audit with this id, or with an id that begins so; SetupError where there is none or several."""
+        """The audit with this id or id prefix; SetupError for none or several."""
         with self._ledger.read() as session:
             rows = session.scalars(select(AuditRow).where(AuditRow.id.startswith(audit, autoescape=True))).all()
             if len(rows) == 1:
@@ -174,7 +174,8 @@ class Audits:
             return [AuditItem(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
 
     def judge(self, judgements: Iterable[PersonJudgement]) -> int:
-        """Store judgements in one transaction; a person's later word on a rollout replaces the earlier. How many."""
+        """Store judgements in one transaction; a person's later judgement of a rollout replaces the earlier. The number
+        stored."""
         rows = list({(judgement.pair, judgement.judge): judgement for judgement in judgements}.values())
         for judgement in rows:
             if judgement.judgement not in JUDGEMENTS:
@@ -190,7 +191,7 @@ class Audits:
         return len(rows)
 
     def withdraw(self, pairs: Iterable[Pair], judge: str) -> None:
-        """Forget what a person said of these rollouts."""
+        """Delete a person's judgements of these rollouts."""
         with self._ledger.write() as session:
             for completion_id, problem_id in pairs:
                 row = session.get(JudgementRow, (completion_id, problem_id, judge))
@@ -198,7 +199,7 @@ class Audits:
                     session.delete(row)
 
     def judgements(self, pairs: Sequence[Pair] | None = None) -> dict[Pair, tuple[PersonJudgement, ...]]:
-        """What was said of these rollouts (of all, if None), each by the reviewers' names."""
+        """Judgements of these rollouts (of all, if None), sorted by reviewer."""
         wanted = None if pairs is None else set(pairs)
         judged: dict[Pair, tuple[PersonJudgement, ...]] = {}
         columns = (JudgementRow.completion_id, JudgementRow.problem_id, JudgementRow.judge)
@@ -214,7 +215,7 @@ class Audits:
         return judged
 
     def judges(self) -> dict[str, int]:
-        """Who judged how many rollouts."""
+        """Number of judged rollouts by reviewer."""
         query = select(JudgementRow.judge, func.count()).group_by(JudgementRow.judge).order_by(JudgementRow.judge)
         with self._ledger.read() as session:
             return {row[0]: row[1] for row in session.execute(query)}

@@ -1,7 +1,6 @@
-"""Which processes work on which run, on whatever host: a lease per command, so that a run can be cancelled and a killed
-one is seen.
+"""Processes at work on runs, on any host: a lease per command, for cancelling a run and detecting a killed one.
 
-Knows processes and run ids; the run's own status is what a command last said about itself.
+Knows processes and run ids; the run's own status is the last report of a command.
 """
 
 import os
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from storage.errors import RollmillError
+from storage.ground.errors import RollmillError
 from storage.ledger.leases import Lease, Leases
 from storage.ledger.owners import Owner, new_file_id
 from storage.runs import Run, Runs
@@ -22,9 +21,9 @@ _PREFIX = "command/"
 
 @contextmanager
 def working_on(leases: Leases, run: str) -> Iterator[None]:
-    """Say that this process works on a run, for the length of the block."""
+    """Register this process as working on a run, for the length of the block."""
     lease = leases.acquire(f"{_PREFIX}{run}/{new_file_id()}")
-    assert lease is not None  # its key is nobody else's
+    assert lease is not None  # its key is unique to this command
     over = threading.Event()
     renewing = threading.Thread(target=_renew, args=(lease, over), name="rollmill-working-on", daemon=True)
     renewing.start()
@@ -33,7 +32,7 @@ def working_on(leases: Leases, run: str) -> Iterator[None]:
     finally:
         over.set()
         renewing.join()
-        with suppress(RollmillError):  # a ledger that is gone; the lease ends by itself
+        with suppress(RollmillError):  # the ledger is gone; the lease ends by itself
             lease.release()
 
 
@@ -44,7 +43,7 @@ def _renew(lease: Lease, over: threading.Event) -> None:
 
 
 def workers_of(leases: Leases) -> dict[str, list[Owner]]:
-    """The processes of each run: those seen to live on this host, and those of others whose leases last."""
+    """The processes of each run: live ones on this host, and those of other hosts with valid leases."""
     workers: dict[str, list[Owner]] = {}
     for key, worker in leases.holders(_PREFIX):
         run = key.removeprefix(_PREFIX).rpartition("/")[0]
@@ -54,8 +53,8 @@ def workers_of(leases: Leases) -> dict[str, list[Owner]]:
 
 
 def cancel(leases: Leases, run: str) -> int:
-    """Ask every process of a run on this host to stop as Ctrl-C would; how many were asked."""
-    # Only those seen to live: on this host the number of another host's process may be anybody's.
+    """Ask every process of a run on this host to stop, as Ctrl-C would; the number of processes."""
+    # Only processes seen alive: another host's process number may belong to any process here.
     workers = [worker for worker in workers_of(leases).get(run, []) if worker.alive()]
     for worker in workers:
         with suppress(ProcessLookupError):
@@ -64,11 +63,11 @@ def cancel(leases: Leases, run: str) -> int:
 
 
 def as_it_is(runs: Runs, leases: Leases, listed: list[Run]) -> list[Run]:
-    """The runs with the status `killed` where the ledger says running and no process works on it."""
+    """The runs, with the status `killed` for a run marked as running without a process."""
     working = workers_of(leases) if any(run.status == "running" for run in listed) else {}
-    return [run if run.status != "running" or run.id in working else _dead(runs.get(run.id)) for run in listed]
+    return [run if run.status != "running" or run.id in working else _as_killed(runs.get(run.id)) for run in listed]
 
 
-def _dead(run: Run) -> Run:
-    """It may have ended since it was listed."""
+def _as_killed(run: Run) -> Run:
+    """The run as killed, unless it has ended since it was listed."""
     return replace(run, status="killed") if run.status == "running" else run

@@ -17,14 +17,14 @@ _LOCK_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Tracking:
-    """What came of tracking a folder. `files` are the paths that git should get, `warning` why DVC does not have it."""
+    """Result of tracking a folder. `files` are the paths for git, `warning` the reason why DVC does not track it."""
 
     files: tuple[Path, ...]
     warning: str | None = None
 
 
 def add(path: Path) -> Tracking:
-    """Run `dvc add` on a folder; again on a tracked one changes nothing. Never raises for want of git or DVC."""
+    """Run `dvc add` on a folder; a tracked one is unchanged. Never raises for a missing git or DVC."""
     root = repository(path, ".dvc")
     if root is None:
         return Tracking(
@@ -42,7 +42,7 @@ def add(path: Path) -> Tracking:
 
 
 def outputs(pointer: Path) -> list[dict[str, Any]] | None:
-    """The outputs that a pointer of DVC lists; None where the file is no pointer, as with the marks of a git conflict."""
+    """The outputs in a pointer of DVC; None for a file that is no pointer, for example with git's conflict marks."""
     import yaml
 
     try:
@@ -79,7 +79,7 @@ def patient(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str
     while True:
         process = run(arguments, root)
         if "RWLock-file" in process.stderr and locks.is_file():
-            locks.unlink()  # torn by a DVC that a full disk or a kill stopped as it wrote: no other can read it either
+            locks.unlink()  # left by a DVC that a full disk or a kill stopped while writing: no other can read it either
             process = run(arguments, root)
         if "acquire lock" not in process.stderr or time.monotonic() > deadline:
             return process
@@ -93,7 +93,7 @@ def repository(path: Path, marker: str) -> Path | None:
 
 
 def _failure(process: subprocess.CompletedProcess[str]) -> str:
-    """What DVC says went wrong; one that was killed says nothing."""
+    """DVC's error message; empty for a killed DVC."""
     if process.returncode < 0 and not process.stderr.strip():
         return f"it was killed by signal {-process.returncode}. Next: the same command again tracks it"
     return first_line(process.stderr)
@@ -108,13 +108,13 @@ def git_add_line(files: list[Path]) -> str | None:
 
 
 def first_line(text: str) -> str:
-    """What DVC says went wrong, of all that it prints."""
+    """The first line of an error in DVC's output."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     return (named or lines or ["no message"])[0]
 
 
 def last_line(text: str) -> str:
-    """DVC's summary at the end of what it prints."""
+    """DVC's summary at the end of its output."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "nothing to do"

@@ -1,6 +1,6 @@
-"""What was imported: a record per import of a file, made in the transaction that makes its rows visible.
+"""Records of imports: one per import of a file, made in the transaction that makes its rows visible.
 
-It says which problem set the rollouts of an import answer. Imports older than these records have rows and no record; see
+A record names the problem set of an import's rollouts. Imports older than these records have rows and no record; see
 storage.imports.stored. Knows neither files nor columns.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ImportRow, LostSegmentRow
 
@@ -22,8 +22,8 @@ Mark = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """One import of one file. `of`: the problem set its rollouts answer, None for problems alone. `problems` and
-    `completions` count what was new then; `mapping` names the column of each field.
+    """An import of one file. `of`: the problem set of its rollouts, None for problems alone. `problems` and `completions`:
+    the number of new rows; `mapping`: the column of each field.
     """
 
     name: str
@@ -38,7 +38,7 @@ class ImportRecord:
     imported_at: float = 0.0
 
     def same_file(self, other: "ImportRecord") -> bool:
-        """Whether both are imports of one file, which may have been moved since."""
+        """True for two imports of one file, which may have been moved meanwhile."""
         moved = (Path(self.file).name, self.rows) == (Path(other.file).name, other.rows)
         return self.file == other.file or moved
 
@@ -59,7 +59,7 @@ class Imports:
             return [ImportRecord(*row) for row in session.execute(select(*columns).order_by(ImportRow.id))]
 
     def require_whole(self, name: str) -> None:
-        """SetupError where segments of this import were lost or altered and a file of it was not imported again since."""
+        """SetupError if segments of this import were lost or altered and its file was not imported again since."""
         lost = select(func.max(LostSegmentRow.found_at), func.sum(LostSegmentRow.rows))
         with self._ledger.read() as session:
             lost_at, rows = session.execute(lost.where(LostSegmentRow.producer == producer_of(name))).one()
@@ -76,7 +76,7 @@ class Imports:
             )
 
     def mark(self, names: Collection[str]) -> Mark:
-        """Changes with every batch that comes to these imports or goes from them."""
+        """Fingerprint of these imports' batches."""
         with self._ledger.read() as session:
             return _mark(session, names)
 
@@ -103,13 +103,13 @@ def producer_of(name: str) -> str:
 
 
 def _mark(session: Session, names: Collection[str]) -> Mark:
-    """(how many batches, the highest number), as no number is used again."""
+    """(number of batches, highest number); no number is reused."""
     count, highest = session.execute(_counted(names, func.coalesce(func.max(BatchRow.id), 0))).one()
     return int(count), int(highest)
 
 
 def _since(session: Session, names: Collection[str], before: Mark) -> tuple[int, int]:
-    """How many batches of then are still there, and how many came since."""
+    """Numbers of the batches still there since a mark, and of those added."""
     count, kept = session.execute(_counted(names, func.count().filter(BatchRow.id <= before[1]))).one()
     return int(kept), int(count) - int(kept)
 

@@ -1,7 +1,7 @@
-"""The one reader of rollouts: problem, completion, verdicts and step put together, from a run's plan or a version's tables.
+"""Reader of rollouts: problem, completion, verdicts and step combined, from a run's plan or a version's tables.
 
-For whoever decides, judges again, compares or measures. Texts are read in windows, verdicts a chunk at a time, so a run of
-any size is gone through in bounded memory. Which of the verdicts counts is a policy's to say, and comes in as a function.
+Used for deciding, judging again, comparing and measuring. Texts are read in windows and verdicts in chunks, so a run of any
+size is read in bounded memory. A policy, passed in as a function, chooses the accepted verdict.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from storage.pool import MEASURED, OPEN, PENDING, STATES, STRATA, Pool, ballot, coded, measured_scores
-from storage.records import Completion, PlanRow, Problem, Rollout, Score, Verdict
+from storage.ground.pool import MEASURED, OPEN, PENDING, STATES, STRATA, Pool, ballot, coded, measured_scores
+from storage.ground.records import Completion, PlanRow, Problem, Rollout, Score, Verdict
 from storage.segments.rows import Rows
 from storage.segments.schema import from_table
 from storage.workspace import Workspace

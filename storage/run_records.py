@@ -1,4 +1,4 @@
-"""What the ledger records of runs beside their plans: attempts at servers, the schedule's starts, and forecasts."""
+"""Run records beside the plans: attempts at servers, starts by schedules, and forecasts."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from storage.commands import workers_of, working_on
-from storage.ids import canonical_json
+from storage.ground.ids import canonical_json
+from storage.ground.records import Attempt
 from storage.ledger.engine import Ledger
 from storage.ledger.models import AttemptRow, FiringRow, ForecastRow
 from storage.ledger.owners import Owner, this_process
-from storage.records import Attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Attempts:
         return [AttemptCount(replica, outcome, int(count), *times) for replica, outcome, count, *times in rows]
 
     def failed(self, run_id: str) -> dict[str, int]:
-        """How many attempts of a run gave no completion, by batch."""
+        """Number of failed attempts of a run, by batch."""
         row = AttemptRow
         question = select(row.batch_id, func.sum(row.count)).where(row.run_id == run_id, row.outcome != "ok")
         with self._ledger.read() as session:
@@ -74,11 +74,11 @@ UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the sa
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """One start of a schedule. `fresh`: the recipe key that got `number`, None where the recipe was taken as it is.
+    """A start of a schedule. `fresh`: the recipe key that got `number`, None for an unchanged recipe.
 
     `status`: running, done, refused (the gate or an alert said no), stopped (a limit), failed, interrupted, killed, or
-    skipped (the one before still ran when it fell due).
-    `recipe`: the recipe with every default, as it stood then.
+    skipped (the previous firing was still running).
+    `recipe`: the recipe with every default, at the time of the firing.
     """
 
     id: int
@@ -126,24 +126,24 @@ class Firings:
             return _firing(row, (me,))
 
     def keep_recipe(self, firing: int, recipe: Mapping[str, Any]) -> None:
-        """Write down what it is a firing of: its file may be another one tomorrow."""
+        """Store the recipe of a firing: its file may change later."""
         with self._ledger.write() as session:
             session.get_one(FiringRow, firing).resolved = canonical_json(recipe)
 
     def end(self, firing: int, status: str, message: str, run: str | None) -> None:
-        """Write down how it ended."""
+        """Record the end of a firing."""
         with self._ledger.write() as session:
             row = session.get_one(FiringRow, firing)
             row.status, row.said, row.run_id, row.ended_at = status, message, run, self._ledger.now(session)
 
     def skip(self, schedule: str, recipe: str, message: str) -> Firing:
-        """Write down that a schedule fell due and was left out."""
+        """Record that a schedule was due and was skipped."""
         begun = self.begin(schedule, recipe)
         self.end(begun.id, "skipped", message, None)
         return replace(begun, status="skipped", said=message)
 
     def last(self, schedule: str) -> Firing | None:
-        """The newest firing of a schedule that was not skipped; None where it never fired."""
+        """The newest firing of a schedule that was not skipped; None without one."""
         mine = select(FiringRow).where(FiringRow.schedule == schedule, FiringRow.status != "skipped")
         with self._ledger.read() as session:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
@@ -179,7 +179,7 @@ def _firing(row: FiringRow, workers: Collection[Owner]) -> Firing:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """One forecast. `score` and `run` are None until a run of the recipe has ended."""
+    """A forecast. `score` and `run` are None until a run of the recipe has ended."""
 
     id: int
     recipe_hash: str
@@ -198,7 +198,7 @@ class Forecasts:
         self._ledger = ledger
 
     def add(self, recipe_hash: str, name: str, source: str, forecast: dict[str, Any]) -> Forecast:
-        """Keep a forecast."""
+        """Store a forecast."""
         with self._ledger.write() as session:
             row = ForecastRow(recipe_hash=recipe_hash, name=name, source=source, forecast=forecast)
             row.made_at, row.score = self._ledger.now(session), None
@@ -207,7 +207,7 @@ class Forecasts:
             return _forecast(row)
 
     def score(self, forecast_id: int, run: str, score: dict[str, Any]) -> Forecast:
-        """Keep what became of a forecast; the first score stands."""
+        """Store the score of a forecast; the first score stands."""
         with self._ledger.write() as session:
             row = session.get_one(ForecastRow, forecast_id)
             if row.score is None:
@@ -215,7 +215,7 @@ class Forecasts:
             return _forecast(row)
 
     def list(self) -> "list[Forecast]":
-        """All of them, the latest first."""
+        """All forecasts, the latest first."""
         with self._ledger.read() as session:
             return [_forecast(row) for row in session.scalars(select(ForecastRow).order_by(ForecastRow.id.desc()))]
 

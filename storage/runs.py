@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import select
 
-from storage import failpoints
-from storage.errors import SetupError, unknown_name
+from storage.ground import failpoints
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import PlanRow, StopRow
 from storage.ledger.engine import Ledger
 from storage.ledger.models import BatchRow, ProgressRow, RunBatchRow, RunRow
-from storage.records import PlanRow, StopRow
 from storage.segments.keys import Kind, SegmentKey
 
 # Runs are listed from the ledger alone: the store's libraries take as long to import as all else of that.
@@ -29,13 +29,13 @@ STATUSES = ("running", "done", "stopped", "failed", "interrupted")
 PLAN_VERSION = "1"
 
 
-# What a run records of itself beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
+# Fields of a run beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
 BESIDE_RECIPE = frozenset({"resolved", "prefix", "job", "pilot", "cell"})
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as the ledger knows it. `status`: one of STATUSES, or `killed` (storage.commands.as_it_is)."""
+    """A run in the ledger. `status`: one of STATUSES, or `killed` (storage.commands.as_it_is)."""
 
     id: str
     name: str
@@ -48,39 +48,39 @@ class Run:
 
     @property
     def state(self) -> str:
-        """The status for people: a stopped run says at which limit, a failed one whether its gate refused it."""
+        """The status for people: a stopped run with its limit, a failed one with a refusal by its gate."""
         if self.status == "stopped":
             return f"stopped: {self.summary.get('stopped', 'limit')}"
         return "failed: gate" if self.refused else self.status
 
     @property
     def refused(self) -> bool:
-        """Whether its gate said no: it came to its end, and its counts are known."""
+        """True for a run refused by its gate: it is finished, and its counts are known."""
         return self.status == "failed" and "funnel" in self.summary
 
     @property
     def is_pilot(self) -> bool:
-        """Whether it is a pilot of `plan`, which nobody means who names no run."""
+        """True for a pilot of `plan`, which is never the default run."""
         return "pilot" in self.recipe
 
     @property
     def verifiers(self) -> list[tuple[str, str]]:
-        """(verifier, version) of its chain in order; empty where it began before these were recorded."""
+        """(verifier, version) of its chain in order; empty for runs from before these were recorded."""
         return [(str(name), str(version)) for name, version in self.recipe.get("resolved", {}).get("verifiers", [])]
 
     @property
     def dataset(self) -> str:
-        """The dataset that it publishes."""
+        """The dataset published by it."""
         return str(self.recipe.get("dataset") or self.name)
 
     @property
     def error(self) -> str | None:
-        """Why it failed, None where it did not."""
+        """Reason of a failure, None without one."""
         return self.summary.get("error")
 
     @property
     def next_command(self) -> str:
-        """What a person types next: what the run said when it ended, else what its status asks for."""
+        """Command for a person to type next: the one stored at the run's end, else the one for its status."""
         if self.status not in ("running", "killed") and "next" in self.summary:
             return str(self.summary["next"])
         if self.status == "done" and self.recipe.get("cell"):
@@ -91,11 +91,11 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far one stage of a run is, as last reported.
+class StageProgress:
+    """Last report on one stage of a run.
 
-    `detail`, where a stage tells it: `made`, the committed rows that this run itself drew or judged (the others were stored
-    before); `arrived`, those of `done` that are not committed yet; `whole`, the rows of the whole run: median, low, high.
+    `detail`, from some stages: `made`, the committed rows that this run itself drew or judged (the others were stored
+    before); `arrived`, the uncommitted part of `done`; `whole`, a forecast of the run's rows: median, low, high.
     """
 
     stage: str
@@ -108,7 +108,7 @@ class Progress:
 
     @property
     def rate(self) -> float | None:
-        """Rows per second, of those that it made itself; None where everything was there already."""
+        """Rows per second, over the rows that it made itself; None if everything was stored already."""
         rows = int(self.detail.get("made", self.done)) + int(self.detail.get("arrived", 0))
         return rows / self.seconds if rows and self.seconds > 0 else None
 
@@ -118,7 +118,7 @@ Plans = list[Sequence[PlanRow]]
 Stops = list[StopRow]
 Items = list["Item"]
 Keys = list[SegmentKey]
-Reports = list[Progress]
+Reports = list[StageProgress]
 Times = list[tuple[str, str, int, float]]
 
 
@@ -164,7 +164,7 @@ class Runs:
             return [_run(row) for row in session.scalars(select(RunRow).order_by(RunRow.started_at.desc(), RunRow.id))]
 
     def chosen(self, run_id: str | None) -> Run:
-        """The run of that id; without one the newest that is no pilot, of running ones first. SetupError without any."""
+        """The run of that id; without one the newest that is no pilot, running ones first. SetupError without any."""
         if run_id is not None:
             return self.get(run_id)
         # The newest come first, and stay first among equals: sorting is stable.
@@ -174,13 +174,13 @@ class Runs:
         return known[0]
 
     def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
-        """Commit what a round asks for, plan and stops together; of two commits of one round the first stands."""
+        """Commit the rows a round asks for, plan and stops together; of two commits of one round the first stands."""
         items: Items = [(_key("plan", run_id, round_index), rows), (_key("stops", run_id, round_index), stops)]
         self._segments.commit_many(items, run=run_id)
         failpoints.hit("plan.committed")
 
-    def go_on(self, run_id: str, end: int, rows: Sequence[PlanRow]) -> None:
-        """Let a run that was over at round `end`, which asked for nothing, ask for these rows; of two the first stands."""
+    def extend(self, run_id: str, end: int, rows: Sequence[PlanRow]) -> None:
+        """Extend a run that ended at the empty round `end` by these rows; of two extensions the first stands."""
         key = _key("plan", run_id, end)
         self._segments.commit_many(
             [(key, rows)], run=run_id, before=lambda session: self._segments.registry.forget_empty(session, key)
@@ -188,7 +188,7 @@ class Runs:
         failpoints.hit("plan.committed")
 
     def plans(self, run_id: str, since: int = 0) -> Plans:
-        """The committed plans from round `since` on, up to the first round that is not (or no longer) committed."""
+        """The committed plans from round `since` on, up to the first uncommitted round."""
         # Counted before the rows are read: a round committed in between must not look like an empty one, the end.
         rounds = self.rounds(run_id)
         stored: Rows[PlanRow] = self._segments.rows(
@@ -197,7 +197,7 @@ class Runs:
         return [stored.where("round", number).sorted_by("batch", "ordinal") for number in range(since, rounds)]
 
     def stops(self, run_id: str) -> Stops:
-        """Why the run's budget stopped drawing, problem by problem, in the order of the rounds."""
+        """Reasons for which the run's budget stopped drawing, problem by problem, in the order of the rounds."""
         from storage.segments.schema import from_table
 
         rounds = self.rounds(run_id)
@@ -205,7 +205,7 @@ class Runs:
         return sorted((row for row in rows if row.round < rounds), key=lambda row: row.round)
 
     def rounds(self, run_id: str) -> int:
-        """How many rounds have a committed plan, counted up to the first gap."""
+        """Number of rounds with a committed plan, up to the first gap."""
         with self._ledger.read() as session:
             ids = session.execute(
                 select(BatchRow.kind, BatchRow.batch_id).where(
@@ -247,7 +247,7 @@ class Runs:
         seconds: float = 0.0,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Report how far a stage is; the last report stands."""
+        """Report the progress of a stage; the last report stands."""
         with self._ledger.write(durable=False) as session:
             session.merge(
                 ProgressRow(
@@ -267,12 +267,12 @@ class Runs:
         with self._ledger.read() as session:
             rows = session.scalars(select(ProgressRow).where(ProgressRow.run_id == run_id).order_by(ProgressRow.stage))
             return [
-                Progress(row.stage, row.done, row.total, row.tokens, row.seconds, row.detail, _time(row.updated_at))
+                StageProgress(row.stage, row.done, row.total, row.tokens, row.seconds, row.detail, _time(row.updated_at))
                 for row in rows
             ]
 
     def finish(self, run_id: str, status: str, summary: dict[str, Any]) -> None:
-        """Record how a run ended (or, with "running", its summary so far)."""
+        """Record the end of a run (or, with "running", its summary so far)."""
         if status not in STATUSES:
             raise unknown_name("run status", status, STATUSES)
         with self._ledger.write() as session:

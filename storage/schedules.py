@@ -1,4 +1,4 @@
-"""The schedules of a workspace: a small JSON file that `up` serves, so they outlive Prefect's home.
+"""The schedules of a workspace: a small JSON file read by `up`, so they outlive Prefect's home.
 
 Every change is made under a file lock; readers see the file before or after it, never half of it.
 """
@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from storage.errors import SetupError, unknown_name
-from storage.files import locked, write_text
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.files import locked, write_text
 
 UNITS = {"m": 60, "h": 3600}
 NIGHTLY = '--cron "0 2 * * *" (every night at two)'
@@ -22,8 +22,8 @@ NIGHTLY = '--cron "0 2 * * *" (every night at two)'
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Whom a firing's end is told. `command`: a program with its arguments, which reads the end as JSON. `webhook`: the
-    environment variable that holds the address of a server, as such an address is a secret.
+    """Recipient of the news of a firing's end. `command`: a program with its arguments, which reads the end as JSON.
+    `webhook`: the environment variable with the address of a server, as such an address is a secret.
     """
 
     command: str | None = None
@@ -63,11 +63,11 @@ class Schedule:
     publish_again: bool = False
 
     def next_time(self, after: datetime) -> datetime | None:
-        """When it fires next, by its own time zone; None while it is paused or waits for something."""
+        """Next firing, by its own time zone; None while it is paused or waiting for a version or model."""
         return next(self.times(after), None)
 
     def times(self, after: datetime) -> Iterator[datetime]:
-        """When it fires next and after that, by its own time zone; nothing while it is paused or waits for something."""
+        """Next firings in order, by its own time zone; empty while it is paused or waiting for a version or model."""
         from zoneinfo import ZoneInfo
 
         from cronsim import CronSim
@@ -79,7 +79,7 @@ class Schedule:
             yield from CronSim(self.cron, after.astimezone(zone))
             return
         anchor = datetime.fromisoformat(self.since).astimezone(UTC)
-        # Counted from `since`, not from the last firing: one that was late moves none of those behind it.
+        # Counted from `since`, not from the last firing: a late firing does not delay the next ones.
         done = max(0, int((after - anchor).total_seconds() // self.every) + 1)
         while True:
             yield (anchor + timedelta(seconds=self.every * done)).astimezone(zone)
@@ -91,7 +91,7 @@ class Schedule:
 
     @property
     def words(self) -> str:
-        """When it fires, in words."""
+        """Times of firing, in words."""
         from cronsim import CronSim
 
         if self.on:
@@ -153,7 +153,7 @@ class Schedules:
             ) from None
 
     def get(self, name: str) -> Schedule:
-        """One schedule; SetupError with the nearest name otherwise."""
+        """Schedule of this name; SetupError with the nearest name otherwise."""
         schedules = {item.name: item for item in self.all()}
         if name not in schedules:
             raise unknown_name("schedule", name, schedules, next_command="rollmill schedule list")
@@ -170,14 +170,14 @@ class Schedules:
         with self._changing() as rows:
             rows[name] = replace(rows[name], paused=paused)
 
-    def saw(self, name: str, state: str) -> None:
-        """Write down for what a schedule with `on` fired last; nothing where it was removed."""
+    def record_seen(self, name: str, state: str) -> None:
+        """Record the version or model for which a schedule with `on` fired last; no effect on a removed one."""
         with self._changing() as rows:
             if name in rows:
                 rows[name] = replace(rows[name], seen=state)
 
     def remove(self, name: str) -> None:
-        """Forget one."""
+        """Remove a schedule."""
         self.get(name)
         with self._changing() as rows:
             rows.pop(name, None)

@@ -1,7 +1,7 @@
-"""Which stored scores are about a run's rollouts, and those as columns: for pools, tables, pages and calibration.
+"""Scores of a run's rollouts, also as columns: for pools, tables, pages and calibration.
 
-A score is stored under its scorer's name and version. Numbers that hold for one set of rollouts only (what share of the
-problem's rollouts has the same answer) have a version that ends with a mark of the set, and are read for it alone.
+A score is stored under its scorer's name and version. A number that depends on a set of rollouts (the share of the
+problem's rollouts with the same answer) has a version that ends with a mark of the set, and is read for that set alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.ids import digest128
-from storage.pool import Floats, score_columns
-from storage.recipe_steps import unjudged_steps
-from storage.records import PlanRow
+from storage.ground.ids import digest128
+from storage.ground.pool import Floats, score_columns
+from storage.ground.recipe_steps import unjudged_steps
+from storage.ground.records import PlanRow
 from storage.runs import Run, Runs
 from storage.segments.rows import Rows
 from storage.segments.views import SEPARATOR
@@ -28,7 +28,7 @@ MARKED = ("answers", "verdicts", "group", "votes")
 
 
 class RunMarks:
-    """What the versions of scores end with that hold for this run's rows, or for its verifiers' verdicts, alone.
+    """Version suffixes of scores that depend on this run's rows, or on its verifiers' verdicts.
 
     Two runs share completions and not answers: an answer may be that of three rollouts of four here and of nine of sixteen
     there. `rows`: all rows of the run's plan.
@@ -45,7 +45,7 @@ class RunMarks:
         self._made: dict[str, str] = {}
 
     def of(self, needs: Sequence[str]) -> str:
-        """The mark of a scorer that needs these; "" for one whose numbers hold wherever the completion is."""
+        """The mark of a scorer with these needs; "" for one whose numbers do not depend on the run."""
         what = next((kind for kind in MARKED if kind in needs), "")
         if what and what not in self._made:
             about = self._votes if what == "votes" else self._answers
@@ -55,7 +55,7 @@ class RunMarks:
         return self._made[what] if what else ""
 
     def hold(self, version: str) -> bool:
-        """Whether scores of this version are about this run's rows."""
+        """True for a version of scores valid for this run's rows."""
         mark = MARK + version.rpartition(MARK)[2]
         return MARK not in version or mark in [self.of((kind,)) for kind in MARKED]
 
@@ -68,7 +68,7 @@ def run_scores(ws: Workspace, run: Run, rows: Sequence[PlanRow] | None = None) -
 
 
 def later_scores(ws: Workspace, run_id: str) -> pa.Table | None:
-    """The stored score rows about a run, those made after its version among them; None where the run is not known here."""
+    """The stored score rows about a run, including those made after its version; None for a run unknown here."""
     run = next((run for run in ws.runs.list() if run.id == run_id), None)
     return None if run is None else _stored(ws, run, _plan(ws.runs, run))
 
@@ -93,13 +93,13 @@ _PAIR = ["completion_id", "problem_id"]
 
 
 def about(scores: pa.Table, marks: RunMarks) -> pa.Table:
-    """The score rows that hold for this run."""
+    """The score rows valid for this run."""
     versions = pc.unique(scores["version"])
     valid = [version for version in versions.to_pylist() if marks.hold(version)]
     return scores.filter(pc.is_in(scores["version"], value_set=pa.array(valid, pa.string())))
 
 
 def _keys(rows: Rows[PlanRow]) -> list[str]:
-    """One text for each pair of completion and problem, in order."""
+    """Text key for each pair of completion and problem, in order."""
     parts = [rows.column(name) for name in ("completion_id", "problem_id")]
     return sorted(pc.binary_join_element_wise(*parts, SEPARATOR).to_pylist())

@@ -1,8 +1,8 @@
-"""What runs paid for completions, and what commands reserve under a limit. Sums of whole numbers only; knows no engine.
+"""Payments of runs for completions, and reservations of commands under a limit. Integer sums only; knows no engine.
 
-A payment is written in the transaction that registers its completions, so the two can never disagree. A reservation is what
-a process has drawn and not committed yet, plus what is under way at its worst case. That of a killed process counts until
-what was under way is paid for at its bound, as nobody but the server knows what came of it.
+A payment is written in the transaction that registers its completions, so the two always agree. A reservation covers the
+drawn and uncommitted completions of a process, plus requests under way at their worst case. A killed process's
+reservation counts until the requests under way are paid for at their bound, as only the server knows their result.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from storage.ground.money import micros_of, units_of
+from storage.ground.records import Completion
 from storage.ledger.engine import Ledger
 from storage.ledger.models import ReservedRow, SpendRow
 from storage.ledger.owners import Owner, this_process
-from storage.money import micros_of, units_of
-from storage.records import Completion
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals of some completions. `units`: money (storage.money), `micros`: engine seconds in millionths.
+    """Totals of some completions. `units`: money (storage.ground.money), `micros`: engine seconds in millionths.
 
     `uncounted`: those of `completions` whose token counts are not known, `unpriced`: whose cost is not.
     """
@@ -67,7 +67,7 @@ class Amount:
         return Amount(self.tokens + other.tokens, self.units + other.units)
 
     def less(self, other: "Amount") -> "Amount":
-        """What is left of it without another; nothing below 0."""
+        """Remainder of this amount after another; nothing below 0."""
         return Amount(max(0, self.tokens - other.tokens), max(0, self.units - other.units))
 
 
@@ -78,8 +78,8 @@ class Limit:
     tokens: int | None = None
     units: int | None = None
 
-    def reached_by(self, spent: Amount) -> str | None:
-        """Which limit this amount goes beyond, in words."""
+    def exceeded_limit(self, spent: Amount) -> str | None:
+        """Name of the limit that this amount exceeds, in words; None within the limits."""
         if self.tokens is not None and spent.tokens > self.tokens:
             return "token limit"
         if self.units is not None and spent.units > self.units:
@@ -89,7 +89,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One payment to be: the completions a command drew of a batch. `bound`: what uncounted ones may have taken at most.
+    """A payment to be made: the completions a command drew of a batch. `bound`: the most that uncounted ones may have cost.
 
     `purpose`: one of PURPOSES.
     """
@@ -105,7 +105,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a process has reserved for a batch. `under_way`: requests at servers at most; None: all it reserved for."""
+    """A process's reservation for a batch. `under_way`: requests at servers at most; None: everything reserved for."""
 
     batch_id: str
     owner: Owner
@@ -116,7 +116,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment as the ledger holds it. `command`: the process that made it."""
+    """A payment in the ledger. `command`: the process that made it."""
 
     command: str
     charge: Charge
@@ -176,14 +176,14 @@ class Spending:
         )
 
     def since(self, moment: float) -> dict[str, Sums]:
-        """What runs paid since a moment (seconds since 1970), by run; runs that paid nothing are left out."""
+        """Payments of runs since a moment (seconds since 1970), by run; runs without payments are left out."""
         sums = [func.sum(getattr(SpendRow, name)) for name in SUMMED]
         question = select(SpendRow.run_id, *sums).where(SpendRow.paid_at >= moment).group_by(SpendRow.run_id)
         with self._ledger.read() as session:
             return {run: Sums(*(int(value) for value in values)) for run, *values in session.execute(question)}
 
     def reserved(self, run_id: str) -> list[Reservation]:
-        """What processes have reserved for batches of a run."""
+        """Reservations of processes for batches of a run."""
         with self._ledger.read() as session:
             rows = session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all()
             return [_reservation(row) for row in rows]
@@ -197,7 +197,7 @@ class Spending:
         ]
 
     def settle(self, run_id: str, owner: Owner, batch_ids: Sequence[str], charge: Charge) -> None:
-        """Put a payment in the place of what a process had reserved for these batches, unless another command has."""
+        """Replace a process's reservations for these batches with a payment, unless another command has done so."""
         mine = (ReservedRow.run_id == run_id, ReservedRow.batch_id.in_(batch_ids))
         whose = (ReservedRow.host == owner.host, ReservedRow.pid == owner.pid, ReservedRow.started == owner.started)
         with self._ledger.write() as session:
@@ -208,7 +208,7 @@ class Spending:
                 self._pay(session, run_id, charge, owner)
 
     def given_up(self, run_id: str) -> Amount:
-        """What may have been under way when commands of a run were killed or interrupted: a bound, settled or not."""
+        """Upper bound of the requests under way when commands of a run were killed or interrupted, settled or not."""
         amounts = [payment.charge.bound for payment in self.payments(run_id) if not payment.charge.sums.completions]
         return sum((*amounts, *(reservation.amount for reservation in self.killed(run_id))), Amount())
 
@@ -219,7 +219,7 @@ class Spending:
         return [Payment(row.command, _charge(row), row.redundant, row.paid_at) for row in rows]
 
     def paid(self, run_id: str) -> Sums:
-        """What a run paid over all its commands."""
+        """Payments of a run over all its commands."""
         return sum((payment.charge.sums for payment in self.payments(run_id)), Sums())
 
     def reserve(  # noqa: PLR0913 (what is reserved, for what and under which limit)
@@ -241,7 +241,7 @@ class Spending:
             spent = self._spent(session, run_id, except_for=batch_id) + uncommitted
             granted = 0
             for amount in wanted:
-                if limit.reached_by(spent + amount) is not None:
+                if limit.exceeded_limit(spent + amount) is not None:
                     break
                 spent += amount
                 uncommitted += amount
@@ -250,12 +250,12 @@ class Spending:
         return granted
 
     def hold(self, run_id: str, batch_id: str, amount: Amount, purpose: str = DRAW) -> None:
-        """Say that a batch has drawn so much that is not committed; nothing gives its reservation back."""
+        """Record that a batch has this uncommitted spending; its reservation stays."""
         with self._ledger.write() as session:
             self._hold(session, run_id, batch_id, amount, 0, purpose)
 
     def counted(self, run_id: str) -> Amount:
-        """What counts against a run's limit now: paid, bounds of what is not known, reservations that are not void."""
+        """Amount that counts against a run's limit now: payments, bounds of unknown ones, valid reservations."""
         # For writing, as reservations that are void are removed on the way.
         with self._ledger.write() as session:
             return self._spent(session, run_id)
@@ -266,7 +266,9 @@ class Spending:
             total += Amount(row.tokens_in + row.tokens_out + row.bound_tokens, row.units + row.bound_units)
         for reserved in session.scalars(select(ReservedRow).where(ReservedRow.run_id == run_id)).all():
             reservation = _reservation(reserved)
-            if reservation.under_way == 0 and reservation.owner.alive() is False:  # its spools are counted by who goes on
+            if (
+                reservation.under_way == 0 and reservation.owner.alive() is False
+            ):  # its spools are counted by the command that continues
                 session.delete(reserved)
             elif reserved.batch_id != except_for:
                 total += reservation.amount

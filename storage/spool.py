@@ -13,11 +13,11 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from storage import failpoints
-from storage.errors import explained
-from storage.files import sync
-from storage.ids import digest128
-from storage.records import Completion, Message
+from storage.ground import failpoints
+from storage.ground.errors import explained
+from storage.ground.files import sync
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Message
 
 _FIELDS = [(field.name, field.default) for field in fields(Completion)]
 _values = attrgetter(*(name for name, _ in _FIELDS))
@@ -35,18 +35,18 @@ class Spool:
         self._file: int | None = None
 
     def append(self, records: Sequence[Completion]) -> None:
-        """Make these durable: one write, one fsync. SetupError on a full disk; what was appended before stays."""
+        """Append these durably: one write, one fsync. SetupError on a full disk; earlier replies stay."""
         data = b"".join(map(_line, records))
         try:
             with explained(self.path):
                 self._write(data)
         except BaseException:
-            self.close()  # the next append opens again and so mends what this one cut short
+            self.close()  # the next append opens the file again and repairs the torn line
             raise
         failpoints.hit("spool.appended")
 
     def read(self) -> list[Completion]:
-        """What is durable, in order, the first reply of each completion id; lines cut short are skipped."""
+        """Durable replies in order, the first of each completion id; torn lines are skipped."""
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -73,7 +73,7 @@ class Spool:
     def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = self._open()
-            data = self._mend() + data  # what a crash cut short must not join the first new line
+            data = self._mend() + data  # a torn line must not join the first new line
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
@@ -89,7 +89,7 @@ class Spool:
         return file
 
     def _mend(self) -> bytes:
-        """A newline after a tail that a crash cut short, so that the next line is a line of its own."""
+        """A newline after a torn tail, so that the next line starts a new line."""
         with self.path.open("rb") as file:
             if file.seek(0, os.SEEK_END) == 0:
                 return b""
@@ -98,7 +98,7 @@ class Spool:
 
 
 def _line(completion: Completion) -> bytes:
-    """Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
+    """A line of the spool. Fields at their default are left out; ASCII escapes keep lone surrogates, which UTF-8 cannot."""
     values = zip(_FIELDS, _values(completion), strict=True)
     row: dict[str, Any] = {name: value for (name, default), value in values if value is not default}
     if completion.messages is not None:

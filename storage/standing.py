@@ -1,7 +1,7 @@
-"""The standing server of `rollmill up` seen from outside: `look` is what every verb that speaks of it asks.
+"""State of the standing server of `rollmill up` from outside, for every command that reports it (`look`).
 
-The process behind it leaves word of itself in a small file: that it starts, is up, starts its server again, or gave up and
-why. A file whose process is gone without a word is that of one that was killed.
+The process writes its state to a small file: it starts, is up, restarts its server, or gave up, with the reason. A file
+with a dead process and no such reason means that the process was killed.
 """
 
 import json
@@ -18,10 +18,10 @@ Status = Literal["down", "starting", "up", "restarting", "silent", "gave up", "k
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What `rollmill up` wrote about itself: its process, port and home of its server, how it is and why.
+    """State file of `rollmill up`: its process, port and home of its server, its status and the reason.
 
     `url`: of a user's own Prefect server (then the port is 0). `dashboard`: the address of the pages with their token, or
-    why they are not served.
+    the reason why they are not served.
     """
 
     process: Owner
@@ -34,34 +34,34 @@ class Standing:
 
     @property
     def api(self) -> str:
-        """Where Prefect's API is."""
+        """Address of Prefect's API."""
         return self.url or f"http://127.0.0.1:{self.port}/api"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How the standing server of a workspace is. `standing` is None where none was started or it ended in order."""
+    """State of a workspace's standing server. `standing` is None if none was started or it ended in order."""
 
     status: Status
     standing: Standing | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether its process runs, be its server well or not."""
+        """True while its process runs, whatever the state of its server."""
         return self.status in ("starting", "up", "restarting", "silent")
 
     @property
     def sound(self) -> bool:
-        """Whether it is as somebody left it: up, starting, or down."""
+        """True for a server in its intended state: up, starting, or down."""
         return self.status in ("up", "starting", "down")
 
     @property
     def url(self) -> str:
-        """Where its pages are."""
+        """Address of its pages."""
         return "" if self.standing is None else self.standing.api.removesuffix("/api")
 
     def line(self) -> str:
-        """One line for a person, with the next command where schedules do not fire."""
+        """State in one line for a person, with the next command if schedules do not fire."""
         pid, reason = (0, "") if self.standing is None else (self.standing.process.pid, self.standing.said)
         return {
             "down": "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up",
@@ -75,7 +75,7 @@ class Service:
 
 
 def look(state: Path) -> Service:
-    """How the standing server is now."""
+    """Current state of the standing server."""
     standing = _read(state)
     if standing is None:
         return Service("down")
@@ -87,7 +87,7 @@ def look(state: Path) -> Service:
 
 
 def standing_file(state: Path) -> Path:
-    """Where `up` leaves word of itself."""
+    """Path of the state file of `up`."""
     return state / "up.json"
 
 
@@ -100,40 +100,40 @@ def _read(state: Path) -> Standing | None:
 
 
 def find_standing(state: Path) -> Standing | None:
-    """The standing server of this workspace when its process lives, whatever its health."""
+    """The standing server of this workspace if its process lives, whatever its health."""
     standing = _read(state)
     return standing if standing is not None and standing.process.alive() else None
 
 
 def write_standing(state: Path, port: int, home: Path, status: Status = "up", said: str = "", **more: str) -> None:
-    """Leave word of this process as the standing one, whole or not at all, for nobody else: it may hold a token.
+    """Write the state file of this process, atomically and readable by its owner only: it may hold a token.
 
-    `more`: `url` and `dashboard`, which stay as they were where they are not given.
+    `more`: `url` and `dashboard`, which keep their values if they are not given.
     """
     before = _read(state)
     me = this_process()
     kept = {"url": before.url, "dashboard": before.dashboard} if before is not None and before.process == me else {}
     row = asdict(Standing(me, port, home, status, said, **{**kept, **more}))
     path = standing_file(state)
-    draft = path.with_suffix(".tmp")  # renamed: who looks meanwhile sees the file before or after
+    draft = path.with_suffix(".tmp")  # renamed: a reader sees the file before or after
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps({**row, "home": str(home)}))
     draft.replace(path)
 
 
-def say_dashboard(state: Path, said: str) -> None:
-    """Leave word of where this process serves the pages, or why it does not."""
+def write_dashboard_address(state: Path, said: str) -> None:
+    """Record the address of this process's pages, or the reason why it serves none."""
     now = _read(state)
     if now is not None and now.process == this_process():
         write_standing(state, now.port, now.home, now.status, now.said, dashboard=said)
 
 
 def healthy(api: str, timeout: float = 2.0) -> bool:
-    """Whether a Prefect server answers at this address of its API."""
+    """True if a Prefect server answers at this address of its API."""
     try:
         with urllib.request.urlopen(f"{api}/health", timeout=timeout) as reply:  # noqa: S310 - Prefect's address
-            return bool(reply.read() == b"true")  # another program there says something else
+            return bool(reply.read() == b"true")  # another program there answers differently
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)  # a user's own server that wants its key, which Prefect's client has
     except (OSError, urllib.error.URLError, ValueError):

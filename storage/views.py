@@ -1,4 +1,4 @@
-"""Saved views of Explore: filters under a name that a person gave, as the query part of an address.
+"""Saved views of Explore: filters under a person's name for them, as the query part of an address.
 
 A small JSON file beside the schedules; every change is made under a file lock, and readers see it whole.
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.errors import SetupError, unknown_name
-from storage.files import json_text, locked, read_object, write_text
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.files import json_text, locked, read_object, write_text
 
 LONGEST_NAME = 60
 LONGEST_QUERY = 4_000
@@ -29,7 +29,7 @@ class Views:
         return {name: stored[name] for name in sorted(stored) if isinstance(stored[name], str)}
 
     def save(self, name: str, query: str) -> str:
-        """Keep a query under a name, in place of the one before; the name as it is kept."""
+        """Store a query under a name, replacing the one before; the stored name."""
         named = _named(name)
         if not query or len(query) > LONGEST_QUERY or not query.isprintable():
             again = "copy it from behind the ? of the address"
@@ -48,7 +48,7 @@ class Views:
             views[named] = views.pop(old)
 
     def remove(self, name: str) -> None:
-        """Forget a view."""
+        """Remove a view."""
         with self._changing() as views:
             self._known(views, name)
             del views[name]
@@ -68,5 +68,5 @@ class Views:
 def _named(name: str) -> str:
     named = " ".join(name.split())
     if not named or len(named) > LONGEST_NAME or not named.isprintable():
-        raise SetupError(f"a view's name has 1 to {LONGEST_NAME} characters that can be seen.", next_command=AGAIN)
+        raise SetupError(f"a view's name has 1 to {LONGEST_NAME} visible characters.", next_command=AGAIN)
     return named

@@ -1,6 +1,6 @@
-"""The workspace: a folder with rollmill.toml, its ledger, segments, spools and datasets. Opens each part when it is used.
+"""The workspace: a folder with rollmill.toml, its ledger, segments, spools and datasets. Opens each part on first use.
 
-Knows where things lie; knows nothing of what the rows mean.
+Knows the locations; knows nothing of the meaning of rows.
 """
 
 import tomllib
@@ -8,25 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import SetupError, explained
-from storage.files import ensure_lines
+from storage.ground.errors import SetupError, explained
+from storage.ground.files import ensure_lines
 from storage.spool import Spool
 
-# The parts are imported where they are used: SQLAlchemy and Arrow take longer to import than all else here.
+# Parts are imported on use: SQLAlchemy and Arrow take longer to import than everything else here.
 if TYPE_CHECKING:
     from storage.audits import Audits, Verifiers
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
-    from storage.segments.rebuild import Rebuilt
     from storage.segments.store import SegmentStore
+    from storage.segments.upkeep.rebuild import Rebuilt
     from storage.spending import Spending
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
 _SETTINGS = ("[ledger] url", "[segments] url", "[up] port")
-_NO_DATABASE = "?\\"  # DuckDB takes what follows a ? for options, and a backslash for a folder's end
+_NO_DATABASE = "?\\"  # DuckDB reads options after a ?, and a backslash as the end of a folder's name
 _TEMPLATE = """\
 # This folder is a Rollmill workspace. Everything below is optional.
 
@@ -43,7 +43,7 @@ UP_PORT = 4200
 
 
 class Workspace:
-    """One workspace; a context manager that closes what it opened."""
+    """A workspace; a context manager that closes the parts it opened."""
 
     def __init__(
         self, root: Path, *, ledger_url: str | None = None, segments_url: str | None = None, read_only: bool = False
@@ -60,12 +60,12 @@ class Workspace:
         for place in (self.state, self.datasets):
             if place.exists() and not place.is_dir():
                 raise SetupError(
-                    f"{place} is no folder, and the workspace needs one there.", next_command=f"mv {place} {place}.was"
+                    f"{place} is not a folder, and the workspace needs one there.", next_command=f"mv {place} {place}.was"
                 )
 
     @classmethod
     def init(cls, path: Path) -> "Workspace":
-        """Make `path` a workspace; nothing is overwritten, so twice is once."""
+        """Make `path` a workspace; overwrites nothing, so it may be repeated."""
         root = path.resolve()
         _refuse_odd_path(root)
         with explained(root):
@@ -85,19 +85,21 @@ class Workspace:
         segments_url: str | None = None,
         read_only: bool = False,
     ) -> "Workspace":
-        """The workspace of the nearest folder upwards that has a rollmill.toml; URLs given here come before its own.
+        """The workspace of the nearest parent folder with a rollmill.toml; URLs given here override its own.
 
-        `read_only` writes nothing, not even a ledger that is missing or has an older schema: SetupError instead.
+        `read_only` writes nothing: SetupError for a ledger that is missing or has an older schema.
         """
         start = (path or Path.cwd()).resolve()
         for folder in (start, *start.parents):
             if (folder / MARKER).is_file():
                 return cls(folder, ledger_url=ledger_url, segments_url=segments_url, read_only=read_only)
-        raise SetupError(f"{start} is in no Rollmill workspace: no {MARKER} here or above.", next_command="rollmill init")
+        raise SetupError(
+            f"{start} is not in a Rollmill workspace: no {MARKER} here or above.", next_command="rollmill init"
+        )
 
     @property
     def unused(self) -> bool:
-        """Whether nothing was stored here yet: no ledger of its own, and no segment beside where it would lie."""
+        """True for a workspace without stored rows: no ledger of its own, and no segment beside its place."""
         own = self._ledger_url is None and self._segments_url is None
         return own and not (self.state / "ledger.sqlite").exists() and not any((self.state / "segments").rglob("*.parquet"))
 
@@ -124,14 +126,14 @@ class Workspace:
 
     def _unbound(self) -> "SegmentStore":
         from storage.segments.place import place_for
-        from storage.segments.registry import Registry
+        from storage.segments.registry import SegmentRegistry
         from storage.segments.store import SegmentStore
 
-        return SegmentStore(Registry(self.ledger), place_for(self._segments_url, self.state, self.root))
+        return SegmentStore(SegmentRegistry(self.ledger), place_for(self._segments_url, self.state, self.root))
 
     def rebuild(self) -> "Rebuilt":
-        """Register what lies in the place of the segments anew, for a ledger that was lost; SetupError where none was."""
-        from storage.segments.rebuild import rebuild
+        """Register the segments again for a lost ledger; SetupError if none was lost."""
+        from storage.segments.upkeep.rebuild import rebuild
 
         store = self._unbound()
         with store.connection() as connection:
@@ -153,21 +155,21 @@ class Workspace:
 
     @cached_property
     def audits(self) -> "Audits":
-        """The audits of verifiers, and what people judged."""
+        """The audits of verifiers, and people's judgements."""
         from storage.audits import Audits
 
         return Audits(self.ledger)
 
     @cached_property
     def attempts(self) -> "Attempts":
-        """What servers were asked."""
+        """Attempts at servers."""
         from storage.run_records import Attempts
 
         return Attempts(self.ledger)
 
     @cached_property
     def imports(self) -> "Imports":
-        """What was imported under which name."""
+        """The imports by name."""
         from storage.imported import Imports
 
         return Imports(self.ledger)
@@ -188,7 +190,7 @@ class Workspace:
 
     @cached_property
     def spending(self) -> "Spending":
-        """What runs paid."""
+        """Spending of runs."""
         from storage.spending import Spending
 
         return Spending(self.ledger)
@@ -198,15 +200,15 @@ class Workspace:
         return Spool(self.state / "spool", batch_id)
 
     def recover(self) -> list[str]:
-        """Put right what crashes and lost files left, at the start of a writing command; lines for a person.
+        """Repair the effects of crashes and lost files at the start of a writing command; lines for a person.
 
-        Missing and short segments are named and unregistered, so that only their rows are made again; files of dead
-        processes that nobody registered are removed, their leases, and spools of batches that are committed.
+        Missing and short segments are reported and unregistered, so that only their rows are made again. Unregistered files
+        of dead processes, their leases, and spools of committed batches are removed.
         """
         from storage.segments.checking import sweep
 
         self.ledger.must_write()
-        # Before the spools: one whose replies lay in a segment that is lost must stay, as it still has them.
+        # Before the spools: a spool with replies of a lost segment must stay, as it still has them.
         lines = [lost.line() for lost in self.segments.check_at_start()]
         sweep(self.segments.registry, self.segments.place)
         self._drop_spools()
@@ -214,9 +216,11 @@ class Workspace:
         return lines
 
     def _drop_spools(self) -> None:
-        """Remove the spools whose every reply is stored: their process died before it could. Those of live ones stay."""
+        """Remove spools of dead processes whose every reply is stored. Spools of live processes stay."""
         spools = list((self.state / "spool").glob("*.jsonl"))
-        leases = self.ledger.leases.held() if spools else {}  # asked after listing: a lease comes before its spool
+        leases = (
+            self.ledger.leases.held() if spools else {}
+        )  # checked after listing: a process takes its lease before it makes its spool
         for path in spools:
             if f"batch/{path.stem}" in leases:
                 continue
@@ -241,17 +245,17 @@ class Workspace:
 
 
 def _refuse_odd_path(root: Path) -> None:
-    """SetupError for a place in which no dataset could be published: better before anything is drawn than after."""
+    """SetupError for a path in which no dataset could be published: better before the first draw than after it."""
     odd = sorted({character for character in _NO_DATABASE if character in str(root)})
     if odd:
         raise SetupError(
-            f"the path {str(root)!r} holds {' and '.join(map(repr, odd))}, and DuckDB can write no database there.",
+            f"the path {str(root)!r} holds {' and '.join(map(repr, odd))}, and DuckDB cannot write a database there.",
             next_command="move or rename the folder",
         )
 
 
 def _settings(marker: Path) -> dict[str, Any]:
-    """What rollmill.toml says: the URLs of ledger and segments, None by default, and the port of `up`."""
+    """Settings of rollmill.toml: the URLs of ledger and segments, None by default, and the port of `up`."""
     try:
         content: dict[str, Any] = tomllib.loads(marker.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -265,11 +269,13 @@ def _settings(marker: Path) -> dict[str, Any]:
         if key == "url" and not isinstance(settings[section], str | None):
             raise SetupError(f"{marker}: [{section}] url must be a text.")
     if type(settings["up"]) is not int or not 0 <= settings["up"] < 1 << 16:
-        raise SetupError(f"{marker}: [up] port {settings['up']!r} is no port.", choices=("0 (any)", "1024 to 65535"))
+        raise SetupError(
+            f"{marker}: [up] port {settings['up']!r} is not a port number.", choices=("0 (any)", "1024 to 65535")
+        )
     return settings
 
 
 def _absolute(url: str, root: Path) -> str:
-    """A relative SQLite path is relative to the workspace, wherever the command was called."""
+    """The absolute form of a ledger URL: a relative SQLite path is relative to the workspace, wherever the command runs."""
     prefix = "sqlite:///"
     return f"{prefix}{root / url[len(prefix) :]}" if url.startswith(prefix) else url

@@ -18,6 +18,8 @@ from zlib import crc32
 import pytest
 from hypothesis import settings
 
+from tests.installed import install  # noqa: F401 (a fixture)
+
 TIERS = ("integration", "services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "long")
 CHOSEN = re.compile(rf"({'|'.join(TIERS)})( and not \w+)*")  # what `-m` is given for one tier
 BEGAN, MAIN = Path.cwd(), sys.modules["__main__"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.records import Completion, Problem, Prompt, Request
+from storage.ground.records import Completion, Problem, Prompt, Request
 
 
 class ToyProblems:

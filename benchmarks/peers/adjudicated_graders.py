@@ -134,7 +134,7 @@ def main(name: str) -> None:
 
 
 def judged(grade: Grade, row: dict[str, Any]) -> dict[str, Any]:
-    """One verdict; what a grader raises, or takes longer for than allowed, is its error."""
+    """Verdict of a grader; an exception or a timeout of the grader is its error."""
     signal.alarm(_SECONDS)
     try:
         return {"same": grade(row["reference"], row.get("text") or f"\\boxed{{{row['answer']}}}")}

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def prints(replies: object, value: object) -> None:
-    """One line, at once."""
+    """Write a value as one line of JSON, and flush it."""
     print(json.dumps(value), file=replies, flush=True)  # type: ignore[call-overload]
 
 

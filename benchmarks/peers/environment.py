@@ -1,4 +1,4 @@
-"""Where the peers live: an interpreter of their own, built by `make peers`. Knows no peer."""
+"""Environment of the peers: an interpreter of their own, built by `make peers`. Knows no peer."""
 
 import os
 import sys

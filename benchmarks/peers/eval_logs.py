@@ -234,7 +234,7 @@ def majority(mine: list[tuple[str | None, bool]]) -> float:
 
 
 def answer_of(url: str, prompt: str) -> tuple[str, int]:
-    """One answer of the server and its tokens."""
+    """Answer of the server and its tokens."""
     body = {"model": MODEL, "messages": [{"role": "user", "content": prompt}], "temperature": 1.0, "max_tokens": TOKENS}
     request = urllib.request.Request(
         f"{url}/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
@@ -250,7 +250,7 @@ def problems() -> list[dict[str, Any]]:
 
 
 def call(*words: str) -> None:
-    """This Python with these words; an error where it fails."""
+    """Run this Python with these arguments; an error if it fails."""
     subprocess.run([sys.executable, *words], check=True)
 
 

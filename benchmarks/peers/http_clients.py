@@ -1,4 +1,5 @@
-"""The peers' side of benchmarks/http_engine.py: python http_clients.py NAME URL ROWS FOLDER, in the peers' environment.
+"""The peers' side of benchmarks/engines/http_engine.py: python http_clients.py NAME URL ROWS FOLDER, in the peers'
+environment.
 
 tiktoken is replaced by a word counter, as it downloads tables at run time and nothing here may depend on a network.
 """

@@ -22,7 +22,7 @@ def lm_eval(scores: Rows, answers: Rows, right: list[str], _: list[int]) -> dict
 
 
 def inspect(scores: Rows, _: Rows, __: list[str], ks: list[int]) -> dict[str, float]:
-    """Its reducers over epochs, then accuracy and standard error over problems."""
+    """Inspect's reducers over epochs, then accuracy and standard error over problems."""
     from inspect_ai.scorer import SampleScore, Score, accuracy, mean_score, mode_score, pass_at, stderr
 
     def number(reduce: Any, metric: Any) -> float:
@@ -35,7 +35,7 @@ def inspect(scores: Rows, _: Rows, __: list[str], ks: list[int]) -> dict[str, fl
 
 
 def lighteval(scores: Rows, answers: Rows, right: list[str], ks: list[int]) -> dict[str, float]:
-    """Its sampled metrics for each problem, their mean and standard error over problems."""
+    """lighteval's sampled metrics for each problem, their mean and standard error over problems."""
     import numpy as np
     from lighteval.metrics.metrics_sample import MajAtN, PassAtK
     from lighteval.metrics.utils.stderr import mean_stderr

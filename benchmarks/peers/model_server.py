@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pipelines.generate.embedded import Embedded
-from storage.ids import digest128, seed_of
-from storage.records import Completion, Request, Sampling
+from pipelines.generate.embedded.engine import Embedded
+from storage.ground.ids import digest128, seed_of
+from storage.ground.records import Completion, Request, Sampling
 
 MODEL = "rollmill-tiny"
 ANSWER = re.compile(r"#### (-?\d+)\s*$")
@@ -34,7 +34,7 @@ SPELLINGS = (
 
 
 class Model:
-    """One engine for all requests; the number of a text among those of its prompt is its seed."""
+    """Engine for all requests; a text's seed follows from its index among the texts of its prompt."""
 
     def __init__(self) -> None:
         self.engine = Embedded()
@@ -43,8 +43,9 @@ class Model:
 
     def complete(self, prompt: str, body: dict[str, Any]) -> list[Completion]:
         """As many texts as the request asks for (`n`)."""
+        temperature = body.get("temperature")
         sampling = Sampling(
-            temperature=float(body.get("temperature") if body.get("temperature") is not None else 1.0),
+            temperature=1.0 if temperature is None else float(temperature),
             max_tokens=int(body.get("max_tokens") or body.get("max_completion_tokens") or 128),
         )
         with self.turn:
@@ -92,7 +93,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply({"id": "r", "object": kind, "created": 0, "model": MODEL, "choices": choices, "usage": usage})
 
     def choice(self, at: int, drawn: Completion, *, chat: bool) -> dict[str, Any]:
-        """One answer."""
+        """Choice of a reply, from a completion."""
         text = spelled(drawn.text, drawn.sample_index)
         part: dict[str, Any] = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
         return {"index": at, "finish_reason": drawn.finish_reason, "logprobs": None, **part}

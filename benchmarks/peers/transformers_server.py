@@ -25,7 +25,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {"top_p": (1, None), "n": (1, None), "stream
 
 @dataclass
 class Draw:
-    """One request. `finish`: stop or length, once it is drawn."""
+    """A request. `finish`: stop or length, once it is drawn."""
 
     prompt: str
     seed: int
@@ -51,7 +51,7 @@ class Model:
         """The prompt of a conversation, by the model's own template."""
         return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
-    @torch.inference_mode()
+    @torch.inference_mode()  # type: ignore[untyped-decorator]
     def draw(self, draws: list[Draw]) -> None:
         """Fill in what these requests get."""
         given = self.tokenizer([draw.prompt for draw in draws], return_tensors="pt", padding=True, add_special_tokens=False)
@@ -94,7 +94,7 @@ def _numbers(seed: int, count: int) -> torch.Tensor:
 
 
 class Server:
-    """What waits is drawn together, one batch at a time."""
+    """Server that draws waiting requests together, one batch at a time."""
 
     def __init__(self, model: Model, name: str) -> None:
         self.model, self.name = model, name
@@ -135,11 +135,11 @@ class Server:
         return web.json_response({"model": self.name, "choices": [choice], "usage": usage})
 
     async def health(self, _: web.Request) -> web.Response:
-        """That it serves, and on what."""
+        """Health of the server, and its device."""
         return web.json_response({"device": self.model.device})
 
     async def models(self, _: web.Request) -> web.Response:
-        """The one model."""
+        """List of the single model."""
         return web.json_response({"object": "list", "data": [{"id": self.name, "object": "model"}]})
 
     async def serve(self, port: int) -> None:

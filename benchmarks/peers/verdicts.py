@@ -1,8 +1,8 @@
-"""What adapters of peers share: a verdict from a plain yes or no, and the program in a completion. Knows no peer."""
+"""Shared parts of peers' adapters: a verdict from a plain yes or no, and the program in a completion. Knows no peer."""
 
 import re
 
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 

@@ -69,7 +69,7 @@ def _table(rows: list[dict[str, Any]], **columns: Any) -> None:
 
 
 def _head(row: Row) -> None:
-    """What a claim says, the paper's own sentence, and what it cannot say."""
+    """A claim's statement, the paper's own sentence, and the limits of the check."""
     st.subheader(inert(row["claim"]))
     st.markdown(f"**{inert(row['status']).capitalize()}.** {inert(row.get('statement', row.get('where', '')), 1000)}")
     if row["says"]:
@@ -120,7 +120,7 @@ def _beside_ours(rows: list[dict[str, Any]]) -> AnyChart:
 
 
 def _number(row: Row) -> None:
-    """One number: what stands beside it, and what may explain a difference."""
+    """A number beside its published value, with possible reasons for a difference."""
     st.caption(f"{inert(row['note'], 1000)} {inert(row['output'], 300)}: {inert(row['about'], 1000)}".strip())
     if row["beside"]:
         _table(
@@ -147,7 +147,7 @@ def _effects(row: Row) -> None:
         }
         for effect in row["effects"]
     ]
-    _table(effects, effect=st.column_config.TextColumn(width=260))  # the rest has room on a narrow page too
+    _table(effects, effect=st.column_config.TextColumn(width=260))  # the other columns fit on a narrow page too
     if any(effect["seeds"] > 1 for effect in row["effects"]):
         st.altair_chart(_by_seed(row), width="stretch")
         st.caption("A point a seed, with its 95% interval where the check has one; the line is no effect.")

@@ -1,4 +1,4 @@
-"""Diff: what changed between two versions of a dataset, from the recipe over decisions down to one rollout."""
+"""Diff: the changes between two versions of a dataset, from the recipe over decisions down to one rollout."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,15 +14,15 @@ from dashboards.session.address import choose, link
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
 from storage.queries import Reader, datasets
-from storage.queries.dataset_history import both_sides, changed_rows, pair_of, paired_diff
+from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
 
 if TYPE_CHECKING:
     from dashboards.parts.charts import AnyChart
     from storage.queries import Move, Pairing, VersionDiff
-    from storage.queries.dataset_history import BothSides, ChangedRow
+    from storage.queries.histories.dataset_history import BothSides, ChangedRow
 
 PAGE = 25  # rows of a page
-OF_PAIR = ("was", "became", "row", "page")  # what another pair has others of
+OF_PAIR = ("was", "became", "row", "page")  # address parameters that differ for another pair
 
 
 def show() -> None:
@@ -53,7 +53,7 @@ def show() -> None:
 
 
 def _pair_of(before: str, after: str) -> "Pairing":
-    """The two versions joined, kept while somebody looks at them."""
+    """The two versions joined, cached while the page shows them."""
     steps = {step.info.ref: step.info.content_hash for step in steps_of(reader(), before.partition("@")[0])}
     pair: Pairing = _joined(str(reader().root), steps[before], steps[after], before, after, reader())
     return pair
@@ -63,7 +63,7 @@ def _closed(pair: "Pairing") -> None:
     pair.close()
 
 
-# Content hashes are part of the key: after a rebase a number may be that of another version.
+# Content hashes are part of the key: after a rebase a number may belong to another version.
 @st.cache_resource(show_spinner="Joining the versions", max_entries=4, on_release=_closed)
 def _joined(root: str, old: str, new: str, before: str, after: str, _reader: Reader) -> "Pairing":  # noqa: ARG001 (the key)
     return pair_of(_reader, before, after)
@@ -81,7 +81,7 @@ def _compared(old: str, new: str, before: str, after: str, _pair: "Pairing") -> 
 
 
 def _causes(changes: "VersionDiff") -> None:
-    """What was done otherwise: recipe, verifiers, machine."""
+    """Causes of the difference: recipe, verifiers, machine."""
     st.header("What was done otherwise", anchor=False)
     if changes.same_content:
         st.success("The two versions hold the same content.")
@@ -101,7 +101,7 @@ def _value(value: object) -> str:
 
 
 def _flow(changes: "VersionDiff") -> None:
-    """Which decision became which, as a table of counts; a click on a cell chooses its rows."""
+    """Moves between decisions, as a table of counts; a click on a cell chooses its rows."""
     st.header("Which decision became which", anchor=False)
     st.caption(
         f"Rollouts by what was decided in {changes.before} (down) and in {changes.after} (across), with counts. Grey cells "
@@ -123,7 +123,7 @@ def _heat(changes: "VersionDiff") -> "AnyChart":
         [{**_named(move, changes), "rollouts": move.count, "same": move.old == move.new} for move in changes.flow]
     )
     changed = frame.loc[~frame["same"], "rollouts"]
-    # The root, or all rare moves would be equally pale beside a common one.
+    # The square root, or all rare moves would look equally pale beside a common one.
     frame["dark"] = (frame["rollouts"] / max(1, changed.max() if len(changed) else 1)) ** 0.5
     frame.loc[frame["same"], "dark"] = 0.0
     order = [*_order(changes.flow), _state(None, changes.before), _state(None, changes.after)]
@@ -156,7 +156,7 @@ def _state(state: str | None, version: str) -> str:
 
 
 def _order(flow: "Sequence[Move]") -> list[str]:
-    """Kept first, then the reasons by how many rollouts they have; what one side lacks stands last."""
+    """Kept first, then the reasons by their number of rollouts; a missing rollout last."""
     counts: dict[str, int] = {}
     for move in flow:
         for state in (move.old, move.new):
@@ -166,7 +166,7 @@ def _order(flow: "Sequence[Move]") -> list[str]:
 
 
 def _rows(pair: "Pairing", changes: "VersionDiff") -> None:
-    """The rows of the chosen move, a page at a time; one of them opens."""
+    """The rows of the chosen move, a page at a time; a row opens on request."""
     moves = {tuple(_named(move, changes).values()): move for move in changes.flow}
     changed = [key for key, move in moves.items() if move.old != move.new]
     addressed = (st.query_params.get("was"), st.query_params.get("became"))
@@ -218,7 +218,7 @@ def _page_of(old: str, new: str, was: str | None, became: str | None, first: int
 
 
 def _sides(chosen: "ChangedRow", pair: "Pairing") -> None:
-    """One rollout: the problem, then what each version decided of it, side by side; a text that both have once."""
+    """A rollout: the problem, then each version's decisions side by side; a common text is shown once."""
     sides = both_sides(reader(), pair, chosen.row)
     _problems(sides)
     texts = [
@@ -250,7 +250,7 @@ def _problems(sides: "BothSides") -> None:
 
 
 def _effects(changes: "VersionDiff") -> None:
-    """What came of it in numbers: problems, outcomes, repaired references, metrics."""
+    """Effects in numbers: problems, outcomes, repaired references, metrics."""
     with st.expander("Members, outcomes, repaired references and metrics"):
         members = [
             {

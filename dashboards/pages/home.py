@@ -1,4 +1,4 @@
-"""Home: what runs, what needs a person, what comes next, what was made last and what it cost; each with one thing to do."""
+"""Home: running runs, tasks for a person, next firings, the latest versions and recent cost; each with one action."""
 
 import time
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def show() -> None:
             st.fragment(_running, run_every=REFRESH_LIVE if working else None)(working[:MOST])
         with st.container(border=True):
             st.markdown("#### Needs you")
-            _needs_you(summaries)
+            _show_open_tasks(summaries)
         with st.container(border=True):
             st.markdown("#### Spent in the last 7 days")
             _spent({run.id: run for run in summaries})
@@ -62,9 +62,9 @@ def _running(working: Sequence[Run]) -> None:
             st.progress(min(1.0, latest.done / whole if whole else 0.0), text=text)
 
 
-def _needs_you(summaries: Sequence[Run]) -> None:
-    """The newest run of each recipe where it did not end well, and what its verifiers could not decide."""
-    # The latest come first, so in reverse the newest run of a recipe is the last to be set.
+def _show_open_tasks(summaries: Sequence[Run]) -> None:
+    """The newest run of each recipe if it did not end well, and its undecided rollouts."""
+    # The latest come first, so in reverse the newest run of a recipe is set last.
     newest = {run.name: run for run in reversed(summaries) if not run.is_pilot}
     waiting = [run for run in summaries if run is newest.get(run.name) and run.status in UNFINISHED]
     for run in waiting[:MOST]:
@@ -111,4 +111,4 @@ def _spent(known: dict[str, Run]) -> None:
     if not paid:
         st.caption("Nothing was drawn in the last 7 days.")
     elif len(paid) > MOST:
-        st.caption(f"And {len(paid) - MOST:,} runs more. In all {sum(sums.tokens for sums in paid.values()):,} tokens.")
+        st.caption(f"And {len(paid) - MOST:,} more runs. In total {sum(sums.tokens for sums in paid.values()):,} tokens.")

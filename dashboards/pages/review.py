@@ -1,6 +1,6 @@
-"""Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the rates that follow.
+"""Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the resulting rates.
 
-What the verifier said is hidden until it is asked for. The page stores judgements through storage.queries, nothing else.
+The verdicts are hidden until the person asks for them. The page stores judgements through storage.queries, nothing else.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ from storage.queries import (
     known_rates,
     runs,
     undecided_queue,
-    waiting,
+    unjudged_positions,
 )
-from storage.queries.review import UNDECIDED, identical, judge_all, judged_so_far, review_items
+from storage.queries.judge.review import UNDECIDED, identical, judge_all, review_items, review_progress
 
 Pairs = Sequence[tuple[str, str]]
 CHOICES = (
@@ -77,9 +77,9 @@ def _choose() -> Queue | None:
 
 @st.fragment
 def _review(queue: Queue, who: str, *, hinted: bool) -> None:
-    """One rollout and the panel; only this part is drawn again after a judgement."""
-    left = waiting(reader(), queue, who)
-    # Skipped for this visit only: nothing is stored of them, and the next visit begins with them.
+    """A rollout and the panel; only this part is drawn again after a judgement."""
+    left = unjudged_positions(reader(), queue, who)
+    # Skipped for this visit only: nothing is stored, and the next visit begins with them.
     skipped: set[int] = st.session_state.setdefault(f"review-skipped-{queue.title}", set())
     open_items = [position for position in left if position not in skipped]
     item = _item_at(queue, open_items[0]) if open_items else None
@@ -97,18 +97,18 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
 
 
 def _item_at(queue: Queue, position: int) -> ReviewItem:
-    """The item with its texts, which never change: read with its neighbours, so that the next one is there already."""
+    """The item with its texts, which never change: read with its neighbours, so that the next one is cached."""
     block = range(position // AHEAD * AHEAD, min(len(queue.pairs), (position // AHEAD + 1) * AHEAD))
 
     def neighbours(source: Reader) -> list[ReviewItem]:
         return review_items(source, queue, block)
 
-    # The nested function has one name for all queues: what tells their answers apart is this state.
+    # The nested function has one name for all queues: this state separates their cached answers.
     return kept_by((hash(queue.pairs), block), reader(), neighbours)[position - block.start]
 
 
 def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None, skipped: set[int]) -> None:
-    """What a person does: judge with keys, all of one answer at once if they say so, skip and undo; and how far it is."""
+    """Panel of a reviewer: judge with keys, judge all of one answer at once on request, skip and undo; and the progress."""
     total = len(queue.pairs)
     judged = total - len(left)
     st.progress(judged / total if total else 1.0, text=f"{judged:,} of {total:,} judged by {inert(who)}")
@@ -147,7 +147,7 @@ def _panel(queue: Queue, who: str, left: Sequence[int], item: ReviewItem | None,
             on_click=_undo,
             args=(who, done),
         )
-    _so_far(queue)
+    _show_progress(queue)
 
 
 def _judge(queue: Queue, items: Sequence[ReviewItem], who: str, judgement: str, note: str) -> None:
@@ -161,9 +161,9 @@ def _undo(who: str, done: list[Pairs]) -> None:
         reader().audits.withdraw(done.pop(), who)
 
 
-def _so_far(queue: Queue) -> None:
-    """Who judged how many, how far they agree, and where the judgements count."""
-    standing = judged_so_far(reader(), queue)
+def _show_progress(queue: Queue) -> None:
+    """Judgements by reviewer, the reviewers' agreement, and the uses of the judgements."""
+    standing = review_progress(reader(), queue)
     people = ", ".join(f"{inert(name, 30)} {count:,}" for name, count in standing["judged"].items())
     st.caption(f"Judged: {people or 'nothing yet'}.")
     for name, key, of in (("Pairs that agree", "agreement", "pairs"), ("Krippendorff's alpha", "alpha", "judgements")):

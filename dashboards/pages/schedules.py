@@ -1,4 +1,4 @@
-"""Schedules: when each fires next and what became of its last firings; pause, resume, run now, remove, add."""
+"""Schedules: their next firings and the results of the last ones; pause, resume, run now, remove, add."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from dashboards.session.commands import Done, command_button, show_done, silent_
 from dashboards.session.scope import reader
 from storage.queries.schedules import ScheduleRow, recipe_files, schedules, service
 
-KINDS = {  # what fires a schedule: the option, a value to begin with, what may be written
+KINDS = {  # what fires a schedule: the option, a default value, a help text
     "Cron line": ("--cron=", "0 2 * * *", "Minute, hour, day of the month, month, day of the week."),
     "Interval": ("--every=", "6h", "Minutes or hours, less than a day: 30m, 6h."),
     "New version of a dataset": ("--on=version:", "", "The dataset's name."),
@@ -47,7 +47,7 @@ def _show_service(waiting: int) -> None:
         st.info(inert(state.line(), 1000))
     else:
         wait = "1 waits" if waiting == 1 else f"{waiting:,} wait"
-        message = state.line().partition(" Next:")[0].replace("`", "")  # the command stands below as one to copy
+        message = state.line().partition(" Next:")[0].replace("`", "")  # the command is shown below for copying
         st.warning(f"{inert(message, 1000)} {wait} for it.", icon=":material/warning:")
         st.code("rollmill up", language=None)
 
@@ -95,12 +95,12 @@ def _button(verb: str, name: str) -> Done | None:
     words = ["schedule", verb, "--", name]
     removes = verb == "remove"
     stays = "Its datasets and the record of its firings stay." if removes else None
-    slot = "pause" if verb == "resume" else verb  # one button, which stays when its word changes
+    slot = "pause" if verb == "resume" else verb  # one button, which stays when its label changes
     return silent_button(label, words, key=f"schedule-{slot}-{name}", help=stays, confirm=removes)
 
 
 def _forget_removed(names: Sequence[str]) -> None:
-    """Say what removed the schedule that the address still names, and let the page go on with another."""
+    """Report the removal of the schedule in the address, and let the page go on with another."""
     addressed = st.query_params.get("schedule")
     done: Done | None = st.session_state.get(f"schedule-remove-{addressed}-done")
     if addressed not in names and done is not None and done.status == 0:
@@ -109,7 +109,7 @@ def _forget_removed(names: Sequence[str]) -> None:
 
 
 def _terms(row: ScheduleRow) -> str:
-    """Its options in one line, those that are not at their default."""
+    """Options that are not at their default, in one line."""
     item = row.schedule
     told = [item.notify.command and "a command", item.notify.webhook and f"the webhook in {item.notify.webhook}"]
     parts = [
@@ -139,7 +139,7 @@ def _firings(row: ScheduleRow) -> pd.DataFrame:
 
 
 def _add() -> None:
-    """The options of `schedule add`; the dry run shows when it would fire."""
+    """The options of `schedule add`; the dry run shows its next firings."""
     files = recipe_files(reader())
     if not files:
         st.info("No recipe in this workspace yet.")
@@ -177,6 +177,6 @@ def _next(row: ScheduleRow) -> str:
 
 
 def _inside(path: str) -> str:
-    """A path as it lies in the workspace."""
+    """A path relative to the workspace."""
     root = f"{reader().root}/"
     return path.removeprefix(root)

@@ -1,4 +1,4 @@
-"""Verifiers: how often each errs, as people measured it, what each rule decided, where two differ, what took long."""
+"""Verifiers: error rates as measured by people, verdicts by rule, disagreements, slowest verdicts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, count_ax
 from dashboards.parts.verifier_rates import interval, show_rates
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept, kept_of
-from dashboards.session.scope import choose_scope, opened_as
+from dashboards.session.scope import choose_scope, scope_label
 from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
-from storage.queries.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
+from storage.queries.judge.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
 TABS = ("Errors", "Rules", "Disagreements", "Slowest")
 RULES = {
@@ -44,7 +44,7 @@ def show() -> None:
     for tab, draw in ((rules, _rules), (disagreements, _disagreements), (slowest, _slowest)):
         with tab:
             if tab.open:
-                draw(kept(_account, scope), opened_as(scope))
+                draw(kept(_account, scope), scope_label(scope))
 
 
 def _account(scope: Scope) -> VerifierAccount:
@@ -52,7 +52,7 @@ def _account(scope: Scope) -> VerifierAccount:
 
 
 def _errors(scope: Scope) -> None:
-    """The rates of audits, those of `rollmill audit show`, and the same by rule; without any the command that draws one."""
+    """The rates of audits, as in `rollmill audit show`, also by rule; without audits, the command that draws one."""
     known = kept_of(scope.reader, _known, scope.name)  # people judge versions and ended runs too
     audited = [rates for rates in known if rates.report is not None]
     if any((rates.report or {})["overall"][key] is not None for rates in audited for key, _ in ERRORS):
@@ -168,7 +168,7 @@ def _rule_chart(rules: Sequence[RuleCount]) -> AnyChart:
 
 
 def _disagreements(account: VerifierAccount, of: str) -> None:
-    """Two verifiers beside each other on the rollouts that both judged."""
+    """Rollouts on which two verifiers disagree, of those that both judged."""
     if not account.agreements:
         st.info("No rollout here was judged by two verifiers. A recipe with several under `verify:` asks all of them by:")
         st.code("accept: {method: all_of}", language="yaml")

@@ -1,1 +1,1 @@
-"""What several pages show: problems, rollouts, rates of verifiers, runs that work; the colours of charts."""
+"""Parts shared by pages: problems, rollouts, rates of verifiers, running runs; the colours of charts."""

@@ -1,4 +1,4 @@
-"""Runs that work and schedules that fire, as Home and their own pages show them: when to draw anew, the time left."""
+"""Running runs and due schedules on Home and their own pages: redrawing, time left."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,34 +7,34 @@ import streamlit as st
 
 from dashboards.session.scope import reader
 from pipelines.stats import TimeLeft, longest, time_left, whole_of
-from storage.queries import Progress, Run, runs
+from storage.queries import Run, StageProgress, runs
 from storage.queries.schedules import schedules
 
-REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run that another terminal begins shows up by itself
+REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run begun in another terminal appears by itself
 UNFINISHED = {"failed": "crashed", "killed": "was killed", "interrupted": "was stopped", "stopped": "reached a limit"}
 TIME = "%a %d %b %Y, %H:%M %Z"
 
 
 def follow_runs(summaries: Sequence[Run]) -> None:
-    """Draw the page anew whenever a run begins or ends; `summaries` are those it shows."""
+    """Redraw the page whenever a run begins or ends; `summaries` are the runs it shows."""
     live = any(run.status == "running" for run in summaries)
     st.fragment(follow, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(reader().state(), statuses(summaries))
 
 
 def statuses(summaries: Sequence[Run]) -> list[tuple[str, str]]:
-    """What a page of runs must be drawn anew for: which there are, and how they stand."""
+    """Key of a page of runs, for redrawing it: the runs and their status."""
     return [(run.id, run.status) for run in summaries]
 
 
 def follow(state: tuple[object, ...], before: list[tuple[str, str]]) -> None:
-    """Draw the page anew when a run began, ended or was killed; what is asked is one row of the ledger while none works."""
+    """Redraw the page when a run began, ended or was killed; costs one row of the ledger while no run works."""
     works = any(status == "running" for _, status in before)
     if (works or reader().state() != state) and statuses(runs(reader())) != before:
         st.rerun()
 
 
-def left_of(stages: list[Progress]) -> TimeLeft | None:
-    """The time that a run takes until everything is drawn and judged, rounds to come included."""
+def left_of(stages: list[StageProgress]) -> TimeLeft | None:
+    """Time left until everything is drawn and judged, later rounds included."""
     sampled = [stage for stage in stages if stage.stage in ("draw", "verify")]
     return longest(time_left(stage.done, whole_of(stage.detail, stage.total), stage.rate) for stage in sampled)
 

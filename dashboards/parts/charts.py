@@ -1,4 +1,4 @@
-"""What charts of every page share: the colours of the theme and of outcomes, and numbers in tooltips."""
+"""Parts shared by all charts: the colours of the theme and of outcomes, and numbers in tooltips."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,10 +21,10 @@ OUTCOME_COLOURS: Mapping[str, str] = {
 
 
 def count_axis(**options: Any) -> alt.Axis:
-    """An axis of counts: 1k for 1,000. Zero is 0, which with the prefix of its neighbours would be 0k."""
+    """An axis of counts: 1k for 1,000. Zero is written 0, not 0k."""
     return alt.Axis(format="~s", labelExpr="datum.value == 0 ? '0' : datum.label", **options)
 
 
 def number_tips(names: Iterable[str], form: str) -> list[alt.Tooltip]:
-    """These numbers of what the mouse is on, all in one format."""
+    """Tooltips with these numbers of the mark under the mouse, in one format."""
     return [alt.Tooltip(f"{name}:Q", format=form) for name in names]

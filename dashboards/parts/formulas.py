@@ -1,4 +1,6 @@
-r"""LaTeX of a text rendered on request: only formulas made of known commands, few and short ones; the rest stays as it is.
+r"""LaTeX of a text rendered on request: only a few short formulas of known commands; everything else stays text.\n\nA
+formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures.
+So\nallowed commands are listed, not forbidden ones.
 
 A formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures. So what
 may be rendered is listed, and not what may not.
@@ -12,7 +14,7 @@ from dashboards.inert import inert
 
 LONGEST, MOST, LONGEST_FORMULA = 20_000, 200, 400  # characters of a text, formulas in it, characters of one
 DEEPEST = 12  # nested groups
-# Single dollars as in Pandoc: no blank just inside of them and no digit behind, so that prices are no formulas.
+# Single dollars as in Pandoc: no blank just inside of them and no digit after, so that prices are not formulas.
 _FORMULA = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)|(\\boxed\{[^{}$\n]*\})",
     re.DOTALL,
@@ -46,7 +48,7 @@ def with_formulas(text: str) -> None:
 
 
 def markdown_of(text: str) -> str:
-    """Markdown in which the formulas that may be rendered are formulas, and all else is shown as it is."""
+    """Markdown with the allowed formulas as formulas, and everything else as literal text."""
     parts, end, rendered = [], 0, 0
     for match in _FORMULA.finditer(text):
         formula = next(group for group in match.groups() if group is not None)
@@ -57,7 +59,7 @@ def markdown_of(text: str) -> str:
 
 
 def renders(formula: str) -> bool:
-    """Whether a formula is short, made of known commands only, and nested no deeper than people write."""
+    """True for a short formula of known commands only, nested no deeper than people write."""
     if not formula.strip() or len(formula) > LONGEST_FORMULA or not _PLAIN.fullmatch(_COMMAND.sub(" ", formula)):
         return False
     commands = _COMMAND.findall(formula)
@@ -71,12 +73,12 @@ def renders(formula: str) -> bool:
         deepest = max(deepest, depth)
         if depth < 0:
             return False
-    # As many names as \begin and \end: one that is not followed by a name in braces could name anything.
+    # As many names as \begin and \end: one without a name in braces could name anything.
     return depth == 0 and deepest <= DEEPEST and len(environments) == named and set(environments) <= _ENVIRONMENTS
 
 
 def _lines(text: str) -> str:
-    """Lines of text as Markdown that shows them as they are."""
+    """Lines of text as Markdown that shows them literally."""
     leading = " " if text[:1].isspace() else ""
     trailing = " " if text[-1:].isspace() else ""
     return leading + "  \n".join(inert(line, LONGEST) for line in text.split("\n")) + trailing

@@ -1,4 +1,4 @@
-"""One problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
+"""A problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from dashboards.parts.threads import show_threads
 from dashboards.session.kept import kept_now
 from pipelines.metrics import BY_RESULTS
 from pipelines.stats import pass_rate_interval
+from storage.ground.records import JUDGED, Problem
 from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
-from storage.queries.problems import answer_groups, final_answer
-from storage.records import JUDGED, Problem
+from storage.queries.browse.problems import answer_groups, final_answer
 
 ROLLOUTS, THREADS = "Rollouts", "Threads"
-FEW = 12  # answers or samples that are shown as buttons
+FEW = 12  # answers or samples shown as buttons
 
 
 def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None) -> None:
-    """The problem, its pass rate and its rollouts; `rollout` is the completion to begin with."""
+    """The problem, its pass rate and its rollouts; `rollout` is the completion shown first."""
     show_facts(detail.problem)
     st.caption(rate_line(detail, scope))
     turns = kept_now(problem_turns, scope, detail.problem.id)
@@ -31,7 +31,7 @@ def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None
 
 
 def _view(problem_id: str) -> str:
-    """Whether rollouts are asked for by final answer, or as threads of turns."""
+    """Choice between rollouts by final answer and threads of turns."""
     views = (ROLLOUTS, THREADS)
     label = "Rollouts by answer, or the turns of each thread"
     return str(
@@ -42,7 +42,7 @@ def _view(problem_id: str) -> str:
 
 
 def show_facts(problem: Problem) -> None:
-    """The prompt and what is known of the problem."""
+    """The prompt and the known facts of the problem."""
     key = f"prompt-{problem.id}"
     if isinstance(problem.prompt, str):
         show_text(problem.prompt, key)
@@ -85,7 +85,7 @@ def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | No
         None if named is None else final_answer(named),
     )
     mine = members[chosen]
-    # Another key for another answer: a widget keeps its choice, which is a rollout of the answer before.
+    # Another key for another answer: a widget keeps its choice, which would be a rollout of the previous answer.
     _one_of(mine, f"{key}-{hash(chosen)}", mine.index(named) if named in mine else 0)
 
 
@@ -95,7 +95,7 @@ def _answer_label(answer: str, members: Sequence[RolloutDetail]) -> str:
 
 
 def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
-    """The first right one beside the first wrong one; else the first two."""
+    """Indices of the first right and the first wrong rollout; else of the first two."""
     outcomes = [rollout.outcome for rollout in rollouts]
     right = outcomes.index("correct") if "correct" in outcomes else 0
     wrong = next((place for place, outcome in enumerate(outcomes) if outcome != outcomes[right]), None)
@@ -103,14 +103,14 @@ def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
 
 
 def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
-    """One of several rollouts, and a choice among them."""
+    """A rollout, and a choice among several."""
     labels = _sample_labels(rollouts)
     chosen = _choice("Rollout", list(labels), f"sample-{key}", labels, str(first)) if len(rollouts) > 1 else "0"
     show_rollout(rollouts[int(chosen)], f"rollout-{key}-{chosen}")
 
 
 def _sample_labels(rollouts: Sequence[RolloutDetail]) -> dict[str, str]:
-    """A name for each by its place: outcome, the model where there are several, step and sample; numbered where alike."""
+    """A label for each by its index: outcome, the model if there are several, step and sample; numbered if equal."""
     models = {rollout.completion.model for rollout in rollouts if rollout.completion is not None}
     names = [_sample_label(rollout, model=len(models) > 1) for rollout in rollouts]
     counts = Counter(names)
@@ -129,7 +129,7 @@ def _sample_label(rollout: RolloutDetail, *, model: bool) -> str:
 
 
 def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
-    """One of the options: buttons where they are few, else a list."""
+    """Choice of an option: buttons for a few, a list for many."""
     begin = options.index(first) if first in options else 0
     if len(options) <= FEW:
         chosen = st.pills(
@@ -149,7 +149,8 @@ def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str]
 
 
 def rate_line(detail: ProblemDetail, scope: Scope) -> str:
-    """The pass rate over the fixed prefix with its Jeffreys interval; never over what a stopping rule drew or two steps."""
+    """The pass rate over the fixed prefix with its Jeffreys interval; never over draws of a stopping rule or over two
+    steps."""
     if scope.prefix == 0:
         return f"Pass rate: none. How often this problem was drawn {BY_RESULTS}."
     measured = [row.outcome for row in detail.rollouts if scope.is_measured(row.sample_index, row.step)]

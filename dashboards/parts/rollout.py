@@ -1,4 +1,4 @@
-"""One rollout: what was concluded and decided, its turns and steps as a trace, formulas and tokens on request; inert."""
+"""A rollout: its verdicts and decision, its turns and steps as a trace, formulas and tokens on request; inert."""
 
 import json
 import re
@@ -10,21 +10,21 @@ import streamlit as st
 
 from dashboards.inert import inert, show_text, visible
 from dashboards.parts.formulas import with_formulas
+from storage.ground.records import Completion, Message
 from storage.queries import RolloutDetail
-from storage.queries.why import brief, evidence_lines
-from storage.records import Completion, Message
+from storage.queries.browse.why import brief, evidence_lines
 
 Colour = Literal["green", "red", "orange", "violet", "gray"]
 COLOURS: dict[str, Colour] = {"correct": "green", "incorrect": "red", "unparsed": "orange", "undecided": "violet"}
 ICONS = {"correct": ":material/check:", "incorrect": ":material/close:", "unparsed": ":material/question_mark:"}
 LANGUAGES = {"code": "python", "tool_call": "json"}
 FENCE = re.compile(r"^```([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-LONGEST_TRACE, MOST_STEPS = 20_000, 60  # characters and steps that are split; more is shown as one text
+LONGEST_TRACE, MOST_STEPS = 20_000, 60  # characters and steps that are split; a longer text is shown whole
 MOST_TOKENS, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (nats) of the strongest colour
 
 
 def show_rollout(rollout: RolloutDetail, key: str) -> None:
-    """The rollout; `key` tells it from others of the page."""
+    """The rollout; `key` identifies it on the page."""
     show_verdict(rollout)
     completion = rollout.completion
     if completion is None:
@@ -73,7 +73,7 @@ def _sample(rollout: RolloutDetail) -> str:
 
 
 def _trace(completion: Completion, key: str) -> None:
-    """The turns; of a plain text its parts in and outside of fences."""
+    """The turns; for a plain text, its parts inside and outside of fences."""
     if completion.reasoning:
         with st.expander(f"Reasoning, {len(completion.reasoning):,} characters"):
             show_text(completion.reasoning, f"{key}-reasoning")
@@ -81,7 +81,7 @@ def _trace(completion: Completion, key: str) -> None:
 
 
 def show_messages(messages: Sequence[Message], key: str) -> None:
-    """Turns one below the other: code highlighted, what a program or tool answered apart and indented."""
+    """Turns one below the other: code highlighted, the output of programs and tools separate and indented."""
     alone = len(messages) == 1 and messages[0].kind == "text"
     for place, message in enumerate(messages):
         answered = message.kind in ("execution", "tool_result")
@@ -93,7 +93,7 @@ def show_messages(messages: Sequence[Message], key: str) -> None:
 
 
 def steps(text: str) -> Iterator[Message]:
-    """A text as its parts: prose, fenced code, and what fences named `output` say that an execution gave."""
+    """The parts of a text: prose, fenced code, and the output of executions in fences named `output`."""
     fences = [] if len(text) > LONGEST_TRACE else list(FENCE.finditer(text))
     end = 0
     for fence in fences if len(fences) <= MOST_STEPS else []:
@@ -107,7 +107,7 @@ def steps(text: str) -> Iterator[Message]:
 
 
 def _tokens(completion: Completion) -> None:
-    """The text with each token the stronger coloured the less likely it was; only a chart where tokens have no text."""
+    """The text with stronger colours for less likely tokens; only a chart if tokens have no text."""
     values = completion.logprobs or ()
     st.caption(f"{len(values):,} tokens; the stronger the colour, the lower the log-probability (nats, natural logarithm).")
     tokens = token_texts(completion)
@@ -126,7 +126,7 @@ def _tokens(completion: Completion) -> None:
 
 
 def token_texts(completion: Completion) -> list[str]:
-    """The texts of the tokens, found among the most likely ones that were stored; empty where one is not among them."""
+    """The texts of the tokens, found among the stored most likely ones; empty if one is missing there."""
     try:
         tops = json.loads(completion.top_logprobs or "[]")
         values, place, tokens = completion.logprobs or (), 0, []

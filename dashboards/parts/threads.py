@@ -1,4 +1,4 @@
-"""The threads of a problem as trees of turns: each under what it follows, its text read when it is opened. All inert."""
+"""Threads of a problem as trees of turns: each under the turn it follows, its text read when it is opened. All inert."""
 
 from collections import Counter
 
@@ -7,12 +7,12 @@ import streamlit as st
 from dashboards.inert import inert, show_more, show_text
 from dashboards.parts.rollout import COLOURS, LANGUAGES, steps
 from dashboards.session.kept import kept_now
+from storage.ground.threads import ANSWER, Turn, Turns, answers_below, as_tree
 from storage.queries import Scope, completion_text
-from storage.threads import ANSWER, Turn, Turns, answers_below, as_tree
 
-AT_ONCE = 40  # turns that are laid out; a button shows as many more
-INDENT = 0.05  # of the width, for each turn that one stands under
-DEEPEST = 6  # deeper turns stand no further to the right, and say how deep they are
+AT_ONCE = 40  # turns laid out; a button shows as many more
+INDENT = 0.05  # of the width, for each ancestor of a turn
+DEEPEST = 6  # deeper turns are indented no further, and show their depth
 
 
 def show_threads(turns: Turns, scope: Scope, key: str) -> None:
@@ -29,7 +29,7 @@ def show_threads(turns: Turns, scope: Scope, key: str) -> None:
 
 
 def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope, below: tuple[int, int] | None) -> None:
-    """A turn that opens, as far to the right as it is deep."""
+    """A turn that opens, indented by its depth."""
     left = INDENT * min(depth, DEEPEST)
     place = st.columns([left, 1 - left], gap=None)[1] if depth else st.container()
     with place:
@@ -40,7 +40,7 @@ def _indented(depth: int, turn: Turn, turns: Turns, scope: Scope, below: tuple[i
 
 
 def _label(depth: int, turn: Turn, below: tuple[int, int] | None) -> str:
-    """Step and outcome; of what nobody judges its role, and how many of the answers that rest on it are correct."""
+    """Step and outcome; for an unjudged turn its role, and the number of correct answers below it."""
     state = turn.outcome or ("pending" if turn.role == ANSWER else "")
     outcome = f":{COLOURS.get(state, 'gray')}[{state}]" if state else f":gray[{inert(turn.role, 20)}, not judged]"
     if turn.role != ANSWER and below is not None:
@@ -50,7 +50,7 @@ def _label(depth: int, turn: Turn, below: tuple[int, int] | None) -> str:
 
 
 def _show(turn: Turn, turns: Turns, scope: Scope) -> None:
-    """The record of a turn in a line, and its text in its parts."""
+    """The record of a turn in a line, and its text in parts."""
     completion = kept_now(completion_text, scope, turn.completion_id)
     if completion is None:
         st.caption("The completion is not here yet.")
@@ -68,7 +68,7 @@ def _show(turn: Turn, turns: Turns, scope: Scope) -> None:
 
 
 def _followed(turn: Turn, turns: Turns) -> str:
-    """What it follows, where the tree cannot show it: several at once."""
+    """Followed turns, if the tree cannot show them: several at once."""
     if len(turn.after) < 2:
         return ""
     counts = Counter(turns[cid].step if cid in turns else "lost" for cid in turn.after)

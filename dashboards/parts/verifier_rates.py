@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards.inert import inert
 from pipelines.stats import with_interval
-from storage.queries.audits import RATES, KnownRates
+from storage.queries.judge.audits import RATES, KnownRates
 
 COLUMNS = {
     "pass rate of problem": st.column_config.TextColumn(
@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 def show_rates(known: Sequence[KnownRates]) -> None:
-    """One table over every audited verifier, and a line for each that nobody audited."""
+    """Table over every audited verifier, and a line for each without an audit."""
     rows = rate_rows(known)
     if rows:
         st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=COLUMNS)
@@ -59,7 +59,7 @@ def interval(rate: Mapping[str, Any] | None) -> str:
 
 
 def _method(known: KnownRates) -> str:
-    """Where the numbers of one verifier come from, in a sentence."""
+    """Source of one verifier's numbers, in a sentence."""
     report: Mapping[str, Any] = known.report or {}
     rates = [rate for key, _ in RATES if (rate := report["overall"][key]) is not None]
     estimands = "; ".join(dict.fromkeys(f"{rate['estimand']} ({rate['method']})" for rate in rates))

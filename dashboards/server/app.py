@@ -1,41 +1,29 @@
 """The dashboard's pages, one line a page; `rollmill dashboard` serves them (serve.py)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
 
-from dashboards.pages import (
-    claims,
-    compare,
-    datasets,
-    diff,
-    difficulty,
-    explore,
-    home,
-    review,
-    runs,
-    schedules,
-    verifiers,
-)
 from dashboards.session.address import PAGES
 from dashboards.session.commands import admit, may_write, why_not
 from dashboards.session.scope import guarded
 
 SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host
-MENU: dict[str, tuple[Callable[[], None], str]] = {  # in the order of the menu: what draws the page, its icon
-    "Home": (home.show, "home"),
-    "Runs": (runs.show, "play_circle"),
-    "Schedules": (schedules.show, "schedule"),
-    "Datasets": (datasets.show, "inventory_2"),
-    "Diff": (diff.show, "difference"),
-    "Explore": (explore.show, "search"),
-    "Compare": (compare.show, "leaderboard"),
-    "Difficulty": (difficulty.show, "bar_chart"),
-    "Review": (review.show, "fact_check"),
-    "Verifiers": (verifiers.show, "gavel"),
-    "Claims": (claims.show, "science"),
+MENU = {  # in the order of the menu: the page's module, its icon
+    "Home": ("home", "home"),
+    "Runs": ("runs", "play_circle"),
+    "Schedules": ("schedules", "schedule"),
+    "Datasets": ("datasets", "inventory_2"),
+    "Diff": ("diff", "difference"),
+    "Explore": ("explore", "search"),
+    "Compare": ("compare", "leaderboard"),
+    "Difficulty": ("difficulty", "bar_chart"),
+    "Review": ("review", "fact_check"),
+    "Verifiers": ("verifiers", "gavel"),
+    "Claims": ("claims", "science"),
 }
 MOVED = {
     "home": ("Home", {}),
@@ -55,13 +43,13 @@ def main(first: str = "Home") -> None:
     st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
     pages = {
         name: st.Page(
-            guarded(show),
+            guarded(import_module(f"dashboards.pages.{module}").show),
             title=name,
             url_path=FIRST_PATH if name == "Home" else name.lower(),
             icon=f":material/{icon}:",
             default=name == first,
         )
-        for name, (show, icon) in MENU.items()
+        for name, (module, icon) in MENU.items()
     }
     st.session_state[PAGES] = pages
     st.html(WHOLE_LINKS)

@@ -39,7 +39,7 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """One request, or the opening of one WebSocket."""
+        """Handle a request, or the opening of a WebSocket."""
         if scope["type"] == "lifespan":
             answer: ASGIApp = self.app
         elif refused(scope):
@@ -51,7 +51,7 @@ class Guard:
 
 
 def refused(scope: "Scope") -> bool:
-    """Whether a request was sent to a name that is not this machine's, or a WebSocket is opened by another page."""
+    """True for a request to a name that is not this machine's, or for a WebSocket opened by another page."""
     headers = Headers(scope=scope)
     try:
         own = urlsplit(f"//{headers.get('host', '')}").hostname in LOOPBACK  # another name that leads here is a trick
@@ -63,7 +63,8 @@ def refused(scope: "Scope") -> bool:
 
 
 def _exchange(scope: "Scope") -> RedirectResponse | None:
-    """To the same address without its token, which the browser alone keeps where it is right; None where there is none."""
+    """Redirect to the same address without its token; a correct token goes into a cookie. None for an address without
+    one."""
     # latin-1 decodes any bytes: a malformed query is no crash.
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     brought = [value for key, value in query if key == "token"]

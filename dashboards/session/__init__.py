@@ -1,1 +1,1 @@
-"""What belongs to a visit: its address, the run or version it is about, answers kept, commands that it may run, files."""
+"""State of a visit: its address, its run or version, cached answers, its commands, files."""

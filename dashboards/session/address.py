@@ -1,8 +1,8 @@
-"""What a person looks at is kept in the page's address, so that a link reopens it, and goes along to the next page.
+"""State of a page in its address, so that a link reopens it; the state goes along to the next page.
 
-What a page is about is chosen in the context bar, the row at its top: `choose` puts its box there unless told otherwise.
-Filters, pages and tabs are bound to the address by Streamlit itself, which drops what it does not know and what is at its
-default. What a page is about is kept here: it stands in every link, and an unknown one is said instead of replaced.
+The subject of a page is chosen in the context bar, the row at its top: `choose` puts its box there by default. Streamlit
+itself binds filters, pages and tabs to the address, and drops unknown and default values. The subject is kept here: it
+stands in every link, and an unknown one is reported instead of replaced.
 
 The parameters of a link into Explore are a contract: saved views and copied links hold them. Every facet may have several
 values. `of` is `run ID` or `version NAME@vN`.
@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboards.inert import visible
-from storage.errors import unknown_name
-from storage.queries.explore import FACETS, NONE
+from storage.ground.errors import unknown_name
+from storage.queries.browse.explore import FACETS, NONE
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -1,7 +1,7 @@
-"""The one door through which pages change the workspace: they run the project's own command line, as a person would.
+"""Changes to the workspace by pages, all through the project's own command line, as a person would run it.
 
-A browser may do so that opened the address which `rollmill dashboard` printed: it carries the token of this process, which
-serve.py exchanges for a cookie. The token is in no link that is copied, no log, no ledger and no child's environment.
+A browser may run commands after opening the address printed by `rollmill dashboard`: it carries the token of this process,
+which serve.py exchanges for a cookie. The token is in no copied link, no log, no ledger and no child's environment.
 """
 
 import hmac
@@ -29,7 +29,7 @@ _MOST = 20_000  # characters of output shown
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a command: its words, all that it wrote, its exit status (None while it goes on), and when."""
+    """Result of a command: its arguments, its output, its exit status (None while it runs), and its time."""
 
     words: tuple[str, ...]
     output: str
@@ -38,7 +38,7 @@ class Done:
 
 
 def is_token(text: str) -> bool:
-    """Whether a text is the token of this process."""
+    """True for the token of this process."""
     return bool(TOKEN) and hmac.compare_digest(text.encode(), TOKEN.encode())
 
 
@@ -49,12 +49,12 @@ def admit() -> None:
 
 
 def may_write() -> bool:
-    """Whether this session may change the workspace."""
+    """True for a session that may change the workspace."""
     return bool(st.session_state.get(WRITES, False))
 
 
 def why_not() -> str:
-    """Why this session may not write, and what to do."""
+    """Reason why this session may not write, and the remedy."""
     if TOKEN:
         return "Read-only: open the address with ?token=... that `rollmill dashboard` printed to change anything here."
     return "Read-only: this dashboard was started with --read-only. To change anything, start `rollmill dashboard`."

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import streamlit as st
 
 from storage.queries import ExploreIndex, Reader, Scope, named_scope
-from storage.queries.dataset_history import history_stamp, version_history
-from storage.queries.explore_index import explore_index
+from storage.queries.browse.explore_index import explore_index
+from storage.queries.histories.dataset_history import history_stamp, version_history
 
 if TYPE_CHECKING:
-    from storage.queries import Step
+    from storage.queries import VersionStep
 
 atexit.register(gc.unfreeze)  # else libraries report at the end what was not collected
 Answer = TypeVar("Answer")
@@ -49,13 +49,13 @@ def kept_by(state: State, reader: Reader, query: Callable[..., Answer], *argumen
 
 
 def state_of(reader: Reader, name: str) -> State:
-    """What answers about the dataset or run of this name follow from; of an evaluation the state of the workspace."""
+    """Cache key of answers about the dataset or run of this name; for an evaluation, the state of the workspace."""
     scope = named_scope(reader, name)
     return reader.state() if scope is None else content(scope)
 
 
 def content(scope: Scope) -> State:
-    """What the rows of a scope are: equal contents, equal answers. Of a run that writes, what they were when last read."""
+    """Cache key of a scope's rows: equal contents, equal answers. For a running run, its contents at the last read."""
     if scope.version is not None:
         return "version", scope.version.ref, scope.version.content_hash
     if scope.run is not None and scope.decisions and scope.run.finished_at is not None:
@@ -64,9 +64,9 @@ def content(scope: Scope) -> State:
     return last if time.monotonic() < until else (scope.name, scope.decided, scope.reader.state())
 
 
-def steps_of(source: Reader, name: str) -> "list[Step]":
+def steps_of(source: Reader, name: str) -> "list[VersionStep]":
     """The versions of a dataset, the newest first; read again when its index changed or rows came or went."""
-    steps: list[Step] = _history(str(source.root), name, history_stamp(source, name), source)
+    steps: list[VersionStep] = _history(str(source.root), name, history_stamp(source, name), source)
     return steps
 
 
@@ -113,5 +113,5 @@ def _answer(
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
-def _history(root: str, name: str, stamp: tuple[int, ...], _reader: Reader) -> "list[Step]":  # noqa: ARG001 (the key)
+def _history(root: str, name: str, stamp: tuple[int, ...], _reader: Reader) -> "list[VersionStep]":  # noqa: ARG001 (the key)
     return version_history(_reader, name)

@@ -1,4 +1,4 @@
-"""What every page starts from: the workspace, and the run or version that a person looks at."""
+"""Starting point of every page: the workspace, and the chosen run or version."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards.inert import visible
 from dashboards.session.address import choose, context_bar
-from storage.errors import RollmillError
+from storage.ground.errors import RollmillError
 from storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
 WORKSPACE = "ROLLMILL_WORKSPACE"
@@ -53,8 +53,8 @@ def choose_scope() -> Scope | None:
     return run_scope(source, name) if kind == "run" else dataset_scope(source, name)
 
 
-def opened_as(scope: Scope) -> str:
-    """What a scope is called in addresses, and in the box of `choose_scope`."""
+def scope_label(scope: Scope) -> str:
+    """Name of a scope in addresses, and in the box of `choose_scope`."""
     return f"{'run' if scope.version is None else 'version'} {scope.name}"
 
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from flows.adopting.bring_in import KEY, bring_in
 from flows.adopting.fitting import JUDGEMENTS, PEOPLE, fitting_verifiers
-from flows.adopting.log import Log
+from flows.adopting.log import EvaluationLog
 from flows.adopting.report import AdoptedRun, differences, numbers, on_all_answers, verdict_comparison
 from flows.adopting.tools import log_at
 from flows.curation.outcome import write_json
-from flows.evaluation.evaluate import evaluate, open_evaluation, totals
 from flows.job import Job
-from flows.progress import Stage
+from flows.jobs.evaluate import Evaluate, evaluate, totals
+from flows.progress import Progress, Stage
 from flows.scoring import ScoreRequest, score
-from pipelines.verify.person import write_judgements
-from storage.errors import SetupError, unknown_name
+from pipelines.verify.judged.person import write_judgements
+from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader, run_scope
 from storage.workspace import Workspace
 
@@ -31,11 +31,11 @@ READ_LEAST = 0.1  # of all answers, below which the share that is right says not
 
 @dataclass(frozen=True, slots=True)
 class AdoptRequest:
-    """What one command asks. `name`: of the import and the evaluation, by default made of task and model.
+    """Request of one command. `name`: of the import and the evaluation, by default made of task and model.
 
     `verify`: the verifiers, by default one that fits the references, and people where none does; `label`: the score whose
-    label is held against verdicts, by default the first that is about single answers; `max_bytes`: what one log may unfold
-    to, see storage.imports.limits.
+    label is compared with verdicts, by default the first one about single answers; `max_bytes`: limit on the unpacked size
+    of one log, see storage.imports.reading.limits.
     """
 
     root: Path
@@ -53,7 +53,7 @@ def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
     return adopt_log(request, log, request.name or default_name(log), begin)
 
 
-def adopt_log(request: AdoptRequest, log: Log, name: str, begin: Callable[[str], Any] = str) -> Row:
+def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, begin: Callable[[str], Any] = str) -> Row:
     """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, where the name is taken."""
     from storage.versions.publish import finish_interrupted
 
@@ -66,8 +66,9 @@ def adopt_log(request: AdoptRequest, log: Log, name: str, begin: Callable[[str],
         verify = asked or fitting_verifiers(workspace, name)
     file = _evaluation(request.root, name, log, verify)
     job = Job(str(request.root), str(file), verb="evaluate")
-    with open_evaluation(job, request.watcher) as (evaluation, session):
-        [cell] = evaluate(evaluation, session, request.watcher)["cells"]
+    kind = Evaluate(job)
+    with kind.open(Progress(request.watcher)) as session:
+        [cell] = evaluate(kind.evaluation, session)["cells"]
     for key in log.labels:
         score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{key}"}),)))
     report = {
@@ -89,7 +90,7 @@ def adopt_log(request: AdoptRequest, log: Log, name: str, begin: Callable[[str],
     return report
 
 
-def _report_of_run(root: Path, run: str, log: Log, label: str | None) -> Row:
+def _report_of_run(root: Path, run: str, log: EvaluationLog, label: str | None) -> Row:
     """The numbers and the comparison, from what the workspace holds."""
     with Reader.open(root) as reader:
         adopted = AdoptedRun(run_scope(reader, run), [answer for answers in log.aside.values() for answer in answers])
@@ -115,21 +116,21 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", words).strip("-._")[:40].strip("-._") or "adopted"
 
 
-def default_name(log: Log) -> str:
+def default_name(log: EvaluationLog) -> str:
     """The name of task and model, as long as an evaluation's may be."""
     return slug(f"{log.task}-{log.model}")[: longest_name(log)].strip("-._")
 
 
-def longest_name(log: Log) -> int:
-    """How many letters the name of an evaluation of this log may have, for its runs' names to stay within 63."""
+def longest_name(log: EvaluationLog) -> int:
+    """Length limit for the name of an evaluation of this log, so that its runs' names stay within 63 characters."""
     return 63 - len(f".{_benchmark(log)}.logged")
 
 
-def _benchmark(log: Log) -> str:
+def _benchmark(log: EvaluationLog) -> str:
     return slug(log.task)[:20].strip("-._")
 
 
-def _label(log: Log, asked: str | None) -> str | None:
+def _label(log: EvaluationLog, asked: str | None) -> str | None:
     """The score that is held against verdicts: the one asked for, else the first that is about single answers."""
     if asked is not None and asked not in log.labels:
         raise unknown_name("score of single answers in this log", asked, log.labels)
@@ -142,7 +143,7 @@ def _withhold(report: Row) -> None:
     if read >= READ_LEAST * rollouts:
         return
     why = f"{names} read {read:,} of {rollouts:,} answers"
-    advice = "name a verifier: --verify exact, judge in a recipe, or another of docs/verifiers.md"
+    advice = "name a verifier: --verify exact, judge in a recipe, or another of docs/reference/verifiers.md"
     if report["verify"] == [PEOPLE]:
         why = "no verifier here reads references of this form, and nobody has judged"
         advice += f"; people judge with rollmill review --undecided {report['run']}"
@@ -153,7 +154,7 @@ def _withhold(report: Row) -> None:
     report["verdicts"] = None
 
 
-def _evaluation(root: Path, name: str, log: Log, verify: Sequence[Mapping[str, Any]]) -> Path:
+def _evaluation(root: Path, name: str, log: EvaluationLog, verify: Sequence[Mapping[str, Any]]) -> Path:
     """Write the evaluation of an adopted log, so that `rollmill evaluate` can go on with it."""
     import yaml
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.adopting.log import Log
-from storage.errors import SetupError
-from storage.ids import digest128
+from flows.adopting.log import EvaluationLog
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
 from storage.imports import ImportReport, ImportSpec, import_rollouts
-from storage.imports.readers import Row
+from storage.imports.reading.readers import FileRow
 from storage.imports.stored import rows_of
 from storage.workspace import Workspace
 
@@ -21,7 +21,7 @@ KEY = "adopted"
 """Where an answer's meta has what its log says of it."""
 
 
-def bring_in(workspace: Workspace, log: Log, name: str, label: str | None) -> ImportReport:
+def bring_in(workspace: Workspace, log: EvaluationLog, name: str, label: str | None) -> ImportReport:
     """Import a log whole under a name; `label`: the score that is kept as the imported label of each answer, if 0 or 1.
 
     A log that is there already adds nothing. SetupError where the name is another log's, with nothing stored.
@@ -36,7 +36,7 @@ def bring_in(workspace: Workspace, log: Log, name: str, label: str | None) -> Im
     return import_rollouts(workspace, spec)
 
 
-def rows_to_import(log: Log, label: str | None, digest: str) -> Iterator[Row]:
+def rows_to_import(log: EvaluationLog, label: str | None, digest: str) -> Iterator[FileRow]:
     """An import's row for each answer.
 
     Answers to a problem that stands in the log twice under different ids become more samples of the first of them.
@@ -76,12 +76,12 @@ def rows_to_import(log: Log, label: str | None, digest: str) -> Iterator[Row]:
             **answer.facts,
             KEY: adopted,
         }
-        yield Row(f"{answer.file}, row {answer.rows[0]}", values, f"{log.tool} log")
+        yield FileRow(f"{answer.file}, row {answer.rows[0]}", values, f"{log.tool} log")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLog:
-    """What a log held, from the workspace: each row as its JSON text, by file and number, and the other files by name."""
+    """Stored contents of a log: each row as its JSON text, by file and number, and the other files by name."""
 
     tool: str
     rows: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

@@ -21,7 +21,7 @@ Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class LoggedChoices:
     """The choices of one problem with their log-likelihoods; `alone`: those without the question, where they were asked."""
 
     prompt: str
@@ -31,27 +31,27 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """How a metric chooses: the value of each choice, and in words."""
+class ChoiceRule:
+    """Rule by which a metric chooses: the value of each choice, and its description."""
 
-    values: Callable[[Choices], list[float]]
+    values: Callable[[LoggedChoices], list[float]]
     words: str
 
 
-def _per_length(choices: Choices, length: Callable[[str], int]) -> list[float]:
+def _per_length(choices: LoggedChoices, length: Callable[[str], int]) -> list[float]:
     """The log-likelihood by length; an empty choice has none, and is never chosen."""
     pairs = zip(choices.likelihoods, choices.texts, strict=True)
     return [likelihood / length(text) if text else -math.inf for likelihood, text in pairs]
 
 
-RULES: Mapping[str, Rule] = {
-    "acc": Rule(lambda choices: list(choices.likelihoods), "the largest log-likelihood"),
-    "acc_norm": Rule(lambda choices: _per_length(choices, len), "the largest log-likelihood per character"),
-    "acc_bytes": Rule(
+RULES: Mapping[str, ChoiceRule] = {
+    "acc": ChoiceRule(lambda choices: list(choices.likelihoods), "the largest log-likelihood"),
+    "acc_norm": ChoiceRule(lambda choices: _per_length(choices, len), "the largest log-likelihood per character"),
+    "acc_bytes": ChoiceRule(
         lambda choices: _per_length(choices, lambda text: len(text.encode("utf-8", "surrogatepass"))),
         "the largest log-likelihood per byte",
     ),
-    "acc_mutual_info": Rule(
+    "acc_mutual_info": ChoiceRule(
         lambda choices: [given - alone for given, alone in zip(choices.likelihoods, choices.alone, strict=True)],
         "the largest gain in log-likelihood over the choice without the question",
     ),
@@ -99,7 +99,7 @@ def chosen_answers(
         )
 
 
-def _choices(path: Path, row: Values, delimiter: str) -> tuple[Choices, str | None]:
+def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, str | None]:
     """The choices of a row, and why nothing can be chosen among them."""
     where = f"line {row['_number']}"
     asked = [_request(request) for request in _requests(row["arguments"])]
@@ -113,7 +113,7 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[Choices, str | No
         if len(asked) % 2 or any(context for context, _ in asked[half:]):
             raise broken(path, f"{where} has acc_mutual_info, and no log-likelihoods of its choices without the question")
         asked, numbers, alone = asked[:half], numbers[:half], numbers[half:]
-    choices = Choices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)
+    choices = LoggedChoices(asked[0][0], [text.removeprefix(delimiter) for _, text in asked], numbers, alone)
     if len({context for context, _ in asked}) > 1:
         return choices, "choices that are contexts, of which the log does not say the right one"
     if any(math.isnan(number) for number in [*numbers, *alone]):

@@ -36,7 +36,7 @@ def fitting_verifiers(workspace: Workspace, name: str) -> list[dict[str, Any]]:
 
 
 def _form(reference: str) -> str:
-    """What a reference looks like: `mathematics`, `words` (one to three, and nothing else), or `prose`."""
+    """Form of a reference: `mathematics`, `words` (one to three, and nothing else), or `prose`."""
     words = _WORD.findall(re.sub(r"\\[A-Za-z]+", " ", reference))
     if len(words) > 3 or "\n" in reference:
         return "prose"

@@ -10,10 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, require, usable, whole_text
+from flows.adopting.log import (
+    EvaluationLog,
+    LoggedAnswer,
+    PrintedNumber,
+    about,
+    broken,
+    json_object,
+    require,
+    usable,
+    whole_text,
+)
 from flows.adopting.zip_members import zip_members
 from pipelines.metrics.logged_scores import AVERAGES, Reduction
-from storage.imports.limits import Unfolded
+from storage.imports.reading.limits import Unfolded
 
 TOOL = "Inspect"
 _VERSIONS = (1, 2, 3)
@@ -34,8 +44,8 @@ def _is_json_log(path: Path) -> bool:
     return begin.startswith(b'{"version":') and b'"eval":{' in begin
 
 
-def read(path: Path, unfolded: Unfolded) -> Log:
-    """One log; SetupError for one that is not whole or did not end well."""
+def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
+    """Log read from a file; SetupError for an incomplete or failed one."""
     header, samples, files = _packed(path, unfolded) if path.suffix == ".eval" else _plain(path, unfolded)
     if header.get("version") not in _VERSIONS:
         raise broken(path, f"it is a log of version {header.get('version')}, and versions 1 to 3 are known")
@@ -55,7 +65,7 @@ def read(path: Path, unfolded: Unfolded) -> Log:
     answers = [(_answer(path, at, sample, scores), _unusable(sample)) for at, (_, sample) in enumerate(parsed, 1)]
     kept, aside = usable(path, answers)
     without = [parsed[answer.rows[0] - 1][0] for members in aside.values() for answer in members]
-    return Log(
+    return EvaluationLog(
         tool=TOOL,
         version=str(about_eval.get("packages", {}).get("inspect_ai", "unknown")),
         path=path,
@@ -127,7 +137,7 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
 
 
 def _unusable(sample: Values) -> str | None:
-    """Why an import cannot hold a sample; None where it can."""
+    """Reason that an import cannot hold a sample; None where it can."""
     if not _reference(sample["target"]):
         return "no target, or several"
     turns = sample["input"] if isinstance(sample["input"], list) else []
@@ -137,13 +147,13 @@ def _unusable(sample: Values) -> str | None:
 
 
 def _reference(target: Any) -> str:
-    """The one target of a sample; nothing where it has none or accepts any of several."""
+    """Single target of a sample; empty where it has none or accepts several."""
     targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
     return targets[0] if len(targets) == 1 else ""
 
 
 def _prompt(question: Any) -> Any:
-    """What was asked: a text, or turns whose parts of text are one text each."""
+    """Prompt of a sample: a text, or turns with their text parts joined."""
     if not isinstance(question, list):
         return question
     return [

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flows.adopting.log import Log, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
+from flows.adopting.log import EvaluationLog, LoggedAnswer, PrintedNumber, about, broken, json_object, whole_text
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
-from storage.errors import SetupError
-from storage.imports.limits import Unfolded
-from storage.imports.readers import read_rows
+from storage.ground.errors import SetupError
+from storage.imports.reading.limits import Unfolded
+from storage.imports.reading.readers import read_rows
 
 TOOL = "lighteval"
 _DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
@@ -31,7 +31,7 @@ def logs_at(path: Path) -> list[Path]:
     return [file for file in files if _DETAILS.fullmatch(file.name)]
 
 
-def read(path: Path, unfolded: Unfolded) -> Log:
+def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
     """The log of one details file with its results; SetupError for one that is not whole."""
     match = _DETAILS.fullmatch(path.name)
     assert match is not None  # or it would not have been recognised
@@ -50,7 +50,7 @@ def read(path: Path, unfolded: Unfolded) -> Log:
     general = results.get("config_general", {})
     samples = min(len(row["model_response"]["text"]) for row in rows)
     printed = list(_printed_numbers(results["results"][task], config.get("metrics") or (), rows[0]["metric"], samples))
-    return Log(
+    return EvaluationLog(
         tool=TOOL,
         version=str(general.get("lighteval_sha", "unknown")).replace("?", "unversioned"),
         path=path,
@@ -65,7 +65,7 @@ def read(path: Path, unfolded: Unfolded) -> Log:
 
 
 def _definitions(printed: Sequence[PrintedNumber]) -> Iterator[str]:
-    """What its numbers are of, where it is not what a reader would expect."""
+    """Notes on definitions of the tool's numbers that would surprise a reader."""
     yield "it logs one value for all answers to a problem: the label of an answer is known where all are right or all wrong"
     names = {number.reduction.name: number.name for number in printed if number.reduction is not None}
     if "max" in names:
@@ -146,7 +146,7 @@ def _printed_numbers(
 
 
 def _meaning(name: str, settings: str, samples: int) -> Reduction:
-    """What a metric makes of the answers to one problem; `own`: what only the tool knows."""
+    """Reduction of a metric over the answers to one problem; `own`: known only to the tool."""
     match = _SAMPLED.fullmatch(name)
     if match is None:
         if samples == 1:

@@ -17,7 +17,7 @@ from typing import Any
 from flows.adopting.choices import RULES, VERIFY, are_chosen, chosen_answers
 from flows.adopting.log import (
     MOST,
-    Log,
+    EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
@@ -30,7 +30,7 @@ from flows.adopting.log import (
     whole_text,
 )
 from pipelines.metrics.logged_scores import FIRST, VOTE, Reduction
-from storage.imports.limits import Unfolded
+from storage.imports.reading.limits import Unfolded
 
 TOOL = "lm-evaluation-harness"
 _SAMPLES = re.compile(r"samples_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
@@ -55,7 +55,7 @@ def _is_ours(path: Path) -> bool:
     return path.stat().st_size <= MOST and b'"lm_eval_version"' in path.read_bytes()
 
 
-def read(path: Path, unfolded: Unfolded) -> list[Log]:
+def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
     """The log of one samples file with the results beside it; where choices were scored, one of each rule that chooses.
 
     SetupError for one that is not whole.
@@ -79,7 +79,7 @@ def read(path: Path, unfolded: Unfolded) -> list[Log]:
     by_filter = _by_filter(path, rows)
     _require_whole(path, by_filter, results.get("n-samples", {}).get(task, {}).get("effective"))
     config = results.get("configs", {}).get(task, {})
-    log = Log(
+    log = EvaluationLog(
         tool=TOOL,
         version=str(results.get("lm_eval_version", "unknown")),
         path=path,
@@ -95,7 +95,7 @@ def read(path: Path, unfolded: Unfolded) -> list[Log]:
     return [replace(log, answers=list(_answers(path, by_filter)), notes=list(_definitions(log.printed, by_filter)))]
 
 
-def _chosen(log: Log, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[Log]:
+def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[EvaluationLog]:
     """The log of each rule that chooses. The numbers of no rule stand in the first; `process_results` is a task's own."""
     own = config.get("process_results") is not None
     documents = [[rows[doc_id] for rows in by_filter.values()] for doc_id in next(iter(by_filter.values()))]
@@ -133,7 +133,7 @@ def _numbers(metrics: Sequence[str], rows: Sequence[Values]) -> Values:
 
 
 def _definitions(printed: Sequence[PrintedNumber], by_filter: Mapping[str, Mapping[Any, Values]]) -> Iterator[str]:
-    """What its numbers are of, where it is not what a reader would expect."""
+    """Notes on definitions of the tool's numbers that would surprise a reader."""
     drawn = max(len(row["resps"][0]) for rows in by_filter.values() for row in rows.values())
     if drawn > 1 and any(number.reduction == FIRST for number in printed):
         yield f"of the {drawn} answers to each problem that were drawn, its filters without a vote take the first"
@@ -202,7 +202,7 @@ def _texts(path: Path, row: Values) -> list[str]:
 
 
 def _prompt(path: Path, row: Values) -> Any:
-    """What the model was asked: turns as JSON text, or one text."""
+    """Prompt of a row: turns as JSON text, or one text."""
     arguments = row["arguments"]
     first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments[0] if arguments else None
     prompt = first.get("arg_0") if isinstance(first, dict) else first[0] if first else None

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.metrics.logged_scores import Reduction
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.imports.limits import Unfolded
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.imports.reading.limits import Unfolded
 
 MOST = 1 << 30
 """Bytes of one log, unfolded, unless more are asked for: a log is held in memory while it is adopted."""
@@ -19,9 +19,9 @@ _ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficu
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
-    """One answer with the tool's scores of it by name, as JSON values. `problem`: the tool's id of it.
+    """Logged answer with the tool's scores by name, as JSON values. `problem`: the tool's id of the problem.
 
-    `file`, `rows`: where it stands, every row that is about it; `facts`: other fields of an import (finish_reason, level).
+    `file`, `rows`: its file and every row about it; `facts`: other fields of an import (finish_reason, level).
     """
 
     problem: str
@@ -57,7 +57,7 @@ class PrintedNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class EvaluationLog:
     """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
 
     `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
@@ -132,7 +132,7 @@ def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: s
 
 
 def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
-    """What a log may unfold to, by default no more than is held in memory, and of a packed file the limit of imports."""
+    """Limit on the unpacked size of a log: by default the size held in memory; for a packed file also the import limit."""
     packed = path.suffix in _PACKED and path.is_file()
     return Unfolded(path, max_bytes or (min(MOST, Unfolded.of(path).most) if packed else MOST))
 
@@ -172,7 +172,7 @@ def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
 
 
 def about(*documents: Any) -> dict[str, Any]:
-    """What the rows of a data set say of a problem that an import has a field for: level, template, source, ..."""
+    """Facts about a problem in a data set's rows for which an import has a field: level, template, source, ..."""
     known: dict[str, Any] = {}
     for document in documents:
         if isinstance(document, Mapping):

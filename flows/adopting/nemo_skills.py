@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.adopting.log import (
-    Log,
+    EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
@@ -23,7 +23,7 @@ from flows.adopting.log import (
     whole_text,
 )
 from pipelines.metrics.logged_scores import VOTE, Reduction
-from storage.imports.limits import Unfolded
+from storage.imports.reading.limits import Unfolded
 
 TOOL = "NeMo-Skills"
 METRICS = "metrics.json"
@@ -51,8 +51,8 @@ def _run(path: Path) -> int:
     return int(re.sub(r"\D", "", path.stem) or 0)
 
 
-def read(path: Path, unfolded: Unfolded) -> Log:
-    """One benchmark; SetupError for one that is not whole."""
+def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
+    """Log of a benchmark; SetupError for an incomplete one."""
     if not path.is_file():
         next_command = "ns summarize_results FOLDER, or rollmill import rollouts FILE"
         raise broken(path.parent, f"there is no {METRICS} beside the outputs", next_command)
@@ -66,7 +66,7 @@ def read(path: Path, unfolded: Unfolded) -> Log:
         if entries and entries != {len(rows[file.name])}:
             counted = " or ".join(map(str, sorted(entries)))
             raise broken(file, f"{counted} problems were evaluated and it holds {len(rows[file.name])}")
-    return Log(
+    return EvaluationLog(
         tool=TOOL,
         version="unversioned",
         path=path,

@@ -1,6 +1,6 @@
-"""What an adopted log says beside what we say: its numbers, ours on its labels and on our verdicts, and flipped answers.
+"""Comparison of an adopted log with our results: its numbers, ours on its labels and our verdicts, and flipped answers.
 
-Everything is computed from what is stored, so that a number that comes out is one of the rows that can be looked at.
+All numbers are computed from stored rows, so that each can be traced to its rows.
 """
 
 import json
@@ -18,9 +18,9 @@ from flows.adopting.log import LoggedAnswer, PrintedNumber
 from pipelines.metrics.logged_scores import FIRST, VOTE, counterpart, logged_number, spread_of_runs
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
-from storage.errors import SetupError
-from storage.pool import STATES, Pool
-from storage.queries.labelled import LabelledRollout, labelled_rollouts
+from storage.ground.errors import SetupError
+from storage.ground.pool import STATES, Pool
+from storage.queries.judge.labelled import LabelledRollout, labelled_rollouts
 from storage.queries.pools import scope_pool
 from storage.queries.scope import Scope
 
@@ -209,10 +209,10 @@ def _differing(answer: AdoptedRollout, label: float) -> Row:
 
 
 def differences(rows: Sequence[Row], clusters: int, problems: int) -> Iterator[str]:
-    """Where any tool's numbers are not ours, for the lines under the table; what one tool does is in its log's notes."""
+    """Differences between any tool's numbers and ours, as lines under the table; the log's notes have those of one tool."""
     if clusters < problems and any("stderr" in row for row in rows):
         yield f"the tool's standard error takes problems for independent; our intervals are over {clusters} templates"
     if any(str(row["metric"]).startswith("maj@") for row in rows):
         yield "our votes are over answers that are equal as our verifier reads them, ties by lot"
     if any(row["metric"] is None for row in rows):
-        yield "a number without one of ours beside it is of no metric in docs/metrics.md"
+        yield "a number without one of ours beside it is of no metric in docs/reference/metrics.md"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
-from flows.adopting.log import Log
+from flows.adopting.log import EvaluationLog
 from flows.adopting.tools import Tool, logs_at, read_logs, unreadable_at
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ def _adopt_file(
         adoption.reports.append(adopt_log(request, log, name, begin))
 
 
-def _name(asked: str | None, log: Log, *, of_several: bool) -> str:
+def _name(asked: str | None, log: EvaluationLog, *, of_several: bool) -> str:
     """The name of one log of several: of its task and model, or the one asked for with what tells it apart."""
     if asked is None:
         return default_name(log)
     return f"{asked}-{default_name(log)}" if of_several else f"{asked}.{log.chosen}"
 
 
-def _free(names: set[str], log: Log, name: str) -> str:
+def _free(names: set[str], log: EvaluationLog, name: str) -> str:
     """The name, or with a number where another log of this command has it; the same each time for the same logs."""
     longest, number, free = longest_name(log), 1, name
     if len(name) > longest and names:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.adopting import inspect_ai, lighteval, lm_eval, nemo_skills, verifiers
-from flows.adopting.log import Log, broken, unfolded_log
-from storage.errors import SetupError
-from storage.imports.limits import Unfolded
+from flows.adopting.log import EvaluationLog, broken, unfolded_log
+from storage.ground.errors import SetupError
+from storage.imports.reading.limits import Unfolded
 
 _SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One tool: `logs_at` names the logs at a path, `read` reads one of them, which may hold several evaluations."""
+    """Evaluation tool: `logs_at` lists the logs at a path, `read` reads a log, which may hold several evaluations."""
 
     name: str
     files: str
     logs_at: Callable[[Path], list[Path]]
-    read: Callable[[Path, Unfolded], Log | list[Log]]
+    read: Callable[[Path, Unfolded], EvaluationLog | list[EvaluationLog]]
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -49,7 +49,7 @@ def logs_at(path: Path) -> list[tuple[Tool, Path]]:
 
 
 def unreadable_at(path: Path) -> list[tuple[Path, SetupError]]:
-    """What a folder holds of logs without their answers, with the reason that they cannot be read."""
+    """Logs in a folder that lack their answers, each with the reason that it cannot be read."""
     return [(file, _without_samples(file)) for file in lm_eval.results_alone(path)]
 
 
@@ -57,11 +57,11 @@ def _without_samples(path: Path) -> SetupError:
     return broken(path, "results of lm-evaluation-harness without samples", "lm_eval run ... --log_samples")
 
 
-def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[Log]:
+def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[EvaluationLog]:
     """The logs that one file holds; `label`: only those with this score, where one of them has it."""
     with _form_of(tool, file):
         read = tool.read(file, unfolded_log(file, max_bytes))
-    logs = [read] if isinstance(read, Log) else read
+    logs = [read] if isinstance(read, EvaluationLog) else read
     return [log for log in logs if label in log.labels] or logs
 
 
@@ -75,8 +75,8 @@ def _form_of(tool: Tool, file: Path) -> Iterator[None]:
         raise broken(file, f"it has another form than {tool.name} writes ({text})") from error
 
 
-def log_at(path: Path, max_bytes: int | None = None, label: str | None = None) -> Log:
-    """The one log at a path; SetupError where there is none or several."""
+def log_at(path: Path, max_bytes: int | None = None, label: str | None = None) -> EvaluationLog:
+    """Single log at a path; SetupError where there is none or several."""
     files = logs_at(path)
     if len(files) > 1:
         raise _several(path, [str(file) for _, file in files])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.adopting.log import (
-    Log,
+    EvaluationLog,
     LoggedAnswer,
     PrintedNumber,
     about,
@@ -23,7 +23,7 @@ from flows.adopting.log import (
     whole_text,
 )
 from pipelines.metrics.logged_scores import EACH, Reduction
-from storage.imports.limits import Unfolded
+from storage.imports.reading.limits import Unfolded
 
 TOOL = "verifiers"
 _KEYS = ("example_id", "prompt", "completion", "reward")
@@ -36,8 +36,8 @@ def logs_at(path: Path) -> list[Path]:
     return [file for file in files if file.name == "results.jsonl" and file.with_name("metadata.json").is_file()]
 
 
-def read(path: Path, unfolded: Unfolded) -> Log:
-    """One evaluation; SetupError for one that is not whole."""
+def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
+    """Log of an evaluation; SetupError for an incomplete one."""
     about_path = path.with_name("metadata.json")
     text = whole_text(about_path, unfolded)
     metadata = json_object(about_path, text)
@@ -50,7 +50,7 @@ def read(path: Path, unfolded: Unfolded) -> Log:
         raise broken(
             path, f"{planned} rollouts were evaluated and it holds {len(rows)} of them", "prime eval run ... --resume"
         )
-    return Log(
+    return EvaluationLog(
         tool=TOOL,
         version=str((metadata.get("version_info") or {}).get("vf_version", "unknown")),
         path=path,
@@ -96,7 +96,7 @@ def _answers(path: Path, rows: Sequence[Values]) -> Iterator[LoggedAnswer]:
 
 
 def _text(path: Path, number: int, completion: Any) -> str:
-    """What the model wrote: its turns in order; tools' turns are in the row that is kept."""
+    """Text that the model wrote: its turns in order; the stored row keeps the turns of tools."""
     if isinstance(completion, str):
         return completion
     if not isinstance(completion, list):

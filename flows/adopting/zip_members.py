@@ -13,7 +13,7 @@ from typing import IO
 import pyarrow as pa
 
 from flows.adopting.log import broken
-from storage.imports.limits import Unfolded
+from storage.imports.reading.limits import Unfolded
 
 _ZSTANDARD = 93  # the number of the method in the zip format (APPNOTE 4.4.5)
 _HEADER = struct.Struct("<26xHH")  # a member's local header ends with the lengths of its name and its extra field

@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipelines.certify.audit_sample import Row, describe, draw, strata_of
+from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
 from pipelines.metrics import Counts, CountsByProblem, pass_rate
 from pipelines.stats import beta_quantile, cluster_sums, fit_prior
 from storage.audits import Audit, AuditItem, audit_id
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import JUDGED
 from storage.queries import Reader, run_scope
-from storage.queries.audited import CHAIN, AuditedRow, audited_as, audited_rows
-from storage.queries.audits import rates_of_audit
-from storage.records import JUDGED
+from storage.queries.judge.audited import CHAIN, AuditedRow, audited_as, audited_rows
+from storage.queries.judge.audits import rates_of_audit
 
 if TYPE_CHECKING:
     from storage.queries.scope import Scope
@@ -27,7 +27,7 @@ RATE_POINTS = 200  # points that stand for the distribution of pass rates
 
 @dataclass(frozen=True, slots=True)
 class AuditRequest:
-    """Which verifier to audit, on which run (None: the newest that used it), how many rollouts, and the seed."""
+    """Request of an audit: a verifier, a run (None: the newest that used it), the number of rollouts, and the seed."""
 
     verifier: str
     run: str | None = None
@@ -114,7 +114,7 @@ def run_of(reader: Reader, request: AuditRequest) -> "Run":
     raise unknown_name("verifier of a finished run", request.verifier, {name for mine in names for name in mine} | {CHAIN})
 
 
-def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict[str, Any]]:
+def population(scope: "Scope", name: str, version: str) -> tuple[list[SampledRow], dict[str, Any]]:
     """The rollouts that may be drawn, and what the design has to remember of all of them."""
     audited = audited_rows(scope, name, version)
     judged = [row for row in audited if row.outcome in JUDGED]
@@ -123,7 +123,7 @@ def population(scope: "Scope", name: str, version: str) -> tuple[list[Row], dict
     band = dict(zip(every.groups["problem"], every.bands(), strict=True))
     size, measured = dict(zip(counts.groups["problem"], counts.judged.tolist(), strict=True)), {id(row) for row in prefix}
     rows = [
-        Row(
+        SampledRow(
             completion_id=row.completion_id,
             problem_id=row.problem_id,
             outcome=row.outcome,
@@ -174,9 +174,9 @@ def _of_drawn(clusters: dict[str, Any], problems: set[str]) -> dict[str, Any]:
 
 
 def _spread_of_rates(prefix: Counts) -> list[tuple[float, float]]:
-    """How pass rates are spread over the problems, as the verifier sees them: a beta fitted to the prefix counts.
+    """Distribution of pass rates over the problems under the verifier: a beta fitted to the prefix counts.
 
-    0 of 8 does not mean that a problem is never solved, so the counts themselves would be too extreme.
+    The raw counts would be too extreme: 0 of 8 does not mean that a problem is never solved.
     """
     if not len(prefix):
         return []

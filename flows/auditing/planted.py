@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from flows.auditing.audits import AuditRequest, run_of
 from flows.recipe import resolve
-from pipelines.certify.audit_sample import Row, ranking
+from pipelines.certify.audit_sample import SampledRow, ranking
 from pipelines.certify.planted import PlantedVariant, planted_variants
 from pipelines.stats import population_mean
 from storage.audits import Audit, audit_id
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Problem, Verdict
 from storage.queries import Reader, run_scope
-from storage.queries.audited import audited_as, audited_rows
-from storage.records import Completion, Problem, Verdict
+from storage.queries.judge.audited import audited_as, audited_rows
 
 if TYPE_CHECKING:
     from pipelines.protocols import Verifier
@@ -101,7 +101,9 @@ def _trials(reader: Reader, run: "Run", request: AuditRequest) -> Iterator[Trial
     """Every variant of a random choice of accepted rollouts."""
     name, version = audited_as(run, request.verifier)
     audited = audited_rows(run_scope(reader, run.id), name, version)
-    rows = [Row(row.completion_id, row.problem_id, row.outcome, "", "") for row in audited if row.outcome == "correct"]
+    rows = [
+        SampledRow(row.completion_id, row.problem_id, row.outcome, "", "") for row in audited if row.outcome == "correct"
+    ]
     chosen = ranking(rows, request.seed)[: request.n]
     completions = {row.id: row for row in reader.fetch("completions", [row.completion_id for row in chosen])}
     problems = {row.id: row for row in reader.fetch("problems", sorted({row.problem_id for row in chosen}))}

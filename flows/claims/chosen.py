@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flows.claims.published import PREFIX, Number, pools_of, published_table
 from pipelines.claims import CLAIMS, Claim
-from storage.errors import unknown_name
+from storage.ground.errors import unknown_name
 from storage.queries.claims import BOARDS
 
 RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
@@ -35,7 +35,7 @@ class Chosen:
 
 
 def chosen_claims(names: Collection[str]) -> Chosen:
-    """What has one of these names or is on a board of these names, all without any; SetupError for a name that is none."""
+    """The claims and numbers of these names and boards, all of them without a name; SetupError for an unknown name."""
     numbers = published_table().numbers
     known = [*BOARDS, *(number.name for number in numbers), *CLAIMS]
     for name in names:

@@ -19,7 +19,7 @@ def number_rows(table: Published, numbers: Sequence[Number], outputs: Mapping[st
 
 
 def number_row(table: Published, number: Number) -> Row:
-    """What a number says before anything is measured."""
+    """Row of a published number before any measurement."""
     paper, output = table.papers[number.paper], table.outputs[number.output]
     return {
         "claim": number.name,
@@ -60,7 +60,7 @@ def _status(number: Number, estimate: Estimate) -> Status:
 
 
 def _grader(number: Number, labels: Estimate | None) -> str:
-    """Whether another grader explains a difference: what the labels of the outputs give."""
+    """Sentence on whether another grader explains a difference, from the labels of the outputs."""
     if labels is None:
         return "the outputs came without labels, so another grader cannot be ruled out"
     explains = "does not explain it" if _status(number, labels) == "contradicted" else "explains it"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from flows.claims.published import PREFIX, Output, Published, pools_of
 from pipelines.claims.generated_tests import counted_asserts, until_stop
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.readers import Row
+from storage.imports.reading.readers import FileRow
 
 if TYPE_CHECKING:
     from storage.workspace import Workspace
@@ -59,7 +59,7 @@ def _import(workspace: "Workspace", name: str, folder: Path, output: Output) -> 
 
 
 def _import_codet(workspace: "Workspace", files: list[Path]) -> None:
-    """Its programs twice: with the tests that decide a task, and with those that the model wrote, 100 at once."""
+    """Import the programs twice: with the tests that decide a task, and with the model's own tests, 100 at once."""
     tasks, solutions, texts = files
     decided, generated = pools_of("codet")
     import_problems(workspace, ImportSpec(tasks, decided))
@@ -75,19 +75,19 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
-def _programs(tasks: Path, solutions: Path) -> Iterator[Row]:
+def _programs(tasks: Path, solutions: Path) -> Iterator[FileRow]:
     """Every sample as CodeT cuts it."""
     names = {task["prompt"]: task["task_id"] for task in _lines(tasks)}
     for number, line in enumerate(_lines(solutions), start=1):
         for index, text in enumerate(line["samples"]):
-            yield Row(f"line {number}", _program(names[line["prompt"]], index, text))
+            yield FileRow(f"line {number}", _program(names[line["prompt"]], index, text))
 
 
 def _program(problem: str, index: int, text: str) -> dict[str, Any]:
     return {"problem_id": problem, "model": CODET_MODEL, "sample_index": index, "text": until_stop(text)}
 
 
-def _test_problems(tasks: Path, texts: Path) -> Iterator[Row]:
+def _test_problems(tasks: Path, texts: Path) -> Iterator[FileRow]:
     """Each task with the tests that the model wrote for it, a problem for every 100; `counts`: how often it wrote each."""
     known = {task["prompt"]: task for task in _lines(tasks)}
     for number, line in enumerate(_lines(texts), start=1):
@@ -95,7 +95,7 @@ def _test_problems(tasks: Path, texts: Path) -> Iterator[Row]:
         counted = list(counted_asserts(line["samples"], task["entry_point"]).items())
         for first in range(0, len(counted), AT_ONCE):
             part = counted[first : first + AT_ONCE]
-            yield Row(
+            yield FileRow(
                 f"line {number}",
                 {
                     "id": f"{task['task_id']}/tests-{first // AT_ONCE}",
@@ -108,7 +108,7 @@ def _test_problems(tasks: Path, texts: Path) -> Iterator[Row]:
             )
 
 
-def _tested_programs(tasks: Path, solutions: Path, texts: Path) -> Iterator[Row]:
+def _tested_programs(tasks: Path, solutions: Path, texts: Path) -> Iterator[FileRow]:
     """Every different program of a task once for each of the task's test problems, under the index of its first sample."""
     parts: dict[str, list[str]] = {}
     for row in _test_problems(tasks, texts):
@@ -119,4 +119,4 @@ def _tested_programs(tasks: Path, solutions: Path, texts: Path) -> Iterator[Row]
             first.setdefault(until_stop(text), index)
         for problem in parts.get(line["prompt"], []):
             for text, index in first.items():
-                yield Row(f"line {number}", _program(problem, index, text))
+                yield FileRow(f"line {number}", _program(problem, index, text))

@@ -1,4 +1,4 @@
-"""docs/claims.md and what `claims show` prints: the three boards as Markdown and as words."""
+"""docs/reference/claims.md and what `claims show` prints: the three boards as Markdown and as words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ HEAD = """\
 # Claims
 
 What papers say of sampling, voting, budgets and error bars, on three boards that say what they are. This page is
-made by `rollmill claims run --outputs FOLDER --write docs/claims.md`.
+made by `rollmill claims run --outputs FOLDER --write docs/reference/claims.md`.
 
 ```sh
 rollmill claims list                              # every claim and number, board by board
@@ -92,7 +92,7 @@ def _numbers(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _told_together(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """What is to be said of numbers, each sentence once with the names that it is of."""
+    """Reasons and notes of numbers: each sentence once, with the names of its numbers."""
     told: dict[str, list[str]] = {}
     for row in rows:
         for words in (row["why"], row["note"]):
@@ -167,7 +167,7 @@ def seeds(effect: Row) -> str:
 
 
 def result_text(row: Row) -> str:
-    """One result for a person, seed by seed."""
+    """Text of one result for the terminal, seed by seed."""
     lines = [f"{row['claim']}: {row['status']} ({BOARDS[row['board']].lower()})"]
     lines += [row["statement"]] if "statement" in row else []
     lines += [f"Source: {row['source']}" + (f", {row['where']}" if "where" in row else "")]

@@ -13,15 +13,15 @@ import numpy as np
 
 from flows import CHECKOUT
 from flows.claims.published import PREFIX
-from flows.evaluation.evaluate import evaluate, open_evaluation
 from flows.job import Job
-from flows.progress import Stage
+from flows.jobs.evaluate import Evaluate, evaluate
+from flows.progress import Progress, Stage
 from flows.scoring import ScoreRequest, score
 from pipelines.claims import Evidence
-from storage.pool import Ints, Pool
+from storage.ground.pool import Ints, Pool
+from storage.ground.solutions import solution_key
 from storage.queries import Reader, run_scope
 from storage.queries.pools import ScopePool, scope_pool
-from storage.solutions import solution_key
 
 SHIPPED = Path("recipes/evaluations/claims.yaml")
 RECORDED = CHECKOUT / "recipes/evaluations/claims-recorded.yaml"
@@ -38,8 +38,8 @@ SCORERS: tuple[tuple[str, Mapping[str, Any]], ...] = (("length", {}), ("imported
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """Where pools come from: a workspace, the evaluation's file with overrides, a profile, limits of each cell."""
+class PoolDrawing:
+    """Source of pools: a workspace, the evaluation's file with overrides, a profile, limits of each cell."""
 
     root: Path
     recipe: Path
@@ -57,7 +57,7 @@ def recipe_of(root: Path) -> Path:
     return own if own.is_file() else CHECKOUT / SHIPPED
 
 
-def drawn_evidence(drawing: Drawing, seed: int, pools: Collection[str]) -> Evidence:
+def drawn_evidence(drawing: PoolDrawing, seed: int, pools: Collection[str]) -> Evidence:
     """The evidence of one seed; what is missing of its pools is drawn and judged first."""
     from flows.recipe.evaluations import load_evaluation
 
@@ -69,7 +69,7 @@ def drawn_evidence(drawing: Drawing, seed: int, pools: Collection[str]) -> Evide
     return _evidence(drawing, seed, _runs(drawing, Path(drawing.recipe), sets, cells))
 
 
-def recorded_runs(drawing: Drawing, pools: Collection[str]) -> dict[str, str]:
+def recorded_runs(drawing: PoolDrawing, pools: Collection[str]) -> dict[str, str]:
     """The run of each of these released outputs that was imported here, judged and scored; what is stored stays."""
     from storage.workspace import Workspace
 
@@ -82,12 +82,12 @@ def recorded_runs(drawing: Drawing, pools: Collection[str]) -> dict[str, str]:
     return runs
 
 
-def recorded_evidence(drawing: Drawing, runs: Mapping[str, str]) -> Evidence:
+def recorded_evidence(drawing: PoolDrawing, runs: Mapping[str, str]) -> Evidence:
     """The evidence of released outputs for claims about mechanisms."""
     return _evidence(drawing, 0, runs)
 
 
-def _runs(drawing: Drawing, recipe: Path, sets: Sequence[str], cells: Mapping[tuple[str, str], str]) -> dict[str, str]:
+def _runs(drawing: PoolDrawing, recipe: Path, sets: Sequence[str], cells: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The run of each pool, drawn and judged to its end; a cell that the recipe does not have is left out."""
     profile = None if drawing.profile is None else str(Path(drawing.profile).resolve())
     job = Job(
@@ -99,17 +99,18 @@ def _runs(drawing: Drawing, recipe: Path, sets: Sequence[str], cells: Mapping[tu
         max_cost=drawing.max_cost,
         verb="evaluate",
     )
-    with open_evaluation(job, drawing.watcher) as (evaluation, session):
-        wanted = tuple(
-            cell for cell in evaluation.cells if cell.cell is not None and (cell.cell.benchmark, cell.cell.model) in cells
-        )
-        if not wanted:
-            return {}
-        report = evaluate(replace(evaluation, cells=wanted), session, drawing.watcher, drawing.begin)
+    kind = Evaluate(job)
+    wanted = tuple(
+        cell for cell in kind.evaluation.cells if cell.cell is not None and (cell.cell.benchmark, cell.cell.model) in cells
+    )
+    if not wanted:
+        return {}
+    with kind.open(Progress(drawing.watcher, begin=drawing.begin)) as session:
+        report = evaluate(replace(kind.evaluation, cells=wanted), session)
     return {cells[row["benchmark"], row["model"]]: row["run"] for row in report["cells"]}
 
 
-def _evidence(drawing: Drawing, seed: int, runs: Mapping[str, str]) -> Evidence:
+def _evidence(drawing: PoolDrawing, seed: int, runs: Mapping[str, str]) -> Evidence:
     pools: dict[str, Pool] = {}
     solutions: dict[str, Ints] = {}
     with Reader.open(drawing.root) as reader:

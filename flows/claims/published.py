@@ -17,7 +17,7 @@ from pipelines.claims.recorded import VALUES
 
 FILE = CHECKOUT / "recipes/claims/published.yaml"
 PREFIX = "released-"
-"""What the name of an import of released outputs begins with; the name of the output follows."""
+"""Prefix of the names of imports of released outputs; the name of the output follows."""
 
 
 class Output(Part):
@@ -31,7 +31,7 @@ class Output(Part):
 
     @property
     def needed(self) -> str:
-        """What is lacking without it, and what to do."""
+        """Message for missing outputs: the files needed, their origin, and the next command."""
         files = ", ".join(self.files)
         return f"needs outputs of {self.title}, from {self.origin}: {files}; then rollmill claims run --outputs FOLDER"
 
@@ -44,7 +44,7 @@ class Paper(Part):
 
 
 class Values(Part):
-    """One value per problem: a function of `pipelines.claims.recorded` with its options."""
+    """Function of `pipelines.claims.recorded` with its options; it gives one value per problem."""
 
     of: Text
     options: dict[str, Any] = Field(default={})
@@ -56,7 +56,7 @@ class Values(Part):
         return self
 
 
-class Beside(Part):
+class PublishedBeside(Part):
     """A value that is shown beside a number, under a label."""
 
     label: Text
@@ -64,11 +64,11 @@ class Beside(Part):
 
 
 class Number(Part):
-    """One published number, or (`sign`) what a paper says of the sign of a difference.
+    """Published number, or (`sign`) a paper's statement about the sign of a difference.
 
-    `value`: a mean over problems; with `less` the paired difference to that one. `unit`: of the last printed digit.
-    `own` false: the outputs are of another run than the figure, so that neither can confirm the other. `note`: what else
-    may explain a difference.
+    `value`: a mean over problems; with `less` the paired difference to that number. `unit`: of the last printed digit.
+    `own` false: the outputs and the figure are of different runs, so neither can confirm the other. `note`: other
+    explanations of a difference.
     """
 
     name: Slug
@@ -81,7 +81,7 @@ class Number(Part):
     output: Text
     value: Values
     less: Values | None = None
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[PublishedBeside, ...] = ()
     own: bool = True
     note: str = ""
 

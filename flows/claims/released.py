@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.claims.effects import NotTestable
 from pipelines.claims.recorded import GeneratedTests, Recorded
-from storage.pool import Ints
+from storage.ground.pool import Ints
 from storage.queries import Reader, run_scope
 from storage.queries.pools import ScopePool, scope_pool
 
@@ -46,7 +46,7 @@ def _labels(source: ScopePool) -> Ints:
 
 
 def _tests(source: ScopePool, reader: Reader, run: str) -> dict[str, GeneratedTests]:
-    """What the programs of each problem pass of the tests that the model wrote, 100 of them a test problem."""
+    """Results of each problem's programs on the tests that the model wrote; 100 tests make one test problem."""
     with source.scope.connection("rollouts", "problems", "completions") as connection:
         programs = connection.execute(_PROGRAMS).fetchall()
     with run_scope(reader, run).connection("rollouts", "problems", "verdicts") as connection:

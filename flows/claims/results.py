@@ -1,7 +1,7 @@
-"""What the check of a claim gave, as JSON values: one file per claim in reports/claims, for `claims show` and dashboards.
+"""Results of checked claims as JSON values: one file per claim in reports/claims, for `claims show` and dashboards.
 
-The files hold no time, path or run id: a check that gives the same changes no file. They can be made again from the stored
-completions at any time.
+The files hold no time, path or run id: a check with the same result changes no file. They can be made again from the
+stored completions at any time.
 """
 
 import math
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.claims import Claim, Effect, Finding, findings, status
+from pipelines.claims import Claim, ClaimFinding, Effect, findings, status
 from pipelines.metrics import digits
-from storage.files import json_text, write_text
+from storage.ground.files import json_text, write_text
 from storage.queries.claims import FOLDER
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ def result_of(claim: Claim, measured: Mapping[int, Sequence[Effect]], lacking: s
 
 
 def claim_row(claim: Claim) -> Row:
-    """What a claim says before anything is measured."""
+    """Row of a claim before any measurement."""
     return {
         "claim": claim.name,
         "board": claim.board,
@@ -50,7 +50,7 @@ def claim_row(claim: Claim) -> Row:
     }
 
 
-def _finding(finding: Finding) -> Row:
+def _finding(finding: ClaimFinding) -> Row:
     return {
         "effect": finding.expected.effect,
         "value": digits(finding.value),
@@ -80,6 +80,6 @@ def _end(value: float | None) -> float | None:
 
 
 def write_results(root: Path, rows: Sequence[Row]) -> None:
-    """One file per claim."""
+    """Write one file per claim."""
     for row in rows:
         write_text(root / FOLDER / f"{row['claim']}.json", json_text(row))

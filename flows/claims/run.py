@@ -15,7 +15,7 @@ from flows.claims.numbers import number_rows
 from flows.claims.outputs import take_outputs
 from flows.claims.pools import (
     DRAWN_CELLS,
-    Drawing,
+    PoolDrawing,
     drawn_evidence,
     recorded_evidence,
     recorded_runs,
@@ -24,19 +24,19 @@ from flows.claims.published import published_table
 from flows.claims.released import released
 from flows.claims.results import result_of, write_results
 from pipelines.claims import Claim, Effect, Evidence, NotTestable
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 SEEDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRequest:
-    """What one command asks: claims and numbers by name or by board (all), how many seeds, where pools come from.
+    """Request of one command: claims and numbers by name or board (default: all), number of seeds, source of pools.
 
     `outputs`: a folder with released outputs, imported before anything is measured.
     """
 
-    drawing: Drawing
+    drawing: PoolDrawing
     names: tuple[str, ...] = ()
     seeds: int = SEEDS
     outputs: Path | None = None
@@ -44,7 +44,7 @@ class ClaimsRequest:
 
 @dataclass(slots=True)
 class _Result:
-    """What a claim gave so far: effects by seed, or why there are none."""
+    """Result of a claim so far: effects by seed, or the reason for having none."""
 
     effects: dict[int, Sequence[Effect]]
     lacking: str = ""
@@ -78,7 +78,7 @@ def _drawn_pools(claims: Iterable[Claim]) -> set[str]:
 
 
 def _measure(
-    claims: Sequence[Claim], evidence: Evidence, seed: int, measured: dict[str, _Result], drawing: Drawing
+    claims: Sequence[Claim], evidence: Evidence, seed: int, measured: dict[str, _Result], drawing: PoolDrawing
 ) -> None:
     """Add what one seed gives to what each claim gave so far."""
     drawing.begin(f"measuring {len(claims)} claims" + (f", seed {seed}" if seed else ", recorded rollouts"))
@@ -95,7 +95,7 @@ def _measure(
 
 
 def _words(claim: Claim, evidence: Evidence, reason: str) -> str:
-    """Why a claim was not measured; where released outputs are lacking, what they are and where to get them."""
+    """Reason that a claim was not measured; for missing released outputs, their names and source."""
     outputs = published_table().outputs
     missing = [outputs[pool] for pool in claim.pools if pool in outputs and pool not in evidence.pools]
     return "; ".join(output.needed for output in missing) or reason

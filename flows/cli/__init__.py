@@ -21,57 +21,59 @@ from typer.core import TyperGroup
 
 from flows import CHECKOUT
 from flows.cli.output import never_silent, note
-from storage.errors import FoundWanting, RollmillError, SetupError, explained, interrupted, refusal
+from rollmill.version import tree_version
+from storage.ground.errors import FoundWanting, RollmillError, SetupError, explained, interrupted, refusal
 
 _FILES = 640  # of which a worker takes two from 500 on (pipelines/processes/child.py)
 _SHOWN = 300  # characters of a path that cannot be used
 # The verbs as --help shows them, panel by panel, each with its module here and its function, or its group of commands.
 PANELS = {
     "Make": {
-        "init": "workspace:init",
+        "init": "operate.workspace:init",
         "recipe": "recipe:verbs",
-        "import": "import_:verbs",
-        "benchmark": "benchmark:verbs",
-        "adopt": "adopt:adopt",
+        "methods": "make.methods:methods",
+        "import": "make.import_:verbs",
+        "benchmark": "make.benchmark:verbs",
+        "adopt": "make.adopt:adopt",
         "synthesize": "recipe:synthesize",
-        "plan": "plan:plan",
-        "preview": "preview:preview",
-        "curate": "curate:curate",
-        "evaluate": "evaluate:evaluate",
-        "harden": "contamination:harden",
-        "train": "train:train",
+        "plan": "make.plan:plan",
+        "preview": "make.preview:preview",
+        "curate": "make.curate:curate",
+        "evaluate": "make.evaluate:evaluate",
+        "harden": "datasets.contamination:harden",
+        "train": "make.train:train",
     },
     "Judge": {
-        "score": "score:score",
-        "reverify": "reverify:reverify",
-        "select": "select:select",
-        "label": "replay:label",
-        "audit": "audit:verbs",
-        "review": "review:review",
-        "certify": "certify:certify",
+        "score": "judge.score:score",
+        "reverify": "judge.reverify:reverify",
+        "select": "judge.select:select",
+        "label": "judge.replay:label",
+        "audit": "judge.audit:verbs",
+        "review": "judge.review:review",
+        "certify": "judge.certify:certify",
     },
     "Look": {
-        "runs": "runs:verbs",
-        "problems": "problems:problems",
-        "show": "problems:show",
-        "compare": "compare:compare",
-        "leaderboard": "compare:leaderboard",
-        "replay": "replay:replay",
-        "claims": "claims:verbs",
-        "view": "view:verbs",
-        "dashboard": "services:dashboard",
+        "runs": "look.runs:verbs",
+        "problems": "look.problems:problems",
+        "show": "look.problems:show",
+        "compare": "look.compare:compare",
+        "leaderboard": "look.compare:leaderboard",
+        "replay": "judge.replay:replay",
+        "claims": "look.claims:verbs",
+        "view": "look.view:verbs",
+        "dashboard": "operate.services:dashboard",
     },
     "Datasets": {
-        "dataset": "dataset:verbs",
-        "contamination": "contamination:verbs",
-        "origins": "origins:origins",
+        "dataset": "datasets.dataset:verbs",
+        "contamination": "datasets.contamination:verbs",
+        "origins": "datasets.origins:origins",
     },
     "Operate": {
-        "schedule": "schedule:verbs",
-        "up": "services:up",
-        "down": "services:down",
-        "gc": "workspace:gc",
-        "doctor": "workspace:doctor",
+        "schedule": "operate.schedule:verbs",
+        "up": "operate.services:up",
+        "down": "operate.services:down",
+        "gc": "operate.workspace:gc",
+        "doctor": "operate.workspace:doctor",
     },
 }
 VERBS = {name: place for panel in PANELS.values() for name, place in panel.items()}
@@ -145,16 +147,18 @@ def _typed(program: Any, arguments: Sequence[str]) -> str:
 def version_line() -> str:
     """`rollmill 0.1.0 (4a98cfe)`: the version and the commit; `+changes` where files differ from that.
 
-    In a checkout git is asked; a wheel carries its commit in a file.
+    In a checkout both come from git; a wheel has the version in its metadata and the commit in a file. No manifest and
+    no hash reads either.
     """
-    commit, file = "", CHECKOUT / "COMMIT"
+    commit, file, number = "", CHECKOUT / "COMMIT", ""
     if (CHECKOUT / ".git").exists():
+        number = tree_version(CHECKOUT)
         describe = ["git", "-C", str(CHECKOUT), "describe", "--always", "--exclude=*", "--dirty=+changes"]
         described = subprocess.run(describe, capture_output=True, text=True, check=False)
         commit = described.stdout.strip() if not described.returncode else ""
     elif file.is_file():
         commit = file.read_text(encoding="utf-8")
-    return f"rollmill {version('rollmill')}" + (f" ({commit})" if commit else "")
+    return f"rollmill {number or version('rollmill')}" + (f" ({commit})" if commit else "")
 
 
 def _print_version(asked: bool) -> None:
@@ -247,7 +251,7 @@ def _report(error: Exception, status: int) -> int:
 
 
 def _misuse(error: Exception) -> int:
-    """What the argument parser found wrong: one line, or the help when nothing was asked."""
+    """Print an error of the argument parser in one line, or the help where no command was given; gives the exit status."""
     text = getattr(error, "format_message")()  # noqa: B009
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -277,7 +281,7 @@ def _refused(error: Exception, arguments: Sequence[str]) -> SetupError | None:
 
 
 def _named(error: OSError, arguments: Sequence[str]) -> bool:
-    """Whether a refusal is about a path that the call names: itself, one that leads to it, or what cannot be in it."""
+    """Whether a system error concerns a path that the call names, a parent of it, or a path that cannot be in it."""
     if not isinstance(error.filename, str | os.PathLike):
         return False
     named = [Path(word).absolute() for word in arguments if "\0" not in word]

@@ -19,14 +19,14 @@ LINE_SECONDS = 10.0  # between two lines of a stage where no terminal shows bars
 def watching() -> Iterator[Callable[[Stage], None]]:
     """A listener for stages; what it shows is gone or complete when the block ends."""
     if not sys.stderr.isatty():
-        yield Lines()
+        yield LiveLines()
         return
     bars = Bars()
     with bars.shown, notes_through(bars.say):
         yield bars
 
 
-class Lines:
+class LiveLines:
     """A line when a stage ends, and every ten seconds while one lasts."""
 
     def __init__(self) -> None:

@@ -16,22 +16,33 @@ def curate(
 ) -> dict[str, Any]:
     """Make a dataset version of a recipe, or resume that; what is there already is not made again.
 
-    The workspace is the one here or above. `sets`: overrides as `path=value`, for instance
-    ["budget.options.cap=32"]. `max_tokens`, `max_cost`: limits over all commands of the run; `keep_going` begins an
-    unfinished run anew under the verifiers and models of today. Gives what `rollmill curate --json` prints: run, version,
-    path, content_hash, funnel, metrics, spent. SetupError for what a person can mend; FoundWanting where the gate did not
-    pass (`GateFailed`) or a limit ended drawing. An interrupted call goes on when it is called again.
+    The workspace is the one here or above. An interrupted call goes on when it is called again.
+
+    Args:
+        recipe: The recipe's file.
+        sets: Keys to change, `["budget.options.cap=32"]` for one.
+        profile: Profile of this machine.
+        keep_going: Begin an unfinished run anew under the verifiers and models of today.
+        max_tokens: Most tokens over all commands of the run.
+        max_cost: Most money over all commands of the run.
+
+    Returns:
+        What `rollmill curate --json` prints: run, version, path, content_hash, funnel, metrics, spent.
+
+    Raises:
+        SetupError: Something in the recipe, the profile or the workspace must be mended.
+        FoundWanting: The gate did not pass, or a limit ended the drawing.
     """
     from flows.cli.live import watching
-    from flows.curation.stages import Stages, drive
     from flows.job import Job
+    from flows.jobs.curate import Curate
+    from flows.jobs.driver import drive
     from flows.progress import Progress
-    from flows.session import open_session
 
     limits = {"max_tokens": max_tokens, "max_cost": max_cost}
     job = Job.here(recipe, sets, profile, keep_going=keep_going, **limits)
-    with watching() as watcher, open_session(job, Progress(watcher)) as session:
-        return drive(session, Stages())
+    with watching() as watcher:
+        return drive(Curate(job), progress=Progress(watcher))
 
 
 def evaluate(
@@ -42,22 +53,29 @@ def evaluate(
     max_tokens: int | None = None,
     max_cost: str | None = None,
 ) -> dict[str, Any]:
-    """Ask every benchmark of every model and measure the answers; what is there already is not drawn again.
+    """Ask every benchmark of every model and judge the answers; what is there already is not drawn again.
 
-    Arguments as for `curate`; the limits are of each cell. Gives what `rollmill evaluate --json` prints: `cells`, each with
-    benchmark, model, counts and `metrics` (rows of value, 95% interval, n, estimand). Reports go to reports/NAME.
+    Reports go to reports/NAME.
+
+    Args:
+        recipe: The evaluation's file.
+        sets: Keys to change, `["samples=4"]` for one.
+        profile: Profile of this machine.
+        max_tokens: Most tokens of each cell, a benchmark asked of a model.
+        max_cost: Most money of each cell.
+
+    Returns:
+        What `rollmill evaluate --json` prints: `cells`, each with benchmark, model, counts and `metrics`.
     """
     from flows.cli.live import watching
-    from flows.evaluation.evaluate import evaluate as run_evaluation
-    from flows.evaluation.evaluate import open_evaluation, reports_folder
-    from flows.evaluation.evaluation_report import write_reports
     from flows.job import Job
+    from flows.jobs.driver import drive
+    from flows.jobs.evaluate import Evaluate
+    from flows.progress import Progress
 
     job = Job.here(recipe, sets, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
-    with watching() as watcher, open_evaluation(job, watcher) as (evaluation, session):
-        report = run_evaluation(evaluation, session, watcher)
-    paths = write_reports(reports_folder(job, evaluation), report)
-    return {**report, "reports": [str(path) for path in paths]}
+    with watching() as watcher:
+        return drive(Evaluate(job), progress=Progress(watcher))
 
 
 def compare(  # noqa: PLR0913 (the options of the command)
@@ -70,16 +88,24 @@ def compare(  # noqa: PLR0913 (the options of the command)
     all_samples: bool = False,
     tokens: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Two models on the problems that both were asked, paired: a row for each benchmark, as `rollmill compare --json`.
+    """Compare two models on the problems that both were asked, paired.
 
-    `before`, `after`: a run, dataset version or evaluation, with `:MODEL` where it has several. `k`: pass@k; `by`: columns
-    to compare within; `margin`: what counts as equal; `all_samples`: not equally many of both; `tokens`: the budget
-    of a problem at equal tokens.
+    Args:
+        before: A run, dataset version or evaluation, with `:MODEL` where it has several.
+        after: The other one.
+        k: Completions of pass@k.
+        by: Columns to compare within.
+        margin: Difference that counts as equal.
+        all_samples: Use all samples, and not equally many of both.
+        tokens: Budget of a problem, to compare at equal tokens.
+
+    Returns:
+        A row for each benchmark, as `rollmill compare --json` prints them.
     """
     from storage.queries import Reader
-    from storage.queries.comparison import ComparisonRequest
-    from storage.queries.comparison import compare as compare_sides
-    from storage.queries.sides import sides_of_model
+    from storage.queries.comparisons.comparison import ComparisonRequest
+    from storage.queries.comparisons.comparison import compare as compare_sides
+    from storage.queries.comparisons.sides import sides_of_model
 
     with Reader.open() as reader:
         request = ComparisonRequest(k, tuple(by), margin, all_samples, tokens)
@@ -88,13 +114,18 @@ def compare(  # noqa: PLR0913 (the options of the command)
 
 
 def leaderboard(*names: str, by: str | None = None) -> dict[str, Any]:
-    """Models x benchmarks of evaluations, runs or versions, as `rollmill leaderboard --json`: cells, means, pairwise tests.
+    """Rank models over benchmarks.
 
-    `by`: a column of the problems, such as `source`, whose values are the benchmarks.
+    Args:
+        names: Evaluations, runs or dataset versions.
+        by: A column of the problems whose values are the benchmarks, `source` for one.
+
+    Returns:
+        What `rollmill leaderboard --json` prints: cells, means and pairwise tests.
     """
     from storage.queries import Reader
-    from storage.queries.comparison import leaderboard as board_of
-    from storage.queries.sides import sides_of
+    from storage.queries.comparisons.comparison import leaderboard as board_of
+    from storage.queries.comparisons.sides import sides_of
 
     with Reader.open() as reader:
         return board_of([side for name in names for side in sides_of(reader, name, by)])

@@ -1,4 +1,4 @@
-"""What verbs print: JSON for programs, aligned text for people, and what is being done while there is nothing to show."""
+"""Output of verbs: JSON for programs, aligned text for people, and notes on work in progress."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from flows.cli.tables import table
-from storage.errors import SetupError, interrupted
+from storage.ground.errors import SetupError, interrupted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program instead of text.")]
 _COMMAND = re.compile(r"\s*(\S*rollmill|git|dvc|pip|make|python) ")
@@ -27,7 +27,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done 
 
 
 def as_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print a JSON document on standard output."""
     _printed.set()
     typer.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str))
 
@@ -59,7 +59,7 @@ def notes_through(show: Callable[[str], None]) -> Iterator[None]:
 
 
 def doing(text: str) -> None:
-    """What is begun now and takes a while, for who watches a terminal."""
+    """Note on a terminal that slow work starts."""
     if sys.stderr.isatty():
         note(typer.style(f"{text} ...", dim=True))
 
@@ -128,7 +128,7 @@ def typeable(text: str) -> str:
 
 
 def program_in(folder: Path) -> str:
-    """How this shell finds the program from a folder that may be another one than this."""
+    """Command that starts the program from a folder, which may differ from the current one."""
     program = _program()
     if program is None:
         return "rollmill"
@@ -136,7 +136,7 @@ def program_in(folder: Path) -> str:
 
 
 def _program() -> str | None:
-    """How this shell finds the program from here; None where it is on the PATH, or this is no shell's."""
+    """Command that starts the program from here; None where it is on the PATH or was not started from a shell."""
     called = Path(sys.argv[0])
     if called.name != "rollmill" or shutil.which("rollmill"):
         return None

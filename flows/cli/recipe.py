@@ -12,7 +12,7 @@ import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
-from storage.errors import FoundWanting
+from storage.ground.errors import FoundWanting
 
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[

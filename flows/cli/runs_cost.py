@@ -1,6 +1,6 @@
 """`rollmill runs cost|queue`: what a run took, by group, and the problems that took draws and were never solved.
 
-Formats what storage.queries.cost and storage.queries.queue count.
+Formats what storage.queries.cost and storage.queries.judge.queue count.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from flows.cli.output import AsJson, as_json, check_jsonl, columns, line
 
 if TYPE_CHECKING:
     from pipelines.stats import RuleErrorCounts
-    from storage.queries.cost import Group, RunCost
-    from storage.queries.queue import HopelessQueue
+    from storage.queries.cost import CostGroup, RunCost
+    from storage.queries.judge.queue import HopelessQueue
     from storage.spending import Sums
 
 RunId = Annotated[str | None, typer.Argument(metavar="RUN", help="The run's id; the latest by default.")]
@@ -33,7 +33,7 @@ MOST = 40  # rows of the queue that are printed
 
 
 def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None:
-    """What a run took: tokens, calls, engine seconds and money; what it represents, and what it spent itself.
+    """Cost of a run: tokens, calls, engine seconds and money, represented and spent.
 
     Completions that another run drew are represented and cost this run nothing. Every grouping has the same totals.
 
@@ -56,8 +56,8 @@ def cost(run: RunId = None, by: GroupBy = None, *, json: AsJson = False) -> None
     return line(f"\nNext: rollmill runs cost {chosen.id} --by {'problem' if by == 'level' else 'level'}")
 
 
-def cost_row(cost: "RunCost", groups: "list[Group]", currency: str | None) -> dict[str, Any]:
-    """Everything as JSON values."""
+def cost_row(cost: "RunCost", groups: "list[CostGroup]", currency: str | None) -> dict[str, Any]:
+    """Costs and groups as JSON values."""
     from storage.queries.cost import sums_row
 
     def counts(sums: "Sums") -> dict[str, int]:
@@ -81,7 +81,7 @@ def cost_row(cost: "RunCost", groups: "list[Group]", currency: str | None) -> di
 
 def cost_text(cost: "RunCost", currency: str | None) -> str:
     """The accounts of a run for people."""
-    from storage.money import shown
+    from storage.ground.money import shown
 
     whole = cost.whole
     reused = whole.represented - whole.spent
@@ -114,7 +114,7 @@ def cost_text(cost: "RunCost", currency: str | None) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, sums: "Sums", calls: int | None, currency: str | None, group: "Group | None" = None) -> list[Any]:
+def _row(name: str, sums: "Sums", calls: int | None, currency: str | None, group: "CostGroup | None" = None) -> list[Any]:
     from storage.queries.cost import money_text
 
     kept = [None, None] if group is None else [group.kept, group.tokens_per_kept]
@@ -133,9 +133,9 @@ def queue(run: RunId = None, out: Out = None, *, most: Most = MOST, json: AsJson
 
     Example: rollmill runs queue arithmetic-3f9a0c1d --out hopeless.jsonl
     """
-    from storage.files import json_line
+    from storage.ground.files import json_line
     from storage.queries import Reader, run_scope
-    from storage.queries.queue import export_rows, hopeless_queue
+    from storage.queries.judge.queue import export_rows, hopeless_queue
 
     with Reader.open() as reader:
         hopeless = hopeless_queue(run_scope(reader, reader.runs.chosen(run).id))
@@ -167,7 +167,7 @@ def queue_text(hopeless: "HopelessQueue", most: int = MOST) -> str:
 
 
 def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
-    """What those that went on say of the rule; nothing where none did."""
+    """Lines on the error of a give-up rule, from problems that went on at random; empty where none did."""
     row: Mapping[str, Any] = rule if isinstance(rule, Mapping) else rule.row()
     if not row["continued"]:
         return []

@@ -10,8 +10,8 @@ from typing import Any
 import typer
 
 from flows.cli.runs_cost import rule_lines
-from storage.money import shown
-from storage.records import OUTCOMES
+from storage.ground.money import shown
+from storage.ground.records import OUTCOMES
 
 BAR = 14  # characters of a pass rate of 1
 FORECAST_NAMES = {
@@ -52,7 +52,7 @@ def _title(outcome: Mapping[str, Any]) -> list[str]:
 
 
 def before_a_version(counts: Mapping[str, Any]) -> str:
-    """What a run came to whose gate did not pass: its funnel and its rates."""
+    """Funnel and rates of a run whose gate did not pass."""
     steps = _steps(counts.get("steps", []))
     parts = [_funnel(counts), level_table(counts["metrics"]), steps, [f"  {text}" for text in counts["messages"]]]
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -94,7 +94,7 @@ def _frontier(frontier: Mapping[str, Any]) -> str:
 
 
 def taken_lines(imports: Sequence[Mapping[str, Any] | str]) -> list[str]:
-    """How many rollouts of which import and model were taken; nothing for outcomes older than these counts."""
+    """Counts of the rollouts taken, by import and model; empty for outcomes older than these counts."""
     return [
         f"{taken['rollouts']:>9,}   of {taken['prompts']:,} problems by {taken['model']} (import {taken['name']})"
         for taken in imports
@@ -128,7 +128,7 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each step did, its own rate over the problems that were routed to it, and how much of it could be read."""
+    """Table of steps: counts, pass rates over the problems routed to each, and shares of readable completions."""
     lines = ["  step               problems  completions  correct   kept     tokens  pass rate  95% interval"]
     for step in steps:
         judged = step.get("role", "answer") == "answer"

@@ -9,9 +9,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from flows.contamination.sources import Source, benchmark_of, source_of
-from pipelines.contamination import CLASSES, METHODS, Certificate, Hit, Overlaps, ProblemText, RecallFloor, Scan, certify
-from storage.ids import digest128
+from flows.contamination.sources import ComparedSource, benchmark_of, source_of
+from pipelines.contamination import (
+    CLASSES,
+    METHODS,
+    ContaminationCertificate,
+    Hit,
+    Overlaps,
+    ProblemText,
+    RecallFloor,
+    Scan,
+    certify,
+)
+from storage.ground.ids import digest128
 from storage.versions.checks import keep_check
 from storage.workspace import Workspace
 
@@ -22,7 +32,7 @@ KINDS = ("problem", "completion")
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What is compared with what. `map` names the columns of files; `floor`: what the certificate must show, if given."""
+    """Pair of data sets to compare. `map`: the columns of files; `floor`: the recall that the certificate must show."""
 
     root: Path
     train: str
@@ -67,8 +77,8 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
         return report if version is None else {**report, "kept_at": str(keep_check(version, name, digest, report))}
 
 
-def failures(overlaps: Overlaps, certificate: Certificate, floor: RecallFloor | None) -> list[str]:
-    """Why the check does not pass, one line each; empty where it does."""
+def failures(overlaps: Overlaps, certificate: ContaminationCertificate, floor: RecallFloor | None) -> list[str]:
+    """Reasons that the check fails, one line each; empty where it passes."""
     lines = []
     if overlaps.leaks:
         rows = f"{len(overlaps.leaks):,} row{'s' if len(overlaps.leaks) > 1 else ''}"
@@ -78,7 +88,7 @@ def failures(overlaps: Overlaps, certificate: Certificate, floor: RecallFloor | 
     return lines
 
 
-def _hosts(train: Source) -> list[str]:
+def _hosts(train: ComparedSource) -> list[str]:
     """The first answers of the training set."""
     texts = chain.from_iterable(answered["text"].to_pylist() for _, answered in train.tables())
     return list(islice(filter(None, texts), HOSTS))

@@ -7,9 +7,9 @@ from typing import Any
 
 from flows.contamination.sources import benchmark_of
 from pipelines.synthesize import TRANSFORMS
-from storage.errors import FoundWanting, explained, unknown_name
-from storage.files import json_line
-from storage.records import MADE, Problem, prompt_json
+from storage.ground.errors import FoundWanting, explained, unknown_name
+from storage.ground.files import json_line
+from storage.ground.records import MADE, Problem, prompt_json
 from storage.workspace import Workspace
 
 _COLUMNS = ("reference", "kind", "source", "licence", "split", "level", "skill", "template")
@@ -24,7 +24,7 @@ def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> 
     transformed = TRANSFORMS[transform](problems, seed)
     if not transformed:
         raise FoundWanting(
-            f"{transform} can do nothing with the problems of {name}: docs/contamination.md says what it needs.",
+            f"{transform} can do nothing with the problems of {name}: docs/how-to/harden.md says what it needs.",
             next_command=f"--with {', --with '.join(sorted(TRANSFORMS.keys() - {transform}))}",
         )
     with explained(out):

@@ -16,7 +16,7 @@ _WORDS = {
 
 
 def title(report: Report) -> str:
-    """What was compared."""
+    """Names of the compared data sets."""
     return f"{report['train']['name']} against {report['benchmark']['name']}"
 
 

@@ -1,5 +1,5 @@
-"""What a contamination check compares, found by the names that people use: a dataset version, a run, an import, a file, a
-benchmark that is defined, or the evaluation problems of a recipe. Rows come some thousand at a time.
+"""Sources of a contamination check by name: a dataset version, a run, an import, a file, a defined benchmark, or the
+evaluation problems of a recipe. Rows are read some thousand at a time.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ from flows.evaluation.benchmark_card import definition_recipe
 from flows.problems import held_out, preview_problems
 from flows.recipe.benchmarks import definition_path, load_definition, shipped_definitions
 from flows.recipe.load import load_recipe
-from storage.errors import SetupError, unknown_name
-from storage.files import read_utf8
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.files import read_utf8
+from storage.ground.records import Problem
 from storage.imported import producer_of
 from storage.imports.stored import names_of
 from storage.imports.texts import read_texts
 from storage.queries import Reader, Scope, named_scope
-from storage.records import Problem
 from storage.segments.schema import Kind, from_table, to_table
 from storage.versions.index import dataset_names
 from storage.workspace import Workspace
@@ -33,7 +33,7 @@ _FILES = (".jsonl", ".parquet", ".csv", ".tsv", ".json", ".gz")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ComparedSource:
     """A set of problems with the answers to them, one of: a scope (dataset version or run), an import, a file."""
 
     name: str
@@ -85,11 +85,11 @@ _NO_PROBLEMS = pa.table({name: pa.array([], pa.string()) for name in ("id", "pro
 _NO_ANSWERS = pa.table({name: pa.array([], pa.string()) for name in ("id", "text")})
 
 
-def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> Source:
+def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> ComparedSource:
     """The source of this name: a file that is there, else a dataset, a run, or an import; SetupError for none of them."""
     path = Path(name)
     if path.is_file():
-        return Source(name, file=path, map=maps)
+        return ComparedSource(name, file=path, map=maps)
     if maps:
         raise SetupError(f"columns are mapped of files alone, and {name!r} is none.", next_command="leave the mapping out")
     if path.suffix in _FILES:
@@ -97,12 +97,12 @@ def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = 
     reader = Reader(workspace)
     scope = named_scope(reader, name)
     if scope is not None:
-        return Source(scope.name, workspace, scope)
+        return ComparedSource(scope.name, workspace, scope)
     known = _known(workspace)
     if name not in known:
         raise unknown_name("dataset, run, import, benchmark or file", name, known, next_command="rollmill dataset list")
     workspace.imports.require_whole(name)
-    return Source(name, workspace)
+    return ComparedSource(name, workspace)
 
 
 def benchmark_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = None) -> tuple[str, list[Problem]]:

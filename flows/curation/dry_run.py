@@ -1,4 +1,4 @@
-"""What a curation would do, without doing it: no segment, no plan and no run is written. Draws nothing."""
+"""Dry run of a curation: a preview that draws nothing and writes no segment, plan or run."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flows.identity import run_name, unopened_run
 from flows.job import Job
 from flows.session import read_session
-from storage.records import request_for
+from storage.ground.records import request_for
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
@@ -17,7 +17,7 @@ def dry_run(job: Job) -> dict[str, Any]:
     with read_session(job) as session, unopened_run(session) as run:
         name = run_name(run.loaded)
         plans = run.workspace.runs.plans(name)
-        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run.open))
+        planned = {row.completion_id for rows in plans for row in rows} or set(_first_round(run))
         stored = run.workspace.segments.present("completions", sorted(planned))
         return {
             "run": name,
@@ -33,9 +33,9 @@ def dry_run(job: Job) -> dict[str, Any]:
 
 def _first_round(run: "OpenRun") -> Iterator[str]:
     """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
-    if run.spec.generator is None:
+    if run.spec.takes_imports:
         return
-    engine, first = run.engine(), run.spec.every_step()[0]
+    engine, first = run.engine(), run.spec.steps[0]
     for problem in run.spec.problems:
         rendered = engine.render(first.prompt_for(problem))
         for index in range(run.spec.budget.prefix):

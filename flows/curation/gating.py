@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flows.curation.outcome import counts_of
-from storage.errors import FoundWanting, SetupError
-from storage.ids import digest128
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import digest128
 
 if TYPE_CHECKING:
     from flows.curation.snapshot import DecidedRun
@@ -36,7 +36,7 @@ class GateFailed(FoundWanting):
 
 
 def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
-    """What to say of a gate that did not pass: the checks, the full report, and a row to look at."""
+    """Error for a gate that did not pass: the checks, the full report, and a row to look at."""
     from pipelines.gate import render_report
 
     run = decided.run
@@ -75,9 +75,9 @@ def load_library() -> None:
 
 
 def check_gate(decided: "DecidedRun") -> "GateResult":
-    """Whether the run's snapshot may be published."""
-    from flows.rounds.plan import all_plans
+    """Result of the gate for the run's snapshot."""
     from flows.rounds.plan_rows import answers_of, together
+    from flows.rounds.planning.plan import all_plans
     from pipelines.gate import Gate, Provenance
 
     logging.getLogger("great_expectations").propagate = False  # Prefect's root handler would show its chatter
@@ -92,10 +92,10 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     )
     before = _version_before(run)
     provenance = Provenance(
-        verifiers=tuple(run.open.chain()),
-        drawn=len(answers_of(spec, together(all_plans(run.workspace, run.open)))),
+        verifiers=tuple(run.chain()),
+        drawn=len(answers_of(spec, together(all_plans(run.workspace, run)))),
         prefix=spec.prefix,
-        step=spec.steps[0].name if spec.steps else "",
+        step=spec.steps[0].name,
         evaluation=run.problems.evaluation,
         policy=spec.accept,
         before=None if before is None else before.content_hash,
@@ -110,7 +110,7 @@ def _version_before(run: "RecipeRun") -> "VersionInfo | None":
     SetupError where its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
     from storage.versions.index import dataset_names
-    from storage.versions.read import fetching, is_here
+    from storage.versions.read import fetch_command, is_here
     from storage.versions.resolve import versions
 
     name, datasets = run.loaded.recipe.dataset, run.workspace.datasets
@@ -120,7 +120,7 @@ def _version_before(run: "RecipeRun") -> "VersionInfo | None":
         return newest
     if run.loaded.recipe.gate.max_drift:
         raise SetupError(
-            f"the gate limits drift from {newest.ref}, and its rows are not here.", next_command=fetching(newest)
+            f"the gate limits drift from {newest.ref}, and its rows are not here.", next_command=fetch_command(newest)
         )
     return None
 
@@ -133,7 +133,7 @@ def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
 
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
-    """What the recipe asks of the check for evaluation problems; None where it asks nothing."""
+    """Recall that the recipe requires of the check for evaluation problems; None where it requires none."""
     from pipelines.contamination import REQUIRED, RecallFloor
 
     if part is None:

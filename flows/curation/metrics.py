@@ -22,22 +22,22 @@ from pipelines.metrics import (
 )
 from pipelines.protocols import StoppingBudget
 from pipelines.stats import rule_error_counts
-from storage.pool import Pool
-from storage.records import StopRow
+from storage.ground.pool import Pool
+from storage.ground.records import StopRow
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
     from flows.rounds import RunSpec
-    from storage.versions.snapshot import Snapshot
+    from storage.versions.content.snapshot import Snapshot
 
 
 def funnel_row(
     pool: Pool, snapshot: "Snapshot", problems: "RecipeProblems", *, stops: Sequence[StopRow], rounds: int
 ) -> dict[str, Any]:
-    """How many of what, from problems made to rollouts kept, each loss by its reason.
+    """Funnel of counts from problems made to rollouts kept, each loss with its reason.
 
-    `drawn` are rollouts: a completion that answers two problems counts for both, so that outcomes and decisions add up.
-    `unjudged` are beside them; `tokens_out` and `truncated` are of all completions.
+    `drawn` counts rollouts: a completion that answers two problems counts for both, so that outcomes and decisions add up.
+    `unjudged` are counted apart; `tokens_out` and `truncated` are of all completions.
     """
     funnel = funnel_of(pool, snapshot.threads)
     funnel.reconcile()
@@ -63,13 +63,13 @@ def funnel_row(
 
 
 def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
-    """What is known of the rule that gave problems up; nothing where none did."""
+    """Error counts of the rule that gave problems up; empty where no problem was given up."""
     rule = rule_error_counts((stop.problem_id, stop.reason) for stop in stops)
     return {"given_up": rule.row()} if rule.stopped or rule.continued else {}
 
 
 def _frontier(stops: Sequence[StopRow]) -> dict[str, Any]:
-    """What a search over levels found: the same evidence is in every stop."""
+    """Frontier level of a search over levels; every stop holds the same evidence."""
     evidence = next((stop.evidence for stop in stops if stop.reason == "frontier" and stop.evidence), None)
     return {} if evidence is None else {"frontier": json.loads(evidence)}
 
@@ -122,7 +122,7 @@ def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
 
     Where the accepting policy is not the one that the budget counted by, nothing is shown.
     """
-    if spec.budget.estimator != "path_counting" or spec.generator is None or len(spec.policies()) > 1:
+    if spec.budget.estimator != "path_counting" or spec.takes_imports or len(spec.policies()) > 1:
         return {}
     return {"path_counting": path_counted(counts_of(pool.measured(None)), cast(StoppingBudget, spec.budget))}
 

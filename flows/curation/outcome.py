@@ -1,7 +1,6 @@
-"""What a finished curation leaves to read: its outcome as plain data, and the small deterministic reports for DVC.
+"""Outcome of a finished curation as plain data, and the small deterministic reports for DVC.
 
-The reports hold no time, path or run id: `dvc metrics diff` then shows what a change of the recipe changed. Knows no
-terminal.
+The reports hold no time, path or run id, so `dvc metrics diff` shows the effect of a changed recipe.
 """
 
 import json
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def outcome_of(decided: "DecidedRun", published: "Publication") -> dict[str, Any]:
-    """Everything the summary shows, as JSON values."""
+    """Contents of the summary, as JSON values."""
     version, run = published.version, decided.run
     return {
         **counts_of(decided),
@@ -33,7 +32,7 @@ def outcome_of(decided: "DecidedRun", published: "Publication") -> dict[str, Any
 
 
 def counts_of(decided: "DecidedRun") -> dict[str, Any]:
-    """What is there before a version is: funnel, rates, steps and spend of a run whose decisions are made."""
+    """Funnel, rates, steps and spending of a run whose decisions are made; all that is known before a version exists."""
     manifest, run, session = decided.snapshot.manifest, decided.run, decided.run.session
     return {
         "run": run.id,
@@ -89,7 +88,7 @@ def write_problem_report(root: Path, loaded: "LoadedRecipe", problems: RecipePro
 
 
 def reports_folder(root: Path, loaded: "LoadedRecipe") -> Path:
-    """Where the reports of a recipe lie."""
+    """Folder of a recipe's reports."""
     return root / "reports" / loaded.recipe.name
 
 

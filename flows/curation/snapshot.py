@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from flows.curation.metrics import cost_row, funnel_row, model_rates, rates, stopped_rates
 from flows.curation.step_report import fingerprint_of, steps_of
-from flows.recipe.user_files import files_of
-from flows.rounds.plan import all_plans
+from flows.recipe.user_files import files_of, packages_of
 from flows.rounds.plan_rows import answers_of, of_steps, together
+from flows.rounds.planning.plan import all_plans
 from pipelines.metrics import PassAtLimit, decision_counts
 from pipelines.verify.acceptance import asks
-from storage.pool import pool_of
-from storage.records import Decision, PlanRow, ThreadRow
+from storage.ground.pool import pool_of
+from storage.ground.records import Decision, PlanRow, ThreadRow
 from storage.segments.rows import Rows
 from storage.segments.schema import SCHEMAS, to_table
 from storage.segments.table_file import PART, TableFile
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from flows.rounds import DecisionReport, OpenRun
     from flows.session import RecipeRun
-    from storage.queries.audits import KnownRates
-    from storage.versions.snapshot import Snapshot
+    from storage.queries.judge.audits import KnownRates
+    from storage.versions.content.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +57,20 @@ def decided_run(run: "RecipeRun") -> DecidedRun:
     """Every decision of the run, committed, and its snapshot; all rounds must have been run."""
     from flows.rounds import decide
 
-    report = decide(run.workspace, run.open)
+    report = decide(run.workspace, run)
     run.workspace.segments.close()  # nothing is looked up any more: what finds rows takes 20 bytes for each
-    bare = _tables(run, report, together(all_plans(run.workspace, run.open)))
+    bare = _tables(run, report, together(all_plans(run.workspace, run)))
     return DecidedRun(run, report, replace(bare, manifest=_manifest(run, report, bare)))
 
 
 def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> "Snapshot":
-    from storage.versions.snapshot import Snapshot
+    from storage.versions.content.snapshot import Snapshot
 
     connection = run.workspace.segments.connect()
     try:
         completions = _completions(connection, plan)
         connection.register("wanted", _pairs(answers_of(run.spec, plan)))
-        connection.register("chain", _parts(run.open))
+        connection.register("chain", _parts(run))
         verdicts = _verdicts(connection)
     finally:
         connection.close()
@@ -86,10 +86,8 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
 
 
 def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
-    """What follows what, and what it begins with where nobody judges that; no rows where no step follows another."""
+    """Follow-ups with the completions that they follow, and unjudged first steps; no rows where no step follows another."""
     graph = run.spec.graph
-    if graph is None:
-        return to_table("threads", [])
     follow = of_steps(plan, [node.step.name for node in graph.nodes.values() if node.named or node.step.role != "answer"])
     return to_table(
         "threads",
@@ -102,7 +100,7 @@ def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
 
 def decisions_in_key_order(decided: Rows[Decision]) -> Iterator[pa.Table]:
     """Sorted by problem and completion, whole problems at a time: they come by problem, each in the order of its plan."""
-    from storage.versions.snapshot import sorted_by_key
+    from storage.versions.content.snapshot import sorted_by_key
 
     rest = SCHEMAS["decisions"].empty_table()
     for part in decided.plain_parts():
@@ -151,32 +149,33 @@ def _parts(run: "OpenRun") -> pa.Table:
 
 
 def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> dict[str, Any]:
-    from storage.queries.audits import false_accept_bound
+    from storage.queries.judge.audits import false_accept_bound
 
     spec, loaded = run.spec, run.loaded
     runs = run.workspace.runs
-    rounds = sum(map(bool, all_plans(run.workspace, run.open)))
+    rounds = sum(map(bool, all_plans(run.workspace, run)))
     known = known_error_rates(run, report)
     limit = PassAtLimit(false_accept_bound(known))
     pool = pool_of(bare.problems, bare.completions, bare.decisions)
     counts = decision_counts(pool)
-    first = spec.steps[0].name if spec.steps else None
+    first = spec.steps[0].name or None
     by_model = model_rates(pool, limit, first) if spec.prefix is None else {}
     recipe = loaded.canonical()
-    files = files_of(recipe, loaded.base)
+    files, packages = files_of(recipe, loaded.base), packages_of(recipe)
     return {
         "recipe": recipe,
         **({"user_files": files} if files else {}),
+        **({"user_packages": packages} if packages else {}),
         "recipe_hash": loaded.recipe_hash,
-        "run": spec.run,
+        "run": run.id,
         "seed": loaded.recipe.seed,
-        "model_digest": None if spec.generator is None else run.open.engine().model_digest,
-        "fingerprint": fingerprint_of(run.open),
-        "verifiers": [{"name": name, "version": version} for name, version in run.open.chain()],
+        "model_digest": None if spec.takes_imports else run.engine().model_digest,
+        "fingerprint": fingerprint_of(run),
+        "verifiers": [{"name": name, "version": version} for name, version in run.chain()],
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
-        "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(spec.run), rounds=rounds),
+        "funnel": funnel_row(pool, bare, run.problems, stops=runs.stops(run.id), rounds=rounds),
         "metrics": rates(pool, prefix=spec.prefix, limit=limit, step=first) | stopped_rates(pool, spec) | by_model,
         **steps_of(run, pool, bare.decisions, limit),
         "cost": cost_row(bare, counts["kept"]),
@@ -187,11 +186,11 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
 
 
 def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[KnownRates]":
-    """What audits say of this run's verifiers in their versions, and of the chain as a whole, from the ledger."""
-    from storage.queries.audited import CHAIN, KeptSet, chain_version, kept_set
-    from storage.queries.audits import known_rates
+    """Error rates from audits in the ledger: of this run's verifiers in their versions, and of the whole chain."""
+    from storage.queries.judge.audited import CHAIN, KeptSet, chain_version, kept_set
+    from storage.queries.judge.audits import known_rates
 
-    parts = list(run.open.chain())
+    parts = list(run.chain())
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
 
     def kept() -> KeptSet:

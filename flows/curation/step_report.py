@@ -1,9 +1,10 @@
-"""What each step of a run did: its model and sampling, its rollouts by outcome, what was kept of it, its tokens, its rates.
+"""Report of each step of a run: model and sampling, rollouts by outcome, kept rollouts, tokens, rates.
 
-Rates are over the completions that a step drew before any verdict on that step: the first `initial` of every problem on the
-first step, the first `entry` on a later one of the problems routed to it. Steps are never pooled. The rate of a step that
-follows others is conditional: over all it drew, of what it followed, with a table of the outcomes before and after. Where
-the budget routes by agreement the vote over all answers is reported too; it looks at no reference, only its score does.
+Rates are over the completions that a step drew before any verdict on that step: the first `initial` of every problem on
+the first step, and the first `entry` of each routed problem on a later step. Steps are never pooled. The rate of a
+follow-up step is conditional on the completions that it followed: it is over all its draws, with a table of the outcomes
+before and after. Where the budget routes by agreement, the vote over all answers is reported too. The vote never uses the
+reference; only its score does.
 """
 
 from collections import Counter
@@ -17,8 +18,8 @@ import pyarrow as pa
 
 from flows.curation.metrics import step_rates
 from flows.recipe import IMPORTED
-from flows.rounds.plan import all_plans
 from flows.rounds.plan_rows import links_of, of_steps, together
+from flows.rounds.planning.plan import all_plans
 from flows.rounds.threads import READ_AT_ONCE
 from pipelines.metrics import PassAtLimit, funnel_of
 from pipelines.protocols import RoutingBudget
@@ -27,8 +28,8 @@ from pipelines.steps.follow import Link, nearest_answer
 from pipelines.steps.graph import Node
 from pipelines.steps.reading import ReadCounts, unmet_words
 from pipelines.verify.acceptance import accepted_verdict
-from storage.pool import STATES, Pool
-from storage.records import PlanRow
+from storage.ground.pool import STATES, Pool
+from storage.ground.records import PlanRow
 from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def fingerprint_of(run: "OpenRun") -> dict[str, str]:
-    """What equality of texts depends on, of every engine that may draw."""
+    """Fingerprints of all engines that may draw: the facts that decide whether texts are equal."""
     return {
         f"{step.name}.{key}" if step.name else key: value
         for step in run.spec.drawing
@@ -49,10 +50,10 @@ def fingerprint_of(run: "OpenRun") -> dict[str, str]:
 
 def steps_of(run: "RecipeRun", pool: Pool, decisions: pa.Table, limit: PassAtLimit) -> dict[str, Any]:
     """The manifest's part about steps; nothing for a recipe without them."""
-    if not run.spec.steps:
+    if not run.spec.names:
         return {}
     followed = _FollowUps(run, decisions)
-    rows = [{**_step(run.open, step, pool, limit), **_follow_up(followed, step)} for step in run.spec.steps]
+    rows = [{**_step(run, step, pool, limit), **_follow_up(followed, step)} for step in run.spec.steps]
     budget = run.spec.budget
     voted = isinstance(budget, RoutingBudget) and budget.rule == "agreement"
     return {"steps": rows, **({"vote": _vote_row(run)} if voted else {})}
@@ -74,8 +75,8 @@ def _step(run: "OpenRun", step: "Step", pool: Pool, limit: PassAtLimit) -> dict[
 
 
 def _how_asked(run: "OpenRun", step: "Step") -> dict[str, Any]:
-    """Who answered, and how it was asked."""
-    template = {"template": step.form.template if step.node is None or step.node.plain else step.node.step.template}
+    """Engine, model, template and sampling of a step."""
+    template = {"template": step.form.template if step.node.plain else step.node.step.template}
     if step.generator is None:
         return {"engine": IMPORTED, **template}
     engine, sampling = run.engine(step.name), step.sampling
@@ -93,7 +94,7 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
     """The step's rollouts; of one that wants another outcome than `correct`, as if that one were."""
     place = pool.steps.index(step.name) if step.name in pool.steps else -1
     mine = pool.where(pool.step == place) if step.follows else pool
-    if step.node is None or step.node.step.want == "correct":
+    if step.node.step.want == "correct":
         return mine
     wanted, correct = (STATES.index(name) for name in (step.node.step.want, "correct"))
     swapped = np.where(mine.outcome == wanted, correct, np.where(mine.outcome == correct, wanted, mine.outcome))
@@ -101,10 +102,8 @@ def _by_success(pool: Pool, step: "Step") -> Pool:
 
 
 def _follow_up(followed: "_FollowUps", step: "Step") -> dict[str, Any]:
-    """What else is said of a step that follows others or that nobody judges: what it follows and wants, and what became of
-    which outcome.
-    """
-    if step.node is None or not (step.follows or step.node.step.role != "answer"):
+    """Further facts of a follow-up or unjudged step: its parents, unmet conditions, and outcomes before and after."""
+    if not step.follows and step.node.step.role == "answer":
         return {}
     rule = step.node.step
     unmet = followed.unmet(step.node)
@@ -130,7 +129,7 @@ class _FollowUps:
 
     @cached_property
     def _rows(self) -> Rows[PlanRow]:
-        return together(all_plans(self._run.workspace, self._run.open))
+        return together(all_plans(self._run.workspace, self._run))
 
     @cached_property
     def _links(self) -> dict[Pair, Link]:
@@ -165,7 +164,7 @@ class _FollowUps:
         return self._counts[step]
 
     def unmet(self, node: Node) -> list[str]:
-        """What is said of the conditions that no text met, of a step that was therefore never drawn."""
+        """Sentences on the unmet conditions of a step that was therefore never drawn."""
         if not node.conditions or self._ids(node.step.name):
             return []
         conditions = [(condition, self.counts(condition.step)) for condition in node.conditions]
@@ -176,7 +175,7 @@ class _FollowUps:
         ]
 
     def transitions(self, step: str) -> dict[str, dict[str, int]]:
-        """How often which outcome came after which: that of the answer before, its own; conditional on what it followed."""
+        """Counts of a step's outcomes by the outcome of the answer that it followed."""
         table: Counter[tuple[str, str]] = Counter()
         for row in of_steps(self._rows, [step]):
             before = self._answer_before(row)
@@ -201,12 +200,12 @@ def _prefix(spec: "RunSpec", step: "Step") -> int | None:
 
 
 def _vote_row(run: "RecipeRun") -> dict[str, Any]:
-    """How often the answer that was voted for is a correct one; the weighted form stands beside it."""
+    """Rate at which the voted answer is correct, plain and weighted."""
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.step), row.sample_index))
-    accept = partial(accepted_verdict, spec.accept, run.open.chain())
-    pool = run.open.reader(run.workspace).pool(spec.problems, rows, accept)
+    accept = partial(accepted_verdict, spec.accept, run.chain())
+    pool = run.reader(run.workspace).pool(spec.problems, rows, accept)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}
     columns = (pool.problem, pool.step, pool.answer, pool.has("correct"))

@@ -1,8 +1,8 @@
-"""Whether a model got worse: each cell of an evaluation against the last finished run of that cell before it.
+"""Test for a model that got worse: each cell of an evaluation against the last finished run of that cell before it.
 
 A nightly comparison at 5% raises a false alarm within 90 nights with a chance of three in four. So a stated level is spent
 in equal parts over a stated number of looks, the cells of one look are corrected together (Holm), and the test is paired
-on the same problems and of whole clusters (docs/statistics.md, points 4 and 5).
+on the same problems and of whole clusters (docs/explanation/statistics.md, points 4 and 5).
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.metrics import digits
 from pipelines.stats import alpha_spent, holm, paired_test
-from storage.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting, SetupError
 from storage.queries import Reader
-from storage.queries.comparison import paired
-from storage.queries.sides import Side, sides_of
+from storage.queries.comparisons.comparison import paired
+from storage.queries.comparisons.sides import Side, sides_of
 
 if TYPE_CHECKING:
     from flows.recipe.evaluations import AlertPart
@@ -47,7 +47,7 @@ def check_alerts(report: Row) -> None:
 
 
 def words(row: Row) -> str:
-    """What a row says."""
+    """Text of a row."""
     name = f"{row['benchmark']} x {row['model']}"
     if "why" in row:
         return f"{name}: not compared, {row['why']}"

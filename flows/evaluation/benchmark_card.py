@@ -16,9 +16,9 @@ from flows.recipe.load import resolve_recipe
 from flows.recipe.schema import Recipe
 from flows.worked_examples import Examples
 from pipelines.generate.prompts import plain_text
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem, prompt_json
 from storage.imports.stored import names_of
-from storage.records import Problem, prompt_json
 from storage.workspace import Workspace
 
 Row = dict[str, Any]
@@ -109,7 +109,7 @@ def _files(workspace: Workspace, definition: Definition) -> list[Row]:
 
 
 def _description(problems: Sequence[Problem]) -> Row:
-    """How many problems, of which levels and skills, how many characters long; of choices, which letters are right."""
+    """Counts of problems by level and skill, their lengths in characters, and the right letters of choices."""
     lengths = [len(plain_text(problem.prompt)) for problem in problems]
     letters = Counter(problem.reference for problem in problems if problem.kind == "choice")
     return {

@@ -98,14 +98,14 @@ def markdown(report: Row) -> str:
 
 
 def about(cell: Row) -> str:
-    """What the numbers of a cell are over."""
+    """Counts behind the numbers of a cell."""
     undecided = f", {cell['undecided']:,} undecided" if cell["undecided"] else ""
     tokens = "" if cell["tokens_out"] is None else f", {cell['tokens_out']:,} tokens out"
     return f"{cell['problems']:,} problems, {cell['rollouts']:,} completions{undecided}{tokens}."
 
 
 def estimands(report: Row) -> list[str]:
-    """What the intervals are of, each said once."""
+    """Estimand and method of each metric's intervals, one line per metric."""
     sentences = dict.fromkeys(
         f"{row['metric']}: {row['estimand']}; {row['method']}." for _, row in numbers(report) if row.get("estimand")
     )

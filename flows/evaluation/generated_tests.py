@@ -1,7 +1,7 @@
 """Generated tests for a replay of programs: each stored program is run against tests that decide nothing.
 
 The file has a JSON object a line: `problem_id` (an id, or the problem's own id in its source) and `tests`, in the forms of
-docs/code.md. Programs run in the sandbox of the verifier `code`.
+docs/explanation/code.md. Programs run in the sandbox of the verifier `code`.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.verify.code.code_verifier import CodeVerifier
-from storage.errors import SetupError
-from storage.pool import Flags
+from storage.ground.errors import SetupError
+from storage.ground.pool import Flags
+from storage.ground.records import Completion, Problem, Verdict
 from storage.queries.pools import ScopePool
-from storage.records import Completion, Problem, Verdict
 from storage.segments.schema import from_table
 
 Tests = tuple[str, ...]
@@ -97,7 +97,7 @@ def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _sizes(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """How many results the tests of each problem have: one text may hold several asserts."""
+    """Number of test results of each problem: one text may hold several asserts."""
     sizes: dict[str, int] = {}
     for verdict in verdicts:
         if verdict.outcome == "undecided":

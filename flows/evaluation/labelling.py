@@ -12,10 +12,10 @@ from flows.evaluation.replay import aggregator_named, estimate_row, pool_of_one
 from pipelines.metrics import digits
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.labels import Label, LabelError, is_graded, label_errors, labels
-from storage.errors import SetupError
-from storage.files import json_line
+from storage.ground.errors import SetupError
+from storage.ground.files import json_line
+from storage.ground.records import prompt_json
 from storage.queries import Reader, Scope
-from storage.records import prompt_json
 from storage.segments.schema import prompt_from_json
 
 _PROBLEMS = """
@@ -26,7 +26,7 @@ WHERE id IN (SELECT problem_id FROM rollouts)
 
 @dataclass(frozen=True, slots=True)
 class LabelRequest:
-    """What one command asks: labels of a pool by an aggregator, of problems whose answer has at least the share `least`.
+    """Request of one command: labels of a pool by an aggregator, for answers with at least the share `least`.
 
     `placeholder`: the reference of problems that have none.
     """
@@ -109,7 +109,7 @@ def _rows(scope: Scope, kept: Sequence[Label], request: LabelRequest) -> list[di
 
 
 def _write(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    from storage.errors import explained
+    from storage.ground.errors import explained
 
     with explained(out):
         out.parent.mkdir(parents=True, exist_ok=True)

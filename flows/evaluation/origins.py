@@ -13,9 +13,9 @@ from pipelines.metrics.labels import labels
 from pipelines.metrics.reference_origins import CheckedReference, OriginErrors, origin_errors
 from pipelines.synthesize.derived.lineage import lineage_of
 from pipelines.synthesize.derived.recomputed import contradicted
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import MAJORITY, Problem
 from storage.queries import Reader
-from storage.records import MAJORITY, Problem
 
 UNRECORDED = "unrecorded"
 """The origin of a reference that says nothing of itself: imported, or made of nothing."""

@@ -15,14 +15,15 @@ from flows.evaluation.generated_tests import passes_by_row
 from flows.recipe.methods import resolve
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator
 from pipelines.metrics import PassAtLimit, digits
-from pipelines.metrics.elections import Ballot, Budget, ballots, comparison_rate
+from pipelines.metrics.elections import Ballot, ElectionBudget, ballots, comparison_rate
 from pipelines.metrics.replay import BASELINE, ORACLE, RANDOM, ReplayPlan, ReplayRow, Setting, replay
+from pipelines.registries import registry
 from pipelines.score import is_blind
 from pipelines.stats import Estimate
-from storage.errors import SetupError, unknown_name
-from storage.pool import Pool
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import Pool
 from storage.queries import Reader, Scope, named_scope
-from storage.queries.audits import false_accept_bound, scope_rates
+from storage.queries.judge.audits import false_accept_bound, scope_rates
 from storage.queries.pools import ScopePool, scope_pool
 from storage.versions.index import dataset_names
 
@@ -32,7 +33,7 @@ LADDER = 6  # token budgets by default, each twice the one before
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """What one command asks. Empty: all aggregators whose needs are met, all models, all scores, powers of two.
+    """Request of one command. Empty: all aggregators whose needs are met, all models, all scores, powers of two.
 
     `aggregators`: names, each with fixed options where one is given (`borda p=2 score=length`). `tests`: a file of
     generated tests, for aggregators of programs.
@@ -114,7 +115,7 @@ def estimate_row(estimate: Estimate, *more: str) -> dict[str, Any]:
 
 
 def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
-    """Whether a row says that some answer of more than `most` is right, which false accepts alone could make."""
+    """Whether a row claims a right answer among more than `most`, which false accepts alone could produce."""
     if most is None or row.aggregator not in (ORACLE, RANDOM):
         return False
     each = 1.0 if row.budget.unit == "samples" else float(np.mean([ballot.pool.tokens.mean() for ballot in items]))
@@ -122,7 +123,7 @@ def _beyond(row: ReplayRow, items: Sequence[Ballot], most: int | None) -> bool:
 
 
 def _comparisons(items: Sequence[Ballot], score: str) -> dict[str, Any]:
-    """How often a score prefers a right completion of a problem to a wrong one, and on how many problems it misleads."""
+    """Rate at which a score prefers a right completion to a wrong one, and the share of problems on which it misleads."""
     rates = [rate for ballot in items if (rate := comparison_rate(ballot, score)) is not None]
     if not rates:
         return {"problems": 0, "mean": None, "misled": None}
@@ -138,7 +139,7 @@ def _check_counts(request: ReplayRequest) -> None:
     if request.seed < 0:
         raise SetupError(f"--seed {request.seed}: it must be at least 0.")
     if any(not text.strip() for text in request.aggregators):
-        raise unknown_name("aggregator", "", AGGREGATORS)
+        raise unknown_name("aggregator", "", registry("aggregator"))
     if request.folds < 2:
         raise SetupError(f"--folds {request.folds}: settings are chosen on other problems, so there are 2 at least.")
 
@@ -220,7 +221,7 @@ def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Seque
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
         "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
-        "passes": "generated tests of programs; --tests FILE has some (docs/aggregation.md)",
+        "passes": "generated tests of programs; --tests FILE has some (docs/how-to/choose-one-answer.md)",
     }
     for need in aggregator.needs:
         if not here.get(need, True):
@@ -261,7 +262,7 @@ def _refuse_pending(source: ScopePool) -> None:
         raise SetupError(f"{source.scope.name} has no rollouts.")
 
 
-def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[Budget, ...]]:
+def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[ElectionBudget, ...]]:
     """The budgets, and the problems that have enough completions and tokens for all of them.
 
     An expectation over N of fewer than N is undefined, so such problems are left out, and counted; samples that nobody
@@ -280,7 +281,9 @@ def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ball
     if max(request.ks) > most:
         raise SetupError(f"--k {max(request.ks)}: no more answers can be handed in than there are, {most} here.")
     tokens = request.tokens or (() if None in totals else _token_ladder(kept))
-    ordered = [Budget("samples", n) for n in sorted(set(samples))] + [Budget("tokens", t) for t in sorted(set(tokens))]
+    ordered = [ElectionBudget("samples", n) for n in sorted(set(samples))] + [
+        ElectionBudget("tokens", t) for t in sorted(set(tokens))
+    ]
     return kept, tuple(ordered)
 
 

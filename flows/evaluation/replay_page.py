@@ -43,13 +43,13 @@ def whole_page(title: str, parts: Sequence[str]) -> str:
 
 
 def heading(unit: str, k: int) -> str:
-    """What a table is over."""
+    """Heading of a table: the unit of its equal budgets and the number of answers handed in."""
     handed_in = "one answer" if k == 1 else f"{k} answers, one of them right"
     return f"At equal {unit}: {handed_in}"
 
 
 def about(report: Mapping[str, Any]) -> str:
-    """What was replayed, in one sentence."""
+    """Summary of the replayed pool in one sentence."""
     low, high = report["completions"]
     each = f"{low}" if low == high else f"{low} to {high}"
     models = ", ".join(report["models"])
@@ -61,7 +61,7 @@ def about(report: Mapping[str, Any]) -> str:
 
 
 def notes(report: Mapping[str, Any]) -> list[str]:
-    """What has to be said beside the numbers."""
+    """Notes on the numbers."""
     sentences = [f"Intervals: 95%, {report['estimand']}; clusters are templates, or problems without one. {_noise(report)}"]
     if report["clusters"] < 2:
         sentences.append(
@@ -187,7 +187,7 @@ def _noise(report: Mapping[str, Any]) -> str:
 
 
 def _optimism(rows: Sequence[Row]) -> list[str]:
-    """What choosing a setting and reporting it on the same problems would have added, where it is most."""
+    """Note on the largest optimism from choosing a setting and reporting it on the same problems."""
     worst = max(rows, key=lambda row: row["best_on_the_same_problems"] - row["value"], default=None)
     if worst is None or worst["best_on_the_same_problems"] - worst["value"] < LEAST_SHOWN:
         return []

@@ -1,1 +1,1 @@
-"""What a run will take and keep, before it is drawn: pilots, evidence of past runs, and how right forecasts were."""
+"""Forecasts of a run's cost and kept rows before it is drawn: pilots, evidence of past runs, accuracy of forecasts."""

@@ -1,7 +1,7 @@
-"""What a forecast rests on: past runs of the same model and sampling, or a pilot, which draws a few completions for it.
+"""Evidence for a forecast: past runs of the same model and sampling, or a pilot, which draws a few completions for it.
 
-Of past runs only fixed prefixes are read (what came after was drawn because of what they showed), and no problem of the
-recipe itself: its completions would be reused, and a forecast of what is known already would score itself.
+Only fixed prefixes of past runs are read, because later draws depend on earlier outcomes. Problems of the recipe itself are
+left out: their completions would be reused, and the forecast would be scored on its own evidence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from flows.forecasting.follow_ups import FollowUpEvidence, follow_up_evidence
 from flows.forecasting.pilots import ForecastRequest, draw_pilot, drawn_by, open_pilot, pilot_size
 from flows.identity import resolved_parts
-from pipelines.budget.later_verdicts import Recount
-from pipelines.budget.posterior_predictive import Observation
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.later_verdicts import Recount
+from pipelines.budget.forecasts.posterior_predictive import Observation
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
+from storage.ground.solutions import key_of_completion
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
-from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.session import RecipeRun
@@ -36,12 +36,11 @@ WHERE r.sample_index < {prefix} AND r.outcome <> 'pending' ORDER BY r.problem_id
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a forecast rests on, by root; "" where the recipe has one.
+class ForecastEvidence:
+    """Evidence for a forecast, by root; "" where the recipe has one root.
 
-    `rates`: tokens out per second, of the steps where they are known; `tokens_in`: of observed problems' prompts.
-    `follow_ups`: what a pilot drew after them; `recount`: what counts in the end, where a budget on one root goes by other
-    verdicts.
+    `rates`: tokens out per second, for the steps where they are known; `tokens_in`: tokens of the observed prompts.
+    `follow_ups`: follow-ups that a pilot drew; `recount`: final outcomes, where a budget on one root uses other verdicts.
     """
 
     source: str
@@ -67,18 +66,18 @@ class Evidence:
         }
 
 
-def evidence_for(run: "RecipeRun", request: ForecastRequest) -> Evidence:
+def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
     """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
     spec = run.spec
-    if request.pilot is None and not spec.steps and not run.open.recounts:
+    if request.pilot is None and not spec.names and not run.recounts:
         past = _past_evidence(run)
         if past is not None:
             return past
     return _pilot_evidence(run, request)
 
 
-def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> Evidence:
-    """What pilots show: one on each root where there are several, and one more that draws what follows them."""
+def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
+    """Evidence of pilots: one for each root where there are several, and another that draws the follow-ups."""
     spec, workspace = run.spec, run.workspace
     followed = spec.follows
     size = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)
@@ -90,7 +89,7 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> Evidence:
     if joint is not None:
         rate = drawn_by(workspace, joint) if spec.routed else pilots[""].rate
         follow_ups = follow_up_evidence(workspace, joint, rate)
-    return Evidence(
+    return ForecastEvidence(
         "pilot",
         tuple(dict.fromkeys(pilot.id for pilot in (*alone.values(), *([] if joint is None else [joint])))),
         {name: pilot.observed for name, pilot in pilots.items()},
@@ -102,8 +101,8 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> Evidence:
     )
 
 
-def _past_evidence(run: "RecipeRun") -> Evidence | None:
-    """What past runs showed of other problems; None where these are too few, or miss a level of the recipe."""
+def _past_evidence(run: "RecipeRun") -> ForecastEvidence | None:
+    """Evidence of past runs on other problems; None where there are too few or a level of the recipe is missing."""
     spec, workspace = run.spec, run.workspace
     mine = {problem.id for problem in spec.problems}
     observed: dict[str, Observation] = {}
@@ -117,7 +116,7 @@ def _past_evidence(run: "RecipeRun") -> Evidence | None:
         return None
     rate = next((speed for name in used if (speed := _tokens_per_second(workspace, name)) is not None), None)
     rates = {} if rate is None else {"": rate}
-    return Evidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
+    return ForecastEvidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
 def _past_runs(run: "RecipeRun") -> "list[Run]":
@@ -130,7 +129,7 @@ def _past_runs(run: "RecipeRun") -> "list[Run]":
 
 
 def _kind(recipe: dict[str, Any], parts: dict[str, Any]) -> list[Any]:
-    """What two runs must share so that one is evidence for the other."""
+    """Properties that two runs must share for one to be evidence for the other."""
     generate = {key: value for key, value in recipe.get("generate", {}).items() if key not in _BATCHING}
     problems = recipe.get("problems", {})
     source = [problems.get("synthesize"), problems.get("imported")]
@@ -147,15 +146,15 @@ def _observations(workspace: "Workspace", run: "Run", without: set[str]) -> list
     with scope.connection("rollouts", "problems") as connection:
         rows = [row for row in connection.execute(_ROWS.format(prefix=scope.prefix)).fetchall() if row[0] not in without]
     texts = {completion.id: completion for completion in reader.fetch("completions", [row[1] for row in rows])}
-    samples: dict[Subject, list[Sample]] = {}
+    samples: dict[SimulatedProblem, list[SimulatedSample]] = {}
     for problem, completion, outcome, level, template in rows:
         text = texts[completion]
-        sample = Sample(outcome, key_of_completion(text), text.tokens_out or 0)
-        samples.setdefault(Subject(problem, level, template), []).append(sample)
+        sample = SimulatedSample(outcome, key_of_completion(text), text.tokens_out or 0)
+        samples.setdefault(SimulatedProblem(problem, level, template), []).append(sample)
     return [Observation(subject, members) for subject, members in samples.items()]
 
 
 def _tokens_per_second(workspace: "Workspace", run: str) -> float | None:
-    """How fast a run was drawn."""
+    """Drawing speed of a run, in tokens out per second; None where it is not known."""
     draw = next((stage for stage in workspace.runs.progress_of(run) if stage.stage == "draw"), None)
     return draw.tokens / draw.seconds if draw is not None and draw.seconds and draw.tokens else None

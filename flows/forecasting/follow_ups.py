@@ -1,8 +1,8 @@
-"""What follows the draws of a budget, forecast from a pilot that drew some: completions, tokens and money of every step.
+"""Forecast of a budget's follow-ups from a pilot that drew some: completions, tokens and money of every step.
 
-A pilot says of each step which share of what it may follow it follows, and how long its completions are. Each simulated run
-of the budget is continued by these (pipelines.steps.to_come); tokens are a mean of the pilot's completions on the level,
-templates weighted anew in each simulation (Bayesian bootstrap), and their own spread.
+A pilot gives, for each step, the share of possible follow-ups that are drawn and the length of its completions. Each
+simulated run of the budget is continued by these (pipelines.steps.to_come). Tokens are the mean of the pilot's completions
+on the level, with templates weighted anew in each simulation (Bayesian bootstrap), and their own spread.
 """
 
 from collections import defaultdict
@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from flows.forecasting.kept import KeptOfSteps, Solutions, selected_steps, solutions_of
-from pipelines.budget.forecast import ProblemOutcome
-from pipelines.budget.levels import Level
-from pipelines.budget.simulate import Subject
+from pipelines.budget.forecasts.forecast import ProblemOutcome
+from pipelines.budget.forecasts.levels import Level
+from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.steps.census import Census, Kind
 from pipelines.steps.to_come import LEAST, Counts, FollowUpsToCome, TooLittleSeenError
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
-    from storage.records import PlanRow
+    from storage.ground.records import PlanRow
     from storage.workspace import Workspace
 
 Units = Mapping[str, Callable[[int, int], int]]
@@ -31,9 +31,10 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class FollowUpEvidence:
-    """What a pilot drew after its roots. `sizes`: by step and problem (tokens in, tokens out) of each completion. `rate`:
-    tokens out per second of drawing, None where it is not known. `draws`: of each problem on every root; `solutions`:
-    of the answers that the selector decides on, where some of them follow others.
+    """Follow-ups that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and problem.
+
+    `rate`: tokens out per second of drawing, None where it is not known. `draws`: of each problem on every root;
+    `solutions`: of the answers that the selector decides on, where some of them are follow-ups.
     """
 
     census: Census
@@ -49,17 +50,15 @@ class FollowUpEvidence:
 
     @property
     def completions(self) -> int:
-        """How many follow-ups it drew."""
+        """Number of follow-ups that the pilot drew."""
         return sum(len(sizes) for of_step in self.sizes.values() for sizes in of_step.values())
 
 
 def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | None) -> FollowUpEvidence:
-    """What a pilot that has ended says of its follow-ups, drawn at this rate."""
+    """Follow-up evidence of a finished pilot, drawn at this rate."""
     from flows.rounds.plan_rows import together
     from flows.rounds.threads import RunThreads
 
-    if pilot.spec.graph is None:
-        raise RuntimeError(f"no step of pilot {pilot.id} follows another")
     plans, census = workspace.runs.plans(pilot.id), Census(pilot.spec.graph)
     threads = RunThreads(workspace, pilot)
     threads.note(plans)
@@ -75,7 +74,7 @@ def follow_up_evidence(workspace: "Workspace", pilot: "OpenRun", rate: float | N
 
 def follow_up_rows(run: "OpenRun", plans: "Sequence[Sequence[PlanRow]]") -> "list[PlanRow]":
     """The planned rows of steps that follow others."""
-    follow = {step.name for step in run.spec.every_step() if step.follows}
+    follow = {step.name for step in run.spec.steps if step.follows}
     return [row for plan in plans for row in plan if row.step in follow]
 
 
@@ -92,7 +91,11 @@ class FollowUpForecast:
     """
 
     def __init__(
-        self, evidence: FollowUpEvidence, problems: Sequence[Subject], units: Units, kept: KeptOfSteps | None = None
+        self,
+        evidence: FollowUpEvidence,
+        problems: Sequence[SimulatedProblem],
+        units: Units,
+        kept: KeptOfSteps | None = None,
     ):
         self._problems = {
             subject.problem_id: subject for subject in sorted(problems, key=lambda subject: subject.problem_id)
@@ -124,7 +127,7 @@ class FollowUpForecast:
         return ended
 
     def _roots(self, outcomes: Sequence[ProblemOutcome]) -> dict[Kind, Counts]:
-        """What was drawn of each root, by whether it is right; a budget on one root does not name it."""
+        """Draws on each root, by correctness; a budget on one root does not name it."""
         roots: dict[Kind, Counts] = {}
         for root in self._graph.roots:
             pairs = [outcome.roots.get(root, (outcome.drawn, outcome.correct)) for outcome in outcomes]

@@ -9,23 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.evidence import Evidence, evidence_for
+from flows.forecasting.evidence import ForecastEvidence, evidence_for
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
-from flows.forecasting.kept import KeptOfSteps, selected_steps, why_not_kept
+from flows.forecasting.kept import KeptOfSteps, counting_selector, no_rule, selected_steps, why_not_kept
 from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.forecasting.scores import scores_of, shown_forecast
 from flows.identity import unopened_run
-from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
-from pipelines.budget.later_verdicts import LaterVerdicts
-from pipelines.budget.posterior_predictive import Observation
+from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
+from pipelines.budget.forecasts.later_verdicts import LaterVerdicts
+from pipelines.budget.forecasts.posterior_predictive import Observation
 from pipelines.budget.search import Search
 from pipelines.protocols import CountsPromptTokens
-from pipelines.select import OfSteps
 from pipelines.stats import Prediction
 from pipelines.steps.to_come import LEAST, TooLittleSeenError
-from storage.errors import SetupError
-from storage.records import Decision, PlanRow
-from storage.solutions import key_of_completion
+from storage.ground.errors import SetupError
+from storage.ground.records import Decision, PlanRow
+from storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -55,26 +54,26 @@ def check_can_be_forecast(session: "Session") -> None:
 
 def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
     spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
-    if spec.generator is None:
+    if spec.takes_imports:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
     evidence = evidence_for(run, request)
-    problems, silent = _problems(run.open, evidence), unforecast(run.open, evidence)
+    problems, silent = _problems(run, evidence), unforecast(run, evidence)
     question = Question(
         spec.budget,
         problems,
         None if "kept" in silent else _kept_rule(spec),
-        _units(run.open),
+        _units(run),
         request.simulations,
         loaded.recipe.seed,
         list(spec.routed),
         evidence.rates,
-        _beside(run.open, evidence),
+        _beside(run, evidence),
         _later(spec, evidence),
     )
     observed = evidence.observed if spec.routed else evidence.observed[""]
-    quantities_kept, left_out = _forecast_kept(question, observed, run.open, (evidence, silent))
+    quantities_kept, left_out = _forecast_kept(question, observed, run, (evidence, silent))
     row = {
         "quantities": {
             name: asdict(values) for name, values in quantities_kept.items() if name.rsplit(".", 1)[-1] not in silent
@@ -94,15 +93,15 @@ def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
 
 
 def _forecast_kept(
-    question: Question, observed: Any, run: "OpenRun", known: tuple[Evidence, dict[str, str]]
+    question: Question, observed: Any, run: "OpenRun", known: tuple[ForecastEvidence, dict[str, str]]
 ) -> tuple[Mapping[str, Prediction], Mapping[str, str]]:
     """The forecast with what is kept of answers that follow others; `known`: the evidence, and what is silent and why, to
     which what was too little is added.
     """
-    (evidence, silent), spec, rule = known, run.spec, _kept_rule(run.spec)
-    if evidence.follow_ups is None or rule is None or "kept" in silent or not _selects_follow_ups(spec):
+    (evidence, silent), spec = known, run.spec
+    if evidence.follow_ups is None or "kept" in silent or not _selects_follow_ups(spec):
         return _forecast(question, observed, spec)
-    kept = KeptOfSteps.of(spec, rule, evidence.follow_ups.solutions)
+    kept = KeptOfSteps.of(spec, evidence.follow_ups.solutions)
     subjects = [subject_of(problem) for problem in spec.problems]
     beside = FollowUpForecast(evidence.follow_ups, subjects, _units(run), kept)
     try:
@@ -122,23 +121,23 @@ def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mappi
         return forecast(replace(question, beside=None), observed), dict.fromkeys(following, why)
 
 
-def _beside(run: "OpenRun", evidence: Evidence) -> FollowUpForecast | None:
-    """What continues simulated runs of the budget; None where no follow-up was drawn for the forecast."""
+def _beside(run: "OpenRun", evidence: ForecastEvidence) -> FollowUpForecast | None:
+    """Forecast of the follow-ups of simulated budgets; None where no follow-up was drawn for the forecast."""
     if evidence.follow_ups is None:
         return None
     return FollowUpForecast(evidence.follow_ups, [subject_of(problem) for problem in run.spec.problems], _units(run))
 
 
-def _later(spec: "RunSpec", evidence: Evidence) -> LaterVerdicts | None:
-    """What counts in the end, where the budget goes by other verdicts."""
+def _later(spec: "RunSpec", evidence: ForecastEvidence) -> LaterVerdicts | None:
+    """Forecast of final outcomes; None where the budget uses the same verdicts."""
     if evidence.recount is None:
         return None
     subjects = [subject_of(problem) for problem in spec.problems]
     return LaterVerdicts(subjects, evidence.observed[""], evidence.recount, spec.prefix or 0)
 
 
-def unforecast(run: "OpenRun", evidence: Evidence) -> dict[str, str]:
-    """Which quantities are not forecast, and why: what cannot be said is left out, not guessed."""
+def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
+    """Quantities that are not forecast, each with its reason."""
     spec = run.spec
     unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
     if unjudged:
@@ -151,35 +150,37 @@ def unforecast(run: "OpenRun", evidence: Evidence) -> dict[str, str]:
         )
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
-        why = why_not_kept(spec, _kept_rule(spec), 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
+        why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
         why = "other verdicts than the plan's decide on answers that follow others" if run.recounts else why
         return {"kept": why} if why else {}
     if set(selected_steps(spec)) != {step.name for step in spec.roots}:
         return {"kept": f"selector {spec.selector.name} decides on some of the roots alone"}
-    if _kept_rule(spec) is None:
-        return {"kept": f"selector {spec.selector.name} goes by more than how many answers are right and differ"}
+    if counting_selector(spec) is None:
+        return {"kept": no_rule(spec)}
     return {}
 
 
 def _leaves_open(observed: Sequence[Observation]) -> bool:
-    """Whether verdicts that the plan went by are right or open, as under `any_of` before the votes: what is open is then
-    simulated with one share over all problems, though it is that of hard ones.
+    """Whether many planning verdicts are still undecided beside correct ones, as under `any_of` before the votes.
+
+    Undecided outcomes would be simulated with one share over all problems, though they come from hard problems.
     """
     outcomes = Counter(sample.outcome for entry in observed for sample in entry.samples)
     return outcomes["correct"] > 0 and outcomes["undecided"] > LEAST_OPEN * outcomes.total()
 
 
 def _selects_follow_ups(spec: "RunSpec") -> bool:
-    """Whether the selector decides on answers that follow others."""
+    """Whether the selector decides on follow-up answers."""
     return not {step.name for step in spec.roots}.issuperset(selected_steps(spec))
 
 
 def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
-    """The selector's rule, for the answers that it decides on."""
-    return kept_rule(spec.selector.selector if isinstance(spec.selector, OfSteps) else spec.selector)
+    """Selector's rule from (correct, distinct) answers of a problem to kept rows; None where it declares none."""
+    selector = counting_selector(spec)
+    return None if selector is None else selector.kept_of
 
 
-def _problems(run: "OpenRun", evidence: Evidence) -> list[ForecastProblem]:
+def _problems(run: "OpenRun", evidence: ForecastEvidence) -> list[ForecastProblem]:
     """The problems with the tokens of their prompts on every step."""
     sizes = {step: _prompt_tokens(run, step, known) for step, known in evidence.tokens_in.items()}
     return [
@@ -203,7 +204,7 @@ def _prompt_tokens(run: "OpenRun", step: str, known: Mapping[str, int]) -> dict[
 
 
 def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
-    """What tokens cost on every step; nothing without prices."""
+    """Cost function of the tokens of each step; empty without prices."""
     prices = run.spec.prices
     if prices is None:
         return {}
@@ -212,17 +213,6 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
     }
     root = run.spec.roots[0].name
     return of if run.spec.routed or root not in of else {**of, "": of[root]}  # a tally of one root does not name it
-
-
-def kept_rule(selector: Any) -> Callable[[int, int], int] | None:
-    """How many of so many correct and distinct answers of a problem this selector keeps; None where it cannot be told."""
-    # By name, as decisions need rollouts, which a simulation has not: it counts answers only.
-    rules: dict[str, Callable[[int, int], int]] = {
-        "all_correct": lambda correct, _: correct,
-        "distinct": lambda _, distinct: distinct,
-        "quota": lambda _, distinct: min(distinct, selector.per_problem),
-    }
-    return rules.get(selector.name)
 
 
 def done_run(session: "Session") -> str | None:
@@ -247,37 +237,37 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
 
 def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
     """The same quantities of the run as it came, by its own completions, whoever drew them; `follow`: all steps' ones."""
-    from flows.rounds.tallies import tallies_of
+    from flows.rounds.planning.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace
-    plans, roots = workspace.runs.plans(spec.run), {step.name for step in spec.roots}
+    plans, roots = workspace.runs.plans(run.id), {step.name for step in spec.roots}
     rows = [row for plan in plans for row in plan if row.step in roots]
-    stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(spec.run)}
+    stops = {stop.problem_id: stop.reason for stop in workspace.runs.stops(run.id)}
     kept = Counter(decision.problem_id for decision in decisions if decision.kept)
     sent = workspace.segments.column("completions", "tokens_in", [row.completion_id for row in rows])
     tokens_in: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         tokens_in[row.problem_id][row.step if spec.routed else ""] += sent.get(row.completion_id) or 0
-    units = _units(run.open)
+    units = _units(run)
     ended = [
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
-        for tally in tallies_of(workspace, run.open, rows)
+        for tally in tallies_of(workspace, run, rows)
     ]
-    if run.open.recounts and not spec.routed:
+    if run.recounts and not spec.routed:
         ended = _recounted_outcomes(run, rows, ended)
     if follow:
         ended = _with_follow_ups(run, plans, ended, units)
     totals = totals_of(ended)
-    drawing = next((stage for stage in workspace.runs.progress_of(spec.run) if stage.stage == "draw"), None)
+    drawing = next((stage for stage in workspace.runs.progress_of(run.id) if stage.stage == "draw"), None)
     if drawing is None or drawing.tokens < totals["tokens_out"]:
         return totals  # others drew a part, in their own time
     return {**totals, "seconds": drawing.seconds}
 
 
 def _recounted_outcomes(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
-    """What became of each problem, in order of their ids, by the verdicts that count in the end."""
+    """Outcome of each problem by the final verdicts, in order of problem id."""
     outcomes = dict(zip(sorted_ids(run), ended, strict=True))
-    for problem_id, rollouts in run.open.rollouts(run.workspace, rows):
+    for problem_id, rollouts in run.rollouts(run.workspace, rows):
         right = [rollout.completion for rollout in rollouts if rollout.verdict.outcome == "correct"]
         first = [
             rollout.verdict.outcome for rollout in rollouts if rollout.completion.sample_index < (run.spec.prefix or 0)
@@ -297,8 +287,8 @@ def _with_follow_ups(
     ended: Sequence[ProblemOutcome],
     units: Mapping[str, Callable[[int, int], int]],
 ) -> list[ProblemOutcome]:
-    """What became of each problem, in order of their ids, with the completions that follow others."""
-    rows = follow_up_rows(run.open, plans)
+    """Outcome of each problem with its follow-ups, in order of problem id."""
+    rows = follow_up_rows(run, plans)
     added: defaultdict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for row, (tokens_in, tokens_out) in zip(rows, tokens_of(run.workspace, rows), strict=True):
         price = units[row.step](tokens_in, tokens_out) if row.step in units else 0

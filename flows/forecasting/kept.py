@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipelines.budget import Fixed
-from pipelines.budget.forecast import ProblemOutcome
-from pipelines.select import OfSteps
+from pipelines.budget.forecasts.forecast import ProblemOutcome
+from pipelines.protocols import CountingSelector
+from pipelines.select import OfSteps, behind_steps
 from pipelines.steps.to_come import LEAST, Counts, ShareLaw, TooLittleSeenError
-from storage.solutions import key_of_completion
+from storage.ground.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
@@ -24,18 +25,17 @@ if TYPE_CHECKING:
 
 Solutions = Mapping[str, Mapping[str, tuple[int, int]]]
 """By step and problem: right answers that repeat no earlier one, and right answers."""
-COUNTS_ALL = "all_correct"  # the selector to which two equal solutions are two
 Rule = Callable[[int, int], int]
 
 
 def selected_steps(spec: "RunSpec") -> list[str]:
     """The steps on whose answers the selector decides, in the recipe's order."""
-    of = spec.selector.steps if isinstance(spec.selector, OfSteps) else [step.name for step in spec.every_step()]
-    return [step.name for step in spec.every_step() if step.name in of and spec.judged(step.name)]
+    of = spec.selector.steps if isinstance(spec.selector, OfSteps) else [step.name for step in spec.steps]
+    return [step.name for step in spec.steps if step.name in of and spec.judged(step.name)]
 
 
 def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
-    """What a pilot that has ended shows of the answers that the selector decides on; an earlier step's count first."""
+    """Solutions in a finished pilot, of the answers that the selector decides on; earlier steps count first."""
     from flows.rounds.plan_rows import of_steps, together
 
     steps = selected_steps(pilot.spec)
@@ -50,30 +50,39 @@ def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
     return solutions
 
 
-def why_not_kept(spec: "RunSpec", rule: Rule | None, draws: int) -> str:
-    """Why rows kept of answers that follow others cannot be said, from a pilot of so many draws a problem; "": they can."""
-    if rule is None:
-        return f"selector {_name(spec)} goes by more than how many answers are right and differ"
-    if _name(spec) == COUNTS_ALL:
+def counting_selector(spec: "RunSpec") -> CountingSelector | None:
+    """The run's selector, where it declares how many rows it keeps of so many answers."""
+    selector = behind_steps(spec.selector)
+    return selector if isinstance(selector, CountingSelector) else None
+
+
+def no_rule(spec: "RunSpec") -> str:
+    """Reason that kept rows are not forecast for a selector without such a rule."""
+    return f"selector {spec.selector.name} declares no rule from right and distinct answers to kept rows"
+
+
+def why_not_kept(spec: "RunSpec", draws: int) -> str:
+    """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" where it can."""
+    selector, name = counting_selector(spec), spec.selector.name
+    if selector is None:
+        return no_rule(spec)
+    if selector.counts_copies:
         return ""
     if len(spec.roots) > 1:
-        return f"selector {_name(spec)} counts different solutions, and several roots repeat one another's"
+        return f"selector {name} counts different solutions, and several roots repeat one another's"
     if not isinstance(spec.budget, Fixed) or spec.budget.initial != draws:
         return (
-            f"selector {_name(spec)} counts different solutions, and how often answers that follow others repeat one is "
+            f"selector {name} counts different solutions, and how often answers that follow others repeat one is "
             f"told for a fixed budget of the pilot's {draws} draws alone"
         )
     return ""
 
 
-def _name(spec: "RunSpec") -> str:
-    return str(spec.selector.selector.name if isinstance(spec.selector, OfSteps) else spec.selector.name)
-
-
 @dataclass(frozen=True, slots=True)
 class KeptOfSteps:
-    """What a selector keeps of each problem of a simulated run, of answers on these `steps`, which follow others, and on
-    these `roots`. `new`: of the right answers on each step the share that are new; None where equal ones count as well.
+    """Rows that a selector keeps of each simulated problem, from answers on follow-up `steps` and on `roots`.
+
+    `new`: the share of new answers among the correct ones on each step; None where equal answers count as well.
     """
 
     rule: Rule
@@ -82,13 +91,15 @@ class KeptOfSteps:
     new: Mapping[str, ShareLaw] | None = None
 
     @classmethod
-    def of(cls, spec: "RunSpec", rule: Rule, solutions: Solutions) -> "KeptOfSteps":
+    def of(cls, spec: "RunSpec", solutions: Solutions) -> "KeptOfSteps":
         """By the selector of a run, from what a pilot showed."""
-        roots = [step.name for step in spec.roots]
+        selector, roots = counting_selector(spec), [step.name for step in spec.roots]
+        if selector is None:
+            raise RuntimeError(f"selector {spec.selector.name!r} declares no stopping rule")
         selected, problems = selected_steps(spec), sorted(problem.id for problem in spec.problems)
         steps = [step for step in selected if step not in roots]
-        new = None if _name(spec) == COUNTS_ALL else {step: _law(solutions[step], problems) for step in steps}
-        return cls(rule, steps, [root for root in roots if root in selected], new)
+        new = None if selector.counts_copies else {step: _law(solutions[step], problems) for step in steps}
+        return cls(selector.kept_of, steps, [root for root in roots if root in selected], new)
 
     def __call__(
         self, outcomes: Sequence[ProblemOutcome], right: Mapping[str, Counts], rng: np.random.Generator

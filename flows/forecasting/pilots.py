@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flows.forecasting.follow_ups import tokens_of
 from flows.identity import resolved_parts
 from pipelines.budget import Fixed
-from pipelines.budget.later_verdicts import Recount
-from pipelines.budget.posterior_predictive import Observation
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.later_verdicts import Recount
+from pipelines.budget.forecasts.posterior_predictive import Observation
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from storage.errors import FoundWanting
-from storage.ids import digest128
-from storage.records import Outcome, PlanRow, Problem, Rollout
+from storage.ground.errors import FoundWanting
+from storage.ground.ids import digest128
+from storage.ground.records import Outcome, PlanRow, Problem, Rollout
+from storage.ground.solutions import key_of_completion
 from storage.rollouts import Pair, completions_by_id, pair_of
-from storage.solutions import key_of_completion
 
 if TYPE_CHECKING:
     from flows.rounds import OpenRun
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
-    """How to forecast. `pilot`: problems of a pilot; None: past runs where there are some, else a pilot of default size."""
+    """Settings of a forecast. `pilot`: problems of a pilot; None: past runs if any, else a pilot of default size."""
 
     pilot: int | None = None
     draws: int = PILOT_DRAWS
@@ -46,10 +46,10 @@ class ForecastRequest:
 def pilot_size(
     problems: Sequence[Problem], prefix: int, request: ForecastRequest, *, followed: bool = False
 ) -> tuple[int, int]:
-    """How many problems a pilot draws, and how often each: never more completions than the run draws at the least.
+    """Number of problems of a pilot and of draws per problem: never more completions than the run's minimum.
 
-    `followed`: others follow these, by chance and in groups perhaps, so at most half of the problems are drawn, none more
-    often than the run surely draws it.
+    `followed`: follow-ups may come by chance and in groups, so at most half of the problems are drawn, none more often than
+    the run is certain to draw it.
     """
     levels = len({problem.level for problem in problems})
     count, draws = min(len(problems), request.pilot or PILOT_PER_LEVEL * levels), request.draws
@@ -62,9 +62,11 @@ def pilot_size(
 
 @dataclass(frozen=True, slots=True)
 class Pilot:
-    """What a pilot on one root showed. `observed`: outcomes as the budget counts them, `recount` as they count in the end
-    where these differ; of a root that nobody judges all are undecided. `tokens`: in and out, of all its completions.
-    `rate`: tokens out per second of drawing, None where nothing was drawn now. `tokens_in`: of each problem's prompt.
+    """Results of a pilot on one root.
+
+    `observed`: outcomes as the budget counts them, all undecided on an unjudged root; `recount`: final outcomes, where
+    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None where
+    no completion was drawn now. `tokens_in`: of each problem's prompt.
     """
 
     observed: Sequence[Observation]
@@ -110,24 +112,21 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
     problems = _fair_sample(spec.problems, count)
     parts = resolved_parts(run)
     roots = tuple(step.name for step in steps if not step.follows)
-    named_steps = [step for step in steps if step.name]
-    identity = digest128(
-        [[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *(step.name for step in named_steps)]
-    )
+    names = [step.name for step in steps if step.name]
+    identity = digest128([[problem.id for problem in problems], draws, loaded.recipe_hash, parts, *names])
     name = f"{loaded.recipe.name}-pilot-{identity[:8]}"
     recipe = {**loaded.canonical(), "resolved": parts, "prefix": draws, "job": run.session.job.data()}
     recipe["pilot"] = {"draws": draws}
     run.workspace.runs.open(name, name=name, recipe=recipe, recipe_hash=loaded.recipe_hash)
-    return run.open.variant(
+    return run.variant(
         replace(
             spec,
-            run=name,
             problems=problems,
-            steps=named_steps,
-            graph=spec.graph if any(step.follows for step in named_steps) else None,
+            steps=steps,
             budget=FixedOnSteps(roots, draws),
             stream="pilot",
-        )
+        ),
+        name,
     )
 
 
@@ -152,7 +151,7 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
 def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
     """Draw and judge what a former pilot did not; tokens out per second of what was drawn now."""
     from flows.rounds import run_all
-    from flows.rounds.votes import judge_by_votes
+    from flows.rounds.judging.votes import judge_by_votes
 
     results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
     if results and results[-1].stopped is not None:
@@ -180,7 +179,7 @@ def _observations(
     texts = completions_by_id(workspace, {row.completion_id for row in rows})
     for problem_id, members in groupby(sorted(rows, key=attrgetter("problem_id")), attrgetter("problem_id")):
         pairs = [pair_of(row) for row in members]
-        samples = [Sample("undecided", None, texts[cid].tokens_out or 0) for cid, _ in pairs]
+        samples = [SimulatedSample("undecided", None, texts[cid].tokens_out or 0) for cid, _ in pairs]
         yield pairs, Observation(subject_of(pilot.spec.problem(problem_id)), samples)
 
 
@@ -195,7 +194,7 @@ def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, O
 
 
 def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], planned: Mapping[Pair, Outcome]) -> bool:
-    """Whether what the plan counts right is so in the end, however votes go: asked of what the pilot drew."""
+    """Whether correct outcomes of the plan stay correct whatever the votes, checked on the pilot's completions."""
     if len(pilot.spec.policies()) > 1:
         return False
     right = [row for row in rows if planned[pair_of(row)] == "correct"]
@@ -203,17 +202,17 @@ def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], pl
     return all(verdict.outcome == "correct" for verdict in against.values())
 
 
-def _sample(rollout: Rollout) -> Sample:
+def _sample(rollout: Rollout) -> SimulatedSample:
     """A rollout as evidence."""
-    from storage.pool import answer_key
+    from storage.ground.pool import answer_key
 
     completion, verdict = rollout.completion, rollout.verdict
-    return Sample(verdict.outcome, key_of_completion(completion), completion.tokens_out or 0, answer_key(verdict))
+    return SimulatedSample(verdict.outcome, key_of_completion(completion), completion.tokens_out or 0, answer_key(verdict))
 
 
-def subject_of(problem: Problem) -> Subject:
-    """What a budget knows of a problem beforehand."""
-    return Subject(problem.id, problem.level, problem.template)
+def subject_of(problem: Problem) -> SimulatedProblem:
+    """Facts of a problem that a budget knows before any draw."""
+    return SimulatedProblem(problem.id, problem.level, problem.template)
 
 
 def _fair_sample(problems: Sequence[Problem], count: int) -> list[Problem]:

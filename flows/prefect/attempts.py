@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flows.job import Job
 from flows.limits import LimitReached
-from storage.errors import FoundWanting, SetupError, Unavailable
+from storage.ground.errors import FoundWanting, SetupError, Unavailable
 from storage.run_records import Firing
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
@@ -24,7 +24,7 @@ FINAL = (SetupError, FoundWanting, LimitReached)  # a mistake, a gate's no, a li
 
 
 def attempts(schedule: str, job: Job, due: datetime | None, once: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `once` gives, a firing in the ledger each time; `due`: when the schedule wanted it."""
+    """Outcome of `once`, with a firing in the ledger for each attempt; `due`: the time in the schedule."""
     with Workspace.open(Path(job.workspace)) as workspace:
         item = next((item for item in Schedules(workspace.state).all() if item.name == schedule), None)
         if item is None:  # removed since

@@ -1,22 +1,23 @@
-"""One firing of a schedule: the recipe or evaluation as it is, or with a number of its own, and its end in the ledger.
+"""Firing of a schedule: a job of the recipe or evaluation, as it is or with a fresh number, and its end in the ledger.
 
-A fresh firing sets one key of the recipe to a number that no run of it had: the run keeps it among its overrides, so it is
-resumed and made again like any other.
+A fresh firing sets one key of the recipe to a number that no run of it has had. The run keeps the number among its
+overrides, so it is resumed and made again like any other.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flows.curation.stages import status_of
 from flows.job import Job
+from flows.jobs.driver import Executor, Outcome, drive
+from flows.jobs.kinds import kind_of
+from flows.jobs.record import status_of
 from flows.limits import LimitReached
-from flows.session import Session, open_session
 from pipelines.processes.child import die_with_parent
-from storage.errors import FoundWanting, RollmillError, SetupError, refusal
+from storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
@@ -43,11 +44,15 @@ def end_with_supervisor() -> None:
 
 @dataclass(slots=True)
 class OpenFiring:
-    """One firing under way: its job, with the number of a fresh one; its run and what to say of its end, once known."""
+    """Firing under way: its job, with the number of a fresh one; its run and the message on its end, once known."""
 
     job: Job
     run: str | None = None
     message: str = ""
+
+    def note_run(self, run: str | None) -> None:
+        """Keep the id of the job's run."""
+        self.run = run
 
 
 @contextmanager
@@ -74,25 +79,13 @@ def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
         firings.end(begun.id, "done", firing.message, firing.run)
 
 
-def fire(schedule: str, fresh: str | None, job: Job, work: Callable[[Session], dict[str, Any]]) -> dict[str, Any]:
-    """Curate as a firing of a schedule."""
+def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outcome:
+    """Run a job as a firing of a schedule. An evaluation has a run for each cell; their recipes are in the firing's."""
     with fired(schedule, fresh, job) as firing:
-        with open_session(firing.job) as session:
-            try:
-                outcome = work(session)
-            finally:
-                firing.run = None if session.run is None else session.run.id
-        created = "published" if outcome["created"] else "nothing new"
-        firing.message = f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
-        return outcome
-
-
-def fire_evaluation(schedule: str, fresh: str | None, job: Job, work: Callable[[Job], dict[str, Any]]) -> dict[str, Any]:
-    """Evaluate as a firing of a schedule. It has a run for each cell, whose recipes are in the firing's."""
-    with fired(schedule, fresh, job) as firing:
-        outcome = work(firing.job)
-        drawn = sum(cell["spent"]["drawn"] for cell in outcome["cells"])
-        firing.message = f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
+        kind = kind_of(firing.job)
+        outcome = drive(kind, executor, at_end=firing.note_run)
+        kind.check(outcome)
+        firing.message = kind.line(outcome)
         return outcome
 
 
@@ -108,7 +101,7 @@ def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> 
 
 
 def meaning(verb: str, fresh: str | None) -> str:
-    """What every firing does, for who adds a schedule."""
+    """Explanation of what every firing does, shown when a schedule is added."""
     makes = "each is a run and a version of its own" if verb == "curate" else "each is measured by itself"
     problems = "the recipe makes them" if verb == "curate" else "a benchmark makes them"
     if fresh == "redraw":
@@ -135,7 +128,7 @@ def meaning(verb: str, fresh: str | None) -> str:
 
 
 def _loaded(job: Job) -> "LoadedRecipe | LoadedEvaluationRecipe":
-    """What a job's file says now."""
+    """Recipe or evaluation of a job, loaded from its file as it is now."""
     from flows.recipe import load_recipe
     from flows.recipe.evaluations import load_evaluation
 

@@ -1,8 +1,8 @@
-"""Which Prefect server a command uses: a user's own (PREFECT_API_URL), the standing one of `rollmill up`, or a child of its
-own for as long as it runs.
+"""Prefect server of a command: a user's own (PREFECT_API_URL), the standing one of `rollmill up`, or a child that ends with
+the command.
 
-A listening socket is made first and handed to the child, so no port is raced for and early requests queue; that of a
-standing server stays open, so that they also queue while its child is started again.
+A listening socket is made first and passed to the child, so there is no race for a port and early requests queue. The
+socket of a standing server stays open, so requests also queue while its child is restarted.
 """
 
 import fcntl
@@ -17,8 +17,8 @@ from types import TracebackType
 from typing import IO
 
 from flows.prefect.server import ONE_SHOT, apply, child_environment, environment, users_api, users_environment
-from pipelines.processes.spawn import Log, ending, module_command, spawn_apart
-from storage.errors import RollmillError, SetupError
+from pipelines.processes.spawn import ProcessLog, ending, module_command, spawn_apart
+from storage.ground.errors import RollmillError, SetupError
 from storage.ledger.owners import maker_of, new_file_id
 from storage.standing import find_standing, healthy, write_standing
 
@@ -38,7 +38,7 @@ class ManagedServer:
         self._listener: socket.socket | None = None
         self._lock: IO[str] | None = None
         self._private: Path | None = None
-        self._log: Log | None = None  # of a server of our own
+        self._log: ProcessLog | None = None  # of a server of our own
 
     def start(self) -> "ManagedServer":
         """Find the user's own server or the standing one, or start a child."""
@@ -80,13 +80,13 @@ class ManagedServer:
         self._spawn(environment(self.home, self.port), "--services")
 
     def ended(self) -> SetupError | None:
-        """Why the child is no more; None while it runs."""
+        """Reason that the child ended; None while it runs."""
         status = None if self._child is None else self._child.poll()
         return None if status is None else self._reason(status)
 
     @property
     def reused(self) -> bool:
-        """Whether this is somebody else's server, which outlives us."""
+        """Whether the server belongs to another process and outlives this one."""
         return self._child is None
 
     @property
@@ -101,7 +101,7 @@ class ManagedServer:
 
     @property
     def answers(self) -> bool:
-        """Whether it does now."""
+        """Whether the server answers now."""
         return healthy(self.api)
 
     def wait(self) -> None:
@@ -187,7 +187,7 @@ class ManagedServer:
         assert self._listener is not None
         number = self._listener.fileno()
         command = module_command("flows.prefect.server", "--fd", str(number), "--parent", str(os.getpid()), *flags)
-        self._log = Log(self.state / "logs" / "prefect.log")
+        self._log = ProcessLog(self.state / "logs" / "prefect.log")
         self._child = spawn_apart(command, child_environment(settings), self._log.path, keep=[number])
 
     def _end_child(self) -> None:

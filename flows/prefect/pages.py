@@ -18,7 +18,7 @@ from flows import CHECKOUT
 from flows.prefect.server import users_api
 from pipelines.processes.child import die_with_parent
 from pipelines.processes.spawn import ending, environment, module_command, spawn_apart
-from storage.standing import say_dashboard
+from storage.standing import write_dashboard_address
 
 if TYPE_CHECKING:
     import subprocess
@@ -30,7 +30,7 @@ PAUSES = (1.0, 5.0, 30.0, 300.0)  # before each start after one that ended; the 
 
 
 def address(port: int, token: str) -> str:
-    """Where the pages are; with its token a browser may write."""
+    """Address of the pages; with the token a browser may write."""
     return f"http://127.0.0.1:{port}/" + (f"?token={token}" if token else "")
 
 
@@ -60,14 +60,14 @@ async def serve_pages(state: Path, port: int) -> None:
             finally:
                 child.kill()  # it has nothing to save
                 await asyncio.to_thread(child.wait)
-        say_dashboard(state, f"not served: {why}; see {log(state)}")
+        write_dashboard_address(state, f"not served: {why}; see {log(state)}")
         await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
         failures += 1
     await asyncio.Event().wait()  # no pages are asked for
 
 
 def log(state: Path) -> Path:
-    """What the pages' process prints."""
+    """Log file of the pages' process."""
     return state / "logs" / "dashboard.log"
 
 
@@ -91,14 +91,14 @@ def _start(state: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
 
 
 async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int, token: str) -> str:
-    """Why the pages are no more; word of their address is left once they answer."""
+    """Wait for the end of the pages and give its reason; their address is published once they answer."""
     answered, announced = time.monotonic(), False
     while (status := child.poll()) is None:
         if await asyncio.to_thread(_answer, port):
             answered = time.monotonic()
             if not announced:
                 announced = True
-                say_dashboard(state, address(port, token))
+                write_dashboard_address(state, address(port, token))
         elif time.monotonic() - answered > PATIENCE:
             return f"no answer for {PATIENCE:.0f} s"
         await asyncio.sleep(TICK_SECONDS)

@@ -22,7 +22,7 @@ from flows.prefect.firing import PARENT
 from flows.prefect.managed import PATIENCE, ManagedServer
 from flows.prefect.pages import serve_pages
 from flows.prefect.triggers import deployment_name, watch_always
-from storage.errors import RollmillError, SetupError
+from storage.ground.errors import RollmillError, SetupError
 from storage.schedules import Schedule, Schedules
 from storage.standing import Status, healthy, standing_file, write_standing
 

@@ -4,7 +4,7 @@ import re
 import sys
 from pathlib import Path
 
-from pipelines import CHECKOUT
+from pipelines import IMPORT_ROOT
 from pipelines.processes.spawn import module_command
 
 TEMPLATE = """\
@@ -39,7 +39,7 @@ WantedBy=default.target
 
 
 def unit_file(state: Path) -> Path:
-    """Where the unit of a workspace is written; its name is the workspace's."""
+    """Path of a workspace's unit file, named after the workspace."""
     return state / f"rollmill-{re.sub(r'[^A-Za-z0-9]+', '-', state.parent.name).strip('-') or 'workspace'}.service"
 
 
@@ -50,7 +50,7 @@ def unit(state: Path, port: int, pages: int) -> str:
     return TEMPLATE.format(
         state=_inside(state),
         root=_inside(state.parent),
-        pythonpath=_quoted(f"PYTHONPATH={CHECKOUT}", command=False),
+        pythonpath=_quoted(f"PYTHONPATH={IMPORT_ROOT}", command=False),
         tmpdir=_quoted(f"TMPDIR={state / 'tmp'}", command=False),
         folder=_quoted(str(state / "tmp")),
         path=path,

@@ -1,8 +1,8 @@
-"""What schedules wait for that are no times: a new version of a dataset, another model.
+"""Triggers of schedules other than times: a new version of a dataset, another model.
 
-The standing process looks every few seconds and compares with what the schedule saw last, which is in the file of
-schedules: what came while nothing was up fires when it is up again. A firing has the state as its key at the server: one
-state fires once, even where we die between asking for it and writing that down.
+The standing process compares the state every few seconds with the last one in the file of schedules, so a change made
+while no process was up fires at the next start. A firing has the state as its key at the server: a state fires once, even
+where the process dies between the request and the record of it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from storage.errors import RollmillError, SetupError, unknown_name
+from storage.ground.errors import RollmillError, SetupError, unknown_name
 from storage.schedules import Schedule, Schedules
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def _look(state: Path, before: Mapping[str, str | None]) -> dict[str, str 
         current = now.get(item.name)
         if current and current != item.seen and before.get(item.name) == current:
             await _fire(item, current)
-            Schedules(state).saw(item.name, current)
+            Schedules(state).record_seen(item.name, current)
     return now
 
 
@@ -67,7 +67,7 @@ def deployment_name(item: Schedule) -> str:
 
 
 def checked_on(item: Schedule, root: Path) -> str | None:
-    """What there is now of what a schedule waits for, None where nothing is; SetupError where it can wait for nothing."""
+    """Current state of a schedule's trigger, None where it has none yet; SetupError for a trigger that cannot fire."""
     kind, _, name = str(item.on).partition(":")
     if kind not in KINDS or not name:
         raise SetupError(f"--on {item.on!r} is not known.", choices=("version:DATASET", "model:NAME"))
@@ -79,7 +79,7 @@ def checked_on(item: Schedule, root: Path) -> str | None:
 
 
 def waits_for_nothing_yet(item: Schedule, root: Path) -> str | None:
-    """What to say of a schedule that waits for the first version of a dataset; SetupError where no recipe makes it."""
+    """Note for a schedule that waits for the first version of a dataset; SetupError where no recipe makes it."""
     from storage.versions.index import dataset_names
 
     kind, _, name = str(item.on).partition(":")
@@ -143,7 +143,7 @@ def _model(item: Schedule, root: Path, name: str) -> str | None:
 
 
 def _model_on_server(profile: "Profile", model: str) -> str | None:
-    """What the first server that has the model says of it; when it was listed is left out, which vLLM counts from now."""
+    """Description of the model by the first server that has it, without its creation time, which vLLM sets to now."""
     import os
 
     for server in profile.servers:

@@ -3,7 +3,7 @@
 from flows.recipe.load import LoadedRecipe, load_recipe, resolve_recipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.profile import Profile, load_profile
-from flows.recipe.steps import IMPORTED
+from storage.ground.recipe_steps import IMPORTED
 
 __all__ = [
     "IMPORTED",

@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 
 from flows import CHECKOUT
 from flows.recipe.parse import parse
-from flows.recipe.schema import Accept, Example, ExamplesFrom, Method, Part, ProblemSource, SchemaOne, Slug, Text
-from storage.errors import SetupError, unknown_name
-from storage.imports.layouts import Choices, Layout, Splits
+from flows.recipe.schema import Accept, ExampleSection, ExamplesFrom, Method, Part, ProblemSource, SchemaOne, Slug, Text
+from storage.ground.errors import SetupError, unknown_name
+from storage.imports.reading.layouts import ChoiceColumns, Layout, Splits
 
 SHIPPED = CHECKOUT / "recipes" / "benchmarks"
 ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples_from", "stop")
@@ -24,24 +24,28 @@ ASKS = ("prompt_template", "prompt_form", "system_prompt", "examples", "examples
 EXAMPLES = {"examples", "examples_from"}
 
 
-class Task(ProblemSource):
-    """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change.
-
-    `prompt_template`, `prompt_form`, `system_prompt`, `examples`, `examples_from`, `stop`: how models are asked that have
-    no words of their own, as in a recipe's `generate`.
-    """
+class TaskSection(ProblemSource):
+    """Problems with their verifiers, and how they are asked: what a definition has and an evaluation may change."""
 
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
+    """Verifiers, in their order."""
     accept: Accept | None = None
+    """Policy that combines their verdicts; none: the first that decides."""
     prompt_template: str = "{prompt}"
+    """Text of the prompt, with `{prompt}`, for models without one of their own."""
     prompt_form: Literal["chat", "completion"] = "chat"
+    """Show examples as turns of a `chat`, or as one text to complete."""
     system_prompt: Text | None = None
-    examples: tuple[Example, ...] = ()
+    """System message before the prompt."""
+    examples: tuple[ExampleSection, ...] = ()
+    """Worked examples shown before each problem."""
     examples_from: ExamplesFrom | None = None
+    """Problems to take worked examples from."""
     stop: tuple[Text, ...] = ()
+    """Texts that end a completion."""
 
     def problems(self) -> dict[str, Any]:
-        """Its section `problems` of a recipe."""
+        """Section `problems` of a recipe that uses this benchmark."""
         return {key: value for key in ProblemSource.model_fields if (value := getattr(self, key)) not in (None, {})}
 
     def asks(self, *, without: Collection[str] = ()) -> dict[str, Any]:
@@ -53,12 +57,18 @@ class Task(ProblemSource):
 
 
 class ChoicesPart(Part):
-    """The options of a problem: `texts` names one column with a list, or a column each; see storage.imports.layouts."""
+    """The options of a problem: `texts` names one column with a list, or a column each; see
+    storage.imports.reading.layouts.
+    """
 
     texts: tuple[Text, ...] = Field(min_length=1)
+    """Column with the list of options, or one column for each."""
     correct: Text | None = None
+    """Column with the right option's place or letter; none: the first text is right."""
     order_seed: int | None = None
+    """Seed that orders the options; none: as published."""
     line: Text = "{letter}) {text}"
+    """Text of one option, with `{letter}` and `{text}`."""
 
     @model_validator(mode="after")
     def _somebody_says_which(self) -> "ChoicesPart":
@@ -73,24 +83,38 @@ class SplitsPart(Part):
     """Splits by ranges of a number in a column, both ends included."""
 
     column: Text
+    """Column with the number."""
     ranges: dict[str, tuple[int, int]]
+    """First and last number of each split."""
 
 
 class Read(Part):
-    """How the published file is read: the column of each field; see storage.imports.layouts.Layout."""
+    """Columns of the published file, one for each field; see storage.imports.reading.layouts.Layout."""
 
     prompt: Text
+    """Text of the prompt, with `{column}` where cells go."""
     reference: Text | None = None
+    """Column of the reference."""
     external_id: Text | None = None
+    """Column of the problem's id."""
     level: Text | None = None
+    """Column of the level."""
     skill: Text | None = None
+    """Column of the skill."""
     answer_in: Literal["whole", "hash", "boxed"] = "whole"
+    """Part of the reference that is the answer: the `whole`, behind `####` (`hash`), or `boxed`."""
     choices: ChoicesPart | None = None
+    """Options of a multiple-choice problem."""
     tests: Text | dict[str, Text] | None = None
+    """Column of the tests, or the columns that make one test."""
     splits: SplitsPart | None = None
+    """Splits by ranges of a number."""
     kept: tuple[Text, ...] = ()
+    """Columns kept in the problem's meta, for the verifier."""
     split: Text = "test"
+    """Split of all rows."""
     sha256: tuple[Text, ...] = ()
+    """Digests, of which the file must have one."""
 
     @model_validator(mode="after")
     def _checkable(self) -> "Read":
@@ -101,23 +125,30 @@ class Read(Part):
     def layout(self, name: str) -> Layout:
         """As the import reads files by it."""
         fields = {key: value for key in ("reference", "external_id", "level", "skill") if (value := getattr(self, key))}
-        choices = None if self.choices is None else Choices(**self.choices.model_dump())
+        choices = None if self.choices is None else ChoiceColumns(**self.choices.model_dump())
         splits = None if self.splits is None else Splits(self.splits.column, self.splits.ranges)
         return Layout(name, self.prompt, fields, self.answer_in, choices, self.tests, splits, self.kept, self.sha256)
 
 
-class Definition(Task):
+class Definition(TaskSection):
     """A benchmark in a file of its own. With `read` its problems are those that were imported by it, under its name
     unless `imported` says another.
     """
 
     benchmark_schema: SchemaOne
+    """Version of this file format."""
     name: Slug
+    """Name of the benchmark."""
     about: Text
+    """What it measures."""
     origin: Text
+    """Where it was published."""
     licence: Text
+    """Licence of its problems."""
     kind: Literal["math", "choice", "code", "constraints", "text"] = "math"
+    """Kind of its problems."""
     read: Read | None = None
+    """How the published file is read."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Definition":
@@ -127,12 +158,12 @@ class Definition(Task):
         return self
 
     def problems(self) -> dict[str, Any]:
-        """Its section `problems` of a recipe."""
+        """Section `problems` of a recipe that uses this benchmark."""
         here = {"imported": self.name} if self.read is not None and self.imported is None else {}
         return {**super().problems(), **here}
 
     def constants(self) -> dict[str, str]:
-        """What every row of its file gets where it has no column of its own."""
+        """Values that every row of the file gets where the file has no column for them."""
         split = {} if self.read is None or self.read.splits is not None else {"split": self.read.split}
         return {"licence": self.licence, "source": self.name, "kind": self.kind, **split}
 
@@ -168,7 +199,7 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
     Another source of problems, and other examples, replace the definition's own.
     """
-    own = definition.model_dump(mode="json", include=set(Task.model_fields), exclude_unset=True)
+    own = definition.model_dump(mode="json", include=set(TaskSection.model_fields), exclude_unset=True)
     own |= definition.problems()
     for group in (("synthesize", "imported", "version"), ("examples", "examples_from")):
         if any(given.get(key) is not None for key in group):
@@ -179,7 +210,7 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
 
 def layout_of(named: str, base: Path) -> tuple[Layout, dict[str, str]]:
-    """How an import reads a definition's file, and the constants of its rows; SetupError where it has no file."""
+    """Layout of a definition's file for an import, and the constants of its rows; SetupError where it has no file."""
     definition = load_definition(named, base)
     if definition.read is None:
         raise SetupError(f"benchmark {definition.name} is of no file.", next_command=f"rollmill benchmark show {named}")

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from flows.recipe.benchmarks import Task, load_definition, merged_benchmark
-from flows.recipe.load import Cell, LoadedRecipe, resolve_recipe
+from flows.recipe.benchmarks import TaskSection, load_definition, merged_benchmark
+from flows.recipe.load import EvaluationCell, LoadedRecipe, resolve_recipe
 from flows.recipe.methods import MethodSpec, resolve
 from flows.recipe.parse import explain, naming, parse, read_yaml
 from flows.recipe.schema import (
@@ -25,8 +25,8 @@ from flows.recipe.schema import (
     Slug,
     Text,
 )
-from flows.recipe.steps import IMPORTED
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.recipe_steps import IMPORTED
 
 MOST_SAMPLES = 100_000
 FOLDER = "recipes/evaluations"
@@ -47,16 +47,15 @@ class NoBudget(Part):
         return keys
 
 
-class Benchmark(NoBudget, Task):
-    """Problems with their verifiers. `benchmark`: the definition (docs/benchmark-definitions.md) whose keys these are where
-    none is given here; without a name it has the definition's.
-
-    `samples`: completions of each problem, where it is not the evaluation's number.
-    """
+class Benchmark(NoBudget, TaskSection):
+    """Problems with their verifiers, in full or from a definition (docs/reference/benchmark-definitions.md)."""
 
     name: Slug = ""
+    """Name of the benchmark; by default its definition's."""
     benchmark: Text | None = None
+    """Definition to take absent keys from: a name, or a file."""
     samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES, strict=True)
+    """Completions of each problem; none: the evaluation's number."""
 
     @model_validator(mode="after")
     def _named(self) -> "Benchmark":
@@ -66,52 +65,67 @@ class Benchmark(NoBudget, Task):
 
 
 class EvaluatedModel(NoBudget, Generate):
-    """One row of the table: a model with its sampling; engine `imported` takes the rollouts imported for a benchmark."""
+    """Row of the table: a model with its sampling; engine `imported` takes the rollouts imported for a benchmark."""
 
     name: Slug
+    """Name of the row in the table."""
 
 
 class MetricPart(Part):
-    """One metric of docs/metrics.md with its options. `aggregator`: a name, or a method with options of its own."""
+    """A metric of docs/reference/metrics.md with its options."""
 
     metric: Text
+    """Name of the metric."""
     ks: tuple[Annotated[int, Field(ge=1, strict=True)], ...] = ()
+    """Numbers of completions; none: powers of two."""
     tau: Share = 0.5
+    """Share of correct completions that a problem needs, for metrics with a threshold."""
     budgets: tuple[int, ...] = ()
+    """Token budgets; none: eighths of what every problem spent."""
     score: str | None = None
+    """Name of the score that the metric reads."""
     aggregator: Text | Method | None = None
+    """Aggregator that elects answers."""
     by: tuple[Text, ...] = ()
+    """Columns of the problems to group by."""
     of: Literal["population", "these problems"] = "population"
+    """What is estimated: the `population` that the problems come from, or `these problems`."""
 
 
 class AlertPart(Part):
-    """When a drop since the evaluation before is told: `alpha` is the chance of any false alarm over `looks` evaluations.
-
-    `least`: the smallest drop of the pass rate that matters.
-    """
+    """Test that reports a drop since the previous evaluation."""
 
     alpha: float = Field(default=0.05, gt=0.0, lt=1.0)
+    """Chance of any false alarm over all `looks`."""
     looks: int = Field(default=90, ge=1, le=10_000, strict=True)
+    """Evaluations that the chance is for."""
     least: Share = 0.0
+    """Smallest drop of the pass rate that matters."""
 
 
 class EvaluationRecipe(NoBudget):
-    """A whole evaluation: every benchmark asked of every model, `samples` completions of each problem.
-
-    `score`: scorers of all completions, for metrics that need scores. `redraw`: N draws anew in the stream `evaluate-N`,
-    with every model that draws and has no number of its own. `alert`: compare each cell with its evaluation before.
-    """
+    """A whole evaluation: every benchmark asked of every model."""
 
     evaluation_schema: SchemaOne
+    """Version of this file format."""
     name: Slug
+    """Name of the evaluation."""
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
+    """Seed of problems and completions."""
     samples: int = Field(default=8, ge=1, le=MOST_SAMPLES, strict=True)
+    """Completions of each problem."""
     benchmarks: tuple[Benchmark, ...] = Field(min_length=1)
+    """Problems with their verifiers."""
     models: tuple[EvaluatedModel, ...] = Field(min_length=1)
+    """Models with their sampling."""
     metrics: tuple[MetricPart, ...] = Field(default=(MetricPart(metric="pass@k"),), min_length=1)
+    """Metrics to report."""
     score: tuple[Method, ...] = ()
+    """Scorers of the completions, for metrics that need scores."""
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    """0 uses stored completions; N draws anew in the stream `evaluate-N`."""
     alert: AlertPart | None = None
+    """Report a drop since the evaluation before."""
 
     @model_validator(mode="after")
     def _names_once(self) -> "EvaluationRecipe":
@@ -135,7 +149,7 @@ class LoadedEvaluationRecipe:
 
     @property
     def redraw(self) -> int:
-        """Which set of completions it draws, 0 for the first."""
+        """Number of the set of completions that is drawn, 0 for the first."""
         return self.recipe.redraw
 
     def engines(self) -> list[MethodSpec]:
@@ -202,7 +216,7 @@ def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
         for model in recipe.models:
             yield replace(
                 resolve_recipe(Recipe.model_validate(_cell(recipe, benchmark, model)), base=base),
-                cell=Cell(recipe.name, benchmark.name, model.name),
+                cell=EvaluationCell(recipe.name, benchmark.name, model.name),
             )
 
 

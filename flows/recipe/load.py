@@ -6,26 +6,37 @@ the user's own files: Python files of methods, and files of held-out problems.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.recipe.methods import MethodSpec, parameters, registry, resolve
+from flows.recipe.methods import ORIGIN, MethodSpec, parameters, resolve
 from flows.recipe.parse import naming, parse
 from flows.recipe.schema import Accept, Evaluation, Generate, Method, Recipe
-from flows.recipe.steps import IMPORTED, LoadedStep, budget_of, check_roots, check_steps, load_steps, rules_of
-from flows.recipe.votes import VOTES, check_scorer, check_verdicts
-from pipelines.generate.registry import MODEL_FREE
+from flows.recipe.steps import (
+    LoadedStep,
+    budget_of,
+    check_roots,
+    check_steps,
+    is_model_free,
+    load_steps,
+    rules_of,
+)
+from flows.recipe.votes import check_scorer, check_verdicts, scores_votes
+from pipelines.protocols import ScoreSelector
+from pipelines.registries import registry
+from pipelines.select import behind_steps
 from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import PLAIN
-from storage.errors import SetupError, unknown_name
-from storage.ids import canonical_json, sha256_text
-from storage.records import Stream
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import canonical_json, sha256_text
+from storage.ground.recipe_steps import IMPORTED
+from storage.ground.records import Stream
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedEvaluation:
-    """One set of held-out problems: of a synthesizer (`method`), of a file (`path`, `sha256`), or imported."""
+    """Held-out problems of a synthesizer (`method`), of a file (`path`, `sha256`), or imported."""
 
     part: Evaluation
     method: MethodSpec | None = None
@@ -42,13 +53,12 @@ class LoadedEvaluation:
         assert self.method is not None
         filled = {key: data[key] for key in ("synthesize", "count", "seed")}
         filled["options"] = {key: value for key, value in self.method.options.items() if key not in filled}
-        own = self.method.source_sha256
-        return filled if own is None else {**filled, "source_sha256": own}
+        return {**filled, **self.method.origin()}
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One benchmark asked of one model, in an evaluation."""
+class EvaluationCell:
+    """Benchmark and model of a cell of an evaluation."""
 
     evaluation: str
     benchmark: str
@@ -72,10 +82,10 @@ class LoadedRecipe:
     selector: MethodSpec
     evaluation: tuple[LoadedEvaluation, ...]
     accept: MethodSpec
+    steps: tuple[LoadedStep, ...]
+    graph: StepGraph
     planned_under: MethodSpec | None = None
-    steps: tuple[LoadedStep, ...] = ()
-    graph: StepGraph = field(default_factory=lambda: StepGraph(()))
-    cell: Cell | None = None
+    cell: EvaluationCell | None = None
 
     @property
     def stream(self) -> Stream:
@@ -84,7 +94,7 @@ class LoadedRecipe:
 
     @property
     def redraw(self) -> int:
-        """Which set of completions it draws, 0 for the first."""
+        """Number of the set of completions that is drawn, 0 for the first."""
         return self.recipe.generate.redraw
 
     @property
@@ -116,19 +126,25 @@ class LoadedRecipe:
         return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
     def engines(self) -> list[MethodSpec]:
-        """The engines that may draw: the steps', else that of `generate`; none where everything is imported."""
-        drawing = [step.engine for step in self.steps if step.engine is not None]
-        return drawing or ([] if self.engine is None or self.steps else [self.engine])
+        """The engines that may draw; none where everything is imported."""
+        return [step.engine for step in self.steps if step.engine is not None]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its steps; none where it lists none."""
+        return tuple(step.name for step in self.steps if step.name)
 
     @property
     def takes_imports(self) -> bool:
-        """Whether the rollouts of its problems were imported; steps that follow them may draw all the same."""
-        return any(step.engine is None for step in self.steps) if self.steps else self.engine is None
+        """Whether the rollouts of the problems were imported; follow-up steps may still draw."""
+        return self.steps[0].engine is None
 
     def canonical_steps(self) -> list[dict[str, Any]]:
-        """Each step with every key of `generate` written out, those of a search too."""
+        """Each step that it lists with every key of `generate` written out, those of a search too."""
         return [
-            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine)) for step in self.steps
+            step.canonical(_with(_without_plain(step.generate.model_dump(mode="json")), step.engine))
+            for step in self.steps
+            if step.name
         ]
 
     def _accept(self) -> dict[str, Any]:
@@ -140,15 +156,15 @@ class LoadedRecipe:
 
 
 def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    """A canonical form as the recipe that has it; the digests of the user's own files are no keys of a recipe."""
-    data = _without_digests({key: canonical[key] for key in Recipe.model_fields if key in canonical})
+    """A canonical form as the recipe that has it; files and packages of methods are no keys of a recipe."""
+    data = _without_origins({key: canonical[key] for key in Recipe.model_fields if key in canonical})
     return dict(data)
 
 
-def _without_digests(value: Any) -> Any:
+def _without_origins(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_digests(part) for key, part in value.items() if key != "source_sha256"}
-    return [_without_digests(part) for part in value] if isinstance(value, (list, tuple)) else value
+        return {key: _without_origins(part) for key, part in value.items() if key not in ORIGIN}
+    return [_without_origins(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
@@ -161,7 +177,7 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
     """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
     problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe, base)
-    if generate.engine in MODEL_FREE:
+    if is_model_free(generate.engine, base):
         raise SetupError(f"engine {generate.engine!r} has no model: it belongs to a step that follows another.")
     budget = budget_of(recipe, graph)
     synthesizer = None
@@ -191,29 +207,33 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
         if method is not None:
             method.build()
     _check_floor(recipe)
-    _check_elected(loaded)
+    _check_scores(loaded)
     for step in loaded.selector.of_steps:
         if step not in graph.answers:
-            raise unknown_name("step of the selector's option `of`", step, sorted(graph.answers))
+            raise unknown_name("step of the selector's option `of`", step, sorted(graph.answers - {""}))
     for method in loaded.scorers:
-        if method.name == VOTES:
-            check_scorer(graph, method.options)
-    check_roots(graph, budget)
-    check_verdicts(graph, loaded.verifiers, budget)
+        if scores_votes(method):
+            check_scorer(graph, method)
+    check_roots(graph, loaded.budget)
+    check_verdicts(graph, loaded.verifiers, loaded.budget)
     check_steps(graph, loaded.canonical_steps(), loaded.budget.build())
     return loaded
 
 
-def _check_elected(loaded: LoadedRecipe) -> None:
-    """A selector that elects by a score needs the recipe to make it."""
-    by = loaded.selector.options.get("by") if loaded.selector.name == "elected" else None
-    names = [method.build().name if method.name == VOTES else method.name for method in loaded.scorers]
-    if by is not None and by not in names:
-        raise SetupError(
-            f"selector 'elected' goes by score {by!r}, which the recipe does not make.",
-            choices=names,
-            next_command=f"score: [{{method: {by}}}]",
-        )
+def _check_scores(loaded: LoadedRecipe) -> None:
+    """A selector that goes by scores needs the recipe to make them."""
+    selector = behind_steps(loaded.selector.build())
+    if not isinstance(selector, ScoreSelector):
+        return
+    # One that asks a model is not built here, as that opens the model.
+    names = [method.name if method.asks_model else method.build().name for method in loaded.scorers]
+    for score in selector.scores:
+        if score not in names:
+            raise SetupError(
+                f"selector {loaded.selector.name!r} goes by score {score!r}, which the recipe does not make.",
+                choices=names,
+                next_command=f"score: [{{method: {score}}}]",
+            )
 
 
 def _check_floor(recipe: Recipe) -> None:
@@ -300,4 +320,4 @@ def _with(data: dict[str, Any], method: MethodSpec | None) -> dict[str, Any]:
     if method is None:
         return data
     filled = {**data, "options": {key: value for key, value in method.options.items() if key not in data}}
-    return filled if method.source_sha256 is None else {**filled, "source_sha256": method.source_sha256}
+    return {**filled, **method.origin()}

@@ -1,51 +1,46 @@
-"""Method names of a recipe to classes: a registry's name, `package.module:Class`, or `file.py:Class`.
+"""Method names of a recipe to classes: a registry's or a package's name, `package.module:Class`, or `file.py:Class`.
 
 Checks names and options against the registries and the constructors; runs nothing.
 """
 
-import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from flows.recipe.option_types import check_option_types
 from pipelines.generate.direct import DirectSamplers
 from pipelines.method_checks import check_method
 from pipelines.protocols import BuiltOfMethods
+from pipelines.registries import registry
 from pipelines.select import OfSteps
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
-from storage.errors import SetupError, unknown_name
-from storage.ids import sha256_text
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import sha256_text
 
-REGISTRIES: Mapping[str, tuple[str, str]] = {
-    "synthesizer": ("pipelines.synthesize", "SYNTHESIZERS"),
-    "engine": ("pipelines.generate.registry", "ENGINES"),
-    "verifier": ("pipelines.verify", "VERIFIERS"),
-    "policy": ("pipelines.verify.acceptance", "POLICIES"),
-    "scorer": ("pipelines.score", "SCORERS"),
-    "aggregator": ("pipelines.aggregate", "AGGREGATORS"),
-    "search policy": ("pipelines.search", "POLICIES"),
-    "process": ("pipelines.search", "PROCESSES"),
-    "budget": ("pipelines.budget", "BUDGETS"),
-    "selector": ("pipelines.select", "SELECTORS"),
-}
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
 PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "cast", "recipe_folder", SOURCE})
+DIGEST, PACKAGE = "source_sha256", "source_package"
+ORIGIN = (DIGEST, PACKAGE)
+"""The keys of a recorded recipe that say where a method that is not the product's comes from."""
 FROM = "from"
 """The option that names a synthesizer's source: whoever builds it reads that and gives it as `source`."""
 OF = "of"
-"""The option of every selector that names the steps whose rollouts it decides on."""
+"""The option that names steps: those whose rollouts a selector decides on, or whose votes a scorer or verifier reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class MethodSpec:
     """A class with its full options: the recipe's, and the constructor's defaults where they are plain values.
 
+    `source_sha256`: digest of the file of a class that is not the product's.
+    `package`: name and version of the package whose entry point names it.
     `parts`: the methods inside options that are methods themselves; a class names those in `nested`, with their role.
     `base`: the recipe's folder, for a class that looks for files of the user's there (its option `recipe_folder`).
     """
@@ -57,6 +52,7 @@ class MethodSpec:
     source_sha256: str | None = None
     parts: Mapping[str, "tuple[MethodSpec, ...]"] = field(default_factory=dict)
     base: Path | None = None
+    package: str | None = None
 
     def build(self, **profile: Any) -> Any:
         """An instance, with those of the profile's options that the constructor takes."""
@@ -73,8 +69,8 @@ class MethodSpec:
         except (ValueError, TypeError) as error:
             raise SetupError(f"{self.role} {self.name!r}: {str(error).rstrip('.')}.") from None
         check_method(self.role, self.name, built)
-        if self.source_sha256 is not None:
-            _sign(built, "model_digest" if self.role == "engine" else "version", file_mark(self.source_sha256))
+        if self.mark:
+            _sign(built, "model_digest" if self.role == "engine" else "version", self.mark)
         return OfSteps(built, self.of_steps) if self.of_steps else built
 
     @property
@@ -85,28 +81,37 @@ class MethodSpec:
 
     def built_as(self, built: Any, recorded: str) -> bool:
         """Whether an instance has the version that was recorded, maybe before versions carried a mark of their file."""
-        mark = "" if self.source_sha256 is None else file_mark(self.source_sha256)
-        return recorded in (built.version, str(built.version).removesuffix(mark))
+        return recorded in (built.version, str(built.version).removesuffix(self.mark))
+
+    @property
+    def mark(self) -> str:
+        """Suffix of the version of a method that is not the product's: its package, and the digest of its file."""
+        package = "" if self.package is None else f"+{self.package.replace(' ', '-')}"
+        return package + ("" if self.source_sha256 is None else file_mark(self.source_sha256))
+
+    def origin(self) -> dict[str, str]:
+        """Digest and package that a recorded recipe keeps for a method from outside the product."""
+        keys = {DIGEST: self.source_sha256, PACKAGE: self.package}
+        return {key: value for key, value in keys.items() if value is not None}
 
     @property
     def asks_model(self) -> bool:
-        """Whether it may ask a model."""
+        """Whether the method may ask a model."""
         return "samplers" in parameters(self.cls)
 
     @property
     def takes_source(self) -> bool:
-        """Whether it makes problems of those that its option `from` names."""
+        """Whether the method makes its problems from those that its option `from` names."""
         return SOURCE in parameters(self.cls)
 
     def canonical(self) -> dict[str, Any]:
-        """What of this method is part of the recipe's identity: a user's file counts with its content."""
+        """Part of the method that belongs to the recipe's identity; a user's file counts with its content."""
         inside = {key: [part.canonical() for part in parts] for key, parts in self.parts.items()}
-        row: dict[str, Any] = {"method": self.name, "options": {**self.options, **inside}}
-        return row if self.source_sha256 is None else {**row, "source_sha256": self.source_sha256}
+        return {"method": self.name, "options": {**self.options, **inside}, **self.origin()}
 
 
 def file_mark(sha256: str) -> str:
-    """What the version of a method in a user's own file ends with: an edited file is another method."""
+    """Suffix of the version of a method in a user's own file: an edited file is another method."""
     return f"+file.{sha256[:8]}"
 
 
@@ -120,28 +125,22 @@ def _sign(built: Any, attribute: str, mark: str) -> None:
         built.__class__ = type(cls.__name__, (cls,), {"__slots__": (), attribute: signed, "__module__": cls.__module__})
 
 
-def registry(role: str) -> Mapping[str, type[Any]]:
-    """The names one may use for a role."""
-    module, name = REGISTRIES[role]
-    classes: Mapping[str, type[Any]] = getattr(importlib.import_module(module), name)
-    return classes
-
-
 def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> MethodSpec:
     """The class behind a name with its options checked; files are looked for beside the recipe (`base`)."""
-    sha: str | None = None
+    sha = package = None
     if ":" in name:
         cls, sha = _users_own(role, name, base)
     else:
         known = registry(role)
         if name not in known:
             raise unknown_name(role, name, known)
-        cls = known[name]
+        cls, package = known[name], known.package(name)
+        sha = None if package is None else _digest(sys.modules[cls.__module__])
     steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
     checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
-    return MethodSpec(role, name, cls, checked, sha, parts, base)
+    return MethodSpec(role, name, cls, checked, sha, parts, base, package)
 
 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +169,7 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
         if key not in (*known, *sourced):
             raise unknown_name(f"option of {role} {name!r}", key, [*known, *sourced])
     # An engine's model is named beside its options and given to it later.
-    if ":" not in name:
+    if name in registry(role).product:
         inside: list[str] = (
             list(cls.nested) if isinstance(cls, BuiltOfMethods) else []
         )  # methods themselves, looked at as such
@@ -195,7 +194,7 @@ def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, .
     methods = []
     for item in given:
         options = item.get("options") or {}
-        for key in sorted(item.keys() - {"method", "options", "source_sha256"}):
+        for key in sorted(item.keys() - {"method", "options", *ORIGIN}):
             raise unknown_name(f"key of {where}", str(key), ("method", "options"))
         if not isinstance(item.get("method"), str) or not isinstance(options, Mapping):
             raise SetupError(f"{where}: every entry needs a method, and its options are a mapping.")
@@ -228,5 +227,10 @@ def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]
     classes = classes_of(module)
     if attribute not in classes:
         raise unknown_name(f"class in {place}", attribute, classes)
+    return classes[attribute], _digest(module)
+
+
+def _digest(module: ModuleType) -> str | None:
+    """The digest of the file that a module was loaded from; None for a module of another kind."""
     source = source_of(module)
-    return classes[attribute], None if source is None else sha256_text(source.read_text(encoding="utf-8"))
+    return None if source is None else sha256_text(source.read_text(encoding="utf-8"))

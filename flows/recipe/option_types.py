@@ -1,6 +1,6 @@
-"""Whether a method's option is of the kind that its constructor asks for, for recipes whose YAML says another one.
+"""Type check of a method's options against its constructor, for recipes whose YAML has a value of another type.
 
-Of the methods in our registries alone: what a user's own class says of its arguments is the user's affair.
+Only methods in the product's registries are checked, not a user's own classes.
 """
 
 import inspect
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 
 from flows.recipe.parse import shortened
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 _WORDS: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 _PLURALS: Mapping[Any, str] = {int: "whole numbers", float: "numbers", str: "texts", bool: "truth values"}
@@ -26,14 +26,14 @@ def check_option_types(where: str, cls: type[Any], options: Mapping[str, Any]) -
 
     An option whose annotation is a class of ours is left to that class.
     """
-    annotations = _annotations(cls)
+    known = annotations(cls)
     for name, value in options.items():
-        if name in annotations and not _fits(annotations[name], value):
-            raise _refusal(f"{where}: option {name!r} is {shortened(value)}", annotations[name], value)
+        if name in known and not _fits(known[name], value):
+            raise _refusal(f"{where}: option {name!r} is {shortened(value)}", known[name], value)
 
 
 def _fits(annotation: Any, value: Any) -> bool:
-    """Whether a value of a recipe is of an argument's type; counts and texts are not taken for one another."""
+    """Whether a value of a recipe has an argument's type; numbers and texts are never converted into one another."""
     if isinstance(value, float) and not math.isfinite(value):
         return False
     adapter = _adapter(annotation)
@@ -59,7 +59,7 @@ def _refusal(message: str, annotation: Any, value: Any) -> SetupError:
 
 
 def words_for(annotation: Any) -> str:
-    """What a value of this type is called in a recipe: `a whole number`, `a list of texts or null`."""
+    """Name of a type in messages about recipes: `a whole number`, `a list of texts or null`."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _WORDS:
         return _WORDS[annotation]
@@ -76,7 +76,7 @@ def words_for(annotation: Any) -> str:
     return "another value"
 
 
-def _annotations(cls: type[Any]) -> Mapping[str, Any]:
+def annotations(cls: type[Any]) -> Mapping[str, Any]:
     """The types of a constructor's arguments; none where they cannot be found out."""
     try:
         hints = get_type_hints(cls.__init__)
@@ -87,7 +87,7 @@ def _annotations(cls: type[Any]) -> Mapping[str, Any]:
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
-    """What checks values of a type; None where that is a class of ours."""
+    """Validator for values of a type; None for one of the product's own classes."""
     try:
         return TypeAdapter(annotation)
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation):

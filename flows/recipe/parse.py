@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 Model = TypeVar("Model", bound=BaseModel)
 Where = tuple[str | int, ...]
@@ -82,7 +82,7 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
 
 
 def look_again(path: Path, folder: str) -> str:
-    """What to do about a mistake in a file: mend it, and the command that looks at such a file alone."""
+    """Next step after a mistake in a file: mend it, then the command that checks such a file alone."""
     command = {"recipes": "rollmill recipe check", "recipes/evaluations": "rollmill evaluate --dry-run"}.get(
         folder, "rollmill doctor --quick --profile"
     )

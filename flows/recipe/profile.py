@@ -11,46 +11,49 @@ from pydantic import Field, field_validator, model_validator
 
 from flows.recipe.parse import parse
 from flows.recipe.schema import Part, SchemaOne, Text
-from flows.recipe.servers import MOST_DRAW_WORKERS, Http, Prices, Serve, Server, Variable
+from flows.recipe.servers import Http, PricesSection, Serve, ServerSection, Variable
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 MOST_AT_ONCE = 4096  # processes or threads of one machine
-USUAL_SEQUENCES = 256  # what vLLM computes at once where nobody says otherwise
 
 
 class VllmPart(Part):
-    """How the engine `vllm` runs here: interpreter, devices, memory, variables; what is left out is vLLM's own choice."""
+    """Settings of the engine `vllm` on this machine: interpreter, devices, memory, variables; vLLM chooses the others."""
 
     python: str | None = None
+    """Interpreter that has vLLM; none: the one in ROLLMILL_VLLM, else `.venv-vllm`."""
     tensor_parallel: int = Field(default=1, ge=1, le=64)
+    """Devices of one engine."""
     data_parallel: int = Field(default=1, ge=1, le=64)
+    """Engines side by side."""
     gpu_memory_utilization: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Share of the GPU's memory to use; none: vLLM's choice."""
     max_num_seqs: int | None = Field(default=None, ge=1, le=65_536)
+    """Sequences computed at once; none: vLLM's choice."""
     max_num_batched_tokens: int | None = Field(default=None, ge=1)
+    """Tokens computed at once; none: vLLM's choice."""
     enforce_eager: bool | None = None
+    """Run without CUDA graphs; none: vLLM's choice."""
     env: dict[Variable, str] = Field(default_factory=dict)
+    """More environment variables for the engine."""
     start_seconds: float = Field(default=900.0, gt=0.0, le=86_400.0)
+    """Longest time to load the model."""
 
     def settings(self, log: Path) -> VllmSettings:
-        """What the engine is given; `log` is the file for what it prints."""
+        """Settings for the engine; `log` is the file for its output."""
         return VllmSettings(**self.model_dump(), log=str(log))
-
-    def draw_workers(self, batch_size: int) -> int:
-        """Draw workers, each with a batch, so that no engine waits at the end of one."""
-        given = 2 * (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
-        return max(2, min(MOST_DRAW_WORKERS, -(-given // batch_size) + 1))
 
 
 class RayPart(Part):
-    """Verifiers judge on Ray: on the cluster at `address`, or on one of this machine that ends with the command.
-
-    `cpus`: of such a local one, without it every core; `rows`: completions of one task.
-    """
+    """Verifiers judge on Ray."""
 
     address: Text | None = None
+    """Address of the cluster; none: a local one that ends with the command."""
     cpus: int | None = Field(default=None, ge=1, le=MOST_AT_ONCE, strict=True)
+    """Cores of a local cluster; none: all."""
     rows: int = Field(default=64, ge=1, le=65_536, strict=True)
+    """Completions of one task."""
 
     @model_validator(mode="after")
     def _a_cluster_has_its_own_cpus(self) -> "RayPart":
@@ -59,31 +62,42 @@ class RayPart(Part):
         return self
 
 
-class Limits(Part):
+class ProfileLimits(Part):
     """The most that one run may spend over all its commands: tokens in and out, money in the currency of the prices."""
 
     tokens: int | None = Field(default=None, ge=0, strict=True)
+    """Most tokens, in and out."""
     money: Decimal | None = Field(default=None, ge=0)
+    """Most money, in the currency of the prices."""
 
 
 class Profile(Part):
-    """How one machine runs a recipe. Zero workers or threads means: as many as the machine has cores.
-
-    `ledger` and `segments` are here only to be refused by name.
-    """
+    """Settings of one machine for running recipes."""
 
     profile_schema: SchemaOne = 1
+    """Version of this file format."""
     workers: int = Field(default=0, ge=0, le=MOST_AT_ONCE, strict=True)
+    """Verifier processes; 0: one for each core."""
     threads: int = Field(default=0, ge=0, le=MOST_AT_ONCE, strict=True)
-    servers: tuple[Server, ...] = ()
+    """Threads of the embedded engine; 0: one for each core."""
+    servers: tuple[ServerSection, ...] = ()
+    """Model servers that are there."""
     serve: tuple[Serve, ...] = ()
+    """Models to serve while a command needs them."""
     http: Http = Http()
+    """Patience with servers."""
     vllm: VllmPart = VllmPart()
+    """Where and how engine `vllm` runs."""
     ray: RayPart | None = None
-    prices: Prices | None = None
-    limits: Limits = Limits()
+    """Run the verifiers on Ray."""
+    prices: PricesSection | None = None
+    """Prices of tokens."""
+    limits: ProfileLimits = ProfileLimits()
+    """Most that one run may spend over all its commands."""
     ledger: str | None = None
+    """Refused here: the ledger belongs in rollmill.toml."""
     segments: str | None = None
+    """Refused here: the segments belong in rollmill.toml."""
 
     @field_validator("serve", mode="before")
     @classmethod

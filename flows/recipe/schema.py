@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from storage.ground.recipe_steps import IMPORTED
+
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 MOST_PROBLEMS = 1_000_000  # of one recipe; they are held in memory, about 2 KB each
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -32,38 +34,44 @@ class Part(BaseModel):
 
 
 class Method(Part):
-    """One method of a registry (or `path/to/file.py:Class`, `package.module:Class`) with its options."""
+    """Method of a registry (or `path/to/file.py:Class`, `package.module:Class`) with its options."""
 
     method: Text
+    """Name in the registry, or `path/to/file.py:Class` or `package.module:Class`."""
     options: dict[str, Any] = {}
+    """Options of the method, by name."""
 
 
 class Accept(Method):
-    """Which of the verifiers' verdicts counts. `planned_under`: the policy by which the budget counted while it drew, where
-    that was another one; rollouts drawn under it are then selected from, and none is drawn or judged again.
-    """
+    """Policy that chooses the verdict that counts."""
 
     planned_under: Method | None = None
+    """Policy that the budget used while it drew, where that was another one; its rollouts are selected from and none is
+    drawn again."""
 
 
 class ProblemSource(Part):
-    """Where problems come from: made by a synthesizer, imported before under a name, or of a dataset version (`NAME@v3`).
-
-    `split`: those of an import or a version that are of this split alone.
-    """
+    """Source of problems: a synthesizer, an earlier import by its name, or a dataset version."""
 
     synthesize: str | None = None
+    """Name of the synthesizer that makes the problems."""
     imported: str | None = None
+    """Name under which the problems were imported."""
     version: str | None = None
+    """Dataset version that has the problems, `NAME@v3` for one."""
     split: Text | None = None
+    """Only problems of this split of an import or a version."""
     options: dict[str, Any] = {}
+    """Options of the synthesizer."""
     count: int | None = Field(default=None, ge=1, le=MOST_PROBLEMS, strict=True)
+    """Number of problems; a synthesizer needs it."""
 
 
 class Problems(ProblemSource):
-    """The problems of a recipe. `near_duplicates`: from which similarity on one of two is dropped."""
+    """The problems of a recipe."""
 
     near_duplicates: Share | None = None
+    """Similarity from which one of two problems is dropped; none: only equal problems are."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "Problems":
@@ -90,28 +98,34 @@ def rows_a_batch(max_tokens: int) -> int:
     return min(MOST, max(FEWEST, BATCH_TOKENS // max(1, max_tokens)))
 
 
-class Example(Part):
-    """A worked example that is shown before each problem, or with `skill` before the problems of that skill."""
+class ExampleSection(Part):
+    """A worked example that is shown before problems."""
 
     prompt: Text
+    """Text of the example's problem."""
     answer: Text
+    """Text of its answer."""
     skill: Text | None = None
+    """Show it before problems of this skill only."""
 
 
 class ExamplesFrom(Part):
-    """Worked examples out of a problem set: that of the recipe, or another (`imported` or `version`), of one split.
-
-    `ids`: the problems with these external ids, in this order; else `count` of them, with `per_skill` so many of each
-    skill. `answer`: how one is answered, with `{reference}` and `{solution}` (the worked solution that an import kept).
-    """
+    """Worked examples out of a problem set: that of the recipe, or another (`imported` or `version`)."""
 
     imported: Text | None = None
+    """Name of the import that has the examples; without `version` too: the recipe's own problems."""
     version: Text | None = None
+    """Dataset version that has the examples."""
     split: Text | None = None
+    """Only problems of this split."""
     count: int = Field(default=4, ge=1, le=1_000, strict=True)
+    """Number of examples."""
     ids: tuple[Text, ...] = ()
+    """External ids of the examples, in the order in which they are shown."""
     per_skill: bool = False
+    """Take `count` examples of each skill."""
     answer: Text = "{reference}"
+    """Text of an answer, with `{reference}` and `{solution}`, the worked solution that an import kept."""
 
     @model_validator(mode="after")
     def _one_source(self) -> "ExamplesFrom":
@@ -123,32 +137,42 @@ class ExamplesFrom(Part):
 
 
 class Generate(Part):
-    """How completions are drawn; engine `imported` draws nothing and uses the rollouts imported before.
-
-    `imports`: the names of the rollout imports to use; none named: those that were imported for the recipe's problem set.
-    `redraw`: 0 uses stored completions, N draws anew in the stream `curate-N`; what is stored stays.
-    `prompt_template`: text with `{prompt}` where the problem's goes. `examples` (or `examples_from`, a problem set): shown
-    first, as turns of user and model; `prompt_form: completion` makes one text of them. `system_prompt` stands before all.
-    """
+    """Settings for drawing completions."""
 
     engine: Text = "embedded"
+    """Engine that draws the completions; `imported` draws none and uses imported rollouts."""
     model: Text = "models/rollmill-tiny"
+    """Model that the engine draws from."""
     temperature: float = Field(default=1.0, ge=0.0, allow_inf_nan=False, strict=True)
+    """Sampling temperature; 0 is greedy."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0, strict=True)
+    """Probability mass of the tokens to sample from."""
     top_k: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    """Number of tokens to sample from; 0: all."""
     max_tokens: int = Field(default=256, ge=1, lt=2**31, strict=True)
+    """Most tokens of a completion."""
     stop: tuple[Text, ...] = ()
+    """Texts that end a completion."""
     batch_size: int = Field(
         default_factory=lambda given: rows_a_batch(given.get("max_tokens", 256)), ge=1, lt=2**31, strict=True
     )
+    """Completions of a batch; by default from 256 to 1,024, fewer for long completions."""
     imports: tuple[Text, ...] = ()
+    """Names of the rollout imports to use; none: those of the recipe's problems."""
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
+    """0 uses stored completions; N draws anew in the stream `curate-N`."""
     prompt_template: str = "{prompt}"
+    """Text of the prompt, with `{prompt}` where the problem's text goes."""
     prompt_form: Literal["chat", "completion"] = "chat"
+    """Show examples as turns of a `chat`, or as one text to complete."""
     system_prompt: Text | None = None
-    examples: tuple[Example, ...] = ()
+    """System message before the prompt."""
+    examples: tuple[ExampleSection, ...] = ()
+    """Worked examples shown before each problem."""
     examples_from: ExamplesFrom | None = None
+    """Problems to take worked examples from."""
     options: dict[str, Any] = {}
+    """Options of the engine."""
 
     @model_validator(mode="after")
     def _one_system_prompt(self) -> "Generate":
@@ -170,21 +194,23 @@ class Generate(Part):
 
     @model_validator(mode="after")
     def _engine_draws_or_is_imported(self) -> "Generate":
-        if self.imports and self.engine != "imported":
+        if self.imports and self.engine != IMPORTED:
             raise ValueError("imports belong to engine imported; the other engines draw")
-        if self.redraw and self.engine == "imported":
+        if self.redraw and self.engine == IMPORTED:
             raise ValueError("engine imported draws nothing, so there is nothing to redraw")
         asks = self.prompt_template != "{prompt}" or self.examples or self.examples_from or self.system_prompt
-        if self.engine == "imported" and asks:
+        if self.engine == IMPORTED and asks:
             raise ValueError("engine imported draws nothing: it takes no prompt_template, no examples and no system_prompt")
         return self
 
 
 class TemplateTurn(Part):
-    """One turn of a template that is a conversation."""
+    """Turn of a template that is a conversation."""
 
     role: Literal["system", "user", "assistant"]
+    """Who speaks."""
     content: Text
+    """Text of the turn."""
 
 
 def _words(value: Any) -> Any:
@@ -193,25 +219,38 @@ def _words(value: Any) -> Any:
     return tuple(str(word).lower() if isinstance(word, bool) else str(word) for word in words)
 
 
-class Step(Generate):
-    """One step: `generate` with the keys given here changed. `template` is its `prompt_template`, and was `form`.
+class StepSection(Generate):
+    """Settings of a step: `generate` with the keys given here changed. `template` is its `prompt_template`, and was `form`.
 
     The other keys are those of `pipelines.steps.graph.StepRule`; `count` of a root says how often it is drawn where the
     recipe has no budget.
     """
 
     name: StepName
+    """Name of the step, by which later templates call it."""
     template: Text | tuple[TemplateTurn, ...] | None = None
+    """Prompt of the step, a text or a list of turns; `{NAME}` stands for the completion of an earlier step."""
     when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]] = {}
+    """Values of earlier fields or outcomes for which the step is drawn."""
     count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
+    """Completions for each followed completion; of a first step, completions of each problem."""
     most: int | None = Field(default=None, ge=1, strict=True)
+    """Most completions of a problem to follow; none: all."""
     gather: int = Field(default=0, ge=0, le=1_000, strict=True)
+    """Completions that one question is about; 0: one each."""
     turn: Literal["new", "continue"] = "new"
+    """Ask in a `new` conversation, or `continue` the followed one."""
     role: Literal["answer", "step", "vote"] = "answer"
+    """Use of the completions: an `answer` is judged and may be kept, a `step` is not judged, a `vote` is about what it
+    follows."""
     read: dict[str, Text] = {}
+    """Regular expressions that read fields from the completion, by field name."""
     want: Literal["correct", "incorrect", "unparsed", "undecided"] = "correct"
+    """Outcome that is the success of this step."""
     repeat: int = Field(default=0, ge=0, le=100, strict=True)
+    """Times that the step may follow its own results, which then stand for its answer."""
     swap: bool = True
+    """Exchange the two texts of `{pair}` in every second completion."""
 
     @model_validator(mode="before")
     @classmethod
@@ -225,30 +264,34 @@ class Step(Generate):
 
 
 class ContaminationFloor(Part):
-    """What the check for evaluation problems must be able to find: recall of planted copies of these edits, false flags.
-
-    `min_recall`: least lower limit of the 95% interval; `copies`: how many of each edit are planted.
-    """
+    """Recall that the check for evaluation problems must reach, measured on planted copies."""
 
     min_recall: Share
+    """Smallest lower limit of the 95% interval of recall on planted copies."""
     edits: tuple[Text, ...] | None = None
+    """Edits of the planted copies; none: all."""
     max_false_flags: Share = 1.0
+    """Largest share of clean problems that may be flagged."""
     copies: int = Field(default=200, ge=1, le=100_000, strict=True)
+    """Planted copies of each edit."""
 
 
 DriftKind = Literal["level", "length", "source", "duplicates", "pass_rate"]
 
 
-class Gate(Part):
-    """What a dataset must satisfy before it is published. `max_drift`: the largest distance from the version before, by
-    kind; one number is for all kinds.
-    """
+class GateSection(Part):
+    """Conditions that a dataset must satisfy before it is published."""
 
     max_undecided: Share = 0.01
+    """Largest share of undecided rollouts."""
     min_kept: int = Field(default=1, ge=0, strict=True)
+    """Smallest number of kept rollouts."""
     level_shares: dict[int, tuple[Share, Share]] = {}
+    """Smallest and largest share of a level among the kept rollouts."""
     contamination: ContaminationFloor | None = None
+    """What the check for evaluation problems must be able to find."""
     max_drift: dict[DriftKind, Share] = {}
+    """Largest distance from the version before, by kind; one number is for all kinds."""
 
     @field_validator("max_drift", mode="before")
     @classmethod
@@ -257,7 +300,7 @@ class Gate(Part):
         return dict.fromkeys(get_args(DriftKind), float(limit)) if number else limit
 
     @model_validator(mode="after")
-    def _least_before_most(self) -> "Gate":
+    def _least_before_most(self) -> "GateSection":
         for level, (least, most) in self.level_shares.items():
             if least > most:
                 raise ValueError(f"level_shares of level {level}: at least {least} and at most {most} cannot both hold")
@@ -265,18 +308,24 @@ class Gate(Part):
 
 
 class Evaluation(Part):
-    """Held-out problems, to prove that none of them is inside the dataset: regenerated from their seed, imported before
-    under a name, or read from a file (`map` names its columns, `sha256` what it must be).
-    """
+    """Held-out problems, to prove that none of them is inside the dataset: made again, imported, or read from a file."""
 
     synthesize: str | None = None
+    """Synthesizer that makes the held-out problems again from their seed."""
     imported: str | None = None
+    """Name under which they were imported."""
     file: str | None = None
+    """File that has them."""
     map: dict[str, str] = {}
+    """Columns of the file, by field."""
     sha256: str | None = None
+    """Digest that the file must have."""
     options: dict[str, Any] = {"split": "evaluation"}
+    """Options of the synthesizer."""
     count: int = Field(default=400, ge=1, le=MOST_PROBLEMS, strict=True)
+    """Number of problems to make."""
     seed: int = Field(default=1, ge=0, lt=2**63, strict=True)
+    """Seed of the problems."""
 
     @model_validator(mode="before")
     @classmethod
@@ -296,22 +345,36 @@ class Evaluation(Part):
 
 
 class Recipe(Part):
-    """A whole recipe. `dataset` defaults to the recipe's name. `steps` were `arms` in recipes of before."""
+    """A whole recipe. `steps` were `arms` in earlier recipes."""
 
     recipe_schema: SchemaOne
+    """Version of this file format."""
     name: Slug
+    """Name of the recipe and of its runs."""
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
+    """Seed of everything drawn at random."""
     problems: Problems
+    """Source of the problems."""
     generate: Generate = Generate()
-    steps: tuple[Step, ...] = ()
+    """Sampling of the completions."""
+    steps: tuple[StepSection, ...] = ()
+    """Several samplings or prompts, and steps that follow others; empty: `generate` is the one step."""
     verify: tuple[Method, ...] = Field(default=(Method(method="number"),), min_length=1)
+    """Verifiers, in their order."""
     accept: Accept | None = None
+    """Policy that combines their verdicts; none: the first that decides."""
     score: tuple[Method, ...] = ()
+    """Scorers of the completions."""
     budget: Method = Method(method="fixed")
+    """Number of completions of each problem."""
     select: Method = Method(method="all_correct")
-    gate: Gate = Gate()
+    """Rule that keeps rollouts."""
+    gate: GateSection = GateSection()
+    """Conditions for publication."""
     evaluation: tuple[Evaluation, ...] = ()
+    """Held-out problems that must not be in the dataset."""
     dataset: Slug = ""
+    """Name of the dataset; by default the recipe's."""
 
     @model_validator(mode="before")
     @classmethod

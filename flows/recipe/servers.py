@@ -25,21 +25,23 @@ Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of an environment
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f]+$")]
 _KEY_ENV = re.compile(r"""^[^#\n]*\bkey_env:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""", re.MULTILINE)
-MOST_DRAW_WORKERS = 16  # batches side by side, at most: each holds its replies in memory
 
 
-class Server(Part):
-    """One replica. `url` ends where /chat/completions follows; `key_env` names the environment variable of its key.
-
-    `ca_file`: certificates (PEM) to believe instead of the system's, looked for beside the profile.
-    """
+class ServerSection(Part):
+    """Model server; a replica where several servers have the same model."""
 
     url: str
+    """Address, up to where `/chat/completions` follows."""
     key_env: Variable | None = None
+    """Environment variable that has the key."""
     concurrency: int = Field(default=64, ge=1, le=4096, strict=True)
+    """Most requests under way at once."""
     models: tuple[str, ...] = ()
+    """Models to ask it for; empty: any."""
     listed: bool = True
+    """Refuse a model that its `/models` does not name."""
     ca_file: str | None = None
+    """Certificates (PEM) to trust instead of the system's, beside the profile."""
 
     @field_validator("url")
     @classmethod
@@ -55,7 +57,7 @@ class Server(Part):
         return url
 
     @model_validator(mode="after")
-    def _one_authorization(self) -> "Server":
+    def _one_authorization(self) -> "ServerSection":
         if self.key_env is not None and "@" in urlsplit(self.url).netloc:
             raise ValueError("a server takes one authorization: key_env, or user and password in its url")
         return self
@@ -65,41 +67,58 @@ class ModelPrices(Part):
     """Money per `per` tokens of one model."""
 
     input: float = Field(ge=0.0, allow_inf_nan=False, strict=True)
+    """Price of `per` input tokens."""
     output: float = Field(ge=0.0, allow_inf_nan=False, strict=True)
+    """Price of `per` output tokens."""
     cached_input: float | None = Field(default=None, ge=0.0, allow_inf_nan=False, strict=True)
+    """Price of `per` cached input tokens; none: as `input`."""
 
 
-class Prices(ModelPrices):
-    """Money per `per` tokens; `models`: by name, those that cost something else, in the same currency."""
+class PricesSection(ModelPrices):
+    """Prices of tokens, for all models and for single ones."""
 
     per: int = Field(default=1_000_000, ge=1, strict=True)
+    """Tokens that a price is for."""
     currency: str = "USD"
+    """Currency of the prices."""
     models: dict[str, ModelPrices] = Field(default_factory=dict)
+    """Other prices, by model."""
 
     def exact(self) -> exact.Prices:
-        """What engines and rounds are given."""
+        """Exact prices, for engines and rounds."""
         others = {name: exact.Prices(**prices.model_dump(), per=self.per) for name, prices in self.models.items()}
         return exact.Prices(self.input, self.output, self.cached_input, self.per, others)
 
 
 class Http(Part):
-    """How patient to be with servers; times are seconds."""
+    """Patience with servers."""
 
     attempts: int = Field(default=8, ge=1, le=100)
+    """Tries of one request."""
     connect_seconds: Seconds = 10.0
+    """Longest time to connect, in seconds."""
     reply_seconds: Seconds = 600.0
+    """Longest time to a reply, in seconds."""
     backoff_seconds: Seconds = 0.5
+    """First wait before another try, in seconds."""
     backoff_most: Seconds = 60.0
+    """Longest wait before another try, in seconds."""
     patience: Seconds = 120.0
+    """Time to go on while no server answers, in seconds."""
     longest_wait: Seconds = 600.0
+    """Longest Retry-After to obey, in seconds; a longer one ends the command."""
     drain: Seconds = 30.0
+    """Time for requests under way to arrive after a failure, in seconds."""
     proxies: bool = True
+    """Use the proxies that the environment names."""
     reply_bytes: int | None = Field(default=None, ge=1024, le=1 << 40, strict=True)
+    """Largest reply, in bytes; none: it follows from what was asked for."""
     held_bytes: int = Field(default=512 << 20, ge=1 << 20, le=1 << 40, strict=True)
+    """Memory for large replies while they are read, in bytes."""
 
 
-def http_settings(servers: tuple[Server, ...], http: Http, prices: Prices | None) -> settings.HttpSettings:
-    """What the engine is given."""
+def http_settings(servers: tuple[ServerSection, ...], http: Http, prices: PricesSection | None) -> settings.HttpSettings:
+    """Settings of the engine `http`."""
     return settings.HttpSettings(
         servers=tuple(settings.Server(**server.model_dump()) for server in servers),
         prices=None if prices is None else prices.exact(),
@@ -107,7 +126,7 @@ def http_settings(servers: tuple[Server, ...], http: Http, prices: Prices | None
     )
 
 
-def server_keys(root: Path, servers: Sequence[Server] = ()) -> dict[str, str]:
+def server_keys(root: Path, servers: Sequence[ServerSection] = ()) -> dict[str, str]:
     """The keys in the environment that these servers' variables hold, or those of a profile of the workspace."""
     files = sorted((root / "profiles").glob("*.yaml"))
     named = [name for file in files for name in _KEY_ENV.findall(file.read_text(encoding="utf-8", errors="replace"))]
@@ -115,34 +134,33 @@ def server_keys(root: Path, servers: Sequence[Server] = ()) -> dict[str, str]:
     return {name: key for name in wanted if (key := os.environ.get(name, "").strip())}
 
 
-def draw_workers_for(servers: tuple[Server, ...], batch_size: int) -> int:
-    """Draw workers, each with a batch: twice what the servers may have under way, so that none waits for a batch's last."""
-    under_way = sum(server.concurrency for server in servers)
-    return max(1, min(MOST_DRAW_WORKERS, -(-2 * under_way // batch_size) + 1))
-
-
 class Serve(Part):
-    """A model and what serves it: vLLM, or `command`. `served_name`: as recipes call it, by default `model`.
-
-    `python`: without it the interpreter in ROLLMILL_VLLM, else .venv-vllm, which `make vllm` builds. `command`: of another
-    server with OpenAI's API, with {model}, {name} and {port}; in `env` {key} is the key that it should ask for. `health`:
-    the path that answers once it serves.
-
-    `port` is of the first replica, 0 takes any free one. `restarts` counts for all replicas in one command.
-    """
+    """A model and its server: vLLM's, or another one with OpenAI's API."""
 
     model: Word
+    """Folder or name of the model."""
     python: Word | None = None
+    """Interpreter that has vLLM; none: the one in ROLLMILL_VLLM, else `.venv-vllm`."""
     served_name: Word | None = None
+    """Name by which recipes call it; none: `model`."""
     port: int = Field(default=0, ge=0, le=65535)
+    """Port of the first replica; 0: any free one."""
     args: tuple[Word, ...] = ()
+    """More flags for vLLM's server."""
     env: dict[Variable, str] = Field(default_factory=dict)
+    """More environment variables; `{key}` is the key to ask for."""
     start_seconds: Seconds = 600.0
+    """Longest time to start, in seconds."""
     replicas: int = Field(default=1, ge=1, le=64)
+    """Number of servers."""
     restarts: int = Field(default=3, ge=0, le=1000)
+    """Restarts of servers that died, in one command."""
     concurrency: int = Field(default=64, ge=1, le=4096)
+    """Most requests under way at each server."""
     command: tuple[Word, ...] = ()
+    """Command line of another server, with `{port}`; empty: vLLM's."""
     health: Annotated[str, StringConstraints(pattern=r"^/[\x21-\x7e]*$")] = "/health"
+    """Path that answers once the server is ready."""
 
     @model_validator(mode="after")
     def _vllm_or_a_command(self) -> "Serve":
@@ -171,10 +189,10 @@ class Serve(Part):
         return self.served_name or self.model
 
 
-def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, logs: Path) -> list[LocalModel]:
-    """What is to be started, its places found in the workspace, else in the checkout.
+def local_models(parts: Sequence[Serve], servers: Sequence[ServerSection], root: Path, logs: Path) -> list[LocalModel]:
+    """Local models to start, with paths found in the workspace, else in the checkout.
 
-    The variables that hold the keys of other servers are not handed on.
+    The variables with the keys of other servers are not passed to them.
     """
     keys = tuple(server.key_env for server in servers if server.key_env is not None)
     return [
@@ -189,16 +207,6 @@ def local_models(parts: Sequence[Serve], servers: Sequence[Server], root: Path, 
         )
         for part in parts
     ]
-
-
-def as_servers(parts: Sequence[Serve]) -> tuple[Server, ...]:
-    """Servers as they will be, to reckon with before they run."""
-    return tuple(
-        # The port of one that takes any free one is not known yet, and nobody calls it here.
-        Server(url=f"http://127.0.0.1:{part.port or 1}/v1", concurrency=part.concurrency, models=(part.name,))
-        for part in parts
-        for _ in range(part.replicas)
-    )
 
 
 def located_path(place: str, root: Path) -> Path:

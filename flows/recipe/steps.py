@@ -12,24 +12,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from flows.recipe.methods import MethodSpec, registry, resolve
-from flows.recipe.schema import Generate, Method, Recipe, Step
-from pipelines.budget.fixed import Fixed
-from pipelines.budget.router import Router
+from flows.recipe.methods import MethodSpec, resolve
+from flows.recipe.schema import Generate, Method, Recipe, StepSection
+from pipelines.budget import reads_verdicts
 from pipelines.budget.search import Search
-from pipelines.generate.model_free import ModelFree
-from pipelines.generate.registry import MODEL_FREE
+from pipelines.generate.tools.model_free import ModelFree
 from pipelines.protocols import RoutingBudget
+from pipelines.registries import registry
 from pipelines.search.kernel import SearchSteps
-from pipelines.steps.graph import Node, StepGraph, StepRule
+from pipelines.steps.graph import ChecksSteps, Node, StepGraph, StepRule
 from pipelines.steps.recorded import with_places
 from pipelines.steps.templates import RESERVED, Template, place_alone
-from storage.errors import SetupError, unknown_name
-from storage.ids import canonical_json
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import canonical_json
+from storage.ground.recipe_steps import IMPORTED
 
-SEARCH = Search.name
-IMPORTED = "imported"  # the engine that draws nothing
-_OWN = frozenset(Step.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
+_OWN = frozenset(StepSection.model_fields) - frozenset(Generate.model_fields)  # keys of a step that `generate` has not
 _OF_THE_RUN = ("imports", "redraw")  # keys of `generate` that are not a step's to change
 _NO_OTHER_TEXT = ("name", "max_tokens", "stop", "batch_size")  # where only these differ, equal seeds draw the same texts
 
@@ -46,11 +44,11 @@ class LoadedStep:
 
     @property
     def name(self) -> str:
-        """How it is called."""
+        """Name of the step; "" where the recipe lists no steps."""
         return self.node.step.name
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
-        """What of it is part of the recipe's identity; `generate` is the canonical form of the section."""
+        """Part of the step that belongs to the recipe's identity; `generate` is the canonical form of the section."""
         rest = {key: value for key, value in generate.items() if key not in (*_OF_THE_RUN, "prompt_template")}
         rest["options"] = {**rest["options"], **self.node.step.options}
         return {"name": self.name, "template": _template_json(self.node.step.template), **_other_rules(self.node), **rest}
@@ -71,20 +69,21 @@ def _other_rules(node: Node) -> dict[str, Any]:
 _ELSEWHERE = ("name", "template", "options", "raw", "searched")  # keys of a rule that are written elsewhere, or follow
 
 
-class SearchStep(Step):
+class SearchStep(StepSection):
     """A step that the budget `search` adds to a recipe: a search says when it is drawn."""
 
 
-def steps_of(recipe: Recipe, base: Path) -> tuple[Step, ...]:
+def steps_of(recipe: Recipe, base: Path) -> tuple[StepSection, ...]:
     """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers.
 
     A recipe that was written down by Rollmill has them already. `base`: where a user's own policies and processes are.
     """
-    if recipe.budget.method != SEARCH:
+    budget = resolve("budget", recipe.budget.method, recipe.budget.options, base=base)
+    if not issubclass(budget.cls, Search):
         return recipe.steps
     if recipe.generate.engine == IMPORTED:
         raise SetupError("budget 'search' draws answers piece by piece, and engine imported draws nothing.")
-    own = _of_search(resolve("budget", SEARCH, recipe.budget.options, base=base).build(), recipe.generate)
+    own = _of_search(budget.build(), recipe.generate)
     names = {step.name for step in own}
     written = {step.name: step for step in recipe.steps if step.name in names}
     for step in own:
@@ -119,24 +118,27 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
 
 
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
-    """The steps as a graph; SetupError for what cannot be drawn. `base`: where a user's own engines are."""
+    """The steps as a graph, one without a name where the recipe lists none; SetupError for what cannot be drawn. `base`:
+    where a user's own engines are.
+    """
     rules: list[StepRule] = []
     for step in steps_of(recipe, base):
-        raw = step.turn == "continue" or _is_model_free(_engine_of(recipe.generate, step), base)
+        raw = step.turn == "continue" or is_model_free(_engine_of(recipe.generate, step), base)
         rules.append(_rule(recipe.generate, step, [rule.name for rule in rules], raw=raw))
-    return StepGraph(rules)
+    return StepGraph(rules or [StepRule("")])
 
 
-def _engine_of(generate: Generate, step: Step) -> str:
+def _engine_of(generate: Generate, step: StepSection) -> str:
     return step.engine if "engine" in step.model_fields_set else generate.engine
 
 
-def _is_model_free(engine: str, base: Path) -> bool:
-    """Whether no model reads what this engine is given."""
-    return engine in MODEL_FREE or (":" in engine and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree))
+def is_model_free(engine: str, base: Path) -> bool:
+    """Whether the engine asks no model."""
+    known = ":" in engine or engine in registry("engine")  # another name is refused where the engine is loaded
+    return known and issubclass(resolve("engine", engine, {}, base=base).cls, ModelFree)
 
 
-def _rule(generate: Generate, step: Step, earlier: Sequence[str], *, raw: bool) -> StepRule:
+def _rule(generate: Generate, step: StepSection, earlier: Sequence[str], *, raw: bool) -> StepRule:
     template: Template = step.template if isinstance(step.template, str) else generate.prompt_template
     if isinstance(step.template, tuple):
         template = tuple((turn.role, turn.content) for turn in step.template)
@@ -164,7 +166,7 @@ def budget_of(recipe: Recipe, graph: StepGraph) -> Method:
     return Method(method="fixed", options={"initial": next(iter(counted.values()))})
 
 
-def merged_section(generate: Generate, step: Step, node: Node, folder: Path) -> Generate:
+def merged_section(generate: Generate, step: StepSection, node: Node, folder: Path) -> Generate:
     """The step's keys over those of `generate`; SetupError for a key that a step cannot change."""
     changed = {key: value for key, value in step if key in step.model_fields_set and key not in _OWN}
     for key in _OF_THE_RUN:
@@ -178,15 +180,15 @@ def merged_section(generate: Generate, step: Step, node: Node, folder: Path) -> 
         raise SetupError(f"step {step.name!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
 
 
-def _beginning(generate: Generate, step: Step, changed: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """What a step is before its own keys."""
+def _beginning(generate: Generate, step: StepSection, changed: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Settings of a step before its own keys are applied."""
     engine = changed.get("engine", generate.engine)
     base = generate.model_dump(exclude=set() if "batch_size" in generate.model_fields_set else {"batch_size"})
     if engine == generate.engine:
         return base
     if ":" not in engine and engine not in (*registry("engine"), IMPORTED):
         raise unknown_name("engine", engine, [*registry("engine"), IMPORTED])
-    if _is_model_free(engine, folder):
+    if is_model_free(engine, folder):
         return {"model": engine, "batch_size": generate.batch_size, "max_tokens": 1}
     if "model" not in changed and engine != IMPORTED:
         raise SetupError(
@@ -206,8 +208,10 @@ def load_steps(
     recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], MethodSpec | None], base: Path
 ) -> tuple[LoadedStep, ...]:
     """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
-    loaded = []
-    for step in steps_of(recipe, base):
+    listed, loaded = steps_of(recipe, base), []
+    if not listed:
+        return (LoadedStep(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base)),)
+    for step in listed:
         node = graph.nodes[step.name]
         alone = recipe.generate.engine == IMPORTED and graph.roots == (step.name,)
         if _engine_of(recipe.generate, step) == IMPORTED and not alone:
@@ -220,23 +224,18 @@ def load_steps(
     return tuple(loaded)
 
 
-def goes_by_verdicts(budget: Method) -> bool:
-    """Whether one of our budgets looks at what is judged; of a user's own nobody knows."""
-    return budget.method not in (Fixed.name, SEARCH) and ":" not in budget.method
-
-
-def check_roots(graph: StepGraph, budget: Method) -> None:
+def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
     """SetupError where a root that nobody judges is drawn by verdicts, or where the recipe has no answer at all."""
     unjudged = [name for name in graph.roots if name not in graph.answers]
-    if not unjudged or budget.method == SEARCH:
+    if not unjudged or issubclass(budget.cls, Search):
         return
     if not graph.answers:
         raise SetupError(
             "no step of the recipe is an answer, so nothing is judged.", next_command="a step with role: answer"
         )
-    if goes_by_verdicts(budget):
+    if reads_verdicts(budget.cls):
         raise SetupError(
-            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.method!r} goes by verdicts.",
+            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.name!r} goes by verdicts.",
             next_command="a count for the step, or budget: {method: fixed}",
         )
 
@@ -251,38 +250,14 @@ def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: A
                 "they draw the same texts.",
                 next_command="give one of them another template, temperature or model",
             )
-    _check_budget([step["name"] for step in roots], budget)
-    for node in graph.follow_ups if isinstance(budget, Fixed) else ():
-        parent = node.parents[0]
-        if parent in graph.roots and node.step.gather > budget.initial:
-            raise SetupError(
-                f"step {node.step.name!r} gathers {node.step.gather} completions of step {parent!r}, which is drawn "
-                f"{budget.initial} times: no group would be complete.",
-                next_command=f"gather: {budget.initial}, or count: {node.step.gather} in step {parent!r}",
-            )
-
-
-def _check_budget(names: Sequence[str], budget: Any) -> None:
-    roots = len(names)
-    own = [name for name in names if name != SearchSteps().first]
-    if isinstance(budget, Search) and own:
-        raise SetupError(
-            f"step {own[0]!r} follows nothing, and budget 'search' draws the answers itself.",
-            next_command=f"a template that names {{{SearchSteps().answer}}}",
-        )
-    routes = isinstance(budget, RoutingBudget) and budget.routes
-    if roots > 1 and not routes:
+    if isinstance(budget, ChecksSteps):
+        budget.check_steps(graph)
+    names = [step["name"] for step in roots]
+    if len(names) > 1 and not (isinstance(budget, RoutingBudget) and budget.routes):
         raise SetupError(
             f"steps {', '.join(names)} follow nothing, and budget {budget.name!r} does not choose between them.",
             next_command="name an earlier step in a template, {" + names[0] + "} for one; or budget: {method: router}",
         )
-    if routes and roots < 2:
-        raise SetupError(
-            f"budget {budget.name!r} chooses between steps that follow nothing, and the recipe has {roots or 'none'}.",
-            next_command="steps: [{name: short, max_tokens: 64}, {name: long, temperature: 0.7}]",
-        )
-    if isinstance(budget, Router):
-        budget.check_names(names)
 
 
 def _texts(step: dict[str, Any]) -> str:

@@ -1,23 +1,25 @@
-"""Files of the user's own that methods of a recipe lie in: kept in a version's manifest, taken from there to judge again.
+"""Files of the user's own and packages that methods of a recipe lie in, as a version's manifest keeps them.
+
+Files are taken from the manifest to judge again; a package is named with its version.
 
 A version is judged again by what made it, wherever the recipe lay, and whatever became of its files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.recipe.methods import DIGEST, PACKAGE
 from pipelines.user_code import NotLoaded, load_module, source_of
-from storage.ids import sha256_text
+from storage.ground.ids import sha256_text
 
-DIGEST = "source_sha256"
 _NAMES = ("method", "synthesize", "engine")  # the keys that name a method
 
 
 def files_of(recipe: Any, base: Path) -> dict[str, dict[str, str]]:
     """Name and text of every file that a canonical recipe's methods lie in, by digest."""
     files: dict[str, dict[str, str]] = {}
-    for part in _own_methods(recipe):
+    for part in _parts_with(recipe, _named_by):
         place = part[_named_by(part)].rpartition(":")[0]
         try:
             path = source_of(load_module(place, base))
@@ -27,6 +29,11 @@ def files_of(recipe: Any, base: Path) -> dict[str, dict[str, str]]:
         if sha256_text(text) == part[DIGEST]:
             files[part[DIGEST]] = {"file": place, "text": text}
     return files
+
+
+def packages_of(recipe: Any) -> list[str]:
+    """Name and version of every package that a canonical recipe's methods come from."""
+    return sorted({part[PACKAGE] for part in _parts_with(recipe, _packaged)})
 
 
 def from_stored(recipe: Any, files: Mapping[str, Mapping[str, str]], folder: Path) -> Any:
@@ -49,15 +56,20 @@ def _moved(value: Any, folder: Path) -> Any:
     return moved
 
 
-def _own_methods(value: Any) -> Iterator[Mapping[str, Any]]:
+def _parts_with(value: Any, wanted: Callable[[Mapping[str, Any]], object]) -> Iterator[Mapping[str, Any]]:
+    """The mappings within a recipe of which this is true."""
     if isinstance(value, Mapping):
-        if _named_by(value):
+        if wanted(value):
             yield value
         for item in value.values():
-            yield from _own_methods(item)
+            yield from _parts_with(item, wanted)
     elif isinstance(value, list):
         for item in value:
-            yield from _own_methods(item)
+            yield from _parts_with(item, wanted)
+
+
+def _packaged(value: Mapping[str, Any]) -> bool:
+    return isinstance(value.get(PACKAGE), str) and any(isinstance(value.get(key), str) for key in _NAMES)
 
 
 def _named_by(value: Mapping[str, Any]) -> str:

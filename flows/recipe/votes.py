@@ -1,56 +1,69 @@
 """Scorers and verifiers that go by the votes of a step: whether the recipe has these, and in time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flows.recipe.methods import MethodSpec
-from flows.recipe.schema import Method
-from flows.recipe.steps import goes_by_verdicts
+from flows.recipe.methods import OF, MethodSpec, parameters
+from pipelines.budget import reads_verdicts
+from pipelines.protocols import VOTES, GroupScorer, ReadsVotes
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.templates import OUTCOME
-from storage.errors import SetupError
-
-VOTES = "votes"
+from storage.ground.errors import SetupError
 
 
-def check_scorer(graph: StepGraph, options: Mapping[str, Any]) -> None:
+def scores_votes(scorer: MethodSpec) -> bool:
+    """Whether a scorer is computed from the votes of a step that its option `of` names."""
+    return _reads_votes(scorer.cls) and OF in parameters(scorer.cls)
+
+
+def _reads_votes(scorer: type[Any]) -> bool:
+    needs = scorer.needs if isinstance(scorer, GroupScorer) else ()
+    return isinstance(needs, tuple) and VOTES in needs  # a property, of some classes, has no value before it is built
+
+
+def _judges_by_votes(verifier: MethodSpec) -> bool:
+    return issubclass(verifier.cls, ReadsVotes)
+
+
+def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
     """SetupError where a scorer reads votes that there are not, or does not say that they rest on a label."""
-    node = _voting(graph, options, "scorer")
-    if node.sees_label != bool(options.get("referenced")):
+    node, referenced = _voting(graph, scorer), bool(scorer.options.get("referenced"))
+    if node.sees_label != referenced:
         sees = "sees" if node.sees_label else "does not see"
         raise SetupError(
-            f"step {node.step.name!r} {sees} a reference or a verdict, and scorer 'votes' says referenced: "
-            f"{str(bool(options.get('referenced'))).lower()}.",
+            f"step {node.step.name!r} {sees} a reference or a verdict, and scorer {scorer.name!r} says referenced: "
+            f"{str(referenced).lower()}.",
             next_command=f"referenced: {str(node.sees_label).lower()}; such numbers may elect no answer",
         )
 
 
-def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: Method) -> None:
+def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: MethodSpec) -> None:
     """SetupError where a verifier reads votes that there are not, or where what is drawn would have to wait for them."""
     for method in verifiers:
         for inner in _inside(method):
-            if inner.name == VOTES:
+            if _judges_by_votes(inner):
                 raise SetupError(
-                    f"verifier 'votes' stands inside {method.name!r}: it judges later than the others.",
-                    next_command=f"verify: [..., {{method: votes}}], and accept: {{method: {method.name}}}",
+                    f"verifier {inner.name!r} stands inside {method.name!r}: it judges later than the others.",
+                    next_command=f"verify: [..., {{method: {inner.name}}}], and accept: {{method: {method.name}}}",
                 )
-        if method.name == VOTES and _voting(graph, method.options, "verifier").step.gather:
+        of_a_step = _judges_by_votes(method) and OF in parameters(method.cls)
+        if of_a_step and _voting(graph, method).step.gather:
             raise SetupError(
-                "verifier 'votes' reads votes that choose from a group: each is about the others too.",
+                f"verifier {method.name!r} reads votes that choose from a group: each is about the others too.",
                 next_command="scorer votes and selector elected; or a step that votes on one completion",
             )
-    if verifiers and all(method.name == VOTES for method in verifiers):
-        _check_steers_nothing(graph, budget)
+    if verifiers and all(map(_judges_by_votes, verifiers)):
+        _check_steers_nothing(graph, verifiers[0], budget)
 
 
-def _check_steers_nothing(graph: StepGraph, budget: Method) -> None:
+def _check_steers_nothing(graph: StepGraph, verifier: MethodSpec, budget: MethodSpec) -> None:
     """With votes alone nothing is judged while it is drawn."""
     goes_by = [f"step {node.step.name!r}" for node in graph.follow_ups if _goes_by_outcome(node)]
-    if goes_by_verdicts(budget):
-        goes_by.append(f"budget {budget.method!r}")
+    if reads_verdicts(budget.cls):
+        goes_by.append(f"budget {budget.name!r}")
     if goes_by:
         raise SetupError(
-            f"{goes_by[0]} goes by verdicts, and verifier 'votes' judges once everything is drawn.",
+            f"{goes_by[0]} goes by verdicts, and verifier {verifier.name!r} judges once everything is drawn.",
             next_command="verify: [{method: judge}], which judges at once; or another verifier before it",
         )
 
@@ -67,14 +80,14 @@ def _inside(method: MethodSpec) -> Iterator[MethodSpec]:
             yield from _inside(part)
 
 
-def _voting(graph: StepGraph, options: Mapping[str, Any], role: str) -> Node:
-    """The step whose votes are read."""
-    step, _, field = str(options.get("of", "")).partition(".")
+def _voting(graph: StepGraph, method: MethodSpec) -> Node:
+    """The step whose votes a method reads."""
+    step, _, field = str(method.options.get(OF, "")).partition(".")
     voting = {name: node for name, node in graph.nodes.items() if node.step.role == "vote"}
     if step not in voting or field not in voting[step].step.read:
         known = [f"{name}.{read}" for name, node in voting.items() for read in node.step.read]
         raise SetupError(
-            f"{role} 'votes' reads {options.get('of')!r}, which no step with role vote gives.",
+            f"{method.role} {method.name!r} reads {method.options.get(OF)!r}, which no step with role vote gives.",
             choices=known,
             next_command=None if known else "a step with role: vote and read: {score: 'SCORE (\\d)'}",
         )

@@ -15,12 +15,12 @@ from flows.job import Job
 from flows.recipe import resolve
 from flows.recipe.load import load_recipe
 from pipelines.verify.acceptance import PLAIN
-from pipelines.verify.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
+from pipelines.verify.judged.person import JudgedAnswer, PersonVerifier, answer_digest, write_judgements
 from storage.audits import PersonJudgement
-from storage.errors import SetupError, explained
-from storage.ids import digest128
-from storage.queries.audits import outcome_of
-from storage.queries.review import judged_undecided
+from storage.ground.errors import SetupError, explained
+from storage.ground.ids import digest128
+from storage.queries.judge.audits import outcome_of
+from storage.queries.judge.review import judged_undecided
 
 if TYPE_CHECKING:
     from flows.recipe import LoadedRecipe
@@ -36,7 +36,7 @@ class Application:
     answers: tuple[JudgedAnswer, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many answers people gave each outcome."""
+        """Number of people's answers by outcome."""
         return dict(sorted(Counter(answer.outcome for answer in self.answers).items()))
 
     def row(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Application:
 
 
 def application_of(reader: "Reader", run_id: str) -> Application:
-    """What would be done; SetupError where nobody judged, and where the recipe does not ask one verifier after another."""
+    """Planned application of people's answers; SetupError without answers, or where verifiers are not asked in turn."""
     run = reader.runs.get(run_id)
     job = Job.of_run(run.recipe["job"], reader.root)
     if job.verb != "curate":

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.metrics import CountsByProblem, PairedDecisions, moves_rows, paired_pass_at, paired_rates
-from storage.pool import grouped
-from storage.records import Rollout, Verdict
+from storage.ground.pool import grouped
+from storage.ground.records import Rollout, Verdict
 
 EXAMPLES = 5  # of each kind of flip
 TAIL = 240  # characters of a completion's end that an example shows
 
 
 @dataclass
-class Flips:
+class VerdictFlips:
     """The report under way. `prefix`: completions per problem that rates are over, None for all.
 
     Where none was fixed (0) the first completion of each problem is compared: a pair of verdicts on the same completion
@@ -68,7 +68,7 @@ class Flips:
             )
 
     def row(self) -> dict[str, Any]:
-        """Everything as JSON values."""
+        """All counts and flips as JSON values."""
         before, after = self.before.counts(), self.after.counts()
         return {
             "rows": self.rows,

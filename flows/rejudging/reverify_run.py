@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.progress import Stage
-from flows.rejudging.reverify_flips import Flips
+from flows.rejudging.reverify_flips import VerdictFlips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
-from flows.rounds.decide import select_checked
+from flows.rounds.judging.decide import select_checked
+from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, by_problems
-from flows.rounds.score import preview_scores, rows_of
 from pipelines.verify.acceptance import accepted_verdict, lacking
-from storage.errors import FoundWanting, SetupError, Unavailable
-from storage.records import PlanRow, Rollout, Score, Verdict
+from storage.ground.errors import FoundWanting, SetupError, Unavailable
+from storage.ground.records import PlanRow, Rollout, Score, Verdict
 from storage.rollouts import GradedCompletion, IncompleteRound, Pair, RunReader, Stored
 from storage.segments.rows import Rows
 
@@ -34,9 +34,9 @@ GROUP = 4_096  # rows read at a time: bounds memory, and each look into the stor
 
 @dataclass(frozen=True, slots=True)
 class ReverifyRequest:
-    """What one command was asked: which run, only one of its verifiers, other options for them, and whether to accept.
+    """Request of one command: a run, one of its verifiers alone, other options for them, and whether to accept.
 
-    `check`: how many carried verdicts to judge after all, which must say the same.
+    `check`: number of carried verdicts to judge after all; each must come out the same.
     """
 
     root: Path
@@ -62,7 +62,7 @@ def reverify(request: ReverifyRequest) -> dict[str, Any]:
             "accepted": False,
         }
         if not target.changes:
-            return {**report, "next": target.recipe_run.session.job.command}
+            return {**report, "next": target.today.session.job.command}
         if request.accept:
             _check_acceptable(target)
         again = f"rollmill reverify {target.run.id}{''.join(f' --set {shlex.quote(item)}' for item in request.sets)}"
@@ -99,7 +99,7 @@ def _judge_all(
 ) -> dict[str, Any]:
     """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
     counts = {key: VerdictCounts() for key in target.after}
-    flips = Flips(target.spec.prefix)
+    flips = VerdictFlips(target.spec.prefix)
     groups = list(_groups(target))
     total, pending, rows_read, began = sum(map(len, groups)), 0, 0, time.monotonic()
     for rows in groups:
@@ -122,17 +122,17 @@ def _judge_all(
 
 
 def _groups(target: ReverifyTarget) -> Iterator[list[PlanRow]]:
-    """What is read at a time."""
+    """Groups of rows that are read at a time."""
     plans = target.workspace.runs.plans(target.run.id)
     return by_problems([answers_of(target.spec, Rows.of("plan", plan)) for plan in plans], GROUP)
 
 
 def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iterator[list[GradedCompletion]]:
-    """What is judged and committed at a time: a batch of the recipe, whole problems together."""
+    """Batches that are judged and committed at a time: at least the recipe's batch size, whole problems together."""
     batch: list[GradedCompletion] = []
     for _, members in groupby(graded, key=lambda completion: completion.problem.id):
         batch += members
-        if len(batch) >= target.spec.batch_size:
+        if len(batch) >= target.spec.steps[0].batch_size:
             yield batch
             batch = []
     if batch:
@@ -142,11 +142,11 @@ def _batches(target: ReverifyTarget, graded: Sequence[GradedCompletion]) -> Iter
 def _reader(target: ReverifyTarget) -> RunReader:
     """Reads the run's rows with all verdicts by the old and the new versions."""
 
-    return target.open.reader(target.workspace, list(dict.fromkeys((*target.before, *target.after))))
+    return target.today.reader(target.workspace, list(dict.fromkeys((*target.before, *target.after))))
 
 
 def _was_judged(target: ReverifyTarget, stored: Stored, row: PlanRow) -> bool:
-    """Whether the run has judged this row to its end; what it has not is not reverify's to judge."""
+    """Whether the run has completely judged this row; reverify leaves other rows alone."""
     verdicts = stored.get((row.completion_id, row.problem_id), {})
     return not any(lacking(policy, target.before, verdicts) for policy in target.spec.policies())
 
@@ -162,19 +162,19 @@ def _graded(target: ReverifyTarget, rows: Sequence[PlanRow], stored: Stored) -> 
 
 
 def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
-    """Those that go by votes are only shown: the next generation may plan other votes, and makes its own of them."""
-    from flows.rounds.commit import verdict_segments
+    """Commit verdicts, except those that depend on votes: the next generation may plan other votes and makes its own."""
+    from flows.rounds.drawing.commit import verdict_segments
 
-    waiting = target.open.waiting()
+    waiting = target.today.waiting()
     kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in waiting]
     if kept:
         target.workspace.segments.commit_many(verdict_segments(kept))
 
 
-def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: Flips) -> None:
+def _compare(target: ReverifyTarget, batch: Sequence[GradedCompletion], after: Stored, flips: VerdictFlips) -> None:
     """Count the flips of these rows, and the decisions of the run's selector on either set of verdicts."""
     spec = target.spec
-    rows = rows_of(target.workspace, target.open) if spec.scorers else None
+    rows = rows_of(target.workspace, target.today) if spec.scorers else None
     accept_old, accept_new = (partial(accepted_verdict, spec.accept, chain) for chain in (target.before, target.after))
     for _, members in groupby(batch, key=lambda graded: graded.problem.id):
         mine = list(members)
@@ -192,7 +192,7 @@ def _rollout(graded: GradedCompletion, verdict: Verdict | None, scores: Mapping[
 
 
 def _reach(target: ReverifyTarget) -> dict[str, dict[str, int]]:
-    """How many stored verdicts of each changed verifier hold, and how many are to be judged again."""
+    """Counts of stored verdicts of each changed verifier: those that hold and those to be judged again."""
     counts = {change.name: {"stored": 0, "carried": 0, "judged": 0} for change in target.changes}
     for rows in _groups(target):
         for verdicts in _reader(target).verdicts(rows).values():
@@ -211,12 +211,12 @@ def _check_acceptable(target: ReverifyTarget) -> None:
             f"{', '.join(target.others)} changed too, and the run goes on under all verifiers of today.",
             next_command=f"rollmill reverify {target.run.id} --accept",
         )
-    now, before = resolved_parts(target.recipe_run), target.run.recipe["resolved"]
+    now, before = resolved_parts(target.today), target.run.recipe["resolved"]
     others = [key for key in now if key != "verifiers" and now[key] != before.get(key)]
     if others:
         raise SetupError(
             f"run {target.run.id} cannot go on: {', '.join(others)} changed as well as the verifiers.",
-            next_command=f"{target.recipe_run.session.job.command} --keep-going",
+            next_command=f"{target.today.session.job.command} --keep-going",
         )
 
 
@@ -231,5 +231,5 @@ def _acceptance(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
         items = [(graded.problem, graded.completion) for graded in _graded(target, judged, stored)]
         _commit(target, renew(target.chain, target.spec.policies(), items, stored, counts).carried)
         lease.renew()
-    name = begin_generation(target.recipe_run, after=target.run.id)
+    name = begin_generation(target.today, after=target.run.id)
     return {"accepted": True, "run_after": name, "next": f"rollmill runs resume {name}"}

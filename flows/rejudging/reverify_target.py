@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from flows.identity import unopened_run
 from flows.job import Job
-from flows.rejudging.reverify_verdicts import ChainEntry, Change
+from flows.rejudging.reverify_verdicts import ChainEntry, VerifierChange
 from flows.session import open_session, read_session
 from pipelines.verify.extract import RULES as EXTRACTION
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 from storage.rollouts import Key
 from storage.runs import BESIDE_RECIPE
 
@@ -31,9 +31,9 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 @dataclass(frozen=True, slots=True)
 class ReverifyTarget:
-    """The open run and its verifiers. `others`: names of verifiers that changed too and were not asked for."""
+    """A run as it is recorded, and as it is `today`. `others`: verifiers that changed too and were not asked for."""
 
-    recipe_run: "RecipeRun"
+    today: "RecipeRun"
     run: "Run"
     chain: tuple[ChainEntry, ...]
     others: tuple[str, ...]
@@ -41,20 +41,15 @@ class ReverifyTarget:
     @property
     def spec(self) -> "RunSpec":
         """The run under the verifiers of today."""
-        return self.recipe_run.spec
-
-    @property
-    def open(self) -> "OpenRun":
-        """What it holds open."""
-        return self.recipe_run.open
+        return self.today.spec
 
     @property
     def workspace(self) -> "Workspace":
-        """Where its rows are."""
-        return self.recipe_run.workspace
+        """Workspace of the run's rows."""
+        return self.today.workspace
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[VerifierChange]:
         """The changes that are looked at."""
         return [entry.change for entry in self.chain if entry.change is not None]
 
@@ -77,7 +72,7 @@ def open_target(
 
     `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
-    from flows.rounds.votes import read_votes
+    from flows.rounds.judging.votes import read_votes
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
@@ -86,14 +81,13 @@ def open_target(
     job = replace(job, sets=(*job.sets, *sets))
     with (read_session if dry_run else open_session)(job) as session:
         check_same(session, run)
-        with unopened_run(session) as recipe_run:
-            open_run = recipe_run.open
+        with unopened_run(session) as today:
             # Plans and verdicts are those of the run that exists, judges' votes are charged to it.
-            open_run.spec = replace(open_run.spec, run=run.id)
-            open_run.charge_samplers(session.workspace)
-            read_votes(session.workspace, open_run)
-            with open_run.verifying() as installed:
-                changes = _changes(session, open_run, run)
+            today.bind(run.id)
+            today.charge_samplers(session.workspace)
+            read_votes(session.workspace, today)
+            with today.verifying() as installed:
+                changes = _changes(session, today, run)
                 chain = [
                     _entry(tuple(old), part, change, verifier)
                     for old, part, change in zip(run.recipe["resolved"]["verifiers"], installed, changes, strict=True)
@@ -102,11 +96,11 @@ def open_target(
                 if verifier is not None and verifier not in names:
                     raise unknown_name("verifier", verifier, names)
                 others = tuple(change.name for change in changes if change and verifier not in (None, change.name))
-                yield ReverifyTarget(recipe_run, run, tuple(chain), others)
+                yield ReverifyTarget(today, run, tuple(chain), others)
 
 
 def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
-    """What changed besides the verifiers would change rows too: that is another run, not the same rows judged again."""
+    """SetupError where more than the verifiers changed: the rows would be those of another run."""
     now, before = session.loaded.canonical(), run.recipe
     keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
@@ -115,10 +109,10 @@ def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NO
         )
 
 
-def _changes(session: "Session", open_run: "OpenRun", run: "Run") -> list[Change | None]:
+def _changes(session: "Session", today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
     """The change of every verifier in the recipe's order, None where its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
-    new, rules = open_run.chain(), open_run.rules()
+    new, rules = today.chain(), today.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
         raise SetupError(
             f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",
@@ -126,8 +120,8 @@ def _changes(session: "Session", open_run: "OpenRun", run: "Run") -> list[Change
         )
     others = _with_other_options(session, run, new)
 
-    def change(before: Key, after: Key) -> Change:
-        return Change(
+    def change(before: Key, after: Key) -> VerifierChange:
+        return VerifierChange(
             name=after[0],
             old=before[1],
             new=after[1],
@@ -141,7 +135,7 @@ def _changes(session: "Session", open_run: "OpenRun", run: "Run") -> list[Change
 
 
 def _extraction(workspace: "Workspace", key: Key) -> set[str]:
-    """What stands before the colon in this version's verdicts, and the names that all verifiers share."""
+    """Extraction rules in this version's verdicts (before the colon), and the names that all verifiers share."""
     rules = workspace.segments.read("verdicts", producer=key[0], version=key[1], columns=("rule",))["rule"].unique()
     return {rule.split(":")[0] for rule in rules.to_pylist() if ":" in rule} | {name for name, _ in EXTRACTION}
 
@@ -159,7 +153,7 @@ def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) ->
     return names
 
 
-def _entry(old: tuple[str, str], part: Any, change: Change | None, chosen: str | None) -> ChainEntry:
+def _entry(old: tuple[str, str], part: Any, change: VerifierChange | None, chosen: str | None) -> ChainEntry:
     installed = (part.name, part.version)
     if chosen not in (None, part.name):  # not looked at: its verdicts stay, and it may not even be installed as it was
         return ChainEntry(old, old, None, part if installed == old else None)

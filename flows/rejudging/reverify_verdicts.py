@@ -1,12 +1,12 @@
-"""Which stored verdicts hold under a changed verifier and are carried over, and which rows are judged again.
+"""Selection of the stored verdicts that hold under a changed verifier and are carried over; other rows are judged again.
 
 A verifier lists its rules in the order in which it tries them, each with a version, and a verdict names the rule that
 decided: `extraction:comparison`, or one rule. A changed rule can take rows from later ones and lose rows to them, so a
 verdict holds only if every rule that was tried for it is the same, in the same order, with nothing new between. Of two-part
-verdicts the extraction rules after the one that fired were not tried. Whatever cannot be placed is judged again.
+verdicts the extraction rules after the one that fired were not tried. A rule that is in no list is judged again.
 
-Nothing is committed here: carried verdicts are copies under the new version, and become rows only when a person accepts.
-That the rules tell the truth is checked on a sample of them, which is judged after all.
+No verdict is committed here: carried verdicts are copies under the new version, and become rows only when a person accepts.
+A sample of them is judged after all, to check that the rules were declared correctly.
 """
 
 import heapq
@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flows.rounds.verify import Item, item_pair, lacked_resources, verdicts_of
+from flows.rounds.judging.verify import Item, item_pair, lacked_resources, verdicts_of
 from pipelines.protocols import Verifier
 from pipelines.verify.acceptance import Policy, asks
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.records import Verdict
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import Verdict
 from storage.rollouts import Key, Pair
 
 Rules = Sequence[tuple[str, str]]
@@ -28,10 +28,10 @@ EXAMPLES = 5  # of carried verdicts that the verifier contradicts
 
 
 @dataclass(frozen=True)
-class Change:
-    """One verifier before and after. `extraction`: the names that stand before the colon in its verdicts.
+class VerifierChange:
+    """Old and new version of a verifier. `extraction`: the names before the colon in its verdicts.
 
-    `options_differ`: the recipe gives it other options now, which no rule's version tells.
+    `options_differ`: the recipe gives it other options now, which are in no rule's version.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def whole(self) -> str | None:
-        """Why everything is judged again, None where the rules tell what need not be."""
+        """Reason that all rows are judged again; None where the rules show which verdicts hold."""
         if self.options_differ:
             return "its options in the recipe changed"
         if not self.old_rules or not self.new_rules:
@@ -63,7 +63,7 @@ class Change:
         return [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
 
     def holds(self, verdict: Verdict) -> bool:
-        """Whether a stored verdict of the old version is also the new version's."""
+        """Whether a stored verdict of the old version also holds under the new one."""
         if self.whole is not None or lacked_resources(verdict):
             return False
         if verdict.rule not in self._known:  # few rules, millions of verdicts
@@ -107,14 +107,14 @@ def residue(version: str, rules: Rules) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChainEntry:
-    """One verifier of the recipe: (name, version) as it judged the run and as it judges now, and the instance if installed.
+    """Verifier of the recipe: its key (name, version) for the run and for today, and its instance if installed.
 
     `change` is None where its version is the same, or where the command looks at another verifier only.
     """
 
     old: Key
     new: Key
-    change: Change | None
+    change: VerifierChange | None
     verifier: Verifier | None
 
 
@@ -129,7 +129,7 @@ class VerdictCounts:
 
 @dataclass(slots=True)
 class RenewedVerdicts:
-    """What became of some rows. `verdicts`: by row and (verifier, new version), those that the policies ask for."""
+    """Renewed verdicts of some rows. `verdicts`: those that the policies need, by row and (verifier, new version)."""
 
     verdicts: dict[Pair, dict[Key, Verdict]] = field(default_factory=dict)
     carried: list[Verdict] = field(default_factory=list)
@@ -208,7 +208,7 @@ class CarriedSample:
         self._kept = heapq.nsmallest(self.size, [*self._kept, *offered], key=lambda entry: entry[0])
 
     def check(self, chain: Sequence[ChainEntry]) -> dict[str, Any]:
-        """How many were judged, and those on which the verifier says something else now, as JSON values."""
+        """Number of carried verdicts judged again, and those that came out differently, as JSON values."""
         contradicted = []
         for entry in chain:
             mine = [(old, item) for _, old, item in self._kept if (old.verifier, old.version) == entry.new]

@@ -18,15 +18,16 @@ from flows.identity import imported_digest, unopened_run
 from flows.job import Job
 from flows.recipe import resolve
 from flows.rejudging.reverify_target import check_same
-from flows.rounds.decide import select_checked
+from flows.rounds.judging.decide import select_checked
+from flows.rounds.judging.score import preview_scores, rows_of
 from flows.rounds.plan_rows import answers_of, in_order
-from flows.rounds.score import preview_scores, rows_of
 from flows.session import read_session
+from pipelines.budget import reads_verdicts
 from pipelines.metrics import PairedDecisions, moves_rows
 from pipelines.verify.acceptance import Policy, accepted_verdict, check_names, lacking, policy_part
-from storage.errors import SetupError
-from storage.recipe_steps import has_follow_ups
-from storage.records import Rollout, Score
+from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import has_follow_ups
+from storage.ground.records import Rollout, Score
 from storage.rollouts import GradedCompletion, IncompleteRound, Key, Pair
 from storage.runs import BESIDE_RECIPE
 
@@ -38,12 +39,11 @@ if TYPE_CHECKING:
 
 # Keys of the canonical recipe that change no rollout and no verdict.
 _AFTER_JUDGING = BESIDE_RECIPE | {"name", "score", "select", "gate", "evaluation", "dataset", "accept", "recipe_schema"}
-_PLAN_WITHOUT_VERDICTS = frozenset({"fixed"})  # budgets that plan the same whatever is correct; follow-ups may not
 
 
 @dataclass(frozen=True, slots=True)
 class SelectRequest:
-    """What one command asks: a run's id or a recipe's path, overrides, and a policy with its options."""
+    """Request of one command: a run's id or a recipe's path, overrides, and a policy with its options."""
 
     root: Path
     target: str
@@ -54,7 +54,7 @@ class SelectRequest:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """How a run decides: the policy that accepts and the selector that keeps."""
+    """Deciding methods of a run: the accepting policy and the selector."""
 
     policy: Policy
     selector: "Selector"
@@ -78,12 +78,12 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
         run = _run(session, request)
         job = replace(job, sets=(*job.sets, *_policy_sets(run, session.loaded, request.policy, request.options)))
     with read_session(job) as session, unopened_run(session) as selecting:
-        selecting.open.spec = replace(selecting.spec, run=run.id)
+        selecting.bind(run.id)
         _check_imports(selecting, run)
         row = _comparison(selecting, run)
         return {
             **row,
-            "up_to_date": [list(key) for key in selecting.open.chain()] == run.recipe["resolved"]["verifiers"],
+            "up_to_date": [list(key) for key in selecting.chain()] == run.recipe["resolved"]["verifiers"],
         }, job
 
 
@@ -117,7 +117,7 @@ def _run(session: "Session", request: SelectRequest) -> "Run":
 
 def _check_imports(selecting: "RecipeRun", run: "Run") -> None:
     """A run of the same recipe may have taken other imported rollouts, before more were imported or by an older default."""
-    if selecting.spec.generator is None and imported_digest(selecting) != run.recipe["resolved"]["imported"]:
+    if selecting.spec.takes_imports and imported_digest(selecting) != run.recipe["resolved"]["imported"]:
         raise SetupError(
             f"the imported rollouts that the recipe takes are not those of run {run.id}.",
             next_command=selecting.session.job.command,
@@ -148,7 +148,7 @@ def _policy_sets(run: "Run", loaded: "LoadedRecipe", policy: str | None, options
 
 def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
     """The policy that the run's budget counted by, None where its plan does not depend on one."""
-    fixed = run.recipe["budget"]["method"] in _PLAN_WITHOUT_VERDICTS and not has_follow_ups(run.recipe)
+    fixed = reads_verdicts(loaded.budget.cls) is False and not has_follow_ups(run.recipe)
     if fixed or not loaded.engines():
         return None
     accept = policy_part(run.recipe)
@@ -167,7 +167,7 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
     decisions = PairedDecisions()
     missing: Counter[Key] = Counter()
     problems, rows = 0, 0
-    scored = rows_of(selecting.workspace, selecting.open) if spec.scorers else None
+    scored = rows_of(selecting.workspace, selecting) if spec.scorers else None
     for members in _graded_parts(selecting, run, chain):
         rows += len(members)
         for graded in members:
@@ -205,7 +205,7 @@ def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> I
 
     try:
         rows = answers_of(selecting.spec, in_order(selecting.workspace.runs.plans(run.id)))
-        for _, members in selecting.open.reader(selecting.workspace, chain).by_problem(rows):
+        for _, members in selecting.reader(selecting.workspace, chain).by_problem(rows):
             yield members
     except IncompleteRound as error:
         again = "rollmill curate RECIPE makes the lost rows again"

@@ -10,29 +10,30 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from flows.recipe import resolve
+from flows.recipe.methods import DIGEST, PACKAGE
 from flows.recipe.user_files import from_stored
-from flows.rounds.decide import check_decisions
+from flows.rounds.judging.decide import check_decisions
 from pipelines.metrics import decision_counts
 from pipelines.protocols import ReadsVotes
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict, policy_part, used_verdicts
-from storage.errors import RollmillError
-from storage.pool import pool_of
-from storage.recipe_steps import recorded_steps, step_names
-from storage.records import Decision, Rollout, plan_of
+from storage.ground.errors import RollmillError
+from storage.ground.pool import pool_of
+from storage.ground.recipe_steps import recorded_steps, step_names
+from storage.ground.records import Decision, Rollout, plan_of
 from storage.rollouts import Key, Pair, Stored, graded_of_tables
 from storage.segments.schema import from_table
 
 if TYPE_CHECKING:
+    from storage.versions.content.snapshot import Snapshot
     from storage.versions.resolve import VersionInfo
-    from storage.versions.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was checked and every difference found, by kind; `passed` when there is none."""
+    """Counts of checked items and all differences, by kind; `passed` where there is none."""
 
     version: str
     checked: dict[str, int]
@@ -40,7 +41,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs."""
+        """Whether there is no difference."""
         return not any(self.differences.values())
 
     def json(self) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
 
 def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool) -> Verification:
-    """What `verify_version` finds; `snapshot` is the published one with its recipe as it can be built here."""
+    """Verification of a version; `snapshot` is the published one with its recipe as it can be built here."""
     policy, no_policy = _policy(snapshot, base)
     steps = step_names(snapshot.manifest["recipe"])
     graded = graded_of_tables(dict(snapshot.tables()), steps)
@@ -90,7 +91,7 @@ def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", 
 
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
-    from storage.versions.hashing import content_hash, kept_hash, scores_hash
+    from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
     from storage.versions.manifest import changed_files, disagreements
 
     yield from changed_files(info, snapshot)
@@ -150,7 +151,7 @@ def _verdicts_used(
 
 
 def _verdicts(snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
-    """These rollouts judged again by the recorded versions of their verifiers."""
+    """Differences on these rollouts, judged again by the recorded versions of their verifiers."""
     methods = snapshot.manifest["recipe"]["verify"]
     for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
         mine = judged.get((recorded["name"], recorded["version"]))
@@ -189,11 +190,16 @@ def _rebuilt(
     """The method that a recorded recipe names, None where it is not to be had here; and why it is not the recorded one, ""
     where it is. `votes`: those that a verifier reads which goes by them.
     """
+    package = part.get(PACKAGE)
     try:
         method = resolve(role, part["method"], part["options"], base=base)
     except RollmillError as error:
-        return None, str(error)
-    if method.source_sha256 != part.get("source_sha256"):
+        return None, str(error) if package is None else f"it is of the package {package}. {error}"
+    if package not in (None, method.package):
+        return None, f"it is of the package {package}, and {method.package or 'none of that name'} is installed"
+    if package is not None and method.source_sha256 != part.get(DIGEST):
+        return None, f"the package {package} has changed since"
+    if method.source_sha256 != part.get(DIGEST):
         return None, f"the file {part['method']} has changed since, and the version does not keep it"
     built = method.build()
     if votes is not None and isinstance(built, ReadsVotes):

@@ -11,19 +11,19 @@
 It knows the workspace and the roles of the steps, but neither recipes nor which methods exist.
 """
 
-from flows.rounds.decide import DecisionReport, decide
+from flows.rounds.judging.decide import DecisionReport, decide
+from flows.rounds.judging.score import score_run
 from flows.rounds.open_run import Event, OpenRun
-from flows.rounds.plan import plan_round
+from flows.rounds.planning.plan import plan_round
 from flows.rounds.run import RoundResult, run_all, run_round
-from flows.rounds.score import score_run
 from flows.rounds.spec import RunSpec
-from flows.sampling.control import Limits
+from flows.sampling.control import QueueLimits
 
 __all__ = [
     "DecisionReport",
     "Event",
-    "Limits",
     "OpenRun",
+    "QueueLimits",
     "RoundResult",
     "RunSpec",
     "decide",

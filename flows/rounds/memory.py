@@ -1,6 +1,6 @@
-"""What was read of a run's committed rows, for the next rounds, so that none of them reads it again.
+"""Facts read from a run's committed rows, kept for the next rounds so that none reads them again.
 
-A round's plan is fixed, so a row is its ordinal: an outcome is a byte there, the key of a correct solution seventeen.
+The plan of a round is fixed, so a row is its ordinal. An outcome takes one byte, the key of a correct solution seventeen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 
 from pipelines.steps.reading import ReadCounts
 from pipelines.steps.templates import Facts
-from storage.records import OUTCOMES, Completion, Outcome, PlanRow
-from storage.solutions import key_of_completion
+from storage.ground.records import OUTCOMES, Completion, Outcome, PlanRow
+from storage.ground.solutions import key_of_completion
 
 _KEY = 17  # one byte that says what is known, and the 16 of the key
 _CUT_OFF, _KNOWN = 1, 2
@@ -58,6 +58,10 @@ class Memory:
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 
+    def forget_scores(self) -> None:
+        """Have every row scored again: scores that were stored may be lost."""
+        self.scored = False
+
     def note(
         self, texts: Mapping[str, Completion], rows: Sequence[PlanRow], outcomes: Mapping[tuple[str, str], Outcome]
     ) -> None:
@@ -94,7 +98,7 @@ class Memory:
         return entry[1:].hex() if entry[0] == _KNOWN else None
 
     def lacks_solution(self, row: PlanRow) -> bool:
-        """Whether the row is a correct one whose text must be read for its key."""
+        """True for a correct row whose text must still be read for its solution key."""
         return self.outcome(row) == "correct" and not self._key(row)[0]
 
     def _key(self, row: PlanRow) -> bytes:

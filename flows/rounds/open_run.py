@@ -1,6 +1,6 @@
-"""What a run holds open while it is planned, drawn, judged and decided: engines, verifiers, its limit, what was read.
+"""Runtime resources of a run: engines, verifiers, its spend limit, and a cache of what was read.
 
-    with OpenRun(spec) as run:
+    with OpenRun(spec, "run-id") as run:
         run_all(ws, run)
 
 Engines and verifiers are built when they are first asked for and kept until `close`.
@@ -16,19 +16,20 @@ from typing import Any, Literal
 from flows.rounds.memory import Memory
 from flows.rounds.plan_mark import plan_mark
 from flows.rounds.spec import RunSpec
-from flows.sampling.sample import Samplers
+from flows.rounds.threads import RunThreads
+from flows.sampling.charges import Account
+from flows.sampling.sample import RunSamplers
 from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
 from pipelines.protocols import Generator, Interruptible, ReadsVotes, RuledVerifier, Verifier
-from pipelines.steps.cast_votes import LaterVotes
+from pipelines.steps.cast_votes import DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
-from storage.errors import broken
-from storage.pool import answer_key
-from storage.records import PLAN, Origin, Outcome, PlanRow, Prompt, Rollout, Verdict, plan_of
+from storage.ground.errors import broken
+from storage.ground.pool import answer_key
+from storage.ground.records import PLAN, Origin, Outcome, PlanRow, Prompt, Rollout, Verdict, plan_of
 from storage.rollouts import Key, RunReader, pair_of
 from storage.workspace import Workspace
 
-PromptsOf = Callable[[Sequence[PlanRow]], Iterator[Prompt]]
 EventKind = Literal["planned", "drawn", "verified", "waiting", "done"]
 
 
@@ -61,7 +62,7 @@ def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
 
 
 def ignore(event: Event) -> None:
-    """The default listener: nobody listens."""
+    """No-op listener."""
 
 
 class VerifierPool:
@@ -78,7 +79,7 @@ class VerifierPool:
 
     @contextmanager
     def chain(self) -> Iterator[Sequence[Verifier]]:
-        """One chain, in the recipe's order, until the block ends."""
+        """Verifiers in the recipe's order, reserved for the caller until the block ends."""
         with self._lock:
             chain = self._idle.pop() if self._idle else None
         if chain is None:
@@ -112,20 +113,22 @@ class VerifierPool:
 
 
 class OpenRun:
-    """A run with what it holds open. `samplers`: what its verifiers ask models by; `on_event`: who hears of its rounds.
+    """Runtime resources of a run. `samplers`: for verifiers that ask models; `on_event`: listener to its rounds.
 
-    `engines`: those of whoever runs several and closes them; without them it builds and closes its own.
+    `id`: of the run in the ledger, "" until `bind` gives it. `engines`: shared ones, which the caller closes; by default
+    the run builds and closes its own.
     """
 
     def __init__(
         self,
         spec: RunSpec,
+        id: str = "",  # noqa: A002 - the name of the attribute
         *,
-        samplers: Samplers | None = None,
+        samplers: RunSamplers | None = None,
         on_event: Callable[[Event], None] = ignore,
         engines: Engines | None = None,
     ) -> None:
-        self.spec, self.samplers, self._on_event = spec, samplers, on_event
+        self.spec, self.samplers, self._on_event, self._id = spec, samplers, on_event, id
         self.memory = Memory()
         self._owns_engines = engines is None
         self._engines, self._verifiers = engines or Engines(), VerifierPool(spec.verifiers, self._bind_votes)
@@ -134,20 +137,26 @@ class OpenRun:
         self._limiter: SpendLimiter | None = None
         self._chain: tuple[Key, ...] | None = None
         self._waiting: frozenset[Key] = frozenset()
-        self.votes = LaterVotes()
-        self.follow_up_prompts: PromptsOf | None = None
+        self._threads: RunThreads | None = None
+        self.votes = DeferredVotes()
 
     @property
     def id(self) -> str:
-        """The run's id in the ledger."""
-        return self.spec.run
+        """The run's id in the ledger; "" where it was not opened there."""
+        return self._id
 
-    def variant(self, spec: RunSpec) -> "OpenRun":
-        """Another run with the same engines and verifiers; whoever closes this one closes them.
+    def bind(self, run: str) -> None:
+        """Give the run its id in the ledger, once: it follows from versions that only built engines and verifiers tell."""
+        if self._id not in ("", run):
+            raise RuntimeError(f"run {self._id} cannot become run {run}")
+        self._id = run
+
+    def variant(self, spec: RunSpec, run: str) -> "OpenRun":
+        """Another run with the same engines and verifiers; closing this one closes them.
 
         Verifiers that go by votes are bound to one plan, so where there are some it has verifiers of its own.
         """
-        other = OpenRun(spec, samplers=self.samplers, on_event=self._on_event, engines=self._engines)
+        other = OpenRun(spec, run, samplers=self.samplers, on_event=self._on_event, engines=self._engines)
         if self.waiting():
             self._of_variants.append(other._verifiers)
         else:
@@ -157,13 +166,13 @@ class OpenRun:
     def limiter(self, ws: Workspace) -> SpendLimiter:
         """The limit of the run, shared by its rounds and its judges."""
         with self._lock:
-            self._limiter = self._limiter or SpendLimiter(ws, self.spec.account)
+            self._limiter = self._limiter or SpendLimiter(ws, Account(self._id, self.spec.limit, self.spec.prices))
             return self._limiter
 
     def charge_samplers(self, ws: Workspace) -> None:
         """Let the verifiers' samplers be paid by this run from now on."""
         if self.samplers is not None:
-            self.samplers.charge(self.spec.account, self.limiter(ws))
+            self.samplers.charge(self.limiter(ws))
 
     def check_steps(self) -> None:
         """SetupError where two roots would draw the same texts; builds their engines."""
@@ -171,18 +180,24 @@ class OpenRun:
             check_differ(self.spec.roots, self._engines, self.spec.problems[0])
 
     def engine(self, step: str = "") -> Generator:
-        """The generator of a step ("": of the first, or of the only one)."""
-        generator = self.spec.step(step).generator if step else self.spec.generator
+        """The generator of a step ("": of the first)."""
+        generator = (self.spec.step(step) if step else self.spec.steps[0]).generator
         if generator is None:
             raise RuntimeError("imported rollouts have no generator")
         return self._engines.of(generator)
 
+    def follow(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> RunThreads:
+        """The threads of these rounds; `prompts` renders follow-ups from them."""
+        self._threads = self._threads or RunThreads(ws, self)
+        self._threads.note(plans)
+        return self._threads
+
     def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
-        """What is asked for each planned row; rows of one step."""
+        """The prompt of each planned row; rows of one step."""
         if rows and self.spec.step(rows[0].step).follows:
-            if self.follow_up_prompts is None:
-                raise RuntimeError(f"nobody told run {self.id} its threads")
-            return self.follow_up_prompts(rows)
+            if self._threads is None:
+                raise RuntimeError(f"run {self.id} has rows of follow-ups, and `follow` was not called")
+            return self._threads.prompts(rows)
         return (self.spec.prompt_for(row.step, self.spec.problem(row.problem_id)) for row in rows)
 
     def engines(self) -> list[Generator]:
@@ -198,7 +213,7 @@ class OpenRun:
         self._verifiers.interrupt()
 
     def origin(self, step: str = "") -> Origin:
-        """Where the completions of this run, on a step, come from."""
+        """Origin of this run's completions on a step."""
         engine = self.engine(step)
         return Origin(engine.engine, engine.model_digest, self.spec.stream, self.spec.recipe_seed)
 
@@ -213,7 +228,7 @@ class OpenRun:
         return self._chain
 
     def waiting(self) -> frozenset[Key]:
-        """Those that go by votes, and judge once everything is drawn."""
+        """Verifiers that depend on votes and judge once everything is drawn."""
         self.chain()
         return self._waiting
 
@@ -223,7 +238,7 @@ class OpenRun:
 
     @property
     def recounts(self) -> bool:
-        """Whether verdicts count in the end that the plan does not go by."""
+        """Whether final outcomes may differ from those used for planning."""
         return bool(self.waiting()) or len(self.spec.policies()) > 1
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
@@ -232,7 +247,7 @@ class OpenRun:
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
         """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
-        if self.spec.graph is None and self.waiting():
+        if not self.spec.follows and self.waiting():
             return self.planned_by(verdicts)
         return accepted_verdict(self.spec.accept, self.chain(), verdicts)
 
@@ -249,7 +264,7 @@ class OpenRun:
                     raise broken(f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}")
 
     def rules(self) -> dict[tuple[str, str], tuple[tuple[str, str], ...]]:
-        """What each verifier tries, in its order, by (name, version); nothing where it does not say."""
+        """Rules of each verifier in the order it tries them, by (name, version); empty for a verifier that lists none."""
         with self.verifying() as chain:
             return {(part.name, part.version): rules_of(part) for part in chain}
 
@@ -269,7 +284,7 @@ class OpenRun:
         return {pair_of(row): outcome for row in rows if (outcome := self.memory.outcome(row)) is not None}
 
     def rollouts(self, ws: Workspace, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[Rollout]]]:
-        """Its rollouts in order of problem id, in plan order within one; RuntimeError where a row lacks something."""
+        """Rollouts by problem id, in plan order within a problem; RuntimeError where a row is incomplete."""
         return self.reader(ws).rollouts(rows, self.counted)
 
     def tell(self, event: Event) -> None:

@@ -1,20 +1,20 @@
-"""Where the completions of a run come from: drawn by it, or stored before by others.
+"""Origins of a run's completions: drawn by it, or stored before by others.
 
-A run may plan one completion for two problems (same prompt, other reference): here it counts once, in the funnel of its
-rollouts (pipelines.metrics.funnel) twice.
+A run may plan one completion for two problems (same prompt, other reference). It counts once here and twice in the funnel
+of the run's rollouts (pipelines.metrics.funnel).
 """
 
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
+from storage.ground.records import PlanRow
 from storage.ledger.models import BatchRow, RunBatchRow
-from storage.records import PlanRow
 from storage.workspace import Workspace
 
 
 def origins_so_far(ws: Workspace, run: str, plans: Sequence[Sequence[PlanRow]]) -> dict[str, int]:
-    """Where the completions of a run's committed rounds come from: drawn by it, stored by others, still to draw."""
+    """Completions of a run's committed rounds by origin: drawn by it, stored by others, still to draw."""
     planned = sorted({row.completion_id for plan in plans for row in plan})
     stored = len(ws.segments.present("completions", planned))
     reused = reused_of(ws, run, stored)
@@ -22,7 +22,7 @@ def origins_so_far(ws: Workspace, run: str, plans: Sequence[Sequence[PlanRow]]) 
 
 
 def reused_of(ws: Workspace, run: str, stored: int) -> int:
-    """How many of so many stored completions of a run it did not draw itself, by the batches that it committed."""
+    """Number of a run's `stored` completions that it did not draw itself, by the batches that it committed."""
     own = (
         select(func.sum(BatchRow.rows))
         .join(RunBatchRow, RunBatchRow.batch == BatchRow.id)

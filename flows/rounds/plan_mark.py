@@ -6,10 +6,10 @@ from typing import Any
 
 from flows.rounds.spec import RunSpec
 from flows.sampling.steps import Step
-from pipelines.budget.fixed import Fixed
+from pipelines.budget import reads_verdicts
 from pipelines.steps.templates import OUTCOME
-from storage.ids import digest128
-from storage.records import Origin
+from storage.ground.ids import digest128
+from storage.ground.records import Origin
 from storage.rollouts import Key
 
 
@@ -20,7 +20,7 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
     """
     planned = {
         "problems": sorted({problem.id for problem in spec.problems}),
-        "steps": [_step(step) for step in spec.every_step()],
+        "steps": [_step(step) for step in spec.steps],
         "models": [[origin.engine, origin.model_digest] for origin in origins],
         "seed": [spec.recipe_seed, spec.stream],
         # The second place held an option that is gone; without it the marks of all earlier plans would change.
@@ -32,15 +32,15 @@ def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) 
 
 
 def _goes_by_verdicts(spec: RunSpec) -> bool:
-    """Whether the budget or a step may look at what was judged: of a plan that does not, no policy can change a row."""
-    nodes = [] if spec.graph is None else spec.graph.follow_ups
-    condition_fields = [condition.field for node in nodes for condition in node.conditions]
-    place_fields = [place.field for node in nodes for place in node.places]
-    return spec.budget.name != Fixed.name or OUTCOME in (*condition_fields, *place_fields)
+    """Whether verdicts may change the plan of the budget or of a step; otherwise no policy can change a row."""
+    condition_fields = [condition.field for node in spec.graph.follow_ups for condition in node.conditions]
+    place_fields = [place.field for node in spec.graph.follow_ups for place in node.places]
+    return reads_verdicts(spec.budget) is not False or OUTCOME in (*condition_fields, *place_fields)
 
 
 def _step(step: Step) -> list[Any]:
-    return [step.name, asdict(step.sampling), asdict(step.form), None if step.node is None else asdict(step.node.step)]
+    rule = asdict(step.node.step) if step.name else None
+    return [step.name, asdict(step.sampling), asdict(step.form), rule]
 
 
 def options_of(part: Any) -> dict[str, Any]:

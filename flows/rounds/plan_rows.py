@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from flows.rounds.spec import RunSpec
 from pipelines.steps.follow import Link
-from storage.records import PlanRow
+from storage.ground.records import PlanRow
 from storage.rollouts import Pair, pair_of
 from storage.segments.rows import Rows
 from storage.segments.schema import CHUNK
@@ -49,17 +49,17 @@ def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
 
 def answers_of(spec: RunSpec, rows: Rows[PlanRow]) -> Rows[PlanRow]:
     """The rows whose completions are judged."""
-    return rows if spec.graph is None else of_steps(rows, spec.graph.answers)
+    return rows if spec.judges_all else of_steps(rows, spec.graph.answers)
 
 
 def links_of(rows: Iterable[PlanRow]) -> dict[Pair, Link]:
-    """What each row follows, by its completion and problem."""
+    """Link of each row to the completions that it follows, by (completion, problem)."""
     return {pair_of(row): Link(row.completion_id, row.step, row.followed) for row in rows}
 
 
 def answer_count(spec: RunSpec, plans: Sequence[Sequence[PlanRow]]) -> int:
-    """How many rows of these rounds are judged."""
-    return sum(len(plan) if spec.graph is None else len(answers_of(spec, Rows.of("plan", plan))) for plan in plans)
+    """Number of rows of these rounds that are judged."""
+    return sum(len(plan) if spec.judges_all else len(answers_of(spec, Rows.of("plan", plan))) for plan in plans)
 
 
 def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[PlanRow]]:
@@ -75,7 +75,7 @@ def whole_problems(rows: Iterable[PlanRow], at_least: int) -> Iterator[list[Plan
 
 
 def distinct(ids: pa.ChunkedArray) -> int:
-    """How many different texts there are."""
+    """Number of distinct texts."""
     return len(ids) - int(pc.sum(_repeats(_in_order(ids))).as_py() or 0)
 
 

@@ -11,32 +11,31 @@ from functools import partial
 
 import pyarrow as pa
 
-from flows.rounds.batches import Batch, MissingMask, MissingWork, batches_of, survey
-from flows.rounds.commit import Committer, Scope
-from flows.rounds.draw import RoundDrawer
+from flows.rounds.drawing.batches import MissingMask, MissingWork, PlanBatch, batches_of, survey
+from flows.rounds.drawing.commit import Committer, RoundScope
+from flows.rounds.drawing.draw import RoundDrawer, Todo
+from flows.rounds.drawing.queues import Clock, RoundQueues
 from flows.rounds.garbage import rare_collections
+from flows.rounds.judging.verify import VerifierThread
 from flows.rounds.open_run import OpenRun
-from flows.rounds.plan import all_plans, committed_plans, plan_round
+from flows.rounds.outcomes import store_missing_outcomes
 from flows.rounds.plan_rows import answer_count, distinct
-from flows.rounds.queues import Clock, RoundQueues
-from flows.rounds.threads import RunThreads
-from flows.rounds.verify import VerifierThread
-from flows.sampling.heartbeat import LeaseHeartbeat
-from storage.records import PlanRow
+from flows.rounds.planning.plan import all_plans, committed_plans, plan_round
+from flows.sampling.control import JOIN_SECONDS
+from storage.ground.records import PlanRow
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
 
-JOIN_SECONDS = 30.0
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
 @dataclass(frozen=True, slots=True)
 class RoundResult:
-    """What one call of run_round did. `reused`: completions that were stored when it began; `tokens`: drawn here.
+    """Result of one call of run_round. `reused`: completions stored when it began; `tokens`: drawn here.
 
-    `redundant`: paid for here though another command stored them first, which claims prevent as long as it lives.
-    `seconds`: of the round; `drawing`: from its first request to its last reply. `units`: their cost (storage.money);
-    `stopped`: the limit that ended it before the round was done.
+    `redundant`: completions paid for here though another command stored them first; claims prevent this while it lives.
+    `seconds`: of the round; `drawing`: from its first request to its last reply. `units`: cost of the draws
+    (storage.ground.money); `stopped`: the limit that ended it before the round was done.
     """
 
     round: int
@@ -58,8 +57,7 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
     """
-    clock = Clock()
-    plan: Rows[PlanRow] = Rows.of("plan", rows)
+    clock, plan = Clock(), Rows[PlanRow].of("plan", rows)
     if ws.segments.registry.has_lost("completions"):
         ws.segments.unregister_judgements([row.completion_id for planned in all_plans(ws, run) for row in planned])
     # The count of others' segments is taken before the store is asked what is missing: what comes between is seen later.
@@ -67,30 +65,29 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     todo, undrawn, unjudged = _unfinished(batches, survey(ws, run, batches))
     plans = committed_plans(ws, run, rows[0].round)
     if run.spec.follows:
-        threads = RunThreads(ws, run)
-        threads.note(plans)
-        run.follow_up_prompts = threads.prompts
+        run.follow(ws, plans)
     scope = _scope(run, plans, plan, (undrawn, unjudged))
+    store_missing_outcomes(ws, run, plan, before=scope.answers_before, judged=scope.judged_before)
     run.charge_samplers(ws)
     queues = RoundQueues(run.spec.limits)
-    heartbeat = LeaseHeartbeat(run.spec.limits.lease_seconds)
-    drawer = RoundDrawer(ws, run, queues, heartbeat, foreign)
-    committer = Committer(ws, run, queues, heartbeat, drawer, scope)
+    drawer = RoundDrawer(ws, run, queues, foreign)
+    committer = Committer(ws, run, queues, drawer, scope)
     if not todo:
         committer.report()
     else:
-        with _until_committed(_Parts(run, queues, heartbeat, drawer, committer), todo) as start:
-            start("heartbeat", heartbeat.run)
+        with drawer.heartbeat.running(), _until_committed(_Parts(run, queues, drawer, committer), todo) as start:
             start("draw", partial(drawer.run, todo))
             for number in range(run.spec.limits.verify_threads):
                 start(f"verify-{number}", VerifierThread(ws, run, queues).run)
             committer.run()
     counts, stopped = committer.counts, drawer.limiter.reason or queues.limit_reason
+    if counts.accepted < unjudged:  # other commands judged the rest
+        store_missing_outcomes(ws, run, plan, before=scope.answers_before, judged=scope.answers)
     if stopped is None:
         committer.tell_done()
     return RoundResult(
-        round=scope.round,
-        planned=scope.planned,
+        scope.round,
+        scope.planned,
         reused=scope.drawn_before,
         drawn=counts.drawn,
         redundant=counts.redundant,
@@ -103,11 +100,11 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     )
 
 
-def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow], missing: tuple[int, int]) -> Scope:
-    """Where the round of these rows stands; `missing`: completions to draw in it, and rows to judge."""
+def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow], missing: tuple[int, int]) -> RoundScope:
+    """Scope of the round of these rows; `missing`: its completions to draw and its rows to judge."""
     number, (undrawn, unjudged) = plan[0].round, missing
     before, answers = plans[:number], answer_count(run.spec, [plan])
-    return Scope(
+    return RoundScope(
         round=number,
         before=sum(map(len, before)),
         planned=len(plan),
@@ -119,9 +116,9 @@ def _scope(run: OpenRun, plans: Sequence[Sequence[PlanRow]], plan: Rows[PlanRow]
     )
 
 
-def _unfinished(batches: Sequence[Batch], work: Iterable[MissingWork]) -> tuple[list[tuple[Batch, MissingMask]], int, int]:
+def _unfinished(batches: Sequence[PlanBatch], work: Iterable[MissingWork]) -> tuple[Todo, int, int]:
     """The batches that miss something, how many completions are missing in all, and how many rows are not judged."""
-    todo: list[tuple[Batch, MissingMask]] = []
+    todo: list[tuple[PlanBatch, MissingMask]] = []
     missing, unjudged = [pa.array([], pa.string())], 0
     for batch, part in zip(batches, work, strict=True):
         if not part.nothing:
@@ -135,20 +132,17 @@ def _unfinished(batches: Sequence[Batch], work: Iterable[MissingWork]) -> tuple[
 class _Parts:
     run: OpenRun
     queues: RoundQueues
-    heartbeat: LeaseHeartbeat
     drawer: RoundDrawer
     committer: Committer
 
 
 @contextmanager
-def _until_committed(
-    parts: _Parts, todo: Sequence[tuple[Batch, MissingMask]]
-) -> Iterator[Callable[[str, Callable[[], None]], None]]:
-    """Gives what starts a thread; when the block ends, whatever ended it, every thread leaves, the heartbeat last.
+def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Callable[[], None]], None]]:
+    """Gives what starts a thread; when the block ends, whatever ended it, every thread leaves.
 
     Ctrl-C: what is paid for is still committed. Raises the first failure of any thread.
     """
-    queues, heartbeat = parts.queues, parts.heartbeat
+    queues = parts.queues
     threads: dict[str, threading.Thread] = {}
 
     def start(name: str, work: Callable[[], None]) -> None:
@@ -169,14 +163,10 @@ def _until_committed(
     finally:
         queues.stop()
         parts.drawer.wind_down()
-        # The heartbeat ends last: while a worker is still writing its spool, the lease has to keep others away from it.
-        beating = threads.pop("heartbeat")
+        # The heartbeat ends after these: while a worker writes its spool, the lease has to keep others away from it.
         _join([threads.pop("draw")])
         _join(list(threads.values()), patience)
         parts.drawer.limiter.close([batch.id for batch, _ in todo], interrupted=patience == LEAVE_SECONDS)
-        heartbeat.finish()
-        _join([beating])
-        heartbeat.release_all()
     if queues.failure is not None:
         raise queues.failure
 

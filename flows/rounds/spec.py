@@ -1,4 +1,4 @@
-"""What a run is, as plain data: what a recipe's names stand for, and how much may be under way while it is drawn.
+"""Specification of a run, as plain data: the methods that a recipe names, and how much may be under way while it is drawn.
 
 Whatever can change a row comes from the recipe (problems, seed, stream, sampling, batch size, generator, verifiers, budget,
 selector, scorers); the rest (threads, queue sizes, lease times, limits, prices) comes from the profile and cannot.
@@ -8,54 +8,45 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from flows.sampling.charges import Account
-from flows.sampling.control import Limits
-from flows.sampling.steps import Step, check_names
+from flows.sampling.control import QueueLimits
+from flows.sampling.steps import Step
 from pipelines.generate.prices import Prices
-from pipelines.generate.prompts import PromptForm
-from pipelines.protocols import Budget, Generator, Scorer, Selector, Verifier
+from pipelines.protocols import Budget, Scorer, Selector, Verifier
 from pipelines.steps.graph import StepGraph
 from pipelines.verify.acceptance import PLAIN, Policy
-from storage.errors import SetupError
-from storage.records import STREAMS, Problem, Prompt, Sampling, Stream, is_stream
+from storage.ground.errors import SetupError
+from storage.ground.records import STREAMS, Problem, Prompt, Stream, is_stream
 from storage.spending import Limit
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run. `generator` None: the rollouts were imported and nothing is drawn.
+    """Specification of one run: frozen, and without the id that the ledger gives it.
 
-    `accept` says which of the verifiers' verdicts counts, by default a chain: what one leaves undecided goes to the next.
-    `planned_under` is the policy by which the budget counts, where it is another one. `imports` limits an imported run to
-    the rollout imports of these names, and `imported` is a digest of them where verdicts go by votes; completions that name
-    one of the problems `left_out` are not taken for another with the same prompt. `steps`: the recipe's, in its order, and
-    `graph` what follows what, where some follow others; `generator` and `sampling` are those of the first.
-    `limit`: what the run may spend over all its commands; drawing ends early there. `prices`: of engines that give no cost.
-    `form`: how a run without steps asks.
+    `steps`: the recipe's, in its order; one without a name where it lists none. `accept` says which of the verifiers'
+    verdicts counts, by default a chain: what one leaves undecided goes to the next. `planned_under` is the policy by which
+    the budget counts, where it is another one. `imports` limits an imported run to the rollout imports of these names, and
+    `imported` is a digest of them where verdicts go by votes; completions that name one of the problems `left_out` are not
+    taken for another with the same prompt. `limit`: what the run may spend over all its commands; drawing ends early there.
+    `prices`: of engines that give no cost.
     """
 
-    run: str
     problems: Sequence[Problem]
-    generator: Callable[[], Generator] | None
+    steps: Sequence[Step]
     verifiers: Sequence[Callable[[], Verifier]]
     budget: Budget
     selector: Selector
     recipe_seed: int = 0
     stream: Stream = "curate"
-    sampling: Sampling = field(default_factory=Sampling)
-    steps: Sequence[Step] = ()
-    graph: StepGraph | None = None
-    batch_size: int = 256
     scorers: Sequence[Scorer] = ()
     accept: Policy = PLAIN
     planned_under: Policy | None = None
     imports: Sequence[str] = ()
     imported: str = ""
     left_out: Collection[str] = ()
-    limits: Limits = field(default_factory=Limits)
+    limits: QueueLimits = field(default_factory=QueueLimits)
     prices: Prices | None = None
     limit: Limit = field(default_factory=Limit)
-    form: PromptForm = field(default_factory=PromptForm)
 
     def __post_init__(self) -> None:
         if not self.problems:
@@ -64,12 +55,23 @@ class RunSpec:
             raise SetupError("the recipe names no verifier.", next_command="rollmill recipe check RECIPE")
         if not is_stream(self.stream):
             raise SetupError(f"unknown stream {self.stream!r}.", choices=STREAMS)
-        if self.batch_size < 1:
-            raise SetupError(f"batch_size is {self.batch_size}, and must be at least 1.")
-        if self.steps:
-            check_names(self.steps)
-            object.__setattr__(self, "generator", self.steps[0].generator)
-            object.__setattr__(self, "sampling", self.steps[0].sampling)
+        if not self.graph.nodes:
+            raise SetupError("the recipe has no step.", next_command="rollmill recipe check RECIPE")
+
+    @cached_property
+    def graph(self) -> StepGraph:
+        """Graph of the steps and their follow-ups."""
+        return StepGraph([step.node.step for step in self.steps])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the recipe's steps; none where it lists none."""
+        return tuple(step.name for step in self.steps if step.name)
+
+    @property
+    def takes_imports(self) -> bool:
+        """Whether the rollouts of the problems were imported; follow-up steps may still draw."""
+        return self.steps[0].generator is None
 
     @property
     def prefix(self) -> int | None:
@@ -78,30 +80,21 @@ class RunSpec:
         None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate, or where
         nobody judges them.
         """
-        if not self.judged(self.every_step()[0].name):
+        if not self.judged(self.steps[0].name):
             return 0
-        if self.generator is None:
+        if self.takes_imports:
             return None
         return 0 if self.budget.estimator == "none" else self.budget.prefix
-
-    @property
-    def account(self) -> Account:
-        """Who pays for what is drawn."""
-        return Account(self.run, self.limit, self.prices)
-
-    def every_step(self) -> tuple[Step, ...]:
-        """The steps in order; one without a name where the recipe has none."""
-        return tuple(self.steps) or (Step("", self.generator, self.sampling, self.form, self.batch_size),)
 
     @cached_property
     def roots(self) -> tuple[Step, ...]:
         """The steps that ask about the problem alone: what a budget draws on. Several where it routes between them."""
-        return tuple(step for step in self.every_step() if not step.follows)
+        return tuple(step for step in self.steps if not step.follows)
 
     @property
     def drawing(self) -> tuple[Step, ...]:
         """The steps that an engine draws: all but one whose rollouts were imported."""
-        return tuple(step for step in self.every_step() if step.generator is not None)
+        return tuple(step for step in self.steps if step.generator is not None)
 
     @property
     def routed(self) -> tuple[str, ...]:
@@ -110,29 +103,34 @@ class RunSpec:
 
     @property
     def follows(self) -> bool:
-        """Whether some steps follow others."""
-        return self.graph is not None and bool(self.graph.follow_ups)
+        """True for a recipe with follow-up steps."""
+        return bool(self.graph.follow_ups)
 
     def judged(self, step: str) -> bool:
         """Whether the completions of a step are judged."""
-        return self.graph is None or step in self.graph.answers
+        return step in self.graph.answers
+
+    @cached_property
+    def judges_all(self) -> bool:
+        """Whether the completions of every step are judged."""
+        return len(self.graph.answers) == len(self.steps)
 
     def prompt_for(self, step: str, problem: Problem) -> Prompt:
-        """What a model is asked for a problem on a root; of the other steps, the problem's own prompt."""
+        """Prompt of a problem on a root step; on a follow-up step, the problem's own prompt."""
         asking = self.step(step)
         return problem.prompt if asking.follows else asking.prompt_for(problem)
 
     def step(self, name: str = "") -> Step:
-        """The step of this name, or the only one; SetupError where the committed plan names one that the recipe lacks."""
+        """The step of this name; SetupError where the committed plan names one that the recipe lacks."""
         try:
             return self._steps_by_name[name]
         except KeyError:
             choices, advice = list(self._steps_by_name), "give the changed recipe another name"
-            raise SetupError(f"run {self.run} has no step {name!r}.", choices=choices, next_command=advice) from None
+            raise SetupError(f"the run has no step {name!r}.", choices=choices, next_command=advice) from None
 
     def place(self, name: str) -> int:
-        """Which of the steps this is, from 0."""
-        return self.every_step().index(self.step(name)) if self.steps else 0
+        """Position of the step in the recipe, from 0."""
+        return list(self._steps_by_name).index(self.step(name).name)
 
     @property
     def planning(self) -> Policy:
@@ -149,13 +147,13 @@ class RunSpec:
             return self._problems_by_id[problem_id]
         except KeyError:
             raise SetupError(
-                f"run {self.run} has a committed plan for problem {problem_id}, which the recipe no longer has.",
+                f"the committed plan has problem {problem_id}, which the recipe no longer has.",
                 next_command="give the changed recipe another name",
             ) from None
 
     @cached_property
     def _steps_by_name(self) -> dict[str, Step]:
-        return {step.name: step for step in self.every_step()}
+        return {step.name: step for step in self.steps}
 
     @cached_property
     def _problems_by_id(self) -> dict[str, Problem]:

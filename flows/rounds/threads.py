@@ -20,7 +20,7 @@ from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
 from pipelines.steps.templates import OUTCOME, TRUNCATED, Facts, Filling, StepText
 from pipelines.tallies import Draw
-from storage.records import Completion, Outcome, PlanRow, Problem, Prompt
+from storage.ground.records import Completion, Outcome, PlanRow, Problem, Prompt
 from storage.rollouts import Pair, completions_by_id, pair_of
 from storage.segments.rows import Rows
 from storage.workspace import Workspace
@@ -41,7 +41,7 @@ class SteppedSpec(Protocol):
     """The steps and the problems of a run."""
 
     @property
-    def graph(self) -> StepGraph | None: ...
+    def graph(self) -> StepGraph: ...
 
     def step(self, name: str = "") -> Step: ...
 
@@ -63,17 +63,14 @@ class SteppedRun(Protocol):
     def memory(self) -> Memory: ...
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
-        """Those of judged rows."""
+        """Outcomes of judged rows, by pair."""
 
 
 class RunThreads:
     """The threads of a run."""
 
     def __init__(self, ws: Workspace, run: SteppedRun) -> None:
-        if run.spec.graph is None:
-            raise RuntimeError(f"no step of run {run.id} follows another")
-        self._ws, self._run = ws, run
-        self._graph: StepGraph = run.spec.graph
+        self._ws, self._run, self._graph = ws, run, run.spec.graph
         self._made: dict[str, Threads] = {}
 
     def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
@@ -87,12 +84,12 @@ class RunThreads:
         self._made.clear()
 
     def draws(self, rows: Rows[PlanRow], census: Census | None = None) -> Iterator[Draw]:
-        """What follows these rows, problem by problem in order of their ids; `census`: counts them on the way."""
+        """Follow-ups of these rows by problem id; `census`: counts the rows on the way."""
         for problem_id, facts in self._facts(rows):
             yield from follow_ups(self._graph, problem_id, self._links(problem_id), facts, census)
 
     def not_asked_today(self, rows: Rows[PlanRow]) -> Iterator[Link]:
-        """Those of these rows, which are all of the run, that follow what they would not follow today."""
+        """Links of the run's rows that today's texts and verdicts would no longer ask for; `rows`: all rows of the run."""
         for problem_id, facts in self._facts(rows):
             yield from not_asked_today(self._graph, problem_id, self._links(problem_id), facts)
 
@@ -104,7 +101,7 @@ class RunThreads:
                 yield problem_id, self._run.memory.threads.facts
 
     def fillings(self, batch: Sequence[FollowUp]) -> Iterator[Filling]:
-        """What the template of each is filled with, in order; texts are read some thousand at a time."""
+        """Values that fill the template of each follow-up, in order; texts are read some thousand at a time."""
         for start in range(0, len(batch), AT_ONCE):
             part = batch[start : start + AT_ONCE]
             threads = [self._thread(follow_up) for follow_up in part]
@@ -119,7 +116,7 @@ class RunThreads:
                 yield self._filling(follow_up, thread, texts, outcomes)
 
     def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
-        """What the step is asked: its template, filled; of one that continues a text, the question of that text and it."""
+        """Prompt of a follow-up: its filled template, after the question and the text where the step continues a text."""
         step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
         question = step.prompt_for(problem, filling._replace(swapped=swapped, raw=step.raw))
         if step.node is None or step.node.step.turn == "new":
@@ -127,15 +124,17 @@ class RunThreads:
         return continued(self._question(follow_up.problem_id, self._source(follow_up)), plain_text(question))
 
     def prompts(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
-        """What was asked for each of these rows, which follow others."""
+        """Prompt of each of these follow-up rows."""
         batch = [FollowUp(row.problem_id, row.step, row.followed) for row in rows]
         for row, follow_up, filling in zip(rows, batch, self.fillings(batch), strict=True):
             alike = self._run.spec.step(row.step).alike
             yield self.prompt(follow_up, filling, swapped=not alike and row.sample_index % 2 == 1)
 
     def questions(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
-        """What each of these rows answers as a whole: what was asked for it, or for the text that it goes on from or
-        is made of, where no model was asked anew.
+        """Question that each row answers as a whole.
+
+        This is the prompt of the row. Where no model was asked anew, it is the question of the text that the row continues
+        or is made of.
         """
         asked_rows = [row for row in rows if (step := self._run.spec.step(row.step)).follows and not step.raw]
         prompts = dict(zip(map(pair_of, asked_rows), self.prompts(asked_rows), strict=True))
@@ -143,7 +142,7 @@ class RunThreads:
             yield prompts.get(pair_of(row)) or self._question(row.problem_id, row.completion_id)
 
     def _question(self, problem_id: str, completion_id: str) -> Prompt:
-        """What was asked for the text that goes on; of one that no model was asked anew for, for the text it is made of."""
+        """Question of the text that is continued; where no model was asked for that text, of the text it is made of."""
         row = self._row(problem_id, completion_id)
         step, own = self._run.spec.step(row.step), FollowUp(row.problem_id, row.step, row.followed)
         if not step.follows:
@@ -204,7 +203,7 @@ class RunThreads:
         return self._run.outcomes(self._ws, [row for row in rows if self._run.spec.judged(row.step)])
 
     def _read(self, rows: Sequence[PlanRow]) -> None:
-        """What the conditions of follow-ups ask of these rows, of those that nothing was read of yet."""
+        """Read the facts that the conditions of follow-ups need, for the rows not read yet."""
         facts = self._run.memory.threads.facts
         new = [row for row in rows if pair_of(row) not in facts]
         outcomes = self._run.outcomes(self._ws, [row for row in new if self._run.spec.judged(row.step)])
@@ -218,13 +217,13 @@ class RunThreads:
             facts[pair_of(row)] = Facts(outcome, row.completion_id in cut_off, fields, row.completion_id in failed)
 
     def _failed_ids(self, rows: Sequence[PlanRow]) -> set[str]:
-        """Those of which an engine without a model could make nothing."""
+        """Completions of rows for which a model-free engine failed."""
         ids = [row.completion_id for row in rows if self._run.spec.step(row.step).raw]
         meta = self._ws.segments.column("completions", "meta", ids) if ids else {}
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
-        """Which of them were cut off; none where no condition asks."""
+        """Completions of these rows that were cut off; empty where no condition reads truncation."""
         if all(condition.field != TRUNCATED for node in self._graph.follow_ups for condition in node.conditions):
             return set()
         reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])

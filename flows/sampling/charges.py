@@ -1,6 +1,6 @@
-"""What drawn completions are charged as: one payment per commit of a batch, in the transaction that registers it.
+"""Payments for drawn completions: one per commit of a batch, in the transaction that registers it.
 
-A cost that the engine did not give (an in-process one) is made of the profile's prices.
+Where an engine gives no cost (an in-process one), the cost follows from the profile's prices.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
-from flows.sampling.batches import Batch, OpenBatch
+from flows.sampling.claim import Batch, ClaimedBatch
 from pipelines.generate.prices import Prices
 from pipelines.protocols import CountsPromptTokens, Generator
-from storage.ids import digest128
-from storage.money import units_of
-from storage.records import Completion, Request
+from storage.ground.ids import digest128
+from storage.ground.money import units_of
+from storage.ground.records import Completion, Request
 from storage.segments.keys import Commit, SegmentKey
 from storage.spending import Amount, Charge, Limit, sums_of
 from storage.workspace import Workspace
@@ -35,13 +35,6 @@ def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
     return SegmentKey("completions", engine.engine, engine.model_digest, digest128(["completions", sorted(ids)]))
 
 
-def drawn_segment(prices: Prices | None, open_batch: OpenBatch) -> tuple[SegmentKey, list[Completion]]:
-    """What of an open batch's missing completions is at hand, priced, as the segment that it becomes."""
-    at_hand = [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
-    key = completions_key(open_batch.batch.engine, [completion.id for completion in at_hand])
-    return key, priced_completions(prices, at_hand)
-
-
 def priced_completions(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
     """The completions with a cost each, as far as it can be told."""
     return [completion if prices is None else _priced(prices, completion) for completion in completions]
@@ -54,7 +47,7 @@ def _priced(prices: Prices, completion: Completion) -> Completion:
     return replace(completion, cost=cost)
 
 
-class Bounds:
+class ChargeBounds:
     """The most that one request can take: the tokens of its prompt, where the engine can count them, and max_tokens.
 
     Where it cannot: a token holds one byte at least, so the bytes of what is sent and a margin for what a server adds. The
@@ -74,7 +67,7 @@ class Bounds:
         return Amount(tokens_in + tokens_out, self._prices.of(engine.model).most(tokens_in, tokens_out))
 
     def amount(self, completion: Completion, request: Request, engine: Generator) -> Amount:
-        """What a completion counts as: what it took, or its bound where that is not known."""
+        """Tokens and cost of a completion, or its bound where these are not known."""
         if completion.tokens_in is None or completion.tokens_out is None:
             return self.of(request, engine)
         self._excess = max(self._excess, completion.tokens_in - len(request.rendered.encode()) - MARGIN)
@@ -95,7 +88,7 @@ def charge_of(prices: Prices | None, batch: Batch, completions: Sequence[Complet
     uncounted = {
         completion.id for completion in completions if completion.tokens_in is None or completion.tokens_out is None
     }
-    bounds = Bounds(prices)
+    bounds = ChargeBounds(prices)
     bound = sum((bounds.of(request, batch.engine) for request in batch.requests(uncounted)), Amount())
     return Charge(
         batch_id=batch.id,
@@ -109,36 +102,30 @@ def charge_of(prices: Prices | None, batch: Batch, completions: Sequence[Complet
 
 
 def members_of(batch: Batch, ids: set[str]) -> str:
-    """Which of a batch's completions these are, a bit each in hexadecimal, the first the lowest."""
+    """Positions of these completions in their batch, as a hexadecimal bit mask (the first is the lowest bit)."""
     return f"{sum(1 << place for place, cid in enumerate(batch.completion_ids) if cid in ids):x}"
 
 
-Drawing = tuple[OpenBatch, Sequence[Completion]]
-
-
 def paying(
-    ws: Workspace, account: Account, drawings: Sequence[Drawing | None]
+    ws: Workspace, account: Account, drawn: Sequence[tuple[ClaimedBatch, Sequence[Completion]]]
 ) -> Callable[[Session, Sequence[Commit]], None]:
-    """What adds the payments for these to the transaction of their commits; None: a commit that nothing was paid for.
+    """Callback that pays for drawn batches in the transaction of their commits, the first commits of that transaction.
 
-    Completions that another command had stored by then are a payment of their own, as they are paid for twice. In the same
-    transaction each batch lets go of its claims.
+    Completions that another command had already stored are paid for twice, so they are a payment of their own. Each batch
+    releases its claims in the same transaction.
     """
-    charges = [None if drawing is None else charge_of(account.prices, drawing[0].batch, drawing[1]) for drawing in drawings]
+    charges = [charge_of(account.prices, claimed.batch, completions) for claimed, completions in drawn]
 
     def pay(session: Session, commits: Sequence[Commit]) -> None:
-        for drawing, charge, commit in zip(drawings, charges, commits, strict=True):
-            if drawing is None or charge is None:
-                continue
-            ws.ledger.leases.unclaim(session, drawing[0].lease)
+        for (claimed, completions), charge, commit in zip(drawn, charges, commits[: len(drawn)], strict=True):
+            ws.ledger.leases.release_claims(session, claimed.lease)
             if not commit.repeated:
                 ws.spending.pay(session, account.run, charge, redundant=commit.redundant)
                 continue
             # Both are payments of one transaction, so a kill leaves neither or both.
             for twice in (False, True):
-                part = [completion for completion in drawing[1] if (completion.id in commit.repeated) is twice]
+                part = [completion for completion in completions if (completion.id in commit.repeated) is twice]
                 if part:
-                    again = charge_of(account.prices, drawing[0].batch, part)
-                    ws.spending.pay(session, account.run, again, redundant=twice)
+                    ws.spending.pay(session, account.run, charge_of(account.prices, claimed.batch, part), redundant=twice)
 
     return pay

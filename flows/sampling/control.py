@@ -1,8 +1,10 @@
-"""How the threads that draw and judge together stop together: the first failure of one ends the waits of all."""
+"""Shared stop of the threads that draw and judge: the first failure ends the waits of all."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+
+JOIN_SECONDS = 30.0  # for a thread that was told to stop; one that is held longer is left to die with the process
 
 
 class StopSignal(Exception):  # noqa: N818 - a signal between our threads, not an error
@@ -10,12 +12,12 @@ class StopSignal(Exception):  # noqa: N818 - a signal between our threads, not a
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may be under way at once. None of it changes a row.
+class QueueLimits:
+    """Bounds on the work in flight. No bound changes a row.
 
-    `uncommitted`: batches being drawn or drawn and not yet committed, all that a kill repays. `unjudged`: batches drawn and
-    not yet judged; bounds memory. `verify_threads`: verifier instances that work side by side. `draw_workers`:
-    batches of a spooled engine that are drawn side by side, so that its servers are not idle at the end of each.
+    `uncommitted`: batches being drawn or not yet committed; a kill loses at most these. `unjudged`: batches drawn and not
+    yet judged; bounds memory. `verify_threads`: verifier instances that work at the same time. `draw_workers`: batches of a
+    spooled engine drawn at the same time, so that its servers are not idle at the end of each.
     """
 
     uncommitted: int = 2
@@ -29,7 +31,7 @@ class Limits:
 class Control:
     """Stops a group of threads. Every wait of theirs ends soon after `stop`."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QueueLimits) -> None:
         self.limits = limits
         self.failure: BaseException | None = None
         self._stop = threading.Event()
@@ -37,7 +39,7 @@ class Control:
 
     @property
     def stopping(self) -> bool:
-        """Whether to leave."""
+        """Whether the threads must stop."""
         return self._stop.is_set()
 
     def stop(self) -> None:

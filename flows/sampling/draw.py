@@ -1,4 +1,4 @@
-"""Draws what an open batch misses from its engine, each reply durable before more is asked for.
+"""Draws what a claimed batch misses from its engine, each reply durable before more is asked for, and commits it.
 
 Replies of a spooled engine are durable before the batch is committed; those of an in-process engine live in memory until
 then. A failure half-way leaves what was drawn before it among the batch's completions.
@@ -11,24 +11,29 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
-from flows.sampling.batches import OpenBatch
+from flows.sampling.charges import completions_key, paying, priced_completions
+from flows.sampling.claim import ClaimedBatch
 from flows.sampling.control import Control
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
 from pipelines.returned import check_returned
-from storage.errors import broken
-from storage.records import Completion, Request
+from storage.ground.errors import broken
+from storage.ground.records import Completion, Request
+from storage.segments.keys import Commit, SegmentKey
+from storage.segments.schema import Record
 from storage.spool import Spool
 from storage.workspace import Workspace
 
 T = TypeVar("T")
+Segment = tuple[SegmentKey, Sequence[Record]]
+Drawn = tuple[Sequence[Completion], Commit]
 
 
 @dataclass(slots=True)
 class Arrivals:
-    """What has come of a batch that is not committed yet: news for who watches, durable or not."""
+    """Rows and tokens received for a batch that is not committed yet, durable or not; shown as progress."""
 
     rows: int = 0
     tokens: int = 0
@@ -40,23 +45,15 @@ class Arrivals:
 
 
 class BatchDrawer:
-    """Draws batches of one run, from any thread. `arrived`: counts by batch id, until whoever commits takes them away.
+    """Draws and commits claimed batches for the run that pays, from any thread. `arrived`: counts by batch, until a commit.
 
-    `in_process`: held while an engine of this process draws that takes one call at a time. `engine_error`: what an engine
-    raised, as no other failure may be taken for the model's.
+    `heartbeat`: keeps their leases. `in_process`: held while an engine of this process draws that takes one call at a time.
+    `engine_error`: what an engine raised, as no other failure may be taken for the model's.
     """
 
-    def __init__(
-        self,
-        ws: Workspace,
-        run: str,
-        limiter: SpendLimiter,
-        heartbeat: LeaseHeartbeat,
-        control: Control,
-        in_process: threading.Lock,
-    ) -> None:
-        self._ws, self._run, self._limiter, self._heartbeat, self._control = ws, run, limiter, heartbeat, control
-        self._in_process = in_process
+    def __init__(self, ws: Workspace, limiter: SpendLimiter, control: Control, in_process: threading.Lock) -> None:
+        self._ws, self.limiter, self.control, self._in_process = ws, limiter, control, in_process
+        self.heartbeat = LeaseHeartbeat(control)
         self.engine_error: Exception | None = None
         self.arrived: dict[str, Arrivals] = {}
         self._began: float | None = None
@@ -67,30 +64,51 @@ class BatchDrawer:
         """From the first request to the last reply, without what stands around drawing: starts of engines and verifiers."""
         return 0.0 if self._began is None else max(0.0, self._ended - self._began)
 
-    def draw(self, open_batch: OpenBatch, wind_down: Callable[[], None]) -> None:
+    def draw(self, claimed: ClaimedBatch, wind_down: Callable[[], None]) -> None:
         """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
 
         Raises what the engine raised, StopSignal where the run stops.
         """
-        self._control.check()
-        engine = open_batch.batch.engine
-        requests = list(open_batch.batch.requests([cid for cid in open_batch.missing if cid not in open_batch.completions]))
-        parts = self._limiter.parts(open_batch, requests, self._control.check)
+        self.control.check()
+        engine = claimed.batch.engine
+        requests = list(claimed.batch.requests(claimed.undrawn))
+        parts = self.limiter.parts(claimed, requests, self.control.check)
         with self._timed():
             if engine.spooled and isinstance(engine, GroupedGenerator):
                 for part in parts:
-                    self._draw_groups(engine, open_batch, part, wind_down)
-                    _check_all_answered(engine, open_batch, part)
+                    self._draw_groups(engine, claimed, part, wind_down)
+                    _check_all_answered(engine, claimed, part)
                 return
             # A reply from a server is money; one of an engine in this process is a few seconds of CPU, not worth an fsync.
-            with self._spooling(open_batch) if engine.spooled else self._alone(engine) as keep:
+            with self._spooling(claimed) if engine.spooled else self._alone(engine) as keep:
                 for part in parts:
-                    wanted, arrived = {request.completion_id: request for request in part}, self._arrived(open_batch)
+                    wanted, arrived = {request.completion_id: request for request in part}, self._arrived(claimed)
                     for completion in self._from_engine(engine.generate(part) or ()) if part else ():
-                        _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
+                        _take(engine, claimed, wanted.pop(completion.id, None), completion, arrived)
                         keep(completion)
-                        self._control.check()
-                    _check_all_answered(engine, open_batch, part)
+                        self.control.check()
+                    _check_all_answered(engine, claimed, part)
+
+    def commit(
+        self, drawn: Sequence[ClaimedBatch], others: Sequence[Segment] = (), run: str | None = None
+    ) -> tuple[list[Drawn], list[Commit]]:
+        """Store and charge what is at hand of these batches, with other segments, in one transaction; linked to `run`."""
+        account = self.limiter.account
+        priced = [priced_completions(account.prices, claimed.drawn) for claimed in drawn]
+        segments: list[Segment] = [
+            (completions_key(claimed.batch.engine, [completion.id for completion in completions]), completions)
+            for claimed, completions in zip(drawn, priced, strict=True)
+        ]
+        segments += others
+        also = paying(self._ws, account, list(zip(drawn, priced, strict=True)))
+        commits = self._ws.segments.commit_many(segments, run=run, also=also) if segments else []
+        for claimed in drawn:
+            self.arrived.pop(claimed.batch.id, None)
+            self.limiter.committed(claimed.batch)
+            # Not before: until the segment is registered, the spool is the only place where these replies, paid for, exist.
+            if not claimed.undrawn:
+                self._ws.spool(claimed.batch.id).discard()
+        return list(zip(priced, commits, strict=False)), commits[len(drawn) :]
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -101,18 +119,18 @@ class BatchDrawer:
         finally:
             self._ended = time.monotonic()
 
-    def _arrived(self, open_batch: OpenBatch) -> Arrivals:
-        return self.arrived.setdefault(open_batch.batch.id, Arrivals())
+    def _arrived(self, claimed: ClaimedBatch) -> Arrivals:
+        return self.arrived.setdefault(claimed.batch.id, Arrivals())
 
     @contextmanager
-    def _spooling(self, open_batch: OpenBatch) -> Iterator[Callable[[Completion], None]]:
+    def _spooling(self, claimed: ClaimedBatch) -> Iterator[Callable[[Completion], None]]:
         """Gives what puts a reply into the batch's spool."""
-        writer = SpoolWriter(self._ws.spool(open_batch.batch.id))
-        self._heartbeat.watch(writer)
+        writer = SpoolWriter(self._ws.spool(claimed.batch.id))
+        self.heartbeat.watch(writer)
         try:
             yield writer.add
         finally:
-            self._heartbeat.unwatch(writer)
+            self.heartbeat.unwatch(writer)
             writer.close()
 
     @contextmanager
@@ -122,19 +140,19 @@ class BatchDrawer:
             yield lambda _: None
 
     def _draw_groups(
-        self, engine: GroupedGenerator, open_batch: OpenBatch, requests: Sequence[Request], wind_down: Callable[[], None]
+        self, engine: GroupedGenerator, claimed: ClaimedBatch, requests: Sequence[Request], wind_down: Callable[[], None]
     ) -> None:
         """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
         wanted = {request.completion_id: request for request in requests}
-        spool = self._ws.spool(open_batch.batch.id)
-        log, arrived = AttemptLog(self._ws, self._run, open_batch.batch.id), self._arrived(open_batch)
+        spool = self._ws.spool(claimed.batch.id)
+        log, arrived = AttemptLog(self._ws, self.limiter.account.run, claimed.batch.id), self._arrived(claimed)
         try:
             for group in self._from_engine(engine.groups(requests, log)):
                 for completion in group:
-                    _take(engine, open_batch, wanted.pop(completion.id, None), completion, arrived)
+                    _take(engine, claimed, wanted.pop(completion.id, None), completion, arrived)
                 self._save(spool, group, wind_down)
                 log.write()
-                if self._control.stopping:
+                if self.control.stopping:
                     wind_down()  # what is paid for and still arrives is kept, whichever batch has failed
         finally:
             spool.close()
@@ -145,7 +163,7 @@ class BatchDrawer:
         try:
             spool.append(group)
         except BaseException as error:
-            self._control.fail(error)  # first of all: winding down makes the other batches fail too, and that is no cause
+            self.control.fail(error)  # first of all: winding down makes the other batches fail too, and that is no cause
             wind_down()
             raise
 
@@ -158,28 +176,28 @@ class BatchDrawer:
 
 
 def _take(
-    engine: object, open_batch: OpenBatch, request: Request | None, completion: Completion, arrived: Arrivals
+    engine: object, claimed: ClaimedBatch, request: Request | None, completion: Completion, arrived: Arrivals
 ) -> None:
     """Add a reply to the batch's completions, if it answers what was asked."""
     check_returned(engine, "groups" if isinstance(engine, GroupedGenerator) else "generate", [completion], Completion)
     _check_answers(request, completion)
-    open_batch.completions[completion.id] = completion
+    claimed.completions[completion.id] = completion
     arrived.add(completion)
 
 
 def calls_of(engine: Generator) -> int:
-    """How many calls of `generate` an engine in this process takes at once; one that does not say so takes one."""
+    """Number of concurrent calls of `generate` that an in-process engine takes; 1 unless it declares more."""
     return engine.calls if isinstance(engine, ConcurrentGenerator) else 1
 
 
-def _check_all_answered(engine: Generator, open_batch: OpenBatch, requests: Sequence[Request]) -> None:
-    missing = sum(request.completion_id not in open_batch.completions for request in requests)
+def _check_all_answered(engine: Generator, claimed: ClaimedBatch, requests: Sequence[Request]) -> None:
+    missing = sum(request.completion_id not in claimed.completions for request in requests)
     if missing:
         raise broken(f"engine {engine.engine!r} left {missing} of {len(requests)} requests without a completion")
 
 
 def _check_answers(request: Request | None, completion: Completion) -> None:
-    """What an engine yields must be what was asked, once; anything else is its bug and must not reach a segment."""
+    """Check that a yielded completion answers its request, once; other completions are a bug of the engine, never rows."""
     if request is None:
         raise broken(f"the engine gave completion {completion.id}, which was not asked for, or gave it twice")
     if (completion.sample_index, completion.stream) != (request.sample_index, request.stream):

@@ -4,7 +4,10 @@ A lost lease is no failure: another command may then draw the same batch, and th
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from flows.sampling.control import JOIN_SECONDS, Control
 from flows.sampling.replies import SpoolWriter
 from storage.ledger.leases import Lease
 
@@ -12,10 +15,12 @@ TICK = 0.2  # seconds
 
 
 class LeaseHeartbeat:
-    """Renews every held lease at a third of its life and flushes every open spool each tick."""
+    """Renews every held lease at a third of its life, `lease_seconds`, and flushes every open spool each tick."""
 
-    def __init__(self, lease_seconds: float) -> None:
-        self._renew_every = max(1, int(lease_seconds / 3 / TICK))  # ticks
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self.lease_seconds = control.limits.lease_seconds
+        self._renew_every = max(1, int(self.lease_seconds / 3 / TICK))  # ticks
         self._leases: dict[str, Lease] = {}
         self._writers: set[SpoolWriter] = set()
         self._lock = threading.Lock()
@@ -32,30 +37,32 @@ class LeaseHeartbeat:
             self._leases.pop(lease.key, None)
         lease.release()
 
-    def release_all(self) -> None:
-        """Give every lease back, so that another command can go on at once."""
-        with self._lock:
-            # Copied, since `release` takes the lock itself.
-            leases = list(self._leases.values())
-        for lease in leases:
-            self.release(lease)
-
     def watch(self, writer: SpoolWriter) -> None:
         """Flush this writer each tick."""
         with self._lock:
             self._writers.add(writer)
 
     def unwatch(self, writer: SpoolWriter) -> None:
-        """Its batch is drawn."""
+        """Stop flushing the spool of a batch that is drawn."""
         with self._lock:
             self._writers.discard(writer)
 
-    def finish(self) -> None:
-        """End `run`."""
-        self._over.set()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Renew and flush in a thread until the block ends, whatever ends it; leases that are left are released then."""
+        thread = self._control.thread("heartbeat", self._run)
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join(JOIN_SECONDS)
+            with self._lock:
+                # Copied, since `release` takes the lock itself.
+                leases = list(self._leases.values())
+            for lease in leases:
+                self.release(lease)
 
-    def run(self) -> None:
-        """The body of the heartbeat's thread."""
+    def _run(self) -> None:
         ticks = 0
         while not self._over.wait(TICK):
             ticks += 1

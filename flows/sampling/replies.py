@@ -1,14 +1,14 @@
-"""What is written while a batch is drawn: replies to its spool, and the attempts that they took to the ledger.
+"""Writes made while a batch is drawn: replies to its spool, and their attempts to the ledger.
 
-Replies are written in groups of 32, or after a fifth of a second by the heartbeat, whichever comes first: a kill
-repays the requests in flight and what came in that fifth, at a small share of the cost of one fsync per reply.
+Replies are written in groups of 32, or after a fifth of a second by the heartbeat, whichever comes first. After a kill, the
+requests in flight and the replies of that fifth are paid for again; this costs much less than one fsync per reply.
 """
 
 import threading
 import time
 from collections.abc import Sequence
 
-from storage.records import Attempt, Completion
+from storage.ground.records import Attempt, Completion
 from storage.spool import Spool
 from storage.workspace import Workspace
 

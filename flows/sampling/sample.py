@@ -8,20 +8,19 @@ command, not in another run that asks the same.
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from flows.sampling.charges import Account, drawn_segment, paying
-from flows.sampling.control import Control, Limits, StopSignal
+from flows.sampling.claim import claim
+from flows.sampling.control import Control, QueueLimits, StopSignal
 from flows.sampling.draw import BatchDrawer
-from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.spend_limiter import SpendLimiter
 from pipelines.generate.direct import EngineSampler
 from pipelines.protocols import Generator, Interruptible, Sampler, Samples, WindsDown
-from storage.errors import FoundWanting, SetupError
-from storage.ids import canonical_json, digest128
-from storage.ledger.leases import Lease
-from storage.records import Completion, Request
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import canonical_json, digest128
+from storage.ground.records import Completion, Request
 from storage.spending import JUDGE
 from storage.workspace import Workspace
 
@@ -49,34 +48,22 @@ class RequestBatch:
 
     @property
     def completion_ids(self) -> Sequence[str]:
-        """Those of all requests."""
+        """Ids of all requested completions."""
         return list(self.asked)
 
     def requests(self, ids: Collection[str]) -> Iterator[Request]:
-        """Those for these completions."""
+        """Requests of these completions."""
         wanted = frozenset(ids)
         return (request for cid, request in self.asked.items() if cid in wanted)
-
-
-@dataclass(slots=True)
-class OpenRequests:
-    """A leased batch of requests under way."""
-
-    batch: RequestBatch
-    lease: Lease
-    missing: Sequence[str]
-    completions: dict[str, Completion] = field(default_factory=dict)
 
 
 class RunSampler(EngineSampler):
     """Samples of one engine that a run pays for. Usable from several threads."""
 
-    def __init__(
-        self, ws: Workspace, engine: Generator, payer: Callable[[], tuple[Account, SpendLimiter]], purpose: str = JUDGE
-    ) -> None:
+    def __init__(self, ws: Workspace, engine: Generator, payer: Callable[[], SpendLimiter], purpose: str = JUDGE) -> None:
         super().__init__(engine)
         self._ws, self._payer, self._purpose = ws, payer, purpose
-        self._limits = Limits()
+        self._limits = QueueLimits()
         self._in_process = threading.Lock()
         self._under_way: set[Control] = set()
 
@@ -87,16 +74,11 @@ class RunSampler(EngineSampler):
         if len(completions) == len(by_id):
             return Samples(completions)
         batch = RequestBatch(digest128(["requests", sorted(by_id)]), self._engine_for(requests), by_id, self._purpose)
-        with self._drawing(batch) as drawing:
-            drawing.limiter.expect([(batch, lambda: [cid for cid in by_id if cid not in completions])])
+        with self._drawing(batch) as drawer:
+            drawer.limiter.expect([(batch, lambda: [cid for cid in by_id if cid not in completions])])
             # Ends: each turn stores something, raises, or waits for a command that is alive and whose lease ends with it.
             while missing := [cid for cid in by_id if cid not in completions]:
-                open_batch = self._open(batch, missing)
-                failure: str | None = None
-                if open_batch is None:
-                    drawing.pause()
-                else:
-                    failure = drawing.run(open_batch)
+                failure = self._draw(drawer, batch, missing)
                 completions |= self._stored_completions(missing)
                 if failure is not None:
                     return Samples(completions, failure)
@@ -113,96 +95,54 @@ class RunSampler(EngineSampler):
         return {completion.id: completion for completion in self._ws.segments.fetch("completions", ids)}
 
     @contextmanager
-    def _drawing(self, batch: RequestBatch) -> "Iterator[_Drawing]":
-        account, limiter = self._payer()
-        control = Control(self._limits)
-        drawing = _Drawing(self._ws, account, limiter, control, self._in_process)
-        beating = control.thread("heartbeat", drawing.heartbeat.run)
+    def _drawing(self, batch: RequestBatch) -> Iterator[BatchDrawer]:
+        limiter, control = self._payer(), Control(self._limits)
+        drawer = BatchDrawer(self._ws, limiter, control, self._in_process)
         self._under_way.add(control)
         interrupted = True
-        try:
-            yield drawing
-            interrupted = False
-        except Exception as error:
-            interrupted = isinstance(error, StopSignal)
-            raise
-        finally:
-            self._under_way.discard(control)
-            drawing.heartbeat.finish()
-            beating.join()
-            limiter.close([batch.id], interrupted=interrupted)
+        with drawer.heartbeat.running():
+            try:
+                yield drawer
+                interrupted = False
+            except Exception as error:
+                interrupted = isinstance(error, StopSignal)
+                raise
+            finally:
+                self._under_way.discard(control)
+                limiter.close([batch.id], interrupted=interrupted)
 
-    def _open(self, batch: RequestBatch, missing: Sequence[str]) -> OpenRequests | None:
-        """The batch leased, with the claim on what no other command draws, and with what a killed one left in its spool.
-
-        None while another command draws all of it.
-        """
-        lease = self._ws.ledger.leases.acquire(f"batch/{batch.id}", self._limits.lease_seconds, missing)
-        if lease is None:
+    def _draw(self, drawer: BatchDrawer, batch: RequestBatch, missing: Sequence[str]) -> str | None:
+        """Draw and store what no other command draws, or wait a while; why there is not more where the engine failed."""
+        claimed = claim(self._ws, drawer.heartbeat, batch, missing, partial(self._ws.segments.present, "completions"))
+        if claimed is None or not claimed.missing:
+            if claimed is not None:
+                drawer.heartbeat.release(claimed.lease)
+            drawer.control.pause(self._limits.poll_seconds)
             return None
-        # Asked after the claim: what is neither stored then nor claimed by others, is ours.
-        stored = self._ws.segments.present("completions", missing)
-        spooled = {completion.id: completion for completion in self._ws.spool(batch.id).read()}
-        mine = [cid for cid in missing if cid not in stored and (cid in lease.claimed or cid in spooled)]
-        if not mine:
-            lease.release()
-            return None
-        return OpenRequests(batch, lease, mine, {cid: spooled[cid] for cid in mine if cid in spooled})
-
-
-class _Drawing:
-    """One call of `sample` while it draws."""
-
-    def __init__(
-        self, ws: Workspace, account: Account, limiter: SpendLimiter, control: Control, in_process: threading.Lock
-    ) -> None:
-        self._ws, self._account, self.limiter, self._control = ws, account, limiter, control
-        self.heartbeat = LeaseHeartbeat(control.limits.lease_seconds)
-        self._drawer = BatchDrawer(ws, account.run, limiter, self.heartbeat, control, in_process)
-
-    def pause(self) -> None:
-        """Wait for what another command draws."""
-        self._control.pause(self._control.limits.poll_seconds)
-
-    def run(self, open_batch: OpenRequests) -> str | None:
-        """Draw and store what is missing; why there is not more where the engine failed."""
-        self.heartbeat.hold(open_batch.lease)
-        engine = open_batch.batch.engine
-        failure: str | None = None
+        engine, failure = batch.engine, None
         try:
-            self._drawer.draw(open_batch, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
+            drawer.draw(claimed, engine.wind_down if isinstance(engine, WindsDown) else lambda: None)
         # Not the model's failure: it goes up, while an engine's own errors become a reason beside what was drawn.
         except (SetupError, StopSignal):
             raise
         except Exception as error:
-            self._control.check()  # what an engine raises because it was interrupted is no failure
+            drawer.control.check()  # what an engine raises because it was interrupted is no failure
             # A full disk or a bug of ours must not be told as an answer that the model could not give.
-            if error is not self._drawer.engine_error:
+            if error is not drawer.engine_error:
                 raise
             failure = f"{type(error).__name__}: {error}"
         finally:
             try:
-                self._commit(open_batch)
+                if claimed.drawn:  # not linked to the run, whose batches are those of its plan; the payment says who asked
+                    drawer.commit([claimed])
             finally:
-                self.heartbeat.release(open_batch.lease)
-        if self.limiter.reason is not None and len(open_batch.completions) < len(open_batch.missing):
-            raise SpendLimitReached(self.limiter.reason, self._account.run)
+                drawer.heartbeat.release(claimed.lease)
+        if drawer.limiter.reason is not None and claimed.undrawn:
+            raise SpendLimitReached(drawer.limiter.reason, drawer.limiter.account.run)
         return failure
 
-    def _commit(self, open_batch: OpenRequests) -> None:
-        """Store and charge what was drawn; the spool goes when all of it is stored."""
-        key, completions = drawn_segment(self._account.prices, open_batch)
-        if completions:
-            # Not linked to the run, whose completion batches are those of its plan; the payment says who asked.
-            self._ws.segments.commit_many(
-                [(key, completions)], also=paying(self._ws, self._account, [(open_batch, completions)])
-            )
-            self.limiter.committed(open_batch.batch)
-            if len(completions) == len(open_batch.missing):
-                self._ws.spool(open_batch.batch.id).discard()
 
-
-class Samplers:
+class RunSamplers:
     """The samplers of a run's verifiers and scorers; engines are built once and kept until `close`.
 
     `build`: an engine by its recipe name, model and options. Whoever lets verifiers work says first who pays: `charge`.
@@ -213,7 +153,7 @@ class Samplers:
         self._engines: dict[str, Generator] = {}
         self._samplers: dict[tuple[str, str], RunSampler] = {}
         self._lock = threading.Lock()
-        self._payer: tuple[Account, SpendLimiter] | None = None
+        self._payer: SpendLimiter | None = None
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = JUDGE) -> Sampler:
         """The sampler of an engine, by its recipe name, with a model and options; the same one for the same words."""
@@ -225,11 +165,11 @@ class Samplers:
                 self._samplers[key, purpose] = RunSampler(self._ws, self._engines[key], self._paying, purpose)
             return self._samplers[key, purpose]
 
-    def charge(self, account: Account, limiter: SpendLimiter) -> None:
-        """From now on this run pays."""
-        self._payer = account, limiter
+    def charge(self, limiter: SpendLimiter) -> None:
+        """From now on the run of this limiter pays."""
+        self._payer = limiter
 
-    def _paying(self) -> tuple[Account, SpendLimiter]:
+    def _paying(self) -> SpendLimiter:
         if self._payer is None:
             raise RuntimeError("nobody pays for these samples: call Samplers.charge first")
         return self._payer

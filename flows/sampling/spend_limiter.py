@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from heapq import nlargest
 
-from flows.sampling.batches import Batch, OpenBatch
-from flows.sampling.charges import Account, Bounds
+from flows.sampling.charges import Account, ChargeBounds
+from flows.sampling.claim import Batch, ClaimedBatch
 from pipelines.protocols import BoundedLoss, Generator
-from storage.records import Completion, Request
+from storage.ground.records import Completion, Request
 from storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace
 
@@ -22,8 +22,8 @@ class SpendLimiter:
     """The limit of one run in this process; all that draws for the run shares it, and other commands through the ledger."""
 
     def __init__(self, ws: Workspace, account: Account) -> None:
-        self._ws, self._account = ws, account
-        self._bounds = Bounds(account.prices)
+        self._ws, self.account = ws, account
+        self._bounds = ChargeBounds(account.prices)
         self._under_way: set[str] = set()
         self._held: dict[str, tuple[Batch, tuple[str, ...]]] = {}
         self._expected: dict[str, tuple[Batch, Missing]] = {}
@@ -32,18 +32,18 @@ class SpendLimiter:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a request was refused: drawing is over."""
+        """Whether a request was refused, which ends the drawing."""
         return self.reason is not None
 
     @property
     def limited(self) -> bool:
-        """Whether there is a limit at all."""
-        return self._account.limit.tokens is not None or self._account.limit.units is not None
+        """Whether the run has a limit."""
+        return self.account.limit.tokens is not None or self.account.limit.units is not None
 
     def expect(self, batches: Iterable[tuple[Batch, Missing]]) -> None:
-        """These are to be drawn: count what killed commands had under way of them, and what they left in spools.
+        """Register batches to draw; charges the requests of killed commands in flight, holds the replies in their spools.
 
-        That is paid for and no segment yet.
+        Those replies are paid for but not yet in a segment.
         """
         coming = {batch.id: (batch, missing) for batch, missing in batches}
         self._expected |= coming
@@ -51,24 +51,24 @@ class SpendLimiter:
         if self.limited:
             for batch, missing in coming.values():
                 if (amount := self._spooled_amount(batch, missing())) != Amount():
-                    self._ws.spending.hold(self._account.run, batch.id, amount, batch.purpose)
+                    self._ws.spending.hold(self.account.run, batch.id, amount, batch.purpose)
 
     def close(self, batch_ids: Collection[str], *, interrupted: bool) -> None:
-        """These batches are over: give back what a failure left reserved, less what is in spools.
+        """End these batches: release what a failure left reserved, less the replies in spools.
 
-        `interrupted`: what was under way is given up, and is paid for at its bound.
+        `interrupted`: the requests in flight are given up and paid for at their bounds.
         """
         left = {batch_id: self._held.pop(batch_id) for batch_id in batch_ids if batch_id in self._held}
         if interrupted and left:
-            reserved = self._ws.spending.reserved(self._account.run)
+            reserved = self._ws.spending.reserved(self.account.run)
             self._pay_lost([reservation for reservation in reserved if reservation.batch_id in left])
         for batch, missing in left.values():
-            self._ws.spending.hold(self._account.run, batch.id, self._spooled_amount(batch, missing), batch.purpose)
+            self._ws.spending.hold(self.account.run, batch.id, self._spooled_amount(batch, missing), batch.purpose)
         for batch_id in batch_ids:
             self._expected.pop(batch_id, None)
 
     def parts(
-        self, open_batch: OpenBatch, requests: Sequence[Request], check: Callable[[], None]
+        self, claimed: ClaimedBatch, requests: Sequence[Request], check: Callable[[], None]
     ) -> Iterator[Sequence[Request]]:
         """The requests in parts that may be asked for one after another; what is left over at the end may not.
 
@@ -78,20 +78,18 @@ class SpendLimiter:
             yield requests
             return
         self._settle_killed()
-        batch = open_batch.batch
+        batch = claimed.batch
         while requests:
-            drawn = self._drawn_amount(
-                batch, [open_batch.completions[cid] for cid in open_batch.missing if cid in open_batch.completions]
-            )
-            granted = self._granted_count(open_batch, drawn, requests, check)
+            drawn = self._drawn_amount(batch, claimed.drawn)
+            granted = self._granted_count(claimed, drawn, requests, check)
             if not granted:
                 break
             yield requests[:granted]
             requests = requests[granted:]
         if requests:
             wanted = self._bounds.of(requests[0], batch.engine)
-            spent = self._ws.spending.counted(self._account.run) + wanted
-            self.reason = self._account.limit.reached_by(spent) or "token limit"
+            spent = self._ws.spending.counted(self.account.run) + wanted
+            self.reason = self.account.limit.exceeded_limit(spent) or "token limit"
 
     def committed(self, batch: Batch) -> None:
         """A batch is a segment: what was reserved beyond its cost is free again."""
@@ -99,18 +97,18 @@ class SpendLimiter:
         self._release(batch.id)
 
     def _granted_count(
-        self, open_batch: OpenBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]
+        self, claimed: ClaimedBatch, drawn: Amount, requests: Sequence[Request], check: Callable[[], None]
     ) -> int:
-        """How many of the requests may be asked for now; waits while something under way may leave room."""
-        batch, run = open_batch.batch, self._account.run
-        self._held[batch.id] = batch, tuple(open_batch.missing)
+        """Number of requests that may be asked now; waits while work in flight may still free part of the limit."""
+        batch, run = claimed.batch, self.account.run
+        self._held[batch.id] = batch, tuple(claimed.missing)
         wanted = [self._bounds.of(request, batch.engine) for request in requests]
         self._release(batch.id)
         while True:
             with self._changed:
                 # Reserved in the ledger and not here alone: commands that draw for one run share one limit.
                 granted = self._ws.spending.reserve(
-                    run, batch.id, drawn, wanted, self._account.limit, _under_way(batch.engine), batch.purpose
+                    run, batch.id, drawn, wanted, self.account.limit, _under_way(batch.engine), batch.purpose
                 )
                 if granted:
                     self._under_way.add(batch.id)
@@ -135,7 +133,7 @@ class SpendLimiter:
         """
         killed = [
             reservation
-            for reservation in self._ws.spending.killed(self._account.run)
+            for reservation in self._ws.spending.killed(self.account.run)
             if reservation.purpose == DRAW or reservation.batch_id in self._expected
         ]
         # Owner by owner: how many requests a kill can cost holds for one process, over all of its batches.
@@ -171,7 +169,7 @@ class SpendLimiter:
         first = self._expected[lost[0].batch_id][0] if lost[0].batch_id in self._expected else None
         place = (0, 0) if first is None else (first.round, first.number)
         charge = Charge(lost[0].batch_id, *place, members="0", sums=Sums(), bound=amount, purpose=lost[0].purpose)
-        self._ws.spending.settle(self._account.run, lost[0].owner, [reservation.batch_id for reservation in lost], charge)
+        self._ws.spending.settle(self.account.run, lost[0].owner, [reservation.batch_id for reservation in lost], charge)
 
     def _spooled_and_unanswered(self, batch: Batch, missing: Sequence[str]) -> tuple[list[Completion], list[Request]]:
         """Of what a batch misses: the replies in its spool, and the requests without one."""
@@ -183,7 +181,7 @@ class SpendLimiter:
         return self._drawn_amount(batch, self._spooled_and_unanswered(batch, missing)[0])
 
     def _drawn_amount(self, batch: Batch, completions: Sequence[Completion]) -> Amount:
-        """What these completions of a batch count as."""
+        """Tokens and cost of these completions of a batch."""
         requests = {
             request.completion_id: request for request in batch.requests([completion.id for completion in completions])
         }
@@ -192,7 +190,7 @@ class SpendLimiter:
 
 
 def _under_way(engine: Generator) -> int | None:
-    """How many requests a kill can cost: what the engine says; else none of one in this process, all of others."""
+    """Number of requests that a kill can cost, as the engine declares; else 0 for an in-process engine and None (all)."""
     if isinstance(engine, BoundedLoss):
         return engine.under_way
     return None if engine.spooled else 0

@@ -1,6 +1,6 @@
 """The steps of a run (engine, sampling, template, rules), as its recipe lists them, and the engines behind them.
 
-A recipe that names none has one, whose name is "". Two steps with one factory share one engine (and its memory); an engine
+A recipe that lists none has one, whose name is "". Two steps with one factory share one engine (and its memory); an engine
 is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the step: equal
 indices on two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
 """
@@ -13,50 +13,54 @@ from pipelines.generate.prompts import PromptForm, check_template, plain_text
 from pipelines.protocols import Generator
 from pipelines.steps.graph import Node
 from pipelines.steps.templates import Filling, filled
-from storage.errors import SetupError
-from storage.records import Message, Problem, Prompt, Sampling
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Problem, Prompt, Sampling
 
 Factory = Callable[[], Generator]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An engine with its sampling, and the form in which it is asked.
+    """An engine with its sampling, the form in which it is asked, and its rules and place among the steps (`node`).
 
-    `generator` None: its rollouts were imported. `node`: its rules and place among the steps, where it asks otherwise than
-    about the problem alone, or others follow it.
+    `generator` None: its rollouts were imported.
     """
 
-    name: str
+    node: Node
     generator: Factory | None
     sampling: Sampling = field(default_factory=Sampling)
     form: PromptForm = field(default_factory=PromptForm)
     batch_size: int = 256
-    node: Node | None = None
 
     def __post_init__(self) -> None:
         check_template(self.form.template)
         if self.batch_size < 1:
-            raise SetupError(f"batch_size of step {self.name!r} is {self.batch_size}, and must be at least 1.")
+            of = f" of step {self.name!r}" if self.name else ""
+            raise SetupError(f"batch_size{of} is {self.batch_size}, and must be at least 1.")
+
+    @property
+    def name(self) -> str:
+        """Name of the step in the recipe; "" where the recipe lists no steps."""
+        return self.node.step.name
 
     @property
     def follows(self) -> bool:
-        """Whether it follows other steps."""
-        return self.node is not None and bool(self.node.named)
+        """Whether the step follows other steps."""
+        return bool(self.node.named)
 
     @property
     def raw(self) -> bool:
-        """Whether no model reads what is put into its template."""
-        return self.node is not None and self.node.step.raw
+        """True for a step without a model: its filled template goes to a model-free engine."""
+        return self.node.step.raw
 
     @property
     def alike(self) -> bool:
-        """Whether it asks the same whatever the sample index is."""
-        return self.node is None or not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
+        """Whether the prompt is the same for every sample index."""
+        return not self.node.step.swap or all(place.name != "pair" for place in self.node.places)
 
     def prompt_for(self, problem: Problem, given: Filling | None = None) -> Prompt:
-        """What the engine is given for a problem; `given`: what a follow-up is filled with."""
-        if self.node is None or self.node.plain:
+        """Prompt of a problem for the engine; `given`: the values that fill a follow-up's template."""
+        if self.node.plain:
             return self.form.prompt_for(problem)
         filling = (given or Filling(problem.prompt, problem.reference, {}))._replace(solution=self._solution(problem))
         rule = self.node.step
@@ -70,7 +74,7 @@ class Step:
 
     def _solution(self, problem: Problem) -> str:
         """The worked solution, where the step asks for it; SetupError where there is none."""
-        if self.node is None or all(place.name != "solution" for place in self.node.places):
+        if all(place.name != "solution" for place in self.node.places):
             return ""
         solution = problem.meta.get("solution")
         if not isinstance(solution, str) or not solution.strip():
@@ -94,7 +98,7 @@ class Engines:
             return self._built[factory]
 
     def built(self) -> list[Generator]:
-        """Those that were asked for so far."""
+        """Engines built so far."""
         with self._lock:
             return list(self._built.values())
 
@@ -105,14 +109,6 @@ class Engines:
             built, self._built = list(self._built.values()), {}
         for engine in built:
             engine.close()
-
-
-def check_names(steps: Sequence[Step]) -> None:
-    """SetupError where two steps have one name, or one has none."""
-    names = [step.name for step in steps]
-    for name in names:
-        if not name or names.count(name) > 1:
-            raise SetupError(f"step {name!r} is named {'twice' if name else 'by nothing'}; every step needs its own name.")
 
 
 def check_differ(steps: Sequence[Step], engines: Engines, problem: Problem) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 from pipelines.generate.direct import EngineSampler
 from pipelines.generate.registry import built_engine
 from pipelines.protocols import Generator, Sampler, Samples
-from storage.errors import SetupError
-from storage.records import Request
+from storage.ground.errors import SetupError
+from storage.ground.records import Request
 from storage.workspace import Workspace
 
 

@@ -20,11 +20,11 @@ from flows.recipe import MethodSpec, resolve
 from flows.recipe.benchmarks import ASKS
 from flows.recipe.schema import Generate
 from flows.recipe.steps import words_of
+from flows.rounds.judging.score import RunRows, score_rows
+from flows.rounds.judging.votes import stored_votes
 from flows.rounds.memory import Memory
 from flows.rounds.plan_rows import of_steps, together
-from flows.rounds.score import RunRows, score_rows
 from flows.rounds.threads import RunThreads
-from flows.rounds.votes import stored_votes
 from flows.run_spec import engine_settings, paid_samplers
 from flows.sampling.steps import Step
 from flows.session import Session, open_session, read_session
@@ -32,16 +32,16 @@ from flows.worked_examples import Examples
 from pipelines.steps.graph import Node, StepGraph
 from pipelines.steps.recorded import recorded_graph
 from pipelines.verify.acceptance import Policy, accepted_verdict, planned_verdict, policy_part
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.recipe_steps import recorded_steps, step_names
-from storage.records import Outcome, PlanRow, Problem, Prompt
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.recipe_steps import recorded_steps, step_names
+from storage.ground.records import Outcome, PlanRow, Problem, Prompt
 from storage.rollouts import Accept, Pair, RunReader
 from storage.scores import RunMarks, run_scores
 from storage.workspace import Workspace
 
 if TYPE_CHECKING:
-    from storage.pool import Pool
+    from storage.ground.pool import Pool
     from storage.runs import Run
 
 TOLD_EVERY = 0.5  # seconds between two entries of progress in the ledger
@@ -50,7 +50,7 @@ CALIBRATION = ("auroc", "auroc_within", "brier", "calibration")
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """Its steps and problems by name and id; `reader` and `planned_by` say how what was judged came out to its plan."""
+    """Steps and problems of a stored run; `reader` and `planned_by` give the outcomes that its plan used."""
 
     id: str
     graph: StepGraph
@@ -74,16 +74,16 @@ class RecordedRun:
         return self.problems[problem_id]
 
     def judged(self, step: str) -> bool:
-        """Whether its completions are judged."""
+        """Whether the completions of a step are judged."""
         return step in self.graph.answers
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
-        """Those of judged rows, as they were when something was asked about them."""
+        """Outcomes of judged rows, as they were when follow-ups were asked."""
         del ws
         return {pair: verdict.outcome for pair, verdict in self.reader.accepted(rows, self.planned_by).items()}
 
     def prompts(self, ws: Workspace, plans: Sequence[Sequence[PlanRow]]) -> Callable[[Sequence[PlanRow]], Iterable[Prompt]]:
-        """What gives what each of some rows answers."""
+        """Function from rows to the prompt that each of them answers."""
         if not self.graph.follow_ups:
             return lambda rows: [self.step(row.step).prompt_for(self.problem(row.problem_id)) for row in rows]
         threads = RunThreads(ws, self)
@@ -93,9 +93,9 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What one command asks: a run (the latest), scorers with their options (those of the run's recipe), another profile.
+    """Request of one command: a run (default: the latest), scorers with options (default: the recipe's), a profile.
 
-    `max_tokens` and `max_cost` are limits of the run over all its commands; `dry_run`: say what is missing, make nothing.
+    `max_tokens` and `max_cost` limit the run over all its commands; `dry_run`: report the missing scores, make none.
     """
 
     root: Path
@@ -109,7 +109,7 @@ class ScoreRequest:
 
 
 def score(request: ScoreRequest) -> dict[str, Any]:
-    """What was made, what was there, and what all stored scores of the run look like, as JSON values."""
+    """Counts of new and stored scores, and the distribution of all stored scores of the run, as JSON values."""
     run, job = _run(request)
     began = time.monotonic()
     with (read_session if request.dry_run else open_session)(job) as session:
@@ -168,7 +168,7 @@ def _rows(session: Session, run: "Run") -> RunRows:
         raise SetupError(f"run {run.id} has planned no rollouts.", next_command=session.job.command)
     every = together(plans)
     graph = recorded_graph(recorded_steps(recipe))
-    plan = of_steps(every, graph.answers) if graph.nodes else every
+    plan = of_steps(every, graph.answers)
     chain = [(name, version) for name, version in recipe["resolved"]["verifiers"]]
     problems = _problems(workspace, run, plan.column("problem_id").unique().to_pylist())
     steps = step_names(recipe)
@@ -186,20 +186,20 @@ def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Pr
     """The steps of the run as they asked, by the words that it recorded; "" where it has none."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
-    forms = {part["name"]: examples.form_of(_words(part, graph.nodes.get(part["name"]))) for part in parts}
+    forms = {part["name"]: examples.form_of(_words(part, graph.nodes[part["name"]])) for part in parts}
     taken = run.recipe["resolved"].get("examples")
     if taken is not None and taken != digest128([form.examples for form in forms.values()]):
         raise SetupError(
             f"the problem set that run {run.id} took its worked examples from has changed since.",
             next_command=f"{session.job.command}, which asks with the examples of today",
         )
-    return {name: Step(name, None, form=form, node=graph.nodes.get(name)) for name, form in forms.items()}
+    return {name: Step(graph.nodes[name], None, form=form) for name, form in forms.items()}
 
 
-def _words(part: Mapping[str, Any], node: Node | None) -> Generate:
+def _words(part: Mapping[str, Any], node: Node) -> Generate:
     """The words of a recorded step or `generate`; a step's template was recorded under its first name."""
     words = {key: part[key] for key in ASKS if key in part}
-    return Generate.model_validate({**words, **({} if node is None else words_of(node))})
+    return Generate.model_validate({**words, **(words_of(node) if part["name"] else {})})
 
 
 def _problems(workspace: Workspace, run: "Run", ids: list[str]) -> dict[str, Problem]:
@@ -234,9 +234,9 @@ def _tell(session: Session, run: "Run", request: ScoreRequest) -> Callable[[int,
 
 
 def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> list[dict[str, Any]]:
-    """How well scores tell right from wrong, and how far they are chances of being right, on rollouts fixed beforehand.
+    """Discrimination and calibration of scores against verdicts, on rollouts fixed beforehand.
 
-    A metric that this run or score does not allow is a row that says why.
+    A metric that this run or score does not allow gives a row with the reason.
     """
     from pipelines.metrics.registry import measure
     from pipelines.metrics.sample import Options
@@ -257,7 +257,7 @@ def against_verdicts(workspace: Workspace, run: "Run", names: Sequence[str]) -> 
 
 
 def _summary(name: str, column: "np.ndarray[Any, np.dtype[np.float64]]") -> dict[str, Any]:
-    """How the numbers of one scorer are distributed over the run's rows."""
+    """Distribution of one scorer's scores over the run's rows."""
     known = column[~np.isnan(column)]
     low, median, high = (float(value) for value in np.quantile(known, (0.05, 0.5, 0.95)))
     mean = float(np.mean(known))

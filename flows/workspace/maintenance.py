@@ -1,4 +1,4 @@
-"""What `rollmill doctor` looks at and `rollmill gc` tidies.
+"""Checks of `rollmill doctor` and clean-up of `rollmill gc`.
 
 `doctor` reports environment, workspace, segments, versions and the standing server. It unregisters lost segments, as every
 writing command does, and writes segments with damaged statistics anew. `gc` merges small segments and removes what nobody
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import CHECKOUT
-from storage.errors import RollmillError, SetupError
-from storage.segments.compaction import compact
+from storage.ground.errors import RollmillError, SetupError
 from storage.segments.schema import KINDS
+from storage.segments.upkeep.compaction import compact
 
 if TYPE_CHECKING:
     from flows.recipe import Profile
@@ -41,8 +41,8 @@ LEAST_FREE = 1 << 30  # bytes; a run of the main job writes a few MB, a large on
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: sound or not, and what to do if not."""
+class DoctorFinding:
+    """Result of one check: sound or not, and the next step if not."""
 
     area: str
     name: str
@@ -50,15 +50,15 @@ class Finding:
     detail: str
 
 
-def _sound(area: str, name: str, detail: str) -> Finding:
-    return Finding(area, name, ok=True, detail=detail)
+def _sound(area: str, name: str, detail: str) -> DoctorFinding:
+    return DoctorFinding(area, name, ok=True, detail=detail)
 
 
-def _bad(area: str, name: str, detail: str) -> Finding:
-    return Finding(area, name, ok=False, detail=detail)
+def _bad(area: str, name: str, detail: str) -> DoctorFinding:
+    return DoctorFinding(area, name, ok=False, detail=detail)
 
 
-def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[Finding]:
+def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[DoctorFinding]:
     """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last.
 
     Deep, it also unregisters the segments that are lost, as every writing command does, and writes those anew whose
@@ -79,7 +79,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
     yield from _vllm(profile) if profile is not None and "vllm" in profile.model_fields_set else ()
 
 
-def _answering(area: str, name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+def _answering(area: str, name: str, findings: Iterator[DoctorFinding]) -> Iterator[DoctorFinding]:
     """The findings; what stands in their way (a database or a place of segments that refuses) as one more."""
     try:
         yield from findings
@@ -87,9 +87,9 @@ def _answering(area: str, name: str, findings: Iterator[Finding]) -> Iterator[Fi
         yield _bad(area, name, str(error))
 
 
-def _environment() -> Iterator[Finding]:
+def _environment() -> Iterator[DoctorFinding]:
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    yield Finding("environment", "python", good, f"{sys.version.split()[0]}, 3.11 to 3.13 are supported")
+    yield DoctorFinding("environment", "python", good, f"{sys.version.split()[0]}, 3.11 to 3.13 are supported")
     for name in PACKAGES:
         try:
             yield _sound("environment", name, version(name))
@@ -99,21 +99,23 @@ def _environment() -> Iterator[Finding]:
     yield _sound("environment", "git", shutil.which("git") or "not found: versions stay untracked")
 
 
-def _places(workspace: "Workspace") -> Iterator[Finding]:
+def _places(workspace: "Workspace") -> Iterator[DoctorFinding]:
     free = shutil.disk_usage(workspace.root).free
-    yield Finding("workspace", "disk", free >= LEAST_FREE, f"{free / (1 << 30):.1f} GB free at {workspace.root}")
+    yield DoctorFinding("workspace", "disk", free >= LEAST_FREE, f"{free / (1 << 30):.1f} GB free at {workspace.root}")
     state = workspace.state  # not there yet in a fresh workspace
     writable = os.access(workspace.root, os.W_OK) and (not state.exists() or os.access(state, os.W_OK))
-    yield Finding("workspace", "writable", writable, str(workspace.root))
+    yield DoctorFinding("workspace", "writable", writable, str(workspace.root))
     model = CHECKOUT / "models" / "rollmill-tiny" / "model.onnx"
-    yield Finding("workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's")
+    yield DoctorFinding(
+        "workspace", "model", model.is_file(), f"{model.parent.relative_to(CHECKOUT)}, the embedded engine's"
+    )
 
 
-def _ledger(workspace: "Workspace") -> Iterator[Finding]:
+def _ledger(workspace: "Workspace") -> Iterator[DoctorFinding]:
     yield _sound("workspace", "ledger", f"{workspace.ledger.where}: {len(workspace.runs.list())} runs")
 
 
-def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
+def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
     from storage.segments.checking import mend, untrusted
 
     if deep:
@@ -135,7 +137,7 @@ def _segments(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
     yield _sound("segments", "all", f"{len(files)} files, {rows:,} rows, {size / 1e6:.1f} MB, {how}")
 
 
-def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
+def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
     from storage.versions.index import dataset_names
     from storage.versions.resolve import lost_indexes, refuse_unsettled, versions
 
@@ -154,12 +156,12 @@ def _versions(workspace: "Workspace", *, deep: bool) -> Iterator[Finding]:
             yield _version(info, deep=deep)
 
 
-def _version(info: "VersionInfo", *, deep: bool) -> Finding:
-    from storage.versions.hashing import content_hash
-    from storage.versions.read import fetching, is_here, load_manifest, load_snapshot, open_version, pointer
+def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
+    from storage.versions.content.hashing import content_hash
+    from storage.versions.read import fetch_command, is_here, load_manifest, load_snapshot, open_version, pointer
 
     if not is_here(info):
-        return Finding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetching(info)}")
+        return DoctorFinding("versions", info.ref, pointer(info).exists(), f"rows not in this clone: {fetch_command(info)}")
     try:
         load_manifest(info)
         open_version(info, as_published=deep).close()
@@ -167,21 +169,21 @@ def _version(info: "VersionInfo", *, deep: bool) -> Finding:
     except RollmillError as error:
         return _bad("versions", info.ref, str(error))
     detail = f"content {info.content_hash[:8]}" if same else "its rows do not have its content hash"
-    return Finding("versions", info.ref, same, detail)
+    return DoctorFinding("versions", info.ref, same, detail)
 
 
-def _services(workspace: "Workspace") -> Iterator[Finding]:
+def _services(workspace: "Workspace") -> Iterator[DoctorFinding]:
     from storage.schedules import Schedules
     from storage.standing import look
 
     service = look(workspace.state)
     active = sum(not item.paused for item in Schedules(workspace.state).all())
     waiting = f" {active} schedules wait for it." if active and not service.alive else ""
-    yield Finding("services", "up", service.sound, f"{service.line()}{waiting}")
+    yield DoctorFinding("services", "up", service.sound, f"{service.line()}{waiting}")
 
 
-def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
-    """Whether SQLite finds Prefect's own database sound; there is none before the first run."""
+def _prefect_database(workspace: "Workspace") -> Iterator[DoctorFinding]:
+    """SQLite's integrity check of Prefect's own database, which does not exist before the first run."""
     import sqlite3
 
     path = workspace.state / "prefect" / "prefect.db"
@@ -193,30 +195,30 @@ def _prefect_database(workspace: "Workspace") -> Iterator[Finding]:
     except sqlite3.Error as error:
         result = str(error)
     way_out = f"it holds no run and no dataset; mv {path.parent} {path.parent}.damaged"
-    yield Finding("services", path.name, result == "ok", "sound" if result == "ok" else f"{result}; {way_out}")
+    yield DoctorFinding("services", path.name, result == "ok", "sound" if result == "ok" else f"{result}; {way_out}")
 
 
-def _servers(profile: "Profile") -> Iterator[Finding]:
-    """Whether each server of the profile answers."""
+def _servers(profile: "Profile") -> Iterator[DoctorFinding]:
+    """Check that each server of the profile answers."""
     from flows.recipe.servers import http_settings
     from pipelines.generate.http.exchange import probe
 
     settings = http_settings(profile.servers, profile.http, profile.prices)
     for server in settings.servers:
-        yield Finding("servers", server.shown, *probe(server, settings))
+        yield DoctorFinding("servers", server.shown, *probe(server, settings))
 
 
-def _served(workspace: "Workspace", profile: "Profile") -> Iterator[Finding]:
-    """Whether what the profile wants started can be: interpreter, vLLM in it, model. Starts none."""
+def _served(workspace: "Workspace", profile: "Profile") -> Iterator[DoctorFinding]:
+    """Check that the profile's local servers can start: interpreter, vLLM in it, model. Starts none."""
     from flows.recipe.servers import local_models
     from pipelines.generate.serving.local_model import probe
 
     for model in local_models(profile.serve, profile.servers, workspace.root, workspace.state / "logs"):
-        yield Finding("serve", model.name, *probe(model))
+        yield DoctorFinding("serve", model.name, *probe(model))
 
 
-def _vllm(profile: "Profile") -> Iterator[Finding]:
-    """Whether the interpreter that the profile names for the engine `vllm` has it. Starts no engine."""
+def _vllm(profile: "Profile") -> Iterator[DoctorFinding]:
+    """Check that the profile's interpreter for the engine `vllm` has vLLM. Starts no engine."""
     settings = profile.vllm.settings(Path())
     try:
         python = settings.interpreter()

@@ -6,29 +6,32 @@ needs and which settings a replay tries.
 
 from collections.abc import Mapping
 
-from pipelines.aggregate.best_of import BestOfMajority, BestOfN, ClusterRerank
+from pipelines.aggregate.best_of import BestOfMajority, BestOfNElection, ClusterRerank
 from pipelines.aggregate.blind_pool import Adjustable, Aggregator, BlindPool, Election
 from pipelines.aggregate.knockout import Knockout, knockout_bound
-from pipelines.aggregate.majority import Borda, Majority, WeightedMajority
+from pipelines.aggregate.majority import Borda, MajorityElection, WeightedMajority
 from pipelines.aggregate.model_switch import ModelSwitch
 from pipelines.aggregate.program_votes import B4, CodeT, MaxPass, MbrExec
 from pipelines.aggregate.similarity_vote import SimilarityVote
+from storage.ground.by_name import ByName
 
-AGGREGATORS: Mapping[str, type[Aggregator]] = {
-    "majority": Majority,
-    "weighted": WeightedMajority,
-    "borda": Borda,
-    "best_of_n": BestOfN,
-    "best_of_majority": BestOfMajority,
-    "rerank": ClusterRerank,
-    "knockout": Knockout,
-    "model_switch": ModelSwitch,
-    "similarity": SimilarityVote,
-    "max_pass": MaxPass,
-    "mbr_exec": MbrExec,
-    "codet": CodeT,
-    "b4": B4,
-}
+AGGREGATORS: Mapping[str, type[Aggregator]] = ByName(
+    {
+        "majority": MajorityElection,
+        "weighted": WeightedMajority,
+        "borda": Borda,
+        "best_of_n": BestOfNElection,
+        "best_of_majority": BestOfMajority,
+        "rerank": ClusterRerank,
+        "knockout": Knockout,
+        "model_switch": ModelSwitch,
+        "similarity": SimilarityVote,
+        "max_pass": MaxPass,
+        "mbr_exec": MbrExec,
+        "codet": CodeT,
+        "b4": B4,
+    }
+)
 
 __all__ = [
     "AGGREGATORS",

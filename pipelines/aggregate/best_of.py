@@ -14,7 +14,7 @@ REWARDS = ("mean", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class BestOfN:
+class BestOfNElection:
     """The answer of the completion with the best score.
 
     A completion without an answer is never elected, whatever its score. Answers whose completions have no score come after
@@ -25,6 +25,7 @@ class BestOfN:
     version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
+    """Name of the score to rank by."""
 
     @staticmethod
     def settings(scores: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -51,8 +52,11 @@ class BestOfMajority:
     version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
+    """Name of the score to rank by."""
     alpha: float = 0.1
+    """Share of the completions that an answer needs."""
     of: Reward = "mean"
+    """Reward of an answer: the `mean` or the `max` of its completions' scores."""
 
     def __post_init__(self) -> None:
         checked_share("aggregator", self.name, "alpha", self.alpha)
@@ -82,8 +86,11 @@ class ClusterRerank:
     version: ClassVar[str] = "2"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
+    """Name of the score to rank by."""
     clusters: int = 2
+    """Most frequent answers to choose from; 0 takes all."""
     of: Reward = "mean"
+    """Reward of an answer: the `mean` or the `max` of its completions' scores."""
 
     def __post_init__(self) -> None:
         checked_count("aggregator", self.name, "clusters", self.clusters, least=0)

@@ -1,4 +1,4 @@
-"""What an aggregator sees of one problem, what it gives back, and the role itself: for methods here and for a user's own.
+"""Aggregators' input for one problem, their result, and the role itself: for methods here and for a user's own.
 
 There is no reference and no verdict in it, and nothing in this package may import what has one (pyproject.toml): a method
 that cannot see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that
@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from storage.errors import unknown_name
-from storage.ids import digest128
+from storage.ground.errors import unknown_name
+from storage.ground.ids import digest128
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -164,7 +164,7 @@ class BlindPool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Election:
-    """What an aggregator elected in each of R subsets.
+    """Result of an aggregator in each of R subsets.
 
     `strength` (R, A): the answers' order, the strongest first; equal strengths are a tie; NEVER: not to be elected. `used`
     (R, N): the completions that it needed, where it stops before it has asked for all; None: all. `comparisons` (R,): how

@@ -51,9 +51,13 @@ class Knockout:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     scores: tuple[str, ...] = ("logprob_per_token",)
+    """Names of the scores that compare two completions."""
     comparisons: int = 1
+    """Comparisons of each pair."""
     seed: int = 0
+    """Seed of the pairs and of ties."""
     comparer: Comparer | None = field(default=None, repr=False)
+    """Compares two completions, from Python; none: the stored scores do."""
 
     def __post_init__(self) -> None:
         checked_count("aggregator", self.name, "comparisons", self.comparisons)
@@ -83,7 +87,7 @@ class Knockout:
         return Election(elected_only(pool, pool.largest(reached)), comparisons=played)
 
     def _round(self, pool: BlindPool, place: Ints, number: int) -> tuple[Ints, Ints]:
-        """Who goes on of each pair, and how many pairs of each subset were compared."""
+        """Winners of each pair, and how many pairs of each subset were compared."""
         if place.shape[1] % 2:
             place = np.concatenate([place, np.full((len(place), 1), -1)], axis=1)
         left, right = place[:, ::2], place[:, 1::2]

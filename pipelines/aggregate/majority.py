@@ -11,7 +11,7 @@ from pipelines.option_checks import checked_choice, refused
 
 
 @dataclass(frozen=True, slots=True)
-class Majority:
+class MajorityElection:
     """The answer that most completions give (self-consistency; Wang et al. 2022, arXiv:2203.11171)."""
 
     name: ClassVar[str] = "majority"
@@ -35,7 +35,9 @@ class WeightedMajority:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "logprob_per_token"
+    """Name of the score to rank by."""
     temperature: float = 1.0
+    """Sharpness of the weights: large is a plain majority, small the best of n."""
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -72,8 +74,11 @@ class Borda:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[Need, ...]] = ("scores",)
     score: str = "self_certainty"
+    """Name of the score to rank by."""
     p: float = 0.5
+    """Exponent of the weights; 0 is the majority vote."""
     ranked: Literal["all", "answered"] = "all"
+    """Rank `all` completions, or only the `answered` ones."""
 
     def __post_init__(self) -> None:
         checked_choice("aggregator", self.name, "ranked", self.ranked, ("all", "answered"))

@@ -29,7 +29,9 @@ class ModelSwitch:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[Need, ...]] = ("models",)
     threshold: float = 1.0
+    """Agreement of a model with itself from which the next one is not asked."""
     weights: Weights = "equal"
+    """Weight of a model's votes: `equal`, or by its `agreement` with itself."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold <= 1:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.aggregate.blind_pool import BlindPool, Election, Flags, Floats, Need, elected_only
 from pipelines.option_checks import checked_positive
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +83,9 @@ class B4:
     version: ClassVar[str] = "1"
     needs: ClassVar[tuple[Need, ...]] = ("passes",)
     alpha: float = 10.0
+    """Prior that solutions and tests are right."""
     beta: float = 10.0
+    """Prior that wrong solutions fail wrong tests."""
 
     def __post_init__(self) -> None:
         for option in ("alpha", "beta"):

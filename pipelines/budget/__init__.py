@@ -1,4 +1,4 @@
-"""How many completions each problem gets: pure planners over tallies.
+"""Budgets, which decide how many completions each problem gets: pure planners over tallies.
 
 What a budget states of its draws (`prefix`, `estimator`) is said in pipelines.protocols.
 """
@@ -14,18 +14,22 @@ from pipelines.budget.passuntil import PassUntil
 from pipelines.budget.router import Router
 from pipelines.budget.search import Search
 from pipelines.budget.sequential import Sequential
+from pipelines.protocols import StatesVerdictUse
+from storage.ground.by_name import ByName
 
-BUDGETS: Mapping[str, type[Any]] = {
-    "fixed": Fixed,
-    "uniform": DarsUniform,
-    "prop2diff": DarsProp2Diff,
-    "gvm": Gvm,
-    "sequential": Sequential,
-    "frontier": Frontier,
-    "passuntil": PassUntil,
-    "router": Router,
-    "search": Search,
-}
+BUDGETS: Mapping[str, type[Any]] = ByName(
+    {
+        "fixed": Fixed,
+        "uniform": DarsUniform,
+        "prop2diff": DarsProp2Diff,
+        "gvm": Gvm,
+        "sequential": Sequential,
+        "frontier": Frontier,
+        "passuntil": PassUntil,
+        "router": Router,
+        "search": Search,
+    }
+)
 STOP_REASONS: Mapping[str, str] = {
     "target_met": "it has the distinct correct solutions that were wanted",
     "trial_cap": "it was drawn as often as a problem may be",
@@ -36,6 +40,13 @@ STOP_REASONS: Mapping[str, str] = {
     "searched": "the policy of its search asks for nothing more, or its tokens are spent",
     "agreed": "its answers on one step agree (no reference was looked at)",
 }
+
+
+def reads_verdicts(budget: Any) -> bool | None:
+    """Whether a budget (an instance or its class) plans by verdicts; None where it does not state it."""
+    return budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
+
+
 __all__ = [
     "BUDGETS",
     "STOP_REASONS",
@@ -45,4 +56,5 @@ __all__ = [
     "Router",
     "Search",
     "Sequential",
+    "reads_verdicts",
 ]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
-from pipelines.budget.rounds import Limits, draws_of, in_order, left_of_total, needed, prefix_round, stop_reason
+from pipelines.budget.rounds import RoundLimits, draws_of, in_order, needed, prefix_round, remaining_draws, stop_reason
 from pipelines.tallies import PrefixTally, RoundPlan, Stop, Tally
 
 
@@ -31,10 +31,15 @@ class DarsUniform:
     name = "uniform"
     version = "1"
     estimator = "prefix"
+    reads_verdicts = True
     initial: int = 8
+    """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     target: int = 4
+    """Distinct correct solutions after which a problem stops."""
     cap: int = 64
+    """Most completions of one problem."""
     total: int | None = None
+    """Most completions of all problems together; none: no limit."""
 
     @property
     def prefix(self) -> int:
@@ -44,9 +49,9 @@ class DarsUniform:
     def __post_init__(self) -> None:
         self.limits()
 
-    def limits(self) -> Limits:
+    def limits(self) -> RoundLimits:
         """The options, checked; SetupError on one that makes no sense."""
-        return Limits(self.name, self.initial, self.target, self.cap, self.total)
+        return RoundLimits(self.name, self.initial, self.target, self.cap, self.total)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws and stops of one round, in order of problem id."""
@@ -54,7 +59,7 @@ class DarsUniform:
         prefix = prefix_round(limits, ordered)
         if prefix is not None:
             return prefix
-        available = left_of_total(limits, ordered)
+        available = remaining_draws(limits, ordered)
         stops = {t.problem_id: reason for t in ordered if (reason := stop_reason(limits, targets[t.problem_id], t))}
         wishes = {
             t.problem_id: min(

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.option_checks import checked_count
+from pipelines.steps.graph import StepGraph
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,9 @@ class Fixed:
     name = "fixed"
     version = "1"
     estimator = "prefix"
+    reads_verdicts = False
     initial: int = 8
+    """Completions of every problem."""
 
     @property
     def prefix(self) -> int:
@@ -26,6 +30,17 @@ class Fixed:
 
     def __post_init__(self) -> None:
         checked_count("budget", "fixed", "initial", self.initial)
+
+    def check_steps(self, graph: StepGraph) -> None:
+        """SetupError where a step gathers more completions than a root has, so that no group would be complete."""
+        for node in graph.follow_ups:
+            parent = node.parents[0]
+            if parent in graph.roots and node.step.gather > self.initial:
+                raise SetupError(
+                    f"step {node.step.name!r} gathers {node.step.gather} completions of step {parent!r}, which is drawn "
+                    f"{self.initial} times: no group would be complete.",
+                    next_command=f"gather: {self.initial}, or count: {node.step.gather} in step {parent!r}",
+                )
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """Draw what is missing up to `initial`; problems in order of their id."""

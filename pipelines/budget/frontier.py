@@ -1,11 +1,11 @@
 """Budget `frontier`: finds the level at which a model's pass rate falls below a value.
 
 Not a budget for data but for a question: how hard may problems be for this model? Each round probes one level, that whose
-answer halves the posterior of the frontier best (pipelines.stats.frontier), with `probe` draws spread over the level's
-problems, those drawn least first. It stops when one level holds `confidence`, or when no draws are left under `cap` and
-`total`; the evidence of every stop is the result. Problems of levels that were never probed are never drawn, so a run
-says nothing of them; and which level was probed how often followed from outcomes, so the number to report is the frontier
-with its interval, and of rates only those of `fixed`.
+answer halves the posterior of the frontier best (pipelines.stats.draws.frontier), with `probe` draws spread over the
+level's problems, those drawn least first. It stops when one level holds `confidence`, or when no draws are left under
+`cap` and `total`; the evidence of every stop is the result. Problems of levels that were never probed are never drawn, so
+a run says nothing of them; and which level was probed how often followed from outcomes, so the number to report is the
+frontier with its interval, and of rates only those of `fixed`.
 
 Assumed: the levels are in order of difficulty. Where rates rise with the level, `violation` in the evidence is large, and
 the frontier found is one of several.
@@ -16,9 +16,16 @@ from dataclasses import dataclass
 
 from pipelines.budget.rounds import draws_of, hash_share, in_order
 from pipelines.option_checks import checked_count, checked_share
-from pipelines.stats.frontier import LevelCounts, credible_set, effective_counts, frontier_posterior, next_level, violation
+from pipelines.stats.draws.frontier import (
+    LevelCounts,
+    credible_set,
+    effective_counts,
+    frontier_posterior,
+    next_level,
+    violation,
+)
 from pipelines.tallies import RoundPlan, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +35,18 @@ class Frontier:
     name = "frontier"
     version = "2"
     estimator = "none"
+    reads_verdicts = True
     prefix = 0
     value: float = 0.5
+    """Pass rate at the frontier."""
     confidence: float = 0.9
+    """Posterior probability of one level at which the search ends."""
     probe: int = 8
+    """Completions of one probe."""
     cap: int = 16
+    """Most completions of one problem."""
     total: int | None = None
+    """Most completions of all problems together; none: no limit."""
 
     def __post_init__(self) -> None:
         for option in ("probe", "cap"):

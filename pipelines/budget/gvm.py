@@ -22,11 +22,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from pipelines.budget.rounds import Limits, draws_of, in_order, prefix_round
+from pipelines.budget.rounds import RoundLimits, draws_of, in_order, prefix_round
 from pipelines.option_checks import checked_count, refused
 from pipelines.stats import fit_prior, shrunken_rate
 from pipelines.tallies import RoundPlan, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 PEAK_QUANTILE = 0.05  # of the solved problems' rates: where `alpha: auto` puts the greatest weight
 META = "meta:"
@@ -42,14 +42,23 @@ class Gvm:
     name = "gvm"
     version = "1"
     estimator = "prefix"
+    reads_verdicts = True
     initial: int = 8
+    """Completions of every problem in the pilot."""
     main: int = 8
+    """Completions of the main round, per problem in the mean."""
     cap: int = 64
+    """Most completions of one problem."""
     total: int | None = None
+    """Most completions of all problems together; none: no limit."""
     alpha: float | str = "auto"
+    """Draws down near-impossible problems; `auto` chooses it from the pilot."""
     beta: float = 2.0
+    """Exponent of that term, above 1."""
     floor: int = 1
+    """Least completions of a problem after the pilot."""
     norms: str = "constant"
+    """Gradient norms: `constant`, `length` (a proxy), or `meta:KEY` for measured ones."""
 
     @property
     def prefix(self) -> int:
@@ -68,9 +77,9 @@ class Gvm:
         if self.norms not in ("constant", "length") and not self.measure:
             raise refused("budget", self.name, "norms", self.norms, "`constant`, `length` or `meta:KEY`")
 
-    def limits(self) -> Limits:
+    def limits(self) -> RoundLimits:
         """The options that say how far rounds may go, checked."""
-        return Limits(self.name, self.initial, 1, self.cap, self.total)
+        return RoundLimits(self.name, self.initial, 1, self.cap, self.total)
 
     @property
     def measure(self) -> str | None:

@@ -3,14 +3,14 @@
 PassUntil (Predicting Emergent Abilities with Infinite Resolution Evaluation) samples until the r-th pass at draw K and
 takes r/K, which is too high by half at r = 3 and by a factor of 2 at r = 2: the stopping draw is a pass by choice. Path
 counting is exact: (r - 1)/(K - 1), and c/N at the cap, where a problem stays in as what it is, not as 0
-(pipelines.stats.pass_rates). It stays exact in rounds as long as the rule looks at this problem's (drawn, correct) and
-nothing else: so there is no `total`, solutions need not be distinct, and the sizes of rounds are a function of the two.
+(pipelines.stats.draws.pass_rates). It stays exact in rounds as long as the rule looks at this problem's (drawn, correct)
+and nothing else: so there is no `total`, solutions need not be distinct, and the sizes of rounds are a function of the two.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.budget.rounds import Limits, draws_of, in_order, needed, prefix_round
+from pipelines.budget.rounds import RoundLimits, draws_of, in_order, needed, prefix_round
 from pipelines.option_checks import checked_count
 from pipelines.tallies import RoundPlan, Stop, Tally
 
@@ -22,9 +22,13 @@ class PassUntil:
     name = "passuntil"
     version = "1"
     estimator = "path_counting"
+    reads_verdicts = True
     initial: int = 8
+    """Completions of every problem in round 0."""
     passes: int = 4
+    """Correct answers after which a problem stops."""
     cap: int = 64
+    """Most completions of one problem."""
 
     @property
     def prefix(self) -> int:
@@ -34,10 +38,10 @@ class PassUntil:
     def __post_init__(self) -> None:
         self.limits()
 
-    def limits(self) -> Limits:
+    def limits(self) -> RoundLimits:
         """The options, checked; SetupError on one that makes no sense."""
         checked_count("budget", self.name, "passes", self.passes)
-        return Limits(self.name, self.initial, self.passes, self.cap)
+        return RoundLimits(self.name, self.initial, self.passes, self.cap)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws and stops of one round, in order of problem id."""
@@ -54,7 +58,7 @@ class PassUntil:
         return RoundPlan(draws_of(ordered, counts), tuple(stops))
 
     def rule(self, drawn: int, correct: int) -> int:
-        """How many to draw next after this many draws and correct ones; 0 stops. What path counting needs to know."""
+        """Number to draw next after this many draws and correct ones; 0 stops. Path counting needs this rule."""
         if drawn < self.initial:
             return self.initial - drawn
         if correct >= self.passes or drawn >= self.cap:

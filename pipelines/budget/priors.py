@@ -9,8 +9,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.stats import fit_prior
-from pipelines.stats.solution_diversity import fit_thetas
-from pipelines.stats.stopping_forecast import DrawCounts, Prior, StoppingForecast, StoppingQuestion, stopping_forecasts
+from pipelines.stats.draws.solution_diversity import fit_thetas
+from pipelines.stats.draws.stopping_forecast import (
+    DrawCounts,
+    Prior,
+    StoppingForecast,
+    StoppingQuestion,
+    stopping_forecasts,
+)
 from pipelines.tallies import Tally
 
 DIGITS = 9  # decimals of chances and prices: so many that no other processor's last digit decides anything
@@ -40,7 +46,7 @@ class GroupPriors:
                 self._groups.setdefault(group, []).append(tally)
 
     def prior(self, tally: Tally) -> Prior:
-        """What the problem's group says of it."""
+        """Prior of the problem's group."""
         return self._prior(self._group(tally))
 
     def forecasts(self, questions: Sequence[tuple[Tally, int, int]]) -> list[StoppingForecast]:

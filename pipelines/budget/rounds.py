@@ -1,4 +1,4 @@
-"""What the adaptive budgets share: checked options, the fixed prefix, the limits of rounds, and the random holdout.
+"""Shared parts of the adaptive budgets: checked options, the fixed prefix, the limits of rounds, and the random holdout.
 
 Round 0 draws `initial` completions of every problem: the fixed prefix, drawn before any verdict, on which metrics may rest.
 """
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from pipelines.option_checks import checked_count
 from pipelines.tallies import Draw, RoundPlan, Tally
-from storage.errors import SetupError
-from storage.ids import digest128
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How far rounds may go: the prefix, the trial cap per problem, the optional total over all problems."""
+class RoundLimits:
+    """Limits of rounds: the prefix, the trial cap per problem, the optional total over all problems."""
 
     budget: str
     initial: int
@@ -35,7 +35,7 @@ def in_order(tallies: Sequence[Tally]) -> list[Tally]:
     return sorted(tallies, key=lambda tally: tally.problem_id)
 
 
-def prefix_round(limits: Limits, ordered: Sequence[Tally]) -> RoundPlan | None:
+def prefix_round(limits: RoundLimits, ordered: Sequence[Tally]) -> RoundPlan | None:
     """The round that completes the prefix of every problem; None once it is complete.
 
     The prefix is never cut short, half a prefix measures nothing: SetupError where `total` does not cover it.
@@ -43,7 +43,7 @@ def prefix_round(limits: Limits, ordered: Sequence[Tally]) -> RoundPlan | None:
     missing = {t.problem_id: limits.initial - t.drawn for t in ordered if t.drawn < limits.initial}
     if not missing:
         return None
-    available, needed = left_of_total(limits, ordered), sum(missing.values())
+    available, needed = remaining_draws(limits, ordered), sum(missing.values())
     if available is not None and needed > available:
         raise SetupError(
             f"budget {limits.budget!r}: total {limits.total} does not cover initial {limits.initial} for every problem "
@@ -53,14 +53,14 @@ def prefix_round(limits: Limits, ordered: Sequence[Tally]) -> RoundPlan | None:
     return RoundPlan(draws_of(ordered, missing))
 
 
-def left_of_total(limits: Limits, tallies: Sequence[Tally]) -> int | None:
+def remaining_draws(limits: RoundLimits, tallies: Sequence[Tally]) -> int | None:
     """Draws that the total leaves; None where there is no total."""
     if limits.total is None:
         return None
     return max(0, limits.total - sum(tally.drawn for tally in tallies))
 
 
-def stop_reason(limits: Limits, target: int, tally: Tally) -> str | None:
+def stop_reason(limits: RoundLimits, target: int, tally: Tally) -> str | None:
     """`target_met`, even at the cap, or `trial_cap`; None while it may go on."""
     if tally.distinct_correct >= target:
         return "target_met"

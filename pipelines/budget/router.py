@@ -13,7 +13,7 @@ each level, by a hash of their id, go first and the others of the level wait a r
 
 `agreement` (ModelSwitch): `initial` answers of the first step; where at least the share `threshold` of them are the same,
 by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
-No reference is looked at. The result is a vote over all answers (pipelines.stats.vote).
+No reference is looked at. The result is a vote over all answers (pipelines.stats.draws.vote).
 
 Some tokens are dearer than others: `token_cost` gives a step's, relative to 1. A `total` counts draws over all steps; where
 it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
@@ -23,16 +23,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from pipelines.budget.rounds import (
-    Limits,
+    RoundLimits,
     in_order,
     in_random_holdout,
-    left_of_total,
     prefix_round,
+    remaining_draws,
 )
-from pipelines.budget.routing import ByDifficulty, Next, Options, Proposal, StepForecasts, Wait, by_agreement, steps_of
+from pipelines.budget.routing import (
+    ByDifficulty,
+    Next,
+    Proposal,
+    RoutingOptions,
+    StepForecasts,
+    Wait,
+    by_agreement,
+    steps_of,
+)
 from pipelines.option_checks import checked_choice, checked_count, checked_share
+from pipelines.steps.graph import StepGraph
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 RULES = ("difficulty", "agreement")
 _ONE_RULE = {"difficulty": ("target", "cap", "pilot", "hopeless", "explore", "token_cost"), "agreement": ("threshold",)}
@@ -45,19 +55,32 @@ class Router:
     name = "router"
     version = "1"
     estimator = "prefix"
+    reads_verdicts = True
     routes = True
     rule: str = "difficulty"
+    """What moves a problem to the next step: `difficulty` or `agreement`."""
     initial: int = 4
+    """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     entry: int | None = None
+    """Completions of a problem that comes to a later step; none: as many as `initial`."""
     target: int = 4
+    """Distinct correct solutions after which a problem stops."""
     cap: int = 32
+    """Most completions of one problem in one step."""
     total: int | None = None
+    """Most completions of all problems together; none: no limit."""
     hopeless: float = 0.05
+    """Chance of meeting the target below which a problem moves on."""
     pilot: int = 8
+    """Problems of each level that try the next step first."""
     explore: float = 0.05
+    """Share of hopeless problems that go on, which measures the rule."""
     threshold: float = 1.0
+    """Share of equal answers at which a problem stops, for `agreement`."""
     token_cost: Mapping[str, float] | None = None
+    """Cost of a token of each step, relative to 1."""
     salt: str = ""
+    """Text that changes the pilots and the random holdout."""
 
     @property
     def prefix(self) -> int:
@@ -77,34 +100,34 @@ class Router:
             checked_share("budget", self.name, option, getattr(self, option))
         self._check_costs()
 
-    def limits(self) -> Limits:
+    def limits(self) -> RoundLimits:
         """The options that say how far rounds may go, checked."""
         cap = self.cap if self.rule == "difficulty" else self.initial
-        return Limits(self.name, self.initial, self.target, cap, self.total)
+        return RoundLimits(self.name, self.initial, self.target, cap, self.total)
 
-    def options(self) -> Options:
-        """What the rules read."""
-        given = {option.name: getattr(self, option.name) for option in fields(Options)}
-        return Options(**{**given, "entry": self.initial if self.entry is None else self.entry})
+    def options(self) -> RoutingOptions:
+        """Options that the rules read."""
+        given = {option.name: getattr(self, option.name) for option in fields(RoutingOptions)}
+        return RoutingOptions(**{**given, "entry": self.initial if self.entry is None else self.entry})
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws of one round step by step, and the stops, each in order of problem id."""
         limits, ordered = self.limits(), in_order(tallies)
         if ordered:
-            self.check_names([step.name for step in steps_of(ordered[0])])
+            self._check_names([step.name for step in steps_of(ordered[0])])
         prefix = prefix_round(limits, ordered)
         if prefix is not None:
             first = steps_of(ordered[0])[0].name
             return RoundPlan(tuple(Draw(draw.problem_id, draw.first_index, draw.count, first) for draw in prefix.draws))
         going = [tally for tally in ordered if tally.stopped is None]
         if self.rule == "agreement":
-            return _shared([by_agreement(self.options(), tally) for tally in going], (), left_of_total(limits, ordered))
+            return _shared([by_agreement(self.options(), tally) for tally in going], (), remaining_draws(limits, ordered))
         rule = ByDifficulty(self.options(), StepForecasts(ordered, self.cap, self.token_cost or {}), going)
         proposals, continued = self._with_holdout(rule)
-        return _shared(proposals, continued, left_of_total(limits, ordered))
+        return _shared(proposals, continued, remaining_draws(limits, ordered))
 
     def _with_holdout(self, rule: ByDifficulty) -> tuple[list[Next], tuple[Stop, ...]]:
-        """What each problem does next, and the stops of those that were given up and go on all the same."""
+        """Next move of each problem, and the stops of problems that were given up and go on all the same."""
         proposals = rule.proposals()
         hopeless = [proposal for proposal in proposals if isinstance(proposal, Stop) and proposal.reason == "hopeless"]
         holdout = {
@@ -128,8 +151,16 @@ class Router:
             if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not cost > 0:
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
-    def check_names(self, known: Sequence[str]) -> None:
-        """SetupError where `token_cost` names none of these steps."""
+    def check_steps(self, graph: StepGraph) -> None:
+        """SetupError where the recipe has no two roots to choose between, or `token_cost` names none of them."""
+        if len(graph.roots) < 2:
+            raise SetupError(
+                f"budget {self.name!r} chooses between steps that follow nothing, and the recipe has one.",
+                next_command="steps: [{name: short, max_tokens: 64}, {name: long, temperature: 0.7}]",
+            )
+        self._check_names(graph.roots)
+
+    def _check_names(self, known: Sequence[str]) -> None:
         for name in self.token_cost or ():
             if name not in known:
                 raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no step.", choices=known)

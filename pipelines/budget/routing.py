@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.budget.priors import DIGITS, GroupPriors
-from pipelines.stats.stopping_forecast import StoppingForecast
+from pipelines.stats.draws.stopping_forecast import StoppingForecast
 from pipelines.tallies import StepTally, Stop, Tally
-from storage.ids import digest128
+from storage.ground.ids import digest128
 
 REACH = 0.5  # a round asks for the draws that meet the target with half of the chance there is
 
@@ -22,7 +22,7 @@ Evidence = dict[str, int | float | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RoutingOptions:
     """The router's options that its rules read; `entry`: completions of a later step for each problem that comes to it."""
 
     initial: int
@@ -37,7 +37,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What one problem asks for: draws on a step (`whole`: all or none of them), at an expected price of a solution."""
+    """A problem's request: draws on a step (`whole`: all or none of them), at an expected price of a solution."""
 
     tally: Tally
     place: int
@@ -129,11 +129,11 @@ class StepForecasts:
         self._priors = {place: GroupPriors(members, "level") for place, members in there.items()}
 
     def tried(self, place: int, level: int | None) -> int:
-        """How many problems of a level were drawn on this step."""
+        """Number of problems of a level that were drawn on this step."""
         return self._tried.get((place, level), 0)
 
     def of(self, tally: Tally, place: int, missing: int) -> StepForecast:
-        """What this step promises a problem that misses so many solutions; nothing where its cap is reached."""
+        """Forecast of this step for a problem that misses so many solutions; empty where its cap is reached."""
         step = steps_of(tally)[place]
         if self.cap <= step.drawn or place not in self._priors:
             return StepForecast(0.0, math.inf)
@@ -151,7 +151,7 @@ class StepForecasts:
         return next((tokens / drawn for tokens, drawn in known if tokens and drawn), 1.0)
 
 
-def by_agreement(options: Options, tally: Tally) -> Next:
+def by_agreement(options: RoutingOptions, tally: Tally) -> Next:
     """Stop where the step's answers agree, else the next step (ModelSwitch); the reference is not looked at."""
     place = current_place(tally)
     step = steps_of(tally)[place]
@@ -167,7 +167,7 @@ def by_agreement(options: Options, tally: Tally) -> Next:
 class ByDifficulty:
     """Draw where the next new solution is cheapest. `going`: the problems that were not stopped yet."""
 
-    options: Options
+    options: RoutingOptions
     steps: StepForecasts
     going: Sequence[Tally]
     _pilots: set[str] = field(default_factory=set)
@@ -186,7 +186,7 @@ class ByDifficulty:
                 self._pilots |= {tally.problem_id for tally in shuffled[:lacking]}
 
     def proposals(self) -> list[Next]:
-        """What each problem does next. Nobody waits for pilots that there are none of."""
+        """Next move of each problem. Problems wait for pilots only while some pilot is drawn."""
         proposals = [self._next(tally) for tally in self.going]
         if not any(isinstance(proposal, Proposal) for proposal in proposals):
             self._waiting.clear()
@@ -220,7 +220,7 @@ class ByDifficulty:
         return self._enter(tally, there.price) if known and there.price < here.price else self._more(tally, here)
 
     def continuation(self, tally: Tally) -> Proposal:
-        """What a problem that was given up and goes on asks for: more of its step, or the next where that is used up."""
+        """Request of a problem that was given up and goes on: more of its step, or the next where that is used up."""
         place = current_place(tally)
         used_up = steps_of(tally)[place].drawn >= self.options.cap
         return self._enter(tally, 0.0) if used_up else self._more(tally, self._forecast(tally, place))

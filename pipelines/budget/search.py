@@ -1,6 +1,6 @@
 """Budget `search`: a tree of begun answers for each problem, grown where a policy says by what a process scores.
 
-The rounds make the trees (`flows/rounds/search.py`); this says what they are grown by, and draws their first wave.
+The rounds make the trees (`flows/rounds/planning/search.py`); this says what they are grown by, and draws their first wave.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,9 @@ from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
 from pipelines.search.partial import DrawingProcess, PieceDraws, Process
 from pipelines.search.tree import SearchPolicy, Tree, WritingPolicy
+from pipelines.steps.graph import StepGraph
 from pipelines.tallies import RoundPlan, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 SEARCHED = "searched"
 
@@ -30,13 +31,19 @@ class Search:
     name: ClassVar[str] = "search"
     version: ClassVar[str] = "1"
     estimator: ClassVar[str] = "none"
+    reads_verdicts: ClassVar[bool] = False
     prefix: ClassVar[int] = 0
     nested: ClassVar[Mapping[str, str]] = {"policy": "search policy", "process": "process"}
     policy: Any = "particles"
+    """The search policy: a name, or `{method, options}`."""
     process: Any = "lines"
+    """The process that values begun answers: a name, or `{method, options}`."""
     stop: str = "\n"
+    """Text that ends a piece."""
     piece_tokens: int = 64
+    """Most tokens of a piece."""
     most_tokens: int | None = None
+    """Most tokens of one problem's tree; none: what the policy asks for."""
 
     def __post_init__(self) -> None:
         for option, known in (("policy", POLICIES), ("process", PROCESSES)):
@@ -50,6 +57,15 @@ class Search:
         checked_count("budget", self.name, "piece_tokens", self.piece_tokens)
         if self.most_tokens is not None:
             checked_count("budget", self.name, "most_tokens", self.most_tokens)
+
+    def check_steps(self, graph: StepGraph) -> None:
+        """SetupError where a step of the user's own draws answers beside the search."""
+        own = [name for name in graph.roots if name != SearchSteps().first]
+        if own:
+            raise SetupError(
+                f"step {own[0]!r} follows nothing, and budget 'search' draws the answers itself.",
+                next_command=f"a template that names {{{SearchSteps().answer}}}",
+            )
 
     @property
     def grown_by(self) -> SearchPolicy:
@@ -65,12 +81,12 @@ class Search:
 
     @property
     def process_draws(self) -> PieceDraws | None:
-        """What the process has drawn of each piece."""
+        """Draws of the process for each piece."""
         return self.scored_by.draws if isinstance(self.scored_by, DrawingProcess) else None
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """What the policy puts into answers, by the step that goes on behind it."""
+        """Texts that the policy puts into answers, by the step that goes on behind it."""
         return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
 
     def check_fits(self, max_tokens: int) -> None:

@@ -12,8 +12,8 @@ After the prefix of `initial`, a problem stops
 
 Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
 posterior is of the next NEW solution: pass rate (beta) times solution diversity, with priors fitted to the problems of the
-same template, level or pool (pipelines.stats.stopping_forecast). A round asks for the draws that meet the target with the
-share `reach` of the chance there is, and at most doubles what the problem has drawn, so that a wrong prior is soon
+same template, level or pool (pipelines.stats.draws.stopping_forecast). A round asks for the draws that meet the target
+with the share `reach` of the chance there is, and at most doubles what the problem has drawn, so that a wrong prior is soon
 corrected. A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the
 others wait.
 """
@@ -24,16 +24,16 @@ from typing import NamedTuple
 
 from pipelines.budget.priors import DIGITS, PRIORS, GroupPriors, draw_counts
 from pipelines.budget.rounds import (
-    Limits,
+    RoundLimits,
     draws_of,
     in_order,
     in_random_holdout,
-    left_of_total,
     prefix_round,
+    remaining_draws,
     stop_reason,
 )
 from pipelines.option_checks import checked_choice, checked_share
-from pipelines.stats.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
+from pipelines.stats.draws.stopping_forecast import StoppingForecast, rate_bounds, rate_ceiling
 from pipelines.tallies import RoundPlan, Stop, Tally
 
 
@@ -58,17 +58,30 @@ class Sequential:
     name = "sequential"
     version = "1"
     estimator = "prefix"
+    reads_verdicts = True
     initial: int = 4
+    """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     target: int = 4
+    """Distinct correct solutions after which a problem stops."""
     cap: int = 64
+    """Most completions of one problem."""
     total: int | None = None
+    """Most completions of all problems together; none: no limit."""
     prior: str = "template"
+    """Problems that share a prior: of one `template`, of one `level`, the whole `pool`; or `jeffreys` for a fixed
+    prior."""
     hopeless: float = 0.01
+    """Chance of meeting the target below which a problem stops."""
     reach: float = 0.5
+    """Share of that chance that a round draws for."""
     width: float | None = None
+    """Width of the pass rate's interval at which a problem stops; none: no such rule."""
     tokens_per_kept: float | None = None
+    """Most tokens that one kept solution may be expected to cost; none: no limit."""
     explore: float = 0.05
+    """Share of hopeless problems that go on, which measures the rule."""
     salt: str = ""
+    """Text that changes which of them go on."""
 
     @property
     def prefix(self) -> int:
@@ -83,9 +96,9 @@ class Sequential:
         if self.width is not None:
             checked_share("budget", self.name, "width", self.width)
 
-    def limits(self) -> Limits:
+    def limits(self) -> RoundLimits:
         """The options that say how far rounds may go, checked."""
-        return Limits(self.name, self.initial, self.target, self.cap, self.total)
+        return RoundLimits(self.name, self.initial, self.target, self.cap, self.total)
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws and stops of one round, in order of problem id."""
@@ -104,7 +117,7 @@ class Sequential:
         continued = tuple(stop for stop in given_up if in_random_holdout(stop.problem_id, self.salt, self.explore))
         stops |= {stop.problem_id: stop for stop in given_up if stop not in continued}
         counts = self._shared(
-            [case for case in cases if case.tally.problem_id not in stops], left_of_total(limits, ordered)
+            [case for case in cases if case.tally.problem_id not in stops], remaining_draws(limits, ordered)
         )
         if counts is None:
             stops |= {t.problem_id: Stop(t.problem_id, "budget") for t in going if t.problem_id not in stops}

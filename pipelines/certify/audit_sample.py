@@ -1,4 +1,4 @@
-"""Which rollouts a person should judge: a stratified random sample with exact inclusion probabilities.
+"""Sample of rollouts that a person should judge: stratified, random, with exact inclusion probabilities.
 
 The sample is a pure function of the rollouts, the size and the seed. Within a stratum rollouts are ordered by a hash, and
 strata take turns by a rule under which a larger sample holds the smaller one: an audit is extended by asking for more, and
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipelines.stats import Stratum
-from storage.ids import digest128
+from storage.ground.ids import digest128
 
 SEPARATOR = " | "
 FIRST = 2  # every stratum is seen this often before any is weighed: one member shows no spread
@@ -21,8 +21,8 @@ _SMALL = 20  # rollouts: smaller strata of a side and band are put together
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One rollout with a yes or no of the verifier. `weight`: its share in the mean pass rate over problems, or 0."""
+class SampledRow:
+    """A rollout with a yes or no of the verifier. `weight`: its share in the mean pass rate over problems, or 0."""
 
     completion_id: str
     problem_id: str
@@ -44,32 +44,32 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One drawn rollout in the order of review; `probability` is that of being in a sample of this size."""
+class SampledItem:
+    """A drawn rollout in the order of review; `probability` is that of being in a sample of this size."""
 
     ordinal: int
-    row: Row
+    row: SampledRow
     stratum: str
     probability: float
 
 
-def strata_of(rows: Sequence[Row]) -> dict[str, list[Row]]:
+def strata_of(rows: Sequence[SampledRow]) -> dict[str, list[SampledRow]]:
     """Rows by side, band and rule: rules with a tenth of their side by name, the rest and small strata together."""
     sides = Counter(row.side for row in rows)
     rules = Counter((row.side, _rule(row)) for row in rows)
-    fine: dict[tuple[str, str, str], list[Row]] = {}
+    fine: dict[tuple[str, str, str], list[SampledRow]] = {}
     for row in rows:
         common = rules[row.side, _rule(row)] >= _COMMON * sides[row.side]
         fine.setdefault((row.side, row.band, _rule(row) if common else "other"), []).append(row)
-    strata: dict[str, list[Row]] = {}
+    strata: dict[str, list[SampledRow]] = {}
     for (side, band, rule), members in sorted(fine.items()):
         name = SEPARATOR.join((side, band, rule if len(members) >= _SMALL else "other"))
         strata.setdefault(name, []).extend(members)
     return strata
 
 
-def describe(strata: Mapping[str, Sequence[Row]]) -> list[Stratum]:
-    """What an estimate has to know of each stratum."""
+def describe(strata: Mapping[str, Sequence[SampledRow]]) -> list[Stratum]:
+    """Strata as an estimate needs them."""
     return [
         Stratum(
             name=name,
@@ -84,22 +84,22 @@ def describe(strata: Mapping[str, Sequence[Row]]) -> list[Stratum]:
     ]
 
 
-def draw(strata: Mapping[str, Sequence[Row]], n: int, seed: int) -> list[Item]:
+def draw(strata: Mapping[str, Sequence[SampledRow]], n: int, seed: int) -> list[SampledItem]:
     """At most n rollouts in the order in which they should be judged."""
     order = turns({name: len(rows) for name, rows in strata.items()}, n, seed)
     taken = Counter(order)
     ranked = {name: iter(ranking(strata[name], seed)) for name in taken}
     probability = {name: count / len(strata[name]) for name, count in taken.items()}
-    return [Item(position, next(ranked[name]), name, probability[name]) for position, name in enumerate(order)]
+    return [SampledItem(position, next(ranked[name]), name, probability[name]) for position, name in enumerate(order)]
 
 
-def ranking(rows: Sequence[Row], seed: int) -> list[Row]:
+def ranking(rows: Sequence[SampledRow], seed: int) -> list[SampledRow]:
     """The rows in the random order of this seed: any first m of them are a simple random sample of m."""
     return sorted(rows, key=lambda row: digest128(["audit", seed, row.completion_id, row.problem_id]))
 
 
 def turns(sizes: Mapping[str, int], n: int, seed: int) -> list[str]:
-    """Which stratum gives the next rollout, n times; the turns for fewer are their beginning.
+    """Strata of the next n rollouts, in order; a smaller n gives the beginning of the same list.
 
     First FIRST rounds over all strata, in random order, then Sainte-Lague: the next goes where claim / (had + 1/2) is
     largest. A stratum's claim is half its share of the rollouts and half its share of the roots of the sizes, so that rare
@@ -122,6 +122,6 @@ def turns(sizes: Mapping[str, int], n: int, seed: int) -> list[str]:
     return order[:n]
 
 
-def _rule(row: Row) -> str:
-    """How the answer was compared; where it was found matters less."""
+def _rule(row: SampledRow) -> str:
+    """Rule by which the answer was compared; where it was found matters less."""
     return row.rule.rsplit(":", 1)[-1] or "other"

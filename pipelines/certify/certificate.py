@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args
 
 from pipelines.certify.edits_suite import flip_rates, flips_by_form
 from pipelines.certify.selection import selection
-from pipelines.certify.suite_rows import SECTIONS, Row
-from pipelines.certify.verifier_process import Observation
+from pipelines.certify.suite_rows import SECTIONS, SuiteRow
+from pipelines.certify.verifier_process import VerifierObservation
 from pipelines.stats import clopper_pearson
 
 Fault = Literal["false_accept", "false_reject", "misread", "crash", "hang", "execution", "poisoned"]
@@ -19,16 +19,16 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One row with what was observed: `ran` says what of it ran, `poisoned` which probe went wrong after it."""
+class CertificationResult:
+    """A row with its observation: `ran` names the payloads that ran, `poisoned` the probe that went wrong after it."""
 
-    row: Row
-    observation: Observation
+    row: SuiteRow
+    observation: VerifierObservation
     ran: tuple[str, ...] = ()
     poisoned: str = ""
 
     def faults(self) -> tuple[Fault, ...]:
-        """Everything that is wrong about this row; a policy row's verdict is never wrong."""
+        """Faults of this row; a policy row's verdict is never wrong."""
         faults: list[Fault] = []
         if self.observation.state != "judged":
             faults.append("hang" if self.observation.state == "hang" else "crash")
@@ -45,7 +45,7 @@ class Result:
         return tuple(faults)
 
     def line(self) -> str:
-        """What happened, for a person."""
+        """Description of the result for a person."""
         outcome, detail = self.observation.outcome, self.observation.detail
         parts = [f"{outcome} ({detail})" if outcome and detail else outcome or detail]
         parts += [f"ran: {', '.join(self.ran)}"] if self.ran else []
@@ -60,14 +60,14 @@ class Certificate:
     verifier: str
     version: str
     suite: str
-    results: tuple[Result, ...]
+    results: tuple[CertificationResult, ...]
 
     @property
     def clean(self) -> bool:
         """No fault in any row. Undecided rows are counted and are no fault."""
         return not any(result.faults() for result in self.results)
 
-    def failing(self) -> list[Result]:
+    def failing(self) -> list[CertificationResult]:
         """The rows with a fault, in order."""
         return [result for result in self.results if result.faults()]
 
@@ -92,9 +92,9 @@ class Certificate:
         counts = _counts(self.results)
         return {name: _rate(counts[name], must.get(name, len(self.results))) for name in (*FAULTS, "undecided")}
 
-    def asymmetric(self) -> list[tuple[Row, str, str]]:
+    def asymmetric(self) -> list[tuple[SuiteRow, str, str]]:
         """Pairs called right in one order of the two texts and wrong in the other: (row, one outcome, the other)."""
-        first: dict[int, Result] = {}
+        first: dict[int, CertificationResult] = {}
         pairs = []
         for result in self.results:
             if result.row.pair is None:
@@ -129,7 +129,7 @@ class Certificate:
         return selection((r.row.prompt, r.row.name, r.observation.outcome == "correct") for r in asked)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as plain data."""
+        """Certificate as plain data."""
         return {
             "verifier": self.verifier,
             "version": self.version,
@@ -146,7 +146,7 @@ class Certificate:
         }
 
 
-def _failing_json(result: Result) -> dict[str, Any]:
+def _failing_json(result: CertificationResult) -> dict[str, Any]:
     row = result.row
     texts = {"reference": _printable(row.reference), "text": _printable(row.text)}
     facts = {"faults": list(result.faults()), "seen": asdict(result.observation), "ran": list(result.ran)}
@@ -159,14 +159,14 @@ def _printable(text: str) -> str:
     return text[:1_000].encode("utf-8", "backslashreplace").decode()
 
 
-def _counts(results: Sequence[Result]) -> Mapping[str, int]:
+def _counts(results: Sequence[CertificationResult]) -> Mapping[str, int]:
     faults = [fault for result in results for fault in result.faults()]
     counts: dict[str, int] = {fault: faults.count(fault) for fault in FAULTS}
     counts["undecided"] = sum(result.observation.outcome == "undecided" for result in results)
     return counts
 
 
-def _expecting(results: Sequence[Result], expected: str) -> int:
+def _expecting(results: Sequence[CertificationResult], expected: str) -> int:
     return sum(result.row.expected == expected for result in results)
 
 

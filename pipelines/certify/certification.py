@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.certify.certificate import Certificate, Result
-from pipelines.certify.suite_rows import HOSTILE, MARKS, Row, Suite
-from pipelines.certify.verifier_process import Limits, Observation, Subject, VerifierProcess
+from pipelines.certify.certificate import Certificate, CertificationResult
+from pipelines.certify.suite_rows import HOSTILE, MARKS, Suite, SuiteRow
+from pipelines.certify.verifier_process import ProcessLimits, VerifierObservation, VerifierProcess, VerifierUnderTest
 
 _READ_SECONDS = 0.5  # what a payload sends after its connection is there by then, or never
 
@@ -56,7 +56,7 @@ class Canary:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def marks(self, index: int) -> dict[str, str]:
-        """What replaces the marks in row `index`, which from now on is the one being judged."""
+        """Replacements of the marks in row `index`, which from now on is the one being judged."""
         self.current = index
         return {
             "@FILE@": str(self.folder / f"c{index}"),
@@ -66,7 +66,7 @@ class Canary:
         }
 
     def triggered(self, index: int) -> tuple[str, ...]:
-        """What of a row has run so far: "file", "connection"."""
+        """Payloads of a row that have run so far: "file", "connection"."""
         file = (self.folder / f"c{index}").exists()
         return (*(("file",) if file else ()), *(("connection",) if index in self._connected else ()))
 
@@ -92,14 +92,14 @@ class Canary:
 
 
 def certify(
-    subject: Subject,
+    subject: VerifierUnderTest,
     suite: Callable[[str | None], Suite],
     *,
-    limits: Limits | None = None,
+    limits: ProcessLimits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Certificate:
     """Every row of a suite put to a verifier. `suite` gets the suite's name that the verifier declares, if any."""
-    limits = limits or Limits()
+    limits = limits or ProcessLimits()
     with Canary() as canary:
         process = VerifierProcess(subject, limits, canary.work, canary.secret)
         try:
@@ -118,15 +118,15 @@ def certify(
     return Certificate(name, version, selected.name, tuple(results))
 
 
-def _result(process: VerifierProcess, canary: Canary, suite: Suite, index: int) -> Result:
+def _result(process: VerifierProcess, canary: Canary, suite: Suite, index: int) -> CertificationResult:
     row = suite.rows[index]
     observation = process.ask(_message(row, index, canary.marks(index)))
     poisoned = _poisoned(process, suite, observation) if row.section in HOSTILE else ""
-    return Result(row, observation, _executed(row, observation, canary, index), poisoned)
+    return CertificationResult(row, observation, _executed(row, observation, canary, index), poisoned)
 
 
-def _executed(row: Row, observation: Observation, canary: Canary, index: int) -> tuple[str, ...]:
-    """What of a row ran where it must not: in the verifier's process, on this machine's files or its network.
+def _executed(row: SuiteRow, observation: VerifierObservation, canary: Canary, index: int) -> tuple[str, ...]:
+    """Payloads of a row that ran where they must not: in the verifier's process, on this machine's files or its network.
 
     A program that is right only if it knows the secret, and is called correct, has read what is not its own.
     """
@@ -134,8 +134,8 @@ def _executed(row: Row, observation: Observation, canary: Canary, index: int) ->
     return (*canary.triggered(index), *(("environment",) if observation.changed else ()), *leaked)
 
 
-def _poisoned(process: VerifierProcess, suite: Suite, observation: Observation) -> str:
-    """What went wrong with a plain question after this row; the row's own crash or hang is not told twice."""
+def _poisoned(process: VerifierProcess, suite: Suite, observation: VerifierObservation) -> str:
+    """Failure of a plain question after this row; the row's own crash or hang is not reported twice."""
     for probe in suite.probes:
         after = process.ask(_message(probe, -1, {}))
         wanted = ("correct",) if probe.expected == "correct" else ("incorrect", "unparsed")
@@ -144,7 +144,7 @@ def _poisoned(process: VerifierProcess, suite: Suite, observation: Observation) 
     return ""
 
 
-def _message(row: Row, index: int, marks: Mapping[str, str]) -> dict[str, Any]:
+def _message(row: SuiteRow, index: int, marks: Mapping[str, str]) -> dict[str, Any]:
     """A row as plain data with its marks replaced."""
     fields: dict[str, Any] = {
         "number": index,

@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from pipelines.certify.selection import NATURAL, POOL
-from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section
-from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, Task
+from pipelines.certify.suite_rows import ExpectedOutcome, Section, SuiteRow
+from pipelines.certify.tables.code_tasks import BUILT, FORMS, TASKS, TOTAL, CodeTask
 
 _PROGRAMS = Path(__file__).parent / "tables" / "programs"
 _KNOWING = "def check(candidate):\n    assert candidate([1]) == '@SECRET@'\n"
@@ -27,8 +27,8 @@ _ATTACKS: tuple[tuple[Section, str], ...] = (
 """(section, file of programs)."""
 
 
-def code_rows() -> Iterator[Row]:
-    """Everything: what is right, what is wrong, what is a matter of taste, and what attacks."""
+def code_rows() -> Iterator[SuiteRow]:
+    """Rows of the suite: right programs, wrong ones, matters of taste, and attacks."""
     tasks = {task.name: task for task in TASKS}
     yield from (_program_row("equivalence", name, tasks[name], source, "correct") for name, source in programs("right"))
     yield from (_program_row("non_equivalence", name, tasks[name], source, "wrong") for name, source in programs("wrong"))
@@ -47,10 +47,10 @@ def code_rows() -> Iterator[Row]:
     yield from (_program_row("denial_of_service", name, TOTAL, source, "wrong") for name, source in BUILT.items())
     for name, source in programs("leaks"):
         meta = {"entry_point": TOTAL.name, "certify": [[[[1]], "@SECRET@"]]}
-        yield Row("code_execution", f"leaks: {name}", "", source, "wrong", TOTAL.prompt, "code", (_KNOWING,), meta)
+        yield SuiteRow("code_execution", f"leaks: {name}", "", source, "wrong", TOTAL.prompt, "code", (_KNOWING,), meta)
 
 
-def code_probes() -> tuple[Row, Row]:
+def code_probes() -> tuple[SuiteRow, SuiteRow]:
     """A right and a wrong program, asked after every attack."""
     right, wrong = _first("right", TOTAL), _first("wrong", TOTAL)
     return _program_row("equivalence", "probe", TOTAL, right, "correct"), _program_row(
@@ -58,7 +58,7 @@ def code_probes() -> tuple[Row, Row]:
     )
 
 
-def selected_code_rows() -> Iterator[Row]:
+def selected_code_rows() -> Iterator[SuiteRow]:
     """A pool for each task: its wrong programs as they are, then attacks on any task and programs that know some calls."""
     for task in TASKS:
         pool = {source: NATURAL for name, source in programs("wrong") if name == task.name}
@@ -99,11 +99,11 @@ def programs(file: str) -> list[tuple[str, str]]:
     return [(name, source.rstrip("\n") + "\n") for name, _, source in (part.partition("\n") for part in parts)]
 
 
-def _first(file: str, task: Task) -> str:
+def _first(file: str, task: CodeTask) -> str:
     return next(source for name, source in programs(file) if name == task.name)
 
 
-def _program_row(section: Section, name: str, task: Task, text: str, expected: ExpectedOutcome) -> Row:
+def _program_row(section: Section, name: str, task: CodeTask, text: str, expected: ExpectedOutcome) -> SuiteRow:
     calls = [[list(args), value] for args, value in task.calls]
     meta = {"entry_point": task.name, "certify": calls}
-    return Row(section, name, "", text, expected, task.prompt, "code", (task.tests,), meta)
+    return SuiteRow(section, name, "", text, expected, task.prompt, "code", (task.tests,), meta)

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.certify.suite_rows import Row, Suite
+from pipelines.certify.suite_rows import Suite, SuiteRow
 from pipelines.certify.tables.number_spellings import SPELLINGS
 from pipelines.edit.planted_answer import BOX, locate_answer
 from pipelines.edit.planted_errors import spelled
@@ -33,7 +33,7 @@ _LETTER = re.compile(r"(?:####|\\boxed\{|[Aa]nswer(?: is|:))\s*\(?([A-J])\)?[.}]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One ending: `name` is language.kind.what."""
+    """An ending: `name` is language.kind.what."""
 
     name: str
     kind: str
@@ -44,7 +44,7 @@ class Form:
         """Whether verifiers are measured on this form and never mended by it: a third of the names."""
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
-    def filled(self, values: Mapping[str, "Value"]) -> str | None:
+    def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:
         """The ending with these values in their places; None where one of them cannot be spelled so."""
         texts = [values[place].spelled(way) for place, way in _PLACE.findall(self.text)]
         if None in texts:
@@ -53,11 +53,11 @@ class Form:
         return _PLACE.sub(lambda _: str(next(rest)), self.text)
 
     def places(self) -> set[str]:
-        """Which of the values it has a place for."""
+        """Names of the values that the form has a place for."""
         return {place for place, _ in _PLACE.findall(self.text)}
 
 
-class Value(NamedTuple):
+class EditedValue(NamedTuple):
     """An answer as written, and as a number where it is one."""
 
     written: str
@@ -68,7 +68,7 @@ class Value(NamedTuple):
         return self.written if not way else None if self.number is None else SPELLINGS[way](self.number)
 
 
-class Rollout(NamedTuple):
+class EditedRollout(NamedTuple):
     """A right completion of a problem."""
 
     prompt: str
@@ -77,8 +77,8 @@ class Rollout(NamedTuple):
 
 
 @dataclass(slots=True)
-class Flips:
-    """What one form flipped: of the rows that give the right value up, and of those that give it."""
+class EditFlips:
+    """Flips by a form: among rows that withdraw the right value, and among rows that give it."""
 
     held_out: bool
     name: str
@@ -107,8 +107,8 @@ class Worked(NamedTuple):
     prompt: str
     reference: str
     working: str
-    right: Value
-    wrong: Value
+    right: EditedValue
+    wrong: EditedValue
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +123,7 @@ def forms() -> tuple[Form, ...]:
     )
 
 
-def edits_suite(rollouts: Iterable[Rollout], *, letters: bool, probes: tuple[Row, Row]) -> Suite:
+def edits_suite(rollouts: Iterable[EditedRollout], *, letters: bool, probes: tuple[SuiteRow, SuiteRow]) -> Suite:
     """Every form behind every rollout (prompt, reference, text) that allows it: of multiple choice, or of numbers."""
     worked = [solution for rollout in rollouts if (solution := _worked(*rollout, letters=letters)) is not None]
     chosen = [form for form in forms() if not (letters and form.kind in _NUMBERS_ONLY)]
@@ -131,7 +131,7 @@ def edits_suite(rollouts: Iterable[Rollout], *, letters: bool, probes: tuple[Row
     return Suite("edits", tuple(unique.values()), probes)
 
 
-def _rows(form: Form, item: Worked) -> Iterator[Row]:
+def _rows(form: Form, item: Worked) -> Iterator[SuiteRow]:
     """The right value given up, where there is a place for that, and given."""
     kind = "choice" if item.right.number is None else "math"
     for place, section, expected in (("a", "non_equivalence", "wrong"), ("b", "equivalence", "correct")):
@@ -139,7 +139,7 @@ def _rows(form: Form, item: Worked) -> Iterator[Row]:
         ending = form.filled({"a": a, "b": b}) if place in form.places() else None
         if ending is not None:
             text = f"{item.working}\n{ending}" if item.working else ending
-            yield Row(section, form.name, item.reference, text, expected, item.prompt, kind)  # type: ignore[arg-type]
+            yield SuiteRow(section, form.name, item.reference, text, expected, item.prompt, kind)  # type: ignore[arg-type]
 
 
 def _worked(prompt: str, reference: str, text: str, *, letters: bool) -> Worked | None:
@@ -154,7 +154,11 @@ def _worked(prompt: str, reference: str, text: str, *, letters: bool) -> Worked 
         return None
     another = answer.value + 3
     return Worked(
-        prompt, reference, working, Value(answer.written, answer.value), Value(spelled(another, answer.written), another)
+        prompt,
+        reference,
+        working,
+        EditedValue(answer.written, answer.value),
+        EditedValue(spelled(another, answer.written), another),
     )
 
 
@@ -165,25 +169,25 @@ def _lettered(prompt: str, reference: str, text: str) -> Worked | None:
     right = match[1]
     wrong = "A" if right != "A" else "B"
     working = text[: text.rfind("\n", 0, match.start() + 1) + 1].rstrip()
-    return Worked(prompt, reference, working, Value(right, None), Value(wrong, None))
+    return Worked(prompt, reference, working, EditedValue(right, None), EditedValue(wrong, None))
 
 
-def shipped_rollouts() -> list[Rollout]:
+def shipped_rollouts() -> list[EditedRollout]:
     """Ten completions of the shipped model, and three of multiple choice."""
     lines = (TABLES / "edit_rollouts.jsonl").read_text(encoding="utf-8").splitlines()
-    return [Rollout(row["prompt"], row["reference"], row["text"]) for row in map(json.loads, lines)]
+    return [EditedRollout(row["prompt"], row["reference"], row["text"]) for row in map(json.loads, lines)]
 
 
-def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[Flips]:
+def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditFlips]:
     """Of (form, whether it must be correct, outcome): what each form flipped."""
-    by_form: dict[str, Flips] = {}
+    by_form: dict[str, EditFlips] = {}
     for name, must, outcome in results:
-        flips = by_form.setdefault(name, Flips(Form(name, "", "").is_held_out, name))
+        flips = by_form.setdefault(name, EditFlips(Form(name, "", "").is_held_out, name))
         flips.count(outcome, must=must)
     return list(by_form.values())
 
 
-def flip_rates(flips: Sequence[Flips]) -> list[dict[str, Any]]:
+def flip_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
     """Rates of both flips with an interval over forms, of the forms that verifiers were mended on and of the others."""
     rows = []
     for held_out in (False, True):

@@ -6,7 +6,7 @@ answer is not marked, or not provably the reference, gets none. Programs are mut
 otherwise: it is run beside the original in the sandbox on generated inputs. What differs and still passes the problem's
 tests shows a weak test, not a bad verifier; an audit lists it as missed.
 
-These rates say nothing about how often natural rollouts fool a verifier (docs/statistics.md, point 8).
+These rates say nothing about how often natural rollouts fool a verifier (docs/explanation/statistics.md, point 8).
 """
 
 import random
@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN
 from fractions import Fraction
 
-from pipelines.edit.planted_answer import BOX, Answer, locate_answer, rational
+from pipelines.edit.planted_answer import BOX, PlantedAnswer, locate_answer, rational
 from pipelines.edit.planted_errors import ERRORS, as_decimal, terminates
-from storage.records import Outcome, Problem
+from storage.ground.records import Outcome, Problem
 
 REFORMATTED = "reformatted"
 CODE_MUTANT = "code_mutant"
@@ -75,7 +75,7 @@ def code_mutants(problem: Problem, completion_text: str, rng: random.Random) -> 
     ]
 
 
-def spelled_differently(answer: Answer) -> list[tuple[str, str]]:
+def spelled_differently(answer: PlantedAnswer) -> list[tuple[str, str]]:
     """(how it is spelled, text): other marks, spaces and separators, and numbers that are read back to the same value."""
     own = answer.text[answer.start : answer.end].strip()
     texts = [(f"mark {name}", text) for name, text in _marked(answer, own)]
@@ -87,7 +87,7 @@ def spelled_differently(answer: Answer) -> list[tuple[str, str]]:
     return texts + [(name, answer.replaced(spelling)) for name, spelling in numbers if spelling != answer.written]
 
 
-def _marked(answer: Answer, own: str) -> list[tuple[str, str]]:
+def _marked(answer: PlantedAnswer, own: str) -> list[tuple[str, str]]:
     """The same answer behind other marks, on a line of its own at the end; older marks are taken away."""
     before = answer.text[: answer.start]
     if answer.mark == "hash":

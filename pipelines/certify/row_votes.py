@@ -12,7 +12,7 @@ from pipelines.protocols import Vote
 from pipelines.steps.cast_votes import CastVotes
 from pipelines.steps.follow import Link
 from pipelines.steps.graph import StepGraph, StepRule
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 
 SAID = "SCORE"
 """The word before what a vote says."""

@@ -15,12 +15,12 @@ from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 
-from pipelines.certify.edits_suite import TABLES, Form, Rollout, Value, forms
+from pipelines.certify.edits_suite import TABLES, EditedRollout, EditedValue, Form, forms
 from pipelines.certify.selection import NATURAL, POOL
-from pipelines.certify.suite_rows import Row, Suite
+from pipelines.certify.suite_rows import Suite, SuiteRow
 from pipelines.edit.planted_answer import BOX, locate_answer, marked_answer, rational
 from pipelines.edit.planted_errors import spelled
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 NUMBERS_ONLY = ("bound", "near", "tail", "digits", "units", "rounding")
 LETTERS_ONLY = ("letters",)
@@ -37,9 +37,9 @@ class WrongAnswers:
     reference: str
     natural: tuple[str, ...]
     working: str
-    right: Value
-    wrong: Value
-    other: Value
+    right: EditedValue
+    wrong: EditedValue
+    other: EditedValue
 
     @property
     def kind(self) -> str:
@@ -53,7 +53,7 @@ def searched_forms() -> tuple[Form, ...]:
     return tuple(Form(f"{kind}.{name}", kind, text) for kind, texts in table.items() for name, text in texts.items())
 
 
-def selected_suite(rollouts: Iterable[Rollout], *, letters: bool, probes: tuple[Row, Row]) -> Suite:
+def selected_suite(rollouts: Iterable[EditedRollout], *, letters: bool, probes: tuple[SuiteRow, SuiteRow]) -> Suite:
     """The pools of wrong rollouts (prompt, reference, text), as they are or as multiple choice.
 
     SetupError for a rollout whose answer provably is its reference.
@@ -64,7 +64,7 @@ def selected_suite(rollouts: Iterable[Rollout], *, letters: bool, probes: tuple[
     return Suite("selected", tuple(row for pool in pools for row in pool_rows(pool)), probes)
 
 
-def wrong_answers(rollouts: Iterable[Rollout]) -> Iterator[WrongAnswers]:
+def wrong_answers(rollouts: Iterable[EditedRollout]) -> Iterator[WrongAnswers]:
     """The problems that have a number as their reference, each with its wrong rollouts."""
     texts: dict[tuple[str, str], list[str]] = {}
     for number, (prompt, reference, text) in enumerate(rollouts, 1):
@@ -82,15 +82,15 @@ def wrong_answers(rollouts: Iterable[Rollout]) -> Iterator[WrongAnswers]:
             yield WrongAnswers(prompt, reference, natural[:_NATURAL], _working(natural), *_values(written, value, natural))
 
 
-def _values(written: str, right: Fraction, texts: Sequence[str]) -> tuple[Value, Value, Value]:
+def _values(written: str, right: Fraction, texts: Sequence[str]) -> tuple[EditedValue, EditedValue, EditedValue]:
     """The right value and two wrong ones: those that the texts give, else some nearby."""
     given = [answer.value for answer in map(marked_answer, texts) if answer is not None and answer.value is not None]
     wrong = [value for value in dict.fromkeys([*given, right + 3, right + 7]) if abs(value) not in (0, 1, abs(right))]
-    return Value(written, right), *(Value(spelled(value, written), value) for value in wrong[:2])  # type: ignore[return-value]
+    return EditedValue(written, right), *(EditedValue(spelled(value, written), value) for value in wrong[:2])  # type: ignore[return-value]
 
 
 def _working(texts: Sequence[str]) -> str:
-    """What stands before the answer of the first text that says its answer only once; empty where none does."""
+    """Text before the answer of the first text that states its answer only once; empty where none does."""
     for text in texts:
         answer = marked_answer(text)
         working = "" if answer is None else text[: text.rfind("\n", 0, answer.start) + 1].rstrip()
@@ -108,7 +108,7 @@ def as_choice(pool: WrongAnswers) -> WrongAnswers:
     options = [*values, *(text for text in near if text not in values)][: len(LETTERS)]
     options.sort(key=_order(pool.prompt))
     lines = [f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=True)]
-    right, wrong, other = (Value(LETTERS[options.index(value)], None) for value in values)
+    right, wrong, other = (EditedValue(LETTERS[options.index(value)], None) for value in values)
     letters = {rational(option): letter for option, letter in zip(options, LETTERS, strict=True)}
     natural = dict.fromkeys(
         f"{text[: answer.start].rpartition(chr(10))[0]}\nThe answer is {letters[answer.value]}."
@@ -119,7 +119,7 @@ def as_choice(pool: WrongAnswers) -> WrongAnswers:
     return WrongAnswers(prompt, right.written, tuple(natural), pool.working, right, wrong, other)
 
 
-def pool_rows(pool: WrongAnswers) -> list[Row]:
+def pool_rows(pool: WrongAnswers) -> list[SuiteRow]:
     """The wrong answers of one problem, the natural ones first, 64 at most."""
     letters = pool.kind == "choice"
     texts = dict.fromkeys(pool.natural, NATURAL)
@@ -127,7 +127,7 @@ def pool_rows(pool: WrongAnswers) -> list[Row]:
     for name, ending in sorted(endings, key=lambda named: _order(pool.prompt)(named[0])):
         texts.setdefault(f"{pool.working}\n{ending}" if pool.working else ending, name)
     rows = list(texts.items())[:POOL]
-    return [Row("non_equivalence", name, pool.reference, text, "wrong", pool.prompt, pool.kind) for text, name in rows]
+    return [SuiteRow("non_equivalence", name, pool.reference, text, "wrong", pool.prompt, pool.kind) for text, name in rows]
 
 
 def _searched(pool: WrongAnswers, *, letters: bool) -> Iterator[tuple[str, str]]:
@@ -153,7 +153,7 @@ def _order(prompt: str) -> Callable[[str], bytes]:
     return lambda name: sha256(f"{prompt}\0{name}".encode()).digest()
 
 
-def shipped_wrong_rollouts() -> list[Rollout]:
+def shipped_wrong_rollouts() -> list[EditedRollout]:
     """Completions of the shipped model that are wrong."""
     lines = (TABLES / "wrong_rollouts.jsonl").read_text(encoding="utf-8").splitlines()
-    return [Rollout(row["prompt"], row["reference"], row["text"]) for row in map(json.loads, lines)]
+    return [EditedRollout(row["prompt"], row["reference"], row["text"]) for row in map(json.loads, lines)]

@@ -1,4 +1,4 @@
-"""What a suite is made of: a question to a verifier with the outcome that must come of it.
+"""Rows of a suite: a question to a verifier with the outcome that it must give.
 
 Texts may hold the marks @FILE@, @PORT@, @TOKEN@ and @SECRET@, which a run replaces with its canary's: a path that must not
 appear, a loopback port that must not be connected to, a word that says by which row, and a secret that must not be known.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from storage.records import Outcome
+from storage.ground.records import Outcome
 
 Section = Literal[
     "equivalence",
@@ -27,7 +27,7 @@ MARKS = ("@FILE@", "@PORT@", "@TOKEN@", "@SECRET@")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SuiteRow:
     """A problem, a completion's text, and what is right: `correct`, `wrong` (anything but correct) or `any` verdict at all.
 
     `name` says what kind of case it is, within its section; rows of one `pair` are the same two texts in both orders.
@@ -58,8 +58,8 @@ class Suite:
     """Rows for one kind of verifier, and two plain questions asked again after every hostile row: one right, one wrong."""
 
     name: str
-    rows: tuple[Row, ...]
-    probes: tuple[Row, Row]
+    rows: tuple[SuiteRow, ...]
+    probes: tuple[SuiteRow, SuiteRow]
 
     def with_threads(self) -> "Suite":
         """The suite with its plain questions asked off the main thread too, by one and by eight at once."""
@@ -67,9 +67,11 @@ class Suite:
         return replace(self, rows=(*self.rows, *again))
 
 
-def boxed(section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome, number: int | None = None) -> Row:
+def boxed(
+    section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome, number: int | None = None
+) -> SuiteRow:
     """A (reference, answer) pair with the answer in a box."""
-    return Row(section, name, pair[0], f"\\boxed{{{pair[1]}}}", expected, pair=number)
+    return SuiteRow(section, name, pair[0], f"\\boxed{{{pair[1]}}}", expected, pair=number)
 
 
 def _short(text: str, length: int) -> str:

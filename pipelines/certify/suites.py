@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipelines.certify.code_suite import code_probes, code_rows, selected_code_rows
-from pipelines.certify.edits_suite import Rollout, edits_suite, shipped_rollouts
+from pipelines.certify.edits_suite import EditedRollout, edits_suite, shipped_rollouts
 from pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
-from pipelines.certify.suite_rows import ExpectedOutcome, Row, Section, Suite, boxed
+from pipelines.certify.suite_rows import ExpectedOutcome, Section, Suite, SuiteRow, boxed
 from pipelines.certify.tables import choices, form_cases
 from pipelines.certify.tables.hostile_texts import (
     ANSWERED,
@@ -29,7 +29,7 @@ from pipelines.certify.tables.sentences import ANSWER as SENTENCE_ANSWER
 from pipelines.certify.tables.sentences import BOXES, CHANGED, PLAIN, READ
 from pipelines.certify.tables.sentences import FORMS as SENTENCE_FORMS
 from pipelines.certify.votes_suite import DEFAULTS, votes_suite
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 
 ANSWER = "7"
 """What every hostile text is asked for and does not give."""
@@ -37,7 +37,7 @@ _PLAIN = re.compile(r"[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:/
 _ALWAYS_EQUAL = "all things at once"
 
 
-def math_pairs() -> Iterator[Row]:
+def math_pairs() -> Iterator[SuiteRow]:
     """Every pair in both orders, texts beside themselves, and the pairs that are a matter of policy."""
     yield from _both_orders("equivalence", EQUAL, "correct", 0)
     yield from (boxed("equivalence", "self", (text, text), "correct") for text in SELF)
@@ -45,33 +45,33 @@ def math_pairs() -> Iterator[Row]:
     yield from _both_orders("policy", POLICY, "any", 2_000_000)
 
 
-def number_pairs() -> Iterator[Row]:
-    """Those pairs of which both sides are one plain number."""
+def number_pairs() -> Iterator[SuiteRow]:
+    """Pairs of which both sides are one plain number."""
     for row in math_pairs():
         if _PLAIN.match(row.reference) and _PLAIN.match(row.text[len("\\boxed{") : -1]):
             yield row
 
 
-def sentences() -> Iterator[Row]:
+def sentences() -> Iterator[SuiteRow]:
     """Sentences about a number that do not give it, in every form, and some that do."""
     for name, texts in CHANGED.items():
         for sentence in (form.format(text) for form in SENTENCE_FORMS for text in texts):
-            yield Row("non_equivalence", f"sentence: {name}", SENTENCE_ANSWER, sentence, "wrong")
+            yield SuiteRow("non_equivalence", f"sentence: {name}", SENTENCE_ANSWER, sentence, "wrong")
     yield from (
-        Row("equivalence", "sentence: plain", SENTENCE_ANSWER, form.format(text), "correct")
+        SuiteRow("equivalence", "sentence: plain", SENTENCE_ANSWER, form.format(text), "correct")
         for form in SENTENCE_FORMS[:2]
         for text in PLAIN
     )
-    yield from (Row("non_equivalence", "boxes", reference, text, "wrong") for reference, text in BOXES)
+    yield from (SuiteRow("non_equivalence", "boxes", reference, text, "wrong") for reference, text in BOXES)
 
 
-def read_texts() -> Iterator[Row]:
+def read_texts() -> Iterator[SuiteRow]:
     """Texts that say their reference, which only a reader of formulas may know."""
-    yield from (Row("equivalence", "boxes", reference, text, "correct") for reference, text in READ)
+    yield from (SuiteRow("equivalence", "boxes", reference, text, "correct") for reference, text in READ)
 
 
-def hostile_text() -> Iterator[Row]:
-    """Everything that nobody who wants to know the answer would write."""
+def hostile_text() -> Iterator[SuiteRow]:
+    """Texts that no honest solver would write."""
     yield from _denial_of_service()
     for name, payloads in PAYLOADS.items():
         for payload in payloads:
@@ -86,14 +86,14 @@ def hostile_text() -> Iterator[Row]:
         yield from (_hostile_row("policy", name, text, "any") for text in texts)
 
 
-def bare_hostile(reference: str, prompt: str, kind: str) -> Iterator[Row]:
+def bare_hostile(reference: str, prompt: str, kind: str) -> Iterator[SuiteRow]:
     """The hostile texts that must not be called correct, for a problem of another kind; boxes only where they belong."""
     for row in hostile_text():
         if row.expected == "wrong" and row.reference == ANSWER and (row.section != "tampering" or "imitated" in row.name):
-            yield Row(row.section, row.name, reference, row.text, "wrong", prompt, kind)
+            yield SuiteRow(row.section, row.name, reference, row.text, "wrong", prompt, kind)
 
 
-def _denial_of_service() -> Iterator[Row]:
+def _denial_of_service() -> Iterator[SuiteRow]:
     for name, texts in HEAVY_TEXTS.items():
         for text in texts:
             yield _hostile_row("denial_of_service", name, text)
@@ -102,14 +102,14 @@ def _denial_of_service() -> Iterator[Row]:
     for reference, text in HEAVY_REFERENCES:
         yield boxed("denial_of_service", "hostile reference", (reference, text), "wrong")
     for reference, text in ANSWERED:
-        yield Row("denial_of_service", "answer beside the bulk", reference, text, "correct")
+        yield SuiteRow("denial_of_service", "answer beside the bulk", reference, text, "correct")
 
 
-def _hostile_row(section: Section, name: str, text: str, expected: ExpectedOutcome = "wrong") -> Row:
-    return Row(section, name, ANSWER, text, expected)
+def _hostile_row(section: Section, name: str, text: str, expected: ExpectedOutcome = "wrong") -> SuiteRow:
+    return SuiteRow(section, name, ANSWER, text, expected)
 
 
-def _both_orders(section: Section, table: Mapping[str, Pairs], expected: ExpectedOutcome, first: int) -> Iterator[Row]:
+def _both_orders(section: Section, table: Mapping[str, Pairs], expected: ExpectedOutcome, first: int) -> Iterator[SuiteRow]:
     """Each pair twice, with one number, so that a verdict that depends on the order is found."""
     pairs = [(name, pair) for name, pairs in table.items() for pair in pairs]
     for number, (name, (left, right)) in enumerate(pairs, first):
@@ -120,44 +120,44 @@ def _both_orders(section: Section, table: Mapping[str, Pairs], expected: Expecte
 _TABLES: tuple[tuple[Section, ExpectedOutcome], ...] = (("equivalence", "correct"), ("non_equivalence", "wrong"))
 
 
-def choice_rows() -> Iterator[Row]:
+def choice_rows() -> Iterator[SuiteRow]:
     """Letters and texts of options, and all hostile texts beside a plain problem."""
     for (section, expected), table in zip(_TABLES, (choices.RIGHT, choices.WRONG), strict=True):
         for name, cases in table.items():
             for prompt, letter, text in cases:
-                yield Row(section, name, letter, text, expected, prompt, "choice")
+                yield SuiteRow(section, name, letter, text, expected, prompt, "choice")
     for prompt, letter, text in choices.UNCLEAR:
-        yield Row("policy", "spelling", letter, text, "any", prompt, "choice")
+        yield SuiteRow("policy", "spelling", letter, text, "any", prompt, "choice")
     yield from bare_hostile("B", choices.PLANETS, "choice")
 
 
-def choice_probes() -> tuple[Row, Row]:
+def choice_probes() -> tuple[SuiteRow, SuiteRow]:
     """The right letter and another."""
-    right = Row("equivalence", "probe", "B", "\\boxed{B}", "correct", choices.PLANETS, "choice")
-    wrong = Row("non_equivalence", "probe", "B", "\\boxed{A}", "wrong", choices.PLANETS, "choice")
+    right = SuiteRow("equivalence", "probe", "B", "\\boxed{B}", "correct", choices.PLANETS, "choice")
+    wrong = SuiteRow("non_equivalence", "probe", "B", "\\boxed{A}", "wrong", choices.PLANETS, "choice")
     return right, wrong
 
 
-def exact_rows() -> Iterator[Row]:
+def exact_rows() -> Iterator[SuiteRow]:
     """Equal and different texts, case and spaces as policy, and all hostile texts."""
     tables = (form_cases.EXACT_SAME, form_cases.EXACT_DIFFERENT)
     for (section, expected), table in zip(_TABLES, tables, strict=True):
-        yield from (Row(section, "text", reference, text, expected) for reference, text in table)
-    yield from (Row("policy", "spelling", reference, text, "any") for reference, text in form_cases.EXACT_POLICY)
+        yield from (SuiteRow(section, "text", reference, text, expected) for reference, text in table)
+    yield from (SuiteRow("policy", "spelling", reference, text, "any") for reference, text in form_cases.EXACT_POLICY)
     yield from bare_hostile("7", "Find it.", "exact")
 
 
-def regex_rows() -> Iterator[Row]:
+def regex_rows() -> Iterator[SuiteRow]:
     """Texts that match a whole pattern and texts that do not, patterns that are bait, and all hostile texts."""
     tables = (form_cases.REGEX_MATCHES, form_cases.REGEX_MISSES)
     for (section, expected), table in zip(_TABLES, tables, strict=True):
-        yield from (Row(section, "pattern", pattern, text, expected, kind="regex") for pattern, text in table)
+        yield from (SuiteRow(section, "pattern", pattern, text, expected, kind="regex") for pattern, text in table)
     for pattern, text in form_cases.REGEX_BAIT:
-        yield Row("denial_of_service", "bait", pattern, text, "wrong", kind="regex")
+        yield SuiteRow("denial_of_service", "bait", pattern, text, "wrong", kind="regex")
     yield from bare_hostile("7", "Find it.", "regex")
 
 
-def json_rows() -> Iterator[Row]:
+def json_rows() -> Iterator[SuiteRow]:
     """Texts that satisfy a schema and texts that do not, schemas and texts that are bait, and all hostile texts."""
     tables = (form_cases.SCHEMA_VALID, form_cases.SCHEMA_INVALID)
     for (section, expected), table in zip(_TABLES, tables, strict=True):
@@ -165,46 +165,50 @@ def json_rows() -> Iterator[Row]:
     for pair in form_cases.SCHEMA_BAIT:
         yield _schema("code_execution" if "@PORT@" in pair[0] else "denial_of_service", "bait", pair, "wrong")
     for row in bare_hostile("", "Give it as JSON.", "json_schema"):
-        yield Row(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, ('{"const": {"seven": 7}}',))
+        yield SuiteRow(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, ('{"const": {"seven": 7}}',))
 
 
-def constraint_rows() -> Iterator[Row]:
+def constraint_rows() -> Iterator[SuiteRow]:
     """Instructions that are followed and not, in IFEval's form, and all hostile texts."""
     for (section, expected), table in zip(_TABLES, (form_cases.KEPT, form_cases.BROKEN), strict=True):
         yield from (_told(section, case, expected) for case in table)
     for row in bare_hostile("", "Write a text.", "constraints"):
-        yield Row(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, (_test(*form_cases.UNFOUND),))
+        yield SuiteRow(row.section, row.name, "", row.text, "wrong", row.prompt, row.kind, (_test(*form_cases.UNFOUND),))
 
 
-def constraint_probes() -> tuple[Row, Row]:
+def constraint_probes() -> tuple[SuiteRow, SuiteRow]:
     """A text with the word, and one without."""
     right = _told("equivalence", (*form_cases.UNFOUND, "a xylophone"), "correct")
     return right, _told("non_equivalence", (*form_cases.UNFOUND, "a guitar"), "wrong")
 
 
-def optimization_rows() -> Iterator[Row]:
+def optimization_rows() -> Iterator[SuiteRow]:
     """Models in JSON with the right optimum, with another, and none, and all hostile texts."""
     for (section, expected), table in zip(_TABLES, (form_cases.OPTIMA, form_cases.NO_OPTIMA), strict=True):
-        yield from (Row(section, "model", optimum, text, expected, "Model it.", "optimization") for optimum, text in table)
+        yield from (
+            SuiteRow(section, "model", optimum, text, expected, "Model it.", "optimization") for optimum, text in table
+        )
     yield from bare_hostile("13", "Model it.", "optimization")
 
 
-def optimization_probes() -> tuple[Row, Row]:
+def optimization_probes() -> tuple[SuiteRow, SuiteRow]:
     """A model with the right optimum, and one with another."""
     good = form_cases.GOOD
-    right = Row("equivalence", "probe", "13", good, "correct", "Model it.", "optimization")
-    return right, Row("non_equivalence", "probe", "13", good.replace("max", "min"), "wrong", "Model it.", "optimization")
-
-
-def text_probes(right: str, wrong: str) -> tuple[Row, Row]:
-    """A text that is its reference and one that is not, `right` being both reference and pattern."""
-    return (
-        Row("equivalence", "probe", right, right, "correct"),
-        Row("non_equivalence", "probe", right, wrong, "wrong"),
+    right = SuiteRow("equivalence", "probe", "13", good, "correct", "Model it.", "optimization")
+    return right, SuiteRow(
+        "non_equivalence", "probe", "13", good.replace("max", "min"), "wrong", "Model it.", "optimization"
     )
 
 
-def json_probes() -> tuple[Row, Row]:
+def text_probes(right: str, wrong: str) -> tuple[SuiteRow, SuiteRow]:
+    """A text that is its reference and one that is not, `right` being both reference and pattern."""
+    return (
+        SuiteRow("equivalence", "probe", right, right, "correct"),
+        SuiteRow("non_equivalence", "probe", right, wrong, "wrong"),
+    )
+
+
+def json_probes() -> tuple[SuiteRow, SuiteRow]:
     """A valid text and another."""
     schema = '{"const": {"seven": 7}}'
     return (
@@ -213,13 +217,13 @@ def json_probes() -> tuple[Row, Row]:
     )
 
 
-def _schema(section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome) -> Row:
-    return Row(section, name, "", pair[1], expected, "Give it as JSON.", "json_schema", (pair[0],))
+def _schema(section: Section, name: str, pair: tuple[str, str], expected: ExpectedOutcome) -> SuiteRow:
+    return SuiteRow(section, name, "", pair[1], expected, "Give it as JSON.", "json_schema", (pair[0],))
 
 
-def _told(section: Section, case: form_cases.Instruction, expected: ExpectedOutcome) -> Row:
+def _told(section: Section, case: form_cases.Instruction, expected: ExpectedOutcome) -> SuiteRow:
     name, arguments, text = case
-    return Row(section, name, "", text, expected, "Write a text.", "constraints", (_test(name, arguments),))
+    return SuiteRow(section, name, "", text, expected, "Write a text.", "constraints", (_test(name, arguments),))
 
 
 def _test(name: str, arguments: dict[str, object]) -> str:
@@ -227,18 +231,18 @@ def _test(name: str, arguments: dict[str, object]) -> str:
 
 
 _ANSWER_PROBES = (
-    Row("equivalence", "probe", "7", "\\boxed{7}", "correct"),
-    Row("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
+    SuiteRow("equivalence", "probe", "7", "\\boxed{7}", "correct"),
+    SuiteRow("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
 )
 
 
-def edits(kind: str, rollouts: Iterable[Rollout]) -> Suite:
+def edits(kind: str, rollouts: Iterable[EditedRollout]) -> Suite:
     """The suite of edits for a verifier of multiple choice (`choice`) or of numbers."""
     probes = choice_probes() if kind == "choice" else _ANSWER_PROBES
     return edits_suite(rollouts, letters=kind == "choice", probes=probes)
 
 
-def selected(kind: str, rollouts: Iterable[Rollout]) -> Suite:
+def selected(kind: str, rollouts: Iterable[EditedRollout]) -> Suite:
     """The pools of these wrong rollouts for a verifier of multiple choice (`choice`) or of numbers."""
     probes = choice_probes() if kind == "choice" else _ANSWER_PROBES
     return selected_suite(rollouts, letters=kind == "choice", probes=probes)
@@ -270,7 +274,7 @@ BUILT_WITH: Mapping[str, Mapping[str, Any]] = {"votes": DEFAULTS}
 
 
 def options_of(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the verifier of this name is built with, and so the rows of the suite of this name."""
+    """Options of the verifier of this name, and so of the rows of the suite of this name."""
     return {**BUILT_WITH.get(name, {}), **given}
 
 
@@ -304,7 +308,7 @@ def certified_suite(
     declared: str | None,
     sections: frozenset[Section],
     options: Mapping[str, Any],
-    rollouts: Sequence[Rollout] | None,
+    rollouts: Sequence[EditedRollout] | None,
 ) -> Suite:
     """The suite of `select_suite`; where rollouts are given, that of edits of right ones or of pools of wrong ones."""
     if rollouts is None:

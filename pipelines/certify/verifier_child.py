@@ -19,7 +19,7 @@ from pipelines.processes.child import die_with_parent, limit_memory, take_pipes
 from pipelines.processes.frames import receive, send
 from pipelines.protocols import ReadsVotes, SuitedVerifier
 from pipelines.user_code import NotLoaded, load_module
-from storage.records import OUTCOMES, Completion, Problem
+from storage.ground.records import OUTCOMES, Completion, Problem
 
 CANARY = "ROLLMILL_CANARY"
 _LONGEST = 300
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _judged(verifier: Any, row: dict[str, Any]) -> dict[str, Any]:
-    """What the verifier made of a row, and whether this process was changed by it."""
+    """Verifier's verdict on a row, and whether this process was changed by it."""
     problem = Problem(row["prompt"], row["reference"], row["kind"], tuple(row["tests"]), meta=row["meta"])
     identity = f"certify-{row['number']}"
     text = row["text"]
@@ -116,9 +116,9 @@ def load(name: str, options: Mapping[str, Any]) -> Any:
     try:
         if colon:
             return getattr(load_module(place, Path.cwd()), attribute)(**options)
-        from pipelines.verify import VERIFIERS  # not for peers: their interpreter may have none of our dependencies
+        from pipelines.registries import registry  # not for peers: their interpreter may have none of our dependencies
 
-        return VERIFIERS[name](**options)
+        return registry("verifier")[name](**options)
     except NotLoaded as error:
         raise LoadError(str(error)) from error
     except Exception as error:

@@ -17,7 +17,7 @@ from pipelines.processes.frames import BadFrame, Message
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.proc import cpu_of_tree, kill_tree
 from pipelines.processes.spawn import ending, environment, module_command
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 _TICK = 0.25  # seconds between two looks at a child that is being waited for
 _LONGEST_ANSWER = 1 << 20  # bytes
@@ -25,7 +25,7 @@ State = Literal["judged", "crash", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProcessLimits:
     """Of one row: CPU seconds of the tree, seconds by the clock; of the process: seconds to start, address space.
 
     `late_seconds` is how long after the last row a daemon that was left behind may still spring the canary; payloads of the
@@ -40,8 +40,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is tested: a name as typed, its options, and the interpreter that runs it. Files are looked for from here."""
+class VerifierUnderTest:
+    """Verifier under test: a name as typed, its options, and the interpreter that runs it. Files are looked for from
+    here.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -55,8 +57,8 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """What came of one row."""
+class VerifierObservation:
+    """Observation of a row."""
 
     state: State
     outcome: str | None = None
@@ -72,13 +74,13 @@ class _Limit(Exception):  # noqa: N818 - says which was reached
 class VerifierProcess:
     """A child process that judges rows; a new one replaces it whenever it dies or is killed."""
 
-    def __init__(self, subject: Subject, limits: Limits, folder: Path, secret: str = "") -> None:
+    def __init__(self, subject: VerifierUnderTest, limits: ProcessLimits, folder: Path, secret: str = "") -> None:
         self.subject, self.limits, self._folder, self._secret = subject, limits, folder, secret
         self._process: MessageChild | None = None
         self._nonce = 0
         self.introduction = self._start()
 
-    def ask(self, row: Mapping[str, Any]) -> Observation:
+    def ask(self, row: Mapping[str, Any]) -> VerifierObservation:
         """The verdict on a row, or how there came to be none."""
         process = self._process
         if process is None:
@@ -93,12 +95,12 @@ class VerifierProcess:
             )
         except _Limit as limit:
             self.close()
-            return Observation("hang", None, str(limit), time.monotonic() - started)
+            return VerifierObservation("hang", None, str(limit), time.monotonic() - started)
         seconds = time.monotonic() - started
         if isinstance(reply, dict):
             return _observation(reply, seconds)
         self.close()
-        return Observation("crash", None, reply, seconds)
+        return VerifierObservation("crash", None, reply, seconds)
 
     def close(self) -> None:
         """End the process and everything it started."""
@@ -163,9 +165,9 @@ class VerifierProcess:
         return f"ended {'by' if status < 0 else 'with'} {ending(status)}"
 
 
-def _observation(reply: Mapping[str, Any], seconds: float) -> Observation:
+def _observation(reply: Mapping[str, Any], seconds: float) -> VerifierObservation:
     changed = bool(reply.get("changed"))
     if "raised" in reply:
-        return Observation("crash", None, f"raised {reply['raised']}", seconds, changed)
+        return VerifierObservation("crash", None, f"raised {reply['raised']}", seconds, changed)
     detail = " ".join(part for part in (reply.get("rule", ""), reply.get("cause", "")) if part)
-    return Observation("judged", str(reply["outcome"]), detail, float(reply.get("seconds", seconds)), changed)
+    return VerifierObservation("judged", str(reply["outcome"]), detail, float(reply.get("seconds", seconds)), changed)

@@ -7,15 +7,25 @@ one family, pure functions over pools that take every estimate from `pipelines.m
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from pipelines import CHECKOUT
-from pipelines.claims import budgets, coverage, intervals, selection, simulations, stopping, verifiers, votes
-from pipelines.claims.claim import Claim, Finding, Status, findings, number_status, status
-from pipelines.claims.effects import Effect, NotTestable, Prediction
+from pipelines.claims.claim import Claim, ClaimFinding, Status, findings, number_status, status
+from pipelines.claims.effects import Effect, EffectPrediction, NotTestable
 from pipelines.claims.evidence import Evidence
 
-_FAMILIES = (coverage, votes, stopping, budgets, verifiers, selection, intervals, simulations)
+_FAMILIES = (
+    "coverage",
+    "votes",
+    "stopping",
+    "budgets",
+    "verifiers",
+    "selection",
+    "intervals",
+    "simulations",
+)
+Measure = Callable[[Evidence], Sequence[Effect]]
 FILE = CHECKOUT / "recipes/claims/claims.yaml"
 
 
@@ -23,18 +33,23 @@ def _declared() -> Mapping[str, Claim]:
     """The claims of the shipped file, each with its measure."""
     import yaml
 
-    measures = {name: measure for family in _FAMILIES for name, measure in family.MEASURES.items()}
+    measures = {name: measure for family in _FAMILIES for name, measure in _measures(family).items()}
     declared = [_claim(row, measures) for row in yaml.safe_load(FILE.read_text(encoding="utf-8"))["claims"]]
     return {claim.name: claim for claim in declared}
 
 
-def _claim(row: Mapping[str, Any], measures: Mapping[str, Callable[[Evidence], Sequence[Effect]]]) -> Claim:
+def _measures(family: str) -> Mapping[str, Measure]:
+    measures: Mapping[str, Measure] = import_module(f"pipelines.claims.{family}").MEASURES
+    return measures
+
+
+def _claim(row: Mapping[str, Any], measures: Mapping[str, Measure]) -> Claim:
     fields = {key: row[key] for key in ("says", "board", "least", "recorded") if key in row}
     return Claim(
         name=row["name"],
         source=row["source"],
         statement=row["statement"],
-        expected=tuple(Prediction(*effect) for effect in row["effects"]),
+        expected=tuple(EffectPrediction(*effect) for effect in row["effects"]),
         measure=measures[row["name"]],
         reach=row["reach"],
         pools=tuple(row.get("pools", ())),
@@ -47,11 +62,11 @@ CLAIMS: Mapping[str, Claim] = _declared()
 __all__ = [
     "CLAIMS",
     "Claim",
+    "ClaimFinding",
     "Effect",
+    "EffectPrediction",
     "Evidence",
-    "Finding",
     "NotTestable",
-    "Prediction",
     "Status",
     "findings",
     "number_status",

@@ -6,13 +6,13 @@ from fractions import Fraction
 import numpy as np
 
 from pipelines.budget.dars import DarsProp2Diff, DarsUniform, targets_from_fail_rates
-from pipelines.budget.simulate import Sample, Subject, run_budget
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.protocols import Budget
 from pipelines.stats import cluster_mean, cluster_ratio, path_counting_rate, path_counts
 from pipelines.tallies import Draw
-from storage.pool import STATES, Flags, Floats, Ints
+from storage.ground.pool import STATES, Flags, Floats, Ints
 
 TARGET = 4
 ORDERS = 20  # of each problem's completions, over which a stopping rule is averaged
@@ -31,15 +31,15 @@ def drawn_by(budget: Budget, table: Table, solution: Ints) -> Ints:
     `solution` (P, n): what its quota tells apart; a negative number is no solution.
     """
     subjects = [
-        Subject(f"{place:06}", level, None if cluster is None else str(cluster))
+        SimulatedProblem(f"{place:06}", level, None if cluster is None else str(cluster))
         for place, (level, cluster) in enumerate(zip(table.levels.tolist(), table.clusters, strict=True))
     ]
     outcome = table.pool.outcome[table.rows]
 
-    def recorded(draw: Draw) -> list[Sample]:
+    def recorded(draw: Draw) -> list[SimulatedSample]:
         place, columns = int(draw.problem_id), range(draw.first_index, draw.first_index + draw.count)
         return [
-            Sample(
+            SimulatedSample(
                 STATES[outcome[place, at]],
                 None if solution[place, at] < 0 else int(solution[place, at]),
                 int(table.tokens[place, at]),
@@ -64,7 +64,7 @@ def _distinct(table: Table, solution: Ints) -> Ints:
 
 
 def _hard(table: Table) -> Flags:
-    """Which problems are of the two highest levels."""
+    """Problems of the two highest levels."""
     levels = np.unique(table.levels)
     if len(levels) < 4:
         raise NotTestable(f"pool {table.name} has {len(levels)} levels, 4 are needed")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.claims.effects import Effect, Prediction
+from pipelines.claims.effects import Effect, EffectPrediction
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import Estimate, cluster_mean
 
@@ -22,7 +22,7 @@ CLOSE = 0.05  # half of the widest interval that can reproduce a published numbe
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
+    """A claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
 
     `says`: the paper's own sentence; "" where the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
     the law that is simulated forces the effect, so that it tests our code and not the paper. `measure` gives an effect for
@@ -33,7 +33,7 @@ class Claim:
     name: str
     source: str
     statement: str
-    expected: tuple[Prediction, ...]
+    expected: tuple[EffectPrediction, ...]
     measure: Callable[[Evidence], Sequence[Effect]]
     reach: str
     says: str = ""
@@ -44,10 +44,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One effect over all seeds. `met`: in how many of them it is as predicted; `why`: what failed, "" if nothing did."""
+class ClaimFinding:
+    """An effect over all seeds. `met`: the number of seeds in which it is as predicted; `why`: the failure, "" if there
+    is none.
+    """
 
-    expected: Prediction
+    expected: EffectPrediction
     value: float
     low: float | None
     high: float | None
@@ -58,7 +60,7 @@ class Finding:
     status: Status
 
 
-def finding(expected: Prediction, effects: Sequence[Effect]) -> Finding:
+def finding(expected: EffectPrediction, effects: Sequence[Effect]) -> ClaimFinding:
     """An effect over its seeds; `effects` has one per seed, at least one."""
     values = [effect.value for effect in effects]
     mean = sum(values) / len(values)
@@ -74,7 +76,7 @@ def finding(expected: Prediction, effects: Sequence[Effect]) -> Finding:
     refuted = low is not None and high is not None and expected.is_excluded_by(low, high)
     outcome: Status = "reproduced" if not reasons else "contradicted" if refuted else "inconclusive"
     n = sum(effect.n for effect in effects)
-    return Finding(expected, mean, low, high, met, len(values), n, "; ".join(reasons), outcome)
+    return ClaimFinding(expected, mean, low, high, met, len(values), n, "; ".join(reasons), outcome)
 
 
 def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
@@ -89,12 +91,12 @@ def _interval(effects: Sequence[Effect]) -> tuple[float | None, float | None]:
     return estimate.low, estimate.high
 
 
-def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[Finding]:
+def findings(claim: Claim, seeds: Sequence[Sequence[Effect]]) -> list[ClaimFinding]:
     """Every effect of a claim; `seeds`: what `claim.measure` gave, seed by seed."""
     return [finding(expected, [effects[at] for effects in seeds]) for at, expected in enumerate(claim.expected)]
 
 
-def status(effects: Sequence[Finding]) -> Status:
+def status(effects: Sequence[ClaimFinding]) -> Status:
     """Of a claim by its effects; without any nothing was measured."""
     if not effects:
         return "not measured"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.aggregate.majority import Majority
+from pipelines.aggregate.majority import MajorityElection
 from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.stats import mg_pass_at_ks, pass_hat_ks
-from storage.pool import Floats
+from storage.ground.pool import Floats
 
 
 def _log_linear(evidence: Evidence) -> Sequence[Effect]:
@@ -20,9 +20,9 @@ def _log_linear(evidence: Evidence) -> Sequence[Effect]:
 
 
 def _left_behind(evidence: Evidence) -> Sequence[Effect]:
-    """What a vote of all completions leaves of coverage, less what a vote of a quarter of them leaves."""
+    """Coverage that a vote of all completions leaves unused, less that of a vote of a quarter of them."""
     table = evidence.table("unseen")
-    few, most = (table.pass_at(n) - table.elected(Majority(), n) for n in (table.few, table.n))
+    few, most = (table.pass_at(n) - table.elected(MajorityElection(), n) for n in (table.few, table.n))
     return (table.difference(few, most),)
 
 

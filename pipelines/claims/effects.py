@@ -12,8 +12,8 @@ Sign = Literal["+", "-", "=", "no fall", "no rise"]
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """One effect that a claim predicts.
+class EffectPrediction:
+    """An effect that a claim predicts.
 
     `sign`: "+" the effect is positive and at least `tolerance`; "-" negative and at most -`tolerance`; "=" within
     +-`tolerance` of 0; "no fall" not below -`tolerance`; "no rise" not above `tolerance`.
@@ -28,7 +28,7 @@ class Prediction:
             raise ValueError(f"a tolerance is a size, got {self.tolerance}")
 
     def allows(self, value: float) -> bool:
-        """Whether a measured effect is what was predicted."""
+        """Whether a measured effect agrees with the prediction."""
         return {
             "+": value >= self.tolerance,
             "-": value <= -self.tolerance,

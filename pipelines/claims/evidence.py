@@ -1,4 +1,4 @@
-"""What a claim is measured on: pools by name as tables of problems x completions, and elections over them, each made once.
+"""Evidence for claims: pools by name as tables of problems x completions, and elections over them, each made once.
 
 Claims that share a pool share its elections: a majority of 16 of 64 is counted once for all of them. Nothing here is an
 estimator; those are in `pipelines.stats` and `pipelines.metrics`.
@@ -12,17 +12,17 @@ import numpy as np
 
 from pipelines.aggregate import Aggregator
 from pipelines.claims.effects import Effect, NotTestable
-from pipelines.metrics.elections import Ballot, Budget, ballots, expected, subsets
-from pipelines.metrics.sample import Rows, Sample
+from pipelines.metrics.elections import Ballot, ElectionBudget, ballots, expected, subsets
+from pipelines.metrics.sample import Sample, SampleRows
 from pipelines.stats import paired_difference, pass_at_ks
-from storage.pool import Flags, Floats, Group, Ints, Pool
+from storage.ground.pool import Flags, Floats, Group, Ints, Pool
 
 REPEATS = 100  # subsets of a problem's completions where there are more
 
 
 @dataclass(eq=False)
 class Table:
-    """One pool, all problems with the same number of completions: arrays (P, n) by problem and sample index."""
+    """A pool with the same number of completions of each problem: arrays (P, n) by problem and sample index."""
 
     name: str
     pool: Pool
@@ -33,7 +33,7 @@ class Table:
     @cached_property
     def sample(self) -> Sample:
         """The measured problems of the pool, cut to the number of completions that each of them has."""
-        rows = Rows(self.pool)
+        rows = SampleRows(self.pool)
         there = np.flatnonzero(rows.drawn > 0)
         least = int(rows.drawn[there].min()) if len(there) else 0
         if not least:
@@ -42,7 +42,7 @@ class Table:
         marked = np.zeros(len(self.pool), dtype=bool)
         marked[first] = True
         # Rows reads only what is marked as fixed beforehand, so a smaller mark cuts every problem to the same n.
-        return Sample(Rows(replace(self.pool, in_prefix=marked)), there)
+        return Sample(SampleRows(replace(self.pool, in_prefix=marked)), there)
 
     @cached_property
     def rows(self) -> Ints:
@@ -110,7 +110,7 @@ class Table:
         return self._elected[known]
 
     def _of_ballot(self, ballot: Ballot, aggregator: Aggregator, n: int) -> float:
-        drawn = subsets(ballot, Budget("samples", n), repeats=REPEATS, seed=self.seed)
+        drawn = subsets(ballot, ElectionBudget("samples", n), repeats=REPEATS, seed=self.seed)
         return expected(ballot, drawn, aggregator.elect(drawn.pool), 1).value
 
     def difference(self, before: Sequence[float] | Floats, after: Sequence[float] | Floats) -> Effect:
@@ -120,7 +120,7 @@ class Table:
 
 @dataclass(eq=False)
 class Evidence:
-    """What one seed gives: its pools, and the seed for what a claim simulates or draws by lot.
+    """Evidence of a seed: its pools, and the seed of simulations and random choices in claims.
 
     `solutions`: by pool, of each rollout the number of its solution, equal for copies, -1 for a text without an end.
     """

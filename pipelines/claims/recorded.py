@@ -15,7 +15,7 @@ from pipelines.aggregate import AGGREGATORS, BlindPool
 from pipelines.claims.effects import NotTestable
 from pipelines.claims.evidence import Table
 from pipelines.stats import Estimate, paired_difference, pass_at_k, population_mean
-from storage.pool import STATES, Flags, Floats, Ints, Pool
+from storage.ground.pool import STATES, Flags, Floats, Ints, Pool
 
 CORRECT, INCORRECT = STATES.index("correct"), STATES.index("incorrect")
 ByProblem = Mapping[str, float]
@@ -104,7 +104,7 @@ def passes_at(recorded: Recorded, *, model: str, k: int, source: str | None = No
 
 
 def elected(recorded: Recorded, *, aggregator: str, options: Mapping[str, Any] | None = None) -> ByProblem:
-    """Whether the answer that an aggregator elects from all completions is right."""
+    """Correctness of the answer that an aggregator elects from all completions, by problem."""
     table = recorded.table
     values = table.elected(AGGREGATORS[aggregator](**(options or {})), table.n)
     return dict(zip([ballot.problem for ballot in table.ballots], values.tolist(), strict=True))

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.aggregate.majority import Majority
+from pipelines.aggregate.majority import MajorityElection
 from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.metrics.elections import folds
 from pipelines.stats import auroc, cluster_share, paired_difference, population_mean
-from storage.pool import Flags, Floats
+from storage.ground.pool import Flags, Floats
 
 SETTINGS, PROBLEMS, TRUTH, TRIALS = 30, 50, 0.88, 2_000
 WANTED = 0.9
@@ -41,7 +41,7 @@ def _best_of_settings(evidence: Evidence) -> Sequence[Effect]:
 def _agreement(table: Table) -> tuple[Floats, Floats]:
     """(P,) the share of the completions that give the most frequent answer, and whether the majority is right."""
     share = np.array([ballot.pool.counts[0].max(initial=0.0) / ballot.size for ballot in table.ballots])
-    return share, table.elected(Majority(), table.n)
+    return share, table.elected(MajorityElection(), table.n)
 
 
 def _confidence(evidence: Evidence) -> Sequence[Effect]:

@@ -10,7 +10,7 @@ from pipelines.aggregate import AGGREGATORS, Aggregator, BlindPool, knockout_bou
 from pipelines.aggregate.knockout import Knockout
 from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence
-from storage.pool import Flags, Floats, Ints
+from storage.ground.pool import Flags, Floats, Ints
 
 MATCHES, TABLES, WAITS = 400, 120, 20_000
 SETTINGS = ((64, 64, 0.3, 0.7), (32, 48, 0.2, 0.75), (16, 32, 0.3, 0.8))  # N, K, p_gen, p_comp, with a bound below 1

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.aggregate.majority import Majority
+from pipelines.aggregate.majority import MajorityElection
 from pipelines.aggregate.model_switch import ModelSwitch
 from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence, Table, model_ballots
 from pipelines.metrics.elections import Ballot, right_at
 from pipelines.stats import paired_difference, pass_at_k, population_mean
-from storage.pool import Floats, Ints
+from storage.ground.pool import Floats, Ints
 
 MODELS = ("MathCoder-L-7b", "MathCoder-CL-7b", "MathCoder-L-13b", "MathCoder-CL-13b", "MathCoder-L-70b")
 """Those of the recorded pool that answered the same problems, as many as there are."""
@@ -29,7 +29,7 @@ def _switch(evidence: Evidence) -> Sequence[Effect]:
     warm, half, joined = _both(evidence)
     switched, used = _stopped(joined)
     saved = population_mean((1.0 - used / (2 * half)).tolist(), warm.clusters, estimand="share of completions saved")
-    return Effect.of(saved), warm.difference(warm.elected(Majority(), 2 * half), switched)
+    return Effect.of(saved), warm.difference(warm.elected(MajorityElection(), 2 * half), switched)
 
 
 def _switch_is_the_vote(evidence: Evidence) -> Sequence[Effect]:
@@ -83,7 +83,7 @@ def _votes(items: Sequence[tuple[Ballot, Ints]]) -> Floats:
     """(P,) the chance that the plain vote is right, ties to the earlier turn, as ModelSwitch breaks them."""
     values = []
     for ballot, turn in items:
-        counts = Majority().elect(ballot.pool).strength
+        counts = MajorityElection().elect(ballot.pool).strength
         first = ballot.pool.total((turn == turn.min())[None, :].astype(float))
         # Counts are whole, so a millionth of a vote decides ties and nothing else.
         values.append(float(right_at(np.where(counts > -np.inf, counts + first / 1e6, counts), ballot.right, 1)[0]))
@@ -95,13 +95,13 @@ def _early(evidence: Evidence) -> Sequence[Effect]:
     items = _windows(table, max(4, table.n // 8))
     right, used = _stopped(items)
     saved = population_mean((1.0 - used / table.n).tolist(), table.clusters, estimand="share of completions saved")
-    return Effect.of(saved), table.difference(table.elected(Majority(), table.n), right)
+    return Effect.of(saved), table.difference(table.elected(MajorityElection(), table.n), right)
 
 
 def _several(evidence: Evidence) -> Sequence[Effect]:
     table = evidence.table("mathcoder")
     items = model_ballots(table.pool, MODELS)
-    vote = [float(right_at(Majority().elect(ballot.pool).strength, ballot.right, 1)[0]) for ballot in items]
+    vote = [float(right_at(MajorityElection().elect(ballot.pool).strength, ballot.right, 1)[0]) for ballot in items]
     singles = [pass_at_k(ballot.size, ballot.correct, 1) or 0.0 for ballot in items]
     clusters = [ballot.cluster for ballot in items]
     return (Effect.of(paired_difference(singles, vote, clusters)),)

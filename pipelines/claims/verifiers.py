@@ -7,7 +7,7 @@ import numpy as np
 from pipelines.claims.effects import Effect, NotTestable
 from pipelines.claims.evidence import Evidence
 from pipelines.stats import ErrorRates, accuracy_ceiling, kept_precision, resampling_value
-from storage.pool import Floats
+from storage.ground.pool import Floats
 
 VERIFIER = ErrorRates(false_accept=0.05)
 COST = 4.0  # of handing in a wrong completion, where a right one is worth 1
@@ -26,7 +26,7 @@ def _bend(evidence: Evidence) -> Sequence[Effect]:
 
 
 def _hard_problems(evidence: Evidence) -> Sequence[Effect]:
-    """Which problems are hard is told by the first half of their completions, their pass rates by the second."""
+    """Effects on hard problems: the first half of the completions tells which are hard, the second gives pass rates."""
     table = evidence.table("unseen")
     half = table.n // 2
     first, second = table.right[:, :half].mean(axis=1), table.right[:, half:].mean(axis=1)

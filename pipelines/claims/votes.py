@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.aggregate.best_of import BestOfMajority, BestOfN
-from pipelines.aggregate.majority import Borda, Majority
+from pipelines.aggregate.best_of import BestOfMajority, BestOfNElection
+from pipelines.aggregate.majority import Borda, MajorityElection
 from pipelines.claims.effects import Effect
 from pipelines.claims.evidence import Evidence, Table
 from pipelines.stats import cluster_mean, selected_of_ks
-from storage.pool import Floats
+from storage.ground.pool import Floats
 
 SCORE = "self_certainty"
-BY_CERTAINTY, BY_LIKELIHOOD = BestOfN(SCORE), BestOfN("logprob_per_token")
+BY_CERTAINTY, BY_LIKELIHOOD = BestOfNElection(SCORE), BestOfNElection("logprob_per_token")
 
 
 def _best_grows(evidence: Evidence) -> Sequence[Effect]:
@@ -22,19 +22,19 @@ def _best_grows(evidence: Evidence) -> Sequence[Effect]:
 
 def _best_loses(evidence: Evidence) -> Sequence[Effect]:
     table = _scored(evidence)
-    return (table.difference(table.elected(Majority(), table.n), table.elected(BY_CERTAINTY, table.n)),)
+    return (table.difference(table.elected(MajorityElection(), table.n), table.elected(BY_CERTAINTY, table.n)),)
 
 
 def _borda(evidence: Evidence) -> Sequence[Effect]:
     table = _scored(evidence)
     borda = table.elected(Borda(SCORE, 0.5), table.n)
-    others = (table.elected(Majority(), table.n), table.elected(BY_CERTAINTY, table.n))
+    others = (table.elected(MajorityElection(), table.n), table.elected(BY_CERTAINTY, table.n))
     return tuple(table.difference(other, borda) for other in others)
 
 
 def _rank(evidence: Evidence) -> Sequence[Effect]:
     table = _scored(evidence)
-    return (table.difference(table.elected(BY_LIKELIHOOD, table.n), table.elected(Majority(), table.n)),)
+    return (table.difference(table.elected(BY_LIKELIHOOD, table.n), table.elected(MajorityElection(), table.n)),)
 
 
 def _best_of_majority(evidence: Evidence) -> Sequence[Effect]:

@@ -1,6 +1,6 @@
 """Contamination: whether a training set holds problems of a benchmark, and how much of it a check would find."""
 
-from pipelines.contamination.certificate import REQUIRED, Certificate, RecallFloor, certify
+from pipelines.contamination.certificate import REQUIRED, ContaminationCertificate, RecallFloor, certify
 from pipelines.contamination.index import CLASSES, LEAKS, METHODS, BenchmarkIndex, Hit, ProblemText
 from pipelines.contamination.scan import Overlaps, Scan
 
@@ -10,7 +10,7 @@ __all__ = [
     "METHODS",
     "REQUIRED",
     "BenchmarkIndex",
-    "Certificate",
+    "ContaminationCertificate",
     "Hit",
     "Overlaps",
     "ProblemText",

@@ -1,9 +1,9 @@
-"""Which rows of a batch can overlap a benchmark at all, found with whole-array arithmetic; the others are never compared.
+"""Candidate rows of a batch that may overlap a benchmark, by whole-array arithmetic; the others are never compared.
 
 A row is a candidate when it shares with some problem a run of eight tokens (numbers hidden where problems are looked for),
 or a run of four with a number, or all of its numbers and signs. Runs are compared as 64-bit hashes: a collision costs one
 comparison and no answer. A third of the time is saved where training data and benchmark are of related templates
-(benchmarks/contamination.py), more where they have less in common.
+(benchmarks/problems/contamination.py), more where they have less in common.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ class _Batch:
         return np.asarray(counts[np.maximum(last, first)] > counts[first])
 
 
-class Candidates:
+class MatchCandidates:
     """The filter of one benchmark."""
 
     def __init__(self, index: BenchmarkIndex) -> None:
@@ -103,7 +103,7 @@ class Candidates:
         return batch.any_of(marked, length)
 
     def _hashes(self, places: NDArray[np.int64], length: int) -> Hashes:
-        """One hash for each run of this length, over ends of texts too."""
+        """Hashes of the runs of this length, over ends of texts too."""
         size = max(0, len(places) - length + 1)
         total = np.zeros(size, dtype=np.uint64)
         salted = self._salt[places]

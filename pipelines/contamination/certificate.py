@@ -1,5 +1,5 @@
-"""How much a contamination check finds: edited copies of the benchmark's problems are put among the training rows and
-looked for, and pairs that are no copies are shown to it. Each rate has its n and its interval; all follows from the seed.
+"""Recall of a contamination check: edited copies of the benchmark's problems are planted in the training rows and looked
+for, and pairs that are no copies are shown to it. Each rate has its n and its interval; all follows from the seed.
 
 Rows are compared with the benchmark one by one, so what is found of a copy does not depend on the rows beside it.
 """
@@ -17,8 +17,8 @@ from pipelines.stats import clopper_pearson
 from pipelines.synthesize import regenerate
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import instance_key
-from storage.ids import digest128, seed_of
-from storage.records import Problem
+from storage.ground.ids import digest128, seed_of
+from storage.ground.records import Problem
 
 COPIES = 200  # of each edit
 SEED = 20_261_121
@@ -46,7 +46,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What was found of the copies of one edit in one place. `expected`: the class they belong to."""
+    """Recall of the copies of one edit in one place. `expected`: the class they belong to."""
 
     edit: str
     place: str
@@ -62,7 +62,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class FalseFlags:
-    """How many pairs that are no copies were called leaks. `pairs` says what kind of pairs."""
+    """Rate of pairs that are no copies and were called leaks. `pairs` names the kind of pairs."""
 
     pairs: str
     place: str
@@ -74,7 +74,7 @@ class FalseFlags:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class ContaminationCertificate:
     """Recall by edit and place, and false flags by kind of pair and place."""
 
     problems: int
@@ -96,7 +96,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class RecallFloor:
-    """What the check for evaluation problems must be able to find.
+    """Requirements on the check for evaluation problems.
 
     `min_recall`: for each of these edits, in problems and in answers, the least lower limit of the 95% interval of recall.
     `max_false_flags`: the largest share of pairs that are no copies and are called leaks. `copies`: of each edit.
@@ -107,8 +107,8 @@ class RecallFloor:
     max_false_flags: float = 1.0
     copies: int = COPIES
 
-    def holds(self, certificate: Certificate) -> bool:
-        """Whether every rate that could be measured is within its bound."""
+    def holds(self, certificate: ContaminationCertificate) -> bool:
+        """Whether every measured rate is within its bound."""
         recall = [
             measured.rate.json()["low"]
             for measured in certificate.recall
@@ -120,7 +120,7 @@ class RecallFloor:
 
 def certify(
     problems: Sequence[Problem], hosts: Sequence[str] = (), *, copies: int = COPIES, seed: int = SEED
-) -> Certificate:
+) -> ContaminationCertificate:
     """The certificate of a check against these problems. `hosts`: answers of the training set that copies are put into.
 
     Those that repeat a problem of the benchmark themselves are left out: in them a copy would be found whatever it is.
@@ -134,7 +134,7 @@ def certify(
     halves = _halves(problems, chosen)
     flags = []
     for place in PLACES:
-        show = _shower(place, hosts, seed)
+        show = _lookup_in(place, hosts, seed)
         flags += [
             FalseFlags("renumbered copies", place, _leaks([show(index, problem) for problem in renumbered])),
             FalseFlags("fresh instances of the same templates", place, _leaks([show(index, problem) for problem in fresh])),
@@ -142,7 +142,7 @@ def certify(
                 "its other problems", place, _leaks([show(half, problem) for half, rest in halves for problem in rest])
             ),
         ]
-    return Certificate(len(problems), len(chosen), seed, tuple(recall), tuple(flags))
+    return ContaminationCertificate(len(problems), len(chosen), seed, tuple(recall), tuple(flags))
 
 
 def _recall(
@@ -152,15 +152,15 @@ def _recall(
     hosts, seed = drawn
     expected = "leak" if name != RENUMBERED else "new numbers"
     wanted = LEAKS if name != RENUMBERED else ("new numbers",)
-    show = _shower(place, hosts, seed)
+    show = _lookup_in(place, hosts, seed)
     copies = [] if name == RENUMBERED and place == "completion" else list(_copies(name, chosen, seed))
     hits = [hit for hit in (show(index, copy) for copy in copies) if hit is not None and hit.overlap in wanted]
     by = Counter(method for hit in hits for method in hit.by)
     return Recall(name, place, expected, Rate(len(hits), len(copies)), {method: by[method] for method in METHODS})
 
 
-def _shower(place: str, hosts: Sequence[str], seed: int) -> Any:
-    """How a text is put before an index: as a problem, or inside an answer."""
+def _lookup_in(place: str, hosts: Sequence[str], seed: int) -> Any:
+    """Function that puts a text before an index: as a problem, or inside an answer."""
 
     def as_problem(index: BenchmarkIndex, copy: ProblemText) -> Hit | None:
         return index.problem(copy)

@@ -98,7 +98,7 @@ def renamed(text: str, rng: random.Random) -> str | None:
 
 
 def reordered(text: str, rng: random.Random) -> str | None:
-    """Its sentences in another order, the question among them."""
+    """Sentences of the text in another order, including the question."""
     sentences = _SENTENCE.split(text.strip())
     if len(set(sentences)) < 2:
         return None
@@ -128,7 +128,7 @@ def paraphrased(text: str, rng: random.Random) -> str | None:  # noqa: ARG001
 
 
 def respelled(text: str, rng: random.Random) -> str | None:  # noqa: ARG001
-    """Its numbers written in another way: up to twelve as words, thousands with or without a comma."""
+    """Text with its numbers written in another way: up to twelve as words, thousands with or without a comma."""
     other = _ALONE.sub(lambda match: _other_spelling(match[0]), text)
     return other if other != text else None
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from pipelines.contamination.graphs import graph_of
 from pipelines.contamination.texts import RUN, Gram, blind, grams, hard, is_hard, plain, prompt_text, tokens
 from pipelines.select.near_duplicates import SketchIndex
-from storage.records import Problem, prompt_json
+from storage.ground.records import Problem, prompt_json
 
 Class = Literal["exact", "same problem", "new numbers", "none"]
 CLASSES: tuple[Class, ...] = ("exact", "same problem", "new numbers")
@@ -53,7 +53,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class ProblemText:
-    """What is compared of a problem."""
+    """Text of a problem for comparison."""
 
     id: str
     prompt_id: str
@@ -255,8 +255,8 @@ def _span(entry: _Entry, words: Sequence[str]) -> Sequence[str]:
 
 
 def _same_numbers(entry: _Entry, span: Sequence[str]) -> bool:
-    """Whether a part of a text has no number or sign that the problem has not, and three quarters of the problem's beside a
-    neighbour of theirs.
+    """Whether a part of a text has no number or sign that the problem lacks, and holds three quarters of the problem's
+    numbers and signs beside a neighbour of theirs.
     """
     if Counter(hard(span)) - Counter(entry.hard):
         return False

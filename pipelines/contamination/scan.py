@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.contamination.candidates import Candidates
+from pipelines.contamination.candidates import MatchCandidates
 from pipelines.contamination.graphs import graph_of
 from pipelines.contamination.index import CLASSES, LEAKS, BenchmarkIndex, Hit, ProblemText
 from pipelines.contamination.texts import prompt_text
-from storage.records import Problem
+from storage.ground.records import Problem
 
 BATCH = 4_000  # rows
 _EXAMPLES = 20  # rows with new numbers that are kept to be shown
@@ -24,7 +24,7 @@ _EXAMPLES = 20  # rows with new numbers that are kept to be shown
 
 @dataclass(slots=True)
 class Overlaps:
-    """What a scan found. `leaks`: every row that is one; `new_numbers`: the first few such rows, all counted.
+    """Overlaps of a scan. `leaks`: every row that is one; `new_numbers`: the first few such rows, all counted.
 
     `problems`: those of the benchmark that leak; `graphs`: problems of the training set whose solution graph is known.
     """
@@ -57,7 +57,7 @@ class Scan:
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.index = BenchmarkIndex(problems)
-        self._candidates = Candidates(self.index)
+        self._candidates = MatchCandidates(self.index)
 
     def problems(self, tables: Iterable[pa.Table], overlaps: Overlaps) -> Overlaps:
         """The overlaps of problems: columns id, prompt_id, prompt (JSON) and meta (JSON)."""

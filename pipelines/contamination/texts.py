@@ -1,4 +1,4 @@
-"""How a text is cut up before it is compared: words, numbers, signs, runs of eight. For whatever looks for copies.
+"""Tokens of a text for comparison: words, numbers, signs, runs of eight. For every search for copies.
 
 Numbers and signs are kept apart from words, because a comparison that hides them merges different problems: the same words
 with another number, or a plus for a minus, ask something else.
@@ -58,7 +58,7 @@ def grams(words: Sequence[str], length: int = RUN) -> set[Gram]:
 
 
 def prompt_text(prompt: Any) -> str:
-    """What a prompt's JSON form asks, as one text: a system turn is an instruction, and no part of the problem."""
+    """Text of a prompt's JSON form; a system turn is an instruction, and no part of the problem."""
     if isinstance(prompt, str):
         return prompt
     turns = [turn["content"] for turn in prompt if turn["role"] not in ("system", "developer")]
@@ -71,7 +71,7 @@ def plain(text: str) -> str:
 
 
 def _number(word: str) -> str:
-    """One spelling of a number in digits, of whatever script."""
+    """Canonical digits of a number in any script."""
     if not word.isascii():
         word = "".join(str(int(letter)) if letter.isdigit() else letter for letter in word)
     if word.isdigit():

@@ -10,7 +10,15 @@ from pipelines.edit.editing import CannotEdit, Editor
 from pipelines.edit.known_texts import KNOWN
 from pipelines.edit.lines import LINES
 from pipelines.edit.lintseq import LINTSEQ
+from storage.ground.by_name import ByName
 
-EDITORS: Mapping[str, Editor] = {**PLANTED, **LINES, **KNOWN, **LINTSEQ}
+EDITORS: Mapping[str, Editor] = ByName(
+    {
+        **PLANTED,
+        **LINES,
+        **KNOWN,
+        **LINTSEQ,
+    }
+)
 
 __all__ = ["EDITORS", "CannotEdit", "Editor"]

@@ -22,7 +22,7 @@ _NEED: Mapping[str, str] = {
 
 
 def plant(kind: str, text: str, rng: random.Random, *, most_words: int | None = None) -> EditedText:
-    """One error of a kind. `most_words`: refuse an edit that changes more words than this."""
+    """Text with an error of this kind. `most_words`: refuse an edit that changes more words than this."""
     answer = marked_answer(text)
     if answer is None:
         raise CannotEdit("no marked answer that is a number")

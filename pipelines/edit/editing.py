@@ -1,4 +1,4 @@
-"""What every editor gives: the edited text with what was changed, or why it cannot be applied to this text.
+"""Result of every editor: the edited text with its changes, or why it cannot be applied to this text.
 
 An editor is a pure function of a text, a random generator and its options. What it cannot edit is a CannotEdit, which the
 engine `edit` turns into a row that says so: texts come from models, and no text may end a run.
@@ -19,12 +19,12 @@ _MOST = 100  # changes that a row records
 
 
 class CannotEdit(Exception):  # noqa: N818 - says what happened
-    """This editor cannot be applied to this text; the message says why."""
+    """Refusal of an editor that cannot be applied to this text; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One place of a text that was changed: `line` (from 1) and `at` of the text before, `to` of the text after.
+    """A changed place of a text: `line` (from 1) and `at` of the text before, `to` of the text after.
 
     `at` and `to` are characters, the first and the one behind the last. `old` and `new` repeat at most 200 characters.
     """
@@ -53,7 +53,7 @@ class EditedText:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What a completion records of it, as plain JSON."""
+        """Record of the edit in a completion, as plain JSON."""
         rows = [{**asdict(change), "at": list(change.at), "to": list(change.to)} for change in self.changes[:_MOST]]
         more = {"changes_left_out": len(self.changes) - _MOST} if len(self.changes) > _MOST else {}
         return {"how": self.how, "changes": rows, **more, **self.facts}
@@ -74,12 +74,12 @@ class Editor:
 
 
 def changes_between(before: str, after: str) -> tuple[Change, ...]:
-    """Where two texts differ, in words, numbers, blanks and signs."""
+    """Differences of two texts, in words, numbers, blanks and signs."""
     return tuple(Change.between(before, after, at, to) for at, to in _spans(before, after))
 
 
 def words_changed(before: str, after: str, changes: Sequence[Change]) -> int:
-    """How many words, as blanks part them, the changes touch: of the text before or after, whichever are more."""
+    """Number of words, as separated by blanks, that the changes touch: in the text before or after, whichever is larger."""
     return max(_touched(before, [change.at for change in changes]), _touched(after, [change.to for change in changes]))
 
 
@@ -103,7 +103,7 @@ def _spans(before: str, after: str) -> Iterator[tuple[tuple[int, int], tuple[int
 
 
 def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
-    """Which runs of tokens became which."""
+    """Runs of tokens that were replaced, with their replacements."""
     if not old or not new or len(old) * len(new) > _COMPARED:
         if old or new:
             yield 0, len(old), 0, len(new)
@@ -115,7 +115,7 @@ def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, 
 
 
 def _starts(tokens: Sequence[str], begun: int) -> list[int]:
-    """Where each token begins, and where the last one ends."""
+    """Start of each token, and the end of the last one."""
     places = [begun]
     for token in tokens:
         places.append(places[-1] + len(token))

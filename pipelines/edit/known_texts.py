@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from pipelines.edit.editing import CannotEdit, EditedText, Editor
-from pipelines.edit.lines import Steps, upto_step
+from pipelines.edit.lines import LineSteps, upto_step
 from pipelines.edit.planted_answer import rational
 from pipelines.verify.calculation_steps import steps_of
 
@@ -25,9 +25,9 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
 
     Refused where it is word for word the beginning of the known solution: nothing would be learned from it.
     """
-    from pipelines.verify.state_prefix import furthest, path_of
+    from pipelines.verify.code.state_prefix import furthest, path_of
 
-    steps, trusted = Steps.of(text), [step for step in steps_of(known) if step.true]
+    steps, trusted = LineSteps.of(text), [step for step in steps_of(known) if step.true]
     if not trusted:
         raise CannotEdit("the known solution has no true calculation")
     lines = [steps_of(steps.step(number)) for number in range(1, len(steps.spans) + 1)]

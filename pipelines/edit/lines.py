@@ -23,14 +23,14 @@ _LONGEST, _MOST = 20_000, 50  # characters and lines that are inserted: all of t
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class LineSteps:
     """A text and the places of its lines that are not blank."""
 
     text: str
     spans: Sequence[tuple[int, int]]
 
     @classmethod
-    def of(cls, text: str) -> "Steps":
+    def of(cls, text: str) -> "LineSteps":
         """CannotEdit for a text without any."""
         spans, start = [], 0
         for line in text.split("\n"):
@@ -58,7 +58,7 @@ class Steps:
 def upto_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
     """The text up to a step, that step included."""
     del rng
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     number = steps.number(step)
     return _cut(text, steps.spans[number - 1][1], f"up to step {number} of {len(steps.spans)}")
 
@@ -66,7 +66,7 @@ def upto_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
 def before_step(text: str, rng: random.Random, *, step: Any) -> EditedText:
     """The text before a step."""
     del rng
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     number = steps.number(step)
     if number == 1:
         raise CannotEdit("nothing stands before step 1")
@@ -84,7 +84,7 @@ def upto_error(text: str, rng: random.Random) -> EditedText:
 
 
 def _first_error(text: str) -> int:
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     for number in range(1, len(steps.spans) + 1):
         if not all(calculation.true for calculation in steps_of(steps.step(number))):
             return number
@@ -101,7 +101,7 @@ def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 
 
     The last step, which states the answer, is never chosen. Of one seed, what a smaller count drops a larger one drops too.
     """
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     if step is None:
         others = list(range(1, len(steps.spans)))
         rng.shuffle(others)
@@ -115,7 +115,7 @@ def drop_lines(text: str, rng: random.Random, *, step: Any = None, count: int = 
     return _without(steps, chosen)
 
 
-def _without(steps: Steps, chosen: Sequence[int]) -> EditedText:
+def _without(steps: LineSteps, chosen: Sequence[int]) -> EditedText:
     """Each step goes with its line break; at the end of a text without one, with the break before it."""
     text, places = steps.text, list[tuple[int, int]]()
     for number in chosen:
@@ -153,7 +153,7 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
 
     Refused where a line of it is more alike to a step beside it than `most_alike` (1: equal), or calculates wrongly.
     """
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     inserted = line.strip("\n")
     gaps = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
     if step is None and len(gaps) > 1:
@@ -168,27 +168,27 @@ def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, m
 
 def before_gap(text: str, rng: random.Random) -> EditedText:
     """The text before its mark: what a model goes on from that writes the missing step."""
-    steps = Steps.of(text)
+    steps = LineSteps.of(text)
     marked = [number for number in range(1, len(steps.spans) + 1) if steps.step(number).strip() == GAP]
     if len(marked) != 1:
         raise CannotEdit(f"the text has {len(marked) or 'no'} gap{'s' * (len(marked) > 1)}")
     return before_step(text, rng, step=marked[0])
 
 
-def _unmarked(text: str) -> Steps:
+def _unmarked(text: str) -> LineSteps:
     if GAP in text:
         raise CannotEdit(f"the text has {GAP} in it")
-    return Steps.of(text)
+    return LineSteps.of(text)
 
 
-def _between(steps: Steps, rng: random.Random) -> int:
+def _between(steps: LineSteps, rng: random.Random) -> int:
     """A step that another one follows."""
     if len(steps.spans) < 2:
         raise CannotEdit("the text has one step: nothing lies between two")
     return rng.randrange(1, len(steps.spans))
 
 
-def _inserted(steps: Steps, number: int, line: str) -> EditedText:
+def _inserted(steps: LineSteps, number: int, line: str) -> EditedText:
     at = steps.spans[number - 1][1] if number else steps.spans[0][0]
     new = f"\n{line}" if number else f"{line}\n"
     edited = steps.text[:at] + new + steps.text[at:]
@@ -196,7 +196,7 @@ def _inserted(steps: Steps, number: int, line: str) -> EditedText:
     return EditedText(edited, f"behind step {number} of {len(steps.spans)}", (change,))
 
 
-def _replaced(steps: Steps, number: int, line: str, how: str) -> EditedText:
+def _replaced(steps: LineSteps, number: int, line: str, how: str) -> EditedText:
     start, end = steps.spans[number - 1]
     edited = steps.text[:start] + line + steps.text[end:]
     return EditedText(edited, how, (Change.between(steps.text, edited, (start, end), (start, start + len(line))),))

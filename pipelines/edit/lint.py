@@ -10,7 +10,7 @@ import symtable
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.edit.scopes import BEFORE, Place, Scope, wrong_with
+from pipelines.edit.scopes import BEFORE, NamePlace, NameScope, use_fault
 from pipelines.verify.code.syntax import NAME, UnreadableError, syntax_tree
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -20,7 +20,7 @@ _BRANCHES = (ast.If, ast.IfExp, ast.Try, ast.TryStar, ast.BoolOp, ast.Match)
 
 
 class Fault(NamedTuple):
-    """What is wrong, and at which line (from 1)."""
+    """Fault of a program and its line (from 1)."""
 
     line: int
     what: str
@@ -49,26 +49,26 @@ class _Reader(ast.NodeVisitor):
     """Collects, scope by scope, in the order of evaluation, which names are bound and used."""
 
     def __init__(self) -> None:
-        self.scopes: list[Scope] = []
+        self.scopes: list[NameScope] = []
         self.misplaced: list[Fault] = []
         self._stars = False
         self._order = self._statement = 0
         self._inside: tuple[tuple[int, bool], ...] = ()
 
     @property
-    def _here(self) -> Scope:
+    def _here(self) -> NameScope:
         return self._stack[-1]
 
     def module(self, tree: ast.Module) -> None:
         """Read a whole program."""
-        self._stack: list[Scope] = []
-        self._within(Scope("module"), tree.body)
+        self._stack: list[NameScope] = []
+        self._within(NameScope("module"), tree.body)
 
     def unbound(self) -> Iterator[Fault]:
         """The uses of names that nothing binds, or nothing before."""
         for scope in () if self._stars else self.scopes:
             for name, line, place in scope.uses:
-                what = wrong_with(scope, name, place)
+                what = use_fault(scope, name, place)
                 if what:
                     yield Fault(line, f"{name} is {what}")
 
@@ -118,7 +118,7 @@ class _Reader(ast.NodeVisitor):
         self._all(node.decorator_list)
         outer = self._typed(node)
         self._all((*node.bases, *node.keywords))
-        self._within(Scope("class", self._here), node.body)
+        self._within(NameScope("class", self._here), node.body)
         self._leave(outer)
         self._bind(node.name)
 
@@ -215,7 +215,7 @@ class _Reader(ast.NodeVisitor):
         self._all([argument.annotation for argument in every if argument.annotation is not None])
         if not isinstance(node, ast.Lambda) and node.returns is not None:
             self.visit(node.returns)
-        scope = Scope("function", self._here, isinstance(node, ast.AsyncFunctionDef))
+        scope = NameScope("function", self._here, isinstance(node, ast.AsyncFunctionDef))
         scope.bound = {argument.arg: [BEFORE] for argument in every}
         self._within(scope, [node.body] if isinstance(node, ast.Lambda) else node.body)
         self._leave(outer)
@@ -227,7 +227,7 @@ class _Reader(ast.NodeVisitor):
         parameters = getattr(node, "type_params", ())  # from Python 3.12 on
         if not parameters:
             return False
-        scope = Scope("function", self._here, bound={parameter.name: [BEFORE] for parameter in parameters})
+        scope = NameScope("function", self._here, bound={parameter.name: [BEFORE] for parameter in parameters})
         self.scopes.append(scope)
         self._stack.append(scope)
         return True
@@ -241,7 +241,7 @@ class _Reader(ast.NodeVisitor):
         # The first iterable alone is evaluated in the scope around the comprehension.
         self.visit(first.iter)
         # `async for` is allowed in any generator expression, which then is an asynchronous generator.
-        scope = Scope("comprehension", self._here, self._here.is_async or isinstance(node, ast.GeneratorExp))
+        scope = NameScope("comprehension", self._here, self._here.is_async or isinstance(node, ast.GeneratorExp))
         parts: list[ast.AST] = []
         for generator in node.generators:
             if generator.is_async and not scope.is_async:
@@ -251,7 +251,7 @@ class _Reader(ast.NodeVisitor):
         self._within(scope, parts, nested=False)
 
     def _branch(self, node: ast.AST) -> None:
-        """What stands in a loop or branch may run never, or again."""
+        """Visit a loop or branch, whose content may run never or more than once."""
         if isinstance(node, ast.AsyncFor) and not self._here.is_async:
             self.misplaced.append(Fault(node.lineno, "async for outside an async function"))
         # Evaluated once, before the first turn.
@@ -270,7 +270,7 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node, _LOOPS):
             self._all(node.orelse)
 
-    def _within(self, scope: Scope, parts: Iterable[ast.AST], *, nested: bool = True) -> None:
+    def _within(self, scope: NameScope, parts: Iterable[ast.AST], *, nested: bool = True) -> None:
         """Read what stands in a scope of its own; a comprehension stays inside the loops around it."""
         before, self._inside = self._inside, () if nested else self._inside
         self.scopes.append(scope)
@@ -283,15 +283,15 @@ class _Reader(ast.NodeVisitor):
         for node in nodes:
             self.visit(node)
 
-    def _bind(self, name: str, scope: Scope | None = None) -> None:
+    def _bind(self, name: str, scope: NameScope | None = None) -> None:
         (scope or self._here).bound.setdefault(name, []).append(self._place())
 
     def _use(self, name: str, line: int) -> None:
         self._here.uses.append((name, line, self._place()))
 
-    def _place(self) -> Place:
+    def _place(self) -> NamePlace:
         self._order += 1
-        return Place(self._order, self._statement, self._inside)
+        return NamePlace(self._order, self._statement, self._inside)
 
 
 def lines_of(found: Sequence[Fault]) -> list[int]:

@@ -28,7 +28,7 @@ Linter = Callable[[str], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class LintLines:
     """The lines of a program, the line that each goes with, and how far each is indented."""
 
     texts: Sequence[str]
@@ -36,7 +36,7 @@ class Lines:
     indents: Sequence[int]
 
     @classmethod
-    def of(cls, source: str) -> "Lines":
+    def of(cls, source: str) -> "LintLines":
         """Lines that lead to no other go with the last one that is code."""
         texts = source.split("\n")
         code = [number for number, text in enumerate(texts) if not _LEADING.match(text)]
@@ -63,7 +63,7 @@ class Lines:
 
 def deletions(source: str, rng: random.Random, linter: Linter) -> Iterator[list[int]]:
     """The lines that are left (from 0, sorted) after each deletion, down to none."""
-    lines = Lines.of(source)
+    lines = LintLines.of(source)
     kept = set(range(len(lines.texts)))
     while kept:
         code = sorted(number for number in kept if lines.anchors[number] == number)
@@ -75,8 +75,8 @@ def deletions(source: str, rng: random.Random, linter: Linter) -> Iterator[list[
         yield sorted(kept)
 
 
-def _at_fault(lines: Lines, kept: Set[int], linter: Linter) -> list[int]:
-    """Which lines the linter finds fault with, as numbers of the whole program."""
+def _at_fault(lines: LintLines, kept: Set[int], linter: Linter) -> list[int]:
+    """Lines at fault by the linter, as numbers of the whole program."""
     order = sorted(kept)
     fault_lines = linter(lines.source(order)) if order else []
     # The parser may name a line behind the last one.

@@ -1,4 +1,5 @@
-"""Where a completion's marked answer is, and its value as an exact fraction. Deliberately shares no code with any verifier.
+"""Position of a completion's marked answer, and its value as an exact fraction. Deliberately shares no code with any
+verifier.
 
 Read are: integers, thousands separators, decimals, a/b, \\frac{a}{b}, with a sign; in pairs and as named unknowns. Anything
 else has no value here, and nothing is planted into it.
@@ -22,7 +23,7 @@ _LONGEST_TAIL = 2_000  # characters of its end in which a closing mark is looked
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlantedAnswer:
     """A completion split at its answer: `text[start:end]` is the answer as written behind its mark.
 
     `mark` is "box", "hash" or "phrase"; `money` a currency sign before the number, kept by every variant. `value` is None
@@ -47,7 +48,7 @@ class Answer:
         return f"{self.text[: self.start]}{self.money}{written}{self.text[self.end :]}"
 
 
-def locate_answer(reference: str, text: str) -> Answer | None:
+def locate_answer(reference: str, text: str) -> PlantedAnswer | None:
     """The marked answer of a text when it provably is the reference, else None."""
     answer = marked_answer(text)
     if answer is None:
@@ -59,7 +60,7 @@ def locate_answer(reference: str, text: str) -> Answer | None:
     return answer if [part[::2] for part in answer.parts] == [part[::2] for part in several(gold)] else None
 
 
-def marked_answer(text: str) -> Answer | None:
+def marked_answer(text: str) -> PlantedAnswer | None:
     """The marked answer of a text when it is a number, a pair or named unknowns, be it right or not."""
     span = _span(text)
     if span is None or span[1] - span[0] > _LONGEST:
@@ -68,9 +69,9 @@ def marked_answer(text: str) -> Answer | None:
     sign = _money(text[start:end])
     value = rational(text[start + len(sign) : end])
     if value is not None:
-        return Answer(text, start, end, mark, sign, value)
+        return PlantedAnswer(text, start, end, mark, sign, value)
     parts = several(text[start:end])
-    return Answer(text, start, end, mark, "", None, parts) if parts else None
+    return PlantedAnswer(text, start, end, mark, "", None, parts) if parts else None
 
 
 def rational(text: str) -> Fraction | None:
@@ -135,7 +136,8 @@ def _span(text: str) -> tuple[int, int, str] | None:
 
 
 def _tail(text: str) -> int:
-    """Where to look for a closing mark from: its answer is the last line, and the mark stands there or in the line before.
+    """Start of the search for a closing mark: its answer is the last line, and the mark stands there or in the line
+    before.
 
     Behind every mark the patterns read to the end of its line, so over a long text their time would grow with its square.
     """
@@ -146,7 +148,7 @@ def _tail(text: str) -> int:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Where the brace that was opened before `start` closes."""
+    """Position of the brace that closes the one opened before `start`."""
     depth = 1
     for index in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[index], 0)

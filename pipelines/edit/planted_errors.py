@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 
-from pipelines.edit.planted_answer import Answer, rational, several
+from pipelines.edit.planted_answer import PlantedAnswer, rational, several
 
 # percent and dozen read the other way round: a policy may accept these, so they prove nothing
 _FORGIVEN = {Fraction(100), Fraction(1, 100), Fraction(12), Fraction(1, 12)}
@@ -21,8 +21,8 @@ _PLACES = (2, 1, 0)  # to which a value is rounded
 _ROUND = (10, 100, 1_000, 10_000, 100_000)
 
 
-def digit(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
-    """One digit of the answer is another one."""
+def digit(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
+    """Answers with one digit replaced."""
     if answer.value is None:
         return []
     written = answer.written
@@ -32,7 +32,7 @@ def digit(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     return _kept(answer, [("digit", written[:index] + other + written[index + 1 :])])
 
 
-def sign(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def sign(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """The answer's negative."""
     del rng
     if answer.value is None:
@@ -42,15 +42,15 @@ def sign(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     return _kept(answer, [("negated", turned)])
 
 
-def off_by_one(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
-    """One more or one less."""
+def off_by_one(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
+    """Answers larger or smaller by one."""
     if answer.value is None:
         return []
     step = rng.choice((-1, 1))
     return _kept(answer, [(f"{step:+d}", spelled(answer.value + step, answer.written))])
 
 
-def wrong_rounding(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def wrong_rounding(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """Rounded or cut off where the exact value is asked: to fewer places, an integer to tens (hundreds if it is a ten).
 
     A policy that forgives rounding (`lenient`) may accept some of these: its rate for this kind shows what it forgives.
@@ -66,7 +66,7 @@ def wrong_rounding(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     return _kept(answer, [(f"to {places} places", as_decimal(value, places, way))])
 
 
-def swapped_unknowns(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def swapped_unknowns(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """Two values of a pair, or of named unknowns, in each other's place."""
     parts = answer.parts
     pairs = [(i, j) for i in range(len(parts)) for j in range(i) if parts[i][2] != parts[j][2]]
@@ -110,14 +110,14 @@ def as_decimal(value: Fraction, places: int, way: str) -> str:
         return f"{exact.quantize(Decimal(1).scaleb(-places), rounding=way):f}"
 
 
-def _kept(answer: Answer, candidates: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those candidates whose exact value is another one."""
+def _kept(answer: PlantedAnswer, candidates: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Candidates whose exact value differs from the answer's."""
     assert answer.value is not None
-    return [(how, answer.replaced(text)) for how, text in candidates if is_another(answer.value, rational(text))]
+    return [(how, answer.replaced(text)) for how, text in candidates if is_wrong_value(answer.value, rational(text))]
 
 
-def is_another(right: Fraction, value: Fraction | None) -> bool:
-    """Whether a value was read and is not the right one, nor one that a reading of percent or dozen makes right."""
+def is_wrong_value(right: Fraction, value: Fraction | None) -> bool:
+    """Whether a value was read and is wrong, also when read as a percentage or in dozens."""
     if value is None or value == right:
         return False
     return not (right and value / right in _FORGIVEN)
@@ -132,7 +132,7 @@ _CALCULATION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Calculation:
-    """One `left op right = result` of a text whose arithmetic is right, with its place."""
+    """Correct calculation `left op right = result` in a text, with its place."""
 
     match: re.Match[str]
     left: Fraction
@@ -140,7 +140,7 @@ class Calculation:
     result: Fraction
 
 
-def operand(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def operand(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """An operand of the deciding calculation misread; its result and the answer follow from it."""
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
@@ -154,14 +154,14 @@ def operand(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
     assert misread is not None, changed  # as many digits as the number that was read
     numbers = {"left": deciding.left, "right": deciding.right, side: misread}
     result = _computed(numbers["left"], deciding.match["op"], numbers["right"])
-    if result is None or not is_another(answer.value, result):
+    if result is None or not is_wrong_value(answer.value, result):
         return []
     written = spelled(result, answer.written)
     edits = [(*deciding.match.span(side), changed), (*deciding.match.span("result"), written)]
     return [(f"{number} read as {changed}", _edited(answer, edits, written))]
 
 
-def operator(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def operator(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """The sign of the deciding calculation misread; its result, which is no odder a number, and the answer follow."""
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
@@ -179,25 +179,25 @@ def operator(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
 
 
 def _fits(right: Fraction, value: Fraction) -> bool:
-    """Whether a result is another one and could be that of such a calculation: not negative, two decimals at most."""
-    return is_another(right, value) and value >= 0 and 100 % value.denominator == 0
+    """Whether a result differs and could be that of such a calculation: not negative, two decimals at most."""
+    return is_wrong_value(right, value) and value >= 0 and 100 % value.denominator == 0
 
 
-def dropped_step(answer: Answer, rng: random.Random) -> list[tuple[str, str]]:
+def dropped_step(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
     """The deciding calculation left out; the answer is the result of the one before it."""
     del rng
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
         return []
     before = [step for step in _calculations(answer) if step.match.end() <= deciding.match.start()]
-    if not before or not is_another(answer.value, before[-1].result):
+    if not before or not is_wrong_value(answer.value, before[-1].result):
         return []
     written = before[-1].match["result"]
     edits = [(*deciding.match.span(), written)]
     return [(f"without {deciding.match[0]}", _edited(answer, edits, written))]
 
 
-def _calculations(answer: Answer) -> list[Calculation]:
+def _calculations(answer: PlantedAnswer) -> list[Calculation]:
     """The right calculations before the answer's place, in order."""
     calculations = []
     for match in _CALCULATION.finditer(answer.text, 0, answer.start):
@@ -209,7 +209,7 @@ def _calculations(answer: Answer) -> list[Calculation]:
     return calculations
 
 
-def _deciding(answer: Answer) -> Calculation | None:
+def _deciding(answer: PlantedAnswer) -> Calculation | None:
     giving = [step for step in _calculations(answer) if step.result == answer.value]
     return giving[-1] if giving else None
 
@@ -220,7 +220,7 @@ def _computed(left: Fraction, op: str, right: Fraction) -> Fraction | None:
     return {"+": left + right, "-": left - right, "*": left * right, "×": left * right}[op]
 
 
-def _edited(answer: Answer, edits: list[tuple[int, int, str]], written: str) -> str:
+def _edited(answer: PlantedAnswer, edits: list[tuple[int, int, str]], written: str) -> str:
     """The text with its answer and, before it, the given places replaced; the last place first, so that none moves."""
     text = answer.replaced(written)
     for start, end, new in sorted(edits, reverse=True):
@@ -231,7 +231,7 @@ def _edited(answer: Answer, edits: list[tuple[int, int, str]], written: str) -> 
 Variant = tuple[str, str]
 """What was done, in a few words, and the whole text of the variant."""
 
-ERRORS: Mapping[str, Callable[[Answer, random.Random], list[Variant]]] = {
+ERRORS: Mapping[str, Callable[[PlantedAnswer, random.Random], list[Variant]]] = {
     "digit": digit,
     "operand": operand,
     "sign": sign,

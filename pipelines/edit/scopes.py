@@ -15,8 +15,8 @@ _KNOWN = frozenset(dir(builtins)) | {
 }
 
 
-class Place(NamedTuple):
-    """When a name is used or bound: in which order, by which statement, in which loops and branches."""
+class NamePlace(NamedTuple):
+    """Time of a use or binding of a name: its order, its statement, its loops and branches."""
 
     order: int
     statement: int
@@ -24,23 +24,23 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Scope:
+class NameScope:
     """A module, class, function or comprehension: what it binds, what it uses at which line, what is another scope's."""
 
     kind: str
-    parent: "Scope | None" = None
+    parent: "NameScope | None" = None
     is_async: bool = False
-    bound: dict[str, list[Place]] = field(default_factory=dict)
-    uses: list[tuple[str, int, Place]] = field(default_factory=list)
+    bound: dict[str, list[NamePlace]] = field(default_factory=dict)
+    uses: list[tuple[str, int, NamePlace]] = field(default_factory=list)
     elsewhere: set[str] = field(default_factory=set)
 
 
-BEFORE = Place(-1, -1, ())
+BEFORE = NamePlace(-1, -1, ())
 """Of what is bound when the scope begins."""
 
 
-def wrong_with(scope: Scope, name: str, use: Place) -> str:
-    """What is wrong with the use of a name; empty where nothing is."""
+def use_fault(scope: NameScope, name: str, use: NamePlace) -> str:
+    """Fault of the use of a name; empty where there is none."""
     while scope.kind == "comprehension" and name not in scope.bound and scope.parent is not None:
         scope = scope.parent  # it runs where it stands
     bound = [] if name in scope.elsewhere else scope.bound.get(name, [])
@@ -58,7 +58,7 @@ def wrong_with(scope: Scope, name: str, use: Place) -> str:
     return "" if name in _KNOWN else "bound nowhere"
 
 
-def _reaches(binding: Place, use: Place) -> bool:
+def _reaches(binding: NamePlace, use: NamePlace) -> bool:
     """Whether a binding can come before a use: it is earlier, or an earlier turn of a loop around both.
 
     Of the latter only where the use may be passed over in the first turn, and never where one statement does both.

@@ -11,22 +11,22 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.contamination import Certificate, Overlaps, RecallFloor, Scan, certify
+from pipelines.contamination import ContaminationCertificate, Overlaps, RecallFloor, Scan, certify
 from pipelines.gate import rule_frames, rules
 from pipelines.gate.rule_engine import Check, Engine, GateResult
 from pipelines.gate.rule_frames import REQUIRED, Links
-from pipelines.gate.rules import Rule
+from pipelines.gate.rules import GateRule
 from pipelines.metrics import Drift, counts_of, digits, funnel_of, pass_rates
 from pipelines.verify.acceptance import PLAIN, Policy
-from storage.pool import Pool, pool_of
-from storage.records import Problem
+from storage.ground.pool import Pool, pool_of
+from storage.ground.records import Problem
 
 _HOSTS = 1_000  # kept answers that copies are put into
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How the rows were judged and planned, and what must not be inside.
+    """Provenance of the rows: how they were judged and planned, and which problems they must not contain.
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
     the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
@@ -96,7 +96,7 @@ class Gate:
         content_rules, numbers = self._rules(every, provenance)
         return GateResult((*checks, *engine.check(content_rules)), numbers, engine.name)
 
-    def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[Rule], dict[str, Any]]:
+    def _rules(self, tables: Mapping[str, pa.Table], provenance: Provenance) -> tuple[list[GateRule], dict[str, Any]]:
         counted = _counted(tables, provenance)  # before the links: the pool is not held beside them
         links = Links.of(tables)
         rollouts = rule_frames.rollouts_frame(tables, links, provenance.verifiers, provenance.policy)
@@ -134,7 +134,7 @@ class Gate:
 
     def _certificate(
         self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: pa.ChunkedArray
-    ) -> Certificate | None:
+    ) -> ContaminationCertificate | None:
         """Measured where the recipe asks for it; the copies are put into the first kept answers."""
         if self.contamination is None or not provenance.evaluation:
             return None
@@ -164,7 +164,7 @@ def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
 
 
 def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:
-    """How far the dataset moved from the version before, by kind; empty where nothing was compared."""
+    """Drift of the dataset from the version before, by kind; empty where nothing was compared."""
     return {"before": before, "kinds": {drift.kind: drift.row() for drift in drifts}} if drifts else {}
 
 
@@ -184,7 +184,7 @@ def funnel_facts(pool: Pool, threads: pa.Table) -> dict[str, Any]:
 
 
 def level_facts(pool: Pool) -> list[dict[str, Any]]:
-    """One entry per level, None last: problems, rollouts, pass rate with interval, kept rollouts and their share."""
+    """Facts by level, None last: problems, rollouts, pass rate with interval, kept rollouts and their share."""
     rates = pass_rates(counts_of(pool), "level")
     total_kept = sum(rate.kept for rate in rates)
     entries = []

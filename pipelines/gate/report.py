@@ -63,7 +63,7 @@ svg .whisker{stroke:var(--ink);stroke-width:1.5;fill:none}
 
 
 def funnel_bars(funnel: Mapping[str, Any]) -> str:
-    """Drawn rollouts by outcome, kept ones, dropped ones by reason, and beside them what nobody judges, on one scale."""
+    """Drawn rollouts by outcome, kept ones, dropped ones by reason, and unjudged completions, on one scale."""
     unjudged = funnel["unjudged"]
     # At least 1, because every bar is a share of it.
     drawn = max(funnel["drawn"], unjudged, 1)
@@ -78,7 +78,7 @@ def funnel_bars(funnel: Mapping[str, Any]) -> str:
 
 
 def level_bars(levels: Sequence[Mapping[str, Any]]) -> str:
-    """One bar per level: mean pass rate with its interval as a whisker."""
+    """Bar chart by level: mean pass rate with its interval as a whisker."""
     bars = []
     for index, entry in enumerate(levels):
         if entry["rate"] is None:
@@ -215,7 +215,7 @@ def _figures(result: GateResult) -> list[str]:
 
 
 def _drift(drift: Mapping[str, Any] | None) -> list[str]:
-    """How far the dataset moved from the version before; nothing where there is none."""
+    """Drift of the dataset from the version before; empty where there is none."""
     if not drift:
         return []
     rows = "".join(
@@ -254,7 +254,7 @@ def _overlap(evaluation: Mapping[str, Any]) -> str:
 
 
 def _recall(certificate: Mapping[str, Any] | None) -> str:
-    """What the comparison finds of planted copies, where that was measured."""
+    """Recall of the comparison on planted copies, where that was measured."""
     if certificate is None:
         return "<p>What the comparison would find was not measured: the recipe's gate has no floor of recall.</p>"
     planted = [(f"{row['edit']} copies in a {row['place']}", row) for row in certificate["recall"] if row["n"]]

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.gate.rule_frames import codes, distinct
-from pipelines.gate.rules import Measure, Part, Rule
-from storage.pool import Ints
+from pipelines.gate.rules import GatePart, GateRule, Measure
+from storage.ground.pool import Ints
 
 SHOWN = 20  # failing rows of a check that the run's record keeps for the dashboard
 NAMED = 1_000  # failing rows of a check that a result lists
@@ -33,8 +33,8 @@ EXPECTED: Sequence[tuple[str, str, dict[str, Any]]] = (
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule: what it demands, what was found, and the rows against it (at most 1,000 named, all counted); in numbers,
-    `measures`.
+    """Result of a rule: what it demands, what was observed, and the rows against it (at most 1,000 named, all counted);
+    in numbers, `measures`.
 
     `passed` is None for a check that could not run because an earlier one failed: that is no pass.
     """
@@ -53,7 +53,7 @@ class Check:
         return {**row, "failing": list(self.failing[:SHOWN]), "failing_count": self.failing_count}
 
     def line(self, shown: int = 3) -> str:
-        """One line for a person."""
+        """Summary in one line for a person."""
         state = {True: "passed", False: "FAILED", None: "not run"}[self.passed]
         rows = ", ".join(self.failing[:shown])
         more = self.failing_count - min(shown, len(self.failing))
@@ -106,7 +106,7 @@ class _Values:
         self.owners: dict[str, list[tuple[int, int]]] = {"texts": [], "numbers": []}
         self._rows: dict[str, list[dict[str, Any]]] = {"texts": [], "numbers": []}
 
-    def add(self, number: int, part: Part) -> Ints:
+    def add(self, number: int, part: GatePart) -> Ints:
         """Take the values of part `number`; which of them each row has."""
         if part.equal is None:
             values, which = np.unique(np.asarray(part.values, dtype=np.float64), return_inverse=True)
@@ -130,7 +130,7 @@ class _Values:
 
 
 class Engine:
-    """One ephemeral Great Expectations context; it holds nothing of what it checked."""
+    """Ephemeral Great Expectations context; it holds nothing of what it checked."""
 
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -146,7 +146,7 @@ class Engine:
             self._definition = asset.add_batch_definition_whole_dataframe("all")
         self.name = f"great_expectations {gx.__version__}"
 
-    def check(self, rules: Sequence[Rule]) -> list[Check]:
+    def check(self, rules: Sequence[GateRule]) -> list[Check]:
         """Run some rules. A library error is a failed check of every rule it touches that says so, never a passed one."""
         values = _Values()
         parts = [(at, part) for at, rule in enumerate(rules) for part in rule.parts]
@@ -190,12 +190,12 @@ class Engine:
 
 
 def _raised(info: Mapping[str, Any]) -> list[str]:
-    """What the library says went wrong: one exception, or one for each metric that raised."""
+    """Messages of the library's exceptions: one, or one for each metric that raised."""
     entries = [info] if "raised_exception" in info else info.values()
     return [str(entry.get("exception_message")) for entry in entries if entry.get("raised_exception")]
 
 
-def _check(rule: Rule, passed: bool, named: Sequence[pa.Array], errors: Sequence[str]) -> Check:
+def _check(rule: GateRule, passed: bool, named: Sequence[pa.Array], errors: Sequence[str]) -> Check:
     chunks = [chunk for rows in named for chunk in (rows.chunks if isinstance(rows, pa.ChunkedArray) else [rows])]
     # Rows without a name are numbers of the whole dataset (Measure.part).
     rows = pc.unique(pa.chunked_array(chunks, pa.string())).drop_null()

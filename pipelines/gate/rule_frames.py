@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.verify.acceptance import PLAIN, Policy, accepted_verdict
-from storage.id_keys import Keys, id_keys, places
-from storage.pool import Ints, unjudged_completions
-from storage.records import Verdict
+from storage.ground.id_keys import Keys, id_keys, places
+from storage.ground.pool import Ints, unjudged_completions
+from storage.ground.records import Verdict
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
     "problems": {"id": "string", "prompt_id": "string", "prompt": "string", "reference": "string", "kind": "string"},
@@ -83,7 +83,7 @@ class Links:
 
     @classmethod
     def of(cls, tables: Mapping[str, pa.Table]) -> "Links":
-        """Those of all kinds."""
+        """Links of all kinds."""
         both = ("verdicts", "decisions")
         completions = _numbered(tables, {"completions": "id", **dict.fromkeys(both, "completion_id")})
         return cls(completions, _numbered(tables, {"problems": "id", **dict.fromkeys(both, "problem_id")}))
@@ -127,7 +127,7 @@ class RowNames:
 
 
 def columns_frame(tables: Mapping[str, pa.Table]) -> pa.Table:
-    """One row per column that should be there: its expected and its observed type."""
+    """Rows for each column that should be there: its expected and its observed type."""
     rows = []
     for kind, required in REQUIRED.items():
         schema = tables[kind].schema
@@ -156,7 +156,7 @@ def missing_rows(tables: Mapping[str, pa.Table]) -> list[str]:
 
 
 def key_times(kind: str, tables: Mapping[str, pa.Table], links: Links) -> Ints:
-    """How many rows of a kind have the key of each."""
+    """Number of rows of a kind with the key of each row."""
     table = tables[kind]
     by_id = {"problems": links.problems, "completions": links.completions}
     keys = [by_id[kind][kind] if kind in by_id else links.pairs(kind)]
@@ -170,7 +170,7 @@ def key_times(kind: str, tables: Mapping[str, pa.Table], links: Links) -> Ints:
 
 
 def _repeated(values: Ints) -> Ints:
-    """Where values stand that stand there more than once."""
+    """Places of repeated values."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     same = np.zeros(len(values) + 1, dtype=bool)  # whether a value is the one before
@@ -185,7 +185,7 @@ def _row_ids(kind: str, table: pa.Table) -> pa.ChunkedArray:
 def rollouts_frame(
     tables: Mapping[str, pa.Table], links: Links, chain: Sequence[tuple[str, str]], policy: Policy = PLAIN
 ) -> pa.Table:
-    """One row per decision: what was decided and on which verdict, beside the verdict found in the tables."""
+    """Rows for each decision: the decision and its verdict, beside the verdict in the tables."""
     decisions = tables["decisions"]
     rulings, ruled = _rulings(tables, links, chain, policy)
     judged = [(ruling and ruling.outcome) or NO_VERDICT for ruling in rulings]
@@ -245,9 +245,9 @@ def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
 
 
 def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
-    """One row per completion: how many decisions it has, and how many more than problems of its prompt are inside.
+    """Rows for each completion: how many decisions it has, and how many more than problems of its prompt are inside.
 
-    What a step gave that nobody judges needs none.
+    Completions of steps that are not judged need no decision.
     """
     prompts = _numbered(tables, {"problems": "prompt_id", "completions": "prompt_id"})
     decisions = _times(links.completions["completions"], links.completions["decisions"])
@@ -260,7 +260,7 @@ def counts_frame(tables: Mapping[str, pa.Table], links: Links) -> pa.Table:
 
 
 def strangers_frame(links: Links) -> pa.Table:
-    """One row per decision: how often its completion and its problem are inside."""
+    """Rows for each decision: how often its completion and its problem are inside."""
     columns: dict[str, Any] = {
         "completion_inside": _times(links.completions["decisions"], links.completions["completions"]),
         "problem_inside": _times(links.problems["decisions"], links.problems["problems"]),
@@ -269,7 +269,7 @@ def strangers_frame(links: Links) -> pa.Table:
 
 
 def distinct(columns: Sequence[Ints]) -> tuple[Ints, Ints]:
-    """Where each different row of some columns stands first, and which of them every row is."""
+    """First place of each distinct row of some columns, and the distinct row that every row equals."""
     first, which = np.zeros(0, dtype=np.int64), np.zeros_like(columns[0])
     for column in columns:
         span = int(column.max(initial=0)) + 2  # from -1 on
@@ -293,5 +293,5 @@ def _each(which: Ints, texts: Sequence[str]) -> pa.ChunkedArray:
 
 
 def _times(values: Ints, among: Ints) -> Ints:
-    """How often each value is among others."""
+    """Number of occurrences of each value among others."""
     return np.bincount(among, minlength=int(values.max(initial=0)) + 1)[values]

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.contamination import LEAKS, Certificate, Overlaps, RecallFloor
+from pipelines.contamination import LEAKS, ContaminationCertificate, Overlaps, RecallFloor
 from pipelines.gate import rule_frames
 from pipelines.gate.rule_frames import REQUIRED, Links, RowNames
 from pipelines.metrics import DRIFT_KINDS, Drift
@@ -17,8 +17,8 @@ from pipelines.stats import with_interval
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What is expected of the values of some rows: to equal others or one text, or to be at least and at most a number.
+class GatePart:
+    """Expectation on the values of some rows: equal to others or to one text, or at least and at most a number.
 
     `rows`: the names of the rows (Arrow, or RowNames). `values`: texts or numbers, as an Arrow or numpy column.
     """
@@ -39,60 +39,66 @@ class Measure:
     least: float | None = None
     most: float | None = None
 
-    def part(self) -> Part:
+    def part(self) -> GatePart:
         """The number as a row: it is of the whole dataset and has no name of its own."""
-        return Part(pa.nulls(1, pa.string()), np.array([self.value], dtype=np.float64), least=self.least, most=self.most)
+        return GatePart(
+            pa.nulls(1, pa.string()), np.array([self.value], dtype=np.float64), least=self.least, most=self.most
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not.
+class GateRule:
+    """A check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not.
 
     `measures`: the numbers that it is about; none where it counts the rows against it, of which there must be none.
     """
 
     name: str
     expected: str
-    parts: Sequence[Part]
+    parts: Sequence[GatePart]
     observed: Callable[[int], str]
     blamed: Sequence[str] = ()
     measures: Sequence[Measure] = ()
 
 
-def schema_rules(tables: Mapping[str, pa.Table]) -> list[Rule]:
+def schema_rules(tables: Mapping[str, pa.Table]) -> list[GateRule]:
     """The columns are there with their types; without them no other rule can run."""
     frame = rule_frames.columns_frame(tables)
-    part = Part(frame["row"], frame["observed"], equal=frame["expected"])
-    return [Rule("schema", "every column with its type", [part], _wording("columns", frame.num_rows))]
+    part = GatePart(frame["row"], frame["observed"], equal=frame["expected"])
+    return [GateRule("schema", "every column with its type", [part], _wording("columns", frame.num_rows))]
 
 
-def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[Rule]:
+def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[GateRule]:
     """Nothing missing, nothing empty, every id once."""
     # One number for all columns: an expectation for each of the 27 took half of a gate's time.
     missing = rule_frames.missing_rows(tables)
     fewest = min(tables[kind].num_rows for kind in ("problems", "completions", "decisions"))
     sizes = ", ".join(f"{tables[kind].num_rows:,} {kind}" for kind in REQUIRED)
-    unique = [Part(RowNames(tables[kind], kind), rule_frames.key_times(kind, tables, links), most=1) for kind in REQUIRED]
+    unique = [
+        GatePart(RowNames(tables[kind], kind), rule_frames.key_times(kind, tables, links), most=1) for kind in REQUIRED
+    ]
     words = _wording("rows", sum(tables[kind].num_rows for kind in REQUIRED))
     return [
         _of_number("nulls", "no required value missing", Measure("values missing", len(missing), None, 0), words, missing),
         _of_number(
             "not empty", "problems, completions and decisions", Measure("fewest rows of a kind", fewest, 1), lambda _: sizes
         ),
-        Rule("unique", "every id once", unique, words),
+        GateRule("unique", "every id once", unique, words),
     ]
 
 
-def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: int) -> list[Rule]:
+def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: int) -> list[GateRule]:
     """No evaluation problem inside, neither as it is nor edited, nor repeated in a kept answer."""
     leaking: dict[str, str] = {hit.row: hit.overlap for _, hit in overlaps.leaks}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
     rows = list(dict.fromkeys([*ids, *leaking]))
     new = overlaps.by_class()["new numbers"]
 
-    def leaks(name: str) -> list[Part]:
+    def leaks(name: str) -> list[GatePart]:
         return [
-            Part(pa.array(rows, pa.string()), np.array([leaking.get(row) == name for row in rows], dtype=np.int64), most=0)
+            GatePart(
+                pa.array(rows, pa.string()), np.array([leaking.get(row) == name for row in rows], dtype=np.int64), most=0
+            )
         ]
 
     def near(failing: int) -> str:
@@ -100,13 +106,13 @@ def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: i
 
     against = f"none of {size:,} evaluation problems" if size else "no evaluation problems were given: none"
     return [
-        Rule("evaluation, exact", f"{against} inside", leaks(LEAKS[0]), _wording("problems", len(rows))),
-        Rule("evaluation, edited", f"{against} reworded or repeated", leaks(LEAKS[1]), near),
+        GateRule("evaluation, exact", f"{against} inside", leaks(LEAKS[0]), _wording("problems", len(rows))),
+        GateRule("evaluation, edited", f"{against} reworded or repeated", leaks(LEAKS[1]), near),
     ]
 
 
-def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
-    """Planted copies are found often enough, and what is no copy is seldom called one."""
+def recall_rules(certificate: ContaminationCertificate, floor: RecallFloor) -> list[GateRule]:
+    """Rules on recall: planted copies are found often enough, and other texts are seldom called copies."""
     recall = [(row, row.rate.json()) for row in certificate.recall if row.edit in floor.edits and row.rate.n]
     flags = [(row, row.rate.json()) for row in certificate.false_flags if row.rate.n]
     recall_texts = [f"{row.edit} in a {row.place}: {rate['found']} of {rate['n']}" for row, rate in recall]
@@ -117,35 +123,35 @@ def recall_rules(certificate: Certificate, floor: RecallFloor) -> list[Rule]:
     least, most = min(lows), max(shares, default=math.nan)
     low = f"recall of planted copies at least {floor.min_recall:.2f}, lower limits of 95% intervals"
     return [
-        Rule(
+        GateRule(
             "evaluation, recall",
             low,
-            [Part(pa.array(recall_texts, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
+            [GatePart(pa.array(recall_texts, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
             lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
             measures=[Measure("lowest limit of recall", least, floor.min_recall)],
         ),
-        Rule(
+        GateRule(
             "evaluation, false flags",
             f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
-            [Part(pa.array(flag_texts, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
+            [GatePart(pa.array(flag_texts, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
             lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
             measures=[Measure("highest share of false flags", most, None, floor.max_false_flags)],
         ),
     ]
 
 
-def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Table, chain: str) -> list[Rule]:
+def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Table, chain: str) -> list[GateRule]:
     """Kept rollouts are correct, decisions stand on the recorded verdicts, and the counts reconcile."""
     kept = rollouts.filter(rollouts["kept"])
     decided, completions = RowNames(tables["decisions"], "decisions"), RowNames(tables["completions"], "completions")
-    correct = Part(RowNames(tables["decisions"], "decisions", rollouts["kept"]), kept["judged"], equal="correct")
-    recorded = Part(decided, rollouts["recorded"], equal=rollouts["found"])
+    correct = GatePart(RowNames(tables["decisions"], "decisions", rollouts["kept"]), kept["judged"], equal="correct")
+    recorded = GatePart(decided, rollouts["recorded"], equal=rollouts["found"])
     counts, strangers = rule_frames.counts_frame(tables, links), rule_frames.strangers_frame(links)
     reconcile = [
-        Part(completions, counts["decisions"], least=1),
-        Part(completions, counts["surplus"], most=0),
-        Part(decided, strangers["completion_inside"], least=1),
-        Part(decided, strangers["problem_inside"], least=1),
+        GatePart(completions, counts["decisions"], least=1),
+        GatePart(completions, counts["surplus"], most=0),
+        GatePart(decided, strangers["completion_inside"], least=1),
+        GatePart(decided, strangers["problem_inside"], least=1),
     ]
     sizes = f"{counts.num_rows:,} completions, {kept.num_rows:,} kept + {rollouts.num_rows - kept.num_rows:,} dropped"
     stands = f"every decision on its verdict under {chain}"
@@ -154,26 +160,26 @@ def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Tab
         return f"{sizes}, {failing:,} astray"
 
     return [
-        Rule(
+        GateRule(
             "kept correct",
             f"correct under {chain}",
             [correct],
             _wording("kept rollouts", kept.num_rows),
         ),
-        Rule(
+        GateRule(
             "verdicts",
             stands,
             [recorded],
             _wording("decisions", rollouts.num_rows),
         ),
-        Rule("reconcile", "drawn = kept + dropped, one decision per rollout", reconcile, reconciled),
+        GateRule("reconcile", "drawn = kept + dropped, one decision per rollout", reconcile, reconciled),
     ]
 
 
 def amount_rules(
     tables: Mapping[str, pa.Table], rollouts: pa.Table, *, drawn: int | None, max_undecided: float, min_kept: int
-) -> list[Rule]:
-    """Everything planned is there, few rollouts are undecided, enough are kept."""
+) -> list[GateRule]:
+    """Rules on amounts: everything planned is there, few rollouts are undecided, enough are kept."""
     size, decided = rollouts.num_rows, RowNames(tables["decisions"], "decisions")
     undecided = decided.filter(pc.equal(rollouts["outcome"], rule_frames.UNDECIDED)).to_pylist()
     share = len(undecided) / size if size else 0.0
@@ -196,22 +202,22 @@ def amount_rules(
     return rules
 
 
-def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[float, float]]) -> list[Rule]:
+def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[float, float]]) -> list[GateRule]:
     """The share of each bounded level among the kept rollouts lies within its bounds."""
     shares = {entry["level"]: entry["kept_share"] or 0.0 for entry in levels}
     bounded = [(level, shares.get(level, 0.0), *ends) for level, ends in sorted(bounds.items())]
     names = [pa.array([f"level {level} ({share:.1%})"]) for level, share, _, _ in bounded]
     values = [np.array([share]) for _, share, _, _ in bounded]
-    parts = [Part(name, value, least=low) for name, value, (_, _, low, _) in zip(names, values, bounded, strict=True)]
-    parts += [Part(name, value, most=high) for name, value, (_, _, _, high) in zip(names, values, bounded, strict=True)]
+    parts = [GatePart(name, value, least=low) for name, value, (_, _, low, _) in zip(names, values, bounded, strict=True)]
+    parts += [GatePart(name, value, most=high) for name, value, (_, _, _, high) in zip(names, values, bounded, strict=True)]
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
     observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
     measures = [Measure(f"level {level}", *values) for level, *values in bounded]
     expected = wanted or "any (the recipe sets no bounds)"
-    return [Rule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
+    return [GateRule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
 
 
-def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[str, float]) -> list[Rule]:
+def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[str, float]) -> list[GateRule]:
     """No limited kind of drift from the version before, `against`, is above its limit; neither is what chance gives, for
     then the rows are too few to tell. A first version has nothing to drift from.
     """
@@ -219,16 +225,16 @@ def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[st
     return [_drift_rule(against, kind, by_kind.get(kind), limits[kind]) for kind in DRIFT_KINDS if kind in limits]
 
 
-def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: float) -> Rule:
+def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: float) -> GateRule:
     name, expected = (
         f"drift, {kind.replace('_', ' ')}",
         f"at most {limit:g} from {against[:8] if against else 'the version before'}",
     )
     if drift is None:
-        return Rule(name, expected, [], lambda _: "the first version: nothing to compare with")
+        return GateRule(name, expected, [], lambda _: "the first version: nothing to compare with")
     if drift.shift is None:
         # 1 of at most 0: a drift that cannot be measured never passes.
-        return Rule(name, expected, [Measure("", 1.0, None, 0.0).part()], lambda _: drift.missing)
+        return GateRule(name, expected, [Measure("", 1.0, None, 0.0).part()], lambda _: drift.missing)
     distance, chance = drift.shift.distance, drift.shift.chance
     told = distance.value > limit or (distance.clusters > 1 and chance <= limit)
     of = f"{drift.rows[0]:,} and {drift.rows[1]:,} rows of {distance.clusters:,} clusters"
@@ -236,14 +242,14 @@ def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: floa
     few = f"; too few to tell: chance alone gives {chance:.3f}" if distance.clusters > 1 else "; one cluster tells nothing"
     measures = [Measure("distance", distance.value, None, limit), Measure("chance alone", chance, None, limit)]
     parts = [measure.part() for measure in measures] + [Measure("", float(told), 1.0).part()]
-    return Rule(name, expected, parts, lambda _: words if told else words + few, measures=measures)
+    return GateRule(name, expected, parts, lambda _: words if told else words + few, measures=measures)
 
 
 def _of_number(
     name: str, expected: str, measure: Measure, observed: Callable[[int], str], blamed: Sequence[str] = ()
-) -> Rule:
+) -> GateRule:
     """A check of one number."""
-    return Rule(name, expected, [measure.part()], observed, blamed, [measure])
+    return GateRule(name, expected, [measure.part()], observed, blamed, [measure])
 
 
 def _wording(noun: str, total: int) -> Callable[[int], str]:

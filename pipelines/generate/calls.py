@@ -1,4 +1,4 @@
-"""One call of an engine that draws in other threads: its requests on the way out and its completions on the way back.
+"""A call of an engine that draws in other threads: its requests on the way out and its completions on the way back.
 
 One thread of the engine takes jobs and puts completions; the caller's thread takes whatever has arrived. All engines build
 their completions and check their sampling here too.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.generate.prompts import split_prefix
-from storage.errors import SetupError
-from storage.records import Attempt, Completion, Request, Sampling
+from storage.ground.errors import SetupError
+from storage.ground.records import Attempt, Completion, Request, Sampling
 
 STOP = "stop"
 """The key of a completion's meta that says which stop string ended it; None where a server did not say. Where the model
@@ -28,7 +28,7 @@ NO_LOGPROBS = "not all of them are log-probabilities"
 
 
 class Interruption(Exception):  # noqa: N818 - somebody asked for it
-    """What was under way was given up on request."""
+    """Abort of calls under way on request."""
 
 
 def ignore(attempts: Sequence[Attempt]) -> None:
@@ -36,11 +36,11 @@ def ignore(attempts: Sequence[Attempt]) -> None:
 
 
 @dataclass(eq=False, slots=True)
-class Job:
-    """One request and how often it was tried."""
+class CallJob:
+    """A request and the number of its tries."""
 
     request: Request
-    call: "Call"
+    call: "EngineCall"
     tried: int = 0
 
 
@@ -51,7 +51,7 @@ class _Sum:
     completion_id: str = ""
 
 
-class Call:
+class EngineCall:
     """The requests of one caller. `waiting`: jobs by prompt, that no replica has yet."""
 
     def __init__(self, requests: Sequence[Request]) -> None:
@@ -94,7 +94,7 @@ class Call:
     # The caller's side.
 
     def take(self) -> list[Completion]:
-        """All that has arrived, waiting for the first; empty at the end."""
+        """All completions that have arrived, waiting for the first; empty at the end."""
         with self._changed:
             while not self._arrived and not self._over:
                 self._changed.wait()
@@ -102,13 +102,13 @@ class Call:
             return arrived
 
     def take_rest(self) -> list[Completion]:
-        """What has arrived and will not be taken: its caller leaves."""
+        """Completions that have arrived and will not be taken, since the caller leaves."""
         with self._changed:
             arrived, self._arrived = self._arrived, []
             return arrived
 
     def attempts(self) -> list[Attempt]:
-        """What was counted since the last time."""
+        """Attempts counted since the last call."""
         with self._changed:
             counted, self._attempts = self._attempts, {}
             return [Attempt(*key, sums.count, sums.seconds, sums.completion_id) for key, sums in counted.items()]
@@ -139,15 +139,15 @@ def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any
 
 
 def is_logprob(value: Any) -> bool:
-    """Whether a value of a reply is a number that a log-probability can be. Not isinstance: to that, true is an int."""
+    """Whether a value of a reply can be a log-probability. Not isinstance: to that, true is an int."""
     return type(value) in (int, float) and -MOST_LOGPROB <= value <= MOST_LOGPROB
 
 
-def by_prompt(call: Call, requests: Sequence[Request]) -> "deque[deque[Job]]":
+def by_prompt(call: EngineCall, requests: Sequence[Request]) -> "deque[deque[CallJob]]":
     """Jobs of one prompt together, prompts in order of first appearance."""
-    groups: dict[str, deque[Job]] = {}
+    groups: dict[str, deque[CallJob]] = {}
     for request in requests:
-        groups.setdefault(request.prompt_id, deque()).append(Job(request, call))
+        groups.setdefault(request.prompt_id, deque()).append(CallJob(request, call))
     return deque(groups.values())
 
 

@@ -9,31 +9,31 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.generate.given_texts import GivenTexts
+from pipelines.generate.embedded.given_texts import GivenTexts
 from pipelines.protocols import Generator, Interruptible, Sampler, Samples, ScoresTexts
-from storage.errors import SetupError
-from storage.records import Completion, Prompt, Request
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Prompt, Request
 
 
 class EngineSampler:
-    """What every sampler says of its engine."""
+    """Engine properties that all samplers share."""
 
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
     @property
     def engine(self) -> str:
-        """Its engine's name."""
+        """Name of the engine."""
         return self._generator.engine
 
     @property
     def model(self) -> str:
-        """Its model, as people call it."""
+        """Name of the model, as people call it."""
         return self._generator.model
 
     @property
     def model_digest(self) -> str:
-        """What decides its texts."""
+        """Digest of everything that decides the model's texts."""
         return self._generator.model_digest
 
     def render(self, prompt: Prompt) -> str:
@@ -42,11 +42,11 @@ class EngineSampler:
 
     @property
     def scores_texts(self) -> bool:
-        """Whether its engine gives the log-probability of a given text."""
+        """Whether the engine gives the log-probability of a given text."""
         return isinstance(self._generator, ScoresTexts)
 
     def _engine_for(self, requests: Sequence[Request]) -> Generator:
-        """What answers these requests: the engine as it draws, or as it scores the texts that they give."""
+        """Engine for these requests: the engine itself if it draws, or its scorer if the requests give texts."""
         return GivenTexts(self._generator) if any(request.given is not None for request in requests) else self._generator
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pipelines.generate.calls import Call, check_sampling, ignore
+from pipelines.generate.calls import EngineCall, check_sampling, ignore
 from pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
 from pipelines.generate.http.dispatch import Dispatcher
 from pipelines.generate.http.exchange import Exchange
@@ -18,8 +18,8 @@ from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
 from pipelines.protocols import AttemptListener
-from storage.errors import SetupError
-from storage.records import Completion, Prompt, Request
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Prompt, Request
 
 T = TypeVar("T")
 CLOSE_SECONDS = 10.0
@@ -45,6 +45,19 @@ class OpenAI:
         limit: str = "max_tokens",
         http: HttpSettings | None = None,
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            model: Name of the model, as the server lists it.
+            api: Request form: `chat`, or `completions` for base models.
+            system: System message before every prompt.
+            revision: Your name for this state of the model; another revision draws anew.
+            extra: More keys for the request's body.
+            logprobs: 0 asks for log-probabilities of the drawn tokens, k also for those of the k likeliest.
+            reasoning: The chat template's thinking switch, or a reasoning effort.
+            seed_bits: Bits of the seeds sent; 0 sends none.
+            limit: Name of the request's key for the token limit.
+        """
         self._speak(Wire(model, api, system, revision, dict(extra or {}), logprobs, reasoning, seed_bits, limit), http)
 
     def _speak(self, wire: Asking, http: HttpSettings | None) -> None:
@@ -56,9 +69,21 @@ class OpenAI:
         self._running: _Loop | None = None
         self._lock = threading.Lock()
 
+    @classmethod
+    def capacity(cls, profile: Mapping[str, Any]) -> int:
+        """Requests that the profile's servers answer at once."""
+        settings: HttpSettings | None = profile["http"]
+        return 0 if settings is None else settings.capacity
+
+    @classmethod
+    def with_schema(cls, options: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options with a `response_format` of the schema, unless they have one."""
+        form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        return {**options, "extra": {"response_format": form, **(options.get("extra") or {})}}
+
     @property
     def under_way(self) -> int | None:
-        """How many requests are at servers at most, or have come and are not safe; None until servers of ours are up."""
+        """Largest number of requests at servers, or arrived and not durable; None until servers of ours are up."""
         if self._running is not None:
             return self._running.dispatcher.window
         if self._settings.starts(self.model):
@@ -66,7 +91,7 @@ class OpenAI:
         return sum(server.concurrency for server in self._settings.serving(self.model))
 
     def fingerprint(self) -> Mapping[str, str]:
-        """What is known of the model: names and what the recipe declares. No promise that the weights stayed the same."""
+        """Known facts about the model: names and the recipe's declarations. No promise that the weights stayed the same."""
         wire = self._wire
         return {
             "engine": self.engine,
@@ -86,7 +111,7 @@ class OpenAI:
         return rendered
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per request, as they come."""
+        """Yield a completion for each request, as they come."""
         for group in self.groups(requests):
             yield from group
 
@@ -101,7 +126,7 @@ class OpenAI:
             check_sampling(sampling)
         if not requests:
             return
-        loop, call = self._started(), Call(requests)
+        loop, call = self._started(), EngineCall(requests)
         unsaved = 0
         loop.soon(loop.dispatcher.add, call)
         try:

@@ -1,7 +1,7 @@
-"""What tokens cost, exactly: prices as they are written, one rounding per completion, whole units from there on.
+"""Exact cost of tokens: prices as they are written, one rounding per completion, whole units from there on.
 
-For profiles that name prices, and for the spend limiter. The unit is storage.money's, a millionth of a millionth of the
-profile's currency.
+For profiles that name prices, and for the spend limiter. The unit is storage.ground.money's, a millionth of a millionth of
+the profile's currency.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
-from storage.money import UNITS
+from storage.ground.money import UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Prices:
     models: Mapping[str, "Prices"] = field(default_factory=dict)
 
     def of(self, model: str) -> "Prices":
-        """What this model's tokens cost."""
+        """Prices of this model's tokens."""
         return self.models.get(model, self)
 
     def units(self, tokens_in: int, tokens_out: int, cached: int = 0) -> int:
@@ -43,7 +43,7 @@ class Prices:
         return int(tokens_in * _each(dearest, self.per) + tokens_out * _each(self.output, self.per)) + 1
 
     def cost(self, tokens_in: int | None, tokens_out: int | None, cached: int = 0) -> float | None:
-        """What a reply cost, a whole number of units as a float; None where its tokens are not known."""
+        """Cost of a reply, a whole number of units as a float; None where its tokens are not known."""
         if tokens_in is None or tokens_out is None:
             return None
         return self.units(tokens_in, tokens_out, cached) / UNITS

@@ -7,8 +7,8 @@ thing that the user said. Braces elsewhere, in the template or in the problem, m
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from storage.errors import SetupError
-from storage.records import Message, Problem, Prompt
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Problem, Prompt
 
 PLACE = "{prompt}"
 BETWEEN = "\n\n"
@@ -24,7 +24,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PromptForm:
-    """How problems are asked: in this template, behind a system message and worked examples in the same template.
+    """Form of prompts: problems in this template, behind a system message and worked examples in the same template.
 
     The parts are turns of a conversation, or with `one_text` one text that a model without turns goes on with, where the
     answer of an example stands behind its question.
@@ -36,7 +36,7 @@ class PromptForm:
     one_text: bool = False
 
     def prompt_for(self, problem: Problem) -> Prompt:
-        """What a model is given for a problem."""
+        """Prompt of a problem."""
         return self.around(fill_template(problem.prompt, self.template), problem)
 
     def around(self, question: Prompt, problem: Problem) -> Prompt:
@@ -57,7 +57,7 @@ class PromptForm:
         return [example for example in self.examples if example.skill in (None, problem.skill)]
 
     def _system_turns(self, own: tuple[Message, ...]) -> tuple[Message, ...]:
-        """One system message, as many chat templates allow no second: ours, then what the problem brings."""
+        """Merge both system messages into one, as many chat templates allow no second: ours, then the problem's."""
         if self.system is None:
             return own
         return (Message("system", BETWEEN.join([self.system, *(message.content for message in own)])),)

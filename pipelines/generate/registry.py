@@ -4,23 +4,37 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.generate.compose import Compose
-from pipelines.generate.edit import Edit
-from pipelines.generate.embedded import Embedded
+from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.openai import OpenAI
-from pipelines.generate.program import Program
-from pipelines.generate.retrieve import Retrieve
 from pipelines.generate.reward_model import RewardModel
+from pipelines.generate.tools.compose import Compose
+from pipelines.generate.tools.edit import Edit
+from pipelines.generate.tools.program import Program
+from pipelines.generate.tools.retrieve import Retrieve
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.protocols import Generator
-from storage.errors import SetupError, unknown_name
+from storage.ground.by_name import ByName
+from storage.ground.errors import SetupError, unknown_name
 
-GENERATORS: dict[str, type[Any]] = {"embedded": Embedded, "openai": OpenAI, "vllm": Vllm}
+GENERATORS = ByName(
+    {
+        "embedded": Embedded,
+        "openai": OpenAI,
+        "vllm": Vllm,
+    }
+)
 
-MODEL_FREE: dict[str, type[Any]] = {"edit": Edit, "compose": Compose, "program": Program, "retrieve": Retrieve}
+MODEL_FREE = ByName(
+    {
+        "edit": Edit,
+        "compose": Compose,
+        "program": Program,
+        "retrieve": Retrieve,
+    }
+)
 """Engines without a model, for the steps of a recipe that follow others."""
 
-ENGINES: dict[str, type[Any]] = {**GENERATORS, **MODEL_FREE}
+ENGINES = GENERATORS | MODEL_FREE
 """What a recipe may name."""
 
 RATING: dict[str, type[Any]] = {"reward_model": RewardModel}

@@ -18,12 +18,12 @@ from typing import Any
 from pipelines.generate.http.client import LEAST_REPLY
 from pipelines.generate.http.failures import MOST_HEARD, Failure
 from pipelines.generate.http.http_settings import HttpSettings
-from pipelines.generate.http.reply import Answer, read_counts
+from pipelines.generate.http.reply import ServerAnswer, read_counts
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import messages_of
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128
-from storage.records import Prompt, Request, Sampling
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.records import Prompt, Request, Sampling
 
 ENGINE = "reward_model"
 MOST_SCORE = sys.float_info.max
@@ -34,7 +34,7 @@ OURS = frozenset({"model", "text_1", "text_2", "input", "messages", "prompt", "c
 
 @dataclass(frozen=True, slots=True)
 class RewardWire:
-    """What a rating server is asked. A prompt is the conversation with the answer to be rated as its last turn."""
+    """Request format of a rating server. A prompt is the conversation with the answer to be rated as its last turn."""
 
     model: str
     api: str = "score"
@@ -92,14 +92,14 @@ class RewardWire:
         """Room for a number for each piece of the text, and for an echo of it."""
         return LEAST_REPLY + 16 * len(body)
 
-    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:  # noqa: ARG002 (whatever was asked)
+    def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:  # noqa: ARG002 (whatever was asked)
         """The number, or the list of numbers, as JSON text; Failure where there is none."""
         value = _inside(reply, self.key) if self.api == "json" else self._of_first(reply)
         numbers = value if isinstance(value, list) and value else [value]
         # Compared, and not given to isfinite: an integer of 400 digits is no float.
         if not all(type(number) in (int, float) and -MOST_SCORE <= number <= MOST_SCORE for number in numbers):
             raise Failure("no_score", f"no finite number where one belongs: {str(value)[:MOST_HEARD]!r}")
-        answer = Answer(json.dumps(value), "stop")
+        answer = ServerAnswer(json.dumps(value), "stop")
         read_counts(answer, reply, 1)
         answer.tokens_out = 0 if answer.tokens_in is not None else None
         return answer

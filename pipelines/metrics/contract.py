@@ -1,4 +1,4 @@
-"""What a pool must be before it is measured: the contract of docs/statistics.md, refused in words that say what to do.
+"""Checks of a pool before it is measured: the contract of docs/explanation/statistics.md.
 
 For `measure`. Strata are cut here as well, because which rollouts may stand together (never two models) is part of it.
 """
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines.metrics.sample import Need, Options, Rows, Sample
-from storage.errors import SetupError, unknown_name
-from storage.pool import Group, Ints, Pool
+from pipelines.metrics.sample import Need, Options, Sample, SampleRows
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import Group, Ints, Pool
 
 SOURCES = ("model", "step")
 
@@ -31,7 +31,7 @@ def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Ite
             next_command="mark a prefix with pool.measured(n), n the completions that every problem got at the start",
         )
     for group, part in _by_source(measured, [name for name in by if name in SOURCES]):
-        rows = Rows(part)
+        rows = SampleRows(part)
         there = np.flatnonzero(rows.drawn > 0)
         keys = [tuple(part.strata[name][place] for name in columns) for place in there.tolist()]
         for values, places in _sorted_groups(keys):

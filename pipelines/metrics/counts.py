@@ -1,4 +1,4 @@
-"""What the rollouts of each problem gave, counted once: the numbers under every pass rate, pass@k and interval.
+"""Counts of rollouts by problem: the numbers under every pass rate, pass@k and interval.
 
 For whoever reports a rate: the manifest, the gate, the command line, the dashboard, re-verification, audits.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.stats import band_of
-from storage.pool import STATES, Flags, Group, Ints, Pool, grouped
-from storage.records import JUDGED
+from storage.ground.pool import STATES, Flags, Group, Ints, Pool, grouped
+from storage.ground.records import JUDGED
 
 UNDECIDED = STATES.index("undecided")
 """Its place among the outcomes: what comes before is judged, what comes after is pending."""
@@ -121,7 +121,7 @@ class CountsByProblem:
         return self._rows[problem_id]
 
     def add(self, problem_id: str, cluster: Group, outcome: str, *, kept: bool = False) -> None:
-        """One measured rollout."""
+        """Add one measured rollout."""
         row = self.open(problem_id, cluster)
         row[0] += outcome == "correct"
         row[1] += outcome in JUDGED
@@ -130,5 +130,5 @@ class CountsByProblem:
         row[4] += kept
 
     def counts(self) -> Counts:
-        """What came so far, problems in the order of their first rollout."""
+        """Counts so far, problems in the order of their first rollout."""
         return tallied(self._rows.values(), list(self.problems.values()), problem=list(self.problems))

@@ -1,4 +1,4 @@
-"""How far a dataset version moved from an earlier one: difficulty, length, source mix, duplicates and pass rate.
+"""Drift of a dataset version from an earlier one: difficulty, length, source mix, duplicates and pass rate.
 
 For the gate, the manifest, the command line and the dashboard. Each is one number in [0, 1], a total variation distance:
 of what is kept by level, by tenths of the earlier version's answer lengths, by source and by whether a row repeats another
@@ -15,7 +15,7 @@ import numpy as np
 from pipelines.metrics.counts import counts_of
 from pipelines.metrics.rates import digits
 from pipelines.stats import Shift, total_variation
-from storage.pool import KEPT, Composition, Floats, Group, Ints, Pool
+from storage.ground.pool import KEPT, Composition, Floats, Group, Ints, Pool
 
 DRIFT_KINDS = ("level", "length", "source", "duplicates", "pass_rate")
 MOST_CATEGORIES = 20  # rarer ones are taken together
@@ -24,7 +24,7 @@ OTHERS = "others"
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One kind of drift. `shares`: of every category before and after; `rows`: how many rows (pass rate: problems) of both.
+    """A kind of drift. `shares`: of every category before and after; `rows`: how many rows (pass rate: problems) of both.
 
     `shift` is None, with the reason in `missing`, where either side has nothing to compare.
     """
@@ -61,7 +61,7 @@ def drifts(before: Composition, after: Composition) -> list[Drift]:
 
 
 class _Parts(NamedTuple):
-    """What is counted of one side: a weight of one problem in one category each; `names` are the categories."""
+    """Weights of one side, each of one problem in one category; `names` are the categories."""
 
     pool: Pool
     names: Sequence[str]
@@ -94,7 +94,7 @@ def _parts(kind: str, side: Composition, before: Composition) -> _Parts:
 
 
 def _tenths(pool: Pool) -> Ints:
-    """Where the lengths of what is kept are cut; nothing where no tokens were counted."""
+    """Cut points of the lengths of kept rollouts, by tenths; empty where no tokens were counted."""
     tokens = pool.tokens[(pool.kept == KEPT) & (pool.tokens >= 0)]
     cuts = np.quantile(tokens, np.arange(1, 10) / 10, method="higher") if len(tokens) else np.zeros(0)
     return np.unique(cuts).astype(np.int64)

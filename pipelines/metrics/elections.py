@@ -15,8 +15,8 @@ import numpy as np
 from pipelines.aggregate import BlindPool, Election
 from pipelines.score import is_blind
 from pipelines.stats import auroc, pass_at_k
-from storage.ids import digest128
-from storage.pool import Flags, Floats, Group, Ints, Pool
+from storage.ground.ids import digest128
+from storage.ground.pool import Flags, Floats, Group, Ints, Pool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,19 +36,19 @@ class Ballot:
 
     @property
     def size(self) -> int:
-        """How many completions there are."""
+        """Number of completions."""
         return int(self.pool.answer.shape[1])
 
     @property
     def correct(self) -> int:
-        """How many of them give a correct answer."""
+        """Number of completions with a correct answer."""
         answer = self.pool.answer[0]
         return int(self.right[answer[answer >= 0]].sum())
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """What a problem may cost: so many `samples`, or so many `tokens` out."""
+class ElectionBudget:
+    """Cost limit of a problem: so many `samples`, or so many `tokens` out."""
 
     unit: str
     amount: int
@@ -72,7 +72,7 @@ class Subsets:
 def ballots(
     pool: Pool, models: Sequence[str] = (), texts: Sequence[str] = (), passes: Mapping[int, Flags] | None = None
 ) -> list[Ballot]:
-    """One ballot per problem that has measured rollouts.
+    """Ballots, one per problem that has measured rollouts.
 
     `models`: only these, in the order in which they are asked; default: all as stored. `texts`: of every row, where an
     aggregator reads them. `passes`: by row which generated tests its program passes; a problem is then left out unless all
@@ -119,7 +119,7 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapp
     return Ballot(pool.problems[problem], cluster, blind, correct > wrong, correct + wrong == 0, conflicts)
 
 
-def subsets(ballot: Ballot, budget: Budget, *, repeats: int, seed: int) -> Subsets:
+def subsets(ballot: Ballot, budget: ElectionBudget, *, repeats: int, seed: int) -> Subsets:
     """Subsets of a ballot that the budget pays for: all where there are no more than `repeats`, else as many seeded ones.
 
     Several models are drawn in turn, so that each has its share. With tokens, completions are taken in a random order until
@@ -184,8 +184,8 @@ def right_at(strength: Floats, right: Flags, k: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class ElectionValue:
-    """What an election gives over the subsets of one ballot: the chance to be right, and that where every answer without a
-    deciding verdict counts as right; its Monte Carlo variance; tokens (NaN: unknown) and comparisons it took.
+    """Value of an election over the subsets of one ballot: the chance to be right, and the same chance if every answer
+    without a deciding verdict counts as right; its Monte Carlo variance; the tokens (NaN: unknown) and comparisons used.
     """
 
     value: float
@@ -216,7 +216,7 @@ def best_possible(ballot: Ballot, drawn: Subsets) -> ElectionValue:
     return expectation if exact is None else replace(expectation, value=exact, variance=0.0)
 
 
-def by_lot(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue:
+def random_choice_value(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue:
     """k completions of a subset by lot, those without an answer too; only their tokens are needed."""
     size, answer = drawn.pool.sizes, drawn.pool.answer
     taken = np.minimum(size, k)

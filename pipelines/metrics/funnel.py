@@ -1,8 +1,8 @@
-"""Where the rollouts of a run or version went: outcomes, kept ones, and dropped ones by reason, in counts that add up.
+"""Funnel of a run or version: outcomes, kept rollouts, and dropped ones by reason, in counts that add up.
 
 planned = correct + incorrect + unparsed + undecided + pending; once decided, planned = kept + dropped. A completion that is
-planned for two problems (same prompt, other reference) is two rollouts. Completions of steps that nobody judges are counted
-beside it and in none of these: they have no outcome and no decision.
+planned for two problems (same prompt, other reference) is two rollouts. Completions of steps that are not judged have no
+outcome and no decision; they are counted separately.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from storage.pool import DROPPED, KEPT, STATES, Group, Pool, grouped, unjudged_completions
-from storage.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
+from storage.ground.pool import DROPPED, KEPT, STATES, Group, Pool, grouped, unjudged_completions
+from storage.ground.records import CONTINUED, OUTCOMES, Decision, Rollout, StopRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Funnel:
     """Counts of rollouts, but `problems`, `solved` (problems with a correct rollout) and `kept_problems`.
 
     `pending`: planned and not judged yet; kept, dropped and kept_problems are None until the run has decided. `unjudged`:
-    completions beside these, of steps that nobody judges.
+    completions of steps that are not judged, counted separately.
     """
 
     problems: int
@@ -125,7 +125,7 @@ class PairedDecisions:
 
 
 def moves_rows(moves: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
-    """How many rollouts went from which outcome or reason to which, the commonest first, as JSON values."""
+    """Numbers of rollouts that moved from one outcome or reason to another, the commonest move first, as JSON values."""
     ordered = sorted(moves.items(), key=lambda item: (-item[1], item[0]))
     return [{"before": before, "after": after, "rows": rows} for (before, after), rows in ordered]
 
@@ -146,7 +146,7 @@ def funnel_of(pool: Pool, threads: pa.Table | None = None) -> Funnel:
 
 
 def decision_counts(pool: Pool) -> dict[str, Any]:
-    """What a version's manifest counts of its decided rollouts: outcomes, decisions by reason, outcomes by level.
+    """Counts of decided rollouts for a version's manifest: outcomes, decisions by reason, outcomes by level.
 
     Names are sorted, levels by number with `none` last; of outcomes and reasons only those that occur.
     """
@@ -175,5 +175,5 @@ def _by_level(pool: Pool) -> Iterator[tuple[Group, dict[str, int]]]:
 
 
 def stop_reasons(stops: Iterable[StopRow]) -> dict[str, int]:
-    """How many problems stopped for which reason."""
+    """Number of stopped problems by reason."""
     return dict(sorted(Counter(stop.reason for stop in stops if stop.reason != CONTINUED).items()))

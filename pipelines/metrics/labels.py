@@ -49,7 +49,7 @@ class LabelError:
 
 
 def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int, unknown: Collection[str] = ()) -> list[Label]:
-    """One label per problem for which an answer is elected; ties are broken by the seed.
+    """Labels of problems for which an answer is elected, one each; ties are broken by the seed.
 
     `unknown`: problems with a placeholder for a reference, whatever verifiers made of it.
     """
@@ -64,7 +64,7 @@ def labels(items: Sequence[Ballot], aggregator: Aggregator, seed: int, unknown: 
 
 
 def is_graded(ballot: Ballot, unknown: Collection[str] = ()) -> bool:
-    """Whether a problem has a reference: some answer was judged by it, or none was given that could have been."""
+    """Whether a problem has a reference: some answer was judged by it, or no answer could have been."""
     return ballot.problem not in unknown and not (len(ballot.open) and ballot.open.all())
 
 

@@ -1,4 +1,4 @@
-"""What other evaluation tools make of their own scores: the numbers that a log prints, computed anew from its rows.
+"""Scores of other evaluation tools: the numbers that a log prints, computed anew from its rows.
 
 For the adoption of their logs. A tool gives every answer a score, reduces the scores of one problem to one value (a
 `Reduction`) and averages the values of all problems. `counterpart` names the metric of ours that estimates the same.
@@ -24,7 +24,7 @@ _WITH_K = ("at_least", "pass_at", "pass_k")
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """How the scores of one problem become one value.
+    """Reduction of the scores of one problem to one value.
 
     `least`: the score from which an answer counts as right; `first`: only so many of the problem's answers, 0 for all.
     """

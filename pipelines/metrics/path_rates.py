@@ -12,7 +12,7 @@ from pipelines.metrics.counts import Counts
 from pipelines.metrics.rates import digits
 from pipelines.protocols import StoppingBudget
 from pipelines.stats import path_counting_rate, path_counts, population_mean
-from storage.pool import Group
+from storage.ground.pool import Group
 
 ESTIMAND = "mean chance of a correct answer of problems from these templates"
 METHOD = "path counting over all draws; undecided count as not correct"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.metrics.counts import Counts
 from pipelines.stats import Estimate, largest_k, paired_difference, pass_at_k, population_mean, undecided_bounds
-from storage.pool import Group
+from storage.ground.pool import Group
 
 OF_TEMPLATES = "mean pass rate of problems from these templates"
 OF_POPULATION = "mean pass rate of the population that these problems were drawn from"  # imported ones have no templates
@@ -89,7 +89,7 @@ def pass_rate(counts: Counts, group: Group = None) -> GroupRate:
 
 
 def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
-    """One rate per value of a group, sorted; problems without a value come last as None.
+    """Rates by group value, sorted; problems without a value come last as None.
 
     By template the problems of one are what is sampled: a template alone would be one cluster, of which nothing is known.
     """
@@ -99,7 +99,7 @@ def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
 
 
 def estimand_of(counts: Counts) -> str:
-    """What a mean over these problems estimates: their templates', where all have one."""
+    """Estimand of a mean over these problems: the population of templates where all have one, else of problems."""
     return OF_TEMPLATES if all(cluster is not None for cluster in counts.clusters) else OF_POPULATION
 
 

@@ -1,4 +1,4 @@
-"""How often references of made problems are contradicted, by where they came from: computed again, and solved again.
+"""Rates of contradicted references of made problems, by origin: computed again, and solved again.
 
 Neither is the truth. A program that computes an answer another way contradicts a slip of the first; completions that agree
 on another answer contradict a reference as far as their model is right, and a reference that the same model elected hardly
@@ -17,7 +17,7 @@ SOLVED_AGAIN = "references that agreeing completions contradict, over the popula
 
 @dataclass(frozen=True, slots=True)
 class CheckedReference:
-    """One made problem: `computed` and `solved` say whether that way contradicts its reference, None where it cannot tell.
+    """A made problem: `computed` and `solved` say whether that way contradicts its reference, None where it cannot tell.
 
     `by`: which synthesizer made it; `agreement`: the share that elected its reference, None where nothing was elected.
     """
@@ -43,7 +43,7 @@ class OriginErrors:
 
 
 def origin_errors(rows: Sequence[CheckedReference]) -> list[OriginErrors]:
-    """One row for each origin and synthesizer, in order of their names."""
+    """Error rates by origin and synthesizer, in order of their names."""
     groups: dict[tuple[str, str], list[CheckedReference]] = defaultdict(list)
     for row in rows:
         groups[row.origin, row.by].append(row)

@@ -1,7 +1,7 @@
 """Every metric of a pool by its name, and `measure`, which gives its rows: for evaluations, comparisons and notebooks.
 
 A metric is a function of a `Sample` and its needs (a file with the function, a line in METRICS). `measure` cuts the pool
-into strata, refuses what the contract of docs/statistics.md does not allow, and says of each number what it estimates.
+into strata, refuses what docs/explanation/statistics.md does not allow, and says of each number what it estimates.
 """
 
 import math
@@ -10,21 +10,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.metrics.contract import check, samples_of
+from pipelines.metrics.measures.score_metrics import SCORE_METRICS
+from pipelines.metrics.measures.subset_metrics import SUBSET_METRICS
+from pipelines.metrics.measures.token_metrics import TOKEN_METRICS
+from pipelines.metrics.measures.vote_metrics import VOTE_METRICS
 from pipelines.metrics.rates import digits
 from pipelines.metrics.sample import Metric, MetricValue, Options, Sample
-from pipelines.metrics.score_metrics import SCORE_METRICS
-from pipelines.metrics.subset_metrics import SUBSET_METRICS
-from pipelines.metrics.token_metrics import TOKEN_METRICS
-from pipelines.metrics.vote_metrics import VOTE_METRICS
-from storage.errors import SetupError, unknown_name
-from storage.pool import Group, Pool
+from storage.ground.by_name import ByName
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import Group, Pool
 
-METRICS: Mapping[str, Metric] = {**SUBSET_METRICS, **VOTE_METRICS, **TOKEN_METRICS, **SCORE_METRICS}
+METRICS: Mapping[str, Metric] = ByName(
+    {
+        **SUBSET_METRICS,
+        **VOTE_METRICS,
+        **TOKEN_METRICS,
+        **SCORE_METRICS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
+    """A number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
 
     `value` and its interval are None where it is undefined, and `why` says so, or what else to know of it; an end that
     nothing bounds is infinite.
@@ -107,7 +115,7 @@ def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
 
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
-    """What tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
+    """Key that tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
     return tuple(
         (name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score", "mean_tokens")
     )

@@ -14,11 +14,20 @@ from typing import Any
 import numpy as np
 
 from pipelines.aggregate import Aggregator, Election
-from pipelines.metrics.elections import Ballot, Budget, Subsets, best_possible, by_lot, expected, folds, subsets
+from pipelines.metrics.elections import (
+    Ballot,
+    ElectionBudget,
+    Subsets,
+    best_possible,
+    expected,
+    folds,
+    random_choice_value,
+    subsets,
+)
 from pipelines.metrics.rates import OF_POPULATION, OF_TEMPLATES
 from pipelines.stats import Estimate, paired_difference, population_mean
-from storage.errors import broken
-from storage.pool import Floats, Ints
+from storage.ground.errors import broken
+from storage.ground.pool import Floats, Ints
 
 ORACLE, RANDOM, CHOSEN = "oracle", "random", "chosen"
 BASELINE = "majority"
@@ -26,7 +35,7 @@ BASELINE = "majority"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One aggregator with its options; `family` is the aggregator's name."""
+    """An aggregator with its options; `family` is the aggregator's name."""
 
     family: str
     label: str
@@ -35,9 +44,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """What is replayed: budgets, how many answers may be handed in (`ks`), subsets a problem, folds, seed."""
+    """Settings of a replay: budgets, how many answers may be handed in (`ks`), subsets a problem, folds, seed."""
 
-    budgets: tuple[Budget, ...]
+    budgets: tuple[ElectionBudget, ...]
     ks: tuple[int, ...] = (1,)
     repeats: int = 100
     folds: int = 2
@@ -46,7 +55,7 @@ class ReplayPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """One aggregator under one budget with k answers.
+    """Result of an aggregator under one budget with k answers.
 
     `settings`: what was chosen, by fold. `difference`: to the majority vote on the same problems, paired. `high`: the value
     if all answers without a deciding verdict were right. `error`: the Monte Carlo error of the subsets, which the interval
@@ -55,7 +64,7 @@ class ReplayRow:
     """
 
     aggregator: str
-    budget: Budget
+    budget: ElectionBudget
     k: int
     value: Estimate
     difference: Estimate | None
@@ -69,7 +78,7 @@ class ReplayRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SettingResults:
-    """What every setting gave: (settings, budgets, ks, problems) each, tokens and comparisons without ks."""
+    """Results of all settings: (settings, budgets, ks, problems) each, tokens and comparisons without ks."""
 
     value: Floats
     high: Floats
@@ -106,7 +115,7 @@ def _measure(items: Sequence[Ballot], settings: Sequence[Setting], plan: ReplayP
             elections = [_elected(setting, drawn) for setting in settings]
             for place, k in enumerate(plan.ks):
                 given = [expected(ballot, drawn, election, k) for election in elections]
-                for row, one in enumerate([*given, best_possible(ballot, drawn), by_lot(ballot, drawn, k)]):
+                for row, one in enumerate([*given, best_possible(ballot, drawn), random_choice_value(ballot, drawn, k)]):
                     cell = (row, at, place, problem)
                     value[cell], high[cell], variance[cell] = one.value, one.high, one.variance
                     tokens[row, at, problem], comparisons[row, at, problem] = one.tokens, one.comparisons
@@ -124,7 +133,7 @@ def _elected(setting: Setting, drawn: Subsets) -> Election:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One budget and one k: what each setting gave on each problem, and the folds of the problems."""
+    """Results for one budget and one k: by setting and problem, with the folds of the problems."""
 
     items: Sequence[Ballot]
     settings: Sequence[Setting]
@@ -145,7 +154,7 @@ class _Table:
         means = [np.round(values[:, mask].mean(axis=1), 12) if mask.any() else np.zeros(len(members)) for mask in others]
         return [members[int(mean.argmax())] for mean in means]
 
-    def row(self, name: str, budget: Budget, k: int, members: Sequence[int], base: Floats | None) -> ReplayRow:
+    def row(self, name: str, budget: ElectionBudget, k: int, members: Sequence[int], base: Floats | None) -> ReplayRow:
         """The row of a family."""
         chosen = self.chosen(members)
         value, high = (self._picked(part, chosen) for part in (self.measured.value, self.measured.high))

@@ -1,4 +1,4 @@
-"""What a metric is measured on: the rollouts of a pool that were fixed before any verdict, problem by problem.
+"""Input of a metric: the rollouts of a pool that were fixed before any verdict, problem by problem.
 
 For the metrics of `pipelines.metrics.registry`. A `Sample` is one stratum, and says in the words of statistics what a
 metric asks: how many completions of each problem, how many correct, in which clusters. What may be measured at all is
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from pipelines.metrics.counts import UNDECIDED, outcomes_by_problem
 from pipelines.metrics.elections import Ballot, ballots
 from pipelines.stats import Estimate, cluster_table, outlying_clusters
-from storage.errors import SetupError, unknown_name
-from storage.pool import STATES, Flags, Group, Ints, Pool
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import STATES, Flags, Group, Ints, Pool
 
 if TYPE_CHECKING:
     from pipelines.aggregate import Aggregator
@@ -29,7 +29,7 @@ Need = Literal["ks", "answers", "score", "chances", "tokens", "aggregator", "par
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a metric can be asked with. `ks`: completions, by default powers of two up to what every problem has.
+    """Options of metrics. `ks`: completions, by default powers of two up to what every problem has.
 
     `budgets`: tokens, by default eighths of what every problem spent. `score`: a scorer's name in the pool. `score_range`:
     the least and largest score that are possible; without it the interval of a mean score has no bounds to lean on.
@@ -74,8 +74,9 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """One number of a metric. `setting`: k, tokens, ...; `why`: why there is no estimate, or what to know of it; `error`:
-    its Monte Carlo error."""
+    """A number of a metric. `setting`: k, tokens, ...; `why`: why there is no estimate, or a remark on it; `error`: its
+    Monte Carlo error.
+    """
 
     setting: Mapping[str, Any]
     estimate: Estimate | None
@@ -92,12 +93,12 @@ class Metric:
     these: bool = False
 
 
-class Rows:
+class SampleRows:
     """The measured rollouts of a pool in the order of their problems and sample indices; what strata share."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self._judged_as: dict[str, Rows] = {}
+        self._judged_as: dict[str, SampleRows] = {}
 
     @cached_property
     def outcomes(self) -> Ints:
@@ -130,7 +131,7 @@ class Rows:
 
     @cached_property
     def starts(self) -> Ints:
-        """Where each problem begins in `ordered`."""
+        """Start of each problem in `ordered`."""
         return np.concatenate([[0], np.cumsum(self.drawn)])
 
     @cached_property
@@ -138,7 +139,7 @@ class Rows:
         """The answers of each problem that has rollouts, by its place."""
         return dict(zip(np.flatnonzero(self.drawn).tolist(), ballots(self.pool), strict=True))
 
-    def judged_as(self, outcome: str) -> "Rows":
+    def judged_as(self, outcome: str) -> "SampleRows":
         """The same with every undecided rollout of this outcome."""
         if outcome not in self._judged_as:
             state = STATES.index(outcome)
@@ -147,7 +148,7 @@ class Rows:
                 tuple(repair._replace(outcome=state) if repair.outcome == UNDECIDED else repair for repair in row)
                 for row in self.pool.repairs
             )
-            self._judged_as[outcome] = Rows(replace(self.pool, outcome=changed, repairs=repairs))
+            self._judged_as[outcome] = SampleRows(replace(self.pool, outcome=changed, repairs=repairs))
         return self._judged_as[outcome]
 
 
@@ -155,7 +156,7 @@ class Rows:
 class Sample:
     """The problems at `places` of a pool with their measured rollouts. `own`: problems are the clusters, not templates."""
 
-    rows: Rows
+    rows: SampleRows
     places: Ints
     own: bool = False
 
@@ -220,7 +221,7 @@ class Sample:
         return self.row_places[judged], names
 
     def right(self, rows: Ints) -> Flags:
-        """Which of these rollouts are correct."""
+        """Flags of these rollouts: correct or not."""
         return np.equal(self.pool.outcome[rows], STATES.index("correct"))
 
     def ks(self, options: Options) -> list[int]:
@@ -242,7 +243,7 @@ class Sample:
 
 
 def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Array, what: str) -> list[MetricValue]:
-    """One row per column of values in [0, 1] (P, K); a column that is undefined for a problem has none."""
+    """Values of the means of columns in [0, 1] (P, K); a column that is undefined for a problem has no estimate."""
     missing = np.isnan(values).sum(axis=0)
     whole = np.flatnonzero(missing == 0).tolist()
     table = cluster_table(values[:, whole], sample.clusters)
@@ -255,7 +256,7 @@ def means_of(sample: Sample, settings: Sequence[Mapping[str, Any]], values: Arra
 
 
 def clusters_note(sample: Sample, values: Array) -> str:
-    """What to know of a mean over problems that hangs on few of their clusters; empty of all others."""
+    """Note on a mean over problems that depends on few of their clusters; empty for all others."""
     outlying = outlying_clusters(values.tolist(), sample.clusters)
     return "" if outlying is None else outlying.note()
 

@@ -1,7 +1,7 @@
-"""Which part of the problems, of all rollouts and of the kept ones each group is: what a selection did to the mixture.
+"""Shares of each group in the problems, in all rollouts and in the kept ones: the effect of a selection on the mixture.
 
 For the page of difficulty. Groups are levels, sources ... or how many of its judged rollouts a problem got right. Intervals
-are for the population that the problems come from, whole clusters sampled (`pipelines.stats.cluster_table`).
+are for the population that the problems come from, whole clusters sampled (`pipelines.stats.clusters.cluster_table`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.metrics.counts import Counts
 from pipelines.stats import Estimate, group_shares
-from storage.pool import Group, Ints, grouped
+from storage.ground.pool import Group, Ints, grouped
 
 CORRECT = "correct"
 """The group of a problem by its number of correct rollouts (`by_correct`)."""
@@ -19,7 +19,9 @@ CORRECT = "correct"
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One group: its problems, rollouts and kept rollouts, and each as a share of those of all groups; None of nothing."""
+    """Share of a group: its problems, rollouts and kept rollouts, and each as a share of those of all groups; None of
+    nothing.
+    """
 
     group: Group
     problems: int
@@ -55,7 +57,7 @@ def _shares(weights: Ints, place: Ints, groups: int, clusters: Sequence[Group], 
 
 
 def judged_numbers(counts: Counts) -> dict[int, int]:
-    """How many problems have so many judged rollouts, the most frequent number first; those without any are left out."""
+    """Number of problems by their number of judged rollouts, the most frequent first; problems without any are left out."""
     numbers, problems = np.unique(counts.judged[counts.judged > 0], return_counts=True)
     order = np.lexsort((-numbers, -problems))
     return dict(zip(numbers[order].tolist(), problems[order].tolist(), strict=True))

@@ -21,7 +21,7 @@ class BadFrame(Exception):  # noqa: N818 - says what the other end did
 
 
 def send(stream: BinaryIO | FileIO, message: Message, *, finite: bool = True) -> None:
-    """One whole message, flushed. OSError where nobody reads any more; ValueError for a number that is not finite.
+    """Send a whole message, flushed. OSError where the reader is gone; ValueError for a number that is not finite.
 
     `finite=False` lets those through too, for what a model wrote: it may say 1e999, which Python reads as infinity.
     """
@@ -54,14 +54,14 @@ def read_frame(read: Callable[[int], bytes], limit: int = MOST) -> bytes | None:
 
 
 class Frames:
-    """Payloads out of bytes as they come, for whoever may not wait for a whole one."""
+    """Decoder of payloads from bytes as they arrive, for readers that must not wait for a whole payload."""
 
     def __init__(self, limit: int = MOST) -> None:
         self._limit = limit
         self._rest = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """What has come."""
+        """Add received bytes."""
         self._rest += data
 
     def take(self) -> bytes | None:

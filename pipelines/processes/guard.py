@@ -1,4 +1,4 @@
-"""Stands between us and a tree of processes, and leaves nothing of it behind, whoever dies first and however.
+"""Guard of a tree of processes: it leaves nothing of the tree behind, whichever process dies first and however.
 
 vLLM is such a tree; some of its processes outlive a kill -9 of their parent. The guard starts it, adopts what loses its
 parent (subreaper), and ends all of it as soon as we are gone (our end of its standard input closes, and the kernel says so)
@@ -18,7 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2]))  # -I: no variable and no folder of the command leads to another package
+# -I: no variable and no folder of the command leads to another package. In a wheel the name has a part more, and the file
+# a folder above it more.
+sys.path.append(str(Path(__file__).parents["pipelines.processes".count(".") + 1]))
 from pipelines.processes.child import adopt_orphans, die_with_parent
 
 TRACKER_SECONDS = 5.0  # that resource trackers have to remove shared memory

@@ -18,7 +18,7 @@ def _nothing() -> None:
 
 
 class MessageChild:
-    """One process and its two pipes. One thread sends and one receives at a time; any thread may kill it."""
+    """A process and its two pipes. One thread sends and one receives at a time; any thread may kill it."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], *, limit: int = MOST, **options: Any
@@ -30,11 +30,11 @@ class MessageChild:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self._process.pid
 
     def send(self, message: Message) -> bool:
-        """Whether the message went out whole; not where the child is gone."""
+        """Send the message; False if it did not go out whole since the child is gone."""
         assert self._process.stdin is not None
         data = memoryview(framed(packed(message, finite=False)))
         try:
@@ -64,7 +64,7 @@ class MessageChild:
 
     @property
     def lives(self) -> bool:
-        """Whether it runs."""
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def status(self) -> int | None:

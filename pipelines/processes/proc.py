@@ -1,4 +1,4 @@
-"""What Linux tells of processes in /proc: who lives, since when, who is whose, what they have used. Needs no library."""
+"""Facts about processes from Linux's /proc: which are alive, since when, their parents, their use. Needs no library."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Stat(NamedTuple):
-    """One line of /proc/PID/stat. `started` is in clock ticks since boot, `cpu` and `cpu_of_dead_children` in seconds."""
+    """Fields of /proc/PID/stat. `started` is in clock ticks since boot, `cpu` and `cpu_of_dead_children` in seconds."""
 
     state: str
     parent: int
@@ -22,12 +22,12 @@ class Stat(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        """Whether it still runs; a zombie does not."""
+        """Whether the process still runs; a zombie does not."""
         return self.state not in ("Z", "X")
 
 
 def stat(pid: int) -> Stat | None:
-    """What is known of a process; None where there is none of this number."""
+    """Status of a process; None where there is none of this number."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -46,7 +46,7 @@ def everyone() -> Iterator[tuple[int, Stat]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
+class SystemProcess:
     """A process id with the start time (clock ticks since boot) that keeps a reused id from being taken for it."""
 
     pid: int
@@ -73,19 +73,19 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL) if os.getpgid(self.pid) == self.pid else os.kill(self.pid, signal.SIGKILL)
 
 
-def process(pid: int) -> Process:
+def process(pid: int) -> SystemProcess:
     """The process that has this id now; one that is never alive where there is none."""
     now = stat(pid)
-    return Process(pid, -1 if now is None else now.started)
+    return SystemProcess(pid, -1 if now is None else now.started)
 
 
-def tree(root: int) -> dict[Process, Stat]:
+def tree(root: int) -> dict[SystemProcess, Stat]:
     """A process and its descendants, from one look at all processes."""
     processes = dict(everyone())
     members = {root} & processes.keys()
     while more := {pid for pid, known in processes.items() if known.parent in members} - members:
         members |= more
-    return {Process(pid, processes[pid].started): processes[pid] for pid in sorted(members)}
+    return {SystemProcess(pid, processes[pid].started): processes[pid] for pid in sorted(members)}
 
 
 def cpu_of_tree(root: int) -> float:
@@ -104,7 +104,7 @@ def kill_tree(root: int) -> None:
 
 
 def kill_session(leader: int) -> None:
-    """SIGKILL to whoever is left of a session whose leader is gone and collected."""
+    """Send SIGKILL to the remaining processes of a session whose leader is gone and collected."""
     if stat(leader) is not None:
         return  # another process with its number, which a living session's name keeps from being given
     for pid, known in everyone():

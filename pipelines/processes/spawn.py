@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines import CHECKOUT
+from pipelines import IMPORT_ROOT
 from pipelines.processes.proc import kill_session
 
 GUARD = Path(__file__).with_name("guard.py")
@@ -42,7 +42,7 @@ def environment(*path: str | None, **more: str) -> dict[str, str]:
 
 def python_path(*path: str | None) -> str:
     """A PYTHONPATH with our packages first."""
-    return os.pathsep.join([str(CHECKOUT), *filter(None, path)])
+    return os.pathsep.join([str(IMPORT_ROOT), *filter(None, path)])
 
 
 def spawn(
@@ -114,12 +114,12 @@ def ending(status: int) -> str:
     return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 
-def by_somebody(status: int) -> bool:
-    """Whether somebody else ended it: a person, or the system for want of memory."""
+def ended_from_outside(status: int) -> bool:
+    """Whether the process was ended from outside: by a person, or by the system for want of memory."""
     return status < 0 and -status not in ITS_OWN
 
 
-class Log:
+class ProcessLog:
     """The file for what one start of a child prints; earlier starts' lines before it are not its own.
 
     `most`: bytes beyond which the file of earlier starts is put aside. Readable by its owner alone.

@@ -1,4 +1,4 @@
-"""One warm keeper process, as the host sees it: start it, send it jobs one at a time, end it.
+"""A warm keeper process, from the host's side: start it, send it jobs one at a time, end it.
 
 Everything that comes back is decoded as plain data of bounded size; a box that says anything else is broken.
 """
@@ -16,7 +16,7 @@ from pipelines.processes.spawn import spawn
 from pipelines.sandbox.guest import wire
 from pipelines.sandbox.guest.frames import ANSWER_LIMIT
 from pipelines.sandbox.launch import launch
-from pipelines.sandbox.programs import Limits, Mode
+from pipelines.sandbox.programs import Mode, SandboxLimits
 
 _START_SECONDS = 60.0  # a busy machine may take long to build the namespaces
 _GRACE_SECONDS = 30.0  # beyond a program's own limit, within which the keeper must have ended it
@@ -29,7 +29,7 @@ class BoxBroken(Exception):  # noqa: N818 - names what happened
 class Box:
     """A started keeper. One job at a time; not safe for several threads at once."""
 
-    def __init__(self, mode: Mode, limits: Limits) -> None:
+    def __init__(self, mode: Mode, limits: SandboxLimits) -> None:
         self.folder = tempfile.mkdtemp(prefix="rollmill-box-") if mode == "none" else ""
         self.limits = limits
         self.socket, theirs = socket.socketpair()
@@ -52,7 +52,7 @@ class Box:
             theirs.close()
         try:
             if self.exchange(marshal.dumps(tuple(started.settings)), _START_SECONDS) != b"ready":
-                raise BoxBroken(self.last_words())
+                raise BoxBroken(self.log_tail())
         except BaseException:
             self.close()
             raise
@@ -80,17 +80,17 @@ class Box:
         except BadFrame:
             raise BoxBroken("its answer is too large") from None
         except OSError as error:
-            raise BoxBroken(f"{error}. {self.last_words()}") from None
+            raise BoxBroken(f"{error}. {self.log_tail()}") from None
         if answer is None:
-            raise BoxBroken(f"it ended. {self.last_words()}")
+            raise BoxBroken(f"it ended. {self.log_tail()}")
         return answer
 
     def _remove_folder(self) -> None:
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def last_words(self) -> str:
-        """What the ended keeper wrote to its standard error: the reason when it could not start."""
+    def log_tail(self) -> str:
+        """Last lines of an ended keeper's standard error: the reason when it could not start."""
         self.process.kill()
         assert self.process.stderr is not None
         words = self.process.stderr.read(1 << 16).decode("utf-8", "replace").strip().splitlines()

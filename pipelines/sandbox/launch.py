@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pipelines.sandbox import seccomp
 from pipelines.sandbox.guest.frames import Settings
-from pipelines.sandbox.programs import Limits, Mode
-from storage.errors import SetupError
+from pipelines.sandbox.programs import Mode, SandboxLimits
+from storage.ground.errors import SetupError
 
 NOBODY = 65_534  # the uid that owns nothing, on every Linux
 GUEST = Path(__file__).parent / "guest"
 INSTALL = "apt-get install bubblewrap"
-_INSIDE = "pipelines/sandbox/guest"
+_INSIDE = "pipelines.sandbox.guest".replace(".", "/")  # a path of its package's name, under which it imports itself
 # Not -I: it implies -E, which would ignore PYTHONHASHSEED and PYTHONUTF8.
 _FLAGS = ("-s", "-S", "-P", "-B")  # no packages of the user or the site, no folder of the script, no bytecode files
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
@@ -26,14 +26,14 @@ _DEVICES = ("/dev/null", "/dev/urandom")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start one keeper."""
+    """Start command of a keeper."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
     settings: Settings
 
 
-def launch(mode: Mode, limits: Limits, folder: str) -> Launch:
+def launch(mode: Mode, limits: SandboxLimits, folder: str) -> Launch:
     """The keeper of a mode. `folder` is an empty folder of its own, used by mode none only."""
     boxed = mode != "none"
     several = limits.processes > 1
@@ -71,7 +71,7 @@ def interpreter() -> str:
 
 
 def bubblewrap() -> str:
-    """Where bubblewrap is. SetupError when it is not installed."""
+    """Path of bubblewrap. SetupError when it is not installed."""
     program = shutil.which("bwrap")
     if program is None:
         message = "the sandbox needs bubblewrap (the program bwrap), which is not installed."
@@ -125,7 +125,7 @@ def _libraries() -> list[str]:
 
 
 def _executables() -> list[str]:
-    """What starts the keeper, where the libraries do not hold it already."""
+    """Executables that start the keeper, if the libraries do not contain them already."""
     program = interpreter()
     inside = any(program.startswith(place + "/") for place in _libraries())
     return ["/usr/bin", *([] if inside or program.startswith("/usr/bin/") else [program])]

@@ -10,8 +10,8 @@ MODES: tuple[Mode, ...] = ("strict", "shared", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What one program may use. Memory and disk are of the whole process tree; output is stdout and stderr together."""
+class SandboxLimits:
+    """Limits of a program. Memory and disk are of the whole process tree; output is stdout and stderr together."""
 
     cpu_seconds: float = 5.0
     wall_seconds: float = 20.0
@@ -24,15 +24,15 @@ class Limits:
 _PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a program waits its turn
 
 
-def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> Limits:
+def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> SandboxLimits:
     """The limits of one program. It may last twelve times its CPU seconds: to wait on a busy machine is no failure."""
     wall = _PATIENCE * cpu_seconds
-    return Limits(cpu_seconds=cpu_seconds, wall_seconds=wall, memory_mib=memory_mib, output_kib=output_kib)
+    return SandboxLimits(cpu_seconds=cpu_seconds, wall_seconds=wall, memory_mib=memory_mib, output_kib=output_kib)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a top-level function of the program. Arguments are plain data."""
+    """A call of a top-level function of the program. Arguments are plain data."""
 
     function: str
     args: tuple[Any, ...] = ()
@@ -74,7 +74,7 @@ Program = Script | Calls | AssertTests
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One test or call. `value` is what a call returned (an exit status for a script); `detail` is for people."""
+    """Result of a test or call. `value` is what a call returned (an exit status for a script); `detail` is for people."""
 
     status: Status
     cause: Cause | None = None
@@ -84,7 +84,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of one program. `cause` is None when it ran to its end and, if tested, passed every test."""
+    """Report on a program. `cause` is None when it ran to its end and, if tested, passed every test."""
 
     cause: Cause | None
     results: tuple[Result, ...]

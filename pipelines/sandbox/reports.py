@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.sandbox.guest import frames, wire
-from pipelines.sandbox.programs import Calls, Cause, Limits, Program, Report, Result, SandboxFailed, Script
+from pipelines.sandbox.programs import Calls, Cause, Program, Report, Result, SandboxFailed, SandboxLimits, Script
 
 _TAIL = 4096  # bytes of each output that a report keeps, the last ones
 _MOST_TESTS = 100_000  # no honest plan is larger
@@ -51,7 +51,7 @@ class Record:
     tests_status: int | None
 
 
-def report(program: Program, limits: Limits, answer: tuple[Any, ...]) -> Report:
+def report(program: Program, limits: SandboxLimits, answer: tuple[Any, ...]) -> Report:
     """The report on one program."""
     record = Record(*answer)
     death = _death(record, limits)
@@ -79,8 +79,8 @@ def _reply(raw: bytes) -> tuple[bytes, Any]:
         return (raw, None) if raw == b"x" else (b"", None)
 
 
-def _death(record: Record, limits: Limits) -> tuple[Cause, str] | None:
-    """Why the program's process ended, if not by itself and well."""
+def _death(record: Record, limits: SandboxLimits) -> tuple[Cause, str] | None:
+    """Cause of the end of the program's process, if it did not end by itself and well."""
     if record.ended in _ENDED:
         cause, text = _ENDED[record.ended]
         values = {name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "output_kib")}
@@ -120,7 +120,7 @@ def _script(record: Record, death: tuple[Cause, str] | None, raws: list[bytes]) 
 
 
 def _load_failure(kind: bytes, message: Any) -> tuple[Cause, str] | None:
-    """What a message says of a program that did not load or ended with an exception."""
+    """Cause in a message of a program that did not load or ended with an exception."""
     match message:
         case (str() as name, list(), str() as text) if kind in (b"c", b"e"):
             if kind == b"c":
@@ -132,7 +132,7 @@ def _load_failure(kind: bytes, message: Any) -> tuple[Cause, str] | None:
 def _calls(
     program: Calls, death: tuple[Cause, str] | None, raws: list[bytes]
 ) -> tuple[tuple[Result, ...], tuple[Cause, str] | None]:
-    """One result per call; the call at which the replies end has the cause of the end."""
+    """Results, one per call; the call at which the replies end has the cause of the end."""
     wanted = len(program.calls)
     if not raws or raws[0][:1] != b"r":
         cause, detail = (_load_failure(*_reply(raws[0])) if raws else None) or death or _GONE["closed"]

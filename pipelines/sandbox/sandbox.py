@@ -17,9 +17,9 @@ from typing import Any, Self
 
 from pipelines.sandbox.box import Box, BoxBroken
 from pipelines.sandbox.launch import bubblewrap
-from pipelines.sandbox.programs import MODES, Calls, Limits, Mode, Program, Report, SandboxFailed, Script
+from pipelines.sandbox.programs import MODES, Calls, Mode, Program, Report, SandboxFailed, SandboxLimits, Script
 from pipelines.sandbox.reports import report
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 
 _MACHINES = ("x86_64", "aarch64")
 _LEAST_MIB = 64  # what an interpreter needs of address space to begin
@@ -39,7 +39,7 @@ def check_mode(mode: str) -> Mode:
     raise unknown_name("sandbox mode", mode, MODES)
 
 
-def check_limits(limits: Limits) -> Limits:
+def check_limits(limits: SandboxLimits) -> SandboxLimits:
     """The limits. SetupError when a program could not even start under them."""
     for name in ("cpu_seconds", "wall_seconds", "output_kib", "disk_mib", "processes"):
         if not getattr(limits, name) > 0:
@@ -57,7 +57,7 @@ def check_sandbox(mode: Mode) -> None:
         _check_platform()
         bubblewrap()
     try:
-        Box(mode, Limits()).close()
+        Box(mode, SandboxLimits()).close()
     except BoxBroken as error:
         raise _explained(str(error)) from None
 
@@ -71,7 +71,7 @@ def _check_platform() -> None:
 
 
 def _explained(reason: str) -> SetupError:
-    """What keeps a box from starting, with the switch to turn where the kernel shows one."""
+    """Error that explains why a box does not start, with the switch to turn where the kernel shows one."""
     for name, off, on in _SWITCHES:
         place = Path("/proc/sys", name.replace(".", "/"))
         if place.exists() and place.read_text().strip() == off:
@@ -88,9 +88,9 @@ _AHEAD = 4  # programs per box that are taken from the input before the first of
 class Sandbox:
     """Runs programs in `workers` boxes of one mode under one set of limits."""
 
-    def __init__(self, mode: Mode = "strict", limits: Limits | None = None, workers: int = 1) -> None:
+    def __init__(self, mode: Mode = "strict", limits: SandboxLimits | None = None, workers: int = 1) -> None:
         self.mode = check_mode(mode)
-        self.limits = check_limits(limits or Limits())
+        self.limits = check_limits(limits or SandboxLimits())
         self.workers = max(1, workers)
         # Last in, first out: a warm box is taken before an empty place has to start one.
         self._places: queue.LifoQueue[Box | None] = queue.LifoQueue()
@@ -175,7 +175,7 @@ class Sandbox:
 class SandboxUser:
     """A method that runs programs, in a sandbox that starts with the first of them. Usable from any thread."""
 
-    def use_sandbox(self, user: str, mode: Mode, limits: Limits, workers: int) -> None:
+    def use_sandbox(self, user: str, mode: Mode, limits: SandboxLimits, workers: int) -> None:
         """Say which, before anything runs; SetupError, which names the user, for a mode or a limit that is none."""
         if mode not in MODES:
             raise SetupError(f"{user}: sandbox is {mode!r}.", choices=MODES)

@@ -131,7 +131,7 @@ def _known(machine: str) -> dict[str, int]:
 
 
 def _rule(name: str, processes: int) -> list[bytes]:
-    """What becomes of a listed call; ends in a return."""
+    """Filter instructions for a listed call; they end in a return."""
     if name in _ALLOWED:
         return [_op(_RETURN, ALLOW)]
     if name in _HOSTILE:

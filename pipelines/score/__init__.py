@@ -13,41 +13,44 @@ from pipelines.score.imported import Imported
 from pipelines.score.length import Length
 from pipelines.score.likelihood import LogprobPerToken, LogprobSum, SelfCertainty
 from pipelines.score.probes import PIK, PTrue
-from pipelines.score.reward_model import RewardModel
+from pipelines.score.reward_model import RewardModelScorer
 from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
-from pipelines.score.votes import Votes
-from storage.records import Completion, Problem, Score
+from pipelines.score.votes import VotesScorer
+from storage.ground.by_name import ByName
+from storage.ground.records import Completion, Problem, Score
 
-SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = {
-    "answer_agreement": AnswerAgreement,
-    "imported": Imported,
-    "judge_votes": JudgeVotes,
-    "length": Length,
-    "likelihood": Likelihood,
-    "logprob_per_token": LogprobPerToken,
-    "logprob_sum": LogprobSum,
-    "p_ik": PIK,
-    "p_true": PTrue,
-    "reference_likelihood": ReferenceLikelihood,
-    "reward_model": RewardModel,
-    "self_certainty": SelfCertainty,
-    "votes": Votes,
-}
+SCORERS: Mapping[str, Callable[..., Scorer | GroupScorer]] = ByName(
+    {
+        "answer_agreement": AnswerAgreement,
+        "imported": Imported,
+        "judge_votes": JudgeVotes,
+        "length": Length,
+        "likelihood": Likelihood,
+        "logprob_per_token": LogprobPerToken,
+        "logprob_sum": LogprobSum,
+        "p_ik": PIK,
+        "p_true": PTrue,
+        "reference_likelihood": ReferenceLikelihood,
+        "reward_model": RewardModelScorer,
+        "self_certainty": SelfCertainty,
+        "votes": VotesScorer,
+    }
+)
 REFERENCED = frozenset({"judge_votes", "label_votes", "reference_likelihood"})
 
 
 def is_blind(name: str) -> bool:
-    """Whether whoever elects answers may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
+    """Whether an aggregator may see a score of this name (`length`, `-length`, `p_true@1 ...`)."""
     return name.removeprefix("-").partition("@")[0] not in REFERENCED
 
 
 def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:
-    """What a scorer needs beside problems and texts."""
+    """Inputs that a scorer needs beside problems and texts."""
     return scorer.needs if isinstance(scorer, GroupScorer) else ()
 
 
 def group_scores(scorer: Scorer | GroupScorer, groups: Sequence[Candidates]) -> Iterator[Score]:
-    """What a scorer gives the completions of some problems."""
+    """Scores of one scorer for the completions of some problems."""
     if isinstance(scorer, GroupScorer):
         yield from scorer.score_groups(groups)
         return
@@ -58,7 +61,7 @@ def group_scores(scorer: Scorer | GroupScorer, groups: Sequence[Candidates]) -> 
 def scores_of(
     scorers: Sequence[Scorer | GroupScorer], problem: Problem, completions: Sequence[Completion]
 ) -> dict[str, tuple[Score, ...]]:
-    """What each of these scorers gives the completions of one problem, by completion id, in the scorers' order."""
+    """Scores of these scorers for the completions of one problem, by completion id, in the scorers' order."""
     scores: dict[str, tuple[Score, ...]] = {}
     for scorer in scorers:
         for score in group_scores(scorer, [Candidates(problem, completions)]):

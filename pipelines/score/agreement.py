@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.protocols import ANSWERS, VERDICTS, Candidates
-from storage.errors import SetupError
-from storage.records import Score, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Score, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class AnswerAgreement:
     needs = (ANSWERS,)
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion whose answer is known, in input order."""
+        """Yield a score for each completion whose answer is known, in input order."""
         for group in groups:
             alike = Counter(group.answers)
             for completion, answer in zip(group.completions, group.answers, strict=True):
@@ -42,16 +42,19 @@ class JudgeVotes:
     """
 
     verifier: str = "judge"
+    """Name of the judge in the recipe."""
     name = "judge_votes"
     needs = (VERDICTS,)
 
     @property
     def version(self) -> str:
-        """Its version with the judge's name; that of the judge is in the mark which a run adds."""
+        """Version with the judge's name; the judge's own version is in the mark which a run adds."""
         return f"1 verifier={self.verifier}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion on which the judge voted, in input order; SetupError where the run has no such judge."""
+        """Yield a score for each completion on which the judge voted, in input order; SetupError where the run has no
+        such judge.
+        """
         judged_by = {name for group in groups for verdicts in group.verdicts for name in verdicts}
         if judged_by and self.verifier not in judged_by:
             raise SetupError(

@@ -1,4 +1,4 @@
-"""What scorers that ask a model share: which model, the requests, and the answers back by what was asked.
+"""Base of scorers that ask a model: the model, the requests, and the answers by request.
 
 They ask a Sampler, and in a run that one stores what the model says, charges it and keeps it within the run's limit.
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.protocols import MODEL, Sampler, Samplers
-from storage.errors import FoundWanting, SetupError
-from storage.ids import digest128
-from storage.records import (
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import (
     Completion,
     Message,
     Origin,
@@ -36,8 +36,11 @@ class AskingScorer:
     """
 
     engine: str = "embedded"
+    """Engine of the model that is asked, as in `generate`."""
     model: str = "models/rollmill-tiny"
+    """Model that is asked."""
     engine_options: Mapping[str, Any] | None = None
+    """Options of that engine."""
     sampler: Sampler | None = None
     samplers: Samplers | None = field(default=None, repr=False)
     name: str = field(init=False, default="")

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.errors import SetupError
-from storage.records import Completion, Problem, Score
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Imported:
     """
 
     key: str
+    """Path to the number in the completion's meta, `scores.reward` for one."""
     name = "imported"
 
     def __post_init__(self) -> None:
@@ -25,11 +26,11 @@ class Imported:
 
     @property
     def version(self) -> str:
-        """Its version with the key."""
+        """Version with the key."""
         return f"1 key={self.key}"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
-        """One score per completion with a number there, in input order."""
+        """Yield a score for each completion with a number there, in input order."""
         for completion in completions:
             imported = _inside(completion.meta, self.key.split("."))
             steps = (

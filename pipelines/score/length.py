@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from storage.records import Completion, Problem, Score
+from storage.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,6 @@ class Length:
     version = "1"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
-        """One score per completion, in input order."""
+        """Yield a score for each completion, in input order."""
         for completion in completions:
             yield Score(completion.id, problem.id, self.name, self.version, float(len(completion.text)))

@@ -7,7 +7,7 @@ A completion whose engine did not measure gets no score: undefined is undefined,
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from storage.records import Completion, Problem, Score
+from storage.ground.records import Completion, Problem, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class SelfCertainty:
     version = "1"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
-        """One score per completion that has the measurement, in input order; nats."""
+        """Yield a score for each completion that has the measurement, in input order; nats."""
         for completion in completions:
             if completion.self_certainty is not None:
                 yield Score(completion.id, problem.id, self.name, self.version, completion.self_certainty)
@@ -32,7 +32,9 @@ class LogprobPerToken:
     version = "1"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
-        """One score per completion with a log-probability and at least one token, in input order; nats per token."""
+        """Yield a score for each completion with a log-probability and at least one token, in input order; nats per
+        token.
+        """
         for completion in completions:
             if completion.logprob_sum is not None and completion.tokens_out:
                 value = completion.logprob_sum / completion.tokens_out
@@ -47,7 +49,7 @@ class LogprobSum:
     version = "1"
 
     def score(self, problem: Problem, completions: Sequence[Completion]) -> Iterator[Score]:
-        """One score per completion with a log-probability, in input order; nats."""
+        """Yield a score for each completion with a log-probability, in input order; nats."""
         for completion in completions:
             if completion.logprob_sum is not None:
                 yield Score(completion.id, problem.id, self.name, self.version, completion.logprob_sum)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from pipelines.protocols import GROUP, MODEL, Candidates
 from pipelines.score.asking import AskingScorer, prefixes, prompt_text, took
-from storage.errors import SetupError
-from storage.ids import sha256_text
-from storage.records import Completion, Request, Score
+from storage.ground.errors import SetupError
+from storage.ground.ids import sha256_text
+from storage.ground.records import Completion, Request, Score
 
 TRUE_OR_FALSE = """{problem}
 
@@ -46,8 +46,11 @@ class Probe(AskingScorer):
     """A question with two words that may follow it. `question`: its text with places, empty for the usual one."""
 
     question: str = ""
+    """Text of the question with its places; empty: the built-in one."""
     positive: str = "True"
+    """Word that counts as yes."""
     negative: str = "False"
+    """Word that counts as no."""
     usual: str = field(init=False, default="")
     places: frozenset[str] = field(init=False, default=frozenset())
 
@@ -63,7 +66,7 @@ class Probe(AskingScorer):
 
     @property
     def version(self) -> str:
-        """Its version with the model, the question and the words."""
+        """Version with the model, the question and the words."""
         question = sha256_text(self.question or self.usual)[:8]
         return self.versioned("1", question=question, words=f"{self.positive}/{self.negative}", **self.more())
 
@@ -76,7 +79,7 @@ class Probe(AskingScorer):
         raise NotImplementedError
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion that the model has an opinion on, in input order."""
+        """Yield a score for each completion on which the model has an opinion, in input order."""
         requested = [(g, c, [self._requests(text) for text in self.asks(g, c)]) for g in groups for c in g.completions]
         requests = [request for _, _, parts in requested for part in parts for request in part]
         replies, uses = self.sample(requests), Counter(request.completion_id for request in requests)
@@ -98,7 +101,7 @@ class Probe(AskingScorer):
         return _PLACE.sub(lambda place: texts[place[1]], self.question or self.usual)
 
     def _requests(self, text: str) -> list[Request]:
-        """What is asked for one question: both words, or one token with the likeliest others."""
+        """Requests of one question: both words, or one token with the likeliest others."""
         model = self.required_sampler()
         if model.scores_texts:
             return [self.request(text, word) for word in (self.positive, self.negative)]
@@ -137,7 +140,9 @@ class PTrue(Probe):
     """
 
     by_lines: bool = False
+    """Ask after each line of the solution."""
     shown: int = 0
+    """Other completions of the problem that are shown first."""
     name: str = field(init=False, default="p_true")
     usual: str = field(init=False, default=TRUE_OR_FALSE)
     places: frozenset[str] = field(init=False, default=frozenset({"problem", "answer"}))
@@ -150,7 +155,7 @@ class PTrue(Probe):
         Probe.__post_init__(self)
 
     def more(self) -> Mapping[str, object]:
-        """Whether lines are scored changes no value, only what is stored beside it."""
+        """Version parts of the options. Line scores change no value, only the stored record."""
         lines = {"lines": "yes"} if self.by_lines else {}
         return {**lines, **({"shown": self.shown} if self.shown else {})}
 

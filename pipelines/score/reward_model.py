@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from pipelines.protocols import Candidates
 from pipelines.score.asking import AskingScorer, prefixes, took
-from storage.errors import unknown_name
-from storage.records import Completion, Message, Problem, Prompt, Request, Score
+from storage.ground.errors import unknown_name
+from storage.ground.records import Completion, Message, Problem, Prompt, Request, Score
 
 REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda steps: steps[-1],
@@ -25,7 +25,7 @@ REDUCED: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 class Rating(NamedTuple):
-    """What a server gave an answer: its number, None where it refused a part of it; those of its parts; the replies."""
+    """Rating of an answer: its number, None if the server refused a part of it; the numbers of its parts; the replies."""
 
     value: float | None
     steps: tuple[float, ...]
@@ -33,23 +33,32 @@ class Rating(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class RewardModel(AskingScorer):
-    """The number of a rating model. `api`: score, classify or json; the other options of a form in docs/scores.md.
+class RewardModelScorer(AskingScorer):
+    """The number of a rating model. `api`: score, classify or json (docs/how-to/score-completions.md).
 
     `by_lines`: the solution up to each line that is not blank is rated, and `reduce` (last, min, mean, product) makes the
     value of these steps, as of a list that a server gives by itself.
     """
 
     model: str
+    """Name of the rating model, as the server lists it."""
     api: str = "score"
+    """Request form: `score`, `classify` or `json`."""
     path: str = ""
     label: int | str | None = None
+    """Class whose probability is the score, by place or name; none: the last."""
     template: str = ""
+    """Text to classify, with `{problem}` and `{answer}`; empty: the conversation."""
     key: str = "score"
+    """Path to the number in a JSON reply."""
     revision: str | None = None
+    """Your name for this state of the model."""
     extra: Mapping[str, Any] | None = None
+    """More keys for the request's body."""
     by_lines: bool = False
+    """Rate the solution up to each line."""
     reduce: str = "last"
+    """What makes one value of the lines: `last`, `min`, `mean` or `product`."""
     engine: str = field(init=False, default="reward_model")
     engine_options: Mapping[str, Any] | None = field(init=False, default=None)
     name: str = field(init=False, default="reward_model")
@@ -62,11 +71,11 @@ class RewardModel(AskingScorer):
 
     @property
     def version(self) -> str:
-        """Its version with what the server is asked."""
+        """Version with the requests' options."""
         return self.versioned("1", lines="yes" if self.by_lines else "no", reduce=self.reduce)
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion that has a text and that the server rates, in input order."""
+        """Yield a score for each completion that has a text and that the server rates, in input order."""
         pairs = [(group, completion) for group in groups for completion in group.completions if completion.text.strip()]
         ratings = self.rated(
             [(replace(group.problem, prompt=group.question(completion)), completion.text) for group, completion in pairs]
@@ -79,7 +88,7 @@ class RewardModel(AskingScorer):
                 yield Score(completion.id, group.problem.id, self.name, self.version, rating.value, lines, **cost)
 
     def rated(self, texts: Sequence[tuple[Problem, str]]) -> list[Rating]:
-        """What the server gives each of these answers, asked for all together."""
+        """Ratings of these answers, requested all together."""
         requests = [self._requests(problem, text) for problem, text in texts]
         replies = self.sample([request for part in requests for request in part])
         return [self._rating([replies[request.completion_id] for request in part]) for part in requests]
@@ -90,7 +99,7 @@ class RewardModel(AskingScorer):
         return Rating(float(REDUCED[self.reduce](steps)) if all(given) else None, steps, replies)
 
     def _requests(self, problem: Problem, text: str) -> list[Request]:
-        """What is rated of an answer: its text, or its beginnings up to each line."""
+        """Requests to rate an answer: its text, or its beginnings up to each line."""
         shown = prefixes(text) if self.by_lines else [text]
         return [self.token_request(_conversation(problem.prompt, part)) for part in shown]
 
@@ -102,6 +111,6 @@ def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
 
 
 def _numbers(reply: Completion) -> list[float]:
-    """What a server gave: one number or several; none where it refused the text."""
+    """Numbers of a reply: one or several; none where the server refused the text."""
     numbers = json.loads(reply.text) if reply.text else []
     return [float(number) for number in (numbers if isinstance(numbers, list) else [numbers])]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from pipelines.protocols import Candidates
 from pipelines.score.asking import AskingScorer, took
-from storage.errors import SetupError
-from storage.records import Completion, Problem, Prompt, Request, Score
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem, Prompt, Request, Score
 
 
 @dataclass(kw_only=True)
@@ -23,15 +23,16 @@ class Likelihood(AskingScorer):
     """Log-probability of the completion's text, `per_token` (mean) or summed; nats. An empty text has no score."""
 
     per_token: bool = True
+    """Mean over the tokens instead of their sum."""
     name: str = field(init=False, default="likelihood")
 
     @property
     def version(self) -> str:
-        """Its version with the model."""
+        """Version with the model."""
         return self.versioned("2", per_token="yes" if self.per_token else "no")
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion that has a text and fits into the context, in input order."""
+        """Yield a score for each completion that has a text and fits into the context, in input order."""
         items = [
             (group.problem, prompt, completion)
             for group in groups
@@ -56,7 +57,9 @@ class ReferenceLikelihood(AskingScorer):
     """
 
     marker: str = "####"
+    """Text behind which the answer stands."""
     ending: str = ""
+    """Text that ends an answer, such as the model's end marker."""
     name: str = field(init=False, default="reference_likelihood")
 
     def __post_init__(self) -> None:
@@ -67,11 +70,13 @@ class ReferenceLikelihood(AskingScorer):
 
     @property
     def version(self) -> str:
-        """Its version with the model and the marker."""
+        """Version with the model and the marker."""
         return self.versioned("2", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion, in input order; none where the problem has no reference or the context no room."""
+        """Yield a score for each completion, in input order; none where the problem has no reference or the context no
+        room.
+        """
         referenced = [group for group in groups if group.problem.reference.strip()]
         items = [(group.problem, prompt, completion) for group in referenced for prompt, completion in group.prompted()]
         requests = [self._asked_for(*item) for item in items]

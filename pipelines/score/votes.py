@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from pipelines.protocols import VOTES, Candidates
 from pipelines.vote_field import VoteField, mean
-from storage.records import Score
+from storage.ground.records import Score
 
 
 @dataclass(frozen=True, slots=True)
-class Votes:
+class VotesScorer:
     """`of`: the step and the field that is read, `grade.score`.
 
     - Votes about one completion: the mean of their numbers; with `says`, the share of them that say one of these words.
@@ -24,9 +24,13 @@ class Votes:
     """
 
     of: str
+    """Step and field that are read, `grade.score` for one."""
     says: tuple[str, ...] = ()
+    """Words that count as a yes; empty: the votes are numbers."""
     readable: int = 1
+    """Readable votes that a score needs."""
     referenced: bool = False
+    """Say that the step sees a reference or a verdict; such a score elects no answer."""
     needs = (VOTES,)
 
     @property
@@ -39,16 +43,16 @@ class Votes:
 
     @property
     def field(self) -> VoteField:
-        """What is read of each vote."""
+        """Field that is read of each vote."""
         return VoteField(self.of, tuple(self.says))
 
     @property
     def version(self) -> str:
-        """Its version with what it reads; the votes themselves are in the mark which a run adds."""
+        """Version with the field; the votes themselves are in the mark which a run adds."""
         return f"2 {self.field.version} readable={self.readable}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """One score per completion with votes enough, in input order."""
+        """Yield a score for each completion with votes enough, in input order."""
         read = self.field.value
         for group in groups:
             for completion, votes in zip(group.completions, group.votes, strict=True):

@@ -1,12 +1,12 @@
-"""One wave of a search, checked: what a policy and a process ask for, as draws that a budget could plan. Asks no model."""
+"""Checked wave of a search: the requests of a policy and a process, as draws that a budget could plan. Asks no model."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipelines.search.partial import PieceDraws
-from pipelines.search.tree import ROOT, Growth, Node, SearchPolicy, Tree, WritingPolicy
+from pipelines.search.tree import ROOT, Growth, SearchPolicy, Tree, TreeNode, WritingPolicy
 from pipelines.tallies import Draw
-from storage.errors import broken
+from storage.ground.errors import broken
 
 PROCESS_INDEX = 1 << 20
 """The first sample index of what a process has drawn: with those of the next pieces their seeds would be the same too, so
@@ -29,12 +29,12 @@ class SearchSteps:
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """Those that draw pieces."""
+        """Steps that draw pieces."""
         return self.first, self.following, self.wait, self.end
 
 
 def wave_of(policy: SearchPolicy, tree: Tree, most_tokens: int | None = None) -> Sequence[Growth]:
-    """What the policy asks for, nothing once the tree has cost `most_tokens`; a policy that breaks the rules is broken."""
+    """Growths that the policy requests, none once the tree has cost `most_tokens`; raises if it breaks the rules."""
     if most_tokens is not None and tree.tokens >= most_tokens:
         return ()
     growths = list(policy.grow(tree))
@@ -69,8 +69,8 @@ def draws_of(growths: Sequence[Growth], tree: Tree, steps: SearchSteps) -> list[
     ]
 
 
-def process_draws(problem_id: str, nodes: Iterable[Node], draws: PieceDraws, steps: SearchSteps) -> list[Draw]:
-    """What a process asks for of new nodes, before they are scored."""
+def process_draws(problem_id: str, nodes: Iterable[TreeNode], draws: PieceDraws, steps: SearchSteps) -> list[Draw]:
+    """Draws that a process requests for new nodes before they are scored."""
     return [
         Draw(problem_id, PROCESS_INDEX, draws.count, steps.process, (node.id,))
         for node in nodes

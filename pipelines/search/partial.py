@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from storage.records import Problem
+from storage.ground.records import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class Process(Protocol):
     version: str
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
-        """One number from 0 to 1 each, in order."""
+        """Numbers from 0 to 1, one for each text in order."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PieceDraws:
-    """What is drawn of each new piece before it is scored: `count` completions, by the run's model.
+    """Draws for each new piece before it is scored: `count` completions, by the run's model.
 
     `template`: a question that names {prompt} and {piece}; "": the model goes on with the text to the end of the answer,
     and finished texts have none. `max_tokens`: of each, None for those of a whole answer.
@@ -54,5 +54,5 @@ class DrawingProcess(Process, Protocol):
     draws: PieceDraws
 
     def read(self, text: str) -> str | None:
-        """What counts of a drawn text; None where it says nothing."""
+        """Counted part of a drawn text; None where there is none."""
         ...

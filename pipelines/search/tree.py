@@ -11,14 +11,14 @@ from functools import cached_property
 from random import Random
 from typing import Protocol, runtime_checkable
 
-from storage.ids import digest128, seed_of
+from storage.ground.ids import digest128, seed_of
 
 ROOT = ""
 """The problem itself, from which answers begin."""
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class TreeNode:
     """A begun or finished answer: its last piece's completion id, and the node that it goes on from (ROOT: none).
 
     `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
@@ -50,46 +50,46 @@ class Growth:
 
 @dataclass(frozen=True)
 class Tree:
-    """All that is drawn for one problem, in the order in which it was planned."""
+    """Tree of all draws for one problem, in the order in which they were planned."""
 
     problem_id: str
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[TreeNode, ...] = ()
     seed: int = 0
 
     @cached_property
-    def by_id(self) -> Mapping[str, Node]:
+    def by_id(self) -> Mapping[str, TreeNode]:
         """The nodes by id."""
         return {node.id: node for node in self.nodes}
 
     @cached_property
-    def children(self) -> Mapping[str, Sequence[Node]]:
+    def children(self) -> Mapping[str, Sequence[TreeNode]]:
         """The nodes that go on from each node, in order; those that begin an answer under ROOT."""
-        children: dict[str, list[Node]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
+        children: dict[str, list[TreeNode]] = {ROOT: [], **{node.id: [] for node in self.nodes}}
         for node in self.nodes:
             children[node.parent].append(node)
         return children
 
     @cached_property
-    def waves(self) -> Sequence[Sequence[Node]]:
+    def waves(self) -> Sequence[Sequence[TreeNode]]:
         """The nodes of each wave, in order."""
-        waves: list[list[Node]] = [[] for _ in range(1 + max((node.wave for node in self.nodes), default=-1))]
+        waves: list[list[TreeNode]] = [[] for _ in range(1 + max((node.wave for node in self.nodes), default=-1))]
         for node in self.nodes:
             waves[node.wave].append(node)
         return waves
 
     @property
-    def finished(self) -> Sequence[Node]:
+    def finished(self) -> Sequence[TreeNode]:
         """The finished answers."""
         return [node for node in self.nodes if node.finished]
 
     @property
     def tokens(self) -> int:
-        """What the tree cost, dead ends and what its process drew included."""
+        """Token cost of the tree, dead ends and the draws of its process included."""
         return sum(node.tokens + node.process_tokens for node in self.nodes)
 
-    def path(self, node_id: str) -> Sequence[Node]:
+    def path(self, node_id: str) -> Sequence[TreeNode]:
         """The nodes from the beginning of an answer to this one."""
-        path: list[Node] = []
+        path: list[TreeNode] = []
         while node_id != ROOT:
             path.append(self.by_id[node_id])
             node_id = path[-1].parent
@@ -107,7 +107,7 @@ class SearchPolicy(Protocol):
     version: str
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """What to draw in the next wave: unfinished nodes or ROOT, each once. Nothing: the search is over."""
+        """Draws of the next wave: unfinished nodes or ROOT, each once. An empty list ends the search."""
         ...
 
     def votes(self, tree: Tree) -> Mapping[str, float]:

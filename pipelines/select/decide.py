@@ -1,8 +1,8 @@
-"""What every selector shares: one decision per rollout with a reason."""
+"""Shared part of selectors: a decision for each rollout, with a reason."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from storage.records import Decision, Rollout
+from storage.ground.records import Decision, Rollout
 
 REASONS = (
     "kept",
@@ -24,7 +24,9 @@ def in_sample_order(rollouts: Sequence[Rollout]) -> list[Rollout]:
 
 
 def failing_reason(rollout: Rollout) -> str | None:
-    """Why a rollout cannot be kept by any selector, or None. Truncation is a flag: it drops what is otherwise correct."""
+    """Reason why no selector can keep a rollout, or None. Truncation is a flag: it drops rollouts that are otherwise
+    correct.
+    """
     if rollout.verdict.outcome != "correct":
         return rollout.verdict.outcome
     return "truncated" if rollout.completion.finish_reason == "length" else None
@@ -51,7 +53,7 @@ def decision(run: str, rollout: Rollout, selector: tuple[str, str], reason: str)
 def decisions(
     run: str, rollouts: Sequence[Rollout], selector: tuple[str, str], reasons: Mapping[str, str]
 ) -> Iterator[Decision]:
-    """One decision per rollout of one problem, in input order; `reasons` by completion id.
+    """Yield a decision for each rollout of one problem, in input order; `reasons` by completion id.
 
     Raises ValueError for rollouts of several problems or one completion twice, as that is our bug.
     """

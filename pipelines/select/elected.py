@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipelines.option_checks import checked_count
 from pipelines.select.decide import decisions, failing_reason, in_sample_order
-from storage.records import Decision, Rollout
+from storage.ground.records import Decision, Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,22 @@ class Elected:
     """
 
     by: str = "votes"
+    """Name of the score to rank by."""
     per_problem: int = 1
+    """Completions to elect for each problem."""
     name = "elected"
     version = "1"
 
     def __post_init__(self) -> None:
         checked_count("selector", self.name, "per_problem", self.per_problem)
 
+    @property
+    def scores(self) -> Sequence[str]:
+        """Name of the score that decides the election."""
+        return (self.by,)
+
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         known = {rollout.completion.id: score for rollout in rollouts if (score := self._score(rollout)) is not None}
         candidates = [rollout.completion.id for rollout in in_sample_order(rollouts) if rollout.completion.id in known]
         # The sort is stable, so ties stay in sample order.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from rensa import RMinHash, RMinHashLSH
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 _TOKEN = re.compile(r"[-−]?\d+(?:[.,]\d+)*|[^\W\d_]+|[^\w\s]|_")
 _OPERATORS = frozenset("+-−*/×÷^=<>%≤≥≠±")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.protocols import Selector
 from pipelines.select.decide import decision
-from storage.records import Decision, Rollout
+from storage.ground.records import Decision, Rollout
 
 OTHER_STEP = "other_step"
 
@@ -19,19 +19,24 @@ class OfSteps:
 
     @property
     def name(self) -> str:
-        """That of the selector."""
+        """Name of the selector."""
         return self.selector.name
 
     @property
     def version(self) -> str:
-        """That of the selector."""
+        """Version of the selector."""
         return self.selector.version
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         chosen = iter(self.selector.select(run, [rollout for rollout in rollouts if rollout.step in self.steps]) or ())
         for rollout in rollouts:
             if rollout.step not in self.steps:
                 yield decision(run, rollout, (self.name, self.version), OTHER_STEP)
             elif (chosen_decision := next(chosen, None)) is not None:
                 yield chosen_decision
+
+
+def behind_steps(selector: Selector) -> Selector:
+    """The selector that decides, without the choice of steps around it."""
+    return selector.selector if isinstance(selector, OfSteps) else selector

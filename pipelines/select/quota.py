@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pipelines.option_checks import checked_count
 from pipelines.select.decide import decisions, failing_reason, in_sample_order
 from pipelines.select.near_duplicates import NearDuplicates
-from storage.records import Decision, Rollout
-from storage.solutions import solution_key, solution_text
+from storage.ground.records import Decision, Rollout
+from storage.ground.solutions import solution_key, solution_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,15 @@ class AllCorrect:
 
     name = "all_correct"
     version = "1"
+    counts_copies = True
+
+    def kept_of(self, correct: int, distinct: int) -> int:
+        """All of them."""
+        del distinct
+        return correct
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         reasons = {rollout.completion.id: failing_reason(rollout) or "kept" for rollout in rollouts}
         return decisions(run, rollouts, (self.name, self.version), reasons)
 
@@ -33,15 +39,23 @@ class Quota:
 
     name = "quota"
     version = "1"
+    counts_copies = False
     per_problem: int = 4
+    """Most solutions to keep for each problem."""
     near_duplicates: float | None = None
+    """Jaccard similarity from which a solution counts as a copy; none: only equal solutions do."""
 
     def __post_init__(self) -> None:
         checked_count("selector", self.name, "per_problem", self.per_problem)
         _near_index(self.near_duplicates)
 
+    def kept_of(self, correct: int, distinct: int) -> int:
+        """The distinct ones up to the quota; near duplicates are not foreseen."""
+        del correct
+        return min(distinct, self.per_problem)
+
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, self.per_problem, _near_index(self.near_duplicates))
         return decisions(run, rollouts, (self.name, self.version), reasons)
 
@@ -57,8 +71,11 @@ class QuotaByDifficulty:
     name = "prop2diff"
     version = "1"
     per_problem: int = 4
+    """Solutions to keep of a problem that always failed; easier problems keep fewer."""
     initial: int = 8
+    """Completions that the fail rate is read from."""
     near_duplicates: float | None = None
+    """Jaccard similarity from which a solution counts as a copy; none: only equal solutions do."""
 
     def __post_init__(self) -> None:
         checked_count("selector", self.name, "per_problem", self.per_problem)
@@ -66,12 +83,12 @@ class QuotaByDifficulty:
         _near_index(self.near_duplicates)
 
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, self.quota(rollouts), _near_index(self.near_duplicates))
         return decisions(run, rollouts, (self.name, self.version), reasons)
 
     def quota(self, rollouts: Sequence[Rollout]) -> int:
-        """How many to keep of this problem; all where nothing of the prefix could be judged."""
+        """Number of rollouts to keep of this problem; all where nothing of the prefix could be judged."""
         first = [r for r in rollouts if r.place == 0]  # difficulty is read from the first step: steps are never pooled
         prefix = [r.verdict.outcome for r in first if r.completion.sample_index < self.initial]
         judged = len(prefix) - prefix.count("undecided")
@@ -86,13 +103,20 @@ class Vanilla:
 
     name = "vanilla"
     version = "1"
+    counts_copies = False
     near_duplicates: float | None = None
+    """Jaccard similarity from which a solution counts as a copy; none: only equal solutions do."""
 
     def __post_init__(self) -> None:
         _near_index(self.near_duplicates)
 
+    def kept_of(self, correct: int, distinct: int) -> int:
+        """The distinct ones; near duplicates are not foreseen."""
+        del correct
+        return distinct
+
     def select(self, run: str, rollouts: Sequence[Rollout]) -> Iterator[Decision]:
-        """One decision per rollout of one problem, in input order."""
+        """Yield a decision for each rollout of one problem, in input order."""
         reasons = _first_distinct(rollouts, len(rollouts), _near_index(self.near_duplicates))
         return decisions(run, rollouts, (self.name, self.version), reasons)
 

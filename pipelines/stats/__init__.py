@@ -5,7 +5,55 @@ that are shown. What only steers (`hierarchy`, `solution_diversity`, `stopping_f
 module, by budgets and forecasts.
 """
 
-from pipelines.stats.audit_report import (
+from pipelines.stats.clusters.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
+from pipelines.stats.clusters.cluster_table import ClusterTable, cluster_table, group_shares
+from pipelines.stats.clusters.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
+from pipelines.stats.clusters.drift import Shift, total_variation
+from pipelines.stats.clusters.intervals import (
+    Estimate,
+    StratumSample,
+    beta_quantile,
+    clopper_pearson,
+    sampled_share,
+    t_quantile,
+    with_interval,
+)
+from pipelines.stats.clusters.means import cluster_sums, mean_bounds, population_mean
+from pipelines.stats.clusters.outlying import OutlyingClusters, outlying_clusters
+from pipelines.stats.clusters.resampling import (
+    ErrorRates,
+    accuracy_ceiling,
+    best_draws,
+    kept_precision,
+    largest_k,
+    resampling_value,
+)
+from pipelines.stats.clusters.testing import alpha_spent, holm
+from pipelines.stats.draws.coverage_law import fit_coverage
+from pipelines.stats.draws.pass_rates import (
+    PathCounts,
+    pass_at_k,
+    pass_rate_interval,
+    path_counting_rate,
+    path_counts,
+    undecided_bounds,
+)
+from pipelines.stats.draws.predictions import Prediction, prediction_of, score_prediction
+from pipelines.stats.draws.shrinkage import BetaPrior, fit_prior, shrunken_rate
+from pipelines.stats.draws.subsets import (
+    best_of_ks,
+    g_pass_at_ks,
+    mg_pass_at_ks,
+    pass_at_ks,
+    pass_hat_ks,
+    selected_of_ks,
+    these_problems_means,
+)
+from pipelines.stats.draws.time_left import TimeLeft, longest, time_left, whole_of
+from pipelines.stats.draws.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
+from pipelines.stats.draws.vote import vote, weighted_vote
+from pipelines.stats.draws.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
+from pipelines.stats.verifiers.audit_report import (
     Costs,
     Judgement,
     Stratum,
@@ -16,50 +64,11 @@ from pipelines.stats.audit_report import (
     precision_within,
     true_rates,
 )
-from pipelines.stats.calibration import auroc, auroc_within, brier, calibration
-from pipelines.stats.cluster_ratios import cluster_mean, cluster_ratio, cluster_share
-from pipelines.stats.cluster_table import ClusterTable, cluster_table, group_shares
-from pipelines.stats.coverage_law import fit_coverage
-from pipelines.stats.differences import Equivalence, PairedTest, equivalence, paired_difference, paired_test
-from pipelines.stats.drift import Shift, total_variation
-from pipelines.stats.intervals import (
-    Estimate,
-    StratumSample,
-    beta_quantile,
-    clopper_pearson,
-    sampled_share,
-    t_quantile,
-    with_interval,
-)
-from pipelines.stats.means import cluster_sums, mean_bounds, population_mean
-from pipelines.stats.outlying import OutlyingClusters, outlying_clusters
-from pipelines.stats.pass_rates import (
-    PathCounts,
-    pass_at_k,
-    pass_rate_interval,
-    path_counting_rate,
-    path_counts,
-    undecided_bounds,
-)
-from pipelines.stats.predictions import Prediction, prediction_of, score_prediction
-from pipelines.stats.rater_agreement import krippendorff_alpha
-from pipelines.stats.resampling import ErrorRates, accuracy_ceiling, best_draws, kept_precision, largest_k, resampling_value
-from pipelines.stats.rule_error import RuleErrorCounts, rule_error_counts
-from pipelines.stats.shrinkage import BetaPrior, fit_prior, shrunken_rate
-from pipelines.stats.subsets import (
-    best_of_ks,
-    g_pass_at_ks,
-    mg_pass_at_ks,
-    pass_at_ks,
-    pass_hat_ks,
-    selected_of_ks,
-    these_problems_means,
-)
-from pipelines.stats.testing import alpha_spent, holm
-from pipelines.stats.time_left import TimeLeft, longest, time_left, whole_of
-from pipelines.stats.token_budgets import Draft, pass_at_tokens, regret_of_tokens, repair_tree_at, solved_by
-from pipelines.stats.verifier_error import (
-    Cell,
+from pipelines.stats.verifiers.calibration import auroc, auroc_within, brier, calibration
+from pipelines.stats.verifiers.rater_agreement import krippendorff_alpha
+from pipelines.stats.verifiers.rule_error import RuleErrorCounts, rule_error_counts
+from pipelines.stats.verifiers.verifier_error import (
+    ErrorCell,
     corrected_mean,
     corrected_rate,
     false_accept_rate,
@@ -67,17 +76,15 @@ from pipelines.stats.verifier_error import (
     precision,
     verdict_accuracy,
 )
-from pipelines.stats.vote import vote, weighted_vote
-from pipelines.stats.votes_at_k import AnswerCounts, Expectation, agreement, distinct_at_ks, majority_at_k
 
 __all__ = [
     "AnswerCounts",
     "BetaPrior",
-    "Cell",
     "ClusterTable",
     "Costs",
     "Draft",
     "Equivalence",
+    "ErrorCell",
     "ErrorRates",
     "Estimate",
     "Expectation",

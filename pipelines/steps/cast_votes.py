@@ -6,7 +6,7 @@ from pipelines.protocols import Vote, VotesOn
 from pipelines.steps.follow import Link, Links, nearest_answer
 from pipelines.steps.graph import StepGraph
 from pipelines.steps.reading import fields_of
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 
 Pair = tuple[str, str]
 """(completion id, problem id)."""
@@ -50,8 +50,8 @@ class CastVotes:
         return Vote(link.step, fields_of(text, step.read), place, step.gather)
 
 
-class LaterVotes:
-    """Votes that are read once they are there: `cast` is given then, and before that nobody voted."""
+class DeferredVotes:
+    """Votes that are read once they are complete: `cast` is set then, and before that there are no votes."""
 
     cast: VotesOn | None = None
 

@@ -1,4 +1,4 @@
-"""What was drawn of a run whose steps follow one another, in counts by problem: what each step could follow, and followed.
+"""Counts by problem in a run whose steps follow one another: completions that each step could follow, and did follow.
 
 `follow_ups` fills it while it plans a round: everything before that round is judged, what it draws is not.
 """
@@ -14,9 +14,9 @@ from pipelines.tallies import Draw
 
 
 class Kind(NamedTuple):
-    """Completions that are taken to be alike. `depth`: how often a repeated step stood for the answer that they rest on.
+    """Completions that are treated as equal. `depth`: how often a repeated step replaced the answer that they follow.
 
-    `right`: whether the answer was, their own or for one that nobody judges the answer before it; None: there is none.
+    `right`: whether their answer is right, or for an unjudged completion the answer before it; None: there is none.
     """
 
     step: str
@@ -47,7 +47,7 @@ class CountedCompletion(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """Its kind for whatever follows it."""
+        """Kind of the completion for the steps that follow it."""
         return self.asked._replace(right=self.right)
 
 

@@ -1,4 +1,5 @@
-"""Which completions are followed next: a pure function of the steps, of what is drawn and judged, and of what was asked.
+"""Choice of the completions that are followed next: a pure function of the steps, the draws and verdicts, and past
+requests.
 
 Called once a round over everything that is committed. A completion is followed once by each step; what was asked before is
 not asked again. Completions count in the order in which they were planned, so groups that are gathered never change.
@@ -16,7 +17,7 @@ from pipelines.tallies import Draw
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One completion of a problem as planned: its step, and those that it follows, in the order of its parents."""
+    """A completion of a problem as planned: its step, and those that it follows, in the order of its parents."""
 
     id: str
     step: str
@@ -108,7 +109,7 @@ class Threads:
         return link.after if self._graph.nodes[link.step].step.gather else ()
 
     def _followed(self, step: str, after: Sequence[str]) -> list[Leaf]:
-        """What a completion of this step follows, with its threads; nothing for one that gathers."""
+        """Leaves that a completion of this step follows, with its threads; empty for a step that gathers."""
         node = self._graph.nodes[step]
         if node.step.gather:
             return []
@@ -174,7 +175,7 @@ def not_asked_today(
 
 
 def _chosen(node: Node, threads: Threads, known: Mapping[str, Facts]) -> list[Thread]:
-    """What the step may follow: one completion of each parent that lie on one thread, for which its conditions hold."""
+    """Threads that the step may follow: one completion of each parent on one thread, for which its conditions hold."""
     return [
         merged
         for leaves in product(*(threads.leaves[parent] for parent in node.parents))
@@ -183,7 +184,7 @@ def _chosen(node: Node, threads: Threads, known: Mapping[str, Facts]) -> list[Th
 
 
 def _groups(node: Node, chosen: Sequence[Thread]) -> Iterator[tuple[str, ...]]:
-    """What the step follows together: each of these, or a group of one parent's."""
+    """Completions that the step follows together: those of each thread, or a group of one parent's."""
     step, parents = node.step, node.parents
     if not step.gather:
         yield from (tuple(thread[parent] for parent in parents) for thread in chosen)

@@ -7,7 +7,7 @@ on: `fix` that names `{solve}` and `{cut}`, where `cut` follows `solve`, follows
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from pipelines.steps.reading import check_reader
 from pipelines.steps.templates import (
@@ -15,14 +15,14 @@ from pipelines.steps.templates import (
     RESERVED,
     STATES,
     TRUNCATED,
-    Place,
     Template,
+    TemplatePlace,
     check_turns,
     names_in,
     places_of,
 )
-from storage.errors import SetupError, unknown_name
-from storage.records import OUTCOMES
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import OUTCOMES
 
 Role = Literal["answer", "step", "vote"]
 Turn = Literal["new", "continue"]
@@ -32,7 +32,7 @@ TURNS: tuple[Turn, ...] = ("new", "continue")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Which completions of a step are followed: those whose field (`outcome`, `truncated` or one that is read) is one of
+    """Condition on followed completions of a step: the field (`outcome`, `truncated` or one that is read) has one of
     these values.
     """
 
@@ -43,7 +43,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class StepRule:
-    """One step: its template and the rules by which it follows others. Roots have the defaults of all but `template`.
+    """A step: its template and the rules by which it follows others. Roots have the defaults of all but `template`.
 
     `count`: draws for each followed completion or group; `most`: followed ones (or groups) of a problem, None for all.
     `gather`: one question over so many completions, in their order, 0 for one each. `repeat`: how often it may follow its
@@ -80,7 +80,7 @@ class Node:
     """
 
     step: StepRule
-    places: tuple[Place, ...] = ()
+    places: tuple[TemplatePlace, ...] = ()
     conditions: tuple[Condition, ...] = ()
     named: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
@@ -90,11 +90,11 @@ class Node:
 
     @property
     def plain(self) -> bool:
-        """Whether it asks about the problem alone, in a text that stands around the problem's."""
-        return not self.named and self.places == (Place("prompt"),) and isinstance(self.step.template, str)
+        """Whether the step asks about the problem alone, in a text around the problem's own."""
+        return not self.named and self.places == (TemplatePlace("prompt"),) and isinstance(self.step.template, str)
 
     @property
-    def fields_put(self) -> tuple[Place, ...]:
+    def fields_put(self) -> tuple[TemplatePlace, ...]:
         """The places that a field is put into: where one cannot be read, the completion is not followed."""
         return tuple(place for place in self.places if place.of_a_step and place.field not in ("", "*", *STATES))
 
@@ -108,6 +108,8 @@ class StepGraph:
         for number, step in enumerate(steps):
             if step.name in self.nodes:
                 raise SetupError(f"two steps are named {step.name!r}.")
+            if not step.name and len(names) > 1:
+                raise SetupError("a step has no name, and the recipe has several.", next_command="name: solve")
             if step.name in RESERVED:
                 raise SetupError(f"a step is named {step.name!r}, which is a place of templates.")
             self.nodes[step.name] = self._node(step, names[number:])
@@ -159,7 +161,7 @@ class StepGraph:
         for place in places:
             self._check_place(where, place)
         names = {place.name for place in places if place.of_a_step} | {condition.step for condition in conditions}
-        if Place("pair") in places and not names:
+        if TemplatePlace("pair") in places and not names:
             names = {self._only_answer(where)}
         named = tuple(name for name in self.nodes if name in names)
         own = any(place.name in ("reference", "solution", "pair") or place.field == OUTCOME for place in places)
@@ -214,11 +216,16 @@ class StepGraph:
             if value not in OUTCOMES:
                 raise unknown_name(f"outcome in `when` of {where}", value, OUTCOMES)
 
-    def _check_place(self, where: str, place: Place) -> None:
+    def _check_place(self, where: str, place: TemplatePlace) -> None:
         if place.of_a_step and place.field not in ("", "*"):
             known = (*STATES, *self.nodes[place.name].step.read)
             if place.field not in known:
                 raise SetupError(f"{where} asks for {{{place.name}.{place.field}}}, which is not read.", choices=known)
+
+
+def root(name: str = "") -> Node:
+    """A step that asks about the problem alone; without a name that of a recipe that lists none."""
+    return StepGraph([StepRule(name)]).nodes[name]
 
 
 def _refuse_later(where: str, name: str, later: Sequence[str]) -> None:
@@ -251,7 +258,7 @@ def _check_root(node: Node, where: str) -> None:
             f"{where} names no earlier step, so it follows nothing; {odd[0]} belongs to a follow-up.",
             next_command='template: "{prompt}\\n{SOLVE}\\nGo on.", with the name of an earlier step',
         )
-    if Place("prompt") not in node.places:
+    if TemplatePlace("prompt") not in node.places:
         raise SetupError(f"{where} names neither {{prompt}} nor an earlier step: every problem would be the same prompt.")
 
 
@@ -279,3 +286,11 @@ def _condition(key: str, values: Sequence[str]) -> Condition:
     name, _, rest = key.partition(".")
     words = {"true": "yes", "false": "no"} if rest == TRUNCATED else {}
     return Condition(name, rest or OUTCOME, tuple(words.get(value, value) for value in values))
+
+
+@runtime_checkable
+class ChecksSteps(Protocol):
+    """A budget that checks the steps of the recipe."""
+
+    def check_steps(self, graph: StepGraph) -> None:
+        """SetupError where the budget and the steps do not go together."""

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipelines.verify.json_text import find_json
 from pipelines.verify.regex import BadPatternError, SearchLimitError, compiled_pattern, last_match
-from storage.errors import SetupError
-from storage.ids import canonical_json
+from pipelines.verify.structured.json_text import find_json
+from storage.ground.errors import SetupError
+from storage.ground.ids import canonical_json
 
 FIELD = re.compile(r"[a-z_][a-z0-9_]*")
 _PATH = re.compile(r"\$((?:\.[A-Za-z_][A-Za-z0-9_]*|\[\d+\])*)")
@@ -84,7 +84,7 @@ class ReadCounts:
 
 
 def unmet_words(step: str, field: str, wanted: Collection[str], values: Mapping[str, int], texts: int) -> str:
-    """What is said of a condition that never held."""
+    """Message about a condition that never held."""
     seen = ", ".join(f"{value!r} {count:,}" for value, count in values.items())
     return (
         f"it follows where {step}.{field} is {' or '.join(map(repr, wanted))}, which none of {texts:,} texts says ({seen})"

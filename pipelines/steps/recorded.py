@@ -11,11 +11,13 @@ _AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repe
 
 
 def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
-    """`steps`: as `storage.recipe_steps.recorded_steps` gives them."""
+    """`steps`: as `storage.ground.recipe_steps.recorded_steps` gives them; one without a name where the recipe lists
+    none.
+    """
     rules: list[StepRule] = []
     for step in steps:
         rules.append(_rule(step, rules))
-    return StepGraph(rules)
+    return StepGraph(rules or [StepRule("")])
 
 
 def _rule(step: Mapping[str, Any], before: Sequence[StepRule]) -> StepRule:
@@ -34,7 +36,7 @@ def _rule(step: Mapping[str, Any], before: Sequence[StepRule]) -> StepRule:
 
 
 def _is_searched(step: Mapping[str, Any], before: Sequence[StepRule]) -> bool:
-    """Whether a search said when it was drawn: the first step, where it is no answer, and what goes on from that."""
+    """Whether a search decided when the step was drawn: the first step, where it is no answer, and the steps after it."""
     if not before:
         return bool(step.get("role", "answer") != "answer")
     first = before[0]

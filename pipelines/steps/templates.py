@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 from pipelines.generate.prompts import PLACE, fill_template, plain_text
 from pipelines.marks import block, free_mark
-from storage.errors import SetupError
-from storage.records import Message, Prompt
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Prompt
 
 ROLES = ("system", "user", "assistant", "tool")
 OUTCOME, TRUNCATED = STATES = ("outcome", "truncated")
@@ -37,7 +37,7 @@ Template = str | tuple[tuple[str, str], ...]
 """A text, or (role, text) turns."""
 
 
-class Place(NamedTuple):
+class TemplatePlace(NamedTuple):
     """A place of a template: `name` is reserved or a step; `field` "" is the text, "*" the group."""
 
     name: str
@@ -45,13 +45,13 @@ class Place(NamedTuple):
 
     @property
     def of_a_step(self) -> bool:
-        """Whether an earlier step fills it."""
+        """Whether an earlier step fills this place."""
         return self.name not in RESERVED
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a completion beside its text: the outcome, for answers; whether it was cut off; the fields read.
+    """Facts about a completion beside its text: the outcome, for answers; whether it was cut off; the fields read.
 
     `failed`: an engine without a model could make nothing of what it was given; such a completion is not followed.
     """
@@ -77,7 +77,7 @@ class StepText:
 
 
 def names_in(template: Template) -> list[str]:
-    """What stands in braces in a template and could name a step."""
+    """Names in the braces of a template that could be steps."""
     return [name for text in _texts(template) for name, _ in _PLACE.findall(text)]
 
 
@@ -87,9 +87,9 @@ def place_alone(value: object) -> str | None:
     return None if match is None else match[1]
 
 
-def places_of(template: Template, steps: Collection[str], where: str = "the template") -> list[Place]:
+def places_of(template: Template, steps: Collection[str], where: str = "the template") -> list[TemplatePlace]:
     """The places of a template in order, each once; SetupError for one that nearly names something."""
-    places = [Place(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
+    places = [TemplatePlace(name, rest.lstrip(".")) for text in _texts(template) for name, rest in _PLACE.findall(text)]
     for place in places:
         if place.name not in (*RESERVED, *steps) and (near := get_close_matches(place.name, (*RESERVED, *steps), 1, 0.8)):
             raise SetupError(
@@ -108,8 +108,8 @@ def check_turns(template: Template) -> None:
 
 
 class Filling(NamedTuple):
-    """What the places of a template are filled with: the problem's prompt and reference, what earlier steps gave by name
-    (`followed`: the one whose completion is followed), and the group that is gathered.
+    """Values for the places of a template: the problem's prompt and reference, the texts of earlier steps by name
+    (`followed`: the step whose completion is followed), and the gathered group.
 
     `swapped`: the answer of a pair comes first. `raw`: without marks, where no model reads the result.
     """
@@ -135,7 +135,7 @@ def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt
         return _PLACE.sub(lambda match: value(match, mark), text)
 
     def value(match: "re.Match[str]", mark: str) -> str:
-        place = Place(match[1], (match[2] or "").lstrip("."))
+        place = TemplatePlace(match[1], (match[2] or "").lstrip("."))
         return _value(place, given, mark) if place.name in (*RESERVED, *steps) else match[0]
 
     if isinstance(template, str):
@@ -151,7 +151,7 @@ def _around(template: str, prompt: Prompt, fill: Callable[[str], str]) -> Prompt
     return fill_template(prompt, fill(before) + PLACE + fill(after))
 
 
-def _value(place: Place, given: Filling, mark: str) -> str:
+def _value(place: TemplatePlace, given: Filling, mark: str) -> str:
     if place.name == "prompt":
         return plain_text(given.prompt)
     if place.name == "reference":

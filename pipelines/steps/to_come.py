@@ -1,4 +1,4 @@
-"""How many follow-ups are still to come, simulated: each step follows as large a share of what it may follow as so far.
+"""Forecast of follow-ups by simulation: each step follows as large a share of the possible completions as so far.
 
 Counts go from step to step by kinds of completions (pipelines.steps.census): of each kind a share is followed, a problem's
 own share drawn from its posterior under a beta prior over all problems, whose mean is drawn too; groups, `most`, `count`
@@ -83,7 +83,7 @@ class FollowUpsToCome:
         return simulation.run(roots), dict(simulation.right)
 
     def followed(self, node: Node, kind: Kind) -> ShareLaw | float:
-        """Which share of the completions of this kind the step may follow."""
+        """Share of the completions of this kind that the step may follow."""
         certain = _certain(self._graph, node, kind)
         if certain is not None and (not node.conditions or self._judged(kind.step) >= LEAST):
             return certain
@@ -93,7 +93,7 @@ class FollowUpsToCome:
         return law or _unseen(f"completions of {kind.step} that {node.step.name} may follow")
 
     def right(self, kind: Kind) -> ShareLaw:
-        """Which share of the answers that were asked so is right."""
+        """Share of right answers among those of this kind."""
         laws = (self._law(pool, kind) for pool in POOLS)
         return next((law for law in laws if law is not None), None) or _unseen(f"answers of {kind.step}")
 
@@ -133,11 +133,11 @@ class FollowUpsToCome:
         return np.zeros(len(self._counts), np.int64)
 
     def candidates(self, step: str) -> Counts:
-        """What the step could follow so far, by problem."""
+        """Number of completions that the step could follow so far, by problem."""
         return self._sum(self._candidates, [key for key in self._candidates if key[0] == step and self._begun])
 
     def groups(self, step: str) -> Counts:
-        """How often it followed something so far, by problem."""
+        """Number of completions or groups that the step followed so far, by problem."""
         return self._groups.get(step, self.nothing()) if self._begun else self.nothing()
 
     @property
@@ -147,7 +147,7 @@ class FollowUpsToCome:
 
 
 class _Simulation:
-    """One simulation: new completions by kind, from step to step."""
+    """A simulation: new completions by kind, from step to step."""
 
     def __init__(self, to_come: FollowUpsToCome, rng: np.random.Generator, rated: Collection[str]) -> None:
         self._to_come, self._rng, self._graph, self._rated = to_come, rng, to_come.graph, rated
@@ -198,7 +198,7 @@ class _Simulation:
         return self._shares[id(law)]
 
     def _grouped(self, node: Node, chosen: Mapping[bool | None, Counts]) -> Iterator[tuple[bool | None, Counts]]:
-        """What is followed of what may be, by the answer before: groups are filled, and `most` is the end."""
+        """Followed completions of the possible ones, by the answer before: groups are filled, and `most` is the limit."""
         name, step = node.step.name, node.step
         if not chosen:
             return
@@ -243,7 +243,7 @@ def may_follow(graph: StepGraph, node: Node, kind: Kind) -> bool:
 
 
 def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
-    """Where it follows all of this kind, or none; None where that must be seen."""
+    """Share of this kind that the step is certain to follow: all or none; None if it depends on data."""
     if node.fields_put or len(node.parents) != 1 or any(condition.field != OUTCOME for condition in node.conditions):
         return None
     if graph.nodes[kind.step].step.raw:  # of which something may fail
@@ -260,7 +260,7 @@ def _certain(graph: StepGraph, node: Node, kind: Kind) -> float | None:
 
 
 def _life(drawn: Drawn) -> Kind:
-    """Its kind for whatever follows it."""
+    """Kind of a completion for the steps that follow it."""
     return drawn[0]._replace(right=drawn[1])
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipelines.synthesize.derived.archive import Archive
-from pipelines.synthesize.derived.attributes import Attributes
 from pipelines.synthesize.derived.chains import chains
 from pipelines.synthesize.derived.composed import Composed
 from pipelines.synthesize.derived.distractors import Distractors
@@ -15,30 +14,36 @@ from pipelines.synthesize.derived.grid import Grid
 from pipelines.synthesize.derived.new_numbers import new_numbers
 from pipelines.synthesize.derived.none_of_the_above import none_of_the_above
 from pipelines.synthesize.derived.renumbered import Renumbered
-from pipelines.synthesize.derived.rewritten import Rewritten
-from pipelines.synthesize.derived.self_instruct import SelfInstruct
+from pipelines.synthesize.derived.written.attributes import Attributes
+from pipelines.synthesize.derived.written.rewritten import Rewritten
+from pipelines.synthesize.derived.written.self_instruct import SelfInstruct
 from pipelines.synthesize.reasoning_gym import ReasoningGym
 from pipelines.synthesize.splits import problems_for_training
 from pipelines.synthesize.templates import Templates, regenerate
-from storage.records import Problem
+from storage.ground.by_name import ByName
+from storage.ground.records import Problem
 
-SYNTHESIZERS: Mapping[str, type[Any]] = {
-    "templates": Templates,
-    "reasoning_gym": ReasoningGym,
-    "composed": Composed,
-    "renumbered": Renumbered,
-    "distractors": Distractors,
-    "rewritten": Rewritten,
-    "grid": Grid,
-    "archive": Archive,
-    "self_instruct": SelfInstruct,
-    "attributes": Attributes,
-}
-TRANSFORMS: Mapping[str, Callable[[Sequence[Problem], int], list[Problem]]] = {
-    "chains": chains,
-    "new_numbers": new_numbers,
-    "none_of_the_above": none_of_the_above,
-}
+SYNTHESIZERS: Mapping[str, type[Any]] = ByName(
+    {
+        "templates": Templates,
+        "reasoning_gym": ReasoningGym,
+        "composed": Composed,
+        "renumbered": Renumbered,
+        "distractors": Distractors,
+        "rewritten": Rewritten,
+        "grid": Grid,
+        "archive": Archive,
+        "self_instruct": SelfInstruct,
+        "attributes": Attributes,
+    }
+)
+TRANSFORMS: Mapping[str, Callable[[Sequence[Problem], int], list[Problem]]] = ByName(
+    {
+        "chains": chains,
+        "new_numbers": new_numbers,
+        "none_of_the_above": none_of_the_above,
+    }
+)
 """Pure functions of a benchmark's problems and a seed that make it harder, or show whether a model knows it by heart."""
 
 __all__ = [

@@ -47,7 +47,7 @@ def rows(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 class _Family:
-    """One family's stream of distinct, verifiable items."""
+    """Stream of a family's distinct, verifiable items."""
 
     def __init__(self, name: str, config: Mapping[str, Any], seed: int) -> None:
         self.name, self.config, self.seed = name, dict(config), seed

@@ -18,9 +18,9 @@ from typing import Any
 
 from pipelines.processes.messages import MessageChild
 from pipelines.processes.spawn import environment, module_command
-from storage.errors import SetupError, unknown_name
-from storage.ids import canonical_json, digest128
-from storage.records import Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import canonical_json, digest128
+from storage.ground.records import Problem
 
 SOURCE = "reasoning-gym"
 LICENCE = "Apache-2.0"
@@ -49,6 +49,13 @@ class ReasoningGym:
         config: Mapping[str, Mapping[str, Any]] | None = None,
         split: str = "train",
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            tasks: Families of reasoning-gym; none: every usable one.
+            config: Options of a family, by its name.
+            split: Name of the stream of seeds; two splits draw from different seeds.
+        """
         if importlib.util.find_spec("reasoning_gym") is None:
             raise SetupError("the library reasoning-gym is not installed.", next_command=_INSTALL)
         if tasks is not None and not tasks:

@@ -6,16 +6,16 @@ A synthesizer names it in its recipe (`options: {from: arithmetic@v3}`) and is g
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from storage.errors import SetupError
-from storage.records import Outcome, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Outcome, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRollout:
-    """One text of a source. `step`: what of the recipe drew it; `answer`: what its verifier read in it, if anything.
+    """A text of a source. `step`: the recipe's step that drew it; `answer`: the answer that its verifier read, if any.
 
-    `outcome`: None for a text that nobody judged, as those of steps in between. `measured`: whether it is one of those
-    fixed before any verdict, which alone say how hard a problem is.
+    `outcome`: None for a text that was not judged, such as texts of intermediate steps. `measured`: whether the text was
+    fixed before any verdict; only such texts show how hard a problem is.
     """
 
     problem_id: str

@@ -1,4 +1,4 @@
-"""Which problems train, which are held out and which only evaluate; and the pairs that the embedded model is trained on.
+"""Splits of problems for training, holding out and evaluation; and the pairs that the embedded model is trained on.
 
 Three splits, never by row:
 - `evaluation`: templates that are never trained on, and with them their solution graphs: a problem of another template that
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import LEVELS, Params, Solution, instance_key, solution_graph, solution_text
-from storage.errors import unknown_name
+from storage.ground.errors import unknown_name
 
 EVALUATION_TEMPLATES: tuple[str, ...] = ("catch_up", "age_gap", "two_numbers")
 TRAIN_TEMPLATES: tuple[str, ...] = tuple(name for name in TEMPLATES if name not in EVALUATION_TEMPLATES)

@@ -1,4 +1,4 @@
-"""What an executable template is: parameters are sampled, rendered to text and solved by code.
+"""Contract of an executable template: parameters are sampled, rendered to text and solved by code.
 
 Holds the contract, the calculator that writes solution steps, and the notions of solution graph and instance.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from storage.ids import digest128
+from storage.ground.ids import digest128
 
 LEVELS: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
 PHRASINGS = 3
@@ -129,7 +129,7 @@ class Calc:
 
 
 def compute(op: str, a: int, b: int) -> int:
-    """One exact integer operation; ArithmeticError when a quotient is not whole."""
+    """Result of an exact integer operation; ArithmeticError when a quotient is not whole."""
     if op == "+":
         return a + b
     if op == "-":
@@ -145,12 +145,12 @@ def compute(op: str, a: int, b: int) -> int:
 
 
 def solution_text(solution: Solution) -> str:
-    """What a model learns to write: one step a line, then `#### answer`."""
+    """Text that a model learns to write: one step a line, then `#### answer`."""
     return "\n".join((*solution.steps, f"#### {solution.answer}"))
 
 
 def canonical_shape(shape: Shape) -> str:
-    """One spelling per shape: sums and products are flattened and sorted, so order of adding makes no new graph.
+    """Canonical spelling of a shape: sums and products are flattened and sorted, so order of adding makes no new graph.
 
     A part that several steps use is spelled out at each use; parts longer than 160 characters are written as a hash, since
     Euclid's algorithm would double the text with every step.

@@ -14,9 +14,9 @@ from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.splits import graph_allowed, on_side, templates_of
 from pipelines.synthesize.template import LEVELS, Params, Solution, Template, solution_graph
 from pipelines.synthesize.user import is_reference, load_template, source_digest
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128, sha256_text
-from storage.records import Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128, sha256_text
+from storage.ground.records import Problem
 
 SOURCE = "rollmill-templates"
 USER_SOURCE = "user-template"
@@ -44,6 +44,14 @@ class Templates:
         split: str = "train",
         recipe_folder: str | None = None,
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            levels: Levels to draw from, 1 (easiest) to 8.
+            templates: Templates to use: names of the product's, or `module:Class` and `file.py:Class`; none: all.
+            skills: Only templates of these skills; none: all.
+            split: Split of the problems: `train`, `heldout` or `evaluation`, which share no problem.
+        """
         self.levels = _checked_levels(levels)
         self.split = split
         self.templates = _chosen(templates, skills, split, None if recipe_folder is None else Path(recipe_folder))
@@ -121,7 +129,7 @@ def regenerate(problem: Problem) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
-    """One instance: everything that follows from (template, level, seed)."""
+    """Instance of a template: everything that follows from (template, level, seed)."""
 
     level: int
     seed: int

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from pipelines.method_checks import means_to_be
+from pipelines.method_checks import has_role_call
 from pipelines.synthesize.template import Template
 from pipelines.synthesize.validation import fingerprint, require_valid
 from pipelines.user_code import NoFile, NotLoaded, classes_of, load_module, source_of
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 
 # CPU seconds: far more than a hundred instances need, far less than a person waits for a template that loops. Waiting for a
 # busy machine does not count; the wall clock only ends a child that sleeps.
@@ -51,7 +51,7 @@ def load_class(reference: str) -> type[object]:
     place, _, attribute = reference.partition(":") if "\\" not in reference else reference.rpartition(":")
     module = _module(place)
     classes = classes_of(module)
-    own = [cls for cls in classes.values() if cls.__module__ == module.__name__ and means_to_be("template", cls)]
+    own = [cls for cls in classes.values() if cls.__module__ == module.__name__ and has_role_call("template", cls)]
     if not attribute:
         if len(own) == 1:
             return own[0]

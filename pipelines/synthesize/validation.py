@@ -29,8 +29,8 @@ from pipelines.synthesize.template import (
     Template,
     TemplateWithConstants,
 )
-from storage.errors import SetupError
-from storage.ids import canonical_json, sha256_text
+from storage.ground.errors import SetupError
+from storage.ground.ids import canonical_json, sha256_text
 
 CHECKS: tuple[str, ...] = ("is_extractable", "is_executable", "has_dof", "single_valued", "matches_original")
 _SEEDS = 12  # instances of each level
@@ -38,8 +38,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One recorded test: `detail` says what was found when it did not pass."""
+class ProblemCheck:
+    """A recorded test: `detail` describes the failure when it did not pass."""
 
     name: str
     passed: bool
@@ -51,7 +51,7 @@ class Validation:
     """The recorded tests of one template, in the order of CHECKS; tests after a fatal one are recorded as not passed."""
 
     template: str
-    checks: tuple[Check, ...]
+    checks: tuple[ProblemCheck, ...]
 
     @property
     def passed(self) -> bool:
@@ -77,7 +77,7 @@ def validate(template: Any) -> Validation:
     """Run the five tests on a template (a class without arguments, or an object); never raises on a bad template."""
     missing = missing_members("template", template)
     parts = f"it has no usable {', '.join(missing)}" if missing else ""
-    checks = [Check("is_extractable", not missing, parts)]
+    checks = [ProblemCheck("is_extractable", not missing, parts)]
     cls = template if isinstance(template, type) else type(template)
     name = cls.__name__ if "name" in missing else template.name
     instances: list[_Instance] = []
@@ -87,7 +87,7 @@ def validate(template: Any) -> Validation:
         checks.append(_recorded("has_dof", lambda: _degrees_of_freedom(instances)))
         checks.append(_recorded("single_valued", lambda: _single_valued(template, instances)))
         checks.append(_recorded("matches_original", lambda: _matches(template, instances)))
-    checks += [Check(later, passed=False, detail="not reached") for later in CHECKS[len(checks) :]]
+    checks += [ProblemCheck(later, passed=False, detail="not reached") for later in CHECKS[len(checks) :]]
     return Validation(name, tuple(checks))
 
 
@@ -127,13 +127,13 @@ def _numbers(value: Any) -> Iterator[int]:
             yield from _numbers(item)
 
 
-def _recorded(name: str, test: Callable[[], str | None]) -> Check:
+def _recorded(name: str, test: Callable[[], str | None]) -> ProblemCheck:
     """A test's outcome; whatever a template raises is a finding about it, not an error of ours."""
     try:
         detail = test()
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"
-    return Check(name, detail is None, detail or "")
+    return ProblemCheck(name, detail is None, detail or "")
 
 
 def _fresh(template: Any) -> Template:
@@ -222,7 +222,7 @@ def evaluate_line(line: str) -> tuple[Fraction, Fraction, Fraction]:
 
 
 def check_steps(steps: Iterable[str], answer: str, given: Iterable[int | Fraction]) -> str | None:
-    """Why the steps do not lead from the given numbers to the answer, or None when they do.
+    """Reason why the steps do not lead from the given numbers to the answer, or None when they do.
 
     Every operand must be given or the result of an earlier step, every line true, and the answer the last result or (as in
     Euclid's algorithm) an operand of the last line.

@@ -1,4 +1,4 @@
-"""What the model is trained on: the tokenizer, and batches of fresh problems as a pure function of (seed, step).
+"""Training data of the model: the tokenizer, and batches of fresh problems as a pure function of (seed, step).
 
 Batches are cut from blocks of problems of similar length. Nothing is stored: a resumed run makes the block it stopped in
 again. The tokenizer is byte-level BPE, so any text encodes and decodes to itself.
@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.model_files import END, MARKERS, render_chat
+from pipelines.generate.embedded.model_files import END, MARKERS, render_chat
 from pipelines.train.training_settings import TrainSettings
-from storage.ids import digest128
+from storage.ground.ids import digest128
 
 Source = Callable[[int, int], Iterable[tuple[str, str]]]
 Pair = tuple[list[int], list[int]]
@@ -28,7 +28,7 @@ PIECES = r"\d| [-+*/%=] |#### |\n| ?[A-Za-z]+|\s+| ?[^\sA-Za-z\d]+"
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TrainingBatch:
     """`ids` (rows, length) padded to the right; `places` are flat indices whose next token is `targets`."""
 
     ids: npt.NDArray[np.int64]
@@ -78,7 +78,7 @@ def block_seed(seed: int, block: int) -> int:
     return int(digest128(["train", seed, block])[:8], 16)
 
 
-def batches(source: Source, tokenizer: Any, settings: TrainSettings, first_step: int) -> Iterator[Batch]:
+def batches(source: Source, tokenizer: Any, settings: TrainSettings, first_step: int) -> Iterator[TrainingBatch]:
     """Endless batches from `first_step` on."""
     first_block, skip = divmod(first_step, BATCHES_PER_BLOCK)
     for block in count(first_block):
@@ -100,8 +100,8 @@ def encode_pairs(tokenizer: Any, texts: Iterable[tuple[str, str]]) -> list[Pair]
     return [(prompt.ids, solution.ids) for prompt, solution in zip(prompts, solutions, strict=True)]
 
 
-def _padded(pairs: Sequence[Pair]) -> Batch:
-    """One batch; the loss is over solution tokens only, so places run from the prompt's last token on."""
+def _padded(pairs: Sequence[Pair]) -> TrainingBatch:
+    """A padded batch; the loss is over solution tokens only, so places run from the prompt's last token on."""
     longest = max(len(prompt) + len(solution) for prompt, solution in pairs) - 1
     length = -(-longest // ROUND_TO) * ROUND_TO
     ids = np.zeros((len(pairs), length), dtype=np.int64)
@@ -111,4 +111,4 @@ def _padded(pairs: Sequence[Pair]) -> Batch:
         ids[row, : len(whole)] = whole
         places.append(row * length + np.arange(len(prompt) - 1, len(whole)))
     targets = np.concatenate([np.asarray(solution, dtype=np.int64) for _, solution in pairs])
-    return Batch(ids, np.concatenate(places), targets)
+    return TrainingBatch(ids, np.concatenate(places), targets)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.generate.model_files import END, MARKERS, TEMPLATE
+from pipelines.generate.embedded.model_files import END, MARKERS, TEMPLATE
 from pipelines.train.training_settings import Shape
 
 Weights = Mapping[str, npt.NDArray[np.float32]]

@@ -15,7 +15,7 @@ from pipelines.protocols import Generator, Verifier
 from pipelines.stats import pass_at_k, population_mean
 from pipelines.train.card import model_card
 from pipelines.train.export import write_text
-from storage.records import Completion, Origin, Problem, Request, Sampling, request_for
+from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 
 KS = (1, 4, 16, 64)
 SAMPLING = Sampling(temperature=1.0, max_tokens=200)
@@ -28,7 +28,7 @@ _PROBLEMS_AT_ONCE = 16  # in one call of the engine: 1,024 samples
 
 @dataclass(frozen=True, slots=True)
 class SampleCounts:
-    """What the samples of one problem came to."""
+    """Counts of one problem's samples."""
 
     level: int
     template: str

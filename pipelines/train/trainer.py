@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
-from pipelines.train.corpus import Batch, Source, batches, template_source, tokenizer_texts, train_tokenizer
+from pipelines.train.corpus import Source, TrainingBatch, batches, template_source, tokenizer_texts, train_tokenizer
 from pipelines.train.export import export_folder
 from pipelines.train.training_settings import Shape, TrainSettings
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 CHECKPOINT = "checkpoint.pt"
 VOCABULARY = 640  # pieces at most: 256 bytes, the markers, and the words of the templates
@@ -28,7 +28,9 @@ TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """What to train and where: `out` gets the model; the checkpoint lies beside it, hidden, and is never shipped."""
+    """Settings and output of a training: `out` gets the model; the checkpoint lies beside it, hidden, and is never
+    shipped.
+    """
 
     out: Path
     settings: TrainSettings
@@ -42,8 +44,8 @@ class TrainingJob:
 
 
 @dataclass(slots=True)
-class Progress:
-    """Where a run stands; seconds add up over interruptions."""
+class TrainingProgress:
+    """Progress of a training; seconds add up over interruptions."""
 
     step: int = 0
     wall_seconds: float = 0.0
@@ -52,7 +54,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What the loop tells after a step: loss in nats per solution token, tokens of the batch with padding."""
+    """Report after a step: loss in nats per solution token, tokens of the batch with padding."""
 
     step: int
     loss: float
@@ -67,19 +69,19 @@ class TrainingResult:
     """The parameters and how far and how long they were trained."""
 
     parameters: Parameters
-    progress: Progress
+    progress: TrainingProgress
     finished: bool
 
 
 class Trainer:
-    """One run: its settings, its data and the folder that holds its checkpoint."""
+    """Training run: its settings, its data and the folder that holds its checkpoint."""
 
     def __init__(self, shape: Shape, settings: TrainSettings, source: Source, tokenizer: Any, folder: Path) -> None:
         self.shape, self.settings, self.source, self.tokenizer, self.folder = shape, settings, source, tokenizer, folder
         self.recipe = {"shape": asdict(shape), "settings": {**asdict(settings), "levels": list(settings.levels)}}
         self.parameters = initial_parameters(shape, settings.seed)
         self.optimiser = _optimiser(self.parameters, settings)
-        self.progress = Progress()
+        self.progress = TrainingProgress()
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint."""
@@ -105,7 +107,7 @@ class Trainer:
         """Write the checkpoint now."""
         save_checkpoint(self.folder, self.parameters, self.optimiser, self.progress, self.recipe)
 
-    def _timed_step(self, data: Iterator[Batch], report: Callable[[StepReport], None]) -> None:
+    def _timed_step(self, data: Iterator[TrainingBatch], report: Callable[[StepReport], None]) -> None:
         wall, cpu = time.monotonic(), time.process_time()
         batch = next(data)
         loss = self._step(batch)
@@ -118,7 +120,7 @@ class Trainer:
             self.save()
         report(StepReport(progress.step, loss, batch.ids.size, progress.wall_seconds, progress.cpu_seconds, saved))
 
-    def _step(self, batch: Batch) -> float:
+    def _step(self, batch: TrainingBatch) -> float:
         import torch
         import torch.nn.functional as f
 
@@ -135,7 +137,7 @@ class Trainer:
 
 
 def checkpoint_folder(out: Path) -> Path:
-    """Where the training of a model folder keeps its state."""
+    """Folder in which the training of a model folder keeps its state."""
     return out.parent / f".{out.name}.training"
 
 
@@ -163,7 +165,7 @@ def _export(job: TrainingJob, trainer: Trainer, tokenizer: Any) -> None:
 
 
 def training_record(trainer: Trainer) -> dict[str, Any]:
-    """What training.json says: settings, how far, how long, with which software."""
+    """Content of training.json: settings, progress, time and software."""
     import tokenizers
     import torch
 
@@ -212,7 +214,7 @@ def keep_freed_memory() -> None:
 
 
 def save_checkpoint(
-    folder: Path, parameters: dict[str, Any], optimiser: Any, progress: Progress, recipe: dict[str, Any]
+    folder: Path, parameters: dict[str, Any], optimiser: Any, progress: TrainingProgress, recipe: dict[str, Any]
 ) -> Path:
     """Write the checkpoint under a temporary name and rename it, so that a kill leaves the last whole one."""
     import torch
@@ -247,7 +249,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 def restore_checkpoint(
     state: dict[str, Any], parameters: dict[str, Any], optimiser: Any, recipe: dict[str, Any]
-) -> Progress:
+) -> TrainingProgress:
     """Put a loaded state into parameters and optimiser; SetupError if it was made under other settings."""
     import torch
 
@@ -260,4 +262,4 @@ def restore_checkpoint(
             parameters[name].copy_(value)
     optimiser.load_state_dict(state["optimiser"])
     step, wall, cpu = state["progress"]
-    return Progress(int(step), float(wall), float(cpu))
+    return TrainingProgress(int(step), float(wall), float(cpu))

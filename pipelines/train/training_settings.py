@@ -1,4 +1,4 @@
-"""What decides a training run: the shape of the model and the settings of the optimiser.
+"""Settings that decide a training run: the shape of the model and the settings of the optimiser.
 
 Plain values, imported without torch. Two runs with equal settings on one machine give equal losses.
 """
@@ -36,7 +36,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How a model is trained. `batch` counts problems; `steps`, `horizon`, `warmup` and `checkpoint_every` count steps.
+    """Settings of the training. `batch` counts problems; `steps`, `horizon`, `warmup` and `checkpoint_every` count steps.
 
     The rate's cosine ends at `horizon`, and stopping well before it is on purpose: the hardest level's pass rate was still
     rising there, and a model that solves everything is of no use for difficulty-aware selection.

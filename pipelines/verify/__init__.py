@@ -11,10 +11,11 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
-from pipelines.by_name import ByName
 from pipelines.protocols import Verifier
-from storage.errors import SetupError, unknown_name
-from storage.records import Verdict
+from pipelines.registries import registry
+from storage.ground.by_name import ByName
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import Verdict
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
 
 VERIFIERS: Mapping[str, Callable[..., Verifier]] = ByName(
     {
-        "all_of": "pipelines.verify.composite:AllOf",
-        "any_of": "pipelines.verify.composite:AnyOf",
+        "all_of": "pipelines.verify.composite:AllOfVerifier",
+        "any_of": "pipelines.verify.composite:AnyOfVerifier",
         "choice": "pipelines.verify.choice:ChoiceVerifier",
         "code": "pipelines.verify.code:CodeVerifier",
-        "counterexample": "pipelines.verify.counterexample:CounterexampleVerifier",
+        "counterexample": "pipelines.verify.code.counterexample:CounterexampleVerifier",
         "constraints": "pipelines.verify.constraints:ConstraintsVerifier",
         "exact": "pipelines.verify.exact:ExactVerifier",
-        "json_schema": "pipelines.verify.json_schema:JsonSchemaVerifier",
-        "judge": "pipelines.verify.judge:JudgeVerifier",
+        "json_schema": "pipelines.verify.structured.json_schema:JsonSchemaVerifier",
+        "judge": "pipelines.verify.judged.judge:JudgeVerifier",
         "math": "pipelines.verify.mathematics:MathVerifier",
         "number": "pipelines.verify.number:NumberVerifier",
-        "optimization": "pipelines.verify.optimization:OptimizationVerifier",
-        "person": "pipelines.verify.person:PersonVerifier",
+        "optimization": "pipelines.verify.structured.optimization:OptimizationVerifier",
+        "person": "pipelines.verify.judged.person:PersonVerifier",
         "regex": "pipelines.verify.regex:RegexVerifier",
-        "roundtrip": "pipelines.verify.roundtrip:RoundtripVerifier",
-        "state_prefix": "pipelines.verify.state_prefix:StatePrefixVerifier",
-        "votes": "pipelines.verify.votes:VotesVerifier",
+        "roundtrip": "pipelines.verify.code.roundtrip:RoundtripVerifier",
+        "state_prefix": "pipelines.verify.code.state_prefix:StatePrefixVerifier",
+        "votes": "pipelines.verify.judged.votes:VotesVerifier",
     }
 )
 
@@ -84,15 +85,19 @@ def verify(
     reference: str | None = None,
     answer: str | None = None,
 ) -> Any:
-    """Verdicts on rows, in their order; a frame for a frame (pandas, Arrow, DuckDB), with the verdicts as columns.
+    """Judge answers: a verdict for each row, in their order. A frame comes back with verdict columns.
 
-    A row is a dict, a dataclass or what else names its values, or a tuple (prompt, reference, answer); `prompt`,
-    `reference` and `answer` say what these are called where they have other names than usual (`user_rows.NAMES`). An answer
-    is a completion's whole text. A reference may be a number, or a list of alternatives, of which one that is met suffices.
-    `tests` and what else a row holds go to the verifier too. One that is given ready made, with its options, stays open.
+    Args:
+        rows: A frame (pandas, Arrow, DuckDB), dicts or dataclasses with the names below, or tuples (prompt, reference,
+            answer). An answer is a completion's whole text. A reference may be a number, or a list of alternatives, of
+            which one suffices. The verifier is also given `tests` and whatever else a row holds.
+        verifier: A name, or an instance, which stays open.
+        prompt: Name of the prompts, where it is not a usual one (`user_rows.NAMES`).
+        reference: Name of the references.
+        answer: Name of the answers.
     """
-    from pipelines.verify.dataframes import frame_of
     from pipelines.verify.finding import ANY_OF
+    from pipelines.verify.structured.dataframes import frame_of
     from pipelines.verify.user_rows import Names, pairs_of
 
     frame = frame_of(rows)
@@ -116,9 +121,10 @@ def _instance(verifier: str | Verifier) -> Iterator[Verifier]:
             )
         yield verifier
         return
-    if verifier not in VERIFIERS:
-        raise unknown_name("verifier", verifier, VERIFIERS)
-    with closing(VERIFIERS[verifier]()) as instance:
+    known = registry("verifier")
+    if verifier not in known:
+        raise unknown_name("verifier", verifier, known)
+    with closing(known[verifier]()) as instance:
         yield instance
 
 

@@ -1,8 +1,9 @@
 """Acceptance policies: from the verdicts of several verifiers on one rollout to the one that counts, for runs and gates.
 
 A policy sees the verdicts of one rollout side by side, in the order of the recipe's verifiers, and gives one accepted
-verdict. It is versioned and applied when rollouts are selected, so another one re-selects without judging anything again.
-`docs/policies.md` has the truth tables; the SQL that live views use is tested against `accepted`.
+verdict. It is versioned and applied to stored verdicts, so another one re-selects without judging anything again.
+`docs/how-to/policies.md` has the truth tables. Nothing else knows a policy: live views read the outcomes that a run
+has stored (`flows/rounds/outcomes.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +13,9 @@ from typing import Any, ClassVar, Protocol
 from pipelines.protocols import RankedPolicy
 from pipelines.returned import check_returned
 from pipelines.verify.finding import ALL_OF, ANY_OF
-from storage.errors import SetupError
-from storage.records import Outcome, Verdict, plan_of
+from storage.ground.by_name import ByName
+from storage.ground.errors import SetupError
+from storage.ground.records import Outcome, Verdict, plan_of
 
 Key = tuple[str, str]
 """(verifier, version)."""
@@ -22,7 +24,7 @@ PREFIX = "policy:"
 
 
 class Policy(Protocol):
-    """One way from verdicts to an accepted outcome.
+    """Rule that turns verdicts into an accepted outcome.
 
     `lazy`: verifiers are asked one after another until one decides; otherwise side by side. `over`: the names of the
     verifiers that count, empty for all of the recipe. What it may be beside: RankedPolicy.
@@ -147,11 +149,12 @@ def named(policy: str, option: str, names: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _OverOption:
-    """What policies share whose only option is `over`: its check, and a version that tells it."""
+    """Shared base of policies whose only option is `over`: its check, and a version that contains it."""
 
     name: ClassVar[str]
     lazy: ClassVar[bool] = False
     over: tuple[str, ...] = ()
+    """Names of the verifiers that the policy reads; empty: all."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "over", named(self.name, "over", self.over))
@@ -189,7 +192,7 @@ class AllOf(_OverOption):
     name = "all_of"
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
-        """One refusal is enough, whatever the others could not decide."""
+        """Reject if any verifier rejects, whatever the others could not decide."""
         return ruling(self, verdicts, min((verdict.outcome for verdict in verdicts), key=ALL_OF.index))
 
 
@@ -239,9 +242,11 @@ class MinValue:
     """
 
     least: float
+    """Smallest share of tests passed, above 0 and at most 1."""
     name = "min_value"
     lazy = False
     over: tuple[str, ...] = ()
+    """Names of the verifiers that the policy reads; empty: all."""
 
     def __post_init__(self) -> None:
         if isinstance(self.least, bool) or not isinstance(self.least, int | float) or not 0 < self.least <= 1:
@@ -278,9 +283,11 @@ class Prefer:
     """
 
     order: tuple[str, ...]
+    """Names of verifiers, the most trusted first."""
     name = "prefer"
     lazy = False
     over: tuple[str, ...] = ()
+    """Names of the verifiers that the policy reads; empty: all."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order", named(self.name, "order", self.order))
@@ -299,14 +306,16 @@ class Prefer:
         return ruling(self, [first], first.outcome)
 
 
-POLICIES: Mapping[str, Callable[..., Policy]] = {
-    "first_decided": FirstDecided,
-    "all_of": AllOf,
-    "any_of": AnyOf,
-    "majority": Majority,
-    "min_value": MinValue,
-    "prefer": Prefer,
-}
+POLICIES: Mapping[str, Callable[..., Policy]] = ByName(
+    {
+        "first_decided": FirstDecided,
+        "all_of": AllOf,
+        "any_of": AnyOf,
+        "majority": Majority,
+        "min_value": MinValue,
+        "prefer": Prefer,
+    }
+)
 PLAIN: Policy = FirstDecided()
 """What a recipe without `accept` means."""
 

@@ -26,22 +26,22 @@ MOST = 200  # steps of a text, and equals signs of a line
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One calculation: its text, its value (the exact one, where the stated one is true), and whether it is true."""
+class CalculationStep:
+    """A calculation: its text, its value (the exact one, where the stated one is true), and whether it is true."""
 
     text: str
     value: Fraction
     true: bool
 
 
-def steps_of(text: str) -> list[Step]:
+def steps_of(text: str) -> list[CalculationStep]:
     """The steps of a text in their order, at most 200."""
-    steps: list[Step] = []
+    steps: list[CalculationStep] = []
     for left, right in _written(text):
         stated, value = number(right), exact_value(left)
         if stated is not None and value is not None:
             true = _is(value, stated, right)
-            steps.append(Step(f"{left.strip()}={right.strip()}", value if true else stated, true))
+            steps.append(CalculationStep(f"{left.strip()}={right.strip()}", value if true else stated, true))
         if len(steps) == MOST:
             break
     return steps
@@ -68,7 +68,7 @@ def _written(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _equations(line: str) -> Iterator[tuple[str, str]]:
-    """What stands on both sides of each `=`, as far to the left as it is arithmetic."""
+    """Sides of each `=`, as far to the left as the text is arithmetic."""
     bullet = _BULLET.match(line)
     begin = bullet.end() if bullet else 0
     for place in [at for at, sign in enumerate(line) if sign == "="][:MOST]:

@@ -23,11 +23,11 @@ from functools import lru_cache
 from typing import Any
 
 from pipelines.verify.answers.equality import STRICT
-from pipelines.verify.answers.quantity import parse_quantity
+from pipelines.verify.answers.expressions.quantity import parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WINDOW, FinalAnswer, standing_answer
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 
 LETTERS = "ABCDEFGHIJ"
 META_KEYS = ("options", "choices")
@@ -150,7 +150,7 @@ def named_in(text: str, options: Options) -> Choice | None:
 
 
 def named_in_sentence(line: str) -> Choice | None:
-    """The one option that a concluding sentence names; a sentence that denies or supposes names none."""
+    """Option named by a concluding sentence, if it is only one; a sentence that denies or supposes names none."""
     cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:]).split())
     if _DENIED.search(cleaned):
         return None
@@ -162,7 +162,7 @@ def named_in_sentence(line: str) -> Choice | None:
 
 
 def lists_options(text: str) -> bool:
-    """Whether lines of a text begin with the marks of two options: then such a line is an item of a list, no answer."""
+    """Whether lines of a text begin with the marks of two options; such a line is then an item of a list, no answer."""
     return len({match[1] for match in _ITEM.finditer(text)}) > 1
 
 
@@ -283,15 +283,17 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
 
 
 def _marked(final: FinalAnswer, options: Options) -> Choice | None:
-    """What an extracted answer names; a letter that is no option needs a mark to be an answer at all."""
+    """Option named by an extracted answer; a letter that is no option needs a mark to be an answer at all."""
     named = None if final.rule == "tail" else named_in(final.text, options)
     if named is None and final.rule == "phrase":
-        named = _beside_first(final.text, named_in_sentence(final.text))
+        named = _unless_contradicted(final.text, named_in_sentence(final.text))
     return named if named is None or final.rule not in ("bare",) or _is_option(named, options) else None
 
 
-def _beside_first(text: str, named: Choice | None) -> Choice | None:
-    """What a sentence names, where "the answer is" is followed at once by another letter: D (B); D, unless it is B."""
+def _unless_contradicted(text: str, named: Choice | None) -> Choice | None:
+    """Option named by a sentence, or None where "the answer is" is followed at once by another letter: D (B); D, unless
+    it is B.
+    """
     first = _AT_ONCE.match(text)
     if named is None or named.letter is None or first is None or first[1] == named.letter:
         return named

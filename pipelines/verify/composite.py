@@ -15,10 +15,11 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from pipelines.protocols import Interruptible, NeedsMachine, Verifier
+from pipelines.registries import registry
 from pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 Part = Verifier | Mapping[str, Any]
 _AHEAD = 256  # items that every part judges before the first of their verdicts is given
@@ -32,6 +33,11 @@ class Composite(OneByOne):
     order: ClassVar[tuple[Outcome, ...]]
 
     def __init__(self, *, verifiers: Sequence[Part] = ()) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            verifiers: The parts: instances, or a list of `{method, options}`.
+        """
         if not verifiers:
             raise SetupError(
                 f"verifier {self.name!r} has no parts.",
@@ -96,14 +102,14 @@ class Composite(OneByOne):
         )
 
 
-class AllOf(Composite):
+class AllOfVerifier(Composite):
     """Correct when every part is."""
 
     name = "all_of"
     order = ALL_OF
 
 
-class AnyOf(Composite):
+class AnyOfVerifier(Composite):
     """Correct when a part is."""
 
     name = "any_of"
@@ -111,22 +117,21 @@ class AnyOf(Composite):
 
 
 def part_of(given: Part, where: str) -> Verifier:
-    """A verifier of the registry by name and options, or the instance that was given."""
-    from pipelines.verify import VERIFIERS
-
+    """A verifier by name and options, or the instance that was given."""
     if not isinstance(given, Mapping):
         if not isinstance(given, Verifier):
             raise SetupError(f"a part of verifier {where!r} is {given!r:.100}, neither a verifier nor a method.")
         return given
     for key in sorted(given.keys() - {"method", "options"}):
         raise unknown_name(f"key of a part of verifier {where!r}", str(key), ("method", "options"))
-    method = given.get("method")
-    if not isinstance(method, str) or method not in VERIFIERS:
-        raise unknown_name("verifier", str(method), VERIFIERS)
+    method, known = given.get("method"), registry("verifier")
+    if not isinstance(method, str) or method not in known:
+        raise unknown_name("verifier", str(method), known)
     try:
-        return VERIFIERS[method](**(given.get("options") or {}))
+        built: Verifier = known[method](**(given.get("options") or {}))
     except TypeError as error:
         raise SetupError(f"verifier {method!r} within {where!r}: {error}.") from None
+    return built
 
 
 def _verdicts(part: Verifier, items: Sequence[Item]) -> list[Verdict]:

@@ -11,8 +11,8 @@ from typing import Literal
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import final_answer
 from pipelines.verify.finding import Finding, OneByOne, Rules, version_of, visible_text
-from storage.errors import SetupError, unknown_name
-from storage.records import Completion, Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import Completion, Problem
 
 LONGEST = 1_000_000
 """Characters compared; a longer text beside a shorter reference cannot be equal to it."""
@@ -45,6 +45,14 @@ class ExactVerifier(OneByOne):
         whitespace: str = "strip",
         unicode: str = "keep",
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            answer: Compare the `whole` text or the `final` answer.
+            case: `keep` it, or `fold` it.
+            whitespace: `keep` it, `strip` the ends, `collapse` runs to one blank, or `remove` it.
+            unicode: `keep` it, or a normal form: `NFC` or `NFKC`.
+        """
         if answer not in ("whole", "final"):
             raise unknown_name("answer of verifier 'exact'", answer, ("whole", "final"))
         self._final = answer == "final"

@@ -31,7 +31,7 @@ from pipelines.verify.statements.standing import (
     values_in,
 )
 from pipelines.verify.statements.words import Language, speaks, stated_in
-from storage.records import Completion
+from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
@@ -190,7 +190,7 @@ def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()
 
 
 def _found(text: str, stated: Stated, values: Collection[str]) -> Found:
-    """Where the value of a statement is: its box, or the first value behind its mark, or the last of an unmarked text."""
+    """Position of a statement's value: its box, or the first value behind its mark, or the last of an unmarked text."""
     (content, rule), start, end = stated
     if rule == "boxed" or any(value and content.casefold().startswith(value.casefold()) for value in values):
         return Found(start, start, end, content)
@@ -301,7 +301,7 @@ def _phrase(text: str, cut: bool) -> Stated | None:
 
 
 def _end_of_phrase(text: str) -> tuple[int, int]:
-    """Where the last "answer is" or "answer:" begins and ends, or -1; searched from the end, for it stands there.
+    """Begin and end of the last "answer is" or "answer:", or -1; searched from the end, where it usually stands.
 
     One that calls the answer right or wrong states none where an earlier one does.
     """

@@ -1,4 +1,4 @@
-"""What verifiers share: a finding and how it becomes a verdict, the text that is judged, verdicts in input order, versions.
+"""Shared parts of verifiers: findings and their verdicts, the text that is judged, verdicts in input order, versions.
 
 A verifier that judges one completion after the other in the calling thread derives from `OneByOne` and writes `judge`.
 """
@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import Any, Self
 
 from pipelines.verify.extract import THOUGHT_BEGIN, THOUGHT_END, judged_text
-from storage.ids import canonical_json
-from storage.records import Completion, Outcome, Problem, Prompt, Verdict
+from storage.ground.ids import canonical_json
+from storage.ground.records import Completion, Outcome, Problem, Prompt, Verdict
 
 SHOWN = 1_000
 """Characters of an extracted answer or a normal form that a verdict keeps."""
@@ -50,7 +50,7 @@ class OneByOne:
     rules: Rules
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
-        """What is found on one completion; never raises on model text."""
+        """Finding on one completion; never raises on model text."""
         raise NotImplementedError
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
@@ -138,7 +138,7 @@ def evidence_text(value: Any) -> str | None:
 
 
 def worker_count(workers: int | None) -> int:
-    """How many processes a verifier starts: as many as it was told, else one a core and 8 at most."""
+    """Number of processes that a verifier starts: as configured, else one a core and 8 at most."""
     return workers or max(1, min(8, os.cpu_count() or 1))
 
 

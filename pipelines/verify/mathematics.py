@@ -24,8 +24,8 @@ from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
 from pipelines.verify.number import plain_text
-from pipelines.verify.worker_pool import Limits, WorkerPool
-from storage.records import Completion, Outcome, Problem, Verdict
+from pipelines.verify.workers.worker_pool import WorkerLimits, WorkerPool
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _LIBRARIES = {"math-verify": "math-verify", "latex2sympy2": "latex2sympy2_extended", "sympy": "sympy", "mpmath": "mpmath"}
 # an answer that our grammar does not cover goes to the library only where it has one of these; else it is wrong at once
@@ -65,8 +65,8 @@ RULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What was concluded, by which rule, and why there is no plain yes or no."""
+class EqualityDecision:
+    """Conclusion, the rule that gave it, and the cause where it is no plain yes or no."""
 
     outcome: Outcome
     rule: str
@@ -75,8 +75,8 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Everything a decision depends on."""
+class MathQuestion:
+    """All inputs of a decision."""
 
     reference: str
     answer: str
@@ -100,15 +100,21 @@ class MathVerifier(OneByOne):
         policy: str = "strict",
         order: str = "by_problem",
         workers: int | None = None,
-        limits: Limits | None = None,
+        limits: WorkerLimits | None = None,
         job: str = JOB,
         path: Sequence[str] = (),
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            policy: Named equality policy, for percent, units and rounding.
+            order: Order of several answers: `ordered`, `unordered`, or `by_problem`, which reads it from the problem.
+        """
         self.policy, self.order = policy_named(policy), order_named(order)
         self.version = math_version(policy, order)
         self.workers = worker_count(workers)
         self._pool = WorkerPool(job, workers=self.workers, limits=limits, path=path)
-        self._memory: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
+        self._memory: OrderedDict[tuple[object, ...], EqualityDecision] = OrderedDict()
         self._lock = threading.Lock()
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
@@ -145,7 +151,7 @@ class MathVerifier(OneByOne):
         """End the worker processes; safe to call twice."""
         self._pool.close()
 
-    def _quick(self, problem: Problem, completion: Completion) -> tuple[Question | None, Decision | None]:
+    def _quick(self, problem: Problem, completion: Completion) -> tuple[MathQuestion | None, EqualityDecision | None]:
         """The question with the decision that needs no worker, or with None."""
         final = final_answer(judged_text(completion), cut=completion.finish_reason == "length")
         reference = reference_text(problem.reference)
@@ -153,9 +159,9 @@ class MathVerifier(OneByOne):
         if final is not None and answer is not None and "=" in reference and answer is not final.text:
             answer = _with_name(answer, final)
         if final is None or answer is None:
-            return None, Decision("unparsed", "no-answer", "no final answer found")
+            return None, EqualityDecision("unparsed", "no-answer", "no final answer found")
         context = EqualityContext(prompt_text(problem.prompt), self.policy, self.order)
-        question = Question(reference, answer, final.rule, context)
+        question = MathQuestion(reference, answer, final.rule, context)
         decision = decide_exactly(question)
         # The test without the lock only spares it while no worker has been asked.
         if decision is None and self._memory:
@@ -163,17 +169,19 @@ class MathVerifier(OneByOne):
                 decision = self._memory.get(question.key())
         return question, decision
 
-    def _slow(self, question: Question) -> Decision:
+    def _slow(self, question: MathQuestion) -> EqualityDecision:
         """Ask a worker; what it concludes is remembered, what it fails on is not."""
         message = {"reference": question.reference, "answer": question.answer, "asks": question.context.to_json()}
         reply = self._pool.ask(message)
         if "failed" in reply:
-            return Decision("undecided", f"{question.rule}:worker", str(reply["failed"]), float(reply.get("cpu", 0.0)))
+            return EqualityDecision(
+                "undecided", f"{question.rule}:worker", str(reply["failed"]), float(reply.get("cpu", 0.0))
+            )
         outcome, rule = reply["outcome"], reply["rule"]
         cause = None
         if outcome == "undecided":  # then the worker's rule says why
             rule, cause = "library", str(rule)
-        decision = Decision(outcome, f"{question.rule}:{rule}", cause, float(reply.get("cpu", 0.0)))
+        decision = EqualityDecision(outcome, f"{question.rule}:{rule}", cause, float(reply.get("cpu", 0.0)))
         with self._lock:
             self._memory[question.key()] = decision
             if len(self._memory) > _REMEMBERED:
@@ -181,7 +189,12 @@ class MathVerifier(OneByOne):
         return decision
 
     def _verdict(
-        self, problem: Problem, completion: Completion, question: Question | None, decision: Decision, seconds: float
+        self,
+        problem: Problem,
+        completion: Completion,
+        question: MathQuestion | None,
+        decision: EqualityDecision,
+        seconds: float,
     ) -> Verdict:
         answer, form = (question.answer, read(question.answer).form) if question else (None, None)
         reference = read(reference_text(problem.reference)).form
@@ -237,26 +250,26 @@ def answer_text(final: FinalAnswer) -> str | None:
     return formula or final.text
 
 
-def decide_exactly(question: Question) -> Decision | None:
-    """What the exact layers conclude, or None where only a worker can tell."""
+def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
+    """Decision of the exact layers, or None where only a worker can tell."""
     rule = question.rule
     if question.reference == question.answer and question.answer:
-        return Decision("correct", f"{rule}:identical")
+        return EqualityDecision("correct", f"{rule}:identical")
     if len(question.answer) > max(_LONGEST_ANSWER, 4 * len(question.reference)):
-        return Decision("incorrect", f"{rule}:too-long")
+        return EqualityDecision("incorrect", f"{rule}:too-long")
     if len(question.reference) > _LONGEST_REFERENCE:
-        return Decision("undecided", f"{rule}:too-long", "the reference is too long")
+        return EqualityDecision("undecided", f"{rule}:too-long", "the reference is too long")
     reference, answer = read(question.reference), read(question.answer)
     if (reference.quantity is None) != (answer.quantity is None):
         reference, answer = ungrouped(reference), ungrouped(answer)
     if reference.quantity is not None and answer.quantity is not None:
         return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{rule}:number")
     if reference.normal == answer.normal and answer.normal:
-        return Decision("correct", f"{rule}:identical")
+        return EqualityDecision("correct", f"{rule}:identical")
     return _by_choice(reference, answer, question) or _by_value(reference, answer, question)
 
 
-def _by_value(reference: Reading, answer: Reading, question: Question) -> Decision | None:
+def _by_value(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
     if reference.quantity is not None and answer.quantity is not None:
         return _decision(same_quantity(reference.quantity, answer.quantity, question.context), f"{question.rule}:number")
     if reference.value is None or answer.value is None:
@@ -264,7 +277,7 @@ def _by_value(reference: Reading, answer: Reading, question: Question) -> Decisi
     same = _same_values(reference, answer, question)
     context = question.context
     if same is False and context.policy.parts_accepted and _is_part(reference.value, answer.value, context):
-        return Decision("correct", f"{question.rule}:incomplete")
+        return EqualityDecision("correct", f"{question.rule}:incomplete")
     return _decision(same, f"{question.rule}:exact")
 
 
@@ -276,7 +289,7 @@ def _is_part(reference: Value, answer: Value, context: EqualityContext) -> bool:
     return [Judge(context).same(reference, value) for value in values].count(True) == 1
 
 
-def _by_choice(reference: Reading, answer: Reading, question: Question) -> Decision | None:
+def _by_choice(reference: Reading, answer: Reading, question: MathQuestion) -> EqualityDecision | None:
     """Multiple choice: letter against letter; an option's value against a value; a letter's option under `lenient`."""
     rule, context = f"{question.rule}:choice", question.context
     wanted, chosen = _option(reference, context), _option(answer, context)
@@ -303,8 +316,8 @@ def _option(side: Reading, context: EqualityContext) -> tuple[str, str] | None:
 
 
 def _both_lettered(
-    wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: Question
-) -> Decision | None:
+    wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: MathQuestion
+) -> EqualityDecision | None:
     """Two letters name options where the problem lists some, or one is marked; `b` beside `B` are two variables."""
     rule, listed = f"{question.rule}:choice", bool(question.context.options)
     if not listed and all(len(strip_dollars(side.text).strip(" .")) == 1 for side in sides):
@@ -315,7 +328,7 @@ def _both_lettered(
     return decision if decision is None else replace(decision, rule=rule)
 
 
-def _same_values(reference: Reading, answer: Reading, question: Question) -> bool | None:
+def _same_values(reference: Reading, answer: Reading, question: MathQuestion) -> bool | None:
     """Exact comparison; what may be a number with thousands or a list, such as 1,234, is also tried as a list."""
     assert reference.value is not None
     assert answer.value is not None
@@ -340,18 +353,18 @@ def _same_values(reference: Reading, answer: Reading, question: Question) -> boo
     return same
 
 
-def _unreadable(reference: Reading, answer: Reading, rule: str) -> Decision | None:
+def _unreadable(reference: Reading, answer: Reading, rule: str) -> EqualityDecision | None:
     """An answer that nobody reads is not a reference in mathematics; what the library may read goes on to a worker."""
     if answer.normal == "":
-        return Decision("incorrect", f"{rule}:unreadable")
+        return EqualityDecision("incorrect", f"{rule}:unreadable")
     beyond = answer.why.startswith("too ") or not _LIBRARY_READS.search(answer.text) or _LIBRARY_LOSES.search(answer.text)
     if reference.value is not None and answer.value is None and beyond:
-        return Decision("incorrect", f"{rule}:unreadable")
+        return EqualityDecision("incorrect", f"{rule}:unreadable")
     return None
 
 
-def _decision(same: bool | None, rule: str) -> Decision | None:
-    return None if same is None else Decision("correct" if same else "incorrect", rule)
+def _decision(same: bool | None, rule: str) -> EqualityDecision | None:
+    return None if same is None else EqualityDecision("correct" if same else "incorrect", rule)
 
 
 def _result(item: "Future[Verdict] | Verdict") -> Verdict:

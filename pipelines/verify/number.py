@@ -9,11 +9,11 @@ from time import perf_counter
 
 from pipelines.verify.answers.conclusion import NUMBER, concluding_number, equates
 from pipelines.verify.answers.equality import STRICT, EqualityContext, policy_named, same_quantity, versioned
-from pipelines.verify.answers.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.finding import OneByOne, prompt_text
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _NAME = re.compile(r"\s*(?:\\?[A-Za-z][A-Za-z_' ]{0,60}|\\text\{[^{}]*\})(?:\([A-Za-z]\))?\s*\Z")
 # what might still be a number for a reader of formulas: such an answer is undecided here, not wrong
@@ -34,6 +34,11 @@ class NumberVerifier(OneByOne):
     version = versioned("2", rules, STRICT.label)
 
     def __init__(self, *, policy: str = "strict") -> None:
+        """Take the options of a recipe.
+
+        Args:
+            policy: Named equality policy, for percent, units and rounding.
+        """
         self.policy = policy_named(policy)
         if self.policy is not STRICT:
             self.version = versioned("2", self.rules, self.policy.label)
@@ -62,7 +67,7 @@ class NumberVerifier(OneByOne):
 
 
 def plain_number(final: FinalAnswer) -> Quantity | None:
-    """The one plain number an extracted answer gives, or None."""
+    """Plain number of an extracted answer, if it is only one."""
     text = plain_text(final)
     return None if text is None else parse_quantity(text)
 

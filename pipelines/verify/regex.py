@@ -17,9 +17,9 @@ from time import thread_time
 from typing import Any, Literal
 
 from pipelines.verify.finding import Finding, OneByOne, version_of, visible_text
-from storage.errors import SetupError, unknown_name
-from storage.ids import sha256_text
-from storage.records import Completion, Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import sha256_text
+from storage.ground.records import Completion, Problem
 
 LONGEST_PATTERN = 10_000
 CPU_SECONDS = 1.0
@@ -81,6 +81,12 @@ class RegexVerifier(OneByOne):
     rules = (("pattern", "1"), ("text", "1"), ("match", "1"))
 
     def __init__(self, *, pattern: str = "", match: Literal["full", "search"] = "full") -> None:
+        """Take the options of a recipe.
+
+        Args:
+            pattern: The regular expression; empty: each problem brings its own.
+            match: Match the `full` text, or `search` in it.
+        """
         if match not in ("full", "search"):
             raise unknown_name("match of verifier 'regex'", match, ("full", "search"))
         try:

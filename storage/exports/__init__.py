@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,45 +12,73 @@ import duckdb
 import pyarrow as pa
 import yaml
 
-from storage.errors import SetupError, unknown_name
 from storage.exports.completions import PromptCompletion, Unpaired
 from storage.exports.conversations import Conversations
-from storage.exports.mix import Member, Mix, Part
-from storage.exports.pairs import Pairs, Redi
+from storage.exports.mix import Member, Mix, MixPart
+from storage.exports.preferences.pairs import Pairs, Redi
+from storage.exports.preferences.ranked_pairs import RankedPairs
 from storage.exports.process_labels import ProcessLabels
 from storage.exports.prompts import Prompts
-from storage.exports.ranked_pairs import RankedPairs
 from storage.exports.rl import Rl
 from storage.exports.search_trees import PiecePairs, SearchTree
 from storage.exports.sft import Sft
-from storage.exports.threads import STORED
+from storage.exports.threads import PLANNED, STORED
 from storage.exports.write import Export, ExportFile, Row, export_rows
-from storage.ids import digest128
+from storage.ground.by_name import ByName
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
 from storage.segments.schema import SCHEMAS
-from storage.versions.prompts import json_problems
+from storage.versions.content.prompts import json_problems
 from storage.versions.read import open_version, reading
 from storage.versions.resolve import VersionInfo
 
-__all__ = ["EXPORTS", "ExportFile", "Part", "Validation", "export", "export_mix", "parsed"]
+__all__ = [
+    "EXPORTS",
+    "SHOW_WHAT_WAS_ASKED",
+    "Beside",
+    "ExportFile",
+    "ExportValidation",
+    "MixPart",
+    "export",
+    "export_mix",
+    "parsed",
+]
 
-EXPORTS: Mapping[str, type[Export]] = {
-    "sft": Sft,
-    "prompt_completion": PromptCompletion,
-    "unpaired": Unpaired,
-    "pairs": Pairs,
-    "ranked_pairs": RankedPairs,
-    "redi": Redi,
-    "rl": Rl,
-    "prompts": Prompts,
-    "thread": Conversations,
-    "process_labels": ProcessLabels,
-    "tree": SearchTree,
-    "piece_pairs": PiecePairs,
-}
+EXPORTS: Mapping[str, type[Export]] = ByName(
+    {
+        "sft": Sft,
+        "prompt_completion": PromptCompletion,
+        "unpaired": Unpaired,
+        "pairs": Pairs,
+        "ranked_pairs": RankedPairs,
+        "redi": Redi,
+        "rl": Rl,
+        "prompts": Prompts,
+        "thread": Conversations,
+        "process_labels": ProcessLabels,
+        "tree": SearchTree,
+        "piece_pairs": PiecePairs,
+    }
+)
+SHOW_WHAT_WAS_ASKED = frozenset({"thread"})
+"""Formats that fill the templates of steps again, and so read the outcomes that the plan went by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
+class Beside:
+    """Rows about a version that are stored elsewhere: scores made after its publication, and outcomes that its plan used
+    where others are accepted in it (completion_id, problem_id, outcome).
+    """
+
+    scores: pa.Table | None = None
+    planned: pa.Table | None = None
+
+
+_NOTHING = Beside()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportValidation:
     """The file of the validation rows and their least share of all rows; whole templates are drawn by the seed.
 
     A problem without a template is a cluster of its own.
@@ -75,7 +102,7 @@ class Validation:
         clusters: set[str] = set()
         rows = 0
         for name in sorted(sizes, key=lambda name: digest128(["validation", self.seed, name])):
-            # One cluster is left for training, however large the share.
+            # One cluster stays for training, however large the share.
             if rows >= self.share * sizes.total() or len(clusters) == len(sizes) - 1:
                 break
             clusters.add(name)
@@ -87,7 +114,7 @@ _KINDS = {int: "a whole number", bool: "true or false", float: "a number"}
 
 
 def parsed(fmt: str, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Options as a person types them: a text stays as it is, `system=Note: be brief` for one, anything else is YAML."""
+    """Options in a person's spelling: a text stays text, `system=Note: be brief` for example; anything else is YAML."""
     known = inspect.signature(EXPORTS[fmt]).parameters if fmt in EXPORTS else {}
     values: dict[str, Any] = dict(texts)
     for option, text in texts.items():
@@ -103,38 +130,37 @@ def export(
     info: VersionInfo,
     fmt: str,
     out: Path,
-    stored_scores: pa.Table | None = None,
+    beside: Beside = _NOTHING,
     *,
-    validation: Validation | None = None,
+    validation: ExportValidation | None = None,
     **options: Any,
 ) -> ExportFile:
     """Write a version as `fmt` to `out` (.jsonl or .parquet); options are the format's own.
 
-    `stored_scores`: rows that were stored after the version was published, for formats that are asked for scores.
-    `validation`: some templates go to a file of their own, `validation` of what is given back.
+    `validation`: some templates go to a separate file, `validation` of the result.
     """
     chosen = _built(fmt, options)
-    with _opened(info, stored_scores) as connection:
+    with _opened(info, beside) as connection:
         return _write(chosen, connection, out, validation)
 
 
 def export_mix(
-    parts: Sequence[Part],
+    parts: Sequence[MixPart],
     fmt: str,
     out: Path,
-    stored_scores: Sequence[pa.Table | None] = (),
+    beside: Sequence[Beside] = (),
     *,
-    validation: Validation | None = None,
+    validation: ExportValidation | None = None,
     **options: Any,
 ) -> ExportFile:
     """Write several versions as one file, one after the other; every row has the column `dataset`.
 
-    `stored_scores`: those of each part, as in `export`.
+    `beside`: that of each part.
     """
     with ExitStack() as stack:
         members = [
-            Member(part, _built(fmt, options), stack.enter_context(_opened(part.info, scores)))
-            for part, scores in zip_longest(parts, stored_scores)
+            Member(part, _built(fmt, options), stack.enter_context(_opened(part.info, rows)))
+            for part, rows in zip(parts, beside or [_NOTHING] * len(parts), strict=True)
         ]
         mix = Mix(members)
         return replace(_write(mix, members[0].connection, out, validation), short=mix.short)
@@ -157,14 +183,17 @@ def _built(fmt: str, options: Mapping[str, Any]) -> Export:
 
 
 @contextmanager
-def _opened(info: VersionInfo, stored_scores: pa.Table | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(info: VersionInfo, beside: Beside) -> Iterator[duckdb.DuckDBPyConnection]:
     with reading(info), open_version(info) as connection:
         json_problems(connection)
-        connection.register(STORED, SCHEMAS["scores"].empty_table() if stored_scores is None else stored_scores)
+        connection.register(STORED, SCHEMAS["scores"].empty_table() if beside.scores is None else beside.scores)
+        connection.register(PLANNED, SCHEMAS["outcomes"].empty_table() if beside.planned is None else beside.planned)
         yield connection
 
 
-def _write(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: Validation | None) -> ExportFile:
+def _write(
+    chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, validation: ExportValidation | None
+) -> ExportFile:
     clusters = frozenset() if validation is None else validation.clusters(chosen, connection)
     written = export_rows(_side(chosen.rows(connection), clusters, inside=False), chosen.schema, out)
     # Complete after the rows of one side: each pass goes through all rows, and counts anew.
@@ -176,11 +205,11 @@ def _write(chosen: Export, connection: duckdb.DuckDBPyConnection, out: Path, val
 
 
 def _cluster(row: Row) -> str:
-    """What stays together: the template, else the problem."""
+    """Cluster of a row: its template, else its problem."""
     template: Any = row.get("template")
     return f"template {template}" if template else f"problem {row['problem_id']}"
 
 
 def _side(rows: Iterator[Row], clusters: frozenset[str], *, inside: bool) -> Iterator[Row]:
-    """The rows of one side."""
+    """The rows inside the clusters, or those outside."""
     return (row for row in rows if (_cluster(row) in clusters) == inside)

@@ -1,19 +1,19 @@
-"""Advantages: how much better each completion of a problem was than the others of its group, for policy gradients.
+"""Advantages: rewards relative to the group of a problem's completions, for policy gradients.
 
-For the export `rl`. Rewards have shape (G, n): G complete groups of n >= 2 completions, all drawn however they turned out
-(statistics.md, point 2). A group whose rewards are all equal tells nothing: its advantages are exactly 0, never NaN.
-Deviations are those of a sample (n - 1), as torch and TRL take them; TRL then adds 1e-4 to the divisor, this does not.
+For the export `rl`. Rewards have shape (G, n): G complete groups of n >= 2 completions, all drawn whatever their outcome
+(statistics.md, point 2). A group with equal rewards carries no signal: its advantages are exactly 0, never NaN.
+Deviations are those of a sample (n - 1), as in torch and TRL; TRL then adds 1e-4 to the divisor, this does not.
 """
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from storage.pool import Flags, Floats
+from storage.ground.pool import Flags, Floats
 
 
 def zero_signal(rewards: Floats) -> Flags:
-    """Which groups have equal rewards throughout; shape (G,)."""
+    """Mask of the groups with equal rewards; shape (G,)."""
     return np.asarray(np.equal(rewards, rewards[:, :1]).all(axis=1))
 
 

@@ -1,4 +1,4 @@
-"""What the steps of a version asked, rebuilt from its recipe and its rows by the same functions that asked it in the run.
+"""Prompts of the steps of a version, rebuilt from its recipe and its rows with the functions of the run.
 
 The one part of storage that knows steps: templates are filled nowhere else (pipelines/steps).
 """
@@ -15,31 +15,31 @@ from pipelines.steps.recorded import recorded_graph
 from pipelines.steps.templates import Facts, Filling, StepText, filled
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
-from storage.recipe_steps import recorded_steps
-from storage.records import Prompt
+from storage.ground.recipe_steps import recorded_steps
+from storage.ground.records import Prompt
+from storage.ground.threads import Turn
 from storage.segments.schema import prompt_from_json
-from storage.threads import Turn
 
 __all__ = ["Questions", "graph_of", "has_marks", "label_seeing_steps", "unmarked"]
 
 
 class Questions:
-    """What was asked for each completion of one problem. `graph`: the steps of the version's recipe."""
+    """Prompts of the completions of one problem. `graph`: the steps of the version's recipe."""
 
     def __init__(self, graph: StepGraph, problem: ProblemThreads) -> None:
         self._graph, self._problem = graph, problem
 
     @cached_property
     def _threads(self) -> Threads:
-        """Only where something follows: a version without steps has turns of a step without a name."""
+        """The problem's threads, used for follow-ups only: in a version without steps, turns have an unnamed step."""
         return Threads(
             self._graph, [Link(turn.completion_id, turn.step, turn.after) for turn in self._problem.turns.values()]
         )
 
     def prompt_of(self, completion_id: str) -> Prompt | None:
-        """The problem's own prompt for what follows nothing; None where no model was asked.
+        """The problem's own prompt for a completion that follows nothing; None if no model was asked.
 
-        What goes on from a text was asked what that text was asked.
+        A continuation has the prompt of the text that it continues.
         """
         turn, row = self._problem.turns[completion_id], self._problem.rows[completion_id]
         node = self._graph.nodes.get(turn.step)
@@ -50,7 +50,7 @@ class Questions:
         return None if node.step.raw else self._filled(turn, row, node)
 
     def stands_alone(self, completion_id: str) -> bool:
-        """Whether it was asked without a word of what it follows: a condition alone let it be asked."""
+        """True for a prompt without any text of the followed completions: only a condition depended on them."""
         node = self._graph.nodes.get(self._problem.turns[completion_id].step)
         return (
             node is not None
@@ -59,7 +59,7 @@ class Questions:
         )
 
     def _question(self, completion_id: str) -> Prompt | None:
-        """What was asked for a text that goes on; of one that no model was asked for, for the text that it is made of."""
+        """Prompt of a continued text; for a text that no model was asked for, the prompt of its source text."""
         turn = self._problem.turns[completion_id]
         node = self._graph.nodes.get(turn.step)
         if node is None or not node.step.raw:
@@ -77,7 +77,7 @@ class Questions:
             earlier,
             node.parents[0],
             group,
-            # As the run asked: every second sample was shown a pair the other way round.
+            # As in the run: every second sample was shown a pair in reverse order.
             swapped=pairs and node.step.swap and row["sample_index"] % 2 == 1,
         )
         return filled(node.step.template, node.named, filling)
@@ -90,10 +90,10 @@ class Questions:
 
 
 def label_seeing_steps(recipe: Mapping[str, Any]) -> frozenset[str]:
-    """The steps whose completions saw a label, by what they were asked or by whether they were asked."""
+    """The steps whose completions saw a label, in their prompt or through a condition."""
     return frozenset(name for name, node in graph_of(recipe).nodes.items() if node.sees_label)
 
 
 def graph_of(recipe: Mapping[str, Any]) -> StepGraph:
-    """The steps of a recorded recipe, as they were when it was drawn."""
+    """The steps of a recorded recipe, as at the time of its draws."""
     return recorded_graph(recorded_steps(recipe))

@@ -1,4 +1,4 @@
-"""One completion a row beside its prompt: kept ones for supervised fine-tuning, or all judged ones with a label (KTO).
+"""Rows of one completion and its prompt: kept ones for supervised fine-tuning, or all judged ones with a label (KTO).
 
 `prompt_completion` is TRL's form for a loss on the completion alone; `unpaired` is its form for unpaired preferences
 (Ethayarajh et al. 2024), where a problem needs no right and wrong completion both.
@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError
 from storage.exports.origin import WRONG_SPANS
-from storage.exports.pairs import NOT_KEPT, distinct
-from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, Texts, judged_by
+from storage.exports.preferences.pairs import NOT_KEPT, distinct
+from storage.exports.rollouts import JUDGED, KEPT, PROVENANCE, SCORES, RolloutTexts, judged_by
 from storage.exports.write import Row
+from storage.ground.errors import SetupError
 
 REPEATED = "completions with the text of another one of their problem"
 ANSWERLESS = "completions without an answer"
@@ -24,7 +24,7 @@ BEYOND = "completions beyond max_rows"
 
 
 @dataclass
-class PromptCompletion(Texts):
+class PromptCompletion(RolloutTexts):
     """The kept rollouts. `scores` adds the scores of each."""
 
     _: KW_ONLY
@@ -32,7 +32,7 @@ class PromptCompletion(Texts):
 
     @property
     def schema(self) -> pa.Schema:
-        """Prompt, completion, where the row is from."""
+        """Prompt, completion, and origin of the row."""
         return pa.schema([*self._texts, *PROVENANCE, *WRONG_SPANS, *([("scores", SCORES)] if self.scores else [])])
 
     @property
@@ -44,12 +44,12 @@ class PromptCompletion(Texts):
         return (self.row(rollout, **self.texts(rollout)) for rollout in self.kept(connection))
 
     def kept(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """The kept rollouts that may be learned from."""
+        """The kept rollouts permitted for training."""
         self.left_out.clear()
         return self.rollouts(connection, KEPT, scores=self.scores)
 
     def texts(self, rollout: Row) -> Row:
-        """Its prompt and its completion."""
+        """Prompt and completion of a rollout."""
         return {"prompt": self.prompt(rollout), "completion": self.answer(rollout)}
 
     def row(self, rollout: Row, **texts: Any) -> Row:

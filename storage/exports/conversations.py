@@ -1,20 +1,19 @@
-"""Threads as conversations: every completion that a kept one rests on, and what was asked in between."""
+"""Threads as conversations: the lineage of every kept completion, with the prompts in between."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from storage.acceptance import goes_by_other_verdicts, planned_sql
 from storage.exports.origin import WRONG, Training, origin_of
 from storage.exports.rollouts import PROVENANCE, Turn, answer_turns, judged_by, prompt_turns
 from storage.exports.threads import ProblemThreads, manifest_of
 from storage.exports.write import TURNS, Row
-from storage.records import Prompt
-from storage.threads import lineage
+from storage.ground.records import Prompt
+from storage.ground.threads import lineage
 
 if TYPE_CHECKING:
     from storage.exports.asked import Questions
@@ -26,12 +25,12 @@ _WEIGHED = pa.list_(pa.struct([*TURNS.value_type, pa.field("weight", pa.int64())
 
 @dataclass
 class Conversations(Training):
-    """One row per kept rollout: `messages` from the problem's prompt on, with a turn of the user before each one that a
-    model was asked for. A text that goes on takes the place of the one that it goes on from. What no model was asked for
-    (a planted error, a cut) is a turn whose role is the name of its step, the kept rollout itself always the assistant's.
+    """Kept rollouts as conversations: `messages` from the problem's prompt on, with a user's turn before each answer of a
+    model. A continuation replaces the text that it continues. A text without a model (a planted error, a cut) is a turn
+    with the name of its step as role; the kept rollout itself is always the assistant's.
 
-    Turns of the assistant have a `weight`: 0 for a wrong attempt and for words of a template, 1 for what is to be learned.
-    `steps` and `completions` say which completions the conversation holds, in order. `system` as in `sft`.
+    Turns of the assistant have a `weight`: 0 for a wrong attempt and for words of a template, 1 for texts to be learned.
+    `steps` and `completions` name the completions of the conversation, in order. `system` as in `sft`.
     """
 
     _: KW_ONLY
@@ -50,10 +49,8 @@ class Conversations(Training):
         from storage.exports.asked import Questions, graph_of  # they know engines, which take a while to import
 
         self.left_out.clear()
-        recipe = _recipe(connection)
-        graph = graph_of(recipe)
-        planned = planned_sql(recipe) if goes_by_other_verdicts(recipe) else ""
-        for problem in self.problems(connection, planned=planned):
+        graph = graph_of(manifest_of(connection).get("recipe", {}))
+        for problem in self.problems(connection, planned=True):
             questions = Questions(graph, problem)
             for cid, row in problem.rows.items():
                 if row["kept"] and self.may_use(row):
@@ -90,10 +87,10 @@ class Conversations(Training):
         return messages, held
 
     def _asked(self, before: list[WeighedTurn], asked: list[WeighedTurn], *, first: bool) -> list[WeighedTurn]:
-        """The conversation with a question behind it.
+        """The conversation with a prompt added at its end.
 
-        A question that is a conversation tells the turns before it itself, and stands in their place; so does the first
-        one, and one that shows nothing of what it follows.
+        A prompt that is a conversation repeats the turns before it, and replaces them; so does the first prompt, and one
+        without any text of the followed completions.
         """
         if first or any(turn["role"] == "assistant" for turn in asked):
             given = [turn for turn in before[:1] if turn["role"] == "system"]
@@ -101,15 +98,8 @@ class Conversations(Training):
         return before if before[-len(asked) :] == asked else [*before, *asked]
 
 
-def _recipe(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Any]:
-    """The recipe of the version, with the verifiers that judged."""
-    stored = manifest_of(connection)
-    verifiers = [[part["name"], part["version"]] for part in stored.get("verifiers", [])]
-    return {**stored.get("recipe", {}), "resolved": {"verifiers": verifiers}}
-
-
 def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
-    """A question as turns, without the marks around what it shows. `own`: texts of the model that are to be learned."""
+    """A prompt as turns, without the marks around quoted texts. `own`: texts of the model that are to be learned."""
     from storage.exports.asked import unmarked
 
     if isinstance(prompt, str):
@@ -123,12 +113,12 @@ def _as_turns(prompt: Prompt, own: Collection[str]) -> list[WeighedTurn]:
 
 
 def _weighed(turns: Sequence[Turn], weight: int) -> list[WeighedTurn]:
-    """Turns of the assistant with their weight; others have none."""
+    """Turns of the assistant with a weight; other turns have none."""
     return [{**turn, "weight": weight} if turn["role"] == "assistant" else {**turn} for turn in turns]
 
 
 def _replaced(problem: ProblemThreads, thread: list[str]) -> list[str]:
-    """The thread without the texts that a later one goes on from."""
+    """The thread without the texts that a later one continues."""
     goes_on = {
         before
         for cid in thread

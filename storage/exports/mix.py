@@ -1,4 +1,4 @@
-"""Several versions as one file: the rows of each after the other, every row with the version that it comes from."""
+"""Several versions as one file, their rows one version after another, each row with the name of its version."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError
 from storage.exports.write import Export, Row
-from storage.ids import digest128
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
 from storage.versions.resolve import VersionInfo
 
 DATASET = "dataset"
@@ -17,8 +17,8 @@ DATASET = "dataset"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A version of a mix. `most`: whole problems, drawn by their hash, until so many rows are reached; None: all rows."""
+class MixPart:
+    """A version of a mix. `most`: take whole problems, in the order of their hash, up to so many rows; None: all rows."""
 
     info: VersionInfo
     most: int | None = None
@@ -32,7 +32,7 @@ class Part:
 class Member:
     """A part with its own instance of the format and a connection to its rows."""
 
-    part: Part
+    part: MixPart
     chosen: Export
     connection: duckdb.DuckDBPyConnection
 
@@ -49,7 +49,7 @@ class Member:
             return None
         sizes = Counter(row["problem_id"] for row in self.chosen.rows(self.connection))
         taken, count = [], 0
-        # The hash is of the problem alone: versions that share problems take the same ones first.
+        # The hash is of the problem alone: versions with common problems take the same ones first.
         for problem in sorted(sizes, key=lambda problem_id: digest128(["mix", problem_id])):
             if count >= self.part.most:
                 break
@@ -59,7 +59,7 @@ class Member:
 
 
 class Mix:
-    """An export over several versions; a row that an earlier one has is left out."""
+    """An export of several versions; a row repeated from an earlier version is left out."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
@@ -73,13 +73,13 @@ class Mix:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """What the format left out of all versions, and repeated rows."""
+        """Number of rows left out by the format in all versions, and of repeated rows."""
         counts = sum((Counter(member.chosen.left_out) for member in self._members), Counter[str]())
         return {**counts, "rows that an earlier dataset has": self._repeated}
 
     @property
     def short(self) -> Mapping[str, int]:
-        """The rows there were of versions that have fewer than were to be taken, once they were read."""
+        """Number of available rows of each version with fewer than requested, after reading."""
         wanted = {member.part.info.ref: member.part.most or 0 for member in self._members}
         return {name: self._given[name] for name, most in wanted.items() if self._given[name] < most}
 

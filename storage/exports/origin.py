@@ -1,8 +1,8 @@
-"""Origin of a training row: the step that drew it, what it rests on, whether a label was seen on the way.
+"""Origin of a training row: its step, its lineage, and whether a label was seen on the way.
 
-Every format of completions reads its rows through `Training`, which leaves out what must not be learned from unasked: rows
-that saw a label (a template with the reference, a condition on an outcome), problems that are held out, and texts that
-repeat the marks around what a model was shown. All of them are counted.
+Every format of completions reads its rows through `Training`, which by default leaves out rows unfit for training: rows
+that saw a label (a template with the reference, a condition on an outcome), held-out problems, and texts that repeat the
+marks around quoted texts. All of them are counted.
 """
 
 import re
@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from storage.exports.threads import ProblemThreads, manifest_of, problem_threads
 from storage.exports.write import Row
-from storage.recipe_steps import recorded_steps
-from storage.threads import lineage
+from storage.ground.recipe_steps import recorded_steps
+from storage.ground.threads import lineage
 
 SPANS = pa.list_(pa.list_(pa.int64()))
 ORIGIN: list[tuple[str, pa.DataType]] = [
@@ -39,10 +39,10 @@ REPEATS_MARKS = "completions that repeat the marks around what they were shown"
 
 @dataclass
 class Training:
-    """What every format of training rows is asked.
+    """Common options of the training formats.
 
-    `sees_label`: take completions too that were asked with a reference, or because of a verdict. `held_out`: take problems
-    too whose split is one of HELD_OUT.
+    `sees_label`: include completions that were asked with a reference, or because of a verdict. `held_out`: include
+    problems whose split is one of HELD_OUT.
     """
 
     _: KW_ONLY
@@ -51,7 +51,7 @@ class Training:
     left_out: Counter[str] = field(init=False, default_factory=Counter)
 
     def problems(self, connection: duckdb.DuckDBPyConnection, **read: Any) -> Iterator[ProblemThreads]:
-        """The problems of the version, those that are held out left out; `read` as `problem_threads` takes it."""
+        """The problems of the version without held-out ones; `read`: options of `problem_threads`."""
         seeing = label_seeing(connection)
         for problem in problem_threads(connection, **read):
             rows = list(problem.rows.values())
@@ -65,14 +65,14 @@ class Training:
     def rollouts(
         self, connection: duckdb.DuckDBPyConnection, condition: str, *, scores: bool = False, columns: Sequence[str] = ()
     ) -> Iterator[Row]:
-        """The rollouts that meet the condition and may be learned from, in the order of problem, sample index and id."""
+        """The rollouts permitted for training that meet the condition, in the order of problem, sample index and id."""
         for problem in self.problems(connection, scores=scores, columns=columns, condition=condition):
             for row in problem.rows.values():
                 if row["wanted"] and self.may_use(row):
                     yield row | origin_of(row) | {"wrong_spans": _wrong_spans(problem, row)}
 
     def may_use(self, row: Row, *, named: bool = False) -> bool:
-        """Whether a completion may be learned from; one that may not is counted. `named`: its step was asked for."""
+        """True for a completion permitted for training; others are counted. `named`: its step was requested."""
         if row["sees_label"] and not (self.sees_label or named):
             self.left_out[SAW_LABEL] += 1
             return False
@@ -86,12 +86,12 @@ class Training:
 
 
 def origin_of(row: Row, side: str = "") -> Row:
-    """The columns of ORIGIN; `side` stands before their names."""
+    """The columns of ORIGIN; `side` is a prefix of their names."""
     return {f"{side}step": row["step"] or None, **{f"{side}{name}": row[name] for name in ("sees_label", "parents")}}
 
 
 def is_held_out(split: str | None) -> bool:
-    """Whether a split of this name is kept for measuring."""
+    """True for the name of a split reserved for evaluation."""
     name = (split or "").strip().lower()
     return name in HELD_OUT or not HELD_OUT.isdisjoint(_WORDS.split(name))  # test_sft is a test split
 
@@ -112,19 +112,19 @@ def _repeats_marks(text: str) -> bool:
     return "<<<" in text and has_marks(text)
 
 
-def _apart(text: str) -> re.Pattern[str]:
-    """A text where it stands for itself: the attempt 4 is not in 14 nor in 4.5."""
+def _standalone_pattern(text: str) -> re.Pattern[str]:
+    """Pattern of a text that stands alone: the attempt 4 is not in 14 nor in 4.5."""
     before = r"(?<!\w)(?<!\d[.,])" if re.match(r"\w", text) else ""
     behind = r"(?!\w|[.,]\d)" if re.search(r"\w\Z", text) else ""
     return re.compile(before + re.escape(text) + behind)
 
 
 def _wrong_spans(problem: ProblemThreads, row: Row) -> list[list[int]]:
-    """The characters of a text that are a wrong attempt it rests on, word for word, as [first, behind the last]."""
+    """Character spans of a text that repeat a wrong attempt in its lineage word for word, as [first, behind the last]."""
     spans = []
     for turn in lineage(problem.turns, row["completion_id"]) if row["parents"] else ():
         earlier = problem.rows[turn.completion_id]
         wrong = earlier["outcome"] in WRONG and earlier["text"].strip()
-        if wrong and (match := _apart(earlier["text"]).search(row["text"])):
+        if wrong and (match := _standalone_pattern(earlier["text"]).search(row["text"])):
             spans.append([match.start(), match.end()])
     return sorted(spans)

@@ -1,8 +1,8 @@
-"""Labels of single lines: a stored score of each, or what became of continuations from there (Math-Shepherd).
+"""Labels of single lines: a stored score of each, or the share of correct continuations (Math-Shepherd).
 
 Wang et al. 2024 (Math-Shepherd) label a line by the completions that a model draws from the text up to and with it: the
-share of them that are correct. Here those are the completions of a step with `turn: continue`, whose record says how much
-of their text was given. Two solutions with the same lines so far share their continuations.
+share of correct ones. Here those are the completions of a step with `turn: continue`, whose record has the length of the
+given text. Two solutions with the same lines so far share their continuations.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError, unknown_name
 from storage.exports.origin import ORIGIN, origin_of
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, columns_of, judged_by
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of, judged_by
 from storage.exports.threads import STORED, ProblemThreads, manifest_of
 from storage.exports.write import Row
-from storage.recipe_steps import recorded_steps
-from storage.records import JUDGED
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.recipe_steps import recorded_steps
+from storage.ground.records import JUDGED
 
 UNLABELLED = "lines without a label"
 REPEATED = "lines that another solution of the problem has too, behind the same ones"
@@ -28,15 +28,15 @@ OTHER_LINES = "solutions whose scores are not one for each line"
 
 
 class Line(NamedTuple):
-    """A line that is not blank: its number from 1, and where it begins and ends."""
+    """A line that is not blank: its number from 1, and its offsets."""
 
     number: int
     start: int
     end: int
 
 
-class Label(NamedTuple):
-    """What is said of a line: a share of `n` continuations, or a score (`n` and `correct` None)."""
+class StepLabel(NamedTuple):
+    """Label of a line: a share of `n` continuations, or a score (`n` and `correct` None)."""
 
     value: float
     n: int | None = None
@@ -44,11 +44,11 @@ class Label(NamedTuple):
 
 
 @dataclass
-class ProcessLabels(Texts):
-    """One row per labelled line of a judged solution: `prefix` is what stands before the line, `label` from 0 to 1.
+class ProcessLabels(RolloutTexts):
+    """Rows of labelled lines of judged solutions: `prefix` is the text before the line, `label` a number from 0 to 1.
 
     `score`: a scorer with numbers by line, or `scorer@version`; without it labels are shares of continuations. `step`: the
-    step that continues, where several do. `least`: the fewest continuations of a line.
+    continuing step, if there are several. `least`: the fewest continuations of a line.
     """
 
     _: KW_ONLY
@@ -65,7 +65,7 @@ class ProcessLabels(Texts):
 
     @property
     def schema(self) -> pa.Schema:
-        """The line, its label, where it is from."""
+        """The line, its label, and its origin."""
         return pa.schema(
             [
                 ("prompt", self.turns),
@@ -103,9 +103,9 @@ class ProcessLabels(Texts):
                     yield self._row(row, line, len(lines), label) | {"labelled_by": self.score or continuing}
 
     def _once(
-        self, text: str, lines: list[Line], labels: Mapping[int, Label], told: set[tuple[str, float]]
-    ) -> Iterator[tuple[Line, Label]]:
-        """The lines that have a label, of equal beginnings of a problem with equal labels the first."""
+        self, text: str, lines: list[Line], labels: Mapping[int, StepLabel], told: set[tuple[str, float]]
+    ) -> Iterator[tuple[Line, StepLabel]]:
+        """The labelled lines; equal labels of equal beginnings of a problem count once."""
         for line in lines:
             label = labels.get(line.number)
             if label is None or (label.n is not None and label.n < self.least):
@@ -116,7 +116,7 @@ class ProcessLabels(Texts):
                 told.add((text[: line.end], label.value))
                 yield line, label
 
-    def _row(self, row: Row, line: Line, lines: int, label: Label) -> Row:
+    def _row(self, row: Row, line: Line, lines: int, label: StepLabel) -> Row:
         return {
             **row,
             **origin_of(row),
@@ -132,26 +132,26 @@ class ProcessLabels(Texts):
             "verifier": judged_by(row),
         }
 
-    def _of_scores(self, steps: list[float] | None, lines: list[Line]) -> dict[int, Label]:
-        """The scores as labels; none where they are not one for each line."""
+    def _of_scores(self, steps: list[float] | None, lines: list[Line]) -> dict[int, StepLabel]:
+        """The scores as labels; empty if there is not one score per line."""
         if steps is None or len(steps) != len(lines):
             if steps is not None:
                 self.left_out[OTHER_LINES] += 1
             return {}
-        return {line.number: Label(value) for line, value in zip(lines, steps, strict=True)}
+        return {line.number: StepLabel(value) for line, value in zip(lines, steps, strict=True)}
 
     def _continuing(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """The step whose completions go on; SetupError where none does, or several and none is named."""
+        """The continuing step; SetupError without one, or for several without a choice."""
         steps = recorded_steps(manifest_of(connection).get("recipe", {}))
         names = [str(step["name"]) for step in steps if step.get("turn") == "continue"]
         if self.step and self.step not in names:
             raise unknown_name("continuing step", self.step, names)
         if not names:
             raise SetupError(
-                "no step of this version goes on from a line (turn: continue).", next_command="--set score=SCORER"
+                "no step of this version continues from a line (turn: continue).", next_command="--set score=SCORER"
             )
         if len(names) > 1 and not self.step:
-            raise SetupError("several steps go on from lines.", choices=names, next_command=f"--set step={names[0]}")
+            raise SetupError("several steps continue from lines.", choices=names, next_command=f"--set step={names[0]}")
         return self.step or names[0]
 
 
@@ -171,7 +171,7 @@ Continuations = Mapping[str, Counter[bool]]
 
 
 def _continuations(problem: ProblemThreads, step: str) -> Continuations:
-    """What became of the completions of a step by the text that they were given."""
+    """Outcomes of a step's completions by their given text."""
     continuations: dict[str, Counter[bool]] = {}
     for row in problem.rows.values():
         given = json.loads(row["meta"] or "{}").get("prefix")
@@ -180,11 +180,11 @@ def _continuations(problem: ProblemThreads, step: str) -> Continuations:
     return continuations
 
 
-def _shares(continuations: Continuations, text: str, lines: list[Line]) -> dict[int, Label]:
-    """The share of correct ones among those that go on from each line."""
+def _shares(continuations: Continuations, text: str, lines: list[Line]) -> dict[int, StepLabel]:
+    """The share of correct ones among the continuations of each line."""
     counts = {line.number: continuations.get(text[: line.end].rstrip()) for line in lines}
     return {
-        number: Label(count[True] / count.total(), count.total(), count[True])
+        number: StepLabel(count[True] / count.total(), count.total(), count[True])
         for number, count in counts.items()
         if count is not None
     }

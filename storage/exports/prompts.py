@@ -10,11 +10,11 @@ from dataclasses import KW_ONLY, dataclass
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError
 from storage.exports.origin import OF_HELD_OUT, is_held_out
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, of_prefix
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, of_prefix
 from storage.exports.threads import dict_rows
 from storage.exports.write import Row
+from storage.ground.errors import SetupError
 
 _QUERY = """
 with counts as (
@@ -35,11 +35,11 @@ UNRATED = "problems without a pass rate"
 
 
 @dataclass
-class Prompts(Texts):
+class Prompts(RolloutTexts):
     """`layout`: trl or verl. `least`, `most`: bounds of the pass rate over completions fixed before any verdict.
 
     Bounds leave out what is always solved or never: no group of it has a signal. A rate of few completions is noisy, and
-    the problems at a bound are easier or harder than it shows (docs/statistics.md).
+    the problems at a bound are easier or harder than it shows (docs/explanation/statistics.md).
     """
 
     _: KW_ONLY
@@ -105,7 +105,7 @@ class Prompts(Texts):
         if self.layout == "trl":
             return {**row, "prompt": prompt}
         return {
-            # The first two are no columns of the file: they say which rows a validation file keeps together.
+            # Both keys are not columns of the file: they define the clusters of a validation file.
             "problem_id": row["problem_id"],
             "template": row["template"],
             "data_source": row["source"],

@@ -13,7 +13,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from storage.errors import SetupError, unknown_name
 from storage.exports.advantages import ADVANTAGES, unlikely_rewards, zero_signal
 from storage.exports.origin import ORIGIN, SAW_LABEL, Training, is_held_out, label_seeing, origin_of
 from storage.exports.rollouts import (
@@ -27,9 +26,10 @@ from storage.exports.rollouts import (
 )
 from storage.exports.threads import manifest_of
 from storage.exports.write import TURNS, Row
-from storage.ids import digest128
-from storage.pool import Floats
-from storage.recipe_steps import first_step
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.pool import Floats
+from storage.ground.recipe_steps import first_step
 
 _GROUPS = """
 select d.problem_id, r.model, list(d.completion_id order by r.sample_index, d.completion_id) as ids,
@@ -41,7 +41,7 @@ _DRAWN = ("prompt_token_ids", "token_ids", "logprobs")
 UNDECIDED = "groups with an undecided rollout"
 
 
-class Group(NamedTuple):
+class RolloutGroup(NamedTuple):
     """The completions of one model for one problem: ids, outcomes and log-probabilities per token, by sample index."""
 
     problem_id: str
@@ -50,16 +50,16 @@ class Group(NamedTuple):
     outcomes: Sequence[str]
     logprobs: Sequence[float | None]
 
-    def first(self, count: int) -> "Group":
+    def first(self, count: int) -> "RolloutGroup":
         """Of the first `count` completions."""
-        return Group(self.problem_id, self.model, self.ids[:count], self.outcomes[:count], self.logprobs[:count])
+        return RolloutGroup(self.problem_id, self.model, self.ids[:count], self.outcomes[:count], self.logprobs[:count])
 
 
 @dataclass
 class Rl(Training):
-    """`advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all that were fixed beforehand.
+    """`advantage`: a name of ADVANTAGES. `n`: completions of a group, 0 for all completions fixed beforehand.
 
-    `beta`: how much less the most likely right completion is worth, for advantage=unlikeliness.
+    `beta`: the discount of the most likely right completion, for advantage=unlikeliness.
     """
 
     advantage: str = "grpo"
@@ -94,7 +94,7 @@ class Rl(Training):
             raise SetupError(f"beta is {self.beta}; it must be above 0 and at most 1.")
 
     def rows(self, connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        """The rollouts by problem id, model and sample index; SetupError where the groups are no fair sample."""
+        """The rollouts by problem id, model and sample index; SetupError for groups that are not a fair sample."""
         self.left_out.clear()
         groups = self._usable(connection, complete_groups(connection, self.n, self._left_out(connection)))
         judged = [group for group in groups if "undecided" not in group.outcomes]
@@ -107,19 +107,19 @@ class Rl(Training):
                     yield _row(rollout) | of_group
 
     def _left_out(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-        """The problems that nothing may be learned from: a mean over all rewards of the file must not hold theirs."""
+        """The problems excluded from training, whose rewards must not enter a mean over the file."""
         splits = connection.execute("select id, split from problems").fetchall()
         return frozenset(() if self.held_out else (key for key, split in splits if is_held_out(split)))
 
-    def _usable(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[Group]) -> Sequence[Group]:
+    def _usable(self, connection: duckdb.DuckDBPyConnection, groups: Sequence[RolloutGroup]) -> Sequence[RolloutGroup]:
         """The groups, unless the step that drew them saw a label."""
         if not self.sees_label and first_step(manifest_of(connection).get("recipe", {})) in label_seeing(connection):
             self.left_out[SAW_LABEL] = sum(len(group.ids) for group in groups)
             return []
         return groups
 
-    def _advantages(self, groups: Sequence[Group]) -> dict[tuple[str, str], Row]:
-        """What a row says of its group, by problem and completion."""
+    def _advantages(self, groups: Sequence[RolloutGroup]) -> dict[tuple[str, str], Row]:
+        """Advantage columns of a row, by problem and completion."""
         rewards = np.array([[float(outcome == "correct") for outcome in group.outcomes] for group in groups])
         flat = zero_signal(rewards)
         used = rewards
@@ -140,7 +140,7 @@ class Rl(Training):
         return added
 
 
-def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collection[str] = ()) -> list[Group]:
+def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collection[str] = ()) -> list[RolloutGroup]:
     """The groups of n in order of problem and model, n 0 meaning all that were fixed before any verdict.
 
     `but`: problems whose groups are no part of it, whatever their size.
@@ -174,17 +174,17 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collecti
     return [group.first(count) for group in groups]
 
 
-def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, measured: str) -> list[Group]:
+def _measured(connection: duckdb.DuckDBPyConnection, prefix: int | None, measured: str) -> list[RolloutGroup]:
     """Groups of whatever size; of a run one for each problem too that has none."""
-    groups = [Group(*row) for row in connection.execute(_GROUPS.format(measured=measured)).fetchall()]
+    groups = [RolloutGroup(*row) for row in connection.execute(_GROUPS.format(measured=measured)).fetchall()]
     if prefix is None:
         return groups
     known = {group.problem_id for group in groups}
     ids = [row[0] for row in connection.execute("select id from problems order by id").fetchall()]
-    return groups + [Group(key, "", (), (), ()) for key in ids if key not in known]
+    return groups + [RolloutGroup(key, "", (), (), ()) for key in ids if key not in known]
 
 
-def _incomplete(groups: Sequence[Group], short: Sequence[Group], count: int) -> SetupError:
+def _incomplete(groups: Sequence[RolloutGroup], short: Sequence[RolloutGroup], count: int) -> SetupError:
     fewest = min(short, key=lambda group: len(group.ids))
     size = len(fewest.ids)
     return SetupError(
@@ -194,7 +194,7 @@ def _incomplete(groups: Sequence[Group], short: Sequence[Group], count: int) -> 
     )
 
 
-def _logprobs(groups: Sequence[Group]) -> Floats:
+def _logprobs(groups: Sequence[RolloutGroup]) -> Floats:
     missing = sum(value is None for group in groups for value in group.logprobs)
     if missing:
         raise SetupError(

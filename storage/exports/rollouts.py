@@ -1,4 +1,4 @@
-"""Texts of the export formats as chat turns, and the columns that say where a row is from."""
+"""Texts of the export formats as chat turns, and the columns of a row's origin."""
 
 import json
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError
 from storage.exports.origin import ORIGIN, Training
 from storage.exports.threads import manifest_of
 from storage.exports.write import TURNS
-from storage.recipe_steps import first_step, step_column
+from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import first_step, step_column
 from storage.segments.schema import prompt_from_json
 from storage.segments.views import quoted
 
@@ -47,9 +47,9 @@ def judged_by(rollout: Mapping[str, Any]) -> str:
 
 
 def of_prefix(connection: duckdb.DuckDBPyConnection, first: int = 0) -> tuple[int | None, str]:
-    """How many completions of a problem were fixed before any verdict, and the SQL condition on `r` and `d` for them.
+    """Number of completions of a problem fixed before any verdict, and the SQL condition on `r` and `d` for them.
 
-    None: an import, of which all counts; 0: none was. `first`: only the first so many of them.
+    None: an import, of which all counts; 0: none. `first`: only the first `first` of them.
     """
     manifest = manifest_of(connection)
     prefix = manifest.get("metrics", {}).get("prefix", 0)
@@ -65,7 +65,7 @@ FORMS = ("chat", "text")
 
 
 @dataclass
-class Texts(Training):
+class RolloutTexts(Training):
     """The form in which prompts and answers are written.
 
     `form`: chat turns, or text. `system`: a turn before prompts that bring none.
@@ -87,7 +87,7 @@ class Texts(Training):
         return TURNS if self.form == "chat" else pa.string()
 
     def prompt(self, row: dict[str, Any]) -> Any:
-        """The prompt in the form that was asked for."""
+        """The prompt in the requested form."""
         turns = prompt_turns(row["prompt"], self.system)
         return turns if self.form == "chat" else _only_text(turns, row)
 
@@ -111,7 +111,7 @@ def prompt_turns(prompt: str, system: str | None = None) -> list[Turn]:
 
 
 def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
-    """What the model said: its stored turns with code, executions and tool results, else its text as one assistant turn.
+    """The model's answer: its stored turns with code, executions and tool results, else its text as one assistant turn.
 
     A stored conversation may repeat the prompt; that part is left out, so that prompt + answer is the conversation.
     """
@@ -126,7 +126,7 @@ def answer_turns(rollout: dict[str, Any]) -> list[Turn]:
 
 
 def _with_reasoning(rollout: dict[str, Any]) -> str:
-    """Reasoning that the engine gave apart goes back in front of the answer, in the tags that chat templates use."""
+    """The answer after its separate reasoning, which is put in the tags of chat templates."""
     reasoning, text = rollout["reasoning"], rollout["text"]
     return f"<think>\n{reasoning}\n</think>\n\n{text}" if reasoning else text
 

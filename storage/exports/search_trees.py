@@ -1,7 +1,7 @@
-"""The trees of a search: every piece with what became of it (`tree`), and pieces that go on from one text (`piece_pairs`).
+"""The trees of a search: every piece with its value (`tree`), and pairs of pieces that continue one text (`piece_pairs`).
 
-What a piece is worth is the share of correct ones among the finished answers below it. These answers are where the search
-went, so with a policy that drops what its process doubts the share is no unbiased estimate of what the model would do.
+The value of a piece is the share of correct ones among the finished answers below it. The search chose which pieces to
+continue, so with a policy that drops pieces its process doubts the share is a biased estimate of the model's rate.
 """
 
 import json
@@ -13,22 +13,22 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
-from storage.errors import SetupError
 from storage.exports.origin import ORIGIN, origin_of
-from storage.exports.rollouts import ABOUT_THE_PROBLEM, Texts, columns_of
+from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
-from storage.records import JUDGED
+from storage.ground.errors import SetupError
+from storage.ground.records import JUDGED
 
 PIECES = ("piece", "next", "wait", "end")  # the steps of a search that draw; see pipelines/search/kernel.py
 ANSWER = "answer"
-NO_SEARCH = "no piece of this version is of a search."
+NO_SEARCH = "this version has no pieces of a search."
 ALONE = "texts that fewer than two pieces with enough answers go on from"
 ALIKE = "texts whose pieces do not differ enough in what became of them"
 
 
 class Piece(NamedTuple):
-    """One piece: its row, the piece that it goes on from, its depth from 1, and the judged answers below it."""
+    """A piece: its row, the piece it continues, its depth from 1, and the judged answers below it."""
 
     row: Row
     parent: str
@@ -38,12 +38,12 @@ class Piece(NamedTuple):
 
     @property
     def given(self) -> str:
-        """The text that it goes on from."""
+        """The text that it continues."""
         return str(self.row["text"])[: _given(self.row)]
 
     @property
     def own(self) -> str:
-        """What was drawn."""
+        """The drawn text alone."""
         return str(self.row["text"])[_given(self.row) :]
 
 
@@ -52,7 +52,7 @@ def _given(row: Row) -> int:
 
 
 def pieces_of(problem: ProblemThreads) -> list[Piece]:
-    """The pieces of a problem's tree: what goes on from none first, then by depth, sample index and id."""
+    """The pieces of a problem's tree: roots first, then by depth, sample index and id."""
     rows = {cid: row for cid, row in problem.rows.items() if row["step"] in PIECES}
     parents = {cid: next((parent for parent in problem.turns[cid].after if parent in rows), "") for cid in rows}
     answers, correct = dict.fromkeys(rows, 0), dict.fromkeys(rows, 0)
@@ -69,7 +69,7 @@ def pieces_of(problem: ProblemThreads) -> list[Piece]:
 
 
 def _path(parents: dict[str, str], cid: str) -> list[str]:
-    """A piece and all that it goes on from."""
+    """A piece and its ancestors."""
     path = []
     while cid:
         path.append(cid)
@@ -78,14 +78,14 @@ def _path(parents: dict[str, str], cid: str) -> list[str]:
 
 
 @dataclass
-class SearchTree(Texts):
-    """One row per piece, dead ends too: `value` is the share of `correct` among the `answers` below, None where there are
-    none. `best`: it lies on the path to the answer that was kept first.
+class SearchTree(RolloutTexts):
+    """Rows of pieces, dead ends included: `value` is the share of `correct` among the `answers` below, None without
+    answers. `best`: on the path to the kept answer, the first of several.
     """
 
     @property
     def schema(self) -> pa.Schema:
-        """The piece, its place, what became of it."""
+        """The piece, its place in the tree, its value."""
         return pa.schema(
             [
                 ("prompt", self.turns),
@@ -140,9 +140,9 @@ def _answers(problem: ProblemThreads) -> list[Row]:
 
 
 @dataclass
-class PiecePairs(Texts):
-    """One row per text that several pieces go on from: the piece of the highest value and that of the lowest, where they
-    differ by `gap` and rest on `least` answers each. Pieces of equal text are one.
+class PiecePairs(RolloutTexts):
+    """Rows of texts that several pieces continue: the piece of the highest value and that of the lowest, if they differ by
+    `gap` and have `least` answers each. Pieces of equal text are one.
     """
 
     _: KW_ONLY
@@ -205,7 +205,7 @@ class PiecePairs(Texts):
             raise SetupError(NO_SEARCH, next_command="budget: {method: search}")
 
     def _values(self, siblings: list[Piece]) -> "list[_Value]":
-        """Pieces that go on from one text, equal ones together, those that enough answers rest on."""
+        """Pieces that continue one text, equal ones merged, with enough answers below."""
         values = []
         for text, alike in groupby(siblings, key=lambda piece: piece.own):
             mine = list(alike)

@@ -1,4 +1,4 @@
-"""The completions of a version problem by problem with what follows what: those too that nobody judged."""
+"""The completions of a version, problem by problem, with their threads; unjudged ones included."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -9,12 +9,13 @@ from typing import Any
 import duckdb
 
 from storage.exports.write import Row
-from storage.recipe_steps import step_column
+from storage.ground.recipe_steps import step_column
+from storage.ground.threads import Turn, Turns, turns_of
 from storage.segments.views import no_rows
-from storage.threads import Turn, Turns, turns_of
-from storage.versions.database import has_table
+from storage.versions.content.database import has_table
 
 STORED = "stored_scores"
+PLANNED = "planned_outcomes"
 # A union without `all`: a score of the version may be stored in the workspace as well.
 _SCORES_JOIN = """left join (
     select completion_id, problem_id, list({'scorer': scorer, 'version': version, 'value': value}
@@ -23,7 +24,7 @@ _SCORES_JOIN = """left join (
     group by all) s on s.completion_id = t.completion_id and s.problem_id = t.problem_id
 """
 _FETCHED = 2048
-# What follows nothing is in no table of threads, and is always an answer.
+# A completion that follows nothing is in no table of threads, and is always an answer.
 _QUERY = """
 with followed as ({threads}), turns as (
     select problem_id, completion_id, step, role, after from followed
@@ -41,13 +42,13 @@ where {where} order by t.problem_id, r.sample_index, t.completion_id
 """
 
 
-_JOIN = "left join ({}) w on w.problem_id = t.problem_id and w.completion_id = t.completion_id"
+_PLANNED_JOIN = f"left join {PLANNED} w on w.problem_id = t.problem_id and w.completion_id = t.completion_id"
 _PLAIN = {"scores": "", "scores_join": "", "planned": "d.outcome", "planned_join": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemThreads:
-    """One problem: its turns, and their rows by completion id, in the order of sample index and completion id."""
+    """A problem's turns, and their rows by completion id, in the order of sample index and completion id."""
 
     problem_id: str
     turns: Turns
@@ -58,15 +59,15 @@ def problem_threads(
     connection: duckdb.DuckDBPyConnection,
     *,
     scores: bool = False,
-    planned: str = "",
+    planned: bool = False,
     columns: Sequence[str] = (),
     condition: str = "true",
 ) -> Iterator[ProblemThreads]:
     """Problem by problem in order of their ids; a row puts problem, completion and decision side by side.
 
-    Of a version in which no step follows another, every completion stands alone. `planned`: a query for what the run was
-    planned by (storage.acceptance.planned_sql), where that may be other outcomes. `scores`: those of the version, and those
-    that the table STORED of the connection has besides. `columns`: further ones of the completion. `condition`: SQL on `d`
+    Of a version in which no step follows another, every completion stands alone. `planned`: with the outcomes that the plan
+    went by, from the table PLANNED of the connection where that has others. `scores`: those of the version, and those that
+    the table STORED of the connection has besides. `columns`: further ones of the completion. `condition`: SQL on `d`
     and `r`; a row says in `wanted` whether it meets it, and where nothing follows anything the others are not read.
     """
     follow = has_table(connection, "threads")
@@ -79,7 +80,7 @@ def problem_threads(
         "columns": "".join(f", r.{name}" for name in columns),
     }
     given |= {"scores": ", coalesce(s.scores, []) as scores", "scores_join": _SCORES_JOIN} if scores else {}
-    given |= {"planned": "coalesce(w.found.outcome, d.outcome)", "planned_join": _JOIN.format(planned)} if planned else {}
+    given |= {"planned": "coalesce(w.outcome, d.outcome)", "planned_join": _PLANNED_JOIN} if planned else {}
     query = _QUERY.format(**(_PLAIN | given))
     for problem_id, members in groupby(dict_rows(connection.execute(query)), key=lambda row: row["problem_id"]):
         rows = {row["completion_id"]: row for row in members}
@@ -90,7 +91,7 @@ def problem_threads(
 
 
 def dict_rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    """The rows of a query as dictionaries, some thousand at a time."""
+    """The rows of a query as dictionaries, read in blocks of some thousand."""
     names = [column[0] for column in cursor.description]
     while batch := cursor.fetchmany(_FETCHED):
         for row in batch:

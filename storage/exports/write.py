@@ -1,4 +1,4 @@
-"""Rows to a JSONL or Parquet file, whole or not at all, and the same bytes for the same rows. Knows no format's meaning."""
+"""Writes rows to a JSONL or Parquet file, atomically, with the same bytes for the same rows. Knows no format's meaning."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.errors import SetupError, explained
-from storage.files import json_line
+from storage.ground.errors import SetupError, explained
+from storage.ground.files import json_line
 
 Row = dict[str, Any]
 _BATCH = 4096  # rows of one Parquet row group: more would be held in memory as Python values
@@ -22,7 +22,7 @@ TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
 class Export(Protocol):
-    """A format: its columns, its rows in a fixed order, and how many of what the rows left out, once they were read."""
+    """A format: its columns, its rows in a fixed order, and the numbers of left-out rows, known after reading."""
 
     @property
     def schema(self) -> pa.Schema: ...
@@ -49,7 +49,7 @@ class ExportFile:
 
     @property
     def files(self) -> "tuple[ExportFile, ...]":
-        """This file and the one beside it."""
+        """Both written files: the main one and its validation file, if any."""
         return (self,) if self.validation is None else (self, self.validation)
 
 
@@ -74,7 +74,7 @@ def export_rows(rows: Iterable[Row], schema: pa.Schema, out: Path) -> ExportFile
 
 @contextmanager
 def _written(out: Path) -> Iterator[None]:
-    """Whatever the system refuses here is about the place that a person named."""
+    """Turn the system's errors into messages about the path that a person named."""
     try:
         with explained(out):
             yield

@@ -1,7 +1,7 @@
-"""Problems and rollouts made elsewhere, brought into a workspace: all rows of a file, or none of them.
+"""Problems and rollouts made elsewhere, imported into a workspace: all rows of a file, or none of them.
 
 Formats are JSONL, Parquet and CSV (or TSV), each also gzipped. The import knows columns and their usual names; it judges
-nothing: a label that came with a rollout is kept beside it and never becomes a verdict.
+nothing: a label of a rollout is kept beside it and never becomes a verdict.
 """
 
 from storage.imports.problems import import_problems

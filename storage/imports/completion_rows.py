@@ -1,7 +1,7 @@
-"""Rows to completions: what a row of a rollouts file says the model answered. Stores nothing and judges nothing.
+"""Rows to completions: the model's answers in the rows of a rollouts file. Stores nothing and judges nothing.
 
-A row may hold several answers, or an answer within a conversation; each becomes one completion. A label that came with the
-rollout (`is_correct`) is kept in the completion's meta; it is somebody's opinion, not a verdict.
+A row may hold several answers, or an answer within a conversation; each becomes one completion. A label of a rollout
+(`is_correct`) is kept in the completion's meta; it is an opinion, not a verdict.
 """
 
 import json
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.imports import cells
-from storage.imports.cells import CellError, parsed_cell, root
-from storage.imports.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
-from storage.imports.faults import RowError
-from storage.imports.readers import Row
+from storage.ground.records import Completion, FinishReason, Message, imported_completion_id
+from storage.imports.reading import cells
+from storage.imports.reading.cells import CellError, parsed_cell, root
+from storage.imports.reading.columns import EMBEDDED_ALIASES, PROBLEM_ALIASES, Columns, listed
+from storage.imports.reading.faults import RowError
+from storage.imports.reading.readers import FileRow
+from storage.imports.reading.turns import asked_and_answered, is_conversation, is_turn, messages, rendered
 from storage.imports.stored import StoredProblem
-from storage.imports.turns import asked_and_answered, is_conversation, is_turn, messages, rendered
-from storage.records import Completion, FinishReason, Message, imported_completion_id
 
 _OF_EACH = ("is_correct", "finish_reason", "tokens_out", "logprob_sum", "reasoning", "model")
 _OF_PROBLEMS = frozenset(alias for aliases in PROBLEM_ALIASES.values() for alias in aliases)
 _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
-def each_answer(row: Row, columns: Columns, whole: Collection[str] = ()) -> Iterator[Row]:
+def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> Iterator[FileRow]:
     """The row once per answer in its text cell, lists beside the answers item by item.
 
     CellError where such a list is of another length and not one of `whole`, which belong to the row.
@@ -45,7 +45,7 @@ def each_answer(row: Row, columns: Columns, whole: Collection[str] = ()) -> Iter
             raise CellError(f"{counts} (--whole {name}: it is of the whole row)")
     for place, answer in enumerate(cell):
         values = {**row.values, column: answer, **{name: items[place] for name, items in lists.items()}}
-        yield Row(row.where, _with_text(values, answer, columns), row.format)
+        yield FileRow(row.where, _with_text(values, answer, columns), row.format)
 
 
 def _items(value: Any, count: int) -> list[Any] | None:
@@ -59,7 +59,7 @@ def _items(value: Any, count: int) -> list[Any] | None:
 
 
 def _of_each(name: str, columns: Columns) -> bool:
-    """Whether a list in this column is of the answers: not where it is the problem's, or what answers are taken out of."""
+    """True for a list with an item per answer: not a list of the problem's, nor one that contains the answers."""
     field = next((field for field, path in columns.fields.items() if path == name), None)
     if field is not None:
         return field in _OF_EACH
@@ -108,7 +108,7 @@ _REASONS: dict[str, FinishReason] = {
     "max_tokens": "length",
     "error": "error",
 }
-ENGINE = "imported"  # the engine of every completion that nobody here drew
+ENGINE = "imported"  # engine name of imported completions
 _NO_MODEL = "unknown"
 
 
@@ -124,7 +124,7 @@ def _answer_turns(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | No
 
 @dataclass(frozen=True, slots=True)
 class ImportedCompletion:
-    """One imported completion with the problem it answers."""
+    """An imported completion and its problem."""
 
     name: str
     problem: StoredProblem
@@ -146,7 +146,7 @@ class CompletionRows:
         self.count = 0
         self.reasons: Counter[str] = Counter()
 
-    def completion(self, row: Row, problem: StoredProblem) -> ImportedCompletion:
+    def completion(self, row: FileRow, problem: StoredProblem) -> ImportedCompletion:
         """The row's completion; raises SetupError with its place."""
         try:
             return self._completion(row.values, problem)
@@ -172,7 +172,7 @@ class CompletionRows:
             prompt_id=problem.prompt_id,
             engine=ENGINE,
             model=model,
-            # Nothing is known of the weights but what the file calls them.
+            # Only the model's name in the file is known, not its weights.
             model_digest=f"label:{model}",
             stream="curate",
             sample_index=index,
@@ -208,18 +208,18 @@ class CompletionRows:
         rest = self._columns.rest(values)
         meta = {name: cells.plain(value) for name, value in rest.items() if name not in self._unused}
         label = cells.yes_or_no(self._columns.get(values, "is_correct"))
-        # These win over columns of the same name: others find the problem of a completion by them.
+        # These override columns of the same name: the problem of a completion is found by them.
         named = {"import": self._name, "problem_id": problem.id, "external_id": external_id, "is_correct": label}
         return meta | {name: value for name, value in named.items() if value is not None}
 
     def notes(self) -> list[str]:
-        """What a person should know about how the rows were read."""
+        """Notes for a person on how the rows were read."""
         notes = []
         if not self._columns.has("model"):
             notes.append(f"no column names the model: the label is {_NO_MODEL!r} (say --set model=NAME)")
         if self.reasons:
             named = listed(f"{reason!r} {count:,}" for reason, count in self.reasons.most_common())
-            notes.append(f"{self.reasons.total():,} finish reasons are none that is known here and were left out: {named}")
+            notes.append(f"{self.reasons.total():,} unknown finish reasons were left out: {named}")
         if self.textless:
             notes.append(f"{self.textless} rows without text are stored as empty completions")
         return notes

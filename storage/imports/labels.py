@@ -1,8 +1,8 @@
-"""Labels of an imported answer: everything that came with its text, and which of them count.
+"""Labels of an imported answer: all columns beside its text, and the current ones among them.
 
-The id of an imported answer is that of its text. Another import, or a later file, may bring the same text with other
-labels: these are rows of their own, which name the answer that they are labels of, so each import reads its own labels. An
-update (`import rollouts --update`) stands in front of what the import said before, which stays stored.
+The id of an imported answer is that of its text. Another import, or a later file, may have the same text with other
+labels: these are rows of their own, which name the answer that they label, so each import reads its own labels. An
+update (`import rollouts --update`) overrides earlier labels of the import, which stay stored.
 """
 
 import json
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from storage.ids import canonical_json, digest128
+from storage.ground.ids import canonical_json, digest128
+from storage.ground.records import Completion
 from storage.imported import PREFIX, producer_of
-from storage.imports.columns import listed
 from storage.imports.completion_rows import ImportedCompletion
+from storage.imports.reading.columns import listed
 from storage.imports.stored import SAME_ANSWER, current_rows, updates
-from storage.records import Completion
 from storage.segments.keys import Segment
 from storage.segments.views import select
 
@@ -61,7 +61,7 @@ class Relabelling:
         self.number = 0
 
     def survey(self, drawn: ImportedCompletion) -> bool:
-        """Whether the answer may stand where it stands: another text at its problem, model and index is a clash."""
+        """True for an answer without a clash: no other text at its problem, model and index."""
         answer, labels = drawn.completion.id, labels_of(drawn.completion)
         before = self.stored.get(_key(drawn))
         if before is None:
@@ -75,12 +75,12 @@ class Relabelling:
         return True
 
     def compare(self) -> None:
-        """Look up what other imports say of the new answers, and the number of the update where there is one."""
-        self._elsewhere = _told_elsewhere(self._store, self._name, self._new)
+        """Look up other imports' labels of the new answers, and the number of an update."""
+        self._elsewhere = _labels_of_other_imports(self._store, self._name, self._new)
         self.number = updates(self._store, self._name) + 1 if self._update and self.changed else 0
 
     def labelled(self, drawn: ImportedCompletion) -> Completion:
-        """The answer with the id under which its labels are read."""
+        """The answer with the id of its labels."""
         completion, before = drawn.completion, self.stored.get(_key(drawn))
         if before is None and completion.id not in self._elsewhere:
             return completion
@@ -91,7 +91,7 @@ class Relabelling:
         return replace(completion, id=identity, meta={**completion.meta, SAME_ANSWER: completion.id})
 
     def notes(self) -> list[str]:
-        """What became of labels that changed."""
+        """Notes on changed labels."""
         if not self.changed:
             return []
         names: Counter[str] = Counter()
@@ -131,7 +131,7 @@ def _stored_answers(store: "SegmentStore", name: str) -> dict[Key, StoredAnswer]
         }
 
 
-def _told_elsewhere(store: "SegmentStore", name: str, labels: Mapping[str, str]) -> set[str]:
+def _labels_of_other_imports(store: "SegmentStore", name: str, labels: Mapping[str, str]) -> set[str]:
     """Of these answers, digests of labels by id, those that another import holds under the same id with other labels."""
     others = [
         segment
@@ -149,7 +149,7 @@ def _told_elsewhere(store: "SegmentStore", name: str, labels: Mapping[str, str])
 
 
 def _labels_by_id(store: "SegmentStore", ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """The labels of some completions."""
+    """The labels of some completions, by id."""
     with store.cursor() as connection:
         connection.register("wanted", pa.table({"id": pa.array(list(ids), pa.string())}))
         stored = select("completions", store.readable(store.registry.segments("completions")), store.path)
@@ -172,5 +172,5 @@ def _prefixed(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drawn(segment: Segment) -> bool:
-    """Whether an engine drew the rows of a segment; what was registered again without a name may be of an import."""
+    """True for a segment of an engine's draws; a segment registered again without a name may be an import's."""
     return not segment.producer.startswith(PREFIX) and segment.producer != "recovered"

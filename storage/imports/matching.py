@@ -1,27 +1,27 @@
-"""Which problem a rollout answers: looked up in an imported set, or made from the rollout's own row.
+"""Matching of rollouts with problems: by lookup in an imported set, or from the rollout's own row.
 
-The lookup uses the problem id column where there is one and the prompt otherwise. Knows nothing of completions.
+The lookup uses the problem id column if there is one and the prompt otherwise. Knows nothing of completions.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.errors import SetupError
-from storage.imports import cells
-from storage.imports.columns import ROLLOUT_ALIASES, Columns, listed, require
-from storage.imports.faults import Faults, RowError
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.imports.problem_rows import ProblemRows, prompt_cell
-from storage.imports.readers import Row
+from storage.imports.reading import cells
+from storage.imports.reading.columns import ROLLOUT_ALIASES, Columns, listed, require
+from storage.imports.reading.faults import Faults, RowError
+from storage.imports.reading.readers import FileRow
+from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 from storage.imports.spec import ImportSpec
 from storage.imports.stored import StoredProblem, stored_problems
-from storage.imports.turns import asked_and_answered, is_conversation, messages
-from storage.records import Problem
 from storage.segments.store import SegmentStore
 
 
 @dataclass(slots=True)
-class Lookup:
+class ProblemLookup:
     """Rollouts of an imported problem set. `problem` gives None for a row whose problem the set lacks, and remembers it."""
 
     spec: ImportSpec
@@ -30,14 +30,14 @@ class Lookup:
     missing: dict[str, list[str]] = field(default_factory=dict)
     by_id: int = 0
 
-    def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
+    def problem(self, row: FileRow) -> tuple[StoredProblem | None, Problem | None]:
         """The stored problem of a row; nothing is made."""
         name = cells.text(self.columns.get(row.values, "problem_id"))
         cell = prompt_cell(self.columns, row.values)
         if name is not None:
             stored = self.known.get(name)
         elif cell is not None:
-            name, ids = _asked_as(cell)
+            name, ids = _prompt_ids(cell)
             stored = next((self.known[key] for key in ids if key in self.known), None)
             # A column called `problem` may hold the problem's id as well as its text.
             if stored is None and not is_conversation(cell):
@@ -62,13 +62,13 @@ class Lookup:
             )
 
     def notes(self) -> list[str]:
-        """Where the problems' ids were found, if not in a column of that name."""
+        """Source of the problems' ids, if it is not a column of that name."""
         column = self.columns.fields.get("prompt")
         return [f"{self.by_id:,} rows name their problem by its id in the column {column!r}"] if self.by_id else []
 
 
 @dataclass(slots=True)
-class Embedded:
+class EmbeddedProblems:
     """Rollouts that carry their problems: one problem per id (or per prompt), made at its first row."""
 
     spec: ImportSpec
@@ -78,7 +78,7 @@ class Embedded:
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
     clashes: list[tuple[str, str]] = field(default_factory=list)
 
-    def problem(self, row: Row) -> tuple[StoredProblem | None, Problem | None]:
+    def problem(self, row: FileRow) -> tuple[StoredProblem | None, Problem | None]:
         """The row's problem, made anew; a problem that differs from an earlier one of its id is remembered as a clash."""
         # Other columns are kept with the completion: they may differ between the rows of one problem.
         problem = self.rows.problem(row, meta=False)
@@ -100,11 +100,11 @@ class Embedded:
             raise SetupError(f"{self.spec.path} has several problems under one id: {named}; nothing was stored.")
 
     def notes(self) -> list[str]:
-        """How the problems were made."""
+        """Notes on the creation of problems."""
         return [f"problems were made from the rollouts' own columns under the name {self.spec.name!r}", *self.rows.notes()]
 
 
-def _asked_as(cell: Any) -> tuple[str, list[str]]:
+def _prompt_ids(cell: Any) -> tuple[str, list[str]]:
     """The beginning of a prompt, and the prompt ids that it may be stored under: a lone user's turn also as its text."""
     if not is_conversation(cell):
         prompt = cells.text(cell) or ""
@@ -114,7 +114,7 @@ def _asked_as(cell: Any) -> tuple[str, list[str]]:
     return prompt_turns[-1].content[:60] if prompt_turns else "", [Problem(prompt_turns, "").prompt_id, *alone]
 
 
-def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup | Embedded:
+def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> ProblemLookup | EmbeddedProblems:
     """The way this import finds the problem of a row."""
     if spec.problems is None:
         return _embedded(store, spec, columns)
@@ -126,10 +126,10 @@ def matcher(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Lookup |
         )
     if not (columns.has("prompt") or columns.has("messages")):
         require(columns, ("problem_id",), ROLLOUT_ALIASES, path=spec.path, verb="rollouts")
-    return Lookup(spec, columns, known)
+    return ProblemLookup(spec, columns, known)
 
 
-def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedded:
+def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> EmbeddedProblems:
     asking = "prompt" if columns.has("prompt") or not columns.has("messages") else "messages"
     needed = (asking,) if columns.has("tests") else (asking, "reference")
     if not all(columns.has(name) for name in needed):
@@ -139,4 +139,4 @@ def _embedded(store: SegmentStore, spec: ImportSpec, columns: Columns) -> Embedd
             next_command=f"rollmill import rollouts {spec.path} --name {spec.name} --problems NAME",
         )
     rows = ProblemRows(spec.path, columns, source=spec.producer, id_field="problem_id")
-    return Embedded(spec, columns, rows, stored_problems(store, spec.name))
+    return EmbeddedProblems(spec, columns, rows, stored_problems(store, spec.name))

@@ -1,4 +1,4 @@
-"""Rows to problems: what a row of a problems file, or the problem part of a rollout's row, says. Stores nothing.
+"""Rows to problems: the problem in a row of a problems file, or in a rollout's row. Stores nothing.
 
 Published sets hide the answer in a worked solution. The answer becomes the reference; the solution itself is kept in the
 problem's meta.
@@ -8,14 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from storage.imports import cells
-from storage.imports.answers import boxed_in, marked_in
-from storage.imports.cells import CellError, parsed_cell
-from storage.imports.columns import Columns, listed
-from storage.imports.faults import RowError
-from storage.imports.readers import Row
-from storage.imports.turns import asked_and_answered, is_conversation, messages
-from storage.records import Message, Problem
+from storage.ground.records import Message, Problem
+from storage.imports.reading import cells
+from storage.imports.reading.answers import boxed_in, marked_in
+from storage.imports.reading.cells import CellError, parsed_cell
+from storage.imports.reading.columns import Columns, listed
+from storage.imports.reading.faults import RowError
+from storage.imports.reading.readers import FileRow
+from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 
 _NOTHING = frozenset(["n/a", "na", "nan", "null", "nil", "-", "--", "–", "—", "?", "??", "...", "tbd", "unknown", "#n/a"])
 
@@ -34,7 +34,7 @@ class ProblemRows:
         self.splits: Counter[str] = Counter()
         self.answered = 0
 
-    def problem(self, row: Row, *, meta: bool = True) -> Problem:
+    def problem(self, row: FileRow, *, meta: bool = True) -> Problem:
         """The row's problem; raises SetupError with its place. `meta` keeps the columns that feed no field."""
         try:
             return self._problem(row.values, meta=meta)
@@ -102,29 +102,29 @@ class ProblemRows:
         return answer
 
     def notes(self) -> list[str]:
-        """What a person should know about how the rows were read."""
+        """Notes for a person on how the rows were read."""
         notes = [
             f"{count} references are {rule}; the whole cell is kept as meta.solution" for rule, count in self.rules.items()
         ]
         if self.levels:
             named = listed(f"{level!r} {count:,}" for level, count in self.levels.most_common())
-            notes.append(f"{self.levels.total():,} levels are no number and are kept as meta.level: {named}")
+            notes.append(f"{self.levels.total():,} levels are not numbers and are kept as meta.level: {named}")
         if self.saying_nothing:
             named = listed(f"{reference!r} {count:,}" for reference, count in self.saying_nothing.most_common())
-            notes.append(f"{self.saying_nothing.total():,} references say nothing that an answer could equal: {named}")
+            notes.append(f"{self.saying_nothing.total():,} references have nothing that an answer could equal: {named}")
         if len(self.splits) > 1:
             named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
             notes.append(f"rows by split: {named}; held-out splits enter no training export unless asked for")
         if self.answered and not self._columns.has("text") and not self._columns.has("messages"):
             notes.append(
-                f"{self.answered:,} conversations end with an answer, which is no part of the problem and was left out: "
+                f"{self.answered:,} conversations end with an answer, which is not part of the problem and was left out: "
                 "rollmill import rollouts takes it"
             )
         return notes
 
 
 def prompt_cell(columns: Columns, values: dict[str, Any]) -> Any:
-    """The cell that asks: the prompt, else the conversation that the answer stands in."""
+    """The cell with the question: the prompt, else the conversation that contains the answer."""
     value = opened_conversation(columns.get(values, "prompt"))
     return columns.get(values, "messages") if value is None and columns.has("messages") else value
 

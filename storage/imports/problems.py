@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from storage.errors import SetupError
-from storage.imports.cells import Sanitiser
-from storage.imports.columns import PROBLEM_ALIASES, Columns, listed, require
-from storage.imports.faults import Faults, RowError
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.imports.problem_rows import ProblemRows
+from storage.imports.reading.cells import Sanitiser
+from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, listed, require
+from storage.imports.reading.faults import Faults, RowError
 from storage.imports.scan import Places, clean_rows, detect, mark, unchanged
 from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem, stored_problems
-from storage.imports.writer import Writer
-from storage.records import Problem
+from storage.imports.writer import ImportWriter
 from storage.workspace import Workspace
 
 _SAMPLES = 3
@@ -20,7 +20,7 @@ _SAMPLES = 3
 
 @dataclass(slots=True)
 class _Survey:
-    """What the first way through the file found."""
+    """Results of the first pass through the file."""
 
     rows: int = 0
     places: Places = field(default_factory=Places)
@@ -42,7 +42,7 @@ def import_problems(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     require(columns, ("prompt",), PROBLEM_ALIASES, path=spec.path, verb="problems")
     if not columns.has("tests"):
         require(columns, ("reference",), PROBLEM_ALIASES, path=spec.path, verb="problems")
-    writer = Writer(ws, spec, dry_run=dry_run)  # notes what the import holds before anything of it is read
+    writer = ImportWriter(ws, spec, dry_run=dry_run)  # records the import's state before its rows are read
     stored = stored_problems(ws.segments, spec.name)
     faults_before = -1
     while faults_before != len(faults):  # rows without a fault of their own may be counted anew once others are left out
@@ -103,7 +103,7 @@ def _survey(
     return survey
 
 
-def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: Writer, faults: Faults) -> None:
+def _store(spec: ImportSpec, columns: Columns, survey: _Survey, writer: ImportWriter, faults: Faults) -> None:
     rows = ProblemRows(spec.path, columns, source=spec.producer)
     stored: set[str] = set()
     for row in clean_rows(spec, Sanitiser(), faults):

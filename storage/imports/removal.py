@@ -1,7 +1,6 @@
-"""Imports as a person sees them, who uses them, and their removal. Removes no row that another import also holds.
+"""Imports in a workspace, their users, and their removal. Removes no row that another import also holds.
 
-What a run planned or a dataset version was made of could not be judged again or explained without its import, so such an
-import stays.
+An import in use by a run's plan or a dataset version stays: without it, these could not be judged again or explained.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError, Unavailable, unknown_name
+from storage.ground.errors import SetupError, Unavailable, unknown_name
+from storage.ground.recipe_steps import takes_imports
 from storage.imported import PREFIX, ImportRecord, producer_of
 from storage.imports.stored import answering, current_rows, names_of, rows_of
 from storage.ledger.models import BatchRow, ImportRow, RunRow
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportContents:
-    """What is stored under one name. `of`: the problem set that its rollouts answer, None where it has none or where
-    nothing says so; `models`: rollouts by model; `records`: the files it came from, none for imports older than records;
-    `lost`: what is missing of it and how to mend that, None where it is whole.
+    """Contents of one import. `of`: the problem set of its rollouts, None if it has none or it is unknown; `models`:
+    rollouts by model; `records`: its files, empty for imports older than records; `lost`: missing rows and the remedy,
+    None for a whole import.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ImportContents:
     lost: str | None = None
 
     def row(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The contents as JSON values."""
         records = []
         for record in self.records:
             at = datetime.fromtimestamp(record.imported_at).astimezone()
@@ -47,7 +47,7 @@ class ImportContents:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What removing an import takes away, what stays because another import holds it too, and who needs it."""
+    """Effect of removing an import: removed rows, rows that another import holds too, and users of the import."""
 
     name: str
     problems: int
@@ -62,7 +62,7 @@ def imports_held(ws: "Workspace") -> list[ImportContents]:
 
 
 def contents_of(ws: "Workspace", name: str) -> ImportContents:
-    """One import; SetupError where there is none of this name."""
+    """Contents of an import; SetupError for an unknown name."""
     known = _names(ws)
     if name not in known:
         raise unknown_name("import", name, known, next_command="rollmill import list")
@@ -80,7 +80,7 @@ def contents_of(ws: "Workspace", name: str) -> ImportContents:
 
 
 def plan_removal(ws: "Workspace", name: str) -> Removal:
-    """What `remove` would do; SetupError where there is no import of this name."""
+    """Effect of `remove`; SetupError for an unknown import."""
     contents = contents_of(ws, name)
     alone = {kind: _alone(ws, kind, name) for kind in ("problems", "completions")}
     shared = sum(len(_ids(ws, kind, name)) for kind in alone) - sum(map(len, alone.values()))
@@ -89,7 +89,7 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
 
 def remove(ws: "Workspace", name: str) -> Removal:
     """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
-    # Compared again under the write lock: who uses the import is looked up without it, as that reads files.
+    # Compared again under the write lock: users of the import are looked up without it, as that reads files.
     with ws.ledger.read() as session:
         before = _state(session)
     removal = plan_removal(ws, name)
@@ -110,11 +110,10 @@ def remove(ws: "Workspace", name: str) -> Removal:
 
 
 def named_by(ws: "Workspace", recipe: Mapping[str, Any]) -> set[str]:
-    """The imports that a canonical recipe takes rows of: those it names, and those for its problem set by default."""
+    """The imports used by a canonical recipe: those it names, and the default ones of its problem set."""
     problem_set = recipe.get("problems", {}).get("imported")
-    generate = recipe.get("generate", {})
-    taken = generate.get("imports") or ()
-    if generate.get("engine") == "imported" and not taken and problem_set is not None:
+    taken = recipe.get("generate", {}).get("imports") or ()
+    if takes_imports(recipe) and not taken and problem_set is not None:
         taken = answering(ws, problem_set)
     held_out = {part.get("imported") for part in recipe.get("evaluation", ())}
     return {name for name in (problem_set, *taken, *held_out) if name is not None}
@@ -156,7 +155,7 @@ def _ids(ws: "Workspace", kind: Any, name: str) -> set[str]:
 
 
 def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
-    """The ids that are stored under this import only."""
+    """The ids stored under this import only."""
     from storage.segments.views import select as rows
 
     others = [segment for segment in ws.segments.registry.segments(kind) if segment.producer != producer_of(name)]
@@ -167,7 +166,7 @@ def _alone(ws: "Workspace", kind: Any, name: str) -> set[str]:
 
 
 def _planning(ws: "Workspace", alone: Mapping[str, Collection[str]]) -> set[str]:
-    """The runs whose plans name rows that only this import holds."""
+    """The runs with plans that name rows of this import only."""
     import pyarrow as pa
 
     with ws.segments.connect() as connection:
@@ -181,7 +180,7 @@ def _planning(ws: "Workspace", alone: Mapping[str, Collection[str]]) -> set[str]
 
 
 def _state(session: Session) -> tuple[int, ...]:
-    """Changes with every plan, run and import."""
+    """Fingerprint of all plans, runs and imports."""
     batches = select(func.coalesce(func.max(BatchRow.id), 0)).where(
         (BatchRow.kind == "plan") | BatchRow.producer.startswith(PREFIX)
     )

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from storage.errors import SetupError
-from storage.imports.cells import CellError, Sanitiser
-from storage.imports.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.imports.completion_rows import CompletionRows, ImportedCompletion, each_answer
-from storage.imports.faults import Faults, RowError
 from storage.imports.labels import Relabelling
-from storage.imports.matching import Embedded, Lookup, matcher
+from storage.imports.matching import EmbeddedProblems, ProblemLookup, matcher
 from storage.imports.problems import mark_of, sanitised_notes
+from storage.imports.reading.cells import CellError, Sanitiser
+from storage.imports.reading.columns import EMBEDDED_ALIASES, ROLLOUT_ALIASES, Columns, listed, require
+from storage.imports.reading.faults import Faults, RowError
 from storage.imports.scan import Places, clean_rows, detect, unchanged
 from storage.imports.spec import Findings, ImportReport, ImportSpec, sample
 from storage.imports.stored import StoredProblem
-from storage.imports.writer import Writer
-from storage.records import Problem
+from storage.imports.writer import ImportWriter
 from storage.workspace import Workspace
 
 _SAMPLES = 3
@@ -26,11 +26,11 @@ _OF_A_SET = {"prompt": EMBEDDED_ALIASES["prompt"], **ROLLOUT_ALIASES}
 
 @dataclass(slots=True)
 class _Pass:
-    """One way through a rollouts file."""
+    """A pass through a rollouts file."""
 
     spec: ImportSpec
     columns: Columns
-    problems: Lookup | Embedded
+    problems: ProblemLookup | EmbeddedProblems
     faults: Faults
     sanitiser: Sanitiser = field(default_factory=Sanitiser)
     rows: int = 0
@@ -46,7 +46,7 @@ class _Pass:
                 drawn = [
                     (row.where, problem, completions.completion(answer, stored))
                     for answer, stored, problem in matched
-                    # Problems that the set lacks are gathered, and named together once the file is read.
+                    # Problems missing in the set are gathered, and reported together after the file is read.
                     if stored is not None
                 ]
             except (CellError, RowError) as error:
@@ -68,7 +68,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
     columns = detect(spec, aliases, faults)
     if not columns.has("messages"):
         require(columns, ("text",), aliases, path=spec.path, verb="rollouts")
-    writer = Writer(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
+    writer = ImportWriter(ws, spec, dry_run=dry_run)  # notes what the imports hold before anything of it is read
     faults_before = -1
     while faults_before != len(faults):  # what is numbered in the order of the file is numbered anew once rows are left out
         faults_before = len(faults)
@@ -86,7 +86,7 @@ def import_rollouts(ws: Workspace, spec: ImportSpec, *, dry_run: bool = False) -
 
 
 def _problem_set(ws: Workspace, spec: ImportSpec) -> str:
-    """The problem set that the rollouts answer; SetupError where those imported under this name before answer another."""
+    """The problem set of the rollouts; SetupError if earlier rollouts of this name belong to another."""
     of = spec.problems or spec.name
     others = [record.of for record in ws.imports.list() if record.name == spec.name and record.of not in (None, of)]
     if others:
@@ -131,11 +131,11 @@ def _survey(rows: _Pass, labels: Relabelling, ws: Workspace) -> list[dict[str, A
     return samples
 
 
-def _store(rows: _Pass, labels: Relabelling, writer: Writer) -> None:
+def _store(rows: _Pass, labels: Relabelling, writer: ImportWriter) -> None:
     labels.compare()
     writer.update = labels.number
     stored: set[str] = set()
-    if isinstance(rows.problems, Embedded):
+    if isinstance(rows.problems, EmbeddedProblems):
         writer.know("problems", [problem.id for problem in rows.problems.known.values()])
     for _, problem, drawn in rows:
         if problem is not None and problem.id not in stored:

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from storage.errors import SetupError, Unavailable
-from storage.imports.cells import CellError, Sanitiser, parsed_cell, root, value_at
-from storage.imports.columns import Aliases, Columns, listed, resolve
-from storage.imports.faults import Faults
-from storage.imports.readers import Row, read_rows
+from storage.ground.errors import SetupError, Unavailable
+from storage.imports.reading.cells import CellError, Sanitiser, parsed_cell, root, value_at
+from storage.imports.reading.columns import Aliases, Columns, listed, resolve
+from storage.imports.reading.faults import Faults
+from storage.imports.reading.readers import FileRow, read_rows
 from storage.imports.spec import ImportSpec
 
 Values = dict[str, Any]
@@ -23,7 +23,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One tool's form of a row: the keys that it is known by, how it is rewritten, and what cells of these names hold.
+    """Row form of one tool: its identifying keys, its conversion, and the types of certain cells.
 
     `holds`: the tool's own kind of value; benchmarks have columns of the same names (the `choices` of MMLU and ARC).
     """
@@ -34,7 +34,7 @@ class Format:
     holds: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
     def knows(self, values: Mapping[str, Any]) -> bool:
-        """Whether a row has this form."""
+        """True for a row of this form."""
         return self.keys <= values.keys() and self.holds(values)
 
 
@@ -57,7 +57,7 @@ def _lm_eval(values: Values) -> Iterator[Values]:
         raise CellError("arguments hold no prompt")
     requests = parsed_cell(values["resps"])
     if not isinstance(requests, list):
-        raise CellError("resps is no list of answers")
+        raise CellError("resps is not a list of answers")
     answers = [text for repeats in requests for text in (repeats if isinstance(repeats, list) else [repeats])]
     for text in answers:
         yield {
@@ -88,7 +88,7 @@ def _openai_batch(values: Values) -> Iterator[Values]:
 
 
 def _chat_completion(values: Values) -> Iterator[Values]:
-    """One reply of a server that speaks OpenAI's interface, beside whatever names its problem."""
+    """A reply of a server with OpenAI's interface, beside the columns that identify the problem."""
     yield from _reply_rows(values)
 
 
@@ -99,11 +99,11 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
     # `usage` counts the tokens of all choices together.
     tokens_out = value_at(reply, "usage.completion_tokens") if len(choices) == 1 else None
     if not _objects(choices):
-        raise CellError("choices are no list of objects")
+        raise CellError("choices are not a list of objects")
     for choice in sorted(choices, key=_place):
         message = choice.get("message") or {}
         if not isinstance(message, dict):
-            raise CellError("the message of a choice is no object")
+            raise CellError("the message of a choice is not an object")
         yield {
             **kept,
             "text": message.get("content") if message else choice.get("text"),
@@ -115,7 +115,7 @@ def _reply_rows(reply: Values) -> Iterator[Values]:
 
 
 def _objects(cell: Any) -> bool:
-    """Whether a cell is a list of objects."""
+    """True for a list of objects."""
     return isinstance(cell, list) and all(isinstance(item, dict) for item in cell)
 
 
@@ -163,7 +163,7 @@ def _inspect(values: Values) -> Iterator[Values]:
     label = next((score.get("value") for score in by_scorer if isinstance(score, dict)), None)
     choices = output.get("choices") or [{}]
     if not _objects(choices):
-        raise CellError("the choices of output are no list of objects")
+        raise CellError("the choices of output are not a list of objects")
     for choice in choices:
         yield {
             "problem_id": str(values["id"]),
@@ -221,14 +221,14 @@ def detect(spec: ImportSpec, aliases: Aliases, faults: Faults | None = None) -> 
     return columns if spec.layout is None else replace(columns, exact=True, places=spec.layout.places())
 
 
-def source_rows(spec: ImportSpec) -> Iterator[Row]:
-    """The rows as they stand in the file, those too that cannot be read."""
+def source_rows(spec: ImportSpec) -> Iterator[FileRow]:
+    """The rows as in the file, unreadable ones included."""
     return read_rows(spec.path, faulty=True, max_bytes=spec.max_bytes) if spec.rows is None else spec.rows()
 
 
 def clean_rows(
     spec: ImportSpec, sanitiser: Sanitiser, faults: Faults | None = None, *, limit: int | None = None
-) -> Iterator[Row]:
+) -> Iterator[FileRow]:
     """The rows of a file in the form that an import knows, every text storable; the sanitiser counts what it replaced.
 
     A row with a fault is left out where faults are gathered, and raises it otherwise.
@@ -251,7 +251,7 @@ def clean_rows(
         sanitiser.empty += not rows
         for values in rows:
             mapped = {path: value_at(values, path) for path in paths}
-            yield Row(row.where, sanitiser.row({**values, **mapped}), row.format or name)
+            yield FileRow(row.where, sanitiser.row({**values, **mapped}), row.format or name)
 
 
 def _rows_of(spec: ImportSpec, values: Values) -> tuple[str, list[Values]]:
@@ -276,19 +276,19 @@ def unchanged(path: Path, before: tuple[int, int]) -> None:
 
 @dataclass(slots=True)
 class Places:
-    """Where each key was first seen, and the keys seen more than once."""
+    """Place of each key's first appearance, and the repeated keys."""
 
     first: dict[str, str] = field(default_factory=dict)
     again: list[tuple[str, str, str]] = field(default_factory=list)
 
     def add(self, key: str, where: str) -> None:
-        """Record one sighting."""
+        """Record an appearance."""
         before = self.first.setdefault(key, where)
         if before != where:
             self.again.append((key, before, where))
 
     def require_unique(self, what: str, path: Path, faults: Faults) -> None:
-        """Raise SetupError naming the keys seen twice and where, or note each place as a fault."""
+        """Raise SetupError with the repeated keys and their places, or note each place as a fault."""
         for key, before, where in self.again if faults.gather else ():
             faults.add(where, f"it gives the same {what} as {before}: {key!r}")
         if self.again and not faults.gather:

@@ -1,4 +1,4 @@
-"""What a person asks to import, and the report of what an import did or would do."""
+"""Specification of an import, and the report of its actual or intended effect."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,27 +6,27 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from storage.errors import SetupError
-from storage.ids import canonical_json
+from storage.ground.errors import SetupError
+from storage.ground.ids import canonical_json
+from storage.ground.records import Completion, Problem
 from storage.imported import producer_of
-from storage.imports.faults import FaultKind, Faults
-from storage.imports.layouts import Layout
-from storage.imports.readers import Row
-from storage.records import Completion, Problem
+from storage.imports.reading.faults import FaultKind, Faults
+from storage.imports.reading.layouts import Layout
+from storage.imports.reading.readers import FileRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportSpec:
-    """One import: the file, the name it gets, how its columns map, and constants for fields without a column.
+    """An import's file, name, column mapping, and constants for fields without a column.
 
     `problems` names the imported problem set that rollouts belong to; without it the rollouts file must carry its problems.
-    `layout`: the published form that the file must have, and is read by. `batch_rows` bounds the memory: at most that many
-    rows are held at once. `rows`: what reads the file, each time anew, where its suffix does not say its form; `log`: a
-    digest of the whole log. `update`: labels of answers that the import holds are replaced by those of the file. `whole`:
-    columns whose lists are of the whole row, not of its answers one by one. `set_aside`: the file for rows with a fault.
-    `max_bytes`: what the file may unfold to, see storage.imports.limits.
+    `layout`: the required published form of the file. `batch_rows`: the most rows in memory at once. `rows`: function that
+    opens the file's rows, for a file whose suffix does not name its form; `log`: a digest of the whole log. `update`: the
+    file's labels replace those of answers already in the import. `whole`: columns with a list for the whole row, rather
+    than an item per answer. `set_aside`: the file for rows with a fault. `max_bytes`: limit of the unfolded file, see
+    storage.imports.reading.limits.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class ImportSpec:
     problems: str | None = None
     batch_rows: int = 5_000
     layout: Layout | None = None
-    rows: Callable[[], Iterator[Row]] | None = None
+    rows: Callable[[], Iterator[FileRow]] | None = None
     log: str = ""
     update: bool = False
     whole: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class ImportSpec:
 
     def __post_init__(self) -> None:
         if self.layout is not None and self.maps:
-            raise SetupError(f"--benchmark {self.layout.name} says what each column is, so --map is for files without it.")
+            raise SetupError(f"--benchmark {self.layout.name} defines every column, so --map is for imports without it.")
         for name in (self.name, self.problems):
             if name is not None and not _NAME.fullmatch(name):
                 raise SetupError(f"{name!r} cannot name an import: use at most 64 letters, digits, '.', '_' or '-'.")
@@ -57,12 +57,12 @@ class ImportSpec:
             raise SetupError(f"{out} is a folder; rows are set aside in a file.", next_command="--set-aside FILE")
         # It is written before anything is stored, and the rows that were to be imported would be gone.
         if out.resolve().is_relative_to(self.path.resolve()):
-            message = f"{out} is of what is imported, and would be overwritten."
+            message = f"{out} is part of the imported data, and would be overwritten."
             raise SetupError(message, next_command="--set-aside ANOTHER-FILE")
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The names of the imports whose rows this one relies on."""
+        """The names of the imports that this one depends on."""
         return (self.name,) if self.problems in (None, self.name) else (self.name, str(self.problems))
 
     @property
@@ -72,14 +72,14 @@ class ImportSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class ImportCount:
     """Rows of one kind: new to this import, or already there from an earlier one."""
 
     new: int = 0
     already: int = 0
 
-    def __add__(self, other: "Count") -> "Count":
-        return Count(self.new + other.new, self.already + other.already)
+    def __add__(self, other: "ImportCount") -> "ImportCount":
+        return ImportCount(self.new + other.new, self.already + other.already)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +93,8 @@ class ImportReport:
     file: str
     rows: int
     of: str | None = None
-    problems: Count = Count()
-    completions: Count = Count()
+    problems: ImportCount = ImportCount()
+    completions: ImportCount = ImportCount()
     mapping: dict[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class ImportReport:
 
 
 class Findings(NamedTuple):
-    """What a way through a file found: rows, notes, the first rows as samples, rows with a fault."""
+    """Results of a pass through a file: rows, notes, the first rows as samples, rows with a fault."""
 
     rows: int
     notes: Sequence[str]

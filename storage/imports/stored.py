@@ -1,7 +1,7 @@
-"""What the workspace holds of each import: ids and counts, never texts; and which rollouts answer which problem set.
+"""Stored contents of each import: ids and counts, never texts; and the problem set of each rollout import.
 
-Rollouts of another import may answer the same prompts: they were imported for other problems and count only where a recipe
-names their import.
+Rollouts of another import may answer the same prompts: they were imported for other problems and count only for a recipe
+that names their import.
 """
 
 import json
@@ -74,15 +74,15 @@ def names_of(store: SegmentStore, kind: Kind) -> list[str]:
 
 
 def answering(ws: "Workspace", problem_set: str) -> tuple[str, ...]:
-    """The rollout imports that were made for a problem set.
+    """The rollout imports made for a problem set.
 
-    An import older than the ledger's records counts where every problem that its rollouts name is of the set, and it
-    brought none of its own.
+    An import older than the ledger's records counts if all problems of its rollouts are in the set, and it has no problems
+    of its own.
     """
     sets = {record.name: record.of for record in ws.imports.list() if record.of is not None}
     owners = set(names_of(ws.segments, "problems"))
     names = []
-    for name in sorted({*names_of(ws.segments, "completions"), *sets}):  # one that lost all of its rows is still one
+    for name in sorted({*names_of(ws.segments, "completions"), *sets}):  # an import without any rows left is still one
         of = sets.get(name) or (name if name in owners else None)
         if of == problem_set or (of is None and _all_within(ws.segments, name, problem_set)):
             names.append(name)
@@ -141,7 +141,7 @@ def current_rows(store: SegmentStore, name: str) -> str:
 
 
 def updates(store: SegmentStore, name: str) -> int:
-    """How often the labels of an import were updated."""
+    """Number of updates of an import's labels."""
     return max((update_of(segment.version) for segment in _segments(store, "completions", name)), default=0)
 
 
@@ -155,7 +155,7 @@ def _segments(store: SegmentStore, kind: Kind, name: str) -> list[Segment]:
 
 
 def _all_within(store: SegmentStore, name: str, problem_set: str) -> bool:
-    """Whether every problem that an import's rollouts name is one of the set."""
+    """True if the problems of all of an import's rollouts are in the set."""
     problem = "json_extract_string(meta, '$.problem_id')"
     query = (
         f"SELECT count(*) FROM ({rows_of(store, 'completions', name)}) WHERE {problem} IS NULL OR {problem} NOT IN "  # noqa: S608

@@ -1,20 +1,20 @@
-"""What the rows of a file ask, and every other text in them. Stores nothing.
+"""Prompts of a file's rows, and their other texts. Stores nothing.
 
-Prompts alone are for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer leaks a
-problem from whatever column it stands in, so none is left out.
+Prompts alone are for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer in
+any column leaks a problem, so no column is left out.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.imports.cells import Sanitiser
-from storage.imports.columns import PROBLEM_ALIASES, Columns, require
+from storage.ground.records import Problem
 from storage.imports.problem_rows import ProblemRows, opened_conversation
+from storage.imports.reading.cells import Sanitiser
+from storage.imports.reading.columns import PROBLEM_ALIASES, Columns, require
+from storage.imports.reading.turns import asked_and_answered, is_conversation, messages
 from storage.imports.scan import clean_rows, detect
 from storage.imports.spec import ImportSpec
-from storage.imports.turns import asked_and_answered, is_conversation, messages
-from storage.records import Problem
 
 
 def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
@@ -39,8 +39,8 @@ def read_texts(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[Problem, s
 
 
 def _asking(path: Path, name: str, maps: Mapping[str, str]) -> tuple[ImportSpec, Columns]:
-    """A file of which only the column that asks has to be known."""
-    # Rows without a reference would be refused: all get one that nobody reads.
+    """A file of which only the prompt's column must be known."""
+    # Rows without a reference would be refused: all get an unused one.
     aliases = {"prompt": PROBLEM_ALIASES["prompt"], "reference": ()}
     spec = ImportSpec(path, name, maps, {"reference": "-"})
     columns = detect(spec, aliases)

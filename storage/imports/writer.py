@@ -11,15 +11,15 @@ from typing import Any, Self
 
 from sqlalchemy.orm import Session
 
-from storage.errors import SetupError
-from storage.ids import digest128
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Problem
 from storage.imported import ImportRecord
-from storage.imports.columns import Columns
-from storage.imports.limits import MAX_HELD
+from storage.imports.reading.columns import Columns
+from storage.imports.reading.limits import MAX_HELD
 from storage.imports.scan import source_rows
-from storage.imports.spec import Count, Findings, ImportReport, ImportSpec
+from storage.imports.spec import Findings, ImportCount, ImportReport, ImportSpec
 from storage.imports.stored import UPDATE
-from storage.records import Completion, Problem
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import Kind
 from storage.workspace import Workspace
@@ -27,7 +27,7 @@ from storage.workspace import Workspace
 FORMAT = "1"
 
 
-class Writer:
+class ImportWriter:
     """Writes new records and counts those that the import already holds. A context manager: without `finish`, nothing
     of it stays.
     """
@@ -39,7 +39,7 @@ class Writer:
         self._before = ws.imports.mark(spec.sets)
         self._known: dict[Kind, set[str]] = {}
         self._held: dict[Kind, list[Any]] = {}
-        self._counts: dict[Kind, Count] = {}
+        self._counts: dict[Kind, ImportCount] = {}
         self._sizes = Counter[Kind]()
         self._opened = ExitStack()
         self.update = 0
@@ -52,7 +52,7 @@ class Writer:
     def add(self, kind: Kind, record: Any) -> None:
         """Hold one record for the next batch, unless the import has it."""
         new = record.id not in self._known.setdefault(kind, set())
-        self._counts[kind] = self.count(kind) + Count(int(new), int(not new))
+        self._counts[kind] = self.count(kind) + ImportCount(int(new), int(not new))
         if not new:
             return
         self._known[kind].add(record.id)
@@ -64,9 +64,9 @@ class Writer:
         if len(waiting) >= self._spec.batch_rows or self._sizes[kind] >= MAX_HELD:
             self._write(kind)
 
-    def count(self, kind: Kind) -> Count:
-        """How many records of a kind were new, and how many already there."""
-        return self._counts.get(kind, Count())
+    def count(self, kind: Kind) -> ImportCount:
+        """Number of new records of a kind, and of those already stored."""
+        return self._counts.get(kind, ImportCount())
 
     def finish(self, columns: Columns, found: Findings, *, of: str | None = None) -> ImportReport:
         """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done.

@@ -22,8 +22,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool, QueuePool
 
-from storage import failpoints
-from storage.errors import SetupError, ledger_error, ledger_lost, read_only
+from storage.ground import failpoints
+from storage.ground.errors import SetupError, ledger_error, ledger_lost, read_only
 from storage.ledger import postgres
 from storage.ledger.leases import Leases
 from storage.ledger.models import SCHEMA_REVISION, Base, IdentityRow
@@ -36,7 +36,7 @@ _NOW = {
 
 
 class Ledger:
-    """One ledger, usable from several threads, and by several processes that each open their own."""
+    """A ledger, usable from several threads, and by several processes that each open their own."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url.replace("postgresql://", "postgresql+psycopg://", 1) if url.startswith("postgresql://") else url

@@ -1,6 +1,6 @@
-"""Leases: who works on a key, until when, and what it draws. They save work; what is true is the unique keys' to say.
+"""Leases: the holder of a key, until when, and its draws. They save work; correctness rests on the unique keys.
 
-A lease ends by the database's clock, or earlier when its process is seen to be gone; a process of another host is believed
+A lease ends by the database's clock, or earlier when its process is found dead; a process of another host counts as alive
 until its lease ends.
 """
 
@@ -27,11 +27,11 @@ class Lease:
         self._leases = leases
 
     def renew(self) -> bool:
-        """Hold it for another `ttl` seconds; False where somebody else took it after it had expired."""
+        """Hold it for another `ttl` seconds; False if another process took it after it had expired."""
         return self._leases.renew(self)
 
     def release(self) -> None:
-        """Give it back; nothing where it was lost."""
+        """Give it back; no effect on a lost lease."""
         self._leases.release(self)
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class Lease:
 
 
 class Transactions(Protocol):
-    """What leases need of a ledger."""
+    """Ledger interface needed by leases."""
 
     def write(self, *, durable: bool = ...) -> AbstractContextManager[Session]: ...
 
@@ -62,7 +62,7 @@ class Leases:
         """The lease, or None while another holder is alive and in time.
 
         With it comes the claim on those of the completions `claim` that no other lease claims; it ends with the lease, or
-        with `unclaim`.
+        with `release_claims`.
         """
         owner, token = this_process(), secrets.token_hex(8)
         with self._ledger.write(durable=False) as session:
@@ -93,7 +93,7 @@ class Leases:
         with self._ledger.write(durable=False) as session:
             _execute(session, delete(LeaseRow).where(*_mine(lease)))
 
-    def unclaim(self, session: Session, lease: Lease) -> None:
+    def release_claims(self, session: Session, lease: Lease) -> None:
         """Let go of what a lease claims, in the caller's transaction: that which registers it."""
         _execute(session, update(LeaseRow).where(*_mine(lease)).values(claims=None))
 
@@ -105,7 +105,8 @@ class Leases:
             return {row.key: Owner(row.host, row.pid, row.started) for row in rows if _holds(row, now)}
 
     def holders(self, prefix: str) -> list[tuple[str, Owner]]:
-        """Keys that begin so, with owners that live: seen on this host however late they renew, in time on another."""
+        """Keys with this prefix and their live owners: on this host however late they renew, on other hosts with a valid
+        lease."""
         with self._ledger.read() as session:
             now = self._ledger.now(session)
             rows = session.scalars(select(LeaseRow).where(LeaseRow.key.startswith(prefix, autoescape=True))).all()
@@ -130,12 +131,12 @@ def _holds(row: LeaseRow, now: float) -> bool:
 
 
 def _unclaimed(session: Session, ids: Collection[str], now: float) -> set[str]:
-    """Those of these completions that no living process claims."""
+    """The unclaimed completions among these: no live process claims them."""
     free = set(ids)
     if free:
         who = (LeaseRow.host, LeaseRow.pid, LeaseRow.started, LeaseRow.expires_at, LeaseRow.claims)
         for *owner, expires_at, claims in session.execute(select(*who).where(LeaseRow.claims.is_not(None))):
-            # Whether the owner lives is asked last, of those alone that matter: it reads /proc.
+            # The owner's process is checked last and only where it matters: the check reads /proc.
             theirs = free.intersection(claims.split())
             if theirs and expires_at > now and Owner(*owner).alive() is not False:
                 free -= theirs

@@ -17,14 +17,14 @@ class Base(DeclarativeBase):
 
 
 class IdentityRow(Base):
-    """The one row that tells this ledger from every other; its segments carry the same name."""
+    """Id of this ledger, in a single row; its segments carry the same name."""
 
     __tablename__ = "identity"
     id: Mapped[str] = mapped_column(String, primary_key=True)
 
 
 class RunRow(Base):
-    """One named execution of a recipe."""
+    """A named execution of a recipe."""
 
     __tablename__ = "runs"
     id: Mapped[str] = mapped_column(String, primary_key=True)
@@ -38,7 +38,7 @@ class RunRow(Base):
 
 
 class ProgressRow(Base):
-    """How far one stage of a run is."""
+    """Progress of one stage of a run."""
 
     __tablename__ = "progress"
     run_id: Mapped[str] = mapped_column(String, primary_key=True)
@@ -52,7 +52,7 @@ class ProgressRow(Base):
 
 
 class SegmentRow(Base):
-    """One registered Parquet file. `overlaps`: it may repeat a row of a segment registered earlier."""
+    """A registered Parquet file. `overlaps`: it may repeat a row of a segment registered earlier."""
 
     __tablename__ = "segments"
     # Autoincrement: a number is never used again, so that a change of a listing shows in its numbers alone.
@@ -71,7 +71,7 @@ class SegmentRow(Base):
 
 
 class BatchRow(Base):
-    """One committed unit of work; its unique key is what makes a commit safe against a second one."""
+    """A committed unit of work; its unique key makes a commit safe against a second one."""
 
     __tablename__ = "batches"
     __table_args__ = (
@@ -121,7 +121,7 @@ class RetiredSegmentRow(Base):
 
 
 class LeaseRow(Base):
-    """Who works on what, until when. Saves work; safety is the unique key of batches.
+    """Holder of a lease, with its key and expiry. Saves work; safety is the unique key of batches.
 
     `claims`: ids, with spaces between them, of the completions that its holder draws, whatever other batches hold them.
     """
@@ -133,7 +133,7 @@ class LeaseRow(Base):
     pid: Mapped[int] = mapped_column(Integer)
     started: Mapped[float] = mapped_column(Float)
     expires_at: Mapped[float] = mapped_column(Float)
-    # Deferred: the ids of a batch are tens of kilobytes, and who asks for the holders does not need them.
+    # Deferred: the ids of a batch are tens of kilobytes, and a query for holders does not need them.
     claims: Mapped[str | None] = mapped_column(Text, deferred=True)
 
 
@@ -165,7 +165,7 @@ class VerifierRow(Base):
 
 
 class AuditRow(Base):
-    """One audit of one version of a verifier: how its items were drawn, and what came of it.
+    """An audit of one version of a verifier: its sampling, and its report.
 
     `kind`: `natural` (random rollouts for a person to judge) or `planted` (a stress test). `source`: the run or dataset.
     """
@@ -183,9 +183,9 @@ class AuditRow(Base):
 
 
 class AuditItemRow(Base):
-    """One rollout drawn for a person to judge, with the probability that it was drawn; `ordinal` is the order of review.
+    """A rollout drawn for a person to judge, with its inclusion probability; `ordinal` is the order of review.
 
-    `weight`: its share in the mean pass rate over problems. `outcome`: what the verifier said of it.
+    `weight`: its share in the mean pass rate over problems. `outcome`: that of the verifier.
     """
 
     __tablename__ = "audit_items"
@@ -200,7 +200,7 @@ class AuditItemRow(Base):
 
 
 class JudgementRow(Base):
-    """What one person says of one rollout. It belongs to the rollout: every audit that drew it uses it."""
+    """A person's judgement of a rollout. It belongs to the rollout: every audit that drew it uses it."""
 
     __tablename__ = "judgements"
     completion_id: Mapped[str] = mapped_column(String, primary_key=True)
@@ -227,12 +227,12 @@ class AttemptRow(Base):
 
 
 class SpendRow(Base):
-    """What one commit of drawn completions was paid for: a batch of a run, or the part of it that a command drew.
+    """Payment for one commit of drawn completions: a batch of a run, or the part of it that a command drew.
 
     `members`: which of the batch's distinct completions, a bit each in hexadecimal, the first the lowest. `units`: money,
-    see storage.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without a cost.
-    `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was first.
-    Without completions: what was under way when a command was killed. `purpose`: storage.spending.PURPOSES.
+    see storage.ground.money; `micros`: engine seconds. `uncounted`: completions without token counts, `unpriced`: without
+    a cost. `bound_*`: what those may have taken at most, which counts against a limit. `redundant`: another command was
+    first. Without completions: what was under way when a command was killed. `purpose`: storage.spending.PURPOSES.
     """
 
     __tablename__ = "spend"
@@ -259,9 +259,9 @@ class SpendRow(Base):
 
 
 class ReservedRow(Base):
-    """What a command may yet spend on a batch under a limit: drawn and not committed, and under way at its worst case.
+    """Reservation of a command for a batch under a limit: drawn and not committed, and under way at its worst case.
 
-    `under_way`: how many requests are at servers at most, all that a kill can cost; none says that all of them may be.
+    `under_way`: the most requests at servers, all that a kill can cost; null: possibly all of them.
     """
 
     __tablename__ = "reserved"
@@ -277,7 +277,7 @@ class ReservedRow(Base):
 
 
 class ImportRow(Base):
-    """One import of one file, recorded with its rows. `of`: the problem set that its rollouts answer."""
+    """An import of one file, recorded with its rows. `of`: the problem set of its rollouts."""
 
     __tablename__ = "imports"
     __table_args__ = (Index("ix_imports_name", "name"), {"sqlite_autoincrement": True})
@@ -295,8 +295,8 @@ class ImportRow(Base):
 
 
 class FiringRow(Base):
-    """One start of a schedule, by which process. `fresh`: the key of the recipe that got `number`. `resolved`: the recipe
-    as it stood then, as JSON.
+    """A start of a schedule, with its process. `fresh`: the key of the recipe that got `number`. `resolved`: the recipe
+    at that time, as JSON.
     """
 
     __tablename__ = "firings"
@@ -318,7 +318,7 @@ class FiringRow(Base):
 
 
 class ForecastRow(Base):
-    """What a recipe's run was expected to take, from which source, and how right that was once it ended."""
+    """Forecast of the cost of a recipe's run, its source, and its score once the run has ended."""
 
     __tablename__ = "forecasts"
     __table_args__ = (Index("ix_forecasts_recipe", "recipe_hash"), {"sqlite_autoincrement": True})

@@ -1,8 +1,8 @@
-"""Who owns a lease or an unfinished file: a process, told from a later one with the same number by when it started.
+"""Owners of leases and unfinished files: a process, distinguished by its start from a later one with the same number.
 
-That is counted in the kernel's ticks since it booted, not by the system's clock: a clock that is set anew would make a live
-process look like another one, and its work free to be taken or swept away. Knows nothing of the database. Liveness of a
-process on another host cannot be seen from here and is reported as unknown.
+The start is counted in the kernel's ticks since boot, not by the system's clock: after a change of the clock a live process
+would look like another one, and its work would be taken over or swept away. Knows nothing of the database. The liveness of
+a process on another host cannot be checked and is reported as unknown.
 """
 
 import functools
@@ -13,14 +13,14 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import says_nothing
+from storage.ground.errors import is_machine_limit
 
 _BOOT = 32  # bits of the ticks in a start: 497 days of hundredths of a second; the boot's own bits are above them
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One process: host, process number, and when it started: which boot (16 bits), ticks since it (32 bits)."""
+    """A process: host, process number, and start: its boot (16 bits), ticks since then (32 bits)."""
 
     host: str
     pid: int
@@ -84,27 +84,27 @@ def _started(pid: int) -> tuple[str, float]:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
     except OSError as error:
-        if says_nothing(error):
+        if is_machine_limit(error):
             raise
-        return _elsewhere(pid)
+        return _state_without_proc(pid)
     # The start is field 22 of /proc/PID/stat, the state field 3. Its 48 bits are exact in a float.
     return fields[0], float(_boot() << _BOOT | int(fields[19]) & (1 << _BOOT) - 1)
 
 
 @functools.lru_cache(maxsize=1)
 def _boot() -> int:
-    """16 bits that tell this boot from others."""
+    """16 bits that identify this boot."""
     try:
         name = Path("/proc/sys/kernel/random/boot_id").read_bytes()
     except OSError as error:
-        if says_nothing(error):
+        if is_machine_limit(error):
             raise
         return 0
     return int.from_bytes(hashlib.blake2b(name, digest_size=2).digest(), "big")
 
 
-def _elsewhere(pid: int) -> tuple[str, float]:
-    """Where there is no /proc the start is by the system's clock, to the second."""
+def _state_without_proc(pid: int) -> tuple[str, float]:
+    """State and start of a process on a system without /proc, by the system's clock, to the second."""
     import psutil
 
     # There is a /proc, so the process is gone.

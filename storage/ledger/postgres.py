@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that notice a host which vanished: neither side waits for the other for ever.
+"""Connections to PostgreSQL that notice a vanished host: neither side waits for the other forever.
 
-Without this a command whose link goes down while it writes keeps the ledger locked for two hours, the kernel's patience,
-and every other command waits that long. A server that answered before is waited for as long as a locked SQLite.
+By default a command whose link goes down while it writes keeps the ledger locked for two hours, the kernel's time limit,
+and every other command waits that long. The wait for a server that answered before is as long as for a locked SQLite.
 """
 
 import time

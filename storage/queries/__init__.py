@@ -1,7 +1,7 @@
-"""Reading a workspace: for notebooks and the dashboard. Holds no lock, and writes nothing but people's judgements.
+"""Read queries on a workspace, for notebooks and the dashboard. Holds no lock, and writes nothing but people's judgements.
 
-Every function reads what is registered at that moment, so all of them work while a run writes. None imports Prefect.
-A name is imported when it is first asked for: each command loads what it reads with, and no more.
+Every function reads the rows registered at that moment, so all of them work while a run writes. None imports Prefect.
+A name is imported on first use, so that each command loads only what it reads with.
 """
 
 import importlib
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.metrics import Funnel, GroupRate
-    from storage.queries.audits import KnownRates, known_rates, scope_rates
+    from storage.queries.browse.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
+    from storage.queries.browse.explore_index import ExploreIndex
+    from storage.queries.browse.lineage import completion_text, problem_turns
+    from storage.queries.browse.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
     from storage.queries.budgets import (
         CONTINUED,
         BudgetRound,
@@ -19,11 +22,17 @@ if TYPE_CHECKING:
         StopEvidence,
         budget_spend,
     )
-    from storage.queries.explore import ORDERS, Filters, Listing, Matching, ProblemPage, ProblemRow, search_problems
-    from storage.queries.explore_index import ExploreIndex
-    from storage.queries.lineage import completion_text, problem_turns
+    from storage.queries.judge.audits import KnownRates, known_rates, scope_rates
+    from storage.queries.judge.review import (
+        Queue,
+        ReviewItem,
+        audit_queue,
+        audit_queues,
+        review_item,
+        undecided_queue,
+        unjudged_positions,
+    )
     from storage.queries.notebook import open_workspace
-    from storage.queries.problems import ProblemDetail, RolloutDetail, indexed_rollouts, problem_detail
     from storage.queries.rates import (
         GROUPS,
         counts_by,
@@ -43,40 +52,33 @@ if TYPE_CHECKING:
         version_report,
         versions_of,
     )
-    from storage.queries.review import (
-        Queue,
-        ReviewItem,
-        audit_queue,
-        audit_queues,
-        review_item,
-        undecided_queue,
-        waiting,
-    )
     from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
-    from storage.runs import Progress, Run
+    from storage.runs import Run, StageProgress
     from storage.versions.diff import VersionDiff as VersionDiff
-    from storage.versions.history import Step as Step
+    from storage.versions.history import VersionStep as VersionStep
     from storage.versions.pairing import Move as Move
     from storage.versions.pairing import Pairing as Pairing
     from storage.versions.resolve import VersionInfo as VersionInfo
 
 _MODULES = {
     "pipelines.metrics": "Funnel GroupRate",
-    "storage.queries.audits": "KnownRates known_rates scope_rates",
+    "storage.queries.judge.audits": "KnownRates known_rates scope_rates",
     "storage.queries.budgets": "BudgetRound BudgetSpend CONTINUED LevelSpend StopCount StopEvidence budget_spend",
-    "storage.queries.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",
-    "storage.queries.explore_index": "ExploreIndex",
-    "storage.queries.lineage": "completion_text problem_turns",
+    "storage.queries.browse.explore": "Filters Listing Matching ORDERS ProblemPage ProblemRow search_problems",
+    "storage.queries.browse.explore_index": "ExploreIndex",
+    "storage.queries.browse.lineage": "completion_text problem_turns",
     "storage.queries.notebook": "open_workspace",
-    "storage.queries.problems": "ProblemDetail RolloutDetail indexed_rollouts problem_detail",
+    "storage.queries.browse.problems": "ProblemDetail RolloutDetail indexed_rollouts problem_detail",
     "storage.queries.rates": "GROUPS counts_by funnel indexed_counts models_of pass_rates",
     "storage.queries.reader": "Reader compare datasets run_progress runs version_card version_manifest "
     "version_report versions_of",
-    "storage.queries.review": "Queue ReviewItem audit_queue audit_queues review_item undecided_queue waiting",
+    "storage.queries.judge.review": (
+        "Queue ReviewItem audit_queue audit_queues review_item undecided_queue unjudged_positions"
+    ),
     "storage.queries.scope": "Scope dataset_scope named_scope run_scope",
-    "storage.runs": "Progress Run",
+    "storage.runs": "Run StageProgress",
     "storage.versions.diff": "VersionDiff",
-    "storage.versions.history": "Step",
+    "storage.versions.history": "VersionStep",
     "storage.versions.pairing": "Move Pairing",
     "storage.versions.resolve": "VersionInfo",
 }
@@ -87,7 +89,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(_PLACES[name]), name)
-    # Later look-ups find the name in the module and do not come here.
+    # Later lookups find the name in the module and do not come here.
     globals()[name] = value
     return value
 
@@ -109,13 +111,13 @@ __all__ = [
     "ProblemDetail",
     "ProblemPage",
     "ProblemRow",
-    "Progress",
     "Queue",
     "Reader",
     "ReviewItem",
     "RolloutDetail",
     "Run",
     "Scope",
+    "StageProgress",
     "StopCount",
     "StopEvidence",
     "audit_queue",
@@ -143,9 +145,9 @@ __all__ = [
     "scope_rates",
     "search_problems",
     "undecided_queue",
+    "unjudged_positions",
     "version_card",
     "version_manifest",
     "version_report",
     "versions_of",
-    "waiting",
 ]

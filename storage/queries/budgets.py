@@ -1,6 +1,6 @@
-"""What a run's budget spent and reached: by round, by level, and why it stopped. Live while the run writes.
+"""Spending and results of a run's budget: by round, by level, and the reasons for stopping. Live while the run writes.
 
-Tokens are those of the run's completions, whoever drew them (what a run itself paid is storage.queries.cost's to say). A
+Tokens are those of the run's completions, whichever run drew them (storage.queries.cost gives a run's own spending). A
 problem is covered when it has k distinct correct solutions, counted as quotas and budgets count them.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.stats import Estimate, population_mean
+from storage.ground.records import CONTINUED
+from storage.ground.solutions import argued, solution_key
 from storage.queries.scope import Scope
-from storage.records import CONTINUED
-from storage.solutions import argued, solution_key
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,7 @@ __all__ = ["CONTINUED", "BudgetRound", "BudgetSpend", "LevelSpend", "StopCount",
 CHUNK = 20_000
 COVERAGE = "share of covered problems in the population that these problems were drawn from"
 
-# A correct text that was cut off at the token limit is no solution, as for quotas (storage.solutions).
+# A correct text that was cut off at the token limit is no solution, as for quotas (storage.ground.solutions).
 _DRAWN = """
 CREATE TEMP TABLE drawn AS
 SELECT p.round, p.problem_id, p.completion_id, coalesce(c.tokens_out, 0) AS tokens,
@@ -58,7 +58,7 @@ _STOPS = "CREATE TEMP TABLE stopped AS SELECT round, problem_id, reason, evidenc
 
 @dataclass(frozen=True, slots=True)
 class BudgetRound:
-    """One round: problems drawn and draws in it; tokens and covered problems so far. `round` counts from 0.
+    """A round: problems drawn and draws in it; tokens and covered problems so far. `round` counts from 0.
 
     `coverage`: the share of covered problems so far, with its interval over clusters.
     """
@@ -73,7 +73,8 @@ class BudgetRound:
 
 @dataclass(frozen=True, slots=True)
 class LevelSpend:
-    """One level (None: problems without one): its problems, draws, tokens, and covered problems, these as a share too."""
+    """Spending on one level (None: problems without one): its problems, draws and tokens, and its covered problems as a
+    number and a share."""
 
     level: int | None
     problems: int
@@ -85,7 +86,7 @@ class LevelSpend:
 
 @dataclass(frozen=True, slots=True)
 class StopCount:
-    """How many problems of a level stopped for one reason."""
+    """Number of problems of a level that stopped for one reason."""
 
     reason: str
     level: int | None
@@ -94,9 +95,10 @@ class StopCount:
 
 @dataclass(frozen=True, slots=True)
 class StopEvidence:
-    """Why one problem stopped, after which round, and the numbers that the reason rests on.
+    """The reason why one problem stopped, the round after which it did, and the numbers behind the reason.
 
-    The reason CONTINUED (storage.records) stops nothing: the rule gave the problem up, and it goes on at random.
+    The reason CONTINUED (storage.ground.records) stops nothing: the rule gave the problem up, and its draws continue at
+    random.
     """
 
     problem_id: str
@@ -108,7 +110,7 @@ class StopEvidence:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpend:
-    """The whole account of one run at one k."""
+    """The budget account of one run at one k."""
 
     k: int
     problems: int
@@ -124,9 +126,9 @@ class BudgetSpend:
 
 
 def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
-    """What the run of this scope drew and covered, and why it stopped; ValueError where the scope is not a run.
+    """Draws, coverage and stops of a run's budget; ValueError for a scope that is not a run.
 
-    Texts are read for k above 1 alone, and of problems with k correct rollouts: one correct rollout is one solution.
+    Texts are read only for k above 1, and for problems with k correct rollouts: one correct rollout is one solution.
     """
     if scope.run is None:
         raise ValueError("only a run has rounds and stops")
@@ -151,7 +153,7 @@ def budget_spend(scope: Scope, k: int = 1) -> BudgetSpend:
 
 
 def _covered(connection: "duckdb.DuckDBPyConnection", k: int) -> pa.Table:
-    """The problems with k distinct solutions, and the round in which each got the last of them."""
+    """The problems with k distinct solutions, and the round in which each reached k."""
     solutions: dict[str, set[str]] = {}
     covered: dict[str, int] = {}
     cursor = connection.execute(_SOLVED.format(k=int(k)))
@@ -171,7 +173,7 @@ def _coverage(covered: Sequence[bool], clusters: Sequence[str | None]) -> Estima
 
 def _rounds(rows: Sequence[tuple[int, int, int, int]], problems: pa.Table) -> list[BudgetRound]:
     clusters = problems["template"].to_pylist()
-    # What was never covered lies behind every round.
+    # A problem that is never covered gets a number after the last round.
     covered = np.asarray(problems["covered"].fill_null(1 << 62))
     rounds = []
     for round_, drawn, draws, tokens in rows:
@@ -182,7 +184,7 @@ def _rounds(rows: Sequence[tuple[int, int, int, int]], problems: pa.Table) -> li
 
 
 def _by_level(problems: pa.Table) -> list[LevelSpend]:
-    """The problems come level by level."""
+    """Spending by level; the problems come sorted by level."""
     rows = []
     for level, members in groupby(problems.to_pylist(), key=lambda row: row["level"]):
         mine = list(members)

@@ -1,10 +1,10 @@
-"""The boards of claims as this workspace checked them: a JSON file each, as `rollmill claims run` writes it."""
+"""Boards of the claims checked in this workspace: a JSON file each, written by `rollmill claims run`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.files import read_object
+from storage.ground.files import read_object
 
 FOLDER = Path("reports/claims")
 STATUSES = ("reproduced", "contradicted", "inconclusive", "not measured")
@@ -17,9 +17,9 @@ BOARDS: Mapping[str, str] = {
 
 
 def claim_results(root: Path) -> dict[str, dict[str, Any]]:
-    """The results by claim, of those that were checked in this workspace; SetupError for a damaged file.
+    """Results of the claims checked in this workspace, by claim; SetupError for a damaged file.
 
-    A file of an older version, which knew no boards, is left out: `rollmill claims run` writes it anew.
+    A file of an older version without boards is left out: `rollmill claims run` writes it again.
     """
     stored = {
         path.stem: read_object(path, next_command=f"rollmill claims run {path.stem}")
@@ -29,6 +29,6 @@ def claim_results(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def counts(rows: Iterable[Mapping[str, Any]]) -> str:
-    """How many rows have each status, in words; statuses without any are left out."""
+    """Number of rows of each status, in words; statuses without rows are left out."""
     statuses = [row["status"] for row in rows]
     return ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES if status in statuses) or "none"

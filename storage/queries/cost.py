@@ -1,12 +1,12 @@
-"""What a run cost: tokens, engine seconds, calls and money, over all and by group, each total the same whole numbers.
+"""Cost of a run: tokens, engine seconds, calls and money, over all and by group, each total the same whole numbers.
 
     with Reader.open() as reader:
         account = run_cost(reader, "arithmetic-3f9a0c1d")
         account.whole.spent.tokens, account.by("level")
 
-Two things are shown apart. What a run REPRESENTS: every completion of its plan, whoever drew it. What it SPENT: those it
-drew itself, as its payments in the ledger say. Completions reused from other runs are represented and cost it nothing;
-what it drew and threw away (another command was first) or drew again (its file was lost) was spent and is represented once.
+Two accounts are separate. A run REPRESENTS every completion of its plan, whichever run drew it. It SPENT its own draws,
+according to its payments in the ledger. Completions reused from other runs are represented and cost it nothing; draws
+that it discarded (another command was first) or repeated (a file was lost) were spent and are represented once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from storage.errors import unknown_name
-from storage.money import MICROS, UNITS, amount, shown
+from storage.ground.errors import unknown_name
+from storage.ground.money import MICROS, UNITS, amount, shown
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 By = Literal["batch", "problem", "level", "step", "round", "engine", "command"]
 GROUPS: tuple[By, ...] = ("batch", "problem", "level", "step", "round", "engine", "command")
 
-# Costs are rounded half to even, as storage.money rounds a payment in Python: both have to sum to the same.
-# Each completion once, where its first row in the plan is, summed up in whole numbers. Its place among the distinct ones of
-# its batch is what the bits of a payment count.
+# Costs are rounded half to even, as storage.ground.money rounds a payment in Python: both have to sum to the same.
+# Each completion counts once, at its first row in the plan, in integer sums. Its index among the distinct completions of
+# its batch is the index of its bit in a payment.
 _ROWS = """
 WITH placed AS (
     SELECT completion_id, round, batch, min(ordinal) AS ordinal FROM planned GROUP BY ALL
@@ -66,8 +66,8 @@ _ONCE = "SELECT count(*) = count(DISTINCT completion_id) FROM planned"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """One group of a run's completions. `failed`: calls that gave none; what a server bills for them is unknown."""
+class CostGroup:
+    """A group of a run's completions. `failed`: calls without a completion; a server's charge for them is unknown."""
 
     name: str
     represented: Sums
@@ -77,16 +77,16 @@ class Group:
 
     @property
     def calls(self) -> int:
-        """Calls of an engine: one for each completion drawn here, and the failed ones."""
+        """Engine calls: one for each completion drawn here, and the failed ones."""
         return self.spent.completions + self.failed
 
     @property
     def tokens_per_kept(self) -> float | None:
-        """Tokens in and out of everything represented for one kept row; None where none is kept."""
+        """Tokens in and out of all represented completions for one kept row; None without kept rows."""
         return self.represented.tokens / self.kept if self.kept else None
 
     def row(self) -> dict[str, Any]:
-        """As JSON values; money as an exact decimal text, None where not every completion has a price."""
+        """The group as JSON values; money as an exact decimal text, None if a completion has no price."""
         return {
             "group": self.name,
             "represented": sums_row(self.represented),
@@ -98,15 +98,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class RunCost:
-    """The accounts of one run. `again`: paid for and not represented once more: drawn twice, or second to another command.
+    """The accounts of one run. `again`: payments beyond the represented completions: drawn twice, or second to another
+    command.
 
-    `votes`: what its judges drew, `scoring`: what its scorers asked, `writing`: what writing its problems took.
-    `given_up`: what may have been under way when commands were killed or interrupted, a bound and in no total. `recorded`:
-    whether the ledger has its payments; runs older than they are represented only.
+    `votes`: the draws of its judges. `scoring`: the requests of its scorers. `writing`: the cost of writing its problems.
+    `given_up`: an upper bound of the draws under way when commands were killed, in no total. `recorded`: True if the ledger
+    has its payments; older runs are only represented.
     """
 
     run: str
-    whole: Group
+    whole: CostGroup
     again: Sums
     votes: Sums
     scoring: Sums
@@ -119,16 +120,16 @@ class RunCost:
 
     @property
     def twice(self) -> Sums:
-        """Of what was paid: completions that another command, of this run or another, had stored before."""
+        """Payments for completions that another command, of this run or another, had stored before."""
         return sum((payment.charge.sums for payment in self.payments if payment.redundant), Sums())
 
     @property
     def paid(self) -> Sums:
-        """What the ledger holds: everything the run paid for."""
+        """All payments of the run, from the ledger."""
         return self.whole.spent + self.again + self.votes + self.scoring + self.writing
 
     def steps(self) -> dict[str, Sums]:
-        """The totals by what they were for; what did not happen is left out."""
+        """The totals by purpose; purposes without spending are left out."""
         rows = {
             "represented": self.whole.represented,
             "spent by this run": self.whole.spent,
@@ -137,15 +138,15 @@ class RunCost:
         others = {"drawn again": self.again, "judges' votes": self.votes, "scorers": self.scoring, "writers": self.writing}
         return rows | {name: sums for name, sums in others.items() if sums.completions}
 
-    def by(self, what: By) -> list[Group]:
-        """The same totals by group, in order; what belongs to no group is a last one named `-`."""
+    def by(self, what: By) -> list[CostGroup]:
+        """The totals by group, in order; completions without a group come last under `-`."""
         if what not in GROUPS:
             raise unknown_name("grouping", what, GROUPS)
         return _by_command(self.payments) if what == "command" else _by(self, what)
 
 
 def run_cost(reader: Reader, run_id: str) -> RunCost:
-    """The accounts of a run, live while it draws; SetupError where there is no such run."""
+    """The accounts of a run, live while it draws; SetupError for an unknown run."""
     payments, failed = reader.spending.payments(run_id), reader.attempts.failed(run_id)
     scope = run_scope(reader, run_id)
     with scope.connection("outcomes", "completions", "problems") as connection:
@@ -178,8 +179,8 @@ def sums_row(sums: Sums) -> dict[str, Any]:
     }
 
 
-def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
-    """Groups as a frame; `units` are millionths of a millionth of the currency (storage.money.amount)."""
+def cost_frame(groups: Sequence[CostGroup]) -> "pd.DataFrame":
+    """Groups as a frame; `units` are millionths of a millionth of the currency (storage.ground.money.amount)."""
     import pandas as pd
 
     rows = [
@@ -198,14 +199,14 @@ def cost_frame(groups: Sequence[Group]) -> "pd.DataFrame":
 
 
 def money_text(sums: Sums, currency: str | None) -> str:
-    """Money for people: `-` where nothing known was paid and some have no price, `+?` where some more has none."""
+    """Money for people: `-` if only unpriced completions were paid for, `+?` after an amount that lacks unpriced ones."""
     if (sums.unpriced and not sums.units) or sums.completions == sums.unpriced:
         return "-"
     return shown(sums.units, currency) + ("+?" if sums.unpriced else "")
 
 
 def _members(payments: "Sequence[Payment]") -> "pa.Table":
-    """(round, batch, place) of every completion that was paid for and that no other command had stored before."""
+    """(round, batch, place) of every paid completion that no other command had stored before."""
     import pyarrow as pa
 
     places = [
@@ -224,7 +225,7 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 def _summed(rows: "pa.Table", *keys: str) -> "pa.Table":
-    """The rows added up by some of their columns and by whether they were drawn: few, where there were one a problem."""
+    """The rows summed by some of their columns and by whether they were drawn here, which leaves few rows."""
     totals = ("kept", *SUMMED)
     # With threads Arrow gives groups in no fixed order.
     added = rows.group_by([*keys, "drawn"], use_threads=False).aggregate([(name, "sum") for name in totals])
@@ -235,10 +236,10 @@ def _columns(rows: "pa.Table") -> Columns:
     return {name: rows[name].to_pylist() for name in rows.column_names}
 
 
-def _group(name: str, columns: Columns, failed: int, places: Sequence[int] | None = None) -> Group:
+def _group(name: str, columns: Columns, failed: int, places: Sequence[int] | None = None) -> CostGroup:
     chosen = range(len(columns["drawn"])) if places is None else places
     mine = [place for place in chosen if columns["drawn"][place]]
-    return Group(name, _sums(columns, chosen), _sums(columns, mine), _total(columns["kept"], chosen), failed)
+    return CostGroup(name, _sums(columns, chosen), _sums(columns, mine), _total(columns["kept"], chosen), failed)
 
 
 def _sums(columns: Columns, places: Sequence[int]) -> Sums:
@@ -250,7 +251,7 @@ def _total(column: Sequence[Any], places: Sequence[int]) -> int:
     return sum(int(column[place]) for place in places)
 
 
-def _by(cost: RunCost, what: By) -> list[Group]:
+def _by(cost: RunCost, what: By) -> list[CostGroup]:
     columns = _columns(_summed(cost.rows, *(("round", "batch") if what == "batch" else (what,))))
     keys = columns["round"] if what == "batch" else columns[what]
     places: dict[tuple[Any, ...], list[int]] = {}
@@ -258,19 +259,19 @@ def _by(cost: RunCost, what: By) -> list[Group]:
         full = (key, columns["batch"][place]) if what == "batch" else (key,)
         places.setdefault(full, []).append(place)
     failed: dict[tuple[Any, ...], int] = {}
-    if what == "batch":  # of committed batches; failed calls of batches without a completion are in the rest
+    if what == "batch":  # of committed batches; the last group has failed calls of batches without a completion
         batches = {payment.charge.batch_id: (payment.charge.round, payment.charge.batch) for payment in cost.payments}
         failed = {batches[batch]: count for batch, count in cost.failed.items() if batch in batches}
     ordered = sorted(places, key=lambda key: tuple((part is None, part) for part in key))
     names = {key: ".".join("none" if part is None else str(part) for part in key) or "-" for key in ordered}
     groups = [_group(names[key], columns, failed.get(key, 0), places[key]) for key in ordered]
     rest = sum(cost.failed.values()) - sum(group.failed for group in groups)
-    return [*groups, Group("-", Sums(), Sums(), 0, rest)] if rest else groups
+    return [*groups, CostGroup("-", Sums(), Sums(), 0, rest)] if rest else groups
 
 
-def _by_command(payments: "Sequence[Payment]") -> list[Group]:
-    """What each process paid, from the ledger alone: thrown away completions included."""
+def _by_command(payments: "Sequence[Payment]") -> list[CostGroup]:
+    """Payments of each process, from the ledger alone, discarded completions included."""
     sums_of_command: dict[str, Sums] = {}
     for payment in payments:
         sums_of_command[payment.command] = sums_of_command.get(payment.command, Sums()) + payment.charge.sums
-    return [Group(name, sums, sums, 0) for name, sums in sums_of_command.items()]
+    return [CostGroup(name, sums, sums, 0) for name, sums in sums_of_command.items()]

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries.rates import models_of, pass_rates
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, dataset_scope, run_scope
 from storage.segments.schema import KINDS
-from storage.versions.prompts import COLUMN, SHOWN
+from storage.versions.content.prompts import COLUMN, SHOWN
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +37,7 @@ _OF_SCOPE = f"""
     JOIN completions c ON c.id = r.completion_id
     ORDER BY r.problem_id, r.sample_index, r.completion_id
 """
-# An imported completion names its problem; one drawn here answers every problem with its prompt.
+# An imported completion names its problem; one drawn here belongs to every problem with its prompt.
 _OF_WORKSPACE = f"""
     SELECT p.id AS problem_id, c.id AS completion_id, {_COLUMNS}, v.verdicts
     FROM completions c JOIN problems p ON p.prompt_id = c.prompt_id AND coalesce(c.meta ->> '$.problem_id', p.id) = p.id
@@ -50,7 +50,14 @@ _OF_WORKSPACE = f"""
 
 
 def open_workspace(path: Path | str | None = None) -> "WorkspaceView":
-    """The workspace at or above `path` (default: here), for reading; SetupError where there is none."""
+    """Open a workspace for reading.
+
+    Args:
+        path: A folder of the workspace, or one below it; none: the current folder.
+
+    Raises:
+        SetupError: No workspace is at or above the folder.
+    """
     return WorkspaceView(Reader.open(path))
 
 
@@ -66,8 +73,13 @@ class WorkspaceView:
         return self.sql("SELECT * FROM problems ORDER BY id")
 
     def rollouts(self, *, run: str | None = None, dataset: str | None = None) -> "duckdb.DuckDBPyRelation":
-        """The rollouts of a run or dataset version with outcome and decision; without either, every completion of the
-        workspace with its problem, the label it came with and all verdicts on it.
+        """The rollouts of a run or dataset version, with outcome and decision.
+
+        Without either: every completion of the workspace with its problem, the label it came with and all verdicts on it.
+
+        Args:
+            run: A run's id or name.
+            dataset: A dataset version, `arithmetic@v2` for one; without a number the newest.
         """
         if run is None and dataset is None:
             return self.sql(_OF_WORKSPACE)
@@ -76,8 +88,15 @@ class WorkspaceView:
         )  # a relation is read when it is used, so its connection stays open
 
     def pass_rates(self, by: str = "level", *, run: str | None = None, dataset: str | None = None) -> "pd.DataFrame":
-        """Pass rates with 95% intervals by level, skill, template, source or model, over the fixed prefix; the latest run's
-        where neither a run nor a dataset is named. `models`: how many models a rate pools, where none was fixed (imports).
+        """Pass rates with 95% intervals, over the fixed prefix.
+
+        Args:
+            by: Column to group by: level, skill, template, source or model.
+            run: A run's id or name; without run and dataset, the latest run.
+            dataset: A dataset version.
+
+        Returns:
+            A row for each group. `models` counts the models that a rate pools, where none was fixed (imports).
         """
         import pandas as pd
 
@@ -110,12 +129,21 @@ class WorkspaceView:
         first: int | None = None,
         **options: Any,
     ) -> "pd.DataFrame":
-        """Any metric of docs/metrics.md over the fixed prefix of a run (the latest by default) or a dataset version.
+        """A metric over the fixed prefix, `measure("pass@k", ks=[1, 8], by=["level"])` for one.
 
-        `measure("pass@k", ks=[1, 8], by=["level"])`: rows with value, 95% interval, n, clusters, estimand and method.
-        `by`: up to two of level, skill, template, source and `meta.KEY` of the problems, and model and step beside them.
-        `first`: only the first so many of each problem, where imports have unequal numbers. Options are those of
-        `pipelines.metrics.Options`; SetupError where the rollouts cannot give the metric.
+        Args:
+            metric: Name of the metric (docs/reference/metrics.md).
+            run: A run's id or name; without run and dataset, the latest run.
+            dataset: A dataset version.
+            by: Up to two of level, skill, template, source and `meta.KEY` of the problems, and model and step beside them.
+            first: Only the first so many completions of each problem, where imports have unequal numbers.
+            options: Options of the metric, those of `pipelines.metrics.Options`.
+
+        Returns:
+            Rows with value, 95% interval, n, clusters, estimand and method.
+
+        Raises:
+            SetupError: The rollouts cannot give the metric.
         """
         import pandas as pd
 
@@ -135,13 +163,18 @@ class WorkspaceView:
         )
 
     def cost(self, run: str | None = None, by: "By" = "level") -> "pd.DataFrame":
-        """What a run (the latest by default) took by group: tokens, calls, engine seconds, money in units, rows kept."""
+        """Cost of a run by group: tokens, calls, engine seconds, money in units, rows kept.
+
+        Args:
+            run: A run's id or name; none: the latest.
+            by: What to group by.
+        """
         from storage.queries.cost import cost_frame, run_cost
 
         return cost_frame(run_cost(self.reader, run or self.reader.runs.chosen(None).id).by(by))
 
     def sql(self, query: str) -> "duckdb.DuckDBPyRelation":
-        """Any query over the views problems, completions, verdicts, scores, decisions, plan and stops.
+        """Any query over the views problems, completions, verdicts, outcomes, scores, decisions, plan and stops.
 
         A prompt is plain text, or JSON where `prompt_is_messages`; other nested values are JSON.
         """

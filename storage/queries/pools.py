@@ -1,6 +1,6 @@
 """The pool of a run or a dataset version: its measured rollouts with answers and scores, for votes and replays.
 
-Only rollouts that were fixed before any verdict are in it; what a stopping rule drew is no measurement.
+Only rollouts fixed before any verdict are in it; draws by a stopping rule are no measurement.
 """
 
 import json
@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.metrics import BY_RESULTS
-from storage.errors import SetupError, unknown_name
-from storage.pool import MEASURED, STRATA, Pool, pool_of
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import MEASURED, STRATA, Pool, pool_of
 from storage.queries.scope import Scope
 from storage.scores import about, marks_of
 
@@ -28,7 +28,7 @@ _MINE = "FROM {kind} WHERE {column} IN (SELECT {key} FROM rows_of_pool)"
 
 @dataclass(frozen=True, slots=True)
 class ScopePool:
-    """The pool of a scope, and the ids of its rows' completions, by which their texts are fetched."""
+    """The pool of a scope, and the completion ids of its rows, by which their texts are read."""
 
     scope: Scope
     pool: Pool
@@ -44,9 +44,9 @@ class ScopePool:
 
 
 def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
-    """The pool of a run or a version; SetupError where none of its rollouts were fixed before a verdict.
+    """The pool of a run or a version; SetupError if no rollouts were fixed before a verdict.
 
-    `answers`: whether what each rollout votes for is wanted too, which takes longer than all the rest.
+    `answers`: the votes of the rollouts too, which take longer to read than everything else.
     """
     if scope.prefix == 0:
         raise SetupError(
@@ -60,7 +60,7 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
         def table(kind: str, columns: Sequence[str], key: str = "completion_id") -> pa.Table:
             column = "id" if kind in ("problems", "completions") else "completion_id"
             query = f"SELECT {', '.join(columns)} {_MINE.format(kind=kind, column=column, key=key)}"
-            # A view gives rows in no fixed order, and places in the pool follow from it.
+            # A view gives rows in no fixed order, and places in the pool depend on it.
             return connection.sql(f"{query} ORDER BY ALL").to_arrow_table()
 
         problems = table("problems", ("id", *STRATA), "problem_id")
@@ -72,13 +72,13 @@ def scope_pool(scope: Scope, *, answers: bool = True) -> ScopePool:
     if scope.run is not None and len(scores):
         scores = about(scores, marks_of(scope.reader.runs, scope.run))
     pool = pool_of(problems, completions, rows, verdicts, scores)
-    # None: the query has already left out what is not measured.
+    # None: the query has already left out the unmeasured rollouts.
     return ScopePool(scope, pool.measured(None), tuple(rows["completion_id"].to_pylist()))
 
 
 def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool = False) -> Pool:
-    """The pool with a stratum for each of these names that is a key of its problems' `meta`: `meta.KEY`, or KEY where no
-    column has that name. None where a problem lacks the key. Values that are no text and no whole number stand as JSON.
+    """The pool with a stratum for each of these names that is a key of its problems' `meta`: `meta.KEY`, or KEY if no
+    column has that name. None for a problem without the key. Values other than texts and whole numbers become JSON.
 
     SetupError where no problem has it; with `missing` the name is left out.
     """
@@ -99,7 +99,7 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
 
 
 def meta_keys(scope: Scope, pool: Pool) -> list[str]:
-    """What `with_meta` can add to a pool, as `meta.KEY`."""
+    """Names for `with_meta`, as `meta.KEY`."""
     return sorted({f"meta.{key}" for fields in _meta(scope, pool) for key in fields})
 
 

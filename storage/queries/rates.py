@@ -1,7 +1,7 @@
-"""What became of the rollouts of a scope in numbers: funnel, steps, pass rates by group.
+"""Counts of a scope's rollouts: funnel, steps, pass rates by group.
 
-Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in pipelines.metrics. What was
-drawn beyond the fixed prefix depends on earlier outcomes and stays out of every rate.
+Rows are counted here, by DuckDB and without reading a text; funnel and rates are computed in pipelines.metrics. Draws
+beyond the fixed prefix depend on earlier outcomes and stay out of every rate.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from pipelines import metrics
 from pipelines.metrics import Funnel, FunnelCounter, GroupRate
-from storage.errors import unknown_name
-from storage.pool import Group
-from storage.queries.explore_index import ExploreIndex
+from storage.ground.errors import unknown_name
+from storage.ground.pool import Group
+from storage.ground.recipe_steps import step_names
+from storage.queries.browse.explore_index import ExploreIndex
 from storage.queries.scope import Scope, View
-from storage.recipe_steps import step_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,9 +61,9 @@ WHERE t.step <> '' GROUP BY t.step, t.role
 
 @dataclass(frozen=True, slots=True)
 class StepCount:
-    """One step: problems that it was asked about, completions planned, correct and kept ones, tokens drawn.
+    """Counts of a step: problems asked, completions planned, correct and kept ones, tokens drawn.
 
-    `correct`, `kept`: None where nobody judges them; 0 kept while undecided.
+    `correct`, `kept`: None for unjudged steps; 0 kept while undecided.
     """
 
     step: str
@@ -75,7 +75,7 @@ class StepCount:
 
 
 def step_counts(scope: Scope) -> list[StepCount]:
-    """In the recipe's order, a step that nothing was routed to left out; none where the recipe has no steps."""
+    """Counts by step in the recipe's order, without steps that received no problem; empty for a recipe without steps."""
     if not scope.step:
         return []
     with scope.connection("rollouts", "threads", "completions") as connection:
@@ -113,14 +113,14 @@ _INDEXED = "SELECT id, model, outcome, cells.kept = 'yes' AS kept, measured, n F
 
 
 def pass_rates(scope: Scope, by: str = "level") -> list[GroupRate]:
-    """One entry per group, sorted; problems without a value come last as None. SetupError for an unknown grouping."""
+    """Pass rate of each group, sorted; problems without a value come last as None. SetupError for an unknown grouping."""
     if by not in GROUPS:
         raise unknown_name("grouping", by, GROUPS)
     return metrics.pass_rates(counts_by(scope, by), by)
 
 
 def models_of(scope: Scope) -> list[str]:
-    """The models whose rollouts the scope's rates pool; empty where a prefix is fixed, which one engine draws."""
+    """The models pooled in the scope's rates; empty with a fixed prefix, which one engine draws."""
     if scope.prefix is not None:
         return []
     query = "SELECT DISTINCT model FROM completions WHERE id IN (SELECT completion_id FROM outcomes) ORDER BY model"
@@ -129,7 +129,7 @@ def models_of(scope: Scope) -> list[str]:
 
 
 def counts_by(scope: Scope, by: str) -> metrics.Counts:
-    """The counts of each problem, with every grouping but the model; by model a problem once for each that answered it."""
+    """The counts of each problem, with its groups; by model a problem is counted once for each model that answered it."""
     views: tuple[View, ...] = ("rollouts", "problems", "completions") if by == "model" else ("rollouts", "problems")
     cells = (_CELLS_BY_MODEL if by == "model" else _CELLS).format(measured=scope.measured())
     with scope.connection(*views) as connection:

@@ -1,7 +1,7 @@
-"""A workspace opened for reading only: DuckDB connections over its rows, its runs, and its published dataset versions.
+"""A workspace opened for reading: DuckDB connections over its rows, its runs, and its published dataset versions.
 
-Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could meet.
-Versions are read from the git-tracked index and their folders. What a clone has not fetched is named, not guessed.
+Each connection is in memory and sees the segments registered when it was made; it takes no lock that a writer could wait
+for. Versions are read from the git-tracked index and their folders. Rows missing in a clone are reported.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from storage.errors import RollmillError, SetupError
+from storage.ground.errors import RollmillError, SetupError
 from storage.segments.schema import Kind
 from storage.segments.views import select
 from storage.workspace import Workspace
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from storage.audits import Audits
-    from storage.records import Verdict
+    from storage.ground.records import Verdict
     from storage.run_records import Attempts, Firings, Forecasts
-    from storage.runs import Progress, Run, Runs
+    from storage.runs import Run, Runs, StageProgress
     from storage.spending import Spending
     from storage.versions.diff import VersionDiff
     from storage.versions.resolve import VersionInfo
 
 
 class Reader:
-    """What every query starts from. Open it once and use it from any thread; close it, or use it as a context manager."""
+    """Entry point of every query. Open it once and use it from any thread; close it, or use it as a context manager."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> Self:
-        """The workspace at or above `path` (default: here); SetupError where there is none."""
+        """The workspace at or above `path` (default: here); SetupError without one."""
         return cls(Workspace.open(None if path is None else Path(path)))
 
     @property
@@ -59,7 +59,7 @@ class Reader:
         return self._workspace.firings
 
     def scratch(self) -> Path:
-        """A folder of the workspace for files that may go at any time."""
+        """A folder of the workspace for files that may be deleted at any time."""
         folder = self._workspace.state / "tmp"
         folder.mkdir(exist_ok=True)
         return folder
@@ -70,19 +70,19 @@ class Reader:
         return self._workspace.runs
 
     def as_it_is(self, listed: "list[Run]") -> "list[Run]":
-        """The runs with the status `killed` where a process was killed that worked on them."""
+        """The runs, with the status `killed` for a run whose process was killed."""
         from storage.commands import as_it_is
 
         return as_it_is(self.runs, self._workspace.ledger.leases, listed)
 
     @property
     def audits(self) -> "Audits":
-        """The audits of verifiers and what people judged: the one part that a page may write to, through review."""
+        """The audits of verifiers and people's judgements: the one part that a page may write to, through review."""
         return self._workspace.audits
 
     @property
     def spending(self) -> "Spending":
-        """What runs paid."""
+        """Spending of runs."""
         return self._workspace.spending
 
     @property
@@ -111,25 +111,26 @@ class Reader:
         return connection
 
     def rows(self, kind: Kind, producer: str | None = None) -> str:
-        """The SELECT of all rows of a kind, or of one producer's; a kind without segments gives no rows."""
+        """SELECT of all rows of a kind, or of one producer's; a kind without segments gives no rows."""
         store = self._workspace.segments
         segments = store.readable(store.registry.segments(kind))
         return select(kind, [segment for segment in segments if producer in (None, segment.producer)], store.path)
 
     def count(self, kind: Kind, producer: str) -> int:
-        """How many rows of a kind one producer has, from the ledger alone."""
+        """Number of rows of a kind by one producer, from the ledger alone."""
         store = self._workspace.segments
         return sum(
             segment.rows for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer
         )
 
     def state(self) -> tuple[object, ...]:
-        """What is registered and how runs stand: equal states, equal answers. Reads no rollout."""
+        """Fingerprint of the registered segments and the runs' status: equal states give equal answers. Reads no
+        rollout."""
         from sqlalchemy import func, select
 
         from storage.ledger.models import AuditRow, BatchRow, JudgementRow, RunRow, SegmentRow
 
-        # Counts beside the highest numbers: a segment that is retired or lost may leave the highest as it was.
+        # Counts beside the highest numbers: retiring or losing a segment may leave the highest number unchanged.
         newest = select(
             func.count(SegmentRow.seq), func.max(SegmentRow.seq), select(func.max(BatchRow.id)).scalar_subquery()
         )
@@ -151,15 +152,15 @@ class Reader:
 
 
 def runs(reader: Reader) -> "list[Run]":
-    """All runs, the latest first; pilots behind the others. One that no process works on any more is `killed`."""
+    """All runs, the latest first, pilots last. A run without a live process is `killed`."""
     return sorted(reader.as_it_is(reader.runs.list()), key=lambda run: run.is_pilot)
 
 
-def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
-    """The stages of a run in the order in which they work; SetupError where there is no such run."""
-    # Of a run that is not known there are no stages either: this raises instead of giving an empty list.
+def run_progress(reader: Reader, run_id: str) -> "list[StageProgress]":
+    """The stages of a run in working order; SetupError for an unknown run."""
+    # An unknown run has no stages either: this raises instead of returning an empty list.
     reader.runs.get(run_id)
-    # "decide" is what older runs called the stage "select".
+    # older runs call the stage "select" "decide"
     names = ("synthesize", "draw", "verify", "score", "decide", "select", "gate", "publish")
     order = {name: place for place, name in enumerate(names)}
     stages = reader.runs.progress_of(run_id)
@@ -167,7 +168,8 @@ def run_progress(reader: Reader, run_id: str) -> "list[Progress]":
 
 
 def forecast_of(reader: Reader, run_id: str) -> "pd.DataFrame | None":
-    """A row per quantity: median, ends of the 95% interval, what came, whether it held; None without a forecast."""
+    """A row per quantity: median, ends of the 95% interval, actual value, whether it was inside; None without a
+    forecast."""
     import pandas as pd
 
     forecast = reader.forecasts.of_run(run_id)
@@ -183,7 +185,7 @@ def forecast_of(reader: Reader, run_id: str) -> "pd.DataFrame | None":
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """One dataset with its newest version (None where every version is gone from the index) and how many it has."""
+    """A dataset with its newest version (None if the index lists no version) and its number of versions."""
 
     name: str
     versions: int
@@ -198,14 +200,14 @@ def datasets(reader: Reader) -> list[DatasetSummary]:
     for name in dataset_names(reader.datasets):
         try:
             every = versions_of(reader, name)
-        except RollmillError:  # whoever chooses it is told what is wrong with its index
+        except RollmillError:  # the error of a broken index is shown when its dataset is chosen
             every = []
         rows.append(DatasetSummary(name, len(every), every[0] if every else None))
     return rows
 
 
 def versions_of(reader: Reader, name: str) -> "list[VersionInfo]":
-    """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
+    """The versions of a dataset, the newest first; SetupError for an unknown dataset."""
     from storage.versions.resolve import versions
 
     return versions(reader.datasets, name)[::-1]
@@ -222,7 +224,7 @@ def version_report(reader: Reader, reference: str) -> str:
 
 
 def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
-    """The manifest of a version; also there where the rows were not fetched."""
+    """The manifest of a version; available without the rows."""
     from storage.versions.read import load_manifest
     from storage.versions.resolve import resolve
 
@@ -230,7 +232,7 @@ def version_manifest(reader: Reader, reference: str) -> dict[str, Any]:
 
 
 def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
-    """What differs between two versions."""
+    """Difference of two versions."""
     from storage.versions.diff import diff
     from storage.versions.resolve import resolve
 
@@ -238,11 +240,11 @@ def compare(reader: Reader, before: str, after: str) -> "VersionDiff":
 
 
 def _file(reader: Reader, reference: str, name: str) -> str:
-    from storage.versions.read import fetching
+    from storage.versions.read import fetch_command
     from storage.versions.resolve import resolve
 
     info = resolve(reader.datasets, reference)
     path = info.path / name
     if not path.exists():
-        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetching(info))
+        raise SetupError(f"{info.ref} has no {name} in this clone.", next_command=fetch_command(info))
     return path.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""What was drawn to repair each measured draft of a run or version with steps: for metrics over repair trees.
+"""Repairs of each measured draft of a run or version with steps, for metrics over repair trees.
 
 A draft is a measured completion of the first step. A repair is a judged completion of a later step whose nearest judged
-completion before it is that draft; what stands between them (a critic's text) is its feedback, and belongs to its tokens.
+ancestor is that draft; completions between them (a critic's text) are its feedback, and count in its tokens.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from storage.errors import SetupError
-from storage.pool import STATES, Pool, Repair
+from storage.ground.errors import SetupError
+from storage.ground.pool import STATES, Pool, Repair
+from storage.ground.threads import ANSWER
 from storage.queries.pools import ScopePool
-from storage.threads import ANSWER
 
 _TURNS = """
 SELECT t.problem_id, t.completion_id, t.role, t.after, r.outcome, c.tokens_out
@@ -26,7 +26,7 @@ Turn = tuple[str, tuple[str, ...], str | None, int | None]
 
 
 def with_repairs(source: ScopePool) -> Pool:
-    """The pool of a scope with the repairs of each of its rows; SetupError where the recipe has no later step."""
+    """The pool of a scope with the repairs of each of its rows; SetupError for a recipe without a later step."""
     pool, scope = source.pool, source.scope
     rows = {
         (pool.problems[problem], cid): at
@@ -46,14 +46,14 @@ def with_repairs(source: ScopePool) -> Pool:
                 repairs.setdefault(row, []).append(Repair(_tokens(cid, draft, mine), STATES.index(outcome or STATES[-1])))
     if not repairs:
         raise SetupError(
-            f"{scope.name} has no completion that repairs a measured one: its steps draw no second judged answer to one.",
+            f"{scope.name} has no repairs of measured completions: no step draws a second judged answer.",
             next_command="curate with a second step that follows the first: recipes/steps/self_refine.yaml",
         )
     return replace(pool, repairs=tuple(tuple(repairs.get(row, ())) for row in range(len(pool))))
 
 
 def _draft_of(cid: str, turns: Mapping[str, Turn]) -> str | None:
-    """The nearest judged completion that one rests on, None where none is; of what a step gathers the first."""
+    """The nearest judged ancestor, None without one; for a gathering step, that of the first completion."""
     after = turns[cid][1]
     while after and after[0] in turns:
         if turns[after[0]][0] == ANSWER:
@@ -64,7 +64,7 @@ def _draft_of(cid: str, turns: Mapping[str, Turn]) -> str | None:
 
 
 def _tokens(cid: str, draft: str, turns: Mapping[str, Turn]) -> int:
-    """The tokens of a repair and of all between it and its draft; -1 where one is not known."""
+    """Tokens of a repair and of everything between it and its draft; -1 if one is unknown."""
     total, waiting, seen = 0, [cid], {draft}
     while waiting:
         at = waiting.pop()

@@ -1,4 +1,4 @@
-"""How a run went: when each stage worked, round by round, and the problems that a gate check names."""
+"""History of a run: working times of its stages, round by round, and the problems named by a gate check."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DRAWN, JUDGED = "draw", "verify"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stage, in one of its rounds where it has some, from its beginning to its last commit; `rows` committed in it."""
+    """A stage, or one of its rounds, from its beginning to its last commit; `rows`: rows committed in it."""
 
     stage: str
     round: int | None
@@ -22,10 +22,10 @@ class Span:
 
 
 def timeline(reader: Reader, run_id: str) -> list[Span]:
-    """The stages of a run in the order in which they began; SetupError where there is no such run.
+    """The stages of a run in order of their beginning; SetupError for an unknown run.
 
-    A stage that was resumed is shown with its last command. Rows that were stored before the round began are not counted,
-    and what was added to the run after its end, such as scores, is no part of it.
+    A resumed stage is shown with its last command. Rows stored before the round began are not counted. Additions after the
+    run's end, such as scores, are not part of it.
     """
     ended = reader.runs.get(run_id).finished_at
     stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
@@ -35,7 +35,7 @@ def timeline(reader: Reader, run_id: str) -> list[Span]:
         if name not in (DRAWN, JUDGED)
     ]
     times = reader.runs.batch_times(run_id)
-    # A plan without rows says that drawing is over: it begins no round.
+    # A plan without rows marks the end of drawing: it begins no round.
     begun = [at for kind, _, rows, at in times if kind == "plan" and rows]
     for number, start in enumerate(begun):
         end = begun[number + 1] if number + 1 < len(begun) else float("inf")

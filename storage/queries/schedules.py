@@ -1,4 +1,4 @@
-"""The schedules of a workspace: when each fires next, what became of its last firings, and whether they are served."""
+"""The schedules of a workspace: their next firings, the results of the last ones, and the state of the server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from storage.run_records import Firing
 from storage.schedules import Schedule, Schedules
 from storage.standing import Service, look
 
-MOST_FILES = 200  # recipes that are offered
+MOST_FILES = 200  # recipes offered
 _MARKS = ("recipe_schema:", "evaluation_schema:")
-_HEAD = 4_000  # characters in which a recipe says that it is one
+_HEAD = 4_000  # characters in which a file must identify itself as a recipe
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """A schedule with its next five times (none while it is paused or waits for something) and its last five firings."""
+    """A schedule with its next five times (empty while it is paused or waiting) and its last five firings."""
 
     schedule: Schedule
     next_five: Sequence[datetime]
@@ -26,7 +26,7 @@ class ScheduleRow:
 
 
 def schedules(reader: Reader) -> list[ScheduleRow]:
-    """Every schedule, the next to fire first; those without a time last, by name."""
+    """Every schedule, the next to fire first; schedules without a time last, by name."""
     now = datetime.now(UTC)
     rows = [
         ScheduleRow(item, list(islice(item.times(now), 5)), reader.firings.recent(item.name))
@@ -36,7 +36,7 @@ def schedules(reader: Reader) -> list[ScheduleRow]:
 
 
 def service(reader: Reader) -> Service:
-    """How the standing server is that serves them."""
+    """State of the server that runs the schedules."""
     return look(reader.state_folder)
 
 
@@ -50,6 +50,6 @@ def _is_recipe(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return any(line.startswith(_MARKS) for line in file.read(_HEAD).splitlines())
-    # A file that went away, or that may not be read, is no recipe to offer.
+    # a file that is missing or unreadable is not offered
     except OSError:
         return False

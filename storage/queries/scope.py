@@ -1,15 +1,15 @@
-"""What a question is about (one run or one dataset version), and the views that it is asked of.
+"""Subjects of queries (one run or one dataset version), and their views.
 
 - `rollouts`: one row per planned rollout: problem_id, completion_id, sample_index, step ('' without steps), outcome,
-  verifier, verifier_version, kept, reason. The outcome is the accepted one (storage.acceptance), `pending` while a
-  verdict is missing.
+  verifier, verifier_version, kept, reason. The outcome is the accepted one, which the run stored as its policy decided it
+  (flows.rounds.outcomes), `pending` until then.
 - `outcomes`: the same without sample_index and step, which spares a join.
 - `threads`: one row per planned completion of a run or version: problem_id, completion_id, step, role, after (the ids of
-  those that it follows, with spaces between them). Those of roles that nobody judges are here and in no `rollouts`.
+  the followed ones, separated by spaces). Completions of unjudged roles are here and not in `rollouts`.
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
-Questions are so written once for all three. A view costs a listing of files, so only wanted ones are made; a column that a
-question does not name is not read.
+Queries are thus written once for runs before and after their decisions and for versions. A view costs a listing of files,
+so only wanted ones are made; columns outside a query are not read.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names and of quoted literals)
@@ -19,10 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from storage.acceptance import accepted_sql
-from storage.pool import PENDING
+from storage.ground.pool import PENDING
+from storage.ground.recipe_steps import first_step, step_column, step_roles, takes_imports, unjudged_steps
 from storage.queries.reader import Reader
-from storage.recipe_steps import first_step, step_column, step_roles, unjudged_steps
 from storage.runs import Run
 from storage.segments.views import no_rows, quoted
 
@@ -37,12 +36,12 @@ View = Literal["rollouts", "outcomes", "threads", "problems", "completions", "ve
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One run or dataset version to ask about.
+    """A run or dataset version as the subject of queries.
 
-    `prefix`: completions per problem fixed beforehand, which rates are over; None where all count (imports), 0 where the
+    `prefix`: completions per problem fixed beforehand, the basis of rates; None if all count (imports), 0 if the
     budget's draws allow no rate.
-    `decided`: whether kept and reason are known; `decisions`: how many rows of them a run has that has decided.
-    `step`: the first of several steps, which alone rates are over; "" where the recipe has none.
+    `decided`: whether kept and reason are known; `decisions`: the number of decisions of a run that has decided.
+    `step`: the first of several steps, the only one in rates; "" for a recipe without steps.
     """
 
     reader: Reader
@@ -68,7 +67,7 @@ class Scope:
         if self.version is not None:
             from storage.versions.read import open_version
 
-            connection = open_version(self.version)  # says how to fetch rows that are not here
+            connection = open_version(self.version)  # raises with the command that fetches missing rows
             views_of_version(connection)
             return connection
         assert self.run is not None, "a scope is of a run or of a version"
@@ -77,27 +76,27 @@ class Scope:
         return connection
 
     def measured(self) -> str:
-        """The SQL condition on `rollouts` that a rate is over: the fixed prefix, or everything."""
+        """The SQL condition on `rollouts` for measured ones: the fixed prefix, or everything."""
         of_step = f"step = {quoted(self.step)}" if self.step else "true"
         return of_step if self.prefix is None else f"sample_index < {self.prefix} AND {of_step}"
 
     def is_measured(self, sample_index: int, step: str) -> bool:
-        """The same of one rollout."""
+        """True for a measured rollout."""
         return step == self.step and (self.prefix is None or sample_index < self.prefix)
 
 
 def run_scope(reader: Reader, run_id: str) -> Scope:
-    """The scope of a run; SetupError where there is no such run."""
+    """The scope of a run; SetupError for an unknown run."""
     run = reader.runs.get(run_id)
     planned, decided = planned_answers(reader, run), reader.count("decisions", run.id)
-    # There are more decisions than planned answers where a run was decided anew (see _latest).
+    # A run that was decided again has more decisions than planned answers (see _latest).
     done = 0 < planned <= decided
     step = first_step(run.recipe)
     return Scope(reader, run.id, _prefix(run), done, run, step=step, decisions=decided if done else 0)
 
 
 def dataset_scope(reader: Reader, reference: str) -> Scope:
-    """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError where it is unknown or not fetched."""
+    """The scope of a dataset version (`name`, `name@v2`, `name@tag`); SetupError if it is unknown or not fetched."""
     from storage.versions.read import load_manifest
     from storage.versions.resolve import resolve
 
@@ -108,7 +107,7 @@ def dataset_scope(reader: Reader, reference: str) -> Scope:
 
 
 def named_scope(reader: Reader, name: str) -> Scope | None:
-    """The scope of what has this name, a dataset (`name`, `name@v2`) before a run; None where nothing has."""
+    """The scope of this name, a dataset (`name`, `name@v2`) before a run; None for an unknown name."""
     from storage.versions.index import dataset_names
 
     if name.partition("@")[0] in dataset_names(reader.datasets):
@@ -117,17 +116,17 @@ def named_scope(reader: Reader, name: str) -> Scope | None:
 
 
 def _prefix(run: Run) -> int | None:
-    """What the run recorded; of one older than that, what its budget's options say: 0 where they say nothing."""
+    """The recorded prefix of a run; for an older run, from its budget's options, 0 if they have none."""
     if "prefix" in run.recipe:
         recorded: int | None = run.recipe["prefix"]
         return recorded
-    if run.recipe.get("generate", {}).get("engine") == "imported":
+    if takes_imports(run.recipe):
         return None
     return int(run.recipe.get("budget", {}).get("options", {}).get("initial", 0))
 
 
 def planned_answers(reader: Reader, run: Run) -> int:
-    """How many planned rows of a run are answers, which it decides on; counted without reading them where all are."""
+    """Number of planned answers of a run, which need decisions; counted without reading rows if all rows are answers."""
     unjudged = _named(unjudged_steps(run.recipe))
     if not unjudged:
         return reader.count("plan", run.id)
@@ -151,9 +150,8 @@ FROM decided d JOIN planned p USING (problem_id, completion_id)
 _JUDGED = f"""
 CREATE VIEW rollouts AS
 SELECT p.problem_id, p.completion_id, p.sample_index, coalesce(p.step, '') AS step,
-       coalesce(v.found.outcome, '{PENDING}') AS outcome, v.found.verifier AS verifier,
-       v.found.version AS verifier_version, {_NOT_DECIDED}
-FROM planned p LEFT JOIN ({{accepted}}) v USING (completion_id, problem_id) WHERE {{answers}}
+       coalesce(a.outcome, '{PENDING}') AS outcome, a.verifier, a.verifier_version, {_NOT_DECIDED}
+FROM planned p LEFT JOIN ({{accepted}}) a USING (completion_id, problem_id) WHERE {{answers}}
 """
 _THREADS_OF_RUN = """
 CREATE VIEW threads AS
@@ -165,7 +163,7 @@ SELECT d.problem_id, d.completion_id, r.sample_index, {step} AS step, d.outcome,
        d.reason
 FROM {version}.decisions d JOIN {version}.rollouts r ON r.id = d.completion_id
 """
-# What follows nothing is in no table of threads, and is always an answer.
+# A completion that follows nothing is in no table of threads, and is always an answer.
 _THREADS_OF_VERSION = """
 CREATE TEMP VIEW threads AS
 SELECT problem_id, completion_id, step, role, after FROM ({follow})
@@ -178,13 +176,13 @@ _OUTCOMES = "CREATE TEMP VIEW outcomes AS SELECT problem_id, completion_id, outc
 def _views_of_run(
     connection: "duckdb.DuckDBPyConnection", reader: Reader, run: Run, *, decided: bool, wanted: Collection[View]
 ) -> None:
-    """The views of a run: its decisions once it has decided, until then its plan with the verdicts there are."""
+    """The views of a run: its decisions once it has decided, until then its plan with the outcomes so far."""
     connection.execute(f"CREATE VIEW planned AS {reader.rows('plan', run.id)}")
     if decided:
         connection.execute(f"CREATE VIEW decided AS {_latest(reader, run)}")
     if "completions" in wanted:
         connection.execute(f"CREATE VIEW completions AS {reader.rows('completions')}")
-    if "verdicts" in wanted or not decided:
+    if "verdicts" in wanted:
         connection.execute(f"CREATE VIEW verdicts AS {reader.rows('verdicts')}")
     if "problems" in wanted:
         mine = "SELECT problem_id FROM planned"
@@ -194,16 +192,17 @@ def _views_of_run(
         connection.execute(_THREADS_OF_RUN.format(role=f"CASE step{whens} ELSE 'answer' END" if whens else "'answer'"))
     unjudged = _named(unjudged_steps(run.recipe))
     answers = f"coalesce(p.step, '') NOT IN ({unjudged})" if unjudged else "true"
-    connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted_sql(run.recipe), answers=answers))
+    accepted = "" if decided else _last_of_each(reader.rows("outcomes", run.id))
+    connection.execute(_DECIDED if decided else _JUDGED.format(accepted=accepted, answers=answers))
     connection.execute(_OUTCOMES.format(rows="decided" if decided else "rollouts"))
 
 
 def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
-    """The views of a dataset version, in a connection to its rows: it has problems and verdicts as they are, and its
-    completions under the name of rollouts. Temporary views come before its own and write nothing to it.
+    """The views of a dataset version, in a connection to its rows: its problems and verdicts unchanged, and its completions
+    under the name of rollouts. Temporary views hide the version's own and write nothing to it.
     """
-    from storage.versions.database import has_table
-    from storage.versions.prompts import json_problems
+    from storage.versions.content.database import has_table
+    from storage.versions.content.prompts import json_problems
 
     # Tables are named in full: a temporary view `rollouts` that selects from `rollouts` would read itself.
     catalog = connection.execute("SELECT current_catalog()").fetchall()[0][0]
@@ -219,11 +218,16 @@ def views_of_version(connection: "duckdb.DuckDBPyConnection") -> None:
 
 
 def _latest(reader: Reader, run: Run) -> str:
-    """A run decided anew (its verdicts changed) has several sets of decisions; the last one registered counts."""
+    """SELECT of the current decisions: a run decided again has several sets, and the last one registered counts."""
     rows = reader.rows("decisions", run.id)
-    # The ledger knows the counts, so one set of decisions is told without a window over all rows.
+    # The ledger knows the counts, so a single set of decisions is recognised without a window over all rows.
     if reader.count("decisions", run.id) == planned_answers(reader, run):
         return rows
+    return _last_of_each(rows)
+
+
+def _last_of_each(rows: str) -> str:
+    """For each rollout, the row registered last."""
     return (
         f"SELECT * EXCLUDE (position) FROM (SELECT *, row_number() OVER () AS position FROM ({rows})) "
         "QUALIFY row_number() OVER (PARTITION BY completion_id, problem_id ORDER BY position DESC) = 1"

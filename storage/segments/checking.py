@@ -1,36 +1,36 @@
-"""Whether the files of a place can be trusted: whose they are, which are missing or altered, which nobody registered.
+"""Trust checks of a segment store: ownership, missing or altered files, unregistered files.
 
-A place is bound to one ledger. Without that, a mistyped URL or a disk that is not mounted would look like the loss of every
-segment, and a second ledger on the same folder would take the first one's files for leftovers. A file of a live process may
-still be registered, so it is left alone; whether its maker lives is asked before the ledger is read, because a process that
-was dead then cannot register afterwards.
+A place is bound to one ledger. Without that, a mistyped URL or an unmounted disk would look like the loss of every
+segment, and a second ledger on the same folder would treat the first one's files as leftovers. A file of a live process
+may still be registered, so it is left alone. The check for a live process comes before the read of the ledger: a process
+that is dead by then cannot register the file afterwards.
 """
 
 from collections.abc import Iterator
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.ledger.owners import Owner, maker_of
 from storage.segments.files import mended
 from storage.segments.keys import LostSegment, Segment
 from storage.segments.place import Place
-from storage.segments.registry import Registry
+from storage.segments.registry import SegmentRegistry
 from storage.segments.schema import KINDS
 
-# Long enough for a query that listed the files before a compaction; what it costs is disk space for that time.
+# Long enough for a query that listed the files before a compaction; the cost is disk space for that time.
 GRACE_SECONDS = 900.0
-# A maker on another host cannot be seen; no commit takes this long.
+# A process on another host cannot be checked; no commit takes this long.
 FOREIGN_SECONDS = 86_400.0
 
 
-def bind(registry: Registry, place: Place) -> None:
-    """Make sure that this place belongs to this ledger; a place with no owner becomes the ledger's if it has no segments.
+def bind(registry: SegmentRegistry, place: Place) -> None:
+    """Ensure that this place belongs to this ledger; an unowned place is bound to it if the ledger has no segments.
 
-    Raises SetupError where the place is another ledger's, or is not the one where this ledger's segments lie.
+    Raises SetupError for a place of another ledger, or for a place without this ledger's segments.
     """
     if place.owner() == registry.identity():
         return
-    # Another command may be the first here at this moment. The owner is asked again after the ledger was looked into:
-    # whoever registers a segment has written the ledger's name into the place before.
+    # Another command may be binding the place at this moment. The owner is read again after the ledger:
+    # a process writes the ledger's name into the place before it registers a segment.
     empty, owner, ledger = registry.is_empty(), place.owner(), registry.ledger.where
     if owner == registry.identity():
         return
@@ -53,13 +53,13 @@ def bind(registry: Registry, place: Place) -> None:
         place.own(registry.identity())
 
 
-def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostSegment]:
+def check(registry: SegmentRegistry, place: Place, *, deep: bool = False) -> list[LostSegment]:
     """Unregister every segment whose file cannot be trusted; deep reads all bytes against their checksum."""
     suspects = list(untrusted(registry, place, deep=deep))
     if not suspects:
         return []
     with registry.ledger.write() as session:
-        # Asked again under the write lock: a compaction or another check may have unregistered a suspect meanwhile.
+        # Read again under the write lock: a compaction or another check may have unregistered a suspect meanwhile.
         still = {segment.id for kind in KINDS for segment in registry.segments_now(kind, session)}
         return [
             registry.lose(session, segment, problem, place.path(segment.kind, segment.id))
@@ -68,9 +68,9 @@ def check(registry: Registry, place: Place, *, deep: bool = False) -> list[LostS
         ]
 
 
-def untrusted(registry: Registry, place: Place, *, deep: bool = False) -> Iterator[tuple[Segment, str]]:
-    """Every segment whose file cannot be trusted, and what is wrong with it. Changes nothing."""
-    bind(registry, place)  # a disk that was unmounted meanwhile is not the loss of every segment
+def untrusted(registry: SegmentRegistry, place: Place, *, deep: bool = False) -> Iterator[tuple[Segment, str]]:
+    """Every untrusted segment with its fault. Changes nothing."""
+    bind(registry, place)  # a disk unmounted meanwhile is not the loss of every segment
     for kind in KINDS:
         segments = registry.segments(kind)
         sizes = place.sizes(((segment.kind, segment.id) for segment in segments), fresh=True)
@@ -80,10 +80,10 @@ def untrusted(registry: Registry, place: Place, *, deep: bool = False) -> Iterat
                 yield segment, problem
 
 
-def mend(registry: Registry, place: Place) -> Iterator[tuple[Segment, str]]:
-    """Put a sound file in the place of each whose seal stands in its statistics; the segment and the id of its new file.
+def mend(registry: SegmentRegistry, place: Place) -> Iterator[tuple[Segment, str]]:
+    """Replace each file whose seal overwrote a statistic with a corrected copy; the segment and the id of its new file.
 
-    No row changes, nor which of two rows with one identity wins. What no transaction registered is an orphan for `sweep`.
+    No row changes, nor the winner of two rows with one identity. An unregistered copy is an orphan for `sweep`.
     """
     for kind in KINDS:
         for segment in registry.segments(kind):
@@ -94,12 +94,12 @@ def mend(registry: Registry, place: Place) -> Iterator[tuple[Segment, str]]:
                 replaced = registry.replace(session, segment, *made)
             if replaced:
                 yield segment, made[0]
-            else:  # a compaction or a loss was faster
+            else:  # another process compacted or unregistered it first
                 place.remove(kind, made[0])
 
 
-def sweep(registry: Registry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
-    """Remove files whose maker died before registering them, and files long replaced by compaction; how many."""
+def sweep(registry: SegmentRegistry, place: Place, *, grace: float = GRACE_SECONDS) -> int:
+    """Remove unregistered files of dead processes and files replaced long ago by compaction; the number of files."""
     bind(registry, place)
     lives: dict[Owner, bool | None] = {}
     with registry.ledger.read() as session:
@@ -118,7 +118,7 @@ def _is_dead(place: Place, path: str, file_id: str, lives: dict[Owner, bool | No
     maker = maker_of(file_id)
     if maker is None:
         return False
-    if maker not in lives:  # thousands of files have few makers
+    if maker not in lives:  # thousands of files come from few processes
         lives[maker] = maker.alive()
     if lives[maker] is None:
         return now - place.modified(path) > FOREIGN_SECONDS

@@ -1,6 +1,6 @@
-"""One segment file: rows as Parquet, with the facts the ledger keeps of it. Knows neither ledger nor who reads it.
+"""Segment files: rows as Parquet, with the facts that the ledger keeps of a file. Knows neither ledger nor reader.
 
-Its footer says which batches it holds and carries a seal, so that a lost ledger can be made again.
+The footer lists the batches of the file and carries a seal, so that a lost ledger can be rebuilt.
 """
 
 import json
@@ -23,7 +23,7 @@ from storage.segments.views import CURRENT
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """A batch within a file, and the run that made it, if one did."""
+    """A batch within a file, and the run that made it, if any."""
 
     batch_id: str
     rows: int
@@ -34,7 +34,7 @@ FOOTER = "rollmill"
 
 
 def facts_of(parquet: Any) -> tuple[str, str, tuple[BatchRows, ...], float, str] | None:
-    """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None in older files."""
+    """Producer, version, batches, time of writing and seal in the footer of an open Parquet file; None for old files."""
     footer = parquet.metadata.metadata or {}
     if FOOTER.encode() not in footer and seal.KEY.encode() not in footer:
         return None
@@ -52,9 +52,9 @@ def write_batches(
     run: str | None = None,
     merged: Sequence[BatchRows] = (),
 ) -> SegmentFile:
-    """Make these rows durable in one new file of that kind and producer; it is not registered.
+    """Write these rows durably to one new file of that kind and producer, without registering it.
 
-    `run`: whose batch it is. `merged`: the batches whose rows these are, where they are of several.
+    `run`: the run of the batch. `merged`: the batches of the rows, if there are several.
     """
     import pyarrow.parquet as pq
 
@@ -93,9 +93,9 @@ def write_batches(
 
 
 def mended(place: Place, kind: Kind, file_id: str) -> tuple[str, str] | None:
-    """A durable copy, not registered, of a file whose seal stands in its statistics, as it should have been written.
+    """Durable, unregistered copy of a file whose seal overwrote a statistic, with the statistic restored.
 
-    Its id and checksum; None for a file of which this is not so.
+    The id and checksum of the copy; None for any other file.
     """
     with place.open(kind, file_id) as file:
         misplaced = seal.misplaced(file) if seal.is_open(file) else None

@@ -1,8 +1,8 @@
-"""Which segment holds which identity: an in-memory index over the segment files of one store, for lookups and commits.
+"""Index from identity to segment, in memory, over the segment files of one store; used by lookups and commits.
 
-Identities are kept as 128-bit keys in sorted arrays, 20 bytes a row. The index is brought up to date from the list of
-registered segments, so a segment that was committed, compacted or lost elsewhere is followed; what this process commits is
-added without reading it back.
+Identities are 128-bit keys in sorted arrays, 20 bytes a row. The index follows the list of registered segments, so
+segments that another process committed, compacted or lost are followed too; this process's own commits are added without
+reading them back.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-# Sorting in new keys copies the whole table, so those of single commits are first gathered up to this number.
+# Merging new keys copies the whole table, so keys of single commits are gathered up to this number first.
 _RECENT = 50_000
 _LOW = (1 << 64) - 1
 
@@ -33,7 +33,7 @@ Numbers = npt.NDArray[np.int32]
 
 
 def key_of(text: str) -> int:
-    """The 128-bit key of a text; equal to DuckDB's md5_number. It guards against chance, not against an adversary."""
+    """The 128-bit key of a text, equal to DuckDB's md5_number. Protects against chance, not against an adversary."""
     return int.from_bytes(hashlib.md5(text.encode("utf-8"), usedforsecurity=False).digest(), "little")
 
 
@@ -41,7 +41,7 @@ class KeyTable:
     """Keys with the numbers they were added under. Not safe from several threads at once."""
 
     def __init__(self) -> None:
-        # In two words, as numpy has no integers of 128 bits.
+        # two words, as numpy has no 128-bit integers
         self._high: Words = np.empty(0, np.uint64)
         self._low: Words = np.empty(0, np.uint64)
         self._numbers: Numbers = np.empty(0, np.int32)
@@ -52,7 +52,7 @@ class KeyTable:
         for key in keys:
             self._recent.setdefault(key, []).append(number)
         if len(self._recent) > _RECENT:
-            self._settle()
+            self._merge_new_keys()
 
     def add_many(self, high: Words, low: Words, numbers: Numbers) -> None:
         """Add keys given as their upper and lower 64 bits, each with its number."""
@@ -63,8 +63,8 @@ class KeyTable:
         self._numbers = np.concatenate([self._numbers, numbers])[order]
 
     def remove(self, numbers: Collection[int]) -> None:
-        """Forget everything that was added under these numbers."""
-        self._settle()
+        """Remove everything that was added under these numbers."""
+        self._merge_new_keys()
         keep = ~np.isin(self._numbers, np.fromiter(numbers, np.int32))
         self._high, self._low, self._numbers = self._high[keep], self._low[keep], self._numbers[keep]
 
@@ -82,8 +82,8 @@ class KeyTable:
             matches += [(position, int(self._numbers[row])) for row in rows if int(self._low[row]) == low]
         return matches
 
-    def _settle(self) -> None:
-        """Move what came last into the sorted arrays."""
+    def _merge_new_keys(self) -> None:
+        """Merge the recently added keys into the sorted arrays."""
         pairs = [(key, number) for key, numbers in self._recent.items() for number in numbers]
         self._recent = {}
         if pairs:
@@ -96,9 +96,9 @@ _CHUNK = 1000
 
 
 class IdentityIndex:
-    """Answers where identities are stored. Hold `lock` from listing the segments to the answer.
+    """Lookup of stored identities. Hold `lock` from listing the segments to the answer.
 
-    `met`: how many segments of a kind it was told of that this process did not commit through it.
+    `met`: by kind, the number of segments that another process committed.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class IdentityIndex:
         self.met: dict[Kind, int] = dict.fromkeys(IDENTITY, 0)
 
     def update(self, kind: Kind, segments: Sequence[Segment]) -> bool:
-        """Load the segments that are new here, forget those not in the list; False where a file cannot be read now."""
+        """Load new segments and drop those not in the list; False where a file cannot be read now."""
         loaded = self._loaded[kind]
         gone = loaded.keys() - {segment.id for segment in segments}
         if gone:
@@ -133,12 +133,12 @@ class IdentityIndex:
         return len(sound) == len(new)
 
     def add(self, kind: Kind, segment_id: str, identities: Sequence[str]) -> None:
-        """Add a segment that this process has registered, without reading it."""
+        """Add a segment that this process has registered, without reading its file."""
         if segment_id not in self._loaded[kind]:
             self._tables[kind].add(map(key_of, identities), self._number(kind, segment_id))
 
     def find(self, kind: Kind, identities: Sequence[str]) -> list[tuple[int, str]]:
-        """(position in `identities`, segment id) for each place where one is stored."""
+        """(position in `identities`, segment id) for each segment that holds an identity."""
         matches = self._tables[kind].find([key_of(identity) for identity in identities])
         return [(position, self._names[number]) for position, number in matches]
 

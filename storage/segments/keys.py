@@ -1,14 +1,14 @@
-"""The values the segment store takes and gives. Knows nothing of files, databases or what a row means."""
+"""Value types of the segment store's interface. Knows nothing of files, databases or the meaning of a row."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["problems", "completions", "verdicts", "scores", "decisions", "plan", "stops", "threads"]
+Kind = Literal["problems", "completions", "verdicts", "outcomes", "scores", "decisions", "plan", "stops", "threads"]
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentKey:
-    """What a batch is: rows of one kind, by one producer in one version, under an id that follows from its content."""
+    """Key of a batch: rows of one kind, by one producer in one version, under an id derived from its content."""
 
     kind: Kind
     producer: str
@@ -18,9 +18,9 @@ class SegmentKey:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What became of a commit. `redundant`: the batch was there already, and these rows were thrown away.
+    """Result of a commit. `redundant`: the batch was already stored, and these rows were discarded.
 
-    `repeated`: identities of rows that other batches had stored before; those are the rows that exist.
+    `repeated`: identities of rows that earlier batches had stored; the earlier rows are kept.
     """
 
     segment_id: str
@@ -31,7 +31,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFile:
-    """A durable file, registered or not yet. `columns` names the schema it was written with."""
+    """A durable file, registered or not. `columns` names its schema."""
 
     id: str
     kind: Kind
@@ -45,7 +45,7 @@ class SegmentFile:
 
 @dataclass(frozen=True, slots=True)
 class Segment(SegmentFile):
-    """A registered file: its number in the ledger, and whether it may repeat a row of a segment registered earlier."""
+    """A registered file: its number in the ledger, and whether it may repeat a row of an earlier segment."""
 
     seq: int
     overlaps: bool
@@ -53,7 +53,7 @@ class Segment(SegmentFile):
 
 @dataclass(frozen=True, slots=True)
 class LostSegment:
-    """A registered file that is missing, short or altered; it is no longer registered and its rows are to be made again."""
+    """A registered file found missing, short or altered. It has been unregistered, and its rows must be made again."""
 
     segment_id: str
     kind: Kind
@@ -64,15 +64,15 @@ class LostSegment:
     path: str
 
     def line(self) -> str:
-        """One line for a person."""
-        # Nothing else can make these rows again: no engine drew them.
+        """The loss in one line for a person."""
+        # No engine drew these rows, so nothing else can make them again.
         again = "; import its file again" if self.producer.startswith("import:") else ""
         return f"segment {self.path} is {self.problem}: its {self.rows} {self.kind} are no longer counted as stored{again}"
 
 
 @dataclass(frozen=True, slots=True)
 class CompactReport:
-    """What a compaction did: files and rows before and after; repeated rows are dropped."""
+    """Result of a compaction: files and rows before and after; repeated rows are dropped."""
 
     kind: Kind
     files_before: int

@@ -1,7 +1,7 @@
-"""Where segment files lie: a local folder, or an fsspec URL such as s3://bucket/prefix.
+"""Storage places of segment files: a local folder, or an fsspec URL such as s3://bucket/prefix.
 
-Locally a file is written under a temporary name, fsynced and renamed, and its folder fsynced. Object stores have no rename;
-an object is whole or absent there, so the file is written locally and then put.
+A local file is written under a temporary name, fsynced and renamed, and its folder fsynced. Object stores have no rename,
+but an object is whole or absent there, so the file is written locally and then put.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from storage import failpoints
-from storage.errors import SetupError, Unavailable, explained, says_nothing
-from storage.files import sync
+from storage.ground import failpoints
+from storage.ground.errors import SetupError, Unavailable, explained, is_machine_limit
+from storage.ground.files import sync
 from storage.ledger.owners import new_file_id
 
 OWNER = "ledger.txt"
@@ -26,7 +26,7 @@ _NAME = re.compile(r"(?:\.tmp-)?([0-9a-f]{44})\.parquet")
 
 
 class Place(Protocol):
-    """The files of a segment store. `where` names it for people."""
+    """The files of a segment store. `where` is its name for people."""
 
     where: str
 
@@ -34,10 +34,10 @@ class Place(Protocol):
         """The path or URL that DuckDB reads."""
 
     def put(self, kind: str, segment_id: str, write: Callable[[Path], None]) -> None:
-        """Make the file that `write` writes durable under its final name."""
+        """Make a file durable under its final name; `write` writes its content."""
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
-        """Bytes of each (kind, segment id) that exists, by segment id; `fresh`: not from an earlier listing."""
+        """Bytes of each (kind, segment id) that exists, by segment id; `fresh` bypasses an earlier listing."""
 
     def remove(self, kind: str, segment_id: str) -> None:
         """Remove the file if it is there."""
@@ -46,29 +46,29 @@ class Place(Protocol):
         """(path, segment id) of every segment file here, temporary ones included."""
 
     def modified(self, path: str) -> float:
-        """When a file that `files` named was last written, in seconds since 1970."""
+        """Time of the last write to a file listed by `files`, in seconds since 1970."""
 
     def discard(self, path: str) -> None:
-        """Remove a file that `files` named."""
+        """Remove a file listed by `files`."""
 
     def open(self, kind: str, segment_id: str) -> Any:
         """The file, open for reading bytes."""
 
     def digest(self, kind: str, segment_id: str) -> str:
-        """The SHA-256 of the file as it lies there; empty where it cannot be read to its end."""
+        """The SHA-256 of the file as stored; empty for a file that cannot be read to its end."""
 
     def owner(self) -> str | None:
-        """The name of the ledger whose segments these are; None before the first."""
+        """The name of the ledger that owns these segments; None before the first."""
 
     def own(self, ledger: str) -> None:
-        """Record the name of the ledger whose segments these are."""
+        """Record the name of the ledger that owns these segments."""
 
     def filesystem(self) -> Any:
-        """The fsspec filesystem DuckDB has to be told of; None for a local folder."""
+        """The fsspec filesystem to register with DuckDB; None for a local folder."""
 
 
 def file_id_of(name: str) -> str | None:
-    """The segment id in a file's name, temporary or final; None for a file that is no segment."""
+    """The segment id in a file's name, temporary or final; None for other files."""
     match = _NAME.fullmatch(name)
     return match[1] if match else None
 
@@ -136,14 +136,14 @@ class LocalPlace:
         return Path(self.path(kind, segment_id)).open("rb")
 
     def digest(self, kind: str, segment_id: str) -> str:
-        for _ in range(TRIES_OF_DISK):  # a network's folder may give back at once what it refused
+        for _ in range(TRIES_OF_DISK):  # a network file system may report at once what it refused
             try:
                 with self.open(kind, segment_id) as file:
                     return hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
-                if says_nothing(error):
+                if is_machine_limit(error):
                     raise
-        return ""  # a disk that cannot give a block back
+        return ""  # a disk that cannot read a block back
 
     def discard(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)
@@ -157,7 +157,7 @@ class LocalPlace:
     def own(self, ledger: str) -> None:
         with explained(self.root):
             _make_folder(self.root)
-            # A name of its own: two commands may be the first here at the same moment.
+            # A unique name: two commands may bind the place at the same moment.
             temporary = self.root / f"{OWNER}.{new_file_id()}"
             temporary.write_text(ledger + "\n", encoding="ascii")
             sync(temporary)
@@ -169,7 +169,7 @@ class LocalPlace:
 
 
 def _make_folder(folder: Path) -> None:
-    """mkdir -p whose every new entry is durable."""
+    """mkdir -p with every new entry made durable."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)
@@ -177,14 +177,14 @@ def _make_folder(folder: Path) -> None:
     sync(folder.parent)
 
 
-# A listing of thousands of objects takes seconds, and objects do not vanish by the minute.
+# Listing thousands of objects takes seconds, and objects do not vanish by the minute.
 LISTING_SECONDS = 60.0
 _SAID = 200  # characters of a driver's message
 # Segments have checksums of their own; those of S3's protocol differ between AWS and compatible servers on partial reads.
 _CHECKSUMS = dict.fromkeys(("request_checksum_calculation", "response_checksum_validation"), "when_required")
-# s3fs tries again, up to 15 seconds apart; botocore would too, beneath it, with a minute each time for a host that is gone.
+# s3fs retries, up to 15 seconds apart; botocore beneath it would too, with a minute each time for a host that is gone.
 _S3 = {**_CHECKSUMS, "connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 1, "mode": "standard"}}
-MOST_CLOCK_OFF = 300.0  # seconds beyond which a refusal is put down to the clock; AWS signs for 900
+MOST_CLOCK_OFF = 300.0  # seconds of difference above which the clock is the cause of a refusal; AWS signs for 900
 FIRST_TRIES, TRIES = 5, 12  # two seconds of pauses for a place that never answered; over a minute for one that did
 _PASSING = ("HTTPClientError", "ConnectionError", "IncompleteRead", "ClientConnectionError", "ClientPayloadError")
 
@@ -213,7 +213,7 @@ class RemotePlace:
                 sync(temporary)
                 failpoints.hit("segment.fsynced")
             target = self._target(kind, segment_id)
-            with self._answering():
+            with self._one_line_errors():
                 self._fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
                 self._fs.put_file(str(temporary), target)
         finally:
@@ -222,7 +222,7 @@ class RemotePlace:
 
     def sizes(self, files: Iterable[tuple[str, str]], *, fresh: bool = False) -> dict[str, int]:
         wanted = {segment_id for _, segment_id in files}
-        # A file that is not in the kept listing may have been put since, by this process or another.
+        # A file missing from the kept listing may have been put since, by this process or another.
         stale = fresh or time.monotonic() - self._sized_at > LISTING_SECONDS or not wanted <= self._sizes.keys()
         if wanted and stale:
             listed = self._listed().items()
@@ -233,7 +233,7 @@ class RemotePlace:
 
     def remove(self, kind: str, segment_id: str) -> None:
         target = self._target(kind, segment_id)
-        with self._answering():
+        with self._one_line_errors():
             if self._fs.exists(target):
                 self._fs.rm_file(target)
 
@@ -246,17 +246,17 @@ class RemotePlace:
     def modified(self, path: str) -> float:
         if Path(path).parent == self.scratch:
             return Path(path).stat().st_mtime
-        with self._answering():
+        with self._one_line_errors():
             return float(self._fs.modified(path).timestamp())
 
     def open(self, kind: str, segment_id: str) -> Any:
-        with self._answering():
+        with self._one_line_errors():
             return self._fs.open(self._target(kind, segment_id), "rb")
 
     def digest(self, kind: str, segment_id: str) -> str:
-        """A connection that breaks is an error to tell: it says nothing of the file."""
+        """The SHA-256 of the file. A broken connection is raised: it says nothing about the file."""
         try:
-            with self._answering(), self._fs.open(self._target(kind, segment_id), "rb") as file:
+            with self._one_line_errors(), self._fs.open(self._target(kind, segment_id), "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return ""
@@ -265,16 +265,16 @@ class RemotePlace:
         if Path(path).parent == self.scratch:
             Path(path).unlink(missing_ok=True)
         else:
-            with self._answering():
+            with self._one_line_errors():
                 self._fs.rm_file(path)
 
     def owner(self) -> str | None:
         target = f"{self._root}/{OWNER}"
-        with self._answering():
+        with self._one_line_errors():
             return str(self._fs.cat_file(target).decode("ascii")).strip() if self._fs.exists(target) else None
 
     def own(self, ledger: str) -> None:
-        with self._answering():
+        with self._one_line_errors():
             self._fs.makedirs(self._root, exist_ok=True)
             self._fs.pipe_file(f"{self._root}/{OWNER}", f"{ledger}\n".encode("ascii"))
 
@@ -282,26 +282,26 @@ class RemotePlace:
         return self._fs
 
     def _listed(self) -> dict[str, Any]:
-        """Every object, with its size: one listing costs less than a question per object."""
-        with self._answering():
-            # fsspec keeps listings of its own, which do not show what other processes have put since.
+        """Every object with its size: one listing costs less than a request per object."""
+        with self._one_line_errors():
+            # fsspec keeps listings of its own, without later objects of other processes.
             self._fs.invalidate_cache()
-            # Not asked whether it exists: s3fs takes a bucket that does not answer for one that is not there, and every
-            # segment would be lost.
+            # No check of existence: s3fs reports a bucket that does not answer as missing, and every
+            # segment would count as lost.
             try:
                 return dict(self._fs.find(self._root, detail=True))
             except FileNotFoundError:
                 return {}
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Turns what a driver raises (no credentials, no bucket, nobody there) into one line; each has its own types."""
+    def _one_line_errors(self) -> Iterator[None]:
+        """Turn a driver's errors (no credentials, no bucket, no server) into one line; each driver has its own types."""
         try:
             yield
             if hasattr(self._fs, "retries"):
                 self._fs.retries = TRIES
         except FileNotFoundError:
-            raise  # an object that is gone is an answer
+            raise  # a missing object is an answer
         except Exception as error:
             name = type(error).__name__
             message = " ".join(str(error).split()) or name
@@ -314,7 +314,9 @@ class RemotePlace:
                     "refuses whoever is more than 15 minutes off.",
                     next_command="set the clock (timedatectl set-ntp true) and run the same command again",
                 ) from error
-            mistake = isinstance(error, PermissionError) or "Credential" in name  # a driver's own types have only names
+            mistake = (
+                isinstance(error, PermissionError) or "Credential" in name
+            )  # a driver's own types are known by name only
             raise (SetupError if mistake else Unavailable)(
                 sentence, next_command="check [segments] url in rollmill.toml, its credentials and the network"
             ) from error
@@ -343,19 +345,19 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 
 def passes(error: Exception) -> bool:
-    """Whether a failure of S3 may pass by itself: a server that has too much to do, a connection that was lost."""
+    """True for an S3 failure that may pass by itself: an overloaded server, a lost connection."""
     status = _reply(error).get("HTTPStatusCode", 0)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return status in (408, 429) or status >= 500 or not kinds.isdisjoint(_PASSING)
 
 
 def _clock_off(error: Exception) -> float:
-    """Seconds by which this machine's clock is ahead of that of a server that refused; 0 where it did not say."""
+    """Seconds by which this machine's clock is ahead of a server that refused; 0 for a server that gave no time."""
     date = (_reply(error) or _reply(error.__cause__)).get("HTTPHeaders", {}).get("date")
     return 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
 
 
 def _reply(error: BaseException | None) -> dict[str, Any]:
-    """What botocore keeps of the reply behind an error."""
+    """The reply that botocore keeps behind an error."""
     response = getattr(error, "response", None) or {}
     return dict(response.get("ResponseMetadata", {}))

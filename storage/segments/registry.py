@@ -1,4 +1,4 @@
-"""What the ledger knows of segments and batches: listing, registering, linking, unregistering. Opens no segment file."""
+"""Segments and batches in the ledger: listing, registering, linking, unregistering. Opens no segment file."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,11 +16,11 @@ from storage.segments.schema import Kind
 _SEGMENTS, _BATCHES, _RUN_BATCHES, _RETIRED = (
     cast("Table", row.__table__) for row in (SegmentRow, BatchRow, RunBatchRow, RetiredSegmentRow)
 )
-_PARAMETERS = 1_000  # of one statement; SQLite and PostgreSQL have limits above this
+_PARAMETERS = 1_000  # rows of one statement; the limits of SQLite and PostgreSQL are higher
 _Mark = tuple[int, int, int, float]
 _Listing = tuple[_Mark, list[Segment]]
 _NOTHING: _Listing = ((0, 0, 0, 0.0), [])
-# Built once: every reader asks these, often.
+# Built once: every reader runs these, often.
 _MARK = select(
     func.count(),
     func.coalesce(func.max(_SEGMENTS.c.seq), 0),
@@ -37,16 +37,16 @@ _LIST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """A registered batch: its number, the segment that holds its rows, and how many they are."""
+class SegmentBatch:
+    """A registered batch: its number, its segment, and its number of rows."""
 
     id: int
     segment_id: str
     rows: int
 
 
-class Registry:
-    """The segments of one ledger. Keeps the last listing of each kind and asks again only when something changed."""
+class SegmentRegistry:
+    """The segments of one ledger. Keeps the last listing of each kind and reads it again only after a change."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -60,11 +60,11 @@ class Registry:
         return listing[1]
 
     def segments_now(self, kind: Kind, session: Session) -> list[Segment]:
-        """As `segments`, in the caller's transaction; not kept, because a transaction may yet be rolled back."""
+        """As `segments`, in the caller's transaction; not cached, because the transaction may be rolled back."""
         return self._listing(kind, session)[1]
 
     def _listing(self, kind: Kind, session: Session) -> _Listing:
-        """The last listing, or it and what was added since, or all anew."""
+        """The last listing, that listing with later additions, or a new one."""
         mark = _mark(session, kind)
         known = self._listed.get(kind, _NOTHING)
         if known[0] == mark:
@@ -75,30 +75,30 @@ class Registry:
         return mark, _list(session, kind)
 
     def identity(self) -> str:
-        """What tells this ledger from every other."""
+        """The id of this ledger."""
         with self.ledger.read() as session:
             return session.scalars(select(IdentityRow.id)).one()
 
     def is_empty(self) -> bool:
-        """Whether no segment is registered."""
+        """True without a registered segment."""
         with self.ledger.read() as session:
             return session.scalar(select(SegmentRow.seq).limit(1)) is None
 
     def makers(self, kind: Kind) -> list[tuple[str, str]]:
-        """The (producer, version) of all registered batches of a kind, the one that stored something last at the end."""
+        """(producer, version) of all registered batches of a kind, the latest to store something at the end."""
         last = func.max(BatchRow.id)
         query = select(BatchRow.producer, BatchRow.version).where(BatchRow.kind == kind)
         with self.ledger.read() as session:
             rows = session.execute(query.group_by(BatchRow.producer, BatchRow.version).order_by(last)).all()
         return [(producer, version) for producer, version in rows]
 
-    def batch(self, session: Session, key: SegmentKey) -> "Batch | None":
+    def batch(self, session: Session, key: SegmentKey) -> "SegmentBatch | None":
         """The registered batch of this key."""
         return self.batches(session, [key]).get(key)
 
-    def batches(self, session: Session, keys: Iterable[SegmentKey]) -> dict[SegmentKey, "Batch"]:
-        """Those of these batches that are registered."""
-        registered: dict[SegmentKey, Batch] = {}
+    def batches(self, session: Session, keys: Iterable[SegmentKey]) -> dict[SegmentKey, "SegmentBatch"]:
+        """The registered ones of these batches, by key."""
+        registered: dict[SegmentKey, SegmentBatch] = {}
         names: dict[tuple[Kind, str, str], list[str]] = {}
         for key in keys:
             names.setdefault((key.kind, key.producer, key.version), []).append(key.batch_id)
@@ -108,12 +108,16 @@ class Registry:
             for start in range(0, len(ids), _PARAMETERS):
                 part = ids[start : start + _PARAMETERS]
                 rows = session.connection().execute(select(*columns).where(*mine, _BATCHES.c.batch_id.in_(part)))
-                registered |= {SegmentKey(kind, producer, version, name): Batch(*row) for name, *row in rows}
+                registered |= {SegmentKey(kind, producer, version, name): SegmentBatch(*row) for name, *row in rows}
         return registered
 
-    def register(self, session: Session, key: SegmentKey, written: SegmentFile, *, overlaps: bool, now: float) -> "Batch":
+    def register(
+        self, session: Session, key: SegmentKey, written: SegmentFile, *, overlaps: bool, now: float
+    ) -> "SegmentBatch":
         """Register a file and its batch in the caller's transaction, which holds the write lock."""
-        connection = session.connection()  # not as objects: their bookkeeping took longer than the statements
+        connection = (
+            session.connection()
+        )  # plain statements: SQLAlchemy's bookkeeping of objects took longer than the statements
         connection.execute(insert(_SEGMENTS), {**asdict(written), "overlaps": overlaps, "created_at": now})
         inserted = connection.execute(
             insert(_BATCHES),
@@ -128,10 +132,10 @@ class Registry:
             },
         )
         assert inserted.inserted_primary_key is not None
-        return Batch(int(inserted.inserted_primary_key[0]), written.id, written.rows)
+        return SegmentBatch(int(inserted.inserted_primary_key[0]), written.id, written.rows)
 
     def link(self, session: Session, run: str, batches: Iterable[int]) -> None:
-        """Say that a run made or used these batches; twice is once."""
+        """Record that a run made or used these batches; repeating it changes nothing."""
         wanted = sorted(set(batches))
         connection = session.connection()
         for start in range(0, len(wanted), _PARAMETERS):
@@ -142,7 +146,7 @@ class Registry:
                 connection.execute(insert(_RUN_BATCHES), [{"run_id": run, "batch": batch} for batch in new])
 
     def batches_of(self, segment_ids: Sequence[str]) -> list[BatchRows]:
-        """The batches whose rows lie in these segments, in the order in which they were registered."""
+        """Batches with rows in these segments, in order of registration."""
         run = select(func.min(RunBatchRow.run_id)).where(RunBatchRow.batch == BatchRow.id).scalar_subquery()
         rows: list[Any] = []
         with self.ledger.read() as session:
@@ -152,7 +156,7 @@ class Registry:
         return [BatchRows(*row[1:]) for row in sorted(rows)]
 
     def swap(self, session: Session, old: Sequence[Segment], new: SegmentFile) -> bool:
-        """Put one file in the place of others; False where one of them is no longer registered."""
+        """Replace several files with one; False if one of them is no longer registered."""
         ids = [segment.id for segment in old]
         parts = [ids[start : start + _PARAMETERS] for start in range(0, len(ids), _PARAMETERS)]
         counts = (session.scalar(select(func.count()).where(SegmentRow.id.in_(part))) or 0 for part in parts)
@@ -167,14 +171,14 @@ class Registry:
         return True
 
     def replace(self, session: Session, old: Segment, new_id: str, checksum: str) -> bool:
-        """Register another file with the same rows in the place of one; False where that is no longer registered.
+        """Replace one file with another that has the same rows; False if the old one is no longer registered.
 
-        It takes the number of the old one, which decides whose row wins where two have one identity.
+        The new file takes the old number, which decides the winner of two rows with one identity.
         """
         row = session.execute(select(_SEGMENTS).where(_SEGMENTS.c.id == old.id)).mappings().first()
         if row is None:
             return False
-        # First under a number of its own: batches point to a row, and no two rows have one number.
+        # First under a number of its own: batches point to a row, and numbers are unique.
         values = {name: value for name, value in row.items() if name != "seq"}
         session.connection().execute(insert(_SEGMENTS), {**values, "id": new_id, "checksum": checksum})
         session.execute(update(BatchRow).where(BatchRow.segment_id == old.id).values(segment_id=new_id))
@@ -184,7 +188,7 @@ class Registry:
         return True
 
     def retire(self, session: Session, producer: str) -> None:
-        """Unregister everything of a producer."""
+        """Unregister every segment of a producer."""
         segments = session.execute(select(SegmentRow.id, SegmentRow.kind).where(SegmentRow.producer == producer)).all()
         mine = select(BatchRow.id).where(BatchRow.producer == producer)
         session.execute(delete(RunBatchRow).where(RunBatchRow.batch.in_(mine)))
@@ -193,7 +197,8 @@ class Registry:
         self._keep_files(session, [(segment_id, kind) for segment_id, kind in segments])
 
     def forget_empty(self, session: Session, key: SegmentKey) -> None:
-        """Unregister a batch without rows, so that another may have its key; nothing where it has rows or is not there."""
+        """Unregister a batch without rows, so that another may have its key; no effect on a batch with rows or a missing
+        one."""
         batch = self.batch(session, key)
         if batch is None or batch.rows:
             return
@@ -204,14 +209,14 @@ class Registry:
             self._keep_files(session, [(batch.segment_id, key.kind)])
 
     def _keep_files(self, session: Session, segments: Sequence[tuple[str, str]]) -> None:
-        """Record segments as retired: their files are kept a while for readers that listed them before."""
+        """Record segments as retired: their files stay for a while, for readers that listed them before."""
         if segments:
             now = self.ledger.now(session)
             retired = [{"id": segment_id, "kind": kind, "retired_at": now} for segment_id, kind in segments]
             session.execute(insert(RetiredSegmentRow), retired)
 
     def lose(self, session: Session, segment: Segment, problem: str, path: str) -> LostSegment:
-        """Unregister a segment whose file cannot be trusted, and record that."""
+        """Unregister a segment whose file cannot be trusted, and record the loss."""
         batches = session.scalars(select(BatchRow).where(BatchRow.segment_id == segment.id)).all()
         if batches:
             session.execute(delete(RunBatchRow).where(RunBatchRow.batch.in_([row.id for row in batches])))
@@ -232,25 +237,25 @@ class Registry:
         return LostSegment(segment.id, segment.kind, segment.producer, segment.version, segment.rows, problem, path)
 
     def has_lost(self, kind: Kind) -> bool:
-        """Whether a segment of this kind was ever lost."""
+        """True if a segment of this kind was ever lost."""
         with self.ledger.read() as session:
             lost = select(LostSegmentRow.id).where(LostSegmentRow.kind == kind).limit(1)
             return session.scalars(lost).first() is not None
 
     def known_ids(self) -> set[str]:
-        """Ids of all files the ledger answers for: registered or retired."""
+        """Ids of all files in the ledger, registered or retired."""
         with self.ledger.read() as session:
             known = set(session.scalars(select(SegmentRow.id)))
             return known | set(session.scalars(select(RetiredSegmentRow.id)))
 
     def forget_retired(self, grace: float, remove: Callable[[str, str], None]) -> int:
-        """Remove files retired longer than `grace` seconds ago; how many."""
+        """Remove files retired longer than `grace` seconds ago; the number of files."""
         with self.ledger.read() as session:
             before = self.ledger.now(session) - grace
             rows = session.scalars(select(RetiredSegmentRow).where(RetiredSegmentRow.retired_at <= before)).all()
         if not rows:
             return 0
-        # Files first: a kill in between leaves records of files that are gone, which the next call forgets.
+        # Files first: a kill in between leaves records of missing files, which the next call removes.
         for row in rows:
             remove(row.kind, row.id)
         with self.ledger.write() as session:
@@ -259,9 +264,9 @@ class Registry:
 
 
 def _mark(session: Session, kind: Kind) -> _Mark:
-    """How many, highest number, sum of numbers, last time that a file was replaced: changes with every change of a listing.
+    """Fingerprint of a listing: count, highest number, sum of numbers and time of the last replacement of a file.
 
-    No number is reused, but a file that is mended takes the number of the one that it replaces.
+    It changes with every change of the listing. No number is reused, except by a file that replaces another.
     """
     number, highest, total, replaced = session.connection().execute(_MARK, {"kind": kind}).one()
     return int(number), int(highest), int(total), float(replaced)

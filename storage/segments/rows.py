@@ -1,8 +1,8 @@
-"""Many records of one kind held as Arrow columns, and given as records when they are asked for.
+"""Many records of one kind packed as Arrow columns, and unpacked on access.
 
-A row of a plan is some 270 bytes as a record and 90 here: texts that repeat (runs, problems, reasons) are kept once per
-chunk. It is a sequence like any other; who goes through it holds a chunk of records at a time. Text that no file can hold
-(half of a UTF-16 pair, as a server's JSON may carry) is made storable on the way.
+A row of a plan takes some 270 bytes as a record and 90 here: repeated texts (runs, problems, reasons) are stored once per
+chunk. It is a sequence like any other; iterating unpacks a chunk of records at a time. Text that a file cannot store (half
+of a UTF-16 pair, as a server's JSON may contain) is made storable on the way.
 """
 
 import re
@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.errors import SetupError
-from storage.records import Message, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Problem
 from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record, from_table, to_table
 
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -47,7 +47,7 @@ def _mended(value: Any) -> Any:
 
 
 R = TypeVar("R")
-_ONCE = frozenset({"completion_id"})  # texts that do not repeat
+_ONCE = frozenset({"completion_id"})  # columns whose texts do not repeat
 
 
 class Rows(Sequence[R], Generic[R]):
@@ -61,7 +61,7 @@ class Rows(Sequence[R], Generic[R]):
 
     @classmethod
     def of(cls, kind: Kind, records: Iterable[R]) -> "Rows[R]":
-        """These records as columns; itself where it is that already."""
+        """Records as columns; the argument itself if it is a Rows already."""
         if isinstance(records, Rows):
             return records
         packer: Packer[R] = Packer(kind)
@@ -102,21 +102,21 @@ class Rows(Sequence[R], Generic[R]):
         return all(mine == theirs for mine, theirs in zip(self, other, strict=True))
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, its texts plain."""
+        """A column with plain texts."""
         return self.table[name].cast(SCHEMAS[self.kind].field(name).type)
 
     def plain_parts(self) -> Iterator[pa.Table]:
-        """The rows with the schema of the kind, some thousand at a time."""
+        """The rows with the schema of the kind, a few thousand at a time."""
         for start in range(0, len(self), CHUNK):
             yield _plain(self.kind, self.table.slice(start, CHUNK)).combine_chunks()
 
     def where(self, name: str, value: Any) -> "Rows[R]":
-        """The rows with this value in a column; itself where all have it."""
+        """The rows with this value in a column; itself if all rows have it."""
         chosen = pc.equal(self.table[name], value)
         return self if pc.all(chosen).as_py() else Rows(self.kind, self.table.filter(chosen))
 
     def sorted_by(self, *names: str) -> "Rows[R]":
-        """The rows in order of these columns, equal ones as they stood; itself where they are in that order."""
+        """The rows sorted by these columns, stable; itself if they are sorted already."""
         keys = pa.table({name: self.column(name) for name in names})
         order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in names])
         if (order.to_numpy() == np.arange(len(self))).all():
@@ -125,7 +125,7 @@ class Rows(Sequence[R], Generic[R]):
 
 
 class Packer(Generic[R]):
-    """Takes records one after another and holds them as Rows."""
+    """Collects records one after another as Rows."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
@@ -133,14 +133,14 @@ class Packer(Generic[R]):
         self._packed: list[pa.Table] = []
 
     def add(self, records: Iterable[R]) -> None:
-        """Take these."""
+        """Add these records."""
         for record in records:
             self._loose.append(record)
             if len(self._loose) >= CHUNK:
                 self._pack()
 
     def rows(self) -> Rows[R]:
-        """Everything taken so far."""
+        """All records added so far."""
         self._pack()
         return Rows.joined(self._kind, self._packed)
 
@@ -151,15 +151,15 @@ class Packer(Generic[R]):
 
 
 def storable(kind: Kind, records: Sequence[Any]) -> pa.Table:
-    """Records as a table; text that no file can hold is made storable."""
+    """Records as a table; text that a file cannot store is made storable."""
     try:
         return to_table(kind, records)
-    except UnicodeEncodeError:  # rare, so looked for only when it has happened
+    except UnicodeEncodeError:  # rare, so looked for only after a failure
         return to_table(kind, map(wellformed, records))
 
 
 def packed(kind: Kind, table: pa.Table) -> pa.Table:
-    """A table of a kind with each repeated text once."""
+    """A table of a kind with each repeated text stored once."""
     plain = table.cast(SCHEMAS[kind]).combine_chunks()
     once = [field.name in _ONCE or field.type != pa.string() for field in SCHEMAS[kind]]
     columns = [
@@ -169,7 +169,7 @@ def packed(kind: Kind, table: pa.Table) -> pa.Table:
 
 
 def _own(column: pa.ChunkedArray) -> pa.Array:
-    """A column in buffers of its own size: those of a batch that DuckDB gave are up to twice as large."""
+    """A column in buffers of its own size: those of a DuckDB batch are up to twice as large."""
     return pa.concat_arrays(column.chunks) if column.num_chunks else column.combine_chunks()
 
 

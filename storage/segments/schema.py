@@ -1,6 +1,6 @@
-"""Arrow schemas of the segment kinds, and records to tables and back. Knows nothing of files or the ledger.
+"""Arrow schemas of the segment kinds, and conversion of records to tables and back. Knows nothing of files or the ledger.
 
-Every column a later reader may want exists from the first schema on, null where an engine cannot give it; nested values
+The first schema already has every column of later readers, null where an engine cannot give a value; nested values
 (messages, meta, tests, stop strings) are canonical JSON text.
 """
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from storage.ids import canonical_json
-from storage.records import (
+from storage.ground.ids import canonical_json
+from storage.ground.records import (
+    AcceptedOutcome,
     Completion,
     Decision,
     Message,
@@ -29,12 +30,13 @@ from storage.records import (
 from storage.segments import keys
 
 Kind = keys.Kind
-Record = Problem | Completion | Verdict | Score | Decision | PlanRow | StopRow | ThreadRow
+Record = Problem | Completion | Verdict | AcceptedOutcome | Score | Decision | PlanRow | StopRow | ThreadRow
 
 RECORDS: Mapping[Kind, type[Any]] = {
     "problems": Problem,
     "completions": Completion,
     "verdicts": Verdict,
+    "outcomes": AcceptedOutcome,
     "scores": Score,
     "decisions": Decision,
     "plan": PlanRow,
@@ -88,14 +90,16 @@ def to_table(kind: Kind, records: Iterable[Record]) -> pa.Table:
 
 
 def from_table(kind: Kind, table: pa.Table) -> list[Any]:
-    """The records of a table; columns that the table lacks take the record's default."""
+    """The records of a table; a missing column gives the record's default."""
     known = SCHEMAS[kind].names
     names = [name for name in known if name in table.column_names]
     record = _MADE.get(kind, RECORDS[kind])
     records: list[Any] = []
-    for batch in table.select(names).to_batches(max_chunksize=CHUNK):  # a value of its own is many times one in a column
+    for batch in table.select(names).to_batches(
+        max_chunksize=CHUNK
+    ):  # a single value takes many times its share of a column
         rows = zip(*(_values(kind, name, batch.column(name)) for name in names), strict=True)
-        if names == known and kind not in _MADE:  # in the order of the fields: half the time of making it by names
+        if names == known and kind not in _MADE:  # in field order: half the time of keyword arguments
             records += [record(*row) for row in rows]
         else:
             records += [record(**dict(zip(names, row, strict=True))) for row in rows]
@@ -103,7 +107,7 @@ def from_table(kind: Kind, table: pa.Table) -> list[Any]:
 
 
 def prompt_from_json(text: str) -> str | tuple[Message, ...]:
-    """A stored prompt back as the text or the messages it was."""
+    """A stored prompt, decoded to its text or its messages."""
     value = json.loads(text)
     return value if isinstance(value, str) else tuple(Message(**item) for item in value)
 
@@ -118,10 +122,10 @@ def _values(kind: Kind, name: str, column: pa.Array) -> Sequence[Any]:
 
 
 def _tuples(column: pa.ListArray) -> list[tuple[Any, ...] | None]:
-    """Lists as tuples, cut from all their values at once: made one value at a time they are most of reading a row."""
+    """Lists as tuples, sliced from all values at once: one by one they would take most of the time of reading a row."""
     if column.values.null_count:  # numpy has no null
         return [None if values is None else tuple(values) for values in column.to_pylist()]
-    # The offsets of a slice do not begin at 0, while `values` is that of the whole column.
+    # The offsets of a slice do not begin at 0, while `values` belongs to the whole column.
     offsets = column.offsets.to_numpy()
     first, ends = int(offsets[0]), (offsets - offsets[0]).tolist()
     flat = column.values.slice(first, ends[-1]).to_numpy(zero_copy_only=False).tolist()
@@ -146,7 +150,7 @@ def _meta(text: str | None) -> dict[str, Any]:
 
 
 def _no_step(step: str) -> str | None:
-    """No step is null, as in rows older than steps: equal rows stay equal, and shards shared."""
+    """Null for an empty step, as in rows older than steps: equal rows stay equal, and shards shared."""
     return step or None
 
 
@@ -155,7 +159,7 @@ def _step(step: str | None) -> str:
 
 
 def _problem(**row: Any) -> Problem:
-    """A problem makes its ids itself."""
+    """A problem from a row; it computes its ids itself."""
     return Problem(**{name: value for name, value in row.items() if name not in ("id", "prompt_id")})
 
 
@@ -172,7 +176,7 @@ _ENCODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
 _DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     "problems": {"prompt": prompt_from_json, "tests": lambda text: tuple(json.loads(text or "[]")), "meta": _meta},
     "completions": {"messages": _messages, "meta": _meta},
-    # A plan of a million rows names one run and few problems: each name is kept once.
+    # A plan of a million rows names one run and few problems: each name is stored once.
     "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "step": _step, "after": _step},
     "decisions": {"step": _step},
 }

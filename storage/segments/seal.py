@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 KEY = "rollmill.seal"
-OPEN = "0" * 64  # what stands in the place of the seal before the file is sealed
-# A pair in Thrift's compact protocol: before each text a byte that says so, and its length, which is one byte below 128.
+OPEN = "0" * 64  # placeholder of the seal in an unsealed file
+# A pair in Thrift's compact protocol: before each text a type byte, and its length, which is one byte below 128.
 _BEFORE = bytes([0x18, len(KEY)]) + KEY.encode() + bytes([0x18, len(OPEN)])
 _DIGEST = re.compile(rb"(?=([0-9a-f]{64}))")
 
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """A seal that stands where the value of a row was: offsets in the file of both places."""
+    """A seal that overwrote a value of a row: offsets in the file of its place and of the right place."""
 
     seal: str
     at: int
@@ -29,60 +29,60 @@ class Misplaced:
 
 @dataclass(frozen=True, slots=True)
 class _Footer:
-    """The last part of a file, where it begins, and the hash of all that stands before it."""
+    """The last part of a file, its offset, and the hash of everything before it."""
 
     start: int
     tail: bytes
     before: Any
 
     def digest(self, at: int, there: str) -> str:
-        """The digest of the file with 64 other letters at a place of the tail."""
+        """The digest of the file with 64 other letters at an offset of the tail."""
         hashed = self.before.copy()
         hashed.update(self.tail[:at] + there.encode() + self.tail[at + len(OPEN) :])
         return str(hashed.hexdigest())
 
 
 def seal(file: BinaryIO) -> str:
-    """Write the seal of a finished file into its footer; the checksum of the whole file with it."""
+    """Write the seal into the footer of a finished file; the checksum of the whole file."""
     footer = _footer(file)
-    home = _home(footer.tail)
+    home = _seal_offset(footer.tail)
     digest = footer.digest(home, OPEN)
     _put(file, footer.start + home, digest)
     return footer.digest(home, digest)
 
 
 def is_whole(file: BinaryIO, digest: str) -> bool:
-    """Whether a file with this seal is as it was when it was sealed."""
+    """True for a file that is unchanged since it was sealed."""
     footer = _footer(file)
-    return footer.digest(_home(footer.tail), OPEN) == digest
+    return footer.digest(_seal_offset(footer.tail), OPEN) == digest
 
 
 def is_open(file: BinaryIO) -> bool:
-    """Whether a file has a place for a seal and none in it."""
-    tail = _tail(file)[1]
-    return _BEFORE in tail and tail.startswith(OPEN.encode(), _home(tail))
+    """True for a file with an empty place for a seal."""
+    tail = _read_footer(file)[1]
+    return _BEFORE in tail and tail.startswith(OPEN.encode(), _seal_offset(tail))
 
 
 def misplaced(file: BinaryIO) -> Misplaced | None:
-    """Where the seal of a file without one stands instead; None where it stands nowhere."""
+    """Offsets of a seal that was written to the wrong place; None for any other file."""
     footer = _footer(file)
     for match in _DIGEST.finditer(footer.tail):
         digest, at = match[1].decode(), match.start()
         if digest != OPEN and footer.digest(at, OPEN) == digest:
-            return Misplaced(digest, footer.start + at, footer.start + _home(footer.tail))
+            return Misplaced(digest, footer.start + at, footer.start + _seal_offset(footer.tail))
     return None
 
 
 def mend(file: BinaryIO, wrong: Misplaced) -> str:
-    """Give the row its value back and put the seal where it belongs; the checksum of the file as it is now."""
+    """Restore the row's value and write the seal to its place; the checksum of the corrected file."""
     _put(file, wrong.at, OPEN)
     _put(file, wrong.home, wrong.seal)
     footer = _footer(file)
-    return footer.digest(_home(footer.tail), wrong.seal)
+    return footer.digest(_seal_offset(footer.tail), wrong.seal)
 
 
-def _home(tail: bytes) -> int:
-    """Where in the footer the seal stands; ValueError where it has none."""
+def _seal_offset(tail: bytes) -> int:
+    """Offset of the seal in the footer; ValueError without one."""
     return tail.rindex(_BEFORE) + len(_BEFORE)
 
 
@@ -91,8 +91,8 @@ def _put(file: BinaryIO, at: int, text: str) -> None:
     file.write(text.encode())
 
 
-def _tail(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the footer begins, and all from there to the end."""
+def _read_footer(file: BinaryIO) -> tuple[int, bytes]:
+    """Offset of the footer, and all bytes from there to the end."""
     size = file.seek(0, 2)
     # A Parquet file ends with the length of its footer in four bytes and the four bytes PAR1.
     file.seek(size - 8)
@@ -102,8 +102,8 @@ def _tail(file: BinaryIO) -> tuple[int, bytes]:
 
 
 def _footer(file: BinaryIO) -> _Footer:
-    start, tail = _tail(file)
-    # Nearly all of the file; every digest of it begins alike, so this part is read and hashed once.
+    start, tail = _read_footer(file)
+    # Nearly all of the file; every digest begins with it, so it is read and hashed once.
     before = hashlib.sha256()
     file.seek(0)
     left = start

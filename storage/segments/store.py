@@ -1,6 +1,6 @@
-"""The segment store: what the rest of Rollmill uses to commit rows and to read them. Knows no recipe and no step.
+"""The segment store: the interface for committing and reading rows. Knows no recipe and no step.
 
-Commits go through `writing`, the ledger through `registry`, reading through DuckDB in memory over the registered files.
+Commits go through `writing`, the ledger through `registry`, reads through in-memory DuckDB over the registered files.
 Usable from several threads; several processes each open their own store on the same workspace.
 """
 
@@ -14,74 +14,74 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.errors import CorruptSegment, SetupError
-from storage.records import Score, Verdict
+from storage.ground.errors import CorruptSegment, SetupError
+from storage.ground.records import Score, Verdict
 from storage.segments.index import IdentityIndex
 from storage.segments.instance import instance, shared_cursor, without_cache
 from storage.segments.keys import Commit, LostSegment, Segment, SegmentKey
 from storage.segments.place import Place
-from storage.segments.registry import Registry
+from storage.segments.registry import SegmentRegistry
 from storage.segments.rows import Rows, packed
 from storage.segments.schema import CHUNK, KINDS, SCHEMAS, Kind, Record, from_table
 from storage.segments.views import IDENTITY, SEPARATOR, files, select
-from storage.segments.writing import Also, Before, Bulk, Item, Writer
+from storage.segments.writing import Also, Before, Bulk, Item, SegmentWriter
 
 if TYPE_CHECKING:
     import duckdb
 
 Positions = npt.NDArray[np.int64]
-JUDGEMENTS: tuple[Kind, ...] = ("verdicts", "scores")
+JUDGEMENTS: tuple[Kind, ...] = ("verdicts", "outcomes", "scores")
 LOOK = 50_000  # identities that are looked up at a time
-DEEP_BYTES = 256 << 20  # a store up to this size is read whole against its checksums when a writing command starts
+DEEP_BYTES = 256 << 20  # bytes; a smaller store is fully checked against its checksums when a writing command starts
 
 
 class SegmentStore:
     """Rows of every kind in one workspace."""
 
-    def __init__(self, registry: Registry, place: Place) -> None:
+    def __init__(self, registry: SegmentRegistry, place: Place) -> None:
         self.registry = registry
         self.place = place
         self._lock = threading.Lock()
-        self._verified: set[str] = set()  # files whose content this process has compared with their checksum
+        self._verified: set[str] = set()  # files whose content this process has compared with its checksum
         self._opened: IdentityIndex | None = None
         self._own: duckdb.DuckDBPyConnection | None = None
 
     def commit(self, key: SegmentKey, records: Sequence[Record], *, run: str | None = None) -> Commit:
-        """Store one batch durably and link it to a run; redundant where the batch was there already."""
+        """Store one batch durably and link it to a run; redundant if the batch is already stored."""
         return self.commit_many([(key, records)], run=run)[0]
 
     def commit_many(
         self, items: Sequence[Item], *, run: str | None = None, also: Also | None = None, before: Before | None = None
     ) -> list[Commit]:
-        """Store several batches, registered in one transaction, to which `before` and `also` add: all or none."""
-        with self.naming_files():
-            return Writer(self.registry, self.place, self._index()).commit(items, run, also, before)
+        """Store several batches, all or none, registered in one transaction, to which `before` and `also` add."""
+        with self.naming_damaged_files():
+            return SegmentWriter(self.registry, self.place, self._index()).commit(items, run, also, before)
 
     @contextmanager
     def bulk(self) -> Iterator[Bulk]:
-        """Batches that are written as they come and registered together at the end; what is not registered is removed."""
-        with self.naming_files(), Bulk(Writer(self.registry, self.place, self._index())) as bulk:
+        """Batches that are written as they come and registered together at the end; unregistered files are removed."""
+        with self.naming_damaged_files(), Bulk(SegmentWriter(self.registry, self.place, self._index())) as bulk:
             yield bulk
 
     def has(self, key: SegmentKey) -> bool:
-        """Whether this batch is registered."""
+        """True for a registered batch."""
         with self.registry.ledger.read() as session:
             return self.registry.batch(session, key) is not None
 
     def present(self, kind: Kind, ids: Sequence[str]) -> set[str]:
-        """Which of these problem or completion ids are stored."""
+        """The stored ones of these problem or completion ids."""
         stored, _ = self._find(kind, ids)
         return {ids[position] for position in stored.tolist()}
 
     def foreign(self, kind: Kind) -> int:
-        """A number that grows with what others store: files that this store met and did not commit itself."""
+        """A counter that grows with others' commits: files in this store that this process did not commit."""
         index = self._index()
-        with self.naming_files(), index.lock:
+        with self.naming_damaged_files(), index.lock:
             index.update(kind, self.registry.segments(kind))
             return index.met[kind]
 
     def scored(self, scorer: str, version: str, pairs: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Which of these (completion id, problem id) pairs this scorer has given a number."""
+        """The (completion id, problem id) pairs of these with a score by this scorer."""
         stored, _ = self._find("scores", [SEPARATOR.join((*pair, scorer, version)) for pair in pairs])
         return {pairs[position] for position in stored.tolist()}
 
@@ -93,20 +93,20 @@ class SegmentStore:
         return [records[wanted] for wanted in dict.fromkeys(ids) if wanted in records]
 
     def fetch_in_order(self, kind: Kind, ids: Sequence[str] | pa.ChunkedArray) -> Iterator[tuple[int, Any]]:
-        """As `fetch`, for many ids in bounded memory: (position in `ids`, record), an id as often as it is named."""
+        """As `fetch`, for many ids in bounded memory: (position in `ids`, record), once per occurrence of an id."""
         from storage.segments.ordered import in_order
 
         wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([pa.array(ids, pa.string())])
         places, segments = self._find(kind, wanted)
         if len(places):
             stored = wanted if len(places) == len(wanted) else wanted.take(places)
-            with self.naming_files(), self.connection() as connection:
+            with self.naming_damaged_files(), self.connection() as connection:
                 rows = select(kind, segments, self.path)
                 for position, record in in_order(connection, kind, rows, stored):
                     yield int(places[position]), record
 
     def column(self, kind: Kind, name: str, ids: Sequence[str]) -> dict[str, Any]:
-        """One column of the stored rows with these ids, by id; no other column is read, unknown ids are left out."""
+        """Values of one column by id, for the stored rows with these ids; reads no other column, leaves unknown ids out."""
         stored, segments = self._find(kind, ids)
         table = self._table(kind, segments, [(ids[position],) for position in stored.tolist()], f"id, {name}")
         return dict(zip(table["id"].to_pylist(), table[name].to_pylist(), strict=True))
@@ -120,7 +120,7 @@ class SegmentStore:
         return self._records_of("scores", scorers, pairs)
 
     def _records_of(self, kind: Kind, makers: Sequence[tuple[str, str]], pairs: Sequence[tuple[str, str]]) -> list[Any]:
-        """What these (maker, version) gave these (completion id, problem id), pair by pair."""
+        """Records by these (maker, version) on these (completion id, problem id), pair by pair."""
         wanted = [(*pair, *maker) for pair in dict.fromkeys(pairs) for maker in makers]
         stored, segments = self._find(kind, [SEPARATOR.join(identity) for identity in wanted])
         rows = self._rows(kind, segments, [wanted[position] for position in stored.tolist()])
@@ -139,23 +139,23 @@ class SegmentStore:
     ) -> pa.Table:
         """All stored rows of a kind, of one producer and version if given, in registration order.
 
-        `columns`: only those; `where`: only rows of which this SQL is true.
+        `columns`: the columns to read. `where`: an SQL condition on the rows.
         """
-        with self.naming_files(), self.cursor() as connection:
+        with self.naming_damaged_files(), self.cursor() as connection:
             schema = pa.schema([SCHEMAS[kind].field(name) for name in columns or SCHEMAS[kind].names])
             relation = connection.sql(self._reading(kind, (producer, version), schema.names, where))
             rows: pa.Table = relation.to_arrow_table()
             return rows.cast(schema)
 
     def rows(self, kind: Kind, *, producer: str, version: str, where: str = "true") -> Rows[Any]:
-        """As `read`, for many rows: packed as they come."""
-        with self.naming_files(), self.cursor() as connection:
+        """As `read`, for many rows: packed during the read."""
+        with self.naming_damaged_files(), self.cursor() as connection:
             relation = connection.sql(self._reading(kind, (producer, version), SCHEMAS[kind].names, where))
             batches = relation.to_arrow_reader(CHUNK)
             return Rows.joined(kind, [packed(kind, pa.Table.from_batches([batch])) for batch in batches])
 
     def _reading(self, kind: Kind, maker: tuple[str | None, str | None], columns: Sequence[str], where: str) -> str:
-        """The SELECT of what `read` gives, of one producer and version (`maker`)."""
+        """SELECT of the rows of `read`, of one producer and version (`maker`)."""
         segments = [
             segment
             for segment in self.readable(self.registry.segments(kind))
@@ -166,7 +166,7 @@ class SegmentStore:
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """An in-memory DuckDB with a view per kind over the files registered now; the caller closes it."""
         connection = self.connection()
-        with self.naming_files():
+        with self.naming_damaged_files():
             for kind in KINDS:
                 segments = self.readable(self.registry.segments(kind))
                 connection.execute(f"CREATE VIEW {kind} AS {select(kind, segments, self.path)}")
@@ -181,20 +181,20 @@ class SegmentStore:
         return connection
 
     def cursor(self) -> "duckdb.DuckDBPyConnection":
-        """A connection for one question that creates and sets nothing, to a kept instance; the caller closes it."""
+        """A connection to a kept instance for one query that creates and sets nothing; the caller closes it."""
         if self.place.filesystem() is None:
             return shared_cursor()
         with self._lock:
-            # A driver is registered with an instance, and the one that all stores of a process share must not have it.
+            # A driver is registered with an instance, and must not be in the one that all stores of a process share.
             if self._own is None:
                 self._own = without_cache(self.connection())
             return self._own.cursor()
 
     def readable(self, segments: Sequence[Segment]) -> list[Segment]:
-        """Those whose file is there with its full length; a reader does not stumble over the others.
+        """Segments whose file exists with its full length; readers skip the others.
 
-        Nothing is read that was not compared with its registered checksum, once per file and process: a flipped byte in a
-        Parquet page is another value to its reader. CorruptSegment where one differs; it is unregistered first.
+        A file is compared with its registered checksum before its first read in a process: a flipped byte in a Parquet page
+        would read as another value. CorruptSegment for a file that differs; it is unregistered first.
         """
         sizes = self.place.sizes((segment.kind, segment.id) for segment in segments)
         whole = [segment for segment in segments if sizes.get(segment.id) == segment.bytes]
@@ -210,7 +210,7 @@ class SegmentStore:
         return whole
 
     def _corrupt(self, altered: Sequence[Segment]) -> CorruptSegment:
-        """Unregister these segments, where the ledger may be written; the error that names the first."""
+        """Unregister these segments, if the ledger is writable; the error names the first."""
         problem = "altered (its checksum differs)"
         if not self.registry.ledger.read_only:
             with self.registry.ledger.write() as session:
@@ -222,16 +222,17 @@ class SegmentStore:
         )
 
     def unregister_judgements(self, ids: Sequence[str]) -> None:
-        """Unregister what was said of those of these completions that are not stored: it was said of texts that were lost.
+        """Unregister verdicts and scores of the completions in `ids` that are not stored: their texts are lost.
 
-        A server may draw another text the second time. The segments go whole: what else they hold is judged again too.
+        A server may draw another text the second time. Whole segments are unregistered: their other rows are judged again
+        too.
         """
         absent = sorted(set(ids) - self.present("completions", ids))
         for kind in JUDGEMENTS if absent else ():
             segments = {self.path(segment): segment for segment in self.readable(self.registry.segments(kind))}
             if not segments:
                 continue
-            with self.naming_files(), self.cursor() as connection:
+            with self.naming_damaged_files(), self.cursor() as connection:
                 connection.register("absent", pa.table({"completion_id": pa.array(absent, pa.string())}))
                 about = connection.execute(
                     f"SELECT DISTINCT filename FROM read_parquet({files(list(segments))}, filename=true, "  # noqa: S608
@@ -246,22 +247,23 @@ class SegmentStore:
         return self.place.path(segment.kind, segment.id)
 
     def check(self, *, deep: bool = False) -> list[LostSegment]:
-        """Find missing and short files (deep: also altered ones), unregister them and say which."""
+        """Find missing and short files (deep: also altered ones), unregister them and list them."""
         from storage.segments.checking import check
 
-        # Listed before the check: of a segment that is registered during it nobody knows whether it was read.
+        # Listed before the check: a segment registered meanwhile may not have been read.
         before = [segment for kind in KINDS for segment in self.registry.segments(kind)] if deep else []
         lost = check(self.registry, self.place, deep=deep)
         self._verified.update({segment.id for segment in before} - {segment.segment_id for segment in lost})
         return lost
 
     def check_at_start(self) -> list[LostSegment]:
-        """As `check`, deep where that costs a fraction of a second; files of larger stores when they are read."""
+        """As `check`, deep where that takes a fraction of a second; files of larger stores are checked when they are
+        read."""
         size = sum(segment.bytes for kind in KINDS for segment in self.registry.segments(kind))
         return self.check(deep=size <= DEEP_BYTES)
 
     def close(self) -> None:
-        """Release the index and an instance of its own; safe to call twice."""
+        """Release the index and the store's own instance; safe to call twice."""
         with self._lock:
             own, self._own, self._opened = self._own, None, None
         if own is not None:
@@ -274,13 +276,13 @@ class SegmentStore:
             return self._opened
 
     def _find(self, kind: Kind, identities: Sequence[str] | pa.ChunkedArray) -> tuple[Positions, list[Segment]]:
-        """Positions of the stored identities, ascending, and the segments that hold them."""
+        """Positions of the stored identities, ascending, and their segments."""
         if kind not in IDENTITY:
             raise SetupError(f"{kind} have no ids to look up.", choices=tuple(IDENTITY))
         index = self._index()
         holders: dict[str, int] = {}
         holdings = [np.empty((2, 0), np.int64)]
-        with self.naming_files(), index.lock:
+        with self.naming_damaged_files(), index.lock:
             segments = self.registry.segments(kind)
             index.update(kind, segments)
             for start in range(0, len(identities), LOOK):
@@ -305,15 +307,15 @@ class SegmentStore:
         wanted = pa.table(
             {name: pa.array([identity[i] for identity in identities], pa.string()) for i, name in enumerate(names)}
         )
-        with self.naming_files(), self.cursor() as connection:
+        with self.naming_damaged_files(), self.cursor() as connection:
             connection.register("wanted", wanted)
             rows = select(kind, segments, self.path)
             query = f"SELECT {columns} FROM ({rows}) SEMI JOIN wanted USING ({', '.join(names)})"  # noqa: S608
             return connection.sql(query).to_arrow_table()
 
     @contextmanager
-    def naming_files(self) -> Iterator[None]:
-        """Where DuckDB cannot read a file, find and unregister the altered one and name it."""
+    def naming_damaged_files(self) -> Iterator[None]:
+        """If DuckDB cannot read a file, find and unregister the altered one and name it."""
         import duckdb
 
         try:

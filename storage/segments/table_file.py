@@ -1,7 +1,7 @@
-"""Rows of one kind in an unnamed temporary file, for whoever reads one column of all rows, or some rows at a time.
+"""Rows of one kind in an unnamed temporary file, for readers of one column of all rows, or of some rows at a time.
 
-It has those parts of an Arrow table that readers of versions use, under the same names, so that a snapshot may hold either.
-Nothing of it is kept in memory, and nothing is left behind by a kill.
+It offers the parts of an Arrow table's interface that readers of versions use, so that a snapshot may hold either. Nothing
+of it is kept in memory, and a kill leaves nothing behind.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from storage.segments.schema import SCHEMAS, Kind
 
-PART = 2_048  # rows that are read at once
+PART = 2_048  # rows read at once
 
 
 class TableFile:
@@ -35,7 +35,7 @@ class TableFile:
 
     @property
     def column_names(self) -> list[str]:
-        """Those of the kind."""
+        """Column names of the kind."""
         names: list[str] = self.schema.names
         return names
 
@@ -50,7 +50,7 @@ class TableFile:
         return self._reader(names).read_all().select(names)
 
     def to_reader(self) -> pa.RecordBatchReader:
-        """All rows, to be gone through once."""
+        """All rows, for one pass."""
         return self._reader()
 
     def _reader(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
@@ -59,7 +59,7 @@ class TableFile:
         return pa.RecordBatchReader.from_batches(pa.schema(fields), batches)
 
     def to_batches(self, max_chunksize: int | None = None, names: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-        """All rows in parts of at most so many; of some columns only, in the order of the schema."""
+        """All rows in batches of at most `max_chunksize`; `names` selects columns, in the order of the schema."""
         chosen = [place for place, name in enumerate(self.schema.names) if name in names] if names else None
         options = pa.ipc.IpcReadOptions(included_fields=chosen, use_threads=False)
         stored: Any = pa.ipc.open_file(self._file, options=options)
@@ -69,7 +69,7 @@ class TableFile:
             yield from (batch.slice(start, size) for start in range(0, batch.num_rows, size))
 
     def parts(self, rows: int, names: Sequence[str] = ()) -> Iterator[pa.Table]:
-        """All rows in tables of exactly so many, the last one of what is left."""
+        """All rows in tables of exactly `rows` rows; the last one has the rest."""
         parts: list[pa.RecordBatch] = []
         size = 0
         for given in self.to_batches(rows, names):
@@ -86,5 +86,5 @@ class TableFile:
 
 
 def _close(file: IO[bytes]) -> None:
-    with suppress(OSError):  # what a full disk refused once is still in its buffer, and nobody needs it now
+    with suppress(OSError):  # after a full disk the buffer still holds data that is not needed now
         file.close()

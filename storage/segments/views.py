@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 import pyarrow as pa
 
-from storage.recipe_steps import OLD_COLUMN
+from storage.ground.recipe_steps import OLD_COLUMN
 from storage.segments.keys import Segment
 from storage.segments.schema import SCHEMAS, Kind
 
@@ -27,7 +27,7 @@ PathOf = Callable[[Segment], str]
 
 
 def columns_name(schema: pa.Schema) -> str:
-    """A short name of a schema: equal for equal column names and types."""
+    """A short name of a schema, equal for equal column names and types."""
     text = ",".join(f"{field.name}:{field.type}" for field in schema)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -39,9 +39,9 @@ CURRENT: Mapping[Kind, str] = {kind: columns_name(schema) for kind, schema in SC
 
 
 def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Set[int] | None = None) -> str:
-    """A SELECT of every row of these segments, in registration order, each identity once.
+    """SELECT of every row of these segments, in registration order, each identity once.
 
-    `only`: numbers of the segments whose rows to give, after all of them decided which row of an identity wins.
+    `only`: numbers of the segments whose rows to give; the winner of an identity is chosen among all segments.
     """
     plain = [segment for segment in segments if not segment.overlaps]
     extra = [segment for segment in segments if segment.overlaps]
@@ -64,12 +64,12 @@ def select(kind: Kind, segments: Sequence[Segment], path_of: PathOf, *, only: Se
 
 
 def key_sql(kind: Kind) -> str:
-    """The 128-bit key of a row's identity."""
+    """SQL expression for the 128-bit key of a row's identity."""
     return f"md5_number(concat_ws('{SEPARATOR}', {', '.join(IDENTITY[kind])}))"
 
 
 def keys(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
-    """A SELECT of (key, seq): the identity of every row, repeated ones too, and the number of its segment."""
+    """SELECT of (key, seq): the identity of every row, repeated ones included, and the number of its segment."""
     paths = files([path_of(segment) for segment in segments])
     numbers = ",".join(str(segment.seq) for segment in segments)
     return (
@@ -97,7 +97,7 @@ def _rows(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
 
 
 def _scan(kind: Kind, columns: str, paths: str) -> str:
-    """Files of one schema, so that only the first is opened to bind; an older schema is filled up by name."""
+    """Scan of files with one schema, so that only the first is opened to bind; columns missing in older ones are null."""
     names = _names(SCHEMAS[kind].names)
     if columns == CURRENT[kind]:
         # A workspace in a folder called a=b would otherwise get a column `a` in every row.
@@ -108,7 +108,7 @@ def _scan(kind: Kind, columns: str, paths: str) -> str:
 
 
 def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
-    """The rows of these segments with the order in which they were registered and stand in their file."""
+    """The rows of these segments, numbered by registration and position in their file."""
     names = _names(SCHEMAS[kind].names)
     paths = files([path_of(segment) for segment in segments])
     old = any(segment.columns != CURRENT[kind] for segment in segments)
@@ -122,7 +122,7 @@ def _numbered(kind: Kind, segments: Sequence[Segment], path_of: PathOf) -> str:
 
 
 def no_rows(kind: Kind) -> str:
-    """A SELECT of no rows with the columns of a kind; what is united with it by name has them all."""
+    """SELECT of no rows with the columns of a kind, for a union by name."""
     columns = ", ".join(f'CAST(NULL AS {_sql_type(field.type)}) AS "{field.name}"' for field in SCHEMAS[kind])
     return f"SELECT {columns} WHERE false"
 

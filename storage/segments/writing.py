@@ -1,8 +1,8 @@
-"""The commit protocol: write, fsync, rename, register in one transaction. What is not registered does not exist.
+"""The commit protocol: write, fsync, rename, register in one transaction. Unregistered files do not count.
 
-Knows the order of the steps and which of two racing commits wins; knows nothing of what the rows mean. A kill anywhere
-leaves at most files that nobody counts and whose names say that their maker is dead. `Bulk` is for more rows than memory
-holds: their files are written one by one and registered together.
+Knows the order of the steps and the winner of two racing commits; knows nothing of the meaning of rows. A kill leaves at
+most uncounted files with the name of a dead process. `Bulk` is for more rows than memory holds: files are written one by
+one and registered together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +13,13 @@ from typing import Self
 import pyarrow as pa
 from sqlalchemy.orm import Session
 
-from storage import failpoints
-from storage.records import Score, Verdict
+from storage.ground import failpoints
+from storage.ground.records import Score, Verdict
 from storage.segments.files import write_batches
 from storage.segments.index import IdentityIndex
 from storage.segments.keys import Commit, SegmentFile, SegmentKey
 from storage.segments.place import Place
-from storage.segments.registry import Registry
+from storage.segments.registry import SegmentRegistry
 from storage.segments.rows import Rows, storable
 from storage.segments.schema import CHUNK, SCHEMAS, Kind, Record
 from storage.segments.views import IDENTITY, SEPARATOR
@@ -33,7 +33,7 @@ Before = Callable[[Session], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """One batch on its way. No `file`: it was there already. `identities`: of rows that were let go once written."""
+    """A batch to be registered. `file` is None for a batch already stored. `identities`: of rows released after writing."""
 
     key: SegmentKey
     file: SegmentFile | None
@@ -41,20 +41,20 @@ class Pending:
     identities: Sequence[str] | None = None
 
 
-class Writer:
+class SegmentWriter:
     """Commits batches to one place and one ledger; used from any thread."""
 
-    def __init__(self, registry: Registry, place: Place, index: IdentityIndex) -> None:
+    def __init__(self, registry: SegmentRegistry, place: Place, index: IdentityIndex) -> None:
         self._registry = registry
         self._place = place
         self._index = index
-        self._in_doubt: set[str] = set()  # files whose registration was committed, with no word yet of how that ended
+        self._in_doubt: set[str] = set()  # files with a committed registration whose result is not yet known
 
     def commit(
         self, items: Sequence[Item], run: str | None, also: Also | None = None, before: Before | None = None
     ) -> list[Commit]:
-        """Commit all items in one transaction. A batch that is there already is redundant, whoever made it."""
-        # Asked first: of a command that is repeated all batches are there, and no file is written.
+        """Commit all items in one transaction. A batch that is already stored, by any process, is redundant."""
+        # Checked first: for a repeated command all batches are stored, and no file is written.
         with self._registry.ledger.read() as session:
             known = self._registry.batches(session, [key for key, _ in items])
         work: list[Pending] = []
@@ -69,8 +69,8 @@ class Writer:
     def register(
         self, work: Sequence[Pending], run: str | None = None, also: Also | None = None, before: Before | None = None
     ) -> list[Commit]:
-        """Register what was written, in one transaction, and remove the files of batches that are there already."""
-        # The index is filled before the write lock is taken; under the lock only the newest segments are left.
+        """Register written files in one transaction, and remove the files of batches already stored."""
+        # The index is filled before the write lock is taken; only the newest segments remain to be added under the lock.
         for kind in {pending.key.kind for pending in work} & IDENTITY.keys():
             with self._index.lock:
                 self._index.update(kind, self._registry.segments(kind))
@@ -81,7 +81,7 @@ class Writer:
         return commits
 
     def write(self, key: SegmentKey, records: Sequence[Record], run: str | None = None) -> SegmentFile:
-        """Make the file of one batch of a run durable; nothing counts it before it is registered."""
+        """Write the file of one batch of a run durably; it counts only after registration."""
         _check(key, records)
         batches = _batches(key.kind, records)
         first = next(batches, None)
@@ -90,7 +90,7 @@ class Writer:
         return write_batches(self._place, key, first.schema, chain([first], batches), run=run)
 
     def _register(self, work: Sequence[Pending], run: str | None, also: Also | None, before: Before | None) -> list[Commit]:
-        # The index first, as in a look-up, which holds it while it may unregister an altered file: no two threads block.
+        # The index lock first, as in a lookup, which holds it while unregistering an altered file: no deadlock.
         with self._index.lock:
             with self._registry.ledger.write() as session:
                 if before is not None:
@@ -102,7 +102,7 @@ class Writer:
                 written = {pending.file.id for pending in work if pending.file is not None}
                 self._in_doubt |= written
             self._in_doubt -= written
-            # After the commit, not in it: a transaction that is rolled back must leave no identity in the index.
+            # After the commit: a rolled-back transaction must leave no identity in the index.
             for pending, commit in zip(work, commits, strict=True):
                 if commit.segment_id in overlap.identities:
                     self._index.add(pending.key.kind, commit.segment_id, overlap.identities[commit.segment_id])
@@ -117,7 +117,7 @@ class Writer:
             key = pending.key
             batch = known.get(key)
             redundant, repeated = batch is not None, frozenset[str]()
-            if batch is None:  # no file: it was there a moment ago and was found lost meanwhile
+            if batch is None:  # no file: the batch was stored a moment ago and was found lost meanwhile
                 new = pending.file or self.write(key, pending.records, run)
                 overlaps, repeated = overlap.of(pending, new.id)
                 batch = known[key] = self._registry.register(session, key, new, overlaps=overlaps, now=now)
@@ -128,10 +128,10 @@ class Writer:
         return commits
 
     def discard_unregistered(self, work: Sequence[Pending]) -> None:
-        """Remove the files that nobody registered; an interrupt may come after the transaction committed, so ask first.
+        """Remove unregistered files. An interrupt may come after the commit, so the registration is checked first.
 
-        A commit that fails may count all the same: SQLite finds it in its write-ahead log when that is next recovered, and
-        a database whose connection is lost may have heard it. Its files stay; `sweep` takes them where nobody counts them.
+        A failed commit may count all the same: SQLite finds it in its write-ahead log at the next recovery, and a database
+        may have received it before the connection was lost. Its files stay; `sweep` removes them if they are unregistered.
         """
         files = [pending.file for pending in work if pending.file is not None and pending.file.id not in self._in_doubt]
         if files:
@@ -144,12 +144,12 @@ class Writer:
 
 
 class Bulk:
-    """Batches that are written one by one, each let go of at once, and registered together or not at all.
+    """Batches written one by one, each released at once, and registered together or not at all.
 
-    A context manager: files that are not registered when it ends are removed.
+    A context manager: unregistered files are removed at its end.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
         self._work: list[Pending] = []
 
@@ -170,9 +170,9 @@ class Bulk:
 
 
 class _Overlap:
-    """Whether rows are stored already, as far as one write transaction goes; nobody can add one before it ends."""
+    """Lookup of stored rows for one write transaction; no other process can add one before it ends."""
 
-    def __init__(self, registry: Registry, index: IdentityIndex, session: Session) -> None:
+    def __init__(self, registry: SegmentRegistry, index: IdentityIndex, session: Session) -> None:
         self._registry = registry
         self._index = index
         self._session = session
@@ -181,9 +181,9 @@ class _Overlap:
         self.identities: dict[str, Sequence[str]] = {}
 
     def of(self, pending: Pending, segment_id: str) -> tuple[bool, frozenset[str]]:
-        """Whether a row may be there already, and which surely are.
+        """True if a row of the batch may be stored already, and the identities that certainly are.
 
-        Doubt costs reading time; a missed repetition would count twice.
+        A false alarm costs reading time; a missed repetition would count twice.
         """
         kind = pending.key.kind
         if kind not in IDENTITY:
@@ -202,7 +202,7 @@ class _Overlap:
 
 
 def _batches(kind: Kind, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
-    """Records as Arrow batches, a few thousand at a time; text that no file can hold is made storable."""
+    """Records as Arrow batches, a few thousand at a time; text that a file cannot store is made storable."""
     if isinstance(records, Rows):
         tables = records.plain_parts()
     else:
@@ -212,12 +212,12 @@ def _batches(kind: Kind, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
 
 
 def identity_of(kind: Kind, record: Record) -> str:
-    """The identity of a record as one text, as `views.key_sql` spells it."""
+    """The identity of a record as one text, in the form of `views.key_sql`."""
     return SEPARATOR.join(str(getattr(record, name)) for name in IDENTITY[kind])
 
 
 def _check(key: SegmentKey, records: Sequence[Record]) -> None:
-    """A verdict filed under another verifier's name would be found by nobody: refuse it here."""
+    """Refuse a verdict under another verifier's key: no reader would find it."""
     for record in records:
         if isinstance(record, Verdict):
             producer, version = record.verifier, record.version

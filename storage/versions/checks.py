@@ -1,6 +1,6 @@
-"""Reports of contamination checks of a version, kept beside its folder under its content hash.
+"""Reports of contamination checks of a version, stored beside its folder under its content hash.
 
-The version itself is not touched, so its files and DVC's pointer stay as they were; a rebase that renumbers it loses none.
+The version itself is unchanged, so its files and DVC's pointer stay valid; a rebase that renumbers it loses no report.
 """
 
 import re
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.files import json_text, read_object, write_text
+from storage.ground.files import json_text, read_object, write_text
 from storage.versions.resolve import VersionInfo
 
 
 def keep_check(info: VersionInfo, benchmark: str, digest: str, report: Mapping[str, Any]) -> Path:
-    """Write the report of a check against a benchmark; one against the same problems again replaces it."""
+    """Write the report of a check against a benchmark; it replaces one against the same problems."""
     slug = re.sub(r"[^a-z0-9]+", "-", benchmark.lower()).strip("-")[:40]
     path = _folder(info) / f"{info.content_hash[:8]}-{slug}-{digest[:8]}.json"
     path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a version is made of, for whoever measures how far one is from another.
+"""Contents of a version, as input to measures of drift.
 
 Narrow columns only: a text is read for its hash and not kept, so a million rollouts are some 100 MB.
 """
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 
-from storage.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
-from storage.recipe_steps import first_step, step_column
+from storage.ground.pool import KEPT, STRATA, Composition, Flags, Ints, Pool, pool_of
+from storage.ground.recipe_steps import first_step, step_column
 from storage.versions.read import load_manifest, open_version, reading
 from storage.versions.resolve import VersionInfo
 
 if TYPE_CHECKING:
-    from storage.versions.snapshot import Snapshot
+    from storage.versions.content.snapshot import Snapshot
 
 _PROBLEMS = f"SELECT id, {', '.join(STRATA)} FROM problems"  # noqa: S608 (our own names)
 _COMPLETIONS = "SELECT id, model, sample_index, tokens_out, hash(prompt_id, text) AS row FROM {name}"
@@ -23,14 +23,14 @@ _DECISIONS = "SELECT problem_id, completion_id, kept, reason, outcome, {step} FR
 
 
 def version_composition(info: VersionInfo) -> Composition:
-    """That of a published version; SetupError where its rows are not in this clone."""
+    """Contents of a published version; SetupError if its rows are not in this clone."""
     manifest = load_manifest(info)
     with reading(info), open_version(info) as connection:
         return _composition(connection, "rollouts", manifest)
 
 
 def snapshot_composition(snapshot: "Snapshot") -> Composition:
-    """That of what would be published."""
+    """Contents of a version before its publication."""
     with duckdb.connect() as connection:
         for kind in ("problems", "completions", "decisions"):
             connection.register(kind, snapshot.table(kind).to_reader())
@@ -49,7 +49,7 @@ def _composition(connection: duckdb.DuckDBPyConnection, completions: str, manife
 
 
 def _repeated(pool: Pool, row: Ints) -> Flags:
-    """Which kept rollouts have the prompt and the text of an earlier kept one."""
+    """Mask of the kept rollouts with the prompt and the text of an earlier kept one."""
     kept = np.flatnonzero((pool.kept == KEPT) & (pool.completion >= 0))
     repeated = np.ones(len(kept), dtype=bool)
     repeated[np.unique(row[pool.completion[kept]], return_index=True)[1]] = False

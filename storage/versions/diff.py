@@ -1,14 +1,14 @@
-"""What changed between two versions of a dataset, and why. Reads manifests and databases; writes and decides nothing.
+"""Differences between two versions of a dataset, and their causes. Reads manifests and databases; writes nothing.
 
-Rollouts are compared by (problem, completion). A problem whose reference was repaired has another id; problems that share
-their prompt across the two versions are therefore also listed as `repaired`.
+Rollouts are matched by (problem, completion). A problem whose reference was repaired has another id; problems with a common
+prompt are therefore also listed as `repaired`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from storage.versions.card import flatten
+from storage.versions.content.card import flatten
 from storage.versions.pairing import EXAMPLES, Move, Pairing
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
@@ -17,8 +17,8 @@ _ABSENT = None
 
 
 @dataclass(frozen=True)
-class Change:
-    """A value that differs, under its dotted key; None where one side has none."""
+class VersionChange:
+    """A value that differs, under its dotted key; None for a side without it."""
 
     key: str
     old: Any
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Delta:
-    """A number that differs; `delta` is new - old, None where one side has no number."""
+    """A number that differs; `delta` is new - old, None if one side has no number."""
 
     key: str
     old: float | None
@@ -37,7 +37,7 @@ class Delta:
 
 @dataclass(frozen=True)
 class Members:
-    """Rows that only one side has; `kept_added` and `kept_removed` are those of them that are kept there."""
+    """Rows of one side only; `kept_added` and `kept_removed` are the kept ones among them."""
 
     added: int
     removed: int
@@ -49,7 +49,7 @@ class Members:
 
 @dataclass(frozen=True)
 class PromptChange:
-    """One prompt whose reference, tests or kind differ between the versions."""
+    """A prompt with a different reference, tests or kind in the two versions."""
 
     prompt_id: str
     old_id: str
@@ -60,16 +60,16 @@ class PromptChange:
 
 @dataclass(frozen=True)
 class VersionDiff:
-    """Everything that differs; empty tuples and zero counts where nothing does."""
+    """All differences of two versions; empty tuples and zero counts for none."""
 
     before: str
     after: str
     same_content: bool
     same_kept: bool
     same_scores: bool
-    recipe: tuple[Change, ...]
-    verifiers: tuple[Change, ...]
-    fingerprint: tuple[Change, ...]
+    recipe: tuple[VersionChange, ...]
+    verifiers: tuple[VersionChange, ...]
+    fingerprint: tuple[VersionChange, ...]
     problems: Members
     repaired: tuple[PromptChange, ...]
     rollouts: Members
@@ -81,12 +81,12 @@ class VersionDiff:
     levels: tuple[Delta, ...]
 
     def json(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """The difference as plain JSON values."""
         return asdict(self)
 
 
 def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None) -> VersionDiff:
-    """Compare two versions, which `pairing` may have joined already; SetupError if the rows of either are not here."""
+    """Compare two versions, with `pairing` if they are joined already; SetupError if the rows of either are not here."""
     old, new = load_manifest(before), load_manifest(after)
     pair = pairing or Pairing(before, after)
     try:
@@ -114,16 +114,16 @@ def diff(before: VersionInfo, after: VersionInfo, pairing: Pairing | None = None
             pair.close()
 
 
-def changes(old: Any, new: Any) -> tuple[Change, ...]:
-    """The dotted keys whose values differ."""
+def changes(old: Any, new: Any) -> tuple[VersionChange, ...]:
+    """The dotted keys with different values."""
     left, right = flatten(old), flatten(new)
     keys = sorted(left.keys() | right.keys())
-    compared = (Change(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
+    compared = (VersionChange(key, left.get(key, _ABSENT), right.get(key, _ABSENT)) for key in keys if key)
     return tuple(change for change in compared if change.old != change.new)
 
 
 def deltas(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Delta, ...]:
-    """The dotted keys whose numbers differ, each with the difference."""
+    """The dotted keys with different numbers, each with the difference."""
     numbers = []
     for change in changes(old, new):
         before, after = _number(change.old), _number(change.new)
@@ -175,7 +175,7 @@ def _column(pair: Pairing, query: str) -> list[str]:
 
 
 def describe(diff: VersionDiff) -> list[str]:
-    """What changed, the cause (recipe, verifiers, machine) before the effect; one line if nothing did."""
+    """The differences in lines, the cause (recipe, verifiers, machine) before the effect; one line for none."""
     lines = [f"{diff.before} -> {diff.after}"]
     sections = (
         ("recipe", _changes(diff.recipe)),
@@ -198,7 +198,7 @@ def describe(diff: VersionDiff) -> list[str]:
     return lines
 
 
-def _changes(changes: Iterable[Change]) -> Iterator[str]:
+def _changes(changes: Iterable[VersionChange]) -> Iterator[str]:
     return (f"{change.key}: {_value(change.old)} -> {_value(change.new)}" for change in changes)
 
 

@@ -1,4 +1,4 @@
-"""How a dataset came to be: each version with what it keeps more or less than the one before it, and what had changed.
+"""History of a dataset: each version with its change in kept rollouts from the version before, and the causes.
 
 Read from index and manifests, so it is the same in a clone without the rows, and quick for a hundred versions.
 """
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.versions.diff import Change, changes
+from storage.versions.diff import VersionChange, changes
 from storage.versions.read import is_here, load_manifest, pointer
 from storage.versions.resolve import VersionInfo, versions
 
 
 @dataclass(frozen=True)
-class Step:
-    """A version, the one before it, and what its manifest has other than that one's.
+class VersionStep:
+    """A version, the version before it, and the differences of their manifests.
 
-    `rate`: its pass rate with interval as the manifest has it, `gate`: the numbers of its gate's checks with their ends,
-    `drift`: how far it moved, from `drift_from`. The last three are empty in versions of before they were recorded.
+    `rate`: its pass rate with interval from the manifest, `gate`: the numbers of its gate's checks with their limits,
+    `drift`: its drift from `drift_from`. The last three are empty in versions from before they were recorded.
     """
 
     info: VersionInfo
     parent: VersionInfo | None
-    changes: tuple[Change, ...]
+    changes: tuple[VersionChange, ...]
     rate: Mapping[str, Any]
     parent_rate: Mapping[str, Any]
     attempts: int | None
@@ -33,27 +33,27 @@ class Step:
 
     @property
     def kept_change(self) -> int | None:
-        """How many rollouts more are kept than in the version before."""
+        """Change in the number of kept rollouts from the version before."""
         return None if self.parent is None else self.info.kept - self.parent.kept
 
     @property
     def rate_change(self) -> float | None:
-        """The pass rate less that of the version before, twelve digits."""
+        """Change in the pass rate from the version before, twelve digits."""
         new, old = self.rate.get("pass_rate"), self.parent_rate.get("pass_rate")
         return None if new is None or old is None else float(f"{new - old:.12g}")
 
     @property
     def here(self) -> bool:
-        """Whether its rows are in this clone."""
+        """True if its rows are in this clone."""
         return is_here(self.info)
 
     @property
     def tracked(self) -> bool:
-        """Whether DVC has a pointer to its rows."""
+        """True with a DVC pointer to its rows."""
         return pointer(self.info).exists()
 
     def json(self) -> dict[str, Any]:
-        """As plain JSON values, without the gate."""
+        """The step as plain JSON values, without the gate."""
         info = self.info
         return {
             "version": info.ref,
@@ -72,11 +72,13 @@ class Step:
         }
 
 
-def history(datasets: Path, name: str) -> list[Step]:
-    """The versions of a dataset, the newest first; SetupError where there is no such dataset."""
+def history(datasets: Path, name: str) -> list[VersionStep]:
+    """The versions of a dataset, the newest first; SetupError for an unknown dataset."""
     infos = versions(datasets, name)
     manifests = [load_manifest(info) for info in infos]
-    places: dict[str, int] = {}  # by content, the newest version so far: a recipe that returns makes the same content again
+    places: dict[
+        str, int
+    ] = {}  # by content, the newest version so far: a recipe restored to an earlier state makes the same content again
     steps = []
     for place, (info, manifest) in enumerate(zip(infos, manifests, strict=True)):
         before = places.get(info.parent or "")
@@ -84,7 +86,7 @@ def history(datasets: Path, name: str) -> list[Step]:
         drift = manifest.get("drift") or {}
         moved_from = places.get(drift.get("before", ""))
         steps.append(
-            Step(
+            VersionStep(
                 info=info,
                 parent=None if before is None else infos[before],
                 changes=() if before is None else changes(_causes(parent), _causes(manifest)),

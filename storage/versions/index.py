@@ -1,4 +1,4 @@
-"""datasets/<name>/index.json: which versions a dataset has. Git-tracked and the truth; knows nothing of their rows.
+"""datasets/<name>/index.json: the versions of a dataset. Git-tracked and authoritative; knows nothing of their rows.
 
 Also its tags, yanks and sign-offs. One entry per version, one value per line, so two clones that both add a version
 conflict in git where a person can see it. A copy of each manifest lies beside it in manifests/, so that `list` and `show`
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from storage.dvc import repository
-from storage.errors import SetupError, explained, no_right
-from storage.files import ensure_lines, json_text, parse_object, read_utf8, write_text
+from storage.ground.errors import SetupError, explained, no_right
+from storage.ground.files import ensure_lines, json_text, parse_object, read_utf8, write_text
 
 INDEX_SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One version as the index records it. `parent` is the content hash of the version it came after."""
+    """A version in the index. `parent` is the content hash of the version before it."""
 
     number: int
     content_hash: str
@@ -36,7 +36,7 @@ class Entry:
 
     @classmethod
     def of_manifest(cls, number: int, manifest: Mapping[str, Any], created_at: datetime) -> "Entry":
-        """The entry of the version that a manifest describes."""
+        """The entry for a version's manifest."""
         counts, hashes = manifest["counts"], manifest["hashes"]
         return cls(
             number=number,
@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class SignOff:
-    """A person's word on one version."""
+    """A person's approval of one version."""
 
     folder: str
     by: str
@@ -83,7 +83,7 @@ class Index:
         return self.versions[-1] if self.versions else None
 
     def next_number(self) -> int:
-        """The number that the next version gets."""
+        """The number of the next version."""
         return self.newest.number + 1 if self.newest else 1
 
     def with_version(self, entry: Entry) -> "Index":
@@ -95,17 +95,17 @@ class Index:
 
 
 def index_path(datasets: Path, name: str) -> Path:
-    """Where the index of a dataset lies."""
+    """Path of a dataset's index."""
     return datasets / name / "index.json"
 
 
 def manifest_copy(datasets: Path, name: str, folder: str) -> Path:
-    """Where the git-tracked copy of a version's manifest lies."""
+    """Path of the git-tracked copy of a version's manifest."""
     return datasets / name / "manifests" / f"{folder}.json"
 
 
 def dataset_names(datasets: Path) -> list[str]:
-    """The datasets that have an index, sorted."""
+    """The datasets with an index, sorted."""
     if datasets.is_dir() and not os.access(datasets, os.R_OK | os.X_OK):
         raise no_right(str(datasets))  # a glob would find nothing
     return sorted(path.parent.name for path in datasets.glob("*/index.json"))
@@ -120,7 +120,7 @@ def load_index(datasets: Path, name: str) -> Index:
 
 
 def save_index(datasets: Path, index: Index) -> None:
-    """Write an index whole."""
+    """Write an index atomically."""
     write_text(index_path(datasets, index.name), index_text(index))
 
 
@@ -130,7 +130,7 @@ def index_text(index: Index) -> str:
 
 
 def parse_index(text: str, path: Path) -> Index:
-    """An index from its text; `path` is named in the error."""
+    """An index from its text; errors name `path`."""
     if "<<<<<<< " in text:
         raise SetupError(
             f"{path} holds a git conflict: two clones made a version of the same number.",
@@ -146,7 +146,7 @@ def parse_index(text: str, path: Path) -> Index:
         )
     try:
         if not (isinstance(value["tags"], dict) and isinstance(value["yanked"], dict)):
-            raise TypeError("tags and yanked are no objects")
+            raise TypeError("tags and yanked are not objects")
         return Index(
             name=value["name"],
             versions=tuple(Entry(**entry) for entry in value["versions"]),
@@ -162,7 +162,7 @@ def parse_index(text: str, path: Path) -> Index:
 
 
 def restoring(path: Path) -> str:
-    """The commands that bring back a damaged index or manifest copy: git's, or making it again from the versions."""
+    """The commands that restore a damaged index or manifest copy: from git, or from the versions."""
     return f"git checkout -- {path}, or remove it and rollmill dataset rebuild-index {path.parent.name}"
 
 
@@ -170,14 +170,14 @@ LINK = "latest"
 
 
 def point_latest(datasets: Path, index: Index) -> None:
-    """Point the link at the newest version whose files are here; take it away where there is none."""
+    """Point the link at the newest version with local files; remove it if there is none."""
     place = datasets / index.name
     usable = [entry.folder for entry in index.versions if entry.folder not in index.yanked]
     here = [folder for folder in usable if (place / folder).is_dir()]
     link = place / LINK
     if link.exists() and not link.is_symlink():
-        return  # somebody's own file of that name
-    # An older version behind the link would be taken for the newest.
+        return  # a user's own file of that name
+    # An older version behind the link would be mistaken for the newest.
     if not here or here[-1] != usable[-1]:
         link.unlink(missing_ok=True)
         return
@@ -186,7 +186,7 @@ def point_latest(datasets: Path, index: Index) -> None:
             ensure_lines(place / ".gitignore", [f"/{LINK}"])
         if link.is_symlink() and str(link.readlink()) == here[-1]:
             return
-        # A link cannot be overwritten: one made beside it and renamed leaves no moment without a link.
+        # A link cannot be overwritten: creating one beside it and renaming leaves no moment without a link.
         temporary = place / f".{LINK}.tmp"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(here[-1])

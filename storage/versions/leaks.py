@@ -1,8 +1,8 @@
-"""Keys of model servers in what is about to leave: the last look before a version is published or exported.
+"""Search for keys of model servers in a version: the last check before it is published or exported.
 
-A server or a gateway may echo the key that it was called with, in a text or in any other field, and an imported file may
-hold one. Whatever would leave the workspace with a key in it is refused as a whole: a stored key has to be replaced, and
-once it is, the old one opens nothing and the same command goes on.
+A server or a gateway may echo the key of a request in any field, and an imported file may hold one. A version with a key in
+it is refused as a whole: a leaked key has to be replaced, and with the new one in place the old one opens nothing and the
+same command continues.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,25 +11,25 @@ from contextlib import closing
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.errors import FoundWanting
-from storage.versions.database import TABLE_NAMES, has_table
+from storage.ground.errors import FoundWanting
+from storage.versions.content.database import TABLE_NAMES, has_table
+from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.read import TEXTS, open_version, reading
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import TABLES, Snapshot
 
-LEAST = 8  # letters; shorter ones ("none", "EMPTY") are what people write for no key, and are words of texts
+LEAST = 8  # letters; shorter values ("none", "EMPTY") stand for no key, and are words of texts
 _AT_ONCE = 8_192
 Rows = Iterable[tuple[str, pa.RecordBatch]]
 
 
 def refuse_in_snapshot(snapshot: Snapshot, texts: Mapping[str, str], keys: Mapping[str, str]) -> None:
-    """FoundWanting where rows or texts of what would be published hold a key (`keys`: by environment variable)."""
+    """FoundWanting for rows or texts of a snapshot with a key in them (`keys`: by environment variable)."""
     rows = ((TABLE_NAMES[kind], batch) for kind, table in snapshot.written() for batch in table.to_batches())
     _refuse(f"{snapshot.name} is not published", rows, texts, keys)
 
 
 def refuse_in_version(info: VersionInfo, keys: Mapping[str, str]) -> None:
-    """The same for a version that is to be exported."""
+    """FoundWanting for a version to be exported with a key in it."""
     if not any(len(key) >= LEAST for key in keys.values()):
         return
     files = [info.path / name for name in ("manifest.json", *TEXTS)]
@@ -54,7 +54,7 @@ def _refuse(what: str, rows: Rows, texts: Mapping[str, str], keys: Mapping[str, 
 
 
 def _leaks(rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The variable of each key that is seen, and where."""
+    """The variable and the place of each key in the rows and texts."""
     for name, text in texts.items():
         yield from ((variable, name) for variable, key in keys.items() if key in text)
     for table, batch in rows:
@@ -69,7 +69,7 @@ def _leaks(rows: Rows, texts: Mapping[str, str], keys: Mapping[str, str]) -> Ite
 
 
 def _of(batch: pa.RecordBatch, place: int, key: str) -> str:
-    """The row's id; not one that is made of the key."""
+    """The row's id, unless it contains the key."""
     names = [name for name in ("id", "completion_id", "problem_id") if name in batch.schema.names]
     name = str(batch[names[0]][place].as_py()) if names else f"row {place}"
     return name if key not in name else "a row"

@@ -1,13 +1,13 @@
-"""The ledger's index of versions: one row each, for queries that join runs and datasets. Rebuildable, never the truth.
+"""The ledger's index of versions: one row each, for queries that join runs and datasets. Rebuildable, not authoritative.
 
-What it says follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
+Its content follows from index.json and the manifests alone; `reindex` writes it again after a clone, a pull or a rebase.
 """
 
 from datetime import datetime
 
 from sqlalchemy import delete
 
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 from storage.ledger.models import DatasetRow
 from storage.versions.index import dataset_names
 from storage.versions.read import load_manifest
@@ -23,15 +23,15 @@ def record_version(ws: Workspace, info: VersionInfo) -> None:
 
 
 def reindex(ws: Workspace) -> int:
-    """Make the ledger's table say what the indexes say, and nothing else; the number of versions."""
+    """Rebuild the ledger's table from the indexes; the number of versions."""
     rows: list[DatasetRow] = []
     for name in dataset_names(ws.datasets):
         known: list[VersionInfo] = []
         try:
             known = versions(ws.datasets, name)
-        except Unavailable:  # a machine that cannot read it now: the versions are there
+        except Unavailable:  # the machine cannot read it now: the versions still exist
             raise
-        except SetupError:  # a broken index is that dataset's own trouble, named by whoever reads it
+        except SetupError:  # a broken index concerns that dataset alone; its readers report it
             pass
         rows += [_row(ws, info) for info in known]
     with ws.ledger.write() as session:

@@ -1,7 +1,7 @@
-"""Single rows of a version by their key, without reading the others: what `why` asks of ten million rows.
+"""Lookup of single rows of a version by key, without reading the others: for `why` on ten million rows.
 
-Rows lie in key order (KEYS), so DuckDB skips the row groups that cannot hold a key, and of a version of shards only those
-files are opened whose first and last key enclose one. Keys are given by the first column of each kind's key.
+Rows lie in key order (KEYS), so DuckDB skips the row groups that cannot hold a key, and of a version of shards only files
+with a first and last key around the wanted one are opened. Keys are the first column of each kind's key.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,18 +12,18 @@ import duckdb
 
 from storage.segments.schema import Kind
 from storage.segments.views import quoted
-from storage.versions.database import TABLE_NAMES, Listing, Near, read_listing, scan_near
-from storage.versions.prompts import COLUMN, SHOWN
-from storage.versions.read import is_here, not_here, require_files
+from storage.versions.content.database import TABLE_NAMES, Listing, Near, read_listing, scan_near
+from storage.versions.content.prompts import COLUMN, SHOWN
+from storage.versions.content.snapshot import KEYS, OPTIONAL
+from storage.versions.read import is_here, missing_rows_error, require_files
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import KEYS, OPTIONAL
 
-_AFTER = "\U0010ffff"  # sorts behind every id that begins with what stands before it
-_APART = 100  # keys looked for one by one; more are looked for in one pass
+_AFTER = "\U0010ffff"  # sorts after every id with the text before it as prefix
+_APART = 100  # keys looked up one by one; more are looked up in one pass
 
 
 class Lookup:
-    """The rows of one version, read through a connection that others may share: making one takes longer than a look."""
+    """The rows of one version, read through a shareable connection: creating one takes longer than a lookup."""
 
     def __init__(self, info: VersionInfo, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection, self._folder = connection, info.path
@@ -34,16 +34,16 @@ class Lookup:
         if is_here(info):
             require_files(info)
         if path.exists():
-            # A table may not be there (holds): finding names like it for the error takes ten times as long as the error.
+            # The table may be missing (see `holds`): DuckDB's suggestion of names takes ten times as long as the error.
             connection.execute("SET catalog_error_max_schemas = 0")
             connection.execute(f"ATTACH IF NOT EXISTS {quoted(str(path))} AS {self._catalog} (READ_ONLY)")
         elif (listing := read_listing(info.path)) is not None:
             self._listing = listing
         else:
-            raise not_here(info)
+            raise missing_rows_error(info)
 
     def beginning(self, kind: Kind, prefix: str, most: int) -> list[str]:
-        """The first `most` keys of a kind that begin so, in order."""
+        """The first `most` keys of a kind with this prefix, in order."""
         key = KEYS[kind][0]
         within = f"{key} >= {quoted(prefix)} AND {key} < {quoted(prefix + _AFTER)}"
         source = self._source(kind, [([(prefix, prefix + _AFTER)], within)])
@@ -51,14 +51,14 @@ class Lookup:
         return [row[0] for row in rows]
 
     def rows(self, kind: Kind, keys: Collection[str] | None, **also: Collection[str]) -> list[dict[str, Any]]:
-        """The rows with one of these keys and, of other columns named, one of those values; in the order of all columns.
+        """The rows with one of these keys and, for other named columns, one of those values; in the order of all columns.
 
-        None for any key: then every row is read.
+        None matches any key: then every row is read.
         """
         if not ((keys is None or keys) and all(also.values())) or not self.holds(kind):
             return []
         key, others = KEYS[kind][0], "".join(f" AND {_among(name, some)}" for name, some in also.items())
-        # Each key by itself: only for one that is equal does DuckDB skip row groups, and one shard is opened for it.
+        # One query for each key: DuckDB skips row groups only for an equality, and one shard is opened for it.
         groups = [None] if keys is None else [[value] for value in sorted(keys)] if len(keys) <= _APART else [keys]
         parts = [
             ([("", _AFTER)], f"true{others}")
@@ -66,7 +66,7 @@ class Lookup:
             else ([(value, value) for value in some], f"{_among(key, some)}{others}")
             for some in groups
         ]
-        # Executed, not made a relation of: that would bind all parts twice, which of shards reads each file's footer twice.
+        # Executed, not made a relation: a relation would bind all parts twice, and read each shard's footer twice.
         result = self._connection.execute(f"{self._source(kind, parts)} ORDER BY ALL")
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -79,18 +79,19 @@ class Lookup:
 
     @cached_property
     def _of_problems(self) -> str:
-        """What to select of problems: their prompts as versions show them today."""
+        """Columns selected from problems: their prompts in today's form."""
         rows = self._connection.execute(f"SELECT * FROM {self._catalog}.problems LIMIT 0")  # noqa: S608 - ours
         return "*" if COLUMN in {column[0] for column in rows.description} else SHOWN
 
     def holds(self, kind: Kind) -> bool:
-        """Whether the version has the table, as all have most."""
+        """True for a version with the table; most versions have all."""
         if kind not in self._held:
             self._held[kind] = kind not in OPTIONAL or self._has(kind)
         return self._held[kind]
 
     def _has(self, kind: Kind) -> bool:
-        """Asking for no rows takes a tenth of what DuckDB's own lists of tables and views take."""
+        """True for an existing table. A query for no rows takes a tenth of the time of DuckDB's lists of tables and
+        views."""
         if self._listing is not None:
             return kind in self._listing
         try:

@@ -1,8 +1,8 @@
-"""manifest.json: what a version is and how it was made, as one JSON object, and whether the version's files agree with it.
+"""manifest.json: content and origin of a version as one JSON object, and checks of the version's files against it.
 
-It carries no version number (that is the index's; `dataset rebase` may change it) and no time. Floating-point metrics are
+It has no version number (that is in the index; `dataset rebase` may change it) and no time. Floating-point metrics are
 rounded to 12 significant digits, because the last ones depend on row order and threads; their makers sum by math.fsum.
-Decisions are counted by pipelines.metrics and handed in by the maker; what is counted here are the rows of the tables.
+Decisions are counted by pipelines.metrics and passed in by the maker; rows of the tables are counted here.
 """
 
 import math
@@ -13,25 +13,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.files import read_object
-from storage.pool import unjudged_completions
-from storage.versions.digests import digest
-from storage.versions.hashing import content_hash, kept_hash, scores_hash
+from storage.ground.files import read_object
+from storage.ground.pool import unjudged_completions
+from storage.versions.content.digests import digest
+from storage.versions.content.hashing import content_hash, kept_hash, scores_hash
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import manifest_copy
 from storage.versions.read import ROW_FILES, TEXTS
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 
 MANIFEST_SCHEMA = 1
 REQUIRED = ("recipe", "recipe_hash", "verifiers", "fingerprint", "funnel", "metrics")
-NEWER_COUNTS = frozenset({"models"})  # versions published before there were these lack them
+NEWER_COUNTS = frozenset({"models"})  # missing in versions published before these keys existed
 
 
 def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
-    """The maker's manifest completed by name, parent, row counts and hashes; REQUIRED keys exist, empty if not given.
+    """The maker's manifest completed with name, parent, row counts and hashes; REQUIRED keys exist, empty if not given.
 
-    Its `counts` must be there already, with what pipelines.metrics.decision_counts says of the decisions; RuntimeError
-    where they are of other decisions.
+    Its `counts` must be there already, from pipelines.metrics.decision_counts; RuntimeError for counts of other decisions.
     """
     given = {key: twelve_digits(value) for key, value in snapshot.manifest.items()}
     counts = {**given["counts"], **row_counts(snapshot)}
@@ -54,8 +53,8 @@ def full_manifest(snapshot: Snapshot, parent: str | None) -> dict[str, Any]:
 
 
 def row_counts(snapshot: Snapshot) -> dict[str, Any]:
-    """Rows by kind; completions by model, problems by licence and by source. `unjudged`: completions of steps that nobody
-    judges, which are no rollouts.
+    """Rows by kind; completions by model, problems by licence and by source. `unjudged`: completions of unjudged steps,
+    which are no rollouts.
     """
     unjudged = pc.count_distinct(unjudged_completions(snapshot.threads)).as_py()
     columns = {
@@ -76,7 +75,7 @@ def row_counts(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _counted(column: pa.ChunkedArray) -> dict[str, int]:
-    """How often each text stands in a column; none and an empty one are unknown."""
+    """Number of rows by text of a column; null and an empty text count as unknown."""
     counts: Counter[str] = Counter()
     for row in column.value_counts().to_pylist():
         counts[row["values"] or "unknown"] += row["counts"]
@@ -84,7 +83,7 @@ def _counted(column: pa.ChunkedArray) -> dict[str, int]:
 
 
 def twelve_digits(value: Any) -> Any:
-    """A JSON value with every float at 12 significant digits; NaN and infinities become null (undefined is undefined)."""
+    """A JSON value with every float at 12 significant digits; NaN and infinities become null (undefined)."""
     if isinstance(value, float):
         return float(f"{value:.12g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -95,9 +94,9 @@ def twelve_digits(value: Any) -> Any:
 
 
 def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str, Any]) -> Iterator[str]:
-    """What index, manifest copy and counts say otherwise than the manifest and the rows do.
+    """Differences of the index, the manifest copy and the counts from the manifest and the rows.
 
-    `decisions`: what pipelines.metrics.decision_counts says of the version's decisions now.
+    `decisions`: the current result of pipelines.metrics.decision_counts for the version.
     """
     manifest = snapshot.manifest
     hashes, recorded = manifest["hashes"], manifest["counts"]
@@ -124,7 +123,7 @@ def disagreements(info: VersionInfo, snapshot: Snapshot, decisions: Mapping[str,
 
 
 def changed_files(info: VersionInfo, snapshot: Snapshot) -> Iterator[str]:
-    """The files that are not what was published; older versions have no digest of some."""
+    """The files that differ from the published ones; older versions lack the digest of some."""
     known = snapshot.manifest.get("files", {})
     for name in (*TEXTS, *(name for name in ROW_FILES if name in known)):
         path = info.path / name

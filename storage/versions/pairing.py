@@ -1,6 +1,6 @@
-"""The rollouts of two versions side by side: which decision became which, and the rows of each such move.
+"""The rollouts of two versions side by side: the moves between decisions, and the rows of each move.
 
-Rollouts are the same by (problem, completion). Narrow columns are copied into one table in memory, so that a version may be
+Rollouts are matched by (problem, completion). Narrow columns are copied into one table in memory, so that a version may be
 compared with itself and no file stays open; a pair of a million rollouts takes some 150 MB.
 """
 
@@ -46,7 +46,7 @@ class Move:
 
 @dataclass(frozen=True)
 class PairedRow:
-    """One rollout in both versions: its states (`kept`, `kept: REASON` or the reason it was dropped for) and outcomes."""
+    """A rollout in both versions: its states (`kept`, `kept: REASON` or the reason for dropping it) and outcomes."""
 
     problem_id: str
     completion_id: str
@@ -57,7 +57,7 @@ class PairedRow:
 
 
 class Pairing:
-    """Two versions joined; close it, or keep it as long as somebody looks. Queries may come from several threads."""
+    """Two joined versions; close it after use. Queries may come from several threads."""
 
     def __init__(self, before: VersionInfo, after: VersionInfo) -> None:
         self.before, self.after = before, after
@@ -75,7 +75,7 @@ class Pairing:
         return rows
 
     def moves(self, column: str, condition: str) -> tuple[Move, ...]:
-        """How many rollouts went from which value of a column to which, the commonest first."""
+        """Rollouts by their old and new value of a column, the commonest first."""
         query = (
             f"SELECT old_{column}, new_{column}, count(*) AS moved, {_EXAMPLES} FROM joined WHERE {condition} "  # noqa: S608
             "GROUP BY 1, 2 ORDER BY moved DESC, 1, 2"
@@ -83,11 +83,11 @@ class Pairing:
         return tuple(Move(old, new, count, tuple(examples)) for old, new, count, examples in self.all(query))
 
     def flow(self) -> tuple[Move, ...]:
-        """Which decision became which, unchanged ones and rollouts that one side lacks included."""
+        """Rollouts by their old and new decision, unchanged ones and rollouts missing on one side included."""
         return self.moves("state", "true")
 
     def rows(self, old: str | None, new: str | None, first: int, most: int) -> list[PairedRow]:
-        """The rollouts that went from one state to another, from the `first` one on."""
+        """The rollouts that went from one state to another, from index `first` on."""
         return [PairedRow(*row) for row in self.all(_ROWS, old=old, new=new, first=first, most=most)]
 
     def close(self) -> None:

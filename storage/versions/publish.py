@@ -1,8 +1,8 @@
-"""Publishing a version so that a crash at any point leaves nothing half done.
+"""Publishing of versions, safe against a crash at any point.
 
 The version is written whole into a hidden folder beside its place and fsynced; then an intent is recorded. From there every
-step is idempotent and driven by the intent alone: rename, ledger, index, `dvc add`. Whoever comes next (`publish`, or any
-writing command through `finish_interrupted`) finishes an intent that a killed process left. Never commits to git.
+step is idempotent and driven by the intent alone: rename, ledger, index, `dvc add`. The next `publish`, or any writing
+command through `finish_interrupted`, finishes the intent of a killed process. Never commits to git.
 """
 
 import re
@@ -16,31 +16,31 @@ from typing import Any
 import duckdb
 
 from storage import dvc
-from storage.errors import SetupError, explained, refusal
-from storage.failpoints import hit
-from storage.files import json_text, locked, read_object, sync, sync_folder, write_text
-from storage.ids import sha256_text
-from storage.versions.card import card
-from storage.versions.database import write_database, write_shards
-from storage.versions.digests import digest
+from storage.ground.errors import SetupError, explained, refusal
+from storage.ground.failpoints import hit
+from storage.ground.files import json_text, locked, read_object, sync, sync_folder, write_text
+from storage.ground.ids import sha256_text
+from storage.versions.content.card import card
+from storage.versions.content.database import write_database, write_shards
+from storage.versions.content.digests import digest
+from storage.versions.content.snapshot import Snapshot, checked
 from storage.versions.index import Entry, Index, index_path, load_index, manifest_copy, point_latest, save_index
 from storage.versions.leaks import refuse_in_snapshot
 from storage.versions.ledger import record_version
 from storage.versions.manifest import full_manifest
-from storage.versions.read import ROW_FILES, fetching, is_whole, pointer
+from storage.versions.read import ROW_FILES, fetch_command, is_whole, pointer
 from storage.versions.resolve import VersionInfo, refuse_lost_index, version_info
-from storage.versions.snapshot import Snapshot, checked
 from storage.workspace import Workspace
 
-LARGE = 1_000_000_000  # bytes of Arrow memory from which a version is written as shards
+LARGE = 1_000_000_000  # bytes of Arrow memory above which a version is written as shards
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _PARTIAL = ".partial-"
 NO_KEYS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
-class Draft:
-    """Everything that goes into a version's folder. `parent` is the folder of the version before, if its files are here."""
+class VersionDraft:
+    """All content of a version's folder. `parent` is the folder of the version before, if its files are here."""
 
     snapshot: Snapshot
     manifest: dict[str, Any]
@@ -50,13 +50,13 @@ class Draft:
     large: int = LARGE
 
     def write(self, folder: Path) -> None:
-        """Make the folder with all of its files, durable; it must not exist."""
+        """Create the folder with all of its files, durably; it must not exist."""
         folder.mkdir(parents=True)
         if sum(table.nbytes for _, table in self.snapshot.tables()) > self.large:
             write_shards(folder, self.snapshot, self.parent)
         else:
             write_database(folder / "dataset.duckdb", self.snapshot, self.manifest)
-        # DVC's pointer tells those of a version that it tracks; that manifest is the same in every clone that makes it.
+        # DVC's pointer has the digests of a tracked version; its manifest is the same in every clone that makes it.
         tracked = dvc.repository(folder, ".dvc") is not None
         rows = {name: digest(folder / name) for name in ROW_FILES if not tracked and (folder / name).exists()}
         manifest = {**self.manifest, "files": {**self.manifest["files"], **rows}}
@@ -68,7 +68,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Publication:
-    """The version that now holds the content, whether it is new, and lines for a person."""
+    """The version with the published content, whether it is new, and lines for a person."""
 
     version: VersionInfo
     created: bool
@@ -87,15 +87,17 @@ def publish(  # noqa: PLR0913 (options, all by name)
 ) -> Publication:
     """Make the snapshot the newest version of its dataset; no new version if the newest has the same content.
 
-    `again`: content that only an older version has becomes the newest once more; else it is nothing new. From `large` bytes
+    `again`: content of an older version becomes the newest once more; by default it is nothing new. From `large` bytes
     of Arrow memory on, the version is written as Parquet shards shared with its parent. `keys`, by environment variable:
-    FoundWanting where what would be published holds one.
+    FoundWanting if the snapshot contains one.
     """
     if not _NAME.fullmatch(snapshot.name):
-        raise SetupError(f"{snapshot.name!r} is no dataset name: use letters, digits, '-', '_' and '.', at most 64.")
+        raise SetupError(
+            f"{snapshot.name!r} is not a valid dataset name: use letters, digits, '-', '_' and '.', at most 64."
+        )
     snapshot = checked(snapshot)
     with locked(lock_path(ws, snapshot.name)):
-        # First: a publication that a kill cut short may have a number which the index does not show yet.
+        # First: a publication cut short by a kill may have a number that the index does not show yet.
         messages = _finish(ws, snapshot.name)
         refuse_lost_index(ws.datasets, snapshot.name)
         index = load_index(ws.datasets, snapshot.name)
@@ -103,11 +105,11 @@ def publish(  # noqa: PLR0913 (options, all by name)
         manifest = full_manifest(snapshot, newest.content_hash if newest else None)
         same = _same(index, manifest["hashes"]["content"], older=not again)
         info = _info(ws, snapshot.name, same) if same else None
-        # Its files are here and whole, or a DVC pointer says where to get them.
+        # Its files are here and complete, or a DVC pointer gives their source.
         if info and (is_whole(info) if info.path.exists() else pointer(info).exists()):
             late = _track_late(ws, info)
             return Publication(info, created=False, messages=[*messages, *_unchanged(info, manifest, newest), *late])
-        if same:  # its files were deleted here and nobody else has them: write them again
+        if same:  # its files were deleted here and exist nowhere else: write them again
             entry, manifest = same, {**manifest, "parent": same.parent}
         else:
             entry = Entry.of_manifest(newest.number + 1 if newest else 1, manifest, datetime.now(UTC))
@@ -115,7 +117,7 @@ def publish(  # noqa: PLR0913 (options, all by name)
         refuse_in_snapshot(snapshot, {**texts, "manifest.json": json_text(manifest)}, keys)
         manifest["files"] = {name: sha256_text(text) for name, text in texts.items()}
         parent = ws.datasets / snapshot.name / newest.folder if newest else None
-        _write(ws, Draft(snapshot, manifest, entry, texts, parent, large))
+        _write(ws, VersionDraft(snapshot, manifest, entry, texts, parent, large))
         messages += _finish(ws, snapshot.name)
         if same is None:
             messages += _again(ws, snapshot.name, entry)
@@ -123,33 +125,33 @@ def publish(  # noqa: PLR0913 (options, all by name)
 
 
 def _again(ws: Workspace, name: str, entry: Entry) -> list[str]:
-    """The line for a new version whose content an older one has."""
+    """The line for a new version with the content of an older one."""
     known = load_index(ws.datasets, name).versions
     equal = [other.number for other in known if other.content_hash == entry.content_hash and other.number != entry.number]
     return [f"{name}@v{entry.number} has the content of v{equal[0]}, published again after others."] if equal else []
 
 
 def _same(index: Index, content: str, *, older: bool) -> Entry | None:
-    """The version with this content: the newest one, or with `older` the last that has it, if need be a yanked one."""
+    """The version with this content: the newest one, or with `older` the last one that has it, even a yanked one."""
     known = index.versions if older else index.versions[-1:]
     equal = [entry for entry in known if entry.content_hash == content]
     return max(equal, key=lambda entry: (entry.folder not in index.yanked, entry.number), default=None)
 
 
 def finish_interrupted(ws: Workspace) -> list[str]:
-    """Finish every publication that a dead process left, and remove folders it never completed; lines for a person."""
+    """Finish every publication of a dead process, and remove its incomplete folders; lines for a person."""
     messages: list[str] = []
     names = {path.stem for path in (ws.state / "publishing").glob("*.json")}
     names |= {path.parent.name for path in ws.datasets.glob(f"*/{_PARTIAL}*")}
     for name in sorted(names):
         with locked(lock_path(ws, name), wait=False) as mine:
-            if mine:  # otherwise its publisher is alive and at work
+            if mine:  # otherwise its publisher is alive and working
                 messages += _finish(ws, name)
     return messages
 
 
 def _finish(ws: Workspace, name: str) -> list[str]:
-    """Carry the recorded intent of one dataset to its end. The caller holds the dataset's lock."""
+    """Complete the recorded intent of one dataset. The caller holds the dataset's lock."""
     intent = _intent(ws, name)
     folder = ws.datasets / name
     if not intent.exists():
@@ -179,7 +181,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
     record_version(ws, version_info(datasets, index, entry))
     hit("publish.ledger")
     manifest = (datasets / name / entry.folder / "manifest.json").read_text(encoding="utf-8")
-    # Before the index: of every version that it names, a reader finds the copy of the manifest.
+    # Before the index: a reader finds the manifest copy of every version in it.
     write_text(manifest_copy(datasets, name, entry.folder), manifest)
     save_index(datasets, index)
     point_latest(datasets, index)
@@ -188,7 +190,7 @@ def _record(ws: Workspace, name: str, entry: Entry) -> list[str]:
 
 
 def _track_late(ws: Workspace, info: VersionInfo) -> list[str]:
-    """Track a version that was published before there was a DVC repository; nothing where it is tracked already."""
+    """Track a version that was published before there was a DVC repository; no effect if it is tracked already."""
     if pointer(info).exists() or not info.path.exists() or dvc.repository(info.path, ".dvc") is None:
         return []
     tracked = dvc.add(info.path)
@@ -209,12 +211,12 @@ def _unchanged(info: VersionInfo, manifest: dict[str, Any], newest: Entry | None
         lines.append(f"the scores differ from those of {info.ref}; scores alone make no version and were not stored.")
     if not info.path.exists():
         lines.append(
-            f"its rows are not in this clone: {fetching(info)} (if no remote has them: rm {pointer(info)}, and again)"
+            f"its rows are not in this clone: {fetch_command(info)} (if no remote has them: rm {pointer(info)}, and again)"
         )
     return lines
 
 
-def _write(ws: Workspace, draft: Draft) -> None:
+def _write(ws: Workspace, draft: VersionDraft) -> None:
     """Write the whole version beside its place, make it durable, then record the intent to publish it."""
     partial = ws.datasets / draft.snapshot.name / (_PARTIAL + draft.entry.folder)
     intent = _intent(ws, draft.snapshot.name)
@@ -227,7 +229,7 @@ def _write(ws: Workspace, draft: Draft) -> None:
             raise
         raise known from error
     finally:
-        # With an intent the folder is finished by whoever comes next; without one nobody would.
+        # With an intent the next command finishes the folder; without one no command would.
         if not intent.exists():
             shutil.rmtree(partial, ignore_errors=True)
     hit("publish.folder_written")
@@ -235,9 +237,9 @@ def _write(ws: Workspace, draft: Draft) -> None:
 
 def _rename(partial: Path, info: VersionInfo) -> None:
     if partial.exists() and info.path.exists() and is_whole(info):
-        shutil.rmtree(partial)  # an equal folder lies there already, left by another branch of the repository
+        shutil.rmtree(partial)  # an equal folder is there already, from another branch of the repository
     elif partial.exists():
-        if info.path.exists():  # files of it were deleted or damaged: this is the same content, written again
+        if info.path.exists():  # its files were deleted or damaged: this is the same content, written again
             shutil.rmtree(info.path)
         partial.rename(info.path)
         sync(info.path.parent)
@@ -248,5 +250,5 @@ def _intent(ws: Workspace, name: str) -> Path:
 
 
 def lock_path(ws: Workspace, name: str) -> Path:
-    """The lock that every writer of a dataset holds."""
+    """The lock held by every writer of a dataset."""
     return ws.state / "locks" / f"publish-{name}.lock"

@@ -1,6 +1,6 @@
 """Opening a published version: its database, its manifest, its rows. Never writes into a version.
 
-The rows of a version that was cloned but not fetched are absent; then the error names the DVC command that brings them.
+The rows of a cloned version are absent until they are fetched; the error then names the DVC command that fetches them.
 """
 
 import itertools
@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from storage.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, says_nothing
-from storage.files import read_object
-from storage.versions.database import (
+from storage.ground.errors import FoundWanting, RollmillError, SetupError, Unavailable, explained, is_machine_limit
+from storage.ground.files import read_object
+from storage.versions.content.database import (
     LISTING,
     TABLE_NAMES,
     connect_shards,
@@ -23,14 +23,14 @@ from storage.versions.database import (
     require_shard,
     write_database,
 )
-from storage.versions.digests import digest, require, require_pointed
+from storage.versions.content.digests import digest, require, require_pointed
+from storage.versions.content.snapshot import OPTIONAL, TABLES, Snapshot
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import OPTIONAL, TABLES, Snapshot
 
 TEXTS = ("README.md", "report.html", "report.json")
 ROW_FILES = ("dataset.duckdb", LISTING)
-# What DuckDB calls a file that is not whole; a version's schema is ours, so other errors are too.
+# DuckDB's errors for a damaged file; a version's schema is ours, so other errors count too.
 _DAMAGED = (
     "Corrupt",
     "checksum",
@@ -43,17 +43,17 @@ _DAMAGED = (
 
 
 def pointer(info: VersionInfo) -> Path:
-    """Where DVC's pointer to the rows of a version lies, if it has one."""
+    """Path of DVC's pointer to the rows of a version."""
     return info.path.with_name(f"{info.folder}.dvc")
 
 
 def is_here(info: VersionInfo) -> bool:
-    """Whether the rows of a version are in this clone, as one database or as shards."""
+    """True for a version with its rows in this clone, as one database or as shards."""
     return (info.path / "dataset.duckdb").exists() or read_listing(info.path) is not None
 
 
 def is_whole(info: VersionInfo) -> bool:
-    """Whether the files of a version are all there, and its rows are the published ones, as many as its manifest says."""
+    """True for a version with all of its files, and with the published rows in the manifest's number."""
     if not all((info.path / name).is_file() for name in ("manifest.json", *TEXTS)):
         return False
     try:
@@ -62,28 +62,28 @@ def is_whole(info: VersionInfo) -> bool:
             names = [name for kind, name in TABLE_NAMES.items() if kind not in OPTIONAL or has_table(connection, kind)]
             rows = {name: connection.table(name).shape[0] for name in names}
     except (RollmillError, duckdb.Error, OSError, LookupError) as error:
-        if says_nothing(error):
+        if is_machine_limit(error):
             raise
         return False
     return all(counts[name] == count for name, count in rows.items())
 
 
-def fetching(info: VersionInfo) -> str:
-    """What brings the rows of a version that are not here: DVC if it has them, else making them again."""
+def fetch_command(info: VersionInfo) -> str:
+    """Command that brings the missing rows of a version: from DVC if it has them, else by making them again."""
     if pointer(info).exists():
         return f"dvc pull {pointer(info)}"
     return f"rollmill curate RECIPE makes them again (DVC never had them: there is no {pointer(info).name})"
 
 
-def not_here(info: VersionInfo) -> SetupError:
-    """What is said of a version whose rows are not in this clone."""
+def missing_rows_error(info: VersionInfo) -> SetupError:
+    """The error for a version whose rows are not in this clone."""
     missing = f"the rows of {info.ref} are not in this clone ({info.path / 'dataset.duckdb'} is missing)."
-    return SetupError(missing, next_command=fetching(info))
+    return SetupError(missing, next_command=fetch_command(info))
 
 
 @contextmanager
 def reading(info: VersionInfo) -> Iterator[None]:
-    """Turns what DuckDB says of a damaged or locked version into one line; any other error is a bug of ours and passes."""
+    """Turn DuckDB's errors for a damaged or locked version into one line; any other error is a bug and passes."""
     try:
         yield
     except duckdb.Error as error:
@@ -92,11 +92,11 @@ def reading(info: VersionInfo) -> Iterator[None]:
             raise Unavailable(f"another process has {info.ref} open for writing.", next_command="close it") from error
         if not any(words in message for words in _DAMAGED):
             raise
-        raise FoundWanting(f"the rows of {info.ref} are damaged ({message}). Next: {_mending(info)}") from error
+        raise FoundWanting(f"the rows of {info.ref} are damaged ({message}). Next: {_repair_command(info)}") from error
 
 
-def _mending(info: VersionInfo) -> str:
-    """What replaces damaged rows: DVC's copy of them; without one, the recipe, which draws nothing that is still stored."""
+def _repair_command(info: VersionInfo) -> str:
+    """Command that replaces damaged rows: with DVC's copy, else by the recipe, which draws only what is not stored."""
     if not pointer(info).exists():
         return f"rm -r {info.path} and run its recipe again"
     again = f"rm -r {info.path} {pointer(info)} and run its recipe again"
@@ -104,30 +104,30 @@ def _mending(info: VersionInfo) -> str:
 
 
 def require_published(info: VersionInfo) -> None:
-    """FoundWanting where the rows or the manifest of a version that are here are not the published ones."""
+    """FoundWanting if the local rows or manifest of a version are not the published ones."""
     require_files(info)
     for shard in itertools.chain(*(read_listing(info.path) or {}).values()):
         require_shard(info.path, shard)
 
 
 def require_files(info: VersionInfo) -> None:
-    """As `require_published`, without the shards of rows: whoever reads some of those asks for each."""
+    """As `require_published`, without the shards of rows: a reader of some shards checks each of them."""
     inside, copy = info.path / "manifest.json", manifest_copy(info.path.parent.parent, info.name, info.folder)
     if inside.exists() and copy.exists():
         require(inside, digest(copy), info.ref, restoring_manifest(info, inside))
     published = load_manifest(info).get("files", {})
     names = [name for name in ROW_FILES if name in published]
     for name in names:
-        require(info.path / name, published[name], info.ref, _mending(info))
+        require(info.path / name, published[name], info.ref, _repair_command(info))
     if not names and pointer(info).exists():
-        require_pointed(info.path, pointer(info), info.ref, _mending(info), only=ROW_FILES)
+        require_pointed(info.path, pointer(info), info.ref, _repair_command(info), only=ROW_FILES)
 
 
 def open_version(info: VersionInfo, *, as_published: bool = True) -> duckdb.DuckDBPyConnection:
-    """A connection that changes nothing on disk: any number of readers, no lock against each other.
+    """A read-only connection: any number of readers, without locks against each other.
 
-    A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for a
-    version that was altered, unless it may be (`as_published`).
+    A version of shards is read through views in a DuckDB in memory, with the same table and view names. FoundWanting for an
+    altered version, unless `as_published` is False.
     """
     path = info.path / "dataset.duckdb"
     if as_published:
@@ -135,27 +135,27 @@ def open_version(info: VersionInfo, *, as_published: bool = True) -> duckdb.Duck
     if not path.exists():
         if read_listing(info.path) is not None:
             return connect_shards(info.path, load_manifest(info))
-        raise not_here(info)
+        raise missing_rows_error(info)
     with reading(info):
         return duckdb.connect(str(path), read_only=True)
 
 
 def load_manifest(info: VersionInfo) -> dict[str, Any]:
-    """The version's manifest, from its folder or, where the rows were not fetched, from the git-tracked copy."""
+    """The version's manifest, from its folder or, without fetched rows, from the git-tracked copy."""
     inside = info.path / "manifest.json"
     path = inside if inside.exists() else manifest_copy(info.path.parent.parent, info.name, info.folder)
     if not path.exists():
-        raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetching(info))
+        raise SetupError(f"{info.ref} has no manifest here ({path}).", next_command=fetch_command(info))
     manifest = read_object(path, next_command=restoring_manifest(info, path))
     if odd := [key for key in ("recipe", "counts", "hashes") if not isinstance(manifest.get(key), dict)]:
         raise SetupError(
-            f"{path} is damaged: it is no manifest (no {', '.join(odd)}).", next_command=restoring_manifest(info, path)
+            f"{path} is damaged: it is not a manifest (no {', '.join(odd)}).", next_command=restoring_manifest(info, path)
         )
     return manifest
 
 
 def restoring_manifest(info: VersionInfo, damaged: Path) -> str:
-    """The command that brings back a damaged manifest of a version: from its other copy, from DVC, or from git."""
+    """The command that restores a damaged manifest of a version: from its other copy, from DVC, or from git."""
     copy = manifest_copy(info.path.parent.parent, info.name, info.folder)
     if damaged == copy:
         return f"git checkout -- {copy}"

@@ -1,13 +1,13 @@
-"""From what a person types (`arithmetic`, `arithmetic@v2`, `@3f9a0c1d`, `@tag`) to one version. Reads the index only.
+"""Resolves a reference (`arithmetic`, `arithmetic@v2`, `@3f9a0c1d`, `@tag`) to one version. Reads the index only.
 
-A bare name (or NAME@latest) means the newest version that is not yanked; a yanked one can still be named outright.
+A bare name (or NAME@latest) means the newest version that is not yanked; a yanked one can still be named explicitly.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import LONGEST_NAME, SetupError, unknown_name
+from storage.ground.errors import LONGEST_NAME, SetupError, unknown_name
 from storage.versions.index import LINK, Entry, Index, SignOff, dataset_names, index_path, load_index
 
 _NUMBER = re.compile(r"v([0-9]{1,9})(?:-([0-9a-f]{8}))?")
@@ -16,7 +16,7 @@ _HASH = re.compile(r"[0-9a-f]{4,64}")
 
 @dataclass(frozen=True)
 class VersionInfo(Entry):
-    """One version: its entry in the index, and the folder where its files lie or would lie. `rows` counts rollouts."""
+    """A version: its entry in the index, and the folder of its files, which may be missing. `rows` counts rollouts."""
 
     name: str
     path: Path
@@ -26,12 +26,12 @@ class VersionInfo(Entry):
 
     @property
     def ref(self) -> str:
-        """How a person names it, `arithmetic@v3`."""
+        """Reference of the version, `arithmetic@v3`."""
         return f"{self.name}@v{self.number}"
 
     @property
     def fetched(self) -> bool:
-        """Whether its rows are in this clone."""
+        """True if its rows are in this clone."""
         return (self.path / "manifest.json").exists()
 
 
@@ -54,20 +54,20 @@ def versions(datasets: Path, name: str) -> list[VersionInfo]:
 
 
 def resolve(datasets: Path, reference: str) -> VersionInfo:
-    """The one version that a reference names; SetupError with the choices if there is none or more than one."""
+    """Version of a reference; SetupError with the choices if there is none or more than one."""
     name, at, wanted = reference.partition("@")
     index = _known_index(datasets, name)
     if at and (wanted != LINK or wanted in index.tags):
         return version_info(datasets, index, _find(index, wanted))
     usable = [entry for entry in index.versions if entry.folder not in index.yanked]
     if not usable:
-        raise SetupError(f"every version of {index.name} is yanked; name one outright.", choices=_choices(index))
+        raise SetupError(f"every version of {index.name} is yanked; name one explicitly.", choices=_choices(index))
     return version_info(datasets, index, usable[-1])
 
 
 def _known_index(datasets: Path, name: str) -> Index:
     known = dataset_names(datasets)
-    if len(name) <= LONGEST_NAME:  # a longer one is no folder's
+    if len(name) <= LONGEST_NAME:  # longer than any folder's digits
         refuse_lost_index(datasets, name)
     if not known:
         shown = name[:LONGEST_NAME]
@@ -87,13 +87,13 @@ def _find(index: Index, wanted: str) -> Entry:
             if entry.number == int(number[1]) and entry.content_hash.startswith(number[2] or "")
         ]
     elif _HASH.fullmatch(wanted):
-        # A recipe that returns to an earlier state republishes its content: the newest of equals is meant.
+        # A recipe restored to an earlier state republishes its content: the newest of equals is meant.
         matches = [entry for entry in index.versions if entry.content_hash.startswith(wanted)]
         matches = matches[-1:] if len({entry.content_hash for entry in matches}) == 1 else matches
     else:
         matches = []
     if len(matches) != 1:
-        twice = len(matches) > len({entry.number for entry in matches})  # as after a conflict that was settled by hand
+        twice = len(matches) > len({entry.number for entry in matches})  # for example after a conflict settled by hand
         what = "no version" if not matches else f"{len(matches)} versions"
         raise SetupError(
             f"{index.name} has {what} called {wanted!r}.",
@@ -111,7 +111,7 @@ _FOLDER = re.compile(r"v[1-9][0-9]*-[0-9a-f]{8}")
 
 
 def remains(datasets: Path, dataset: str) -> list[str]:
-    """The version folders that files of a dataset name, by number."""
+    """The version folders named by files of a dataset, by number."""
     folder = datasets / dataset
     names = {path.name for path in folder.glob("v*-*") if path.is_dir()}
     names |= {path.stem for path in (*folder.glob("v*-*.dvc"), *folder.glob("manifests/v*-*.json"))}
@@ -123,16 +123,16 @@ def _number(folder: str) -> int:
 
 
 def unlisted(datasets: Path, index: Index) -> list[str]:
-    """The version folders of which git has the manifests and that an index does not list, by number."""
+    """The version folders with manifests in git that an index does not list, by number."""
     listed = {entry.folder for entry in index.versions}
     copies = {path.stem for path in (datasets / index.name).glob("manifests/v*-*.json")}
     return sorted(filter(_FOLDER.fullmatch, copies - listed), key=_number)
 
 
 def refuse_unsettled(datasets: Path, name: str) -> None:
-    """SetupError where the index of a dataset lacks a version that is here, or has one number twice.
+    """SetupError if the index of a dataset lacks a local version or has a number twice.
 
-    So it is after a conflict that was settled by hand, with one side taken whole.
+    That is the state after a conflict was settled by hand, with one side taken whole.
     """
     index = load_index(datasets, name)
     numbers = [entry.number for entry in index.versions]
@@ -146,13 +146,13 @@ def refuse_unsettled(datasets: Path, name: str) -> None:
 
 
 def lost_indexes(datasets: Path) -> list[str]:
-    """The datasets that have remains and no index.json."""
+    """The datasets with remains and no index.json."""
     folders = (path for path in datasets.glob("*") if path.is_dir() and not index_path(datasets, path.name).exists())
     return sorted(path.name for path in folders if remains(datasets, path.name))
 
 
 def refuse_lost_index(datasets: Path, name: str, *, but: str | None = None) -> None:
-    """SetupError where a dataset has versions (other than the folder `but`) and no index.json."""
+    """SetupError for a dataset with versions (other than the folder `but`) and no index.json."""
     path = index_path(datasets, name)
     folders = [] if path.exists() else [folder for folder in remains(datasets, name) if folder != but]
     if folders:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.budget_curves import (
+from benchmarks.budgets.budget_curves import (
     Run,
     Setting,
     at_tokens,
@@ -22,18 +22,22 @@ from benchmarks.budget_curves import (
     regret,
     solvable_by_seed,
 )
-from benchmarks.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
-from benchmarks.replay import Record, RecordedProblem, Spending, replay
+from benchmarks.budgets.budget_tables import bill_rows, compared, duel_rows, equal_rows, regret_rows
+from benchmarks.numbers.replay import Record, RecordedProblem, Spending, replay
 from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 CAP = 16
 RATES = (1.0, 0.6, 0.3, 0.15, 0.08, 0.0)
 
 
-def drawn(rate: float, rng: random.Random) -> Sample:
-    return Sample("correct", f"way {rng.randrange(3)}", 3) if rng.random() < rate else Sample("incorrect", None, 5)
+def drawn(rate: float, rng: random.Random) -> SimulatedSample:
+    return (
+        SimulatedSample("correct", f"way {rng.randrange(3)}", 3)
+        if rng.random() < rate
+        else SimulatedSample("incorrect", None, 5)
+    )
 
 
 def record(seed: int) -> list[RecordedProblem]:
@@ -41,7 +45,7 @@ def record(seed: int) -> list[RecordedProblem]:
     rng = random.Random(seed)
     return [
         RecordedProblem(
-            Subject(f"p{level}{half}", level, f"t{level % 3}{half}"), tuple(drawn(rate, rng) for _ in range(CAP))
+            SimulatedProblem(f"p{level}{half}", level, f"t{level % 3}{half}"), tuple(drawn(rate, rng) for _ in range(CAP))
         )
         for level, rate in enumerate(RATES, 1)
         for half in "ab"

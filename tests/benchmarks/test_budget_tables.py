@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from benchmarks.budget_tables import ratio_of_sums
+from benchmarks.budgets.budget_tables import ratio_of_sums
 
 
 def test_by_hand() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.comparisons import SIZES, as_a_rate, cells, cluster_t, ours, sample, table, wild
+from benchmarks.numbers.comparisons import SIZES, as_a_rate, cells, cluster_t, ours, sample, table, wild
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""The estimators under some of the sampling designs of benchmarks/estimators.py: unbiased, and covered."""
+"""The estimators under some of the sampling designs of benchmarks/numbers/estimators.py: unbiased, and covered."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from benchmarks import estimators
-from benchmarks.estimators import Cell, simulate
+from benchmarks.numbers import estimators
+from benchmarks.numbers.estimators import Cell, simulate
 
 
 @pytest.fixture(autouse=True, scope="module")

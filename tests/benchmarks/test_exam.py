@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.exam import Case, adjudications, cases_of, examined
+from benchmarks.problems.exam import Case, adjudications, cases_of, examined
 
 SUITE = """
 import pytest

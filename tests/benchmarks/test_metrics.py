@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.metrics import human_eval_pass_at_k, report
+from benchmarks.numbers.metrics import human_eval_pass_at_k, report
 from pipelines.stats import pass_at_k
 
 

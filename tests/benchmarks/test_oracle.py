@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.oracle import Law, law_of, oracle, price_grid
-from benchmarks.replay import RecordedProblem, replay, solutions
+from benchmarks.numbers.oracle import Law, law_of, oracle, price_grid
+from benchmarks.numbers.replay import RecordedProblem, replay, solutions
 from pipelines.budget import BUDGETS
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
 Point = tuple[float, float]
 """(expected tokens, expected coverage) of one policy."""
@@ -114,9 +114,9 @@ def test_more_tokens_never_cover_less_and_gain_less_each(chances: list[float], b
 
 
 def test_a_law_from_draws_knows_them_all_and_not_their_order() -> None:
-    draws = [Sample("correct", name, 10) for name in "aaabbc"] + [
-        Sample("incorrect", None, 30),
-        Sample("correct", None, 20),
+    draws = [SimulatedSample("correct", name, 10) for name in "aaabbc"] + [
+        SimulatedSample("incorrect", None, 30),
+        SimulatedSample("correct", None, 20),
     ]
     assert law_of(draws) == Law((3 / 8, 2 / 8), 1 / 8, 110 / 8, 8)
 
@@ -124,7 +124,7 @@ def test_a_law_from_draws_knows_them_all_and_not_their_order() -> None:
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_to_the_cap_it_covers_what_orders_of_the_recorded_draws_cover(k: int) -> None:
     """Every subset of 3 of these 7 draws is as likely as any other: brute force."""
-    draws = [Sample("correct", name, 1) for name in "aabcd"] + [Sample("incorrect", None, 1)] * 2
+    draws = [SimulatedSample("correct", name, 1) for name in "aabcd"] + [SimulatedSample("incorrect", None, 1)] * 2
     subsets = [len(solutions(chosen)) >= k for chosen in itertools.combinations(draws, 3)]
     assert oracle([law_of(draws)], k=k, cap=3).coverage(1e9) == pytest.approx(mean(subsets))
 
@@ -137,7 +137,9 @@ def test_stopping_at_the_first_solution_is_the_best_of_one_problem_taken_without
     """k = 1: the chance in the next draw only grows, so to draw until solved or 3 draws, or not at all, is a mixture of the
     best; the reference is the mean over all orders.
     """
-    draws = [Sample("incorrect", None, 1) if name == "-" else Sample("correct", name, 1) for name in names]
+    draws = [
+        SimulatedSample("incorrect", None, 1) if name == "-" else SimulatedSample("correct", name, 1) for name in names
+    ]
     orders = list(itertools.permutations(draws))
     needed = [next((index for index, one in enumerate(order, 1) if one.solution), 99) for order in orders]
     cost, covered = mean(min(3, need) for need in needed), mean(need <= 3 for need in needed)
@@ -163,15 +165,22 @@ def test_no_budget_beats_it_in_expectation(name: str) -> None:
     tokens, covered = [], []
     for seed in range(40):
         rng = random.Random(seed)
-        record = [RecordedProblem(Subject(key), tuple(drawn_by(law, rng) for _ in range(64))) for key, law in laws.items()]
+        record = [
+            RecordedProblem(SimulatedProblem(key), tuple(drawn_by(law, rng) for _ in range(64)))
+            for key, law in laws.items()
+        ]
         done = replay(BUDGETS[name](), record)
         tokens.append(done.tokens())
         covered.append(len(done.covered(2)))
     assert curve.coverage(mean(tokens)) - mean(covered) > -3 * stdev(covered) / 40**0.5
 
 
-def drawn_by(law: Law, rng: random.Random) -> Sample:
+def drawn_by(law: Law, rng: random.Random) -> SimulatedSample:
     chance = rng.random()
     if chance < law.named[0]:
-        return Sample("correct", "named", 10)
-    return Sample("correct", rng.random().hex(), 10) if chance < law.named[0] + law.fresh else Sample("incorrect", None, 10)
+        return SimulatedSample("correct", "named", 10)
+    return (
+        SimulatedSample("correct", rng.random().hex(), 10)
+        if chance < law.named[0] + law.fresh
+        else SimulatedSample("incorrect", None, 10)
+    )

@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from benchmarks.random_refutation import chance, random_search, refuting
-from pipelines.sandbox import Limits, Sandbox
+from benchmarks.problems.random_refutation import chance, random_search, refuting
+from pipelines.sandbox import Sandbox, SandboxLimits
+from pipelines.verify.code.counterexample import Puzzle
 from pipelines.verify.code.suite import BadTestsError
-from pipelines.verify.counterexample import Puzzle
 
 SQUARE = "def f(n): return n * n"
 RARE = "def f(n): return n * n + (n % 100 == 13)"  # one input in a hundred
@@ -58,7 +58,7 @@ def test_the_number_of_draws_up_to_the_first_hit() -> None:
 def test_an_input_that_ends_a_program_does_not_hide_the_next() -> None:
     hangs = Puzzle(SQUARE, RARE.replace("return", "\n while n == 7: pass\n return"), VALID, "f")
     dies = Puzzle(SQUARE, "import os\n" + RARE.replace("return", "\n if n == 8: os._exit(0)\n return"), VALID, "f")
-    with Sandbox("strict", Limits(cpu_seconds=0.5)) as box:
+    with Sandbox("strict", SandboxLimits(cpu_seconds=0.5)) as box:
         assert list(refuting(box, hangs, [(7,), (1,), (13,)])) == [True, False, True]
         assert list(refuting(box, dies, [(1,), (8,), (13,), (2,)])) == [False, True, True, False]
         with pytest.raises(BadTestsError, match="stdin"):

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks.recorded import record_of
-from benchmarks.replay import RecordedProblem, ReplayResult, replay
+from benchmarks.numbers.replay import RecordedProblem, ReplayResult, replay
+from benchmarks.verifiers.recorded import record_of
 from flows.rounds import run_all
-from flows.rounds.plan import plan_round, read_plans
+from flows.rounds.planning.plan import plan_round, read_plans
 from pipelines.budget import BUDGETS, DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.generate.embedded import Embedded
+from pipelines.generate.embedded.engine import Embedded
 from pipelines.protocols import Budget
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS
-from storage.records import Sampling
+from storage.ground.records import Sampling
 from storage.rollouts import IncompleteRound
 from tests.flows.rounds.toy import problems, spec, workspace
 

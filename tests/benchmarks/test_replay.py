@@ -2,22 +2,22 @@
 
 import pytest
 
-from benchmarks.replay import RecordedProblem, Spending, replay, solvable
+from benchmarks.numbers.replay import RecordedProblem, Spending, replay, solvable
 from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 
-WRONG = Sample("incorrect", None, 5)
+WRONG = SimulatedSample("incorrect", None, 5)
 
 
-def right(solution: str) -> Sample:
-    return Sample("correct", solution, 3)
+def right(solution: str) -> SimulatedSample:
+    return SimulatedSample("correct", solution, 3)
 
 
 RECORD = [
-    RecordedProblem(Subject("easy", 1), (right("a"), right("a"), right("b"), right("a"))),
-    RecordedProblem(Subject("hard", 8), (WRONG, WRONG, WRONG, right("c"))),
-    RecordedProblem(Subject("cut", 8), (Sample("correct", None, 9), WRONG, WRONG, WRONG)),
+    RecordedProblem(SimulatedProblem("easy", 1), (right("a"), right("a"), right("b"), right("a"))),
+    RecordedProblem(SimulatedProblem("hard", 8), (WRONG, WRONG, WRONG, right("c"))),
+    RecordedProblem(SimulatedProblem("cut", 8), (SimulatedSample("correct", None, 9), WRONG, WRONG, WRONG)),
 ]
 
 

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -88,6 +89,11 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
 
     return opened
+
+
+def text_of(element: Any) -> str:
+    """The value of an element that has one."""
+    return str(element.value)
 
 
 def opened(name: str, **address: str) -> AppTest:

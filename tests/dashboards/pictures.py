@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from tests.dashboards.conftest import serving
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, visit
 
-SIZE = {"width": 1360, "height": 900}
+SIZE = (1360, 900)
 PAGES = (
     ("dashboard", "Difficulty and budget", "difficulty?of=version+arithmetic%40v1"),
     ("explore", "Explore", "explore?of=version+arithmetic%40v1"),
@@ -21,7 +21,9 @@ PAGES = (
 def make(workspace: Path, folder: Path) -> None:
     """One PNG for each of the pages."""
     with serving(workspace) as printed, sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page(viewport=SIZE)
+        page = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS).new_page(
+            viewport={"width": SIZE[0], "height": SIZE[1]}
+        )
         page.set_default_timeout(PATIENCE)
         visit(page, printed, "Home")
         address = printed.partition("/?")[0]

@@ -196,9 +196,9 @@ def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Pag
     visit(browser, f"{served}/datasets?dataset=toy", "Datasets")
     browser.get_by_role("tab", name="Gates").click()
     browser.wait_for_url("**tab=Gates*")
-    expect(browser.get_by_text("No row was ever against", exact=False)).to_be_visible()
+    expect(browser.get_by_text("No row ever failed", exact=False)).to_be_visible()
     visit(browser, browser.url, "Datasets")
-    expect(browser.get_by_text("No row was ever against", exact=False)).to_be_visible()
+    expect(browser.get_by_text("No row ever failed", exact=False)).to_be_visible()
     visit(browser, f"{served}/datasets?dataset=toy&version=toy%40v9", "Datasets")
     expect(browser.get_by_text("unknown version 'toy@v9'", exact=False)).to_be_visible()
 

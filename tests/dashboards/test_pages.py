@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.inert import inert, inert_page, visible
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
-from tests.dashboards.conftest import HOSTILE
+from tests.dashboards.conftest import HOSTILE, text_of
 
 pytestmark = pytest.mark.integration
 
@@ -16,16 +16,28 @@ Page = Callable[..., AppTest]
 
 
 def texts(page: AppTest) -> str:
-    return "\n".join(str(block.value) for kind in ("markdown", "caption", "subheader", "title") for block in page.get(kind))
+    return "\n".join(text_of(block) for kind in ("markdown", "caption", "subheader", "title") for block in page.get(kind))
 
 
 def metrics(page: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in page.metric}
 
 
-@pytest.mark.parametrize(
-    "name", ["home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers", "claims"]
-)
+PAGES = [
+    "home",
+    "runs",
+    "datasets",
+    "diff",
+    "compare",
+    "explore",
+    "difficulty",
+    "review",
+    "verifiers",
+    "claims",
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_every_page_opens_without_an_error(page: Page, name: str) -> None:
     shown = page(name)
     assert not shown.exception

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from flows import cli
-from storage.ids import digest128
+from storage.ground.ids import digest128
 from storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home
 from tests.tied import tied
 
-pytest.register_assert_rewrite("tests.flows.step_recipe_checks")  # its asserts are those of tests
+pytest.register_assert_rewrite("tests.flows.written.step_recipe_checks")  # its asserts are those of tests
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = """\
 recipe_schema: 1

@@ -15,7 +15,7 @@ import pytest
 from tests.flows.conftest import Said, finish, start
 from tests.hosts.network import HERE, Host, Network, network
 from tests.hosts.project import CURATE, places, served_by, write_project, write_servers
-from tests.hosts.services import database, model, postgres, s3
+from tests.hosts.services import database, model, postgres, prefect, s3
 from tests.pipelines.generate.http.serving import Serving
 
 PROBLEMS, SAMPLES, BATCH, IN_FLIGHT = 24, 8, 16, 4  # in flight: at each server, of each command
@@ -65,14 +65,19 @@ def write(folder: Path, servers: list[str], settings: str = "") -> None:
     write_servers(folder, servers, IN_FLIGHT)
 
 
+def on_one_machine(folder: Path, **env: str) -> Outcome:
+    """What the project in a folder gives on this machine, with SQLite and a folder of segments."""
+    assert finish(start("import", "problems", "sums.jsonl", "--name", "sums", cwd=folder)).status == 0
+    return outcome_of(finish(start(*CURATE, "--direct", cwd=folder, **env)))
+
+
 @pytest.fixture(scope="session")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What the recipe gives on one machine, with SQLite and a folder of segments."""
+    """What the recipe gives on one machine."""
     folder = tmp_path_factory.mktemp("alone") / "ws"
     with Serving() as server:
         write(folder, [server.url])
-        assert finish(start("import", "problems", "sums.jsonl", "--name", "sums", cwd=folder)).status == 0
-        outcome = outcome_of(finish(start(*CURATE, "--direct", cwd=folder)))
+        outcome = on_one_machine(folder)
         assert len(server.bodies) == outcome["funnel"]["drawn"] == ROWS
     return outcome
 
@@ -87,6 +92,15 @@ def hosts() -> Iterator[Network]:
         for name in WORKERS:
             stack.enter_context(model(made[name]))
         yield made
+
+
+@pytest.fixture(scope="module")
+def prefect_server(hosts: Network) -> Iterator[None]:
+    """Prefect's server on `store`, named in the environment of all hosts."""
+    with prefect(hosts["store"]) as api:
+        hosts.environment["PREFECT_API_URL"] = api
+        yield
+        del hosts.environment["PREFECT_API_URL"]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 from sqlalchemy import text
-from storage.errors import RollmillError
+from storage.ground.errors import RollmillError
 from storage.workspace import Workspace
 
 with Workspace.open(Path(sys.argv[1])) as workspace:

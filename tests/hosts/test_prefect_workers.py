@@ -9,9 +9,8 @@ import pytest
 
 from tests.flows.conftest import finish
 from tests.hosts.conftest import BATCH, IN_FLIGHT, ROWS, WORKERS, Cluster, Outcome
-from tests.hosts.network import Host, Network
+from tests.hosts.network import Host
 from tests.hosts.project import NAME
-from tests.hosts.services import prefect
 from tests.waiting import until
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(600)]
@@ -59,16 +58,8 @@ def firings(host: Host) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def server(hosts: Network) -> Iterator[None]:
-    with prefect(hosts["store"]) as api:
-        hosts.environment["PREFECT_API_URL"] = api
-        yield
-        del hosts.environment["PREFECT_API_URL"]
-
-
 @pytest.fixture
-def workers(cluster: Cluster, server: None) -> Iterator[Cluster]:
+def workers(cluster: Cluster, prefect_server: None) -> Iterator[Cluster]:
     """The schedule is added on both hosts, and both serve it."""
     with ExitStack() as stack:
         adding = [cluster[name].rollmill(*ADD) for name in WORKERS]

@@ -4,16 +4,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 import ray
 
-from tests.flows.conftest import finish, start
-from tests.hosts.conftest import ROWS, WORKERS, Cluster, Outcome, outcome_of, write
+from tests.flows.conftest import finish
+from tests.hosts.conftest import ROWS, WORKERS, Cluster, Outcome, on_one_machine, outcome_of, write
 from tests.hosts.network import HERE, Host, Network
 from tests.hosts.project import CURATE
-from tests.hosts.services import prefect, served
+from tests.hosts.services import served
 from tests.pipelines.generate.http.serving import Serving
 from tests.waiting import until
 
@@ -41,8 +42,11 @@ class Mine(NumberVerifier):
 
 
 @pytest.fixture(scope="module")
-def raylets(hosts: Network) -> Iterator[None]:
-    """Raylets on the three hosts: the one of `store` leads and judges nothing."""
+def raylets(hosts: Network, prefect_server: None) -> Iterator[None]:
+    """Raylets on the three hosts: the one of `store` leads and judges nothing.
+
+    Each task tells Prefect of itself from where it runs: the server that a command manages is on its own host alone.
+    """
     settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
     common = ("--disable-usage-stats", "--block", f"--temp-dir={HERE}/ray", "--object-store-memory=80000000")
 
@@ -56,11 +60,8 @@ def raylets(hosts: Network) -> Iterator[None]:
         stack.enter_context(served(store, begin(store, *head), "ray", CLIENTS))
         for name in WORKERS:
             stack.callback(begin(hosts[name], "--num-cpus=1", f"--address={store.address}:{GCS}").kill)
-            assert until(lambda name=name: hosts[name].running(RAYLET), 240)
-        # Each task tells Prefect of itself, from where it runs: the server that a command manages is on its own host alone.
-        hosts.environment["PREFECT_API_URL"] = stack.enter_context(prefect(store))
+            assert until(partial(hosts[name].running, RAYLET), 240)
         yield
-        del hosts.environment["PREFECT_API_URL"]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +71,7 @@ def judged_here(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     with Serving() as server:
         write(folder, [server.url])
         with_own_verifier(folder)
-        assert finish(start("import", "problems", "sums.jsonl", "--name", "sums", cwd=folder)).status == 0
-        return outcome_of(finish(start(*CURATE, "--direct", cwd=folder, JUDGED=str(folder / "judged"))))
+        return on_one_machine(folder, JUDGED=str(folder / "judged"))
 
 
 def with_own_verifier(folder: Path) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from flows.recipe.methods import resolve
-from flows.rounds.decide import check_decisions
-from flows.rounds.verify import verdicts_of
+from flows.rounds.judging.decide import check_decisions
+from flows.rounds.judging.verify import verdicts_of
 from pipelines.returned import check_named, check_returned, is_users_own, misfit
 from pipelines.verify.acceptance import accepted_verdict
 from pipelines.verify.number import NumberVerifier
-from storage.errors import SetupError
-from storage.records import Completion, Decision, Problem, Score, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Decision, Problem, Score, Verdict
 
 PROBLEM = Problem("2 + 2?", "4")
 COMPLETION = Completion("c", PROBLEM.prompt_id, "toy", "m", "d", "curate", 0, 7, "4", "stop")
@@ -23,7 +23,7 @@ VERDICT = Verdict("c", PROBLEM.id, "mine", "1", "correct", "mine")
 DECISION = Decision("r", PROBLEM.id, "c", "mine", "1", True, "kept", "correct", "number", "1")
 
 VERIFIER = """
-from storage.records import Verdict
+from storage.ground.records import Verdict
 
 
 class Mine:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.audits import Audit, AuditItem, Audits, PersonJudgement, audit_id
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 
 

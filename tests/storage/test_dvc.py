@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from storage import dvc
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.publish import finish_interrupted, publish
 from storage.versions.read import load_snapshot, open_version
-from storage.versions.rebase import rebase
 from storage.versions.resolve import resolve, versions
-from storage.versions.sharing import pull
-from storage.versions.snapshot import Snapshot
+from storage.versions.upkeep.rebase import rebase
+from storage.versions.upkeep.sharing import pull
 from storage.workspace import Workspace
 from tests.repositories import git, run_dvc
 from tests.storage.versions.conftest import snapshot

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import failpoints
-from storage.errors import SetupError
-from storage.records import Completion, PlanRow, StopRow, Verdict
-from storage.segments import compaction
+from storage.ground import failpoints
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, PlanRow, StopRow, Verdict
 from storage.segments.keys import SegmentKey
+from storage.segments.upkeep import compaction
 from storage.workspace import Workspace
 from tests.forked import Forked
 from tests.waiting import until
@@ -80,7 +80,7 @@ def contents(root: Path) -> dict[str, object]:
         store = workspace.segments
         registered = {
             Path(store.path(segment)) for kind in ("completions", "verdicts", "plan", "stops")
-            for segment in store.registry.segments(kind)  # type: ignore[arg-type]
+            for segment in store.registry.segments(kind)
         }  # fmt: skip
         return {
             "completions": sorted(store.read("completions").to_pylist(), key=lambda row: row["id"]),
@@ -190,13 +190,13 @@ def torn(root: Path) -> None:
 
     def cut(spool: Spool, records: Sequence[Completion]) -> None:
         if not spool.read():
-            return append(spool, records)
+            append(spool, records)
+            return
         with spool.path.open("ab") as file:
             file.write(b'0badc0de {"id":"0-0-3","text":"half of a li')
         os.kill(os.getpid(), signal.SIGKILL)
-        return None
 
-    Spool.append = cut  # type: ignore[method-assign]
+    Spool.append = cut  # type: ignore[assignment,method-assign]
     work(root)
 
 

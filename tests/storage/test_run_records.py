@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from storage.ground.records import Attempt
 from storage.ledger.models import AttemptRow
-from storage.records import Attempt
 from storage.workspace import Workspace
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
-from storage.records import PlanRow, StopRow
+from storage.ground.errors import SetupError
+from storage.ground.records import PlanRow, StopRow
 from storage.runs import Runs
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace

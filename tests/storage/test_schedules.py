@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.schedules import Notify, Schedule, Schedules, checked_cron, seconds_of
 
 
@@ -79,7 +79,7 @@ def test_a_file_of_before_is_read(tmp_path: Path) -> None:
     schedules = Schedules(tmp_path)
     assert schedules.get("a") == Schedule("a", "0 2 * * *", "/r.yaml", sets=("seed=1",))
     schedules.add(Schedule("b", "", "/r.yaml", on="version:sums", notify=Notify("mail me", "HOOK", "always")))
-    schedules.saw("b", "sums@v1")
-    schedules.saw("gone", "sums@v1")
+    schedules.record_seen("b", "sums@v1")
+    schedules.record_seen("gone", "sums@v1")
     again = schedules.get("b")
     assert (again.seen, again.notify) == ("sums@v1", Notify("mail me", "HOOK", "always"))

@@ -1,12 +1,13 @@
 """Stored scores as columns: aligned with rows, NaN where there is none, marked ones for their own run only."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
-from storage.pool import score_columns
-from storage.records import PlanRow, Score
+from storage.ground.pool import score_columns
+from storage.ground.records import PlanRow, Score
 from storage.runs import Run
 from storage.scores import RunMarks, about
 from storage.segments.schema import to_table
@@ -15,7 +16,7 @@ JUDGED = {"verifiers": [["number", "1"]]}
 ROWS = [PlanRow("run", 0, 0, n, "p1", "q1", f"c{n}", n, 7) for n in range(3)]
 
 
-def a_run(resolved: dict[str, object]) -> Run:
+def a_run(resolved: Mapping[str, object]) -> Run:
     return Run("run", "toy", {"resolved": resolved}, "0", "done", datetime.now(UTC))
 
 

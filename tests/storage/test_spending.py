@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from storage.ground.records import Completion
 from storage.ledger.models import ReservedRow
-from storage.records import Completion
-from storage.segments.keys import SegmentKey
+from storage.segments.keys import Commit, SegmentKey
 from storage.spending import Amount, Charge, Limit, Sums, sums_of
 from storage.workspace import Workspace
 
@@ -22,8 +24,8 @@ NOTHING = Amount()
 
 
 def reply(name: str, tokens_in: int | None = 10, tokens_out: int | None = 5, cost: float | None = None) -> Completion:
-    given = {"tokens_in": tokens_in, "tokens_out": tokens_out, "cost": cost, "seconds": 0.25}
-    return Completion(name, "p", "toy", "m", "d", "curate", 0, 1, "text", "stop", **given)
+    drawn = Completion(name, "p", "toy", "m", "d", "curate", 0, 1, "text", "stop")
+    return replace(drawn, tokens_in=tokens_in, tokens_out=tokens_out, cost=cost, seconds=0.25)
 
 
 def charge(batch: str, sums: Sums, bound: Amount = NOTHING) -> Charge:
@@ -40,7 +42,7 @@ def test_a_payment_lives_and_dies_with_its_segment(tmp_path: Path) -> None:
         key = SegmentKey("completions", "toy", "d", "b1")
         row = reply("a")
 
-        def pay(session, commits) -> None:
+        def pay(session: Session, commits: Sequence[Commit]) -> None:
             ws.spending.pay(session, "run", charge("b1", sums_of([row])), redundant=commits[0].redundant)
 
         ws.segments.commit_many([(key, [row])], run="run", also=pay)
@@ -51,7 +53,7 @@ def test_a_payment_lives_and_dies_with_its_segment(tmp_path: Path) -> None:
         ]
         assert ws.spending.paid("run") == Sums(2, 20, 10, 0, 500_000, 0, 2)
 
-        def break_it(session, commits) -> None:
+        def break_it(session: Session, commits: Sequence[Commit]) -> None:
             pay(session, commits)
             raise ZeroDivisionError
 
@@ -87,8 +89,8 @@ def test_what_a_reply_did_not_count_counts_at_its_bound(tmp_path: Path) -> None:
 def test_money_is_a_limit_of_its_own(tmp_path: Path) -> None:
     with Workspace.init(tmp_path) as ws:
         assert ws.spending.reserve("run", "b", Amount(), [Amount(5, 40)] * 9, Limit(units=100)) == 2
-    assert Limit(units=100).reached_by(Amount(10**9, 101)) == "cost limit"
-    assert Limit(units=100).reached_by(Amount(10**9, 100)) is None
+    assert Limit(units=100).exceeded_limit(Amount(10**9, 101)) == "cost limit"
+    assert Limit(units=100).exceeded_limit(Amount(10**9, 100)) is None
 
 
 @pytest.mark.parametrize(("under_way", "left"), [(None, 0), (3, 0), (0, 1)])

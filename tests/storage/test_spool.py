@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
-from storage.records import Completion, Message
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Message
 from storage.spool import Spool
 
 FIRST = Completion("c1", "p", "openai", "m", "d", "curate", 0, 7, "four", "stop")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
-from storage.records import PlanRow, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import PlanRow, Problem
 from storage.segments.keys import SegmentKey
-from storage.versions.database import write_database
+from storage.versions.content.database import write_database
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import build
 
@@ -42,7 +42,7 @@ def test_no_workspace_names_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         Workspace.open(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path} is in no Rollmill workspace: no rollmill.toml here or above. Next: rollmill init"
+        f"{tmp_path} is not in a Rollmill workspace: no rollmill.toml here or above. Next: rollmill init"
     )
 
 
@@ -83,8 +83,7 @@ def test_settings_choose_ledger_and_segments_and_a_profile_comes_first(tmp_path:
         workspace.segments.commit(KEY, [Problem("2+2?", "4")])
     assert (tmp_path / "books.db").is_file()
     assert len(list((tmp_path / "rows").glob("problems/*/*.parquet"))) == 1
-    other = {"ledger_url": "sqlite:///other.db", "segments_url": "other"}
-    with Workspace.open(tmp_path, **other) as workspace:
+    with Workspace.open(tmp_path, ledger_url="sqlite:///other.db", segments_url="other") as workspace:
         assert not workspace.segments.has(KEY)
 
 
@@ -110,8 +109,8 @@ def test_opening_is_light() -> None:
 READ_ONLY = """
 import os, sys, tempfile
 from pathlib import Path
-from storage.errors import SetupError
-from storage.records import PlanRow, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import PlanRow, Problem
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -168,9 +167,9 @@ def _env() -> dict[str, str]:
 
 HIDDEN = """
 import os, sys
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.versions.index import dataset_names
-from storage.errors import explained
+from storage.ground.errors import explained
 from pathlib import Path
 
 if os.geteuid() == 0:
@@ -217,7 +216,7 @@ def test_what_may_not_be_read_is_not_said_to_be_read_only() -> None:
 
 @pytest.mark.parametrize("name", ["a?b", "a\\b"])
 def test_a_place_in_which_nothing_could_be_published_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SetupError, match="DuckDB can write no database there"):
+    with pytest.raises(SetupError, match="DuckDB cannot write a database there"):
         Workspace.init(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / name).mkdir()

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.metrics import decision_counts
-from storage.pool import pool_of
-from storage.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
+from storage.ground.pool import pool_of
+from storage.ground.records import Completion, Decision, PlanRow, Problem, ThreadRow, Verdict
 from storage.segments.keys import SegmentKey
 from storage.segments.schema import to_table
-from storage.versions.snapshot import Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
+from tests.storage.accepted import accept
 
 RUN = "lines-aaaaaaaa"
 PROBLEM = Problem("What is 2 + 3 * 4?", "14", level=1, skill="chain", template="mixed", source="templates")
@@ -115,6 +116,7 @@ def stored(ws: Workspace, *, rounds: int = 4, decided: bool = True) -> None:
             ],
             run=RUN,
         )
+        accept(ws, RUN, judged, f"b{number}")
     if decided:
         ws.segments.commit(SegmentKey("decisions", RUN, "1", "x"), [decision(name) for name in OUTCOME], run=RUN)
         ws.runs.finish(RUN, "done", {"version": 1})

@@ -1,6 +1,6 @@
-"""The charts of comparisons: leaderboard, differences, curves, costs, calibration and replays, each with its intervals.
+"""Charts of comparisons: leaderboard, differences, curves, costs, calibration and replays, each with its intervals.
 
-Data in, chart out. Rows carry the address of their rollouts in Explore as `link`, which a click on a point opens.
+Data in, chart out. Rows carry the address of their rollouts in Explore as `link`; a click on a point opens it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def _colour(models: Sequence[str]) -> alt.Color:
 
 
 def _shown(rows: Sequence[Row], names: Sequence[str]) -> pd.DataFrame:
-    """These columns of rows that have a value, with the address that a click opens."""
+    """Selected columns of rows with a value, with the address opened by a click."""
     frame = pd.DataFrame([{name: row.get(name) for name in (*names, "link")} for row in rows if row["value"] is not None])
     for name in {"model", "benchmark", "aggregator"} & set(frame):
         frame[name] = frame[name].map(visible)
@@ -82,18 +82,18 @@ def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
 
 
 def _panels(chart: Any, frame: pd.DataFrame) -> AnyChart:
-    """A panel per benchmark where there are several."""
+    """A panel per benchmark if there are several."""
     benchmarks = list(dict.fromkeys(frame["benchmark"]))
     whole: AnyChart = chart.properties(height=320)
     if len(benchmarks) < 2:
         return whole
     panel = alt.Facet("benchmark:N", title=None, sort=benchmarks)
-    faceted: AnyChart = chart.properties(width=200, height=200).facet(panel, columns=2)  # a narrow page has room for two
+    faceted: AnyChart = chart.properties(width=200, height=200).facet(panel, columns=2)  # a narrow page fits two
     return faceted
 
 
 def curve_chart(rows: Sequence[Row]) -> AnyChart:
-    """pass@k over k of each model with its band, a panel per benchmark; k on a scale of doublings."""
+    """pass@k over k of each model with its band, a panel per benchmark; k on a logarithmic scale of base 2."""
     frame = _shown([row for row in rows if row.get("k")], ["model", "benchmark", "k", "value", "low", "high", "n"])
     x = alt.X("k:Q", scale=alt.Scale(type="log", base=2), axis=alt.Axis(format="d", tickMinStep=1), title="completions k")
     base = alt.Chart(frame).encode(x=x, color=_colour(sorted(set(frame["model"]))))
@@ -136,7 +136,7 @@ def calibration_chart(rows: Sequence[Row]) -> AnyChart:
     marks = base.mark_point(filled=True, opacity=1).encode(
         y=alt.Y("value:Q", scale=RATE), size=alt.Size("n:Q", legend=None, scale=alt.Scale(range=[30, 160])), href="link:N"
     )
-    # A faceted chart has one table for all layers, so the ends of the line stand in it for each benchmark.
+    # A faceted chart has one table for all layers, so the ends of the line are in it for each benchmark.
     whole = pd.concat([frame, *(ends.assign(benchmark=name) for name in dict.fromkeys(frame["benchmark"]))])
     return _panels(alt.layer(exact, rules, line, marks, data=whole), frame)
 

@@ -1,4 +1,4 @@
-"""Compare: every model on every benchmark, and two models on the problems that both were asked. Each problem opens."""
+"""Compare: every model on every benchmark, and two models on their common problems. Each problem opens."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,22 +9,22 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
 from dashboards.pages.compare.charts import board_chart, strata_chart
-from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides, splits
+from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, splits
 from dashboards.pages.compare.tabs import show_tabs
 from dashboards.parts.problem import show_facts, show_rollouts
 from dashboards.session.address import OPEN, choose, selected
 from dashboards.session.kept import kept_by, state_of
 from dashboards.session.scope import nothing_yet, reader
 from pipelines.stats import with_interval
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
-from storage.queries.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.evaluations import Flip, evaluations, flips
-from storage.queries.sides import Side
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
+from storage.queries.comparisons.evaluations import Flip, evaluations, flips
+from storage.queries.comparisons.sides import Side
 
 Row = Mapping[str, Any]
-LEADERS = 8  # benchmarks that are put into words
-MOST = 200  # problems that differ, in the table
+LEADERS = 8  # benchmarks described in words
+MOST = 200  # differing problems in the table
 
 
 def show() -> None:
@@ -38,7 +38,7 @@ def show() -> None:
     name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
     state = state_of(source, name)
     split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
-    subject = Subject(name, split, state)
+    subject = ComparedSubject(name, split, state)
     board = subject.kept(_board)
     _leaderboard(board, subject)
     if len(board["models"]) > 1:
@@ -54,7 +54,7 @@ def _words(row: Row | None) -> str:
     return "" if row is None or row["value"] is None else with_interval(row["value"], row["low"], row["high"])
 
 
-def _leaderboard(board: Row, subject: Subject) -> None:
+def _leaderboard(board: Row, subject: ComparedSubject) -> None:
     st.subheader("Which model is better, and on what")
     st.markdown("\n".join(_leaders(board)))
     links = subject.kept(links_of)
@@ -68,7 +68,7 @@ def _leaderboard(board: Row, subject: Subject) -> None:
         for benchmark in board["benchmarks"]:
             cell = cells.get((model, benchmark))
             words = "" if cell is None else f"{_words(cell)}{' *' if cell['unbeaten'] and board['tests'] else ''}"
-            # A column of links shows what it can cut out of the address, so the words travel behind the #.
+            # A column of links can show part of the address only, so the label follows the #.
             row[visible(benchmark)] = words and f"{links[model, benchmark]}#{quote(words)}"
         rows.append(row)
     st.altair_chart(board_chart(linked(board["cells"], links), board["models"], board["benchmarks"]), width="stretch")
@@ -94,7 +94,7 @@ def _leaderboard(board: Row, subject: Subject) -> None:
 
 
 def _leaders(board: Row) -> Iterator[str]:
-    """A line for each of the first benchmarks: the best model, and those that it is not shown to be better than."""
+    """A line for each of the first benchmarks: the best model, and the models that are not significantly worse."""
     for benchmark in board["benchmarks"][:LEADERS]:
         here = [cell for cell in board["cells"] if cell["benchmark"] == benchmark and cell["value"] is not None]
         if not here:
@@ -110,11 +110,11 @@ def _plain(row: Row) -> dict[str, Any]:
     return {key: visible(value) if isinstance(value, str) else value for key, value in row.items()}
 
 
-def _two(models: Sequence[str], subject: Subject) -> None:
+def _two(models: Sequence[str], subject: ComparedSubject) -> None:
     """Two models on shared problems: by benchmark, and the problems on which they differ."""
     st.subheader("Two models on the same problems")
     left, right = st.columns(2)
-    # By default the second of the board against its first.
+    # By default the second model of the board against its first.
     first = choose("Model", [models[1], models[0], *models[2:]], "a", where=left, forget=("problem",))
     second = choose("Against", [model for model in models if model != first], "b", where=right, forget=("problem",))
     rows = subject.kept(_compared, first, second)
@@ -136,7 +136,7 @@ def _two(models: Sequence[str], subject: Subject) -> None:
 
 
 def _compared(source: Reader, name: str, split: str, first: str, second: str) -> list[Row] | str:
-    """The comparison on every benchmark, or why there is none."""
+    """The comparison on every benchmark, or the reason for its absence."""
     sides = read_sides(source, name, split)
     before, after = ({side.benchmark: side for side in sides if side.model == model} for model in (first, second))
     try:
@@ -146,7 +146,7 @@ def _compared(source: Reader, name: str, split: str, first: str, second: str) ->
 
 
 def _sentence(row: Row, *, tests: int) -> str:
-    """What the comparison on one benchmark decides, in a line."""
+    """Conclusion of the comparison on one benchmark, in a line."""
     where = f"**{inert(row['before']['benchmark'])}**: " if tests > 1 else ""
     corrected = f" after correction for {tests} tests" if tests > 1 else ""
     p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
@@ -188,7 +188,7 @@ def _flips(source: Reader, name: str, split: str, models: tuple[str, str], bench
     return flips(source, before, after, MOST)
 
 
-def _flipped(benchmarks: Sequence[str], subject: Subject, models: tuple[str, str]) -> None:
+def _flipped(benchmarks: Sequence[str], subject: ComparedSubject, models: tuple[str, str]) -> None:
     """The problems on which two models differ; the selected one with the rollouts of both."""
     first, second = models
     st.markdown("**Problems on which they differ**")

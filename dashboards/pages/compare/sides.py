@@ -1,4 +1,4 @@
-"""What Compare is about: the models and benchmarks of an evaluation, dataset or run, each with its rollouts in Explore."""
+"""Subject of Compare: the models and benchmarks of an evaluation, dataset or run, each with its rollouts in Explore."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dashboards.session.address import explore_link
 from dashboards.session.kept import State, kept_by, state_of
 from dashboards.session.scope import reader
 from storage.queries import Reader
-from storage.queries.sides import Side, parted, sides_of
+from storage.queries.comparisons.sides import Side, parted, sides_of
 
 AS_THEY_ARE = "as they are"
 COLUMNS = ("source", "level", "skill", "template")
@@ -17,20 +17,20 @@ Links = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What is compared: an evaluation, dataset or run, and what its benchmarks are told apart by."""
+class ComparedSubject:
+    """Subject of a comparison: an evaluation, dataset or run, and the column that separates its benchmarks."""
 
     name: str
     split: str
     state: State
 
     def kept(self, query: Callable[..., Any], *arguments: Any) -> Any:
-        """`query(reader, name, split, *arguments)`, asked once for each state of what is compared."""
+        """Cached result of `query(reader, name, split, *arguments)`, by the state of the subject."""
         return kept_by(self.state, reader(), query, self.name, self.split, *arguments)
 
 
 def splits(source: Reader, name: str) -> list[str]:
-    """What benchmarks can be told apart by; the first is the default: sources where one benchmark has several of them."""
+    """Columns that can separate benchmarks; the first is the default: sources if one benchmark has several of them."""
     sides = read_sides(source, name, AS_THEY_ARE)
     known = [column for column in COLUMNS if any(len(set(side.pool.strata.get(column, ())) - {None}) > 1 for side in sides)]
     several = len({side.benchmark for side in sides}) > 1 or "source" not in known
@@ -38,7 +38,7 @@ def splits(source: Reader, name: str) -> list[str]:
 
 
 def read_sides(source: Reader, name: str, split: str) -> list[Side]:
-    """Every model on every benchmark; the rollouts are read once, however they are told apart."""
+    """Every model on every benchmark; the rollouts are read once, whatever the split."""
     state = state_of(source, name)
     return kept_by(state, source, sides_of, name) if split == AS_THEY_ARE else kept_by(state, source, _parted, name, split)
 
@@ -48,12 +48,12 @@ def _parted(source: Reader, name: str, split: str) -> list[Side]:
 
 
 def scope_of(side: Side) -> str:
-    """The run or version that a side is of."""
+    """The run or version of a side."""
     return side.reference.partition(":")[0]
 
 
 def links_of(source: Reader, name: str, split: str) -> dict[tuple[str, str], str]:
-    """Of each model on each benchmark the address of its rollouts in Explore."""
+    """The address in Explore of the rollouts of each model on each benchmark."""
     links = {}
     for side in read_sides(source, name, split):
         group = {split: side.benchmark} if split in COLUMNS else {}

@@ -1,4 +1,4 @@
-"""The tabs of Compare: curves, cost, calibration and replays, each computed once it is looked at."""
+"""The tabs of Compare: curves, cost, calibration and replays, each computed when it is opened."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,17 +9,17 @@ import streamlit as st
 
 from dashboards.inert import inert, visible
 from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
-from dashboards.pages.compare.sides import Subject, linked, links_of, read_sides, scope_of
+from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, scope_of
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
 from pipelines.stats import with_interval
 from storage.queries import Reader, version_manifest
-from storage.queries.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
+from storage.queries.comparisons.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
 
 
-def show_tabs(subject: Subject) -> None:
-    """The tabs; one that is hidden computes nothing."""
+def show_tabs(subject: ComparedSubject) -> None:
+    """The tabs; a hidden one computes nothing."""
     shows = {"Pass@k": _curves, "Cost and accuracy": _cost, "Calibration": _calibration, "Replays": _replays}
     for tab, show in zip(st.tabs(list(shows), key="more", bind="query-params"), shows.values(), strict=True):
         with tab:
@@ -43,7 +43,7 @@ def _pools(source: Reader, name: str, split: str) -> list[tuple[str, tuple[str, 
     return sorted({(scope_of(side), tuple(sorted(side.models))) for side in read_sides(source, name, split)})
 
 
-def _rows(subject: Subject, metrics: Sequence[SideMetric]) -> list[Any]:
+def _rows(subject: ComparedSubject, metrics: Sequence[SideMetric]) -> list[Any]:
     """The numbers of a metric with model, benchmark, settings and address."""
     return linked(
         [{**row.row(), "model": side.model, "benchmark": side.benchmark} for side in metrics for row in side.rows],
@@ -56,7 +56,7 @@ def _why(metrics: Sequence[SideMetric]) -> None:
         st.caption(inert(why, 400))
 
 
-def _curves(subject: Subject) -> None:
+def _curves(subject: ComparedSubject) -> None:
     curves = subject.kept(_metric, "coverage_curve")
     if any(len(curve.rows) > 1 for curve in curves):
         st.altair_chart(curve_chart(_rows(subject, curves)), width="stretch")
@@ -68,7 +68,7 @@ def _curves(subject: Subject) -> None:
     _why(curves)
 
 
-def _cost(subject: Subject) -> None:
+def _cost(subject: ComparedSubject) -> None:
     points = subject.kept(_prices)
     if not points:
         st.info("The tokens of these completions are not known: imports without counts have none.")
@@ -77,8 +77,8 @@ def _cost(subject: Subject) -> None:
     st.caption("Mean tokens of a completion against pass rate, with 95% intervals. A point opens Explore.")
 
 
-def _calibration(subject: Subject) -> None:
-    """What a score is worth as a chance, bin by bin, and as an order."""
+def _calibration(subject: ComparedSubject) -> None:
+    """Calibration of a score as a probability, bin by bin, and its quality as an order."""
     scores = subject.kept(_scores)
     if not scores:
         st.info("These completions have no scores. A recipe's `score:` or this command stores some:")
@@ -129,8 +129,9 @@ def _interval(row: Any) -> str:
     return f"{row['value']:.3f}" if row["low"] is None else with_interval(row["value"], row["low"], row["high"])
 
 
-def _replays(subject: Subject) -> None:
-    """Ways to choose an answer, at equal tokens or samples, as `rollmill replay` stored them; a button stores another."""
+def _replays(subject: ComparedSubject) -> None:
+    """Ways to choose an answer, at equal tokens or samples, from stored results of `rollmill replay`; a button stores
+    another."""
     pools: list[tuple[str, tuple[str, ...]]] = subject.kept(_pools)
     reports = replays(reader().root, {scope for scope, _ in pools})
     done = {(report["pool"], tuple(sorted(report["models"]))) for report in reports}
@@ -156,7 +157,7 @@ def _replays(subject: Subject) -> None:
 
 
 def _over_majority(rows: Sequence[Any]) -> pd.DataFrame:
-    """The largest budget in full."""
+    """The rows at the largest budget."""
     most = max(row["amount"] for row in rows)
     return pd.DataFrame(
         [

@@ -1,4 +1,4 @@
-"""Datasets: the versions of one, how each differs from the one before, and what a person does with one."""
+"""Datasets: the versions of a dataset, the changes from one to the next, and actions on a version."""
 
 from dashboards.pages.datasets.page import show
 

@@ -1,4 +1,4 @@
-"""What a person does with a dataset version: mark it, ask what the remote has, export it, load it elsewhere."""
+"""Actions on a dataset version: mark it, check the remote, export it, load it elsewhere."""
 
 from typing import TYPE_CHECKING
 
@@ -7,15 +7,15 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
-from storage.errors import RollmillError
-from storage.queries.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
+from storage.ground.errors import RollmillError
+from storage.queries.histories.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
 
 if TYPE_CHECKING:
-    from storage.queries import Step
+    from storage.queries import VersionStep
 
 
-def show_marks(step: "Step") -> None:
-    """Tags, withdrawal and sign-off; each runs the command that stands beside it."""
+def show_marks(step: "VersionStep") -> None:
+    """Tags, withdrawal and sign-off; each runs the command shown beside it."""
     info, key = step.info, step.info.ref
     tags, yank, sign = st.columns(3)
     with tags:
@@ -42,7 +42,7 @@ def show_marks(step: "Step") -> None:
                 words = ["dataset", "yank", f"--reason={reason.strip()}", "--", info.ref]
                 command_button("Yank", words, key=f"yank-{key}", confirm=True)
             else:
-                _waiting("Yank", "Say why first: readers see it. The version stays readable by its number.")
+                _waiting("Yank", "Give a reason first: readers see it. The version stays readable by its number.")
     with sign:
         st.subheader("Sign off", anchor=False)
         by = st.text_input("Your name", key=f"by-{key}")
@@ -59,15 +59,15 @@ def show_marks(step: "Step") -> None:
 
 
 def _waiting(label: str, what: str) -> None:
-    """The button of a command that lacks a word, and in its hint which."""
+    """A disabled command button, with the missing input in its hint."""
     st.button(label, key=f"waiting-{label}", help=what, disabled=True)
 
 
 def show_remote(name: str) -> None:
-    """Which versions the DVC remote lacks, asked on demand: it takes seconds."""
+    """Show the versions that the DVC remote lacks, on demand: the check takes seconds."""
     st.subheader("DVC remote", anchor=False)
     state = f"remote-{name}"
-    if st.button("Ask the remote what it has", key=f"ask-{name}"):
+    if st.button("Check the remote", key=f"ask-{name}"):
         with st.spinner("Asking the remote"):
             try:
                 st.session_state[state] = not_pushed(reader(), name)
@@ -83,8 +83,8 @@ def show_remote(name: str) -> None:
         st.success("Every tracked version is in the remote.")
 
 
-def show_export(step: "Step") -> None:
-    """The command for each format, a download where the version is small, and how other programs load it."""
+def show_export(step: "VersionStep") -> None:
+    """The command for each format, a download of a small version, and code for loading it elsewhere."""
     info = step.info
     left, right = st.columns(2)
     with left:
@@ -140,8 +140,8 @@ rows = load_dataset("json", data_files="{file}", split="train")
 }
 
 
-def _download(step: "Step", fmt: str) -> None:
-    """Two steps, so that a page that nobody downloads from writes nothing."""
+def _download(step: "VersionStep", fmt: str) -> None:
+    """A download in two steps, so that a page view without a download writes nothing."""
     key = f"file-{step.info.ref}-{fmt}"
     if st.button("Make the file", key=f"make-{key}"):
         try:

@@ -1,4 +1,4 @@
-"""The charts of a dataset's versions: what each keeps and passes, its gate's numbers against their ends, its drift."""
+"""Charts of a dataset's versions: their kept rows and pass rates, the gate's numbers against their limits, their drift."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,18 +10,18 @@ from dashboards.inert import one_line
 from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips
 
 if TYPE_CHECKING:
-    from storage.queries import Step
+    from storage.queries import VersionStep
 
-SMALL = 200  # pixels of a chart among others, with its title and labels
-NAMED = 3  # changes that are named
-LABELLED = 16  # versions whose edges and tags have room for a label
+SMALL = 200  # pixels of a chart in a column of charts, with its title and labels
+NAMED = 3  # changes listed by name
+LABELLED = 16  # versions up to which edges and tags have room for a label
 STATES = {"published": BLUE, "tagged": PURPLE, "yanked": RED}
 SHAPES = {"published": "circle", "tagged": "diamond", "yanked": "cross"}
 _EDGE_COLUMNS = ("version", "kept", "kept change", "pass rate change", "what changed")
-_EDGE = 44  # pixels of room for the labels of a y axis: charts below one another then share their x axis
+_EDGE = 44  # pixels for the labels of a y axis: charts below one another then share their x axis
 
 
-def _versions(steps: Sequence["Step"], column: str = "version") -> alt.X:
+def _versions(steps: Sequence["VersionStep"], column: str = "version") -> alt.X:
     """The versions from left to right."""
     numbers = [step.info.number for step in steps]
     every = -(-(max(numbers) - min(numbers) + 1) // 25)
@@ -32,8 +32,8 @@ def _versions(steps: Sequence["Step"], column: str = "version") -> alt.X:
     return alt.X(f"{column}:Q", title=None, axis=axis, scale=scale)  # the labels say v1, v2
 
 
-def graph_chart(steps: Sequence["Step"]) -> AnyChart:
-    """The versions at the rows they keep, a line from each to the one it came after; what changed is in the tooltip."""
+def graph_chart(steps: Sequence["VersionStep"]) -> AnyChart:
+    """The versions by kept rows, each joined by a line to its parent; the changes are in the tooltip."""
     nodes = pd.DataFrame([_node(step) for step in steps])
     edges = pd.DataFrame(
         [
@@ -52,8 +52,8 @@ def graph_chart(steps: Sequence["Step"]) -> AnyChart:
     return alt.layer(*layers).properties(height=230)
 
 
-def _lines(steps: Sequence["Step"], edges: pd.DataFrame) -> alt.Chart:
-    """From the version before to each version."""
+def _lines(steps: Sequence["VersionStep"], edges: pd.DataFrame) -> alt.Chart:
+    """Edges from each parent to its version."""
     lines: alt.Chart = (
         alt.Chart(edges)
         .mark_rule(strokeWidth=3, color=SKY)
@@ -68,7 +68,7 @@ def _lines(steps: Sequence["Step"], edges: pd.DataFrame) -> alt.Chart:
     return lines
 
 
-def _points(steps: Sequence["Step"], nodes: pd.DataFrame) -> alt.Chart:
+def _points(steps: Sequence["VersionStep"], nodes: pd.DataFrame) -> alt.Chart:
     """A mark for each version, by its state."""
     y = alt.Y("kept:Q", title="rows kept", axis=alt.Axis(minExtent=_EDGE, format="~s"), scale=alt.Scale(zero=False))
     colours = alt.Scale(domain=list(STATES), range=list(STATES.values()))
@@ -87,7 +87,7 @@ def _points(steps: Sequence["Step"], nodes: pd.DataFrame) -> alt.Chart:
     return points
 
 
-def _node(step: "Step") -> dict[str, Any]:
+def _node(step: "VersionStep") -> dict[str, Any]:
     info = step.info
     state = "yanked" if info.yanked is not None else "tagged" if info.tags else "published"
     return {
@@ -103,7 +103,7 @@ def _node(step: "Step") -> dict[str, Any]:
     }
 
 
-def _edge(step: "Step") -> dict[str, Any]:
+def _edge(step: "VersionStep") -> dict[str, Any]:
     return {
         "version": step.info.number,
         "kept": step.info.kept,
@@ -113,8 +113,8 @@ def _edge(step: "Step") -> dict[str, Any]:
     }
 
 
-def changed_words(step: "Step") -> str:
-    """The first things that had changed before a version was made, in words."""
+def changed_words(step: "VersionStep") -> str:
+    """The first changes before a version was made, in words."""
     words = [
         f"{change.key.removeprefix('recipe.')} {change.old} -> {change.new}"
         if not change.key.startswith("verifier.")
@@ -125,8 +125,8 @@ def changed_words(step: "Step") -> str:
     return one_line("; ".join(words[:NAMED]) + more, 300)
 
 
-def rate_history(steps: Sequence["Step"]) -> AnyChart | None:
-    """The pass rate of each version with its 95% interval; None where none was measured."""
+def rate_history(steps: Sequence["VersionStep"]) -> AnyChart | None:
+    """The pass rate of each version with its 95% interval; None without a measured one."""
     frame = pd.DataFrame(
         [
             {
@@ -155,8 +155,8 @@ def rate_history(steps: Sequence["Step"]) -> AnyChart | None:
     return alt.layer(rules, points).properties(height=170)
 
 
-def gate_numbers(steps: Sequence["Step"]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The numbers of the gates over the versions, oldest first, by check and what is measured."""
+def gate_numbers(steps: Sequence["VersionStep"]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The numbers of the gates over the versions, oldest first, by check and measured value."""
     series: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for step in reversed(steps):
         for row in step.gate:
@@ -169,8 +169,8 @@ def gate_numbers(steps: Sequence["Step"]) -> dict[tuple[str, str], list[dict[str
     return series
 
 
-def gate_chart(steps: Sequence["Step"], name: str, points: Sequence[Mapping[str, Any]]) -> AnyChart:
-    """One number of the gate over the versions, its ends dashed: at least in orange, at most in red."""
+def gate_chart(steps: Sequence["VersionStep"], name: str, points: Sequence[Mapping[str, Any]]) -> AnyChart:
+    """Chart of one number of the gate over the versions, with dashed limits: the least in orange, the most in red."""
     frame = pd.DataFrame(points)
     share = bool((frame["value"].abs() <= 1.0).all())
     x = _versions(steps)
@@ -190,8 +190,8 @@ def gate_chart(steps: Sequence["Step"], name: str, points: Sequence[Mapping[str,
     return alt.layer(*layers).properties(height=SMALL)
 
 
-def drift_chart(steps: Sequence["Step"], kind: str) -> AnyChart | None:
-    """One kind of drift over the versions with its 95% interval, what chance alone gives, and the limit of the gate."""
+def drift_chart(steps: Sequence["VersionStep"], kind: str) -> AnyChart | None:
+    """Chart of one kind of drift over the versions with its 95% interval, its value by chance, and the gate's limit."""
     frame = pd.DataFrame(
         [
             {
@@ -228,7 +228,7 @@ def drift_chart(steps: Sequence["Step"], kind: str) -> AnyChart | None:
     return alt.layer(*layers).properties(height=SMALL)
 
 
-def _limit(step: "Step", kind: str) -> float | None:
-    """The limit that the gate of a version had for a kind of drift."""
+def _limit(step: "VersionStep", kind: str) -> float | None:
+    """The gate's limit in a version for a kind of drift."""
     name = f"drift, {kind.replace('_', ' ')}"
     return next((row["most"] for row in step.gate if row["check"] == name and row["what"] == "distance"), None)

@@ -1,4 +1,4 @@
-"""Datasets: the versions of one and how each differs from the one before; card, quality report, gate, drift, export."""
+"""Datasets: the versions of a dataset and their changes; card, quality report, gate, drift, export."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
 from pipelines.metrics import DRIFT_KINDS
 from storage.queries import Reader, datasets, version_card, version_manifest, version_report
-from storage.queries.dataset_history import drift_rows, history_stamp
+from storage.queries.histories.dataset_history import drift_rows, history_stamp
 
 if TYPE_CHECKING:
-    from storage.queries import Step
+    from storage.queries import VersionStep
 
 Spec = dict[str, Any]
-REPORT_HEIGHT = 1200  # pixels: a report's length is not known before it is drawn
-CHANCE = "chance alone"  # a number of a gate that the tab Drift draws beside the distance
+REPORT_HEIGHT = 1200  # pixels: the height of a report is unknown before it is drawn
+CHANCE = "chance alone"  # a number of a gate that the tab Drift shows beside the distance
 SHOWN = 10  # rows of the table of versions before it scrolls
 DRIFT_COLUMNS = {
     "distance": "value",
@@ -63,7 +63,7 @@ def show() -> None:
     name = choose("Dataset", [row.name for row in summaries], "dataset", forget=("version", "before", "after"))
     steps = steps_of(reader(), name)
     if not steps:
-        nothing_yet(f"{name} has no version any more.")
+        nothing_yet(f"{name} has no versions left.")
         return
     named = {step.info.ref: step for step in steps}
     step = named[choose("Version", list(named), "version")]
@@ -84,7 +84,8 @@ def show() -> None:
 
 
 def _chart_spec(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
-    """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click asks for all."""
+    """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click needs all of
+    them."""
     source = reader()
     spec: Spec | None = _spec(str(source.root), name, history_stamp(source, name), chart, make)
     return spec
@@ -101,7 +102,7 @@ def _spec(
     figure = _make()
     if figure is None:
         return None
-    with alt.theme.enable("none"):  # as st.altair_chart does: the look is Streamlit's
+    with alt.theme.enable("none"):  # as in st.altair_chart: with Streamlit's theme
         spec: Spec = figure.to_dict()
     return spec
 
@@ -111,7 +112,7 @@ def _show(spec: Spec | None) -> None:
         st.vega_lite_chart(spec, width="stretch")
 
 
-def _table(steps: "Sequence[Step]") -> None:
+def _table(steps: "Sequence[VersionStep]") -> None:
     """Every version with its change; a click on a row chooses the version."""
     frame = pd.DataFrame(
         {
@@ -150,8 +151,8 @@ def _table(steps: "Sequence[Step]") -> None:
     )
 
 
-def _head(step: "Step") -> None:
-    """The chosen version: its state in words, where its rows are, and what to do about them."""
+def _head(step: "VersionStep") -> None:
+    """The chosen version: its state in words, the place of its rows, and the next steps."""
     info = step.info
     st.header(info.ref, anchor=False)
     row = st.container(horizontal=True, vertical_alignment="center")
@@ -172,8 +173,8 @@ def _head(step: "Step") -> None:
         command_button("Pull the rows", ["dataset", "pull", "--", info.ref], key=f"pull-{info.ref}")
 
 
-def _tabs(step: "Step", steps: "Sequence[Step]") -> None:
-    """What the chosen version holds; what stands under a hidden tab is not made."""
+def _tabs(step: "VersionStep", steps: "Sequence[VersionStep]") -> None:
+    """Tabs of the chosen version; the content of a hidden tab is not made."""
     card, report, gates, drift, export, marks, manifest = st.tabs(TABS, key="tab", bind="query-params")
     info = step.info
     with card:
@@ -201,34 +202,34 @@ def _tabs(step: "Step", steps: "Sequence[Step]") -> None:
 
 
 def _card(reference: str) -> None:
-    """The summary of the card, and its other sections folded."""
+    """The summary of the card, with its other sections collapsed."""
     text = version_card(reader(), reference)
     sections = page_sections(text.partition("\n---\n")[2] if text.startswith("---\n") else text)
-    st.markdown(inert_page(sections[0][1].partition("\n")[2].strip()))  # its title is the version's, said above
+    st.markdown(inert_page(sections[0][1].partition("\n")[2].strip()))  # its title is the version's, shown above
     for heading, section in sections[1:]:
         with st.expander(inert(heading)):
             st.markdown(inert_page(section))
 
 
 def _isolated(page: str) -> str:
-    """A report as a data address: the browser gives it an origin of its own, so it cannot reach the dashboard."""
+    """A report as a data address: the browser gives it a separate origin, so it cannot reach the dashboard."""
     return "data:text/html;base64," + base64.b64encode(page.encode()).decode()
 
 
-def _gates(steps: "Sequence[Step]") -> None:
-    """Every number of the gates over the versions, with the ends that the recipes set."""
+def _gates(steps: "Sequence[VersionStep]") -> None:
+    """Every number of the gates over the versions, with the limits of the recipes."""
     series = gate_numbers(steps)
     without = sum(not step.gate for step in steps)
     if not series:
         st.info("These versions were published before gates kept their numbers; the next one has them.")
         return
-    # A check that counts the rows against it lets none pass: a line at 0 for each would say nothing.
+    # A check that counts failing rows allows none: a line at 0 for each would show nothing.
     clean = {check for check, what in series if all(point["value"] == 0 == point["most"] for point in series[check, what])}
     st.caption(
         "Every check of every version's gate. Dashes are the ends that the recipe set: at least in orange, at most in red. "
         "A version that failed was not published. "
         + (f"{without:,} older versions did not keep these numbers. " if without else "")
-        + (f"No row was ever against: {', '.join(sorted(clean))}." if clean else "")
+        + (f"No row ever failed: {', '.join(sorted(clean))}." if clean else "")
     )
     tries = next(((step.info.ref, step.attempts) for step in steps if step.attempts), None)
     if tries:
@@ -241,8 +242,8 @@ def _gates(steps: "Sequence[Step]") -> None:
             _show(_chart_spec(steps[0].info.name, f"gate {title}", partial(gate_chart, steps, title, points)))
 
 
-def _drift(step: "Step", steps: "Sequence[Step]") -> None:
-    """How far each version moved from the one before, and the shares of the chosen one."""
+def _drift(step: "VersionStep", steps: "Sequence[VersionStep]") -> None:
+    """Drift of each version from the one before, and the shares of the chosen one."""
     st.caption(
         "The share of the kept rows that would have to change their group (total variation distance, 0 to 1); of pass "
         "rates the difference. Bars: 95% intervals, templates as clusters. Grey: what two versions of one "

@@ -1,4 +1,4 @@
-"""Difficulty and budget: how hard the problems are, and what draws cost and reached."""
+"""Difficulty and budget: the pass rates of problems, and the cost and results of draws."""
 
 from dashboards.pages.difficulty.page import show
 

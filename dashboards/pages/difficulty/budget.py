@@ -1,4 +1,4 @@
-"""What a run's draws cost and reached, round by round and level by level, and why problems were drawn no more."""
+"""Cost and results of a run's draws, round by round and level by level, and the reasons for stopping."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from storage.queries import (
 )
 
 GIVEN_UP = ("hopeless", CONTINUED)
-MOST_K = 8  # distinct solutions that one may ask for
+MOST_K = 8  # limit of the chosen number of distinct solutions
 MOST = 500  # problems in a table
 
 
@@ -72,7 +72,7 @@ def _show(run: Run) -> None:
 
 
 def _distinct(run: Run, method: str | None, target: object) -> int:
-    """How many distinct correct solutions count as covered; another run begins with what its own recipe aims at."""
+    """Number of distinct correct solutions that counts as covered; a newly chosen run starts with its recipe's target."""
     varies = method == "prop2diff"  # its target is that of the hardest problem; the easiest have 1
     start = 1 if varies or not isinstance(target, int) else min(MOST_K, max(1, target))
     if st.session_state.get("k-of", run.id) != run.id:
@@ -154,7 +154,7 @@ def _stops(spend: BudgetSpend) -> None:
 
 
 def _evidence(stops: Sequence[StopEvidence]) -> pd.DataFrame:
-    """One row a problem; the evidence as columns, in the order in which the budget gave it."""
+    """Stops with one row a problem; the evidence as columns, in the order of the budget."""
     rows: list[Mapping[str, Any]] = [
         {
             "problem": stop.problem_id,

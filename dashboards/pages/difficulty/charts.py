@@ -1,4 +1,4 @@
-"""The charts of difficulty and budget: pass rates, mixtures, coverage and stops, with intervals. Data in, chart out."""
+"""Charts of difficulty and budget: pass rates, mixtures, coverage and stops, with intervals. Data in, chart out."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -26,7 +26,7 @@ PERCENT = alt.Axis(format="%")
 
 
 def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
-    """A point per group at its pass rate, with the interval as a rule; without a rule where nothing is known of one."""
+    """A point per group at its pass rate, with the interval as a rule; no rule for an unknown interval."""
     rows = [
         {"group": _name(rate.group), **_ends(rate.estimate), "problems": rate.problems, "judged": rate.judged}
         for rate in rates
@@ -38,7 +38,7 @@ def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
 
 
 def correct_chart(shares: Sequence[Share], judged: int) -> AnyChart:
-    """The share of problems with exactly so many correct completions, as bars with intervals."""
+    """The share of problems by number of correct completions, as bars with intervals."""
     rows = [{"group": str(share.group), **_ends(share.of_problems), "problems": share.problems} for share in shares]
     frame = pd.DataFrame(rows, columns=["group", "share", "low", "high", "problems"])
     base = alt.Chart(frame).encode(
@@ -67,7 +67,7 @@ def share_chart(mixture: Sequence[Share], by: str) -> AnyChart:
 
 
 def coverage_chart(spend: BudgetSpend) -> AnyChart:
-    """Share of the problems covered against tokens so far, a point per round; against draws where no token was counted."""
+    """Share of the problems covered against tokens so far, a point per round; against draws if no tokens were counted."""
     counted = any(row.tokens for row in spend.rounds)
     drawn = accumulate(row.draws for row in spend.rounds)
     rows = [
@@ -85,7 +85,7 @@ def coverage_chart(spend: BudgetSpend) -> AnyChart:
 
 
 def level_chart(spend: BudgetSpend) -> AnyChart:
-    """Each level's share of the tokens beside the share of its problems that is covered, this with its interval."""
+    """Each level's share of the tokens beside the share of its problems that is covered, the latter with its interval."""
     unit = "tokens" if any(row.tokens for row in spend.levels) else "draws"
     costs = [row.tokens if unit == "tokens" else row.draws for row in spend.levels]
     series = [f"of all {unit}", "covered"]
@@ -104,7 +104,7 @@ def level_chart(spend: BudgetSpend) -> AnyChart:
 
 
 def stop_chart(counts: Sequence[StopCount]) -> AnyChart:
-    """Problems by the reason for which they stopped, a colour per reason, by level."""
+    """Stopped problems by level, a colour per reason."""
     rows = [{"reason": row.reason, "level": _name(row.level), "problems": row.problems} for row in counts]
     frame = pd.DataFrame(rows)
     present = set(frame["reason"])
@@ -136,7 +136,8 @@ def _name(group: object) -> str:
 
 
 def _ends(estimate: Estimate | None) -> dict[str, float | None]:
-    """The value with the ends to draw. One cluster leaves the whole range open, which a rule would show as if measured."""
+    """The value with the ends to draw. One cluster leaves the whole range open; a rule over it would look like a
+    measurement."""
     if estimate is None:
         return {"share": None, "low": None, "high": None}
     known = "no interval" not in estimate.method
@@ -144,7 +145,7 @@ def _ends(estimate: Estimate | None) -> dict[str, float | None]:
 
 
 def _groups(frame: pd.DataFrame, title: str, angle: int | None = None) -> alt.X:
-    """Levels are short numbers; other groups have names that only fit when they lean."""
+    """Axis of groups. Levels are short numbers; other groups have names that only fit at an angle."""
     leaning = -40 if angle is None and title != "level" else 0
     axis = alt.Axis(labelAngle=leaning, labelOverlap="greedy" if leaning == 0 else False, labelLimit=160)
     return alt.X("group:N", title=title, sort=list(dict.fromkeys(frame["group"])), axis=axis)
@@ -155,7 +156,7 @@ def _hints(*names: str) -> list[Any]:
 
 
 def _two(series: Sequence[str]) -> alt.Color:
-    """Before and after, cost and effect."""
+    """Colours of two series: before and after, cost and effect."""
     scale = alt.Scale(domain=list(series), range=[GREY, GREEN])
     return alt.Color("what:N", title=None, legend=alt.Legend(orient="top"), scale=scale)
 

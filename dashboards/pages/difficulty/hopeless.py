@@ -1,4 +1,4 @@
-"""The hopeless queue of a run: problems that it gave up or never solved, with the evidence and what to do."""
+"""The hopeless queue of a run: problems that it gave up or never solved, with the evidence and the next steps."""
 
 import pandas as pd
 import streamlit as st
@@ -7,14 +7,14 @@ from dashboards.inert import one_line
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import kept
 from storage.queries import Scope
-from storage.queries.problems import prompt_text
-from storage.queries.queue import HopelessQueue, QueueEntry, hopeless_queue
+from storage.queries.browse.problems import prompt_text
+from storage.queries.judge.queue import HopelessQueue, QueueEntry, hopeless_queue
 
 QUEUE_ROWS, QUEUE_HEIGHT = 500, 320  # of the table of hopeless problems: rows at most, pixels
 
 
 def hopeless_section(scope: Scope) -> None:
-    """The section; nothing for a dataset version or a run without hopeless problems."""
+    """The section; empty for a dataset version or a run without hopeless problems."""
     if scope.run is None:
         return
     queue = kept(hopeless_queue, scope)
@@ -49,13 +49,13 @@ def _queue_table(rows: tuple[QueueEntry, ...], run: str) -> pd.DataFrame:
 
 
 def _rule(queue: HopelessQueue) -> str:
-    """How often giving up was wrong, where some went on at random."""
+    """Error rate of giving up, if some problems continued at random."""
     rule = queue.rule
     bounds = "`p below`: by the posterior that gave the problem up, else the exact one-sided 95% bound."
     if rule.error is None:
         return bounds
     interval = f"95% interval {rule.error.low:.1%} to {rule.error.high:.1%} (Clopper-Pearson)"
     return (
-        f"{bounds} Of {rule.ended:,} problems given up that went on at random {rule.met:,} met their target: "
+        f"{bounds} Of {rule.ended:,} given-up problems that continued at random {rule.met:,} met their target: "
         f"{rule.error.value:.1%} given up wrongly, {interval}."
     )

@@ -1,4 +1,4 @@
-"""Difficulty and budget: how hard the problems are, what selection did to the mixture, what draws cost and reached."""
+"""Difficulty and budget: the pass rates of problems, the effect of selection on the mixture, cost and results of draws."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from dashboards.pages.difficulty.budget import interval, show_budget_of
 from dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_chart
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept
-from dashboards.session.scope import choose_scope, opened_as
+from dashboards.session.scope import choose_scope, scope_label
 from pipelines.metrics import NO_RATES, Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
 from storage.queries import GROUPS, Scope, indexed_counts
 
@@ -60,11 +60,11 @@ def _difficulty(scope: Scope) -> None:
 
 
 def _problems(scope: Scope) -> None:
-    """The problems by how many of their judged completions are correct, exactly."""
+    """The problems by their number of correct judged completions."""
     st.subheader("Problems by correct completions")
     numbers = kept(_judged, scope)
     if not numbers:
-        st.info("Nothing is judged that a rate may be over.")
+        st.info("No judged completions are valid for a rate.")
         return
     judged = next(iter(numbers))
     if len(numbers) > 1:
@@ -94,7 +94,7 @@ def _problems(scope: Scope) -> None:
                     "share of problems": interval(share.of_problems),
                     "rollouts": share.rollouts,
                     "kept": share.kept,
-                    "open": explore_link(opened_as(scope), correct=f"{share.group} of {judged}"),
+                    "open": explore_link(scope_label(scope), correct=f"{share.group} of {judged}"),
                 }
                 for share in shares
             ]
@@ -132,7 +132,7 @@ def _largest(groups: Sequence[Any]) -> list[Any]:
 
 
 def _selected(scope: Scope) -> bool:
-    """Whether there is a selection to show; else it is said why not."""
+    """True with a selection to show; else the reason is shown."""
     if scope.decided:
         return True
     if scope.run is not None and scope.run.recipe.get("cell"):
@@ -177,7 +177,7 @@ def _numbers(rates: Sequence[GroupRate], mixture: Sequence[Share], by: str, scop
                 "clusters": None if estimate is None else estimate.clusters,
                 "method": "" if estimate is None else estimate.method,
                 "estimand": "" if estimate is None else estimate.estimand,
-                "open": explore_link(opened_as(scope), **dict[str, Any]({by: rate.group})),
+                "open": explore_link(scope_label(scope), **dict[str, Any]({by: rate.group})),
             }
         )
     return pd.DataFrame(rows)

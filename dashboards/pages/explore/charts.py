@@ -7,7 +7,7 @@ import pandas as pd
 
 from dashboards.inert import one_line
 from dashboards.parts.charts import OUTCOME_COLOURS, AnyChart, count_axis
-from storage.queries.explore import FacetCount, FacetValue, Rows
+from storage.queries.browse.explore import FacetCount, FacetValue, Rows
 
 PICK = "picked"  # the name of the selection
 MOST = 40  # bars of a chart
@@ -15,7 +15,7 @@ HEIGHT = 260
 
 
 def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
-    """A bar for each value of the group, its parts the outcomes."""
+    """A bar for each value of the group, divided by outcome."""
     shown = list(dict.fromkeys(row.group for row in counts))[:MOST]
     frame = pd.DataFrame(
         [
@@ -43,7 +43,7 @@ def outcome_chart(counts: Sequence[FacetCount], group: str) -> AnyChart:
 
 
 def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Rows) -> AnyChart:
-    """A bar for each k of n; those that are chosen stand out."""
+    """A bar for each k of n; chosen ones are highlighted."""
     frame = pd.DataFrame(
         [
             {
@@ -71,6 +71,6 @@ def correct_chart(values: Sequence[FacetValue], chosen: Sequence[str], rows: Row
 
 
 def _axis(group: str, bars: int) -> alt.Axis:
-    """Short names stand upright, others lean; of many the labels that fit."""
+    """Axis of groups: short names are upright, others at an angle; of many, only the labels that fit."""
     upright = group == "level" or (not group and bars <= 9)
     return alt.Axis(labelAngle=0 if upright else -40, labelOverlap=upright or bars > 20)

@@ -1,4 +1,4 @@
-"""The drawer of Explore: one problem beside the table, with keys for the one before and behind it among all matches."""
+"""The drawer of Explore: one problem beside the table, with keys for the previous and next match."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import streamlit as st
 from dashboards.inert import visible
 from dashboards.parts.problem import show_problem
 from dashboards.session.kept import index_of, kept_now
-from storage.errors import RollmillError
+from storage.ground.errors import RollmillError
 from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
 Place = tuple[int, str | None, str | None]
@@ -15,7 +15,7 @@ Place = tuple[int, str | None, str | None]
 
 
 def _closed() -> None:
-    """The address names no problem any more, and the table's row can be selected again."""
+    """Remove the problem from the address, so that the table's row can be selected again."""
     for name in ("problem", "rollout"):
         st.query_params.pop(name, None)
     st.session_state["explore-opened"] = st.session_state.get("explore-opened", 0) + 1
@@ -23,7 +23,7 @@ def _closed() -> None:
 
 @st.dialog("Problem", width=880, position="right", on_dismiss=_closed)
 def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]) -> None:
-    """The problem that the address names, at first `problem`; the drawer alone is drawn again when another is asked for."""
+    """The problem in the address, at first `problem`; only the drawer is redrawn for another one."""
     shown = st.query_params.get("problem", problem)
     at = place(shown)
     _keys(at)

@@ -1,4 +1,4 @@
-"""What Explore looks for: the address holds it, the facets in the sidebar show and change it.
+"""Filters of Explore: kept in the address, shown and changed by the facets in the sidebar.
 
 A facet offers its values with the number of problems or rollouts that would match; few of them as buttons, many in a list.
 """
@@ -10,23 +10,23 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line
 from storage.queries import Filters, Scope
-from storage.queries.explore import FACETS, FacetValue, Over, Rows
-from storage.queries.explore_index import Within
+from storage.queries.browse.explore import FACETS, FacetValue, Over, Rows
+from storage.queries.browse.explore_index import Within
 
 SHOWN = ("outcome", "correct", "level", "model", "reason", "rule", "kept", "source", "skill", "template")  # in this order
 LABELS = {"reason": "Decision reason", "rule": "Rule that decided", "kept": "Kept"}
-FEW = 9  # values that are shown as buttons
-PLACE = ("page", "problem", "rollout")  # what another filter takes out of the address
+FEW = 9  # values shown as buttons
+PLACE = ("page", "problem", "rollout")  # parameters removed from the address by another filter
 
 
 def choice_of_address(parameter: str, choices: Any) -> Any:
-    """The value of a parameter of the address that has these choices, a Literal; the first where it has another."""
+    """The value of a parameter of the address with these choices, a Literal; the first choice for an invalid value."""
     value, known = st.query_params.get(parameter), get_args(choices)
     return value if value in known else known[0]
 
 
 def filters_of_address() -> Filters:
-    """What the address asks for."""
+    """Filters in the address."""
     params = st.query_params
     given: dict[str, Any] = {facet: tuple(params.get_all(facet)) for facet in FACETS}
     return Filters(
@@ -35,7 +35,7 @@ def filters_of_address() -> Filters:
 
 
 def put(**parameters: Any) -> None:
-    """Write into the address: an empty value takes a parameter out, and a place in the old matches goes in any case."""
+    """Write into the address: an empty value removes a parameter, and the place in the old matches is always removed."""
     for name in PLACE:
         st.query_params.pop(name, None)
     for name, value in parameters.items():
@@ -46,13 +46,13 @@ def put(**parameters: Any) -> None:
 
 
 def toggle(facet: str, value: str) -> None:
-    """Choose a value of a facet, or take it back."""
+    """Choose a value of a facet, or unselect it."""
     chosen = st.query_params.get_all(facet)
     put(**{facet: [other for other in chosen if other != value] if value in chosen else [*chosen, value]})
 
 
 def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
-    """The facets in the sidebar; one that everything has the same value of is left out."""
+    """The facets in the sidebar; a facet with a single value is left out."""
     with st.sidebar:
         st.caption(f"Filters, with the {rows} that match")
         given = any(getattr(filters, facet) for facet in FACETS) or bool(filters.text)
@@ -68,14 +68,14 @@ def _clear() -> None:
 
 
 def _facet(facet: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> None:
-    # A chosen value that nothing has any more stays in sight, or nobody could take it back.
+    # A chosen value without matches stays visible, or nobody could unselect it.
     counts = {value.value: value.count for value in values} | {
         absent: 0 for absent in chosen if absent not in {value.value for value in values}
     }
     if len(counts) < 2 and not chosen:
         return
     key = f"explore-{facet}"
-    st.session_state[key] = list(chosen)  # the address is the truth: a link, a chart or a button may have changed it
+    st.session_state[key] = list(chosen)  # the address decides: a link, a chart or a button may have changed it
     label = "Correct of judged" if facet == "correct" else LABELS.get(facet, facet.capitalize())
     if len(counts) <= FEW:
         st.pills(
@@ -104,7 +104,7 @@ def _chosen(facet: str) -> None:
 
 
 def _over(scope: Scope) -> None:
-    """Which rollouts the k of n counts; nothing to choose where no prefix is fixed."""
+    """Choice of the rollouts counted by k of n; none without a fixed prefix."""
     if scope.prefix is None:
         return
     st.session_state["explore-over"] = choice_of_address("over", Over)
@@ -114,12 +114,12 @@ def _over(scope: Scope) -> None:
 
 
 def _over_chosen() -> None:
-    # A k of n that was chosen over other rollouts is another one here.
+    # A k of n chosen over other rollouts means something else here.
     put(over=st.session_state["explore-over"], correct="")
 
 
 def counted_over(scope: Scope, over: Over) -> str:
-    """Which rollouts k of n and pass rates are over, in a few words."""
+    """Rollouts counted by k of n and pass rates, in a few words."""
     step = f" of step {inert(scope.step)}" if scope.step and over == "prefix" else ""
     if scope.prefix is None or over == "all":
         adaptive = "" if scope.prefix is None else "; no measurement, because draws followed from earlier ones"

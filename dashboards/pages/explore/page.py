@@ -19,18 +19,24 @@ from dashboards.session.kept import index_of, kept
 from dashboards.session.scope import choose_scope
 from pipelines.metrics import NO_RATES
 from storage.queries import ORDERS, Filters, Listing, Matching, Scope
-from storage.queries.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
-from storage.queries.explore_index import Within
+from storage.queries.browse.explore import FacetCount, FacetValue, ProblemPage, RolloutPage, Rows
+from storage.queries.browse.explore_index import Within
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROW_HEIGHT = 35  # pixels of a row as Streamlit draws it, so that a page needs no inner scrolling
+ROW_HEIGHT = 35  # pixels of a row in Streamlit, so that a page needs no inner scrolling
 SIZE = 25
-NAMED = ("model", "source", "skill", "template")  # columns left out where they have one value
-RATED = ("correct", "pass rate")  # columns that say nothing of a scope without rates
-UNRATED = "0 of 0"  # of a problem without a judged rollout that a rate may be over
-GROUPS = ("level", "model", "source", "skill", "template")  # what the chart of outcomes is by: the first that differs
+NAMED = ("model", "source", "skill", "template")  # columns left out if they have one value
+RATED = ("correct", "pass rate")  # columns without meaning for a scope without rates
+UNRATED = "0 of 0"  # of a problem without a judged rollout in the rate's prefix
+GROUPS = (
+    "level",
+    "model",
+    "source",
+    "skill",
+    "template",
+)  # groups of the chart of outcomes: the first one with several values
 SMALL = 72
 COLUMNS: dict[str, Any] = {
     "problem": st.column_config.TextColumn(width=230),
@@ -53,7 +59,7 @@ COLUMNS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What is shown beside a page of matches."""
+    """Contents beside a page of matches."""
 
     facets: dict[str, tuple[FacetValue, ...]]
     group: str
@@ -78,7 +84,7 @@ def show() -> None:
     _table(page, rows, listing, over, overview)
     if scope.prefix == 0 and filters.over == "prefix":
         st.caption(f"{NO_RATES} All completions can be counted in the sidebar, which measures nothing.")
-    # The file is that of all pages: turning one must not take its link away.
+    # The file is the same for all pages: turning a page must keep its link.
     whole = replace(listing, page=1)
     export_matches(rows, partial(_all, scope, filters, rows, whole), (scope.name, filters, whole))
     if problem := st.query_params.get("problem"):
@@ -116,7 +122,7 @@ def _place(scope: Scope, filters: Filters, listing: Listing, problem: str) -> Pl
 
 
 def _tabs() -> Rows:
-    """Problems or rollouts, the text to look for, and views."""
+    """Problems or rollouts, the search text, and views."""
     rows: Rows = choice_of_address("rows", Rows)
     bar = st.container(horizontal=True, vertical_alignment="bottom")
     st.session_state["explore-rows"] = rows
@@ -159,7 +165,7 @@ def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:
         return
     rated = any(value.value != UNRATED for value in values)
     left, right = st.columns(2) if rated else (st.container(), None)
-    # Another key for other filters: what was clicked was a bar of the chart before.
+    # Another key for other filters: the clicked bar belonged to the chart before.
     mark = hash((filters, rows))
     with left:
         chosen = f"explore-chart-outcome-{mark}"
@@ -182,7 +188,7 @@ def _charts(overview: Overview, filters: Filters, rows: Rows) -> None:
 
 
 def _picked(key: str, facets: dict[str, str]) -> None:
-    """A bar was clicked: choose what it stands for."""
+    """Choose the filters of a clicked bar."""
     for point in st.session_state[key]["selection"][PICK]:
         for field, facet in facets.items():
             if field in point and point[field] not in st.query_params.get_all(facet):
@@ -200,9 +206,9 @@ def _listing(rows: Rows) -> Listing:
 
 
 def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: str, overview: Overview) -> None:
-    """The page of matches; a row that is selected opens, a head that is clicked sorts all matches."""
+    """The page of matches; selecting a row opens it, clicking a column's head sorts all matches."""
     if not page.rows:
-        st.info("Nothing matches. Take a filter back, or clear all of them in the sidebar.")
+        st.info("Nothing matches. Remove a filter, or clear all of them in the sidebar.")
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{page.total:,}** {rows} match" if page.total > 1 else f"**1** {rows[:-1]} matches")
@@ -215,10 +221,10 @@ def _table(page: ProblemPage | RolloutPage, rows: Rows, listing: Listing, over: 
         else [{"problem": row.problem_id, "rollout": row.completion_id} for row in page.rows]
     )
     openings = st.session_state.get("explore-opened", 0)
-    # Counted up when the drawer closes: under a new key no row is selected, so the same one can be opened again.
+    # Increased when the drawer closes: under a new key no row is selected, so the same one can be opened again.
     key = f"explore-table-{hash((tuple(map(str, places)), rows, listing, openings))}"
     frame = _problems(page) if isinstance(page, ProblemPage) else _rollouts(page)
-    alike = [name for name in NAMED if len(overview.facets[name]) < 2]  # says the same in every row
+    alike = [name for name in NAMED if len(overview.facets[name]) < 2]  # the same in every row
     st.dataframe(
         frame.drop(columns=alike, errors="ignore"),
         hide_index=True,
@@ -237,7 +243,7 @@ def _to(page: int) -> None:
 
 
 def _selected(key: str, rows: Rows, places: list[dict[str, str]]) -> None:
-    """A row opens its problem; a column's head sorts all matches by it, the other way round when it did before."""
+    """Open a selected row's problem, or sort all matches by a column, reversed on a second click."""
     selection = st.session_state[key]["selection"]
     for column in selection["columns"]:
         by = "pass rate" if column == "correct" else column

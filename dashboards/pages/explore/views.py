@@ -1,4 +1,4 @@
-"""Views of Explore: ready-made ones, and those that people saved under a name, renamed and removed by the command line."""
+"""Views of Explore: built-in ones, and those that people saved under a name, renamed and removed by the command line."""
 
 from urllib.parse import parse_qs, urlencode
 
@@ -8,7 +8,7 @@ from dashboards.inert import inert, visible
 from dashboards.pages.explore.filters import put
 from dashboards.session.commands import may_write, show_done, silent_button, why_not
 from dashboards.session.scope import reader
-from storage.queries.views import KEPT, saved_views
+from storage.queries.browse.views import KEPT, saved_views
 
 READY: dict[str, dict[str, list[str]]] = {
     "right and wrong": {"outcome": ["mixed"]},
@@ -20,7 +20,7 @@ READY: dict[str, dict[str, list[str]]] = {
 
 
 def show_views() -> None:
-    """Buttons that open views, and what saves, renames and removes one."""
+    """Buttons that open views, and controls to save, rename and remove one."""
     st.caption("Views")
     for name, parameters in READY.items():
         st.button(name.capitalize(), key=f"explore-view-{name}", on_click=_open, args=(parameters,), width="stretch")
@@ -45,7 +45,7 @@ def _change(names: list[str]) -> None:
         save = ["view", "save", "--", name, urlencode(chosen, doseq=True)]
         done.append(silent_button("Save", save, key="explore-view-save"))
     elif name.strip():
-        st.caption("Nothing is chosen: filters, text or order make a view.")
+        st.caption("Nothing is chosen: a view needs filters, a text or an order.")
     if names:
         view = str(st.selectbox("Change a saved view", names, key="explore-view-chosen", format_func=visible))
         with st.container(horizontal=True):

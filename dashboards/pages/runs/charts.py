@@ -33,7 +33,7 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
 
 
 def timeline_chart(spans: Sequence[Span]) -> AnyChart:
-    """A bar for each stage and round from its beginning to its last commit, in seconds since the first began."""
+    """A bar for each stage and round from its beginning to its last commit, in seconds since the first beginning."""
     first = spans[0].begun
     frame = pd.DataFrame(
         [

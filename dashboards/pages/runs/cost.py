@@ -1,4 +1,4 @@
-"""What a run cost, by what it was for, step, level, model or round, and its forecast beside what came."""
+"""Cost of a run, by purpose, step, level, model or round, and its forecast beside the actual values."""
 
 import pandas as pd
 import streamlit as st
@@ -40,7 +40,7 @@ def show_cost(run: Run) -> None:
         st.dataframe(table, hide_index=True, width="stretch", column_config=COLUMNS, placeholder="not counted")
         whole = cost.whole
         each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
-        failed = f"; {whole.failed:,} calls failed, and what a server bills for those is not known" if whole.failed else ""
+        failed = f"; {whole.failed:,} calls failed, and a server's charge for those is not known" if whole.failed else ""
         st.caption(
             f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}. Represented is every completion of the plan, "
             "spent what this run drew itself; the rest other runs had drawn. Money: `-` where no price is known."
@@ -56,7 +56,7 @@ def show_cost(run: Run) -> None:
 
 
 def _counted(tokens: int, known: int | bool) -> int | None:
-    """Imports come without counts: completions of no token were not counted."""
+    """Number of tokens, None if uncounted: imports come without counts, and a completion without tokens was not counted."""
     return tokens if known else None
 
 

@@ -1,4 +1,4 @@
-"""One run in full: how far it is, its timeline and funnel, its gate with links to what stands in its way, cost and log."""
+"""Detail of a run: progress, timeline and funnel, gate with links to the problems that fail it, cost and log."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +15,11 @@ from dashboards.session.commands import command_button
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
 from pipelines.stats import whole_of
-from storage.queries import Funnel, Progress, Run, funnel, run_progress, run_scope
+from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
 from storage.queries.run_history import problems_named, timeline
 
-REFRESH_COUNTS = "10s"  # of the funnel of a run that works: it is counted over all rows
-SAMPLED = ("draw", "verify")  # stages whose rows come one after the other
+REFRESH_COUNTS = "10s"  # of the funnel of a running run: it is counted over all rows
+SAMPLED = ("draw", "verify")  # stages whose rows are committed one after another
 RESULTS = {True: "passed", False: "failed", None: "not run"}  # of a check
 CHECKS = {
     "check": st.column_config.MultiselectColumn(
@@ -35,7 +35,7 @@ TABS = ("Progress", "Gate", "Cost and forecast", "Log")
 
 
 def show_run(run: Run, every: str) -> None:
-    """Draw it; what changes while it works is drawn anew `every` so often."""
+    """Draw the run; its changing parts are redrawn `every` so often while it works."""
     works = run.status == "running"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader(inert(run.id))
@@ -61,7 +61,7 @@ def show_run(run: Run, every: str) -> None:
 
 
 def _actions(run: Run) -> None:
-    """What a person may do with it: the commands, which the next one is among."""
+    """Commands that a person may run on it, including the next one."""
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         if run.status == "running":
             command_button("Cancel", ["runs", "cancel", run.id], key=f"cancel-{run.id}", confirm=True)
@@ -97,14 +97,14 @@ def _stages(run: Run) -> None:
     st.code(run.next_command, language=None, wrap_lines=True)
 
 
-def _line(stage: Progress, whole: float) -> str:
-    """One stage in a line: done of total, how many of those to come, rate, tokens."""
+def _line(stage: StageProgress, whole: float) -> str:
+    """A stage's progress in a line: done of total, number to come, rate, tokens."""
     parts = [f"{inert(stage.stage)} {stage.done:,} / {stage.total:,}"]
     if whole > stage.total:
         parts.append(f"about {whole:,.0f} in all rounds")
     if "round" in stage.detail:
         parts.append(f"round {stage.detail['round']}")
-    if stage.rate and stage.stage in SAMPLED:  # of the others it is no measure: they do one thing, or all at once
+    if stage.rate and stage.stage in SAMPLED:  # not meaningful for other stages: they do one thing, or all at once
         parts.append(f"{stage.rate:,.0f}/s")
     if stage.tokens:
         parts.append(f"{stage.tokens:,} tokens")
@@ -134,14 +134,14 @@ def _kept(run: Run, counts: Funnel) -> str:
 
 
 def _gate(run: Run) -> None:
-    """The checks of the last time the gate was asked; each failing row opens in Explore."""
+    """The checks of the gate's last run; each failing row opens in Explore."""
     detail: Mapping[str, Any] = next((s.detail for s in run_progress(reader(), run.id) if s.stage == "gate"), {})
     checks = detail.get("checks")
     if not checks:
-        st.info("The gate has not been asked yet." if not detail else "This run is older than the record of its checks.")
+        st.info("The gate has not run yet." if not detail else "This run is older than the record of its checks.")
         return
     names = ("name", "expected", "observed")
-    order = sorted(checks, key=lambda check: check["passed"] is not False)  # what failed stands first
+    order = sorted(checks, key=lambda check: check["passed"] is not False)  # failed checks come first
     rows = [{"check": [RESULTS[check["passed"]]], **{name: visible(check[name]) for name in names}} for check in order]
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, width="stretch", height=35 * (len(rows) + 1) + 3, column_config=CHECKS
@@ -163,7 +163,7 @@ def _offenders(run: Run, problems: list[str]) -> None:
 
 
 def _log(run: Run) -> None:
-    """What the ledger holds of its work: when each stage was last told of, and every call of its engines."""
+    """Log of its work from the ledger: the last report of each stage, and every call of its engines."""
     stages = [
         {"stage": s.stage, "done": s.done, "of": s.total, "seconds": round(s.seconds, 1), "last told": s.updated_at}
         for s in run_progress(reader(), run.id)

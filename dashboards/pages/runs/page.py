@@ -1,4 +1,4 @@
-"""Runs: every run with its state, and the chosen one in full. What is chosen stands in the address."""
+"""Runs: every run with its state, and the chosen one in full. The choice is kept in the address."""
 
 from collections.abc import Sequence
 
@@ -59,7 +59,7 @@ def _table(summaries: Sequence[Run]) -> None:
         {
             "status": [[badge(run)] for run in summaries],
             "run": [visible(run.id) for run in summaries],
-            "dataset": ["" if run.recipe.get("cell") else visible(run.dataset) for run in summaries],  # a cell makes none
+            "dataset": ["" if run.recipe.get("cell") else visible(run.dataset) for run in summaries],  # a cell creates none
             "started": [run.started_at for run in summaries],
             "seconds": [
                 None if run.finished_at is None else (run.finished_at - run.started_at).total_seconds() for run in summaries
@@ -68,7 +68,7 @@ def _table(summaries: Sequence[Run]) -> None:
             "kept": [run.summary.get("funnel", {}).get("kept") for run in summaries],
         }
     )
-    # A new run moves all rows down: under the same key the selected row would be another run.
+    # A new run moves all rows down: under the same key another run would be selected.
     ids, key = [run.id for run in summaries], f"runs-{len(summaries)}-{summaries[0].id}"
     st.dataframe(
         table,

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class CodeTask:
     """A function to write: its name, signature, what it does, and (arguments, value) pairs."""
 
     name: str
@@ -29,15 +29,15 @@ class Task:
         return "\n".join(["def check(candidate):", *lines]) + "\n"
 
 
-TOTAL = Task(
+TOTAL = CodeTask(
     "total",
     "def total(numbers):",
     "The sum of a list of numbers.",
     ((([1, 2, 3],), 6), (([5],), 5), (([2, 2],), 4), (([10, -3],), 7), (([100, 200, 300],), 600)),
 )
-TASKS: tuple[Task, ...] = (
+TASKS: tuple[CodeTask, ...] = (
     TOTAL,
-    Task(
+    CodeTask(
         "unique",
         "def unique(items):",
         "The items without repetition, in the order of their first occurrence.",
@@ -49,31 +49,31 @@ TASKS: tuple[Task, ...] = (
             (([2, 1],), [2, 1]),
         ),
     ),
-    Task(
+    CodeTask(
         "factorial",
         "def factorial(n):",
         "The product of the integers from 1 to n.",
         (((0,), 1), ((1,), 1), ((5,), 120), ((10,), 3628800), ((25,), 15511210043330985984000000)),
     ),
-    Task(
+    CodeTask(
         "is_palindrome",
         "def is_palindrome(text):",
         "Whether a text reads the same in both directions; case counts.",
         ((("abba",), True), (("abc",), False), (("",), True), (("Aa",), False), (("a b a",), True), (("ab a",), False)),
     ),
-    Task(
+    CodeTask(
         "mean",
         "def mean(numbers):",
         "The arithmetic mean of a non-empty list.",
         ((([1.0, 2.0],), 1.5), (([2.0],), 2.0), (([0.0, 0.0, 3.0],), 1.0), (([-1.5, 1.0],), -0.25)),
     ),
-    Task(
+    CodeTask(
         "count_words",
         "def count_words(text):",
         "How often each word occurs, words separated by white space.",
         ((("a b a",), {"a": 2, "b": 1}), (("",), {}), (("x  x\nx",), {"x": 3}), (("A a",), {"A": 1, "a": 1})),
     ),
-    Task(
+    CodeTask(
         "first_even",
         "def first_even(numbers):",
         "The first even number, or None where there is none.",

@@ -17,11 +17,11 @@ from pipelines.generate.http.exchange import MOST_BODY, Exchange, served_models
 from pipelines.generate.http.failures import MOST_DETAIL, ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
-from pipelines.generate.http.reply import Answer, read_answer, read_object
+from pipelines.generate.http.reply import ServerAnswer, read_answer, read_object
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128
-from storage.records import Completion, Prompt, Request, Sampling
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Prompt, Request, Sampling
 
 APIS = {"chat": "chat/completions", "completions": "completions"}
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -48,7 +48,7 @@ ENGINE = "openai"
 
 
 class Asking(Protocol):
-    """What is asked of a server, and what its reply is: that of completions (`Wire`), or of a model that rates texts."""
+    """Request and reply format of a server: for completions (`Wire`), or for a model that rates texts."""
 
     @property
     def engine(self) -> str: ...
@@ -76,13 +76,13 @@ class Asking(Protocol):
     def most(self, body: bytes, sampling: Sampling) -> int:
         """The most bytes that an honest reply to such a body has, unfolded."""
 
-    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
+    def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:
         """The answer in a reply of status 200; Failure where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The options of a recipe that decide what a server is asked; see docs/engines.md for each."""
+    """The options of a recipe that decide what a server is asked; engine `openai` describes each."""
 
     model: str
     api: str = "chat"
@@ -121,7 +121,7 @@ class Wire:
 
     @property
     def path(self) -> str:
-        """Where requests go, relative to a server's URL."""
+        """Path of requests, relative to a server's URL."""
         return APIS[self.api]
 
     def most(self, body: bytes, sampling: Sampling) -> int:
@@ -129,7 +129,7 @@ class Wire:
         token = TOKEN_BYTES + (0 if self.logprobs is None else TOKEN_BYTES * (1 + self.logprobs))
         return LEAST_REPLY + 16 * len(body) + token * sampling.max_tokens
 
-    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
+    def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:
         """The completion in a reply."""
         return read_answer(reply, model=self.model, max_tokens=request.sampling.max_tokens)
 
@@ -197,7 +197,7 @@ class CompletionClient:
         self.exchange: Exchange
 
     async def ask(self, replica: Replica, request: Request) -> Completion:
-        """One attempt; Failure where it gave no row."""
+        """Make one attempt; Failure if it gave no row."""
         began = time.perf_counter()
         fixed = self._fixed.get(request.sampling)
         if fixed is None:
@@ -213,7 +213,7 @@ class CompletionClient:
         return self._completion(request, answer, time.perf_counter() - began)
 
     async def probe(self, replica: Replica) -> None:
-        """Whether a server is there, accepts the key and has the model; Failure or SetupError where not."""
+        """Check that a server is there, accepts the key and has the model; Failure or SetupError where not."""
         try:
             served = tuple(map(self._secrets.hide, served_models(await self.exchange.models(replica))))
         except Failure as failure:
@@ -227,7 +227,7 @@ class CompletionClient:
         if replica.server.listed and served and names.isdisjoint(served):
             raise Failure("unknown_model", again=False, status=404)
 
-    def _completion(self, request: Request, answer: Answer, seconds: float) -> Completion:
+    def _completion(self, request: Request, answer: ServerAnswer, seconds: float) -> Completion:
         prices = None if self._settings.prices is None else self._settings.prices.of(self._wire.model)
         logprobs = answer.logprobs
         unsaid = bool(request.sampling.stop) and answer.finish == "stop" and not answer.says_stop
@@ -251,7 +251,7 @@ class CompletionClient:
         )
 
 
-def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
+def _about_the_prompt(failure: Failure, secrets: Secrets) -> ServerAnswer:
     """The empty answer that a refusal of this very prompt is; any other failure is raised."""
     # Hidden here and not only when shown: this text is stored in the row, and a server may echo the key.
     failure.detail = secrets.hide(failure.detail)[:MOST_DETAIL]
@@ -260,4 +260,4 @@ def _about_the_prompt(failure: Failure, secrets: Secrets) -> Answer:
         raise failure
     filtered = any(words in reason for words in FILTERED)
     notes: Mapping[str, Any] = {"cause": failure.detail, "finish_reason": "content_filter" if filtered else "too_long"}
-    return Answer("", "length", tokens_out=0, notes=dict(notes))
+    return ServerAnswer("", "length", tokens_out=0, notes=dict(notes))

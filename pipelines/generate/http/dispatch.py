@@ -1,4 +1,4 @@
-"""Which request goes where and when, within one event loop: slots, retries, dead replicas, the end of a call.
+"""Dispatch of requests within one event loop: slots, retries, dead replicas, the end of a call.
 
 What is sent and read is the client's. Every method runs in the loop's thread.
 """
@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from pipelines.generate.calls import Call, Interruption, Job
+from pipelines.generate.calls import CallJob, EngineCall, Interruption
 from pipelines.generate.http.failures import ErrorMessages, Failure
 from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.http.replicas import FAILURES, Replica, choose
-from storage.records import Completion, Request
+from storage.ground.records import Completion, Request
 
 Ask = Callable[[Replica, Request], Awaitable[Completion]]
 Probe = Callable[[Replica], Awaitable[None]]
@@ -23,10 +23,10 @@ FIRST_PATIENCE = 10.0  # seconds after which a server that never answered, and w
 
 @dataclass(slots=True)
 class Flight:
-    """One attempt under way."""
+    """An attempt under way."""
 
     replica: Replica
-    job: Job
+    job: CallJob
     arrived: bool = False
 
 
@@ -40,7 +40,7 @@ class Dispatcher:
         self._replicas, self._settings, self._messages = replicas, settings, messages
         self.window = sum(replica.server.concurrency for replica in replicas)
         self._unsaved = 0
-        self._calls: list[Call] = []
+        self._calls: list[EngineCall] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._flights: dict[asyncio.Task[None], Flight] = {}
         # Without a seed: waits decide no row, and commands started together must not retry together.
@@ -53,7 +53,7 @@ class Dispatcher:
 
     # What callers ask for.
 
-    def add(self, call: Call) -> None:
+    def add(self, call: EngineCall) -> None:
         """Begin a call."""
         self._calls.append(call)
         if self._dark_since is not None:
@@ -71,7 +71,7 @@ class Dispatcher:
         self._unsaved -= count
         self._pump()
 
-    def forget(self, call: Call, unsaved: int) -> None:
+    def forget(self, call: EngineCall, unsaved: int) -> None:
         """A caller left, taking its replies or not."""
         self._unsaved -= unsaved + len(call.take_rest())
         if call in self._calls:
@@ -115,7 +115,7 @@ class Dispatcher:
             flight = Flight(replica, job)
             self._flights[self._start(self._attempt(flight))] = flight
 
-    def _next(self) -> tuple[Replica, Job] | None:
+    def _next(self) -> tuple[Replica, CallJob] | None:
         now = self._loop.time()
         while True:
             free = [replica for replica in self._replicas if replica.open(now)]
@@ -156,7 +156,7 @@ class Dispatcher:
 
     # Failures.
 
-    def _failed(self, replica: Replica, job: Job, failure: Failure, seconds: float) -> None:
+    def _failed(self, replica: Replica, job: CallJob, failure: Failure, seconds: float) -> None:
         job.call.tried(replica.name, failure.kind, seconds, job.request.completion_id)
         now = self._loop.time()
         replica.failures += 1
@@ -181,39 +181,39 @@ class Dispatcher:
             wait = pause(job.tried, failure.after, self._rng, base=base, most=most)
             self._loop.call_later(0.0 if elsewhere else wait, self._again, job)
 
-    def _again(self, job: Job) -> None:
+    def _again(self, job: CallJob) -> None:
         if job.call.error is None and job.call in self._calls:
             job.call.waiting.appendleft(deque([job]))
             self._pump()
 
-    def _stop(self, call: Call, error: BaseException) -> None:
+    def _stop(self, call: EngineCall, error: BaseException) -> None:
         """Send no more of this call; what is under way may still arrive for a while."""
         if call.error is None:
             call.error = error
             self._drop(call)
             self._loop.call_later(self._settings.drain, self._cut, call)
 
-    def _cut(self, call: Call) -> None:
+    def _cut(self, call: EngineCall) -> None:
         if call in self._calls:
             self._cancel(call)
             self._end(call)
 
-    def _cancel(self, call: Call) -> None:
+    def _cancel(self, call: EngineCall) -> None:
         for task, flight in self._flights.items():
             if flight.job.call is call:
                 task.cancel()
 
-    def _drop(self, call: Call) -> None:
+    def _drop(self, call: EngineCall) -> None:
         """Forget its jobs that are not under way."""
         call.waiting.clear()
         for replica in self._replicas:
             replica.queue = deque(job for job in replica.queue if job.call is not call)
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, call: EngineCall) -> None:
         if call.left == 0 or (call.error is not None and call.under_way == 0):
             self._end(call)
 
-    def _end(self, call: Call) -> None:
+    def _end(self, call: EngineCall) -> None:
         if call in self._calls:
             self._calls.remove(call)
         call.end()
@@ -225,7 +225,7 @@ class Dispatcher:
         if replica.state != "up":
             return
         replica.state = "down"
-        groups: dict[tuple[int, str], deque[Job]] = {}
+        groups: dict[tuple[int, str], deque[CallJob]] = {}
         for job in replica.queue:
             groups.setdefault((id(job.call), job.request.prompt_id), deque()).append(job)
         replica.queue = deque()

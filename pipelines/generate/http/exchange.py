@@ -1,4 +1,5 @@
-"""One request to one server and back: sockets, headers, timeouts. A reply or a Failure, never another exception of aiohttp.
+"""Exchange of a request and its reply with one server: sockets, headers, timeouts. A reply or a Failure, never another
+exception of aiohttp.
 
 `probe` asks a server for a person what it serves. Retries are the dispatcher's.
 """
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from pipelines.generate.http.failures import MOST_DETAIL, MOST_HEARD, Failure, of_exception, of_status
 from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server
 from pipelines.generate.http.replicas import Replica
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -101,11 +102,11 @@ class Exchange:
         return await self._ask("POST", replica, path, most, data=body)
 
     async def models(self, replica: Replica) -> bytes:
-        """What /models says."""
+        """Reply of /models."""
         return await self._ask("GET", replica, "models", MOST_LIST, timeout=self._probing)
 
     def _target(self, replica: Replica, path: str) -> "tuple[URL, Mapping[str, Any]]":
-        """Where a request goes, and its options: headers, certificates, proxy."""
+        """URL of a request, and its options: headers, certificates, proxy."""
         key = replica.server.url, path
         if key not in self._targets:
             from yarl import URL
@@ -216,7 +217,7 @@ def _too_large(most: int) -> Failure:
 
 
 def probe(server: Server, settings: HttpSettings) -> tuple[bool, str]:
-    """Whether a server answers, and one line about it without secrets. Draws nothing and never raises."""
+    """Check whether a server answers, with one line about it without secrets. Draws nothing and never raises."""
     secrets = Secrets()
     try:
         body = asyncio.run(_models(Replica(server, secrets.learn(server)), settings))

@@ -1,4 +1,4 @@
-"""What can go wrong with one request, sorted by what is to be done, and what is said to a person when it will not pass.
+"""Failures of a request, sorted by how they are handled, and the messages for those that will not pass.
 
 A failure that may pass is an attempt: recorded, waited for, tried again; where it does not pass in time, the command ends
 with Unavailable. One that will not pass (a wrong key, an unknown model, a malformed body) ends it at once with SetupError.
@@ -16,7 +16,7 @@ from typing import Any
 
 from pipelines.generate.http.http_settings import Secrets
 from pipelines.generate.http.replicas import Replica
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 
 MOST_DETAIL = 300  # characters of what a server says that are shown or stored
 MOST_HEARD = 4096  # characters of it that are looked at: secrets are hidden before the rest is cut, and never cut in two
@@ -29,7 +29,7 @@ FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "in
 
 @dataclass
 class Failure(Exception):  # noqa: N818 - one attempt's end, usually not the request's
-    """One attempt that gave no reply. `kind` is from a small set and is what gets counted.
+    """Attempt that gave no reply. `kind` is from a small set and is what gets counted.
 
     `again`: another try may help. `after`: seconds that the server asked for. `congested`: it has too much to do. `down`:
     nothing listens there.

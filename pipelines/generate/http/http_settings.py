@@ -1,4 +1,4 @@
-"""How the engine `openai` reaches its servers: addresses, keys, patience. None of it can change a row.
+"""Server settings of the engine `openai`: addresses, keys, patience. None of it can change a row.
 
 Keys are named by environment variables and read when the engine starts; whatever is shown or raised goes
 through `Secrets.hide`.
@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from pipelines.generate.prices import Prices
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 HIDDEN = "[hidden]"
 LEAST_PART = 8  # characters of a secret's beginning that are hidden at the end of a text
@@ -23,7 +23,7 @@ LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One replica. `url` ends where /chat/completions follows; `models`: the names it is asked for, empty for any.
+    """A replica. `url` ends where /chat/completions follows; `models`: the names it is asked for, empty for any.
 
     `listed`: whether a model that its /models does not name is refused. `ca_file`: certificates to believe instead of the
     system's. `key`: of a server that we started ourselves.
@@ -53,6 +53,10 @@ class Local(Protocol):
     def names(self) -> tuple[str, ...]:
         """The models they serve."""
 
+    @property
+    def capacity(self) -> int:
+        """Requests that all of them answer at once, before they run too."""
+
     def patience(self, model: str) -> float:
         """Seconds that they may be away because they are being started again."""
 
@@ -60,12 +64,12 @@ class Local(Protocol):
         """Start those of a model and wait until one answers; `lost` is told when none is left and none comes back."""
 
     def interrupt(self) -> None:
-        """Make whoever waits for a start give up."""
+        """Make all threads that wait for a start give up."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Everything about servers that a profile says. Times are seconds.
+    """Profile settings about servers. Times are seconds.
 
     `attempts`: tries of one request. `patience`: how long to go on while no server answers. `longest_wait`: a Retry-After
     above it ends the command. `drain`: how long what is under way may take to arrive once a request was given up.
@@ -88,6 +92,11 @@ class HttpSettings:
     held_bytes: int = 512 << 20
     prices: Prices | None = None
     local: Local | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def capacity(self) -> int:
+        """Requests that all servers answer at once."""
+        return sum(server.concurrency for server in self.servers) + (0 if self.local is None else self.local.capacity)
 
     def starts(self, model: str) -> bool:
         """Whether a server for this model is started when it is needed."""

@@ -1,4 +1,5 @@
-"""One replica as the dispatcher sees it: how much it is sent at once, and which prompts belong to it. No sockets here.
+"""A replica as the dispatcher sees it: how many requests it gets at once, and which prompts belong to it. No sockets
+here.
 
 A prompt belongs to the replica with the highest hash of (prompt, replica), so that all its samples, in this call and in
 later ones, meet the prefix that this replica has cached; one that has too much outstanding is passed over (rendezvous
@@ -24,8 +25,8 @@ Trying = Literal["nothing", "more", "less"]
 _NEXT: dict[Trying, Trying] = {"more": "less", "less": "nothing", "nothing": "more"}  # once a trial is not kept
 
 
-class Limit:
-    """How many requests one replica gets at once, between 1 and `most`: arithmetic over times that it is given.
+class ReplicaLimit:
+    """Number of requests that a replica gets at once, between 1 and `most`: arithmetic over times that it is given.
 
     It begins by doubling. A refusal (429, 503, a timeout) halves it, once for all that were under way together, and for a
     while it then grows by one per round of replies (additive increase, multiplicative decrease: Chiu and Jain 1989).
@@ -123,7 +124,7 @@ class Limit:
 
 
 if TYPE_CHECKING:
-    from pipelines.generate.calls import Job
+    from pipelines.generate.calls import CallJob
 
 State = Literal["unknown", "up", "down"]
 SLACK = 1.25  # how far above its limit a replica may be asked for, waiting ones included
@@ -140,8 +141,8 @@ class Replica:
     server: Server
     key: str | None = None
     state: State = "unknown"
-    limit: Limit = field(init=False)
-    queue: "deque[Job]" = field(default_factory=deque)
+    limit: ReplicaLimit = field(init=False)
+    queue: "deque[CallJob]" = field(default_factory=deque)
     in_flight: int = 0
     failures: int = 0
     paused_until: float = 0.0
@@ -151,7 +152,7 @@ class Replica:
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.limit = Limit(self.server.concurrency)
+        self.limit = ReplicaLimit(self.server.concurrency)
         self.name = self.server.shown
 
     @property
@@ -160,11 +161,11 @@ class Replica:
         return self.in_flight + len(self.queue)
 
     def open(self, now: float) -> bool:
-        """Whether it takes another request now."""
+        """Whether the replica takes another request now."""
         return self.state == "up" and self.in_flight < self.limit.value and now >= self.paused_until
 
     def takes_prompt(self) -> bool:
-        """Whether another prompt may be assigned to it."""
+        """Whether another prompt may be assigned to the replica."""
         return self.state == "up" and self.outstanding < max(1.0, self.limit.value * SLACK)
 
 

@@ -1,4 +1,4 @@
-"""What a server answered, from the bytes of a body to checked values. What is odd is left out and noted, never trusted.
+"""Parsed reply of a server, from the bytes of a body to checked values. What is odd is left out and noted, never trusted.
 
 A body that holds no answer at all is a Failure, which is an attempt and may be tried again.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.generate.calls import NO_LOGPROBS, STOP, is_logprob
 from pipelines.generate.http.failures import MOST_HEARD, Failure, error_in
-from storage.records import FinishReason, Message
+from storage.ground.records import FinishReason, Message
 
 FINISHED: Mapping[str, FinishReason] = {
     "stop": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "end_turn": "stop",
@@ -25,8 +25,8 @@ MOST_NOTE = 200  # characters of a note that is stored
 
 
 @dataclass(slots=True)
-class Answer:
-    """One choice of a reply. `notes`: what a reader of the row should know of it."""
+class ServerAnswer:
+    """A choice of a reply. `notes`: remarks for a reader of the row."""
 
     text: str
     finish: FinishReason
@@ -60,7 +60,7 @@ class Answer:
                 self.notes[key] = hidden(value)[: None if key == STOP else MOST_NOTE]
 
 
-def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Answer:
+def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> ServerAnswer:
     """The answer in the body of a reply with status 200; Failure where there is none."""
     choice = _choice(data)
     given = choice.get("message")
@@ -71,7 +71,7 @@ def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Answ
         raise Failure("no_choices", f"the content is a JSON {type(content).__name__}: {str(content)[:MOST_HEARD]}")
     if text is None and not message:
         raise Failure("no_choices", "a choice has neither message nor text")
-    answer = Answer(text or "", "stop")
+    answer = ServerAnswer(text or "", "stop")
     read_counts(answer, data, max_tokens)
     _ids(answer, choice, data)
     _finish(answer, choice.get("finish_reason"), max_tokens)
@@ -123,7 +123,7 @@ def _text(content: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def read_counts(answer: Answer, data: Mapping[str, Any], max_tokens: int) -> None:
+def read_counts(answer: ServerAnswer, data: Mapping[str, Any], max_tokens: int) -> None:
     """Token counts where they are possible ones; others are noted, not believed."""
     usage = data.get("usage")
     usage = usage if isinstance(usage, dict) else {}
@@ -139,7 +139,7 @@ def read_counts(answer: Answer, data: Mapping[str, Any], max_tokens: int) -> Non
         answer.notes["counted"] = f"completion_tokens {answer.tokens_out}, asked for {max_tokens} at most"
 
 
-def _count(usage: Mapping[str, Any], key: str, answer: Answer) -> int | None:
+def _count(usage: Mapping[str, Any], key: str, answer: ServerAnswer) -> int | None:
     value = usage.get(key)
     if value is None:
         return None
@@ -150,7 +150,7 @@ def _count(usage: Mapping[str, Any], key: str, answer: Answer) -> int | None:
     return None
 
 
-def _ids(answer: Answer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+def _ids(answer: ServerAnswer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Token ids where the server gives them (vLLM's return_token_ids); they overrule its own count."""
     answer.token_ids = _id_list(choice.get("token_ids"))
     answer.prompt_token_ids = _id_list(choice.get("prompt_token_ids") or data.get("prompt_token_ids"))
@@ -165,8 +165,9 @@ def _id_list(value: Any) -> tuple[int, ...] | None:
     return tuple(value) if good else None
 
 
-def _stop(answer: Answer, choice: Mapping[str, Any]) -> None:
-    """Which stop string ended it, where the server says so: vLLM by `stop_reason`, SGLang by `matched_stop`.
+def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
+    """Read the stop string that ended the answer, where the server gives it: vLLM by `stop_reason`, SGLang by
+    `matched_stop`.
 
     Both give a number or nothing where the model ended its answer itself.
     """
@@ -176,8 +177,8 @@ def _stop(answer: Answer, choice: Mapping[str, Any]) -> None:
         answer.notes[STOP] = met
 
 
-def _finish(answer: Answer, reason: Any, max_tokens: int) -> None:
-    """Why it ended; where the server does not say, by the count."""
+def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
+    """Read the reason of the end; where the server does not give it, infer it from the token count."""
     reason = reason if isinstance(reason, str) else None
     if reason in UNFINISHED:
         raise Failure("aborted", f"finish_reason {reason}")
@@ -189,8 +190,8 @@ def _finish(answer: Answer, reason: Any, max_tokens: int) -> None:
         answer.notes["cause"] = f"the context was full after {answer.tokens_out} of {max_tokens} tokens"
 
 
-def _parts(answer: Answer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
-    """What is beside the text: reasoning, a refusal, tool calls."""
+def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+    """Read the parts beside the text: reasoning, a refusal, tool calls."""
     for key in ("reasoning_content", "reasoning"):
         value = message.get(key) or choice.get(key)
         if isinstance(value, str) and value:
@@ -216,7 +217,7 @@ def _tool_call(call: Any) -> Message | None:
     return Message("assistant", arguments, kind="tool_call", name=function["name"])
 
 
-def _logprobs(answer: Answer, given: Any) -> None:
+def _logprobs(answer: ServerAnswer, given: Any) -> None:
     """Log-probabilities of the chosen tokens and of the top ones, in either API's form; all or none."""
     if not isinstance(given, dict):
         return

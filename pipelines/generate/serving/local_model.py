@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, Log
-from storage.errors import SetupError, Unavailable
+from pipelines.processes.spawn import GUARDS_OWN, GuardedProgram, ProcessLog
+from storage.ground.errors import SetupError, Unavailable
 
 MODULE = "vllm.entrypoints.openai.api_server"
 # Set by Rollmill: a server that listens elsewhere or under another name is not found; a key in a command line is public.
@@ -38,7 +38,7 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopba
 
 @dataclass(frozen=True, slots=True)
 class LocalModel:
-    """One model and how to serve it. `name`: as requests call it. `port`: of the first replica, 0 for any free one.
+    """A model and how to serve it. `name`: as requests call it. `port`: of the first replica, 0 for any free one.
 
     `start_seconds`: the most that one start may take. `restarts`: of all replicas in one command. `logs`: a folder.
     `program`: the command line of another server than vLLM's, with {model}, {name} and {port}; in `env` {key} is the key
@@ -105,7 +105,7 @@ def _flag(arg: str) -> str:
 
 
 def probe(model: LocalModel) -> tuple[bool, str]:
-    """Whether this server could be started, and one line about it."""
+    """Check whether this server could be started, with one line about it."""
     try:
         model.check()
     except SetupError as error:
@@ -130,7 +130,7 @@ class ServerProcess:
     def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:
         self.model, self.port, self._key = model, port, key
         # Before the start: it notes where the lines of this start begin.
-        self._log = Log(log, MOST_LOG)
+        self._log = ProcessLog(log, MOST_LOG)
         self._process = GuardedProgram(model.command(port), model.environment(key), log, grace=GRACE)
 
     @property

@@ -15,7 +15,7 @@ from pipelines.generate.calls import Interruption
 from pipelines.generate.http.http_settings import OnLoss, Server
 from pipelines.generate.serving.local_model import LocalModel, ServerProcess, check_port, free_port
 from pipelines.processes.spawn import ending
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 
 State = Literal["starting", "up", "restarting", "lost", "ended"]
 POLL = 0.25  # seconds between looks at a server that starts
@@ -34,7 +34,9 @@ KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """What a server does: its state, for how many seconds, and the last line of its log while it starts or why it died."""
+    """State change of a server: its state, for how many seconds, and the last line of its log while it starts or why it
+    died.
+    """
 
     name: str
     state: State
@@ -47,7 +49,7 @@ EventListener = Callable[[ServerEvent], None]
 
 @dataclass(slots=True)
 class Restarts:
-    """How often the replicas of a model may still be started again."""
+    """Number of restarts left to the replicas of a model."""
 
     left: int
 
@@ -73,7 +75,7 @@ class LocalServer:
         self.thread = threading.Thread(target=self._keep, name=f"serve-{self.name}", daemon=True)
 
     def server(self) -> Server:
-        """Where it is asked; its port stays from now on."""
+        """Address of the server; its port stays from now on."""
         url, model = f"http://127.0.0.1:{self._port}/v1", self.model
         return Server(url, concurrency=model.concurrency, models=(model.name,), key=self._key)
 
@@ -97,9 +99,9 @@ class LocalServer:
             self._tell(ServerEvent(self.name, "lost" if self.error else "ended", detail=str(self.error or "")))
 
     def _start(self, state: State) -> ServerProcess:
-        """A server that answers, that nobody wants any more, or whose restart failed; SetupError where it never answered.
+        """A server that answers, is no longer wanted, or failed to restart; SetupError where it never answered.
 
-        Requests reach a restarted server before our first look at it does, and may be what ends it: a death as any other.
+        Requests reach a restarted server before our first probe does, and may end it: this counts as any other death.
         """
         for _ in range(PORT_TRIES):
             # Kept at once: `_keep` has to close it where the wait raises.
@@ -113,7 +115,7 @@ class LocalServer:
         raise self._died(process, f"ended ({_how(process)}) while it was starting")
 
     def _wait(self, process: ServerProcess, state: State) -> bool:
-        """Whether it answers or nobody wants it any more; False where it ended, SetupError where it is late."""
+        """Wait until the server answers or is no longer wanted; False if it ended, SetupError if it is late."""
         began = time.monotonic()
         while process.status is None:
             waited = time.monotonic() - began
@@ -152,7 +154,7 @@ class LocalServer:
         self._tell(ServerEvent(self.name, "restarting", detail=f"ended ({_how(process)})"))
 
     def _died(self, process: ServerProcess, what: str) -> SetupError:
-        """Why it is gone, with the last lines of its log."""
+        """Error of a server that ended, with the last lines of its log."""
         lines = process.last_lines(MOST_LINES)
         log = "".join(f"\n    {line}" for line in lines[-TOLD_LINES:])
         message = f"the model server {self.name} {what}; it said:{log}\n"
@@ -162,7 +164,7 @@ class LocalServer:
         return Unavailable(message, next_command=f"read {self._log}, mend serve: in the profile")
 
     def _give_up(self, error: SetupError) -> None:
-        """Remember why; where no replica is left, tell whoever draws."""
+        """Remember the reason; where no replica is left, tell the drawing threads."""
         with self._changed:
             self.error = error
             last = all(server.error is not None for server in self.group)
@@ -192,6 +194,11 @@ class LocalServers:
     def names(self) -> tuple[str, ...]:
         """The models, as requests call them."""
         return tuple(self._models)
+
+    @property
+    def capacity(self) -> int:
+        """Requests that all replicas answer at once."""
+        return sum(model.concurrency * model.replicas for model in self._models.values())
 
     def patience(self, model: str) -> float:
         """Seconds that the servers of this model may be away because they are being started again."""

@@ -1,4 +1,4 @@
-"""One child process with vLLM in it, as the host sees it: started, spoken to, watched, ended.
+"""Child process with vLLM in it, from the host's side: start, messages, watch, end.
 
 It runs under a guard, which leaves no process of vLLM's behind. A thread of its own reads from it.
 """
@@ -10,22 +10,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines import CHECKOUT
+from pipelines import IMPORT_ROOT
 from pipelines.generate.vllm.vllm_settings import MAKE, VllmSettings
 from pipelines.processes.frames import Message, receive, send
-from pipelines.processes.spawn import GuardedProgram, Log, ending
-from storage.errors import SetupError, Unavailable
+from pipelines.processes.spawn import GuardedProgram, ProcessLog, ending
+from storage.ground.errors import SetupError, Unavailable
 
 GUEST = Path(__file__).parent / "guest"
 # The guest's modules under their own names, without what our packages import: that interpreter has none of it.
 BOOT = (
-    "import sys, types\n"
-    "generate = 'pipelines.generate'\n"
-    "for name in ('pipelines', 'pipelines.processes', generate, generate + '.vllm', generate + '.vllm.guest'):\n"
-    "    sys.modules[name] = types.ModuleType(name)\n"
-    "    sys.modules[name].__path__ = [sys.argv[3] + '/' + name.replace('.', '/')]\n"
-    "from pipelines.generate.vllm.guest.serve import main\n"
-    "sys.exit(main())\n"
+    "import importlib, sys, types\n"
+    "guest, processes = 'pipelines.generate.vllm.guest', 'pipelines.processes'\n"
+    "for parts in guest.split('.'), processes.split('.'):\n"
+    "    for name in ('.'.join(parts[:end]) for end in range(1, len(parts) + 1)):\n"
+    "        sys.modules[name] = types.ModuleType(name)\n"
+    "        sys.modules[name].__path__ = [sys.argv[3] + '/' + name.replace('.', '/')]\n"
+    "sys.exit(importlib.import_module(guest + '.serve').main())\n"
 )
 TAIL_LINES, TAIL_WIDTH = 12, 300
 NOISE = (" INFO ", " WARNING ", "resource_tracker", "warnings.warn(")  # what stands after the reason in most logs
@@ -38,7 +38,7 @@ class VllmChild:
     def __init__(self, settings: VllmSettings, setup: Message, env: dict[str, str]) -> None:
         self._settings, self._setup = settings, setup
         self._python = settings.interpreter()
-        self._log = Log(None if settings.log is None else Path(settings.log))
+        self._log = ProcessLog(None if settings.log is None else Path(settings.log))
         self._writing, self._telling = threading.Lock(), threading.Lock()
         self._started = threading.Event()
         self._first: Message | None = None
@@ -51,11 +51,11 @@ class VllmChild:
         self._thread.start()
 
     def ready(self) -> Message:
-        """What the child says of its engine, once the model is loaded; SetupError where it never says it."""
+        """Engine description that the child sends once the model is loaded; SetupError if it never comes."""
         if not self._started.wait(self._settings.start_seconds):
             self.close(patience=0.0)
             raise Unavailable(
-                f"vLLM was not ready after {self._settings.start_seconds:g} seconds; {self.last_words()}",
+                f"vLLM was not ready after {self._settings.start_seconds:g} seconds; {self.log_tail()}",
                 next_command="raise vllm.start_seconds in the profile, or look into that log",
             )
         if self._first is None or self._first["kind"] != "ready":
@@ -63,7 +63,9 @@ class VllmChild:
         return self._first
 
     def listen(self, on_message: Callable[[Message], None], on_end: Callable[[SetupError], None]) -> None:
-        """Who is told of messages after the first, and of an end that nobody asked for, even one that has been."""
+        """Set the listeners of messages after the first and of an unrequested end, including an end that has happened
+        already.
+        """
         with self._telling:
             # Under one lock with the end: whichever comes first, the end is told exactly once.
             self._on_message, self._on_end = on_message, on_end
@@ -72,7 +74,7 @@ class VllmChild:
             on_end(ended)
 
     def send(self, message: Message) -> None:
-        """One message; nothing where the child is gone, which its end tells."""
+        """Send a message; no-op if the child is gone, which its end reports."""
         with self._writing:
             if not self._requests.closed:
                 with contextlib.suppress(OSError):
@@ -88,7 +90,7 @@ class VllmChild:
         self._thread.join(STOP_SECONDS)
 
     def failure(self, message_of_end: Message | None) -> SetupError:
-        """What to tell the user of a child that failed, and said so or not."""
+        """Error for the user after a failure of the child, with the child's own message if it sent one."""
         cause = "died" if message_of_end is None else str(message_of_end.get("cause", "engine"))
         text = "" if message_of_end is None else str(message_of_end.get("message", ""))
         status = self._process.status
@@ -96,15 +98,15 @@ class VllmChild:
         words = {
             "no_vllm": (f"{self._python} has no vLLM.", MAKE),
             "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
-            "memory": (f"vLLM has too little memory: {text}; {self.last_words()}", MEMORY),
+            "memory": (f"vLLM has too little memory: {text}; {self.log_tail()}", MEMORY),
             "request": (f"vLLM refuses the request: {text}", "mend generate.options in the recipe"),
-            "died": (f"vLLM's process died{how}; {self.last_words()}", MEMORY_OR_LOG),
+            "died": (f"vLLM's process died{how}; {self.log_tail()}", MEMORY_OR_LOG),
         }
-        message, advice = words.get(cause, (f"vLLM failed: {text}; {self.last_words()}", "look into that log"))
+        message, advice = words.get(cause, (f"vLLM failed: {text}; {self.log_tail()}", "look into that log"))
         return (Unavailable if cause in ("memory", "died") else SetupError)(message, next_command=advice)
 
-    def last_words(self) -> str:
-        """Where the log is and how it ends."""
+    def log_tail(self) -> str:
+        """Path of the log and its last lines."""
         lines = self._log.lines()
         telling = [line for line in lines if not any(word in line for word in NOISE)] or lines
         shown = [line[:TAIL_WIDTH] for line in telling[-TAIL_LINES:]]
@@ -144,7 +146,7 @@ class VllmChild:
         """The guard with its child, the stream to it and the one from it."""
         child_reads, we_write = os.pipe()
         we_read, child_writes = os.pipe()
-        command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(CHECKOUT)]
+        command = [self._python, "-c", BOOT, str(child_reads), str(child_writes), str(IMPORT_ROOT)]
         try:
             process = GuardedProgram(command, self._environment(env), self._log.path, keep=(child_reads, child_writes))
         finally:
@@ -166,7 +168,7 @@ MEMORY_OR_LOG = f"the same command again, which asks only for what is missing; w
 
 
 def _ignore(_: object) -> None:
-    """Nobody listens yet."""
+    """No-op listener."""
 
 
 def close_all(children: Sequence[VllmChild]) -> None:

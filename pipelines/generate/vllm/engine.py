@@ -9,27 +9,46 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from pipelines.generate.calls import Call, Interruption, check_sampling, ignore
-from pipelines.generate.model_files import cpu_level
+from pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
+from pipelines.generate.embedded.model_files import cpu_level
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from pipelines.generate.vllm.child import VllmChild, close_all
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
-from pipelines.generate.vllm.router import CompletionMaker, RequestRouter, environment, setup_message
-from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
+from pipelines.generate.vllm.router import RequestRouter, VllmCompletionMaker, environment, setup_message
+from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
 from pipelines.protocols import AttemptListener
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.records import Completion, Prompt, Request
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Prompt, Request
 
 ENGINE = "vllm"
 
 
 class Vllm:
-    """A Generator over vLLM. Every option but `vllm` is the recipe's; `vllm` is what a profile says."""
+    """A Generator over vLLM. Every option but `vllm`, the profile's settings, is the recipe's.
+
+    Args:
+        model: Folder in Hugging Face's layout, or a name in its local cache.
+        api: Prompt form: `chat`, or `completions` for base models.
+        revision: Revision of a name in Hugging Face's cache.
+        dtype: Number type of the weights.
+        max_model_len: Longest prompt and answer together, in tokens; none: the model's own.
+        quantization: Quantization method, as vLLM names it.
+        system: System message before every prompt.
+        chat_template: Jinja text, or the path of a file, in place of the model's chat template.
+        reasoning: The chat template's thinking switch, or a reasoning effort.
+        reasoning_parser: vLLM's parser that splits off the reasoning.
+        guided: A guide for the text: one of json, regex, choice, grammar.
+        lora: Folder of a LoRA adapter.
+        logprobs: 0 asks for log-probabilities of the drawn tokens, k also for those of the k likeliest.
+        self_certainty: Compute the mean KL divergence from the uniform distribution.
+        extra: More of vLLM's SamplingParams.
+    """
 
     engine = ENGINE
     spooled = True
+    places = ("model", "lora", "chat_template")
     under_way = 0  # it is nobody's bill: what a kill costs is drawn again by the same machine
 
     def __init__(  # noqa: PLR0913 (a recipe's options, all by name)
@@ -52,7 +71,7 @@ class Vllm:
         extra: Mapping[str, Any] | None = None,
         vllm: VllmSettings | None = None,
     ) -> None:
-        self._options = Options(
+        self._options = VllmOptions(
             api=api,
             revision=revision,
             dtype=dtype,
@@ -79,14 +98,25 @@ class Vllm:
         self._starting: _Running | None = None
         self._lock = threading.Lock()
 
+    @classmethod
+    def capacity(cls, profile: Mapping[str, Any]) -> int:
+        """Sequences that vLLM computes at once."""
+        settings: VllmSettings = profile["vllm"]
+        return settings.capacity
+
     @cached_property
     def model_digest(self) -> str:
         """The identity of the model, its adapter and the options: their files by content, read once."""
         parts = [folder_digest(self._folder), None if self._lora is None else folder_digest(self._lora)]
         return digest128(["vllm", *parts, self._options.identity()])
 
+    @classmethod
+    def with_schema(cls, options: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The options with the schema as guide, unless they have a guide."""
+        return {"guided": {"json": schema}, **options}
+
     def fingerprint(self) -> Mapping[str, str]:
-        """What is known of the engine: packages of its interpreter, processor or device, and how it is spread."""
+        """Known facts about the engine: packages of its interpreter, processor or device, and how it is spread."""
         settings = self._settings
         running = self._running
         return {
@@ -114,7 +144,7 @@ class Vllm:
         return rendered
 
     def prompt_tokens(self, rendered: str) -> int:
-        """How many tokens a rendered prompt takes; without a tokenizer that can be read here, the most that it can take."""
+        """Number of tokens of a rendered prompt; without a tokenizer that can be read here, an upper bound."""
         clean = rendered.encode("utf-8", errors="replace")
         if self._tokenizer is None:
             return len(clean) + 2  # a token holds a byte at least; some tokenizers begin with one or two of their own
@@ -130,7 +160,7 @@ class Vllm:
         return Tokenizer.from_file(str(path))
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """One completion per request, as they finish."""
+        """Yield a completion for each request, as they finish."""
         for group in self.groups(requests):
             yield from group
 
@@ -148,7 +178,7 @@ class Vllm:
             check_sampling(sampling)
         if not requests:
             return
-        router, call = self._started().router, Call(requests)
+        router, call = self._started().router, EngineCall(requests)
         unsaved: Sequence[Completion] = ()
         router.add(call)
         try:
@@ -189,7 +219,7 @@ class Vllm:
                 self._running = None
             if self._running is None:
                 digest = None if self._template is None else self._template.digest
-                make_completion = CompletionMaker((self.engine, self.model, self.model_digest), digest)
+                make_completion = VllmCompletionMaker((self.engine, self.model, self.model_digest), digest)
                 message = setup_message(self._folder, self._lora, self._options, self._settings)
                 self._starting = _Running(self._settings, message)
                 try:
@@ -200,7 +230,7 @@ class Vllm:
             return self._running
 
     def _end_start(self) -> None:
-        """Do not wait for a model to load that nobody wants any more."""
+        """Stop waiting for a model that is no longer wanted."""
         # Without the lock, which a start holds until the model is loaded.
         if (starting := self._starting) is not None:
             starting.abandon()
@@ -218,7 +248,7 @@ class _Running:
         replicas = range(settings.data_parallel)
         self._children = [VllmChild(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
 
-    def wait(self, make_completion: CompletionMaker) -> None:
+    def wait(self, make_completion: VllmCompletionMaker) -> None:
         """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
         try:
             facts_of_each = [child.ready() for child in self._children]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import CHECKOUT
-from pipelines.generate.model_files import digest_files
-from storage.errors import SetupError
-from storage.ids import digest128
+from pipelines.generate.embedded.model_files import digest_files
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
 
 TEXTS = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -133,7 +133,7 @@ class ChatTemplate:
 
 
 def _in_folder(folder: Path, config: Mapping[str, Any]) -> str | None:
-    """Where the layouts of several years keep it; of several named ones the one called default."""
+    """Chat template in any layout of several years; of several named ones the one called default."""
     plain = folder / "chat_template.jinja"
     if plain.is_file():
         return plain.read_text(encoding="utf-8")

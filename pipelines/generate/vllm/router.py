@@ -16,19 +16,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.generate.calls import NO_LOGPROBS, STOP, Call, Interruption, completion_of, is_logprob
-from pipelines.generate.given_texts import scored_completion, shared_tokens
+from pipelines.generate.calls import NO_LOGPROBS, STOP, EngineCall, Interruption, completion_of, is_logprob
+from pipelines.generate.embedded.given_texts import scored_completion, shared_tokens
 from pipelines.generate.vllm.child import VllmChild
-from pipelines.generate.vllm.vllm_settings import Options, VllmSettings
+from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
-from storage.errors import SetupError
-from storage.records import Completion, FinishReason, Request, Sampling
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, FinishReason, Request, Sampling
 
 SLOTS = 8192  # requests that can have a self-certainty at once; a sparse file of 4 MB
 
 
-def setup_message(folder: Path, lora: Path | None, options: Options, settings: VllmSettings) -> Message:
-    """What the child needs to know."""
+def setup_message(folder: Path, lora: Path | None, options: VllmOptions, settings: VllmSettings) -> Message:
+    """First message to the child: engine, model and options."""
     context = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
     return {
         "kind": "setup",
@@ -44,7 +44,7 @@ def setup_message(folder: Path, lora: Path | None, options: Options, settings: V
     }
 
 
-def _engine(folder: Path, options: Options, settings: VllmSettings) -> dict[str, Any]:
+def _engine(folder: Path, options: VllmOptions, settings: VllmSettings) -> dict[str, Any]:
     """Arguments of vLLM's EngineArgs; what is None is vLLM's own affair."""
     chosen = {
         "quantization": options.quantization,
@@ -96,8 +96,8 @@ def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dic
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionMaker:
-    """What all completions of an engine have in common."""
+class VllmCompletionMaker:
+    """Values that all completions of an engine share."""
 
     model: tuple[str, str, str]
     template_digest: str | None
@@ -146,13 +146,13 @@ def _drawn(answer: Message) -> dict[str, Any]:
     }
 
 
-QueuedRequest = tuple[Call, Request]
+QueuedRequest = tuple[EngineCall, Request]
 MakeCompletion = Callable[[Request, Message], Completion]
 
 
 @dataclass(eq=False, slots=True)
 class Route:
-    """One child, what waits for it, and how many requests it may still be given."""
+    """A child process, the requests that wait for it, and how many more it may be given."""
 
     child: VllmChild
     room: int
@@ -166,12 +166,12 @@ class RequestRouter:
         self._routes = [Route(child, window) for child, window in zip(children, windows, strict=True)]
         self._make_completion = make_completion
         self._lock = threading.Lock()
-        self._calls: set[Call] = set()
-        self._under_way: dict[str, tuple[Route, Call, Request]] = {}
+        self._calls: set[EngineCall] = set()
+        self._under_way: dict[str, tuple[Route, EngineCall, Request]] = {}
         self._number = 0
         self._failure: BaseException | None = None
 
-    def add(self, call: Call) -> None:
+    def add(self, call: EngineCall) -> None:
         """Take a call's requests, prompt by prompt; one that comes after a failure ends with it."""
         with self._lock:
             self._calls.add(call)
@@ -185,7 +185,7 @@ class RequestRouter:
             self._pump()
 
     def saved(self, group: Sequence[Completion]) -> None:
-        """These are safe: there is room for as many more."""
+        """Note that these completions are durable, which makes room for as many more."""
         with self._lock:
             for completion in group:
                 self._route(completion.prompt_id).room += 1
@@ -202,7 +202,7 @@ class RequestRouter:
                     call.put(self._make_completion(request, answer))
                     self._end_if_idle(call)
 
-    def forget(self, call: Call, unsaved: Sequence[Completion]) -> None:
+    def forget(self, call: EngineCall, unsaved: Sequence[Completion]) -> None:
         """The caller leaves: what it still waits for is given up."""
         rest = [*unsaved, *call.take_rest()]
         with self._lock:
@@ -242,11 +242,11 @@ class RequestRouter:
             call.error = call.error or error
             call.end()
 
-    def _end_if_idle(self, call: Call) -> None:
+    def _end_if_idle(self, call: EngineCall) -> None:
         if call.error is not None and call.under_way == 0:
             call.end()
 
-    def _drop_waiting(self, call: Call) -> None:
+    def _drop_waiting(self, call: EngineCall) -> None:
         for route in self._routes:
             route.waiting = deque(item for item in route.waiting if item[0] is not call)
 

@@ -1,4 +1,4 @@
-"""What is said of the engine `vllm` beside the sampling: by a profile (`VllmSettings`) and by a recipe (`Options`).
+"""Settings of the engine `vllm` beside the sampling: of a profile (`VllmSettings`) and of a recipe (`Options`).
 
 The profile's half is where and how big it runs, and is no part of a completion's id: `tensor_parallel` and `data_parallel`
 change kernels and so the last bits of logits, and the fingerprint names them. The recipe's half can change a row; all of it
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import CHECKOUT
-from storage.errors import SetupError, unknown_name
+from storage.ground.errors import SetupError, unknown_name
 
 VARIABLE = "ROLLMILL_VLLM"
 BUILT = ".venv-vllm/bin/python"
@@ -26,6 +26,7 @@ MAKE = "make vllm (vLLM for the CPU), or name an interpreter with vLLM: `vllm: {
 
 APIS = ("chat", "completions")
 GUIDES = ("json", "regex", "choice", "grammar")
+USUAL_SEQUENCES = 256  # what vLLM computes at once where nobody says otherwise
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 # What Rollmill sets itself; the rest of vLLM's SamplingParams is the recipe's to add.
 OURS = frozenset(
@@ -53,6 +54,11 @@ class VllmSettings:
     start_seconds: float = 900.0
     log: str | None = None
 
+    @property
+    def capacity(self) -> int:
+        """Sequences computed at once, over all engines."""
+        return (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
+
     def interpreter(self) -> str:
         """The interpreter's path; SetupError where there is none."""
         named = self.python or os.environ.get(VARIABLE)
@@ -78,8 +84,8 @@ class VllmSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The options of a recipe; docs/engines.md says what each does."""
+class VllmOptions:
+    """The options of a recipe; engine `vllm` describes each."""
 
     api: str = "chat"
     revision: str | None = None
@@ -144,7 +150,7 @@ class Options:
         return Path(given).read_text(encoding="utf-8")
 
     def identity(self) -> list[Any]:
-        """What of the options is part of every completion's id; files count by their content, added elsewhere."""
+        """Options that are part of every completion's id; files count by their content, added elsewhere."""
         parts = [self.api, self.dtype, self.max_model_len, self.quantization, self.reasoning, self.reasoning_parser]
         return [*parts, dict(self.guided), self.logprobs, self.self_certainty, dict(self.extra)]
 

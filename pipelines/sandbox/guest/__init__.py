@@ -1,1 +1,1 @@
-"""What runs inside the box: standard library only, and not a word of the rest of Rollmill."""
+"""Code that runs inside the box: it imports the standard library only, and nothing else of Rollmill."""

@@ -21,7 +21,7 @@ _SCALARS = frozenset((int, float, str, bool, type(None), bytes, complex))
 
 def main(channel: int) -> None:
     """Wait for the job, run it, end the process."""
-    jobs = frames.Reader(channel, frames.REQUEST_LIMIT)
+    jobs = frames.FrameReader(channel, frames.REQUEST_LIMIT)
     raw = jobs.receive()
     if raw is None:
         os._exit(0)
@@ -48,7 +48,7 @@ def rehearse() -> None:
     )
     for _ in range(_REHEARSALS):
         ours, theirs = _socket.socketpair()
-        reader = frames.Reader(theirs.fileno(), frames.REQUEST_LIMIT)
+        reader = frames.FrameReader(theirs.fileno(), frames.REQUEST_LIMIT)
         request = marshal.dumps(("f", [[1, 2, 3], "b"], {}), 2)
         frames.send(ours.fileno(), marshal.dumps(("tested", source, None)))
         marshal.loads(reader.receive() or b"")  # noqa: S302
@@ -95,7 +95,7 @@ def _calls(channel: int, source: str, calls: list[tuple[str, tuple[Any, ...], di
     return 0
 
 
-def _tested(requests: frames.Reader, source: str) -> int:
+def _tested(requests: frames.FrameReader, source: str) -> int:
     """Answer one call after the other. Requests are marshalled: the dataset's tests, which write them, are trusted here."""
     module = _loaded(requests.fd, source)
     if module is None:
@@ -204,7 +204,7 @@ def _exit_status(error: SystemExit) -> int:
 
 
 def _finish() -> int:
-    """What the end of a program does in a whole interpreter: other threads, then exit functions."""
+    """Finish like a whole interpreter at the end of a program: other threads, then exit functions."""
     threading = sys.modules.get("threading")
     if threading is not None:
         threading._shutdown()

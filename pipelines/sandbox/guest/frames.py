@@ -1,4 +1,4 @@
-"""What host, keeper and programs say to one another: how a box treats its programs, once, then length-prefixed messages.
+"""Messages between host, keeper and programs: how a box treats its programs, once, then length-prefixed messages.
 
 Knows no system call but read and write: the host imports it on any platform.
 """
@@ -11,7 +11,7 @@ REQUEST_LIMIT = ANSWER_LIMIT = 64 << 20  # of one between programs, and of one t
 
 
 class Settings(NamedTuple):
-    """How a box treats its programs; comes from the host once."""
+    """Limits and mode of a box; sent by the host once."""
 
     mode: str
     cpu_seconds: float
@@ -39,7 +39,7 @@ _CHUNK = 1 << 16
 
 
 def send(fd: int, payload: bytes) -> None:
-    """One whole frame. OSError when the other end is gone."""
+    """Send a whole frame. OSError when the other end is gone."""
     data = len(payload).to_bytes(4, "little") + payload
     sent = os.write(fd, data)
     if sent < len(data):
@@ -48,7 +48,7 @@ def send(fd: int, payload: bytes) -> None:
             view = view[os.write(fd, view) :]
 
 
-class Reader:
+class FrameReader:
     """The frames that arrive at one descriptor, each in as few reads as it takes."""
 
     __slots__ = ("fd", "limit", "rest")
@@ -59,7 +59,7 @@ class Reader:
         self.rest = b""
 
     def receive(self) -> bytes | None:
-        """One whole frame; None at the end of the stream. ValueError when it claims more than the limit."""
+        """Receive a whole frame; None at the end of the stream. ValueError when it claims more than the limit."""
         data = self.rest or os.read(self.fd, _CHUNK)
         size = int.from_bytes(data[:4], "little")
         if len(data) == 4 + size and data:

@@ -22,7 +22,7 @@ _AROUND = frozenset(("abs", "round", "sorted", "list", "set", "tuple", "len", "s
 
 
 class KnownCall(NamedTuple):
-    """One call: the function's name as the tests write it, and its arguments."""
+    """A call: the function's name as the tests write it, and its arguments."""
 
     function: str
     args: list[Any]
@@ -55,7 +55,7 @@ def _silent(statement: _ast.stmt) -> bool:
 
 
 def _call(test: _ast.expr) -> KnownCall:
-    """The one call in f(...) == literal, not f(...), abs(f(...) - literal) < literal, f(...)."""
+    """Single call in f(...) == literal, not f(...), abs(f(...) - literal) < literal, f(...)."""
     if isinstance(test, _ast.Compare):
         for other in test.comparators:
             _no_call(other)

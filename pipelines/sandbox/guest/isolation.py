@@ -57,7 +57,8 @@ def mount_scratch(settings: Settings) -> None:
 
 
 def scratch_state() -> tuple[object, ...]:
-    """What differs once a program has changed the scratch folder: its names, rights, owner, attributes, or its change time.
+    """State that differs once a program has changed the scratch folder: its names, rights, owner, attributes, change
+    time.
 
     The change time alone would do, but it moves in ticks of milliseconds, and a program may be quicker.
     """

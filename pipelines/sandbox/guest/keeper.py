@@ -23,7 +23,7 @@ def main() -> None:
     from pipelines.sandbox.guest.serve import Keeper
 
     host = _move_host_channel()
-    raw = frames.Reader(host, frames.JOB_LIMIT).receive()
+    raw = frames.FrameReader(host, frames.JOB_LIMIT).receive()
     if raw is None:
         return
     settings = frames.Settings(*marshal.loads(raw))  # noqa: S302 - from the host

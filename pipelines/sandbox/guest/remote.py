@@ -74,12 +74,14 @@ class Remote:
     """The program at the other end of `channel`. `lost`: why it can be asked no more, once that is so."""
 
     def __init__(self, channel: int) -> None:
-        self.reader = frames.Reader(channel, 2 * wire.MAX_BYTES)
+        self.reader = frames.FrameReader(channel, 2 * wire.MAX_BYTES)
         self.lost: Gone | Unsupported | None = None
         self.ahead: deque[bytes] = deque()
 
     def loaded(self) -> tuple[bytes, Any]:
-        """Its first message: r and the names of its functions, or c or e and why it did not load. Gone if it is neither."""
+        """First message of the program: r and its functions' names, or c or e and why it did not load. Gone if it is
+        neither.
+        """
         kind, raw = self.receive()
         message = self.decoded(raw)
         if kind == b"r" and type(message) is list:
@@ -98,7 +100,7 @@ class Remote:
         return call
 
     def ask(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """One call: its value, or its exception raised here. A failure of ours is not taken for the program's."""
+        """Make a call: return its value, or raise its exception here. A failure of ours is not taken for the program's."""
         try:
             kind, value = self.exchange(name, args, kwargs)
         except (Gone, Unsupported) as error:
@@ -117,7 +119,7 @@ class Remote:
         return value
 
     def exchange(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[bytes, Any]:
-        """One request and its reply: v and a value, or e and an exception."""
+        """Send a request and receive its reply: v and a value, or e and an exception."""
         request = _request(name, args, kwargs)
         if self.ahead and self.ahead[0] == request:
             self.ahead.popleft()
@@ -165,7 +167,7 @@ class Remote:
                 view = view[os.write(self.reader.fd, view) :]
 
     def receive(self) -> tuple[bytes, bytes]:
-        """One message of the program's process: its kind and its body."""
+        """Receive a message of the program's process: its kind and its body."""
         try:
             raw = self.reader.receive()
         except OSError:

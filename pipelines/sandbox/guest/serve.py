@@ -79,7 +79,7 @@ _IDLE_MS = 20  # with no job for so long there is time to wait for killed proces
 _MOST_DYING = 16  # zombies: beyond this they are waited for, whether there is time or not
 
 
-class Cell:
+class ProgramCell:
     """A confined process that waits for its job, and the keeper's ends of its descriptors."""
 
     def __init__(self, zygote: Zygote, settings: Settings) -> None:
@@ -107,7 +107,7 @@ class Keeper:
     """Serves one host until it hangs up."""
 
     def __init__(self, host: int, settings: Settings) -> None:
-        self.host = frames.Reader(host, frames.JOB_LIMIT)
+        self.host = frames.FrameReader(host, frames.JOB_LIMIT)
         self.settings = settings
         self.zygote = Zygote(settings)
         self.testing = Testing(self.zygote)
@@ -120,7 +120,7 @@ class Keeper:
         poll = select.poll()
         poll.register(self.host.fd, select.POLLIN)
         while True:
-            cell = Cell(self.zygote, self.settings)
+            cell = ProgramCell(self.zygote, self.settings)
             if self.tested:
                 self.testing.prepare()
             if self.dying:
@@ -131,7 +131,7 @@ class Keeper:
             answer = self.run(cell, *marshal.loads(raw))  # noqa: S302 - from the host
             frames.send(self.host.fd, answer)
 
-    def run(self, cell: Cell, kind: str, source: str, extra: Any) -> bytes:
+    def run(self, cell: ProgramCell, kind: str, source: str, extra: Any) -> bytes:
         """Run one job to its end; the answer for the host."""
         cell.require_ready()
         self.tested = kind == "tested"

@@ -29,7 +29,7 @@ _FROM_COLLECTIONS = frozenset(("Counter", "OrderedDict", "defaultdict", "deque",
 
 
 class Tester:
-    """One run of one dataset's tests against the program at the other end of `channel`."""
+    """A run of one dataset's tests against the program at the other end of `channel`."""
 
     def __init__(self, channel: int, report: int) -> None:
         self.program = Remote(channel)
@@ -82,7 +82,7 @@ class Tester:
         return "passed", ""
 
     def surroundings(self, used: set[str], functions: list[str]) -> dict[str, Any]:
-        """What the tests use and do not define. The standard library comes first, and builtins are never replaced."""
+        """Names that the tests use and do not define. The standard library comes first, and builtins are never replaced."""
         bindings: dict[str, Any] = {}
         for name in used:
             if hasattr(builtins, name):
@@ -124,7 +124,7 @@ class Tester:
             self.say("result", index, *self.outcome[index])
 
     def describe(self, error: BaseException) -> tuple[str, str]:
-        """What an exception in the tests means for the program."""
+        """Meaning of an exception in the tests for the program."""
         name = getattr(error, "__rollmill__", None)
         try:
             text = str(error)[:_DETAIL]
@@ -149,7 +149,7 @@ class Tester:
             self.say("gone" if isinstance(self.program.lost, Gone) else "unsupported", str(self.program.lost))
 
     def say(self, *message: Any) -> None:
-        """One message to the keeper, together with others of the same moment: it is woken for each."""
+        """Send a message to the keeper, together with others of the same moment: it is woken for each."""
         raw = wire.encode(message)
         self.unsaid += len(raw).to_bytes(4, "little") + raw
         if time.monotonic() - self.flushed_at > _MOMENT or len(self.unsaid) > _CHUNK:
@@ -168,7 +168,7 @@ def main(control: socket) -> None:
     """Run the tests of one program after the other, each with the descriptors that come with it. Never returns."""
     gc.enable()
     wire.keep_iterables()
-    jobs = frames.Reader(control.fileno(), frames.REQUEST_LIMIT)
+    jobs = frames.FrameReader(control.fileno(), frames.REQUEST_LIMIT)
     while True:
         mark, rights, _, _ = control.recvmsg(1, 64)
         raw = jobs.receive() if mark else None

@@ -17,7 +17,7 @@ _LAST_WORDS = 0.3  # seconds that a dying program has to end by itself
 
 
 class Watch:
-    """One program under observation, from its job to its end."""
+    """A program under observation, from its job to its end."""
 
     def __init__(self, settings: Settings, host: int, pid: int, output: tuple[int, int]) -> None:
         self.settings = settings
@@ -57,7 +57,7 @@ class Watch:
             self.grace()
 
     def add_body(self, fd: int) -> None:
-        """What the host decodes: replies or a report."""
+        """Add the stream that the host decodes: replies or a report."""
         self.body = fd
         os.set_blocking(fd, False)
         self.collected[fd] = bytearray()
@@ -134,7 +134,7 @@ class Watch:
         return self.ended, status, cpu, time.monotonic() - self.started, out, err, body
 
     def read_rest(self, fd: int) -> bool:
-        """What was written before the end; bounded by the pipe."""
+        """Read the output written before the end; bounded by the pipe."""
         limit = _BODY_LIMIT if fd == self.body else self.settings.output_kib << 10
         try:
             chunk = os.read(fd, _CHUNK)

@@ -44,7 +44,7 @@ class Zygote:
 
 
 def receive(channel: socket) -> tuple[bytes, tuple[int, ...]]:
-    """One byte and the descriptors that came with it; empty at the end of the stream."""
+    """Receive a byte and the descriptors that came with it; empty at the end of the stream."""
     mark, rights, _, _ = channel.recvmsg(1, _RIGHTS)
     data = rights[0][2] if rights else b""
     return mark, struct.unpack(f"{len(data) // 4}i", data)

@@ -1,1 +1,1 @@
-"""What makes problems of problems, and what every made problem says of itself."""
+"""Synthesizers that derive problems from problems, and the lineage that every derived problem states."""

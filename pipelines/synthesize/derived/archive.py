@@ -21,9 +21,9 @@ from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source, SourceRollout, required
 from pipelines.synthesize.splits import graph_allowed
 from pipelines.synthesize.template import LEVELS, solution_graph
-from storage.errors import SetupError, unknown_name
-from storage.ids import digest128
-from storage.records import COMPUTED, JUDGED, MADE, Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import digest128
+from storage.ground.records import COMPUTED, JUDGED, MADE, Problem
 
 _IDLE = 200  # children in a row that are nothing new: nothing more comes of these elites
 
@@ -79,6 +79,13 @@ class Archive:
         least: int = 2,
         source: Source | None = None,
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            axes: What the cells are made of: `level`, `skill`, `length`, `template`.
+            mutations: Kinds of children: other `numbers`, another `level`, two problems `joined`.
+            least: Judged completions that a problem needs before its pass rate counts.
+        """
         for mutation in mutations:
             if mutation not in MUTATIONS:
                 raise unknown_name("mutation of synthesizer 'archive'", str(mutation), MUTATIONS)

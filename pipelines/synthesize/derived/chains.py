@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, first_hop, joined
 from pipelines.synthesize.derived.lineage import chance, lineage_meta
-from storage.records import CARRIED, Problem
+from storage.ground.records import CARRIED, Problem
 
 NAME = "chains"
 
@@ -56,7 +56,7 @@ def whole_and_parts(hops: Sequence[Hop], seed: int, by: str) -> list[Problem]:
 
 
 def alone(hops: Sequence[Hop], place: int, seed: int, by: str) -> Problem:
-    """One hop alone, with the number that the hop before would hand on written into its text."""
+    """Problem of a single hop, with the number that the hop before would hand on written into its text."""
     hop, role = hops[place], "second" if len(hops) == 2 else f"part {place + 1}"
     sources = [hops[place - 1].problem, hop.problem]
     lineage = lineage_meta(by, sources, seed, role=role, bridge=hops[place - 1].answer, hops=[hop.record()])
@@ -71,5 +71,5 @@ def composed_text(hops: Sequence[Hop]) -> str:
 
 
 def letter_of(place: int) -> str:
-    """What the number is called that the hop at a place is given: X for the second."""
+    """Name of the number that the hop at a place receives: X for the second."""
     return LETTERS[place - 1]

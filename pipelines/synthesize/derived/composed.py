@@ -17,8 +17,8 @@ from pipelines.synthesize.derived.joined import LETTERS, Hop, can_be_joined, fir
 from pipelines.synthesize.derived.lineage import chance, lineage_meta, lineage_of
 from pipelines.synthesize.sources import Source, required
 from pipelines.synthesize.template import instance_key
-from storage.errors import SetupError, unknown_name
-from storage.records import Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import Problem
 
 ROLES = ("parts", "composed", "told", "control")
 _TRIED = 60  # problems that are tried as the next hop of one chain
@@ -36,6 +36,13 @@ class Composed:
     def __init__(
         self, *, hops: int = 2, roles: Sequence[str] = ("composed",), uses: int = 1, source: Source | None = None
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            hops: Problems in a chain.
+            roles: What is made of each chain: `composed`, `parts`, `told`, `control`, or several of them.
+            uses: Most chains that one problem may stand in.
+        """
         if not 2 <= hops <= len(LETTERS) + 1 or uses < 1:
             raise SetupError(
                 f"composed: hops {hops}, uses {uses}.", choices=(f"hops 2 to {len(LETTERS) + 1}", "uses 1 or more")

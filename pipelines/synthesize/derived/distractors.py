@@ -19,8 +19,8 @@ from pipelines.synthesize.sources import Source, SourceRollout, required
 from pipelines.verify.answers.equality import EqualityContext, policy_named, same_quantity
 from pipelines.verify.answers.reading import read
 from pipelines.verify.choice import LETTERS, META_KEYS, options_of
-from storage.errors import SetupError
-from storage.records import CARRIED, MADE, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import CARRIED, MADE, Problem
 
 _LONGEST = 200  # characters of an option
 _NEAR = (-1, 1, -2, 2, -10, 10)
@@ -46,6 +46,14 @@ class Distractors:
         none_of_the_above: bool = False,
         source: Source | None = None,
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            options: Options of each question.
+            least: Rollouts that must have given an answer before it becomes an option.
+            fill: Add numbers near the key where rollouts give too few wrong answers.
+            none_of_the_above: Replace one option by "None of the above".
+        """
         if not 2 <= options <= len(LETTERS) or least < 1:
             valid = (f"options 2 to {len(LETTERS)}", "least 1 or more")
             raise SetupError(f"distractors: options {options}, least {least}.", choices=valid)
@@ -107,7 +115,9 @@ def _hidden(
 
 
 def wrong_answers(rollouts: Iterable[SourceRollout]) -> dict[str, Counter[str]]:
-    """How often each wrong answer was given to each problem, by its most usual spelling; what was ever right is none."""
+    """Counts of the wrong answers to each problem, by their most usual spelling; an answer that was ever right is left
+    out.
+    """
     spelt: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     right: dict[str, set[str]] = defaultdict(set)
     for rollout in rollouts:

@@ -11,8 +11,8 @@ from pipelines.synthesize.derived.cells import AXES, Cell, cell_of
 from pipelines.synthesize.derived.lineage import as_it_is, chance
 from pipelines.synthesize.derived.new_numbers import renumbered
 from pipelines.synthesize.sources import Source, required
-from storage.errors import SetupError, unknown_name
-from storage.records import Problem
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.records import Problem
 
 _VARIANTS = 20  # other numbers that are tried of each problem of a cell
 
@@ -26,6 +26,12 @@ class Grid:
     def __init__(
         self, *, axes: Sequence[str] = ("level", "skill", "length"), fill: bool = True, source: Source | None = None
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            axes: What the cells are made of: `level`, `skill`, `length`, `template`.
+            fill: Fill a cell that has too few problems with renumbered ones.
+        """
         self.axes, self.fill, self.source = checked_axes(axes, self.name), fill, source
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:

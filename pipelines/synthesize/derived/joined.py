@@ -14,7 +14,7 @@ from pipelines.synthesize.derived.new_numbers import of_template, on_its_side
 from pipelines.synthesize.derived.worked import program_of, replaced
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, Template, solution_graph
-from storage.records import Problem
+from storage.ground.records import Problem
 
 LETTERS = "XYZW"  # of the numbers that are handed on
 
@@ -34,7 +34,7 @@ class Hop:
     answer: str
 
     def record(self) -> dict[str, Any]:
-        """What computes its answer again."""
+        """Record from which the answer can be computed again."""
         if not self.params:  # a worked solution knows no second way
             return {"problem": self.problem.id, "template": None, "params": None, "place": list(self.place)}
         return {"template": self.problem.template, "params": dict(self.params), "place": list(self.place)}
@@ -102,7 +102,7 @@ def near(old: int, new: int) -> bool:
 
 
 def places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
-    """Where in the parameters a number stands, and the number."""
+    """Places of the numbers in the parameters, with the numbers."""
     for key, old in params.items():
         if key == "level" or key in SCENERY:
             continue
@@ -137,7 +137,7 @@ def _answer(template: Template, params: Params, problem: Problem) -> str | None:
 
 
 def _depends(template: Template, params: Params, place: tuple[str, int | None], answer: str) -> bool:
-    """Whether another number in the place gives another answer: else nobody needs the problem that gives the number."""
+    """Whether another number in the place gives another answer; else the problem that gives the number is not needed."""
     key, at = place
     value = params[key] if at is None else params[key][at]
     for other in (value + 1, value - 1, 2 * value, value + 2, 3 * value, value + 10):

@@ -1,4 +1,4 @@
-"""What a made problem says of itself: from which problems, by what, and where its reference came from.
+"""Lineage of a derived problem: its sources, its synthesizer, and the origin of its reference.
 
 Also chance for one problem, the same whatever problems stand beside it.
 """
@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from storage.ids import digest128
-from storage.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
+from storage.ground.ids import digest128
+from storage.ground.records import CARRIED, COMPUTED, MADE, REFERENCE_ORIGINS, Problem
 
 
 def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str = COMPUTED, **facts: Any) -> dict[str, Any]:
-    """What stands in the meta of a made problem. `reference`: one of REFERENCE_ORIGINS; its own facts are among `facts`."""
+    """Meta entry of a derived problem. `reference`: one of REFERENCE_ORIGINS; its own facts are among `facts`."""
     if reference not in REFERENCE_ORIGINS:
         raise ValueError(f"no origin of a reference: {reference!r}")
     lineage = {"by": by, "sources": [source.id for source in sources], "seed": seed, "reference": reference, **facts}
@@ -21,7 +21,7 @@ def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str 
 
 
 def lineage_of(problem: Problem) -> Mapping[str, Any]:
-    """What a problem says of its making; empty for one that says nothing."""
+    """Lineage of a problem; empty where it states none."""
     lineage = problem.meta.get(MADE)
     return lineage if isinstance(lineage, Mapping) else {}
 

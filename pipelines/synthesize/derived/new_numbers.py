@@ -14,14 +14,14 @@ from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.splits import SPLITS, on_side
 from pipelines.synthesize.template import SCENERY, CheckedTemplate, Params, solution_graph
-from storage.records import Problem
+from storage.ground.records import Problem
 
 NAME = "new_numbers"
 _ATTEMPTS = 400  # instances that are sampled until one has the same graph and another answer
 
 
 def new_numbers(problems: Sequence[Problem], seed: int) -> list[Problem]:
-    """Each problem of a shipped template with other numbers; others are left out, and those of which there is no second."""
+    """Each problem of a shipped template with other numbers; a problem without a second instance is left out."""
     return [new for problem in problems if (new := renumbered(problem, seed)) is not None]
 
 
@@ -36,7 +36,7 @@ def on_its_side(problem: Problem, params: Params) -> bool:
 
 
 def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Problem | None:
-    """One problem with other numbers, None where it is of no template of ours or there is no second."""
+    """Problem with other numbers, None where it is of no template of ours or there is no second."""
     if not of_template(problem):
         return None
     assert problem.level is not None

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pipelines.synthesize.derived.lineage import chance, lineage_meta
 from pipelines.verify.choice import META_KEYS, options_of
-from storage.records import CARRIED, Problem
+from storage.ground.records import CARRIED, Problem
 
 NAME = "none_of_the_above"
 NONE = "None of the above"
@@ -67,7 +67,7 @@ def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def incoherent(question: str, options: Iterable[str]) -> str | None:
-    """Why the item would make no sense with the new option; None where it would."""
+    """Reason why the item would make no sense with the new option; None where it would."""
     if match := _RELATIVE.search(question):
         return f"the question compares options ({match[0].lower()})"
     if any(_ABOUT_OTHERS.search(text) for text in options):

@@ -14,7 +14,7 @@ from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.template import CheckedTemplate
 from pipelines.verify.answers.reading import read
 from pipelines.verify.choice import options_of
-from storage.records import Problem
+from storage.ground.records import Problem
 
 
 def contradicted(problem: Problem) -> bool | None:

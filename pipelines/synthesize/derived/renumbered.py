@@ -5,9 +5,9 @@ from typing import Any
 
 from pipelines.synthesize.derived.new_numbers import of_template, renumbered
 from pipelines.synthesize.sources import Source, required
-from storage.errors import SetupError
-from storage.ids import digest128
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import Problem
 
 
 class Renumbered:
@@ -20,6 +20,12 @@ class Renumbered:
     version = "1"
 
     def __init__(self, *, per_problem: int = 1, splits: Any = None, source: Source | None = None) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            per_problem: New problems of each problem that a program can solve.
+            splits: Only problems of these splits; none: all.
+        """
         if per_problem < 1:
             raise SetupError(f"renumbered: per_problem is {per_problem}, and must be 1 or more.")
         self.per_problem, self.source = per_problem, source

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from pipelines.arithmetic import value_of, whole_number
-from storage.records import Problem
+from storage.ground.records import Problem
 
 _ANNOTATION = re.compile(r"<<([^<>=]*)=([^<>=]*)>>")
 _TOKEN = re.compile(r"\s*(\d{1,300}(?:\.\d{1,300})?|\.\d{1,300}|[-+*/()])")
@@ -28,14 +28,14 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One calculation: its tokens, where an integer stands for the result of the step of that place."""
+class WorkedStep:
+    """A calculation: its tokens, where an integer stands for the result of the step of that place."""
 
     tokens: tuple[str | int, ...]
     result: Fraction
 
 
-def program_of(problem: Problem) -> tuple[Step, ...] | None:
+def program_of(problem: Problem) -> tuple[WorkedStep, ...] | None:
     """The program in a problem's worked solution, None where it has none that can be trusted."""
     solution = problem.meta.get("solution")
     if not isinstance(solution, str) or not isinstance(problem.prompt, str) or whole_number(problem.reference) is None:
@@ -45,20 +45,20 @@ def program_of(problem: Problem) -> tuple[Step, ...] | None:
 
 # A search for chains asks for the program of the same problem once for every hop that it tries.
 @lru_cache(maxsize=65_536)
-def _program(prompt: str, reference: str, solution: str) -> tuple[Step, ...] | None:
+def _program(prompt: str, reference: str, solution: str) -> tuple[WorkedStep, ...] | None:
     stated = {Fraction(number[0]) for number in _NUMBER.finditer(prompt)}
-    steps: list[Step] = []
+    steps: list[WorkedStep] = []
     for text, shown in _ANNOTATION.findall(solution):
         tokens = _tokens(text)
         traced = None if tokens is None else _traced(tokens, steps, stated)
         result = None if traced is None else evaluated(traced, [step.result for step in steps])
         if traced is None or result is None or _number(shown) != result:
             return None
-        steps.append(Step(traced, result))
+        steps.append(WorkedStep(traced, result))
     return tuple(steps) if steps and steps[-1].result == int(reference) else None
 
 
-def replaced(problem: Problem, program: Sequence[Step], value: int) -> Iterator[tuple[int, tuple[int, int], int]]:
+def replaced(problem: Problem, program: Sequence[WorkedStep], value: int) -> Iterator[tuple[int, tuple[int, int], int]]:
     """Each number of the text that may become `value`: (the number, its place in the text, the new answer)."""
     assert isinstance(problem.prompt, str)
     numbers = list(_NUMBER.finditer(problem.prompt))
@@ -77,7 +77,7 @@ def evaluated(tokens: Sequence[str | int], results: Sequence[Fraction]) -> Fract
     return value_of([str(token) if value is None else value for token, value in zip(tokens, values, strict=True)])
 
 
-def _answer(program: Sequence[Step], old: int, new: int) -> int | None:
+def _answer(program: Sequence[WorkedStep], old: int, new: int) -> int | None:
     """The last result with one number replaced; None where a whole is no longer one or something is not above zero."""
     results: list[Fraction] = []
     for step in program:
@@ -100,7 +100,7 @@ def _tokens(text: str) -> list[str] | None:
     return tokens
 
 
-def _traced(tokens: Sequence[str], steps: Sequence[Step], stated: set[Fraction]) -> tuple[str | int, ...] | None:
+def _traced(tokens: Sequence[str], steps: Sequence[WorkedStep], stated: set[Fraction]) -> tuple[str | int, ...] | None:
     """Operands that are earlier results as places of these; None where one might also be a number of the text."""
     traced: list[str | int] = []
     for token in tokens:

@@ -15,7 +15,7 @@ _RANGES = (1, 1, 2, 2, 3, 3, 4, 4)
 
 
 class Outfits:
-    """One of each kind is chosen; kinds with two colours are added up first, then all are multiplied."""
+    """Choice of one item of each kind; kinds with two colours are added up first, then all are multiplied."""
 
     name = "outfits"
     skill = "counting"

@@ -120,7 +120,7 @@ class Tank:
 
 
 class CatchUp:
-    """One person follows another on the same road: a lead divided by the difference of the speeds. Evaluation only."""
+    """Chase of one person by another on the same road: a lead divided by the difference of the speeds. Evaluation only."""
 
     name = "catch_up"
     skill = "rates"

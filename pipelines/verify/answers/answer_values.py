@@ -1,21 +1,23 @@
-"""What an answer can be, once it is read: a number, a list, an interval, an equation, a matrix, words. Compares nothing."""
+"""Types of a parsed answer: a number, a list, an interval, an equation, a matrix, words. Compares nothing."""
 
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from pipelines.verify.answers.algebra import Formula
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import NO_SLACK
+from pipelines.verify.answers.expressions.algebra import Formula
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.quantity import NO_SLACK
 
 Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `formula` is None where exact arithmetic gives up; `slack` and `places` are those of a plain decimal."""
+    """A single value. `formula` is None where exact arithmetic gives up; `slack` and `places` are those of a plain
+    decimal.
+    """
 
-    node: Node
+    node: ExpressionNode
     formula: Formula | None
     scale: str = ""
     unit: str = ""

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from pipelines.verify.answers.formulas import PRODUCTS, SUMS, symbol_name
-from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.expressions.formulas import PRODUCTS, SUMS, symbol_name
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 Bounds = tuple[float, float]
 _POINTS = ((1.375, 0.828125), (2.59375, 1.140625), (0.4140625, 0.171875))  # exact in binary: symbols have no error
@@ -23,7 +23,7 @@ class Unbounded(Exception):  # noqa: N818 - not an error: these bounds say nothi
     """No finite real bounds are known for a part."""
 
 
-def compare(left: Node, right: Node, near: Fraction = Fraction(0)) -> bool | None:
+def compare(left: ExpressionNode, right: ExpressionNode, near: Fraction = Fraction(0)) -> bool | None:
     """False: certainly different (further apart than `near`); True: certainly within `near`; None: cannot tell."""
     names = _symbols(left) | _symbols(right)
     if "i" in names or len(names) > 12:
@@ -50,7 +50,7 @@ def _apart(a: Bounds, b: Bounds, near: float) -> bool | None:
     return True if near > 0 and most + margin < near else None
 
 
-def bounds(node: Node, point: Mapping[str, float]) -> Bounds:
+def bounds(node: ExpressionNode, point: Mapping[str, float]) -> Bounds:
     """Bounds of the value of a tree at a point; raises `Unbounded` where none are known."""
     if node.op == "number":
         assert node.value is not None
@@ -78,7 +78,7 @@ def bounds(node: Node, point: Mapping[str, float]) -> Bounds:
     raise Unbounded
 
 
-def _symbols(node: Node) -> frozenset[str]:
+def _symbols(node: ExpressionNode) -> frozenset[str]:
     names = set()
     for count, part in enumerate(node.walk(below=frozenset(["_", "prime"]))):
         # Told like a complex number, of which `compare` says nothing.

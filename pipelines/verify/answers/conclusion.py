@@ -7,8 +7,8 @@ behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: a
 
 import re
 
-from pipelines.verify.answers.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
-from pipelines.verify.answers.unit_names import turning_words
+from pipelines.verify.answers.expressions.quantity import CHANGING, PER_CENT, SHORT_UNITS, parse_quantity, scale_word
+from pipelines.verify.answers.expressions.unit_names import turning_words
 
 UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"
@@ -213,7 +213,7 @@ def sign_before(before: str, number: str) -> str | None:
     attached = _ATTACHED_DASH.search(before)
     before = _LAYOUT.sub("", before if attached is None else before[: attached.start(1)])
     if attached is not None:
-        return None if number.lstrip()[:1] in tuple(f"+{_DASHES}") or not _leads_up(before) else "-"
+        return None if number.lstrip()[:1] in tuple(f"+{_DASHES}") or not _may_precede_number(before) else "-"
     signed = number.lstrip()[:1] in tuple(f"+{_DASHES}")
     sign = _SIGN.search(before)
     if sign is not None:
@@ -222,10 +222,10 @@ def sign_before(before: str, number: str) -> str | None:
             return None
     if signed and (before[-1:].isdigit() or before[-1:] in (")", "}") or re.search(r"(?:^|[^A-Za-z])[A-Za-z]\Z", before)):
         return None  # 30 - 17 is no number minus seventeen
-    return "-" * (sign is not None) if _leads_up(before) else None
+    return "-" * (sign is not None) if _may_precede_number(before) else None
 
 
-def _leads_up(before: str) -> bool:
+def _may_precede_number(before: str) -> bool:
     """Whether a number may follow these words and stay the number it is."""
     if not before:
         return True

@@ -31,10 +31,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from pipelines.verify.answers.quantity import SCALES, Quantity
-from pipelines.verify.answers.unit_names import same_sense, same_unit
-from storage.errors import unknown_name
-from storage.ids import digest128
+from pipelines.verify.answers.expressions.quantity import SCALES, Quantity
+from pipelines.verify.answers.expressions.unit_names import same_sense, same_unit
+from storage.ground.errors import unknown_name
+from storage.ground.ids import digest128
 
 Order = Literal["by_problem", "ordered", "unordered"]
 _ONE = Fraction(1)
@@ -43,8 +43,8 @@ ORDERS = ("by_problem", "ordered", "unordered")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Policy:
-    """One named policy: what it accepts beyond exact equality; `summary` stands in a verifier's version."""
+class EqualityPolicy:
+    """A named policy: the equalities that it accepts beyond exact ones; `summary` stands in a verifier's version."""
 
     name: str
     version: str
@@ -62,8 +62,8 @@ class Policy:
         return f"{self.name}.{self.version}+{self.summary}"
 
 
-STRICT = Policy("strict", "3", "percent.asked-units.known-brackets.kept-decimals.exact")
-LENIENT = Policy(
+STRICT = EqualityPolicy("strict", "3", "percent.asked-units.known-brackets.kept-decimals.exact")
+LENIENT = EqualityPolicy(
     "lenient",
     "2",
     "percent.either-units.ignored-brackets.loose-decimals.rounded-options.resolved",
@@ -76,7 +76,7 @@ LENIENT = Policy(
 INCOMPLETE = replace(
     STRICT, name="incomplete", version="1", summary=f"{STRICT.summary}-references.incomplete", parts_accepted=True
 )
-POLICIES: Mapping[str, Policy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
+POLICIES: Mapping[str, EqualityPolicy] = {policy.name: policy for policy in (STRICT, LENIENT, INCOMPLETE)}
 """The policies by name; raise a policy's version with any change of its rules."""
 
 _ORDERED = re.compile(
@@ -91,11 +91,11 @@ _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\
 
 
 class EqualityContext:
-    """What the problem's text says of the form of its answer, and the policy in force. Reads the text when first asked."""
+    """Form of the answer that the problem's text asks for, and the policy in force. Reads the text when first asked."""
 
     __slots__ = ("_options", "_order", "_scales", "order", "policy", "prompt")
 
-    def __init__(self, prompt: str, policy: Policy = STRICT, order: Order = "by_problem") -> None:
+    def __init__(self, prompt: str, policy: EqualityPolicy = STRICT, order: Order = "by_problem") -> None:
         self.prompt, self.policy, self.order = prompt, policy, order
         self._scales: frozenset[str] | None = None
         self._order: tuple[bool, bool] | None = None
@@ -136,11 +136,11 @@ class EqualityContext:
         return self._order
 
     def key(self) -> tuple[object, ...]:
-        """What a decision may depend on."""
+        """Key of everything that a decision may depend on."""
         return self.scales, self._ordering(), self.policy.name, self.options
 
     def to_json(self) -> dict[str, Any]:
-        """What a worker needs to know."""
+        """Message of this context for a worker."""
         return {"prompt": self.prompt[:_PROMPT], "order": self.order, "policy": self.policy.name}
 
     @classmethod
@@ -149,7 +149,7 @@ class EqualityContext:
         return cls(str(context["prompt"]), POLICIES[context["policy"]], order_named(context["order"]))
 
 
-def policy_named(name: str) -> Policy:
+def policy_named(name: str) -> EqualityPolicy:
     """The policy of that name; `SetupError` with the valid ones for any other."""
     if name not in POLICIES:
         raise unknown_name("policy", name, POLICIES)
@@ -180,7 +180,7 @@ def options_of(prompt: str) -> tuple[tuple[str, str], ...]:
 
 
 def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> bool:
-    """Whether two plain numbers are the same answer under the policy; which of them is the reference does not matter."""
+    """Whether two plain numbers are the same answer under the policy; symmetric in both."""
     if left.unit != right.unit and not compatible(left.unit, right.unit, context):
         return False
     near = (spread(left.value, left.slack, left.places, context), spread(right.value, right.slack, right.places, context))
@@ -195,7 +195,7 @@ def same_quantity(left: Quantity, right: Quantity, context: EqualityContext) -> 
 
 
 def multiplied_out(left: str, right: str, plain: Fraction | None, context: EqualityContext) -> bool:
-    """Whether numbers of which one alone has a percent sign or scale word may be compared with it multiplied out.
+    """Whether two numbers, only one with a percent sign or scale word, may be compared with it multiplied out.
 
     Where the problem asks in percent a plain number above 1 is in percent too: 12 is then 12%, and never 1200%.
     """
@@ -204,7 +204,7 @@ def multiplied_out(left: str, right: str, plain: Fraction | None, context: Equal
 
 
 def as_written(left: str, right: str, value: Fraction | None, context: EqualityContext) -> bool:
-    """Whether numbers of which one alone has a percent sign or scale word may be compared without it."""
+    """Whether two numbers, only one with a percent sign or scale word, may be compared without it."""
     if left and right:
         return False
     if (left or right) in context.scales:
@@ -215,7 +215,7 @@ def as_written(left: str, right: str, value: Fraction | None, context: EqualityC
 
 
 def spread(value: Fraction, slack: Fraction, places: int | None, context: EqualityContext) -> Fraction:
-    """How far from a number as written its value may lie: its print's slack; half a unit under `lenient`."""
+    """Largest distance of a value from its number as written: the slack of its print; half a unit under `lenient`."""
     if not places or not context.policy.rounded:
         return slack
     digits = abs(value) * 10**places  # as a whole number: from 10 on it has two significant digits, from 100 on three

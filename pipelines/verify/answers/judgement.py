@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.verify.answers import numeric
 from pipelines.verify.answers.equality import EqualityContext
-from pipelines.verify.answers.notation import UNGROUPED, clean
+from pipelines.verify.answers.expressions.notation import UNGROUPED, clean
 from pipelines.verify.answers.reading import read
 from pipelines.verify.answers.same import Judge
 

@@ -1,11 +1,9 @@
-"""What an answer's tree says: a number, a list, an interval, an equation, words."""
+"""Meaning of an answer's tree: a number, a list, an interval, an equation, words."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from pipelines.verify.answers import algebra
-from pipelines.verify.answers.algebra import Formula, Unsupported
 from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
@@ -19,10 +17,12 @@ from pipelines.verify.answers.answer_values import (
     Value,
     Words,
 )
-from pipelines.verify.answers.formulas import formula, multiplied_out, symbol_name
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import CHANGING, print_slack, scale_word
-from pipelines.verify.answers.unit_names import known_unit
+from pipelines.verify.answers.expressions import algebra
+from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.formulas import formula, multiplied_out, symbol_name
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.quantity import CHANGING, print_slack, scale_word
+from pipelines.verify.answers.expressions.unit_names import known_unit
 
 # why exact arithmetic gives up on a number that numerical methods may still compare
 _GROWTH = frozenset(["power too large", "number too large", "too many terms", "number too large to factor"])
@@ -45,7 +45,7 @@ _ARITHMETIC = frozenset(["+", "-", "*", "/", "neg", "group"])
 
 
 def words(text: str) -> Value:
-    """What words say: the real numbers, no value at all, or themselves."""
+    """Value of words: the real numbers, no value at all, or themselves."""
     joined = "".join(text.split())
     if joined in _ALL_REALS:
         return Interval(None, None, (False, False))
@@ -54,8 +54,8 @@ def words(text: str) -> Value:
     return Words(text)
 
 
-def meaning(node: Node) -> Value:
-    """What a tree says; `Unsupported` for combinations that no rule covers."""
+def meaning(node: ExpressionNode) -> Value:
+    """Value of a tree; `Unsupported` for combinations that no rule covers."""
     if node.op in _STRUCTURES:
         return _STRUCTURES[node.op](node)
     if node.op == "neg" and node.args[0].op == "∞":
@@ -69,50 +69,50 @@ def meaning(node: Node) -> Value:
     return _measured(node)
 
 
-def _based(node: Node) -> Words:
+def _based(node: ExpressionNode) -> Words:
     """A numeral with its base, 141_{13}: it stands for itself, for the problem asks for that base."""
     index = node.args[1].args[0] if node.args[1].op == "group" else node.args[1]
     if index.op != "number":
-        raise Unsupported("subscript of a number")
+        raise UnsupportedForm("subscript of a number")
     return Words(f"{node.args[0].text.lstrip('0')}_{index.text}")
 
 
-def _measured(node: Node) -> Scalar:
+def _measured(node: ExpressionNode) -> Scalar:
     """A scalar with the unit or percent sign behind it."""
     if node.op == "*" and node.args[1].op == "word":
         return _with_unit(node.args[0], node.args[1].text)
     if node.op == "*" and node.args[1].op == "^" and node.args[1].args[0].op == "word":
         return _with_unit(node.args[0], f"{node.args[1].args[0].text}^{node.args[1].args[1].text}")
     if node.op == "°" or (node.op == "neg" and node.args[0].op == "°"):
-        inner = node.args[0] if node.op == "°" else Node("neg", node.args[0].args)
+        inner = node.args[0] if node.op == "°" else ExpressionNode("neg", node.args[0].args)
         return _with_unit(inner, "°")
     if node.op == "%":
         return replace(_scalar(node.args[0]), scale="%")
     return _scalar(node)
 
 
-def _with_unit(node: Node, unit: str) -> Scalar:
+def _with_unit(node: ExpressionNode, unit: str) -> Scalar:
     plain = _measured(node)
     first, _, rest = unit.strip().partition(" ")
     later = unit.split() if plain.unit or plain.scale else rest.split()
     if (CHANGING | _NO_UNITS).intersection(unit.lower().split()) or any(map(scale_word, later)):
-        raise Unsupported(f"{unit!r} changes the number")
+        raise UnsupportedForm(f"{unit!r} changes the number")
     if plain.unit:
         return replace(plain, unit=f"{plain.unit} {unit}")
     if scale_word(first) and not plain.scale:
         return replace(plain, scale=scale_word(first), unit=rest)
     if known_unit(unit) is None and any(part.op == "name" and part.text not in _CONSTANTS for part in node.walk()):
-        raise Unsupported("words behind a formula")  # x is even: i*s*x with the unit "even"
+        raise UnsupportedForm("words behind a formula")  # x is even: i*s*x with the unit "even"
     return replace(plain, unit=unit.strip())
 
 
-def _scalar(node: Node) -> Scalar:
+def _scalar(node: ExpressionNode) -> Scalar:
     for part in node.walk(below=_ENCLOSING):
         if part.op in _NO_NUMBER:
-            raise Unsupported(f"{part.op} inside a formula")
+            raise UnsupportedForm(f"{part.op} inside a formula")
     try:
         exact: Formula | None = formula(node)
-    except Unsupported as error:
+    except UnsupportedForm as error:
         if str(error) not in _GROWTH:
             raise
         exact = None
@@ -152,36 +152,36 @@ def _list(kind: Kind, items: list[Value]) -> Value:
     return Collection(kind, tuple(items))
 
 
-def _bracket(node: Node) -> Value:
+def _bracket(node: ExpressionNode) -> Value:
     items = node.args
     ends = [_infinite(item) for item in items]
     if len(items) == 2 and (node.text not in _KINDS or any(ends)):
         if node.text == "{..}":
-            raise Unsupported("infinity in a set")
+            raise UnsupportedForm("infinity in a set")
         low = None if ends[0] else _scalar(items[0])
         high = None if ends[1] else _scalar(items[1])
         if ends[0] == "+" or ends[1] == "-":
-            raise Unsupported("interval from plus infinity")
+            raise UnsupportedForm("interval from plus infinity")
         return Interval(low, high, (node.text[0] == "[" and not ends[0], node.text[1] == "]" and not ends[1]))
     if node.text not in _KINDS:
-        raise Unsupported("half-open brackets")
+        raise UnsupportedForm("half-open brackets")
     return Collection(_KINDS[node.text], tuple(meaning(item) for item in items))
 
 
-def _infinite(node: Node) -> str:
+def _infinite(node: ExpressionNode) -> str:
     if node.op == "∞":
         return "+"
     return "-" if node.op == "neg" and node.args[0].op == "∞" else ""
 
 
-def _matrix(node: Node) -> Matrix:
+def _matrix(node: ExpressionNode) -> Matrix:
     rows = tuple(tuple(meaning(item) for item in row.args) for row in node.args)
     if len({len(row) for row in rows}) != 1:
-        raise Unsupported("ragged matrix")
+        raise UnsupportedForm("ragged matrix")
     return Matrix(rows)
 
 
-def _relation(node: Node) -> Value:
+def _relation(node: ExpressionNode) -> Value:
     signs, sides = node.text, node.args
     if set(signs) <= {"="}:
         return _equation(sides)
@@ -192,20 +192,20 @@ def _relation(node: Node) -> Value:
     if signs == "∈":
         name = _left_name(sides[0])
         if name is None:
-            raise Unsupported("membership of a formula")
+            raise UnsupportedForm("membership of a formula")
         place = meaning(sides[1])
         if isinstance(place, Scalar):  # x in A is not A in x, as x = A is A = x
-            raise Unsupported("membership in what is no set")
+            raise UnsupportedForm("membership in what is no set")
         return NamedValue(name, place)
     return _inequality(signs, sides)
 
 
-def _equation(sides: tuple[Node, ...]) -> Value:
+def _equation(sides: tuple[ExpressionNode, ...]) -> Value:
     """`x = value`, a chain of equal numbers, or an equation in unknowns."""
     name = _left_name(sides[0])
     if name is not None:
         if not _holds(sides[1:]):
-            raise Unsupported("chain of unequal sides")
+            raise UnsupportedForm("chain of unequal sides")
         value = meaning(sides[-1])
         if sides[0].op == "bracket" and isinstance(value, Collection) and len(value.items) == len(sides[0].args):
             return Assignments(tuple(str(symbol_name(item)) for item in sides[0].args), value.items)
@@ -214,11 +214,11 @@ def _equation(sides: tuple[Node, ...]) -> Value:
     if left.formula is not None and left.formula.rational() is not None and _holds(sides):
         return _measured(sides[-1])
     if len(sides) > 2:
-        raise Unsupported("chain of equations")
+        raise UnsupportedForm("chain of equations")
     return Relation("=", left, right)
 
 
-def _holds(sides: tuple[Node, ...]) -> bool:
+def _holds(sides: tuple[ExpressionNode, ...]) -> bool:
     """Whether a chain a = b = c is true as exact arithmetic sees it."""
     values = [_scalar(side).formula for side in sides] if len(sides) > 1 else []
     return all(
@@ -226,7 +226,7 @@ def _holds(sides: tuple[Node, ...]) -> bool:
     )
 
 
-def _left_name(node: Node) -> str | None:
+def _left_name(node: ExpressionNode) -> str | None:
     """The name that an equation defines: x, x_1, f(x), P(A), Area, (x, y)."""
     name = symbol_name(node)
     if name is not None:
@@ -244,7 +244,7 @@ def _left_name(node: Node) -> str | None:
     return _size_name(node.args[0] if node.op == "abs" else node) if node.op in ("*", "abs") else None
 
 
-def _size_name(node: Node) -> str | None:
+def _size_name(node: ExpressionNode) -> str | None:
     """The name of a size in a figure: AB, S_{ABC}, V_1; capitals, for xy is a product of unknowns."""
     if node.op == "group":
         return _size_name(node.args[0])
@@ -258,17 +258,17 @@ def _size_name(node: Node) -> str | None:
 _FLIP = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
 
 
-def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
+def _inequality(signs: str, sides: tuple[ExpressionNode, ...]) -> Value:
     if signs == "≠" and _left_name(sides[0]):
         hole = _scalar(sides[1])
         parts = (Interval(None, hole, (False, False)), Interval(hole, None, (False, False)))
         return NamedValue(str(_left_name(sides[0])), Union(parts))
     if not set(signs) <= set(_FLIP):
-        raise Unsupported("mixed relations")
+        raise UnsupportedForm("mixed relations")
     if set(signs) <= {">", "≥"}:
         signs, sides = "".join(_FLIP[sign] for sign in reversed(signs)), tuple(reversed(sides))
     if not set(signs) <= {"<", "≤"} or len(signs) > 2:
-        raise Unsupported("mixed inequalities")
+        raise UnsupportedForm("mixed inequalities")
     if len(signs) == 2:
         return _between(signs, sides)
     bounded = _bounded_size(signs, sides)
@@ -282,7 +282,7 @@ def _inequality(signs: str, sides: tuple[Node, ...]) -> Value:
     return Relation(signs, _scalar(sides[0]), _scalar(sides[1]))
 
 
-def _bounded_size(sign: str, sides: tuple[Node, ...]) -> NamedValue | None:
+def _bounded_size(sign: str, sides: tuple[ExpressionNode, ...]) -> NamedValue | None:
     """|x| < a is -a < x < a, and |x| > a is the rest, for a plain positive a; None for any other inequality."""
     inside = sides[0].op == "abs"
     size, bound = sides if inside else sides[::-1]
@@ -291,37 +291,37 @@ def _bounded_size(sign: str, sides: tuple[Node, ...]) -> NamedValue | None:
     value = high.formula.rational() if high is not None and high.formula is not None else None
     if name is None or value is None or value <= 0:
         return None
-    low, closed = _scalar(Node("neg", (bound,))), sign == "≤"
+    low, closed = _scalar(ExpressionNode("neg", (bound,))), sign == "≤"
     if inside:
         return NamedValue(name, Interval(low, high, (closed, closed)))
     return NamedValue(name, Union((Interval(None, low, (False, closed)), Interval(high, None, (closed, False)))))
 
 
-def _between(signs: str, sides: tuple[Node, ...]) -> Value:
+def _between(signs: str, sides: tuple[ExpressionNode, ...]) -> Value:
     name = _left_name(sides[1])
     if name is None:
-        raise Unsupported("double inequality of a formula")
+        raise UnsupportedForm("double inequality of a formula")
     low = None if _infinite(sides[0]) else _scalar(sides[0])
     high = None if _infinite(sides[2]) else _scalar(sides[2])
     return NamedValue(name, Interval(low, high, (signs[0] == "≤", signs[1] == "≤")))
 
 
-def _contains(node: Node, ops: Iterable[str]) -> bool:
+def _contains(node: ExpressionNode, ops: Iterable[str]) -> bool:
     return any(part.op in ops for part in node.walk())
 
 
-def _signed(node: Node, sign: str) -> Node:
+def _signed(node: ExpressionNode, sign: str) -> ExpressionNode:
     """The tree with every ± read as `sign` and every ∓ as the other."""
     args = tuple(_signed(arg, sign) for arg in node.args)
     if node.op not in ("±", "∓"):
-        return Node(node.op, args, node.text, node.value)
+        return ExpressionNode(node.op, args, node.text, node.value)
     read = sign if node.op == "±" else {"+": "-", "-": "+"}[sign]
     if len(args) == 1:
-        return args[0] if read == "+" else Node("neg", args)
-    return Node(read, args)
+        return args[0] if read == "+" else ExpressionNode("neg", args)
+    return ExpressionNode(read, args)
 
 
-_STRUCTURES: Mapping[str, Callable[[Node], Value]] = {
+_STRUCTURES: Mapping[str, Callable[[ExpressionNode], Value]] = {
     "list": lambda node: _list("list", [meaning(item) for item in node.args]),
     "either": lambda node: _list("either", [meaning(item) for item in node.args]),
     "ratio": lambda node: Collection("ratio", tuple(meaning(item) for item in node.args)),

@@ -13,10 +13,10 @@ from typing import Any
 
 import mpmath
 
-from pipelines.verify.answers.algebra import Unsupported
-from pipelines.verify.answers.formulas import PRODUCTS, SUMS, formula, symbol_name
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import NO_SLACK
+from pipelines.verify.answers.expressions.algebra import UnsupportedForm
+from pipelines.verify.answers.expressions.formulas import PRODUCTS, SUMS, formula, symbol_name
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.quantity import NO_SLACK
 
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _DIGITS = (220, 440)  # two precisions: what shrinks from the first to the second is noise around zero
@@ -35,7 +35,7 @@ class TooLarge(Exception):  # noqa: N818 - not an error of ours
     """The value has more than ten million digits before its point."""
 
 
-def agree(reference: Node, answer: Node, near: Fraction = NO_SLACK) -> bool | None:
+def agree(reference: ExpressionNode, answer: ExpressionNode, near: Fraction = NO_SLACK) -> bool | None:
     """Whether two scalar trees have the same value, or lie within `near`; None where numbers cannot tell."""
     names = sorted(_names(reference) | _names(answer))
     complex_allowed = "i" in names
@@ -66,7 +66,13 @@ def _points(symbols: list[str]) -> list[dict[str, tuple[int, int]]]:
     return points
 
 
-def _agree_at(sides: tuple[Node, Node], point: dict[str, tuple[int, int]], near: Fraction, *, complex_allowed: bool) -> Any:
+def _agree_at(
+    sides: tuple[ExpressionNode, ExpressionNode],
+    point: dict[str, tuple[int, int]],
+    near: Fraction,
+    *,
+    complex_allowed: bool,
+) -> Any:
     """True, False, None (undefined or unclear), or "domain" where one side alone is undefined."""
     more = 0
     while True:
@@ -84,11 +90,11 @@ def _agree_at(sides: tuple[Node, Node], point: dict[str, tuple[int, int]], near:
 
 
 def _size(value: Any) -> int:
-    """How many digits stand before a value's point."""
+    """Number of digits before a value's point."""
     return int(mpmath.ceil(mpmath.log10(abs(value)))) if abs(value) > 1 else 0
 
 
-def _values(node: Node, point: dict[str, tuple[int, int]], more: int, *, complex_allowed: bool) -> Any:
+def _values(node: ExpressionNode, point: dict[str, tuple[int, int]], more: int, *, complex_allowed: bool) -> Any:
     """The value at both precisions, or "undefined" or "large"."""
     values = []
     for digits in _DIGITS:
@@ -131,12 +137,12 @@ def _is_zero(values: list[Any]) -> bool:
     return bool(high == 0 or (low > 0 and high < low * 10**-60))
 
 
-def _names(node: Node) -> frozenset[str]:
+def _names(node: ExpressionNode) -> frozenset[str]:
     names = (symbol_name(part) for part in node.walk(below=frozenset(["_", "prime"])) if part.op != "word")
     return frozenset(name for name in names if name is not None)
 
 
-def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
+def _evaluate(node: ExpressionNode, env: Mapping[str, Any]) -> Any:
     """The value of a tree by mpmath; raises `Undefined` for operations that have none."""
     if node.op == "number":
         assert node.value is not None
@@ -160,7 +166,7 @@ def _evaluate(node: Node, env: Mapping[str, Any]) -> Any:
     return _operation(node.op, args)
 
 
-def _chain(node: Node, env: Mapping[str, Any]) -> Any:
+def _chain(node: ExpressionNode, env: Mapping[str, Any]) -> Any:
     (_, first), *rest = node.spine(SUMS if node.op in SUMS else PRODUCTS)
     total = _evaluate(first, env)
     for op, operand in rest:
@@ -190,11 +196,11 @@ def _operation(op: str, args: list[Any]) -> Any:
     return table[op]()
 
 
-def _odd_root(exponent: Node) -> Fraction | None:
+def _odd_root(exponent: ExpressionNode) -> Fraction | None:
     """An exponent such as 2/3, which of a negative number is a real number: the square of its cube root."""
     try:
         value = formula(exponent).rational()
-    except Unsupported:
+    except UnsupportedForm:
         return None
     return value if value is not None and value.denominator > 1 and value.denominator % 2 else None
 

@@ -9,7 +9,7 @@ expressions", ESA 2001, theorem 1). No evidence, a proof; where it would need to
 import math
 from decimal import Context, Decimal, DecimalException
 
-from pipelines.verify.answers.grammar import Node
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
 
 MAX_DEGREE = 256  # the digits that a proof needs grow with the product of the roots' degrees
 MAX_DIGITS = 4_000
@@ -23,18 +23,18 @@ class Beyond(Exception):  # noqa: N818 - not an error: another method may know
     """The expression has a part that this method does not cover, or would need too many digits."""
 
 
-def equal(left: Node, right: Node) -> bool | None:
+def equal(left: ExpressionNode, right: ExpressionNode) -> bool | None:
     """Whether two trees are the same real number; None where this method does not reach."""
     try:
-        return _is_zero(Node("-", (left, right)))
+        return _is_zero(ExpressionNode("-", (left, right)))
     except (Beyond, DecimalException, RecursionError, OverflowError):
         return None
 
 
-def _is_zero(node: Node) -> bool:
+def _is_zero(node: ExpressionNode) -> bool:
     if sum(1 for _ in node.walk()) > _MAX_NODES:
         raise Beyond
-    roots: dict[Node, int] = {}
+    roots: dict[ExpressionNode, int] = {}
     upper, lower = _heights(node, roots)
     degree = math.prod(roots.values())
     if degree > MAX_DEGREE:
@@ -52,7 +52,7 @@ def _is_zero(node: Node) -> bool:
     raise Beyond
 
 
-def _heights(node: Node, roots: dict[Node, int]) -> tuple[float, float]:
+def _heights(node: ExpressionNode, roots: dict[ExpressionNode, int]) -> tuple[float, float]:
     """(log10 u, log10 l) of the theorem, rounded up a little; collects the distinct roots with their degrees."""
     if node.op == "number":
         assert node.value is not None
@@ -79,7 +79,7 @@ def _heights(node: Node, roots: dict[Node, int]) -> tuple[float, float]:
     raise Beyond
 
 
-def _value(node: Node, context: Context) -> tuple[Decimal, Decimal]:
+def _value(node: ExpressionNode, context: Context) -> tuple[Decimal, Decimal]:
     """(value, bound of its error) at the context's precision; division by what may be zero is beyond."""
     if node.op == "number":
         assert node.value is not None
@@ -136,7 +136,7 @@ def _root(a: tuple[Decimal, Decimal], degree: int, context: Context) -> tuple[De
     return root, 2 * root * error / (value - error) + rounding
 
 
-def _whole(node: Node, most: int) -> int:
+def _whole(node: ExpressionNode, most: int) -> int:
     """A small integer exponent or degree."""
     sign = 1
     while node.op in ("group", "neg"):

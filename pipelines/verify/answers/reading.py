@@ -4,7 +4,6 @@ import re
 from functools import lru_cache
 from typing import Literal
 
-from pipelines.verify.answers.algebra import Unsupported, constant, fresh_budget
 from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
@@ -17,11 +16,12 @@ from pipelines.verify.answers.answer_values import (
     Value,
     Words,
 )
-from pipelines.verify.answers.grammar import Node, parse
+from pipelines.verify.answers.expressions.algebra import UnsupportedForm, constant, fresh_budget
+from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from pipelines.verify.answers.expressions.notation import clean, tokens
+from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
+from pipelines.verify.answers.expressions.unit_names import turning_words
 from pipelines.verify.answers.meaning import meaning, words
-from pipelines.verify.answers.notation import clean, tokens
-from pipelines.verify.answers.quantity import Quantity, parse_quantity
-from pipelines.verify.answers.unit_names import turning_words
 
 _WRAPPER = re.compile(
     r"\\(?:text(?:bf|rm|it|sf|tt|up|normal)?|mbox|math(?:rm|bf|it|sf|tt)|operatorname|boxed|fbox)\s*\{([^{}]*)\}"
@@ -66,12 +66,12 @@ class Reading:
 
     @property
     def value(self) -> Value | None:
-        """What the grammar makes of the text, or None where no rule of notation covers it."""
+        """Value of the text by the grammar, or None where no rule of notation covers it."""
         return self._read()[0]
 
     @property
     def why(self) -> str:
-        """Why there is no value; empty where there is one."""
+        """Reason for a missing value; empty where there is one."""
         return self._read()[1]
 
     @property
@@ -99,7 +99,7 @@ class Reading:
             self._parsed = _parsed(self.text, grouping=self._grouping)
             if self._parsed[0] is None and self.quantity is not None:
                 plain = self.quantity  # 3 1/2 is one number to the reader of numbers only
-                node = Node("number", (), str(plain.value), plain.value)
+                node = ExpressionNode("number", (), str(plain.value), plain.value)
                 scalar = Scalar(node, constant(plain.value), plain.scale, plain.unit, plain.slack, plain.places)
                 self._parsed = scalar, ""
         return self._parsed
@@ -119,7 +119,7 @@ def _parsed(text: str, *, grouping: bool) -> tuple[Value | None, str]:
     fresh_budget()
     try:
         return _value(text, grouping), ""
-    except Unsupported as error:
+    except UnsupportedForm as error:
         only = _only_words(normal_spelling(text))
         return (None if only is None else words(only)), str(error)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""When two answers are the same under the equality policy. Three-valued: True, False, or None where it cannot tell.
+"""Equality of two answers under the equality policy. Three-valued: True, False, or None where it cannot tell.
 
 Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; where none of them reaches, an
 `Oracle` (hundreds of digits, in a worker process) may decide. Equality is symmetric: no rule asks which is the reference.
@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from pipelines.verify.answers import algebra, bounds, radicals
-from pipelines.verify.answers.algebra import UNIT, Formula, Unsupported
+from pipelines.verify.answers import bounds, radicals
 from pipelines.verify.answers.answer_values import (
     Assignments,
     Collection,
@@ -23,11 +22,13 @@ from pipelines.verify.answers.answer_values import (
     Words,
 )
 from pipelines.verify.answers.equality import EqualityContext, as_written, compatible, multiplied_out, same_number, spread
-from pipelines.verify.answers.formulas import formula
-from pipelines.verify.answers.grammar import Node
-from pipelines.verify.answers.quantity import SCALES
+from pipelines.verify.answers.expressions import algebra
+from pipelines.verify.answers.expressions.algebra import UNIT, Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.formulas import formula
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+from pipelines.verify.answers.expressions.quantity import SCALES
 
-Oracle = Callable[[Node, Node, Fraction], bool | None]
+Oracle = Callable[[ExpressionNode, ExpressionNode, Fraction], bool | None]
 _MAX_UNORDERED = 40  # matching costs the square of it
 _BRACKETS = frozenset(["()", "[]", "set"])
 
@@ -45,7 +46,7 @@ class Judge:
         algebra.fresh_budget()
         try:
             return self._same(left, right)
-        except Unsupported:
+        except UnsupportedForm:
             return None
 
     def _same(self, left: Value, right: Value) -> bool | None:
@@ -100,7 +101,7 @@ class Judge:
         return self._same(named.value, bare)
 
     def _scalar(self, scalar: Scalar, other: Value) -> bool | None:
-        """One value against one, or against alternatives that all are it (3/4 or 0.75)."""
+        """Compare one value with another, or with alternatives that all are it (3/4 or 0.75)."""
         if isinstance(other, Scalar):
             return self._scalars(scalar, other)
         if isinstance(other, Collection) and other.kind == "either":
@@ -231,7 +232,7 @@ def _exactly(left: Formula, right: Formula, near: Fraction) -> bool | None:
     try:
         if algebra.equal(left, right):
             return True
-    except Unsupported:
+    except UnsupportedForm:
         return None
     if near and not left.symbols and not right.symbols:
         return None  # a decimal beside an irrational: bounds must tell
@@ -242,16 +243,22 @@ def _scaled(scalar: Scalar) -> Scalar:
     if not scalar.scale:
         return scalar
     factor = SCALES[scalar.scale]
-    times = Node("number", (), str(factor), factor)
+    times = ExpressionNode("number", (), str(factor), factor)
     exact = None if scalar.formula is None else algebra.multiply(scalar.formula, algebra.constant(factor))
-    return Scalar(Node("*", (scalar.node, times)), exact, "", scalar.unit)
+    return Scalar(ExpressionNode("*", (scalar.node, times)), exact, "", scalar.unit)
 
 
 def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
     """An angle in degrees as a multiple of pi, beside a bare multiple of pi."""
     if angle.unit != "°" or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
         return angle
-    turned = Node("/", (Node("*", (angle.node, Node("name", (), "pi"))), Node("number", (), "180", Fraction(180))))
+    turned = ExpressionNode(
+        "/",
+        (
+            ExpressionNode("*", (angle.node, ExpressionNode("name", (), "pi"))),
+            ExpressionNode("number", (), "180", Fraction(180)),
+        ),
+    )
     return Scalar(turned, None if angle.formula is None else formula(turned))
 
 
@@ -276,7 +283,7 @@ def _alone(value: Value) -> Value:
 def _as_relation(named: NamedValue) -> Relation | None:
     if not isinstance(named.value, Scalar) or not named.name.replace("_", "").replace("'", "").isalnum():
         return None
-    name = Node("name", (), named.name)
+    name = ExpressionNode("name", (), named.name)
     return Relation("=", Scalar(name, algebra.atom(f"s:{named.name}")), named.value)
 
 
@@ -291,7 +298,7 @@ def _solved(relation: Relation) -> NamedValue | None:
     if not slope or len(difference.num) != 1 + bool(offset):
         return None
     end, closed = -offset / slope, relation.sign == "≤"
-    bound = Scalar(Node("number", (), str(end), end), algebra.constant(end))
+    bound = Scalar(ExpressionNode("number", (), str(end), end), algebra.constant(end))
     if slope > 0:
         return NamedValue(name, Interval(None, bound, (False, closed)))
     return NamedValue(name, Interval(bound, None, (closed, False)))

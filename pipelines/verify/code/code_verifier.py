@@ -9,12 +9,12 @@ from time import perf_counter
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken, limits_of
 from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed_count, run_suite
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
-from pipelines.verify.code.program import EXTRACTION, Program, program_of, task_of
+from pipelines.verify.code.program import EXTRACTION, ParsedProgram, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
-from pipelines.verify.code.suite import BadTestsError, Suite, suite_of, with_helpers
+from pipelines.verify.code.suite import BadTestsError, ProgramSuite, suite_of, with_helpers
 from pipelines.verify.finding import Item, prompt_text, visible_text
-from storage.errors import SetupError
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 _FORMS = (("asserts", "2"), ("calls", "1"), ("stdio", "2"), ("mixed", "2"), ("sandbox", "1"))
 _EXTRACTED = 2_000  # characters of the program that a verdict keeps
@@ -41,6 +41,15 @@ class CodeVerifier(SandboxVerifier):
         stdout: Spacing = "lines",
         workers: int | None = None,
     ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
+            cpu_seconds: CPU seconds of one program, or of one run for stdin and stdout.
+            memory_mib: Memory of one program, in MiB.
+            output_kib: Output of one program, in KiB.
+            stdout: White space that counts in the output: `lines`, `exact` or `tokens`.
+        """
         if stdout not in SPACINGS:
             raise SetupError(f"verifier 'code': stdout is {stdout!r}.", choices=SPACINGS)
         super().__init__(sandbox, limits_of(cpu_seconds, memory_mib, output_kib), workers)
@@ -70,7 +79,7 @@ class CodeVerifier(SandboxVerifier):
             return self.verdict(item, "undecided", f"{program.rule}:sandbox", cause=f"crash: {error}")
         return self._of_run(item, program, suite, run)
 
-    def _of_run(self, item: Item, program: Program, suite: Suite, run: SuiteRun) -> Verdict:
+    def _of_run(self, item: Item, program: ParsedProgram, suite: ProgramSuite, run: SuiteRun) -> Verdict:
         outcome: Outcome = "correct" if all_passed(run.results) else "incorrect"
         details = {"detail": run.detail[:500]} if run.detail else {}
         return self.verdict(

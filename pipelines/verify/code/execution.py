@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 
 from pipelines.sandbox import AssertTests, Call, Calls, Report, Result, Script
 from pipelines.verify.code.expected_values import Spacing, same, same_output, shown
-from pipelines.verify.code.suite import Asserts, CallCase, RunCase, Suite
-from storage.ids import canonical_json
+from pipelines.verify.code.suite import Asserts, CallCase, ProgramSuite, RunCase
+from storage.ground.ids import canonical_json
 
 Status = Literal["passed", "failed", "error", "not_run"]
 
@@ -32,7 +32,7 @@ _LONGEST = 60_000  # bytes of the whole, below what a verdict may carry (finding
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test: its name, whether it passed, and if not why. `detail` is for a person."""
+    """Result of a test: its name, whether it passed, and if not why. `detail` is for a person."""
 
     name: str
     status: Status
@@ -43,7 +43,7 @@ class TestResult:
 
 
 def passed_count(results: Sequence[TestResult]) -> int:
-    """How many tests passed."""
+    """Number of tests that passed."""
     return sum(result.status == "passed" for result in results)
 
 
@@ -96,7 +96,7 @@ _NEVER = "never reached"  # the sandbox's word for an assertion that no failure 
 
 
 class Runner(Protocol):
-    """What runs a program: `pipelines.sandbox.Sandbox`."""
+    """Runs programs, like `pipelines.sandbox.Sandbox`."""
 
     def run(self, program: Script | Calls | AssertTests) -> Report: ...
 
@@ -110,14 +110,14 @@ class SuiteRun:
     detail: str = ""
 
 
-def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "lines") -> SuiteRun:
+def run_suite(runner: Runner, source: str, suite: ProgramSuite, *, spacing: Spacing = "lines") -> SuiteRun:
     """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
     run = SuiteRun()
     for asserts in suite.asserts:
         report = runner.run(AssertTests(source, asserts.text, suite.entry_point))
         _add(run, report, list(_of_asserts(asserts, report)))
         if report.cause == "compile_error":
-            return _unrun(run, suite)
+            return _with_unreached(run, suite)
     if suite.calls:
         calls = tuple(Call(case.function, case.args, dict(case.kwargs)) for case in suite.calls)
         report = runner.run(Calls(source, calls))
@@ -128,7 +128,7 @@ def run_suite(runner: Runner, source: str, suite: Suite, *, spacing: Spacing = "
             break
         report = runner.run(Script(source, case.stdin))
         _add(run, report, [_of_run(case, report, spacing)])
-    return _unrun(run, suite)
+    return _with_unreached(run, suite)
 
 
 def _add(run: SuiteRun, report: Report, results: Sequence[TestResult]) -> None:
@@ -137,8 +137,8 @@ def _add(run: SuiteRun, report: Report, results: Sequence[TestResult]) -> None:
     run.detail = run.detail or (report.detail if report.cause else "")
 
 
-def _unrun(run: SuiteRun, suite: Suite) -> SuiteRun:
-    """What was not reached is there as `not_run`."""
+def _with_unreached(run: SuiteRun, suite: ProgramSuite) -> SuiteRun:
+    """Add tests that were not reached, as `not_run`."""
     names = [name for part in suite.asserts for name in part.names if name]
     names += [case.name for case in suite.calls] + [case.name for case in suite.runs]
     run.results.extend(TestResult(name, "not_run") for name in names[len(run.results) :])
@@ -146,7 +146,9 @@ def _unrun(run: SuiteRun, suite: Suite) -> SuiteRun:
 
 
 def _of_asserts(asserts: Asserts, report: Report) -> Iterator[TestResult]:
-    """One result per assertion that counts; a failure outside of them goes to the first that it kept from running."""
+    """Yield the result of each assertion that counts; an outside failure goes to the first assertion that it kept from
+    running.
+    """
     whole = next((result for result in report.results[len(asserts.names) :] if result.status != "passed"), None)
     for name, result in _paired(asserts.names, report):
         if not name:

@@ -1,4 +1,5 @@
-"""What a test of a data set expects, as values and printed texts, and when what a program gave equals it. Runs nothing.
+"""Expected results of a data set's tests, as values and printed texts, and their comparison with a program's results.
+Runs nothing.
 
 JSON has no tuples, sets, bytes, nan or keys other than texts, so one-key objects stand for them, in arguments and in
 expectations: {"$tuple": [...]}, {"$set": [...]}, {"$frozenset": [...]}, {"$dict": [[key, value], ...]}, {"$bytes": "hex"},
@@ -44,7 +45,7 @@ def decode(value: Any) -> Any:
 
 
 def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int = 0) -> bool:
-    """Whether a returned value is the expected one, by the rules above; what is no plain data equals nothing."""
+    """Whether a returned value is the expected one, by the rules above; a value that is no plain data equals nothing."""
     if depth > DEEPEST:
         return False
     if _is_number(expected):

@@ -69,7 +69,7 @@ def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) ->
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What the examples show of one argument: the values of each type that occur in it, at any depth."""
+    """Values of one argument in the examples, by type, at any depth."""
 
     ints: tuple[int, ...] = ()
     floats: tuple[float, ...] = ()
@@ -125,7 +125,7 @@ class _Place:
         return abs(float(near)) if min(self.floats) >= 0 else float(near)
 
     def _sequence(self, items: list[Any], rng: random.Random, alphabet: list[str] | None, kind: str) -> list[Any]:
-        """One or two of: drop, double, swap, replace, insert, shuffle, reverse."""
+        """Apply one or two of: drop, double, swap, replace, insert, shuffle, reverse."""
         for _ in range(rng.choice((1, 1, 2, 3))):
             change = rng.choice(("drop", "double", "swap", "replace", "insert", "shuffle", "reverse"))
             if not items:
@@ -157,7 +157,7 @@ def _calls(text: str, names: set[str]) -> Iterator[Args]:
 
 
 def _by_signature(entry_point: str, text: str) -> Iterator[Args]:
-    """One input by the annotations of a function that no example shows; none where one is missing or unknown."""
+    """Yield an input by the annotations of a function that no example shows; none where one is missing or unknown."""
     for node in ast.walk(parses(text) or ast.Module([], [])):
         if isinstance(node, ast.FunctionDef) and node.name == entry_point:
             kinds = [ast.unparse(argument.annotation) if argument.annotation else "" for argument in node.args.args]

@@ -2,7 +2,7 @@
 
 A mutant is the source with one node of its syntax tree replaced in place, so that everything else stays as it was written.
 Kinds: arithmetic, boolean, boundary, call, comparison, condition, constant, dropped_step, loop, off_by_one, return, sign,
-slice. Whether a mutant is really wrong is not known here: it may be equivalent (docs/code.md says how that is measured).
+slice. Whether a mutant is really wrong is not known here: it may be equivalent (measured in docs/explanation/code.md).
 """
 
 import ast

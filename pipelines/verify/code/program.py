@@ -73,7 +73,7 @@ _CUTS, _PARSED = 24, 400_000  # at most so many shorter readings of a text, and 
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ParsedProgram:
     """A program as it will be run, and the rule that found it."""
 
     text: str
@@ -82,7 +82,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the problem says of the program: the name it must define, and the code that the prompt begins."""
+    """Requirements of the problem on the program: the name it must define, and the code that the prompt begins."""
 
     entry_point: str | None = None
     prompt_code: str | None = None
@@ -91,7 +91,7 @@ class Task:
 
 @lru_cache(maxsize=1_024)
 def task_of(prompt: str, entry_point: str | None) -> Task:
-    """What a prompt's text asks for. Code that the prompt begins is the prompt itself or a fenced block in it."""
+    """Requirements in a prompt's text. Code that the prompt begins is the prompt itself or a fenced block in it."""
     if entry_point is None:
         return Task()
     heading = re.compile(rf"(?m)^(?:async )?def {re.escape(entry_point)}\s*\(")
@@ -103,7 +103,7 @@ def task_of(prompt: str, entry_point: str | None) -> Task:
     return Task(entry_point)
 
 
-def program_of(text: str, task: Task) -> Program | None:
+def program_of(text: str, task: Task) -> ParsedProgram | None:
     """The program of a completion, or None where it gives none."""
     answer = text.rpartition(THOUGHT_END)[2]
     answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
@@ -113,34 +113,34 @@ def program_of(text: str, task: Task) -> Program | None:
     return _fenced(fenced, task) if fenced else _unfenced(answer, task)
 
 
-def _fenced(fenced: list[Block], task: Task) -> Program | None:
+def _fenced(fenced: list[Block], task: Task) -> ParsedProgram | None:
     if task.entry_point is None:
-        return Program(fenced[-1].text, "fenced")
+        return ParsedProgram(fenced[-1].text, "fenced")
     for block in reversed(fenced):
         tree = parses(block.text)
         if tree is not None and _answers(tree, task):
             return _alone(block.text, tree, task, "fenced")
     joined = _joined(fenced[-1].text, task)
     if joined is not None:
-        return Program(joined, "fenced-joined")
+        return ParsedProgram(joined, "fenced-joined")
     last = fenced[-1].text
     tree = parses(last)
-    return Program(last, "broken") if tree is None else _alone(last, tree, task, "fenced-last")
+    return ParsedProgram(last, "broken") if tree is None else _alone(last, tree, task, "fenced-last")
 
 
-def _unfenced(text: str, task: Task) -> Program | None:
+def _unfenced(text: str, task: Task) -> ParsedProgram | None:
     tree = parses(text)
     if tree is not None and (_answers(tree, task) if task.entry_point else does_something(tree)):
         return _alone(text, tree, task, "whole")
     joined = _joined(text, task)
     if joined is not None:
-        return Program(joined, "continuation")
+        return ParsedProgram(joined, "continuation")
     inner = _embedded(text, task)
     if inner is not None:
         return _alone(*inner, task, "embedded")
     if not _CODE_LINE.search(text[:LONGEST]):
         return None
-    return Program(text[: LONGEST + 1], "broken")
+    return ParsedProgram(text[: LONGEST + 1], "broken")
 
 
 def _answers(tree: ast.Module, task: Task) -> bool:
@@ -148,7 +148,7 @@ def _answers(tree: ast.Module, task: Task) -> bool:
     return name is None or name in defined_names(tree) or name in methods_of(tree, "Solution")
 
 
-def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
+def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> ParsedProgram:
     """A program that does not continue the prompt: what the prompt imports and defines goes before it."""
     future = any(isinstance(part, ast.ImportFrom) and part.module == "__future__" for part in tree.body)
     # Nothing may stand before an import from __future__.
@@ -158,7 +158,7 @@ def _alone(text: str, tree: ast.Module, task: Task, rule: str) -> Program:
     # The tests call a function, and the answer has a method of that name in `class Solution`.
     if name and name not in defined_names(tree) and name in methods_of(tree, "Solution"):
         after = f"\n\n\ndef {name}(*args, **kwargs):\n    return Solution().{name}(*args, **kwargs)\n"
-    return Program(before + text + after, rule)
+    return ParsedProgram(before + text + after, rule)
 
 
 def _joined(text: str, task: Task) -> str | None:

@@ -1,4 +1,4 @@
-"""What verifiers that execute programs share: a sandbox that starts with the first program, limits, and the verdict.
+"""Base of verifiers that execute programs: a sandbox that starts with the first program, limits, and the verdict.
 
 A subclass has `name`, `rules` and `verify`; it runs programs through `sandbox()`.
 """
@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipelines.sandbox import Limits, Mode, SandboxUser
+from pipelines.sandbox import Mode, SandboxLimits, SandboxUser
 from pipelines.verify.finding import Item, OneByOne, Rules, in_order, worker_count
-from storage.ids import digest128
-from storage.records import Outcome, Verdict
+from storage.ground.ids import digest128
+from storage.ground.records import Outcome, Verdict
 
 _LONGEST_CAUSE = 500  # characters
 
@@ -18,7 +18,7 @@ _LONGEST_CAUSE = 500  # characters
 class SandboxVerifier(SandboxUser, OneByOne):
     """Usable from any thread. Close it, or use it in a `with`, to end the sandbox early."""
 
-    def __init__(self, sandbox: Mode, limits: Limits, workers: int | None) -> None:
+    def __init__(self, sandbox: Mode, limits: SandboxLimits, workers: int | None) -> None:
         self.use_sandbox(f"verifier {self.name!r}", sandbox, limits, worker_count(workers))
         self.version = _version(self.rules, sandbox, limits)
 
@@ -34,8 +34,8 @@ class SandboxVerifier(SandboxUser, OneByOne):
         return Verdict(completion.id, problem.id, self.name, self.version, outcome, rule, cause, **fields)
 
 
-def _version(rules: Rules, mode: Mode, limits: Limits) -> str:
-    """Everything that can change a verdict: our rules, the interpreter, the sandbox's mode and limits."""
+def _version(rules: Rules, mode: Mode, limits: SandboxLimits) -> str:
+    """Version from everything that can change a verdict: our rules, the interpreter, the sandbox's mode and limits."""
     digest = digest128([list(rule) for rule in rules])[:8]
     python = f"python-{sys.version_info[0]}.{sys.version_info[1]}"
     time = f"cpu-{limits.cpu_seconds:g}s+wall-{limits.wall_seconds:g}s"

@@ -17,9 +17,9 @@ from pipelines.verify.code.expected_values import same, shown
 from pipelines.verify.code.inputs import Args, examples, generate_inputs
 from pipelines.verify.code.mutants import Mutant, mutants, sampled_mutants
 from pipelines.verify.code.program import program_of, task_of
-from pipelines.verify.code.suite import Suite, suite_of
+from pipelines.verify.code.suite import ProgramSuite, suite_of
 from pipelines.verify.finding import prompt_text
-from storage.records import Problem
+from storage.ground.records import Problem
 
 Fate = Literal["killed", "test-weak", "equivalent"]
 CLOSE = 1e-6
@@ -27,7 +27,7 @@ CLOSE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class MutantResult:
-    """One mutant and its fate; where it differs, the input that shows it and both answers, as a person reads them."""
+    """A mutant and its fate; if it differs, the input that shows it and both answers as a person reads them."""
 
     mutant: Mutant
     fate: Fate
@@ -38,18 +38,18 @@ class MutantResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class StrengthSubject:
     """A problem's reference as a program, its suite, and inputs with what the reference returns."""
 
     source: str
-    suite: Suite
+    suite: ProgramSuite
     entry_point: str
     inputs: tuple[Args, ...]
     answers: tuple[Any, ...]
 
 
-def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int = 0) -> Subject:
-    """What mutants are compared with. ValueError where the reference is no program or fails its own tests."""
+def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int = 0) -> StrengthSubject:
+    """Program that mutants are compared with. ValueError where the reference is no program or fails its own tests."""
     suite = suite_of(problem)
     prompt = prompt_text(problem.prompt)
     program = program_of(problem.reference, task_of(prompt, suite.entry_point))
@@ -65,18 +65,18 @@ def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int 
     # Not strict: a program that was stopped has fewer results than inputs.
     returned = [pair for pair in zip(candidates, report.results, strict=False) if pair[1].status == "returned"]
     answers = tuple(result.value for _, result in returned)
-    return Subject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)
+    return StrengthSubject(program.text, suite, suite.entry_point, tuple(args for args, _ in returned), answers)
 
 
 def evaluate_mutants(
-    runner: Runner, subject: Subject, chosen: Iterable[Mutant], *, workers: int = 1
+    runner: Runner, subject: StrengthSubject, chosen: Iterable[Mutant], *, workers: int = 1
 ) -> Iterator[MutantResult]:
     """Every mutant with its fate, in the order given."""
     with ThreadPoolExecutor(workers) as threads:
         yield from threads.map(lambda mutant: _evaluate(runner, subject, mutant), chosen)
 
 
-def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
+def mutants_of(subject: StrengthSubject, count: int | None = None, *, seed: int = 0) -> list[Mutant]:
     """The mutants of a subject's entry point: all of them, or a seeded sample."""
     functions = [subject.entry_point]
     if count is None:
@@ -84,7 +84,7 @@ def mutants_of(subject: Subject, count: int | None = None, *, seed: int = 0) -> 
     return sampled_mutants(subject.source, count, seed=seed, functions=functions)
 
 
-def _evaluate(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
+def _evaluate(runner: Runner, subject: StrengthSubject, mutant: Mutant) -> MutantResult:
     killed = not all_passed(run_suite(runner, mutant.source, subject.suite).results)
     difference = _difference(runner, subject, mutant.source)
     if difference is None:
@@ -94,7 +94,7 @@ def _evaluate(runner: Runner, subject: Subject, mutant: Mutant) -> MutantResult:
     return MutantResult(mutant, "killed" if killed else "test-weak", True, shown(args), shown(answer), got)  # noqa: FBT003
 
 
-def _difference(runner: Runner, subject: Subject, source: str, first: int = 0) -> tuple[Args, Any, Result] | None:
+def _difference(runner: Runner, subject: StrengthSubject, source: str, first: int = 0) -> tuple[Args, Any, Result] | None:
     """The first input, from a place on, on which a program differs; None where it differs on none."""
     inputs, answers = subject.inputs[first:], subject.answers[first:]
     results = _padded(_call_each(runner, source, subject.entry_point, inputs), len(inputs))
@@ -111,7 +111,7 @@ def _call_each(runner: Runner, source: str, function: str, inputs: Sequence[Args
 
 
 def _padded(report: Report, count: int) -> list[Result]:
-    """One result per input; those after a program's end have its cause."""
+    """Results, one per input; inputs after a program's end have its cause."""
     missing = count - len(report.results)
     return [*report.results, *[Result("error", report.cause, None, report.detail)] * missing]
 

@@ -1,4 +1,5 @@
-"""What a problem's `tests` say: assert-style Python, function calls as JSON, or stdin and stdout as JSON. Runs nothing.
+"""Tests of a problem, read from its `tests`: assert-style Python, function calls as JSON, or stdin and stdout as JSON.
+Runs nothing.
 
 Each entry of `Problem.tests` is one text. A JSON object with `fn` or `args` is a call, one with `input` and `output` a run;
 one with `inputs` and `outputs` is several at once (APPS). Anything else is Python: a `check(candidate)` (HumanEval) or bare
@@ -15,7 +16,7 @@ from typing import Any
 
 from pipelines.verify.code.expected_values import BadValueError, decode
 from pipelines.verify.code.syntax import UnreadableError, has_body, parses, syntax_tree
-from storage.records import Problem
+from storage.ground.records import Problem
 
 _SEED = "import random\nrandom.seed(20261120)\n"  # tests that draw give the same verdict every time
 _NAME_WIDTH = 160  # characters of an assertion that name its test
@@ -28,7 +29,7 @@ class BadTestsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CallCase:
-    """One call and what it must return, or the name of the exception that it must raise."""
+    """A call and the value that it must return, or the name of the exception that it must raise."""
 
     name: str
     function: str
@@ -41,7 +42,7 @@ class CallCase:
 
 @dataclass(frozen=True, slots=True)
 class RunCase:
-    """One run of the whole program: what it reads and what it must print."""
+    """A run of the whole program: its input and the text that it must print."""
 
     name: str
     stdin: str
@@ -62,7 +63,7 @@ class Asserts:
 
 
 @dataclass(frozen=True, slots=True)
-class Suite:
+class ProgramSuite:
     """All tests of a problem by form. Results come in this order: asserts, calls, runs."""
 
     entry_point: str | None = None
@@ -73,11 +74,11 @@ class Suite:
 
     @property
     def size(self) -> int:
-        """How many results a full run gives."""
+        """Number of results of a full run."""
         return sum(bool(name) for part in self.asserts for name in part.names) + len(self.calls) + len(self.runs)
 
 
-def with_helpers(suite: Suite, prelude: str) -> Suite:
+def with_helpers(suite: ProgramSuite, prelude: str) -> ProgramSuite:
     """The suite with the prompt's helpers before the tests that call them: there no answer can replace them.
 
     `prelude` is what the prompt's code defines beside the function under test; a stub in it is the answer's to write.
@@ -98,7 +99,7 @@ def _helpers(prelude: str) -> frozenset[str]:
     return frozenset(part.name for part in parts if tree is not None and has_body(tree, part.name))
 
 
-def suite_of(problem: Problem) -> Suite:
+def suite_of(problem: Problem) -> ProgramSuite:
     """The tests of a problem; BadTestsError says what is wrong with them. No tests: a suite of size 0."""
     names = (problem.meta.get(key) for key in _ENTRY_KEYS)
     entry_point = next((name for name in names if isinstance(name, str) and name.isidentifier()), None)
@@ -106,7 +107,7 @@ def suite_of(problem: Problem) -> Suite:
 
 
 @lru_cache(maxsize=1_024)
-def _read(tests: tuple[str, ...], named: str | None, setup: str) -> Suite:
+def _read(tests: tuple[str, ...], named: str | None, setup: str) -> ProgramSuite:
     entry_point = named or _agreed(tests)
     asserts: list[Asserts] = []
     calls: list[CallCase] = []
@@ -124,11 +125,11 @@ def _read(tests: tuple[str, ...], named: str | None, setup: str) -> Suite:
         except (BadTestsError, BadValueError, UnreadableError) as error:
             raise BadTestsError(f"test {index}: {error}") from None
     forms = tuple(name for name, part in (("asserts", asserts), ("calls", calls), ("stdio", runs)) if part)
-    return Suite(entry_point, _merged(asserts), tuple(calls), tuple(runs), forms)
+    return ProgramSuite(entry_point, _merged(asserts), tuple(calls), tuple(runs), forms)
 
 
 def _agreed(tests: tuple[str, ...]) -> str | None:
-    """The one function that all JSON calls name."""
+    """Name of the function, if all JSON calls name the same one."""
     named = {case.get("fn", case.get("fn_name")) for text in tests if (case := _json_or_none(text)) is not None}
     [only] = named if len(named) == 1 else [None]
     return only if isinstance(only, str) and only.isidentifier() else None

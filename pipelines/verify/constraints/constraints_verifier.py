@@ -19,11 +19,11 @@ from typing import Any, Literal
 from pipelines.verify.constraints.instructions import INSTRUCTIONS, BadConstraintError, Constraint, constraint_of, unknown
 from pipelines.verify.constraints.response import Response
 from pipelines.verify.finding import EVIDENCE_BYTES, Finding, OneByOne, prompt_text, version_of, visible_text
-from pipelines.verify.json_text import BadJsonError, parse_json
 from pipelines.verify.regex import dialect
-from storage.errors import unknown_name
-from storage.ids import canonical_json
-from storage.records import Completion, Problem
+from pipelines.verify.structured.json_text import BadJsonError, parse_json
+from storage.ground.errors import unknown_name
+from storage.ground.ids import canonical_json
+from storage.ground.records import Completion, Problem
 
 Row = dict[str, Any]
 # The languages that their script tells from all others of the table (ISO 639-1): for the rest a script is no answer.
@@ -115,6 +115,12 @@ class ConstraintsVerifier(OneByOne):
     rules = (("tests", "1"), ("text", "1"), ("all", "1"))
 
     def __init__(self, *, mode: Literal["strict", "loose"] = "strict") -> None:
+        """Take the options of a recipe.
+
+        Args:
+            mode: Check the text as it is (`strict`), or accept it also without its first line, last line or asterisks
+                (`loose`).
+        """
         if mode not in ("strict", "loose"):
             raise unknown_name("mode of verifier 'constraints'", mode, ("loose", "strict"))
         self._loose = mode == "loose"
@@ -153,7 +159,7 @@ def variants(text: str) -> Iterator[str]:
 
 
 def _row(constraint: Constraint, responses: Sequence[Response]) -> dict[str, Any]:
-    """What one constraint saw in the text as it is, cut to its part of a verdict, and whether any form satisfied it."""
+    """Evidence of one constraint on the text as it is, cut to its part of a verdict, and whether any form satisfied it."""
     holds, observed = constraint.holds(responses[0])
     # Half of an equal share each, so that MOST rows with their names fit into one verdict.
     if len(canonical_json(observed)) > EVIDENCE_BYTES // (2 * MOST):

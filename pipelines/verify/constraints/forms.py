@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines.verify.constraints.response import NUMBER, Response, occurrences, words_of
-from pipelines.verify.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
+from pipelines.verify.structured.json_text import LONGEST, BadJsonError, fenced_blocks, parse_json
 
 Arguments = dict[str, Any]
 Observation = tuple[bool, Any]

@@ -22,11 +22,11 @@ REQUIRED = object()
 
 
 class BadConstraintError(ValueError):
-    """The problem asks for what is no constraint here; the message names it and what is valid."""
+    """The problem has an unknown constraint; the message names it and the valid ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class CountBounds:
     """A range of counts, both ends included; `most` None is unbounded."""
 
     least: int = 0
@@ -37,7 +37,7 @@ class Bounds:
         return self.least <= count and (self.most is None or count <= self.most)
 
 
-def bounds_of(name: str, given: Mapping[str, Any], default: Bounds | None) -> Bounds:
+def bounds_of(name: str, given: Mapping[str, Any], default: CountBounds | None) -> CountBounds:
     """The bounds among the arguments; the default where there are none."""
     stated = {key: given[key] for key in BOUNDS if key in given}
     if not stated:
@@ -53,7 +53,7 @@ def bounds_of(name: str, given: Mapping[str, Any], default: Bounds | None) -> Bo
     most = min((top for top in tops if top is not None), default=None)
     if most is not None and least > most:
         raise BadConstraintError(f"{name!r}: no count is {', '.join(f'{key} {value}' for key, value in stated.items())}")
-    return Bounds(least, most)
+    return CountBounds(least, most)
 
 
 def arguments_of(name: str, given: Mapping[str, Any], takes: Mapping[str, Any], *, bounded: bool) -> dict[str, Any]:
@@ -102,17 +102,17 @@ def _typed(name: str, key: str, value: Any, wanted: Any) -> Any:
 
 Check = Callable[[Response, dict[str, Any]], tuple[bool, Any]]
 _MATCH = {"match": (frozenset({"word", "substring"}), "word"), "case": (bool, False)}
-_ONE = Bounds(1)
+_ONE = CountBounds(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """How one instruction is checked: `takes` names its arguments with their type, or (type, default)."""
+    """Check of an instruction: `takes` names its arguments with their type, or (type, default)."""
 
     check: Check
     takes: Mapping[str, Any] = field(default_factory=dict)
     bounded: bool = False
-    default: Bounds | None = None
+    default: CountBounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Constraint:
         return self.check(response, self.arguments)
 
 
-def _counted(count: Callable[..., int], default: Bounds | None = None, **takes: Any) -> Instruction:
+def _counted(count: Callable[..., int], default: CountBounds | None = None, **takes: Any) -> Instruction:
     """An instruction whose count must lie within bounds."""
 
     def check(response: Response, arguments: dict[str, Any]) -> tuple[bool, Any]:
@@ -138,7 +138,7 @@ def _counted(count: Callable[..., int], default: Bounds | None = None, **takes: 
     return Instruction(check, takes, bounded=True, default=default)
 
 
-def _matches(pattern: re.Pattern[str], default: Bounds | None = None) -> Instruction:
+def _matches(pattern: re.Pattern[str], default: CountBounds | None = None) -> Instruction:
     """An instruction on how often a pattern matches."""
     return _counted(lambda response: len(pattern.findall(response.text)), default)
 

@@ -33,7 +33,7 @@ NUMBER = re.compile(r"(?<![\w.])[-+−]?\d++(?:,\d{3}(?!\d)){0,20}+(?:\.\d++)?+(
 
 @dataclass(frozen=True)
 class Response:
-    """What a model wrote, by its parts, and the prompt that it answers."""
+    """Response of a model, by its parts, and its prompt."""
 
     text: str
     prompt: str = ""
@@ -91,7 +91,7 @@ def _abbreviated(text: str, at: int) -> bool:
 
 
 def occurrences(text: str, wanted: str, *, whole: bool, case: bool) -> int:
-    """How often a literal text occurs; `whole`: between word boundaries, white space matching white space."""
+    """Number of occurrences of a literal text; `whole`: between word boundaries, white space matching white space."""
     if not whole:
         return text.count(wanted) if case else text.casefold().count(wanted.casefold())
     words = r"\s+".join(re.escape(part) for part in wanted.split())

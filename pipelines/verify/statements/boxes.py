@@ -26,7 +26,7 @@ _SIGNED = re.compile(r"(?:\A|[=(:,$\n]\s*|[A-Za-z]{2}\s+\$?|\\[(\[]\s*)([-−]|\
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
-class Box(NamedTuple):
+class BoxedAnswer(NamedTuple):
     """An answer in boxes, and where they stand: from the first one's backslash to behind the last one's brace."""
 
     content: str
@@ -39,7 +39,7 @@ def holds_box(text: str) -> bool:
     return _BOX.search(text) is not None
 
 
-def last_box(text: str) -> Box | None:
+def last_box(text: str) -> BoxedAnswer | None:
     """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
     first = text.find("box")
     if first < 0:
@@ -69,7 +69,7 @@ def last_box(text: str) -> Box | None:
         joined = f"{content} {'or' if 'or' in gap or '或' in gap else ','} {joined}"
         start = left
     joined = _around(text, start, stop, joined)
-    return Box(joined, start, stop) if joined.strip() else None
+    return BoxedAnswer(joined, start, stop) if joined.strip() else None
 
 
 def _around(text: str, start: int, stop: int, content: str) -> str:

@@ -69,7 +69,7 @@ def key(value: str) -> str:
 
 
 def in_doubt(text: str, start: int, end: int) -> bool:
-    """Whether words in the sentence of a statement, or behind it, may take something of it; a quick look."""
+    """Whether words in or behind the sentence of a statement may take it back; a quick look."""
     line = start - 1
     if start and text[line] != "\n":
         floor = start - _REACH if start > _REACH else 0
@@ -80,7 +80,7 @@ def in_doubt(text: str, start: int, end: int) -> bool:
 
 
 def doubtful(window: str) -> bool:
-    """Whether a text holds a word or a letter of those languages by which an answer may be taken back."""
+    """Whether a text holds a word by which an answer may be taken back, or letters of a language with such words."""
     if "?" in window or "n't" in window or not (window.isascii() or _FOREIGN.search(window) is None):
         return True
     return not ANY_DOUBT.isdisjoint(window.lower().replace("(", " ").split())
@@ -92,7 +92,7 @@ def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judged:
-    """What becomes of a statement, beside values that the text has denied elsewhere."""
+    """Judgement of a statement, beside values that the text has denied elsewhere."""
     begin = _sentence_begin(text, found.start)
     languages = speaks(text[begin : found.end + _FOLLOWING])
     if found.key in denied:
@@ -117,7 +117,7 @@ def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judg
 
 
 def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int | None:
-    """Where the last words of the last line end that take back a value or what was said; only where a value was said."""
+    """End of the last words in the last line that take back a value or statement; only where a value was stated."""
     line = start if len(text) - start <= _REACH else max(start, text.rfind("\n") + 1, len(text) - 2 * _REACH)
     last_end, previous = None, ""
     for first, last in _sentences(text, line, len(text)):
@@ -137,7 +137,7 @@ def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int
 
 
 def withdrawal(text: str, start: int, value: str, languages: Sequence[Language]) -> int | None:
-    """Where the first words end that take back a value stated before `start`; None where none do."""
+    """End of the first words that take back a value stated before `start`; None where none do."""
     previous, stated = "", frozenset({key(value)})
     for first, last in _sentences(text, start, min(len(text), start + _FOLLOWING)):
         sentence = text[first:last].replace("’", "'")
@@ -155,7 +155,7 @@ def withdrawal(text: str, start: int, value: str, languages: Sequence[Language])
 
 
 def after_openers(text: str, languages: Sequence[Language]) -> str:
-    """What follows a withdrawal, without "so", "it is" and the like before the new answer."""
+    """Text behind a withdrawal, without "so", "it is" and the like before the new answer."""
     text = text.lstrip(" \t,;:.!?—–-…、，。：)*\"'”`")
     for language in languages:
         match = language.openers.match(text)
@@ -167,7 +167,7 @@ def after_openers(text: str, languages: Sequence[Language]) -> str:
 
 
 def undenied(text: str, floor: int, denied: frozenset[str]) -> str:
-    """What is left of a text: from `floor` on, or all of it where it says nothing of what it denied."""
+    """Text that is not denied: from `floor` on, or all of it where it does not state a denied value."""
     stated = {key(text[first:last]) for first, last in values_in(text, 0, len(text))}
     return text if stated.isdisjoint(denied) else text[floor:]
 
@@ -179,7 +179,7 @@ def _endorsed(text: str, end: int, languages: Sequence[Language]) -> bool:
 
 
 def _attributed(before: str, upto: str, behind: str, languages: Sequence[Language]) -> bool:
-    """Whether somebody else says the value, and does not do it so many times: "Maria answered 19 questions"."""
+    """Whether the value is somebody else's answer, and not a number of times: "Maria answered 19 questions"."""
     noun = _NOUN.match(behind)
     return any(
         (language.attributes.search(before) or language.attributes.search(upto))
@@ -189,14 +189,14 @@ def _attributed(before: str, upto: str, behind: str, languages: Sequence[Languag
 
 
 def _taken_back(sentence: str, previous: str, said: frozenset[str], language: Language) -> int | None:
-    """Where in a sentence one of the values that were said before it is taken back."""
+    """Place in a sentence where one of the values stated before it is taken back."""
     ends = []
     plain = language.withdraws.search(sentence)
     if plain is not None and not language.supposes.search(sentence, 0, plain.start()):
         ends.append(plain.end())
     lead = len(sentence) - len(sentence.lstrip(" \t,;:.!?—–-)*\"'”`。，"))
     start = language.starts.match(sentence, lead)
-    if start is not None and not _asks_else(previous, said):
+    if start is not None and not _asks_other_question(previous, said):
         ends.append(start.end())
     for match in language.faulted.finditer(sentence):
         clauses = (previous if previous.endswith(";") else "") + sentence[: match.start()]
@@ -207,7 +207,7 @@ def _taken_back(sentence: str, previous: str, said: frozenset[str], language: La
     return min(ends, default=None)
 
 
-def _asks_else(previous: str, said: frozenset[str]) -> bool:
+def _asks_other_question(previous: str, said: frozenset[str]) -> bool:
     """Whether the sentence before "No." asks something else than whether the answer is right: "Did we forget one?"."""
     previous = previous.strip()
     if not previous.endswith(("?", "？")):
@@ -255,7 +255,7 @@ def _sentence_end(text: str, end: int) -> int:
 
 
 def _clause_end(text: str, found: Found, stop: int, languages: Sequence[Language]) -> int:
-    """Where the clause of a statement ends: behind what denies it, before "but" and the like, or with its sentence."""
+    """End of a statement's clause: behind a denial, before "but" and the like, or at the end of its sentence."""
     turn = _TURN.search(text, found.end, stop)
     ends = [stop if turn is None else turn.start()]
     for language in languages:

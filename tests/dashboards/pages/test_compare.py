@@ -11,10 +11,10 @@ from dashboards.pages.compare.page import _sentence
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
 from storage.queries import Reader
-from storage.queries.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.sides import sides_of
+from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
+from storage.queries.comparisons.sides import sides_of
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened, run_in
+from tests.dashboards.conftest import opened, run_in, text_of
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
@@ -94,7 +94,8 @@ def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(pag
     with Reader.open(evaluated) as reader:
         by_model = [sides_of(reader, f"asked:{model}", "source") for model in ("weak", "strong")]
         sides = [{side.benchmark: side for side in part} for part in by_model]
-        rows = {row["before"]["benchmark"]: row for row in compare(*sides, ComparisonRequest())}
+        weak, strong = sides
+        rows = {row["before"]["benchmark"]: row for row in compare(weak, strong, ComparisonRequest())}
     assert (page.selectbox(key="a-choice").value, page.selectbox(key="b-choice").value) == ("weak", "strong")
     texts = [block.value for block in page.markdown]
     assert rows["hard"]["decision"].startswith("strong is better by 0.400")
@@ -151,7 +152,7 @@ def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pyt
     shown = opened("compare", evaluation="hostile")
     assert not shown.exception
     assert any("no judged problem in common" in block.value for block in shown.info)
-    assert not any("![pixel]" in block.value for kind in ("markdown", "caption", "info") for block in shown.get(kind))
+    assert not any("![pixel]" in text_of(block) for kind in ("markdown", "caption", "info") for block in shown.get(kind))
     empty = opened("compare", evaluation="hostile", more="Calibration")
     assert any("have no scores" in block.value for block in empty.info)
     assert any(block.value.startswith("rollmill score ") for block in empty.code)

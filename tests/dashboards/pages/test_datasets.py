@@ -11,7 +11,8 @@ from dashboards.inert import page_sections
 from dashboards.pages.datasets.charts import drift_chart, gate_chart, gate_numbers, graph_chart
 from flows import cli
 from storage.queries import Reader, compare
-from storage.queries.dataset_history import drift_rows, version_history
+from storage.queries.histories.dataset_history import drift_rows, version_history
+from tests.dashboards.conftest import text_of
 
 pytestmark = pytest.mark.integration
 
@@ -20,7 +21,7 @@ Page = Callable[..., AppTest]
 
 def words(page: AppTest) -> str:
     kinds = ("markdown", "caption", "subheader", "info", "code")
-    return "\n".join(str(block.value) for kind in kinds for block in page.get(kind))
+    return "\n".join(text_of(block) for kind in kinds for block in page.get(kind))
 
 
 def test_versions_stand_with_what_changed_as_the_command_says(
@@ -58,7 +59,7 @@ def test_gates_and_drift_are_read_from_the_manifests(page: Page, curated: Path) 
     assert len(graph_chart(steps).to_dict()["layer"]) == 4
     assert drift_chart(steps, "level") is not None
     shown = page("datasets", dataset="toy", tab="Gates")
-    assert "No row was ever against: " in words(shown)
+    assert "No row ever failed: " in words(shown)
     shown = page("datasets", dataset="toy", tab="Drift")
     assert not shown.exception
     table = shown.dataframe[1].value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboards.conftest import HOSTILE, opened, run_in
+from tests.dashboards.conftest import HOSTILE, opened, run_in, text_of
 
 pytestmark = pytest.mark.integration
 
@@ -16,7 +16,7 @@ Page = Callable[..., AppTest]
 
 
 def markdown_text(page: AppTest) -> str:
-    return "\n".join(str(block.value) for kind in ("markdown", "caption", "code") for block in page.get(kind))
+    return "\n".join(text_of(block) for kind in ("markdown", "caption", "code") for block in page.get(kind))
 
 
 def options(page: AppTest, facet: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from flows.rounds import decide, run_all
 from pipelines.budget import Sequential
 from storage.queries import Reader, run_scope
-from storage.queries.queue import hopeless_queue
+from storage.queries.judge.queue import hopeless_queue
 from storage.segments.keys import SegmentKey
 from tests.dashboards.conftest import opened
 from tests.flows.rounds.toy import problems, spec, workspace
@@ -33,5 +33,5 @@ def test_the_queue_is_a_section_with_its_evidence_and_the_measured_rule(
     assert section.label == f"Hopeless queue: {len(queue.problems)} problems, {queue.tokens:,} tokens spent on them"
     table = section.dataframe[0].value
     assert table["id"].tolist() == [entry.problem.id for entry in queue.problems]
-    assert f"Of {queue.rule.ended} problems given up that went on at random" in section.caption[0].value
+    assert f"Of {queue.rule.ended} given-up problems that continued at random" in section.caption[0].value
     assert section.code[0].value == "rollmill runs queue toy-run --out hopeless.jsonl"

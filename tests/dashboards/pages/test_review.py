@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from dashboards.session.commands import WRITES
 from storage.audits import Audit, PersonJudgement
 from storage.queries import Reader, audit_queue
-from storage.queries.audits import rates_of_audit
-from storage.queries.review import identical, judge_all, judged_so_far, review_items
+from storage.queries.judge.audits import rates_of_audit
+from storage.queries.judge.review import identical, judge_all, review_items, review_progress
 from tests.dashboards.conftest import run_in
 
 pytestmark = pytest.mark.integration
@@ -87,11 +87,11 @@ def test_identical_answers_are_judged_alike_and_taken_back_together(audited: Pat
             assert position not in [item.position for item in others]
         judge_all(reader, items[:3], "ann", "correct")
         judge_all(reader, items[:3], "bob", "incorrect")
-        agreement = judged_so_far(reader, queue)
+        agreement = review_progress(reader, queue)
         assert agreement["judged"] == {"ann": 3, "bob": 3}
         assert (agreement["agreement"]["value"], agreement["alpha"]) == (0.0, None)
         reader.audits.withdraw(queue.pairs[:3], "bob")
-        assert judged_so_far(reader, queue)["judged"] == {"ann": 3}
+        assert review_progress(reader, queue)["judged"] == {"ann": 3}
 
 
 def test_the_verdict_is_hidden_until_asked_for(audited: Path) -> None:

@@ -4,6 +4,7 @@ import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,8 @@ def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_home_says_what_works_what_needs_a_person_and_what_is_new(workspace: Path) -> None:
     shown = opened("home")
     assert not shown.exception
-    links = [link.label for link in shown.get("page_link")]
+    elements: Any = shown.get("page_link")
+    links = [link.label for link in elements]
     assert "**live\\-00000000**" in links
     assert any("was refused by its gate" in label for label in links)
     assert any(label.startswith("2 rollouts of toy") for label in links)
@@ -98,7 +100,12 @@ def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monke
     from dashboards.session.scope import reader
 
     queries: list[str] = []
-    monkeypatch.setattr("dashboards.parts.activity.runs", lambda _: queries.append("runs") or [])
+
+    def none(_: object) -> list[object]:
+        queries.append("runs")
+        return []
+
+    monkeypatch.setattr("dashboards.parts.activity.runs", none)
     ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
     follow(reader().state(), ended)
     assert queries == []

@@ -1,6 +1,7 @@
 """A search on every surface that shows rates: it has none, and the reason is its own, not that of verdicts alone."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,5 +57,6 @@ def test_the_answers_of_a_search_have_names_of_their_own(run: str) -> None:
     shown = opened("explore", of=f"run {run}", problem=problem)
     assert not shown.exception
     assert "Pass rate: none. How often this problem was drawn followed from" in texts(shown)
-    for group in shown.get("button_group"):
+    groups: Any = shown.get("button_group")
+    for group in groups:
         assert len(set(group.options)) == len(group.options), group.options

@@ -1,14 +1,15 @@
 """The page Verifiers: rules, disagreements and times are those of the stored verdicts, error rates those of the audit."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.audits import PersonJudgement
 from storage.queries import Reader, run_scope
-from storage.queries.audits import rates_of_audit
-from storage.queries.explore_index import explore_index
-from storage.queries.verifiers import rates_by_rule, verifier_account
+from storage.queries.browse.explore_index import explore_index
+from storage.queries.judge.audits import rates_of_audit
+from storage.queries.judge.verifiers import rates_by_rule, verifier_account
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in
 from tests.json_lines import write_lines
@@ -52,8 +53,10 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (audit,) = reader.audits.list()
         items = reader.audits.items(audit.id)
         wrong = next(item for item in items if item.outcome == "correct")
-        outcomes = {item.pair: item.outcome for item in items} | {wrong.pair: "incorrect"}
-        reader.audits.judge(PersonJudgement(*pair, "ann", outcome) for pair, outcome in outcomes.items())
+        outcomes: dict[Any, Any] = {item.pair: item.outcome for item in items} | {wrong.pair: "incorrect"}
+        reader.audits.judge(
+            PersonJudgement(completion, problem, "ann", outcome) for (completion, problem), outcome in outcomes.items()
+        )
     return folder
 
 

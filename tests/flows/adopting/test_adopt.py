@@ -1,7 +1,7 @@
 """Real logs of five tools, adopted: nothing of them is lost, their numbers come out again, and the answers that differ.
 
-The logs under `logs` were made by `benchmarks/adopt.py` with the tools themselves (NeMo-Skills: in its documented form),
-eight problems of our templates each.
+The logs under `logs` were made by `benchmarks/numbers/adopt.py` with the tools themselves (NeMo-Skills: in its documented
+form), eight problems of our templates each.
 """
 
 import json
@@ -18,8 +18,8 @@ from flows.adopting import AdoptRequest, adopt, stored_log
 from flows.adopting.adopt import slug
 from flows.adopting.bring_in import bring_in
 from flows.adopting.tools import TOOLS, log_at
-from flows.cli.adopt import page
-from storage.errors import SetupError
+from flows.cli.make.adopt import page
+from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines

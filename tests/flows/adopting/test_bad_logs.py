@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.adopting import AdoptRequest, adopt
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 from tests.json_lines import write_lines

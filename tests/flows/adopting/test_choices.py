@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from flows.adopting import Adoption, AdoptRequest, adopt, adopt_all, stored_log
-from flows.adopting.choices import RULES, Choices
+from flows.adopting.choices import RULES, LoggedChoices
 from flows.adopting.lm_eval import read
-from flows.adopting.log import Log, unfolded_log
-from flows.cli.adopt import overview
-from storage.errors import SetupError
+from flows.adopting.log import EvaluationLog, unfolded_log
+from flows.cli.make.adopt import overview
+from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.json_lines import write_lines
 
@@ -48,7 +48,7 @@ def chosen_by_numpy(row: dict[str, Any], rule: str) -> int:
     return int(np.argmax(values))
 
 
-def changed(tmp_path: Path, change: Change, about: Change | None = None) -> list[Log]:
+def changed(tmp_path: Path, change: Change, about: Change | None = None) -> list[EvaluationLog]:
     """The logs in a copy of which every row is changed, and the results by `about`."""
     folder = tmp_path / "changed"
     shutil.copytree(LOG, folder)
@@ -103,10 +103,10 @@ def test_the_answer_is_the_choice_that_the_rule_takes() -> None:
 
 
 def test_bytes_and_characters_are_two_lengths_and_the_first_of_equal_ones_is_taken() -> None:
-    choices = Choices("q", ["ä", "ab"], [-1.0, -1.5])
+    choices = LoggedChoices("q", ["ä", "ab"], [-1.0, -1.5])
     assert RULES["acc_norm"].values(choices) == [-1.0, -0.75]
     assert RULES["acc_bytes"].values(choices) == [-0.5, -0.75]
-    assert RULES["acc_norm"].values(Choices("q", ["", "b"], [-1.0, -9.0])) == [-math.inf, -9.0]
+    assert RULES["acc_norm"].values(LoggedChoices("q", ["", "b"], [-1.0, -9.0])) == [-math.inf, -9.0]
 
 
 def test_nothing_of_the_log_is_lost(adopted: tuple[Path, Adoption]) -> None:

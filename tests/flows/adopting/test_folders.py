@@ -9,8 +9,8 @@ import pytest
 
 from flows.adopting import AdoptRequest, adopt_all
 from flows.cli import run
-from flows.cli.adopt import overview
-from storage.errors import SetupError, Unavailable
+from flows.cli.make.adopt import overview
+from storage.ground.errors import SetupError, Unavailable
 from storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
 

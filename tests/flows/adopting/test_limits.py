@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.adopting import AdoptRequest, adopt, adopt_all
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 
 LOGS = Path(__file__).parent / "logs"

@@ -11,10 +11,10 @@ import pytest
 
 from flows import cli
 from flows.auditing.audits import AuditRequest, population, run_of
-from pipelines.certify.audit_sample import Row, describe, draw, strata_of
+from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of
 from pipelines.stats import Estimate, Judgement, VerifierPassRate, audit_rates
 from storage.queries import Reader, run_scope
-from storage.queries.audited import audited_as
+from storage.queries.judge.audited import audited_as
 from storage.workspace import Workspace
 from tests.shared_data import shared_data
 
@@ -78,7 +78,7 @@ def test_rates_of_real_rollouts_are_covered(mathcoder: Path) -> None:
         assert abs(math.fsum(errors[name]) / SEEDS) < 0.006, name
 
 
-def _truth(rows: list[Row], label: dict[str, bool]) -> dict[str, float]:
+def _truth(rows: list[SampledRow], label: dict[str, bool]) -> dict[str, float]:
     accepted = [row for row in rows if row.accepted]
     right = [row for row in rows if label[row.completion_id]]
     kept = [row for row in rows if row.kept]

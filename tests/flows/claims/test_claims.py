@@ -124,8 +124,8 @@ def test_a_result_of_an_older_version_is_no_result(toy: Path, rollmill: Run) -> 
 
 
 def test_the_page_is_of_the_registry() -> None:
-    """docs/claims.md has three boards, with every claim's statement, sentence, reach, predictions and a status."""
-    page = (ROOT / "docs" / "claims.md").read_text()
+    """docs/reference/claims.md has three boards, with every claim's statement, sentence, reach, predictions, status."""
+    page = (ROOT / "docs" / "reference" / "claims.md").read_text()
     boards = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
     assert list(boards) == list(BOARDS.values())
     table = published_table()
@@ -153,7 +153,7 @@ def test_the_page_is_of_the_registry() -> None:
 def test_three_claims_with_five_seeds_are_as_the_page_says(toy: Path, rollmill: Run) -> None:
     names = ("coverage-log-linear", "certainty-grows-with-n", "until-correct-bias")
     rows = json.loads(rollmill("claims", "run", *names, "--json").out)
-    page = (ROOT / "docs" / "claims.md").read_text()
+    page = (ROOT / "docs" / "reference" / "claims.md").read_text()
     for row in rows:
         assert f"| [{row['claim']}](#{row['claim']}) | {row['status']} | " in page
         assert [effect["seeds"] for effect in row["effects"]] == [5] * len(row["effects"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.claims.published import FILE, published_table
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.flows.conftest import Run
 from tests.shared_data import ROOT, shared_data
 
@@ -51,7 +51,7 @@ def test_a_mistake_in_the_table_is_told(tmp_path: Path, old: str, new: str, said
 
 
 def status_on_the_page(name: str) -> str:
-    page = (ROOT / "docs" / "claims.md").read_text()
+    page = (ROOT / "docs" / "reference" / "claims.md").read_text()
     return (
         next(line for line in page.splitlines() if line.startswith(f"| {name} |")).rpartition(" | ")[2].removesuffix(" |")
     )
@@ -104,7 +104,7 @@ def subset(folder: Path, tasks: int, samples: int) -> None:
 @pytest.mark.sandbox
 @pytest.mark.timeout(600)
 def test_a_seeded_subset_of_codet_is_run_in_the_sandbox(toy: Path, rollmill: Run) -> None:
-    """Four tasks with eight programs each; the whole run takes half an hour of one core (docs/claims.md)."""
+    """Four tasks with eight programs each; the whole run takes half an hour of one core (docs/reference/claims.md)."""
     subset(toy / "outputs", tasks=4, samples=7)
     names = ("codegen-humaneval-pass-at-1", "codegen-humaneval-pass-at-10", "codet-beats-one-by-lot", "b4-beats-codet")
     once, ten, lot, b4 = json.loads(rollmill("claims", "run", *names, "--outputs", "outputs", "--json").out)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.rounds import plan
+from flows.rounds.planning import plan
 from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, Run
@@ -119,7 +119,7 @@ def test_a_folder_to_import_does_not_reach_into_hidden_ones(toy: Path, rollmill:
     ("options", "told"),
     [
         (("--map", "prompt=question", "--map", "reference=question"), "--map gives 'question' to two of prompt, reference"),
-        (("--set", "level=abc"), "--set level='abc' is no level"),
+        (("--set", "level=abc"), "--set level='abc' is not a level"),
         (("--map", "prompt"), "'prompt' is not of the form FIELD=VALUE. Next: rollmill import problems --help"),
     ],
     ids=lambda text: text[-1][:24],
@@ -211,7 +211,7 @@ def test_a_manifest_that_is_none(published: Path, rollmill: Run, text: str, verb
     before = path.read_text()
     path.write_text(text)
     try:
-        refused(rollmill("-C", str(published), "dataset", verb, "mine"), "manifest.json is damaged: it is no manifest")
+        refused(rollmill("-C", str(published), "dataset", verb, "mine"), "manifest.json is damaged: it is not a manifest")
     finally:
         path.write_text(before)
 
@@ -252,7 +252,7 @@ def test_a_file_where_the_workspace_needs_a_folder(tmp_path: Path, rollmill: Run
     if (tmp_path / name).is_dir():
         (tmp_path / name).rmdir()
     (tmp_path / name).write_text("")
-    refused(rollmill("-C", str(tmp_path), "runs", "list"), f"{name} is no folder")
+    refused(rollmill("-C", str(tmp_path), "runs", "list"), f"{name} is not a folder")
 
 
 def own(toy: Path, recipe: str, body: str) -> None:

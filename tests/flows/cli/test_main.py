@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from flows import cli
-from storage.errors import FoundWanting
+from storage.ground.errors import FoundWanting
 from tests.flows.conftest import ROOT, Run
 
 pytestmark = pytest.mark.integration
@@ -59,7 +59,7 @@ def test_the_programs_verbs_are_listed_in_panels(rollmill: Run) -> None:
 def test_the_version_names_its_commit(rollmill: Run) -> None:
     result = rollmill("--version")
     assert result.status == 0
-    assert re.fullmatch(r"rollmill \d+\.\d+\.\d+ \([0-9a-f]{7,}(\+changes)?\)\n", result.out)
+    assert re.fullmatch(r"rollmill \d+\.\d+\.\d+(\.dev\d+)? \([0-9a-f]{7,}(\+changes)?\)\n", result.out)
 
 
 def test_a_shell_can_complete_the_verbs() -> None:
@@ -118,7 +118,7 @@ def test_outside_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ro
     monkeypatch.chdir(tmp_path)
     result = rollmill("runs", "list")
     assert result.status == 2
-    assert "is in no Rollmill workspace" in result.err
+    assert "is not in a Rollmill workspace" in result.err
     assert "Next: rollmill init" in result.err
 
 

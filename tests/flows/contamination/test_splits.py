@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.queries.splits import split_proof
-from storage.records import Problem
+from storage.ground.records import Problem
+from storage.queries.histories.splits import split_proof
 from storage.segments.schema import to_table
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.publish import publish
 from storage.versions.resolve import resolve
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.curation.outcome import write_json, write_problem_report, write_reports
 from flows.problems import RecipeProblems
-from storage.records import Problem
+from storage.ground.records import Problem
 
 FUNNEL = {
     "problems": 3,

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from flows.curation.snapshot import decisions_in_key_order
-from storage.records import Decision
+from storage.ground.records import Decision
 from storage.segments import rows as module
 from storage.segments.rows import Rows
 from storage.segments.schema import to_table
 from storage.segments.table_file import TableFile
-from storage.versions.snapshot import sorted_by_key
+from storage.versions.content.snapshot import sorted_by_key
 
 
 def decided(sizes: dict[str, int]) -> list[Decision]:

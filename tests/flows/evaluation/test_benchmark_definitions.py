@@ -15,8 +15,8 @@ from flows.recipe.evaluations import load_evaluation
 from flows.worked_examples import Examples
 from pipelines.generate.prompts import PromptForm
 from pipelines.verify.constraints import ConstraintsVerifier
-from storage.errors import SetupError
-from storage.records import Completion, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 from tests.flows.evaluation.published_rows import ROWS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.cli.workspace import STAGES
+from flows.cli.operate.workspace import STAGES
 from storage import dvc
 from tests.flows.conftest import ROOT, Run
 from tests.flows.evaluation.test_evaluate import EVALUATION

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.cli.test_evaluate import EVALUATION
+from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import finish, start
 
 pytestmark = pytest.mark.chaos

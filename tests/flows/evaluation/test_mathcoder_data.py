@@ -38,7 +38,7 @@ def test_from_a_file_to_a_leaderboard(toy: Path, rollmill: Run) -> None:
     labels = rows.group_by(["model", "dataset"]).aggregate([("is_correct", "mean")]).to_pylist()
     published = {(row["model"], row["dataset"]): row["is_correct_mean"] for row in labels}
     assert published.keys() == shown.keys()
-    # The labels are themselves wrong in places (docs/math-evidence.md): the rates agree to some points.
+    # The labels are themselves wrong in places (docs/explanation/math-evidence.md): the rates agree to some points.
     assert max(abs(published[place] - shown[place]) for place in shown if place[1] != "MATH") < 0.06
     assert pc.any(rows["is_correct"]).as_py()
 

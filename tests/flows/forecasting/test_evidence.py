@@ -3,7 +3,7 @@
 import pytest
 
 from flows.forecasting.pilots import ForecastRequest, pilot_size
-from storage.records import Problem
+from storage.ground.records import Problem
 
 
 def problems(count: int, levels: int) -> list[Problem]:

@@ -11,21 +11,21 @@ import pytest
 from flows.forecasting.follow_ups import FollowUpEvidence, FollowUpForecast
 from flows.forecasting.kept import KeptOfSteps
 from pipelines.budget import Fixed
-from pipelines.budget.forecast import ForecastProblem, ProblemOutcome, Question, forecast
-from pipelines.budget.posterior_predictive import Observation
-from pipelines.budget.simulate import Sample, Subject
+from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast
+from pipelines.budget.forecasts.posterior_predictive import Observation
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 from pipelines.steps.census import Census
 from pipelines.steps.follow import Link, follow_ups
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.steps.templates import Facts
 from pipelines.steps.to_come import ShareLaw, TooLittleSeenError
-from storage.money import UNITS
+from storage.ground.money import UNITS
 from storage.workspace import Workspace
-from tests.flows.cli.test_chained import VOTED
-from tests.flows.cli.test_votes import RECIPE as BY_VOTES
+from tests.flows.cli.make.test_chained import VOTED
+from tests.flows.cli.stepped.test_votes import RECIPE as BY_VOTES
 from tests.flows.conftest import ROOT, Run
-from tests.flows.rounds.chain import GRAPH
-from tests.flows.rounds.test_whole import CRITIQUED, MadeUpRun
+from tests.flows.rounds.planning.test_whole import CRITIQUED, MadeUpRun
+from tests.flows.rounds.stepped.chain import GRAPH
 
 PRICED = "profile_schema: 1\nprices: {input: 0.15, output: 0.60, currency: EUR}\n"
 Sizes = dict[str, dict[str, list[tuple[int, int]]]]
@@ -113,12 +113,14 @@ def test_intervals_hold_what_a_run_draws(graph: Any) -> None:
             list(one.rounds())
         question = Question(
             Fixed(initial=6),
-            [ForecastProblem(Subject(key), {"": 0}) for key in run.links],
+            [ForecastProblem(SimulatedProblem(key), {"": 0}) for key in run.links],
             simulations=25,
-            beside=FollowUpForecast(evidence_of(pilot, rng), [Subject(key) for key in run.links], {}, kept),
+            beside=FollowUpForecast(evidence_of(pilot, rng), [SimulatedProblem(key) for key in run.links], {}, kept),
         )
         try:
-            quantities = forecast(question, [Observation(Subject(key), samples(pilot, key, rng)) for key in pilot.links])
+            quantities = forecast(
+                question, [Observation(SimulatedProblem(key), samples(pilot, key, rng)) for key in pilot.links]
+            )
         except TooLittleSeenError:
             continue
         said += 1
@@ -263,7 +265,7 @@ def test_each_root_is_followed_by_its_own_draws() -> None:
     )
     first = [(f"{root}{n}", root, ()) for root in "ab" for n in range(8)]
     census = census_of(graph, [*first, *((f"c{n}", "check", (f"a{n}",)) for n in range(4))], {"a0", "a1", "a2", "a3"})
-    beside = FollowUpForecast(FollowUpEvidence(census, {"check": {"p": [(5, 2)]}}), [Subject("p")], {})
+    beside = FollowUpForecast(FollowUpEvidence(census, {"check": {"p": [(5, 2)]}}), [SimulatedProblem("p")], {})
     [ended] = beside([outcome(9, 7, {"a": (6, 5), "b": (3, 2)})], np.random.default_rng(0))
     assert (ended.drawn, ended.tokens_in, ended.tokens_out) == (9 + 5, 5 * 5, 5 * 2)
 
@@ -273,7 +275,7 @@ def test_a_root_that_nobody_judges_is_followed_by_all_of_it() -> None:
     ideas = [(f"i{n}", "idea", ()) for n in range(8)]
     answers = [(f"s{n}{m}", "solve", (f"i{n}",)) for n in range(8) for m in range(2)]
     census = census_of(graph, [*ideas, *answers], set())
-    beside = FollowUpForecast(FollowUpEvidence(census, {"solve": {"p": [(5, 2)]}}), [Subject("p")], {})
+    beside = FollowUpForecast(FollowUpEvidence(census, {"solve": {"p": [(5, 2)]}}), [SimulatedProblem("p")], {})
     [ended] = beside([outcome(4, 0, {})], np.random.default_rng(0))
     assert (ended.drawn, ended.tokens_out) == (4 + 8, 16)
 
@@ -282,7 +284,7 @@ def test_tokens_of_a_level_are_those_of_its_own_problems() -> None:
     """Harder problems have longer prompts: one mean was 9% too high on an easy level, 11% too low on a hard one."""
     graph = StepGraph([StepRule("idea", role="step"), StepRule("solve", "{idea}")])
     census, sizes = Census(graph), {}
-    subjects = [Subject(f"p{level}", level, "t") for level in (1, 2)]
+    subjects = [SimulatedProblem(f"p{level}", level, "t") for level in (1, 2)]
     for one in subjects:
         rows = [(f"i{n}", "idea", ()) for n in range(8)] + [(f"s{n}", "solve", (f"i{n}",)) for n in range(8)]
         census.problems[one.problem_id] = census_of(graph, rows, set()).problems["p"]
@@ -329,7 +331,9 @@ def evidence_of(pilot: MadeUpRun, rng: np.random.Generator) -> FollowUpEvidence:
     return FollowUpEvidence(census, sizes)
 
 
-def samples(run: MadeUpRun, key: str, rng: np.random.Generator) -> list[Sample]:
+def samples(run: MadeUpRun, key: str, rng: np.random.Generator) -> list[SimulatedSample]:
     """The root's completions of a problem."""
     outcomes = [run.facts[link.id, key].outcome for link in run.links[key] if link.step == "solve"]
-    return [Sample(outcome or "incorrect", number, length("solve", rng)) for number, outcome in enumerate(outcomes)]
+    return [
+        SimulatedSample(outcome or "incorrect", number, length("solve", rng)) for number, outcome in enumerate(outcomes)
+    ]

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from flows.forecasting.forecasts import kept_rule
 from flows.forecasting.scores import history, scores_of, shown_forecast
-from pipelines.select import AllCorrect, Quota
 from storage.run_records import Forecast
 
 QUANTITIES = {
@@ -40,20 +38,6 @@ def test_only_totals_are_shown_beside_their_intervals() -> None:
     assert (shown["id"], shown["n"], shown["inside80"], shown["inside95"]) == (4, 2, 1, 1)
     assert list(shown["totals"]) == ["draws"]
     assert (shown["totals"]["draws"]["low95"], shown["totals"]["draws"]["actual"]) == (80.0, 100.0)
-
-
-@pytest.mark.parametrize(("selector", "kept"), [(AllCorrect(), 7), (Quota(per_problem=2), 2), (Quota(per_problem=9), 3)])
-def test_what_a_selector_keeps_of_seven_correct_answers_with_three_solutions(selector: Any, kept: int) -> None:
-    rule = kept_rule(selector)
-    assert rule is not None
-    assert rule(7, 3) == kept
-
-
-def test_a_selector_of_somebody_s_own_gives_no_rule() -> None:
-    class Own:
-        name = "own"
-
-    assert kept_rule(Own()) is None
 
 
 MADE = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

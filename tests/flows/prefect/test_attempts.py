@@ -1,7 +1,7 @@
 """A start of a schedule: tried again, left out, told to a program and to a real web server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from flows.job import Job
+from flows.jobs.driver import Direct, Outcome
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import fire
-from flows.session import Session
-from storage.errors import FoundWanting, SetupError, Unavailable
+from storage.ground.errors import FoundWanting, SetupError, Unavailable
 from storage.schedules import Notify, Schedule, Schedules
 from storage.workspace import Workspace
-from tests.flows.cli.test_openai import PROFILE, RECIPE
-from tests.flows.prefect.test_firing import DONE, Outcome, drawn, job, last
+from tests.flows.cli.engines.test_openai import PROFILE, RECIPE
+from tests.flows.prefect.test_firing import Ends, job, last
 from tests.pipelines.generate.http.serving import Serving
 
 
@@ -52,14 +52,11 @@ def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, 
     Schedules(toy / ".rollmill").add(Schedule("nightly", "0 2 * * *", str(toy / "toy.yaml"), retry_delay=0, **options))
     left = iter(ends)
 
-    def work(session: Session) -> Outcome:
-        error = next(left)
-        if error is not None:
-            raise error
-        return DONE
+    def once() -> Outcome:
+        return fire("nightly", None, job(toy), Ends(next(left)))
 
     try:
-        attempts("nightly", job(toy), due, partial(fire, "nightly", None, job(toy), work))
+        attempts("nightly", job(toy), due, once)
     except Exception as error:
         assert error is ends[-1]  # noqa: PT017
     assert list(left) == []
@@ -94,14 +91,15 @@ def test_a_model_server_that_is_down_is_asked_again_when_it_is_up(ten_sums: Path
     curation = Job(str(ten_sums), str(ten_sums / "remote.yaml"), profile=str(ten_sums / "p.yaml"))
     Schedules(ten_sums / ".rollmill").add(Schedule("nightly", "0 2 * * *", curation.recipe, retries=1, retry_delay=0))
 
-    def work(session: Session) -> Outcome:
-        with Workspace.open(ten_sums) as workspace:
-            if len(workspace.firings.recent("nightly")) == 2:
-                server.start()
-        return drawn(session)
+    class Restarting(Direct):
+        def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
+            with Workspace.open(ten_sums) as workspace:
+                if len(workspace.firings.recent("nightly")) == 2:
+                    server.start()
+            return super().all_stages(work, prepare)
 
     try:
-        outcome = attempts("nightly", curation, None, partial(fire, "nightly", None, curation, work))
+        outcome = attempts("nightly", curation, None, partial(fire, "nightly", None, curation, Restarting()))
     finally:
         server.kill()
     assert outcome["spent"]["drawn"] == 40

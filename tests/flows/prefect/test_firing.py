@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flows.curation.stages import Stages, draw_and_grade, drive, synthesize
-from flows.evaluation.evaluate import evaluate_job
 from flows.job import Job
-from flows.prefect.firing import fire, fire_evaluation
+from flows.jobs.curate import Curate
+from flows.jobs.driver import DIRECT, Direct, drive
+from flows.prefect.firing import fire
 from flows.prefect.standing import _deployment
-from flows.session import Session, open_session
-from storage.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting, SetupError
 from storage.ledger.models import FiringRow, LeaseRow
 from storage.ledger.owners import Owner
 from storage.run_records import Firing
@@ -34,15 +34,6 @@ def job(toy: Path, *sets: str) -> Job:
     return Job(str(toy), str(toy / "toy.yaml"), sets)
 
 
-def drawn(session: Session) -> Outcome:
-    """Every round of a job, without gate and publication, whose library takes long to load."""
-    run = synthesize(session)
-    number = 0
-    while draw_and_grade(run, number):
-        number += 1
-    return {**DONE, "run": run.id, "spent": session.spent.row()}
-
-
 def last(toy: Path) -> Firing:
     with Workspace.open(toy) as workspace:
         firing = workspace.firings.last("nightly")
@@ -50,23 +41,30 @@ def last(toy: Path) -> Firing:
     return firing
 
 
+class Ends(Direct):
+    """Stages that do nothing, or end in an error."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
+        del work, prepare
+        if self.error is not None:
+            raise self.error
+        return dict(DONE)
+
+
 def fired(toy: Path, fresh: str | None, error: BaseException | None = None) -> Firing:
     """A firing whose work does nothing, or ends in an error."""
-
-    def work(session: Session) -> Outcome:
-        if error is not None:
-            raise error
-        return DONE
-
     try:
-        fire("nightly", fresh, job(toy), work)
+        fire("nightly", fresh, job(toy), Ends(error))
     except BaseException as raised:
         assert raised is error  # noqa: PT017
     return last(toy)
 
 
 def test_a_fresh_firing_draws_anew_and_its_run_says_how_to_make_it_again(toy: Path, rollmill: Run) -> None:
-    outcome = fire("nightly", "redraw", job(toy), drawn)
+    outcome = fire("nightly", "redraw", job(toy), DIRECT)
     rows = outcome["spent"]["drawn"]
     assert (last(toy).number, last(toy).run, last(toy).said) == (1, outcome["run"], f"toy@v1 published, {rows} drawn")
     with Workspace.open(toy) as workspace:
@@ -84,12 +82,11 @@ def test_a_firing_leaves_the_newer_version_of_a_person_alone(toy: Path) -> None:
     def firing(item: Schedule) -> str:
         parameters = {**_deployment(item, toy).parameters}
         name, fresh = parameters.pop("schedule"), parameters.pop("fresh")
-        fire(name, fresh, Job.of(parameters), lambda session: drive(session, Stages()))
+        fire(name, fresh, Job.of(parameters), DIRECT)
         return f"{last(toy).said}; latest {(toy / 'datasets' / 'toy' / 'latest').resolve().name[:2]}"
 
     assert firing(nightly) == "toy@v1 published, 76 drawn; latest v1"
-    with open_session(job(toy, "select.options.per_problem=1")) as session:
-        assert drive(session, Stages())["version"] == 2
+    assert drive(Curate(job(toy, "select.options.per_problem=1")))["version"] == 2
     assert firing(nightly) == "toy@v1 nothing new, 0 drawn; latest v2"
     assert firing(replace(nightly, publish_again=True)) == "toy@v3 published, 0 drawn; latest v3"
 
@@ -97,18 +94,18 @@ def test_a_firing_leaves_the_newer_version_of_a_person_alone(toy: Path) -> None:
 def test_a_fresh_firing_of_an_evaluation_asks_anew_and_keeps_what_it_was(toy: Path, rollmill: Run) -> None:
     (toy / "sums.yaml").write_text(EVALUATION)
     evaluation = Job(str(toy), str(toy / "sums.yaml"), ("samples=2",), verb="evaluate")
-    first = fire_evaluation("nightly", "redraw", evaluation, evaluate_job)
+    first = fire("nightly", "redraw", evaluation, DIRECT)
     assert (last(toy).number, last(toy).run, last(toy).said) == (1, None, "sums: 1 cells measured, 24 drawn")
     (toy / "sums.yaml").write_text(EVALUATION.replace("chance: 0.7", "chance: 0.1"))
     kept = last(toy).recipe
     assert kept is not None
     assert (kept["redraw"], kept["samples"], kept["cells"][0]["generate"]["options"]["chance"]) == (1, 2, 0.7)
-    second = fire_evaluation("nightly", "redraw", evaluation, evaluate_job)
+    second = fire("nightly", "redraw", evaluation, DIRECT)
     assert (last(toy).number, second["cells"][0]["correct"] < first["cells"][0]["correct"]) == (2, True)
-    assert fire_evaluation("nightly", None, evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 24
-    assert fire_evaluation("nightly", None, evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 0
+    assert fire("nightly", None, evaluation, DIRECT)["cells"][0]["spent"]["drawn"] == 24
+    assert fire("nightly", None, evaluation, DIRECT)["cells"][0]["spent"]["drawn"] == 0
     assert (last(toy).number, (toy / "reports" / "sums" / "evaluation.json").exists()) == (None, True)
-    assert fire_evaluation("nightly", "seed", evaluation, evaluate_job)["cells"][0]["spent"]["drawn"] == 24
+    assert fire("nightly", "seed", evaluation, DIRECT)["cells"][0]["spent"]["drawn"] == 24
     assert last(toy).number == 4
 
 
@@ -189,7 +186,7 @@ def test_what_fails_before_there_is_a_run_is_recorded_too(toy: Path) -> None:
     (toy / "toys.py").write_text("def broken(:\n")
     for fresh in (None, "redraw"):
         with pytest.raises(SetupError, match=r"toys\.py"):
-            fire("nightly", fresh, job(toy), drawn)
+            fire("nightly", fresh, job(toy), DIRECT)
         firing = last(toy)
         assert (firing.status, firing.run, firing.number, "toys.py" in firing.said) == ("failed", None, None, True)
 

@@ -11,7 +11,7 @@ import pytest
 
 from flows.prefect.managed import remove_private_homes
 from flows.prefect.server import child_environment, environment, users_api
-from pipelines.processes.proc import Process, process
+from pipelines.processes.proc import SystemProcess, process
 from storage.ledger.owners import new_file_id
 from storage.standing import healthy
 from tests.flows.conftest import ROOT
@@ -41,7 +41,7 @@ def holder(state: Path) -> "subprocess.Popen[str]":
     )
 
 
-def told(command: "subprocess.Popen[str]") -> tuple[int, Process, Path]:
+def told(command: "subprocess.Popen[str]") -> tuple[int, SystemProcess, Path]:
     """Port, server process and home that a holder printed."""
     assert command.stdout is not None
     port, pid, home = command.stdout.readline().split()
@@ -114,7 +114,7 @@ def test_a_process_is_told_by_its_start_time() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     found = process(child.pid)
     assert found.alive()
-    stranger = Process(child.pid, found.started - 1)
+    stranger = SystemProcess(child.pid, found.started - 1)
     assert not stranger.alive()
     stranger.signal(signal.SIGKILL)
     assert child.poll() is None

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from flows.prefect.triggers import checked_on, observed
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.schedules import Schedule
 from tests.flows.evaluation.test_evaluate import EVALUATION
 

@@ -7,7 +7,7 @@ import pytest
 
 from flows.recipe.benchmarks import layout_of, load_definition, shipped_definitions
 from flows.recipe.evaluations import load_evaluation
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.flows.evaluation.published_rows import ROWS
 
 EVALUATION = """\

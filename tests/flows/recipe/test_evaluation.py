@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.recipe import load_recipe
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 RECIPE = """\
 recipe_schema: 1

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from flows.recipe import load_profile, load_recipe, resolve
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.flows.conftest import RECIPE, ROOT
 
 MINIMAL = """\
@@ -277,10 +277,18 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
             "has no 'verify_many'. Next: pipelines/protocols.py",
         ),
         ("selector", "choose = None", "has no 'select'."),
+        ("selector", "select = kept_of = print", "are forecast by 'kept_of' and 'counts_copies' (True or False) together"),
+        ("selector", "select = print\n    scores = 'votes'", "'scores' is 'votes', and must list names of scores"),
+        (
+            "engine",
+            "engine = model = model_digest = places = 'x'\n    spooled, fingerprint = False, print\n"
+            "    render = generate = close = print",
+            "'places' is 'x', and must list names of its options",
+        ),
         ("scorer", "rank = None", "has no 'score'."),
         ("synthesizer", "make = None", "has no 'synthesize'."),
         ("synthesizer", "synthesize = 3", "synthesizer 'own.py:Own': 'synthesize' is no method."),
-        ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/policies.md says what it needs"),
+        ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/how-to/policies.md says what it needs"),
         ("engine", "engine = model = model_digest = 'x'", "has no 'spooled'."),
         ("verifier", "verify = verify_many = close = print\n    rules = ('sum',)", "'rules' must be pairs of texts"),
         (
@@ -310,6 +318,14 @@ def test_what_a_users_class_lacks_for_its_role_is_told_when_it_is_built(
     with pytest.raises(SetupError) as refused:
         resolve(role, "own.py:Own", {}, base=tmp_path).build()
     assert message in f"{refused.value.message} Next: {refused.value.next_command}"
+
+
+def test_a_selector_goes_by_scores_that_the_recipe_makes_whatever_the_scorers_file_is_called(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("class Own:\n    name, version, score = 'mine', '1', print\n")
+    elected = MINIMAL + "select: {method: elected, options: {by: mine}}\n"
+    assert load_recipe(write(tmp_path, elected + 'score: [{method: "own.py:Own"}]\n')).selector.name == "elected"
+    with pytest.raises(SetupError, match="selector 'elected' goes by score 'mine', which the recipe does not make"):
+        load_recipe(write(tmp_path, elected + "score: [{method: length}]\n"))
 
 
 def test_a_users_file_imports_what_lies_beside_it(tmp_path: Path) -> None:

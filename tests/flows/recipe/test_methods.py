@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from flows.recipe.methods import file_mark, resolve
-from storage.errors import SetupError
-from storage.ids import sha256_text
-from storage.records import Completion, Problem
+from storage.ground.errors import SetupError
+from storage.ground.ids import sha256_text
+from storage.ground.records import Completion, Problem
 
 OWN = '''"""A verifier of the user's."""
 from pipelines.verify.exact import ExactVerifier

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from flows.recipe.methods import REGISTRIES, SOURCE, parameters, registry, resolve
+from flows.recipe.methods import SOURCE, parameters, resolve
 from flows.recipe.option_types import words_for
-from storage.errors import SetupError
+from pipelines.registries import REGISTRIES, registry
+from storage.ground.errors import SetupError
 
 WRONG = (3, "x", [], {"a": 1}, None, True, -1, math.nan, 10**12, [None])
 NEEDED = {"of": "vote.score", "least": 1, "model": "models/rollmill-tiny"}  # what a method cannot be without

@@ -7,7 +7,7 @@ import pytest
 
 from flows.recipe import load_recipe
 from flows.recipe.load import LoadedRecipe
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.flows.conftest import ROOT
 
 SEARCH = "{method: search, options: {policy: beam, process: lines}}"

@@ -1,4 +1,4 @@
-"""What a profile says of servers reaches the engine unchanged, sets how many batches are drawn, and names what to start."""
+"""What a profile says of servers reaches the engine unchanged, and names what to start."""
 
 from pathlib import Path
 
@@ -8,17 +8,16 @@ from flows import CHECKOUT
 from flows.recipe import load_profile
 from flows.recipe.servers import (
     Http,
-    Prices,
+    PricesSection,
     Serve,
-    Server,
-    as_servers,
-    draw_workers_for,
+    ServerSection,
     http_settings,
     local_models,
     server_keys,
 )
 from pipelines.generate.http import http_settings as settings
-from storage.errors import SetupError
+from pipelines.generate.serving import LocalServers
+from storage.ground.errors import SetupError
 
 
 def test_the_shipped_profile_names_a_local_server() -> None:
@@ -30,8 +29,10 @@ def test_the_shipped_profile_names_a_local_server() -> None:
 
 def test_defaults_are_the_engines_and_every_key_arrives() -> None:
     assert http_settings((), Http(), None) == settings.HttpSettings()
-    server = Server(url="https://h/v1", key_env="K", concurrency=7, models=("a", "b"), listed=False)
-    http = http_settings((server,), Http(attempts=3, patience=9.0), Prices(input=1.0, output=2.0, per=10, currency="EUR"))
+    server = ServerSection(url="https://h/v1", key_env="K", concurrency=7, models=("a", "b"), listed=False)
+    http = http_settings(
+        (server,), Http(attempts=3, patience=9.0), PricesSection(input=1.0, output=2.0, per=10, currency="EUR")
+    )
     assert http == settings.HttpSettings(
         (settings.Server("https://h/v1", "K", 7, ("a", "b"), listed=False),),
         attempts=3,
@@ -48,19 +49,9 @@ def test_keys_are_those_of_the_profile_in_use_and_of_every_profile_here(
     (tmp_path / "profiles" / "broken.yaml").write_text(text + "  : [")
     for name in ("MINE", "SECOND", "COMMENT", "GIVEN"):
         monkeypatch.setenv(name, f" key-of-{name} ")
-    given = (Server(url="https://g/v1", key_env="GIVEN"), Server(url="https://n/v1", key_env="NOT_SET"))
+    given = (ServerSection(url="https://g/v1", key_env="GIVEN"), ServerSection(url="https://n/v1", key_env="NOT_SET"))
     assert server_keys(tmp_path, given) == {"GIVEN": "key-of-GIVEN", "MINE": "key-of-MINE", "SECOND": "key-of-SECOND"}
     assert server_keys(tmp_path / "nowhere") == {}
-
-
-@pytest.mark.parametrize(
-    ("concurrency", "batch_size", "workers"), [((), 256, 1), ((64,), 256, 2), ((256, 256), 256, 5), ((4096,), 8, 16)]
-)
-def test_batches_side_by_side_hold_twice_what_may_be_under_way(
-    concurrency: tuple[int, ...], batch_size: int, workers: int
-) -> None:
-    servers = tuple(Server(url="http://h/v1", concurrency=number) for number in concurrency)
-    assert draw_workers_for(servers, batch_size) == workers
 
 
 def profile(folder: Path, text: str) -> Path:
@@ -100,7 +91,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_places_are_the_workspace_s_or_else_the_checkout_s(tmp_path: Path) -> None:
     part = Serve(model="models/rollmill-tiny", python="bin/python", replicas=2, env={"A": "1"})
-    servers = (Server(url="https://h/v1", key_env="H_KEY"),)
+    servers = (ServerSection(url="https://h/v1", key_env="H_KEY"),)
     (found,) = local_models([part], servers, tmp_path, tmp_path / "logs")
     assert found.python == tmp_path / "bin" / "python"
     assert found.model == str(CHECKOUT / "models" / "rollmill-tiny")
@@ -112,5 +103,7 @@ def test_places_are_the_workspace_s_or_else_the_checkout_s(tmp_path: Path) -> No
     assert (named.model, named.python) == ("Qwen/Qwen2.5-0.5B-Instruct", Path("/bin/sh"))
 
 
-def test_replicas_count_as_servers_before_they_run() -> None:
-    assert [server.concurrency for server in as_servers([Serve(model="m", replicas=3, concurrency=7)])] == [7, 7, 7]
+def test_replicas_count_as_servers_before_they_run(tmp_path: Path) -> None:
+    part = Serve(model="m", python="/bin/sh", replicas=3, concurrency=7)
+    local = LocalServers(local_models([part], (), tmp_path, tmp_path))
+    assert settings.HttpSettings((settings.Server("https://h/v1", concurrency=2),), local=local).capacity == 23

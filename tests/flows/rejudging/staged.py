@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from storage.ids import digest128
-from storage.records import Completion, Problem, Verdict
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Problem, Verdict
 
 Rule = tuple[str, str]
 OUTCOMES: tuple[Any, ...] = ("correct", "incorrect", "unparsed", "undecided")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from flows.rejudging.reverify_verdicts import ChainEntry, Change, VerdictCounts, renew, residue, rules_tried
-from flows.rounds.verify import item_pair, judge
+from flows.rejudging.reverify_verdicts import ChainEntry, VerdictCounts, VerifierChange, renew, residue, rules_tried
+from flows.rounds.judging.verify import item_pair, judge
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
-from storage.ids import digest128
-from storage.records import Completion, Problem, Verdict
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Problem, Verdict
 from tests.flows.rejudging.staged import Staged
 
 ANSWERS = [("hash", "1"), ("boxed", "1"), ("phrase", "1"), ("tail", "1")]
@@ -59,7 +59,7 @@ def everything(chain: Sequence[Staged], rows: Sequence[Any], policies: Sequence[
 def entry(old: Staged, new: Staged, stored: dict[Any, dict[Any, Verdict]]) -> ChainEntry:
     seen = [said[old.name, old.version].rule for said in stored.values() if (old.name, old.version) in said]
     before, after = (old.name, old.version), (new.name, new.version)
-    change = Change(
+    change = VerifierChange(
         name=new.name,
         old=old.version,
         new=new.version,
@@ -151,9 +151,9 @@ RULES = (("hash", "1"), ("boxed", "1"), ("tail", "1"), ("nothing", "1"), ("same"
 STAGE = ("hash", "boxed", "tail")
 
 
-def change(new_rules: Any, **options: Any) -> Change:
+def change(new_rules: Any, **options: Any) -> VerifierChange:
     given = {"extraction": STAGE, "old_rules": RULES, "old": "1", "new": "2", **options}
-    return Change(name="v", new_rules=new_rules, **given)
+    return VerifierChange(name="v", new_rules=new_rules, **given)
 
 
 def bumped(name: str) -> tuple[tuple[str, str], ...]:
@@ -222,7 +222,7 @@ def test_without_a_known_stage_all_earlier_rules_were_tried() -> None:
 )
 def test_where_rules_cannot_tell_everything_is_judged_again(options: dict[str, Any], why: str) -> None:
     given: dict[str, Any] = {"new": "2", "new_rules": bumped("number"), "old_rules": RULES, "extraction": STAGE, **options}
-    change = Change(name="v", old="1", **given)
+    change = VerifierChange(name="v", old="1", **given)
     assert change.whole == why
     assert not change.holds(verdict("hash:same"))
 

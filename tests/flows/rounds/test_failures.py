@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
+from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
 from pipelines.budget import Fixed
-from storage.errors import SetupError
-from storage.records import Completion, Request
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Request
 from storage.segments.schema import from_table
 from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec, workspace
 
@@ -182,7 +182,7 @@ def test_an_interrupt_keeps_what_is_committed_and_ends_every_thread(tmp_path: Pa
 
 
 def test_a_full_disk_surfaces_and_what_was_committed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.errors import full_disk
+    from storage.ground.errors import full_disk
     from storage.segments.store import SegmentStore
 
     whole = SegmentStore.commit_many
@@ -236,7 +236,7 @@ def test_a_slow_verifier_bounds_what_is_drawn_ahead(tmp_path: Path) -> None:
         tmp_path,
         engine=lambda: engine,
         verifiers=(partial(ToyVerifier, seen=seen, delay=0.005),),
-        limits=Limits(uncommitted=1, unjudged=2, poll_seconds=0.02),
+        limits=QueueLimits(uncommitted=1, unjudged=2, poll_seconds=0.02),
     )
     assert len(judged) == 32
     assert max(ahead) <= 16

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from flows.rounds import decide, plan_round, run_all
-from storage.errors import SetupError
-from storage.records import Completion, Problem, imported_completion_id
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem, imported_completion_id
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import Event, Limits, decide, plan_round, run_all, run_round
+from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
 from pipelines.budget import DarsProp2Diff, Fixed
 from pipelines.metrics import Funnel
 from pipelines.score import SCORERS
 from pipelines.select import AllCorrect, Quota
-from storage.errors import SetupError
-from storage.records import Completion, Problem, Request
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem, Request
 from tests.flows.rounds.toy import Rows, ToyEngine, ToyVerifier, calls, problems, rows_of, spec, whole, workspace
 
 pytestmark = pytest.mark.integration
@@ -74,8 +74,8 @@ def test_the_second_run_draws_nothing_and_builds_no_engine(tmp_path: Path) -> No
         {"batch_size": 1000},
         {"engine": partial(ToyEngine, reverse=True)},
         {"engine": partial(ToyEngine, spooled=True)},
-        {"limits": Limits(uncommitted=1, unjudged=1)},
-        {"limits": Limits(unjudged=8, verify_threads=4)},
+        {"limits": QueueLimits(uncommitted=1, unjudged=1)},
+        {"limits": QueueLimits(unjudged=8, verify_threads=4)},
         {"problems": list(reversed(problems()))},
     ],
     ids=["batch 5", "batch 1000", "reversed", "spooled", "one open", "four verifiers", "other problem order"],
@@ -180,14 +180,14 @@ def test_scores_reach_the_rollouts_and_the_store(tmp_path: Path) -> None:
 
 def test_events_and_progress_tell_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A forecast has a share of a round's time, which on a busy machine may end before the first simulation does.
-    monkeypatch.setattr("flows.rounds.whole._seconds", lambda run: 60.0)  # noqa: ARG005
+    monkeypatch.setattr("flows.rounds.planning.whole._seconds", lambda run: 60.0)  # noqa: ARG005
     heard: list[Event] = []
     run_toy(tmp_path, on_event=heard.append)
     first = [event for event in heard if event.round == 0]
     assert first[0].kind == "planned"
     drawn = [event.done for event in first if event.kind == "drawn"]
-    assert (len(drawn), drawn) == (4, sorted(drawn))
-    assert (drawn[0] >= 8, drawn[-1]) == (True, 32)
+    # How many events there are is a matter of time: batches that arrive together are told in one.
+    assert (drawn, drawn[-1]) == (sorted(drawn), 32)
     assert [event.done for event in first if event.kind == "verified"] == [8, 16, 24, 32]
     assert first[-1].kind == "done"
     with workspace(tmp_path) as ws:
@@ -269,7 +269,7 @@ def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: 
         built.append(ToyVerifier())
         return built[-1]
 
-    run_toy(tmp_path, verifiers=(verifier,), limits=Limits(verify_threads=2))
+    run_toy(tmp_path, verifiers=(verifier,), limits=QueueLimits(verify_threads=2))
     assert len(built) in (1, 2)
     assert all(part.closed for part in built)
 
@@ -282,6 +282,8 @@ def test_the_chain_is_named_in_order() -> None:
 def test_what_drawing_takes_leaves_verifiers_out(tmp_path: Path) -> None:
     """Of eight completions drawn at once the last is judged .8 seconds later: none of that is drawing."""
     slow = partial(ToyVerifier, delay=0.1)
-    run = spec(problems=problems(2), budget=Fixed(4), verifiers=(slow,), limits=Limits(poll_seconds=0.02, verify_threads=1))
+    run = spec(
+        problems=problems(2), budget=Fixed(4), verifiers=(slow,), limits=QueueLimits(poll_seconds=0.02, verify_threads=1)
+    )
     [result] = whole(tmp_path, run)[0]
     assert result.seconds - result.drawing > 0.7

@@ -7,15 +7,17 @@ or cut off; every completion it makes is one line of its call log, which survive
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flows.rounds import DecisionReport, Limits, OpenRun, RoundResult, RunSpec, decide, run_all
+from flows.rounds import DecisionReport, OpenRun, QueueLimits, RoundResult, RunSpec, decide, run_all
+from flows.sampling.steps import Step
 from pipelines.budget import DarsUniform
 from pipelines.select import Quota
-from storage.ids import digest128
-from storage.records import Completion, Problem, Request, Verdict
+from pipelines.steps.graph import root
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, Problem, Request, Verdict
 from storage.workspace import Workspace
 from tests.toys import Toy
 
@@ -123,12 +125,19 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
         "verifiers": (ToyVerifier,),
         "budget": DarsUniform(initial=4, target=2, cap=8),
         "selector": Quota(per_problem=2),
-        "batch_size": 8,
         "recipe_seed": 7,
-        "limits": Limits(poll_seconds=0.02),
+        "limits": QueueLimits(poll_seconds=0.02),
     }
     given = {name: changes.pop(name) for name in ("samplers", "on_event") if name in changes}
-    return OpenRun(RunSpec(run=run, generator=engine, **(options | changes)), **given)
+    drawn = {name: changes.pop(name) for name in ("sampling", "form") if name in changes}
+    only = Step(root(), engine, batch_size=changes.pop("batch_size", 8), **drawn)
+    return OpenRun(RunSpec(**({"steps": [only]} | options | changes)), run, **given)
+
+
+def with_step(run: OpenRun, **changes: Any) -> OpenRun:
+    """The run with changes of its only step."""
+    run.spec = replace(run.spec, steps=[replace(run.spec.steps[0], **changes)])
+    return run
 
 
 def whole(path: Path, run: OpenRun) -> tuple[list[RoundResult], DecisionReport]:

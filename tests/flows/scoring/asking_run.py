@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.rounds import OpenRun, run_all, score_run
-from flows.sampling.sample import Samplers
+from flows.sampling.sample import RunSamplers
 from pipelines.budget import Fixed
 from pipelines.score.text_likelihood import Likelihood
-from storage.records import Completion, Request
+from storage.ground.records import Completion, Request
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import spec, workspace
 from tests.toys import Toy
@@ -51,7 +51,7 @@ class ScoringToy(Toy):
 
 def scored_run(ws: Workspace, engine: ScoringToy, **changes: Any) -> OpenRun:
     """The toy run with the scorer `likelihood`, whose rollouts are drawn already."""
-    samplers = Samplers(ws, lambda *_: engine)
+    samplers = RunSamplers(ws, lambda *_: engine)
     scorers = [Likelihood(per_token=False, samplers=samplers)]
     return spec(budget=Fixed(initial=8), samplers=samplers, scorers=scorers, **changes)
 

@@ -12,7 +12,7 @@ from flows.rounds import run_all, score_run
 from flows.sampling.replies import GROUP
 from flows.sampling.sample import SpendLimitReached
 from pipelines import CHECKOUT
-from storage.errors import FoundWanting
+from storage.ground.errors import FoundWanting
 from storage.scores import run_scores
 from storage.spending import DRAW, SCORE, Limit
 from storage.workspace import Workspace

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 MINE = '''\
 """A scorer of the user's: the number of words; a text that says Carry gets no finite number."""
 
-from storage.records import Score
+from storage.ground.records import Score
 
 
 class Words:
@@ -41,7 +41,7 @@ class Words:
 ASKED = '''\
 """A scorer of the user's: how long what the model was asked is, beyond the problem's own prompt."""
 
-from storage.records import Score
+from storage.ground.records import Score
 
 
 class Asked:

@@ -11,7 +11,7 @@ from scipy.special import betaln
 
 from pipelines.aggregate import AGGREGATORS, BlindPool
 from pipelines.aggregate.similarity_vote import similarities
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 TABLES = [np.array(bits, dtype=bool).reshape(3, 3) for bits in product([False, True], repeat=9)]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.budget.forecast import Question, simulate_run, totals_of
-from pipelines.budget.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
-from pipelines.budget.simulate import Sample, Subject, run_budget
+from pipelines.budget.forecasts.forecast import Question, simulate_run, totals_of
+from pipelines.budget.forecasts.posterior_predictive import JointPosteriorPredictive, Observation, PosteriorPredictive
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.protocols import Budget
 from pipelines.tallies import Draw, PrefixTally, Stop
 
@@ -32,20 +32,20 @@ def simulate(
     seed: int = 0,
     *,
     wordings: int = 1000,
-    subjects: Mapping[str, Subject] | None = None,
+    subjects: Mapping[str, SimulatedProblem] | None = None,
 ) -> Simulated:
     """Draw round after round until the budget is done; correct answers come in so many wordings, in 10 tokens each."""
     rng = random.Random(seed)
     stops: dict[str, Stop] = {}
     continued: dict[str, Stop] = {}
 
-    def outcomes(draw: Draw) -> list[Sample]:
+    def outcomes(draw: Draw) -> list[SimulatedSample]:
         rate = rates[draw.problem_id]
         hits = [rng.randrange(wordings) if rng.random() < rate else -1 for _ in range(draw.count)]
-        return [Sample("correct", hit, 10) if hit >= 0 else Sample("incorrect", None, 10) for hit in hits]
+        return [SimulatedSample("correct", hit, 10) if hit >= 0 else SimulatedSample("incorrect", None, 10) for hit in hits]
 
     last = None
-    for last in run_budget(budget, [(subjects or {}).get(key, Subject(key)) for key in rates], outcomes):
+    for last in run_budget(budget, [(subjects or {}).get(key, SimulatedProblem(key)) for key in rates], outcomes):
         stops |= {stop.problem_id: stop for stop in last.plan.stops}
         continued |= {stop.problem_id: stop for stop in last.plan.continued}
         asked = [draw.problem_id for draw in last.plan.draws]

@@ -7,15 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.budget import BUDGETS, STOP_REASONS
-from pipelines.budget.simulate import Subject
+from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.protocols import Budget
 from pipelines.tallies import PrefixTally, RoundPlan
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import simulate, tally
 
 NAMES = sorted(BUDGETS)
-PREFIXED = sorted(set(BUDGETS) - {"frontier", "search"})  # the one draws only levels that tell something, the other pieces
-LEVELS = {f"p{number:02}": Subject(f"p{number:02}", level=number % 5) for number in range(12)}
+WITHOUT_PREFIX = {
+    "frontier",  # draws only levels that tell something
+    "search",  # draws pieces
+}
+PREFIXED = sorted(set(BUDGETS) - WITHOUT_PREFIX)
+LEVELS = {f"p{number:02}": SimulatedProblem(f"p{number:02}", level=number % 5) for number in range(12)}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipelines.budget import BUDGETS, DarsUniform
 from pipelines.budget.dars import DarsProp2Diff, allot, prefix_fail_rate, targets_from_fail_rates
 from pipelines.tallies import Draw, PrefixTally, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import simulate
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy import integrate
 
+from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.budget.frontier import Frontier
-from pipelines.budget.simulate import Subject
-from pipelines.stats.frontier import (
+from pipelines.stats.draws.frontier import (
     LevelCounts,
     credible_set,
     effective_counts,
@@ -19,7 +19,7 @@ from pipelines.stats.frontier import (
     violation,
 )
 from pipelines.tallies import Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 LEVELS, EACH = 10, 16
@@ -28,7 +28,9 @@ LEVELS, EACH = 10, 16
 def searched(budget: Frontier, rate_of: dict[int, float], seed: int) -> Simulated:
     """Levels 1 to 10 with 16 problems each, whose rates vary about the level's."""
     rng = random.Random(seed)
-    subjects = {f"{level:02}-{n:02}": Subject(f"{level:02}-{n:02}", level) for level in rate_of for n in range(EACH)}
+    subjects = {
+        f"{level:02}-{n:02}": SimulatedProblem(f"{level:02}-{n:02}", level) for level in rate_of for n in range(EACH)
+    }
     means = {key: rate_of[one.level or 0] for key, one in subjects.items()}
     rates = {key: rng.betavariate(20 * mean, 20 - 20 * mean) for key, mean in means.items()}
     return simulate(budget, rates, seed, subjects=subjects)
@@ -114,7 +116,9 @@ def test_draws_of_the_same_problems_are_worth_less() -> None:
 
 @pytest.mark.parametrize(("slope", "strength"), [(0.25, 20), (0.25, 4), (0.12, 20), (0.12, 4)])
 def test_rates_that_fall_slowly_leave_the_frontier_open(slope: float, strength: float) -> None:
-    """10 levels of 16 problems, 2 to 8 draws each: certainty would be too early. benchmarks/frontier.py searches whole."""
+    """10 levels of 16 problems, 2 to 8 draws each: certainty would be too early. benchmarks/budgets/frontier.py searches
+    whole.
+    """
     rng, held, repeats = np.random.default_rng(2), 0, 200
     levels = np.arange(1, 11)
     for number in range(repeats):

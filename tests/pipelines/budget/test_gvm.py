@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.budget.gvm import Gvm, allot_within
 from pipelines.tallies import Draw, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import simulate
 
 

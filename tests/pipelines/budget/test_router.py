@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.budget import Router, Sequential
-from pipelines.budget.simulate import Round, Sample, Source, Subject, run_budget
+from pipelines.budget.forecasts.simulate import Round, SimulatedProblem, SimulatedSample, Source, run_budget
 from pipelines.protocols import Budget
 from pipelines.stats import vote, weighted_vote
 from pipelines.tallies import Draw, RoundPlan, StepTally, Stop, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 ARMS = ("short", "long")
 TOKENS = {"short": 20, "long": 150}
@@ -26,30 +26,32 @@ Chances = dict[str, dict[str, float]]
 def drawn_by(seed: int, chances: Chances, only: str = "") -> Source:
     """Bernoulli samples that follow from (seed, problem, step, index): every budget meets the same ones."""
 
-    def outcomes(draw: Draw) -> list[Sample]:
+    def outcomes(draw: Draw) -> list[SimulatedSample]:
         step = draw.step or only
         return [_sample(seed, step, draw.problem_id, index, chances) for index in _indices(draw)]
 
     return outcomes
 
 
-def _sample(seed: int, step: str, problem: str, index: int, chances: Chances) -> Sample:
+def _sample(seed: int, step: str, problem: str, index: int, chances: Chances) -> SimulatedSample:
     rng = random.Random(f"{seed}/{problem}/{step}/{index}")
     right = rng.random() < chances[step][problem]
     own = random.Random(f"{seed}/{problem}/{step}")  # a model has a wrong answer of its own that it is more or less fond of
     fond, favourite = own.betavariate(1.5, 1.5), own.randrange(4)
     answer = "right" if right else f"wrong {favourite if rng.random() < fond else rng.randrange(6)}"
-    return Sample("correct" if right else "incorrect", rng.randrange(50) if right else None, TOKENS.get(step, 10), answer)
+    return SimulatedSample(
+        "correct" if right else "incorrect", rng.randrange(50) if right else None, TOKENS.get(step, 10), answer
+    )
 
 
 def _indices(draw: Draw) -> range:
     return range(draw.first_index, draw.first_index + draw.count)
 
 
-def pool(count: int) -> tuple[list[Subject], Chances]:
+def pool(count: int) -> tuple[list[SimulatedProblem], Chances]:
     """Problems of six levels; a short form that solves the easy ones, a long one that solves most of them."""
     rng = random.Random(0)
-    subjects = [Subject(f"p{number:04}", level=1 + number % 6) for number in range(count)]
+    subjects = [SimulatedProblem(f"p{number:04}", level=1 + number % 6) for number in range(count)]
     chances: Chances = {}
     for step, rates in zip(ARMS, (SHORT, LONG), strict=True):
         mean = {subject.problem_id: rates[subject.level or 1] for subject in subjects}
@@ -57,7 +59,7 @@ def pool(count: int) -> tuple[list[Subject], Chances]:
     return subjects, chances
 
 
-def last_of(budget: Budget, subjects: Sequence[Subject], source: Source, steps: Sequence[str] = ARMS) -> Round:
+def last_of(budget: Budget, subjects: Sequence[SimulatedProblem], source: Source, steps: Sequence[str] = ARMS) -> Round:
     *_, last = run_budget(budget, subjects, source, steps)
     return last
 
@@ -202,7 +204,7 @@ def test_every_problem_ends_once_in_order_of_steps_and_within_the_total(
     rates: list[tuple[float, float, float]], seed: int, rule: str, spare: int | None
 ) -> None:
     steps = ("one", "two", "three")
-    subjects = [Subject(f"p{number:02}", level=number % 2) for number in range(len(rates))]
+    subjects = [SimulatedProblem(f"p{number:02}", level=number % 2) for number in range(len(rates))]
     keys = [subject.problem_id for subject in subjects]
     chances = {
         step: dict(zip(keys, column, strict=True)) for step, column in zip(steps, zip(*rates, strict=True), strict=True)
@@ -254,10 +256,10 @@ def test_the_router_costs_less_than_either_step_alone_at_equal_coverage(seed: in
     assert routed[0] < 0.75 * alone["long"][0]
 
 
-def switching(seed: int, count: int) -> tuple[Chances, dict[str, list[list[str]]], list[Subject]]:
+def switching(seed: int, count: int) -> tuple[Chances, dict[str, list[list[str]]], list[SimulatedProblem]]:
     """Questions that half of the time one model knows and the other does not, with 16 answers of each."""
     rng = random.Random(seed)
-    subjects = [Subject(f"q{number:04}") for number in range(count)]
+    subjects = [SimulatedProblem(f"q{number:04}") for number in range(count)]
     chances: Chances = {"a": {}, "b": {}}
     for subject in subjects:
         easy = rng.random() < 0.45

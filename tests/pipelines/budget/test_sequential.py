@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from pipelines.budget import DarsUniform
 from pipelines.budget.fixed import Fixed
+from pipelines.budget.forecasts.simulate import SimulatedProblem
 from pipelines.budget.sequential import Sequential
-from pipelines.budget.simulate import Subject
 from pipelines.tallies import PrefixTally, Tally
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.budget.simulation import Simulated, simulate
 
 RNG = random.Random(4)
@@ -145,7 +145,7 @@ def test_what_was_stopped_stays_stopped_whatever_the_others_show() -> None:
 
 def test_a_problem_is_believed_to_be_like_those_of_its_template() -> None:
     """After 0 of 4, a problem from a template that is otherwise solved goes on; one among unsolved ones is given up."""
-    subjects = {f"{kind}{n:02}": Subject(f"{kind}{n:02}", 3, kind) for kind in ("easy", "hard") for n in range(16)}
+    subjects = {f"{kind}{n:02}": SimulatedProblem(f"{kind}{n:02}", 3, kind) for kind in ("easy", "hard") for n in range(16)}
     rates = {key: 0.6 if key.startswith("easy") else 0.0 for key in subjects}
     tallies = simulate(Fixed(initial=16), rates, subjects=subjects).tallies
     told = [replace(tally, stopped=None) for tally in tallies]

@@ -4,14 +4,16 @@ from collections import Counter
 
 import pytest
 
-from pipelines.certify.audit_sample import Row, describe, draw, strata_of, turns
+from pipelines.certify.audit_sample import SampledRow, describe, draw, strata_of, turns
 
 
-def row(number: int, outcome: str = "correct", band: str = ".8-1", *, rule: str = "boxed:number", kept: bool = True) -> Row:
-    return Row(f"c{number}", f"p{number // 4}", outcome, rule, band, kept and outcome == "correct", 0.001)
+def row(
+    number: int, outcome: str = "correct", band: str = ".8-1", *, rule: str = "boxed:number", kept: bool = True
+) -> SampledRow:
+    return SampledRow(f"c{number}", f"p{number // 4}", outcome, rule, band, kept and outcome == "correct", 0.001)
 
 
-def population() -> list[Row]:
+def population() -> list[SampledRow]:
     rows = [row(n) for n in range(3000)]
     rows += [row(3000 + n, "incorrect", ".8-1", rule="boxed:algebra") for n in range(900)]
     rows += [row(4000 + n, "incorrect", "0-.05") for n in range(2000)]

@@ -7,25 +7,25 @@ import pytest
 
 from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
-from pipelines.certify.suite_rows import Row, Section, Suite
-from pipelines.certify.verifier_process import Limits, Subject
-from storage.errors import SetupError
+from pipelines.certify.suite_rows import Section, Suite, SuiteRow
+from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
+from storage.ground.errors import SetupError
 
 TOYS = Path(__file__).with_name("toys.py")
 PROBES = (
-    Row("equivalence", "probe", "7", "\\boxed{7}", "correct"),
-    Row("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
+    SuiteRow("equivalence", "probe", "7", "\\boxed{7}", "correct"),
+    SuiteRow("non_equivalence", "probe", "7", "\\boxed{8}", "wrong"),
 )
-LIMITS = Limits(cpu_seconds=0.3, wall_seconds=4.0, late_seconds=0.1)
+LIMITS = ProcessLimits(cpu_seconds=0.3, wall_seconds=4.0, late_seconds=0.1)
 TOUCH = "__import__('os').system('touch @FILE@')"
 
 
-def hostile(text: str, section: Section = "denial_of_service") -> Row:
-    return Row(section, "case", "7", text, "wrong")
+def hostile(text: str, section: Section = "denial_of_service") -> SuiteRow:
+    return SuiteRow(section, "case", "7", text, "wrong")
 
 
-def tried(toy: str, *rows: Row, limits: Limits = LIMITS) -> Certificate:
-    return certify(Subject(f"{TOYS}:{toy}"), lambda _: Suite("toys", rows, PROBES), limits=limits)
+def tried(toy: str, *rows: SuiteRow, limits: ProcessLimits = LIMITS) -> Certificate:
+    return certify(VerifierUnderTest(f"{TOYS}:{toy}"), lambda _: Suite("toys", rows, PROBES), limits=limits)
 
 
 def faults(certificate: Certificate) -> list[tuple[str, ...]]:
@@ -80,7 +80,7 @@ def test_whatever_runs_springs_the_canary() -> None:
 
 
 def test_what_springs_it_late_belongs_to_its_row() -> None:
-    found = tried("Shell", hostile(TOUCH, "code_execution"), hostile("8"), limits=Limits())
+    found = tried("Shell", hostile(TOUCH, "code_execution"), hostile("8"), limits=ProcessLimits())
     assert faults(found) == [("execution",), ()]
 
 
@@ -98,15 +98,15 @@ def test_what_works_on_the_main_thread_only_is_found() -> None:
 
 
 def test_a_program_that_knows_the_secret_has_escaped() -> None:
-    row = Row("tampering", "leak", "7", "8", "wrong", kind="code", tests=("assert f() == '@SECRET@'",))
+    row = SuiteRow("tampering", "leak", "7", "8", "wrong", kind="code", tests=("assert f() == '@SECRET@'",))
     assert faults(tried("Leaking", row)) == [("false_accept", "execution")]
     assert faults(tried("Honest", row)) == [()]
 
 
 def test_the_order_of_the_texts_is_compared() -> None:
     rows = [
-        Row("non_equivalence", "n", "77", "\\boxed{7}", "wrong", pair=1),
-        Row("non_equivalence", "n", "7", "\\boxed{77}", "wrong", pair=1),
+        SuiteRow("non_equivalence", "n", "77", "\\boxed{7}", "wrong", pair=1),
+        SuiteRow("non_equivalence", "n", "7", "\\boxed{77}", "wrong", pair=1),
     ]
     ((row, *outcomes),) = tried("OneSided", *rows).asymmetric()
     assert (row.reference, *outcomes) == ("77", "correct", "incorrect")
@@ -114,7 +114,7 @@ def test_the_order_of_the_texts_is_compared() -> None:
 
 
 def test_policy_rows_are_shown_and_never_wrong() -> None:
-    row = Row("policy", "brackets", "(1,2)", "\\boxed{[1,2]}", "any")
+    row = SuiteRow("policy", "brackets", "(1,2)", "\\boxed{[1,2]}", "any")
     found = tried("Honest", row)
     assert found.clean
     assert found.policies() == [("brackets", "(1,2) | \\boxed{[1,2]}", "incorrect")]
@@ -139,10 +139,10 @@ def test_a_certificate_is_plain_data_even_of_broken_text() -> None:
 )
 def test_what_cannot_be_loaded_is_a_mistake_of_the_caller(name: str, message: str) -> None:
     with pytest.raises(SetupError, match=message):
-        certify(Subject(name), lambda _: Suite("toys", PROBES, PROBES), limits=LIMITS)
+        certify(VerifierUnderTest(name), lambda _: Suite("toys", PROBES, PROBES), limits=LIMITS)
 
 
 def test_another_interpreter_needs_only_the_standard_library() -> None:
     bare = str(Path(sys.base_prefix, "bin", "python3"))
     suite = Suite("toys", PROBES, PROBES)
-    assert certify(Subject(f"{TOYS}:Honest", python=bare), lambda _: suite, limits=LIMITS).clean
+    assert certify(VerifierUnderTest(f"{TOYS}:Honest", python=bare), lambda _: suite, limits=LIMITS).clean

@@ -9,12 +9,12 @@ import pytest
 
 from pipelines.certify.code_suite import code_rows, programs
 from pipelines.certify.suite_rows import MARKS
-from pipelines.certify.tables.code_tasks import TASKS, Task
+from pipelines.certify.tables.code_tasks import TASKS, CodeTask
 
 BY_NAME = {task.name: task for task in TASKS}
 
 
-def passes(task: Task, source: str) -> bool:
+def passes(task: CodeTask, source: str) -> bool:
     scope: dict[str, Any] = {"__name__": "program"}
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

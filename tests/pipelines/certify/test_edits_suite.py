@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.certify.edits_suite import Flips, Rollout, flip_rates, flips_by_form, forms
+from pipelines.certify.edits_suite import EditedRollout, EditFlips, flip_rates, flips_by_form, forms
 from pipelines.certify.suites import edits
 from pipelines.certify.tables.number_spellings import in_chinese, in_words
 from pipelines.verify import VERIFIERS
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 from tests.shared_data import shared_data
 
-SUM = Rollout("15 + 2?", "17", "15 + 2 = 17\n#### 17")
+SUM = EditedRollout("15 + 2?", "17", "15 + 2 = 17\n#### 17")
 
 
-def flips(name: str, rollouts: list[Rollout]) -> list[Flips]:
+def flips(name: str, rollouts: list[EditedRollout]) -> list[EditFlips]:
     rows = edits("choice" if name == "choice" else "math", rollouts).rows
     items = [
         (Problem(row.prompt, row.reference), Completion(str(n), "p", "e", "m", "", "curate", 0, None, row.text, "stop"))
@@ -43,8 +43,8 @@ def test_a_rollout_is_split_at_its_answer() -> None:
 
 
 def test_what_is_not_provably_right_is_left_out() -> None:
-    assert edits("math", [Rollout("15 + 2?", "18", "15 + 2 = 17\n#### 17")]).rows == ()
-    assert edits("math", [Rollout("?", "17", "The answer is 3 so far.\n#### 17")]).rows == ()
+    assert edits("math", [EditedRollout("15 + 2?", "18", "15 + 2 = 17\n#### 17")]).rows == ()
+    assert edits("math", [EditedRollout("?", "17", "The answer is 3 so far.\n#### 17")]).rows == ()
 
 
 def test_flips_are_counted_by_form_with_an_interval_over_forms() -> None:
@@ -78,7 +78,7 @@ def test_real_rollouts_with_edits(name: str) -> None:
     problems = {row["id"]: row for row in lines(shared_data("gsm8k_problems.jsonl"))}
     right = [row for row in lines(shared_data("gsm8k_rollouts.jsonl")) if row["is_correct"]][::40][:25]
     rollouts = [
-        Rollout(problems[row["problem_id"]]["prompt"], problems[row["problem_id"]]["reference"], row["text"])
+        EditedRollout(problems[row["problem_id"]]["prompt"], problems[row["problem_id"]]["reference"], row["text"])
         for row in right
     ]
     counted = flips(name, rollouts)

@@ -9,13 +9,15 @@ from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import SECTIONS, Section
 from pipelines.certify.suites import MEASURING, SUITES, options_of, select_suite
-from pipelines.certify.verifier_process import Limits, Subject
+from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
 from pipelines.verify import VERIFIERS
 
 
 def certified(name: str, *sections: Section, **options: object) -> Certificate:
     suite = select_suite(name, None, None, frozenset(sections))
-    return certify(Subject(name, options_of(name, options)), lambda _: suite, limits=Limits(late_seconds=1.5))
+    return certify(
+        VerifierUnderTest(name, options_of(name, options)), lambda _: suite, limits=ProcessLimits(late_seconds=1.5)
+    )
 
 
 def wrong(found: Certificate) -> list[tuple[str, str, str]]:

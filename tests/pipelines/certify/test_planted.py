@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.certify.planted import KINDS, REFORMATTED, PlantedVariant, planted_variants
-from storage.records import Problem
+from storage.ground.records import Problem
 
 STEPS = "She sells 3 * 12 = <<3*12=36>>36 eggs.\nThen 36 + 1,204 = 1,240 are left."
 RIGHT = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.certify.planted import CODE_MUTANT, planted_variants
-from storage.records import Problem
+from storage.ground.records import Problem
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,21 +9,21 @@ from statistics import fmean
 
 import pytest
 
-from benchmarks.selected import judged
+from benchmarks.verifiers.selected import judged
 from flows.cli import run
 from pipelines.certify.code_suite import attacks_on, knowing_some, selected_code_rows
-from pipelines.certify.edits_suite import Rollout
+from pipelines.certify.edits_suite import EditedRollout
 from pipelines.certify.selected_suite import searched_forms, shipped_wrong_rollouts, wrong_answers
 from pipelines.certify.selection import NATURAL, POOL, selection
-from pipelines.certify.suite_rows import Row
+from pipelines.certify.suite_rows import SuiteRow
 from pipelines.certify.suites import selected
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
-WRONG = [Rollout("15 + 2?", "17", "15 + 2 = 19\n#### 19"), Rollout("15 + 2?", "17", "15 + 2 = 20\n#### 20")]
+WRONG = [EditedRollout("15 + 2?", "17", "15 + 2 = 19\n#### 19"), EditedRollout("15 + 2?", "17", "15 + 2 = 20\n#### 20")]
 TOYS = Path(__file__).parent / "toys.py"
 
 
-def accepted(name: str, rows: Sequence[Row]) -> list[Row]:
+def accepted(name: str, rows: Sequence[SuiteRow]) -> list[SuiteRow]:
     return [row for row, outcome in zip(rows, judged(name, rows), strict=True) if outcome == "correct"]
 
 
@@ -50,8 +50,8 @@ def test_multiple_choice_is_made_of_the_same_rollouts() -> None:
 
 def test_a_right_rollout_and_a_problem_without_a_number_are_left_out() -> None:
     with pytest.raises(SetupError, match=r"rollout 3: its answer is its reference '17'"):
-        selected("math", [*WRONG, Rollout("15 + 2?", "17", "#### 17")])
-    assert selected("math", [Rollout("Who?", "Ada", "#### Bob"), Rollout("1?", "1", "#### 2")]).rows == ()
+        selected("math", [*WRONG, EditedRollout("15 + 2?", "17", "#### 17")])
+    assert selected("math", [EditedRollout("Who?", "Ada", "#### Bob"), EditedRollout("1?", "1", "#### 2")]).rows == ()
 
 
 def test_shipped_rollouts_make_sixteen_pools() -> None:

@@ -1,11 +1,11 @@
-"""The table of docs/certify.md has every suite with as many rows of each section as the suite has."""
+"""The table of docs/how-to/certify.md has every suite with as many rows of each section as the suite has."""
 
 from collections import Counter
 from pathlib import Path
 
 from pipelines.certify.suites import SUITES, options_of
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "certify.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "certify.md"
 SECTIONS = (
     "equivalence",
     "non_equivalence",

@@ -9,7 +9,7 @@ from pipelines.certify.suite_rows import SECTIONS
 from pipelines.certify.suites import SUITES, options_of, select_suite
 from pipelines.certify.tables.math_different import DIFFERENT
 from pipelines.certify.tables.math_equal import EQUAL
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 def test_the_math_suite_has_every_section_in_force() -> None:

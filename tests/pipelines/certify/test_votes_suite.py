@@ -13,9 +13,9 @@ from pipelines.certify.certificate import Certificate
 from pipelines.certify.certification import certify
 from pipelines.certify.suite_rows import Section
 from pipelines.certify.suites import options_of, select_suite
-from pipelines.certify.verifier_process import Limits, Subject
+from pipelines.certify.verifier_process import ProcessLimits, VerifierUnderTest
 from pipelines.certify.votes_suite import votes_suite
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 TOYS = Path(__file__).with_name("vote_toys.py")
 NUMBERS: Mapping[str, Any] = {"of": "grade.score", "least": 4, "readable": 2}
@@ -24,7 +24,7 @@ SECTIONS: tuple[Section, ...] = ("equivalence", "non_equivalence", "tampering")
 
 def certified(name: str, options: Mapping[str, Any], *sections: Section) -> Certificate:
     suite = select_suite(name, "votes", None, frozenset(sections or SECTIONS), options)
-    return certify(Subject(name, options), lambda _: suite, limits=Limits(late_seconds=0.1))
+    return certify(VerifierUnderTest(name, options), lambda _: suite, limits=ProcessLimits(late_seconds=0.1))
 
 
 def wrong(found: Certificate) -> list[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from math import fsum
 
 from pipelines.protocols import Vote, VotesOn
 from pipelines.vote_field import VoteField, mean
-from storage.records import Completion, Outcome, Problem, Verdict
+from storage.ground.records import Completion, Outcome, Problem, Verdict
 
 
 class Fair:

@@ -11,7 +11,7 @@ from pipelines.budget.dars import DarsUniform
 from pipelines.claims import CLAIMS, Evidence, NotTestable
 from pipelines.claims.budgets import drawn_by, solutions_of
 from pipelines.claims.evidence import model_ballots
-from storage.pool import Pool
+from storage.ground.pool import Pool
 from tests.pipelines.metrics.pools import pool
 
 N = 16

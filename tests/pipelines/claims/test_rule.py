@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.claims import CLAIMS, Claim, Effect, Prediction, findings, number_status, status
+from pipelines.claims import CLAIMS, Claim, Effect, EffectPrediction, findings, number_status, status
 from pipelines.claims.claim import finding
 from pipelines.stats import Estimate
 
@@ -18,17 +18,17 @@ from pipelines.stats import Estimate
     ],
 )
 def test_a_prediction_allows_one_side_of_its_tolerance(sign: str, allowed: list[float], refused: list[float]) -> None:
-    expected = Prediction("e", sign, 0.05)  # type: ignore[arg-type]
+    expected = EffectPrediction("e", sign, 0.05)  # type: ignore[arg-type]
     assert [expected.allows(value) for value in allowed + refused] == [True] * len(allowed) + [False] * len(refused)
 
 
 def test_a_tolerance_is_a_size() -> None:
     with pytest.raises(ValueError, match="a tolerance is a size"):
-        Prediction("e", "+", -0.1)
+        EffectPrediction("e", "+", -0.1)
 
 
 def test_five_seeds_that_agree_reproduce() -> None:
-    found = finding(Prediction("e", "+", 0.05), [Effect(value, 10) for value in (0.09, 0.10, 0.11, 0.10, 0.10)])
+    found = finding(EffectPrediction("e", "+", 0.05), [Effect(value, 10) for value in (0.09, 0.10, 0.11, 0.10, 0.10)])
     assert found.value == pytest.approx(0.10)
     assert (found.met, found.seeds, found.n) == (5, 5, 50)
     # t of .975 with 4 degrees of freedom is 2.776, the standard error .0070711 / sqrt(5)
@@ -48,7 +48,7 @@ def test_five_seeds_that_agree_reproduce() -> None:
     ],
 )
 def test_each_condition_fails_by_itself(values: tuple[float, ...], why: str) -> None:
-    found = finding(Prediction("e", "+", 0.05), [Effect(value, 10) for value in values])
+    found = finding(EffectPrediction("e", "+", 0.05), [Effect(value, 10) for value in values])
     assert (found.why, found.status) == (why, "inconclusive")
 
 
@@ -63,7 +63,7 @@ def test_each_condition_fails_by_itself(values: tuple[float, ...], why: str) -> 
     ],
 )
 def test_an_interval_without_room_for_the_prediction_contradicts_it(sign: str, values: tuple[float, ...]) -> None:
-    expected = Prediction("e", sign, 0.05)  # type: ignore[arg-type]
+    expected = EffectPrediction("e", sign, 0.05)  # type: ignore[arg-type]
     assert finding(expected, [Effect(value, 10) for value in values]).status == "contradicted"
     # with room for it, however little, it is not decided
     assert finding(expected, [Effect(value, 10) for value in (*values[:4], -8 * values[4])]).status == "inconclusive"
@@ -71,7 +71,7 @@ def test_an_interval_without_room_for_the_prediction_contradicts_it(sign: str, v
 
 def test_a_small_effect_of_the_predicted_sign_contradicts_nothing() -> None:
     """+.03 where at least +.05 was predicted: the sign holds, the size does not."""
-    found = finding(Prediction("e", "+", 0.05), [Effect(value, 10) for value in (0.03, 0.031, 0.029, 0.03, 0.03)])
+    found = finding(EffectPrediction("e", "+", 0.05), [Effect(value, 10) for value in (0.03, 0.031, 0.029, 0.03, 0.03)])
     assert found.status == "inconclusive"
 
 
@@ -110,7 +110,7 @@ def test_a_published_sign_needs_an_interval_on_its_side(low: float, high: float,
 
 
 def test_one_seed_is_judged_by_its_own_interval() -> None:
-    expected = Prediction("e", "+", 0.05)
+    expected = EffectPrediction("e", "+", 0.05)
     assert finding(expected, [Effect(0.2, 10, 0.1, 0.3)]).status == "reproduced"
     assert (
         finding(expected, [Effect(0.2, 10, -0.1, 0.5)]).why == "the interval [-0.100, +0.500] does not exclude the opposite"
@@ -118,12 +118,12 @@ def test_one_seed_is_judged_by_its_own_interval() -> None:
 
 
 def test_equal_effects_of_all_seeds_are_their_own_interval() -> None:
-    found = finding(Prediction("e", "=", 0.05), [Effect(0.0, 10)] * 5)
+    found = finding(EffectPrediction("e", "=", 0.05), [Effect(0.0, 10)] * 5)
     assert (found.low, found.high, found.status) == (0.0, 0.0, "reproduced")
 
 
 def test_a_claim_needs_all_of_its_effects() -> None:
-    two = (Prediction("a", "+", 0.1), Prediction("b", "-", 0.1))
+    two = (EffectPrediction("a", "+", 0.1), EffectPrediction("b", "-", 0.1))
     claim = Claim("c", "s", "t", two, lambda _: (), "r")
     good, weak, bad = Effect(-0.2, 5), Effect(-0.05, 5), Effect(0.2, 5)
     given = {one: status(findings(claim, [(Effect(0.2, 5), one)] * 5)) for one in (good, weak, bad)}

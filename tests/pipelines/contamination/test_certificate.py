@@ -5,27 +5,27 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.contamination import Certificate, RecallFloor, certificate, certify
+from pipelines.contamination import ContaminationCertificate, RecallFloor, certificate, certify
 from pipelines.contamination.certificate import Rate, Recall
 from pipelines.contamination.edits import EDITS
 from pipelines.contamination.texts import tokens
 from pipelines.synthesize import SYNTHESIZERS
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](split="evaluation").synthesize(48, 3))
 
 
 @pytest.fixture(scope="module")
-def measured() -> Certificate:
+def measured() -> ContaminationCertificate:
     return certify(PROBLEMS, copies=24, seed=5)
 
 
-def rates(made: Certificate) -> dict[tuple[str, str], Recall]:
+def rates(made: ContaminationCertificate) -> dict[tuple[str, str], Recall]:
     return {(one.edit, one.place): one for one in made.recall}
 
 
-def test_every_edit_is_tried_in_problems_and_in_answers(measured: Certificate) -> None:
+def test_every_edit_is_tried_in_problems_and_in_answers(measured: ContaminationCertificate) -> None:
     assert (measured.problems, measured.copies) == (48, 24)
     assert set(rates(measured)) == {(edit, place) for edit in EDITS for place in ("problem", "completion")}
     for edit in ("exact", "rewrapped", "respaced", "respelled"):
@@ -36,7 +36,7 @@ def test_every_edit_is_tried_in_problems_and_in_answers(measured: Certificate) -
     assert rates(measured)["renumbered", "completion"].rate.n == 0
 
 
-def test_pairs_that_are_no_copies_are_seldom_called_leaks(measured: Certificate) -> None:
+def test_pairs_that_are_no_copies_are_seldom_called_leaks(measured: ContaminationCertificate) -> None:
     flags = {(one.pairs, one.place): one.rate for one in measured.false_flags}
     assert flags["renumbered copies", "problem"] == Rate(0, 24)
     assert flags["fresh instances of the same templates", "problem"].n == 24
@@ -50,13 +50,13 @@ def test_a_rate_has_an_exact_interval_and_none_where_nothing_was_tried() -> None
     assert Rate(0, 0).json() == {"found": 0, "n": 0, "share": None, "low": None, "high": None}
 
 
-def test_the_seed_and_nothing_else_decides(measured: Certificate) -> None:
+def test_the_seed_and_nothing_else_decides(measured: ContaminationCertificate) -> None:
     again = certify(tuple(reversed(PROBLEMS)), copies=24, seed=5)
     assert json.dumps(again.json()) == json.dumps(measured.json())
     assert certify(PROBLEMS, copies=24, seed=6) != measured
 
 
-def test_recall_falls_with_the_check(measured: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recall_falls_with_the_check(measured: ContaminationCertificate, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutation: a check that no longer compares runs and words finds none but copies that are the same text."""
     monkeypatch.setattr("pipelines.contamination.index.BenchmarkIndex._same", lambda *_: None)
     monkeypatch.setattr("pipelines.contamination.index.BenchmarkIndex._quoted", lambda *_, **__: None)

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.contamination import LEAKS, BenchmarkIndex, Hit, ProblemText
 from pipelines.contamination.texts import hard, tokens
-from storage.records import Message, Problem
+from storage.ground.records import Message, Problem
 from tests.shared_data import shared_data
 
 TRAIN = "A train runs 120 km in 2 hours and then 90 km in 1 hour. How far does it run in all?"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from pipelines.contamination import BenchmarkIndex, Overlaps, ProblemText, Scan, scan
-from pipelines.contamination.candidates import Candidates
+from pipelines.contamination.candidates import MatchCandidates
 from pipelines.contamination.edits import EDITS
 from pipelines.synthesize import SYNTHESIZERS
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 from storage.segments.schema import to_table
 
 SHORT = Problem("What is 3 + 4 * 5?", "23")
@@ -29,7 +29,7 @@ def test_every_row_that_overlaps_passes_the_filter() -> None:
     texts = ["", "?", *(str(problem.prompt) for problem in made), *filter(None, edited)]
     texts += [f"First recall this: {text} Then go on to 9 other things." for text in texts]
     index = BenchmarkIndex(problems)
-    candidates = Candidates(index)
+    candidates = MatchCandidates(index)
     for worth, hits in (
         (candidates.problems(texts), [index.problem(ProblemText("row", "", text)) for text in texts]),
         (candidates.completions(texts), [index.completion("row", text) for text in texts]),
@@ -43,12 +43,12 @@ def test_a_quoted_problem_of_few_words_and_no_number_passes_the_filter() -> None
         index = BenchmarkIndex([*BENCHMARK, Problem(words, "2")])
         text = f"First recall this: {words} and then go on to something else altogether."
         assert index.completion("row", text) is not None
-        assert Candidates(index).completions([text]).tolist() == [True]
+        assert MatchCandidates(index).completions([text]).tolist() == [True]
 
 
 def test_the_filter_passes_few_rows_that_have_nothing_to_do_with_the_benchmark() -> None:
     texts = [str(problem.prompt) for problem in SYNTHESIZERS["templates"]().synthesize(200, 5)]
-    assert int(Candidates(BenchmarkIndex(BENCHMARK[2:])).problems(texts).sum()) < 5
+    assert int(MatchCandidates(BenchmarkIndex(BENCHMARK[2:])).problems(texts).sum()) < 5
 
 
 def test_problems_and_kept_answers_are_scanned_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:

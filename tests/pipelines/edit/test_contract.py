@@ -3,7 +3,6 @@
 import inspect
 import random
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,8 +85,3 @@ def test_an_editor_lists_the_options_that_it_takes(name: str) -> None:
     keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     assert {p.name for p in keywords} == set(editor.takes)
     assert {p.name for p in keywords if p.default is p.empty} == set(editor.needs)
-
-
-@pytest.mark.parametrize("name", EDITORS)
-def test_the_docs_list_every_editor(name: str) -> None:
-    assert f"| `{name}` |" in Path("docs/engines.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.gate import Provenance
-from storage.records import Completion, Decision, Problem, Verdict
+from storage.ground.records import Completion, Decision, Problem, Verdict
 from storage.segments.schema import Kind, to_table
 
 CHAIN = (("number", "1"), ("math", "1+math-verify-0.9.0"))

@@ -10,7 +10,7 @@ from pipelines.contamination import RecallFloor
 from pipelines.gate import Check, Gate, GateResult, render_report
 from pipelines.metrics.drift import Drift
 from pipelines.stats import total_variation
-from storage.records import Problem
+from storage.ground.records import Problem
 
 NAMES = [
     "schema",
@@ -116,11 +116,11 @@ def test_a_completion_without_its_models_name_is_no_crash(toy: Any) -> None:
 
 def test_a_rule_that_the_library_cannot_run_fails_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipelines.gate.rule_engine import EXPECTED, Engine
-    from pipelines.gate.rules import Part, Rule
+    from pipelines.gate.rules import GatePart, GateRule
 
     rows = pa.array(["a"])
-    odd = Rule("odd", "a number", [Part(rows, np.array([1.0]), least=0.0)], lambda _: "sound")
-    even = Rule("even", "a text", [Part(rows, pa.chunked_array([["x"]]), equal="x")], lambda _: "sound")
+    odd = GateRule("odd", "a number", [GatePart(rows, np.array([1.0]), least=0.0)], lambda _: "sound")
+    even = GateRule("even", "a text", [GatePart(rows, pa.chunked_array([["x"]]), equal="x")], lambda _: "sound")
     monkeypatch.setattr(
         "pipelines.gate.rule_engine.EXPECTED",
         [EXPECTED[0], ("numbers", EXPECTED[1][1], {"column_A": "absent", "column_B": "least"})],

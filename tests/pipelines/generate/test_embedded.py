@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.generate.embedded import Embedded
+from pipelines.generate.embedded.engine import Embedded
+from pipelines.generate.embedded.session import SIZES
 from pipelines.generate.registry import GENERATORS
-from pipelines.generate.session import SIZES
-from storage.errors import SetupError
-from storage.records import Origin, Problem, Sampling, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Origin, Problem, Sampling, request_for
 
 SHORT = Sampling(max_tokens=14)
 PROMPTS = (
@@ -251,7 +251,7 @@ def test_fingerprint_names_what_equality_rests_on(engine):
 def test_onnxruntime_tells_its_maker_nothing(tmp_path):
     """It keeps what it sends in files; in CI it sends nothing by itself, so no trace of that is left to the process."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "ORT_", "BUILD", "GITHUB"))}
-    fingerprint = "from pipelines.generate.embedded import Embedded; Embedded().fingerprint()"
+    fingerprint = "from pipelines.generate.embedded.engine import Embedded; Embedded().fingerprint()"
     environment = {**kept, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", fingerprint], env=environment, check=True, timeout=120)
     assert list(tmp_path.iterdir()) == []

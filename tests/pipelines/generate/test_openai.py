@@ -14,8 +14,8 @@ from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.registry import GENERATORS
 from pipelines.generate.serving.local_servers import LocalServers
-from storage.errors import SetupError
-from storage.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Attempt, Completion, Origin, Problem, Request, Sampling, request_for
 from tests.pipelines.generate.http.serving import Script, Serving, Trick, body, cut, half, hang, reply_to, status, text_for
 
 QUICK: dict[str, Any] = {"backoff_seconds": 0.01, "backoff_most": 0.05, "patience": 5.0, "drain": 5.0}

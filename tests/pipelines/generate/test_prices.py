@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generate.prices import Prices
-from storage.money import units_of
+from storage.ground.money import units_of
 
 PRICES = Prices(0.15, 0.6, cached_input=0.075)
 

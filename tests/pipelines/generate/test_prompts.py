@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generate.prompts import Example, PromptForm, check_template, fill_template, plain_text
-from storage.errors import SetupError
-from storage.records import Message, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Problem
 
 SHORT = "Answer with the number only.\n{prompt}"
 SUM = Problem("1 + 1?", "2", skill="sums")

@@ -14,9 +14,9 @@ from pipelines.generate.registry import GENERATORS, built_engine
 from pipelines.generate.reward_model import RewardModel
 from pipelines.protocols import Candidates
 from pipelines.score import group_scores
-from pipelines.score.reward_model import RewardModel as RewardScorer
-from storage.errors import FoundWanting, SetupError
-from storage.records import Completion, Message, Problem, Score
+from pipelines.score.reward_model import RewardModelScorer as RewardScorer
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.records import Completion, Message, Problem, Score
 from tests.pipelines.generate.http.serving import Serving, status
 from tests.pipelines.select.rollouts import rollout
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.metrics.drift import DRIFT_KINDS, Drift, drifts
-from storage.pool import Composition
+from storage.ground.pool import Composition
 from tests.pipelines.metrics.pools import pool
 
 

@@ -9,18 +9,18 @@ import pytest
 from pipelines.aggregate import AGGREGATORS, BlindPool
 from pipelines.metrics.elections import (
     Ballot,
-    Budget,
+    ElectionBudget,
     ballots,
     best_possible,
-    by_lot,
     comparison_rate,
     expected,
     folds,
+    random_choice_value,
     right_at,
     subsets,
 )
 from pipelines.stats import AnswerCounts, majority_at_k
-from storage.pool import STATES, Pool
+from storage.ground.pool import STATES, Pool
 
 OUTCOMES = {"c": "correct", "i": "incorrect", "u": "undecided", "x": "unparsed"}
 
@@ -67,7 +67,7 @@ def test_the_expectation_is_that_over_all_subsets_and_all_ways_to_break_ties(nam
     (ballot,) = ballots(POOL)
     method = AGGREGATORS[name](**options)
     for n in (1, 2, 3, 5, 7):
-        drawn = subsets(ballot, Budget("samples", n), repeats=100, seed=0)
+        drawn = subsets(ballot, ElectionBudget("samples", n), repeats=100, seed=0)
         assert drawn.exact
         found = expected(ballot, drawn, method.elect(drawn.pool), k)
         strengths = [method.elect(ballot.pool.subsets(np.array([c]))).strength[0] for c in combinations(range(7), n)]
@@ -93,7 +93,7 @@ def test_majority_is_the_exact_one_of_the_estimators(repeats: int) -> None:
             tuple(votes.tolist()), tuple(ballot.right.astype(float).tolist()), int((ballot.pool.answer < 0).sum())
         )
         for n in (1, 2, 5, 12):
-            drawn = subsets(ballot, Budget("samples", n), repeats=repeats, seed=3)
+            drawn = subsets(ballot, ElectionBudget("samples", n), repeats=repeats, seed=3)
             found = expected(ballot, drawn, AGGREGATORS["majority"]().elect(drawn.pool), 1)
             exact = majority_at_k(counts, n)
             assert exact is not None
@@ -115,7 +115,7 @@ def test_the_chance_of_the_k_strongest_is_that_of_all_orders_of_equals() -> None
 
 def test_who_abstains_counts_in_n_and_nobody_elected_is_wrong() -> None:
     (ballot,) = ballots(pool_of("7c xx xx xx"))
-    drawn = subsets(ballot, Budget("samples", 2), repeats=100, seed=0)
+    drawn = subsets(ballot, ElectionBudget("samples", 2), repeats=100, seed=0)
     assert expected(ballot, drawn, AGGREGATORS["majority"]().elect(drawn.pool), 1).value == pytest.approx(0.5)
 
 
@@ -125,7 +125,7 @@ def test_an_answer_is_what_most_verdicts_on_it_say_and_contradictions_are_counte
     assert ballot.right.tolist() == [True, True, False, False]
     assert ballot.open.tolist() == [False, False, False, True]
     assert ballot.conflicts == 2
-    drawn = subsets(ballot, Budget("samples", 1), repeats=100, seed=0)
+    drawn = subsets(ballot, ElectionBudget("samples", 1), repeats=100, seed=0)
     one = expected(ballot, drawn, AGGREGATORS["majority"]().elect(drawn.pool), 1)
     assert (one.value, one.high) == (pytest.approx(5 / 9), pytest.approx(7 / 9))
 
@@ -142,7 +142,7 @@ def test_permuting_the_labels_changes_no_election() -> None:
         other = Pool(**{name: getattr(pool, name) for name in Pool.__slots__ if name != "outcome"}, outcome=labels.copy())
         for mine, theirs in zip(ballots(pool), ballots(other), strict=True):
             for name, options in METHODS:
-                drawn = [subsets(one, Budget("samples", 5), repeats=30, seed=1).pool for one in (mine, theirs)]
+                drawn = [subsets(one, ElectionBudget("samples", 5), repeats=30, seed=1).pool for one in (mine, theirs)]
                 strengths = [AGGREGATORS[name](**options).elect(part).strength for part in drawn]
                 assert np.array_equal(strengths[0], strengths[1]), name
 
@@ -164,23 +164,23 @@ def test_a_vote_that_saw_the_labels_would_look_better_than_it_is() -> None:
 
 def test_with_tokens_the_completion_that_does_not_fit_is_cut_off() -> None:
     (ballot,) = ballots(pool_of("7c 8i", tokens=[10, 30]))
-    drawn = subsets(ballot, Budget("tokens", 30), repeats=200, seed=0)
+    drawn = subsets(ballot, ElectionBudget("tokens", 30), repeats=200, seed=0)
     assert sorted(set(drawn.pool.sizes.tolist())) == [1]  # 10 + 30 does not fit, whichever comes first
     assert set(drawn.spent.tolist()) == {30.0}
-    all_of_it = subsets(ballot, Budget("tokens", 40), repeats=10, seed=0)
+    all_of_it = subsets(ballot, ElectionBudget("tokens", 40), repeats=10, seed=0)
     assert (set(all_of_it.pool.sizes.tolist()), set(all_of_it.spent.tolist())) == ({2}, {40.0})
-    nothing = subsets(ballot, Budget("tokens", 5), repeats=10, seed=0)
+    nothing = subsets(ballot, ElectionBudget("tokens", 5), repeats=10, seed=0)
     assert expected(ballot, nothing, AGGREGATORS["majority"]().elect(nothing.pool), 1).value == 0.0
 
 
 def test_several_models_are_drawn_in_turn_and_only_what_was_asked_is_paid() -> None:
     pool = pool_of("7c 7c 7c 7c 8i 8i", models=[0, 0, 0, 0, 1, 1])
     (ballot,) = ballots(pool, ["m1", "m0"])
-    drawn = subsets(ballot, Budget("samples", 4), repeats=25, seed=0)
+    drawn = subsets(ballot, ElectionBudget("samples", 4), repeats=25, seed=0)
     assert {tuple(row) for row in drawn.pool.model.tolist()} == {(0, 1, 0, 1)}  # m1 is asked first
     switched = expected(ballot, drawn, AGGREGATORS["model_switch"]().elect(drawn.pool), 1)
     assert (switched.value, switched.tokens) == (0.0, 20.0)
-    lot = by_lot(ballot, drawn, 1)
+    lot = random_choice_value(ballot, drawn, 1)
     assert (lot.value, lot.tokens) == (0.5, 10.0)  # of the two of each model, not of all six
     assert best_possible(ballot, drawn).value == 1.0
     (alone,) = ballots(pool, ["m0"])

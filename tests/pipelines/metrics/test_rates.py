@@ -24,8 +24,8 @@ from pipelines.metrics import (
     tallied,
 )
 from pipelines.stats import pass_at_k
-from storage.pool import Pool, pool_of
-from storage.records import Completion, Decision, Problem, Rollout, Verdict
+from storage.ground.pool import Pool, pool_of
+from storage.ground.records import Completion, Decision, Problem, Rollout, Verdict
 from storage.segments.schema import to_table
 
 LEVELS, TEMPLATES = (1, 1, 2, None), ("a", "a", "b", None)

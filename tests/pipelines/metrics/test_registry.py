@@ -17,8 +17,8 @@ from pipelines.metrics.registry import METRICS, measure
 from pipelines.metrics.sample import Metric, MetricValue, Options
 from pipelines.select import SELECTORS
 from pipelines.stats import pass_at_k
-from storage.errors import SetupError
-from storage.pool import Pool
+from storage.ground.errors import SetupError
+from storage.ground.pool import Pool
 from tests.pipelines.budget.simulation import until_target
 from tests.pipelines.metrics.pools import pool
 
@@ -345,6 +345,23 @@ def test_what_a_metric_cannot_do_is_said_in_words_and_not_by_a_crash() -> None:
         measure(FOUR, "pass@kk")
 
 
+OF_FOUR = {
+    "pass@k": 0.5,
+    "agreement": None,
+}
+"""Metrics of the four problems by hand: the first number that each gives; None where it cannot be measured."""
+
+
+def test_the_first_number_of_a_metric() -> None:
+    for name, value in OF_FOUR.items():
+        try:
+            [first, *_] = measure(FOUR, name)
+        except SetupError:
+            assert value is None
+        else:
+            assert first.value == pytest.approx(value)
+
+
 def test_a_new_metric_is_one_function_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def unparsed(sample: Any, _options: Options) -> list[MetricValue]:
         return [MetricValue({"problems": len(sample)}, None, "counted only")]
@@ -363,6 +380,6 @@ def test_the_order_of_rollouts_changes_nothing() -> None:
 
 
 def test_the_page_defines_every_metric_and_names_no_other() -> None:
-    page = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
-    table = page[page.index("## What there is") : page.index("Traps that these avoid")]
+    page = (Path(__file__).parents[3] / "docs/reference/metrics.md").read_text()
+    table = page[page.index("## The metrics") : page.index("## Intervals")]
     assert re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE) == list(METRICS)

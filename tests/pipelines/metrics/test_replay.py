@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS, BlindPool, Election
-from pipelines.metrics.elections import Budget, ballots
+from pipelines.metrics.elections import ElectionBudget, ballots
 from pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
-from storage.ids import digest128
+from storage.ground.ids import digest128
 from tests.pipelines.metrics.test_elections import pool_of
 
 
@@ -22,7 +22,7 @@ def rows_of(rows: list[ReplayRow], k: int = 1, n: int | None = None) -> dict[str
 
 def test_oracle_and_random_bound_and_anchor_every_table() -> None:
     pool = pool_of("7c 8i 8i 7c", "8i 8i 8i 7c", "9i 8i 7i 6i", scores=[1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1])
-    plan = ReplayPlan((Budget("samples", 2), Budget("samples", 4)), ks=(1, 2), repeats=100)
+    plan = ReplayPlan((ElectionBudget("samples", 2), ElectionBudget("samples", 4)), ks=(1, 2), repeats=100)
     rows = replay(ballots(pool), [setting("majority"), setting("best_of_n", score="s")], plan)
     four = rows_of(rows, n=4)
     assert four["oracle"].value.value == pytest.approx(2 / 3)
@@ -59,7 +59,7 @@ def test_the_best_of_thirty_equal_settings_is_reported_as_what_it_is() -> None:
         texts = [f"t{trial}p{place}" for place in range(50)]
         pool = _named(texts)
         guesses = [Setting("guess", str(number), Guess(number)) for number in range(30)]
-        rows = rows_of(replay(ballots(pool), guesses, ReplayPlan((Budget("samples", 2),), repeats=1, seed=trial)))
+        rows = rows_of(replay(ballots(pool), guesses, ReplayPlan((ElectionBudget("samples", 2),), repeats=1, seed=trial)))
         shown.append(rows["guess"].value.value)
         naive.append(rows["guess"].same_problems)
     assert np.mean(naive) > 0.93  # type: ignore[arg-type]
@@ -79,7 +79,11 @@ def test_each_problem_is_reported_under_a_setting_that_was_chosen_without_it() -
     """Two clusters on which two settings are opposite: each fold gets the setting that is best on the other."""
     pool = pool_of(*["7c 8i"] * 6, scores=[1, 0] * 3 + [0, 1] * 3, templates=["a"] * 3 + ["b"] * 3)
     options = [setting("best_of_n", score="s"), setting("best_of_n", score="-s")]
-    (row,) = [r for r in replay(ballots(pool), options, ReplayPlan((Budget("samples", 2),))) if r.aggregator == "best_of_n"]
+    (row,) = [
+        r
+        for r in replay(ballots(pool), options, ReplayPlan((ElectionBudget("samples", 2),)))
+        if r.aggregator == "best_of_n"
+    ]
     assert row.value.value == 0.0  # what was chosen on one cluster fails on the other
     assert row.same_problems == 0.5
     assert len(set(row.settings)) == 2
@@ -88,14 +92,18 @@ def test_each_problem_is_reported_under_a_setting_that_was_chosen_without_it() -
 def test_with_one_cluster_nothing_is_chosen_and_the_first_setting_stands() -> None:
     pool = pool_of(*["7c 8i"] * 4, scores=[1, 0] * 4, templates=["a"] * 4)
     options = [setting("best_of_n", score="-s"), setting("best_of_n", score="s")]
-    (row,) = [r for r in replay(ballots(pool), options, ReplayPlan((Budget("samples", 2),))) if r.aggregator == "best_of_n"]
+    (row,) = [
+        r
+        for r in replay(ballots(pool), options, ReplayPlan((ElectionBudget("samples", 2),)))
+        if r.aggregator == "best_of_n"
+    ]
     assert (row.value.value, row.same_problems, row.settings) == (0.0, 1.0, (options[0].label,))
 
 
 def test_the_same_seed_gives_the_same_rows_and_more_subsets_less_noise() -> None:
     rng = np.random.default_rng(1)
     pool = pool_of(*[" ".join(rng.choice(["7c", "8i", "9i"], 24)) for _ in range(6)], scores=rng.random(144))
-    plans = [ReplayPlan((Budget("samples", 9),), repeats=repeats, seed=5) for repeats in (20, 20, 400)]
+    plans = [ReplayPlan((ElectionBudget("samples", 9),), repeats=repeats, seed=5) for repeats in (20, 20, 400)]
     rows = [rows_of(replay(ballots(pool), [setting("majority"), setting("borda", score="s")], plan)) for plan in plans]
     assert rows[0] == rows[1]
     assert 0 < rows[2]["borda"].error < rows[0]["borda"].error / 3
@@ -103,6 +111,6 @@ def test_the_same_seed_gives_the_same_rows_and_more_subsets_less_noise() -> None
 
 def test_a_knockout_says_how_often_it_compared() -> None:
     pool = pool_of("7c 8i 9i 7c", scores=[4, 3, 2, 1])
-    plan = ReplayPlan((Budget("samples", 4),))
+    plan = ReplayPlan((ElectionBudget("samples", 4),))
     row = rows_of(replay(ballots(pool), [setting("knockout", scores=("s",), comparisons=3)], plan))["knockout"]
     assert (row.comparisons, row.value.value) == (9.0, 1.0)

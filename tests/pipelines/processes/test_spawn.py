@@ -14,8 +14,16 @@ import pytest
 from pipelines import CHECKOUT
 from pipelines.processes.frames import BadFrame
 from pipelines.processes.messages import MessageChild
-from pipelines.processes.proc import Process, cpu_of_tree, kill_tree, process, stat, tree
-from pipelines.processes.spawn import GuardedProgram, Log, by_somebody, ending, environment, module_command, spawn
+from pipelines.processes.proc import SystemProcess, cpu_of_tree, kill_tree, process, stat, tree
+from pipelines.processes.spawn import (
+    GuardedProgram,
+    ProcessLog,
+    ended_from_outside,
+    ending,
+    environment,
+    module_command,
+    spawn,
+)
 from tests.waiting import until
 
 ECHO = """
@@ -127,11 +135,11 @@ def test_a_tree_is_measured_and_killed_as_one() -> None:
     assert until(lambda: not any(one.alive() for one in members))
     assert stat(top.pid) is None
     assert not process(top.pid).alive()
-    assert not Process(os.getpid(), -1).alive()
+    assert not SystemProcess(os.getpid(), -1).alive()
 
 
 def test_a_guarded_program_ends_with_all_it_started_and_tells_how(tmp_path: Path) -> None:
-    log = Log(tmp_path / "logs" / "a.log")
+    log = ProcessLog(tmp_path / "logs" / "a.log")
     program = GuardedProgram(["bash", "-c", "setsid sleep 600 & echo started $!; wait"], os.environ, log.path)
     assert until(lambda: bool(log.lines()))
     orphan = process(int(log.lines()[0].split()[1]))
@@ -147,20 +155,20 @@ def test_a_guarded_program_ends_with_all_it_started_and_tells_how(tmp_path: Path
     assert other.status == 3
     other.close()
     assert log.lines() == [f"started {orphan.pid}", "over"]
-    assert Log(log.path).lines() == []
+    assert ProcessLog(log.path).lines() == []
 
 
 def test_an_ending_in_words() -> None:
     assert [ending(-9), ending(3), ending(0)] == ["signal 9", "exit status 3", "exit status 0"]
-    assert [by_somebody(-9), by_somebody(-11), by_somebody(3)] == [True, False, False]
+    assert [ended_from_outside(-9), ended_from_outside(-11), ended_from_outside(3)] == [True, False, False]
 
 
 def test_a_log_that_is_too_long_is_put_aside(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("old\n" * 10)
-    assert Log(path, most=100).lines() == []
+    assert ProcessLog(path, most=100).lines() == []
     path.write_text("old\n" * 100)
-    log = Log(path, most=100)
+    log = ProcessLog(path, most=100)
     path.write_text("  new  \n\nlast\n")
     assert log.lines() == ["new", "last"]
     assert (tmp_path / "a.old.log").read_text() == "old\n" * 100

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Limits, Sandbox, Script
+from pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script
 from tests.pipelines.sandbox.conftest import SECRET, all_text, well
 from tests.waiting import until
 
@@ -171,7 +171,7 @@ def test_killing_everything_in_reach_hurts_nobody(sandbox: Sandbox) -> None:
 
 
 def test_daemons_do_not_stay(sandbox: Sandbox) -> None:
-    limits = Limits(cpu_seconds=1.5, wall_seconds=5, memory_mib=512, processes=4)
+    limits = SandboxLimits(cpu_seconds=1.5, wall_seconds=5, memory_mib=512, processes=4)
     source = (
         "import os, time, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        sys.stdout.flush()\n"
     )
@@ -186,7 +186,7 @@ def test_daemons_do_not_stay(sandbox: Sandbox) -> None:
 
 
 def test_a_fork_bomb_that_may_fork_is_bounded(sandbox: Sandbox) -> None:
-    with Sandbox(sandbox.mode, Limits(cpu_seconds=1, wall_seconds=4, memory_mib=256, processes=4)) as several:
+    with Sandbox(sandbox.mode, SandboxLimits(cpu_seconds=1, wall_seconds=4, memory_mib=256, processes=4)) as several:
         report = several.run(
             Script("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass")
         )
@@ -195,7 +195,7 @@ def test_a_fork_bomb_that_may_fork_is_bounded(sandbox: Sandbox) -> None:
 
 
 def test_a_memory_bomb_of_several_processes_is_bounded(sandbox: Sandbox) -> None:
-    with Sandbox(sandbox.mode, Limits(cpu_seconds=3, wall_seconds=6, memory_mib=256, processes=4)) as several:
+    with Sandbox(sandbox.mode, SandboxLimits(cpu_seconds=3, wall_seconds=6, memory_mib=256, processes=4)) as several:
         source = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        break\nx = []\nwhile True:\n    x.append(bytearray(1 << 20))"
         report = several.run(Script(source))
         assert report.cause in ("memory", "timeout")
@@ -249,7 +249,7 @@ def test_no_trace_of_earlier_jobs_is_left_in_the_memory_of_a_program(sandbox: Sa
     honest = AssertTests(
         f"# {other}\ndef f(x):\n    print('{other}')\n    return x", f"assert f('{marker}') == '{marker}'", "f"
     )
-    with Sandbox(sandbox.mode, Limits(cpu_seconds=10, wall_seconds=30)) as patient:
+    with Sandbox(sandbox.mode, SandboxLimits(cpu_seconds=10, wall_seconds=30)) as patient:
         for _ in range(3):
             assert patient.run(honest).cause is None
         for text in (marker, other):
@@ -260,7 +260,7 @@ def test_no_trace_of_earlier_jobs_is_left_in_the_memory_of_a_program(sandbox: Sa
 
 
 def test_expected_values_of_its_own_tests_are_not_in_its_process(sandbox: Sandbox) -> None:
-    with Sandbox(sandbox.mode, Limits(cpu_seconds=10, wall_seconds=30)) as patient:
+    with Sandbox(sandbox.mode, SandboxLimits(cpu_seconds=10, wall_seconds=30)) as patient:
         tests = "assert f(False)[0] == 0\nassert f(True)[0] > 0\nassert 'expected-jbzgnc'"
         report = patient.run(AssertTests(search_for("expected-jbzgnc"), tests, "f"))
         assert [result.status for result in report.results] == ["passed", "passed", "passed"], report.detail

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.sandbox import AssertTests, Limits, Mode, Report, Sandbox, Script
+from pipelines.sandbox import AssertTests, Mode, Report, Sandbox, SandboxLimits, Script
 
 pytestmark = pytest.mark.sandbox
 
@@ -60,7 +60,7 @@ def test_ten_thousand_programs_leave_nothing_behind(mode: Mode, monkeypatch: pyt
     total = 10_002
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    with Sandbox(mode, Limits(cpu_seconds=5), workers=3) as sandbox:
+    with Sandbox(mode, SandboxLimits(cpu_seconds=5), workers=3) as sandbox:
         assert [report.cause for report in sandbox.run_many(PROGRAMS * 5)] == list(CAUSES * 5)
         assert settled(3 * PROCESSES)
         memory = resident(tree())
@@ -101,7 +101,7 @@ def test_a_killed_host_leaves_no_process(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["strict", "shared"])
 def test_a_box_that_dies_is_replaced_and_its_program_run_again(mode: Mode) -> None:
-    with Sandbox(mode, Limits(cpu_seconds=5)) as sandbox:
+    with Sandbox(mode, SandboxLimits(cpu_seconds=5)) as sandbox:
         assert sandbox.run(Script("print(1)")).stdout == "1\n"
         answers: list[Report] = []
         thread = threading.Thread(
@@ -152,7 +152,7 @@ def test_many_threads_may_use_one_sandbox() -> None:
 
 
 def test_who_waits_for_a_place_is_told_when_the_sandbox_closes() -> None:
-    sandbox, said = Sandbox("strict", Limits(wall_seconds=20.0)), list[str]()
+    sandbox, said = Sandbox("strict", SandboxLimits(wall_seconds=20.0)), list[str]()
 
     def run(source: str) -> None:
         try:

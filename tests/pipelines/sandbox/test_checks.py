@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sandbox import Limits, Sandbox, check_sandbox
-from storage.errors import SetupError
+from pipelines.sandbox import Sandbox, SandboxLimits, check_sandbox
+from storage.ground.errors import SetupError
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,12 +19,12 @@ def test_an_unknown_mode_names_the_modes() -> None:
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (Limits(cpu_seconds=0), "cpu_seconds is 0"),
-        (Limits(memory_mib=8), "memory_mib is 8.*at least 64"),
-        (Limits(memory_mib=100, processes=2), "2 process.* share it evenly.*at least 128"),
+        (SandboxLimits(cpu_seconds=0), "cpu_seconds is 0"),
+        (SandboxLimits(memory_mib=8), "memory_mib is 8.*at least 64"),
+        (SandboxLimits(memory_mib=100, processes=2), "2 process.* share it evenly.*at least 128"),
     ],
 )
-def test_limits_that_no_program_could_live_with(limits: Limits, words: str) -> None:
+def test_limits_that_no_program_could_live_with(limits: SandboxLimits, words: str) -> None:
     with pytest.raises(SetupError, match=words):
         Sandbox("strict", limits)
 

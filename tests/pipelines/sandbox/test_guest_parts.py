@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox.guest.frames import Reader, send, split
+from pipelines.sandbox.guest.frames import FrameReader, send, split
 from pipelines.sandbox.guest.instrument import FAILED, PASSED, harmless, known_calls, names, prepare
 from pipelines.sandbox.guest.remote import update
 
@@ -22,19 +22,19 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut() -> None:
         cuts = [data[at : at + size] for at in range(0, len(data), size)]
         thread = threading.Thread(target=lambda cuts=cuts: [os.write(writing, cut) for cut in cuts])
         thread.start()
-        reader = Reader(reading, 1 << 20)
+        reader = FrameReader(reading, 1 << 20)
         assert [reader.receive() for _ in messages] == messages
         thread.join()
     assert split(data) == messages
     assert split(data[:-1]) == messages[:-1]
     send(writing, b"whole")
     os.write(writing, b"\xff\xff\xff\x7fx")
-    reader = Reader(reading, 1 << 20)
+    reader = FrameReader(reading, 1 << 20)
     assert reader.receive() == b"whole"
     with pytest.raises(ValueError, match="2147483647 bytes"):
         reader.receive()
     os.close(writing)
-    assert Reader(reading, 100).receive() is None
+    assert FrameReader(reading, 100).receive() is None
     os.close(reading)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Limits, Sandbox, Script
+from pipelines.sandbox import AssertTests, Sandbox, SandboxLimits, Script
 from pipelines.sandbox.box import Box, BoxBroken
 from pipelines.sandbox.programs import Mode
 
@@ -64,7 +64,7 @@ LEFT_BEHIND = {
 def one_box(request: pytest.FixtureRequest) -> object:
     mode: Mode = request.param
     with Sandbox(
-        mode, Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_mib=256, output_kib=64, disk_mib=4), workers=1
+        mode, SandboxLimits(cpu_seconds=0.3, wall_seconds=1.0, memory_mib=256, output_kib=64, disk_mib=4), workers=1
     ) as box:
         yield box
 
@@ -106,7 +106,7 @@ def test_a_process_that_ends_before_its_program_is_the_failure_of_the_box(
         return replace(made, settings=made.settings._replace(program_filter=b"\0" * 7))
 
     monkeypatch.setattr(boxes, "launch", with_a_bad_filter)
-    broken = Box(mode, Limits())
+    broken = Box(mode, SandboxLimits())
     try:
         with pytest.raises(BoxBroken, match="ended before there was a program in it"):
             broken.run(("script", "print(1)", ("", None)))

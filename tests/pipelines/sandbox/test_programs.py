@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Limits, Sandbox, Script, TestsBroken
+from pipelines.sandbox import AssertTests, Call, Calls, Sandbox, SandboxLimits, Script, TestsBroken
 
 pytestmark = pytest.mark.sandbox
 
@@ -221,13 +221,13 @@ def test_runs_are_deterministic(sandbox: Sandbox) -> None:
 
 
 def test_reports_come_in_the_order_of_the_programs() -> None:
-    with Sandbox("shared", Limits(cpu_seconds=5), workers=2) as sandbox:
+    with Sandbox("shared", SandboxLimits(cpu_seconds=5), workers=2) as sandbox:
         programs = [Script(f"print({i})" if i % 3 else f"import time\ntime.sleep(0.05)\nprint({i})") for i in range(20)]
         assert [report.stdout for report in sandbox.run_many(iter(programs))] == [f"{i}\n" for i in range(20)]
 
 
 def test_mode_none_runs_programs_without_any_wall() -> None:
-    with Sandbox("none", Limits(cpu_seconds=1)) as sandbox:
+    with Sandbox("none", SandboxLimits(cpu_seconds=1)) as sandbox:
         assert causes(sandbox, "def f(x):\n    return x + 1", "assert f(1) == 2\nassert f(1) == 3") == [
             "wrong_answer",
             "passed",

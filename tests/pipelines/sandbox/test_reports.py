@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.sandbox import AssertTests, Call, Calls, Limits, Report, SandboxFailed, Script, TestsBroken
+from pipelines.sandbox import AssertTests, Call, Calls, Report, SandboxFailed, SandboxLimits, Script, TestsBroken
 from pipelines.sandbox.guest.wire import encode
 from pipelines.sandbox.reports import report
 
-LIMITS = Limits(cpu_seconds=2, wall_seconds=9)
+LIMITS = SandboxLimits(cpu_seconds=2, wall_seconds=9)
 READY = b"r" + encode(["f"])
 TESTS = AssertTests("def f(): ...", "assert f()", "f")
 

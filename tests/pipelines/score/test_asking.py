@@ -14,8 +14,8 @@ from pipelines.score import group_scores
 from pipelines.score.asking import prefixes
 from pipelines.score.probes import PIK, PTrue
 from pipelines.score.text_likelihood import Likelihood, ReferenceLikelihood
-from storage.errors import FoundWanting, SetupError
-from storage.records import Completion, Message, Problem, Request
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.records import Completion, Message, Problem, Request
 from tests.pipelines.select.rollouts import rollout
 from tests.toys import Toy
 

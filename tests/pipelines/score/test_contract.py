@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.protocols import Candidates, GroupScorer, Scorer, Vote
 from pipelines.score import REFERENCED, SCORERS, group_scores, needs_of
-from storage.errors import SetupError
-from storage.records import Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Verdict
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 MEASURED = replace(

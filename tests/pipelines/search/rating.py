@@ -7,8 +7,8 @@ from typing import Any
 from pipelines.generate.direct import DirectSampler
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.registry import built_engine
-from pipelines.search.reward_model import RewardProcess
-from storage.ids import digest128
+from pipelines.search.processes.reward_model import RewardProcess
+from storage.ground.ids import digest128
 from tests.pipelines.generate.test_reward_model import QUICK, RatingServer
 
 

@@ -12,7 +12,7 @@ from pipelines.method_checks import check_method
 from pipelines.search import POLICIES, PROCESSES
 from pipelines.search.partial import Partial, Process
 from pipelines.search.tree import ROOT, Tree
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.pipelines.search.rating import ChanceServer, rating
 from tests.pipelines.search.worlds import World
 

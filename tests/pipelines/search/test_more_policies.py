@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.search.backtracking import Backtracking
-from pipelines.search.best_first import BestFirst
-from pipelines.search.budget_forcing import BudgetForcing
-from pipelines.search.diverse_beam import DiverseBeam
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.lookahead import Lookahead
-from pipelines.search.mcts import Backup, Mcts, prior
-from pipelines.search.tree import ROOT, Growth, Node, Tree
-from storage.errors import SetupError
+from pipelines.search.policies.backtracking import Backtracking
+from pipelines.search.policies.best_first import BestFirst
+from pipelines.search.policies.budget_forcing import BudgetForcing
+from pipelines.search.policies.diverse_beam import DiverseBeam
+from pipelines.search.policies.lookahead import Lookahead
+from pipelines.search.policies.mcts import Backup, Mcts, prior
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 
@@ -39,7 +39,7 @@ def test_the_groups_of_a_diverse_beam_stay_apart_to_the_end() -> None:
 
 def test_best_first_goes_back_to_an_earlier_leaf_when_the_later_ones_are_worse() -> None:
     first = one_wave([0.5, 0.9]).nodes
-    later = [Node(f"m{at}", "n01", 2, 1, False, 0.2, 1, 2) for at in range(2)]
+    later = [TreeNode(f"m{at}", "n01", 2, 1, False, 0.2, 1, 2) for at in range(2)]
     policy = BestFirst(expand=2, together=1)
     assert policy.grow(Tree("toy", first)) == [Growth("n01", 2)]
     assert policy.grow(Tree("toy", (*first, *later))) == [Growth("n00", 2)]
@@ -47,14 +47,14 @@ def test_best_first_goes_back_to_an_earlier_leaf_when_the_later_ones_are_worse()
 
 def test_backtracking_tries_again_before_it_goes_further_back() -> None:
     policy = Backtracking(answers=1, chains=1, tries=2)
-    good = Node("a", ROOT, 1, 0, False, 0.9, 1, 1)
-    bad = [Node(f"b{at}", "a", 2, 1 + at, False, 0.1, 1, 2) for at in range(2)]
+    good = TreeNode("a", ROOT, 1, 0, False, 0.9, 1, 1)
+    bad = [TreeNode(f"b{at}", "a", 2, 1 + at, False, 0.1, 1, 2) for at in range(2)]
     assert policy.grow(Tree("toy", (good,))) == [Growth("a", 1)]
     assert policy.grow(Tree("toy", (good, bad[0]))) == [Growth("a", 1)]
     assert policy.grow(Tree("toy", (good, *bad))) == [Growth(ROOT, 1)]
-    right = Node("c", "a", 2, 2, False, 0.8, 1, 2)
+    right = TreeNode("c", "a", 2, 2, False, 0.8, 1, 2)
     assert policy.grow(Tree("toy", (good, bad[0], right))) == [Growth("c", 1)]
-    stuck = [Node(f"d{at}", "c", 3, 3 + at, False, 0.1, 1, 3) for at in range(2)]
+    stuck = [TreeNode(f"d{at}", "c", 3, 3 + at, False, 0.1, 1, 3) for at in range(2)]
     assert policy.grow(Tree("toy", (good, bad[0], right, *stuck))) == [Growth(ROOT, 1)]
     assert policy.grow(Tree("toy", (good, right, *stuck))) == [Growth("a", 1)]
 
@@ -68,10 +68,10 @@ def test_backtracking_accepts_no_answer_that_is_doubted_while_it_has_another() -
 
 def test_the_numbers_of_a_tree_search_follow_from_the_tree() -> None:
     nodes = (
-        Node("a", ROOT, 1, 0, False, 0.6, 2, 2, -1.0),
-        Node("b", ROOT, 1, 0, False, 0.2, 2, 2, -4.0),
-        Node("c", "a", 2, 1, True, 1.0, 2, 4, -2.0),
-        Node("d", "a", 2, 1, False, 0.5, 2, 4, -3.0),
+        TreeNode("a", ROOT, 1, 0, False, 0.6, 2, 2, -1.0),
+        TreeNode("b", ROOT, 1, 0, False, 0.2, 2, 2, -4.0),
+        TreeNode("c", "a", 2, 1, True, 1.0, 2, 4, -2.0),
+        TreeNode("d", "a", 2, 1, False, 0.5, 2, 4, -3.0),
     )
     tree = Tree("toy", nodes)
     below = Backup(tree)
@@ -96,7 +96,7 @@ def test_a_lookahead_keeps_what_leads_somewhere_and_not_what_looks_good() -> Non
     candidates = one_wave([0.9, 0.4]).nodes
     policy = Lookahead(width=2, expand=2, ahead=1)
     assert policy.grow(Tree("toy", candidates)) == [Growth("n00", 1), Growth("n01", 1)]
-    looks = (Node("x", "n00", 2, 1, False, 0.1, 1, 2), Node("y", "n01", 2, 1, False, 0.8, 1, 2))
+    looks = (TreeNode("x", "n00", 2, 1, False, 0.1, 1, 2), TreeNode("y", "n01", 2, 1, False, 0.8, 1, 2))
     assert policy.grow(Tree("toy", (*candidates, *looks))) == [Growth("n01", 2)]
 
 
@@ -106,8 +106,8 @@ def test_a_lookahead_looks_as_far_as_it_is_told() -> None:
     assert tree.finished
 
 
-def node(cid: str, parent: str, tokens: int, *, finished: bool = False) -> Node:
-    return Node(cid, parent, 1, 0, finished, 0.5, 10, tokens)
+def node(cid: str, parent: str, tokens: int, *, finished: bool = False) -> TreeNode:
+    return TreeNode(cid, parent, 1, 0, finished, 0.5, 10, tokens)
 
 
 FORCED = BudgetForcing(n=1, least=40, most=60, waits=2)

@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
-from pipelines.search.beam import Beam
-from pipelines.search.best_of_n import BestOfN
 from pipelines.search.kernel import SearchSteps, draws_of, wave_of
-from pipelines.search.particles import Particles, multinomial, softmax, systematic
-from pipelines.search.tree import ROOT, Growth, Node, Tree
-from storage.errors import SetupError
+from pipelines.search.policies.beam import Beam
+from pipelines.search.policies.best_of_n import BestOfN
+from pipelines.search.policies.particles import Particles, multinomial, softmax, systematic
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+from storage.ground.errors import SetupError
 from tests.pipelines.search.worlds import World, one_wave
 
 ODDS = {"0": 0.3, "1": 0.6}
@@ -102,14 +102,14 @@ def test_a_tie_in_a_beam_is_broken_by_chance_and_not_by_place() -> None:
 
 
 def test_a_beam_keeps_the_best_and_a_finished_answer_holds_its_place() -> None:
-    first = [Node(f"n{at}", ROOT, 1, 0, at == 0, 0.9 - at / 10, 1, 1) for at in range(4)]
+    first = [TreeNode(f"n{at}", ROOT, 1, 0, at == 0, 0.9 - at / 10, 1, 1) for at in range(4)]
     beam = Beam(width=4, expand=2)
     assert beam.grow(Tree("toy", tuple(first))) == [Growth("n1", 2)]
-    second = [Node(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.95, 0.2))]
+    second = [TreeNode(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.95, 0.2))]
     assert beam.grow(Tree("toy", (*first, *second))) == [Growth("m0", 2)]
-    worse = [Node(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.3, 0.2))]
+    worse = [TreeNode(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.3, 0.2))]
     assert [growth.node for growth in beam.grow(Tree("toy", (*first, *worse)))] == ["m0"]
-    better = [Node(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.97, 0.95))]
+    better = [TreeNode(f"m{at}", "n1", 2, 1, False, score, 1, 2) for at, score in enumerate((0.97, 0.95))]
     assert [growth.node for growth in beam.grow(Tree("toy", (*first, *better)))] == ["m0", "m1"]
 
 
@@ -131,7 +131,7 @@ def test_best_of_n_elects_the_best_score_or_lets_all_vote() -> None:
 
 def test_indices_go_on_behind_the_children_that_a_node_has() -> None:
     tree = one_wave([0.5, 0.5])
-    child = Node("m", "n00", 2, 1, False, 0.5, 1, 2)
+    child = TreeNode("m", "n00", 2, 1, False, 0.5, 1, 2)
     grown = Tree("toy", (*tree.nodes, child))
     draws = draws_of([Growth(ROOT, 3), Growth("n00", 2), Growth("n01", 1)], grown, SearchSteps())
     assert [(draw.step, draw.after, draw.first_index, draw.count) for draw in draws] == [
@@ -165,7 +165,7 @@ class Wrong:
 )
 def test_a_policy_that_breaks_the_rules_is_named(growths: Sequence[Growth]) -> None:
     tree = one_wave([0.5])
-    done = Node("done", ROOT, 1, 0, True, 0.5, 1, 1)
+    done = TreeNode("done", ROOT, 1, 0, True, 0.5, 1, 1)
     with pytest.raises((SetupError, RuntimeError), match="wrong"):
         wave_of(Wrong(growths), Tree("toy", (*tree.nodes, done)))
 

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from pipelines.search.lines import Lines, consistent, truths
-from pipelines.search.log_prob import LogProb
 from pipelines.search.partial import Partial
-from pipelines.search.rollouts import Rollouts
-from pipelines.search.votes import Votes
-from storage.errors import SetupError
-from storage.records import Problem
+from pipelines.search.processes.lines import Lines, consistent, truths
+from pipelines.search.processes.log_prob import LogProb
+from pipelines.search.processes.rollouts import Rollouts
+from pipelines.search.processes.votes import Votes
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 
 PROBLEM = Problem(prompt="A shop sells 3 bags of 17 apples in boxes of 5. How many are left over?", reference="1")
 

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 from pipelines.search.kernel import wave_of
-from pipelines.search.tree import ROOT, Node, SearchPolicy, Tree
-from storage.ids import digest128, seed_of
+from pipelines.search.tree import ROOT, SearchPolicy, Tree, TreeNode
+from storage.ground.ids import digest128, seed_of
 
 
 @dataclass
@@ -25,7 +25,7 @@ class World:
 
     def grown(self, policy: SearchPolicy, seed: int = 0, most_tokens: int | None = None) -> Tree:
         """The tree when the policy asks for nothing more."""
-        nodes: list[Node] = []
+        nodes: list[TreeNode] = []
         for wave in range(100):
             tree = Tree("toy", tuple(nodes), seed)
             growths = wave_of(policy, tree, most_tokens)
@@ -38,11 +38,11 @@ class World:
                 nodes += [replace(node, finished=True) if one.behind == "end" else node for node in grown]
         raise AssertionError(f"{policy.name} does not end")
 
-    def text(self, node: Node) -> str:
+    def text(self, node: TreeNode) -> str:
         """The whole text of a node."""
         return self.texts[node.id]
 
-    def _node(self, tree: Tree, parent: str, index: int, wave: int) -> Node:
+    def _node(self, tree: Tree, parent: str, index: int, wave: int) -> TreeNode:
         before = self.texts.get(parent, "")
         above = tree.by_id.get(parent)
         cid = digest128([tree.seed, parent, index])
@@ -51,10 +51,10 @@ class World:
         depth = 1 if above is None else above.depth + 1
         ended = depth == self.depth or self.ends(text)
         logprob = -0.5 * depth
-        return Node(cid, parent or ROOT, depth, wave, ended, self.score(text), 1, depth, logprob, digest128(piece)[:16])
+        return TreeNode(cid, parent or ROOT, depth, wave, ended, self.score(text), 1, depth, logprob, digest128(piece)[:16])
 
 
 def one_wave(scores: Sequence[float], **changes: Any) -> Tree:
     """A tree of first pieces with these scores."""
-    nodes = [Node(f"n{at:02}", ROOT, 1, 0, False, score, 1, 1, -1.0, str(at)) for at, score in enumerate(scores)]
+    nodes = [TreeNode(f"n{at:02}", ROOT, 1, 0, False, score, 1, 1, -1.0, str(at)) for at, score in enumerate(scores)]
     return Tree("toy", tuple(nodes), **changes)

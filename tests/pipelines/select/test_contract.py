@@ -4,12 +4,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.protocols import Selector
+from pipelines.protocols import CountingSelector, Selector
 from pipelines.select import REASONS, SELECTORS
-from storage.records import Decision, Rollout
+from storage.ground.records import Decision, Rollout
+from storage.ground.solutions import solution_key
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 NAMES = sorted(SELECTORS)
+BY_A_SCORE = {
+    "elected",
+}  # which the rollouts here do not have: what is kept is not for these to say
 POOLS = st.lists(
     st.tuples(
         st.sampled_from(["correct", "correct", "incorrect", "unparsed", "undecided"]),
@@ -45,6 +49,19 @@ def test_exactly_one_decision_per_rollout_in_input_order(name: str, parts: list[
         assert (decision.run, decision.selector, decision.version) == ("run", name, "1")
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if isinstance(SELECTORS[name](), CountingSelector)])
+@given(parts=POOLS)
+@settings(max_examples=50)
+def test_it_keeps_as_many_as_it_declares_for_forecasts(name: str, parts: list[tuple[str, str, str]]) -> None:
+    selector = SELECTORS[name]()
+    assert isinstance(selector, CountingSelector)
+    right = [(outcome, text, "stop") for outcome, text, _ in parts if outcome == "correct"]
+    distinct = len({solution_key(text) for _, text, _ in right})
+    kept = sum(decision.kept for decision in selector.select("run", pool_of(right)))
+    assert kept == selector.kept_of(len(right), distinct)
+    assert selector.counts_copies == (selector.kept_of(3, 1) == 3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(parts=POOLS, rng=st.randoms())
 @settings(max_examples=30)
@@ -59,7 +76,7 @@ def by_id(decisions: object) -> dict[str, Decision]:
     return {decision.completion_id: decision for decision in decisions}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "elected"])  # it goes by a score
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_A_SCORE])
 def test_what_is_not_correct_says_so_and_truncation_drops_what_else_is(name: str) -> None:
     pool = [
         rollout(0, "incorrect", "5"),

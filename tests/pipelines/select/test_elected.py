@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pipelines.select import Elected, OfSteps, Quota
-from storage.records import Rollout, Score
+from storage.ground.records import Rollout, Score
 from tests.pipelines.select.rollouts import PROBLEM, rollout
 
 

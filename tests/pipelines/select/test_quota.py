@@ -3,8 +3,8 @@
 import pytest
 
 from pipelines.select import AllCorrect, Quota, QuotaByDifficulty, Vanilla
-from storage.errors import SetupError
-from storage.records import Rollout
+from storage.ground.errors import SetupError
+from storage.ground.records import Rollout
 from tests.pipelines.select.rollouts import rollout, rollouts
 
 LONG = "Anna has five apples and gives some of them to Tom, then she counts what is left in the basket on the table: {}"

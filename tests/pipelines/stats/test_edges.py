@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines import stats
-from pipelines.stats import Cell, ClusterTable, Estimate, cluster_table
+from pipelines.stats import ClusterTable, ErrorCell, Estimate, cluster_table
 
 Clusters = Sequence[Hashable | None] | None
 Case = tuple[list[float], list[float], Clusters]
@@ -43,7 +43,7 @@ def sums(rng: Random) -> list[tuple[float, float]]:
     return list(zip(totals, sizes, strict=True))
 
 
-def cells(rng: Random) -> list[Cell]:
+def cells(rng: Random) -> list[ErrorCell]:
     """Strata of an audit, some without weight, some not audited, some audited whole."""
     found = []
     for _ in range(rng.choice([1, 2, 3])):
@@ -51,7 +51,7 @@ def cells(rng: Random) -> list[Cell]:
         size = len(right) + rng.choice([0, 0, 1, 50])
         weights = [rng.choice([0.0, 0.1, 1e-18, 1.0]) for _ in right]
         known = (weights, rng.choice([0.0, float(size), 1e-18]), rng.choice([0.0, 1.0]))
-        found.append(Cell(rng.random() < 0.5, size, right, *(known if rng.random() < 0.4 else ())))
+        found.append(ErrorCell(rng.random() < 0.5, size, right, *(known if rng.random() < 0.4 else ())))
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipelines.steps.follow import Facts, Link, Threads, follow_ups, nearest_answer
 from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.tallies import Draw
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 PROBLEM = "p"
 LEMMA = StepGraph(

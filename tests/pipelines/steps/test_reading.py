@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.steps.reading import ReadCounts, check_reader, fields_of, unmet_words
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 def test_the_last_match_counts_and_its_first_group() -> None:

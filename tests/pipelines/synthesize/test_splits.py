@@ -16,8 +16,8 @@ from pipelines.synthesize.splits import (
     templates_of,
 )
 from pipelines.synthesize.template import LEVELS, instance_key, solution_graph
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 
 
 def made(split: str, count: int = 800, seed: int = 3) -> list[Problem]:

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.synthesize import SYNTHESIZERS, Templates, regenerate
 from pipelines.synthesize.splits import TRAIN_TEMPLATES
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 from storage.segments.schema import from_table, to_table
 
 

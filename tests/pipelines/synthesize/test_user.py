@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.synthesize import Templates, regenerate
 from pipelines.synthesize.user import is_reference, load_class, load_template
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 MARBLES = """
 import random

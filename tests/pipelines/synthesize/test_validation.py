@@ -18,7 +18,7 @@ from pipelines.synthesize.validation import (
     require_valid,
     validate,
 )
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 class Good:

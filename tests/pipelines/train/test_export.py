@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines import CHECKOUT
-from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.embedded.model_files import ModelFiles
 from pipelines.train.export import to_safetensors
 from pipelines.train.training_settings import Shape
 
@@ -73,13 +73,13 @@ def test_the_shape_counts_its_parameters():
 def test_the_shipped_graph_agrees_with_torch_on_the_shipped_weights():
     import torch
 
-    from pipelines.generate.session import Session
+    from pipelines.generate.embedded.session import ModelSession
     from pipelines.train.architecture import hidden_states, logits
 
     parameters = {
         name: torch.from_numpy(value.copy()) for name, value in read_safetensors(SHIPPED / "model.safetensors").items()
     }
-    session = Session(ModelFiles.open(str(SHIPPED)))
+    session = ModelSession(ModelFiles.open(str(SHIPPED)))
     ids = [random.Random(4).randrange(640) for _ in range(120)]
     expected = logits(parameters, hidden_states(parameters, shipped_shape(), torch.tensor([ids])))[0].numpy()
     scale = np.abs(expected).max()

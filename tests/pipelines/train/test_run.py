@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from pipelines.generate.embedded import Embedded
+from pipelines.generate.embedded.engine import Embedded
 from pipelines.train.trainer import TrainingJob, checkpoint_folder, train_model
 from pipelines.train.training_settings import TrainSettings
-from storage.records import Origin, Problem, Sampling, request_for
+from storage.ground.records import Origin, Problem, Sampling, request_for
 
 SETTINGS = TrainSettings(steps=6, batch=4, warmup=2, seed=3, checkpoint_every=2, threads=1)
 

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from pipelines import CHECKOUT
-from pipelines.generate.model_files import ModelFiles
+from pipelines.generate.embedded.model_files import ModelFiles
 from pipelines.train.card import model_card
 from pipelines.train.scoring import SampleCounts, count_samples, score_model, summarise
 from pipelines.verify import VERIFIERS
-from storage.records import Completion, Problem
+from storage.ground.records import Completion, Problem
 
 
 class Clockwork:

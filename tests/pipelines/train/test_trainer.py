@@ -8,7 +8,7 @@ import pytest
 from pipelines.train.corpus import train_tokenizer
 from pipelines.train.trainer import CHECKPOINT, Trainer, learning_rate
 from pipelines.train.training_settings import Shape, TrainSettings
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 SETTINGS = TrainSettings(steps=20, batch=4, warmup=5, seed=3, checkpoint_every=7, threads=1)
 needs_torch = pytest.mark.train

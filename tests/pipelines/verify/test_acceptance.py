@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.verify.acceptance import PLAIN, POLICIES, Policy, accepted_verdict, asks, check_names, lacking, used_verdicts
-from storage.errors import SetupError
-from storage.records import OUTCOMES, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import OUTCOMES, Verdict
 
 LETTERS = {"c": "correct", "i": "incorrect", "u": "unparsed", "?": "undecided"}
 CHAIN = (("number", "1"), ("math", "2"), ("judge", "3"))

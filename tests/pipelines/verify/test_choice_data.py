@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.verify.choice import ChoiceVerifier, options_in
-from storage.records import Completion, Message, Problem
+from storage.ground.records import Completion, Message, Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

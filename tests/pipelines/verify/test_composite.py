@@ -6,10 +6,10 @@ from itertools import permutations, product
 
 import pytest
 
-from pipelines.verify.composite import AllOf, AnyOf, Composite
+from pipelines.verify.composite import AllOfVerifier, AnyOfVerifier, Composite
 from pipelines.verify.exact import ExactVerifier
-from storage.errors import SetupError
-from storage.records import OUTCOMES, Completion, Outcome, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import OUTCOMES, Completion, Outcome, Problem, Verdict
 
 PROBLEM = Problem("How many?", "7")
 
@@ -67,18 +67,18 @@ def outcome(cls: type[Composite], *outcomes: Outcome) -> Outcome:
 )
 def test_the_outcome_in_any_order_of_the_parts(outcomes: tuple[Outcome, ...], all_of: str, any_of: str) -> None:
     for order in permutations(outcomes):
-        assert (outcome(AllOf, *order), outcome(AnyOf, *order)) == (all_of, any_of)
+        assert (outcome(AllOfVerifier, *order), outcome(AnyOfVerifier, *order)) == (all_of, any_of)
 
 
 def test_one_is_the_dual_of_the_other() -> None:
     """Exchanging yes and no in every part exchanges them in the whole; undecided stays undecided."""
     other: dict[Outcome, Outcome] = {"correct": "incorrect", "incorrect": "correct", "undecided": "undecided"}
     for outcomes in product(other, repeat=3):
-        assert outcome(AnyOf, *outcomes) == other[outcome(AllOf, *(other[one] for one in outcomes))]
+        assert outcome(AnyOfVerifier, *outcomes) == other[outcome(AllOfVerifier, *(other[one] for one in outcomes))]
 
 
 def test_every_part_is_asked_whatever_the_others_say() -> None:
-    for cls, outcomes in product((AllOf, AnyOf), product(OUTCOMES, repeat=2)):
+    for cls, outcomes in product((AllOfVerifier, AnyOfVerifier), product(OUTCOMES, repeat=2)):
         parts = [Says(one) for one in outcomes]
         composite = cls(verifiers=parts)
         verdict = composite.verify(PROBLEM, said())
@@ -88,24 +88,27 @@ def test_every_part_is_asked_whatever_the_others_say() -> None:
 
 
 def test_the_verdict_names_the_part_that_decided() -> None:
-    verdict = AllOf(verifiers=[{"method": "exact"}, {"method": "number"}]).verify(PROBLEM, said("8"))
+    verdict = AllOfVerifier(verifiers=[{"method": "exact"}, {"method": "number"}]).verify(PROBLEM, said("8"))
     assert (verdict.outcome, verdict.rule, verdict.value, verdict.extracted) == ("incorrect", "all_of:exact", 0.0, "8")
     rows = json.loads(verdict.evidence or "")
     assert [(row["verifier"], row["rule"]) for row in rows] == [("exact", "equal"), ("number", "bare:unequal")]
 
 
 def test_the_share_of_parts_is_the_value() -> None:
-    assert AllOf(verifiers=[Says("correct"), Says("incorrect"), Says("correct"), Says("correct")]).verify(
+    assert AllOfVerifier(verifiers=[Says("correct"), Says("incorrect"), Says("correct"), Says("correct")]).verify(
         PROBLEM, said()
     ).value == pytest.approx(0.75)
 
 
 def test_the_cause_of_an_undecided_part_is_passed_on() -> None:
-    assert AllOf(verifiers=[Says("correct"), Says("undecided")]).verify(PROBLEM, said()).cause == "cpu_limit"
+    assert AllOfVerifier(verifiers=[Says("correct"), Says("undecided")]).verify(PROBLEM, said()).cause == "cpu_limit"
 
 
 def test_a_part_that_raises_is_undecided_and_the_others_count() -> None:
-    for composite in (AnyOf(verifiers=[Breaks("correct"), Says("correct")]), AllOf(verifiers=[Breaks("correct")])):
+    for composite in (
+        AnyOfVerifier(verifiers=[Breaks("correct"), Says("correct")]),
+        AllOfVerifier(verifiers=[Breaks("correct")]),
+    ):
         one = composite.verify(PROBLEM, said())
         many = next(iter(composite.verify_many([(PROBLEM, said())])))
         assert one.outcome == many.outcome == ("correct" if composite.name == "any_of" else "undecided")
@@ -115,7 +118,7 @@ def test_a_part_that_raises_is_undecided_and_the_others_count() -> None:
 
 def test_the_version_follows_the_parts() -> None:
     versions = {
-        AllOf(verifiers=parts).version
+        AllOfVerifier(verifiers=parts).version
         for parts in (
             [Says("correct", "1")],
             [Says("correct", "2")],
@@ -127,12 +130,12 @@ def test_the_version_follows_the_parts() -> None:
         )
     }
     assert len(versions) == 7
-    assert AllOf(verifiers=[Says("correct")]).rules != AllOf(verifiers=[Says("correct", "2")]).rules
+    assert AllOfVerifier(verifiers=[Says("correct")]).rules != AllOfVerifier(verifiers=[Says("correct", "2")]).rules
 
 
 def test_composites_nest() -> None:
     inner = {"method": "any_of", "options": {"verifiers": [{"method": "exact"}, {"method": "number"}]}}
-    outer = AllOf(verifiers=[inner, {"method": "regex", "options": {"pattern": r"\d", "match": "search"}}])
+    outer = AllOfVerifier(verifiers=[inner, {"method": "regex", "options": {"pattern": r"\d", "match": "search"}}])
     with outer:
         assert [outer.verify(PROBLEM, said(text)).outcome for text in ("7.0", "8", "seven")] == [
             "correct",
@@ -149,12 +152,12 @@ def test_closing_closes_every_part_even_when_one_fails_to() -> None:
 
     parts = [Says("correct"), Stuck("correct"), Says("correct")]
     with pytest.raises(OSError, match="stuck"):
-        AllOf(verifiers=parts).close()
+        AllOfVerifier(verifiers=parts).close()
     assert [part.closed for part in parts] == [1, 1, 1]
 
 
 def test_many_and_one_agree() -> None:
-    composite = AnyOf(verifiers=[ExactVerifier(), {"method": "math"}])
+    composite = AnyOfVerifier(verifiers=[ExactVerifier(), {"method": "math"}])
     items = [(PROBLEM, said(text, str(i))) for i, text in enumerate(["7", "8", "", "\\boxed{7.0}"] * 90)]
     with composite:
         many = list(composite.verify_many(iter(items)))
@@ -176,4 +179,4 @@ def test_many_and_one_agree() -> None:
 )
 def test_mistakes_are_named(parts: list[object], said: str) -> None:
     with pytest.raises(SetupError, match=said):
-        AllOf(verifiers=parts)  # type: ignore[arg-type]
+        AllOfVerifier(verifiers=parts)  # type: ignore[arg-type]

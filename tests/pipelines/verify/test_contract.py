@@ -18,10 +18,10 @@ import pytest
 from pipelines.generate.direct import DirectSampler
 from pipelines.protocols import Verifier, Vote
 from pipelines.verify import VERIFIERS, verify
-from storage.errors import SetupError
-from storage.ids import canonical_json
-from storage.records import OUTCOMES, Completion, Problem
-from tests.pipelines.verify.toy_judge import ToyJudge
+from storage.ground.errors import SetupError
+from storage.ground.ids import canonical_json
+from storage.ground.records import OUTCOMES, Completion, Problem
+from tests.pipelines.verify.judged.toy_judge import ToyJudge
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Row:
     sandbox: bool = False
     many: int = 1_500
     """How many completions the test of order asks for; fewer where one costs a process."""
+    hostile_may_be_right: bool = False
+    """Whether it judges the form of a text alone, so that a hostile text of that form is right."""
 
 
 CITIES = Problem("The capital of France?\nA) Lyon\nB) Paris\nC) Nice", "B")
@@ -158,11 +160,11 @@ def test_an_abandoned_stream_ends(verifier: Verifier, row: Row) -> None:
     stream.close()  # type: ignore[attr-defined]
 
 
-def test_hostile_text_is_a_verdict_and_never_correct(verifier: Verifier, row: Row) -> None:
+def test_hostile_text_is_a_verdict_and_correct_only_where_form_alone_counts(verifier: Verifier, row: Row) -> None:
     for text in HOSTILE:
         verdict = verifier.verify(row.problem, said(text))
         assert verdict.outcome in OUTCOMES
-        assert verdict.outcome != "correct", text[:60]
+        assert row.hostile_may_be_right or verdict.outcome != "correct", text[:60]
         assert len((verdict.evidence or "").encode("utf-8", "surrogatepass")) <= 65_536
 
 
@@ -202,7 +204,7 @@ def test_closing_twice_is_fine_and_leaves_no_process(name: str, row: Row) -> Non
 def test_the_notebook_entry_needs_neither_prefect_nor_torch() -> None:
     verdicts = verify([("1/4 + 1/4?", "1/2", "The answer is 0.5."), ("2 + 2?", "4", "5")])
     assert [verdict.outcome for verdict in verdicts] == ["correct", "incorrect"]
-    verify_modules = {name for name in sys.modules if name.startswith(("pipelines.verify", "storage.records"))}
+    verify_modules = {name for name in sys.modules if name.startswith(("pipelines.verify", "storage.ground.records"))}
     assert verify_modules
     with pytest.raises(SetupError, match="Did you mean 'math'"):
         verify([], verifier="mth")

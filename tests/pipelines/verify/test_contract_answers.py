@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.protocols import Verifier
 from pipelines.verify import VERIFIERS
-from storage.records import OUTCOMES, Completion, Problem
+from storage.ground.records import OUTCOMES, Completion, Problem
 
 ANSWERS = ("math", "number")
 GOLDS = ("7", "-3", "0.5", "1/2", "1,234", "50%", "016", "12.0", "3 1/2", "2e3")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pipelines.verify.exact import ExactVerifier
-from storage.errors import SetupError
-from storage.records import Completion, Message, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Message, Problem, Verdict
 
 CASES = [
     ({}, "Paris", "Paris", "correct"),

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.verify.extract import FinalAnswer, Rule, final_answer, judged_text
-from storage.records import Completion, Message
+from storage.ground.records import Completion, Message
 
 
 def completion(text: str, messages: tuple[Message, ...] | None = None) -> Completion:

@@ -18,7 +18,7 @@ from pipelines.verify.finding import (
     version_of,
     visible_text,
 )
-from storage.records import Completion, Message, Problem, Verdict
+from storage.ground.records import Completion, Message, Problem, Verdict
 
 
 def said(text: str, *turns: Message) -> Completion:

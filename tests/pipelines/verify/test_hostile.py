@@ -5,10 +5,10 @@ from pathlib import Path
 
 import psutil
 
-from pipelines.verify.mathematics import Limits, MathVerifier
-from storage.records import OUTCOMES, Completion, Problem, Verdict
+from pipelines.verify.mathematics import MathVerifier, WorkerLimits
+from storage.ground.records import OUTCOMES, Completion, Problem, Verdict
 
-LIMITS = Limits(cpu_seconds=1.0)
+LIMITS = WorkerLimits(cpu_seconds=1.0)
 AT_ONCE = (
     "10**10**10", "9^{9^{9^9}}", "9" * 1_000_000, "{" * 10_000, "}" * 10_000, "(" * 10_000 + "7" + ")" * 10_000,
     "\x00" * 100_000, "7\x00", "__import__('os').system('touch PWNED')", "\\frac{" * 10_000, "7!" * 5_000,

@@ -12,8 +12,8 @@ from pipelines.verify.regex import (
     compiled_pattern,
     last_match,
 )
-from storage.errors import SetupError
-from storage.records import Completion, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Problem, Verdict
 
 CATASTROPHIC = "(?:a|aa)+$"
 

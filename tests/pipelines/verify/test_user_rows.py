@@ -19,10 +19,10 @@ import pyarrow as pa
 import pytest
 
 from pipelines.verify import verify
-from pipelines.verify.dataframes import COLUMNS
 from pipelines.verify.mathematics import MathVerifier
-from storage.errors import SetupError
-from storage.records import Message
+from pipelines.verify.structured.dataframes import COLUMNS
+from storage.ground.errors import SetupError
+from storage.ground.records import Message
 
 ROOT = Path(__file__).parents[3]
 RIGHT = {"prompt": "What is 1/2 + 1/4?", "reference": "3/4", "answer": "The answer is 0.75."}
@@ -223,7 +223,8 @@ def test_what_is_no_verifier_is_told(verifier: Any) -> None:
 
 
 def test_the_documented_blocks_do_as_they_say() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/verification.md").read_text(), re.MULTILINE | re.DOTALL)
+    page = (ROOT / "docs/reference/verifiers.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     lines = [line.partition("  # ") for block in blocks for line in block.splitlines()]
     names: dict[str, Any] = {}
     for code, _, shown in lines:
@@ -234,8 +235,9 @@ def test_the_documented_blocks_do_as_they_say() -> None:
     assert len([shown for _, _, shown in lines if shown]) == 3
 
 
-def test_the_block_on_everyday_use_runs_alone(capfd: pytest.CaptureFixture[str]) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/usage.md").read_text(), re.MULTILINE | re.DOTALL)
+def test_the_block_on_reading_a_dataset_runs_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs/how-to/read-a-dataset.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     [block] = [block for block in blocks if "verify" in block]
     exec(block, {})
     assert capfd.readouterr().out.split() == ["outcome", "rule", "0", "correct", "boxed:number"]

@@ -1,4 +1,4 @@
-"""docs/verifiers.md names every verifier with its options, every instruction, and shows recipes and models that work."""
+"""docs/reference/verifiers.md names every verifier with its options, every instruction, and shows recipes that work."""
 
 import json
 import re
@@ -10,9 +10,9 @@ import yaml
 from flows.recipe.methods import INTERNAL_OPTIONS, PROFILE_OPTIONS, parameters, resolve
 from pipelines.verify import VERIFIERS
 from pipelines.verify.constraints.instructions import INSTRUCTIONS
-from pipelines.verify.linear_model import model_of
+from pipelines.verify.structured.linear_model import model_of
 
-PAGE = (Path(__file__).parents[3] / "docs" / "verifiers.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "verifiers.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(VERIFIERS))

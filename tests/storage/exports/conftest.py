@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import snapshot, ws
 

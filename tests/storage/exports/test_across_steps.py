@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
 from storage.exports import ExportFile, export
 from storage.exports.origin import SAW_LABEL
-from storage.records import Score
+from storage.ground.errors import SetupError
+from storage.ground.records import Score
 from storage.segments.schema import to_table
-from storage.versions.snapshot import Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 from tests.storage.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
@@ -163,7 +163,7 @@ def test_lines_are_labelled_by_stored_scores(ws: Workspace) -> None:
 
 
 def test_labels_need_something_that_says_them(ws: Workspace) -> None:
-    with pytest.raises(SetupError, match="no step of this version goes on"):
+    with pytest.raises(SetupError, match="no step of this version continues from a line"):
         written(ws, "process_labels", with_steps({"fix": {"turn": "new"}}))
     with pytest.raises(SetupError, match="score by line"):
         written(ws, "process_labels", score="prm")

@@ -55,7 +55,7 @@ def test_batch_deviation_is_one_divisor_for_all_groups() -> None:
 def test_an_unlikely_right_answer_is_worth_more() -> None:
     """Right ones of rank 7, 4 and 0 of 8 get .97, 1.18 and 1.45 where GRPO gives each 1.21."""
     rewards = np.array([[1.0, 0, 0, 0, 1.0, 0, 0, 1.0]])
-    logprobs = np.arange(8)[None, :] - 9.0
+    logprobs = np.arange(8, dtype=np.float64)[None, :] - np.float64(9)
     values = grpo(unlikely_rewards(rewards, logprobs, 0.25))[0]
     assert np.round(values[[7, 4, 0]], 2).tolist() == [0.97, 1.18, 1.45]
     assert np.round(grpo(rewards)[0, 0], 2) == 1.21

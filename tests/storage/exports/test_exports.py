@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.errors import FoundWanting, SetupError
 from storage.exports import EXPORTS, export, parsed
-from storage.exports.pairs import matched
+from storage.exports.preferences.pairs import matched
 from storage.exports.rollouts import answer_turns, prompt_turns
-from storage.ids import canonical_json
-from storage.records import Problem
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.ids import canonical_json
+from storage.ground.records import Problem
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
 
@@ -36,7 +36,7 @@ CID = [f"{index:032x}" for index in range(6)]
 def test_every_format_is_the_same_twice_and_says_where_rows_come_from(
     version: VersionInfo, tmp_path: Path, fmt: str, suffix: str
 ) -> None:
-    options = {"score": "number"} if fmt == "ranked_pairs" else {}
+    options: dict[str, Any] = {"score": "number"} if fmt == "ranked_pairs" else {}
     first = export(version, fmt, tmp_path / f"a{suffix}", **options)
     second = export(version, fmt, tmp_path / "deeper" / f"b{suffix}", **options)
     assert first.rows == second.rows > 0
@@ -87,7 +87,7 @@ def test_pairs_are_correct_against_incorrect_of_one_problem(version: VersionInfo
 
 
 def test_pairs_as_plain_text_take_unparsed_ones_when_asked(version: VersionInfo, tmp_path: Path) -> None:
-    options = {"form": "text", "unparsed": True, "max_pairs": 1}
+    options: dict[str, Any] = {"form": "text", "unparsed": True, "max_pairs": 1}
     rows = lines(export(version, "pairs", tmp_path / "pairs.jsonl", **options).path)
     by_problem = {
         row["problem_id"]: (row["prompt"], row["chosen"], row["rejected"], row["rejected_outcome"]) for row in rows

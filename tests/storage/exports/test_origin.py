@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
 from storage.exports import ExportFile, export, origin
 from storage.exports.origin import OF_HELD_OUT, REPEATS_MARKS, SAW_LABEL
-from storage.records import Completion, Decision, Problem, ThreadRow
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Decision, Problem, ThreadRow
 from storage.segments.schema import to_table
-from storage.versions.snapshot import Snapshot
+from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import build, counted
@@ -131,7 +131,7 @@ def test_a_wrong_attempt_within_a_text_is_marked(ws: Workspace) -> None:
     ],
 )
 def test_an_attempt_is_marked_where_it_stands_for_itself(attempt: str, text: str, at: int | None) -> None:
-    match = origin._apart(attempt).search(text)
+    match = origin._standalone_pattern(attempt).search(text)
     assert (None if match is None else match.start()) == at
 
 
@@ -199,5 +199,5 @@ def test_what_is_not_taken_of_unpaired_rows_is_counted(ws: Workspace) -> None:
 
 
 def test_pairs_of_pieces_need_a_search(ws: Workspace) -> None:
-    with pytest.raises(SetupError, match="no piece of this version is of a search"):
+    with pytest.raises(SetupError, match="this version has no pieces of a search"):
         written(ws, version(*ATTEMPTS), "piece_pairs")

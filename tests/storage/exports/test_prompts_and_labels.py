@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
-from storage.exports import Validation, export
+from storage.exports import ExportValidation, export
+from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 
@@ -61,13 +62,13 @@ def test_verl_reads_its_columns(version: VersionInfo, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fmt", ["sft", "pairs", "prompts", "rl"])
 def test_validation_has_whole_clusters_and_nothing_is_lost(version: VersionInfo, tmp_path: Path, fmt: str) -> None:
-    whole = export(version, fmt, tmp_path / "whole.jsonl", **({"unparsed": True} if fmt == "pairs" else {}))
-    split = Validation(tmp_path / "validation.jsonl", share=0.3, seed=1)
+    options: dict[str, Any] = {"unparsed": True} if fmt == "pairs" else {}
+    whole = export(version, fmt, tmp_path / "whole.jsonl", **options)
+    split = ExportValidation(tmp_path / "validation.jsonl", share=0.3, seed=1)
     if fmt == "rl":  # one group is complete: a file of its own would be all
         with pytest.raises(SetupError, match="1 template among the rows"):
             export(version, fmt, tmp_path / "train.jsonl", validation=split)
         return
-    options = {"unparsed": True} if fmt == "pairs" else {}
     written = export(version, fmt, tmp_path / "train.jsonl", validation=split, **options)
     train, validation = (lines(file.path) for file in written.files)
     key = lambda row: row["id"]  # noqa: E731
@@ -88,4 +89,4 @@ def test_bad_options_are_named(version: VersionInfo, tmp_path: Path) -> None:
         with pytest.raises(SetupError, match=message):
             export(version, fmt, out, **options)  # type: ignore[arg-type]
     with pytest.raises(SetupError, match="a validation share of 1"):
-        Validation(out, share=1.0)
+        ExportValidation(out, share=1.0)

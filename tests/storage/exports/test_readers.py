@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.exports import Validation, export
-from storage.versions.card import Folder, card
+from storage.exports import ExportValidation, export
+from storage.versions.content.card import Folder, card
 from storage.versions.read import load_manifest
 from storage.versions.resolve import VersionInfo
 
@@ -54,7 +54,7 @@ def test_datasets_reads_groups_and_tiers(version: VersionInfo, tmp_path: Path, h
 
 def test_datasets_reads_the_folder_for_a_hub(version: VersionInfo, tmp_path: Path, hub: Path) -> None:
     folder = tmp_path / "folder"
-    validation = Validation(folder / "data" / "validation.parquet", share=0.5)
+    validation = ExportValidation(folder / "data" / "validation.parquet", share=0.5)
     export(version, "sft", folder / "data" / "train.parquet", validation=validation)
     splits = {name: f"data/{name}.parquet" for name in ("train", "validation")}
     (folder / "README.md").write_text(card(load_manifest(version), Folder("sft", splits, 2)))
@@ -144,7 +144,7 @@ def test_duckdb_reads_it(version: VersionInfo, tmp_path: Path, suffix: str) -> N
 
     import duckdb
 
-    rows = duckdb.sql(f"select level, messages[2].content from '{out}' order by level").fetchall()
+    rows = duckdb.execute(f"select level, messages[2].content from '{out}' order by level").fetchall()
     assert rows == [(1, "step 0. The answer is 4."), (3, "step 4. The answer is 4.")]
 
 

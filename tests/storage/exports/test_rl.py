@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.errors import SetupError
 from storage.exports import ExportFile, export
-from storage.versions.snapshot import Snapshot
+from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import drawn, lines, put
 from tests.storage.versions.conftest import EASY, HARD, counted
@@ -103,7 +103,7 @@ def test_only_the_prefix_counts(snapshot: Build, write: Write) -> None:
 def test_an_adaptive_pool_is_refused(snapshot: Build, write: Write, prefix: Any) -> None:
     toy = drawn(snapshot(outcomes=JUDGED), prefix=0)
     if prefix != 0:
-        toy = replace(toy, manifest=toy.manifest | {"metrics": {}})
+        toy = replace(toy, manifest={**toy.manifest, "metrics": {}})
     message = refused(write, toy)
     assert message.startswith("this version has no completions that were fixed before any verdict")
     assert "Next: rollmill curate RECIPE --set budget.method=fixed --set budget.options.initial=8" in message

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import Count
+from storage.imports.spec import ImportCount
 from storage.segments.keys import SegmentKey
 from storage.segments.writing import Bulk
 from storage.workspace import Workspace
 from tests.forked import Forked
-from tests.storage.imports.in_fours import import_in_fours
+from tests.storage.imports.reading.in_fours import import_in_fours
 
 WriteLines = Callable[..., Path]
 KILLED = (-signal.SIGKILL, "")
@@ -52,7 +52,7 @@ def test_a_killed_import_is_no_import_and_its_files_are_swept(
     assert ws.recover() == []
     assert held(ws) == (0, 0, 0, 0)
     report = import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
-    assert (report.problems, report.completions) == (Count(new=5), Count(new=10))
+    assert (report.problems, report.completions) == (ImportCount(new=5), ImportCount(new=10))
     assert held(ws) == (5, 10, 1, 5)
 
 
@@ -61,7 +61,7 @@ def test_an_import_killed_after_its_registration_is_whole(ws: Workspace, jsonl: 
     assert Forked(import_in_fours, ws.root, path, point="segment.registered:1").end() == KILLED
     assert held(ws) == (5, 10, 1, 5)
     report = import_rollouts(ws, ImportSpec(path, "r", batch_rows=4))
-    assert (report.problems, report.completions) == (Count(already=5), Count(already=10))
+    assert (report.problems, report.completions) == (ImportCount(already=5), ImportCount(already=10))
 
 
 def test_an_interrupted_import_removes_what_it_wrote(
@@ -99,7 +99,7 @@ def test_a_limit_of_file_sizes_leaves_nothing_of_the_import_and_says_so(ws: Work
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert held(ws) == (5, 0, 1, 1)
-    assert import_rollouts(ws, spec).completions == Count(new=12)
+    assert import_rollouts(ws, spec).completions == ImportCount(new=12)
 
 
 def test_a_second_import_under_the_name_meanwhile_is_noticed(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from flows.rounds.imports import imported_rows
+from flows.rounds.planning.imports import imported_rows
+from storage.ground.records import Problem
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
 from storage.imports.removal import contents_of, plan_removal
 from storage.imports.stored import ModelCount, current_rows, model_counts
-from storage.records import Problem
-from storage.segments.compaction import compact
 from storage.segments.schema import from_table
+from storage.segments.upkeep.compaction import compact
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]

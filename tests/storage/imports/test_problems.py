@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Problem
 from storage.imports import ImportSpec, import_problems
-from storage.imports.spec import Count
-from storage.records import Message, Problem
+from storage.imports.spec import ImportCount
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 
@@ -24,7 +24,7 @@ def test_columns_become_fields_and_the_rest_is_kept(ws: Workspace, jsonl: WriteL
         {"id": "a-1", "question": "2+2?", "answer": 4, "level": "Level 2", "type": "sums", "note": "n", "gap": None}
     )
     report = import_problems(ws, ImportSpec(path, "sums", constants={"licence": "MIT", "split": "test"}))
-    assert report.problems == Count(new=1)
+    assert report.problems == ImportCount(new=1)
     assert stored(ws, "sums") == [
         Problem(
             "2+2?",
@@ -43,16 +43,16 @@ def test_columns_become_fields_and_the_rest_is_kept(ws: Workspace, jsonl: WriteL
 def test_importing_twice_doubles_nothing_and_a_longer_file_adds_its_new_rows(ws: Workspace, jsonl: WriteLines) -> None:
     rows = [{"id": n, "prompt": f"{n}+1?", "reference": n + 1} for n in range(5)]
     spec = ImportSpec(jsonl(*rows[:3]), "sums", batch_rows=2)
-    assert import_problems(ws, spec).problems == Count(new=3)
-    assert import_problems(ws, spec).problems == Count(already=3)
-    assert import_problems(ws, ImportSpec(jsonl(*rows), "sums")).problems == Count(new=2, already=3)
+    assert import_problems(ws, spec).problems == ImportCount(new=3)
+    assert import_problems(ws, spec).problems == ImportCount(already=3)
+    assert import_problems(ws, ImportSpec(jsonl(*rows), "sums")).problems == ImportCount(new=2, already=3)
     assert [problem.external_id for problem in stored(ws, "sums")] == ["0", "1", "2", "3", "4"]
 
 
 def test_the_same_problem_under_two_ids_is_stored_once_and_found_by_both(ws: Workspace, jsonl: WriteLines) -> None:
     path = jsonl({"id": "a", "prompt": "2+2?", "answer": "4"}, {"id": "b", "prompt": "2+2?", "answer": "4"})
     report = import_problems(ws, ImportSpec(path, "sums"))
-    assert report.problems == Count(new=1)
+    assert report.problems == ImportCount(new=1)
     assert report.notes == ("1 rows repeat an earlier problem and are stored once: line 2 repeats line 1",)
     assert stored(ws, "sums")[0].meta == {"external_ids": ["b"]}
 
@@ -88,7 +88,7 @@ def test_lone_surrogates_are_replaced_and_counted(ws: Workspace, jsonl: WriteLin
 def test_a_dry_run_shows_the_mapping_and_stores_nothing(ws: Workspace, jsonl: WriteLines) -> None:
     path = jsonl(*({"id": n, "question": "q" * 300 + str(n), "answer": n} for n in range(5)))
     report = import_problems(ws, ImportSpec(path, "sums"), dry_run=True)
-    assert report.problems == Count(new=5)
+    assert report.problems == ImportCount(new=5)
     assert report.mapping == {"prompt": "question", "reference": "answer", "external_id": "id"}
     assert [shown["external_id"] for shown in report.samples] == ["0", "1", "2"]
     assert report.samples[0]["prompt"] == "q" * 159 + "…"
@@ -136,7 +136,7 @@ def test_another_problem_under_a_known_id_is_refused(ws: Workspace, jsonl: Write
         SetupError, match=r"already holds other problems under the ids 'a' \(line 1\); nothing was stored\."
     ):
         import_problems(ws, ImportSpec(repaired, "sums"))
-    assert import_problems(ws, ImportSpec(repaired, "sums-2")).problems == Count(new=1)
+    assert import_problems(ws, ImportSpec(repaired, "sums-2")).problems == ImportCount(new=1)
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import PlanRow
 from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.imports.removal import Removal, contents_of, imports_held, plan_removal, remove
-from storage.records import PlanRow
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Message, Problem, imported_completion_id
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import Count
-from storage.records import Completion, Message, Problem, imported_completion_id
+from storage.imports.spec import ImportCount
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 
@@ -42,7 +42,7 @@ def test_a_rollout_is_stored_with_its_label_and_its_own_columns(sums: Workspace,
         "prompt": "2+2?",
     }
     report = import_rollouts(sums, ImportSpec(jsonl(row), "r", problems="sums"))
-    assert (report.problems, report.completions) == (Count(), Count(new=1))
+    assert (report.problems, report.completions) == (ImportCount(), ImportCount(new=1))
     assert completions(sums) == [
         Completion(
             id=imported_completion_id(SUM.id, "m", 3, "It is 4."),
@@ -77,9 +77,11 @@ def test_without_an_index_rollouts_are_numbered_by_problem_and_model(sums: Works
 def test_importing_twice_doubles_nothing_and_a_longer_file_adds_its_new_rows(sums: Workspace, jsonl: WriteLines) -> None:
     rows = [{"problem_id": "a", "model": "m", "text": f"answer {n}"} for n in range(5)]
     spec = ImportSpec(jsonl(*rows[:3]), "r", problems="sums", batch_rows=2)
-    assert import_rollouts(sums, spec).completions == Count(new=3)
-    assert import_rollouts(sums, spec).completions == Count(already=3)
-    assert import_rollouts(sums, ImportSpec(jsonl(*rows), "r", problems="sums")).completions == Count(new=2, already=3)
+    assert import_rollouts(sums, spec).completions == ImportCount(new=3)
+    assert import_rollouts(sums, spec).completions == ImportCount(already=3)
+    assert import_rollouts(sums, ImportSpec(jsonl(*rows), "r", problems="sums")).completions == ImportCount(
+        new=2, already=3
+    )
     assert len(completions(sums)) == 5
 
 
@@ -115,12 +117,12 @@ def test_rollouts_may_carry_their_problems(ws: Workspace, jsonl: WriteLines) -> 
         for n in range(3)
     ]
     report = import_rollouts(ws, ImportSpec(jsonl(*rows), "r", batch_rows=2))
-    assert (report.problems, report.completions) == (Count(new=1), Count(new=3))
+    assert (report.problems, report.completions) == (ImportCount(new=1), ImportCount(new=3))
     assert from_table("problems", ws.segments.read("problems", producer="import:r")) == [
         Problem("2+2?", "4", source="sums", external_id="a")
     ]
     assert completions(ws)[0].meta == {"import": "r", "problem_id": SUM.id}
-    assert import_rollouts(ws, ImportSpec(jsonl(*rows), "r")).problems == Count(already=1)
+    assert import_rollouts(ws, ImportSpec(jsonl(*rows), "r")).problems == ImportCount(already=1)
 
 
 def test_what_a_person_should_know_is_noted(sums: Workspace, jsonl: WriteLines) -> None:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
-from storage.imports.cells import value_at
+from storage.imports.reading.cells import value_at
 from storage.workspace import Workspace
 from tests.storage.imports.conftest import WriteLines
 
@@ -230,12 +230,12 @@ def test_what_is_moved_or_doubled_is_said(ws: Workspace, jsonl: WriteLines) -> N
     )
     report = import_problems(ws, ImportSpec(jsonl(*rows), "set"))
     assert report.notes == (
-        "2 levels are no number and are kept as meta.level: 'hard' 2",
+        "2 levels are not numbers and are kept as meta.level: 'hard' 2",
         "1 prompts have several references: each pair is a problem of its own",
         "1 ids differ from another one in spaces only: 'a'",
     )
     report, _ = rollouts(ws, jsonl({"question": "s", "answer": "1", "text": "x", "finish_reason": "odd"}, name="r.jsonl"))
-    assert "1 finish reasons are none that is known here and were left out: 'odd' 1" in report.notes
+    assert "1 unknown finish reasons were left out: 'odd' 1" in report.notes
 
 
 def test_a_folder_of_datasets_is_one_file(ws: Workspace, tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_paths_reach_into_json_texts() -> None:
     assert value_at(values, "a.b[1].c") == 2
     assert value_at(values, "l[*].t") == ["x", "y"]
     assert value_at(values, "a.b[9]") is None
-    with pytest.raises(SetupError, match=r"'a\[x\]' names no place in a row"):
+    with pytest.raises(SetupError, match=r"'a\[x\]' is not a place in a row"):
         value_at(values, "a[x]")
 
 
@@ -304,14 +304,14 @@ def test_a_row_whose_output_is_a_text_is_no_log(ws: Workspace, jsonl: WriteLines
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({**LM_EVAL, "resps": None}, "resps is no list"),
-        ({**LM_EVAL, "resps": "abc"}, "resps is no list"),
-        ({"custom_id": "p", "response": {"body": {"choices": ["hi"]}}}, "choices are no list of objects"),
+        ({**LM_EVAL, "resps": None}, "resps is not a list"),
+        ({**LM_EVAL, "resps": "abc"}, "resps is not a list"),
+        ({"custom_id": "p", "response": {"body": {"choices": ["hi"]}}}, "choices are not a list of objects"),
         (
             {"custom_id": "p", "response": {"body": {"choices": [{"message": "hi"}]}}},
-            "the message of a choice is no object",
+            "the message of a choice is not an object",
         ),
-        ({"id": 1, "input": "q", "target": "4", "output": {"choices": ["hi"]}}, "choices of output are no list of objects"),
+        ({"id": 1, "input": "q", "target": "4", "output": {"choices": ["hi"]}}, "of output are not a list of objects"),
     ],
 )
 def test_a_tools_row_that_is_not_as_the_tool_writes_it_is_named(

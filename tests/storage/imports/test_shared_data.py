@@ -3,7 +3,7 @@
 import pytest
 
 from storage.imports import ImportSpec, import_problems, import_rollouts
-from storage.imports.spec import Count
+from storage.imports.spec import ImportCount
 from storage.imports.stored import answering, model_counts
 from storage.workspace import Workspace
 from tests.shared_data import shared_data
@@ -23,10 +23,10 @@ def labels(ws: Workspace) -> list[tuple[object, ...]]:
 def test_gsm8k(ws: Workspace) -> None:
     problems = ImportSpec(shared_data("gsm8k_problems.jsonl"), "gsm8k")
     rollouts = ImportSpec(shared_data("gsm8k_rollouts.jsonl"), "gpt3", problems="gsm8k")
-    assert import_problems(ws, problems).problems == Count(new=660)
-    assert import_rollouts(ws, rollouts).completions == Count(new=2640)
-    assert import_problems(ws, problems).problems == Count(already=660)
-    assert import_rollouts(ws, rollouts).completions == Count(already=2640)
+    assert import_problems(ws, problems).problems == ImportCount(new=660)
+    assert import_rollouts(ws, rollouts).completions == ImportCount(new=2640)
+    assert import_problems(ws, problems).problems == ImportCount(already=660)
+    assert import_rollouts(ws, rollouts).completions == ImportCount(already=2640)
     assert rows(ws, "SELECT model, count(*), max(sample_index) FROM completions GROUP BY 1 ORDER BY 1") == [
         ("gpt3-175b_finetuning", 660, 0),
         ("gpt3-175b_verification", 660, 0),
@@ -37,9 +37,9 @@ def test_gsm8k(ws: Workspace) -> None:
 
 
 def test_math(ws: Workspace) -> None:
-    assert import_problems(ws, ImportSpec(shared_data("math_problems.jsonl"), "math")).problems == Count(new=50)
+    assert import_problems(ws, ImportSpec(shared_data("math_problems.jsonl"), "math")).problems == ImportCount(new=50)
     report = import_rollouts(ws, ImportSpec(shared_data("math_rollouts.jsonl"), "qwen", problems="math"))
-    assert report.completions == Count(new=400)
+    assert report.completions == ImportCount(new=400)
     assert rows(ws, "SELECT min(level), max(level), count(level) FROM problems") == [(1, 5, 50)]
     assert rows(ws, "SELECT max(sample_index), count(meta ->> '$.reward') FROM completions") == [(7, 400)]
     assert labels(ws) == LABELS["math"]
@@ -48,7 +48,7 @@ def test_math(ws: Workspace) -> None:
 def test_mathcoder_carries_its_problems(ws: Workspace) -> None:
     spec = ImportSpec(shared_data("mathcoder_rollouts.parquet"), "mathcoder")
     report = import_rollouts(ws, spec)
-    assert (report.problems, report.completions) == (Count(new=2542), Count(new=12748))
+    assert (report.problems, report.completions) == (ImportCount(new=2542), ImportCount(new=12748))
     assert rows(ws, "SELECT source, count(*) FROM problems GROUP BY 1 ORDER BY 1") == [
         ("GSM8K", 667),
         ("MATH", 582),
@@ -61,11 +61,11 @@ def test_mathcoder_carries_its_problems(ws: Workspace) -> None:
         (6, 12748, 0)
     ]
     again = import_rollouts(ws, spec)
-    assert (again.problems, again.completions) == (Count(already=2542), Count(already=12748))
+    assert (again.problems, again.completions) == (ImportCount(already=2542), ImportCount(already=12748))
 
 
 def test_humaneval_is_code_with_tests(ws: Workspace) -> None:
-    assert import_problems(ws, ImportSpec(shared_data("humaneval.jsonl"), "humaneval")).problems == Count(new=82)
+    assert import_problems(ws, ImportSpec(shared_data("humaneval.jsonl"), "humaneval")).problems == ImportCount(new=82)
     checked = "count(*) FILTER (tests LIKE '%def check(candidate)%')"
     query = f"SELECT kind, count(*), {checked}, min(external_id) FROM problems GROUP BY 1"
     assert rows(ws, query) == [("code", 82, 82, "HumanEval/0")]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from storage.ground.records import Problem
 from storage.imports import ImportSpec, import_problems, import_rollouts
 from storage.imports.stored import ModelCount, answering, model_counts, names_of
 from storage.ledger.models import ImportRow
-from storage.records import Problem
 from storage.workspace import Workspace
 
 WriteLines = Callable[..., Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.ledger.engine import SCRIPTS, Ledger
 from storage.ledger.models import SCHEMA_REVISION, Base, ProgressRow
 
@@ -73,7 +73,8 @@ def test_a_ledger_of_the_first_schema_is_upgraded_and_keeps_its_rows(tmp_path: P
     ledger = open_ledger(tmp_path)
     with ledger.read() as session:
         assert session.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == SCHEMA_REVISION
-        assert session.execute(text("SELECT key, expires_at FROM leases")).fetchall() == [("k", 5.0)]
+        rows = session.execute(text("SELECT key, expires_at FROM leases")).fetchall()
+        assert [tuple(row) for row in rows] == [("k", 5.0)]
         assert session.execute(text("SELECT count(*) FROM audit_items")).scalar_one() == 0
     ledger.close()
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion
 from storage.ledger.engine import SCRIPTS
 from storage.ledger.models import Base
 from storage.ledger.postgres import IDLE, SERVER
-from storage.records import Completion
-from storage.segments.compaction import compact
 from storage.segments.keys import SegmentKey
+from storage.segments.upkeep.compaction import compact
 from storage.spending import Amount, Charge, Limit, Sums
 from storage.workspace import Workspace
 from tests.postgres_server import database, postgres_server

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from storage.ground.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
 from storage.queries import Reader
-from storage.records import Completion, Decision, Outcome, PlanRow, Problem, Verdict
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
+from tests.storage.accepted import accept
 
 CHAIN = [["number", "1"], ["math", "2"]]
 RECIPE = {
@@ -109,12 +110,17 @@ def _decision(owner: Problem, index: int) -> Decision:
 
 @pytest.fixture
 def live_run() -> Callable[..., None]:
-    """Open a second run that has planned round 0 only; its completions and the verdicts of `number` are there."""
+    """Open a second run that has planned round 0 only; its completions and the verdicts of `number` are there, which count
+    unless other `verifiers` judge.
+    """
 
     def start(curated: Milled, verifiers: list[list[str]] | None = None) -> None:
         recipe = {**RECIPE, "resolved": {"verifiers": verifiers or CHAIN}}
         curated.ws.runs.open(LIVE, name="toy", recipe=recipe, recipe_hash="b" * 64)
         curated.ws.runs.commit_plan(LIVE, 0, plan(LIVE, curated.problems, 0, range(4)), [])
+        if verifiers is None:
+            drawn = [(owner, completion(owner, index)) for owner in curated.problems for index in range(4)]
+            accept(curated.ws, LIVE, [_verdict(*pair) for pair in drawn])
 
     return start
 

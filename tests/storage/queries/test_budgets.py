@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from storage.ground.records import CONTINUED, StopRow
 from storage.queries import BudgetRound, LevelSpend, StopCount, budget_spend, run_scope
-from storage.records import CONTINUED, StopRow
 from storage.segments.keys import SegmentKey
+from tests.storage.accepted import accept
 from tests.storage.queries.conftest import DONE, LIVE, Milled, completion
 
 
@@ -35,7 +36,7 @@ def test_copies_of_a_solution_cover_once_and_cut_off_texts_never(curated: Milled
     curated.ws.runs.commit_plan(LIVE, 0, planned, [])
     judged = [replace(verdicts[0], completion_id=completion.id, problem_id=owner.id) for owner, completion in rows]
     curated.ws.segments.commit(SegmentKey("completions", "embedded", "d", "again"), [completion for _, completion in rows])
-    curated.ws.segments.commit(SegmentKey("verdicts", "number", "1", "again"), judged)
+    accept(curated.ws, LIVE, judged)
     assert [row.covered for row in budget_spend(run_scope(curated.reader, LIVE), 1).rounds] == [1]
     assert [row.covered for row in budget_spend(run_scope(curated.reader, LIVE), 2).rounds] == [0]
 

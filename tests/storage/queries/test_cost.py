@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from flows.rounds import decide, run_all
 from pipelines.budget import Fixed
 from pipelines.generate.prices import Prices
-from storage.errors import SetupError
-from storage.ids import digest128
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+from storage.ground.records import Attempt
 from storage.queries import Reader
 from storage.queries.cost import GROUPS, RunCost, money_text, run_cost
-from storage.records import Attempt
 from storage.spending import Sums
 from storage.workspace import Workspace
 from tests.flows.rounds.toy import problems, spec, workspace

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries import (
     compare,
     dataset_scope,
@@ -22,8 +22,8 @@ from storage.queries import (
     versions_of,
 )
 from storage.segments.schema import to_table
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.publish import publish
-from storage.versions.snapshot import Snapshot
 from tests.storage.versions.conftest import counted
 
 DONE = "toy-aaaaaaaa"

@@ -3,8 +3,8 @@
 import threading
 from typing import Any
 
+from storage.ground.records import Completion, Verdict
 from storage.queries import Filters, funnel, pass_rates, problem_detail, run_scope, search_problems
-from storage.records import Completion, Verdict
 from storage.segments.keys import SegmentKey
 
 DONE = "toy-aaaaaaaa"

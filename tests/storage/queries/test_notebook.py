@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries import open_workspace
 
 DONE = "toy-aaaaaaaa"
@@ -90,7 +90,7 @@ def test_any_metric_as_a_frame_over_the_fixed_prefix(curated: Any) -> None:
 def test_mistakes_of_a_caller(tmp_path: Path, curated: Any) -> None:
     with open_workspace(curated.ws.root) as ws, pytest.raises(SetupError, match="name a run or a dataset, not both"):
         ws.rollouts(run=DONE, dataset="apples")
-    with pytest.raises(SetupError, match="is in no Rollmill workspace"):
+    with pytest.raises(SetupError, match="is not in a Rollmill workspace"):
         open_workspace(tmp_path)
 
 

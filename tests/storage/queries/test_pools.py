@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipelines.metrics import counts_of
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries import pass_rates, run_scope
 from storage.queries.pools import scope_pool
 from tests.storage.queries.conftest import DONE, LIVE, Milled

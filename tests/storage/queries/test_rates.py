@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.queries import counts_by, models_of, pass_rates, run_scope
 from storage.segments.keys import SegmentKey
+from tests.storage.accepted import accept
 from tests.storage.queries.conftest import _verdict, completion, plan
 
 DONE = "toy-aaaaaaaa"
@@ -80,7 +81,7 @@ def test_rates_by_model_hold_each_models_own_rollouts(curated: Any) -> None:
     curated.ws.runs.commit_plan("two", 0, rows, [])
     verdicts = [replace(_verdict(owner, completion(owner, index)), completion_id=f"i{completion(owner, index).id}")
                 for owner in curated.problems for index in range(8)]  # fmt: skip
-    curated.ws.segments.commit(SegmentKey("verdicts", "number", "1", "two"), verdicts)
+    accept(curated.ws, "two", verdicts)
     scope = run_scope(curated.reader, "two")
     assert models_of(scope) == ["n", "o"]
     assert [

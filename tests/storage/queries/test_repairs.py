@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage.errors import SetupError
-from storage.pool import Repair
+from storage.ground.errors import SetupError
+from storage.ground.pool import Repair
 from storage.queries import Reader, dataset_scope, run_scope
 from storage.queries.notebook import open_workspace
 from storage.queries.pools import scope_pool
@@ -36,7 +37,8 @@ def test_a_repair_belongs_to_the_nearest_judged_answer_and_takes_its_feedback(ws
 
 def test_the_curve_is_asked_for_by_name(ws: Workspace) -> None:
     with open_workspace(ws.root) as opened:
-        for where in ({"run": RUN}, {"dataset": "lines"}):
+        wheres: list[dict[str, Any]] = [{"run": RUN}, {"dataset": "lines"}]
+        for where in wheres:
             frame = opened.measure("pass@t", over="trees", **where)
             points = {(row.drafts, row.repairs): (row.value, row.mean_tokens) for row in frame.itertuples()}
             assert points == {
@@ -47,5 +49,5 @@ def test_the_curve_is_asked_for_by_name(ws: Workspace) -> None:
 
 def test_a_run_without_a_later_step_has_no_trees(curated: Milled) -> None:
     scope = run_scope(curated.reader, DONE)
-    with pytest.raises(SetupError, match="has no completion that repairs a measured one"):
+    with pytest.raises(SetupError, match="has no repairs of measured completions"):
         with_repairs(scope_pool(scope))

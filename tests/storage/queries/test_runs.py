@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from storage.commands import working_on
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.ground.records import Verdict
 from storage.queries import Funnel, dataset_scope, funnel, run_progress, run_scope, runs
-from storage.records import Verdict
 from storage.segments.keys import SegmentKey
+from tests.storage.accepted import accept
 
 DONE, LIVE = "toy-aaaaaaaa", "toy-bbbbbbbb"
 
@@ -80,18 +81,23 @@ def test_the_funnel_of_a_run_under_way(curated: Any, live_run: Any) -> None:
     assert (counts.kept, counts.dropped, counts.kept_problems, counts.dropped_by_reason) == (None, None, None, {})
 
 
-def test_an_undecided_verdict_is_pending_until_the_chain_ends(curated: Any, live_run: Any) -> None:
+def test_a_rollout_is_pending_until_its_outcome_is_stored_and_the_last_one_counts(curated: Any, live_run: Any) -> None:
     live_run(curated, verifiers=[["strict", "1"], ["math", "2"]])
     owner = curated.problems[0]
     first = [Verdict(f"c0-{n}", owner.id, "strict", "1", "undecided" if n else "incorrect", "none") for n in range(3)]
     curated.ws.segments.commit(SegmentKey("verdicts", "strict", "1", "x"), first)
+    assert funnel(run_scope(curated.reader, LIVE)).pending == 24
+    accept(curated.ws, LIVE, first[:1], "first")
     counts = funnel(run_scope(curated.reader, LIVE))
     assert (counts.incorrect, counts.undecided, counts.pending) == (1, 0, 23)
     later: list[Any] = [("c0-1", "correct"), ("c0-2", "undecided")]
-    second = [Verdict(cid, owner.id, "math", "2", outcome, "boxed") for cid, outcome in later]
-    curated.ws.segments.commit(SegmentKey("verdicts", "math", "2", "x"), second)
+    accept(curated.ws, LIVE, [Verdict(cid, owner.id, "math", "2", outcome, "boxed") for cid, outcome in later], "second")
     counts = funnel(run_scope(curated.reader, LIVE))
     assert (counts.correct, counts.incorrect, counts.undecided, counts.pending) == (1, 1, 1, 21)
+    accept(curated.ws, LIVE, [Verdict("c0-2", owner.id, "math", "2", "correct", "boxed")], "made again")
+    accept(curated.ws, DONE, [Verdict("c0-0", owner.id, "math", "2", "correct", "boxed")])
+    counts = funnel(run_scope(curated.reader, LIVE))
+    assert (counts.correct, counts.incorrect, counts.undecided, counts.pending) == (2, 1, 0, 21)
 
 
 def test_decisions_made_anew_replace_the_earlier_ones(curated: Any, decisions: Any) -> None:

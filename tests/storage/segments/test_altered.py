@@ -1,16 +1,18 @@
 """A flipped byte anywhere in a segment is found before a row of it is used; its rows are then to be made again."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.errors import CorruptSegment
-from storage.records import Completion, Problem, Verdict
+from storage.ground.errors import CorruptSegment
+from storage.ground.records import Completion, Problem, Verdict
 from storage.segments.keys import SegmentKey
 from storage.segments.place import LocalPlace
 from storage.segments.schema import Kind, Record
+from storage.segments.store import SegmentStore
 from storage.workspace import Workspace
 
 ROWS: dict[Kind, list[Record]] = {
@@ -58,7 +60,7 @@ def test_every_way_of_reading_compares(ws: Workspace) -> None:
     [path] = (ws.state / "segments" / "completions").rglob("*.parquet")
     flip(path, path.stat().st_size // 3)
     root = ws.root
-    ways = (
+    ways: tuple[Callable[[SegmentStore], object], ...] = (
         lambda store: store.present("completions", ["c1"]),
         lambda store: store.fetch("completions", ["c1"]),
         lambda store: store.connect(),
@@ -85,7 +87,12 @@ def test_a_sound_file_is_compared_once_per_process(ws: Workspace, monkeypatch: p
     read: list[str] = []
     place = ws.segments.place
     digest = place.digest
-    monkeypatch.setattr(place, "digest", lambda kind, segment_id: read.append(segment_id) or digest(kind, segment_id))
+
+    def counted(kind: str, segment_id: str) -> str:
+        read.append(segment_id)
+        return digest(kind, segment_id)
+
+    monkeypatch.setattr(place, "digest", counted)
     for _ in range(3):
         ws.segments.read("problems")
         ws.segments.present("problems", ["x"])

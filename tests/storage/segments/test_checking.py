@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import CorruptSegment, SetupError
+from storage.ground.errors import CorruptSegment, SetupError
+from storage.ground.records import Completion
 from storage.ledger.models import LostSegmentRow
-from storage.records import Completion
 from storage.segments.checking import sweep
 from storage.segments.keys import SegmentKey
 from storage.segments.store import SegmentStore

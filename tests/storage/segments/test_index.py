@@ -10,7 +10,7 @@ from storage.segments.index import KeyTable, key_of
 def test_a_key_is_duckdbs() -> None:
     import duckdb
 
-    assert duckdb.sql("SELECT md5_number('abc')").fetchall() == [(key_of("abc"),)]
+    assert duckdb.execute("SELECT md5_number('abc')").fetchall() == [(key_of("abc"),)]
 
 
 def test_it_agrees_with_a_dict_over_a_random_history() -> None:

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select, update
 
 from flows.workspace.maintenance import examine
+from storage.ground.records import Completion
 from storage.ledger.models import SegmentRow
-from storage.records import Completion
 from storage.segments.checking import mend
 from storage.segments.keys import SegmentKey
-from storage.segments.rebuild import lines_of
+from storage.segments.upkeep.rebuild import lines_of
 from storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.segments.damaged import ZEROS, bounds, damage

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.records import Completion, Message
+from storage.ground.records import Completion, Message
 from storage.segments import ordered
 from storage.segments import store as store_module
 from storage.segments.keys import SegmentKey

@@ -10,7 +10,7 @@ import fsspec
 import pytest
 from fsspec.spec import AbstractFileSystem
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.segments.place import RemotePlace, passes
 
 
@@ -18,7 +18,7 @@ class NoCredentialsError(Exception):
     """As botocore's: no OSError and no kin of ours."""
 
 
-class Down(AbstractFileSystem):
+class Down(AbstractFileSystem):  # type: ignore[misc]
     """A file system of which every question fails."""
 
     protocol = "down"
@@ -82,7 +82,8 @@ def test_what_passes_by_itself_is_tried_again_and_what_does_not_is_not() -> None
     from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
     def refused(status: int) -> Exception:
-        return ClientError({"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+        error: Exception = ClientError({"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+        return error
 
     again = [*map(refused, (429, 500, 503)), EndpointConnectionError(endpoint_url="x"), ReadTimeoutError(endpoint_url="x")]
     assert all(map(passes, [*again, ClientPayloadError()]))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage.records import Decision, PlanRow
+from storage.ground.records import Decision, PlanRow
 from storage.segments import rows as module
 from storage.segments.rows import Packer, Rows
 

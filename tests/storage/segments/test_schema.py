@@ -6,15 +6,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from storage.records import Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
+from storage.ground.records import AcceptedOutcome, Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
 from storage.segments.schema import KINDS, SCHEMAS, Kind, from_table, to_table
 
+NO_META: dict[str, Any] = {}
 PLAIN = Completion("c0", "q", "toy", "toy", "d", "curate", 0, 1, "text", "stop")
 COMPLETIONS = [
     replace(PLAIN, id=f"c{n}", token_ids=ids, prompt_token_ids=(7,) * n, logprobs=logs, meta=meta, messages=messages)
     for n, (ids, logs, meta, messages) in enumerate(
         [
-            ((1, 2, 3), (-0.5, -1.0, -0.25), {}, None),
+            ((1, 2, 3), (-0.5, -1.0, -0.25), NO_META, None),
             (None, None, {"b": 1, "a": [None, "é"]}, (Message("user", "x"), Message("assistant", "y"))),
             ((), (), {}, ()),
             ((2**31 - 1,), (0.0,), {"nan": "NaN"}, None),
@@ -92,7 +93,7 @@ def test_a_null_in_a_list_stays_one() -> None:
 
 
 TURNS = (Message("user", "2+2?"), Message("assistant", "print(2+2)", kind="code"), Message("tool", "4", kind="execution"))
-SAMPLES = {
+SAMPLES: dict[Kind, list[Any]] = {
     "problems": [
         Problem("What is 2 + 2?", "4", level=1, skill="chain", meta={"graph": "add"}),
         Problem(TURNS, "4", tests=("assert f(1) == 2",), external_id="x-1", licence="MIT"),
@@ -118,6 +119,7 @@ SAMPLES = {
         ),
     ],
     "verdicts": [Verdict("c1", "p1", "number", "1", "undecided", "none", cause="cpu_limit", value=0.5)],
+    "outcomes": [AcceptedOutcome("c1", "p1", "undecided", "policy:majority", "1")],
     "scores": [Score("c1", "p1", "length", "1", 3.5), Score("c2", "p1", "prm", "1", 0.5, (0.75, 0.5), 0.1, 0.25)],
     "decisions": [Decision("run", "p1", "c1", "first", "1", True, "kept", "correct", "number", "1")],
     "plan": [PlanRow("run", 0, 1, 2, "p1", "q1", "c1", 3, 2**62)],

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from storage.errors import SetupError, Unavailable
-from storage.records import Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
-from storage.segments.compaction import compact
+from storage.ground.errors import SetupError, Unavailable
+from storage.ground.records import AcceptedOutcome, Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import KINDS, SCHEMAS, Kind, Record
 from storage.segments.store import SegmentStore
+from storage.segments.upkeep.compaction import compact
 from storage.workspace import Workspace
 
 ONE = Completion("c1", "p", "toy", "m", "d", "curate", 0, 7, "one", "stop")
@@ -158,6 +158,7 @@ def test_connect_has_a_view_of_every_kind_with_its_columns(store: SegmentStore) 
         "problems": (SegmentKey("problems", "t", "1", "a"), [Problem("2+2?", "4")]),
         "completions": (completions("a"), [ONE, TWO]),
         "verdicts": (SegmentKey("verdicts", "number", "1", "a"), [YES, NO]),
+        "outcomes": (SegmentKey("outcomes", "run", "1", "a"), [AcceptedOutcome("c1", "p1", "correct", "number", "1")]),
         "scores": (SegmentKey("scores", "length", "1", "a"), [Score("c1", "p1", "length", "1", 3.0)]),
         "decisions": (
             SegmentKey("decisions", "run", "1", "a"),

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from storage.segments.table_file import TableFile
-from storage.versions.database import read_listing, write_database, write_shards
-from storage.versions.hashing import content_hash, kept_hash
+from storage.versions.content.database import read_listing, write_database, write_shards
+from storage.versions.content.hashing import content_hash, kept_hash
+from storage.versions.content.snapshot import Snapshot, checked, sorted_by_key
 from storage.versions.manifest import row_counts
-from storage.versions.snapshot import Snapshot, checked, sorted_by_key
 from tests.storage.versions.conftest import build
 
 ROOT = Path(__file__).resolve().parents[3]

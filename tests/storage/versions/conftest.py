@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from pipelines.metrics import decision_counts
-from storage.pool import pool_of
-from storage.records import Completion, Decision, Problem, Score, Verdict
+from storage.ground.pool import pool_of
+from storage.ground.records import Completion, Decision, Outcome, Problem, Score, Verdict
 from storage.segments.schema import to_table
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import manifest_copy
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 
-OUTCOMES = ("correct", "incorrect", "correct", "unparsed", "correct", "undecided")
+OUTCOMES: tuple[Outcome, ...] = ("correct", "incorrect", "correct", "unparsed", "correct", "undecided")
 RECIPE = {"name": "toy", "seed": 7, "select": {"method": "quota", "options": {"per_problem": 1}}}
 EASY = Problem("What is 2 + 2?", "4", level=1, skill="chain", licence="CC0-1.0", source="templates")
 HARD = Problem("What is 12 * 12?", "144", level=3, skill="product", licence="CC0-1.0", source="templates")
@@ -25,7 +25,7 @@ HARD = Problem("What is 12 * 12?", "144", level=3, skill="product", licence="CC0
 
 def build(
     kept: tuple[bool, ...] = (True, False, False, False, True, False),
-    outcomes: tuple[str, ...] = OUTCOMES,
+    outcomes: tuple[Outcome, ...] = OUTCOMES,
     recipe: dict[str, Any] = RECIPE,
     run: str = "toy-1",
     name: str = "toy",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.errors import FoundWanting, SetupError
+from storage.ground.errors import FoundWanting, SetupError
 from storage.versions.index import index_path, manifest_copy
 from storage.versions.manifest import changed_files, disagreements
 from storage.versions.publish import publish
@@ -21,7 +21,7 @@ DAMAGE: dict[str, tuple[bytes, str]] = {
     "no UTF-8": (b'{"name": "to\xffy"}', r"not UTF-8 text \(byte 0xff at position 12\)"),
     "empty": (b"", "it is empty"),
     "cut off": (b'{"name": "toy", "vers', r"not valid JSON \(line 1: Unterminated string"),
-    "no object": (b"[1, 2]", "holds no JSON object"),
+    "no object": (b"[1, 2]", "does not hold a JSON object"),
     "too deep": (b"[" * 200_000, "nested too deeply"),
 }
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from storage.errors import SetupError
-from storage.queries.why import Membership, why
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
+from storage.queries.browse.why import Membership, why
 from storage.segments.schema import to_table
-from storage.versions.diff import Change, Delta, Members, Move, changes, deltas, describe, diff
+from storage.versions.content.snapshot import Snapshot
+from storage.versions.diff import Delta, Members, VersionChange, changes, deltas, describe, diff
+from storage.versions.pairing import Move
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
-from storage.versions.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import counted
 
@@ -47,7 +48,7 @@ def test_a_diff_says_what_changed_and_why(first: VersionInfo, second: VersionInf
     changes = diff(first, second)
     assert (changes.before, changes.after) == ("toy@v1", "toy@v2")
     assert (changes.same_content, changes.same_kept, changes.same_scores) == (False, False, True)
-    assert changes.recipe == (Change("generate.top_k", None, 5), Change("select.options.per_problem", 1, 2))
+    assert changes.recipe == (VersionChange("generate.top_k", None, 5), VersionChange("select.options.per_problem", 1, 2))
     assert changes.verifiers == ()
     assert changes.problems == Members(0, 0, (), ())
     assert changes.rollouts == Members(0, 0, (), ())
@@ -106,8 +107,8 @@ def test_the_description_puts_the_cause_before_the_effect(first: VersionInfo, se
 
 
 def test_changes_are_dotted_and_deltas_numeric() -> None:
-    assert changes({"a": {"b": 1}, "c": [1]}, {"a": {"b": 1}, "c": [1, 2]}) == (Change("c", [1], [1, 2]),)
-    assert changes({"a": {"b": 1}}, {"a": 2}) == (Change("a", None, 2), Change("a.b", 1, None))
+    assert changes({"a": {"b": 1}, "c": [1]}, {"a": {"b": 1}, "c": [1, 2]}) == (VersionChange("c", [1], [1, 2]),)
+    assert changes({"a": {"b": 1}}, {"a": 2}) == (VersionChange("a", None, 2), VersionChange("a.b", 1, None))
     assert deltas({"n": 1, "s": "x", "flag": True}, {"s": "y", "flag": False}) == (Delta("n", 1, None, None),)
 
 

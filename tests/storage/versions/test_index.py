@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
+from storage.versions.content.snapshot import Snapshot
 from storage.versions.index import Entry, Index, index_path, index_text, load_index, parse_index, save_index
-from storage.versions.marks import sign_off, tag, untag, unyank, yank
 from storage.versions.publish import publish
 from storage.versions.resolve import resolve, versions
-from storage.versions.snapshot import Snapshot
+from storage.versions.upkeep.marks import sign_off, tag, untag, unyank, yank
 from storage.workspace import Workspace
 
 Build = Callable[..., Snapshot]
@@ -89,7 +89,7 @@ def test_the_index_survives_its_text(datasets: Path) -> None:
     ("text", "message"),
     [
         ("{", "is not valid JSON (line 1: Expecting property name"),
-        ("[]", "holds no JSON object"),
+        ("[]", "does not hold a JSON object"),
         ('{"index_schema": 2}', "has index_schema 2; this Rollmill reads 1"),
         ("<<<<<<< HEAD\n", "holds a git conflict"),
     ],
@@ -126,7 +126,7 @@ def test_a_tag_points_and_moves_only_when_asked(two: Workspace) -> None:
 
 @pytest.mark.parametrize("name", ["v2", "v2-3f9a0c1d", "3f9a", "deadbeef", "", "a b", "1st", "gold\n"])
 def test_a_tag_cannot_look_like_a_version(two: Workspace, name: str) -> None:
-    with pytest.raises(SetupError, match="is no tag name"):
+    with pytest.raises(SetupError, match="is not a valid tag name"):
         tag(two, "toy@v1", name)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from storage.errors import FoundWanting
+from storage.ground.errors import FoundWanting
+from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.leaks import refuse_in_snapshot, refuse_in_version
 from storage.versions.publish import publish
 from storage.versions.read import load_snapshot
 from storage.versions.resolve import versions
-from storage.versions.snapshot import TABLES, Snapshot
 from storage.workspace import Workspace
 from tests.storage.versions.conftest import RECIPE, build
 

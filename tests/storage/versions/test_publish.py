@@ -15,19 +15,19 @@ import pytest
 from sqlalchemy import select
 
 from storage import dvc
-from storage.errors import SetupError
-from storage.failpoints import NAMES
-from storage.files import locked
+from storage.ground.errors import SetupError
+from storage.ground.failpoints import NAMES
+from storage.ground.files import locked
 from storage.ledger.models import DatasetRow
 from storage.segments.schema import SCHEMAS
-from storage.versions import marks
-from storage.versions.hashing import content_hash
+from storage.versions.content.hashing import content_hash
+from storage.versions.content.snapshot import TABLES, Snapshot
 from storage.versions.index import load_index
 from storage.versions.ledger import reindex
 from storage.versions.publish import finish_interrupted, lock_path, publish
 from storage.versions.read import is_whole, load_manifest, load_snapshot, open_version
 from storage.versions.resolve import resolve
-from storage.versions.snapshot import TABLES, Snapshot
+from storage.versions.upkeep import marks
 from storage.workspace import Workspace
 from tests.forked import Forked
 from tests.storage.versions.conftest import build, forget_digests
@@ -237,7 +237,7 @@ def test_the_ledger_is_rebuilt_from_the_indexes(ws: Workspace, snapshot: Build) 
 
 def test_a_bad_name_is_refused(ws: Workspace, snapshot: Build) -> None:
     for name in ("", "../evil", "a@b", ".hidden", "x" * 65, "toy\n"):
-        with pytest.raises(SetupError, match="no dataset name"):
+        with pytest.raises(SetupError, match="is not a valid dataset name"):
             put(ws, snapshot(name=name))
     assert not (ws.root / "evil").exists()
 

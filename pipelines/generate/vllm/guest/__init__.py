@@ -1,1 +1,3 @@
-"""What runs in vLLM's interpreter: the standard library and vLLM (with torch and numpy), nothing else of this project's."""
+"""Code that runs in vLLM's interpreter: the standard library and vLLM (with torch and numpy), nothing else of this
+project.
+"""

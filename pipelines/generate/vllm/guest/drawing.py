@@ -56,7 +56,7 @@ class Drawing:
                 self._certainty.end(key, 0)
 
     def step(self) -> list[Message]:
-        """One step of the engine: the answers that are whole now."""
+        """Run a step of the engine and return the answers that are complete now."""
         answers, self._refused = self._refused, []
         if self._engine.has_unfinished_requests():
             outputs = self._engine.step()
@@ -93,7 +93,7 @@ class Drawing:
         return SamplingParams(seed=seed, logprobs=logprobs, output_kind=RequestOutputKind.FINAL_ONLY, **given)
 
     def _answer(self, output: Any) -> Message:
-        """What the host makes a completion of."""
+        """Message of an answer, from which the host makes a completion."""
         key = output.request_id
         if key in self._heads:
             return self._scored(key, output)
@@ -126,7 +126,7 @@ class Drawing:
 
 
 def _scoring() -> Any:
-    """What asks for the log-probabilities of a prompt's own tokens; vLLM draws one token at least."""
+    """Sampling parameters for the log-probabilities of a prompt's own tokens; vLLM draws one token at least."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -177,7 +177,7 @@ class _Certainty:
 
 
 class _Reasoning:
-    """One of vLLM's parsers, by name."""
+    """Reasoning parser of vLLM, by name."""
 
     def __init__(self, name: str, tokenizer: Any) -> None:
         from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest

@@ -140,7 +140,7 @@ def start(setup: Message) -> tuple[Any, Message]:
 
 
 def _arguments(setup: Message, cpu: bool) -> dict[str, Any]:
-    """What the host says, and what must hold here.
+    """Engine arguments of the host, with those that must hold here.
 
     On a CPU no prompt is prefilled in parts: vLLM 0.32 dies of it where requests carry seeds ("CPU Generator does not use
     offset"), so that a step must have room for the longest prompt.

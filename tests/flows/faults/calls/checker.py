@@ -2,7 +2,7 @@
 
 Plain sqlite3, DuckDB, Arrow and hashlib find what a fault may have broken: rows that are lost or doubled, payments of what
 is not stored, statistics of a file that differ from its data, bytes of a version that do not hash to what its index says, a
-planted secret, temporary files and locks. How a version is hashed is written down here a second time, from docs/design.md.
+planted secret, temporary files and locks. How a version is hashed is written here again, from docs/explanation/design.md.
 """
 
 # ruff: noqa: T201 (a program that prints what it finds)
@@ -190,7 +190,10 @@ def _segments(folder: Path, ledger: sqlite3.Connection | None, *, at_rest: bool 
     files = {path.stem: path for path in place.rglob("*.parquet") if not path.name.startswith(".")}
     for path in files.values():
         if at_rest:
-            yield from _statistics(path)
+            try:
+                yield from list(_statistics(path))
+            except (OSError, pa.ArrowException) as error:  # a byte that is another may end the stream of a column
+                yield f"{path.name}: cannot be read: {error}"
     if ledger is None:
         return
     listed = ledger.execute("select id, kind, rows, bytes, checksum, overlaps from segments").fetchall()
@@ -338,7 +341,11 @@ def _secrets(folder: Path, secret: str) -> Iterator[str]:
         if secret.encode() in path.read_bytes():
             yield f"the planted secret is in {path.relative_to(folder)}"
         if path.suffix == ".parquet" and not path.name.startswith("."):
-            table = pq.read_table(path)
+            try:
+                table = pq.read_table(path)
+            except (OSError, pa.ArrowException) as error:
+                yield f"{path.name}: cannot be read: {error}"
+                continue
             texts = [name for name in table.column_names if pa.types.is_string(table[name].type)]
             if any(pc.any(pc.match_substring(table[name], secret)).as_py() for name in texts):
                 yield f"the planted secret is in {path.relative_to(folder)}"

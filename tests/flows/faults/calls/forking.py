@@ -125,13 +125,13 @@ def run(arguments: list[str]) -> None:
 
 def firing(recipe: str) -> int:
     """A firing of a schedule without Prefect, which would show an error in its own log."""
-    from flows.curation.stages import Stages, drive
     from flows.job import Job
+    from flows.jobs.driver import DIRECT
     from flows.prefect.firing import fire
-    from storage.errors import RollmillError, refusal
+    from storage.ground.errors import RollmillError, refusal
 
     try:
-        fire("nightly", None, Job(str(Path.cwd()), str(Path(recipe).resolve())), lambda session: drive(session, Stages()))
+        fire("nightly", None, Job(str(Path.cwd()), str(Path(recipe).resolve())), DIRECT)
     except Exception as error:
         if refusal(error) is None and not isinstance(error, RollmillError):
             raise

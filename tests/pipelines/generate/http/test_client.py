@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipelines.generate.http.client import Wire
-from storage.errors import SetupError
-from storage.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for
 
 
 def request(wire: Wire, prompt: Prompt = "2 + 2 = ?", **sampling: Any) -> Request:

@@ -21,8 +21,8 @@ from pipelines.generate.http.exchange import probe, proxy_of, unfolded
 from pipelines.generate.http.failures import Failure, retry_after
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
-from storage.errors import SetupError
-from storage.records import Completion, Origin, Problem, Sampling, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Origin, Problem, Sampling, request_for
 from tests.pipelines.generate.http.serving import Serving
 
 TEXT = b'{"choices": []}' * 100

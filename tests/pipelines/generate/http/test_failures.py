@@ -9,7 +9,7 @@ from pipelines.generate.http.dispatch import pause
 from pipelines.generate.http.failures import ErrorMessages, Failure, error_of, of_status, retry_after
 from pipelines.generate.http.http_settings import Secrets, Server
 from pipelines.generate.http.replicas import Replica
-from storage.errors import SetupError, Unavailable
+from storage.ground.errors import SetupError, Unavailable
 
 
 @pytest.mark.parametrize(

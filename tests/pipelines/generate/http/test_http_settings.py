@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.generate.http.http_settings import HttpSettings, Prices, Secrets, Server, shown_url
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from typing import Any, cast
 
 from pipelines.generate.http.http_settings import Server
-from pipelines.generate.http.replicas import Limit, Replica, choose
+from pipelines.generate.http.replicas import Replica, ReplicaLimit, choose
 
 PROMPTS = [f"prompt {number}" for number in range(3000)]
 
@@ -44,7 +44,7 @@ def test_a_replica_with_too_much_outstanding_is_passed_over() -> None:
     assert choose(owned[0], among) is None
 
 
-def served(limit: Limit, capacity: int, replies: int, *, seconds: float = 1.0) -> list[int]:
+def served(limit: ReplicaLimit, capacity: int, replies: int, *, seconds: float = 1.0) -> list[int]:
     """A server that works on `capacity` requests at once, `seconds` each, and queues the rest; the limits on the way."""
     now, seen = 0.0, []
     for _ in range(replies):
@@ -56,20 +56,20 @@ def served(limit: Limit, capacity: int, replies: int, *, seconds: float = 1.0) -
 
 
 def test_it_grows_to_the_most_where_the_server_keeps_up() -> None:
-    limit = Limit(256)
+    limit = ReplicaLimit(256)
     assert limit.value == 32
     assert served(limit, 1000, 4000)[-1] == 256
 
 
 def test_it_stays_near_the_capacity_where_more_would_only_queue() -> None:
-    seen = served(Limit(1024), 100, 60_000)[20_000:]
+    seen = served(ReplicaLimit(1024), 100, 60_000)[20_000:]
     assert min(seen) >= 80
     assert max(seen) <= 150
     assert 95 <= sum(seen) / len(seen) <= 130
 
 
 def test_a_refusal_halves_once_for_all_that_were_under_way() -> None:
-    limit = Limit(64, start=64)
+    limit = ReplicaLimit(64, start=64)
     for sent, moment in ((9.0, 10.0), (9.5, 10.1), (9.9, 30.0)):
         limit.refused(sent, moment)
     assert limit.value == 32
@@ -78,7 +78,7 @@ def test_a_refusal_halves_once_for_all_that_were_under_way() -> None:
 
 
 def test_after_a_refusal_it_grows_by_one_per_round_and_is_never_below_one() -> None:
-    limit = Limit(64, start=2)
+    limit = ReplicaLimit(64, start=2)
     for moment in range(0, 50, 10):
         limit.refused(float(moment), float(moment))
     seen = []
@@ -89,7 +89,7 @@ def test_after_a_refusal_it_grows_by_one_per_round_and_is_never_below_one() -> N
 
 
 def test_replies_while_there_was_room_left_say_nothing() -> None:
-    limit = Limit(64, start=8)
+    limit = ReplicaLimit(64, start=8)
     for moment in range(100):
         limit.replied(moment / 10, busy=False)
     assert limit.value == 8

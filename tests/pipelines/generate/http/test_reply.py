@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pipelines.generate.http.failures import Failure
 from pipelines.generate.http.http_settings import Secrets
-from pipelines.generate.http.reply import Answer, read_answer, read_object
-from storage.records import Message
+from pipelines.generate.http.reply import ServerAnswer, read_answer, read_object
+from storage.ground.records import Message
 
 
-def read(choice: Any, **data: Any) -> Answer:
+def read(choice: Any, **data: Any) -> ServerAnswer:
     return read_answer({"model": "m", "choices": [choice], **data}, model="m", max_tokens=16)
 
 

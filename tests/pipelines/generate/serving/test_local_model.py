@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.generate.serving import LocalModel
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 
 def model(**more: object) -> LocalModel:

@@ -18,7 +18,7 @@ import pytest
 from pipelines.generate.calls import Interruption
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.generate.serving.local_servers import ServerEvent
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 from tests.pipelines.generate.serving.toy_model import HERE, alive, born, gone, toy_model
 from tests.waiting import until
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from benchmarks.engines import running
-from pipelines.generate.embedded import Embedded
+from benchmarks.engines.engines import running
+from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.synthesize.templates import Templates
-from storage.errors import SetupError
-from storage.records import Attempt, Completion, Origin, Problem, Sampling, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Attempt, Completion, Origin, Problem, Sampling, request_for
 
 pytestmark = pytest.mark.vllm
 ROOT = Path(__file__).resolve().parents[4]
@@ -27,7 +27,7 @@ HARD = next(iter(Templates(split="train", levels=(8,)).synthesize(1, 5)))
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests of this file."""
-    from benchmarks.engines import CPU, FLAGS, interpreter
+    from benchmarks.engines.engines import CPU, FLAGS, interpreter
 
     logs = tmp_path_factory.mktemp("logs")
     model = LocalModel(
@@ -85,7 +85,7 @@ def test_the_server_s_template_and_tokens_are_the_model_s_own(server: Server, em
 
 
 def test_greedy_texts_and_log_probabilities_are_the_embedded_engine_s(server: Server, embedded: Embedded) -> None:
-    from benchmarks.engines import draw as draw_each
+    from benchmarks.engines.engines import draw as draw_each
 
     problems = list(Templates(split="train").synthesize(40, 3))
     ours = draw_each(embedded, problems, 1, 0.0)

@@ -12,8 +12,8 @@ import pytest
 
 from pipelines.generate.calls import Interruption
 from pipelines.generate.vllm.engine import Vllm
-from storage.errors import SetupError
-from storage.records import Completion
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 
 ROOT = Path(__file__).resolve().parents[4]

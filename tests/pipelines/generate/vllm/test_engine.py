@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.generate.calls import Call, Interruption
+from pipelines.generate.calls import EngineCall, Interruption
 from pipelines.generate.vllm.engine import Vllm
-from storage.errors import SetupError, Unavailable
-from storage.records import Completion, Origin, Problem, given_request
+from storage.ground.errors import SetupError, Unavailable
+from storage.ground.records import Completion, Origin, Problem, given_request
 from tests.pipelines.generate.vllm.toys import SHIPPED, asked, noted, settings
 from tests.waiting import until
 
@@ -117,7 +117,7 @@ def test_a_call_that_comes_just_after_the_child_died_ends_with_its_error(tmp_pat
     assert running is not None
     running._children[0]._process.close()
     assert until(lambda: running.dead)
-    call = Call(requests)
+    call = EngineCall(requests)
     running.router.add(call)
     taken: list[Completion] = []
     thread = threading.Thread(target=lambda: taken.extend(call.take()), daemon=True)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.generate.embedded import Embedded
-from pipelines.generate.model_files import ModelFiles, Vocabulary
-from pipelines.generate.session import Session
+from pipelines.generate.embedded.engine import Embedded
+from pipelines.generate.embedded.model_files import ModelFiles, Vocabulary
+from pipelines.generate.embedded.session import ModelSession
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.synthesize.templates import Templates
-from storage.errors import SetupError
-from storage.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Message, Origin, Problem, Sampling, given_request, request_for
 
 pytestmark = pytest.mark.vllm
 
@@ -98,7 +98,7 @@ def test_given_texts_have_the_embedded_engines_log_probabilities(engine: Vllm, e
 
 
 def test_log_probabilities_and_certainty_are_those_of_the_graphs_own_logits(greedy: Answers) -> None:
-    session = Session(ModelFiles.open(SHIPPED))
+    session = ModelSession(ModelFiles.open(SHIPPED))
     vocabulary = Vocabulary(Path(SHIPPED) / "tokenizer.json")
     for answer in list(greedy.values())[:5]:
         assert answer.token_ids is not None
@@ -127,7 +127,7 @@ def test_the_likeliest_tokens_come_with_their_log_probabilities(greedy: Answers)
 
 
 def test_certainty_counts_every_drawn_token_once_when_texts_differ_in_length(engine: Vllm, embedded: Embedded) -> None:
-    session = Session(ModelFiles.open(SHIPPED))
+    session = ModelSession(ModelFiles.open(SHIPPED))
     for answer in list(drawn(engine, PROBLEMS, 4).values())[::12]:
         assert answer.token_ids is not None
         assert answer.prompt_token_ids is not None
@@ -141,7 +141,7 @@ def test_seeds_reproduce_and_eight_begin_like_four(engine: Vllm) -> None:
     four, eight = drawn(engine, PROBLEMS, 4), drawn(engine, PROBLEMS, 8)
     alike = [four[key].text == eight[key].text for key in four]
     assert len(eight) == 192
-    # Batches differ between the two, and vLLM promises no equal bits then; see docs/engines.md for what was measured.
+    # Batches differ between the two, and vLLM promises no equal bits then; docs/explanation/engines.md has the figures.
     assert sum(alike) >= 0.95 * len(alike)
     for problem in PROBLEMS[-3:]:
         assert len({eight[problem.prompt_id, at].text for at in range(8)}) > 1  # each sample has a seed of its own

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from pipelines.generate.direct import DirectSampler
-from pipelines.generate.embedded import Embedded
+from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.registry import built_engine
 from pipelines.generate.vllm.vllm_settings import VllmSettings
 from pipelines.protocols import Candidates
 from pipelines.score import group_scores
-from pipelines.score.reward_model import RewardModel
-from storage.records import Origin, Problem, given_request
+from pipelines.score.reward_model import RewardModelScorer
+from storage.ground.records import Origin, Problem, given_request
 from tests.pipelines.select.rollouts import rollout
 from tests.tied import tied
 
@@ -80,7 +80,7 @@ def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
 
 
 def rated(server: str, **options: Any) -> list[tuple[float, Any]]:
-    scorer = RewardModel(model="rating", **options)
+    scorer = RewardModelScorer(model="rating", **options)
     engine = built_engine("reward_model", "rating", scorer.engine_options or {}, http=HttpSettings((Server(server),)))
     scorer.sampler = DirectSampler(engine)
     completions = [rollout(at, "correct", text).completion for at, text in enumerate(TEXTS)]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.generate.model_files import Vocabulary
+from pipelines.generate.embedded.model_files import Vocabulary
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.model_folder import find_folder, folder_digest
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from storage.errors import SetupError
+from storage.ground.errors import SetupError
 
 SHIPPED = "models/rollmill-tiny"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from storage.records import Origin, Problem, Request, Sampling, request_for
+from storage.ground.records import Origin, Problem, Request, Sampling, request_for
 
 TOY = Path(__file__).with_name("toy")
 SHIPPED = "models/rollmill-tiny"

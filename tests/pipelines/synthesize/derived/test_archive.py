@@ -13,8 +13,8 @@ from pipelines.synthesize.derived.grid import Grid
 from pipelines.synthesize.derived.recomputed import contradicted
 from pipelines.synthesize.sources import Source, SourceRollout
 from pipelines.synthesize.splits import is_held_out
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(60, 3))
 AXES = ("level", "skill", "length")

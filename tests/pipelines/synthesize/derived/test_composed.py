@@ -15,8 +15,8 @@ from pipelines.synthesize.derived.recomputed import recomputed
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source
 from pipelines.synthesize.template import Calc, Params, Solution
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 
 
 def templates(count: int = 150, seed: int = 3, **options: object) -> list[Problem]:

@@ -12,8 +12,8 @@ from pipelines.synthesize.derived.none_of_the_above import NONE
 from pipelines.synthesize.derived.recomputed import contradicted
 from pipelines.synthesize.sources import Source, SourceRollout
 from pipelines.verify.choice import options_of
-from storage.errors import SetupError
-from storage.records import Outcome, Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Outcome, Problem
 
 PROBLEM = Problem("How many apples?", "1/2", kind="math")
 

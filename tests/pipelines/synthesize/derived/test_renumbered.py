@@ -9,8 +9,8 @@ from pipelines.synthesize.derived.recomputed import recomputed
 from pipelines.synthesize.derived.renumbered import Renumbered
 from pipelines.synthesize.sources import Source
 from pipelines.synthesize.splits import is_held_out
-from storage.errors import SetupError
-from storage.records import Problem
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
 
 TRAIN = tuple(SYNTHESIZERS["templates"]().synthesize(80, 3))
 HELD = tuple(SYNTHESIZERS["templates"](split="heldout").synthesize(40, 3))

@@ -12,7 +12,7 @@ from pipelines.synthesize.derived.new_numbers import new_numbers
 from pipelines.synthesize.derived.none_of_the_above import NONE, none_of_the_above
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.verify.choice import options_of
-from storage.records import Problem
+from storage.ground.records import Problem
 
 MADE = tuple(SYNTHESIZERS["templates"]().synthesize(160, 3))
 

@@ -11,7 +11,7 @@ from pipelines.synthesize.derived.joined import joined, near, with_number
 from pipelines.synthesize.derived.worked import program_of, replaced
 from pipelines.synthesize.library import TEMPLATES
 from pipelines.synthesize.sources import Source
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 PROMPT = "Weng earns $18 an hour for babysitting. She did 5 jobs of 4 hours. How much did she earn?"

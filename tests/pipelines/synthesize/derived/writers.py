@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.generate.direct import DirectSampler
 from pipelines.protocols import Sampler
-from storage.records import Request
+from storage.ground.records import Request
 from tests.toys import Toy
 
 

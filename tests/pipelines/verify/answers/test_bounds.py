@@ -8,11 +8,11 @@ import pytest
 
 from pipelines.verify.answers import numeric
 from pipelines.verify.answers.bounds import Unbounded, bounds, compare
-from pipelines.verify.answers.grammar import Node, parse
-from pipelines.verify.answers.notation import tokens
+from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from pipelines.verify.answers.expressions.notation import tokens
 
 
-def tree(text: str) -> Node:
+def tree(text: str) -> ExpressionNode:
     return parse(tokens(text))
 
 

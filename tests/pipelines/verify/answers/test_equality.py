@@ -3,9 +3,9 @@
 import pytest
 
 from pipelines.verify.answers.equality import LENIENT, POLICIES, EqualityContext, order_named, policy_named, same_quantity
-from pipelines.verify.answers.quantity import parse_quantity
-from pipelines.verify.answers.unit_names import known_unit
-from storage.errors import SetupError
+from pipelines.verify.answers.expressions.quantity import parse_quantity
+from pipelines.verify.answers.expressions.unit_names import known_unit
+from storage.ground.errors import SetupError
 
 PLAIN = "How much does she pay?"
 PERCENT = "What percent of the eggs is left?"

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from pipelines.verify.answers.grammar import parse
-from pipelines.verify.answers.notation import tokens
+from pipelines.verify.answers.expressions.grammar import parse
+from pipelines.verify.answers.expressions.notation import tokens
 from pipelines.verify.answers.numeric import agree
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pipelines.verify.answers.grammar import Node, parse
-from pipelines.verify.answers.notation import tokens
+from pipelines.verify.answers.expressions.grammar import ExpressionNode, parse
+from pipelines.verify.answers.expressions.notation import tokens
 from pipelines.verify.answers.radicals import equal
 
 
-def tree(text: str) -> Node:
+def tree(text: str) -> ExpressionNode:
     return parse(tokens(text))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.verify.code import CodeVerifier
-from storage.errors import SetupError
-from storage.records import Completion, Message, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, Message, Problem, Verdict
 
 pytestmark = pytest.mark.sandbox
 ASSERTS = ("assert add(1, 2) == 3", "assert add(-1, 1) == 0", "assert add('a', 'b') == 'ab'", "assert add([], []) == []")

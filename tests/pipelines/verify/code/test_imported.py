@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.verify.code.suite import CallCase, RunCase, Suite, suite_of
+from pipelines.verify.code.suite import CallCase, ProgramSuite, RunCase, suite_of
 from storage.imports import ImportSpec, import_problems
 from storage.segments.schema import from_table
 from storage.workspace import Workspace
 
 
-def imported(folder: Path, **row: Any) -> Suite:
+def imported(folder: Path, **row: Any) -> ProgramSuite:
     path = folder / "problems.jsonl"
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
     with Workspace.init(folder / "ws") as ws:

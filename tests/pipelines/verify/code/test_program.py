@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.verify.code.program import Program, Task, blocks, program_of, task_of
+from pipelines.verify.code.program import ParsedProgram, Task, blocks, program_of, task_of
 from pipelines.verify.code.syntax import UnreadableError, defined_names, has_body, parses, syntax_tree
 
 PROMPT = '''\
@@ -24,7 +24,7 @@ PRELUDE = "from typing import List\n\ndef half(x: int) -> int:\n    return x // 
 WHOLE = "def add(a, b):\n    return a + b\n"
 
 
-def found(text: str, prompt: str = PROMPT, entry_point: str | None = "add") -> Program | None:
+def found(text: str, prompt: str = PROMPT, entry_point: str | None = "add") -> ParsedProgram | None:
     return program_of(text, task_of(prompt, entry_point))
 
 
@@ -37,17 +37,17 @@ def test_the_last_block_that_defines_the_entry_point() -> None:
     text = (
         f"First:\n```python\ndef add(a, b):\n    return 0\n```\nBetter:\n```python\n{WHOLE}```\nUse:\n```\nadd(1, 2)\n```\n"
     )
-    assert found(text) == Program(PRELUDE + WHOLE.rstrip(), "fenced")
+    assert found(text) == ParsedProgram(PRELUDE + WHOLE.rstrip(), "fenced")
 
 
 def test_without_an_entry_point_the_last_block() -> None:
     text = "```python\nprint(1)\n```\n```python\nprint(2)\n```\n"
-    assert found(text, "Print two.", None) == Program("print(2)", "fenced")
+    assert found(text, "Print two.", None) == ParsedProgram("print(2)", "fenced")
 
 
 def test_blocks_of_other_languages_are_no_programs() -> None:
     assert rule("```cpp\nint add(int a, int b) { return a + b; }\n```") is None
-    assert found(f"```python\n{WHOLE}```\n```bash\npython add.py\n```") == Program(PRELUDE + WHOLE.rstrip(), "fenced")
+    assert found(f"```python\n{WHOLE}```\n```bash\npython add.py\n```") == ParsedProgram(PRELUDE + WHOLE.rstrip(), "fenced")
     assert rule(f"~~~Python3\n{WHOLE}~~~") == "fenced"
     assert rule(f"```{{.python}}\n{WHOLE}```") == "fenced"
 
@@ -65,30 +65,32 @@ def test_fences_are_read_in_one_pass_whatever_stands_behind_them() -> None:
 
 
 def test_a_block_that_is_never_closed_or_indented() -> None:
-    assert found(f"```python\n{WHOLE}") == Program(PRELUDE + WHOLE, "fenced")
+    assert found(f"```python\n{WHOLE}") == ParsedProgram(PRELUDE + WHOLE, "fenced")
     assert rule(f"1. So:\n   ```python\n   {WHOLE.replace(chr(10), chr(10) + '   ')}\n   ```") == "fenced"
 
 
 def test_a_body_continues_the_prompt() -> None:
-    assert found(BODY) == Program(PROMPT + BODY, "continuation")
-    assert found("\n" + BODY + "\n\n") == Program(PROMPT + BODY, "continuation")
-    assert found(f"```python\n{BODY}```") == Program(PROMPT + BODY, "fenced-joined")
+    assert found(BODY) == ParsedProgram(PROMPT + BODY, "continuation")
+    assert found("\n" + BODY + "\n\n") == ParsedProgram(PROMPT + BODY, "continuation")
+    assert found(f"```python\n{BODY}```") == ParsedProgram(PROMPT + BODY, "fenced-joined")
 
 
 def test_a_stripped_first_line_gets_its_indentation_back() -> None:
-    assert found(BODY.strip()) == Program(PROMPT + BODY, "continuation")
-    assert found("return a + b") == Program(PROMPT + "    return a + b\n", "continuation")
+    assert found(BODY.strip()) == ParsedProgram(PROMPT + BODY, "continuation")
+    assert found("return a + b") == ParsedProgram(PROMPT + "    return a + b\n", "continuation")
 
 
 def test_what_follows_the_body_and_is_no_python_is_cut_off() -> None:
-    assert found(BODY + "\nThis adds them, doesn't it?\n\nif so:\n  it's done") == Program(PROMPT + BODY, "continuation")
+    assert found(BODY + "\nThis adds them, doesn't it?\n\nif so:\n  it's done") == ParsedProgram(
+        PROMPT + BODY, "continuation"
+    )
     more = BODY + "\n\ndef other():\n    return 1\n"
-    assert found(more) == Program(PROMPT + more.rstrip() + "\n", "continuation")
+    assert found(more) == ParsedProgram(PROMPT + more.rstrip() + "\n", "continuation")
 
 
 def test_the_whole_text_is_a_program() -> None:
-    assert found(WHOLE) == Program(PRELUDE + WHOLE, "whole")
-    assert found("n = int(input())\nprint(n * 2)\n", "Double it.", None) == Program(
+    assert found(WHOLE) == ParsedProgram(PRELUDE + WHOLE, "whole")
+    assert found("n = int(input())\nprint(n * 2)\n", "Double it.", None) == ParsedProgram(
         "n = int(input())\nprint(n * 2)\n", "whole"
     )
     assert rule("add = lambda a, b: a + b\n") == "whole"
@@ -96,11 +98,13 @@ def test_the_whole_text_is_a_program() -> None:
 
 def test_python_between_prose() -> None:
     text = f"Here is it:\n\n{WHOLE}\nThat's all there is to it.\n"
-    assert found(text) == Program(PRELUDE + WHOLE.rstrip(), "embedded")
+    assert found(text) == ParsedProgram(PRELUDE + WHOLE.rstrip(), "embedded")
 
 
 def test_what_does_not_parse_is_run_as_it_is_so_that_its_error_is_told() -> None:
-    assert found("```python\ndef add(a, b):\n    return a +\n```") == Program("def add(a, b):\n    return a +", "broken")
+    assert found("```python\ndef add(a, b):\n    return a +\n```") == ParsedProgram(
+        "def add(a, b):\n    return a +", "broken"
+    )
     assert rule("def add(a, b)\n    return a + b\n") == "broken"
 
 
@@ -120,7 +124,7 @@ def test_thoughts_are_no_answer() -> None:
 
 
 def test_a_block_without_the_entry_point_is_run_all_the_same() -> None:
-    assert found("```python\nprint(add(1, 2))\n```") == Program(PRELUDE + "print(add(1, 2))", "fenced-last")
+    assert found("```python\nprint(add(1, 2))\n```") == ParsedProgram(PRELUDE + "print(add(1, 2))", "fenced-last")
 
 
 def test_a_class_solution_is_called_through_its_method() -> None:
@@ -133,15 +137,15 @@ def test_a_class_solution_is_called_through_its_method() -> None:
 
 def test_the_prelude_stays_away_from_future_imports_and_never_holds_the_entry_point() -> None:
     text = f"```python\nfrom __future__ import annotations\n{WHOLE}```"
-    assert found(text) == Program(f"from __future__ import annotations\n{WHOLE}".rstrip(), "fenced")
+    assert found(text) == ParsedProgram(f"from __future__ import annotations\n{WHOLE}".rstrip(), "fenced")
     assert task_of(PROMPT, "add").prelude == PRELUDE
     assert task_of("Write add(a, b).", "add") == Task("add")
 
 
 def test_code_that_the_prompt_begins_may_be_fenced_or_have_no_docstring() -> None:
     chat = f"Complete this:\n\n```python\n{PROMPT}```\n"
-    assert found(BODY, chat) == Program(PROMPT + BODY, "continuation")
-    assert found("return a + b", "def add(a, b):\n") == Program("def add(a, b):\n    return a + b\n", "continuation")
+    assert found(BODY, chat) == ParsedProgram(PROMPT + BODY, "continuation")
+    assert found("return a + b", "def add(a, b):\n") == ParsedProgram("def add(a, b):\n    return a + b\n", "continuation")
 
 
 def test_a_stub_is_no_answer() -> None:

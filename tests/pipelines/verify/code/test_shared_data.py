@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.verify.code.program import program_of, task_of
 from pipelines.verify.code.suite import suite_of
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.data

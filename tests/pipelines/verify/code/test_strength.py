@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sandbox import Limits, Sandbox
+from pipelines.sandbox import Sandbox, SandboxLimits
 from pipelines.verify.code.strength import MutantResult, evaluate_mutants, mutants_of, subject_of
-from storage.records import Problem
+from storage.ground.records import Problem
 from tests.shared_data import shared_data
 
 pytestmark = pytest.mark.sandbox
 ROOT = Path(__file__).resolve().parents[4]
-LIMITS = Limits(cpu_seconds=1.0, wall_seconds=10.0, memory_mib=256)
+LIMITS = SandboxLimits(cpu_seconds=1.0, wall_seconds=10.0, memory_mib=256)
 
 
 def problem(*tests: str, reference: str = "    return max(xs) if xs else 0\n") -> Problem:

@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from pipelines.verify.code.suite import Asserts, BadTestsError, CallCase, RunCase, Suite, suite_of
-from storage.records import Problem
+from pipelines.verify.code.suite import Asserts, BadTestsError, CallCase, ProgramSuite, RunCase, suite_of
+from storage.ground.records import Problem
 
 
-def suite(*tests: object, **meta: object) -> Suite:
+def suite(*tests: object, **meta: object) -> ProgramSuite:
     texts = tuple(test if isinstance(test, str) else json.dumps(test) for test in tests)
     return suite_of(Problem("Do it.", "", kind="code", tests=texts, meta=meta))
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pipelines.verify.constraints import ConstraintsVerifier
 from pipelines.verify.constraints.constraints_verifier import variants
 from pipelines.verify.constraints.instructions import INSTRUCTIONS
-from storage.errors import SetupError
-from storage.records import OUTCOMES, Completion, Problem, Verdict
+from storage.ground.errors import SetupError
+from storage.ground.records import OUTCOMES, Completion, Problem, Verdict
 
 TWO = ({"id": "words", "at_least": 3}, {"id": "no_comma"})
 EXAMPLES: dict[str, dict[str, Any]] = {

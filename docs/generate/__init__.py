@@ -1,0 +1,10 @@
+"""Pages of the documentation that are made from the code while MkDocs builds the site."""
+
+from collections.abc import Mapping
+
+GENERATED: Mapping[str, str] = {
+    "reference/recipe-keys.md": "recipe_keys",
+    "reference/methods.md": "methods",
+    "reference/command-line.md": "command_line",
+}
+"""The place of each page under docs/, with the module here whose `page` makes it."""

@@ -1,0 +1,165 @@
+"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: what is said of versions later, in index.json only."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, line
+
+Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
+Tag = Annotated[str, typer.Argument(metavar="TAG", help="A name, release for one.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs to `dataset`."""
+    for verb in (tag, untag, yank, unyank, rebase):
+        group.command(verb.__name__)(verb)
+    group.command("sign-off")(sign_off)
+    group.command("rebuild-index")(rebuild_index)
+
+
+def tag(
+    reference: Ref,
+    name: Tag,
+    *,
+    move: Annotated[bool, typer.Option("--move", help="Take the tag off another version.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Give a version a name.
+
+    Example: rollmill dataset tag arithmetic@v2 release
+    """
+    from storage.versions.upkeep import marks
+
+    def change(workspace: Any) -> Any:
+        return marks.tag(workspace, reference, name, move=move)
+
+    _mark(reference, change, f"{name} points to", dry_run=dry_run, json=json)
+
+
+def untag(reference: Ref, name: Tag, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Take a name off a version.
+
+    Example: rollmill dataset untag arithmetic@v2 release
+    """
+    from storage.versions.upkeep import marks
+
+    _mark(reference, lambda ws: marks.untag(ws, reference, name), f"{name} is off", dry_run=dry_run, json=json)
+
+
+def yank(
+    reference: Ref,
+    *,
+    reason: Annotated[str, typer.Option(help="What readers will be told.")],
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Withdraw a version: it stays readable by number, but the dataset's bare name no longer means it.
+
+    Example: rollmill dataset yank arithmetic@v1 --reason "wrong references in template ages"
+    """
+    from storage.versions.upkeep import marks
+
+    _mark(reference, lambda ws: marks.yank(ws, reference, reason), "withdrawn:", dry_run=dry_run, json=json)
+
+
+def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Take a withdrawal back.
+
+    Example: rollmill dataset unyank arithmetic@v1
+    """
+    from storage.versions.upkeep import marks
+
+    _mark(reference, lambda ws: marks.unyank(ws, reference), "usable again:", dry_run=dry_run, json=json)
+
+
+def sign_off(
+    reference: Ref,
+    *,
+    by: Annotated[str, typer.Option(help="Who stands for it.")],
+    note: Annotated[str, typer.Option(help="What was looked at.")] = "",
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Record that a person stands for a version, with the day; who signed is in index.json and in `dataset show`.
+
+    Example: rollmill dataset sign-off arithmetic@v2 --by ann --note "read 100 rows"
+    """
+    from storage.versions.upkeep import marks
+
+    _mark(reference, lambda ws: marks.sign_off(ws, reference, by, note), f"{by} stands for", dry_run=dry_run, json=json)
+
+
+def rebase(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's bare name.")],
+    *,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Whose numbers stay, in git's words: ours or theirs. By default those that others have."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Settle two clones that both made the same version number: one side's versions get the next free numbers.
+
+    Those that others have keep theirs: the versions that a merge brings in, or onto which a git rebase puts your commits.
+
+    Example: rollmill dataset rebase arithmetic
+    """
+    from storage.ground.errors import unknown_name
+    from storage.versions.upkeep.rebase import rebase as settle
+    from storage.workspace import Workspace
+
+    if keep not in (None, "theirs", "ours"):
+        raise unknown_name("side", keep, ("theirs", "ours"))
+    with Workspace.open() as workspace:
+        side: Any = keep
+        settled = settle(workspace, name, keep=side)
+    if json:
+        return as_json(asdict(settled))
+    for old, new in settled.renamed.items():
+        line(f"{old} is now {new}")
+    for tag, folder in settled.tags_kept.items():
+        line(f"the tag {tag!r}, which both sides gave, stays with {folder}")
+    return line("Settled." if settled.git_add is None else f"Next: {settled.git_add} && {settled.git_next}, then git push")
+
+
+def rebuild_index(
+    name: Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's bare name.")],
+    *,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Write the lost index.json of a dataset again, from the manifests of its versions; sign-offs do not come back.
+
+    Where git has the file, `git checkout` is better.
+
+    Example: rollmill dataset rebuild-index arithmetic --dry-run
+    """
+    from storage.versions.upkeep.repair import rebuild_index as rebuild
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        rebuilt = rebuild(workspace, name, dry_run=dry_run)
+    if json:
+        folders = [entry.folder for entry in rebuilt.index.versions]
+        return as_json({"dataset": name, "versions": folders, "left_out": list(rebuilt.left_out), "dry_run": dry_run})
+    for entry in rebuilt.index.versions:
+        line(f"{entry.folder}  {entry.rows:,} rollouts, {entry.kept:,} kept, {entry.created_at}")
+    for folder in rebuilt.left_out:
+        line(f"{folder}  left out: its manifest is not here")
+    if dry_run:
+        return line("Nothing was written (--dry-run).")
+    return line(f"Next: rollmill dataset verify {name}, then git add the dataset's index.json")
+
+
+def _mark(reference: str, change: Any, phrase: str, *, dry_run: bool, json: bool) -> None:
+    from storage.versions.resolve import resolve
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        info = resolve(workspace.datasets, reference) if dry_run else change(workspace)
+    if json:
+        return as_json({"version": info.ref, "tags": list(info.tags), "yanked": info.yanked, "dry_run": dry_run})
+    return line(f"{'Would be: ' if dry_run else ''}{phrase} {info.ref}.")

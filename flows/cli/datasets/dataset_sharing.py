@@ -1,0 +1,155 @@
+"""`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.versions.resolve import VersionInfo
+
+Reference = Annotated[
+    str | None, typer.Argument(metavar="DATASET", help="NAME (all its versions), NAME@v2 or NAME@tag; all datasets.")
+]
+Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
+Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
+Base = Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")]
+RECIPES = Path("recipes")
+MOST_CHANGES = 3
+
+
+def register(group: typer.Typer) -> None:
+    """Add the verbs to `dataset`."""
+    for verb in (log, push, pull):
+        group.command(verb.__name__)(verb)
+
+
+def log(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """The versions of a dataset, the newest first: rows, what was kept more or less, and what had changed before each.
+
+    Example: rollmill dataset log arithmetic
+    """
+    rows = _history(name)
+    if json:
+        return as_json(rows)
+    head = ["version", "made", "problems", "rollouts", "kept", "change", "pass rate", "change", "what changed"]
+    table = [
+        [
+            row["version"] + "".join(f" ({tag})" for tag in row["tags"]) + (" yanked" if row["yanked"] else ""),
+            row["made"][:16].replace("T", " "),
+            row["problems"],
+            row["rollouts"],
+            row["kept"],
+            "-" if row["kept_change"] is None else f"{row['kept_change']:+,}",
+            "-" if row["pass_rate"] is None else f"{row['pass_rate']:.3f}",
+            "-" if row["pass_rate_change"] is None else f"{row['pass_rate_change']:+.3f}",
+            _changed_lines(row["changes"]),
+        ]
+        for row in rows
+    ]
+    following = f"Next: rollmill dataset diff {rows[1]['version']} {rows[0]['version']}" if len(rows) > 1 else ""
+    return line("\n".join([columns(head, table), *([following] if following else [])]))
+
+
+def push(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Copy the rows of versions to a DVC remote, so that other clones can pull them.
+
+    Without a name every version whose rows are here.
+
+    Example: rollmill dataset push arithmetic
+    """
+    from storage.versions.read import is_here, pointer
+    from storage.versions.upkeep import sharing
+
+    infos = named_versions(reference, lambda info: is_here(info) and pointer(info).exists())
+    if dry_run:
+        return _say_only("Would push", [info.ref for info in infos], json=json)
+    shared = sharing.push(infos, remote)
+    if json:
+        return as_json({"versions": shared.versions, "dvc": shared.summary, "git": shared.git})
+    commit = (
+        "" if shared.git is None else f"\nNext: {shared.git} && git commit && git push, then there: rollmill dataset pull"
+    )
+    return line(f"Pushed {', '.join(shared.versions)}: {shared.summary}{commit}")
+
+
+def pull(reference: Reference = None, *, remote: Remote = None, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Fetch the rows of versions from a DVC remote, checked by digest and by the counts of their manifests.
+
+    Without a name every version whose rows are not here. Which versions there are comes with git.
+
+    Example: rollmill dataset pull arithmetic@v2
+    """
+    from storage.versions.read import is_here
+    from storage.versions.upkeep import sharing
+
+    infos = named_versions(reference, lambda info: not is_here(info))
+    if dry_run:
+        return _say_only("Would pull", [info.ref for info in infos], json=json)
+    shared = sharing.pull(infos, remote)
+    if json:
+        return as_json({"versions": shared.versions, "dvc": shared.summary})
+    return line(f"Pulled {', '.join(shared.versions)}: {shared.summary}\nNext: rollmill dataset show {shared.versions[-1]}")
+
+
+def _say_only(what: str, versions: list[str], *, json: bool) -> None:
+    return as_json({"versions": versions}) if json else line(f"{what} {', '.join(versions)}.")
+
+
+def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
+    """The versions of a reference; without one those of all datasets that are wanted."""
+    from storage.versions.index import dataset_names
+    from storage.versions.resolve import resolve, versions
+
+    folder = datasets_folder()
+    known = dataset_names(folder)
+    if reference is None:
+        infos = [info for name in known for info in versions(folder, name) if condition(info)]
+    else:
+        infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
+    if not infos:
+        raise SetupError(
+            "there is no version to share: all are where they should be, or none is published.",
+            next_command="rollmill dataset list",
+        )
+    return infos
+
+
+def datasets_folder() -> Path:
+    """The folder of the workspace's datasets."""
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return workspace.datasets
+
+
+def check_base(base: Path) -> None:
+    """SetupError for a folder of the recipe's files that was named and is not there."""
+    if base != RECIPES and not base.is_dir():
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
+
+
+def _history(name: str) -> list[dict[str, Any]]:
+    """A row a version, the newest first, each with what its manifest has other than its parent's."""
+    from storage.versions.history import history
+
+    return [step.json() for step in history(datasets_folder(), name.partition("@")[0])]
+
+
+def _changed_lines(changed: list[dict[str, Any]]) -> str:
+    """The first changes in words; versions of verifiers are long, and which changed is enough."""
+    shown = [
+        f"{change['key'].removeprefix('recipe.')}"
+        + ("" if change["key"].startswith("verifier.") else f" {change['old']} -> {change['new']}")
+        for change in changed[:MOST_CHANGES]
+    ]
+    more = len(changed) - len(shown)
+    return "; ".join(shown) + (f"; {more} more" if more > 0 else "")

@@ -1,0 +1,224 @@
+"""`rollmill audit verifier|list|show`: how often a verifier errs, measured. Draws nothing from a model and judges nothing.
+
+What it prints carries n, interval, estimand and method; what is not measured is said to be so.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli import group
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.workspace import Workspace
+
+MORE_RATES = (("verdict_accuracy", "verdicts right"), ("share_right", "rollouts right"))
+BAND_RATES = 3  # of the rates, what a table of difficulty bands has room for
+MOST = 1_024  # how far the best number of draws is looked for
+
+Wrong = Annotated[float, typer.Option("--wrong", help="Worth of returning a wrong completion, where a right one is 1.")]
+PerDraw = Annotated[float, typer.Option("--draw", help="Cost of one draw on the same scale.")]
+Target = Annotated[int, typer.Option(help="Stop at so many accepted (precision of the kept set).")]
+Cap = Annotated[int, typer.Option(help="Draw at most so often (precision of the kept set).")]
+verbs = group("audit", "Measure how often a verifier errs.")
+
+
+@verbs.command("verifier")
+def verifier(  # noqa: PLR0913 (options, all by name)
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A verifier of the run, or chain: all with their policy.")],
+    *,
+    run: Annotated[str | None, typer.Option(help="The run; if left out the newest finished one.")] = None,
+    n: Annotated[int, typer.Option("--n", min=1, help="Rollouts to draw for people, or to plant errors into.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed draws another sample; both count.")] = 1,
+    planted: Annotated[bool, typer.Option("--planted", help="Plant errors instead: a stress test, no correction.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Draw random rollouts of a run for people to judge (`rollmill review`), or plant errors (--planted).
+
+    The same run, seed and n draw the same rollouts; a larger n extends.
+
+    Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
+    """
+    from flows.auditing.audits import AuditRequest, natural_audit
+    from flows.auditing.planted import planted_audit
+    from storage.queries import Reader
+
+    request = AuditRequest(name, run, n, seed)
+    with Reader.open() as reader:
+        audit = (planted_audit if planted else natural_audit)(reader, request, dry_run=dry_run)
+        row = _row(reader, audit, dry_run=dry_run)
+    return as_json(row) if json else line(_page(row))
+
+
+@verbs.command("show")
+def show(
+    audit: Annotated[str, typer.Argument(metavar="AUDIT", help="An audit's id, or how it begins.")],
+    *,
+    wrong: Wrong = -1.0,
+    draw: PerDraw = 0.0,
+    target: Target = 4,
+    cap: Cap = 256,
+    json: AsJson = False,
+) -> None:
+    """The rates of an audit from the judgements there are, and what they do to sampling at stated costs.
+
+    Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
+    """
+    from pipelines.stats import Costs
+    from storage.queries import Reader
+
+    if not 1 <= target <= cap:
+        raise SetupError(f"--target {target} and --cap {cap}: 1 at least, and the target within the cap.")
+    if not (math.isfinite(wrong) and wrong < 1):
+        raise SetupError(f"--wrong {wrong} is no worth below that of a right one, which is 1.", next_command="--wrong -1")
+    if not (math.isfinite(draw) and draw >= 0):
+        raise SetupError(f"--draw {draw} is no cost.", next_command="--draw 0.001")
+    with Reader.open() as reader:
+        row = _row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
+    return as_json(row) if json else line(_page(row))
+
+
+@verbs.command("list")
+def list_(*, json: AsJson = False) -> None:
+    """Every audit with how far its review is.
+
+    Example: rollmill audit list
+    """
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        rows = [] if workspace.unused else _rows(workspace)
+    if json:
+        return as_json(rows)
+    if not rows:
+        return line("No audit yet. Next: rollmill audit verifier math --n 300")
+    head = ["audit", "verifier", "version", "run", "drawn", "judged"]
+    table = [
+        [row["audit"], row["verifier"], row["version"][:24], row["source"], row["drawn"], row["report"].get("n", "-")]
+        for row in rows
+    ]
+    return line(f"{columns(head, table)}\nNext: rollmill audit show {rows[0]['audit']}")
+
+
+def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
+    from storage.queries import Reader
+
+    reader = Reader(workspace)
+    return [_row(reader, audit) for audit in reader.audits.list()]
+
+
+def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:
+    from flows.auditing.audits import refreshed_rates, with_clusters
+    from storage.queries.judge.audits import rates_of_audit
+
+    report = audit.report
+    if audit.kind == "natural" and not dry_run:
+        audit = with_clusters(reader, audit)
+        report = refreshed_rates(reader, audit) if costs is None else rates_of_audit(reader.audits, audit, costs)
+    return {
+        "audit": audit.id,
+        "kind": audit.kind,
+        "verifier": audit.verifier,
+        "version": audit.version,
+        "source": audit.source,
+        "drawn": audit.design["n"],
+        "design": audit.design,
+        "report": report,
+        "dry_run": dry_run,
+    }
+
+
+def _page(row: Mapping[str, Any]) -> str:
+    """An audit for a person: rates with n, interval, estimand and method, and what follows from them."""
+    return "\n".join(_planted_lines(row) if row["kind"] == "planted" else _natural(row))
+
+
+def _natural(row: Mapping[str, Any]) -> list[str]:
+    from storage.queries.judge.audits import RATES
+
+    design, report = row["design"], row["report"]
+    lines = [
+        f"{row['audit']}: {row['verifier']} {row['version']} on {row['source']}",
+        f"  {design['n']:,} of {design['population']:,} judged rollouts drawn in {len(design['strata'])} strata (outcome, "
+        f"difficulty band, rule), seed {design['seed']}; {design['undecided']:,} undecided are in no rate.",
+    ]
+    if row["dry_run"]:
+        return [*lines, "  Nothing was written."]
+    unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
+    left = report["drawn"] - report["n"] - report["unsure"]
+    lines.append(f"  {report['n']:,} judged by people{unsure}, {left:,} wait.")
+    agreement = report["reviewers"]["agreement"]
+    if agreement:
+        lines.append(f"  reviewers agree on {_rate(agreement)} of {agreement['n']:,} pairs of judgements")
+    if alpha := report["reviewers"].get("alpha"):
+        lines.append(f"  Krippendorff's alpha {_rate(alpha)} over {alpha['clusters']:,} rollouts judged by several")
+    if report["unseen_strata"]:
+        lines.append(f"  {len(report['unseen_strata'])} strata have no judgement yet: rates over them are open.")
+    bands = [
+        [band, of["rollouts"], of["accepted"], of["audited"], *(_rate(of[key]) for key, _ in RATES[:BAND_RATES])]
+        for band, of in report["bands"].items()
+    ]
+    head = ["pass rate of problem", "rollouts", "accepted", "audited", *(label for _, label in RATES[:BAND_RATES])]
+    lines += ["", *_overall(report), "", *([columns(head, bands)] if bands else []), *_consequences(report)]
+    return [*lines, "", f"Next: rollmill review {row['audit']}"] if left else lines
+
+
+def _overall(report: Mapping[str, Any]) -> list[str]:
+    from storage.queries.judge.audits import RATES
+
+    rates = [(label, rate) for key, label in (*RATES, *MORE_RATES) if (rate := report["overall"][key]) is not None]
+    rows = [[label, _rate(rate), rate["n"], rate["estimand"]] for label, rate in rates]
+    corrected = report.get("pass_rate", {}).get("corrected")
+    if corrected:
+        raw = report["pass_rate"]["verifier"]
+        rows.append(["pass rate, verifier", _rate(raw), raw["n"], raw["estimand"]])
+        rows.append(["pass rate, corrected", _rate(corrected), corrected["n"], corrected["estimand"]])
+    if not rows:
+        return ["No rate yet: nobody has judged a rollout of every stratum."]
+    methods = dict.fromkeys(rate["method"] for _, rate in rates)
+    return [columns(["rate", "value [95% interval]", "n", "estimand"], rows), f"method: {'; '.join(methods)}"]
+
+
+def _consequences(report: Mapping[str, Any]) -> list[str]:
+    consequences = report["consequences"]
+    if consequences is None:
+        return []
+    costs, rows = consequences["costs"], []
+    for label, key in (("at the estimates", "at_estimate"), ("at both upper bounds", "at_upper_bounds")):
+        plan = consequences[key]
+        best = f"{plan['best_draws']:,}" if plan["best_draws"] < MOST else f"{MOST:,} or more"
+        rows.append([label, plan["ceiling"], best, plan["value"], plan["kept_precision"]])
+    k = consequences["largest_k"]
+    shown = f"k = {k}" if k is not None else "any k (every accept on rarely solved problems was adjudicated)"
+    return [
+        "",
+        f"Drawing until accepted; right 1, wrong {costs['wrong']:g}, a draw costs {costs['draw']:g}:",
+        columns(["", "ceiling", "best draws", "value", f"precision until {costs['target']}, cap {costs['cap']}"], rows),
+        f"pass@k may be shown up to {shown}.",
+    ]
+
+
+def _planted_lines(row: Mapping[str, Any]) -> list[str]:
+    design, report = row["design"], row["report"]
+    rows = [
+        [kind, trials["expected"], trials["as_expected"], trials["n"], trials["undecided"], _rate(trials["rate"])]
+        for kind, trials in report["kinds"].items()
+    ]
+    return [
+        f"{row['audit']}: {row['verifier']} {row['version']}",
+        f"  {report['label']}.",
+        f"  {design['variants']:,} variants of {design['rollouts']:,} accepted rollouts of {row['source']}, "
+        f"seed {design['seed']}.",
+        "",
+        columns(["kind", "should be", "were", "n", "undecided", "rate [95% interval over problems]"], rows),
+        *(["", "Nothing was written."] if row["dry_run"] else []),
+    ]
+
+
+def _rate(rate: Mapping[str, Any] | None) -> str:
+    return "-" if rate is None else f"{rate['value']:.4f} [{rate['low']:.4f}, {rate['high']:.4f}]"

@@ -1,0 +1,92 @@
+"""`rollmill select`: what another policy or selection would keep of rollouts that exist. Judges and draws nothing."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.recipe import Sets
+from flows.job import workspace_root
+from storage.ground.errors import SetupError
+
+Target = Annotated[str, typer.Argument(metavar="RUN_OR_RECIPE", help="A run's id, or a recipe: its newest finished run.")]
+PolicyName = Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Accept by this policy.")]
+PolicyOptions = Annotated[
+    list[str] | None,
+    typer.Option("--policy-option", metavar="KEY=VALUE", help="An option of the policy; may be repeated."),
+]
+Publish = Annotated[bool, typer.Option("--publish", help="Publish it as a new dataset version.")]
+
+
+def select(
+    target: Target,
+    sets: Sets = None,
+    *,
+    policy: PolicyName = None,
+    policy_option: PolicyOptions = None,
+    publish: Publish = False,
+    json: AsJson = False,
+) -> None:
+    """Try a policy or a selection on rollouts that are drawn and judged already; write nothing without --publish.
+
+    Example: rollmill select recipes/arithmetic.yaml --policy all_of --policy-option over=[number,math]
+    """
+    from flows.rejudging.selection import SelectRequest, selection_of
+
+    root = workspace_root()
+    if policy_option and policy is None:
+        raise SetupError("--policy-option needs a --policy.", next_command="rollmill select RECIPE --policy min_value ...")
+    row, job = selection_of(SelectRequest(root, target, tuple(sets or ()), policy, _options(policy_option or ())))
+    if publish:
+        from flows.cli.make.curate import drive_shown
+        from flows.cli.summary import summary
+        from flows.jobs.curate import Curate
+
+        if not row["up_to_date"]:
+            raise SetupError(
+                f"the verifiers of run {row['run']} have changed since it was judged.",
+                next_command=f"rollmill reverify {row['run']}",
+            )
+        outcome = drive_shown(Curate(job), direct=True)
+        return as_json(outcome) if json else line(summary(outcome, root))
+    return as_json(row) if json else line(_page(row, job.command))
+
+
+def _options(given: Any) -> dict[str, Any]:
+    """Values are read as YAML; a text with commas is a list, and so is a verifier's name alone."""
+    import yaml
+
+    options: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        try:
+            read = yaml.safe_load(value)
+        except yaml.YAMLError:
+            read = None
+        if not sign or not key.strip() or read is None:
+            raise SetupError(f"--policy-option {text!r} is not KEY=VALUE.", next_command="--policy-option least=0.8")
+        listed = isinstance(read, str) and ("," in read or key.strip() in ("over", "order"))
+        options[key.strip()] = read.split(",") if listed else read
+    return options
+
+
+def _page(row: Mapping[str, Any], command: str) -> str:
+    before = row["before"]
+    reasons = sorted({*row["dropped"], *before["dropped"]}, key=lambda reason: (-row["dropped"].get(reason, 0), reason))
+    dropped = [[reason, before["dropped"].get(reason, 0), row["dropped"].get(reason, 0)] for reason in reasons]
+    kept = [[level, before["levels"][level], count] for level, count in row["levels"].items()]
+    lines = [
+        f"{_selection(row)} on the {row['rollouts']:,} rollouts of {row['run']}: "
+        f"{row['kept']:,} kept of {row['problems']:,} problems; {_selection(before)} kept {before['kept']:,}.",
+        columns(["dropped", "then", "now"], dropped),
+        columns(["level", "kept then", "now"], [*kept, ["all", before["kept"], row["kept"]]]),
+        *(f"  {move['before']} -> {move['after']}  {move['rows']:,}" for move in row["moves"]),
+        "",
+        f"Nothing was written. To publish it: {command}",
+    ]
+    return "\n".join(lines)
+
+
+def _selection(row: Mapping[str, Any]) -> str:
+    return f"{' '.join(row['selector'])} after {' '.join(row['policy'])}"

@@ -1,0 +1,153 @@
+"""`rollmill compare` and `leaderboard`: whether models differ, on the problems that they share."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli import notebook
+from flows.cli.output import AsJson, as_json, columns, line
+
+Subject = Annotated[
+    str, typer.Argument(metavar="NAME[:MODEL]", help="A run, a dataset version, or an evaluation, and one of its models.")
+]
+Subjects = Annotated[list[str], typer.Argument(metavar="NAME[:MODEL]...", hidden=True)]
+
+
+def compare(  # noqa: PLR0913 (a verb's parameters are its options)
+    before: Subject,
+    after: Subject,
+    *,
+    k: Annotated[int, typer.Option("--k", min=1, help="Compare pass@k of each problem.")] = 1,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="COLUMN", help="Also by level, source, a key of meta.")
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option("--margin", min=0.0, max=1.0, help="Test whether they are equal up to this.")
+    ] = None,
+    all_samples: Annotated[
+        bool, typer.Option("--all-samples", help="Use all completions of each side, not equally many.")
+    ] = False,
+    tokens: Annotated[
+        int | None,
+        typer.Option("--tokens", min=1, help="Tokens a problem at equal tokens; by default as many as all problems have."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
+
+    Both sides get the same number of completions of each problem unless --all-samples, and are compared at equal tokens
+    beside that. A sentence says which is better, or how large a difference this data would have shown: "not
+    significant" is not "equal", which --margin tests.
+
+    Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
+    """
+    rows = notebook.compare(before, after, k=k, by=by or (), margin=margin, all_samples=all_samples, tokens=tokens)
+    return as_json({"comparisons": rows}) if json else line("\n\n".join(_comparison(row) for row in rows))
+
+
+def leaderboard(
+    names: Subjects,
+    *,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="COLUMN", help="Take each value of this column, or key of meta, for a benchmark."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show models x benchmarks: pass rates with intervals, and which models the best one is not shown to beat.
+
+    All pairwise differences are tested on the problems that both models have, and corrected together.
+
+    Example: rollmill leaderboard arithmetic-eval another-eval
+    """
+    board = notebook.leaderboard(*names, by=by)
+    return as_json(board) if json else line(_board(board))
+
+
+def _comparison(row: dict[str, Any]) -> str:
+    sides = (("before", "value_before", "only_before"), ("after", "value_after", "only_after"))
+    left_out = [f"{row[only]:,} only {name}" for name, _, only in sides if row[only]]
+    table = [
+        [name, row[name]["model"], row[name]["completions"], _number(row[name]["tokens_per_completion"], ".1f"), row[value]]
+        for name, value, _ in sides
+    ]
+    flipped = row["flipped"]
+    lines = [
+        f"{row['before']['benchmark']}: {row['metric']} on {row['problems']:,} problems ({row['clusters']:,} clusters)"
+        + (f"; left out: {', '.join(left_out)}" if left_out else ""),
+        columns(["", "model", "completions", "tokens each", row["metric"]], table),
+        f"{row['decision']}.",
+        f"difference {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}] (95%, {row['interval']}), "
+        f"p = {row['p']:.3g}, {row['p_corrected']:.3g} for all benchmarks together",
+        *([] if row["outlying"] is None else [f"note: {row['outlying']['note']}"]),
+        _equal_tokens(row["equal_tokens"]),
+        f"better on {flipped['better']:,} problems, worse on {flipped['worse']:,}, the same on {flipped['same']:,}",
+    ]
+    if "conclusion" in row:
+        lines.append(f"equal up to {row['margin']:g}: {row['conclusion']}")
+    for name, strata in row["strata"].items():
+        head = [name, "problems", "before", "after", "difference [95%]", "p, corrected"]
+        lines += ["", columns(head, [_stratum(part) for part in strata])]
+    return "\n".join(lines)
+
+
+def _equal_tokens(part: dict[str, Any]) -> str:
+    if "why" in part:
+        return f"not compared at equal tokens: {part['why']}"
+    values = f"{part['value_before']:.3f} and {part['value_after']:.3f}"
+    change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
+    return f"at {part['tokens']:,} tokens a problem each: {values}, difference {change}, p = {part['p']:.3g}"
+
+
+def _stratum(part: dict[str, Any]) -> list[Any]:
+    change = f"{part['difference']:+.3f} [{part['low']:+.3f}, {part['high']:+.3f}]"
+    return [
+        str(part["group"]),
+        part["problems"],
+        part["value_before"],
+        part["value_after"],
+        change,
+        f"{part['p_corrected']:.2g}",
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form)
+
+
+def _board(board: dict[str, Any]) -> str:
+    from pipelines.stats import with_interval
+
+    cells = {(row["model"], row["benchmark"]): row for row in board["cells"]}
+    rows = []
+    for model in board["models"]:
+        shown = [_board_cell(cells.get((model, benchmark))) for benchmark in board["benchmarks"]]
+        mean = board["means"][model]
+        words = "-" if mean is None else with_interval(mean["value"], mean["low"], mean["high"])
+        rows.append([model, *shown, words])
+    significant = sum(row["significant"] for row in board["tests"])
+    return "\n".join(
+        [
+            columns(["model", *board["benchmarks"], "mean"], rows),
+            "* no model of the table is shown to be better on this benchmark (5%, all pairs corrected together)",
+            f"{len(board['tests'])} pairs tested, {significant} differ; mean: over the benchmarks that all were asked",
+            f"Problems: {', '.join(_problem_count(board, benchmark) for benchmark in board['benchmarks'])}.",
+        ]
+    )
+
+
+def _problem_count(board: dict[str, Any], benchmark: str) -> str:
+    """Number of problems of a benchmark under the rates, `64 of easy`; `60 to 64 of easy` where models differ."""
+    counts = {row["problems"] for row in board["cells"] if row["benchmark"] == benchmark}
+    return f"{' to '.join(f'{count:,}' for count in sorted({min(counts), max(counts)}))} of {benchmark}"
+
+
+def _board_cell(row: dict[str, Any] | None) -> str:
+    from pipelines.stats import with_interval
+
+    if row is None:
+        return "-"
+    if row["value"] is None:
+        return str(row["interval"])
+    best = "*" if row["unbeaten"] else ""
+    return f"{with_interval(row['value'], row['low'], row['high'])}{best}"

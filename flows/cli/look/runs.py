@@ -1,0 +1,251 @@
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel`: what the ledger says of runs, and who works on them."""
+
+import time
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.cli import group
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import MaxCost, MaxTokens
+from flows.cli.runs_cost import RunId, cost, queue, rule_lines
+from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import recorded_steps, takes_imports
+
+if TYPE_CHECKING:
+    from flows.progress import Stage
+    from storage.runs import Run
+    from storage.workspace import Workspace
+
+WATCH_SECONDS = 0.5  # between two readings of the ledger
+verbs = group("runs", "See, resume and cancel runs.")
+
+
+@verbs.command("list")
+def list_(*, json: AsJson = False) -> None:
+    """Every run, the latest first.
+
+    Example: rollmill runs list
+    """
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        rows = [] if workspace.unused else _rows(workspace)
+    if json:
+        return as_json(rows)
+    if not rows:
+        return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
+    cells = [[row["run"], row["status"], row["started"][:16], row["judged"], row["planned"]] for row in rows]
+    head = ["run", "status", "started (UTC)", "judged", "planned"]
+    return line("\n".join([columns(head, cells), *([f"Next: rollmill runs show {rows[0]['run']}"] if rows else ())]))
+
+
+@verbs.command("show")
+def show(run: RunId = None, *, json: AsJson = False) -> None:
+    """Status, stages and results of a run.
+
+    Example: rollmill runs show arithmetic-3f9a0c1d
+    """
+    from storage.commands import as_it_is
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.chosen(run)])
+        row = _details(workspace, chosen)
+    return as_json(row) if json else line(_page(chosen, row))
+
+
+def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
+    """Contents of `runs show` for a run."""
+    from flows.forecasting.scores import shown_forecast
+    from flows.rounds.origins import origins_so_far
+    from pipelines.stats import rule_error_counts
+    from storage.queries import Reader, run_scope
+    from storage.queries.rates import step_counts
+
+    plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
+    steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
+    stages = _stages(workspace, run.id)
+    return {
+        **_row(workspace, run),
+        "stages": [
+            {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": s.seconds} for s in stages
+        ],
+        "summary": run.summary,
+        "rounds": sum(map(bool, plans)),
+        "completions": origins_so_far(workspace, run.id, plans),
+        "steps": [asdict(step) for step in steps],
+        "unjudged": sum(step.completions for step in steps if step.correct is None),
+        "given_up": rule_error_counts((stop.problem_id, stop.reason) for stop in workspace.runs.stops(run.id)).row(),
+        "attempts": [asdict(attempt) for attempt in workspace.attempts.of(run.id)],
+        "forecast": None if forecast is None else shown_forecast(forecast),
+    }
+
+
+def _page(run: "Run", row: dict[str, Any]) -> str:
+    """The details for a person."""
+    from flows.cli.summary import before_a_version, forecast_lines
+
+    cells = [[s["stage"], s["done"], s["total"], s["tokens"], s["seconds"]] for s in row["stages"]]
+    counts = row["completions"]
+    # A completion is drawn once, by whichever run asks first; the others reuse it.
+    elsewhere = "imported" if takes_imports(run.recipe) else "drawn by other runs"
+    lines = [
+        f"{row['run']}: {row['status']}, {row['rounds']} {'round' if row['rounds'] == 1 else 'rounds'}, "
+        f"started {row['started']}",
+        columns(["stage", "done", "total", "tokens", "seconds"], cells),
+        f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
+        f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
+    ]
+    if row["unjudged"]:
+        lines.append(f"{row['unjudged']:,} of them are of steps that nobody judges: they pass no `verify`")
+    if row["steps"]:
+        lines.append("\n" + columns(list(row["steps"][0]), [list(step.values()) for step in row["steps"]]))
+    lines += rule_lines(row["given_up"])
+    if row["attempts"]:
+        attempts = [[a["replica"], a["outcome"], a["count"], round(a["seconds"], 1)] for a in row["attempts"]]
+        lines.append("\n" + columns(["server", "attempts", "count", "seconds"], attempts))
+    if row["forecast"]:
+        lines += ["", *forecast_lines(row["forecast"])]
+    if "said" in run.summary and run.status == "stopped":
+        lines.append(f"\n{run.summary['said']}")
+    if "error" in run.summary and "funnel" in run.summary:
+        lines.append(f"\n{before_a_version(run.summary)}")
+    if "error" in run.summary:
+        lines.append(f"\n{run.summary['error']}")
+    return "\n".join([*lines, f"\nNext: {run.next_command}"])
+
+
+for account in (cost, queue):
+    verbs.command(account.__name__)(account)
+
+
+@verbs.command("watch")
+def watch(run: RunId = None) -> None:
+    """Follow a run until it ends; works from any terminal while another command does the work.
+
+    Example: rollmill runs watch
+    """
+    from flows.cli.live import watching
+    from storage.commands import as_it_is
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        chosen = workspace.runs.chosen(run)
+        with watching() as watcher:
+            while True:
+                [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.get(chosen.id)])
+                for stage in _stages(workspace, chosen.id):
+                    watcher(stage)
+                if chosen.status != "running":
+                    break
+                time.sleep(WATCH_SECONDS)
+    line(f"{chosen.id}: {chosen.state}. Next: {chosen.next_command}")
+
+
+@verbs.command("resume")
+def resume(
+    run: RunId = None,
+    *,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Go on with a run that was interrupted, failed or reached a limit.
+
+    Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
+    """
+    from flows.cli.make.curate import drive_shown
+    from flows.cli.summary import summary
+    from flows.job import Job
+    from flows.jobs.curate import Curate
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        chosen, root = workspace.runs.chosen(run), workspace.root
+    job = Job.of_run(chosen.recipe["job"], root)
+    if "pilot" in chosen.recipe:
+        raise SetupError(f"{chosen.id} is a pilot.", next_command=job.command.replace("curate", "plan", 1))
+    if job.verb != "curate":
+        what = f"a {job.verb}" if job.cell is None else "a cell of an evaluation"
+        raise SetupError(f"{chosen.id} is {what}.", next_command=job.command)
+    tokens, money = max_tokens if max_tokens is not None else job.max_tokens, max_cost or job.max_cost
+    job = replace(job, max_tokens=tokens, max_cost=money)
+    kind = Curate(job)
+    # A changed recipe is another run, which would leave this one unfinished without a word.
+    if kind.loaded.recipe_hash != chosen.recipe_hash:
+        raise SetupError(
+            f"{job.recipe} has changed since run {chosen.id} began.", next_command=f"{job.command} (another run)"
+        )
+    if dry_run:
+        return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
+    outcome = drive_shown(kind, direct=False)
+    return as_json(outcome) if json else line(summary(outcome, root))
+
+
+@verbs.command("cancel")
+def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Stop the processes that work on a run, as Ctrl-C would; what was committed is kept.
+
+    Example: rollmill runs cancel arithmetic-3f9a0c1d
+    """
+    from storage.commands import cancel as cancel_workers
+    from storage.commands import workers_of
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        chosen = workspace.runs.chosen(run)
+        leases = workspace.ledger.leases
+        workers = workers_of(leases).get(chosen.id, [])
+        working = sum(worker.alive() is True for worker in workers)
+        elsewhere = sorted({worker.host.partition("/")[0] for worker in workers if worker.alive() is None})
+        if not dry_run and workers:
+            cancel_workers(leases, chosen.id)
+        elif not dry_run and chosen.status == "running":
+            workspace.runs.finish(chosen.id, "interrupted", chosen.summary)
+    if json:
+        return as_json({"run": chosen.id, "processes": working, "elsewhere": elsewhere, "dry_run": dry_run})
+    if not working and elsewhere:
+        return line(
+            f"Only other hosts work on {chosen.id}. Next, on {', '.join(elsewhere)}: rollmill runs cancel {chosen.id}"
+        )
+    if not working:
+        if chosen.status == "running":
+            return line(f"{chosen.id} was killed: no process works on it. Next: rollmill runs resume {chosen.id}")
+        return line(
+            f"{chosen.id} has ended ({chosen.status}): there is nothing to stop. Next: rollmill runs show {chosen.id}"
+        )
+    verb = "Would ask" if dry_run else "Asked"
+    others = f" Others work on it on {', '.join(elsewhere)}." if elsewhere else ""
+    return line(f"{verb} {working} processes of {chosen.id} to stop.{others} Next: rollmill runs resume {chosen.id}")
+
+
+def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
+    """Every run for people, the latest first."""
+    from storage.commands import as_it_is
+
+    return [_row(workspace, run) for run in as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list())]
+
+
+def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
+    """Row of a run in the table of runs."""
+    verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
+    return {
+        "run": run.id,
+        "status": run.state,
+        "started": run.started_at.isoformat(sep=" ", timespec="seconds"),
+        "finished": run.finished_at.isoformat(sep=" ", timespec="seconds") if run.finished_at else None,
+        "dataset": run.dataset,
+        "judged": verify.done if verify else 0,
+        "planned": verify.total if verify else 0,
+        "next": run.summary.get("next"),
+    }
+
+
+def _stages(workspace: "Workspace", run: str) -> list["Stage"]:
+    """The progress of the stages that have begun, in their order."""
+    from flows.progress import STAGES, Stage
+
+    progress = {stage.stage: stage for stage in workspace.runs.progress_of(run)}
+    begun = [progress[name] for name in STAGES if name in progress]
+    return [Stage(s.stage, s.done, s.total, s.tokens, s.seconds, s.detail) for s in begun]

@@ -1,0 +1,1 @@
+"""Verbs that make data: import, plan, curate, evaluate."""

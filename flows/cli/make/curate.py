@@ -1,0 +1,107 @@
+"""`rollmill curate`: a recipe to a dataset version, resumable at any moment.
+
+From here to a sampled completion: `drive_shown`, `drive` (flows.jobs.driver), `Curate.stages`, `draw_and_score` and
+`draw_and_grade` (flows.jobs.curate), `run_round` (flows.rounds.run), `RoundDrawer.run` in a thread and its `_work`
+(flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw` (flows.sampling.draw), `generate` of the
+engine. Under Prefect it is the same.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, doing, line, note, resumable
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
+
+if TYPE_CHECKING:
+    from flows.job import Job
+    from flows.jobs.driver import Executor, JobKind
+
+Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
+]
+Redraw = Annotated[
+    int | None,
+    typer.Option("--redraw", metavar="N", min=0, help="Draw anew in the stream curate-N; the stored completions stay."),
+]
+
+
+def curate(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    direct: Direct = False,
+    keep_going: KeepGoing = False,
+    redraw: Redraw = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
+
+    What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
+    Completions that another recipe drew are used as they are; --redraw 1 draws another set of its own beside them.
+    A limit (--max-tokens, --max-cost, `limits` in a profile) is not exceeded: drawing ends there with exit status 1, and
+    the same command with a higher one goes on to the same dataset.
+
+    Example: rollmill curate recipes/arithmetic.yaml --set budget.options.cap=32
+    """
+    from flows.job import Job
+
+    chosen = (*(sets or ()), *(() if redraw is None else (f"generate.redraw={redraw}",)))
+    job = Job.here(recipe, chosen, profile, keep_going=keep_going, max_tokens=max_tokens, max_cost=max_cost)
+    if dry_run:
+        from flows.curation.dry_run import dry_run as planned_work
+
+        row = planned_work(job)
+        return as_json(row) if json else line(_planned(row))
+    announce(job, direct=direct)
+    from flows.jobs.curate import Curate
+
+    outcome = drive_shown(Curate(job), direct=direct)
+    if json:
+        return as_json(outcome)
+    from flows.cli.summary import summary
+
+    return line(summary(outcome, Path(job.workspace)))
+
+
+def announce(job: "Job", *, direct: bool) -> None:
+    """Say what is done before the first progress."""
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
+
+
+def drive_shown(kind: "JobKind[Any]", *, direct: bool) -> dict[str, Any]:
+    """Drive a job with its progress shown; Ctrl-C says how to go on, and a gate that does not pass what it saw."""
+    from flows.cli.live import watching
+    from flows.cli.summary import before_a_version
+    from flows.curation.gating import GateFailed
+    from flows.jobs.driver import DIRECT, drive
+    from flows.progress import Progress
+
+    executor: Executor = DIRECT
+    if not direct:
+        from flows.prefect.command import PrefectCommand
+
+        executor = PrefectCommand(kind.job, doing)
+    try:
+        with resumable(f"To go on: {kind.job.command}"), watching() as watcher:
+            return drive(kind, executor, Progress(watcher, begin=doing))
+    except GateFailed as failed:
+        note(before_a_version(failed.counts))
+        raise
+
+
+def _planned(row: dict[str, Any]) -> str:
+    committed = f"{row['rounds_committed']} rounds committed" if row["rounds_committed"] else "the first round"
+    lines = [
+        f"{row['run']}: {row['problems']:,} problems; {committed}, {row['planned']:,} completions planned, "
+        f"{row['to_draw']:,} to draw; later rounds depend on the verdicts.",
+        *(f"  {text}" for text in row.get("taken", ())),
+        "Nothing was written. Next: the same command without --dry-run",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""`rollmill evaluate`: every benchmark asked of every model, with reports."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.make.curate import Direct, Redraw, announce, drive_shown
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
+
+if TYPE_CHECKING:
+    from flows.recipe.evaluations import LoadedEvaluationRecipe
+
+EvaluationPath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The evaluation's YAML file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the reports go; reports/NAME by default.")]
+
+
+def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: EvaluationPath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    direct: Direct = False,
+    redraw: Redraw = None,
+    max_tokens: MaxTokens = None,
+    max_cost: MaxCost = None,
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Ask every benchmark of every model, judge the answers and report metrics with intervals.
+
+    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one goes on;
+    --redraw 1 asks everything anew beside what is there.
+    Reports (Markdown, HTML, and results.json as lm-evaluation-harness has it) go to reports/NAME. The limits are of each
+    cell.
+
+    Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
+    """
+    from flows.job import Job
+    from flows.recipe.evaluations import load_evaluation
+
+    chosen = (*(sets or ()), *(() if redraw is None else (f"redraw={redraw}",)))
+    job = Job.here(recipe, chosen, profile, max_tokens=max_tokens, max_cost=max_cost, verb="evaluate")
+    evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
+    if dry_run:
+        _check(Path(job.recipe), evaluation)
+        cells = [{"run": cell.recipe.name, "samples": cell.budget.options["initial"]} for cell in evaluation.cells]
+        if json:
+            return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
+        return line(
+            "\n".join(
+                [*(f"{cell['run']}: {cell['samples']} completions a problem" for cell in cells), "Nothing was written."]
+            )
+        )
+    announce(job, direct=direct)
+    from flows.jobs.evaluate import Evaluate
+
+    kind = Evaluate(job, evaluation, out)
+    report = drive_shown(kind, direct=direct)
+    if json:
+        as_json(report)
+    else:
+        line(_page(report, kind.out))
+    return kind.check(report)
+
+
+def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
+    """SetupError for the first thing that would stop a cell; a line for what could not be looked at."""
+    from flows.recipe.evaluations import FOLDER
+    from flows.recipe.parse import naming
+    from flows.recipe_check import check_recipe
+
+    with naming(recipe, FOLDER):
+        for text in dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)):
+            note(f"{recipe}: {text}")
+
+
+def _page(report: dict[str, Any], folder: Path) -> str:
+    from flows.evaluation import alert
+    from flows.evaluation.evaluation_report import about, label, words
+
+    lines: list[str] = []
+    for cell in report["cells"]:
+        name = f"{cell['benchmark']} x {cell['model']}"
+        rows = [[cell["model"], label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None]
+        lines += [f"{name}: {about(cell)}", columns(["model", "metric", "value [95%]", "n"], rows)]
+        lines += [f"{name}: {label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
+        lines.append("")
+    lines += [*map(alert.words, report.get("alerts", ())), *([""] if report.get("alerts") else [])]
+    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    lines += [*report["messages"], f"Reports: {shown}", f"Next: rollmill leaderboard {report['evaluation']}"]
+    return "\n".join(lines)

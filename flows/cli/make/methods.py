@@ -1,0 +1,83 @@
+"""`rollmill methods`: what a recipe may name, with where each method comes from."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from storage.ground.errors import SetupError, unknown_name
+
+if TYPE_CHECKING:
+    from pipelines.registries import Methods
+
+_FILE_OPTION = typer.Option("--file", metavar="FILE", help="List the methods of a Python file of yours instead.")
+
+
+def methods(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="One kind only, verifiers for one.")] = None,
+    file: Annotated[Path | None, _FILE_OPTION] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """List the methods that a recipe may name: the product's, those of installed packages, or those of a file.
+
+    Example: rollmill methods verifiers
+    """
+    from pipelines.registries import REGISTRIES, registry
+
+    kinds = {place.kind: role for role, place in REGISTRIES.items()}
+    if kind is not None and kind not in kinds:
+        raise unknown_name("kind of method", kind, kinds)
+    rows, problems = [], []
+    for name in kinds if kind is None else [kind]:
+        listed = _of_registry(registry(kinds[name])) if file is None else _of_file(kinds[name], file)
+        for row, problem in listed:
+            rows.append({"kind": name, **row})
+            problems += [] if problem is None else [problem]
+    if json:
+        as_json(rows)
+    else:
+        line(columns(["kind", "method", "source", "what it is"], [list(row.values()) for row in rows]))
+    if problems:
+        raise problems[0]
+
+
+def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:
+    """Every method of a role, once for each of its sources, and why it cannot be used where it cannot."""
+    for name in known:
+        problem = None
+        try:
+            text = described(name, known[name])
+        except SetupError as error:
+            text, problem = error.message, error
+        for source in known.sources(name):
+            yield {"method": name, "source": source, "line": text}, problem
+
+
+def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
+    """The classes of a file that have every call of this role, by the name under which a recipe beside it finds them."""
+    from pipelines.method_checks import CALLS, missing_members
+    from pipelines.user_code import NotLoaded, classes_of, load_module
+
+    try:
+        module = load_module(file.name, file.parent)
+    except NotLoaded as error:
+        raise SetupError(f"{error}.", next_command="rollmill methods --file FILE.py") from None
+    roles = [role, "group scorer"] if role == "scorer" else [role]
+    for name, cls in classes_of(module).items():
+        own = cls.__module__ == module.__name__
+        if own and any(not set(CALLS[part]) & set(missing_members(part, cls)) for part in roles):
+            yield {"method": f"{file.name}:{name}", "source": str(file), "line": described(name, cls)}, None
+
+
+def described(name: str, method: Any) -> str:
+    """The first sentence about a method: its module's where that is of this method alone, else its class's."""
+    module = sys.modules[method.__module__].__doc__ or ""
+    about = re.match(rf"[A-Z][a-z ]+ `{re.escape(name)}`: ", module)
+    text = module[about.end() :] if about else method.__doc__ or ""
+    first = re.split(r"(?<=[.?]) (?=[A-Z`])", " ".join(text.partition("\n\n")[0].split()))[0]
+    return first[:1].upper() + first[1:]

@@ -1,0 +1,185 @@
+"""`rollmill plan`: what a recipe will take, before it is drawn, and how right earlier forecasts were."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import MaxTokens, ProfilePath, Sets
+from flows.cli.summary import FORECAST_NAMES, forecast_number
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.run_records import Forecast
+
+LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
+RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
+PilotSize = Annotated[
+    int | None,
+    typer.Option("--pilot", metavar="N", min=1, help="Draw a pilot on N problems, whatever past runs there are."),
+]
+PilotDraws = Annotated[int, typer.Option("--pilot-draws", metavar="N", min=2, help="Completions of each pilot problem.")]
+Simulations = Annotated[int, typer.Option("--simulations", metavar="N", min=20, help="How often the budget is simulated.")]
+Scores = Annotated[bool, typer.Option("--scores", help="Show how right the forecasts of this workspace were.")]
+
+
+def plan(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: RecipeOrNone = None,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    pilot: PilotSize = None,
+    pilot_draws: PilotDraws = 8,
+    simulations: Simulations = 100,
+    max_tokens: MaxTokens = None,
+    scores: Scores = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Forecast a recipe's completions, tokens, time, money and difficulty by level, with intervals, and keep the forecast.
+
+    It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
+    their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
+    there is a pilot on each root, of the same problems, and what follows them is drawn too. A pilot draws no more than the
+    run surely would, and within --max-tokens; a run that is done needs none.
+
+    Example: rollmill plan recipes/arithmetic.yaml --pilot 64
+    """
+    if scores:
+        return _show_scores(json=json)
+    if recipe is None:
+        raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
+    from flows.forecasting.forecasts import done_run, plan_run
+    from flows.forecasting.pilots import ForecastRequest
+    from flows.job import Job
+    from flows.session import open_session
+
+    job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
+    request = ForecastRequest(pilot, pilot_draws, simulations)
+    if dry_run:
+        return _preview(job, request, json=json)
+    with open_session(job) as session:
+        run = None if pilot else done_run(session)  # a pilot that is asked for is drawn all the same
+        if run is not None:
+            text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
+            return as_json({"done": run}) if json else line(text)
+        forecast = plan_run(session, request)
+    if json:
+        return as_json(
+            {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source, **forecast.forecast}
+        )
+    line(forecast_text(forecast))
+    return line(f"\nNext: {job.command}")
+
+
+def forecast_text(forecast: "Forecast") -> str:
+    """A forecast for people."""
+    row, evidence, quantities = forecast.forecast, forecast.forecast["evidence"], forecast.forecast["quantities"]
+    spent = f", {evidence['tokens_spent']:,} tokens" if evidence["tokens_spent"] else ""
+    follow = f" and {evidence['follow_ups']:,} that follow them" if "follow_ups" in evidence else ""
+    head = ["", "median", "80% interval", "95% interval"]
+    lines = [
+        f"{forecast.name}: forecast {forecast.id} of budget {row['budget']}, from {evidence['source']} "
+        f"({', '.join(evidence['runs'])}): {evidence['problems']:,} problems, {evidence['samples']:,} completions"
+        f"{follow}{spent}; {row['simulations']} simulated runs.",
+        "",
+        columns(head, [_total(row, name) for name in FORECAST_NAMES if name in quantities]),
+        "",
+        columns(LEVEL_HEAD, [_level(row, level) for level in row["problems"]]),
+        "",
+        "Pass rates are of the first completions of each problem; met, capped and hopeless are shares of problems.",
+    ]
+    lines += _about_follow_ups(row)
+    if "seconds" in quantities:
+        rates = row["rates"] or {"": row["rate"]}
+        speed = ", ".join(
+            f"{rate:,.0f} tokens out a second" + (f" of {step}" if step else "") for step, rate in rates.items()
+        )
+        lines.append(f"Seconds are at the {speed} in the {evidence['source']}; their interval is that of the tokens.")
+    return "\n".join(lines)
+
+
+def _about_follow_ups(row: dict[str, Any]) -> list[str]:
+    """Sentences on follow-up steps: the quantities that the forecast includes and those that it leaves out."""
+    left_out, follow = row.get("not_forecast") or {}, bool(row.get("follow_ups"))
+    sentences = []
+    if left_out:
+        why = "; ".join(dict.fromkeys(left_out.values())) if isinstance(left_out, dict) else ""  # a list in older forecasts
+        sentences.append(
+            f"Not in these numbers are the steps that follow others, {', '.join(left_out)}{': ' if why else ''}{why}."
+        )
+    elif follow:
+        solved = "; problems solved are those that the roots solve"
+        sentences.append(f"All steps are in these numbers{solved if 'solved' in row['quantities'] else ''}.")
+    silent: dict[str, str] = row.get("silent") or {}
+    if silent:
+        names = " and ".join(FORECAST_NAMES.get(name, name.replace("_", " ")) for name in silent)
+        sentences.append(f"Not forecast: {names}, as {'; '.join(dict.fromkeys(silent.values()))}.")
+    return sentences
+
+
+def _total(row: dict[str, Any], name: str) -> list[str]:
+    quantity = row["quantities"][name]
+    label = FORECAST_NAMES[name] if name != "units" else f"money ({row['currency']})"
+    spans = [
+        f"{forecast_number(name, quantity[f'low{c}'])} .. {forecast_number(name, quantity[f'high{c}'])}" for c in (80, 95)
+    ]
+    return [label, forecast_number(name, quantity["median"]), *spans]
+
+
+def _level(row: dict[str, Any], level: str) -> list[Any]:
+    def of(name: str) -> dict[str, float] | None:
+        quantity: dict[str, float] | None = row["quantities"].get(f"level.{level}.{name}")
+        return quantity
+
+    shares = ["-" if (share := of(name)) is None else f"{share['median']:.0%}" for name in ("met", "capped", "hopeless")]
+    rate, kept = of("pass_rate"), of("kept")
+    rates = ["-", "-"] if rate is None else [f"{rate['median']:.2f}", f"{rate['low95']:.2f} .. {rate['high95']:.2f}"]
+    keeps = ["-", "-"] if kept is None else [f"{kept['median']:,.0f}", f"{kept['low95']:,.0f} .. {kept['high95']:,.0f}"]
+    return [level, row["problems"][level], *rates, *shares, *keeps]
+
+
+def _show_scores(*, json: bool) -> None:
+    from flows.forecasting.scores import history
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        scores = history(workspace.forecasts.list())
+    if json:
+        return as_json(scores)
+    if not scores["forecasts"]:
+        return line("No forecast yet. Next: rollmill plan recipes/arithmetic.yaml")
+    keys = ("id", "recipe", "source", "run", "error", "held")
+    cells = [[row[key] for key in keys] for row in scores["forecasts"]]
+    line(columns(["forecast", "recipe", "source", "run", "tokens off by", "95% held"], cells))
+    if scores["quantities"]:
+        head = ["quantity", "forecasts", "in 80%", "in 95%", "mean |error|", "interval score 95%"]
+        line("\n" + columns(head, [[*row.values()] for row in scores["quantities"]]))
+        line("\nInterval scores are in the quantity's unit, smaller is better; quantities of one run are not independent.")
+    return line("\nNext: rollmill runs show RUN")
+
+
+def _preview(job: Any, request: Any, *, json: bool) -> None:
+    from flows.forecasting.forecasts import check_can_be_forecast
+    from flows.forecasting.pilots import pilot_size
+    from flows.problems import preview_problems
+    from flows.session import read_session
+
+    with read_session(job) as session:
+        check_can_be_forecast(session)
+        problem_set, loaded = preview_problems(session.workspace, session.loaded), session.loaded
+        follow, budget = {node.step.name for node in loaded.graph.follow_ups}, loaded.budget.build()
+        steps = len(loaded.steps) - len(follow)
+        followed = bool(follow)
+        count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=followed)
+    row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
+    if json:
+        return as_json(row)
+    always = "" if request.pilot or session.loaded.names else ", unless past runs on other problems tell enough"
+    what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
+    what += ", with what follows them" if followed else ""
+    return line(
+        f"Would draw a pilot of {what}{always}, then simulate the budget {request.simulations} times. Nothing was written. "
+        "Next: the same command without --dry-run"
+    )

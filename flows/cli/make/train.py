@@ -1,0 +1,145 @@
+"""`rollmill train`: trains the small model of the engine `embedded` on our templates and scores it."""
+
+import importlib.util
+import sys
+import time
+from contextlib import closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from pipelines.train.training_settings import TrainSettings
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from pipelines.train.trainer import StepReport
+
+DEFAULTS = TrainSettings()
+SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
+
+
+def train(  # noqa: PLR0913
+    *,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/trained"),
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of 64 problems each.")] = DEFAULTS.steps,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and data.")] = DEFAULTS.seed,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of torch; losses are equal for equal threads.")
+    ] = DEFAULTS.threads,
+    minutes: Annotated[float | None, typer.Option(min=0.0, help="Stop after this long; --resume goes on.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint of this folder.")] = False,
+    measure: Annotated[
+        int, typer.Option(min=0, help="Unseen problems per level to score with 64 samples each; 0: none.")
+    ] = 200,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Train a Llama model of about a million parameters from scratch on generated problems (extra: train).
+
+    With the default settings this reproduces models/rollmill-tiny in less than an hour on two cores.
+
+    Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
+    """
+    # The learning rate falls over the horizon: fewer steps are the beginning of the default training, not another one.
+    settings = replace(DEFAULTS, steps=steps, horizon=max(steps, DEFAULTS.horizon), seed=seed, threads=threads)
+    _check_folder(out, resume=resume)
+    if dry_run:
+        return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
+    if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
+        raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
+    from pipelines.train.trainer import TrainingJob, train_model
+
+    job = TrainingJob(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
+    try:
+        with closing(_Watch(settings.steps, rewrite=sys.stderr.isatty())) as watch:
+            trained = train_model(job, watch)
+    except KeyboardInterrupt:
+        note(f"Interrupted; what the last checkpoint holds goes on with: {_again(out, settings)}")
+        raise
+    if not trained.finished:
+        note(f"Stopped at step {trained.progress.step} of {steps}.")
+        return line(f"Next: {_again(out, settings)}")
+    scores = _scores_of_model(out, measure) if measure else {}
+    if json:
+        return as_json({"out": str(out), "scores": scores})
+    line(f"Model in {out}.")
+    if scores:
+        levels = scores["heldout"]["levels"].items()
+        rows = [(int(level), row["problems"], row["pass@1"]["value"], row["pass@64"]["value"]) for level, row in levels]
+        line(columns(("level", "problems", "pass@1", "pass@64"), rows))
+    return line(f"Next: name it in a recipe (generate: model: {out}) and rollmill curate it")
+
+
+def _again(out: Path, settings: TrainSettings) -> str:
+    """The command that goes on."""
+    changed = {name: getattr(settings, name) for name in ("steps", "seed", "threads")}
+    options = "".join(f" --{name} {value}" for name, value in changed.items() if value != getattr(DEFAULTS, name))
+    return f"rollmill train --out {out}{options} --resume"
+
+
+def _check_folder(out: Path, *, resume: bool) -> None:
+    from pipelines.train.trainer import checkpoint_folder
+
+    if out.exists() and not out.is_dir():
+        raise SetupError(f"{out} is no folder.", next_command="name another --out")
+    begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()
+    if begun and not resume:
+        raise SetupError(
+            f"a training of {out} has begun.", next_command=f"rollmill train --out {out} --resume, or another --out"
+        )
+    if not begun and not resume and (out / "model.onnx").exists():
+        raise SetupError(f"{out} already holds a model.", next_command="give another folder with --out")
+
+
+class _Watch:
+    """Shows step, smoothed loss, tokens a second and time left: on a terminal a line that rewrites itself, in a log one for
+    each checkpoint.
+    """
+
+    def __init__(self, steps: int, *, rewrite: bool) -> None:
+        self.steps, self.rewrite = steps, rewrite
+        self.loss: float | None = None
+        self.tokens, self.begun, self.first, self.shown = 0, time.monotonic(), 0, 0.0
+
+    def __call__(self, report: "StepReport") -> None:
+        """Take a step's report in and show it when it is time to."""
+        self.first = self.first or report.step - 1
+        self.tokens += report.tokens
+        self.loss = report.loss if self.loss is None else 0.95 * self.loss + 0.05 * report.loss
+        now = time.monotonic()
+        if self.rewrite and now - self.shown >= SHOWN_EVERY:
+            self.shown = now
+            sys.stderr.write(f"\r{self.text(report.step)}\x1b[K")
+            sys.stderr.flush()
+        elif not self.rewrite and report.saved:
+            note(self.text(report.step))
+
+    def text(self, step: int) -> str:
+        """The line for a step."""
+        passed = max(time.monotonic() - self.begun, 1e-9)
+        left = (self.steps - step) * passed / max(1, step - self.first)
+        rate = f"{self.tokens / passed:,.0f} tokens/s"
+        return f"step {step}/{self.steps}  loss {self.loss:.4f}  {rate}  {left / 60:.0f} min left"
+
+    def close(self) -> None:
+        """Leave the rewritten line."""
+        if self.rewrite:
+            sys.stderr.write("\n")
+
+
+def _scores_of_model(out: Path, per_level: int) -> dict[str, Any]:
+    from pipelines.generate.registry import GENERATORS
+    from pipelines.train.scoring import score_model
+
+    def show(measured: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\rmeasuring {measured}/{total} problems\x1b[K" + ("\n" if measured == total else ""))
+
+    generator = GENERATORS["embedded"](model=str(out))
+    try:
+        return score_model(out, generator, per_level, report=show)
+    finally:
+        generator.close()

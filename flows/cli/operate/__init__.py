@@ -1,0 +1,1 @@
+"""Verbs for workspaces, schedules and services."""

@@ -1,0 +1,357 @@
+"""`rollmill schedule add|list|pause|resume|run-now|remove`: recipes and evaluations at times, in intervals, on triggers."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli import group
+from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from flows.cli.recipe import RecipePath, Sets
+from storage.ground.errors import RollmillError, SetupError
+
+if TYPE_CHECKING:
+    from storage.run_records import Firing
+    from storage.schedules import Schedule, Schedules
+    from storage.standing import Service, Standing
+    from storage.workspace import Workspace
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
+
+
+class Overlap(Enum):
+    """Treatment of a firing that falls due while the previous one runs."""
+
+    skip = "skip"
+    queue = "queue"
+
+
+class When(Enum):
+    """Ends of firings that are reported."""
+
+    failure = "failure"
+    always = "always"
+
+
+verbs = group("schedule", "Curate recipes and run evaluations at set times or on triggers while `rollmill up` runs.")
+CronLine = Annotated[str | None, typer.Option(help='Five fields, "0 2 * * *" for every night at two.')]
+Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval instead, less than a day.")]
+On = Annotated[str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")]
+Fresh = Annotated[
+    str | None,
+    typer.Option(metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."),
+]
+OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
+PublishAgain = Annotated[
+    bool,
+    typer.Option("--publish-again", help="Let content of an older version become the newest once more."),
+]
+NotifyCommand = Annotated[str | None, typer.Option(help="A program with arguments that reads the end of a firing as JSON.")]
+NotifyWebhook = Annotated[
+    str | None, typer.Option(metavar="VARIABLE", help="The environment variable with an address to post that JSON to.")
+]
+
+
+@verbs.command("add")
+def add(  # noqa: PLR0913 (a verb's parameters are its options)
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    cron: CronLine = None,
+    every: Every = None,
+    on: On = None,
+    name: Annotated[str | None, typer.Option(help="Its name; the recipe's name by default.")] = None,
+    timezone: Annotated[str, typer.Option(help="The time zone of the cron line.")] = "UTC",
+    profile: Annotated[Path | None, typer.Option(help="The profile to run under.")] = None,
+    fresh: Fresh = None,
+    overlap: OfTwo = Overlap.skip,
+    retries: Annotated[int, typer.Option(min=0, max=100, help="Further attempts after one that failed.")] = 0,
+    retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
+    notify_command: NotifyCommand = None,
+    notify_webhook: NotifyWebhook = None,
+    notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
+    publish_again: PublishAgain = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Curate a recipe, or evaluate, at the times of a cron line, in an interval, or whenever there is something new.
+
+    --fresh redraw draws new completions of the same problems, --fresh seed makes new problems too; the ledger keeps the
+    number of each firing. --on version:DATASET waits for a new version, --on model:NAME for another model of that name.
+
+    Example: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *" --timezone Europe/Berlin
+    """
+    from storage.schedules import Notify, Schedule, seconds_of
+
+    verb, own_name = _job_of(recipe, sets or (), fresh, profile)
+    item = Schedule(
+        own_name if name is None else name,
+        cron or "",
+        str(recipe.resolve()),
+        timezone,
+        tuple(sets or ()),
+        str(profile.resolve()) if profile else None,
+        fresh=fresh,
+        verb=verb,
+        every=seconds_of(every) if every else 0,
+        on=on,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        overlap=overlap.value,
+        retries=retries,
+        retry_delay=retry_delay,
+        notify=Notify(notify_command, notify_webhook, notify_when.value),
+        publish_again=publish_again,
+    )
+    _add(item, dry_run=dry_run, json=json)
+
+
+def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
+    """Verb for a recipe file, and the recipe's name; SetupError where the file or this kind of `fresh` does not fit."""
+    from flows.prefect.firing import check_fresh
+    from flows.recipe import load_profile, load_recipe
+    from flows.recipe.evaluations import is_evaluation, load_evaluation
+
+    load_profile(profile)
+    verb = "evaluate" if is_evaluation(recipe) else "curate"
+    loaded = (load_evaluation if verb == "evaluate" else load_recipe)(recipe, sets=sets)
+    if fresh is not None:
+        check_fresh(fresh, loaded)
+    return verb, loaded.recipe.name
+
+
+def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
+    """Add it, or only say what it would be."""
+    from flows.prefect.firing import meaning
+    from flows.prefect.triggers import checked_on, waits_for_nothing_yet
+
+    _check(item)
+    schedules = _schedules()
+    if item.on:
+        root = _state().parent
+        item = replace(item, seen=checked_on(item, root))
+        if absent := waits_for_nothing_yet(item, root):
+            note(absent)
+    before = next((f"; replaces {old.words}" for old in schedules.all() if old.name == item.name), "")
+    if not dry_run:
+        schedules.add(item)
+    service = _service()
+    if json:
+        return as_json({**_row(item), "up": service.status == "up", "service": service.status, "dry_run": dry_run})
+    line(f"{'Would schedule' if dry_run else 'Scheduled'} {item.name}: {_when(item)}{before}.")
+    for when in _row(item)["next_five"] if dry_run else ():
+        line(f"  {when}")
+    line(meaning(item.verb, item.fresh))
+    return line(service.line())
+
+
+def _check(item: "Schedule") -> None:
+    """SetupError unless it has a name, fires by exactly one thing, and whom it tells can be told."""
+    from storage.schedules import NIGHTLY, checked_cron
+
+    if not NAME.fullmatch(item.name):
+        raise SetupError(f"{item.name!r} cannot name a schedule: use at most 64 letters, digits, '.', '_' or '-'.")
+    if sum(map(bool, (item.cron, item.every, item.on))) != 1:
+        raise SetupError("give one of --cron, --every, --on.", next_command=NIGHTLY)
+    checked_cron(item.cron or "0 2 * * *", item.timezone)
+    variable = item.notify.webhook
+    if variable is not None and not variable.isidentifier():
+        raise SetupError(
+            "--notify-webhook takes the name of an environment variable: an address is a secret, and this is written down.",
+            next_command="export ALERTS=https://..., then rollmill up, and --notify-webhook ALERTS",
+        )
+    if variable is not None and variable not in os.environ:
+        note(f"{variable} is not set here; it must be where `rollmill up` is started.")
+    if item.notify.command is not None:
+        _check_program(item.notify.command)
+
+
+def _check_program(command: str) -> None:
+    """SetupError for a command line that is none, or whose program is not found or may not be run."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise SetupError(f"--notify-command {command!r}: {error}.", next_command="--notify-command 'mail me'") from None
+    if not words:
+        raise SetupError("--notify-command names no program.", next_command="--notify-command 'mail me'")
+    if shutil.which(words[0]) is None:
+        raise SetupError(
+            f"--notify-command {command!r}: there is no program {words[0]!r} that may be run.",
+            next_command=f"install it, give its whole path, or chmod +x {shlex.quote(words[0])}",
+        )
+    if os.sep in words[0] and not Path(words[0]).is_absolute():
+        raise SetupError(
+            f"--notify-command {command!r}: `rollmill up` may be started in another folder.",
+            next_command=f"--notify-command {shlex.quote(shlex.join([str(Path(words[0]).resolve()), *words[1:]]))}",
+        )
+
+
+@verbs.command("list")
+def list_(*, json: AsJson = False) -> None:
+    """The schedules: when each fires next, and what became of its last firings.
+
+    Example: rollmill schedule list
+    """
+    from storage.workspace import Workspace
+
+    items, service = _schedules().all(), _service()
+    with Workspace.open() as workspace:
+        rows = [{**_row(item), **_ends(workspace, item.name)} for item in items]
+    if json:
+        return as_json({"up": service.status == "up", "service": service.status, "schedules": rows})
+    if not rows:
+        if not service.sound:
+            line(service.line())
+        return line('No schedules. Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"')
+    shown = [[row["name"], row["verb"], row["words"], row["next"], row["fresh"] or "no", row["recipe"]] for row in rows]
+    line(columns(["name", "does", "when", "next", "fresh", "recipe"], shown))
+    for row in rows:
+        last, fired = row["last"], "has not fired yet"
+        if last is not None:
+            number = f" under number {last['number']}" if "number" in last else ""
+            ending = ": ".join(filter(None, (last["status"], last["said"])))
+            fired = f"fired {last['fired'][:16].replace('T', ' ')} UTC{number}, {ending}"
+        line(f"{row['name']}: {fired}")
+    return line(service.line())
+
+
+@verbs.command("pause")
+def pause(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Let a schedule rest until it is resumed.
+
+    Example: rollmill schedule pause arithmetic
+    """
+    _set_paused(name, paused=True, dry_run=dry_run, json=json)
+
+
+@verbs.command("resume")
+def resume(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Let a paused schedule fire again.
+
+    Example: rollmill schedule resume arithmetic
+    """
+    _set_paused(name, paused=False, dry_run=dry_run, json=json)
+
+
+@verbs.command("remove")
+def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Forget a schedule; its datasets stay.
+
+    Example: rollmill schedule remove arithmetic
+    """
+    schedules = _schedules()
+    item = schedules.get(name)
+    if not dry_run:
+        schedules.remove(name)
+    if json:
+        return as_json({**_row(item), "removed": not dry_run})
+    return line(f"{'Would remove' if dry_run else 'Removed'} {name}.")
+
+
+@verbs.command("run-now")
+def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Start a schedule's run at once, in the background, by the standing server.
+
+    Example: rollmill schedule run-now arithmetic
+    """
+    item, service = _schedules().get(name), _service()
+    if service.standing is None or service.status != "up":
+        advice = f"rollmill {item.verb} {item.recipe}"
+        raise SetupError(f"schedule {name!r} needs a standing server. {service.line()}", next_command=advice)
+    run = None if dry_run else _submit(item, service.standing)
+    if json:
+        return as_json({"schedule": name, "flow_run": run})
+    return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
+
+
+def _submit(item: "Schedule", standing: "Standing") -> str:
+    import httpx
+
+    from flows.prefect.server import ONE_SHOT, apply, environment, users_api, users_environment
+
+    if standing.url and standing.url != users_api():
+        raise SetupError(
+            "this workspace is up with a Prefect server of yours.", next_command=f"export PREFECT_API_URL={standing.url}"
+        )
+    apply(users_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
+    from prefect.deployments import run_deployment
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.prefect.triggers import deployment_name
+
+    try:
+        run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
+    except ObjectNotFound:
+        raise SetupError(
+            f"the standing server does not know {item.name!r} yet.", next_command="wait three seconds"
+        ) from None
+    except httpx.HTTPError as error:
+        raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
+    return str(getattr(run, "id", run))
+
+
+def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
+    schedules = _schedules()
+    if dry_run:
+        schedules.get(name)
+    else:
+        schedules.pause(name, paused=paused)
+    item = schedules.get(name)
+    if json:
+        return as_json({**_row(item), "dry_run": dry_run})
+    state = "paused" if paused else f"on: {_when(item)}"
+    return line(f"{name} {'would be' if dry_run else 'is'} {state}.")
+
+
+def _state() -> Path:
+    """The folder of the workspace in which schedules and the standing server's word of itself lie."""
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        return workspace.state
+
+
+def _schedules() -> "Schedules":
+    from storage.schedules import Schedules
+
+    return Schedules(_state())
+
+
+def _service() -> "Service":
+    from storage.standing import look
+
+    return look(_state())
+
+
+def _ends(workspace: "Workspace", name: str) -> dict[str, Any]:
+    """Results of the last firing of a schedule and of its last five, from the ledger."""
+    five = [] if workspace.unused else [_end(firing) for firing in workspace.firings.recent(name)]
+    return {"last": five[0] if five else None, "last_five": five}
+
+
+def _end(firing: "Firing") -> dict[str, Any]:
+    fired = firing.fired_at.isoformat(timespec="seconds")
+    row = {"fired": fired, "status": firing.status, "said": firing.said, "run": firing.run, "resolved": firing.recipe}
+    return {**row, "number": firing.number} if firing.fresh else row
+
+
+def _when(item: "Schedule") -> str:
+    """Firing times of a schedule in words, with the next time."""
+    fires = _row(item)["next"]
+    return item.words if item.on else f"{item.words}, next {fires}"
+
+
+def _row(item: "Schedule") -> dict[str, Any]:
+    now = datetime.now(UTC)
+    fires = item.next_time(now)
+    when = "paused" if item.paused else "when it comes" if fires is None else fires.isoformat(timespec="minutes")
+    row = {key: value for key, value in asdict(item).items() if key not in ("seen", "since")}
+    return {**row, "words": item.words, "next": when, "next_five": item.next_five(now)}

@@ -1,0 +1,178 @@
+"""`rollmill up|down|dashboard`: what a workspace serves in the background: Prefect with the schedules, and the pages."""
+
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
+from flows.job import workspace_root
+from storage.ground.errors import RollmillError, SetupError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from storage.standing import Standing
+
+
+def up(
+    *,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay in front, for a service manager.")] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="Write a unit that starts it with the machine.")] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Of Prefect's pages; 4200 by default.")
+    ] = None,
+    pages: Annotated[
+        int, typer.Option("--dashboard", metavar="N", min=0, max=65535, help="The port of the dashboard; 0 serves none.")
+    ] = 8501,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Start what this workspace needs in the background: Prefect's server, its schedules, the dashboard; `down` ends it.
+
+    What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml where none is given. With
+    PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.
+
+    Example: rollmill up && rollmill schedule list
+    """
+    from storage.standing import look
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        state, chosen = workspace.state, workspace.up_port if port is None else port
+    if systemd:
+        return _write_unit(state, chosen, pages, dry_run=dry_run, json=json)
+    before = look(state)
+    if dry_run:
+        plan = {"up": before.alive, "port": chosen, "dashboard": pages}
+        return as_json(plan) if json else line(before.line() if before.alive else f"Would start a server at {chosen}.")
+    if foreground and not before.alive:
+        from flows.prefect.standing import main
+
+        return main([str(state), str(chosen), str(pages)])
+    if before.status in ("gave up", "killed"):
+        note(before.line())
+    doing("waiting for Prefect's server and the dashboard")
+    standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages)
+    url = standing.api.removesuffix("/api")
+    row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url, "dashboard": standing.dashboard}
+    if json:
+        return as_json({**row, "log": str(_log(state))})
+    line(f"{'Up already' if before.alive else 'Up'}: Prefect at {url} (pid {standing.process.pid}). Log: {_log(state)}")
+    if standing.dashboard:
+        line(f"Dashboard: {standing.dashboard}")
+    return line('Next: rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"   (rollmill down ends it)')
+
+
+def _start(state: Path, port: int, pages: int) -> "subprocess.Popen[bytes]":
+    """The standing process, detached."""
+    from pipelines.processes.spawn import environment, module_command, spawn_apart
+    from storage.standing import standing_file
+
+    standing_file(state).unlink(missing_ok=True)
+    temporary = state / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)  # what a killed runner leaves stays inside the workspace
+    # A process apart, which outlives this command and its terminal.
+    command = module_command("flows.prefect.standing", str(state), str(port), str(pages))
+    return spawn_apart(command, environment(os.environ.get("PYTHONPATH"), TMPDIR=str(temporary)), _log(state))
+
+
+def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool) -> None:
+    """Write the unit of systemd into the workspace, and say how it is put to use."""
+    from flows.prefect.systemd import unit, unit_file
+
+    path, text = unit_file(state), unit(state, port, pages)
+    if not dry_run:
+        state.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if json:
+        return as_json({"unit": str(path), "text": text, "written": not dry_run})
+    line(text if dry_run else f"Written: {path}")
+    return line(f"Next: systemctl --user enable --now {path} && loginctl enable-linger   (after `rollmill down`)")
+
+
+def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int) -> "Standing":
+    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up."""
+    from flows.prefect.managed import PATIENCE
+    from storage.standing import look
+
+    deadline, reported = time.monotonic() + PATIENCE, ""
+    while time.monotonic() < deadline:
+        ended = child is not None and child.poll() is not None
+        service = look(state)
+        if (
+            service.standing is not None
+            and service.status == "up"
+            and (service.standing.dashboard or not pages or not child)
+        ):
+            return service.standing
+        reason = service.standing.said if service.standing is not None else ""
+        if ended or service.status in ("gave up", "killed"):
+            raise RollmillError(f"the standing server did not come up: {reason or f'see {_log(state)}'}")
+        if reason and service.status in ("starting", "restarting") and service.line() != reported:
+            reported = service.line()
+            note(reported)
+        time.sleep(0.1)
+    raise RollmillError(f"the standing server did not come up; see {_log(state)}.")
+
+
+def _log(state: Path) -> Path:
+    return state / "logs" / "up.log"
+
+
+def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """End this workspace's Prefect server, its schedules and its dashboard. A run in progress stops and can be resumed.
+
+    Example: rollmill down
+    """
+    from pipelines.processes.proc import process
+    from storage.standing import find_standing, standing_file
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        state = workspace.state
+    standing = find_standing(state)
+    if not dry_run:
+        if standing is not None:
+            process(standing.process.pid).end(patience=15)
+        standing_file(state).unlink(missing_ok=True)  # also that of one that was killed or gave up
+    if json:
+        return as_json({"ended": standing.process.pid if standing and not dry_run else None})
+    if standing is None:
+        return line("Nothing is up in this workspace.")
+    return line(f"{'Would end' if dry_run else 'Ended'} the Prefect server (pid {standing.process.pid}).")
+
+
+def dashboard(  # noqa: RET503 (it becomes the other program)
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="No page changes anything, whoever opens it.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
+
+    The pages may change the workspace (schedules, tags, judgements) in a browser that opened the printed address: its
+    token is of this process alone. Without it they are read-only.
+
+    Example: rollmill dashboard --port 8600
+    """
+    from flows.prefect.pages import SERVE, address, command
+    from pipelines.processes.spawn import environment
+
+    root = workspace_root()
+    if not SERVE.exists():
+        raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
+    if dry_run:
+        return line(" ".join(command(port)))
+    token = "" if read_only else secrets.token_urlsafe(24)
+    line(f"{address(port, token)}   (Ctrl-C ends it)")
+    sys.stdout.flush()
+    os.environ.update(environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root)))
+    if browser:
+        os.environ["ROLLMILL_BROWSER"] = address(port, token)
+    os.execv(sys.executable, command(port))  # noqa: S606 - this very interpreter, arguments of our own

@@ -1,0 +1,221 @@
+"""`rollmill init|doctor|gc`: a workspace is made, looked over and tidied.
+
+`init` makes a folder one, with recipes to start from, under git and DVC. None of the three touches a run.
+"""
+
+import shlex
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows import CHECKOUT
+from flows.cli.output import AsJson, DryRun, as_json, line, program_in
+from storage.ground.errors import FoundWanting
+
+MAIN = "recipes/arithmetic.yaml"
+SHIPPED = ("recipes/*.yaml", "recipes/steps/*.yaml", "recipes/evaluations/*.yaml", "profiles/*.yaml")
+FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it
+
+# `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.
+STAGES = {
+    "params.yaml": """\
+recipe: recipes/arithmetic.yaml   # what the stages of dvc.yaml run on
+""",
+    "dvc.yaml": """\
+stages:
+  synthesize:
+    cmd: rollmill synthesize ${recipe}
+    params:
+      - ${recipe}:
+          - name
+          - seed
+          - problems
+    outs:
+      - reports/arithmetic/problems.json:
+          cache: false
+  curate:
+    cmd: rollmill curate ${recipe}
+    deps:
+      - reports/arithmetic/problems.json
+    params:
+      - ${recipe}:
+    outs:
+      - reports/arithmetic/content.json:
+          cache: false
+    metrics:
+      - reports/arithmetic/metrics.json:
+          cache: false
+    plots:
+      - reports/arithmetic/levels.json:
+          cache: false
+          x: level
+          y: pass_rate
+          title: Pass rate by level
+""",
+    "recipes/evaluations/dvc.yaml": """\
+stages:
+  evaluate:
+    wdir: ../..
+    cmd: rollmill evaluate recipes/evaluations/arithmetic.yaml
+    params:
+      - recipes/evaluations/arithmetic.yaml:
+    outs:
+      - reports/arithmetic-eval/evaluation.json:
+          cache: false
+      - reports/arithmetic-eval/results.json:
+          cache: false
+    metrics:
+      - reports/arithmetic-eval/metrics.json:
+          cache: false
+""",
+}
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder; made when absent.")] = Path(),
+    *,
+    bare: Annotated[bool, typer.Option("--bare", help="Copy no recipe and no profile.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC where it has none.
+
+    A repository that the folder lies in is left as it is, and nothing is overwritten: running it again harms nothing.
+
+    Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
+    """
+    copies = [] if bare else [name for name in (*shipped(), *STAGES) if not (folder / name).exists()]
+    tools = [] if bare else _missing(folder)
+    if not dry_run:
+        from storage.workspace import Workspace
+
+        Workspace.init(folder).close()
+        for name in copies:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if name in STAGES:
+                (folder / name).write_text(STAGES[name], encoding="utf-8")
+            else:
+                shutil.copyfile(CHECKOUT / name, folder / name)
+        tools = [tool for tool in tools if _start(tool, folder)]
+    if json:
+        return as_json({"workspace": str(folder.resolve()), "copied": copies, "tools": tools, "dry_run": dry_run})
+    under = f", under {' and '.join(tools)}" if tools else ""
+    line(f"{'Would make' if dry_run else 'Workspace in'} {folder.resolve()}{under}.")
+    if copies:
+        line(f"  files  {_brief(copies)}")
+    enter = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    recipe = "RECIPE" if bare and not (folder / MAIN).exists() else MAIN
+    return line(f"Next: {enter}{program_in(folder)} curate {recipe}")
+
+
+def shipped() -> list[str]:
+    """The recipes, evaluations and profiles that come along, the main job first."""
+    paths = [path.relative_to(CHECKOUT) for pattern in SHIPPED for path in sorted(CHECKOUT.glob(pattern))]
+    names = [str(path) for path in paths if not path.name.startswith(FOUND_BY_NAME) and str(path) not in STAGES]
+    return sorted(names, key=MAIN.__ne__)
+
+
+def _brief(copies: Sequence[str]) -> str:
+    """Files on a line: those of a folder are counted."""
+    counts = Counter(f"{Path(name).parts[0]}/" if "/" in name else name for name in copies)
+    return ", ".join(f"{count} in {name}" if name.endswith("/") else name for name, count in counts.items())
+
+
+def _missing(folder: Path) -> list[str]:
+    """The tools to begin with: git and DVC in a folder of no repository, nothing in a user's own."""
+    from storage.dvc import repository
+
+    if shutil.which("git") is None or repository(folder.resolve(), ".git") is not None:
+        return []
+    return ["git", "dvc"]
+
+
+def _start(tool: str, folder: Path) -> bool:
+    """Run `git init` or `dvc init`; False where it failed: versions are then published untracked, with a warning."""
+    from storage import dvc
+
+    if tool == "dvc":
+        return dvc.run(["init", "-q"], folder).returncode == 0
+    return subprocess.run(["git", "init", "-q"], cwd=folder, capture_output=True).returncode == 0
+
+
+def doctor(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read sizes only, no checksums, no content hashes; change nothing.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Register the segment files anew whose ledger was deleted or is lost.")
+    ] = False,
+    profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Look everything over; exit status 1 when something is not sound.
+
+    Example: rollmill doctor
+    """
+    from flows.recipe import load_profile
+    from flows.workspace.maintenance import examine
+    from storage.workspace import Workspace
+
+    if rebuild:
+        return _rebuild_ledger(json=json)
+    with Workspace.open(read_only=quick) as workspace:
+        findings = []
+        for finding in examine(workspace, deep=not quick, profile=load_profile(profile)):
+            findings.append(finding)
+            if not json:  # each as it is found: the deep ones take long
+                line(f"{'ok ' if finding.ok else 'BAD'}  {finding.area:<12} {finding.name:<20} {finding.detail}")
+    bad = [finding for finding in findings if not finding.ok]
+    if json:
+        as_json({"ok": not bad, "findings": [asdict(finding) for finding in findings]})
+    if bad:
+        named = ", ".join(finding.name for finding in bad)
+        raise FoundWanting(f"{len(bad)} {'finding is' if len(bad) == 1 else 'findings are'} not sound: {named}.")
+    return None
+
+
+def _rebuild_ledger(*, json: bool) -> None:
+    from storage.segments.upkeep.rebuild import lines_of
+    from storage.versions.ledger import reindex
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        # First: what makes the segments this ledger's own is the last step, after which nothing is left to rebuild.
+        reindex(workspace)
+        rebuilt = workspace.rebuild()
+    if json:
+        counts = {"files": rebuilt.files, "rows": rebuilt.rows}
+        return as_json({**counts, "left_aside": rebuilt.left, "imports": rebuilt.imports})
+    for text in lines_of(rebuilt):
+        line(text)
+    line("Lost with the ledger: what runs paid, forecasts, people's judgements, records of imports.")
+    return line("\nNext: the same `rollmill curate RECIPE` as before; it draws only what is missing")
+
+
+def gc(*, dry_run: DryRun = False, json: AsJson = False) -> None:
+    """Merge small segments into large ones and remove leftovers of killed commands. No row is lost.
+
+    Example: rollmill gc --dry-run
+    """
+    from flows.workspace.maintenance import collect
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        report = collect(workspace, dry_run=dry_run)
+    if json:
+        return as_json(report)
+    if dry_run:
+        counts = ", ".join(f"{kind} {count}" for kind, count in report["files"].items() if count)
+        return line(f"Segments: {counts or 'none'}. Would merge: {', '.join(report['would_merge']) or 'nothing'}.")
+    for kind, row in report["merged"].items():
+        line(f"{kind}: {row['files_before']} files to {row['files_after']}, {row['rows']:,} rows")
+    for text in report["messages"]:
+        line(text)
+    return line(f"Removed: {', '.join(report['removed']) or 'no leftovers'}.")

@@ -1,0 +1,197 @@
+"""The job `curate`: problems, completions, verdicts, scores, selection, gate and publication of a recipe.
+
+Each stage reads what earlier ones committed, so a stage that is done again resumes.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
+from flows.curation.outcome import outcome_of, write_reports
+from flows.curation.snapshot import DecidedRun, decided_run
+from flows.job import Job
+from flows.jobs.driver import Executor, Outcome
+from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.limits import limit_reached
+from flows.progress import Progress, Stage
+from flows.recipe import LoadedRecipe
+from flows.session import RecipeRun, open_session, recipe_of
+
+if TYPE_CHECKING:
+    from pipelines.gate import GateResult
+
+
+class Curate:
+    """A recipe to a dataset version."""
+
+    def __init__(self, job: Job, loaded: LoadedRecipe | None = None) -> None:
+        self.job, self.loaded = job, loaded or recipe_of(job)
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+        """The run, opened or resumed in its workspace, where what a killed command left is mended."""
+        with open_session(self.job, progress, self.loaded) as session, worked_on(session) as run:
+            yield run
+
+    def prepare(self, run: RecipeRun) -> None:
+        """Build the engines and load the gate's library."""
+        build_engines(run)
+        load_library()
+
+    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+        """Every stage in order; GateFailed and LimitReached where one ends the run early.
+
+        Where a segment turns out corrupt they are done again, which makes its rows again.
+        """
+        began = time.monotonic()
+        for attempt in mending_attempts(run.session):
+            with attempt:
+                executor.stage("synthesize", partial(synthesize, run))
+                draw_and_score(run, executor)
+                decided = executor.stage("select", partial(decide, run))
+                checked = executor.stage("gate", partial(gate, decided))
+                outcome = executor.stage("publish", partial(publish, decided, checked))
+        outcome["seconds"] = round(run.seconds + time.monotonic() - began, 1)
+        end_run(run.session, "done", outcome)
+        return outcome
+
+    def run_of(self, run: RecipeRun) -> str:
+        """The id of the run."""
+        return run.id
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is: the reports are written when the version is published."""
+        return outcome
+
+    def check(self, outcome: Outcome) -> None:
+        """Nothing: the gate is a stage."""
+
+    def line(self, outcome: Outcome) -> str:
+        """The version, and how much was drawn."""
+        created = "published" if outcome["created"] else "nothing new"
+        return f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
+
+
+def draw_and_score(run: RecipeRun, executor: Executor) -> None:
+    """Every round of the run, then its scores; stages are labelled by the cell of an evaluation."""
+    cell = "" if run.loaded.cell is None else f"{run.loaded.cell.benchmark}-{run.loaded.cell.model}-"
+    numbers = count()
+    while executor.stage("round", partial(draw_and_grade, run, number := next(numbers)), f"{cell}round-{number}"):
+        pass
+    if run.spec.scorers:
+        executor.stage("score", partial(score, run), f"{cell}score")
+
+
+def build_engines(run: RecipeRun) -> None:
+    """Build the engine of every step that is drawn: a model takes seconds to load."""
+    for step in run.spec.drawing:
+        run.engine(step.name)
+
+
+def synthesize(run: RecipeRun) -> None:
+    """Report the problems, which were made or read when the run was opened."""
+    size = len(run.problems.problems)
+    detail = {} if run.imported is None else {"lines": run.imported.lines()}
+    _report(run, Stage("synthesize", size, size, seconds=run.seconds, detail=detail))
+
+
+def draw_and_grade(run: RecipeRun, number: int) -> bool:
+    """Plan round `number` unless it is planned, draw and judge what it misses; False when drawing is over."""
+    from flows.rounds import plan_round, run_round
+    from flows.sampling.sample import SpendLimitReached
+
+    try:
+        rows = plan_round(run.workspace, run, number)
+    except SpendLimitReached as reached:  # of a search whose process asks a model
+        raise limit_reached(run, reached.reason, f"Round {number} is not planned.") from None
+    if rows is None:
+        return False
+    result = run_round(run.workspace, run, rows)
+    run.session.spent.add(result)
+    if result.stopped is not None:
+        raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
+    return True
+
+
+def score(run: RecipeRun) -> None:
+    """Give every rollout the numbers of the recipe's scorers, where they are not stored."""
+    from flows.rounds import score_run
+    from flows.sampling.sample import SpendLimitReached
+
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        run.session.progress.tell(Stage("score", done, total, seconds=time.monotonic() - started))
+
+    try:
+        counts = score_run(run.workspace, run, tell)
+    except SpendLimitReached as reached:
+        raise limit_reached(run, reached.reason, "Not every rollout is scored.") from None
+    rows = max((scored.stored + scored.made + scored.unscored for scored in counts), default=0)
+    _report(run, Stage("score", rows, rows, seconds=time.monotonic() - started))
+
+
+def decide(run: RecipeRun) -> DecidedRun:
+    """Select: one decision with a reason per rollout, and what would be published of them."""
+    started = time.monotonic()
+    decided = decided_run(run)
+    rows = len(decided.report.decisions)
+    _report(run, Stage("select", rows, rows, seconds=time.monotonic() - started))
+    return decided
+
+
+def gate(decided: DecidedRun) -> "GateResult":
+    """Check what would be published; FoundWanting names the rows that stand in the way."""
+    started = time.monotonic()
+    result = check_gate(decided)
+    passed = sum(bool(check.passed) for check in result.checks)
+    detail = {**with_attempt(decided, passed=result.passed), "checks": [check.brief() for check in result.checks]}
+    seconds = time.monotonic() - started
+    _report(decided.run, Stage("gate", passed, len(result.checks), seconds=seconds, detail=detail))
+    if not result.passed:
+        raise gate_failed(decided, result)
+    return result
+
+
+def publish(decided: DecidedRun, result: "GateResult") -> Outcome:
+    """Publish what passed the gate as a dataset version, or say that this content is one already."""
+    from flows.recipe.servers import server_keys
+    from pipelines.gate import render_report
+    from storage.versions.publish import publish as publish_snapshot
+
+    started = time.monotonic()
+    compared = result.facts["evaluation"]
+    measured = {"contamination": compared} if "certificate" in compared else {}
+    measured |= {"gate_checks": result.measures(), "drift": result.facts["drift"]}
+    manifest = {**decided.snapshot.manifest, "gate_attempts": attempts(decided), **measured, **_forecast(decided)}
+    html = render_report(result, {**manifest, "gate": result.json})
+    snapshot = replace(decided.snapshot, manifest=manifest)
+    session = decided.run.session
+    published = publish_snapshot(
+        session.workspace,
+        snapshot,
+        report_html=html,
+        report_json=result.json,
+        again=session.job.publish_again,
+        keys=server_keys(session.workspace.root, session.profile.servers),
+    )
+    write_reports(decided, published.version)
+    _report(decided.run, Stage("publish", 1, 1, seconds=time.monotonic() - started))
+    return {**outcome_of(decided, published), **_forecast(decided)}
+
+
+def _report(run: RecipeRun, stage: Stage) -> None:
+    run.session.progress.report(stage, run.workspace.runs, run.id)
+
+
+def _forecast(decided: DecidedRun) -> Outcome:
+    """The forecast that was made before the run began, with its score; nothing where there was none."""
+    from flows.forecasting.forecasts import score_run
+
+    forecast = score_run(decided.run, decided.report.decisions)
+    return {} if forecast is None else {"forecast": forecast}

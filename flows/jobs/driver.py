@@ -1,0 +1,106 @@
+"""The driver of jobs: opens the input, carries out the stages, writes the report. A job that is driven again resumes.
+
+from flows.jobs.kinds import kind_of
+
+drive(kind_of(job))                     # every stage in this process
+drive(kind_of(job), PrefectCommand(job))  # every stage as a task (flows.prefect.command)
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from flows.job import Job
+from flows.progress import Progress
+
+T = TypeVar("T")
+Target = TypeVar("Target")
+Outcome = dict[str, Any]
+
+
+class Executor(Protocol):
+    """Executor of stages. It is entered before the job opens its workspace and left at the end of the job."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
+        """The outcome of a job's stages; `prepare` is called first where something has to be waited for."""
+
+    def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
+        """The result of one stage; `label` tells it from others of its name. A stage may be called again: it resumes."""
+
+
+class Direct:
+    """Stages carried out at once, in this process."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Nothing was begun."""
+
+    def all_stages(self, work: Callable[[], Outcome], prepare: Callable[[], None]) -> Outcome:
+        """The outcome of the work."""
+        del prepare
+        return work()
+
+    def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
+        """The result of the work."""
+        del name, label
+        return work()
+
+
+DIRECT = Direct()
+
+
+class JobKind(Protocol[Target]):
+    """A kind of jobs, made of a job: that reads and checks its recipe, and opens nothing."""
+
+    @property
+    def job(self) -> Job: ...
+
+    def open(self, progress: Progress) -> AbstractContextManager[Target]:
+        """Target of the stages: a run, or the session of several runs."""
+
+    def prepare(self, target: Target) -> None:
+        """Do what takes seconds and needs no Prefect server, while one boots."""
+
+    def stages(self, target: Target, executor: Executor) -> Outcome:
+        """Carry out every stage; the ledger says how that ended. The outcome as JSON values."""
+
+    def run_of(self, target: Target) -> str | None:
+        """The id of the job's run; None where it has several."""
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """Write the files that the job leaves beside the workspace's own; the outcome with their paths."""
+
+    def check(self, outcome: Outcome) -> None:
+        """FoundWanting where what was measured falls short of what the recipe asks."""
+
+    def line(self, outcome: Outcome) -> str:
+        """The outcome in one line, for the record of a schedule."""
+
+
+def _ignore(run: str | None) -> None:
+    """No-op listener."""
+
+
+def drive(
+    kind: JobKind[Any],
+    executor: Executor = DIRECT,
+    progress: Progress | None = None,
+    at_end: Callable[[str | None], None] = _ignore,
+) -> Outcome:
+    """Run a job to its outcome. `at_end` gets the id of its run when the stages have ended, however they did."""
+    with executor, kind.open(progress or Progress()) as target:
+        try:
+            outcome = executor.all_stages(partial(kind.stages, target, executor), partial(kind.prepare, target))
+        finally:
+            at_end(kind.run_of(target))
+        return kind.report(outcome)

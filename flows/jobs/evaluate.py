@@ -1,0 +1,185 @@
+"""The job `evaluate`: every cell of an evaluation drawn and judged like any run, then measured.
+
+Stored completions are not drawn again. The numbers of a cell are in the ledger, and computed anew whenever they are shown.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.evaluation.alert import check_alerts, drops
+from flows.evaluation.evaluation_report import write_reports
+from flows.job import Job
+from flows.jobs.curate import draw_and_score
+from flows.jobs.driver import DIRECT, Executor
+from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.problems import preview_problems
+from flows.progress import CommandCounts, Progress
+from flows.recipe import LoadedRecipe, resolve
+from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
+from flows.recipe.schema import Method
+from flows.session import RecipeRun, Session, open_session
+from storage.ground.errors import SetupError, unknown_name
+from storage.queries import Reader
+from storage.queries.comparisons.sides import by_model
+
+if TYPE_CHECKING:
+    from pipelines.metrics.sample import Options
+    from storage.ground.pool import Pool
+    from storage.workspace import Workspace
+
+Row = dict[str, Any]
+
+
+class Evaluate:
+    """Every benchmark asked of every model. `out`: where the reports go."""
+
+    def __init__(self, job: Job, evaluation: LoadedEvaluationRecipe | None = None, out: Path | None = None) -> None:
+        self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
+        self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
+
+    def open(self, progress: Progress) -> AbstractContextManager[Session]:
+        """A session in which each cell gets one of its own."""
+        return open_session(self.job, progress, self.evaluation.cells[0])
+
+    def prepare(self, session: Session) -> None:
+        """Nothing: each cell opens its own run."""
+
+    def stages(self, session: Session, executor: Executor) -> Row:
+        """Draw, judge, score and measure every cell."""
+        return evaluate(self.evaluation, session, executor)
+
+    def run_of(self, session: Session) -> None:
+        """No run of the job's own: each cell has one."""
+
+    def report(self, outcome: Row) -> Row:
+        """Write the reports; `reports` are their paths."""
+        return {**outcome, "reports": [str(path) for path in write_reports(self.out, outcome)]}
+
+    def check(self, outcome: Row) -> None:
+        """FoundWanting where a metric fell by more than the evaluation's `alert` allows."""
+        check_alerts(outcome)
+
+    def line(self, outcome: Row) -> str:
+        """Summary line: the number of cells measured and of completions drawn."""
+        drawn = sum(cell["spent"]["drawn"] for cell in outcome["cells"])
+        return f"{outcome['evaluation']}: {len(outcome['cells'])} cells measured, {drawn:,} drawn"
+
+
+def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Executor = DIRECT) -> Row:
+    """Draw, judge, score and measure every cell, as JSON values; LimitReached where the limit of one ends it.
+
+    The cells of a model come one after another and share its engine, which is closed when another engine follows: two
+    models may not fit into one memory.
+    """
+    rows = []
+    cells = sorted(evaluation.cells, key=lambda cell: _model_place(evaluation, cell))
+    check_groups(evaluation, session.workspace)
+    for place, cell in enumerate(cells):
+        assert cell.cell is not None
+        if place and _engine(cell) != _engine(cells[place - 1]):
+            session.engines.close()
+        session.progress.begin(f"{cell.cell.benchmark} x {cell.cell.model} ({place + 1} of {len(cells)})")
+        job = replace(session.job, cell=cell.recipe.name)
+        progress = session.progress.of_cell(cell.cell.benchmark, cell.cell.model)
+        part = replace(session, job=job, loaded=cell, progress=progress, spent=CommandCounts(), run=None)
+        rows.append(_run_cell(part, evaluation.recipe.metrics, executor))
+    order = {cell.recipe.name: place for place, cell in enumerate(evaluation.cells)}
+    rows.sort(key=lambda row: order[row["recipe"]])
+    report: Row = {"evaluation": evaluation.recipe.name, "cells": rows, "messages": list(session.messages)}
+    if evaluation.recipe.alert is not None:
+        report["alerts"] = drops(Reader(session.workspace), rows, evaluation.recipe.alert)
+    return report
+
+
+def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> None:
+    """SetupError, before anything is drawn, where a metric's `by` names what no benchmark's problems have."""
+    from storage.queries.pools import COLUMNS
+
+    asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}
+    if not asked:
+        return
+    benchmarks = {cell.cell.benchmark: cell for cell in evaluation.cells if cell.cell is not None}
+    made = (preview_problems(workspace, cell).problems for cell in benchmarks.values())
+    keys = {key for problems in made for problem in problems for key in problem.meta}
+    for name in sorted(asked):
+        if name.removeprefix("meta.") not in keys:
+            raise unknown_name("group", name, [*COLUMNS, *(f"meta.{key}" for key in sorted(keys))])
+
+
+def _model_place(evaluation: LoadedEvaluationRecipe, cell: LoadedRecipe) -> int:
+    names = [model.name for model in evaluation.recipe.models]
+    return names.index(cell.cell.model) if cell.cell is not None else -1
+
+
+def _engine(cell: LoadedRecipe) -> Any:
+    return None if cell.engine is None else cell.engine.canonical()
+
+
+def _run_cell(part: Session, metrics: Sequence[MetricPart], executor: Executor) -> Row:
+    """Measurements of a cell, drawn and scored first; rows lost with a corrupt segment are made again."""
+    with worked_on(part) as run, closing(run):
+        for attempt in mending_attempts(part):
+            with attempt:
+                draw_and_score(run, executor)
+                row = _measured(run, metrics)
+        end_run(part, "done", row)
+    return {**row, "spent": part.spent.row()}
+
+
+def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
+    """The numbers of a cell over its fixed prefix."""
+    from storage.queries import run_scope
+    from storage.queries.pools import scope_pool, with_meta
+
+    scope = run_scope(Reader(run.workspace), run.id)
+    pool = with_meta(scope, scope_pool(scope).pool, {name for part in metrics for name in part.by}, missing=True)
+    cell = run.loaded.cell
+    assert cell is not None
+    return {
+        "recipe": run.loaded.recipe.name,
+        "run": run.id,
+        "benchmark": cell.benchmark,
+        "model": cell.model,
+        "models": list(pool.models),
+        **totals(pool),
+        "metrics": [
+            row for part in metrics for of_model in by_model(scope, pool) for row in _rows(of_model, part, run.loaded.base)
+        ],
+    }
+
+
+def totals(pool: "Pool") -> Row:
+    """Counts of a pool: problems, rollouts by outcome, tokens (None where the imports give no token counts)."""
+    from pipelines.metrics import funnel_of
+
+    funnel = funnel_of(pool)
+    return {
+        "problems": funnel.problems,
+        "rollouts": funnel.planned,
+        **funnel.outcomes(),
+        "tokens_out": int(pool.tokens.clip(min=0).sum()) if (pool.tokens >= 0).any() else None,
+    }
+
+
+def _rows(pool: "Pool", part: MetricPart, base: Path) -> list[Row]:
+    """The rows of one metric; one that this pool does not allow is a row that says why."""
+    from pipelines.metrics.registry import measure
+
+    by = ("model", *part.by) if len(pool.models) > 1 and "model" not in part.by else part.by
+    try:
+        return [row.row() for row in measure(pool, part.metric, options_of(part, base), by=by)]
+    except SetupError as error:
+        return [{"metric": part.metric, "group": {}, "value": None, "low": None, "high": None, "why": str(error)}]
+
+
+def options_of(part: MetricPart, base: Path) -> "Options":
+    """The options of a metric, as the evaluation's recipe gives them; a user's files are relative to `base`."""
+    from pipelines.metrics.sample import Options
+
+    keys: dict[str, Any] = part.model_dump(exclude={"metric", "by"}, exclude_unset=True)
+    if isinstance(part.aggregator, Method):
+        keys["aggregator"] = resolve("aggregator", part.aggregator.method, part.aggregator.options, base=base).build()
+    return Options.of_mapping(keys)

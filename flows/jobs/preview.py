@@ -1,0 +1,113 @@
+"""The job `preview`: a few problems of a recipe through every stage up to selection.
+
+The run is one of its own, named NAME-preview, and publishes nothing. Its completions have the ids that `curate` gives them,
+so the recipe's run draws none of them again. Budgets that look at all problems at once may plan some that it does not need.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.job import Job
+from flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
+from flows.jobs.driver import Executor, Outcome
+from flows.jobs.record import end_run, mending_attempts, worked_on
+from flows.progress import Progress
+from flows.recipe import load_recipe
+from flows.session import RecipeRun, open_session, recipe_of
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from storage.queries import Scope
+    from storage.queries.browse.problems import RolloutDetail
+
+
+def preview_job(job: Job, rows: int) -> Job:
+    """The job of the recipe's first `rows` problems, under a name of its own."""
+    recipe = load_recipe(Path(job.recipe), sets=job.sets).recipe
+    if recipe.problems.count is not None and rows > recipe.problems.count:
+        most = recipe.problems.count
+        raise SetupError(f"--rows {rows}: the recipe has {most} problems.", choices=[f"1 to {most}"])
+    name = f"{recipe.name}-preview"
+    return replace(job, verb="preview", sets=(*job.sets, f"name={name}", f"dataset={name}", f"problems.count={rows}"))
+
+
+class Preview:
+    """The first problems of a recipe; `job` is one of `preview_job`."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self._loaded = job, recipe_of(job)
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[RecipeRun]:
+        """The run, opened or resumed in its workspace, where what a killed command left is mended."""
+        with open_session(self.job, progress, self._loaded) as session, worked_on(session) as run:
+            yield run
+
+    def prepare(self, run: RecipeRun) -> None:
+        """Build the engines."""
+        build_engines(run)
+
+    def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
+        """Every stage up to selection; every problem with its rollouts, verdicts and decisions, and what it cost."""
+        from storage.queries import Reader, run_scope
+
+        began = time.monotonic()
+        for attempt in mending_attempts(run.session):
+            with attempt:
+                executor.stage("synthesize", partial(synthesize, run))
+                draw_and_score(run, executor)
+                executor.stage("select", partial(decide, run))
+                scope = run_scope(Reader(run.workspace), run.id)
+                shown = [_problem(scope, problem.id) for problem in run.spec.problems]
+        rollouts = sum(len(row["rollouts"]) for row in shown)
+        seconds = round(run.seconds + time.monotonic() - began, 1)
+        counts = {"problems": len(shown), "rollouts": rollouts, "seconds": seconds}
+        end_run(run.session, "done", counts)
+        return {"run": run.id, **counts, "shown": shown, "spent": run.session.spent.row()}
+
+    def run_of(self, run: RecipeRun) -> str:
+        """The id of the run."""
+        return run.id
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is: a preview writes no file."""
+        return outcome
+
+    def check(self, outcome: Outcome) -> None:
+        """Nothing: a preview has no gate."""
+
+    def line(self, outcome: Outcome) -> str:
+        """Summary line: the number of problems and rollouts shown."""
+        return f"{outcome['problems']} problems, {outcome['rollouts']} rollouts"
+
+
+def _problem(scope: "Scope", problem_id: str) -> dict[str, Any]:
+    from storage.queries.browse.problems import problem_detail, prompt_text
+
+    detail = problem_detail(scope, problem_id)
+    about = {key: getattr(detail.problem, key) for key in ("id", "reference", "level", "skill", "template", "source")}
+    rollouts = [_rollout(rollout) for rollout in detail.rollouts]
+    return {**about, "prompt": prompt_text(detail.problem.prompt), "rollouts": rollouts}
+
+
+def _rollout(rollout: "RolloutDetail") -> dict[str, Any]:
+    drawn = rollout.completion
+    return {
+        "completion": None if drawn is None else drawn.id,
+        "text": None if drawn is None else drawn.text,
+        "tokens_out": None if drawn is None else drawn.tokens_out,
+        "finish_reason": None if drawn is None else drawn.finish_reason,
+        "outcome": rollout.outcome,
+        "verdicts": [
+            {"verifier": verdict.verifier, "outcome": verdict.outcome, "rule": verdict.rule, "extracted": verdict.extracted}
+            for verdict in rollout.verdicts
+        ],
+        "scores": {score.scorer: score.value for score in rollout.scores},
+        "kept": rollout.kept,
+        "reason": rollout.reason,
+    }

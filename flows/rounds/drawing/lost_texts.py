@@ -1,0 +1,51 @@
+"""Follow-ups of lost texts that were drawn again with another result: some asked about the old text, others are now due."""
+
+from collections.abc import Sequence
+
+from flows.rounds.drawing.batches import requests_of
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import of_steps, together
+from flows.rounds.threads import AT_ONCE, RunThreads
+from pipelines.tallies import Draw
+from storage.ground.errors import SetupError, Unavailable
+from storage.ground.records import PlanRow
+from storage.workspace import Workspace
+
+
+def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
+    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another; the threads otherwise.
+
+    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
+    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
+    completion of the workspace was ever lost: None.
+    """
+    if not (run.spec.follows and ws.segments.registry.has_lost("completions")):
+        return None
+    threads, planned = run.follow(ws, plans), together(plans)
+    for step in run.spec.steps:
+        rows = of_steps(planned, [step.name]) if step.follows else ()
+        for start in range(0, len(rows), AT_ONCE):
+            try:
+                for _ in requests_of(run, list(rows[start : start + AT_ONCE])):
+                    pass
+            except Unavailable:
+                raise  # a server or a disk that is away says nothing about the texts
+            except SetupError:
+                raise _other_texts(run, step.name) from None
+    for link in threads.not_asked_today(planned):
+        raise _other_texts(run, link.step)
+    return threads
+
+
+def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> list[Draw]:
+    """Follow-ups now due in a run that had ended after these rounds (without the empty round at its end)."""
+    threads = check_follow_ups(ws, run, plans)
+    return [] if threads is None else list(threads.draws(together(plans)))
+
+
+def _other_texts(run: OpenRun, step: str) -> SetupError:
+    return SetupError(
+        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
+        "what follows them was asked about the old ones.",
+        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
+    )

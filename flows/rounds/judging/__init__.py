@@ -1,0 +1,1 @@
+"""Judging of a run: verdicts, scores, decisions."""

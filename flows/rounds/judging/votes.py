@@ -1,0 +1,77 @@
+"""The verdicts of a run that wait for votes: judged once everything is drawn, of the votes that are stored then.
+
+Until then such a verifier counts as undecided, so a plan follows from the other verdicts alone. Which votes there are is
+decided by the plan, so the version of such a verdict names what decides the plan: it is nobody else's.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from flows.rounds.drawing.commit import verdict_segments
+from flows.rounds.judging.verify import judge
+from flows.rounds.open_run import OpenRun
+from flows.rounds.outcomes import store_missing_outcomes
+from flows.rounds.plan_rows import answers_of, links_of, together
+from pipelines.protocols import Verifier
+from pipelines.steps.cast_votes import CastVotes
+from pipelines.steps.graph import StepGraph
+from pipelines.verify.acceptance import lacking
+from storage.ground.errors import SetupError
+from storage.ground.records import Completion, PlanRow, Verdict
+from storage.rollouts import IncompleteRound, completions_by_id, pair_of, verdicts_by_pair
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+GROUP = 4_096  # rows judged and committed together
+
+
+def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVotes:
+    """The votes among these rows of a run, all of them; SetupError where one is planned and not drawn."""
+
+    def texts(ids: Collection[str]) -> Mapping[str, Completion]:
+        try:
+            return completions_by_id(ws, ids)
+        except IncompleteRound as error:
+            run = rows[0].run
+            raise SetupError(
+                f"votes of run {run} are not there: {error}.", next_command=f"rollmill runs resume {run}"
+            ) from None
+
+    return CastVotes(graph, links_of(rows) if graph.votes else {}, texts)
+
+
+def read_votes(ws: Workspace, run: OpenRun) -> None:
+    """Let the verifiers of a run that go by votes read those of its plan, as it stands."""
+    if run.waiting() and run.spec.follows:
+        run.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
+
+
+def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
+    """The verdicts that wait for votes, made of those there are and committed; how many. Nothing for other runs.
+
+    Call it once drawing is over: what is judged then stays. A killed command left whole groups of rows, and the next one
+    judges the others.
+    """
+    if not run.waiting():
+        return 0
+    read_votes(ws, run)
+    rows, count = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
+    with run.verifying() as chain:
+        for start in range(0, len(rows), GROUP):
+            verdicts = list(_missing(ws, run, chain, list(rows[start : start + GROUP])))
+            if verdicts:
+                ws.segments.commit_many(verdict_segments(verdicts), run=run.id)
+            count += len(verdicts)
+    store_missing_outcomes(ws, run, rows, before=0, judged=len(rows))
+    return count
+
+
+def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:
+    """Verdicts that the policies need on these rows and that are not stored."""
+    policies, keys = run.spec.policies(), run.chain()
+    known = verdicts_by_pair(ws, keys, [pair_of(row) for row in rows])
+    pairs = {
+        pair_of(row): None for row in rows if any(lacking(policy, keys, known.get(pair_of(row), {})) for policy in policies)
+    }
+    texts = completions_by_id(ws, {completion for completion, _ in pairs})
+    items = [(run.spec.problem(problem), texts[completion]) for completion, problem in pairs]
+    yield from judge(chain, items, known, policies)

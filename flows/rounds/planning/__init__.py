@@ -1,0 +1,1 @@
+"""Planning of a round: tallies in, rows out."""

@@ -1,0 +1,282 @@
+"""Plan of a round: committed before any draw and read back when the run is resumed.
+
+The plan of round r is a pure function of the recipe and the verdicts of the rounds before it. Its rows are sorted by step,
+problem id and sample index, and cut into batches of one step and `batch_size` rows. Stored completions are looked up when
+a batch is drawn, so a recipe that grew draws only what is missing. A committed round without rows ends the drawing.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from flows.rounds.drawing.lost_texts import due_follow_ups
+from flows.rounds.garbage import rare_collections
+from flows.rounds.open_run import Event, OpenRun
+from flows.rounds.plan_rows import answer_count, of_steps, problems_and_steps, together
+from flows.rounds.planning.imports import of_imports
+from flows.rounds.planning.search import RunSearch
+from flows.rounds.planning.tallies import tallies_of, tokens_of_steps
+from flows.rounds.planning.whole import PastRounds, whole_of
+from flows.rounds.threads import FollowUp, RunThreads
+from flows.sampling.steps import Step
+from pipelines.budget import STOP_REASONS
+from pipelines.budget.search import Search
+from pipelines.returned import check_named
+from pipelines.steps.census import Census
+from pipelines.tallies import Draw, RoundPlan, Stop
+from storage.ground.errors import SetupError, broken
+from storage.ground.ids import canonical_json
+from storage.ground.records import CONTINUED, PlanRow, Prompt, Request, StopRow, requests_for
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes each
+
+
+@rare_collections()
+def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
+    """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
+
+    RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
+    """
+    plans = committed_plans(ws, run, r)
+    if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
+        _go_on(ws, run, r, plans)
+        plans = committed_plans(ws, run, r)
+    if len(plans) <= r and not (plans and not plans[-1]):
+        with _one_planner(ws, run, r):
+            plans = committed_plans(ws, run, r)
+            if len(plans) <= r:
+                _commit_next(ws, run, r, plans)
+        plans = committed_plans(ws, run, r)
+    return (plans[r] or None) if r < len(plans) else None
+
+
+def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+    """Plan follow-ups that are due now of a run that was over at round r; the budget, which was at its end, is not asked.
+
+    Answers that were lost after that are drawn and judged again by now, and may be others.
+    """
+    run.memory.looked_behind_the_end = True
+    draws = [] if isinstance(run.spec.budget, Search) else due_follow_ups(ws, run, plans[:-1])
+    if not draws:
+        return
+    with _one_planner(ws, run, r):
+        rows = Rows.of("plan", _rows(ws, run, r, draws))
+        ws.runs.extend(run.id, r, rows)
+    run.memory.plans = read_plans(ws, run.id)
+    run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
+    message = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
+    run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), message=message))
+
+
+def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRow]]:
+    """The plans committed so far, read again only where round r is not among those read before."""
+    if len(run.memory.plans) <= r:
+        run.memory.plans = run.memory.plans + read_plans(ws, run.id, len(run.memory.plans))
+    return run.memory.plans
+
+
+def all_plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
+    """The committed plans; those read before, where they come to the end of drawing."""
+    return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
+
+
+def read_plans(ws: Workspace, run: str, since: int = 0) -> list[Sequence[PlanRow]]:
+    """The committed plans from round `since` on; a last one without rows is looked at twice.
+
+    Rows and rounds are read one after the other: a round that another command commits in between looks empty, and an empty
+    round means that drawing is over.
+    """
+    plans = ws.runs.plans(run, since)
+    while plans and not plans[-1]:
+        last = ws.runs.plans(run, since + len(plans) - 1)
+        plans = [*plans[:-1], *last]
+        if len(last) <= 1:
+            break
+    return plans
+
+
+def _commit_next(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]) -> None:
+    if r > len(plans):
+        raise RuntimeError(f"round {r} of run {run.id} cannot be planned before round {len(plans)}")
+    rows, stops = _imported_plan(ws, run, r, plans) if run.spec.takes_imports else _next_plan(ws, run, r, plans)
+    ws.runs.commit_plan(run.id, r, rows, stops)
+    answers = answer_count(run.spec, [rows])
+    event = Event(
+        "planned", r, 0, len(rows), 0, 0.0, whole=run.memory.whole, answers=answers, message=run.memory.unforecast
+    )
+    run.tell(event)
+
+
+@contextmanager
+def _one_planner(ws: Workspace, run: OpenRun, r: int) -> Iterator[None]:
+    """Two commands on one recipe plan the same rows; the second waits and reads them."""
+    while (lease := ws.ledger.leases.acquire(f"plan/{run.id}/{r}", run.spec.limits.lease_seconds)) is None:
+        time.sleep(run.spec.limits.poll_seconds)
+    with lease:
+        yield
+
+
+def _next_plan(
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
+    run.check_steps()
+    planned = together(plans)
+    if isinstance(run.spec.budget, Search):
+        return _next_wave(ws, run, r, plans)
+    roots = of_steps(planned, [step.name for step in run.spec.roots])
+    tallies = tallies_of(ws, run, roots)
+    plan = _on_root(run, run.spec.budget.plan(r, tallies))
+    _check_continues(run, plan, Counter(problems_and_steps(roots)))
+    # Counted on the way, as the forecast of the whole run needs the same pass over all threads.
+    census = Census(run.spec.graph) if run.spec.follows else None
+    draws = [*plan.draws, *_follow_ups(ws, run, plans, planned, census)]
+    past = PastRounds(planned, tokens_of_steps(ws, run, planned), census)
+    run.memory.whole = whole_of(run, r, tallies, past)
+    _check_size(run, sum(draw.count for draw in draws))
+    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+
+
+def _next_wave(
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
+    """The next wave of a search, and what follows answers that are judged."""
+    run.charge_samplers(ws)
+    search = RunSearch(ws, run)
+    search.note(plans)
+    plan = search.plan()
+    draws = [*plan.draws, *_follow_ups(ws, run, plans, together(plans))]
+    _check_size(run, sum(draw.count for draw in draws))
+    return Rows.of("plan", _rows(ws, run, r, draws)), _new_stops(ws, run, r, plan)
+
+
+def _on_root(run: OpenRun, plan: RoundPlan) -> RoundPlan:
+    """The plan of a budget that does not route, with the name that the recipe gives its only root."""
+    only = run.spec.roots[0].name
+    if run.spec.routed or not only:
+        return plan
+    return replace(plan, draws=tuple(replace(draw, step=only) if not draw.step else draw for draw in plan.draws))
+
+
+def _follow_ups(
+    ws: Workspace,
+    run: OpenRun,
+    plans: Sequence[Sequence[PlanRow]],
+    planned: Rows[PlanRow],
+    census: Census | None = None,
+) -> list[Draw]:
+    """Follow-ups of all committed rows; empty where no step follows another."""
+    if not run.spec.follows:
+        return []
+    return list(run.follow(ws, plans).draws(planned, census))
+
+
+def _new_stops(ws: Workspace, run: OpenRun, r: int, plan: RoundPlan) -> list[StopRow]:
+    """Stops that the plan adds: problems that stop now, and given-up problems that go on."""
+    stored = {(row.problem_id, row.reason == CONTINUED) for row in ws.runs.stops(run.id)}
+    stops = [_stop_row(run, r, stop) for stop in plan.stops if (stop.problem_id, False) not in stored]
+    going_on = [replace(stop, reason=CONTINUED) for stop in plan.continued if (stop.problem_id, True) not in stored]
+    return stops + [_stop_row(run, r, stop) for stop in going_on]
+
+
+def _check_continues(run: OpenRun, plan: RoundPlan, drawn: Mapping[tuple[str, str], int]) -> None:
+    """A budget that skips or repeats an index would break prefixes and resumes: that is a bug of the budget."""
+    names = {step.name for step in run.spec.roots}
+    for stop in plan.stops:
+        check_named(run.spec.budget, "plan", "reason", stop.reason, STOP_REASONS)
+    for draw in plan.draws:
+        before = drawn.get((draw.problem_id, draw.step), 0)
+        if draw.count < 1 or draw.first_index != before or draw.step not in names:
+            raise broken(f"the budget planned {draw}, but {before} are drawn so far; steps: {sorted(names)}")
+
+
+def _check_size(run: OpenRun, count: int) -> None:
+    if count > MOST_OF_A_ROUND:
+        who = "the steps ask" if run.spec.follows else "the budget asks"
+        raise SetupError(
+            f"{who} for {count:,} completions in one round; {MOST_OF_A_ROUND:,} is the most.",
+            next_command="--set budget.options.initial=8, or fewer problems",
+        )
+
+
+def _rows(ws: Workspace, run: OpenRun, r: int, draws: Sequence[Draw]) -> Iterator[PlanRow]:
+    """The rows of these draws step by step, each step's cut into batches of its size."""
+    ordinal = batch = 0
+    for step in run.spec.steps:
+        size = 0
+        for draw, request in _of_step(ws, run, step, [draw for draw in draws if draw.step == step.name]):
+            yield PlanRow(
+                run.id,
+                round=r,
+                batch=batch + size // step.batch_size,
+                ordinal=ordinal,
+                problem_id=draw.problem_id,
+                prompt_id=request.prompt_id,
+                completion_id=request.completion_id,
+                sample_index=request.sample_index,
+                seed=request.seed,
+                step=step.name,
+                after=" ".join(draw.after),
+            )
+            ordinal, size = ordinal + 1, size + 1
+        batch += -(-size // step.batch_size)
+
+
+def _of_step(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Request]]:
+    """Request of each draw of one step, in order."""
+    if not draws:
+        return
+    engine, origin = run.engine(step.name), run.origin(step.name)
+    for draw, prompts in _prompts(ws, run, step, draws):
+        problem = run.spec.problem(draw.problem_id)
+        rendered = [engine.render(prompt) for prompt in prompts]
+        for turn, text in enumerate(rendered):
+            indices = range(draw.first_index + turn, draw.first_index + draw.count, len(rendered))
+            for request in requests_for(problem, text, step.sampling, origin, indices, draw.after):
+                yield draw, request
+
+
+def _prompts(ws: Workspace, run: OpenRun, step: Step, draws: Sequence[Draw]) -> Iterator[tuple[Draw, Sequence[Prompt]]]:
+    """Prompts of each draw; two where every other completion is asked with a pair in reverse order."""
+    if not step.follows:
+        yield from ((draw, [step.prompt_for(run.spec.problem(draw.problem_id))]) for draw in draws)
+        return
+    threads = RunThreads(ws, run)
+    follow_ups = [FollowUp(draw.problem_id, draw.step, draw.after) for draw in draws]
+    for draw, follow_up, filling in zip(draws, follow_ups, threads.fillings(follow_ups), strict=True):
+        orders = (False,) if step.alike else (False, True)
+        yield draw, [threads.prompt(follow_up, filling, swapped=swapped) for swapped in orders]
+
+
+def _stop_row(run: OpenRun, r: int, stop: Stop) -> StopRow:
+    evidence = canonical_json(dict(stop.evidence)) if stop.evidence else None
+    return StopRow(run.id, r, stop.problem_id, stop.reason, evidence)
+
+
+def _imported_plan(
+    ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
+) -> tuple[Sequence[PlanRow], list[StopRow]]:
+    """Every imported completion of these problems, once, in round 0; after it, what follows them."""
+    if r > 0:
+        return Rows.of("plan", _rows(ws, run, r, _follow_ups(ws, run, plans, together(plans)))), []
+    root = run.spec.roots[0]
+    # By index and id, so that the order in which rollouts were imported changes no row.
+    rows = sorted(of_imports(ws, run), key=lambda item: (item[0], item[2], item[1]))
+    return [
+        PlanRow(
+            run=run.id,
+            round=r,
+            batch=ordinal // root.batch_size,
+            ordinal=ordinal,
+            problem_id=problem_id,
+            prompt_id=run.spec.problem(problem_id).prompt_id,
+            completion_id=cid,
+            sample_index=index,
+            seed=seed,
+            step=root.name,
+        )
+        for ordinal, (problem_id, cid, index, seed) in enumerate(rows)
+    ], []

@@ -1,0 +1,204 @@
+"""The search of a run: trees of its begun answers, read from what is committed, and what their policy draws next.
+
+A tree follows from the plans and the stored completions alone, so whoever resumes grows the same one. An answer is finished
+where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the step
+`answer`, which are judged.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
+
+from flows.rounds.open_run import OpenRun
+from flows.rounds.plan_rows import whole_problems
+from flows.rounds.threads import READ_AT_ONCE
+from pipelines.budget.search import SEARCHED, Search
+from pipelines.generate.calls import STOP
+from pipelines.search.kernel import SearchSteps, draws_of, process_draws, wave_of
+from pipelines.search.partial import DrawingProcess, Partial
+from pipelines.search.tree import ROOT, Tree, TreeNode
+from pipelines.tallies import Draw, RoundPlan, Stop
+from storage.ground.errors import SetupError, broken
+from storage.ground.ids import digest128
+from storage.ground.records import Completion, PlanRow, Problem
+from storage.rollouts import completions_by_id
+from storage.segments.rows import Rows
+from storage.workspace import Workspace
+
+STEPS = SearchSteps()
+
+
+@dataclass(slots=True)
+class GrownTree:
+    """Search tree of one problem: its scored nodes in plan order, by id, and the nodes whose answer is planned.
+
+    `pending`: nodes whose process waits for its draws. `said`: the answers that it read from them, by node; `known`: all
+    answers that it read.
+    """
+
+    nodes: dict[str, TreeNode] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    waves: int = 0
+    pending: dict[str, TreeNode] = field(default_factory=dict)
+    said: dict[str, list[str | None]] = field(default_factory=dict)
+    known: list[str | None] = field(default_factory=list)
+
+
+class RunSearch:
+    """The search of an open run whose budget is `search`."""
+
+    def __init__(self, ws: Workspace, run: OpenRun) -> None:
+        if not isinstance(run.spec.budget, Search):
+            raise RuntimeError(f"run {run.id} does not search")
+        self._ws, self._run, self._budget = ws, run, run.spec.budget
+        self._trees = run.memory.trees
+
+    def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
+        """Take in the rows of these rounds, each round once."""
+        for plan in plans[self._run.memory.searched_rounds :]:
+            for group in whole_problems(Rows.of("plan", plan).sorted_by("problem_id", "ordinal"), READ_AT_ONCE):
+                ids = [row.completion_id for row in group if row.step in (*STEPS.pieces, STEPS.process)]
+                waiting = [row.followed[0] for row in group if row.step == STEPS.process]
+                texts = completions_by_id(self._ws, {*ids, *waiting, *self._finished_pending(group)})
+                for problem_id, rows in groupby(group, key=attrgetter("problem_id")):
+                    self._add(problem_id, list(rows), texts)
+        self._run.memory.searched_rounds = max(self._run.memory.searched_rounds, len(plans))
+
+    def plan(self) -> RoundPlan:
+        """The next wave of every problem, and the answers that the last one finished; problems in order of their ids."""
+        draws: list[Draw] = []
+        stops: list[Stop] = []
+        for tree in self.trees():
+            pending, piece_draws = self._grown(tree.problem_id).pending, self._budget.process_draws
+            if pending and piece_draws is not None:
+                draws += process_draws(tree.problem_id, pending.values(), piece_draws, STEPS)
+                continue
+            growths = wave_of(self._budget.grown_by, tree, self._budget.most_tokens)
+            draws += [*draws_of(growths, tree, STEPS), *self._answers(tree)]
+            if not growths:
+                stops.append(Stop(tree.problem_id, SEARCHED, {"nodes": len(tree.nodes), "tokens": tree.tokens}))
+        return RoundPlan(tuple(draws), tuple(stops))
+
+    def trees(self) -> Iterator[Tree]:
+        """The tree of every problem of the run, of the nodes that are scored."""
+        # Sorted: a set of strings has another order in every process, and the plan must not.
+        for problem_id in sorted({problem.id for problem in self._run.spec.problems}):
+            yield Tree(problem_id, tuple(self._grown(problem_id).nodes.values()), self._run.spec.recipe_seed)
+
+    def _grown(self, problem_id: str) -> GrownTree:
+        return self._trees.get(problem_id) or GrownTree()
+
+    def _answers(self, tree: Tree) -> Iterator[Draw]:
+        answered = self._grown(tree.problem_id).answered
+        for node in tree.finished:
+            if node.id not in answered:
+                yield Draw(tree.problem_id, 0, 1, STEPS.answer, (node.id,))
+
+    def _finished_pending(self, rows: Sequence[PlanRow]) -> set[str]:
+        """Finished nodes that wait with the others of their wave."""
+        trees = [self._grown(problem_id) for problem_id in {row.problem_id for row in rows}]
+        return {node.id for tree in trees for node in tree.pending.values() if node.finished}
+
+    def _add(self, problem_id: str, rows: Sequence[PlanRow], texts: Mapping[str, Completion]) -> None:
+        """The rows of one round of one problem: pieces, or what the process has drawn of them."""
+        grown = self._trees.setdefault(problem_id, GrownTree())
+        grown.answered.update(row.followed[0] for row in rows if row.step == STEPS.answer)
+        pieces = [row for row in rows if row.step in STEPS.pieces]
+        process_rows = [row for row in rows if row.step == STEPS.process]
+        lost = next((row for row in (*pieces, *process_rows) if row.completion_id not in texts), None)
+        if lost is not None:
+            raise RuntimeError(f"completion {lost.completion_id} of round {lost.round} is not drawn yet")
+        for row in pieces:
+            node = self._node(texts[row.completion_id], grown.nodes[row.followed[0]] if row.followed else None, grown.waves)
+            grown.pending[node.id] = replace(node, finished=node.finished or row.step == STEPS.end)
+        grown.waves += bool(pieces)
+        for row in process_rows:
+            self._hear(grown, row.followed[0], texts[row.completion_id])
+        piece_draws = self._budget.process_draws
+        if process_rows or piece_draws is None or not process_draws(problem_id, grown.pending.values(), piece_draws, STEPS):
+            self._score(self._run.spec.problem(problem_id), grown, texts)
+
+    def _node(self, completion: Completion, parent: TreeNode | None, wave: int) -> TreeNode:
+        """A new node, without its score."""
+        tokens = tokens_of(completion) + (0 if parent is None else parent.path_tokens)
+        before = 0.0 if parent is None else parent.path_logprob
+        own = completion.logprob_sum
+        return TreeNode(
+            completion.id,
+            ROOT if parent is None else parent.id,
+            1 if parent is None else parent.depth + 1,
+            wave,
+            self._is_finished(completion, tokens),
+            0.0,
+            tokens_of(completion),
+            tokens,
+            None if own is None or before is None else own + before,
+            digest128(["piece", piece_of(completion)])[:16],
+        )
+
+    def _hear(self, grown: GrownTree, node_id: str, completion: Completion) -> None:
+        """Take in what the process reads of a text; `completion`: drawn of this node, or the node itself."""
+        process = self._budget.scored_by
+        assert isinstance(process, DrawingProcess)
+        reading = process.read(completion.text)
+        grown.said.setdefault(node_id, []).append(reading)
+        grown.known.append(reading)
+        if completion.id != node_id:
+            node = grown.pending[node_id]
+            grown.pending[node_id] = replace(node, process_tokens=node.process_tokens + tokens_of(completion))
+
+    def _score(self, problem: Problem, grown: GrownTree, texts: Mapping[str, Completion]) -> None:
+        """The pending nodes with their scores, now that all is drawn for them."""
+        if self._budget.process_draws is not None:
+            for node in [node for node in grown.pending.values() if node.id not in grown.said]:
+                self._hear(grown, node.id, texts[node.id])
+        known = tuple(grown.known)
+        partials = [
+            Partial(
+                texts[node.id].text,
+                node.finished,
+                node.path_tokens,
+                node.path_logprob,
+                tuple(grown.said.pop(node.id, ())),
+                known,
+            )
+            for node in grown.pending.values()
+        ]
+        for node, score in zip(grown.pending.values(), self._scores(problem, partials), strict=True):
+            grown.nodes[node.id] = replace(node, score=score)
+        grown.pending.clear()
+
+    def _is_finished(self, completion: Completion, tokens: int) -> bool:
+        """Whether the model ended its answer, met a stop string of the recipe's own, or has no room to go on."""
+        # A piece of no tokens leaves the text as it was: going on from it would never reach the token limit.
+        if tokens >= self._run.spec.step(STEPS.answer).sampling.max_tokens or not tokens_of(completion):
+            return True
+        if completion.finish_reason != "stop":
+            return False
+        met = completion.meta.get(STOP, "")
+        if met is None:
+            raise SetupError(
+                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot tell a finished "
+                "answer from a line.",
+                next_command="a server that says stop_reason (vLLM) or matched_stop (SGLang)",
+            )
+        return bool(met != self._budget.stop)
+
+    def _scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        process = self._budget.scored_by
+        scores = list(process.scores(problem, partials)) if partials else []
+        if len(scores) != len(partials) or not all(math.isfinite(score) and 0 <= score <= 1 for score in scores):
+            raise broken(f"process {process.name!r} did not give {len(partials)} numbers from 0 to 1")
+        return scores
+
+
+def tokens_of(completion: Completion) -> int:
+    """The tokens that were drawn; 1 where the engine does not count, so that no answer goes on for ever."""
+    return 1 if completion.tokens_out is None else completion.tokens_out
+
+
+def piece_of(completion: Completion) -> str:
+    """Drawn text of a completion, without the text that it continues."""
+    return completion.text[int(completion.meta.get("prefix", 0)) :]

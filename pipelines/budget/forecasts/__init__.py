@@ -1,0 +1,1 @@
+"""Forecasts of what a budget draws and keeps."""

@@ -1,0 +1,117 @@
+"""Forecast of all draws of a running budget: it goes on from where it stands, over outcomes that are likely now.
+
+For the time left that people are shown, once a round. `forecast` answers the same before a run with more care: it has the
+evidence of other runs, and all quantities. The posteriors are its own (pass rates of problems within templates by level,
+laws of new solutions): here of everything that is judged so far, whatever the budget chose to draw, since a likelihood does
+not depend on when drawing stopped; and each urn goes on from where it stands, since new solutions grow rarer.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.budget.forecasts.levels import ALIKE, Urn, draw_urn, lend, prior_of_diversity
+from pipelines.protocols import Budget
+from pipelines.stats.clusters.hierarchy import Hierarchy, ProblemCounts, SharedUniforms
+from pipelines.stats.draws.solution_diversity import laws_after
+from pipelines.tallies import Draw, PrefixTally, StepTally
+
+SIMULATIONS = 40
+MOST_ROUNDS = 1_000
+
+
+def ended_runs(
+    budget: Budget, tallies: Sequence[PrefixTally], round_index: int, seconds: float
+) -> Iterator[Collection[PrefixTally]]:
+    """The run as it may end, a tally per problem, in as many of SIMULATIONS simulations as `seconds` allow."""
+    deadline, unknown = time.monotonic() + seconds, _Unknown(tallies)
+    for number in range(SIMULATIONS):
+        rng = np.random.default_rng(number)
+        ended = _simulated(budget, tallies, round_index, unknown.draw(rng), rng, deadline)
+        if ended is None:
+            return
+        yield ended
+
+
+class _Unknown:
+    """The posterior of what is not known of problems that stand as these do."""
+
+    def __init__(self, tallies: Sequence[PrefixTally]) -> None:
+        levels = dict.fromkeys(tally.level for tally in tallies)
+        self._members = {level: [tally for tally in tallies if tally.level == level] for level in levels}
+        self._rates = {
+            level: Hierarchy([ProblemCounts(tally.template or "", tally.correct, tally.judged) for tally in members])
+            for level, members in self._members.items()
+        }
+        lend(list(self._rates.items()))
+        self._counts = [(tally.level, *_solutions(tally)) for tally in tallies]
+
+    def draw(self, rng: np.random.Generator) -> dict[str, tuple[float, Urn]]:
+        """Of each problem in one simulation: its pass rate, and the urn of its solutions as it stands now."""
+        shared = SharedUniforms(ALIKE)
+        prior = prior_of_diversity(None, self._counts, rng)  # one for all levels: one for each would take too long
+        laws = {(c, d): laws_after(d, c, prior).cumsum() for c, d in {(c, d) for _, c, d in self._counts}}
+        answers: dict[str, tuple[float, Urn]] = {}
+        for level, members in self._members.items():
+            for tally, rate in zip(members, self._rates[level].draw(rng, shared).tolist(), strict=True):
+                correct, distinct = pair = _solutions(tally)
+                answers[tally.problem_id] = rate, replace(draw_urn(rng, laws[pair]), drawn=correct, distinct=distinct)
+        return answers
+
+
+def _solutions(tally: PrefixTally) -> tuple[int, int]:
+    """Correct answers whose solutions are known, and distinct ones; none where what is known of them cannot be."""
+    correct, distinct = tally.correct, tally.distinct_correct
+    return (correct, distinct) if 0 < distinct <= correct else (0, 0)
+
+
+def _simulated(
+    budget: Budget,
+    tallies: Sequence[PrefixTally],
+    first: int,
+    answers: Mapping[str, tuple[float, Urn]],
+    rng: np.random.Generator,
+    deadline: float,
+) -> Collection[PrefixTally] | None:
+    """The end of one simulation, whose problems have these pass rates and urns; None at the deadline."""
+    known = {tally.problem_id: tally for tally in tallies}
+    for number in range(first, first + MOST_ROUNDS):
+        if time.monotonic() > deadline:
+            return None
+        plan = budget.plan(number, list(known.values()))
+        if not plan.draws:
+            break
+        for stop in plan.stops:
+            known[stop.problem_id] = replace(known[stop.problem_id], stopped=stop.reason)
+        for draw in plan.draws:
+            rate, urn = answers[draw.problem_id]
+            right, before = int(rng.binomial(draw.count, rate)), urn.distinct
+            for uniform in rng.random(right).tolist():
+                urn.next(uniform)
+            known[draw.problem_id] = _after(known[draw.problem_id], draw, right, urn.distinct - before, budget.prefix)
+    return known.values()
+
+
+def _after(tally: PrefixTally, draw: Draw, right: int, distinct: int, prefix: int) -> PrefixTally:
+    """The tally with one draw more, of which so many are correct and so many of those are new solutions."""
+    within = min(draw.count, max(0, prefix - draw.first_index))
+    share = within / draw.count
+    more = {"drawn": draw.count, "correct": right, "incorrect": draw.count - right}
+    counts = {name: getattr(tally, name) + count for name, count in more.items()}
+    steps = tuple(_step_after(step, more, distinct) if step.name == draw.step else step for step in tally.steps)
+    return replace(
+        tally,
+        **counts,
+        steps=steps,
+        distinct_correct=tally.distinct_correct + distinct,
+        prefix_judged=tally.prefix_judged + within,
+        prefix_correct=tally.prefix_correct + round(right * share),
+    )
+
+
+def _step_after(step: StepTally, more: dict[str, int], distinct: int) -> StepTally:
+    agreeing = max(step.agreeing, more["correct"])
+    counts = {name: getattr(step, name) + count for name, count in more.items()}
+    return replace(step, **counts, distinct=step.distinct + distinct, agreeing=agreeing)

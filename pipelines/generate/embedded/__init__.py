@@ -1,0 +1,1 @@
+"""The embedded engine: a small model on the CPU, without a server."""

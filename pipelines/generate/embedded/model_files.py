@@ -1,0 +1,157 @@
+"""Files that decide the embedded engine's texts: a model folder and its digest, the tokenizer with its chat form;
+processor.
+
+For the engine, its draw workers and the training that writes such folders. Reads only: nothing is downloaded, and neither
+onnxruntime nor sampling is known here.
+"""
+
+import hashlib
+import importlib
+import json
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines import CHECKOUT
+from pipelines.generate.prompts import split_prefix
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Prompt
+
+NEEDED = ("model.onnx", "tokenizer.json", "config.json")
+# The features by which onnxruntime and numpy choose their kernels, widest first.
+LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
+
+END = "<|end|>"
+MARKERS = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+# `render_chat` below in Jinja, for other programs that load the model folder.
+TEMPLATE = (
+    "{% for message in messages %}"
+    "{% set role = message['role'] if message['role'] in ['system', 'assistant'] else 'user' %}"
+    "{{ '<|' + role + '|>' + message['content'].replace('<|', '< |') }}"
+    "{% if role == 'assistant' %}{{ '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model folder. `digest` covers the graph, the tokenizer and the config; `context` is in tokens."""
+
+    folder: Path
+    digest: str
+    layers: int
+    heads: int
+    head_dim: int
+    vocabulary: int
+    context: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The folder's name, the same on every machine."""
+        return self.folder.name
+
+    @classmethod
+    def open(cls, model: str) -> "ModelFiles":
+        """The folder at a path, seen from the working directory or else from the checkout."""
+        folder = _folder_of(model)
+        digest = digest_files(folder, NEEDED)
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            heads, width = config["num_attention_heads"], config["hidden_size"]
+            return cls(
+                folder=folder,
+                digest=digest,
+                layers=config["num_hidden_layers"],
+                heads=config.get("num_key_value_heads", heads),
+                head_dim=config.get("head_dim", width // heads),
+                vocabulary=config["vocab_size"],
+                context=config["max_position_embeddings"],
+                end=config["eos_token_id"],
+            )
+        except ValueError as error:
+            raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error
+        except KeyError as error:
+            raise SetupError(f"{model}/config.json has no {error}.", next_command="write the model folder again") from error
+
+
+def digest_files(folder: Path, names: Sequence[str]) -> str:
+    """The digest of some files of a folder, names and contents in this order: 32 hex digits."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(name.encode() + b"\0" + _sha256(folder / name))
+    return digest.hexdigest()[:32]
+
+
+def _sha256(path: Path) -> bytes:
+    """A file's SHA-256; a link into Hugging Face's cache is named after it, which spares reading gigabytes."""
+    target = path.resolve().name if path.is_symlink() else ""
+    if re.fullmatch(r"[0-9a-f]{64}", target) and path.resolve().parent.name == "blobs":
+        return bytes.fromhex(target)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _folder_of(model: str) -> Path:
+    """The first folder at this place that has all files; SetupError where there is none."""
+    tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
+    for folder in tried:
+        if all((folder / name).is_file() for name in NEEDED):
+            return folder
+    shipped = sorted(f"models/{path.parent.name}" for path in (CHECKOUT / "models").glob("*/model.onnx"))
+    lacking = next((name for name in NEEDED if tried[0].is_dir() and not (tried[0] / name).is_file()), None)
+    message = f"model folder {model!r} has no {lacking}." if lacking else f"no model folder {model!r}."
+    raise SetupError(message, choices=shipped, next_command=f"rollmill train --out {model}")
+
+
+def cpu_level() -> str:
+    """Architecture and the widest vector feature numpy found in use, such as x86_64-avx512_skx."""
+    features = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
+    widest = next((level for level in LEVELS if features.get(level)), "baseline")
+    return f"{platform.machine()}-{widest.lower()}"
+
+
+class Vocabulary:
+    """A byte-level tokenizer.json. Decoding is by bytes, so that any sequence of ids has a text."""
+
+    def __init__(self, path: Path) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(path))
+        special = set(self._tokenizer.get_added_tokens_decoder())
+        # GPT-2's table of the letter that stands for each byte: printable bytes are themselves.
+        printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+        others = [byte for byte in range(256) if byte not in set(printable)]
+        letters = {chr(byte): byte for byte in printable} | {chr(256 + at): byte for at, byte in enumerate(others)}
+        self._bytes = [b""] * self._tokenizer.get_vocab_size()
+        for token, index in self._tokenizer.get_vocab().items():
+            self._bytes[index] = b"" if index in special else bytes(letters[letter] for letter in token)
+
+    def encode(self, rendered: str) -> list[int]:
+        """Token ids of a rendered prompt; lone surrogates become the replacement character."""
+        clean = rendered.encode("utf-8", errors="replace").decode("utf-8")
+        ids: list[int] = self._tokenizer.encode(clean).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids without special tokens; bytes that are no UTF-8 become the replacement character."""
+        return b"".join([self._bytes[index] for index in ids]).decode("utf-8", errors="replace")
+
+
+def render_chat(prompt: Prompt) -> str:
+    """The model's view of a prompt: marked turns, then the marker that opens its answer, and how that begins."""
+    asked, prefix = split_prefix(prompt)
+    turns = (Message("user", asked),) if isinstance(asked, str) else asked
+    text = ""
+    for message in turns:
+        # A role the model never saw speaks as the user, and markers inside a text lose their power.
+        role = message.role if message.role in ("system", "assistant") else "user"
+        text += MARKERS[role] + _inert(message.content) + (END if role == "assistant" else "")
+    return text + MARKERS["assistant"] + _inert(prefix)
+
+
+def _inert(text: str) -> str:
+    return text.replace("<|", "< |")

@@ -1,0 +1,1 @@
+"""Engines without a model: they compose, edit, compute or retrieve texts."""

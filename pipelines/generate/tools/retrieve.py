@@ -1,0 +1,113 @@
+"""The engine `retrieve`: the stored texts that are nearest to a text, in marked blocks, the nearest first.
+
+Nearest by Okapi BM25 (k1 1.2, b .75) over words, numbers and signs: a word counts the more the fewer texts have it. Texts
+that share no word with the question are never given, nor is the text itself, whatever its case and white space; equal
+texts are given once, and of texts that are equally near the earlier one comes first.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.generate.tools.model_free import MadeText, ModelFree, check_named, failed
+from pipelines.marks import block, free_mark
+from pipelines.option_checks import checked_count
+from storage.ground.errors import SetupError
+
+_K1, _B = 1.2, 0.75
+Stored = str | Sequence[str]
+"""A text; or a pair: the text that is compared and the one that is given for it, a problem and its solution say."""
+
+
+class Retrieve(ModelFree):
+    """A Generator. `count`: how many texts at most."""
+
+    engine = "retrieve"
+
+    def __init__(self, model: str = "retrieve", texts: Sequence[Stored] = (), count: int = 3) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            model: Always `retrieve`.
+            texts: The stored texts, or pairs of a text to compare with and a text to show.
+            count: Most texts to show.
+        """
+        check_named(self.engine, model)
+        self.count = checked_count("engine", self.engine, "count", count)
+        self._pairs = [(text, text) if isinstance(text, str) else _pair(text) for text in texts]
+        if not self._pairs:
+            raise SetupError(
+                "engine 'retrieve' has no texts.", next_command="name a version or an import under options: texts"
+            )
+        super().__init__(model, ["1", self._pairs, count])
+
+    def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
+        """The nearest texts."""
+        del options, seed
+        numbers = self.nearest(text)
+        if not numbers:
+            return failed("no stored text shares a word with it")
+        shown = [self._pairs[number][1] for number in numbers]
+        mark = free_mark(shown)
+        blocks = [block(f"TEXT {place}", given, mark) for place, given in enumerate(shown, 1)]
+        return MadeText("\n\n".join(blocks), {"texts": numbers})
+
+    def nearest(self, text: str) -> list[int]:
+        """The numbers (from 0) of the nearest texts."""
+        from pipelines.contamination.texts import plain, tokens
+
+        scores = self._index.scores(tokens(text))
+        passed, numbers = {plain(text)}, list[int]()
+        for number in np.argsort(-scores, kind="stable").tolist():
+            key = plain(self._pairs[number][0])
+            if len(numbers) == self.count or not scores[number] > 0:
+                break
+            if key not in passed:
+                passed.add(key)
+                numbers.append(number)
+        return numbers
+
+    @cached_property
+    def _index(self) -> "_Index":
+        from pipelines.contamination.texts import tokens
+
+        return _Index([tokens(key) for key, _ in self._pairs])
+
+
+class _Index:
+    """For each word the texts that have it, with what it is worth there."""
+
+    def __init__(self, documents: Sequence[Sequence[str]]) -> None:
+        self.size = len(documents)
+        lengths = [max(1, len(words)) for words in documents]
+        mean = sum(lengths) / self.size
+        postings: dict[str, list[tuple[int, float]]] = {}
+        for number, words in enumerate(documents):
+            norm = _K1 * (1 - _B + _B * lengths[number] / mean)
+            for word, count in Counter(words).items():
+                postings.setdefault(word, []).append((number, count * (_K1 + 1) / (count + norm)))
+        self._postings = {word: self._worth(rows) for word, rows in postings.items()}
+
+    def _worth(self, rows: Sequence[tuple[int, float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        # With 1 added, a word that most texts have counts for little instead of counting against them.
+        rarity = math.log(1 + (self.size - len(rows) + 0.5) / (len(rows) + 0.5))
+        return np.array([number for number, _ in rows]), rarity * np.array([weight for _, weight in rows])
+
+    def scores(self, words: Sequence[str]) -> NDArray[np.float64]:
+        """The score of every text for these words, each counted once; summed in one order, so that equal is equal."""
+        scores = np.zeros(self.size)
+        for word in sorted(set(words)):
+            if word in self._postings:
+                numbers, worth = self._postings[word]
+                scores[numbers] += worth
+        return scores
+
+
+def _pair(stored: Sequence[str]) -> tuple[str, str]:
+    if len(stored) != 2 or not all(isinstance(text, str) for text in stored):
+        raise SetupError(f"engine 'retrieve': {str(stored)[:80]!r} is neither a text nor a pair of texts.")
+    return stored[0], stored[1]

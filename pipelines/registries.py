@@ -1,0 +1,123 @@
+"""Methods by role and name: the product's own, and those of installed packages.
+
+A package brings methods by entry points in the group of their role, `rollmill.verifiers` for one. They are listed once in a
+process; a package's module is imported when one of its names is looked up.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, distributions
+from typing import Any
+
+from pipelines.user_code import NotLoaded, import_named
+from storage.ground.errors import SetupError
+
+PRODUCT = "rollmill"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Registry of a role's methods: the product's dictionary, and the group `rollmill.<kind>` of entry points."""
+
+    kind: str
+    module: str
+    attribute: str
+
+
+REGISTRIES: Mapping[str, Registry] = {
+    "synthesizer": Registry("synthesizers", "pipelines.synthesize", "SYNTHESIZERS"),
+    "engine": Registry("engines", "pipelines.generate.registry", "ENGINES"),
+    "verifier": Registry("verifiers", "pipelines.verify", "VERIFIERS"),
+    "policy": Registry("policies", "pipelines.verify.acceptance", "POLICIES"),
+    "scorer": Registry("scorers", "pipelines.score", "SCORERS"),
+    "aggregator": Registry("aggregators", "pipelines.aggregate", "AGGREGATORS"),
+    "search policy": Registry("search_policies", "pipelines.search", "POLICIES"),
+    "process": Registry("processes", "pipelines.search", "PROCESSES"),
+    "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
+    "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Methods(Mapping[str, Any]):
+    """The methods of one role by name. Looking up a name that two sources define raises SetupError."""
+
+    role: str
+    product: Mapping[str, Any]
+    installed: Mapping[str, Sequence[EntryPoint]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        sources = self.sources(name)
+        if len(sources) > 1:
+            raise SetupError(
+                f"{self.role} {name!r} is in {' and in '.join(sources)}.",
+                next_command=f"pip uninstall {sources[-1].split()[0]}, or an entry point of another name in that package",
+            )
+        return self.product[name] if name in self.product else _loaded(self.role, self.installed[name][0])
+
+    # Mapping's own `in` calls __getitem__, which would import the method.
+    def __contains__(self, name: object) -> bool:
+        return name in self.product or name in self.installed
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.product
+        yield from (name for name in self.installed if name not in self.product)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def sources(self, name: str) -> list[str]:
+        """`rollmill`, or name and version of a package, for each that has a method of this name."""
+        own = [PRODUCT] if name in self.product else []
+        return [*own, *(package_of(point) for point in self.installed.get(name, ()))]
+
+    def package(self, name: str) -> str | None:
+        """Name and version of the package that brings the method; None for the product's own and for unknown names."""
+        return None if name in self.product or name not in self.installed else package_of(self.installed[name][0])
+
+
+def registry(role: str) -> Methods:
+    """The methods that one may name for a role."""
+    place = REGISTRIES[role]
+    return Methods(role, getattr(import_module(place.module), place.attribute), _installed().get(place.kind, {}))
+
+
+def package_of(point: EntryPoint) -> str:
+    """Name and version of the package that has an entry point."""
+    return "an unknown package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+@cache
+def _installed() -> Mapping[str, Mapping[str, Sequence[EntryPoint]]]:
+    """The entry points of all kinds of methods, by kind and name."""
+    groups = {f"{PRODUCT}.{place.kind}": place.kind for place in REGISTRIES.values()}
+    methods: dict[str, dict[str, list[EntryPoint]]] = {}
+    brings = (dist for dist in distributions() if f"[{PRODUCT}." in (dist.read_text("entry_points.txt") or ""))
+    # The first of a name on the path is the one that is imported.
+    packages = {dist.name: dist for dist in reversed(list(brings))}
+    for point in (point for dist in packages.values() for point in dist.entry_points):
+        if point.group in groups:
+            methods.setdefault(groups[point.group], {}).setdefault(point.name, []).append(point)
+    return methods
+
+
+def _loaded(role: str, point: EntryPoint) -> Any:
+    """The class that an entry point names."""
+    package = package_of(point)
+    try:
+        value: Any = import_named(point.module)
+        for attribute in point.attr.split(".") if point.attr else ():
+            value = getattr(value, attribute)
+    except (NotLoaded, AttributeError) as error:
+        problem = f"{error}"
+    else:
+        if isinstance(value, type):
+            return value
+        problem = f"{point.value} is no class"
+    name = package.split()[0]
+    raise SetupError(
+        f"{role} {point.name!r} of the package {package}: {problem}.",
+        next_command=f"pip install --upgrade {name}, or pip uninstall {name}",
+    )

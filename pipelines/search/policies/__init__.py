@@ -1,0 +1,1 @@
+"""Search policies: which begun answer grows next."""

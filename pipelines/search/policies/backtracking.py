@@ -1,0 +1,67 @@
+"""Search policy `backtracking`: depth first, and back where the process doubts.
+
+One chain at a time: a piece whose score is below `least` is thrown away and drawn again from its parent; after `tries` such
+pieces the chain goes back one piece further. Where everything is doubted, the best begun answer is brought to its end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.option_checks import checked_count, checked_share
+from pipelines.search.policies.ranking import best_leaf
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+
+
+@dataclass(frozen=True, slots=True)
+class Backtracking:
+    """`answers` accepted ends, side by side `chains` pieces a wave, and at most `most` pieces in all."""
+
+    name = "backtracking"
+    version = "1"
+    answers: int = 4
+    """Finished answers to accept."""
+    chains: int = 4
+    """Pieces drawn side by side."""
+    tries: int = 4
+    """Tries of a piece before the search goes back."""
+    least: float = 0.5
+    """Value below which a piece is given up."""
+    most: int = 256
+    """Most pieces drawn for one problem."""
+
+    def __post_init__(self) -> None:
+        for option in ("answers", "chains", "tries", "most"):
+            checked_count("search policy", self.name, option, getattr(self, option))
+        checked_share("search policy", self.name, "least", self.least)
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """Request a piece for each chain, from the deepest node of it that has tries left."""
+        if not tree.nodes:
+            return [Growth(ROOT, self.chains)]
+        accepted = sum(node.score >= self.least for node in tree.finished)
+        if len(tree.nodes) >= self.most and not tree.finished:
+            return [Growth(best_leaf(tree).id, 1)]
+        if accepted >= self.answers or len(tree.nodes) >= self.most:
+            return []
+        open_ends = [end for first in tree.children[ROOT] if (end := self._end(tree, first)) is not None]
+        fresh = max(0, min(self.chains, self.answers - accepted) - len(open_ends))
+        growths = [Growth(node.id, 1) for node in open_ends[: self.chains]]
+        return [*([Growth(ROOT, fresh)] if fresh else []), *growths]
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """Votes of 1 for each accepted answer; where none was, for each finished one."""
+        accepted = [node for node in tree.finished if node.score >= self.least]
+        return {node.id: 1.0 for node in accepted or tree.finished}
+
+    def _end(self, tree: Tree, node: TreeNode) -> TreeNode | None:
+        """Node where the chain from this node goes on; None where it is at its end or given up."""
+        if node.finished or node.score < self.least:
+            return None
+        children = tree.children[node.id]
+        for child in children:
+            if child.score >= self.least:
+                if child.finished:
+                    return None
+                if (end := self._end(tree, child)) is not None:
+                    return end
+        return node if len(children) < self.tries else None

@@ -1,0 +1,48 @@
+"""Search policy `best_first`: always the best begun answer goes on, whatever its length, until enough are finished."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.option_checks import checked_count
+from pipelines.search.policies.ranking import best_leaf, ranked
+from pipelines.search.tree import ROOT, Growth, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class BestFirst:
+    """`expand` pieces from each of the `together` best leaves, until `answers` are finished or `most` pieces are drawn.
+
+    Leaves of equal score: the deepest first, then by chance. A node goes on once.
+    """
+
+    name = "best_first"
+    version = "1"
+    expand: int = 4
+    """Continuations drawn from each node."""
+    together: int = 2
+    """Leaves expanded in a wave."""
+    answers: int = 8
+    """Finished answers that end the search."""
+    most: int = 256
+    """Most pieces drawn for one problem."""
+
+    def __post_init__(self) -> None:
+        for option in ("expand", "together", "answers", "most"):
+            checked_count("search policy", self.name, option, getattr(self, option))
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """The best leaves; nothing once there are enough answers or pieces."""
+        if not tree.nodes:
+            return [Growth(ROOT, self.expand * self.together)]
+        if len(tree.nodes) >= self.most:
+            return [] if tree.finished else [Growth(best_leaf(tree).id, 1)]
+        if len(tree.finished) >= self.answers:
+            return []
+        leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
+        order = sorted(ranked(leaves, tree.chance(len(tree.waves) - 1)), key=lambda node: (-node.score, -node.depth))
+        return [Growth(node.id, self.expand) for node in order[: self.together]]
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """Votes of 1 for each finished answer whose score is the best."""
+        top = max((node.score for node in tree.finished), default=0.0)
+        return {node.id: 1.0 for node in tree.finished if node.score == top}

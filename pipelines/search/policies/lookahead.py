@@ -1,0 +1,72 @@
+"""Search policy `lookahead`: a beam that scores a piece by where it leads (Snell et al. 2024, arXiv:2408.03314).
+
+Each candidate goes on once, `ahead` pieces far; what it is worth is the score at the end of that. The best candidates then
+go on from their own ends, and what was only looked at is a child like the others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipelines.option_checks import checked_count
+from pipelines.search.policies.ranking import checked_width, ranked
+from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
+
+
+@dataclass(frozen=True, slots=True)
+class Lookahead:
+    """`width` candidates, of which `width / expand` are kept and go on `expand` times each."""
+
+    name = "lookahead"
+    version = "1"
+    width: int = 8
+    """Pieces drawn in a wave."""
+    expand: int = 4
+    """Continuations drawn from each node."""
+    ahead: int = 1
+    """Pieces drawn beyond each one to rate it."""
+
+    def __post_init__(self) -> None:
+        checked_width(self.name, self.width, self.expand)
+        checked_count("search policy", self.name, "ahead", self.ahead)
+
+    def grow(self, tree: Tree) -> Sequence[Growth]:
+        """A look ahead from each candidate, or candidates from what is kept."""
+        if not tree.nodes:
+            return [Growth(ROOT, self.width)]
+        candidates, looked = self._candidates(tree)
+        if looked < self.ahead:
+            ends = [end for node in candidates if not (end := seen_end(tree, node)).finished]
+            if ends:
+                return [Growth(end.id, 1) for end in ends]
+        return [Growth(node.id, self.expand) for node in self._kept(tree, candidates) if not node.finished]
+
+    def votes(self, tree: Tree) -> Mapping[str, float]:
+        """Votes of 1 for each finished answer."""
+        return {node.id: 1.0 for node in tree.finished}
+
+    def _candidates(self, tree: Tree) -> tuple[Sequence[TreeNode], int]:
+        """The candidates of now and how far was looked from them: all follows from the order of the waves."""
+        candidates: Sequence[TreeNode] = ()
+        looked = 0
+        for nodes in tree.waves:
+            pieces = {child.parent for child in nodes}
+            is_look = bool(candidates) and looked < self.ahead and len(pieces) == len(nodes)
+            if is_look:
+                looked += 1
+                continue
+            part = Tree(tree.problem_id, tuple(node for node in tree.nodes if node.wave < nodes[0].wave), tree.seed)
+            finished = [node for node in self._kept(part, candidates) if node.finished] if candidates else []
+            candidates, looked = [*finished, *nodes], 0
+        return candidates, looked
+
+    def _kept(self, tree: Tree, candidates: Sequence[TreeNode]) -> Sequence[TreeNode]:
+        """The candidates that lead to the best ends."""
+        worth = [replace(node, score=seen_end(tree, node).score) for node in candidates]
+        return [tree.by_id[node.id] for node in ranked(worth, tree.chance(len(tree.waves)))[: self.width // self.expand]]
+
+
+def seen_end(tree: Tree, node: TreeNode) -> TreeNode:
+    """End of the first look ahead from a node."""
+    while children := tree.children[node.id]:
+        node = children[0]
+    return node

@@ -1,0 +1,1 @@
+"""Processes: scores of begun answers."""

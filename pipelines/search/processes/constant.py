@@ -1,0 +1,18 @@
+"""Process `none`: every text is as good as every other; what a policy gains without a process."""
+
+from collections.abc import Sequence
+
+from pipelines.search.partial import Partial
+from storage.ground.records import Problem
+
+
+class Constant:
+    """Constant process: one half for each text."""
+
+    name = "none"
+    version = "1"
+
+    def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        """Scores of one half each."""
+        del problem
+        return [0.5] * len(partials)

@@ -1,0 +1,82 @@
+"""Process `lines`: whether the arithmetic of each line of an answer is true, in exact numbers; label-free."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pipelines.search.partial import Partial
+from pipelines.verify.calculation_steps import number, steps_of
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
+
+_REMAINDER = re.compile(r"\s*(-?\d{1,40})\s*%\s*(\d{1,40})\s*=\s*(-?\d{1,40})\s*")
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_FINAL = re.compile(r"####\s*(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """1 - `doubt` where every calculation is true; `doubt` where one is false, however many.
+
+    `strict`: a line is also false where it uses a number that neither the problem nor an earlier line gives, and a final
+    answer where it is not the last result, or leaves a number of the problem unused.
+    """
+
+    name = "lines"
+    version = "1"
+    strict: bool = False
+    """Also refuse a line with a number from nowhere, and an answer that is not the last result."""
+    doubt: float = 0.02
+    """Value of a text with a false calculation."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.doubt, (int, float)) or not 0 < self.doubt < 0.5:
+            raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must lie between 0 and 0.5.")
+
+    def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
+        """Scores, one for each text."""
+        return [self.doubt if self._false(problem, partial) else 1.0 - self.doubt for partial in partials]
+
+    def _false(self, problem: Problem, partial: Partial) -> bool:
+        if any(not true for true in truths(partial.text)):
+            return True
+        return self.strict and not consistent(problem, partial)
+
+
+def truths(text: str) -> list[bool]:
+    """Of each calculation of a text whether it is true; `a % b = c` on a line of its own is a remainder."""
+    results: list[bool] = []
+    for line in text.split("\n"):
+        remainder = _REMAINDER.fullmatch(line)
+        if remainder is None:
+            results += [step.true for step in steps_of(line)]
+            continue
+        left, by, stated = (int(part) for part in remainder.groups())
+        results.append(by != 0 and left % by == stated)
+    return results
+
+
+def consistent(problem: Problem, partial: Partial) -> bool:
+    """Whether every operand is known, and of a finished answer whether it is the last result and uses all numbers."""
+    given = numbers_in(str(problem.prompt))
+    known, used, last = set(given), set[Fraction](), None
+    for line in partial.text.split("\n"):
+        left, sign, right = line.rpartition("=")
+        if not sign:
+            continue
+        operands = numbers_in(left)
+        if not operands <= known:
+            return False
+        used |= operands
+        last = number(right.strip())
+        known |= set() if last is None else {last}
+    final = _FINAL.search(partial.text)
+    if not partial.finished:
+        return True
+    return final is not None and number(final[1].strip()) == last and given <= used
+
+
+def numbers_in(text: str) -> set[Fraction]:
+    """The numbers that stand in a text."""
+    return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

@@ -1,0 +1,1 @@
+"""Estimators over clusters: means, differences, intervals and tests."""

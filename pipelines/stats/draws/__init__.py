@@ -1,0 +1,1 @@
+"""Estimators over repeated draws: pass@k, votes, coverage, budgets."""

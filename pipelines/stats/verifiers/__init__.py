@@ -1,0 +1,1 @@
+"""Estimators of the error of a verifier, a rater or a score."""

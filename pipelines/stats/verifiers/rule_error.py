@@ -1,0 +1,58 @@
+"""Error rate of a rule that gives problems up, measured on the random holdout of those that go on all the same.
+
+The problems that go on are a random share of all given up (by a hash of their ids), and each goes on to its cap: the share
+of them that meets the target estimates that share of all problems given up, with an exact interval.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipelines.stats.clusters.intervals import Estimate, clopper_pearson
+
+CONTINUED = "continued"
+STOPPED = "hopeless"
+MET = "target_met"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleErrorCounts:
+    """`stopped` were given up and stopped, `continued` given up and drawn on; of the latter `ended` have stopped since,
+    `met` of these with their target.
+    """
+
+    stopped: int
+    continued: int
+    ended: int
+    met: int
+
+    @property
+    def error(self) -> Estimate | None:
+        """The share given up wrongly, Clopper-Pearson; None where none that went on has ended."""
+        return clopper_pearson(self.met, self.ended, estimand="share of the problems given up that would meet their target")
+
+    def row(self) -> dict[str, int | float | None]:
+        """As JSON values."""
+        error = self.error
+        return {
+            "stopped": self.stopped,
+            "continued": self.continued,
+            "ended": self.ended,
+            "met": self.met,
+            "error": None if error is None else error.value,
+            "low": None if error is None else error.low,
+            "high": None if error is None else error.high,
+        }
+
+
+def rule_error_counts(stops: Iterable[tuple[str, str]]) -> RuleErrorCounts:
+    """From the (problem id, reason) of every stop and every continuation of one run."""
+    reasons: dict[str, set[str]] = {}
+    for problem_id, reason in stops:
+        reasons.setdefault(problem_id, set()).add(reason)
+    holdout = [given - {CONTINUED} for given in reasons.values() if CONTINUED in given]
+    return RuleErrorCounts(
+        stopped=sum(STOPPED in given and CONTINUED not in given for given in reasons.values()),
+        continued=len(holdout),
+        ended=sum(bool(given) for given in holdout),
+        met=sum(MET in given for given in holdout),
+    )

@@ -1,0 +1,1 @@
+"""Expressions of mathematics: notation, grammar, algebra, quantities."""

@@ -1,0 +1,236 @@
+"""A tree of notation as an exact formula, and a formula of matrices as the one matrix that it is.
+
+Functions are known by name only: what cannot be reduced becomes an opaque atom.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import reduce
+
+from pipelines.verify.answers.expressions import algebra
+from pipelines.verify.answers.expressions.algebra import Formula, UnsupportedForm
+from pipelines.verify.answers.expressions.grammar import ExpressionNode
+
+SUMS, PRODUCTS = frozenset("+-"), frozenset("*/")
+_COMBINE: Mapping[str, Callable[[Formula, Formula], Formula]] = {
+    "+": algebra.add,
+    "-": lambda a, b: algebra.add(a, algebra.negate(b)),
+    "*": algebra.multiply,
+    "/": algebra.divide,
+}
+_MAX_FACTORIAL = 300  # larger ones are compared as opaque atoms: 1/2004! never becomes a number
+_MAX_BINOMIAL = 1_000
+
+
+def formula(node: ExpressionNode) -> Formula:
+    """The exact value of a scalar tree; `Unsupported` for a tree that is no scalar or grows beyond the bounds."""
+    build = _BUILD.get(node.op)
+    if build is None:
+        raise UnsupportedForm(f"{node.op} is no number")
+    return build(node)
+
+
+def symbol_name(node: ExpressionNode) -> str | None:
+    """The name of a bare symbol (x, x_1, f', a word), or None."""
+    if node.op in ("name", "word"):
+        return node.text
+    if node.op == "prime":
+        name = symbol_name(node.args[0])
+        return None if name is None else name + "'"
+    if node.op == "_":
+        name, index = symbol_name(node.args[0]), _index(node.args[1])
+        return None if name is None or index is None else f"{name}_{index}"
+    return None
+
+
+def _index(node: ExpressionNode) -> str | None:
+    if node.op == "number":
+        return node.text
+    return _index(node.args[0]) if node.op == "group" else symbol_name(node)
+
+
+def opaque(name: str, *inside: Formula) -> Formula:
+    """An atom that equals only itself: a function of exact arguments that is not reduced."""
+    return algebra.atom(f"f:{name}({', '.join(item.key() for item in inside)})")
+
+
+def _number(node: ExpressionNode) -> Formula:
+    assert node.value is not None
+    return algebra.constant(node.value)
+
+
+def _name(node: ExpressionNode) -> Formula:
+    name = symbol_name(node)
+    if name is None or node.op == "word":
+        raise UnsupportedForm("words in a formula")
+    return algebra.atom({"pi": "c:pi", "e": "c:e", "i": "i"}.get(name, f"s:{name}"))
+
+
+def _power(node: ExpressionNode) -> Formula:
+    base, exponent = formula(node.args[0]), formula(node.args[1])
+    value = exponent.rational()
+    if value is None:
+        return opaque("power", base, exponent)
+    try:
+        return algebra.power(base, value)
+    except UnsupportedForm:
+        if value.denominator == 1 and abs(value) <= 64:
+            raise
+        return opaque("power", base, exponent)
+
+
+def _root(node: ExpressionNode) -> Formula:
+    degree, base = formula(node.args[0]).rational(), formula(node.args[1])
+    if degree is None or degree.denominator != 1 or degree < 2:
+        raise UnsupportedForm("root of a strange degree")
+    try:
+        return algebra.power(base, 1 / degree, real_root=True)
+    except UnsupportedForm:
+        return opaque(f"root{degree}", base)
+
+
+def _factorial(node: ExpressionNode) -> Formula:
+    inner = formula(node.args[0])
+    value = inner.rational()
+    if value is not None and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
+        return algebra.constant(math.factorial(int(value)))
+    return opaque("factorial", inner)
+
+
+def _binomial(node: ExpressionNode) -> Formula:
+    top, bottom = (formula(arg) for arg in node.args)
+    n, k = top.rational(), bottom.rational()
+    if n is not None and k is not None and n.denominator == k.denominator == 1 and 0 <= n <= _MAX_BINOMIAL and k >= 0:
+        return algebra.constant(math.comb(int(n), int(k)))
+    return opaque("binomial", top, bottom)
+
+
+def _rounding(name: str, reduce: Callable[[Fraction], int | Fraction]) -> Callable[[ExpressionNode], Formula]:
+    def build(node: ExpressionNode) -> Formula:
+        inner = formula(node.args[0])
+        value = inner.rational()
+        return opaque(name, inner) if value is None else algebra.constant(reduce(value))
+
+    return build
+
+
+_OF_NUMBERS: Mapping[str, Callable[..., int]] = {"gcd": math.gcd, "lcm": math.lcm, "max": max, "min": min}
+
+
+def _call(node: ExpressionNode) -> Formula:
+    args = [formula(arg) for arg in node.args]
+    if node.text == "exp" and len(args) == 1:
+        return _power(ExpressionNode("^", (ExpressionNode("name", (), "e"), node.args[0])))
+    if node.text in ("ln", "log") and len(args) == 1 and args[0].rational() == 1:
+        return algebra.constant(0)
+    values = [value for arg in args if (value := arg.rational()) is not None]
+    if node.text in _OF_NUMBERS and len(values) == len(args) > 1 and all(value.denominator == 1 for value in values):
+        return algebra.constant(_OF_NUMBERS[node.text](*map(int, values)))
+    return opaque(node.text, *args)
+
+
+def _apply(node: ExpressionNode) -> Formula:
+    inner = node.args[1]
+    args = inner.args if inner.op in ("bracket", "group") else (inner,)
+    return opaque(node.args[0].text, *(formula(arg) for arg in args))
+
+
+def _chain(node: ExpressionNode) -> Formula:
+    """A sum or a product, from left to right; long chains without recursion."""
+    ops = SUMS if node.op in SUMS else PRODUCTS
+    (_, first), *rest = node.spine(ops)
+    total = formula(first)
+    for op, operand in rest:
+        total = _COMBINE[op](total, formula(operand))
+    return total
+
+
+def _inner(node: ExpressionNode) -> Formula:
+    return formula(node.args[0])
+
+
+_BUILD: Mapping[str, Callable[[ExpressionNode], Formula]] = {
+    "number": _number,
+    "name": _name,
+    "prime": _name,
+    "_": _name,
+    "group": _inner,
+    "neg": lambda node: algebra.negate(_inner(node)),
+    "+": _chain,
+    "-": _chain,
+    "*": _chain,
+    "/": _chain,
+    "^": _power,
+    "root": _root,
+    "!": _factorial,
+    "binom": _binomial,
+    "abs": _rounding("abs", abs),
+    "floor": _rounding("floor", math.floor),
+    "ceil": _rounding("ceil", math.ceil),
+    "%": lambda node: algebra.divide(_inner(node), algebra.constant(100)),
+    "°": lambda node: algebra.multiply(_inner(node), algebra.atom("f:degree")),
+    "call": _call,
+    "apply": _apply,
+}
+
+
+_MOST_PRODUCTS, _MOST_NODES = 216, 500  # a product of products doubles with each factor
+
+
+def multiplied_out(node: ExpressionNode) -> ExpressionNode:
+    """The tree of one matrix for a formula of matrices; `Unsupported` where it is none (powers, sizes that do not fit)."""
+    if node.op == "matrix":
+        return node
+    if node.op == "group":
+        return multiplied_out(node.args[0])
+    matrices = [any(part.op == "matrix" for part in arg.walk()) for arg in node.args]
+    if node.op == "neg":
+        return _entrywise("neg", (), multiplied_out(node.args[0]))
+    if node.op in ("+", "-") and all(matrices):
+        return _sum(node.op, *map(multiplied_out, node.args))
+    if node.op == "*" and all(matrices):
+        return _product(*map(multiplied_out, node.args))
+    if node.op == "*" and matrices == [False, True]:
+        return _entrywise("*", node.args[:1], multiplied_out(node.args[1]))
+    if node.op in ("*", "/") and matrices == [True, False]:
+        return _entrywise(node.op, (), multiplied_out(node.args[0]), node.args[1:])
+    raise UnsupportedForm("matrix inside a formula")
+
+
+def _entrywise(
+    op: str, before: tuple[ExpressionNode, ...], matrix: ExpressionNode, behind: tuple[ExpressionNode, ...] = ()
+) -> ExpressionNode:
+    rows = (
+        ExpressionNode("row", tuple(ExpressionNode(op, (*before, cell, *behind)) for cell in row.args))
+        for row in matrix.args
+    )
+    return ExpressionNode("matrix", tuple(rows))
+
+
+def _sum(op: str, left: ExpressionNode, right: ExpressionNode) -> ExpressionNode:
+    if [len(row.args) for row in left.args] != [len(row.args) for row in right.args]:
+        raise UnsupportedForm("sum of matrices of different sizes")
+    rows = (
+        ExpressionNode("row", tuple(ExpressionNode(op, cells) for cells in zip(left_row.args, right_row.args, strict=True)))
+        for left_row, right_row in zip(left.args, right.args, strict=True)
+    )
+    return ExpressionNode("matrix", tuple(rows))
+
+
+def _product(left: ExpressionNode, right: ExpressionNode) -> ExpressionNode:
+    inner = len(right.args)
+    if any(len(row.args) != inner for row in left.args) or len({len(row.args) for row in right.args}) != 1:
+        raise UnsupportedForm("product of matrices that do not fit")
+    size = sum(1 for matrix in (left, right) for _ in matrix.walk())
+    if size > _MOST_NODES or len(left.args) * inner * len(right.args[0].args) > _MOST_PRODUCTS:
+        raise UnsupportedForm("large product of matrices")
+    columns = [[row.args[place] for row in right.args] for place in range(len(right.args[0].args))]
+    return ExpressionNode(
+        "matrix", tuple(ExpressionNode("row", tuple(_dot(row.args, column) for column in columns)) for row in left.args)
+    )
+
+
+def _dot(row: tuple[ExpressionNode, ...], column: list[ExpressionNode]) -> ExpressionNode:
+    terms = [ExpressionNode("*", pair) for pair in zip(row, column, strict=True)]
+    return reduce(lambda total, term: ExpressionNode("+", (total, term)), terms)

@@ -1,0 +1,88 @@
+"""Numbers spelled out in English words or in Chinese numerals, as digits: "seventeen apples" is "17 apples".
+
+Only what is one whole number from its first word on; anything else is left as it is.
+"""
+
+import re
+
+_ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_WORDS = {word: value for value, word in enumerate(_ONES)} | {
+    word: 10 * value
+    for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
+_TIMES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
+_WORD = re.compile(r"[A-Za-z]+")
+_SPELLED = re.compile(
+    rf"(?i)(?:{'|'.join(_WORDS)})(?:(?:[\s-]+|,\s+)(?:and\s+)?(?:{'|'.join([*_WORDS, *_TIMES])}))*(?![A-Za-z-])"
+)
+_CHINESE = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
+_UNITS = {"十": 10, "百": 100, "千": 1_000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_NUMERALS = re.compile(rf"[{''.join([*_CHINESE, *_UNITS])}]{{1,40}}")
+# "zero point five", "two and a half", "three quarters", 三分之一: the number goes on behind its first words.
+_GOES_ON = re.compile(
+    r"(?i)[\s-]*(?:(?:point|and|or|to|over|plus|minus|times|half|halves|quarters?"
+    r"|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth)s?)(?![a-z])|分之|点|又|半)"
+)
+_LONGEST = 200
+
+
+def in_digits(text: str) -> str:
+    """The text with the number that it begins with in digits; the text itself where it begins with none."""
+    text = text.strip()
+    first = _WORD.match(text)
+    if len(text) > _LONGEST or (text.isascii() and (first is None or first[0].lower() not in _WORDS)):
+        return text
+    spelled = _SPELLED.match(text)
+    if spelled is not None:
+        value = None if _GOES_ON.match(text, spelled.end()) else _of_words(_WORD.findall(spelled[0].lower()))
+        return text if value is None else f"{value}{text[spelled.end() :]}"
+    numerals = _NUMERALS.match(text)
+    value = None if numerals is None or _GOES_ON.match(text, numerals.end()) else _of_numerals(numerals[0])
+    return text if numerals is None or value is None else f"{value}{text[numerals.end() :]}"
+
+
+def _of_words(words: list[str]) -> int | None:
+    """The value of words in their usual order; None for words that are not a single number ("two three")."""
+    total, group, last = 0, 0, 10**12
+    for word in words:
+        if word == "and":
+            continue
+        if word in _WORDS:
+            value = _WORDS[word]
+            if (value == 0 and len(words) > 1) or not (value < last and (last >= 100 or (last >= 20 and value < 10))):
+                return None
+            group, last = group + value, value
+        elif word == "hundred":
+            if not 0 < group < 100 or last >= 100:
+                return None
+            group, last = group * 100, 100
+        else:
+            if not group or (total and total % (_TIMES[word] * 1_000)):
+                return None
+            total, group, last = total + group * _TIMES[word], 0, 10**12
+    return total + group
+
+
+def _of_numerals(signs: str) -> int | None:
+    """The value of Chinese numerals; None where a digit stands beside a digit, as in a year or a telephone number.
+
+    None too for 一百五, which is 150 in speech.
+    """
+    if len(signs) > 2 and signs[-1] in _CHINESE and _UNITS.get(signs[-2], 0) > 10:
+        return None
+    total, group, digit = 0, 0, None
+    for sign in signs:
+        if sign in _CHINESE:
+            if digit:
+                return None
+            digit = _CHINESE[sign]
+        elif _UNITS[sign] < 10**4:
+            group += (1 if digit is None else digit) * _UNITS[sign]
+            digit = None
+        else:
+            group = (group + (digit or 0)) or 1
+            total, group, digit = total + group * _UNITS[sign], 0, None
+    return total + group + (digit or 0)

@@ -1,0 +1,279 @@
+"""The verifier `counterexample`: does a completion give an input on which a suspect program fails?
+
+Three parts, after REFUTE (Sinha et al. 2025): the input is valid, the trusted program answers, the suspect fails. All
+programs run in the sandbox.
+
+`Problem.reference` is the trusted program. `Problem.tests` is one JSON object: `suspect` (the subtly wrong program),
+`validator` (a program that defines `valid`, called with the input's arguments; True allows it), `entry_point` (the
+function that both programs define; without it both read stdin and print), and where several answers are right `checker`
+(a program that defines `accepts(input, answer)`, the input being the list of arguments or the text read). `tolerance` is
+for floats in answers.
+
+The suspect fails by an exception, a limit, or another answer. A suspect at its CPU limit fails only where the trusted
+program needed at most half of it; a trusted program that reaches a limit makes the input unusable.
+
+`value` is the share of the three parts that hold. Causes: `invalid_input`, `trusted_limit`, `suspect_slow`,
+`suspect_survives`, or `generator` where the completion's own program makes no input.
+"""
+
+import json
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from pipelines.sandbox import Call, Calls, Mode, Report, Result, SandboxFailed, Script, limits_of
+from pipelines.verify.code.code_verifier import code_text
+from pipelines.verify.code.execution import Runner, printable
+from pipelines.verify.code.expected_values import same, same_output, shown
+from pipelines.verify.code.proposed_input import (
+    GENERATE,
+    RULES,
+    Input,
+    InputProposal,
+    input_of,
+    is_plain,
+    proposal_of,
+    read_value,
+)
+from pipelines.verify.code.sandbox_verifier import SandboxVerifier
+from pipelines.verify.code.suite import BadTestsError
+from pipelines.verify.finding import Item
+from storage.ground.ids import canonical_json
+from storage.ground.records import Completion, Problem, Verdict
+
+LIMIT_CAUSES = frozenset(("timeout", "memory", "output_limit"))
+PARTS = ("valid", "trusted", "suspect")
+
+
+@dataclass(frozen=True, slots=True)
+class Puzzle:
+    """Programs of the data set, all as source."""
+
+    trusted: str
+    suspect: str
+    validator: str
+    entry_point: str | None = None
+    checker: str | None = None
+    tolerance: float | None = None
+
+
+def puzzle_of(problem: Problem) -> Puzzle:
+    """The puzzle of a problem; BadTestsError says what is missing."""
+    if len(problem.tests) != 1:
+        raise BadTestsError(f"a counterexample problem has one entry in tests, this one {len(problem.tests)}")
+    try:
+        entry = json.loads(problem.tests[0])
+    except (ValueError, RecursionError) as error:
+        raise BadTestsError(f"the entry is no JSON: {error}") from None
+    if not isinstance(entry, dict):
+        raise BadTestsError("the entry is no JSON object")
+    for name in ("suspect", "validator"):
+        if not isinstance(entry.get(name), str) or not entry[name].strip():
+            raise BadTestsError(f"{name} is missing")
+    for name in ("entry_point", "checker"):
+        if not isinstance(entry.get(name), str | None):
+            raise BadTestsError(f"{name} is no text")
+    if not problem.reference.strip():
+        raise BadTestsError("the reference, which is the trusted program, is empty")
+    tolerance = entry.get("tolerance")
+    if tolerance is not None and (isinstance(tolerance, bool) or not isinstance(tolerance, int | float)):
+        raise BadTestsError("tolerance is no number")
+    programs = (problem.reference, entry["suspect"], entry["validator"])
+    return Puzzle(*programs, entry.get("entry_point"), entry.get("checker"), tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class Refutation:
+    """Number of the three parts that hold, why the next does not, a detail, CPU seconds used."""
+
+    parts: int
+    cause: str | None
+    detail: str
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramAnswer:
+    """Output of a program for an input: a value or a text, or the cause why it has none."""
+
+    value: Any
+    cause: str | None
+    detail: str
+    cpu_seconds: float
+
+
+class UnusableError(Exception):
+    """The completion's program makes no input: its cause."""
+
+
+def make_input(runner: Runner, proposal: InputProposal, *, stdin: bool) -> Input:
+    """The input that a completion gives; its program runs in the sandbox. UnusableError says why there is none."""
+    if proposal.input is not None:
+        return proposal.input
+    if proposal.rule == "program":
+        report = runner.run(Script(proposal.source))
+        if report.cause is not None:
+            raise UnusableError(f"{report.cause}: {report.detail}")
+        candidate = Input(text=report.stdout) if stdin else read_value(report.stdout)
+        detail = f"printed {shown(report.stdout, 100)}"
+    else:
+        [result] = runner.run(Calls(proposal.source, (Call(GENERATE),))).results
+        if result.status != "returned":
+            raise UnusableError(f"{result.cause}: {result.detail}")
+        text = result.value if stdin and type(result.value) is str else None
+        candidate = Input(text=text) if text is not None else None if stdin else input_of(result.value)
+        detail = f"{GENERATE}() returned {shown(result.value, 100)}"
+    if candidate is None:
+        raise UnusableError(f"no input: {detail}, which is not {'a text' if stdin else 'the list of all arguments'}")
+    return candidate
+
+
+def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -> Refutation:
+    """The three parts on one input. BadTestsError where the data set's own programs fail."""
+    valid = _valid(runner, puzzle, candidate)
+    if valid.value is not True:
+        detail = valid.detail or f"valid returned {shown(valid.value, 60)}"
+        return Refutation(0, "invalid_input", detail, valid.cpu_seconds)
+    trusted = answer_of(runner, puzzle.trusted, puzzle, candidate)
+    used = valid.cpu_seconds + trusted.cpu_seconds
+    if trusted.cause in LIMIT_CAUSES:
+        return Refutation(1, "trusted_limit", trusted.detail, used)
+    if trusted.cause is not None:
+        raise BadTestsError(f"the trusted program fails on a valid input: {trusted.cause}: {trusted.detail}")
+    suspect = answer_of(runner, puzzle.suspect, puzzle, candidate)
+    used += suspect.cpu_seconds
+    if suspect.cause == "compile_error":
+        raise BadTestsError(f"the suspect program does not compile: {suspect.detail}")
+    if suspect.cause == "timeout" and trusted.cpu_seconds > cpu_limit / 2:
+        return Refutation(2, "suspect_slow", f"the trusted program needs {trusted.cpu_seconds:.2f} s", used)
+    if suspect.cause is not None:
+        return Refutation(3, None, f"{suspect.cause}: {suspect.detail}", used)
+    if agree(runner, puzzle, candidate, (trusted, suspect)):
+        return Refutation(2, "suspect_survives", f"both answer {shown(suspect.value, 100)}", used)
+    if puzzle.checker is None:  # answers differ: is it the suspect, or does the trusted program differ from itself?
+        _same_twice(runner, puzzle, candidate, trusted)
+    return Refutation(3, None, f"answers {shown(suspect.value, 100)}, right is {shown(trusted.value, 100)}", used)
+
+
+def answer_of(runner: Runner, source: str, puzzle: Puzzle, candidate: Input) -> ProgramAnswer:
+    """Output of a program for an input."""
+    if puzzle.entry_point is None:
+        report = runner.run(Script(source, candidate.text or ""))
+        return ProgramAnswer(report.stdout, report.cause, report.detail, report.cpu_seconds)
+    report = runner.run(Calls(source, (Call(puzzle.entry_point, candidate.args, dict(candidate.kwargs)),)))
+    return answer(report.results[0], report)
+
+
+def answer(result: Result, report: Report) -> ProgramAnswer:
+    """A call's result as an answer; one that is no plain data is none."""
+    if result.status != "returned":
+        return ProgramAnswer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)
+    if not is_plain(result.value):
+        return ProgramAnswer(None, "runtime_error", f"returned {shown(result.value, 60)}", report.cpu_seconds)
+    return ProgramAnswer(result.value, None, "", report.cpu_seconds)
+
+
+def agree(runner: Runner, puzzle: Puzzle, candidate: Input, answers: tuple[ProgramAnswer, ProgramAnswer]) -> bool:
+    """Whether the suspect's answer is right: by the checker, or equal to the trusted one (1 and True count as equal)."""
+    trusted, suspect = answers
+    if puzzle.checker is not None:
+        if not _accepts(runner, puzzle, candidate, trusted):
+            raise BadTestsError("the checker refuses the trusted program's answer")
+        return _accepts(runner, puzzle, candidate, suspect)
+    return equal(puzzle, trusted.value, suspect.value)
+
+
+def equal(puzzle: Puzzle, trusted: Any, suspect: Any) -> bool:
+    """Equality of two answers without a checker."""
+    if puzzle.entry_point is None:
+        return same_output(trusted, suspect, tolerance=puzzle.tolerance)
+    return bool(trusted == suspect) or same(trusted, suspect, tolerance=puzzle.tolerance)
+
+
+def _valid(runner: Runner, puzzle: Puzzle, candidate: Input) -> ProgramAnswer:
+    call = (
+        Call("valid", candidate.args, dict(candidate.kwargs))
+        if candidate.text is None
+        else Call("valid", (candidate.text,))
+    )
+    report = runner.run(Calls(puzzle.validator, (call,)))
+    result = report.results[0]
+    if result.cause == "compile_error":
+        raise BadTestsError(f"the validator does not compile: {result.detail}")
+    return answer(result, report)
+
+
+def _accepts(runner: Runner, puzzle: Puzzle, candidate: Input, program_answer: ProgramAnswer) -> bool:
+    arguments: Any = candidate.text if candidate.text is not None else [*candidate.args, *dict(candidate.kwargs).values()]
+    assert puzzle.checker is not None
+    result = runner.run(Calls(puzzle.checker, (Call("accepts", (arguments, program_answer.value)),))).results[0]
+    if result.status != "returned" or type(result.value) is not bool:
+        raise BadTestsError(f"the checker gives no answer: {result.detail or shown(result.value, 60)}")
+    return result.value
+
+
+def _same_twice(runner: Runner, puzzle: Puzzle, candidate: Input, trusted: ProgramAnswer) -> None:
+    """A trusted program that draws would refute anybody."""
+    again = answer_of(runner, puzzle.trusted, puzzle, candidate)
+    if again.cause is not None or not equal(puzzle, trusted.value, again.value):
+        raise BadTestsError("the trusted program answers differently each time")
+
+
+_PART_KEYS = ("input_valid", "trusted_answers", "suspect_fails")
+
+
+class CounterexampleVerifier(SandboxVerifier):
+    """Usable from any thread; the sandbox starts with the first input. `cpu_seconds` and `memory_mib` are per program."""
+
+    name = "counterexample"
+    rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "2"), ("sandbox", "1"))
+
+    def __init__(
+        self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None
+    ) -> None:
+        """Take the options of a recipe.
+
+        Args:
+            sandbox: Confinement of programs: `strict`, `shared` (faster) or `none` (no protection).
+            cpu_seconds: CPU seconds that one program may use.
+            memory_mib: Memory of one program, in MiB.
+        """
+        super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
+
+    def verify(self, problem: Problem, completion: Completion) -> Verdict:
+        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        started, item = perf_counter(), (problem, completion)
+        try:
+            puzzle = puzzle_of(problem)
+            proposal = proposal_of(code_text(completion), stdin=puzzle.entry_point is None)
+            if proposal is None:
+                seconds = perf_counter() - started
+                return self.verdict(item, "unparsed", "no-input", cause="no input in the text", seconds=seconds)
+            return self._refutation(item, puzzle, proposal)
+        except BadTestsError as error:
+            return self.verdict(item, "undecided", "tests", cause=f"tests: {error}")
+        except SandboxFailed as error:
+            return self.verdict(item, "undecided", "sandbox", cause=f"crash: {error}")
+
+    def _refutation(self, item: Item, puzzle: Puzzle, proposal: InputProposal) -> Verdict:
+        try:
+            candidate = make_input(self.sandbox(), proposal, stdin=puzzle.entry_point is None)
+        except UnusableError as error:
+            evidence = canonical_json({"detail": printable(str(error))})
+            return self.verdict(
+                item, "incorrect", f"{proposal.rule}:valid", cause="generator", value=0.0, evidence=evidence
+            )
+        refutation = refute(self.sandbox(), puzzle, candidate, self.limits.cpu_seconds)
+        parts = {name: index < refutation.parts for index, name in enumerate(_PART_KEYS)}
+        arguments = dict(candidate.kwargs) or candidate.args
+        text = printable(shown(arguments if candidate.text is None else candidate.text))
+        return self.verdict(
+            item,
+            "correct" if refutation.parts == len(PARTS) else "incorrect",
+            f"{proposal.rule}:{PARTS[min(refutation.parts, 2)]}",
+            cause=refutation.cause,
+            value=refutation.parts / len(PARTS),
+            extracted=text,
+            seconds=refutation.cpu_seconds,
+            evidence=canonical_json({**parts, "input": text, "detail": printable(refutation.detail)}),
+        )

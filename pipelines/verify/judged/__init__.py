@@ -1,0 +1,1 @@
+"""Verifiers whose verdict is an opinion: of a model, a person, or votes."""

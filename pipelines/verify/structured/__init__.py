@@ -1,0 +1,1 @@
+"""Verifiers of structured answers: JSON and optimisation models."""

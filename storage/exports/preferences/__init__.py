@@ -1,0 +1,1 @@
+"""Exports of preference pairs."""

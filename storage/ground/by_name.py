@@ -1,0 +1,37 @@
+"""Registries of methods: a name to the method itself, or to its place, which is imported when the name is asked for.
+
+A process that judges one kind of answer would else begin with the imports of all kinds, at .3 seconds each time. A line
+with a place needs no import beside it.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+
+class ByName(Mapping[str, Any]):
+    """Names to methods; a text stands for the method at `package.module:Name`."""
+
+    def __init__(self, methods: Mapping[str, Any]) -> None:
+        self._methods = dict(methods)
+
+    def __getitem__(self, name: str) -> Any:
+        method = self._methods[name]
+        if not isinstance(method, str):
+            return method
+        module, _, attribute = method.partition(":")
+        return getattr(import_module(module), attribute)
+
+    def __or__(self, other: "ByName | Mapping[str, Any]") -> "ByName":
+        """Both registries, without importing a method; for equal names the other's place wins."""
+        return ByName({**self._methods, **(other._methods if isinstance(other, ByName) else other)})
+
+    # Mapping's own `in` calls __getitem__, which would import the method.
+    def __contains__(self, name: object) -> bool:
+        return name in self._methods
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._methods)
+
+    def __len__(self) -> int:
+        return len(self._methods)

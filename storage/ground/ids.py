@@ -1,0 +1,78 @@
+"""Identity: canonical JSON, content hashes and sampling seeds. Knows no record type.
+
+Every id is the hex form of a 128-bit BLAKE2b hash over canonical JSON: keys sorted, no spaces, UTF-8 kept, no NaN.
+"""
+
+import hashlib
+import json
+from json.encoder import encode_basestring
+from typing import Any
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def canonical_json(value: Any) -> str:
+    """Canonical JSON text of a value: sorted keys, no spaces; raises ValueError on NaN and infinities."""
+    return _encode(value)
+
+
+def digest128(value: Any) -> str:
+    """128-bit hash of a JSON value, 32 hex digits."""
+    return hashlib.blake2b(_utf8(canonical_json(value)), digest_size=16).hexdigest()
+
+
+class Digests:
+    """`digest128` of lists with a common beginning, which is serialised and hashed once."""
+
+    def __init__(self, *shared: Any) -> None:
+        self._begun = hashlib.blake2b(_utf8(canonical_json(shared)[:-1]), digest_size=16)
+
+    def of(self, *rest: Any) -> str:
+        """The digest of the common values followed by these (at least one); 32 hex digits."""
+        whole = self._begun.copy()
+        whole.update(_utf8("".join([*(f",{_spelled(value)}" for value in rest), "]"])))
+        return whole.hexdigest()
+
+
+class ListDigest:
+    """`digest128` of [name, [items...], rest...] for items that arrive one by one and are too many for memory."""
+
+    def __init__(self, name: str) -> None:
+        self._hash = hashlib.blake2b(_utf8(f"[{canonical_json(name)},["), digest_size=16)
+        self._between = b""
+
+    def add(self, item: Any) -> None:
+        """Add the next item."""
+        self._hash.update(self._between + _utf8(_spelled(item)))
+        self._between = b","
+
+    def end(self, *rest: Any) -> str:
+        """The digest with these values after the items; 32 hex digits."""
+        whole = self._hash.copy()
+        whole.update(_utf8("".join(["]", *(f",{canonical_json(value)}" for value in rest), "]"])))
+        return whole.hexdigest()
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of a text, 64 hex digits."""
+    return hashlib.sha256(_utf8(text)).hexdigest()
+
+
+def seed_of(digest: str) -> int:
+    """The first 63 bits of a digest."""
+    return int(digest[:16], 16) >> 1  # seeds are stored and sent as signed 64-bit integers
+
+
+def _spelled(value: Any) -> str:
+    """`canonical_json` of a value, faster for an integer, a text or a list of them."""
+    # Not isinstance: a bool is an int there, but JSON writes `true`.
+    if type(value) is int:
+        return str(value)
+    if type(value) is str:
+        return encode_basestring(value)
+    return f"[{','.join(map(_spelled, value))}]" if type(value) is list else canonical_json(value)
+
+
+def _utf8(text: str) -> bytes:
+    """UTF-8 bytes of a text. Lone surrogates in model text are kept, so every text has an identity."""
+    return text.encode("utf-8", errors="surrogatepass")

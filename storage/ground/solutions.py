@@ -1,0 +1,40 @@
+"""Equality of solutions by their texts. Knows no verdict and no model, and never changes a number.
+
+Two completions are copies of each other when their normal forms are equal: case folded, runs of white space made one space,
+and none around the operators + * / = < > where a space cannot be part of a number. Spaces beside . , - and : stay, because
+`1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same numbers. Nothing else is normalised: no digit, no Unicode form.
+"""
+
+from storage.ground.ids import digest128
+from storage.ground.records import Completion
+
+_OPERATORS = "+*/=<>×÷"
+
+
+def normal_form(text: str) -> str:
+    """The text in the form in which copies are equal."""
+    form = " ".join(text.split()).casefold()
+    for operator in _OPERATORS:
+        if operator in form:
+            form = form.replace(f" {operator}", operator).replace(f"{operator} ", operator)
+    return form
+
+
+def solution_key(text: str) -> str:
+    """Key of a solution, equal for copies, 32 hex digits."""
+    return digest128(["solution", normal_form(text)])
+
+
+def solution_text(completion: Completion) -> str:
+    """The argument of a completion: its separate reasoning, if the model gives one, then its text."""
+    return argued(completion.reasoning, completion.text)
+
+
+def argued(reasoning: str | None, text: str) -> str:
+    """The argument from a reasoning and a text."""
+    return f"{reasoning}\n{text}" if reasoning else text
+
+
+def key_of_completion(completion: Completion) -> str | None:
+    """The solution key; None for a text cut off at the token limit, which teaches nothing about endings."""
+    return None if completion.finish_reason == "length" else solution_key(solution_text(completion))

@@ -1,0 +1,1 @@
+"""Reading of foreign files: formats, layouts, columns, cells."""

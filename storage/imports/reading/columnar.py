@@ -1,0 +1,130 @@
+"""Rows of Parquet and Arrow files, a few at a time by the bytes that they unfold to. Knows no field names."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from storage.ground.errors import SetupError
+from storage.imports.reading.limits import MAX_HELD, Unfolded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_ROWS = 64  # rows that Parquet's reader decodes at once: it unfolds them whatever their length
+_LARGE_DICTIONARY, _FOLDED = 4 << 20, 30  # bytes of a dictionary as compressed; how much more a column unfolds to
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}  # bytes of a value
+_ITEM = 8  # bytes of an item in a list of Python, whatever it took in the file
+
+Values = dict[str, Any]
+
+
+def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
+    """(number from 1, values) of the rows of a Parquet file; SetupError where it is unreadable or too large."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            distinct_names(path, file.schema_arrow.names)
+            folded, size = _folded_columns(file)
+        unfolded.check(unfolded.bytes + size)
+        with pq.ParquetFile(path, read_dictionary=folded) as file:
+            for batch in file.iter_batches(batch_size=_ROWS):
+                for values in _rows(batch, unfolded, number):
+                    number += 1
+                    yield number, values
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, OverflowError) as error:
+        raise SetupError(f"{path} is not a readable Parquet file: {str(error).splitlines()[0]}") from error
+    except UnicodeDecodeError as error:
+        message = f"{path}: a text within {_ROWS} rows after row {number} is not UTF-8; nothing was stored."
+        raise SetupError(message) from error
+
+
+def arrow_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
+    """The same of an Arrow stream, as Hugging Face `datasets` writes it: the reader of the file format refuses those."""
+    import pyarrow as pa
+
+    number = 0
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as stream:
+            distinct_names(path, stream.schema.names)
+            for batch in stream:
+                for values in _rows(batch, unfolded, number):
+                    number += 1
+                    yield number, values
+    except (pa.ArrowInvalid, UnicodeDecodeError, OverflowError) as error:
+        raise SetupError(f"{path} is not a readable Arrow stream: {str(error).splitlines()[0]}") from error
+
+
+def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:
+    """The names of columns; SetupError for two equal ones, of which a row as a dictionary would lose one."""
+    names = [cell.strip() for cell in cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SetupError(f"{path} has two columns called {', '.join(map(repr, twice))}.")
+    return names
+
+
+def _rows(batch: "pa.RecordBatch", unfolded: Unfolded, before: int) -> Iterator[Values]:
+    """The rows of a batch, unfolded part by part; SetupError where a row or the file is too large."""
+    size = sum(map(_unfolded_bytes, batch.columns))
+    if size > MAX_HELD and batch.num_rows > 1:
+        half = batch.num_rows // 2
+        yield from _rows(batch.slice(0, half), unfolded, before)
+        yield from _rows(batch.slice(half), unfolded, before + half)
+        return
+    unfolded.check_row(size if batch.num_rows == 1 else 0, f"row {before + 1}")
+    unfolded.add(size)
+    yield from batch.to_pylist()
+
+
+def _unfolded_bytes(array: "pa.Array") -> int:
+    """The bytes of an array with every value of a dictionary as often as it stands there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        lengths = pc.binary_length(array.dictionary) if _is_text(kind.value_type) else None
+        return array.nbytes if lengths is None else int(pc.sum(lengths.take(array.indices)).as_py() or 0)
+    if pa.types.is_struct(kind):
+        return sum(map(_unfolded_bytes, array.flatten()))
+    if pa.types.is_map(kind):
+        first, last = (int(array.offsets[place].as_py()) for place in (0, -1))
+        parts = [part.slice(first, last - first) for part in (array.keys, array.items)]
+        return sum(map(_unfolded_bytes, parts)) + _ITEM * (last - first)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        items = array.flatten()
+        return _unfolded_bytes(items) + _ITEM * len(items)
+    return int(array.nbytes)
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests)
+
+
+def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:
+    """The text columns that may unfold to far more than they hold, and what all columns hold before that.
+
+    Values of one width are counted as they lie in memory: some bytes of a file may stand for any number of them.
+
+    They are read as dictionaries, which takes several times as long as reading plain texts that differ.
+    """
+    names: dict[str, None] = {}
+    size = 0
+    for group in range(file.metadata.num_row_groups):
+        for place in range(file.metadata.num_columns):
+            chunk = file.metadata.row_group(group).column(place)
+            width = _WIDTHS.get(chunk.physical_type) or file.schema.column(place).length
+            size += max(chunk.total_uncompressed_size, chunk.num_values * width)
+            if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page:
+                continue
+            dictionary = chunk.data_page_offset - (chunk.dictionary_page_offset or chunk.data_page_offset)
+            if dictionary > _LARGE_DICTIONARY or chunk.total_uncompressed_size > _FOLDED * chunk.total_compressed_size:
+                names[chunk.path_in_schema] = None
+    return list(names), size

@@ -1,0 +1,167 @@
+"""Mapping of columns to fields: known names, a person's own mapping, constants. Reads no rows.
+
+The aliases are the column names of published sets; the first one present wins, whatever its case.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from storage.ground.errors import SetupError, unknown_name
+from storage.imports.reading.cells import level, root
+
+Aliases = Mapping[str, tuple[str, ...]]
+_SHOWN = 5
+
+PROBLEM_ALIASES: Aliases = {
+    "prompt": ("prompt", "question", "problem", "instruction", "input", "query", "messages", "conversations", "text"),
+    "reference": (
+        "reference",
+        "reference_answer",
+        "gold",
+        "gold_answer",
+        "ground_truth",
+        "expected_answer",
+        "final_answer",
+        "answer",
+        "target",
+        "canonical_solution",
+        "solution",
+    ),
+    "external_id": ("id", "problem_id", "task_id", "unique_id", "question_id", "uid", "external_id", "index"),
+    "kind": ("kind", "task_type"),
+    "tests": ("tests", "test", "test_list", "unit_tests", "input_output"),
+    "source": ("source", "dataset", "data_source"),
+    "licence": ("licence", "license"),
+    "split": ("split",),
+    "level": ("level", "difficulty"),
+    "skill": ("skill", "subject", "type", "category", "topic"),
+    "template": ("template", "template_id"),
+}
+ROLLOUT_ALIASES: Aliases = {
+    "problem_id": ("problem_id", "task_id", "question_id", "unique_id"),
+    "text": (
+        "text",
+        "completion",
+        "response",
+        "output",
+        "generation",
+        "generated_text",
+        "prediction",
+        "model_output",
+        "responses",
+        "completions",
+        "generations",
+        "samples",
+    ),
+    "messages": ("messages", "conversation", "conversations", "turns", "trajectory"),
+    "model": ("model", "model_name", "model_id", "generator", "engine"),
+    "sample_index": ("sample_index", "sample_id", "sample", "attempt", "rollout_index"),
+    "is_correct": ("is_correct", "correct", "passed"),
+    "external_id": ("id", "rollout_id", "completion_id", "uid"),
+    "finish_reason": ("finish_reason", "stop_reason"),
+    "tokens_in": ("tokens_in", "prompt_tokens", "input_tokens"),
+    "tokens_out": ("tokens_out", "completion_tokens", "output_tokens"),
+    "logprob_sum": ("logprob_sum", "cumulative_logprob"),
+    "reasoning": ("reasoning", "reasoning_content", "thinking"),
+}
+# In a rollouts file these names belong to the rollout or are too vague to be its problem.
+EMBEDDED_ALIASES: Aliases = {
+    "prompt": ("prompt", "question", "problem", "instruction"),
+    **{
+        name: tuple(alias for alias in aliases if alias not in {"id", "index", "uid", "text", "messages", "target"})
+        for name, aliases in PROBLEM_ALIASES.items()
+        if name not in {"prompt", "external_id"}
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form;
+    `exact`: a reference is the answer as it stands; `places`: what a layout names instead of single columns.
+    """
+
+    fields: Mapping[str, str]
+    constants: Mapping[str, str]
+    present: tuple[str, ...]
+    format: str = ""
+    exact: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, name: str) -> bool:
+        """True for a field with a column or a constant."""
+        return name in self.fields or name in self.constants
+
+    def get(self, values: Mapping[str, Any], name: str) -> Any:
+        """The field's cell in a row; the constant where the column is missing or empty."""
+        column = self.fields.get(name)
+        value = None if column is None else values.get(column)
+        return self.constants.get(name) if value is None else value
+
+    def rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The row's columns that feed no field, without empty cells."""
+        used = set(self.fields.values())
+        return {name: value for name, value in values.items() if name not in used and value is not None}
+
+    def shown(self) -> dict[str, str]:
+        """The mapping as a person reads it."""
+        return {**self.fields, **self.places, **{name: f"= {value!r}" for name, value in self.constants.items()}}
+
+
+def resolve(
+    present: tuple[str, ...], aliases: Aliases, *, maps: Mapping[str, str], constants: Mapping[str, str], path: Path
+) -> Columns:
+    """Map fields to columns: the person's mapping first, then known names; a column feeds one field only."""
+    for name in (*maps, *constants):
+        if name not in aliases:
+            raise unknown_name("field to map", name, aliases)
+    for name, given in maps.items():
+        if given not in present and not (given != root(given) and root(given) in present):
+            raise unknown_name(f"column of {path.name} for {name}:", given, present)
+    _check_given(maps, constants)
+    fields = dict(maps)
+    taken = set(maps.values())
+    # Reversed: of columns that differ in case only, the first one wins.
+    lower = {column.lower(): column for column in reversed(present)}
+    for name, known in aliases.items():
+        if name in fields or name in constants:
+            continue
+        free = (lower[alias] for alias in known if alias in lower and lower[alias] not in taken)
+        column = next(free, None)
+        if column is not None:
+            fields[name] = column
+            taken.add(column)
+    return Columns(fields, dict(constants), present)
+
+
+def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:
+    """Refuse what makes no sense whatever the rows hold: one text as question and answer, a level that is none."""
+    apart = [maps[name] for name in ("prompt", "reference", "text") if name in maps]
+    if len(set(apart)) < len(apart):
+        twice = next(path for path in apart if apart.count(path) > 1)
+        raise SetupError(f"--map gives {twice!r} to two of prompt, reference and text; each needs a separate column.")
+    if "level" in constants and level(constants["level"]) is None:
+        raise SetupError(f"--set level={constants['level']!r} is not a level.", next_command="--set level=3")
+
+
+def require(columns: Columns, names: tuple[str, ...], aliases: Aliases, *, path: Path, verb: str) -> None:
+    """Raise a SetupError that names every missing field, the columns found and how to map one."""
+    missing = [name for name in names if not columns.has(name)]
+    if not missing:
+        return
+    known = "; ".join(f"{name}: {', '.join(aliases[name])}" for name in missing)
+    header = " (the first line must name the columns)" if {".csv", ".tsv"} & set(path.suffixes) else ""
+    columns_text = f"Columns found: {', '.join(columns.present)}{header}."
+    raise SetupError(
+        f"{path} has no column for {', '.join(missing)}. {columns_text} Known names: {known}.",
+        next_command=f"rollmill import {verb} {path} --name NAME --map {missing[0]}=COLUMN",
+    )
+
+
+def listed(items: Iterable[str]) -> str:
+    """The first few items, and how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

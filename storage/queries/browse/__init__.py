@@ -1,0 +1,1 @@
+"""Queries of single rows: searches, problems, lineage."""

@@ -1,0 +1,1 @@
+"""Queries that set two measurements side by side."""

@@ -1,0 +1,166 @@
+"""The sides of a comparison: the measured rollouts of one model on one benchmark, found by name."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pipelines.metrics import Counts, counts_of
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.pool import STATES, Flags, Ints, Pool, grouped
+from storage.queries.pools import meta_keys, scope_pool, with_meta
+from storage.queries.reader import Reader
+from storage.queries.scope import Scope, named_scope, run_scope
+from storage.versions.index import dataset_names
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The rollouts of one model on one benchmark, without their answers. `reference`: its name in a command."""
+
+    reference: str
+    benchmark: str
+    model: str
+    pool: Pool
+
+    @cached_property
+    def most(self) -> int:
+        """The largest number of completions of a problem."""
+        problems = self.pool.problem[self.pool.in_prefix]
+        return int(np.bincount(problems).max()) if len(problems) else 0
+
+    def first(self, count: int) -> "Side":
+        """The same with the first `count` completions of each problem."""
+        kept = self.pool.in_prefix & (self.pool.index < count)
+        return Side(self.reference, self.benchmark, self.model, self.pool.where(kept))
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The counts of its pool's problems, in the pool's order."""
+        return counts_of(self.pool)
+
+    def costs(self) -> dict[str, tuple[Ints, Flags]] | None:
+        """Tokens of the judged completions of each judged problem, and a mask of the correct ones; None if tokens are
+        unknown.
+
+        A completion without tokens counts as one token: none is free.
+        """
+        pool = self.pool.where(self.pool.in_prefix & (self.pool.outcome < STATES.index("undecided")))
+        if (pool.tokens < 0).any():
+            return None
+        spent, right = np.maximum(pool.tokens, 1), pool.outcome == STATES.index("correct")
+        return {pool.problems[place]: (spent[rows], right[rows]) for place, rows in grouped(pool.problem.tolist()).items()}
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The model names in its completions; `model` is the name in the evaluation."""
+        return frozenset(self.pool.models[place] for place in set(self.pool.model.tolist()))
+
+    @property
+    def tokens(self) -> float | None:
+        """Mean output tokens of a completion; None if unknown."""
+        known = self.pool.tokens[self.pool.in_prefix]
+        known = known[known >= 0]
+        return float(known.mean()) if len(known) else None
+
+
+def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequence[str] = ()) -> list[Side]:
+    """The sides of `NAME`, `NAME@v2`, a run's id or an evaluation's name, each optionally with `:MODEL`.
+
+    An evaluation has a side for each cell, a pool of several models one for each model. `by`: a column of the problems,
+    such as `source`, whose values are the benchmarks. `strata`: further required columns; each may be a key of `meta`.
+    """
+    name, _, model = reference.partition(":")
+    columns = [*strata, *(() if by is None else (by,))]
+    sides = [side for scope in _scopes(reader, name) for side in _of_scope(scope, columns)]
+    if model:
+        known = [side.model for side in sides]
+        sides = [side for side in sides if side.model == model]
+        if not sides:
+            raise unknown_name(f"model of {name}", model, known)
+    for column in columns:
+        if all(column not in side.pool.strata for side in sides):
+            raise _unknown_column(next(_scopes(reader, name)), column)
+    return sides if by is None else parted(sides, by)
+
+
+def parted(sides: Sequence[Side], by: str) -> list[Side]:
+    """The sides split by a column of their problems into benchmarks; a side without the column is unchanged."""
+    return [part for side in sides for part in _by_column(side, by)]
+
+
+def sides_of_model(reader: Reader, reference: str, strata: Sequence[str] = ()) -> dict[str, Side]:
+    """The sides of one model by benchmark; SetupError that names the models if the reference has several."""
+    sides = sides_of(reader, reference, strata=strata)
+    models = sorted({side.model for side in sides})
+    if len(models) > 1:
+        name = reference.partition(":")[0]
+        raise SetupError(
+            f"{reference} is of {len(models)} models; a comparison is of two.",
+            choices=[f"{name}:{model}" for model in models],
+        )
+    return {side.benchmark: side for side in sides}
+
+
+def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
+    """The scope of a dataset or run, or those of an evaluation's cells."""
+    scope = named_scope(reader, name)
+    if scope is not None:
+        yield scope
+        return
+    runs = reader.runs.list()
+    # The latest comes last and wins: a cell that was measured twice has several runs.
+    cells = {run.name: run for run in reversed(runs) if run.recipe.get("cell", {}).get("evaluation") == name}
+    if not cells:
+        evaluations = {run.recipe["cell"]["evaluation"] for run in runs if run.recipe.get("cell")}
+        choices = [*sorted(evaluations), *dataset_names(reader.datasets), *(run.id for run in runs)]
+        raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
+    unfinished = [run.id for run in cells.values() if run.status != "done"]
+    if unfinished:
+        raise SetupError(
+            f"{len(unfinished)} of {len(cells)} cells of {name} are not done: {', '.join(unfinished[:3])}.",
+            next_command="rollmill evaluate RECIPE, which goes on",
+        )
+    for run in cells.values():
+        yield run_scope(reader, run.id)
+
+
+def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:
+    pool = with_meta(scope, scope_pool(scope, answers=False).pool, columns, missing=True)
+    cell = {} if scope.run is None else scope.run.recipe.get("cell", {})
+    benchmark = cell.get("benchmark", scope.name.partition("@")[0])
+    if len(pool.models) < 2:
+        model = (pool.models or ("unknown",))[0]
+        name = model if scope.prefix is None else cell.get("model", model)  # imported models have names of their own
+        yield Side(scope.name, benchmark, name, by_model(scope, pool)[0])
+        return
+    for model, part in zip(pool.models, by_model(scope, pool), strict=True):
+        yield Side(f"{scope.name}:{model}", benchmark, model, part)
+
+
+def _unknown_column(scope: Scope, name: str) -> SetupError:
+    pool = scope_pool(scope).pool
+    return unknown_name("group", name, [*pool.strata, *meta_keys(scope, pool)])
+
+
+def by_model(scope: Scope, pool: Pool) -> list[Pool]:
+    """The pool of each model. Imports: the first completions of each problem, as many as every problem has."""
+    parts = [pool] if len(pool.models) < 2 else [pool.where(pool.model == place) for place in range(len(pool.models))]
+    return [_equal_numbers(part) if scope.prefix is None else part for part in parts]
+
+
+def _equal_numbers(pool: Pool) -> Pool:
+    sizes = np.bincount(pool.problem)
+    return pool.measured(int(sizes[sizes > 0].min(initial=sizes.max(initial=0))))
+
+
+def _by_column(side: Side, by: str) -> Iterator[Side]:
+    """A side per value of a column of the problems; a benchmark without the column stays whole."""
+    if by not in side.pool.strata:
+        yield side
+        return
+    for value, places in grouped([None if value is None else str(value) for value in side.pool.strata[by]]).items():
+        part = side.pool.where(np.isin(side.pool.problem, places))
+        if len(part):
+            yield Side(side.reference, value or "none", side.model, part)

@@ -1,0 +1,1 @@
+"""Queries of verdicts: verifiers, audits, review."""

@@ -1,0 +1,1 @@
+"""Upkeep of segments: compaction, and a rebuilt registry."""

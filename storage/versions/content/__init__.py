@@ -1,0 +1,1 @@
+"""Content of a dataset version: its tables, digests, hash and card."""

@@ -1,0 +1,1 @@
+"""Upkeep of dataset versions: sharing, repair, marks, freeing of space."""

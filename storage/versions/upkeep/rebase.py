@@ -1,0 +1,216 @@
+"""Repair of an index.json in which two clones made a version of the same number: one side gets the next free numbers.
+
+Both sides are read from the conflict that git left in the file. The shared side keeps its numbers. A conflict settled by
+hand may have left a version out of the index or two under one number: that is repaired too. Content hashes stay, and with
+them every parent: only numbers, folder names, DVC pointers, and the tags, yanks and sign-offs of a folder change. The index
+is written last, so after a kill the rebase is simply run again. Runs no git.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Literal
+
+from storage import dvc
+from storage.ground.errors import SetupError
+from storage.ground.files import locked, read_utf8, write_text
+from storage.versions.index import Entry, Index, index_path, manifest_copy, parse_index, point_latest, restoring, save_index
+from storage.versions.ledger import reindex
+from storage.versions.publish import lock_path
+from storage.versions.read import is_whole
+from storage.versions.resolve import unlisted, version_info
+from storage.versions.upkeep.repair import listed_again
+from storage.workspace import Workspace
+
+Side = Literal["ours", "theirs"]
+_MARKERS = ("<<<<<<< ", "||||||| ", "=======", ">>>>>>> ")
+_REBASING = ("rebase-merge", "rebase-apply")  # in .git while git rebases commits
+_REPLAYING = (*_REBASING, "CHERRY_PICK_HEAD", "REVERT_HEAD")
+_STASHED = "<<<<<<< Updated upstream"  # git's name for the side under a stash
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """Result of a rebase: the renamed folders, the folder that keeps a tag given by both sides, and the next git commands.
+
+    `git_add` settles the conflict for git, `git_next` ends git's operation in progress (None outside of git).
+    """
+
+    renamed: Mapping[str, str]
+    tags_kept: Mapping[str, str]
+    git_add: str | None
+    git_next: str | None
+
+
+def rebase(ws: Workspace, name: str, *, keep: Side | None = None) -> Rebase:
+    """Keep one side's numbers and renumber the other's new versions.
+
+    By default the shared side keeps them: the merged-in side, or the side that git rebases our commits onto. A version with
+    a local manifest and no place in the index gets one.
+    """
+    path = index_path(ws.datasets, name)
+    if not path.exists():
+        raise SetupError(f"no dataset {name!r} here ({path} is missing).", next_command="rollmill dataset list")
+    with locked(lock_path(ws, name)):
+        text = read_utf8(path, next_command=restoring(path))
+        ours, theirs = (parse_index(side, path) for side in sides(text))
+        kept, moved = (ours, theirs) if (keep or _shared_side(path, text)) == "ours" else (theirs, ours)
+        merged, renamed = merge(kept, moved)
+        forgotten = [folder for folder in unlisted(ws.datasets, merged) if folder not in renamed]
+        merged, again = complete(merged, listed_again(ws, name, forgotten))
+        renamed = {**renamed, **again}
+        # From the highest number down: a version's new name may be the old one of another, which has to move first.
+        for old, new in reversed(renamed.items()):
+            _rename(ws.datasets, merged, old, new)
+        _settle_gitignore(ws.datasets / name / ".gitignore", renamed)
+        save_index(ws.datasets, merged)
+        point_latest(ws.datasets, merged)
+    reindex(ws)
+    both = {tag: merged.tags[tag] for tag, folder in moved.tags.items() if merged.tags[tag] != renamed.get(folder, folder)}
+    # Git ignores rows tracked by DVC, so the whole folder may be added, removed pointers included.
+    tracked = any(path.parent.glob("*.dvc"))
+    added = dvc.git_add_line([path.parent] if tracked else [path, path.parent / "manifests"])
+    return Rebase(renamed, both, added, added and _git_next(path))
+
+
+def merge(kept: Index, moved: Index) -> tuple[Index, dict[str, str]]:
+    """Index with the versions of both sides, and old -> new folder names of the moved ones.
+
+    A moved version that the kept side has under another number, from an earlier rebase, is the same one.
+    """
+    known = {_unnumbered(entry): entry.folder for entry in kept.versions}
+    folders = {entry.folder for entry in kept.versions}
+    renamed: dict[str, str] = {}
+    versions = list(kept.versions)
+    for entry in moved.versions:
+        if entry.folder in folders:
+            continue
+        if (same := known.get(_unnumbered(entry))) is None:
+            versions.append(replace(entry, number=versions[-1].number + 1 if versions else 1))
+        renamed[entry.folder] = same or versions[-1].folder
+    joined = _under_new_names(moved, renamed)
+    merged = Index(
+        name=kept.name,
+        versions=tuple(sorted(versions, key=attrgetter("number"))),
+        tags={**joined.tags, **kept.tags},
+        yanked={**joined.yanked, **kept.yanked},
+        signoffs=(*kept.signoffs, *(word for word in joined.signoffs if word not in kept.signoffs)),
+    )
+    return merged, {old: new for old, new in renamed.items() if old != new}
+
+
+def complete(index: Index, forgotten: list[Entry]) -> tuple[Index, dict[str, str]]:
+    """The index with these versions added and no number twice, and old -> new folder names; of equals the oldest stays."""
+    free = max([entry.number for entry in (*index.versions, *forgotten)], default=0) + 1
+    versions: dict[int, Entry] = {}
+    renamed: dict[str, str] = {}
+    for entry in (*sorted(index.versions, key=attrgetter("number", "created_at")), *forgotten):
+        number = entry.number
+        if number in versions:
+            number, free = free, free + 1
+        versions[number] = replace(entry, number=number)
+        if number != entry.number:
+            renamed[entry.folder] = versions[number].folder
+    ordered = tuple(versions[number] for number in sorted(versions))
+    return replace(_under_new_names(index, renamed), versions=ordered), renamed
+
+
+def sides(text: str) -> tuple[str, str]:
+    """The two texts (ours, theirs) in a git conflict; twice the same text without a conflict."""
+    ours: list[str] = []
+    theirs: list[str] = []
+    current: tuple[list[str], ...] = (ours, theirs)
+    for line in text.splitlines(keepends=True):
+        if line.startswith("<<<<<<< "):
+            current = (ours,)
+        # The common ancestor, which git adds in the conflict styles diff3 and zdiff3.
+        elif line.startswith("||||||| "):
+            current = ()
+        elif line.rstrip("\n") == "=======":
+            current = (theirs,)
+        elif line.startswith(">>>>>>> "):
+            current = (ours, theirs)
+        else:
+            for side in current:
+                side.append(line)
+    return "".join(ours), "".join(theirs)
+
+
+def _shared_side(path: Path, text: str) -> Side:
+    """The shared side of a conflict, in git's words.
+
+    A merge brings theirs into ours. A git rebase, a cherry-pick or a stash applies our changes, which git then calls
+    theirs, to the side that it calls ours.
+    """
+    place = _git_folder(path)
+    replaying = place is not None and any((place / name).exists() for name in _REPLAYING)
+    return "ours" if replaying or _STASHED in text else "theirs"
+
+
+def _git_next(path: Path) -> str:
+    """Git command that ends the operation in progress."""
+    place = _git_folder(path)
+    if place is not None and any((place / name).exists() for name in _REBASING):
+        return "git rebase --continue"
+    return "git commit"
+
+
+def _git_folder(path: Path) -> Path | None:
+    """The .git folder of a file's repository; a worktree has a file with the path of that folder."""
+    root = dvc.repository(path.parent, ".git")
+    if root is None:
+        return None
+    place = root / ".git"
+    return root / place.read_text(encoding="utf-8").removeprefix("gitdir:").strip() if place.is_file() else place
+
+
+def _unnumbered(entry: Entry) -> Entry:
+    """An index entry without its number."""
+    return replace(entry, number=0)
+
+
+def _under_new_names(index: Index, renamed: Mapping[str, str]) -> Index:
+    """An index whose tags, yanks and sign-offs name the new folders."""
+    return replace(
+        index,
+        tags={tag: renamed.get(folder, folder) for tag, folder in index.tags.items()},
+        yanked={renamed.get(folder, folder): reason for folder, reason in index.yanked.items()},
+        signoffs=tuple(replace(word, folder=renamed.get(word.folder, word.folder)) for word in index.signoffs),
+    )
+
+
+def _rename(datasets: Path, merged: Index, old: str, new: str) -> None:
+    folder = datasets / merged.name
+    pairs = [
+        (folder / old, folder / new),
+        (manifest_copy(datasets, merged.name, old), manifest_copy(datasets, merged.name, new)),
+        (folder / f"{old}.dvc", folder / f"{new}.dvc"),
+    ]
+    for source, target in pairs:
+        # Some have their new name already if a killed rebase is run again.
+        if source.exists() and not target.exists():
+            source.rename(target)
+    pointer = folder / f"{new}.dvc"
+    if pointer.exists():  # the pointer names its folder; its content is the same
+        write_text(pointer, pointer.read_text(encoding="utf-8").replace(f"path: {old}\n", f"path: {new}\n"))
+    if old in {entry.folder for entry in merged.versions}:  # the new name of another, which a killed rebase moved there
+        return
+    # A folder renamed by an earlier rebase may be here under both names: the content is the same, and one is enough.
+    for source in (pairs[1][0], pairs[2][0]):
+        source.unlink(missing_ok=True)
+    [entry] = [entry for entry in merged.versions if entry.folder == new]
+    if (folder / old).is_dir() and is_whole(version_info(datasets, merged, entry)):
+        shutil.rmtree(folder / old)
+
+
+def _settle_gitignore(path: Path, renamed: Mapping[str, str]) -> None:
+    """Keep each line of .gitignore once, under its new name. DVC lists every tracked folder there, so it conflicts with the
+    index."""
+    if not path.exists():
+        return
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith(_MARKERS)]
+    # A folder of the kept side may have the number that a moved one gave up, but never its name: names contain the hash.
+    names = dict.fromkeys(f"/{renamed.get(line[1:], line[1:])}" if line.startswith("/") else line for line in lines)
+    write_text(path, "\n".join(names) + "\n")

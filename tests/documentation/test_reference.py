@@ -1,0 +1,87 @@
+"""The generated pages of the reference: every key, option, verb and parameter is there, and is described."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from typer.main import get_command
+
+from docs.generate import command_line, methods, recipe_keys
+from docs.generate.descriptions import descriptions, first_sentence
+from docs.generate.tables import shown_default, table, type_words
+from flows import cli
+from pipelines.registries import REGISTRIES, registry
+from pipelines.select.quota import Quota
+
+NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
+METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]
+
+
+def verbs(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    for name, child in getattr(command, "commands", {}).items():
+        yield from verbs(child, (*path, name)) if hasattr(child, "commands") else [((*path, name), child)]
+
+
+def test_every_key_of_the_files_is_described() -> None:
+    page = recipe_keys.page()
+    assert NOT_DESCRIBED.findall(page) == []
+    for title, (model, _) in recipe_keys.FILES.items():
+        section = page[page.index(f"## {title}\n") :]
+        assert [key for key in model.model_fields if f"| `{key}` |" not in section] == []
+    for section in ("### `generate.examples_from`", "### `gate.contamination`", "### Profile: `prices.models.NAME`"):
+        assert section in page
+
+
+@pytest.mark.parametrize(("role", "name"), METHODS)
+def test_every_option_of_a_method_is_described(role: str, name: str) -> None:
+    options = methods.options_of(role, registry(role)[name])
+    assert [option for option, (_, _, text) in options.items() if not text] == []
+
+
+def test_the_page_of_methods_has_all_of_them() -> None:
+    page = methods.page()
+    assert [pair for pair in METHODS if f"### {pair[0]}: `{pair[1]}`\n" not in page] == []
+
+
+def test_every_verb_and_its_options_are_on_the_page_of_the_command_line() -> None:
+    page = command_line.page()
+    assert NOT_DESCRIBED.findall(page) == []
+    for path, command in verbs(get_command(cli.build())):
+        section = page[page.index(f"### rollmill {' '.join(path)}\n") :].partition("\n### ")[0]
+        for parameter in command.params:  # type: ignore[attr-defined]
+            shown = parameter.hidden or parameter.name == "help" or parameter.opts[0] in section
+            assert shown or (parameter.metavar or "") in section, (path, parameter.name)
+
+
+def test_an_option_is_described_under_its_field_or_in_the_docstring() -> None:
+    class Described:
+        """`first`: the one that
+        comes first. `second`, `third`: the others; all of them.
+        """
+
+    Described.__module__ = "pipelines.described"
+    others = "The others; all of them."
+    assert descriptions(Described) == {"first": "The one that comes first.", "second": others, "third": others}
+    assert descriptions(Quota)["per_problem"] == "Most solutions to keep for each problem."
+
+
+def test_an_argument_is_described_in_the_constructor() -> None:
+    class Built:
+        def __init__(self, one: int, other: int) -> None:
+            """Take options.
+
+            Args:
+                one: The first, in a text that
+                    goes on.
+                other: The second. It is longer.
+            """
+
+    Built.__module__ = "pipelines.built"
+    assert descriptions(Built) == {"one": "The first, in a text that goes on.", "other": "The second."}
+
+
+def test_cells_stay_cells() -> None:
+    assert table(["a"], [["x | y\nz"]]).splitlines()[2] == "| x \\| y z |"
+    assert [shown_default(value) for value in (None, 8, "x", (), "a" * 80)] == ["none", "`8`", '`"x"`', "none", "*a text*"]
+    assert type_words(list[str] | None) == "list of text"
+    assert first_sentence("the first; one. The second.") == "The first; one."

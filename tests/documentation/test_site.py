@@ -1,0 +1,43 @@
+"""The built site in a browser: it asks nothing of another place, and its search works from disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.dashboards.test_browser import CHROMIUM, FLAGS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("index.html", "tutorials/first-dataset.html", "reference/methods.html", "reference/python-api.html")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, check=True)
+    return folder
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_site_needs_no_network_and_is_searched_from_disk(site: Path, scheme: Literal["light", "dark"]) -> None:
+    from playwright.sync_api import sync_playwright
+
+    asked: list[str] = []
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser:
+        page = browser.new_page(color_scheme=scheme)
+        page.on("request", lambda request: asked.append(request.url))
+        grounds = set()
+        for name in PAGES:
+            page.goto((site / name).as_uri())
+            grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        page.keyboard.press("/")
+        page.keyboard.type("temperature")
+        page.locator(".md-search-result__item").first.wait_for()
+    assert len(grounds) == 1
+    assert (grounds == {"rgb(255, 255, 255)"}) == (scheme == "light")
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -1,0 +1,141 @@
+"""The verbs of schedules, and what they, `up` and `doctor` say of a standing server; no server is needed for it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.prefect.systemd import unit
+from storage.standing import look, write_standing
+from storage.versions.publish import publish
+from storage.workspace import Workspace
+from tests.flows.conftest import Run
+from tests.storage.test_standing import gone, left
+from tests.storage.versions.conftest import build
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_verbs_say_that_schedules_need_up(toy: Path, rollmill: Run) -> None:
+    result = rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--set", "seed=5")
+    assert result.status == 0
+    assert "Scheduled toy: At 02:00 every day (UTC), next " in result.out
+    assert "Not served: schedules fire only while `rollmill up` runs. Next: rollmill up" in result.out
+    assert json.loads((toy / ".rollmill" / "schedules.json").read_text())[0]["recipe"] == str(toy / "toy.yaml")
+    assert "toy is paused." in rollmill("schedule", "pause", "toy").out
+    assert "paused" in rollmill("schedule", "list").out
+    assert "toy is on: At 02:00 every day (UTC), next " in rollmill("schedule", "resume", "toy").out
+    now = rollmill("schedule", "run-now", "toy")
+    assert (now.status, "needs a standing server" in now.err) == (2, True)
+    assert rollmill("schedule", "remove", "toy", "--dry-run").status == 0
+    assert "Removed toy." in rollmill("schedule", "remove", "toy").out
+    assert "No schedules." in rollmill("schedule", "list").out
+    assert "Nothing is up in this workspace." in rollmill("down").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give one of --cron, --every, --on"),
+        (["--cron", "0 2 * * *", "--every", "1h"], "give one of --cron, --every, --on"),
+        (["--every", "2d"], "minutes or hours, less than a day"),
+        (["--on", "wind:north"], "--on 'wind:north' is not known. Valid: version:DATASET, model:NAME."),
+        (["--on", "model:tiny"], "--on model: takes an evaluation"),
+        (["--every", "1h", "--timezone", "Mars/Base"], "no time zone 'Mars/Base'"),
+        (["--every", "1h", "--notify-webhook", "https://hooks.example/secret"], "an address is a secret"),
+        (
+            ["--every", "1h", "--notify-command", "no-such-program me"],
+            "there is no program 'no-such-program' that may be run",
+        ),
+        (["--every", "1h", "--notify-command", "./toys.py"], "there is no program './toys.py' that may be run"),
+        (["--every", "1h", "--notify-command", "mail 'me"], "No closing quotation"),
+        (["--every", "1h", "--notify-command", ""], "--notify-command names no program"),
+        (["--on", "version:nowhere"], "unknown dataset 'nowhere'. Valid: toy."),
+        (["--on", "version:toy@v1"], "unknown dataset 'toy@v1'. Did you mean 'toy'?"),
+        (["--every", "1h", "--overlap", "both"], "Invalid value for '--overlap'"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_said(toy: Path, rollmill: Run, arguments: list[str], said: str) -> None:
+    refused = rollmill("schedule", "add", "toy.yaml", *arguments)
+    assert (refused.status, said in refused.err) == (2, True), refused.err
+    assert "hooks.example" not in refused.err
+    assert not (toy / ".rollmill" / "schedules.json").exists()
+
+
+def test_a_dry_run_shows_the_next_five_times_and_writes_nothing(toy: Path, rollmill: Run) -> None:
+    add = ("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--timezone", "Europe/Berlin")
+    result = rollmill(*add, "--dry-run")
+    assert "Would schedule toy: At 02:00 every day (Europe/Berlin), next 20" in result.out
+    assert result.out.count("T02:00+0") == 6
+    assert not (toy / ".rollmill" / "schedules.json").exists()
+    rollmill(*add, "--retries", "2", "--overlap", "queue", "--notify-command", "tee told")
+    waits = json.loads(rollmill("schedule", "add", "toy.yaml", "--on", "version:toy", "--name", "next", "--json").out)
+    assert (waits["next"], waits["next_five"]) == ("when it comes", [])
+    listed = json.loads(rollmill("schedule", "list", "--json").out)["schedules"]
+    assert [(row["name"], row["overlap"], row["retries"], len(row["next_five"])) for row in listed] == [
+        ("next", "skip", 0, 0),
+        ("toy", "queue", 2, 5),
+    ]
+    assert listed[1]["notify"] == {"command": "tee told", "webhook": None, "when": "failure"}
+    assert "replaces At 02:00 every day" in rollmill("schedule", "add", "toy.yaml", "--every", "6h").out
+
+
+def test_the_unit_of_systemd_starts_this_workspace(toy: Path, rollmill: Run) -> None:
+    result = rollmill("up", "--systemd", "--port", "4300")
+    unit = toy / ".rollmill" / "rollmill-ws.service"
+    assert f"Next: systemctl --user enable --now {unit}" in result.out
+    text = unit.read_text()
+    assert f"WorkingDirectory={toy}\n" in text
+    assert "-P -m flows.cli up --foreground --port 4300 --dashboard 8501\n" in text
+    assert f"EnvironmentFile=-{toy}/.rollmill/up.env\n" in text
+
+
+def test_a_unit_of_a_folder_with_blanks_names_it_whole() -> None:
+    state = Path('/srv/my "work" $x 5%/.rollmill')
+    text = unit(state, 4300, 8501)
+    assert '"TMPDIR=/srv/my \\"work\\" $x 5%%/.rollmill/tmp"\n' in text
+    assert 'ExecStartPre=/bin/mkdir -p "/srv/my \\"work\\" $$x 5%%/.rollmill/tmp"\n' in text
+    assert 'WorkingDirectory=/srv/my "work" $x 5%%\n' in text
+
+
+def test_list_doctor_and_up_agree_about_a_killed_one(toy: Path, rollmill: Run) -> None:
+    state = toy / ".rollmill"
+    write_standing(state, 1, state / "prefect")
+    left(state, process=gone())
+    text = look(state).line()
+    assert text.startswith("NOT SERVED: `rollmill up` was killed (pid ")
+    rollmill("schedule", "add", "toy.yaml", "--cron", "0 2 * * *")
+    assert text in rollmill("schedule", "list").out
+    assert json.loads(rollmill("schedule", "list", "--json").out)["service"] == "killed"
+    (finding,) = [
+        finding
+        for finding in json.loads(rollmill("doctor", "--quick", "--json").out)["findings"]
+        if finding["name"] == "up"
+    ]
+    assert (finding["ok"], finding["detail"]) == (False, f"{text} 1 schedules wait for it.")
+    assert text in rollmill("schedule", "run-now", "toy").err
+    assert json.loads(rollmill("up", "--dry-run", "--json").out) == {"up": False, "port": 4200, "dashboard": 8501}
+    rollmill("down")
+    assert look(state).status == "down"
+
+
+def test_the_port_is_that_of_the_workspace(toy: Path, rollmill: Run) -> None:
+    (toy / "rollmill.toml").write_text("[up]\nport = 4321\n")
+    assert json.loads(rollmill("up", "--dry-run", "--json").out)["port"] == 4321
+    assert json.loads(rollmill("up", "--dry-run", "--json", "--port", "0").out)["port"] == 0
+    (toy / "rollmill.toml").write_text('[up]\nport = "many"\n')
+    refused = rollmill("up", "--dry-run")
+    assert (refused.status, "[up] port 'many' is not a port number. Valid: 0 (any), 1024 to 65535." in refused.err) == (
+        2,
+        True,
+    )
+
+
+def test_a_dataset_that_is_not_there_is_waited_for_where_a_recipe_makes_it(toy: Path, rollmill: Run) -> None:
+    add = ("schedule", "add", "toy.yaml", "--name", "next", "--on")
+    assert rollmill(*add, "version:toy").err == "There is no dataset 'toy' yet. The schedule waits for its first version.\n"
+    with Workspace.open(toy) as workspace:
+        publish(workspace, build(), report_html="", report_json={})
+    assert rollmill(*add, "version:toy").err == ""
+    wrong = rollmill(*add, "version:tyo", "--dry-run")
+    assert (wrong.status, "unknown dataset 'tyo'. Did you mean 'toy'? Valid: toy." in wrong.err) == (2, True)

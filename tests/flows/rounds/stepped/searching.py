@@ -1,0 +1,86 @@
+"""A run that searches with the shipped model, and the whole of it in a process to be killed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.rounds import OpenRun
+from flows.sampling.steps import Step
+from pipelines.budget.search import Search
+from pipelines.generate.embedded.engine import Embedded
+from pipelines.generate.tools.compose import Compose
+from pipelines.search import POLICIES
+from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.synthesize.templates import Templates
+from pipelines.verify import VERIFIERS
+from storage.ground.records import Completion, Problem, Request, Sampling
+from tests.flows.rounds.toy import spec
+
+BATCH = 16
+
+
+def graph_of(budget: Search) -> StepGraph:
+    """The steps of a search."""
+    goes_on: dict[str, Any] = {"turn": "continue", "role": "step", "raw": True, "searched": True}
+    rules = [StepRule("piece", role="step", searched=True), StepRule("next", "{piece}", **goes_on)]
+    rules += [StepRule(name, "{piece}" + text, **goes_on) for name, text in budget.texts.items()]
+    if (draws := budget.process_draws) is not None:
+        asks = StepRule("process", draws.template, role="step", searched=True)
+        rules.append(asks if draws.template else StepRule("process", "{piece}", **goes_on))
+    return StepGraph([*rules, StepRule("answer", "{piece}", raw=True, searched=True)])
+
+
+class Logged(Embedded):
+    """The embedded engine that writes down what it drew, so that the record survives a kill."""
+
+    def __init__(self, log: Path | None = None, threads: int = 1, reverse: bool = False) -> None:
+        super().__init__(threads=threads)
+        self._log, self._reverse = log, reverse
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """As the engine does, one line each."""
+        for completion in super().generate(requests[::-1] if self._reverse else requests):
+            if self._log is not None:
+                with self._log.open("a") as file:
+                    file.write(completion.id + "\n")
+            yield completion
+
+
+def problems() -> list[Problem]:
+    """Three problems, one of each level."""
+    return list(Templates(split="heldout", levels=(4, 6, 8)).synthesize(3, 3))
+
+
+def search(
+    run: str = "toy-run",
+    *,
+    policy: Any = "particles",
+    process: Any = "lines",
+    batch: int = BATCH,
+    seed: int = 7,
+    **engine: Any,
+) -> OpenRun:
+    """Three problems, eight particles or what else the policy grows."""
+    options = {"particles": {"n": 8}, "beam": {"width": 8}, "best_of_n": {"n": 8}}.get(str(policy), {})
+    grown_by = POLICIES[policy](**options) if isinstance(policy, str) else policy
+    budget = Search(policy=[grown_by], process=process if isinstance(process, str) else [process])
+    graph = graph_of(budget)
+    made = partial(Logged, **engine)
+    piece = Sampling(max_tokens=32, stop=("\n",))
+    whole_answer = Sampling(max_tokens=120)
+    samplings = {"answer": whole_answer, "process": whole_answer}
+    steps = [
+        Step(node, Compose if name == "answer" else made, samplings.get(name, piece), batch_size=batch)
+        for name, node in graph.nodes.items()
+    ]
+    opened = spec(
+        run,
+        problems=problems(),
+        steps=steps,
+        verifiers=(VERIFIERS["number"],),
+        budget=budget,
+    )
+    opened.spec = replace(opened.spec, recipe_seed=seed)
+    return opened

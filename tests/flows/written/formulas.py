@@ -1,0 +1,19 @@
+"""The toy engine with answers that only a worker process can judge, and `math` with workers that may be shot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.verify.mathematics import MathVerifier, WorkerLimits
+from storage.ground.records import Request
+from tests.toys import ToyEngine
+
+
+class Formulas(ToyEngine):
+    def answer(self, request: Request) -> Mapping[str, Any]:
+        plain = super().answer(request)
+        return {**plain, "text": plain["text"] + r"\cos(0)"}
+
+
+class Judged(MathVerifier):
+    def __init__(self) -> None:
+        super().__init__(workers=2, limits=WorkerLimits(kill_pauses=(0.01,)), job="tests.flows.kills.killing:decide")

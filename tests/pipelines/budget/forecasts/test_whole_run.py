@@ -1,0 +1,56 @@
+"""How many completions a run draws in all: certain for a fixed budget, an interval that holds for one that goes on."""
+
+import numpy as np
+import pytest
+
+from pipelines.budget import Fixed
+from pipelines.budget.dars import DarsProp2Diff
+from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
+from pipelines.budget.forecasts.whole_run import ended_runs
+from pipelines.protocols import Budget
+from pipelines.stats import Prediction, prediction_of
+from pipelines.tallies import Draw, PrefixTally
+
+
+def drawn(budget: Budget, tallies: list[PrefixTally], round_index: int) -> Prediction:
+    ended = ended_runs(budget, tallies, round_index, seconds=60)
+    return prediction_of([float(sum(tally.drawn for tally in one)) for one in ended])
+
+
+def test_a_fixed_budget_is_certain() -> None:
+    tallies = [PrefixTally(f"p{n}") for n in range(30)]
+    said = drawn(Fixed(4), tallies, 0)
+    assert (said.median, said.low95, said.high95) == (120.0, 120.0, 120.0)
+
+
+@pytest.mark.parametrize("solutions", [1 << 40, 3])
+def test_the_interval_holds_what_a_run_draws_and_is_narrower_than_what_could_be(solutions: int) -> None:
+    """Also where a problem has few solutions, whose correct answers repeat one another more and more."""
+    held, ratios = 0, []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rates = {f"p{n}": rng.beta(1, 2) for n in range(40)}
+
+        def source(draw: Draw, rng: np.random.Generator = rng, rates: dict[str, float] = rates) -> list[SimulatedSample]:
+            right = rng.random(draw.count) < rates[draw.problem_id]
+            return [
+                SimulatedSample("correct", int(rng.integers(solutions))) if one else SimulatedSample("incorrect")
+                for one in right
+            ]
+
+        budget = DarsProp2Diff(initial=4, target=6, cap=40)
+        rounds = list(run_budget(budget, [SimulatedProblem(key) for key in rates], source))
+        actual = sum(tally.drawn for tally in rounds[-1].tallies)
+        said = drawn(budget, list(rounds[0].tallies), 1)
+        held += said.low95 <= actual <= said.high95
+        assert 160 < said.low95 < said.high95 < 40 * 40
+        ratios.append(said.median / actual)
+    assert held >= 8
+    assert 0.85 < sum(ratios) / len(ratios) < 1.15
+
+
+def test_without_time_nothing_is_said_and_unknown_solutions_are_no_error() -> None:
+    tallies = [PrefixTally(f"p{n}", drawn=4, correct=2, prefix_judged=4, prefix_correct=2) for n in range(30)]
+    budget = DarsProp2Diff(initial=4, target=6, cap=40)
+    assert list(ended_runs(budget, tallies, 1, seconds=0)) == []
+    assert drawn(budget, tallies, 1).low95 > 120

@@ -1,0 +1,107 @@
+"""CONTRIBUTING.md done as it is written, in a copy of the tree: a new file, a line and a test row for each kind of method.
+
+The examples of all kinds are put into one copy. What each adds is counted, and the contract tests are run on all of them.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text()
+BLOCK = re.compile(
+    r"^```(?:python|yaml|text)\n# (\S+?)(?:: an? ([a-z ]+)|, in (\w+))\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+WITHOUT_AN_EXAMPLE = {"published number", "number of a version"}  # data, and a number for every manifest
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """The blocks of one kind: its new file, then what goes into a dictionary or list of another file, by file and name."""
+
+    kind: str
+    path: str
+    text: str
+    lines: tuple[tuple[str, str, str], ...]
+
+
+def examples() -> Iterator[Example]:
+    blocks = BLOCK.findall(PAGE)
+    starts = [at for at, (_, kind, _, _) in enumerate(blocks) if kind]
+    for start, end in zip(starts, [*starts[1:], len(blocks)], strict=True):
+        path, kind, _, text = blocks[start]
+        yield Example(kind, path, text, tuple((file, name, line) for file, _, name, line in blocks[start + 1 : end]))
+
+
+EXAMPLES = {example.kind: example for example in examples()}
+TABLE = re.findall(r"^\| (\w[\w ]*?) \| (.+?) \| `(tests/.+?)` \|$", PAGE, flags=re.MULTILINE)
+
+
+def opening(lines: list[str], name: str) -> int:
+    """The place behind the line or lines that open a dictionary or list."""
+    at = next(at for at, line in enumerate(lines) if re.match(rf"\s*{name}\b.*[(\[{{:]( +#.*)?$", line)) + 1
+    while lines[at].strip() in ("(", "[", "{"):
+        at += 1
+    return at
+
+
+def put(text: str, name: str, added: str) -> str:
+    """A file's text with these lines first in its dictionary or list."""
+    lines = text.split("\n")
+    at = opening(lines, name)
+    indent = re.match(r" *", lines[at])
+    assert indent is not None
+    return "\n".join([*lines[:at], *(indent[0] + line for line in added.rstrip("\n").split("\n")), *lines[at:]])
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of the checkout that git knows or would take, with every example in its place."""
+    folder = tmp_path_factory.mktemp("contributing")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    for example in EXAMPLES.values():
+        assert not (folder / example.path).exists()
+        (folder / example.path).write_text(example.text)
+        for file, name, line in example.lines:
+            (folder / file).write_text(put((folder / file).read_text(), name, line))
+    return folder
+
+
+def test_every_kind_of_the_table_has_an_example() -> None:
+    assert {kind for kind, _, _ in TABLE} == {*EXAMPLES, *WITHOUT_AN_EXAMPLE}
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_kind_takes_one_new_file_one_line_and_one_row(kind: str) -> None:
+    example, (files, contract) = EXAMPLES[kind], next((files, test) for name, files, test in TABLE if name == kind)
+    product = [(file, line) for file, _, line in example.lines if not file.startswith("tests/")]
+    rows = [(file, line) for file, _, line in example.lines if file.startswith("tests/")]
+    known = [re.sub("<name>", Path(example.path).stem, file) for file in re.findall(r"`([^`]+)`", files)]
+    assert {example.path, *(file for file, _ in product)} <= set(known)
+    assert [line.count("\n") for file, line in product if file.endswith(".py")] == [1]
+    assert [(file, line.count("\n")) for file, line in rows] in ([], [(contract, 1)])
+
+
+def test_the_contract_tests_hold_for_every_example(tree: Path) -> None:
+    tests = sorted({test for kind, _, test in TABLE if kind in EXAMPLES})
+    named = {kind: Path(example.path).stem for kind, example in EXAMPLES.items()} | {"claim": "a-second-try-helps"}
+    named["metric of a pool"] = "first_number"
+    pytest_ = [sys.executable, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "300"]
+    chosen = " or ".join([*named.values(), "every_engine_has", "every_verifier_has", "table_covers"])
+    ran = subprocess.run([*pytest_, *tests, "-k", chosen], cwd=tree, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+    passed = [line for line in ran.stdout.splitlines() if " PASSED" in line]
+    assert [kind for kind, name in named.items() if not any(name in line for line in passed)] == []

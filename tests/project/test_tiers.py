@@ -1,0 +1,28 @@
+"""The part of a tier that a seed chooses: one case of each test, and over the commits all of them."""
+
+import re
+from pathlib import Path
+
+from tests.conftest import TIERS, one_of_each
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ["a.py::kill[term]", "a.py::kill[kill]", "a.py::kill[disk]", "a.py::alone", "b.py::kill[term]", "b.py::kill[kill]"]
+
+
+def test_one_case_of_each_test_is_chosen_and_the_same_for_a_seed() -> None:
+    for seed in ("8c1f", "00aa"):
+        chosen = one_of_each(seed, NAMES)
+        assert sorted(name.partition("[")[0] for name in chosen) == ["a.py::alone", "a.py::kill", "b.py::kill"]
+        assert one_of_each(seed, NAMES) == chosen
+
+
+def test_other_seeds_choose_the_other_cases() -> None:
+    assert set().union(*(one_of_each(f"{seed:x}", NAMES) for seed in range(30))) == set(NAMES)
+
+
+def test_every_tier_is_run_by_make_test_all_and_all_but_two_by_ci() -> None:
+    make, ci = (ROOT / "Makefile").read_text(), (ROOT / ".ci/run").read_text()
+    targets = re.search(r"^test-all: (.*?) ##", make, flags=re.MULTILINE)
+    assert targets is not None
+    assert {f"test-{tier}" for tier in TIERS} - set(targets[1].split()) == {"test-gpu"}
+    assert {tier for tier in TIERS if f"make test-{tier}" not in ci} == {"gpu", "long"}

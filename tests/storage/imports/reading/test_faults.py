@@ -1,0 +1,135 @@
+"""Every fault is told by a dry run, and bad rows are set aside when asked; otherwise the first one ends an import."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.ground.errors import SetupError
+from storage.imports import ImportReport, ImportSpec, import_problems, import_rollouts
+from storage.workspace import Workspace
+
+WriteLines = Callable[..., Path]
+GOOD: list[dict[str, Any]] = [{"id": str(place), "prompt": f"{place}+1?", "answer": str(place + 1)} for place in range(30)]
+
+
+def texts(ws: Workspace) -> list[str]:
+    return sorted(ws.segments.read("completions").column("text").to_pylist())
+
+
+def mixed(folder: Path) -> Path:
+    """Thirty good rows, 25 without a reference, one that is no JSON, one that repeats an id."""
+    path = folder / "mixed.jsonl"
+    bad = [{"id": f"b{place}", "prompt": f"{place}?", "answer": None} for place in range(25)]
+    again = {"id": "3", "prompt": "another", "answer": "1"}
+    lines = [json.dumps(row) for row in [*GOOD, *bad]]
+    path.write_text("\n".join([*lines, '{"prompt": }', json.dumps(again)]) + "\n")
+    return path
+
+
+def told(report: ImportReport) -> list[tuple[str, int, int, str]]:
+    return [(kind.reason, kind.count, len(kind.places), kind.places[0]) for kind in report.faults]
+
+
+FAULTS = [
+    ("there is no reference answer (and no tests)", 25, 20, "line 31"),
+    ("is not JSON (Expecting value at column 12)", 1, 1, "line 56"),
+    ("it gives the same id as line 4: '3'", 1, 1, "line 57"),
+]
+
+
+def test_a_dry_run_lists_every_fault_by_kind(ws: Workspace, tmp_path: Path) -> None:
+    report = import_problems(ws, ImportSpec(mixed(tmp_path), "p"), dry_run=True)
+    assert told(report) == FAULTS
+    assert (report.problems.new, report.rows, report.set_aside) == (30, 30, 0)
+    assert ws.segments.registry.segments("problems") == []
+
+
+def test_the_first_fault_ends_an_import(ws: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"line 56 is not JSON \(Expecting value at column 12\); nothing was stored\."):
+        import_problems(ws, ImportSpec(mixed(tmp_path), "p"))
+    assert ws.segments.registry.segments("problems") == []
+
+
+def test_bad_rows_are_set_aside_with_their_reasons(ws: Workspace, tmp_path: Path) -> None:
+    aside = tmp_path / "aside.jsonl"
+    report = import_problems(ws, ImportSpec(mixed(tmp_path), "p", set_aside=aside))
+    assert (report.problems.new, report.set_aside, told(report)) == (30, 27, FAULTS)
+    rows = [json.loads(line) for line in aside.read_text().splitlines()]
+    assert [row["place"] for row in rows] == [f"line {place}" for place in range(31, 58)]
+    assert rows[0]["reason"] == "there is no reference answer (and no tests)"
+    assert rows[0]["row"] == {"id": "b0", "prompt": "0?", "answer": None}
+    assert rows[25]["row"] == {"text": '{"prompt": }\n'}
+    again = import_problems(ws, ImportSpec(mixed(tmp_path), "p", set_aside=aside))
+    assert (again.problems.new, again.problems.already) == (0, 30)
+
+
+def test_rows_are_not_set_aside_over_what_is_imported(ws: Workspace, tmp_path: Path) -> None:
+    path = mixed(tmp_path)
+    before = path.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for aside in (path, tmp_path / "link.jsonl", tmp_path / "x" / ".." / path.name):
+        with pytest.raises(SetupError, match="would be overwritten"):
+            import_problems(ws, ImportSpec(path, "p", set_aside=aside))
+    with pytest.raises(SetupError, match="would be overwritten"):
+        ImportSpec(tmp_path, "p", set_aside=tmp_path / "aside.jsonl")  # a folder of files, of which it would be one more
+    for folder in (tmp_path, Path(), Path("/")):
+        with pytest.raises(SetupError, match="is a folder"):
+            ImportSpec(path, "p", set_aside=folder)
+    assert path.read_bytes() == before
+
+
+def test_rollouts_are_set_aside_and_the_others_numbered_anew(ws: Workspace, jsonl: WriteLines, tmp_path: Path) -> None:
+    import_problems(ws, ImportSpec(jsonl(*GOOD, name="problems.jsonl"), "p"))
+    rows = [
+        {"problem_id": "1", "model": "m", "text": ["a", "b"], "reward": [1.0]},
+        {"problem_id": "1", "model": "m", "text": ["c", "d"], "reward": [1.0, 0.0]},
+        {"problem_id": "99", "model": "m", "text": "e"},
+        {"model": "m", "text": "f"},
+    ]
+    spec = ImportSpec(jsonl(*rows), "r", problems="p", set_aside=tmp_path / "aside.jsonl")
+    report = import_rollouts(ws, spec)
+    assert (texts(ws), report.set_aside, report.completions.new) == (["c", "d"], 3, 2)
+    assert sorted(ws.segments.read("completions").column("sample_index").to_pylist()) == [0, 1]
+    reasons = [json.loads(line)["reason"] for line in (tmp_path / "aside.jsonl").read_text().splitlines()]
+    assert reasons == [
+        "text holds 2 answers and reward 1 values (--whole reward: it is of the whole row)",
+        "the problem set 'p' has no problem '99'",
+        "names no problem",
+    ]
+
+
+def test_the_dry_run_of_rollouts_shows_what_is_answered(ws: Workspace, jsonl: WriteLines) -> None:
+    import_problems(ws, ImportSpec(jsonl(*GOOD, name="problems.jsonl"), "p"))
+    path = jsonl({"problem": "1", "model": "m", "text": "2"})
+    report = import_rollouts(ws, ImportSpec(path, "r", problems="p"), dry_run=True)
+    assert [(row["prompt"], row["reference"], row["text"]) for row in report.samples] == [("1+1?", "2", "2")]
+    # Ids of problems are found in a column that is called `problem`.
+    assert report.notes[0] == "1 rows name their problem by its id in the column 'problem'"
+
+
+def test_missing_text_is_one_thing_however_it_is_missing(ws: Workspace, jsonl: WriteLines) -> None:
+    import_problems(ws, ImportSpec(jsonl(*GOOD, name="problems.jsonl"), "p"))
+    rows: list[dict[str, Any]] = [
+        {"problem_id": "1", "responses": [None, "", "x"]},
+        {"problem_id": "2", "responses": None},
+        {"problem_id": "3", "responses": [{"role": "user", "content": "3+1?"}, {"role": "assistant", "content": None}]},
+    ]
+    report = import_rollouts(ws, ImportSpec(jsonl(*rows), "r", problems="p"))
+    assert texts(ws) == ["", "", "", "", "x"]
+    assert "4 rows without text are stored as empty completions" in report.notes
+
+
+def test_references_that_say_nothing_are_noted(ws: Workspace, jsonl: WriteLines) -> None:
+    said = ["N/A", "-", "?", "?", "7"]
+    rows = [{"prompt": f"{place}?", "answer": answer} for place, answer in enumerate(said)]
+    report = import_problems(ws, ImportSpec(jsonl(*rows), "p"))
+    assert report.notes == ("4 references have nothing that an answer could equal: '?' 2, 'N/A' 1, '-' 1",)
+
+
+def test_rows_that_cannot_be_set_aside_store_nothing(ws: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot write .*aside.jsonl: No such file or directory; nothing was stored"):
+        import_problems(ws, ImportSpec(mixed(tmp_path), "p", set_aside=tmp_path / "missing" / "aside.jsonl"))
+    assert ws.segments.registry.segments("problems") == []

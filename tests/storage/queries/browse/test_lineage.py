@@ -1,0 +1,102 @@
+"""The lineage of a row in `why`: the same from a version, from its shards and from a run; nothing where nothing follows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.ground.errors import SetupError
+from storage.queries import Reader
+from storage.queries.browse.why import Why, why, why_in_run
+from storage.versions.publish import publish
+from storage.versions.resolve import VersionInfo
+from storage.workspace import Workspace
+from tests.storage.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def ws(tmp_path: Path) -> Iterator[Workspace]:
+    with Workspace.init(tmp_path / "ws") as workspace:
+        stored(workspace)
+        yield workspace
+
+
+def published(ws: Workspace, large: int = 1 << 40) -> VersionInfo:
+    return publish(ws, snapshot(), report_html="", report_json={}, large=large).version
+
+
+def names(rows: tuple[dict[str, Any], ...]) -> list[str]:
+    return [NAMES[row["completion_id"]] for row in rows]
+
+
+def answer_to(ws: Workspace, where: str, name: str) -> Why:
+    identity = PROBLEM.id if name == "problem" else IDS[name]
+    if where == "run":
+        return why_in_run(Reader(ws), RUN, identity)
+    return why(published(ws, large=1 if where == "shards" else 1 << 40), identity)
+
+
+@pytest.mark.parametrize("where", ["run", "version", "shards"])
+@pytest.mark.parametrize(
+    ("name", "before", "behind"),
+    [
+        ("s0", [], ["e0"]),
+        ("e0", ["s0"], []),
+        ("s1", [], ["m1", "c1", "f0", "f1"]),
+        ("c1", ["s1", "m1"], ["f0", "f1"]),
+        ("f1", ["s1", "m1", "c1"], []),
+    ],
+)
+def test_a_completion_is_shown_with_its_lineage(
+    ws: Workspace, where: str, name: str, before: list[str], behind: list[str]
+) -> None:
+    answer = answer_to(ws, where, name)
+    assert (names(answer.follows), names(answer.followed_by)) == (before, behind)
+    assert [row["id"] for row in answer.rollouts] == [IDS[name]]
+    assert [row["id"] for row in answer.problems] == [PROBLEM.id]
+    assert all(row["text"] == TEXTS[NAMES[row["completion_id"]]] for row in (*answer.follows, *answer.followed_by))
+
+
+@pytest.mark.parametrize("where", ["run", "version"])
+def test_turns_say_step_role_model_and_outcome(ws: Workspace, where: str) -> None:
+    turns = answer_to(ws, where, "f0").json()["follows"]
+    assert [(row["step"], row["role"], row["outcome"], row["engine"]) for row in turns] == [
+        ("solve", "answer", "incorrect", "embedded"),
+        ("mark", "step", None, "embedded"),
+        ("cut", "step", None, "edit"),
+    ]
+    assert [row["after"] for row in turns] == [[], [IDS["s1"]], [IDS["m1"]]]
+
+
+@pytest.mark.parametrize("where", ["run", "version"])
+def test_a_problem_has_the_completions_that_nobody_judged_too(ws: Workspace, where: str) -> None:
+    answer = answer_to(ws, where, "problem")
+    assert {NAMES[row["id"]] for row in answer.rollouts} == set(TEXTS)
+    places = {NAMES[row["completion_id"]]: (row["step"], row["role"], row["after"]) for row in answer.steps}
+    assert places["c1"] == ("cut", "step", [IDS["m1"]])
+    assert places["s0"] == ("solve", "answer", [])
+    assert len(places) == 7
+    assert answer.follows == answer.followed_by == ()
+
+
+def test_what_nobody_judged_is_in_the_versions_that_hold_it(ws: Workspace) -> None:
+    (held,) = answer_to(ws, "version", "m1").versions
+    assert (held.version, held.kept, held.dropped, held.reasons, held.change) == ("lines@v1", 0, 0, ("role step",), "added")
+
+
+def test_a_run_that_is_not_decided_shows_what_is_planned(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path / "live") as live:
+        stored(live, decided=False)
+        answer = why_in_run(Reader(live), RUN, IDS["f0"])
+        assert names(answer.follows) == ["s1", "m1", "c1"]
+        assert answer.rollouts == ()  # planned, and not drawn
+        behind = why_in_run(Reader(live), RUN, IDS["c1"]).followed_by
+        assert [(row["outcome"], row["text"]) for row in behind] == [("pending", None), ("pending", None)]
+
+
+def test_an_unknown_id_is_refused_with_the_version(ws: Workspace) -> None:
+    with pytest.raises(SetupError, match="holds no completion"):
+        why(published(ws), "ffff")

@@ -1,0 +1,143 @@
+"""Versions between clones over a real S3 server, in a subfolder of a repository of the user's own that uses DVC itself."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from storage.ground.errors import FoundWanting, SetupError
+from storage.versions.content.hashing import content_hash
+from storage.versions.content.snapshot import Snapshot
+from storage.versions.publish import publish
+from storage.versions.read import is_here, load_snapshot
+from storage.versions.resolve import VersionInfo, versions
+from storage.versions.upkeep.rebase import rebase
+from storage.versions.upkeep.sharing import pull, push
+from storage.workspace import Workspace
+from tests.repositories import git, run_dvc
+from tests.s3_server import s3_server
+
+pytestmark = pytest.mark.services
+Build = Callable[..., Snapshot]
+PLACE = Path("team/rollouts")  # of the workspace, in the user's repository
+
+
+def put(ws: Workspace, snapshot: Snapshot, *, large: int = 1 << 40) -> VersionInfo:
+    return publish(ws, snapshot, report_html="<p>", report_json={}, large=large).version
+
+
+def commit(root: Path, text: str) -> None:
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", text)
+
+
+def cloned(origin: Path, root: Path) -> Workspace:
+    git(root.parent, "clone", "-q", str(origin), root.name)
+    return Workspace.open(root / PLACE)
+
+
+def of(ws: Workspace) -> list[VersionInfo]:
+    return versions(ws.datasets, "toy")
+
+
+def test_clones_share_and_settle_versions_over_s3(tmp_path: Path, snapshot: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s3" / "bucket").mkdir(parents=True)
+    origin, clone = tmp_path / "origin.git", tmp_path / "one"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
+    with s3_server(tmp_path / "s3") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        git(tmp_path, "clone", "-q", str(origin), "one")
+        git(clone, "checkout", "-q", "-b", "main")
+        run_dvc(clone, "init", "--quiet")
+        (clone / "theirs.csv").write_text("a,b\n1,2\n")
+        run_dvc(clone, "add", "--quiet", "theirs.csv")
+        run_dvc(clone, "remote", "add", "--default", "store", "s3://bucket/dvc")
+        Workspace.init(clone / PLACE).close()
+        with Workspace.open(clone / PLACE) as first:
+            put(first, snapshot())
+            second = put(first, snapshot(kept=(True,) * 6), large=0)  # as shards
+            pushed = push(of(first))
+            assert pushed.versions == ("toy@v1", "toy@v2")
+            assert pushed.git is not None
+            assert pushed.git.startswith(
+                "git add team/rollouts/datasets/toy/.gitignore team/rollouts/datasets/toy/index.json"
+            )
+            git(clone, *pushed.git.split()[1:])
+            commit(clone, "v1 and v2")
+            git(clone, "push", "-q", "origin", "main")
+
+            with cloned(origin, tmp_path / "two") as other:
+                assert [is_here(info) for info in of(other)] == [False, False]
+                pull(of(other))
+                assert [content_hash(load_snapshot(info)) for info in of(other)] == [
+                    info.content_hash for info in of(first)
+                ]
+                assert of(other)[1].content_hash == second.content_hash
+                assert not (tmp_path / "two" / "theirs.csv").exists()  # only what was asked for
+
+                # Both publish v3; the one that comes second renumbers its own.
+                put(first, snapshot(kept=(False,) * 6))
+                push(of(first)[2:])
+                commit(clone, "v3")
+                git(clone, "push", "-q", "origin", "main")
+                mine = put(other, snapshot(kept=(True, False, True, False, True, False)))
+                commit(tmp_path / "two", "another v3")
+                git(tmp_path / "two", "pull", "-q", "--no-rebase", "origin", "main", code=1)
+                assert list(rebase(other, "toy").renamed.values()) == [f"v4-{mine.content_hash[:8]}"]
+                commit(tmp_path / "two", "merged")
+                push([info for info in of(other) if is_here(info)])
+                git(tmp_path / "two", "push", "-q", "origin", "main")
+
+            with cloned(origin, tmp_path / "three") as third:
+                pull(of(third))
+                hashes = [content_hash(load_snapshot(info)) for info in of(third)]
+                assert hashes == [info.content_hash for info in of(third)]
+                assert (len(hashes), hashes[3]) == (4, mine.content_hash)
+    with Workspace.open(clone / PLACE) as first, pytest.raises(SetupError, match="dvc push failed: "):
+        push(of(first))  # nobody answers
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own-cache", "shared-cache"])
+def test_what_a_remote_altered_is_not_taken_and_comes_whole_once_it_is_mended(
+    tmp_path: Path, snapshot: Build, shared: bool
+) -> None:
+    origin, one, two = tmp_path / "origin.git", tmp_path / "one", tmp_path / "two"
+    git(tmp_path, "init", "-q", "--bare", "-b", "main", str(origin))
+    git(tmp_path, "clone", "-q", str(origin), "one")
+    git(one, "checkout", "-q", "-b", "main")
+    run_dvc(one, "init", "--quiet")
+    run_dvc(one, "remote", "add", "--default", "store", str(tmp_path / "store"))
+    Workspace.init(one / PLACE).close()
+    with Workspace.open(one / PLACE) as first:
+        info = put(first, snapshot())
+        push([info])
+        commit(one, "v1")
+        git(one, "push", "-q", "origin", "main")
+        rows = (info.path / "dataset.duckdb").read_bytes()
+    stored = tmp_path / "store" / "files" / "md5"
+    name = hashlib.md5(rows).hexdigest()
+    item = stored / name[:2] / name[2:]
+    item.chmod(0o644)
+    with duckdb.connect(str(item)) as connection:
+        connection.execute("update problems set reference = '999' where reference = '144'")
+    altered = hashlib.md5(item.read_bytes()).hexdigest()
+    with cloned(origin, two) as other:
+        if shared:
+            run_dvc(two, "cache", "dir", "--local", str(tmp_path / "cache"))
+        for _ in range(2):  # DVC's cache must not keep it either
+            with pytest.raises(FoundWanting) as caught:
+                pull(of(other))
+            assert caught.value.message == (
+                "dataset.duckdb of toy@v1 was altered since it was published: "
+                f"its digest is {altered[:16]}, {name[:16]} was published."
+            )
+            again = "put the published file back into the remote, then rollmill dataset pull toy@v1"
+            assert caught.value.next_command == again
+            assert [is_here(info) for info in of(other)] == [False]
+            assert not (other.datasets / "toy" / "latest").exists()
+        item.write_bytes(rows)
+        assert pull(of(other)).versions == ("toy@v1",)
+        assert content_hash(load_snapshot(of(other)[0])) == info.content_hash
