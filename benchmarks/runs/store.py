@@ -37,7 +37,6 @@ COLD = """
 import json, sys, time
 start = time.perf_counter()
 from pathlib import Path
-from storage.segments import compaction
 from storage.workspace import Workspace
 with Workspace.open(Path(sys.argv[1])) as workspace, workspace.segments.connect() as connection:
     connected = time.perf_counter()

@@ -76,8 +76,8 @@ def test_ten_thousand_programs_leave_nothing_behind(mode: Mode, monkeypatch: pyt
 
 HOST = """
 import sys, time
-from pipelines.sandbox import Limits, Sandbox, Script
-sandbox = Sandbox(sys.argv[1], Limits(cpu_seconds=100, wall_seconds=100))
+from pipelines.sandbox import Sandbox, SandboxLimits, Script
+sandbox = Sandbox(sys.argv[1], SandboxLimits(cpu_seconds=100, wall_seconds=100))
 sandbox.run(Script("print(1)"))
 print("ready", flush=True)
 sandbox.run(Script("while True: pass"))

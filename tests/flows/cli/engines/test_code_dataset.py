@@ -22,7 +22,7 @@ def rows(text: str) -> list[dict[str, str]]:
 @pytest.mark.usefixtures("toy")
 def test_humaneval(rollmill: Run) -> None:
     data = shared_data("humaneval.jsonl")
-    script = [sys.executable, str(ROOT / "benchmarks" / "code_rollouts.py"), str(data), "--mutants", "2"]
+    script = [sys.executable, str(ROOT / "benchmarks" / "verifiers" / "code_rollouts.py"), str(data), "--mutants", "2"]
     subprocess.run(script, check=True, capture_output=True, env={"PYTHONPATH": str(ROOT)})
     answers = rows(Path("rollouts.jsonl").read_text())
     assert [sum(row["model"] == name for row in answers) for name in ("reference", "mutant")] == [82, 162]
