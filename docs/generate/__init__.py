@@ -6,5 +6,6 @@ GENERATED: Mapping[str, str] = {
     "reference/recipe-keys.md": "recipe_keys",
     "reference/methods.md": "methods",
     "reference/command-line.md": "command_line",
+    "reference/suites.md": "suites",
 }
 """The place of each page under docs/, with the module here whose `page` makes it."""

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from typer.main import get_command
 
-from docs.generate import command_line, methods, recipe_keys
+from docs.generate import command_line, methods, recipe_keys, suites
 from docs.generate.descriptions import descriptions, first_sentence
 from docs.generate.tables import shown_default, table, type_words
 from flows import cli
+from pipelines.certify.suites import SUITES
 from pipelines.registries import REGISTRIES, registry
 from pipelines.select.quota import Quota
 
@@ -51,6 +52,14 @@ def test_every_verb_and_its_options_are_on_the_page_of_the_command_line() -> Non
         for parameter in command.params:  # type: ignore[attr-defined]
             shown = parameter.hidden or parameter.name == "help" or parameter.opts[0] in section
             assert shown or (parameter.metavar or "") in section, (path, parameter.name)
+
+
+def test_the_page_of_suites_counts_the_rows_of_each() -> None:
+    page = suites.page()
+    assert [name for name in SUITES if f"\n| `{name}` | " not in page] == []
+    assert "| `votes` | 1572 | 336 | 324 | 9 | 496 | 352 | 24 | 27 | 4 |\n" in page
+    for name, text in suites.SECTIONS.items():
+        assert f"- **{name.replace('_', ' ').capitalize()}**: {text}\n" in page
 
 
 def test_an_option_is_described_under_its_field_or_in_the_docstring() -> None:
