@@ -8,15 +8,16 @@
 
 # %%
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from flows.cli import run as rollmill
-
-rollmill(["dataset", "export", "first", "--format", "sft", "--out", "sft.jsonl"])
-rollmill(["dataset", "export", "first", "--format", "rl", "--out", "rl.jsonl"])
+for form in ("sft", "rl"):
+    words = ["dataset", "export", "first", "--format", form, "--out", f"{form}.jsonl"]
+    subprocess.run([sys.executable, "-m", "rollmill", *words], check=True)
 
 
 def rows_of(path: str) -> list[dict]:

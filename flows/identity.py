@@ -118,7 +118,7 @@ def _open_in_ledger(run: "RecipeRun") -> str:
         session, rounds = run.session, run.workspace.runs.rounds
         # A run without a committed round has planned nothing yet that could be mixed.
         if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
-            if not only_its_imports(last.recipe["resolved"], parts):
+            if not imports_alone_changed(last.recipe["resolved"], parts):
                 raise _changed_since(session, last, parts)
             session.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
     _record(run, name, parts)
@@ -160,7 +160,7 @@ def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, li
     return next((other.id for other in generations if other.recipe["resolved"] == parts), name), generations
 
 
-def only_its_imports(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """True where only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
 
     Verifiers that vote on imported rollouts then have a new vote plan, and the plan is part of their version.

@@ -69,7 +69,7 @@ class ForecastEvidence:
 def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
     """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
     spec = run.spec
-    if request.pilot is None and not spec.names and not run.recounts:
+    if request.pilot is None and not spec.names and not run.outcomes_may_change:
         past = _past_evidence(run)
         if past is not None:
             return past

@@ -142,7 +142,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
     unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
     if unjudged:
         return dict.fromkeys(("solved", "kept"), f"nobody judges {unjudged[0]}")
-    if run.recounts and spec.routed:
+    if run.outcomes_may_change and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
     if evidence.recount is not None and _leaves_open(evidence.observed[""]):
         why = (
@@ -151,7 +151,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
         why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
-        why = "other verdicts than the plan's decide on answers that follow others" if run.recounts else why
+        why = "other verdicts than the plan's decide on answers that follow others" if run.outcomes_may_change else why
         return {"kept": why} if why else {}
     if set(selected_steps(spec)) != {step.name for step in spec.roots}:
         return {"kept": f"selector {spec.selector.name} decides on some of the roots alone"}
@@ -253,7 +253,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
         for tally in tallies_of(workspace, run, rows)
     ]
-    if run.recounts and not spec.routed:
+    if run.outcomes_may_change and not spec.routed:
         ended = _recounted_outcomes(run, rows, ended)
     if follow:
         ended = _with_follow_ups(run, plans, ended, units)

@@ -137,11 +137,11 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
     sizes = dict(zip(rows, tokens_of(workspace, rows), strict=True))
     ended = list(_observations(workspace, pilot, rows))
-    recounts = pilot.recounts and pilot.spec.judged(root)
-    planned = pilot.outcomes(workspace, rows) if recounts else {}
+    changes = pilot.outcomes_may_change and pilot.spec.judged(root)
+    planned = pilot.outcomes(workspace, rows) if changes else {}
     return Pilot(
         [_by_the_plan(entry, planned) for entry in ended],
-        Recount([entry for _, entry in ended], stays=_stays(workspace, pilot, rows, planned)) if recounts else None,
+        Recount([entry for _, entry in ended], stays=_stays(workspace, pilot, rows, planned)) if changes else None,
         sum(map(sum, sizes.values())),
         rate,
         {row.problem_id: sent for row, (sent, _) in reversed(sizes.items())},

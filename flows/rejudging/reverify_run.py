@@ -165,8 +165,8 @@ def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
     """Commit verdicts, except those that depend on votes: the next generation may plan other votes and makes its own."""
     from flows.rounds.drawing.commit import verdict_segments
 
-    waiting = target.today.waiting()
-    kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in waiting]
+    deferred = target.today.deferred_verifiers()
+    kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in deferred]
     if kept:
         target.workspace.segments.commit_many(verdict_segments(kept))
 

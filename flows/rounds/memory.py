@@ -58,6 +58,10 @@ class Memory:
     _outcomes: dict[int, bytearray] = field(default_factory=dict)
     _solution_keys: dict[int, bytearray] = field(default_factory=dict)
 
+    def note_scored(self) -> None:
+        """Every row is scored: the next command's stage has nothing to do."""
+        self.scored = True
+
     def forget_scores(self) -> None:
         """Have every row scored again: scores that were stored may be lost."""
         self.scored = False

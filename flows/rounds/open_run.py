@@ -136,7 +136,7 @@ class OpenRun:
         self._lock = threading.Lock()
         self._limiter: SpendLimiter | None = None
         self._chain: tuple[Key, ...] | None = None
-        self._waiting: frozenset[Key] = frozenset()
+        self._deferred: frozenset[Key] = frozenset()
         self._threads: RunThreads | None = None
         self.votes = DeferredVotes()
 
@@ -157,7 +157,7 @@ class OpenRun:
         Verifiers that go by votes are bound to one plan, so where there are some it has verifiers of its own.
         """
         other = OpenRun(spec, run, samplers=self.samplers, on_event=self._on_event, engines=self._engines)
-        if self.waiting():
+        if self.deferred_verifiers():
             self._of_variants.append(other._verifiers)
         else:
             other._verifiers, other._chain = self._verifiers, self._chain
@@ -222,24 +222,24 @@ class OpenRun:
         if self._chain is None:
             with self.verifying() as chain:
                 self._chain = tuple((part.name, part.version) for part in chain)
-                self._waiting = frozenset((part.name, part.version) for part in chain if isinstance(part, ReadsVotes))
+                self._deferred = frozenset((part.name, part.version) for part in chain if isinstance(part, ReadsVotes))
             for policy in self.spec.policies():
                 check_names(policy, [name for name, _ in self._chain])
         return self._chain
 
-    def waiting(self) -> frozenset[Key]:
+    def deferred_verifiers(self) -> frozenset[Key]:
         """Verifiers that depend on votes and judge once everything is drawn."""
         self.chain()
-        return self._waiting
+        return self._deferred
 
-    def at_once(self) -> tuple[Key, ...]:
+    def immediate_verifiers(self) -> tuple[Key, ...]:
         """The others, which judge what is drawn."""
-        return tuple(key for key in self.chain() if key not in self.waiting())
+        return tuple(key for key in self.chain() if key not in self.deferred_verifiers())
 
     @property
-    def recounts(self) -> bool:
+    def outcomes_may_change(self) -> bool:
         """Whether final outcomes may differ from those used for planning."""
-        return bool(self.waiting()) or len(self.spec.policies()) > 1
+        return bool(self.deferred_verifiers()) or len(self.spec.policies()) > 1
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
         """The verdict on one rollout that the plan goes by; None while one is missing. `votes`: what these would say."""
@@ -247,7 +247,7 @@ class OpenRun:
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
         """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
-        if not self.spec.follows and self.waiting():
+        if not self.spec.follows and self.deferred_verifiers():
             return self.planned_by(verdicts)
         return accepted_verdict(self.spec.accept, self.chain(), verdicts)
 

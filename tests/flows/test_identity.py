@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flows.identity import differences, only_its_imports
+from flows.identity import differences, imports_alone_changed
 
 BEFORE: dict[str, Any] = {
     "problems": "p1",
@@ -24,19 +24,19 @@ PLANNED_ANEW = votes("text.1+votes.2+of=grade.score+least=4+plan=bbbbbbbbbbbb")
 
 
 def test_more_rollouts_alone_are_no_other_run_to_be_asked_about() -> None:
-    assert only_its_imports(BEFORE, now(imported="i2"))
-    assert only_its_imports(BEFORE, now(imported="i2", verifiers=PLANNED_ANEW))
-    assert only_its_imports(BEFORE, now(imported="i2", problems="p2", verifiers=PLANNED_ANEW))
+    assert imports_alone_changed(BEFORE, now(imported="i2"))
+    assert imports_alone_changed(BEFORE, now(imported="i2", verifiers=PLANNED_ANEW))
+    assert imports_alone_changed(BEFORE, now(imported="i2", problems="p2", verifiers=PLANNED_ANEW))
 
 
 def test_whatever_else_changed_is_asked_about() -> None:
-    assert not only_its_imports(BEFORE, now(problems="p2")), "a reference was repaired"
-    assert not only_its_imports(BEFORE, now(verifiers=PLANNED_ANEW)), "something in the plan changed that is no import"
-    assert not only_its_imports(BEFORE, now(imported="i2", budget=["fixed", "2"]))
-    assert not only_its_imports(BEFORE, now(imported="i2", verifiers=votes(BEFORE["verifiers"][1][1], number="3")))
+    assert not imports_alone_changed(BEFORE, now(problems="p2")), "a reference was repaired"
+    assert not imports_alone_changed(BEFORE, now(verifiers=PLANNED_ANEW)), "something in the plan changed that is no import"
+    assert not imports_alone_changed(BEFORE, now(imported="i2", budget=["fixed", "2"]))
+    assert not imports_alone_changed(BEFORE, now(imported="i2", verifiers=votes(BEFORE["verifiers"][1][1], number="3")))
     read_otherwise = "text.1+votes.2+of=grade.score+least=5+plan=bbbbbbbbbbbb"
-    assert not only_its_imports(BEFORE, now(imported="i2", verifiers=votes(read_otherwise)))
-    assert not only_its_imports(BEFORE, now(imported="i2", verifiers=[["number", "2"]]))
+    assert not imports_alone_changed(BEFORE, now(imported="i2", verifiers=votes(read_otherwise)))
+    assert not imports_alone_changed(BEFORE, now(imported="i2", verifiers=[["number", "2"]]))
 
 
 def test_what_changed_is_told_and_nothing_else() -> None:

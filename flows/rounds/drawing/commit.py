@@ -135,7 +135,7 @@ class Committer:
         if drawn:
             self._tell_drawn()
         for part, (records, _) in zip(drawn, completions, strict=True):
-            self._tell_unread(part.open.batch.step, records)
+            self._report_unreadable_fields(part.open.batch.step, records)
         rest = iter(verdicts)
         for item, parts in judged:
             own = list(islice(rest, len(parts)))
@@ -159,7 +159,7 @@ class Committer:
         self.counts.units += sums_of(records).units
         self._drawn += len(records)
 
-    def _tell_unread(self, name: str, records: Sequence[Completion]) -> None:
+    def _report_unreadable_fields(self, name: str, records: Sequence[Completion]) -> None:
         """Say while it lasts that next to none of a step's texts can be read: what goes by them is drawn in vain."""
         step = self._run.spec.step(name)
         if not step.node.step.read:
@@ -194,7 +194,9 @@ class Committer:
         outcomes = {pair: verdict.outcome for pair, verdict in planned.items() if verdict is not None}
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts count then, and are read when they are needed
-            accepted = {pair: run.counted(given) for pair, given in verdicts.items()} if run.recounts else planned
+            accepted = (
+                {pair: run.counted(given) for pair, given in verdicts.items()} if run.outcomes_may_change else planned
+            )
             self._accepted += outcomes_of(accepted)
             self.counts.accepted += len(accepted)
             if not run.spec.routed:  # steps ask for more than outcomes

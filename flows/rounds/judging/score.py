@@ -102,7 +102,7 @@ def score_run(ws: Workspace, run: OpenRun, tell: Tell | None = None) -> list[Sco
     judge_by_votes(ws, run)
     run.charge_samplers(ws)
     counts = score_rows(rows_of(ws, run), run.spec.scorers, tell)
-    run.memory.scored = True
+    run.memory.note_scored()
     return counts
 
 

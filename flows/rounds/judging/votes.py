@@ -41,7 +41,7 @@ def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVo
 
 def read_votes(ws: Workspace, run: OpenRun) -> None:
     """Let the verifiers of a run that go by votes read those of its plan, as it stands."""
-    if run.waiting() and run.spec.follows:
+    if run.deferred_verifiers() and run.spec.follows:
         run.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
 
 
@@ -51,7 +51,7 @@ def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
     Call it once drawing is over: what is judged then stays. A killed command left whole groups of rows, and the next one
     judges the others.
     """
-    if not run.waiting():
+    if not run.deferred_verifiers():
         return 0
     read_votes(ws, run)
     rows, count = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
