@@ -12,7 +12,24 @@ from pipelines.certify.code_suite import code_probes, code_rows, selected_code_r
 from pipelines.certify.edits_suite import EditedRollout, edits_suite, shipped_rollouts
 from pipelines.certify.selected_suite import selected_suite, shipped_wrong_rollouts
 from pipelines.certify.suite_rows import ExpectedOutcome, Section, Suite, SuiteRow, boxed
-from pipelines.certify.tables import choices, form_cases
+from pipelines.certify.tables import form_cases
+from pipelines.certify.tables.answers import (
+    BOXES,
+    CHANGED,
+    DIFFERENT,
+    EQUAL,
+    PLAIN,
+    PLANETS,
+    POLICY,
+    READ,
+    RIGHT_CHOICES,
+    SELF,
+    SENTENCE_ANSWER,
+    SENTENCE_FORMS,
+    UNCLEAR_CHOICES,
+    WRONG_CHOICES,
+    Pairs,
+)
 from pipelines.certify.tables.hostile_texts import (
     ANSWERED,
     HEAVY_REFERENCES,
@@ -23,11 +40,6 @@ from pipelines.certify.tables.hostile_texts import (
     PAYLOADS,
     UNCLEAR,
 )
-from pipelines.certify.tables.math_different import DIFFERENT, POLICY
-from pipelines.certify.tables.math_equal import EQUAL, SELF, Pairs
-from pipelines.certify.tables.sentences import ANSWER as SENTENCE_ANSWER
-from pipelines.certify.tables.sentences import BOXES, CHANGED, PLAIN, READ
-from pipelines.certify.tables.sentences import FORMS as SENTENCE_FORMS
 from pipelines.certify.votes_suite import DEFAULTS, votes_suite
 from storage.ground.errors import SetupError, unknown_name
 
@@ -122,19 +134,19 @@ _TABLES: tuple[tuple[Section, ExpectedOutcome], ...] = (("equivalence", "correct
 
 def choice_rows() -> Iterator[SuiteRow]:
     """Letters and texts of options, and all hostile texts beside a plain problem."""
-    for (section, expected), table in zip(_TABLES, (choices.RIGHT, choices.WRONG), strict=True):
+    for (section, expected), table in zip(_TABLES, (RIGHT_CHOICES, WRONG_CHOICES), strict=True):
         for name, cases in table.items():
             for prompt, letter, text in cases:
                 yield SuiteRow(section, name, letter, text, expected, prompt, "choice")
-    for prompt, letter, text in choices.UNCLEAR:
+    for prompt, letter, text in UNCLEAR_CHOICES:
         yield SuiteRow("policy", "spelling", letter, text, "any", prompt, "choice")
-    yield from bare_hostile("B", choices.PLANETS, "choice")
+    yield from bare_hostile("B", PLANETS, "choice")
 
 
 def choice_probes() -> tuple[SuiteRow, SuiteRow]:
     """The right letter and another."""
-    right = SuiteRow("equivalence", "probe", "B", "\\boxed{B}", "correct", choices.PLANETS, "choice")
-    wrong = SuiteRow("non_equivalence", "probe", "B", "\\boxed{A}", "wrong", choices.PLANETS, "choice")
+    right = SuiteRow("equivalence", "probe", "B", "\\boxed{B}", "correct", PLANETS, "choice")
+    wrong = SuiteRow("non_equivalence", "probe", "B", "\\boxed{A}", "wrong", PLANETS, "choice")
     return right, wrong
 
 

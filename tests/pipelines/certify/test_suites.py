@@ -7,8 +7,7 @@ import pytest
 
 from pipelines.certify.suite_rows import SECTIONS
 from pipelines.certify.suites import SUITES, options_of, select_suite
-from pipelines.certify.tables.math_different import DIFFERENT
-from pipelines.certify.tables.math_equal import EQUAL
+from pipelines.certify.tables.answers import DIFFERENT, EQUAL
 from storage.ground.errors import SetupError
 
 

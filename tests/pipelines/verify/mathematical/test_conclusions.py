@@ -9,7 +9,7 @@ from time import process_time
 
 import pytest
 
-from pipelines.certify.tables.sentences import BOXES, CHANGED, FORMS, PLAIN, READ
+from pipelines.certify.tables.answers import BOXES, CHANGED, PLAIN, READ, SENTENCE_FORMS
 from pipelines.verify.mathematics import MathVerifier
 from pipelines.verify.number import NumberVerifier
 from storage.ground.records import Completion, Problem
@@ -30,7 +30,7 @@ def outcomes(math: MathVerifier, reference: str, text: str) -> tuple[str, str]:
 def test_what_changes_a_number_is_never_the_number(math: MathVerifier, words: tuple[str, ...]) -> None:
     accepted = [
         (form, word, found)
-        for form, word in product(FORMS, words)
+        for form, word in product(SENTENCE_FORMS, words)
         if "correct" in (found := outcomes(math, "17", form.format(word)))
     ]
     assert accepted == []
@@ -39,7 +39,7 @@ def test_what_changes_a_number_is_never_the_number(math: MathVerifier, words: tu
 def test_plain_conclusions_stay_answers(math: MathVerifier) -> None:
     refused = [
         (form, word, found)
-        for form, word in product(FORMS[:2], PLAIN)
+        for form, word in product(SENTENCE_FORMS[:2], PLAIN)
         if (found := outcomes(math, "17", form.format(word)))[1] != "correct" or found[0] not in ("correct", "undecided")
     ]
     assert refused == []
@@ -97,7 +97,7 @@ def test_long_answers_take_no_time(math: MathVerifier, text: str) -> None:
 
 
 def test_words_can_be_the_sign(math: MathVerifier) -> None:
-    for form, word in product(FORMS[:4], ("negative 17", "minus 17", "-17", "−17")):
+    for form, word in product(SENTENCE_FORMS[:4], ("negative 17", "minus 17", "-17", "−17")):
         assert outcomes(math, "-17", form.format(word)) == ("correct", "correct"), (form, word)
     assert outcomes(math, "13", "The answer is 30 minus 17.")[0] != "correct"
 
