@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.problem_sets import by_id, version_problems
 from flows.recipe.methods import FROM, MethodSpec
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.sources import Source, SourceRollout
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import ListDigest

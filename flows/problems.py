@@ -11,7 +11,8 @@ from flows.problem_sets import imported_problems, of_split, version_problems
 from flows.problem_sources import built_synthesizer
 from flows.recipe import LoadedRecipe
 from flows.recipe.load import LoadedEvaluation
-from pipelines.protocols import CountsRefused, Samplers, Synthesizer
+from pipelines.engine_roles import Samplers
+from pipelines.protocols import CountsRefused, Synthesizer
 from pipelines.returned import check_returned
 from storage.ground.errors import SetupError, broken
 from storage.ground.ids import digest128

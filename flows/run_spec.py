@@ -16,7 +16,8 @@ from flows.recipe import LoadedRecipe, MethodSpec
 from flows.recipe.schema import Generate
 from flows.session import RecipeRun, Session
 from flows.worked_examples import Examples
-from pipelines.protocols import DrawsSideBySide, FindsFiles, ReadsVotes
+from pipelines.engine_roles import DrawsSideBySide, FindsFiles
+from pipelines.protocols import ReadsVotes
 from storage.ground.ids import canonical_json
 from storage.ground.records import Sampling, redrawn
 

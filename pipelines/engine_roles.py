@@ -1,7 +1,4 @@
-"""Protocols of engines: what draws completions, what methods ask for them, and the roles an engine may have beside.
-
-Methods import them from pipelines.protocols.
-"""
+"""Protocols of engines: what draws completions, what methods ask for them, and the roles an engine may have beside."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

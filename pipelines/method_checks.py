@@ -8,10 +8,9 @@ used. Nothing else asks a user's object for attributes by name: what is optional
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.engine_roles import ConcurrentGenerator, FindsFiles
 from pipelines.protocols import (
     NEEDS,
-    ConcurrentGenerator,
-    FindsFiles,
     GroupScorer,
     MeasuringBudget,
     RankedPolicy,
@@ -45,6 +44,7 @@ PAGES: Mapping[str, str] = {
     "search policy": "pipelines/search/tree.py",
     "process": "pipelines/search/partial.py",
     "template": "pipelines/synthesize/template.py",
+    "engine": "pipelines/engine_roles.py",
 }
 """Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
 

@@ -12,23 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from pipelines.engine_roles import (  # noqa: F401 - methods import them from here
-    AttemptListener,
-    BoundedLoss,
-    ConcurrentGenerator,
-    CountsPromptTokens,
-    DrawsSideBySide,
-    FindsFiles,
-    Generator,
-    GroupedGenerator,
-    Interruptible,
-    Sampler,
-    Samplers,
-    Samples,
-    ScoresTexts,
-    TakesSchema,
-    WindsDown,
-)
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally  # noqa: F401 - users' budgets import them from here
 from storage.ground.records import Completion, Decision, Problem, Prompt, Rollout, Score, Verdict
 

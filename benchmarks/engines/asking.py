@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipelines.protocols import Generator
+from pipelines.engine_roles import Generator
 from storage.ground.records import Completion, Origin, Problem, Request, Sampling, requests_for
 
 

@@ -25,13 +25,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.engines.asking import requests_of, tokens_of
+from pipelines.engine_roles import Generator
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.serving import LocalModel, LocalServers
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from pipelines.protocols import Generator
 from pipelines.stats import equivalence
 from pipelines.synthesize.templates import Templates
 from pipelines.verify import VERIFIERS

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.engines.asking import PeerProcess, requests_of, tokens_of
 from benchmarks.engines.engines import interpreter, running
 from benchmarks.timing import Speed, timed
+from pipelines.engine_roles import Generator
 from pipelines.generate.embedded.engine import Embedded
-from pipelines.protocols import Generator
 from pipelines.synthesize.template import LEVELS
 from pipelines.synthesize.templates import Templates
 from storage.ground.records import Problem, Request, Sampling

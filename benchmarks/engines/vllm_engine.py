@@ -28,9 +28,9 @@ from benchmarks.runs.fixed_run import fixed_run
 from flows.recipe.profile import VllmPart
 from flows.rounds import run_all
 from flows.run_spec import draw_workers as side_by_side
+from pipelines.engine_roles import Generator
 from pipelines.generate.vllm.engine import Vllm
 from pipelines.generate.vllm.vllm_settings import VllmSettings
-from pipelines.protocols import Generator
 from pipelines.synthesize.templates import Templates
 from storage.ground.records import Problem, Sampling
 from storage.workspace import Workspace

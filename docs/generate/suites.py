@@ -35,7 +35,7 @@ def page() -> str:
 def row_of(name: str) -> list[str]:
     """A suite's line of the table. KeyError for a section that the page does not describe."""
     rows = SUITES[name](options_of(name, {})).with_threads().rows
-    counts = Counter(row.section for row in rows)
+    counts = Counter(str(row.section) for row in rows)
     if unknown := counts.keys() - SECTIONS.keys():
         raise KeyError(f"sections without a description: {sorted(unknown)}")
     return [f"`{name}`", str(len(rows)), *(str(counts[section]) for section in SECTIONS)]

@@ -19,7 +19,7 @@ from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome,
 from pipelines.budget.forecasts.later_verdicts import LaterVerdicts
 from pipelines.budget.forecasts.posterior_predictive import Observation
 from pipelines.budget.search import Search
-from pipelines.protocols import CountsPromptTokens
+from pipelines.engine_roles import CountsPromptTokens
 from pipelines.stats import Prediction
 from pipelines.steps.to_come import LEAST, TooLittleSeenError
 from storage.ground.errors import SetupError

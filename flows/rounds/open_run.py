@@ -21,7 +21,8 @@ from flows.sampling.charges import Account
 from flows.sampling.sample import RunSamplers
 from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
-from pipelines.protocols import Generator, Interruptible, ReadsVotes, RuledVerifier, Verifier
+from pipelines.engine_roles import Generator, Interruptible
+from pipelines.protocols import ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
 from storage.ground.errors import broken

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.orm import Session
 
 from flows.sampling.claim import Batch, ClaimedBatch
+from pipelines.engine_roles import CountsPromptTokens, Generator
 from pipelines.generate.prices import Prices
-from pipelines.protocols import CountsPromptTokens, Generator
 from storage.ground.ids import digest128
 from storage.ground.money import units_of
 from storage.ground.records import Completion, Request

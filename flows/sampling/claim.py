@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flows.sampling.heartbeat import LeaseHeartbeat
-from pipelines.protocols import Generator
+from pipelines.engine_roles import Generator
 from storage.ground.records import Completion, Request
 from storage.ledger.leases import Lease
 from storage.workspace import Workspace

@@ -17,7 +17,7 @@ from flows.sampling.control import Control
 from flows.sampling.heartbeat import LeaseHeartbeat
 from flows.sampling.replies import AttemptLog, SpoolWriter
 from flows.sampling.spend_limiter import SpendLimiter
-from pipelines.protocols import ConcurrentGenerator, Generator, GroupedGenerator
+from pipelines.engine_roles import ConcurrentGenerator, Generator, GroupedGenerator
 from pipelines.returned import check_returned
 from storage.ground.errors import broken
 from storage.ground.records import Completion, Request

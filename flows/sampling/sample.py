@@ -16,8 +16,8 @@ from flows.sampling.claim import claim
 from flows.sampling.control import Control, QueueLimits, StopSignal
 from flows.sampling.draw import BatchDrawer
 from flows.sampling.spend_limiter import SpendLimiter
+from pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, WindsDown
 from pipelines.generate.direct import EngineSampler
-from pipelines.protocols import Generator, Interruptible, Sampler, Samples, WindsDown
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json, digest128
 from storage.ground.records import Completion, Request

@@ -10,7 +10,7 @@ from heapq import nlargest
 
 from flows.sampling.charges import Account, ChargeBounds
 from flows.sampling.claim import Batch, ClaimedBatch
-from pipelines.protocols import BoundedLoss, Generator
+from pipelines.engine_roles import BoundedLoss, Generator
 from storage.ground.records import Completion, Request
 from storage.spending import DRAW, Amount, Charge, Reservation, Sums
 from storage.workspace import Workspace

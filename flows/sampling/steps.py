@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from pipelines.engine_roles import Generator
 from pipelines.generate.prompts import PromptForm, check_template, plain_text
-from pipelines.protocols import Generator
 from pipelines.steps.graph import Node
 from pipelines.steps.templates import Filling, filled
 from storage.ground.errors import SetupError

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.engine_roles import Generator, Sampler, Samples
 from pipelines.generate.direct import EngineSampler
 from pipelines.generate.registry import built_engine
-from pipelines.protocols import Generator, Sampler, Samples
 from storage.ground.errors import SetupError
 from storage.ground.records import Request
 from storage.workspace import Workspace

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.engine_roles import Generator, Interruptible, Sampler, Samples, ScoresTexts
 from pipelines.generate.embedded.given_texts import GivenTexts
-from pipelines.protocols import Generator, Interruptible, Sampler, Samples, ScoresTexts
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pipelines.engine_roles import AttemptListener
 from pipelines.generate.calls import EngineCall, check_sampling, ignore
 from pipelines.generate.http.client import ENGINE, SEED_BITS, Asking, CompletionClient, Wire
 from pipelines.generate.http.dispatch import Dispatcher
@@ -17,7 +18,6 @@ from pipelines.generate.http.exchange import Exchange
 from pipelines.generate.http.failures import ErrorMessages
 from pipelines.generate.http.http_settings import HttpSettings, Secrets
 from pipelines.generate.http.replicas import Replica
-from pipelines.protocols import AttemptListener
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
 

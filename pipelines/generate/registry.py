@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.engine_roles import Generator
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.reward_model import RewardModel
@@ -12,7 +13,6 @@ from pipelines.generate.tools.edit import Edit
 from pipelines.generate.tools.program import Program
 from pipelines.generate.tools.retrieve import Retrieve
 from pipelines.generate.vllm.engine import Vllm
-from pipelines.protocols import Generator
 from storage.ground.by_name import ByName
 from storage.ground.errors import SetupError, unknown_name
 

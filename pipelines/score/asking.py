@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.protocols import MODEL, Sampler, Samplers
+from pipelines.engine_roles import Sampler, Samplers
+from pipelines.protocols import MODEL
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import (

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.protocols import Generator, Verifier
+from pipelines.engine_roles import Generator
+from pipelines.protocols import Verifier
 from pipelines.stats import pass_at_k, population_mean
 from pipelines.train.card import model_card
 from pipelines.train.export import write_text

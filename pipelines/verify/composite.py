@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any, ClassVar
 
-from pipelines.protocols import Interruptible, NeedsMachine, Verifier
+from pipelines.engine_roles import Interruptible
+from pipelines.protocols import NeedsMachine, Verifier
 from pipelines.registries import registry
 from pipelines.verify.finding import ALL_OF, ANY_OF, SHOWN, Finding, Item, OneByOne, Rules, verdict_of
 from storage.ground.errors import SetupError, unknown_name

@@ -8,7 +8,7 @@ import numpy as np
 from flows.rounds.open_run import OpenRun
 from flows.sampling.claim import ClaimedBatch
 from flows.sampling.steps import Step
-from pipelines.protocols import Generator
+from pipelines.engine_roles import Generator
 from pipelines.verify.acceptance import lacking
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128

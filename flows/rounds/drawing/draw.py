@@ -22,7 +22,7 @@ from flows.rounds.plan_rows import repeated_ids
 from flows.sampling.claim import ClaimedBatch, claim
 from flows.sampling.control import StopSignal
 from flows.sampling.draw import BatchDrawer, Drawn, Segment, calls_of
-from pipelines.protocols import Interruptible, WindsDown
+from pipelines.engine_roles import Interruptible, WindsDown
 from storage.ground.errors import SetupError
 from storage.segments.keys import Commit
 from storage.workspace import Workspace

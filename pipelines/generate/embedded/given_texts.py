@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.engine_roles import CountsPromptTokens, Generator, ScoresTexts
 from pipelines.generate.calls import completion_of
 from pipelines.generate.embedded.model_files import Vocabulary
 from pipelines.generate.embedded.session import ModelSession, Prefix
-from pipelines.protocols import CountsPromptTokens, Generator, ScoresTexts
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Prompt, Request
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from pipelines.engine_roles import AttemptListener
 from pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
 from pipelines.generate.embedded.model_files import cpu_level
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
@@ -17,7 +18,6 @@ from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find
 from pipelines.generate.vllm.router import RequestRouter, VllmCompletionMaker, environment, setup_message
 from pipelines.generate.vllm.vllm_settings import VllmOptions, VllmSettings
 from pipelines.processes.frames import Message
-from pipelines.protocols import AttemptListener
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import Completion, Prompt, Request

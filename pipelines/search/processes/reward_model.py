@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.protocols import Sampler, Samplers
+from pipelines.engine_roles import Sampler, Samplers
 from pipelines.score.reward_model import RewardModelScorer
 from pipelines.search.partial import Partial
 from storage.ground.errors import FoundWanting, unknown_name

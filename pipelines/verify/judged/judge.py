@@ -19,7 +19,7 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Literal
 
-from pipelines.protocols import Sampler, Samplers, Samples
+from pipelines.engine_roles import Sampler, Samplers, Samples
 from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, verdict_of, version_of, visible_text
 from pipelines.verify.judged.judging import Case, JudgeVote, Rubric, count, majority, vote_of
 from storage.ground.errors import RollmillError, SetupError, unknown_name

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from pipelines.engine_roles import Generator
 from pipelines.generate.registry import GENERATORS, built_engine
 from pipelines.method_checks import check_method
-from pipelines.protocols import Generator
 from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for
 from tests.flows.conftest import ROOT
 

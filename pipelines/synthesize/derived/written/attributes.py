@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.arithmetic import whole_number
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.derived.written.authored import FORM, Authors, Terms
 from pipelines.synthesize.derived.written.references import Reference

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.written.references import Elections, Reference, ReferencePolicy
 from pipelines.synthesize.derived.written.refusals import Refusals
 from pipelines.synthesize.derived.written.writing import Writer, WriterModel, fields_of, model_of, schema_of

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.written.writing import Writer, WriterModel, model_of
 from pipelines.verify.answers.reading import read
 from pipelines.verify.extract import final_answer

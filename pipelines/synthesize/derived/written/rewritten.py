@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.derived.written.references import Elections, Reference, ReferencePolicy
 from pipelines.synthesize.derived.written.refusals import Refusals

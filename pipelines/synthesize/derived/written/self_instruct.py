@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipelines.protocols import Samplers
+from pipelines.engine_roles import Samplers
 from pipelines.synthesize.derived.lineage import lineage_meta
 from pipelines.synthesize.derived.written.authored import FORM, Authors, NewProblem, Terms
 from pipelines.synthesize.sources import Source, required

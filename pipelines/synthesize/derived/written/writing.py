@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.protocols import Sampler, Samplers, TakesSchema
+from pipelines.engine_roles import Sampler, Samplers, TakesSchema
 from pipelines.registries import registry
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.records import Completion, Origin, Problem, Request, Sampling, request_for

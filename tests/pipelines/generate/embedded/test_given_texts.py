@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipelines.engine_roles import ScoresTexts
 from pipelines.generate.direct import DirectSampler
 from pipelines.generate.embedded.engine import Embedded
 from pipelines.generate.embedded.given_texts import GivenTexts, shared_tokens
-from pipelines.protocols import ScoresTexts
 from storage.ground.errors import SetupError
 from storage.ground.records import Origin, Problem, Sampling, given_request, request_for
 from tests.toys import ToyEngine

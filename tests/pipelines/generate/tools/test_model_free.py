@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from pipelines.engine_roles import CountsPromptTokens
 from pipelines.generate.direct import DirectSampler
 from pipelines.generate.registry import GENERATORS, MODEL_FREE, RATING, built_engine
 from pipelines.method_checks import check_method
-from pipelines.protocols import CountsPromptTokens
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.records import Message, Origin, Problem, Prompt, Request, Sampling, request_for

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.engine_roles import Sampler
 from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import Sampler
 from storage.ground.records import Request
 from tests.toys import Toy
 
