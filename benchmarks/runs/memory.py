@@ -103,9 +103,9 @@ select: {{method: quota, options: {{per_problem: 1}}}}
 def published(rows: int, folder: Path) -> dict[str, object]:
     """A recipe to a version, with the peak up to the end of each stage; the version is removed again."""
     from benchmarks.runs.rounds import SAMPLES
+    from flows.driver import Direct, drive
     from flows.job import Job
     from flows.jobs.curate import Curate
-    from flows.jobs.driver import Direct, drive
     from storage.workspace import Workspace
 
     began, peaks = time.perf_counter(), {"start": peak()}

@@ -1,10 +1,10 @@
 """Evaluations that other tools made, taken over: their logs, their numbers, and our verdicts on their answers.
 
-`adopt_all` is the command, `adopt` the same for one log; `stored_log` gives a log back as it was.
+`Adopt` is the kind of job, `adopt` does the same for one log; `stored_log` gives a log back as it was.
 """
 
 from flows.adopting.adopt import AdoptRequest, adopt
 from flows.adopting.bring_in import stored_log
-from flows.adopting.several import Adoption, adopt_all
+from flows.adopting.several import Adopt
 
-__all__ = ["AdoptRequest", "Adoption", "adopt", "adopt_all", "stored_log"]
+__all__ = ["Adopt", "AdoptRequest", "adopt", "stored_log"]

@@ -5,7 +5,7 @@ lie in reports/NAME. The tool's scores are stored as imported labels and scores 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from flows.adopting.tools import log_at
 from flows.curation.outcome import write_json
 from flows.job import Job
 from flows.jobs.evaluate import Evaluate, evaluate, totals
-from flows.progress import Progress, Stage
+from flows.progress import Progress
 from flows.scoring import ScoreRequest, score
 from pipelines.verify.judged.person import write_judgements
 from storage.ground.errors import SetupError, unknown_name
@@ -43,22 +43,21 @@ class AdoptRequest:
     name: str | None = None
     verify: tuple[str, ...] = ()
     label: str | None = None
-    watcher: Callable[[Stage], None] | None = None
     max_bytes: int | None = None
 
 
-def adopt(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Row:
+def adopt(request: AdoptRequest) -> Row:
     """Adopt the one log at a path; the report as JSON values. SetupError, with nothing stored, for a bad log or several."""
     log = log_at(request.path, request.max_bytes, request.label)
-    return adopt_log(request, log, request.name or default_name(log), begin)
+    return adopt_log(request, log, request.name or default_name(log), Progress())
 
 
-def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, begin: Callable[[str], Any] = str) -> Row:
+def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Progress) -> Row:
     """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, where the name is taken."""
     from storage.versions.publish import finish_interrupted
 
     label = _label(log, request.label)
-    begin(f"{log.tool} {log.version}: {log.task}, {len(log.answers):,} answers")
+    progress.begin(f"{log.tool} {log.version}: {log.task}, {len(log.answers):,} answers")
     with Workspace.open(request.root) as workspace:
         messages = [*workspace.recover(), *finish_interrupted(workspace)]
         imported = bring_in(workspace, log, name, label)
@@ -67,7 +66,7 @@ def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, begin: Calla
     file = _evaluation(request.root, name, log, verify)
     job = Job(str(request.root), str(file), verb="evaluate")
     kind = Evaluate(job)
-    with kind.open(Progress(request.watcher)) as session:
+    with kind.open(progress) as session:
         [cell] = evaluate(kind.evaluation, session)["cells"]
     for key in log.labels:
         score(ScoreRequest(request.root, cell["run"], (("imported", {"key": f"{KEY}.scores.{key}"}),)))

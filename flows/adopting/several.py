@@ -1,59 +1,72 @@
 """All logs at a path, each adopted by itself; one that cannot be read is named with the reason, and the rest go on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from flows.adopting.adopt import AdoptRequest, Row, adopt_log, default_name, longest_name
 from flows.adopting.log import EvaluationLog
 from flows.adopting.tools import Tool, logs_at, read_logs, unreadable_at
-from storage.ground.errors import SetupError, Unavailable
+from flows.driver import Executor, Outcome, RequestKind
+from flows.progress import Progress
+from storage.ground.errors import FoundWanting, SetupError, Unavailable
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """The reports of the adopted logs, and what could not be adopted: `path`, `why`, `next`."""
+class Adopt(RequestKind):
+    """All logs at a path to evaluations of this workspace, told apart by task and model.
 
-    reports: list[Row] = field(default_factory=list)
-    refused: list[Row] = field(default_factory=list)
-
-
-def adopt_all(request: AdoptRequest, begin: Callable[[str], Any] = str) -> Adoption:
-    """Adopt every log at a path, one after the other, told apart by task and model.
-
-    Where there is one log, its error is raised. What may pass by itself (a full disk, a lock) ends the whole command.
+    The outcome has `adopted`, the reports, and `refused`, the logs that could not be adopted: `path`, `why`, `next`. Where
+    there is one log, its error is raised. An error that may pass by itself (a full disk, a lock) ends the job.
     """
-    files = logs_at(request.path)
-    without = unreadable_at(request.path)
-    adoption = Adoption(refused=[_refused(file, error) for file, error in without])
-    names: set[str] = set()
-    for tool, file in files:
-        try:
-            _adopt_file(request, tool, file, (names, len(files) > 1), adoption, begin)
-        except Unavailable:
-            raise
-        except SetupError as error:
-            if len(files) + len(without) == 1:
+
+    def __init__(self, request: AdoptRequest) -> None:
+        self.request, self._files = request, logs_at(request.path)
+        self._unreadable = unreadable_at(request.path)
+
+    @property
+    def command(self) -> str:
+        """The command line of the request; logs that are adopted are not judged again."""
+        return f"rollmill adopt {shlex.quote(str(self.request.path))}"
+
+    def open(self, progress: Progress) -> AbstractContextManager[Progress]:
+        """The job's progress: each log opens the workspace for itself."""
+        return nullcontext(progress)
+
+    def stages(self, progress: Progress, executor: Executor) -> Outcome:
+        """Adopt each log."""
+        adopted: list[Row] = []
+        refused = [_refused(file, error) for file, error in self._unreadable]
+        names: set[str] = set()
+        for tool, file in self._files:
+            try:
+                for name, log in self._logs(tool, file, names):
+                    adopted.append(executor.stage("adopt", partial(adopt_log, self.request, log, name, progress), name))
+            except Unavailable:
                 raise
-            adoption.refused.append(_refused(file, error))
-    return adoption
+            except SetupError as error:
+                if len(self._files) + len(self._unreadable) == 1:
+                    raise
+                refused.append(_refused(file, error))
+        return {"adopted": adopted, "refused": refused}
 
+    def _logs(self, tool: Tool, file: Path, names: set[str]) -> Iterator[tuple[str, EvaluationLog]]:
+        """The logs of one file, each with a free name; `names`: those that are taken."""
+        request, of_several = self.request, len(self._files) > 1
+        for place, log in enumerate(read_logs(tool, file, request.max_bytes, request.label)):
+            name = request.name if place == 0 and not of_several else None
+            yield _free(names, log, name or _name(request.name, log, of_several=of_several)), log
 
-def _adopt_file(
-    request: AdoptRequest,
-    tool: Tool,
-    file: Path,
-    naming: tuple[set[str], bool],
-    adoption: Adoption,
-    begin: Callable[[str], Any],
-) -> None:
-    """Adopt the logs of one file; `naming`: the names that are taken, and whether there are other files."""
-    names, of_several = naming
-    for place, log in enumerate(read_logs(tool, file, request.max_bytes, request.label)):
-        name = request.name if place == 0 and not of_several else None
-        name = _free(names, log, name or _name(request.name, log, of_several=of_several))
-        adoption.reports.append(adopt_log(request, log, name, begin))
+    def check(self, outcome: Outcome) -> None:
+        """FoundWanting where a log of several could not be adopted."""
+        refused, logs = len(outcome["refused"]), len(outcome["refused"]) + len(outcome["adopted"])
+        if refused:
+            raise FoundWanting(f"{refused:,} of {logs:,} logs were not adopted.")
+
+    def line(self, outcome: Outcome) -> str:
+        """How many logs were adopted."""
+        return f"{len(outcome['adopted']):,} logs adopted, {len(outcome['refused']):,} not"
 
 
 def _name(asked: str | None, log: EvaluationLog, *, of_several: bool) -> str:

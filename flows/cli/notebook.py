@@ -34,9 +34,9 @@ def curate(
         FoundWanting: The gate did not pass, or a limit ended the drawing.
     """
     from flows.cli.live import watching
+    from flows.driver import drive
     from flows.job import Job
     from flows.jobs.curate import Curate
-    from flows.jobs.driver import drive
     from flows.progress import Progress
 
     limits = {"max_tokens": max_tokens, "max_cost": max_cost}
@@ -68,8 +68,8 @@ def evaluate(
         What `rollmill evaluate --json` prints: `cells`, each with benchmark, model, counts and `metrics`.
     """
     from flows.cli.live import watching
+    from flows.driver import drive
     from flows.job import Job
-    from flows.jobs.driver import drive
     from flows.jobs.evaluate import Evaluate
     from flows.progress import Progress
 

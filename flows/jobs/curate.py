@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
 from flows.curation.snapshot import DecidedRun, decided_run
+from flows.driver import Executor, Outcome
 from flows.job import Job
-from flows.jobs.driver import Executor, Outcome
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.limits import limit_reached
 from flows.progress import Progress, Stage
@@ -31,6 +31,11 @@ class Curate:
 
     def __init__(self, job: Job, loaded: LoadedRecipe | None = None) -> None:
         self.job, self.loaded = job, loaded or recipe_of(job)
+
+    @property
+    def command(self) -> str:
+        """The command line of the job."""
+        return self.job.command
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[RecipeRun]:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.driver import DIRECT, Executor
 from flows.evaluation.alert import check_alerts, drops
 from flows.evaluation.evaluation_report import write_reports
 from flows.job import Job
 from flows.jobs.curate import draw_and_score
-from flows.jobs.driver import DIRECT, Executor
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.problems import preview_problems
 from flows.progress import CommandCounts, Progress
@@ -39,6 +39,11 @@ class Evaluate:
     def __init__(self, job: Job, evaluation: LoadedEvaluationRecipe | None = None, out: Path | None = None) -> None:
         self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
         self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
+
+    @property
+    def command(self) -> str:
+        """The command line of the job."""
+        return self.job.command
 
     def open(self, progress: Progress) -> AbstractContextManager[Session]:
         """A session in which each cell gets one of its own."""

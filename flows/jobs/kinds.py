@@ -1,21 +1,28 @@
-"""The kinds of jobs by the verb that asks for them."""
+"""The kinds of jobs by the verb that asks for them. A kind is imported when it is first asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
+from flows.driver import RecipeKind
 from flows.job import Job
-from flows.jobs.curate import Curate
-from flows.jobs.driver import JobKind
-from flows.jobs.evaluate import Evaluate
-from flows.jobs.preview import Preview
 
-KINDS: Mapping[str, Callable[[Job], JobKind[Any]]] = {
-    "curate": Curate,
-    "evaluate": Evaluate,
-    "preview": Preview,
+KINDS: Mapping[str, str] = {
+    "curate": "flows.jobs.curate:Curate",
+    "evaluate": "flows.jobs.evaluate:Evaluate",
+    "preview": "flows.jobs.preview:Preview",
 }
+"""Kinds that are made of a job with a recipe, as `module:class`."""
+REQUESTS: Mapping[str, str] = {
+    "adopt": "flows.adopting.several:Adopt",
+    "audit": "flows.auditing.drawing:DrawAudit",
+    "reverify": "flows.rejudging.reverify_run:Reverify",
+}
+"""Kinds that are made of a request."""
 
 
-def kind_of(job: Job) -> JobKind[Any]:
+def kind_of(job: Job) -> RecipeKind[Any]:
     """The kind of a job; SetupError for any mistake in its recipe."""
-    return KINDS[job.verb](job)
+    module, _, name = KINDS[job.verb].partition(":")
+    kind: RecipeKind[Any] = getattr(import_module(module), name)(job)
+    return kind

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.driver import Executor, Outcome
 from flows.job import Job
 from flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
-from flows.jobs.driver import Executor, Outcome
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.progress import Progress
 from flows.recipe import load_recipe
@@ -41,6 +41,12 @@ class Preview:
 
     def __init__(self, job: Job) -> None:
         self.job, self._loaded = job, recipe_of(job)
+
+    @property
+    def command(self) -> str:
+        """The command line of the job, without the keys that `preview_job` set."""
+        *sets, _name, _dataset, count = self.job.sets
+        return f"{replace(self.job, sets=tuple(sets)).command} --rows {count.partition('=')[2]}"
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[RecipeRun]:

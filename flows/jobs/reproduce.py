@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.driver import drive
 from flows.job import Job
 from flows.jobs.curate import Curate
-from flows.jobs.driver import drive
 from flows.progress import Progress
 from flows.recipe.load import as_recipe, resolve_recipe
 from flows.recipe.schema import Recipe

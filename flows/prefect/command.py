@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from flows.driver import Outcome
 from flows.job import Job
-from flows.jobs.driver import Outcome
 from flows.prefect.managed import ManagedServer
 from storage.ground.errors import RollmillError
 from storage.workspace import STATE

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.driver import Executor, Outcome, drive
 from flows.job import Job
-from flows.jobs.driver import Executor, Outcome, drive
 from flows.jobs.kinds import kind_of
 from flows.jobs.record import status_of
 from flows.limits import LimitReached

@@ -14,8 +14,8 @@ from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.runtime import flow_run
 
+from flows.driver import Direct, Outcome, drive
 from flows.job import Job
-from flows.jobs.driver import Direct, Outcome, drive
 from flows.jobs.kinds import KINDS, kind_of
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import end_with_supervisor, fire

@@ -6,14 +6,16 @@ batch; carried verdicts are committed, and a new generation of the run is opened
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.progress import Stage
+from flows.driver import Executor, RequestKind
+from flows.progress import Progress, Stage
 from flows.rejudging.reverify_flips import VerdictFlips
 from flows.rejudging.reverify_target import ReverifyTarget, open_target
 from flows.rejudging.reverify_verdicts import CarriedSample, VerdictCounts, renew
@@ -46,14 +48,32 @@ class ReverifyRequest:
     accept: bool = False
     dry_run: bool = False
     check: int = 0
-    watcher: Callable[[Stage], None] | None = None
 
 
-def reverify(request: ReverifyRequest) -> dict[str, Any]:
-    """The report as JSON values; with `accept` the run goes on under the new versions."""
-    with open_target(
-        request.root, request.run, sets=request.sets, verifier=request.verifier, dry_run=request.dry_run
-    ) as target:
+class Reverify(RequestKind):
+    """A run judged again; with `accept` it goes on under the new versions. The outcome is the report as JSON values."""
+
+    def __init__(self, request: ReverifyRequest) -> None:
+        self.request = request
+
+    @property
+    def command(self) -> str:
+        """The command line of the request, without what is asked of this call alone."""
+        sets = "".join(f" --set {shlex.quote(item)}" for item in self.request.sets)
+        return f"rollmill reverify{f' {self.request.run}' if self.request.run else ''}{sets}"
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[tuple[ReverifyTarget, Progress]]:
+        """The run under the verifiers of today."""
+        request = self.request
+        with open_target(
+            request.root, request.run, sets=request.sets, verifier=request.verifier, dry_run=request.dry_run
+        ) as target:
+            yield target, progress
+
+    def stages(self, opened: tuple[ReverifyTarget, Progress], executor: Executor) -> dict[str, Any]:
+        """Judge what changed rules can have reached; commit the rest and open the next generation where that is asked."""
+        (target, progress), request = opened, self.request
         report: dict[str, Any] = {
             "run": target.run.id,
             "status": target.run.status,
@@ -65,7 +85,7 @@ def reverify(request: ReverifyRequest) -> dict[str, Any]:
             return {**report, "next": target.today.session.job.command}
         if request.accept:
             _check_acceptable(target)
-        again = f"rollmill reverify {target.run.id}{''.join(f' --set {shlex.quote(item)}' for item in request.sets)}"
+        again = Reverify(replace(request, run=target.run.id)).command
         if request.dry_run:
             return {**report, "verdicts": _reach(target), "next": again}
         lease = target.workspace.ledger.leases.acquire(f"reverify/{target.run.id}", 600)
@@ -73,12 +93,16 @@ def reverify(request: ReverifyRequest) -> dict[str, Any]:
             raise Unavailable(f"another command is judging run {target.run.id} again.", next_command="wait for it to end")
         with lease:
             sample = CarriedSample(request.check)
-            report |= _judge_all(target, lease, request.watcher, sample)
+            report |= executor.stage("verify", partial(_judge_all, target, lease, progress, sample))
             report["check"] = sample.check(target.chain)
             _check_rules(report["check"])
             if not request.accept:
                 return {**report, "next": f"{again} --accept"}
-            return {**report, **_acceptance(target, lease)}
+            return {**report, **executor.stage("accept", partial(_acceptance, target, lease))}
+
+    def line(self, outcome: dict[str, Any]) -> str:
+        """How many verifiers changed, and whether that was accepted."""
+        return f"{outcome['run']}: {len(outcome['changes'])} verifiers changed{', accepted' if outcome['accepted'] else ''}"
 
 
 def _check_rules(check: dict[str, Any]) -> None:
@@ -94,9 +118,7 @@ def _check_rules(check: dict[str, Any]) -> None:
         )
 
 
-def _judge_all(
-    target: ReverifyTarget, lease: "Lease", watcher: Callable[[Stage], None] | None, sample: CarriedSample
-) -> dict[str, Any]:
+def _judge_all(target: ReverifyTarget, lease: "Lease", progress: Progress, sample: CarriedSample) -> dict[str, Any]:
     """Carry over or judge every row that the run has judged; commit what was judged; count what is different."""
     counts = {key: VerdictCounts() for key in target.after}
     flips = VerdictFlips(target.spec.prefix)
@@ -115,8 +137,7 @@ def _judge_all(
             _compare(target, batch, renewed.verdicts, flips)
             lease.renew()
         rows_read += len(rows)
-        if watcher is not None:
-            watcher(Stage("verify", rows_read, total, seconds=time.monotonic() - began))
+        progress.tell(Stage("verify", rows_read, total, seconds=time.monotonic() - began))
     verdicts = {name: asdict(counts[name, version]) for name, version in target.after}
     return {"verdicts": verdicts, "pending": pending, **flips.row()}
 

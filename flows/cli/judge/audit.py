@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
+from flows.cli.jobs import run_job
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.job import workspace_root
 from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
@@ -44,15 +46,11 @@ def verifier(  # noqa: PLR0913 (options, all by name)
 
     Example: rollmill audit verifier math --run arithmetic-3f9a0c1d --n 300 --seed 1
     """
-    from flows.auditing.audits import AuditRequest, natural_audit
-    from flows.auditing.planted import planted_audit
-    from storage.queries import Reader
+    from flows.auditing.audits import AuditRequest
+    from flows.auditing.drawing import DrawAudit
 
-    request = AuditRequest(name, run, n, seed)
-    with Reader.open() as reader:
-        audit = (planted_audit if planted else natural_audit)(reader, request, dry_run=dry_run)
-        row = _row(reader, audit, dry_run=dry_run)
-    return as_json(row) if json else line(_page(row))
+    kind = DrawAudit(workspace_root(), AuditRequest(name, run, n, seed), planted=planted, dry_run=dry_run)
+    return run_job(kind, _page, json=json)
 
 
 @verbs.command("show")
@@ -69,6 +67,7 @@ def show(
 
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """
+    from flows.auditing.drawing import audit_row
     from pipelines.stats import Costs
     from storage.queries import Reader
 
@@ -79,7 +78,7 @@ def show(
     if not (math.isfinite(draw) and draw >= 0):
         raise SetupError(f"--draw {draw} is no cost.", next_command="--draw 0.001")
     with Reader.open() as reader:
-        row = _row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
+        row = audit_row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
     return as_json(row) if json else line(_page(row))
 
 
@@ -106,31 +105,11 @@ def list_(*, json: AsJson = False) -> None:
 
 
 def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
+    from flows.auditing.drawing import audit_row
     from storage.queries import Reader
 
     reader = Reader(workspace)
-    return [_row(reader, audit) for audit in reader.audits.list()]
-
-
-def _row(reader: Any, audit: Any, *, costs: Any = None, dry_run: bool = False) -> dict[str, Any]:
-    from flows.auditing.audits import refreshed_rates, with_clusters
-    from storage.queries.judge.audits import rates_of_audit
-
-    report = audit.report
-    if audit.kind == "natural" and not dry_run:
-        audit = with_clusters(reader, audit)
-        report = refreshed_rates(reader, audit) if costs is None else rates_of_audit(reader.audits, audit, costs)
-    return {
-        "audit": audit.id,
-        "kind": audit.kind,
-        "verifier": audit.verifier,
-        "version": audit.version,
-        "source": audit.source,
-        "drawn": audit.design["n"],
-        "design": audit.design,
-        "report": report,
-        "dry_run": dry_run,
-    }
+    return [audit_row(reader, audit) for audit in reader.audits.list()]
 
 
 def _page(row: Mapping[str, Any]) -> str:

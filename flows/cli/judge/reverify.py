@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.jobs import run_job
+from flows.cli.output import AsJson, DryRun, columns
 from flows.cli.recipe import Sets
 from flows.job import workspace_root
 
@@ -36,14 +37,10 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
 
     Example: rollmill reverify arithmetic-3f9a0c1d --verifier math
     """
-    from flows.cli.live import watching
-    from flows.rejudging import ReverifyRequest
-    from flows.rejudging import reverify as judge_again
+    from flows.rejudging import Reverify, ReverifyRequest
 
-    root = workspace_root()
-    with watching() as watcher:
-        report = judge_again(ReverifyRequest(root, run, verifier, tuple(sets or ()), accept, dry_run, check, watcher))
-    return as_json(report) if json else line(page(report))
+    request = ReverifyRequest(workspace_root(), run, verifier, tuple(sets or ()), accept, dry_run, check)
+    return run_job(Reverify(request), page, json=json)
 
 
 def page(report: Mapping[str, Any]) -> str:

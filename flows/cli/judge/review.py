@@ -96,7 +96,7 @@ def _import(reader: "Reader", queue: "Queue", path: Path, who: str, *, dry_run: 
 
 
 def _apply(run: str, *, dry_run: bool, json: bool) -> None:
-    from flows.cli.make.curate import drive_shown
+    from flows.cli.jobs import run_job
     from flows.cli.summary import summary
     from flows.jobs.curate import Curate
     from flows.rejudging.judgements import application_of
@@ -112,8 +112,8 @@ def _apply(run: str, *, dry_run: bool, json: bool) -> None:
     judged.write()
     if not json:
         note(f"{judged.path.name}: {counts}. Keep it beside the recipe.")
-    outcome = drive_shown(Curate(judged.job), direct=True)
-    return as_json({**row, **outcome}) if json else line(summary(outcome, root))
+    kind = Curate(judged.job)
+    return run_job(kind, lambda outcome: summary(outcome, root), json=json, row=lambda outcome: {**row, **outcome})
 
 
 def _counts(reader: "Reader", queue: "Queue", who: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def select(
         raise SetupError("--policy-option needs a --policy.", next_command="rollmill select RECIPE --policy min_value ...")
     row, job = selection_of(SelectRequest(root, target, tuple(sets or ()), policy, _options(policy_option or ())))
     if publish:
-        from flows.cli.make.curate import drive_shown
+        from flows.cli.jobs import run_job
         from flows.cli.summary import summary
         from flows.jobs.curate import Curate
 
@@ -48,8 +48,7 @@ def select(
                 f"the verifiers of run {row['run']} have changed since it was judged.",
                 next_command=f"rollmill reverify {row['run']}",
             )
-        outcome = drive_shown(Curate(job), direct=True)
-        return as_json(outcome) if json else line(summary(outcome, root))
+        return run_job(Curate(job), lambda outcome: summary(outcome, root), json=json)
     return as_json(row) if json else line(_page(row, job.command))
 
 

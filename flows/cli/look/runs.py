@@ -155,7 +155,7 @@ def resume(
 
     Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
-    from flows.cli.make.curate import drive_shown
+    from flows.cli.jobs import executor_of, run_job
     from flows.cli.summary import summary
     from flows.job import Job
     from flows.jobs.curate import Curate
@@ -179,8 +179,7 @@ def resume(
         )
     if dry_run:
         return as_json({"run": chosen.id, "command": job.command}) if json else line(f"Would run: {job.command}")
-    outcome = drive_shown(kind, direct=False)
-    return as_json(outcome) if json else line(summary(outcome, root))
+    return run_job(kind, lambda outcome: summary(outcome, root), json=json, executor=executor_of(job, direct=False))
 
 
 @verbs.command("cancel")

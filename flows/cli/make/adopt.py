@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, columns, doing, line
+from flows.cli.jobs import run_job
+from flows.cli.output import AsJson, columns
 from flows.job import workspace_root
-from storage.ground.errors import FoundWanting
-
-if TYPE_CHECKING:
-    from flows.adopting import Adoption
 
 _SHOWN = 10
 LogPath = Annotated[Path, typer.Argument(metavar="PATH", help="The log, or a folder of logs.")]
@@ -52,42 +49,40 @@ def adopt(
 
     Example: rollmill adopt results/my-model
     """
-    from flows.adopting import AdoptRequest, adopt_all
-    from flows.cli.live import watching
+    from flows.adopting import Adopt, AdoptRequest
 
-    root = workspace_root()
-    with watching() as watcher:
-        request = AdoptRequest(root, path, name, tuple(verify or ()), label, watcher, max_bytes)
-        adoption = adopt_all(request, begin=doing)
-    several = len(adoption.reports) != 1 or bool(adoption.refused)
-    if json:
-        as_json({"adopted": adoption.reports, "refused": adoption.refused} if several else adoption.reports[0])
-    else:
-        line(overview(adoption) if several else page(adoption.reports[0]))
-    if adoption.refused:
-        logs = len(adoption.reports) + len(adoption.refused)
-        raise FoundWanting(f"{len(adoption.refused):,} of {logs:,} logs were not adopted.")
+    kind = Adopt(AdoptRequest(workspace_root(), path, name, tuple(verify or ()), label, max_bytes))
+    run_job(kind, _result, json=json, row=lambda outcome: outcome if _is_several(outcome) else outcome["adopted"][0])
 
 
-def overview(adoption: "Adoption") -> str:
+def _is_several(outcome: Mapping[str, Any]) -> bool:
+    return len(outcome["adopted"]) != 1 or bool(outcome["refused"])
+
+
+def _result(outcome: Mapping[str, Any]) -> str:
+    return overview(outcome) if _is_several(outcome) else page(outcome["adopted"][0])
+
+
+def overview(outcome: Mapping[str, Any]) -> str:
     """Table of several adopted logs with their main numbers, and the logs that could not be adopted."""
+    adopted, refused = outcome["adopted"], outcome["refused"]
     head = ["name", "task", "model", "answers", "number", "printed", "from its rows", "on our verdicts [95%]"]
     rows = []
-    for report in adoption.reports:
+    for report in adopted:
         what = [report["name"], report["task"], report["model"], f"{report['rollouts']:,}"]
         for row in report["numbers"] or [None]:
             numbers = ["-", "-", "-", "-"] if row is None else [row["number"], *_theirs(row), _value(row["on_verdicts"])]
             rows.append([*what, *numbers])
             what = ["", "", "", ""]
-    lines = [f"{len(adoption.reports):,} logs adopted, {len(adoption.refused):,} not.", ""]
+    lines = [f"{len(adopted):,} logs adopted, {len(refused):,} not.", ""]
     if rows:
         lines += [columns(head, rows), ""]
-    for report in adoption.reports:
+    for report in adopted:
         aside = [f"set aside: {count:,} with {why}" for why, count in report["set_aside"].items()]
         lines += [f"note: {report['name']}: {text}" for text in [*aside, *report["definitions"], *report["messages"]]]
-    for refused in adoption.refused:
-        lines.append(f"not adopted: {refused['path']}: {refused['why']} Next: {refused['next']}")
-    names = [report["name"] for report in adoption.reports]
+    for left in refused:
+        lines.append(f"not adopted: {left['path']}: {left['why']} Next: {left['next']}")
+    names = [report["name"] for report in adopted]
     return "\n".join([*lines, *([f"Next: rollmill leaderboard {' '.join(names[:_SHOWN])}"] if names else [])])
 
 

@@ -1,22 +1,19 @@
 """`rollmill curate`: a recipe to a dataset version, resumable at any moment.
 
-From here to a sampled completion: `drive_shown`, `drive` (flows.jobs.driver), `Curate.stages`, `draw_and_score` and
-`draw_and_grade` (flows.jobs.curate), `run_round` (flows.rounds.run), `RoundDrawer.run` in a thread and its `_work`
-(flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw` (flows.sampling.draw), `generate` of the
-engine. Under Prefect it is the same.
+From here to a sampled completion: `run_job` (flows.cli.jobs), `drive` (flows.driver), `Curate.stages`,
+`draw_and_score` and `draw_and_grade` (flows.jobs.curate), `run_round` (flows.rounds.run), `RoundDrawer.run` in a thread and
+its `_work` (flows.rounds.drawing.draw), `claim` (flows.sampling.claim), `BatchDrawer.draw` (flows.sampling.draw),
+`generate` of the engine. Under Prefect it is the same.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, doing, line, note, resumable
+from flows.cli.jobs import announce, executor_of, run_job
+from flows.cli.output import AsJson, DryRun, as_json, line
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
-
-if TYPE_CHECKING:
-    from flows.job import Job
-    from flows.jobs.driver import Executor, JobKind
 
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
 KeepGoing = Annotated[
@@ -60,40 +57,11 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
         row = planned_work(job)
         return as_json(row) if json else line(_planned(row))
     announce(job, direct=direct)
+    from flows.cli.summary import summary
     from flows.jobs.curate import Curate
 
-    outcome = drive_shown(Curate(job), direct=direct)
-    if json:
-        return as_json(outcome)
-    from flows.cli.summary import summary
-
-    return line(summary(outcome, Path(job.workspace)))
-
-
-def announce(job: "Job", *, direct: bool) -> None:
-    """Say what is done before the first progress."""
-    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
-
-
-def drive_shown(kind: "JobKind[Any]", *, direct: bool) -> dict[str, Any]:
-    """Drive a job with its progress shown; Ctrl-C says how to go on, and a gate that does not pass what it saw."""
-    from flows.cli.live import watching
-    from flows.cli.summary import before_a_version
-    from flows.curation.gating import GateFailed
-    from flows.jobs.driver import DIRECT, drive
-    from flows.progress import Progress
-
-    executor: Executor = DIRECT
-    if not direct:
-        from flows.prefect.command import PrefectCommand
-
-        executor = PrefectCommand(kind.job, doing)
-    try:
-        with resumable(f"To go on: {kind.job.command}"), watching() as watcher:
-            return drive(kind, executor, Progress(watcher, begin=doing))
-    except GateFailed as failed:
-        note(before_a_version(failed.counts))
-        raise
+    executor = executor_of(job, direct=direct)
+    return run_job(Curate(job), lambda outcome: summary(outcome, Path(job.workspace)), json=json, executor=executor)
 
 
 def _planned(row: dict[str, Any]) -> str:

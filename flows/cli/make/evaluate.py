@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.make.curate import Direct, Redraw, announce, drive_shown
+from flows.cli.jobs import announce, executor_of, run_job
+from flows.cli.make.curate import Direct, Redraw
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, Sets
 
@@ -58,12 +59,7 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     from flows.jobs.evaluate import Evaluate
 
     kind = Evaluate(job, evaluation, out)
-    report = drive_shown(kind, direct=direct)
-    if json:
-        as_json(report)
-    else:
-        line(_page(report, kind.out))
-    return kind.check(report)
+    return run_job(kind, lambda report: _page(report, kind.out), json=json, executor=executor_of(job, direct=direct))
 
 
 def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:

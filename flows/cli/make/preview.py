@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, as_json, doing, inert, line, resumable
+from flows.cli.output import AsJson, doing, inert
 from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 LONGEST = 600  # characters of a text that are shown
@@ -27,16 +27,12 @@ def preview(  # noqa: PLR0913 (a verb's parameters are its options)
     Example: rollmill preview recipes/arithmetic.yaml --rows 3
     """
     doing(f"{recipe.name}: checking it, loading libraries")
-    from flows.cli.live import watching
+    from flows.cli.jobs import run_job
     from flows.job import Job
-    from flows.jobs.driver import drive
     from flows.jobs.preview import Preview, preview_job
-    from flows.progress import Progress
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost)
-    with resumable("To go on, give the same command again."), watching() as watcher:
-        outcome = drive(Preview(preview_job(job, rows)), progress=Progress(watcher))
-    return as_json(outcome) if json else line(_page(outcome, job.command))
+    return run_job(Preview(preview_job(job, rows)), lambda outcome: _page(outcome, job.command), json=json)
 
 
 def _page(outcome: dict[str, Any], command: str) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.adopting import Adoption, AdoptRequest, adopt, adopt_all, stored_log
+from flows.adopting import Adopt, AdoptRequest, adopt, stored_log
 from flows.adopting.choices import RULES, LoggedChoices
 from flows.adopting.lm_eval import read
 from flows.adopting.log import EvaluationLog, unfolded_log
 from flows.cli.make.adopt import overview
+from flows.driver import Outcome, drive
 from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 from tests.json_lines import write_lines
@@ -32,11 +33,11 @@ Change = Callable[[dict[str, Any]], None]
 
 
 @pytest.fixture(scope="module")
-def adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Adoption]:
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
     """A workspace with the log, and what became of it."""
     root = tmp_path_factory.mktemp("choices")
     Workspace.init(root).close()
-    return root, adopt_all(AdoptRequest(root, SAMPLES, "facts"))
+    return root, drive(Adopt(AdoptRequest(root, SAMPLES, "facts")))
 
 
 def chosen_by_numpy(row: dict[str, Any], rule: str) -> int:
@@ -65,8 +66,8 @@ def changed(tmp_path: Path, change: Change, about: Change | None = None) -> list
     return read(path, unfolded_log(path))
 
 
-def test_each_metric_that_chooses_is_a_log_whose_numbers_come_out_again(adopted: tuple[Path, Adoption]) -> None:
-    reports = adopted[1].reports
+def test_each_metric_that_chooses_is_a_log_whose_numbers_come_out_again(adopted: tuple[Path, Outcome]) -> None:
+    reports = adopted[1]["adopted"]
     assert [(report["name"], report["task"]) for report in reports] == [
         ("facts", "facts"),
         ("facts.acc_norm", "facts.acc_norm"),
@@ -109,21 +110,21 @@ def test_bytes_and_characters_are_two_lengths_and_the_first_of_equal_ones_is_tak
     assert RULES["acc_norm"].values(LoggedChoices("q", ["", "b"], [-1.0, -9.0])) == [-math.inf, -9.0]
 
 
-def test_nothing_of_the_log_is_lost(adopted: tuple[Path, Adoption]) -> None:
+def test_nothing_of_the_log_is_lost(adopted: tuple[Path, Outcome]) -> None:
     with Workspace.open(adopted[0]) as workspace:
-        for report in adopted[1].reports:
+        for report in adopted[1]["adopted"]:
             stored = stored_log(workspace, report["name"])
             assert list(stored.rows[SAMPLES.name].values()) == SAMPLES.read_text().splitlines()
             assert set(stored.files) == {next(LOG.glob("results_*.json")).name}
 
 
-def test_the_overview_has_every_log_and_a_label_names_one(adopted: tuple[Path, Adoption], tmp_path: Path) -> None:
+def test_the_overview_has_every_log_and_a_label_names_one(adopted: tuple[Path, Outcome], tmp_path: Path) -> None:
     page = overview(adopted[1])
     assert page.startswith("4 logs adopted, 0 not.")
     assert "note: facts.acc_norm: nothing was drawn: each answer is the choice with the largest log-likelihood per" in page
-    again = adopt_all(AdoptRequest(adopted[0], LOG, "facts"))
-    assert [report["stored"] for report in again.reports] == [{"new": 0, "already": 12}] * 4
-    [report] = adopt_all(AdoptRequest(adopted[0], LOG, "norm", label="acc_norm,none")).reports
+    again = drive(Adopt(AdoptRequest(adopted[0], LOG, "facts")))
+    assert [report["stored"] for report in again["adopted"]] == [{"new": 0, "already": 12}] * 4
+    [report] = drive(Adopt(AdoptRequest(adopted[0], LOG, "norm", label="acc_norm,none")))["adopted"]
     assert (report["task"], report["numbers"][0]["number"]) == ("facts.acc_norm", "acc_norm,none")
     with pytest.raises(SetupError, match=r"holds 4 logs\. Valid: acc,none, acc_norm,none"):
         adopt(AdoptRequest(adopted[0], LOG))
@@ -209,7 +210,7 @@ def test_rows_without_a_choice_are_set_aside_and_stay_in_the_tools_numbers(
     changed(tmp_path, change)
     root = tmp_path / "ws"
     Workspace.init(root).close()
-    report = adopt_all(AdoptRequest(root, tmp_path / "changed", "odd")).reports[0]
+    report = drive(Adopt(AdoptRequest(root, tmp_path / "changed", "odd")))["adopted"][0]
     assert (report["set_aside"], report["rollouts"]) == ({why: 1}, 11)
     assert report["numbers"][0]["equal"]
 

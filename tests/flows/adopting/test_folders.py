@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.adopting import AdoptRequest, adopt_all
+from flows.adopting import Adopt, AdoptRequest
 from flows.cli import run
 from flows.cli.make.adopt import overview
+from flows.driver import drive
 from storage.ground.errors import SetupError, Unavailable
 from storage.workspace import Workspace
 from tests.flows.adopting.members import members_of
@@ -48,24 +49,24 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_log_of_a_folder_is_adopted_and_the_others_are_named(folder: Path, tmp_path: Path) -> None:
-    adoption = adopt_all(AdoptRequest(tmp_path / "ws", folder))
-    told = [(report["name"], report["task"], report["model"], report["rollouts"]) for report in adoption.reports]
+    adoption = drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))
+    told = [(report["name"], report["task"], report["model"], report["rollouts"]) for report in adoption["adopted"]]
     assert told == [
         ("sums-rollmill-tiny", "sums", "rollmill-tiny", 32),
         ("sums-rollmill-tiny-2", "sums", "openai-api/local/rollmill-tiny", 32),
         ("sums-other", "sums", "openai-api/local/other", 32),
         ("sums-other-2", "sums", "openai-api/local/other", 32),
     ]
-    assert all(row["equal"] for report in adoption.reports for row in report["numbers"])
-    refused = {Path(row["path"]).name: row["why"] for row in adoption.refused}
+    assert all(row["equal"] for report in adoption["adopted"] for row in report["numbers"])
+    refused = {Path(row["path"]).name: row["why"] for row in adoption["refused"]}
     assert list(refused) == ["results_2026-11-21T23-00-00.000000.json", "cut.eval"]
     assert refused["cut.eval"].startswith("it is not a whole zip file")
     page = overview(adoption)
     assert page.startswith("4 logs adopted, 2 not.")
     assert "cut.eval: it is not a whole zip file" in page
-    again = adopt_all(AdoptRequest(tmp_path / "ws", folder))
-    assert [report["stored"]["new"] for report in again.reports] == [0, 0, 0, 0]
-    assert [report["name"] for report in again.reports] == [report["name"] for report in adoption.reports]
+    again = drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))
+    assert [report["stored"]["new"] for report in again["adopted"]] == [0, 0, 0, 0]
+    assert [report["name"] for report in again["adopted"]] == [report["name"] for report in adoption["adopted"]]
 
 
 def test_a_name_goes_before_what_tells_the_logs_apart(folder: Path, tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_a_name_goes_before_what_tells_the_logs_apart(folder: Path, tmp_path: Pa
     (folder / "results_2026-11-21T23-00-00.000000.json").unlink()
     (folder / "c.json").unlink()
     name = "an-evaluation-of-november"
-    reports = adopt_all(AdoptRequest(tmp_path / "ws", folder, name)).reports
+    reports = drive(Adopt(AdoptRequest(tmp_path / "ws", folder, name)))["adopted"]
     names = [report["name"] for report in reports]
     assert names == [f"{name}-sums-rollmill-tiny", f"{name}-sums-rollmill-tiny-2", f"{name}-sums-other"]
     for report in reports:
@@ -98,8 +99,8 @@ def test_a_folder_without_a_readable_log_stores_nothing(folder: Path, tmp_path: 
     for path in ("a.eval", "b.json", "c.json"):
         (folder / path).unlink()
     shutil.rmtree(folder / "harness")
-    adoption = adopt_all(AdoptRequest(tmp_path / "ws", folder))
-    assert (adoption.reports, len(adoption.refused)) == ([], 2)
+    adoption = drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))
+    assert (adoption["adopted"], len(adoption["refused"])) == ([], 2)
     with Workspace.open(tmp_path / "ws") as workspace:
         assert workspace.imports.list() == []
 
@@ -110,4 +111,4 @@ def test_a_full_disk_is_no_outcome_of_one_log(folder: Path, tmp_path: Path, monk
 
     monkeypatch.setattr(sys.modules["flows.adopting.adopt"], "bring_in", full)
     with pytest.raises(SetupError, match="no space left"):
-        adopt_all(AdoptRequest(tmp_path / "ws", folder))
+        drive(Adopt(AdoptRequest(tmp_path / "ws", folder)))

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.adopting import AdoptRequest, adopt, adopt_all
+from flows.adopting import Adopt, AdoptRequest, adopt
+from flows.driver import drive
 from storage.ground.errors import SetupError
 from storage.workspace import Workspace
 
@@ -109,6 +110,6 @@ def test_in_a_folder_it_is_one_outcome_and_the_rest_is_adopted(root: Path, tmp_p
     folder.mkdir()
     bomb(folder / "bomb.eval", 512, members=8)
     (folder / "sums.eval").write_bytes((LOGS / "inspect" / "sums.eval").read_bytes())
-    adoption = adopt_all(AdoptRequest(root, folder))
-    assert [report["name"] for report in adoption.reports] == ["sums-rollmill-tiny"]
-    assert json.dumps(adoption.refused).count("unfolds to more than 268,435,456 bytes") == 1
+    adoption = drive(Adopt(AdoptRequest(root, folder)))
+    assert [report["name"] for report in adoption["adopted"]] == ["sums-rollmill-tiny"]
+    assert json.dumps(adoption["refused"]).count("unfolds to more than 268,435,456 bytes") == 1

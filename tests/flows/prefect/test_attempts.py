@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from flows.driver import Direct, Outcome
 from flows.job import Job
-from flows.jobs.driver import Direct, Outcome
 from flows.prefect.attempts import attempts
 from flows.prefect.firing import fire
 from storage.ground.errors import FoundWanting, SetupError, Unavailable

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from flows.driver import DIRECT, Direct, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
-from flows.jobs.driver import DIRECT, Direct, drive
 from flows.prefect.firing import fire
 from flows.prefect.standing import _deployment
 from storage.ground.errors import FoundWanting, SetupError

@@ -125,8 +125,8 @@ def run(arguments: list[str]) -> None:
 
 def firing(recipe: str) -> int:
     """A firing of a schedule without Prefect, which would show an error in its own log."""
+    from flows.driver import DIRECT
     from flows.job import Job
-    from flows.jobs.driver import DIRECT
     from flows.prefect.firing import fire
     from storage.ground.errors import RollmillError, refusal
 

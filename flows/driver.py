@@ -60,10 +60,11 @@ DIRECT = Direct()
 
 
 class JobKind(Protocol[Target]):
-    """A kind of jobs, made of a job: that reads and checks its recipe, and opens nothing."""
+    """A kind of jobs, made of its input: that reads and checks it, and opens nothing."""
 
     @property
-    def job(self) -> Job: ...
+    def command(self) -> str:
+        """The command line that goes on with the job."""
 
     def open(self, progress: Progress) -> AbstractContextManager[Target]:
         """Target of the stages: a run, or the session of several runs."""
@@ -85,6 +86,32 @@ class JobKind(Protocol[Target]):
 
     def line(self, outcome: Outcome) -> str:
         """The outcome in one line, for the record of a schedule."""
+
+
+class RecipeKind(JobKind[Target], Protocol[Target]):
+    """A kind made of a job with a recipe. It can also be carried out as tasks, and by a schedule."""
+
+    @property
+    def job(self) -> Job: ...
+
+
+class RequestKind:
+    """Defaults of a kind without a recipe: nothing is prepared, written beside the workspace's own files, or checked."""
+
+    def prepare(self, target: Any) -> None:
+        """Nothing."""
+
+    def run_of(self, target: Any) -> str | None:
+        """No run of the job's own."""
+        del target
+        return None
+
+    def report(self, outcome: Outcome) -> Outcome:
+        """The outcome as it is."""
+        return outcome
+
+    def check(self, outcome: Outcome) -> None:
+        """Nothing is found wanting."""
 
 
 def _ignore(run: str | None) -> None:

@@ -1,0 +1,60 @@
+"""Jobs on the command line: driven with their progress shown, interrupted with advice, told when they have ended."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.cli.output import as_json, doing, line, note, resumable
+
+if TYPE_CHECKING:
+    from flows.driver import Executor, JobKind
+    from flows.job import Job
+
+Outcome = dict[str, Any]
+
+
+def announce(job: "Job", *, direct: bool) -> None:
+    """Say what is done before the first progress."""
+    doing(f"{Path(job.recipe).name}: checking it, loading libraries{'' if direct else ', starting Prefect'}")
+
+
+def executor_of(job: "Job", *, direct: bool) -> "Executor":
+    """This process, or tasks of the managed Prefect server."""
+    from flows.driver import DIRECT
+
+    if direct:
+        return DIRECT
+    from flows.prefect.command import PrefectCommand
+
+    return PrefectCommand(job, doing)
+
+
+def run_job(
+    kind: "JobKind[Any]",
+    page: Callable[[Outcome], str],
+    *,
+    json: bool,
+    row: Callable[[Outcome], Any] = dict,
+    executor: "Executor | None" = None,
+) -> None:
+    """Drive a job with its progress shown, print its outcome (`page` for a person, `row` for a program), and check it.
+
+    Ctrl-C says how to go on; a gate that does not pass is told with what it saw. `executor`: by default this process.
+    """
+    from flows.cli.live import watching
+    from flows.cli.summary import before_a_version
+    from flows.curation.gating import GateFailed
+    from flows.driver import DIRECT, drive
+    from flows.progress import Progress
+
+    try:
+        with resumable(f"To go on: {kind.command}"), watching() as watcher:
+            outcome = drive(kind, executor or DIRECT, Progress(watcher, begin=doing))
+    except GateFailed as failed:
+        note(before_a_version(failed.counts))
+        raise
+    if json:
+        as_json(row(outcome))
+    else:
+        line(page(outcome))
+    kind.check(outcome)
