@@ -1,9 +1,9 @@
 """Answers computed before anybody asks: what Explore and Compare show first of the newest version, the newest ended run
 and the page's own first choice.
 
-One thread works while the server stands. It looks at the ledger, computes where something new was published or ended, the
-newest first, and begins anew where something newer comes meanwhile. A visitor who asks for what is being computed waits for
-the rest of it; visitors' own pages go first.
+One thread works while the server stands, from the first page on. It looks at the ledger, computes where something new was
+published or ended, the newest first, and begins anew where something newer comes meanwhile. A visitor who asks for what is
+being computed waits for the rest of it; visitors' own pages go first.
 """
 
 import os
@@ -42,7 +42,7 @@ class FirstView:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WarmingProgress:
     """The view that is being computed: its place, counted from 1, and how many there are."""
 
     place: int
@@ -54,9 +54,10 @@ class CacheWarmer:
     """The thread; `progress` is None while nothing is computed."""
 
     def __init__(self) -> None:
-        self.progress: Progress | None = None
+        self.progress: WarmingProgress | None = None
         self._done: set[tuple[str, State]] = set()
         self._ended = threading.Event()
+        self._drawn = threading.Event()
         self._visits = 0
         self._quiet = threading.Condition()
 
@@ -67,6 +68,7 @@ class CacheWarmer:
     def stop(self) -> None:
         """End after the view that is being computed."""
         self._ended.set()
+        self._drawn.set()
 
     @contextmanager
     def visit(self) -> Iterator[None]:
@@ -79,9 +81,11 @@ class CacheWarmer:
             with self._quiet:
                 self._visits -= 1
                 self._quiet.notify_all()
+            self._drawn.set()
 
     def _work(self) -> None:
         seen: object = None
+        self._drawn.wait(PATIENCE)  # the first page loads what all need
         while not self._ended.is_set():
             try:
                 source = reader()
@@ -99,7 +103,7 @@ class CacheWarmer:
         self._done &= {view.key for view in views}
         fresh = [view for view in views if view.key not in self._done]
         for place, view in enumerate(fresh, start=len(views) - len(fresh) + 1):
-            self.progress = Progress(place, len(views), view.words)
+            self.progress = WarmingProgress(place, len(views), view.words)
             try:
                 with self._quiet:
                     self._quiet.wait_for(lambda: not self._visits, PATIENCE)

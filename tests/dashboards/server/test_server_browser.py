@@ -44,7 +44,9 @@ def browser(printed: str, failures: list[str]) -> Iterator[Page]:
         page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(PATIENCE)
         page.goto(printed)
-        page.on("response", lambda answer: failures.append(f"{answer.status} {answer.url}") if answer.status > 399 else None)
+        page.on(
+            "response", lambda answer: failures.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
+        )
         yield page
         chromium.close()
 
@@ -81,7 +83,13 @@ def test_an_address_is_shown_as_text(browser: Page, printed: str) -> None:
 
 def test_no_page_asks_for_what_is_not_there(browser: Page, printed: str, failures: list[str]) -> None:
     served = printed.partition("/?")[0]
-    for path, title in (("", "Home"), ("runs", "Runs"), ("explore", "Explore"), ("compare", "Compare"), ("claims", "Claims")):
+    for path, title in (
+        ("", "Home"),
+        ("runs", "Runs"),
+        ("explore", "Explore"),
+        ("compare", "Compare"),
+        ("claims", "Claims"),
+    ):
         visit(browser, f"{served}/{path}", title)
     visit(browser, f"{served}/budgets", "Difficulty and budget")  # an address of before
     browser.wait_for_url("**/difficulty?*view=Budget*")

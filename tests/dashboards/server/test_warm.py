@@ -1,4 +1,4 @@
-"""First views are computed beforehand: the newest first, with the very answers that the pages ask for, and visitors go first."""
+"""First views are computed beforehand: the newest first, the very answers that the pages ask for, after visitors' pages."""
 
 import shutil
 import threading
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from streamlit.runtime.caching.cache_metrics import get_cache_metrics
+from streamlit.runtime.caching.cache_metrics import CACHE_LOOKUPS_FAMILY, get_cache_metrics
+from streamlit.runtime.stats import CounterStat
 
 from dashboards.server import warm
-from dashboards.server.warm import WARMER, CacheWarmer, FirstView, Progress, first_views
+from dashboards.server.warm import WARMER, CacheWarmer, FirstView, WarmingProgress, first_views
 from storage.audits import PersonJudgement
 from storage.ground.errors import SetupError
 from storage.queries import Reader
@@ -30,8 +31,10 @@ def copied(curated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 @pytest.fixture
 def warmer() -> Iterator[CacheWarmer]:
-    """A thread of its own, not begun yet."""
+    """A thread of its own, not begun yet, after a first page."""
     made = CacheWarmer()
+    with made.visit():
+        pass
     yield made
     made.stop()
     assert until(lambda: not any(thread.name == "cache-warmer" for thread in threading.enumerate()))
@@ -39,12 +42,10 @@ def warmer() -> Iterator[CacheWarmer]:
 
 def computed() -> int:
     """Answers that were not there when a page or the thread asked for them."""
-    lookups = get_cache_metrics().get_stats(["cache_lookups"])
+    (lookups,) = get_cache_metrics().get_stats([CACHE_LOOKUPS_FAMILY]).values()
+    counts = [(stat.labels or {}, stat.value) for stat in lookups if isinstance(stat, CounterStat)]
     return sum(
-        int(stat.value)
-        for stats in lookups.values()
-        for stat in stats
-        if stat.labels["cache"].startswith("dashboards.session.kept") and stat.labels["result"] == "miss"
+        int(value) for of, value in counts if of["cache"].startswith("dashboards.session.kept") and of["result"] == "miss"
     )
 
 
@@ -107,14 +108,24 @@ def test_the_thread_computes_at_the_start_and_after_a_publication(
     assert until(lambda: warmer.progress is None)
 
 
-def test_nothing_is_begun_while_a_page_is_drawn(
-    copied: Path, warmer: CacheWarmer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_page_goes_first(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+    monkeypatch.setattr(warm, "first_views", lambda _: [FirstView("toy", ("first",), begun.set)])
+    warmer = CacheWarmer()
+    warmer.start()
+    assert not begun.wait(0.3)
+    with warmer.visit():
+        pass
+    assert begun.wait(30)
+    warmer.stop()
+
+
+def test_nothing_is_begun_while_a_page_is_drawn(copied: Path, warmer: CacheWarmer, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = threading.Event()
     monkeypatch.setattr(warm, "first_views", lambda _: [FirstView("toy", ("state",), begun.set)])
     with warmer.visit():
         warmer.start()
-        assert until(lambda: warmer.progress == Progress(1, 1, "toy"))
+        assert until(lambda: warmer.progress == WarmingProgress(1, 1, "toy"))
         assert not begun.wait(0.3)
     assert begun.wait(30)
 
@@ -164,5 +175,5 @@ def test_a_view_that_cannot_be_shown_is_told_and_not_tried_again(
 def test_a_page_says_what_is_being_prepared(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
     assert not any("Preparing" in caption.value for caption in opened("home").sidebar.caption)
-    monkeypatch.setattr(WARMER, "progress", Progress(2, 3, "Explore of <b>"))
+    monkeypatch.setattr(WARMER, "progress", WarmingProgress(2, 3, "Explore of <b>"))
     assert [caption.value for caption in opened("home").sidebar.caption] == ["Preparing 2 of 3: Explore of \\<b\\>"]
