@@ -1,68 +1,50 @@
-"""Loading times of the dashboard's pages in a browser until their content shows, and the cost of an idle tab.
+"""Latency of the dashboard's pages in a browser as a table, with memory and idle processor time of its server.
 
     python benchmarks/runs/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100
 
 The workspace is that of `benchmarks/runs/dashboard_workspace.py`; it is made where the folder does not exist, and kept.
-Chromium is headless. Cold is the first visit after the server's start, in which a run's rollouts are read once for all
-pages. `first` is the slowest first use of an interaction (filters, next page, a problem, another model), of which no
-answer is kept yet. Warm are later visits, each in the same tab as a link inside the dashboard. Processor seconds are the
-server's.
+Chromium is headless. All times are seconds until the content of a page shows:
+
+- cold: the first visit after the server's start, once it has prepared what it computes beforehand (`--at-once`: without
+  waiting for that). The pages come in the order of the menu, so that what one has read serves the next ones;
+- new tab: the same address loaded again, as a shared link in a new tab;
+- first: the slowest first use of an interaction (filters, next page, a problem, another model), of which no answer is kept;
+- p50, p95: later visits of all of these by links inside the dashboard;
+- two tabs: the p95 while somebody opens another page every second in a second tab;
+- writing: the p95 while a run writes.
 """
 
 import argparse
 import json
 import os
-import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-import numpy as np
-from playwright.sync_api import Page, sync_playwright
+import psutil
+from playwright.sync_api import Page
 
+from benchmarks.runs.dashboard_visits import (
+    ROOT,
+    STROLL,
+    chromium,
+    idle_minute,
+    later,
+    megabytes,
+    processor_seconds,
+    seconds,
+    serving,
+    until_idle,
+)
 from benchmarks.runs.dashboard_workspace import build_workspace
-from storage.queries import Reader, named_scope, runs
+from storage.queries import Reader, datasets, named_scope, runs
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 900_000  # milliseconds
-SETTLED = """() => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  return app && app.dataset.testScriptState === 'notRunning' && document.querySelector('h1')
-    && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]');
-}"""
-# Counts the runs of a script that came to their end, by what the server sends (session_status_changed, not running). The
-# attribute of SETTLED is no witness that a script ran: one that takes less than the page needs to draw arrives as a whole,
-# and the page goes from `notRunning` to `notRunning`.
-COUNTED = """(() => {
-  const Native = window.WebSocket;
-  window.scriptsEnded = 0;
-  window.WebSocket = class extends Native {
-    constructor(...given) {
-      super(...given);
-      this.addEventListener('message', async event => {
-        const sent = new Uint8Array(event.data instanceof Blob ? await event.data.arrayBuffer() : event.data);
-        if (sent.length === 2 && sent[0] === 0x4a && sent[1] === 0) window.scriptsEnded += 1;
-      });
-    }
-  };
-})()"""
-# What a link inside the dashboard does. Resolved when the script has ended and the browser has drawn twice since.
-GONE = """address => new Promise(resolve => {
-  const before = window.scriptsEnded;
-  const look = () => window.scriptsEnded > before
-    ? requestAnimationFrame(() => requestAnimationFrame(resolve)) : setTimeout(look, 5);
-  history.pushState({}, '', address);
-  dispatchEvent(new PopStateEvent('popstate', {state: {}}));
-  look();
-})"""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+COLUMNS = ("cold", "new tab", "first", "p50", "p95", "two tabs", "writing")
+Row = dict[str, float]
 SLOW = """\
 import time
 from pipelines.verify.number import NumberVerifier
@@ -78,35 +60,69 @@ class Slow(NumberVerifier):
 
 
 def main() -> None:
-    """Make or take the workspace, visit every page, leave tabs open; a row each."""
+    """Make or take the workspace, visit every page in four ways, leave tabs open; print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path, required=True, help="made where it is not there, and kept")
     parser.add_argument("--rollouts", type=int, default=1_000_000)
     parser.add_argument("--versions", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5, help="visits of each address after the first")
     parser.add_argument("--pages", nargs="*", help="these pages alone")
-    parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open; 0: none")
+    parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open")
+    parser.add_argument("--at-once", action="store_true", help="do not wait for what is computed beforehand")
     options = parser.parse_args()
     if not options.workspace.exists():
         build_workspace(options.workspace.resolve(), options.rollouts, options.versions)
     root = options.workspace.resolve()
-    addresses = pages_of(root)
-    chosen = {name: found for name, found in addresses.items() if not options.pages or name in options.pages}
-    with serving(root) as (server, process), chromium() as page:
-        for name, (main_address, *interactions) in chosen.items():
-            print(
-                json.dumps(
-                    {"page": name}
-                    | visited(
-                        page, process.pid, [server + address for address in (main_address, *interactions)], options.repeats
-                    )
-                ),
-                flush=True,
-            )
-        if options.idle:
-            print(json.dumps(idle(page, f"{server}{addresses['runs'][0]}", process.pid, options.idle)), flush=True)
-            with live(root) as run:
-                print(json.dumps(idle(page, f"{server}/runs?run={run}", process.pid, options.idle, "live")), flush=True)
+    every = pages_of(root)
+    chosen = {name: found for name, found in every.items() if not options.pages or name in options.pages}
+    with serving(root) as (address, server, started), chromium(2) as (page, other):
+        found: Row = {"address printed after s": started, "MB at start": megabytes(server)}
+        if not options.at_once:
+            found["prepared after s"] = started + until_idle(server)
+            found["CPU s until then"] = processor_seconds(server)
+            found["MB prepared"] = megabytes(server)
+            found["idle CPU s a minute, no tab"] = idle_minute(server, options.idle)
+        there = {name: [address + path for path in paths] for name, paths in chosen.items()}
+        table = {name: visited(page, paths, options.repeats) for name, paths in there.items()}
+        found["MB after all visits"] = megabytes(server)
+        seconds(page, address + every["runs"][0])
+        found["idle CPU s a minute, an ended run"] = idle_minute(server, options.idle)
+        seconds(other, address + every["home"][0])
+        other.evaluate(STROLL, [paths[0] for paths in there.values()])
+        for name, paths in there.items():
+            table[name]["two tabs"] = later(page, paths, max(1, options.repeats // 2))[1]
+        other.close()
+        with live(root) as run:
+            for name, paths in there.items():
+                table[name]["writing"] = later(page, paths, max(1, options.repeats // 2))[1]
+            seconds(page, f"{address}/runs?run={run}")
+            found["idle CPU s a minute, a run that writes"] = idle_minute(server, options.idle)
+        found["MB at the end"] = megabytes(server)
+    show(table, found)
+
+
+def visited(page: Page, addresses: Sequence[str], repeats: int) -> Row:
+    """Seconds of the first visits of a page, and of later ones."""
+    row = {"cold": seconds(page, addresses[0]), "new tab": seconds(page, addresses[0])}
+    row["first"] = max((seconds(page, address, new=False) for address in addresses[1:]), default=0.0)
+    row["p50"], row["p95"] = later(page, addresses, repeats)
+    wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
+    if wrong:
+        raise SystemExit(f"{page.url} shows an error")
+    sys.stderr.write(f"{page.url.split('?')[0]} {json.dumps({name: round(value, 2) for name, value in row.items()})}\n")
+    return row
+
+
+def show(table: dict[str, Row], found: Row) -> None:
+    """Print the table of the pages, and what the server took."""
+    print(f"| page | {' | '.join(COLUMNS)} |")
+    print(f"|---|{'---:|' * len(COLUMNS)}")
+    for name, row in table.items():
+        print(f"| {name} | {' | '.join(f'{row[column]:.2f}' for column in COLUMNS)} |")
+    print("\n| server | |\n|---|---:|")
+    for name, value in found.items():
+        print(f"| {name} | {value:.0f} |" if name.startswith("MB") else f"| {name} | {value:.2f} |")
+    print(f"\nload {os.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores")
 
 
 def at(path: str, **query: str | int) -> str:
@@ -115,10 +131,12 @@ def at(path: str, **query: str | int) -> str:
 
 
 def pages_of(root: Path) -> dict[str, list[str]]:
-    """The addresses of each page over the largest run: first the one to open, then its interactions."""
+    """The addresses of each page over the largest dataset: first the one to open, then its interactions."""
     with Reader.open(root) as reader:
         many = next(run.id for run in runs(reader) if run.name == "many" and run.status == "done")
-        scope = named_scope(reader, many)
+        newest = next(row.newest for row in datasets(reader) if row.name == "many")
+        assert newest is not None
+        scope = named_scope(reader, newest.ref)
         assert scope is not None
         with scope.connection("problems") as connection:
             problem = connection.execute("SELECT min(id) FROM problems").fetchall()[0][0]
@@ -137,15 +155,15 @@ def pages_of(root: Path) -> dict[str, list[str]]:
             at("diff", dataset="small", before="small@v1", after="small@v2"),
             at("diff", dataset="small", before="small@v2", after="small@v3"),
         ],
-        **of_run(many, problem),
+        **of_version(newest.ref, problem),
         "review": [at("review")],
         "claims": [at("claims")],
     }
 
 
-def of_run(many: str, problem: str) -> dict[str, list[str]]:
-    """Pages that read a run's rollouts."""
-    of, compare = f"run {many}", {"evaluation": many}
+def of_version(reference: str, problem: str) -> dict[str, list[str]]:
+    """Pages that read a version's rollouts."""
+    of, compare = f"version {reference}", {"evaluation": reference.partition("@")[0]}
     return {
         "explore": [
             at("explore", of=of),
@@ -171,97 +189,6 @@ def of_run(many: str, problem: str) -> dict[str, list[str]]:
             *(at("verifiers", of=of, view=v) for v in ("Rules", "Disagreements", "Slowest")),
         ],
     }
-
-
-@contextmanager
-def serving(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The dashboard of a workspace as `rollmill dashboard` serves it: its address and its process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "flows.cli", "dashboard", "--port", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.DEVNULL, text=True)
-    try:
-        server = f"http://127.0.0.1:{port}"
-        while process.poll() is None:
-            try:
-                urllib.request.urlopen(f"{server}/_stcore/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield server, process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-@contextmanager
-def chromium() -> Iterator[Page]:
-    """A page of a browser."""
-    path = shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(PATIENCE)
-        page.add_init_script(COUNTED)
-        yield page
-        browser.close()
-
-
-def visited(page: Page, server: int, addresses: Sequence[str], repeats: int) -> dict[str, object]:
-    """Seconds until the page shows its content, and processor seconds of the server: cold, first uses, later visits."""
-    cold = measured(page, server, addresses[0], new=True)
-    new_tab = measured(page, server, addresses[0], new=True)
-    first = {address: measured(page, server, address) for address in addresses[1:]}
-    warm = [measured(page, server, address) for _ in range(repeats) for address in addresses]
-    wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
-    slowest = max(first, key=lambda address: first[address][0], default="")
-    row: dict[str, object] = {"errors": wrong, "visits": len(warm), "slowest first use": slowest.partition("?")[2][-60:]}
-    for place, of in enumerate(("s", "server cpu s")):
-        later = [visit[place] for visit in warm]
-        row[of] = {
-            "cold": round(cold[place], 2),
-            "new tab": round(new_tab[place], 2),
-            "first": round(max((visit[place] for visit in first.values()), default=0.0), 2),
-            "p50": round(statistics.median(later), 2),
-            "p95": round(float(np.quantile(later, 0.95)), 2),
-        }
-    return row
-
-
-def measured(page: Page, server: int, address: str, *, new: bool = False) -> tuple[float, float]:
-    """Seconds of one visit, and what the server's process worked meanwhile."""
-    before = processor_seconds(server)
-    wall = seconds(page, address, new=new)
-    return wall, processor_seconds(server) - before
-
-
-def seconds(page: Page, address: str, *, new: bool = True) -> float:
-    """Seconds until the script has ended and no placeholder is left; `new`: the page is loaded again."""
-    begun = time.perf_counter()
-    if new:
-        page.goto(address, wait_until="commit")
-    else:
-        page.evaluate(GONE, address)
-    page.wait_for_function(SETTLED, polling=20)
-    return time.perf_counter() - begun
-
-
-def idle(page: Page, address: str, server: int, lasting: int, kind: str = "finished") -> dict[str, object]:
-    """Processor seconds of the server a minute while one tab lies open."""
-    seconds(page, address)
-    time.sleep(3)
-    before = processor_seconds(server)
-    page.wait_for_timeout(1000 * lasting)
-    spent = (processor_seconds(server) - before) * 60 / lasting
-    return {"idle tab on a run": kind, "server cpu s a minute": round(spent, 2)}
-
-
-def processor_seconds(pid: int) -> float:
-    """Processor seconds of a process so far, from Linux."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dashboards.inert import inert, visible
 from dashboards.parts.charts import PALETTE, AnyChart
 from dashboards.session.address import choose
 from dashboards.session.scope import reader
+from dashboards.units import counted
 from storage.queries.claims import BOARDS, STATUSES, claim_results, counts
 
 Row = Mapping[str, Any]
@@ -42,7 +43,7 @@ def show() -> None:
         bind="query-params",
     )
     mine = {name: row for name, row in results.items() if row["board"] == board}
-    st.caption(f"{SAYS[board]} {len(mine)} were checked here: {counts(mine.values())}.")
+    st.caption(f"{SAYS[board]} {counted(len(mine), 'claim was', 'claims were')} checked here: {counts(mine.values())}.")
     wanted = st.segmented_control("Status", [ALL, *STATUSES], default=ALL, required=True, key="status", bind="query-params")
     rows = {name: row for name, row in mine.items() if wanted in (ALL, row["status"])}
     if not rows:

@@ -13,6 +13,7 @@ from dashboards.parts.rollout import record, show_verdict
 from dashboards.session.address import choose, link
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted
 from storage.queries import Reader, datasets
 from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
 
@@ -181,7 +182,7 @@ def _rows(pair: "Pairing", changes: "VersionDiff") -> None:
         st.code(visible(wanted), language=None)
         wanted = default
     (was, became), move = next((key, move) for key, move in moves.items() if f"{key[0]} → {key[1]}" == wanted)
-    st.subheader(f"{move.count:,} rollouts: {inert(was)} → {inert(became)}", anchor=False)
+    st.subheader(f"{counted(move.count, 'rollout')}: {inert(was)} → {inert(became)}", anchor=False)
     pages = -(-move.count // PAGE)
     page = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     rows = _page_of(pair.before.content_hash, pair.after.content_hash, move.old, move.new, PAGE * (page - 1), pair)

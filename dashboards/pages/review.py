@@ -13,7 +13,9 @@ from dashboards.parts.verifier_rates import show_rates
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button, may_write, typed, why_not
 from dashboards.session.kept import kept_by
+from dashboards.session.reviewer import remember, reviewer
 from dashboards.session.scope import reader
+from dashboards.units import counted
 from storage.queries import (
     Queue,
     Reader,
@@ -46,14 +48,15 @@ def show() -> None:
     if queue is None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        who = st.text_input("Your name", key="review-judge", placeholder="ann", width=260)
+        who = reviewer()
         hinted = st.toggle(
             "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
         )
-    if not who.strip():
+        remember(who)
+    if not who:
         st.info("Type your name: judgements are kept by reviewer.")
     else:
-        _review(queue, who.strip(), hinted=hinted)
+        _review(queue, who, hinted=hinted)
     if queue.audit is not None:
         st.subheader("Rates so far")
         show_rates(known_rates(reader().audits, [(queue.audit.verifier, queue.audit.version)], queue.audit.source))
@@ -86,7 +89,7 @@ def _review(queue: Queue, who: str, *, hinted: bool) -> None:
     text, side = st.columns([3, 2], gap="medium")
     with text:
         if item is None:
-            st.success("Nothing is left here." if not left else f"{len(left):,} skipped ones are left.")
+            st.success("Nothing is left here." if not left else f"{counted(len(left), 'skipped rollout')} left.")
             if left:
                 st.button("Show the skipped ones", key="review-again", on_click=skipped.clear)
         else:
@@ -187,7 +190,7 @@ def _item(item: ReviewItem, *, hinted: bool) -> None:
     st.subheader("Problem")
     show_text(item.prompt, f"review-prompt-{item.position}")
     if item.tests:
-        with st.expander(f"{len(item.tests)} tests"):
+        with st.expander(counted(len(item.tests), "test")):
             show_text("\n".join(item.tests), f"review-tests-{item.position}", "python")
     st.markdown("**The completion's end**")
     show_text(item.ending, f"review-ending-{item.position}")

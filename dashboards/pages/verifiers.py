@@ -13,6 +13,7 @@ from dashboards.parts.verifier_rates import interval, show_rates
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept, kept_of
 from dashboards.session.scope import choose_scope, scope_label
+from dashboards.units import counted
 from storage.queries import KnownRates, Reader, Scope, named_scope, scope_rates, version_manifest
 from storage.queries.judge.verifiers import RuleCount, VerifierAccount, rates_by_rule, verifier_account
 
@@ -180,7 +181,8 @@ def _disagreements(account: VerifierAccount, of: str) -> None:
         both = sum(row.rollouts for row in rows)
         differ = sum(row.rollouts for row in rows if row.said != row.other_said)
         st.markdown(
-            f"**{inert(first)}** and **{inert(second)}** differ on {differ:,} of {both:,} rollouts ({differ / both:.2%})."
+            f"**{inert(first)}** and **{inert(second)}** differ on {differ:,} of {counted(both, 'rollout')} "
+            f"({differ / both:.2%})."
         )
         table = pd.DataFrame([(row.said, row.other_said, row.rollouts) for row in rows], columns=["said", "other", "n"])
         wide = table.pivot_table(index="said", columns="other", values="n", aggfunc="sum", fill_value=0)

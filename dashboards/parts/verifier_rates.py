@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert
+from dashboards.units import counted
 from pipelines.stats import with_interval
 from storage.queries.judge.audits import RATES, KnownRates
 
@@ -65,7 +66,8 @@ def _method(known: KnownRates) -> str:
     estimands = "; ".join(dict.fromkeys(f"{rate['estimand']} ({rate['method']})" for rate in rates))
     unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
     sentence = (
-        f"{known.verifier} {known.version}: {report['n']:,} random rollouts of {known.source} judged by people{unsure} "
-        f"(audit {known.audit}). {f'95% intervals. {estimands}' if rates else 'A rate needs some of every stratum judged'}."
+        f"{known.verifier} {known.version}: {counted(report['n'], 'random rollout')} of {known.source} judged by people"
+        f"{unsure} (audit {known.audit}). "
+        f"{f'95% intervals. {estimands}' if rates else 'A rate needs some of every stratum judged'}."
     )
     return inert(sentence, longest=1_000)

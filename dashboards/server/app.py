@@ -1,14 +1,19 @@
 """The dashboard's pages, one line a page; `rollmill dashboard` serves them (serve.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 
-from dashboards.session.address import PAGES
+from dashboards.inert import inert, visible
+from dashboards.server.warm import WARMER
+from dashboards.session.address import PAGES, link
 from dashboards.session.commands import admit, may_write, why_not
 from dashboards.session.scope import guarded
+from storage.ground.errors import unknown_name
 
 SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host
@@ -33,10 +38,12 @@ MOVED = {
 }  # addresses of before: what took their place
 WHOLE_LINKS = "<style>[data-testid='stPageLink'] p { white-space: normal; overflow: visible; }</style>"  # else they are cut
 FIRST_PATH = "start"  # the page that opens first has no path: what is given is not used, and may be nobody else's
+PATHS = frozenset(("", FIRST_PATH, *(name.lower() for name in MENU), *MOVED))  # every address of a page
+UNKNOWN = "unknown-page"  # the path at which the session began, where no page has it
 
 
 def main(first: str = "Home") -> None:
-    """Draw the page that the address names, else the `first` one."""
+    """Draw the page that the address names; `first` is the one without a path."""
     st.set_page_config(
         page_title="Rollmill", page_icon=str(HERE / "icon.png"), layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
@@ -55,9 +62,44 @@ def main(first: str = "Home") -> None:
     st.html(WHOLE_LINKS)
     if not may_write():
         st.sidebar.caption(why_not())
-    st.navigation(
-        [*pages.values(), *(_moved(old, pages[new], more) for old, (new, more) in MOVED.items())], expanded=True
-    ).run()
+    hidden = [_moved(old, pages[new], more) for old, (new, more) in MOVED.items()]
+    if path := _unknown_path():
+        show = guarded(_no_such_page(path))
+        hidden.append(st.Page(show, title="No such page", url_path=path, visibility="hidden"))
+    page = st.navigation([*pages.values(), *hidden], expanded=True)
+    if WARMER.progress is not None:
+        with st.sidebar:
+            st.fragment(_preparing, run_every="2s")()
+    with WARMER.visit():
+        page.run()
+
+
+def _preparing() -> None:
+    """The view that is computed beforehand; the page is drawn once more when none is left."""
+    if (now := WARMER.progress) is None:
+        st.rerun()
+    else:
+        st.caption(f"Preparing {now.place} of {now.total}: {inert(now.words)}")
+
+
+def _unknown_path() -> str:
+    """The path of the session's first address if no page has it; empty otherwise."""
+    if UNKNOWN not in st.session_state:
+        path = unquote(urlsplit(st.context.url or "").path).strip("/")
+        st.session_state[UNKNOWN] = "" if path in PATHS else path
+    return str(st.session_state[UNKNOWN])
+
+
+def _no_such_page(path: str) -> Callable[[], None]:
+    def show() -> None:
+        st.title("No such page")
+        known = [name.lower() for name in MENU]
+        st.error("404: the address names no page of this dashboard.")
+        st.code(visible(str(unknown_name("page", path, known))), language=None, wrap_lines=True)
+        near = get_close_matches(path.lower(), known, n=1, cutoff=0.0)[0]
+        link(near.capitalize(), f"Open {near.capitalize()}", f":material/{MENU[near.capitalize()][1]}:")
+
+    return show
 
 
 def _moved(old: str, page: "st.Page", more: Mapping[str, str]) -> "st.Page":

@@ -20,6 +20,8 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.websockets import WebSocketClose
 
+from dashboards.server.document import Documents
+from dashboards.server.warm import WARMER
 from dashboards.session.commands import COOKIE, is_token
 from dashboards.session.export_matches import ROUTE
 
@@ -89,8 +91,12 @@ def _with_headers(send: "Send") -> "Send":
 
 
 @asynccontextmanager
-async def _browser_opened(_app: st.App) -> AsyncIterator[None]:
-    """Open the browser where that is asked, through a file of ours: other users see a program's arguments."""
+async def _standing(_app: st.App) -> AsyncIterator[None]:
+    """While the server stands: answers are computed beforehand, and the browser is opened where that is asked.
+
+    Through a file of ours: other users see a program's arguments.
+    """
+    WARMER.start()
     with tempfile.NamedTemporaryFile("w", suffix=".html") as page:
         if BROWSER:
             page.write(f'<meta http-equiv="refresh" content="0;url={BROWSER}">')
@@ -98,6 +104,12 @@ async def _browser_opened(_app: st.App) -> AsyncIterator[None]:
             # In a thread: webbrowser.open may wait for the browser, and the loop serves the pages.
             asyncio.get_running_loop().run_in_executor(None, webbrowser.open, Path(page.name).as_uri())
         yield
+    WARMER.stop()
 
 
-app = st.App(Path(__file__).with_name("app.py"), lifespan=_browser_opened, routes=[ROUTE], middleware=[Middleware(Guard)])
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    lifespan=_standing,
+    routes=[ROUTE],
+    middleware=[Middleware(Guard), Middleware(Documents)],
+)

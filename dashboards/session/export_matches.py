@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from dashboards.session.scope import reader
+from dashboards.units import counted, size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,8 +55,8 @@ def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
                 st.session_state[place] = ((matches, form), write_matches(f"{name}.{form}", rows))
         for_what, file = st.session_state.get(place, (None, None))
         if file is not None and for_what == (matches, form):
-            size = file.path.stat().st_size / 1e6 if file.path.exists() else 0
-            st.link_button(f"Download {file.rows:,} rows ({size:,.1f} MB)", f"/exported/{file.key}/{file.path.name}")
+            weight = size(file.path.stat().st_size if file.path.exists() else 0)
+            st.link_button(f"Download {counted(file.rows, 'row')} ({weight})", f"/exported/{file.key}/{file.path.name}")
 
 
 def write_matches(name: str, rows: Rows) -> MatchFile:

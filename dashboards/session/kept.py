@@ -15,6 +15,7 @@ import streamlit as st
 
 from storage.queries import ExploreIndex, Reader, Scope, named_scope
 from storage.queries.browse.explore_index import explore_index
+from storage.queries.comparisons.sides import cells_of
 from storage.queries.histories.dataset_history import history_stamp, version_history
 
 if TYPE_CHECKING:
@@ -49,9 +50,16 @@ def kept_by(state: State, reader: Reader, query: Callable[..., Answer], *argumen
 
 
 def state_of(reader: Reader, name: str) -> State:
-    """Cache key of answers about the dataset or run of this name; for an evaluation, the state of the workspace."""
+    """Cache key of comparisons of this dataset, run or evaluation: its rows, and how many scores there are, as runs and
+    evaluations are scored later. For an evaluation that goes on, the state of the workspace.
+    """
     scope = named_scope(reader, name)
-    return reader.state() if scope is None else content(scope)
+    if scope is not None:
+        return content(scope) if scope.version is not None else (*content(scope), reader.count("scores"))
+    cells = cells_of(reader, name)
+    if any(run.status != "done" for run in cells):
+        return reader.state()
+    return "evaluation", name, tuple((run.id, run.finished_at) for run in cells), reader.count("scores")
 
 
 def content(scope: Scope) -> State:

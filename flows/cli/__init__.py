@@ -61,7 +61,7 @@ PANELS = {
         "replay": "judge.replay:replay",
         "claims": "look.claims:verbs",
         "view": "look.view:verbs",
-        "dashboard": "operate.services:dashboard",
+        "dashboard": "operate.dashboard:dashboard",
     },
     "Datasets": {
         "dataset": "datasets.dataset:verbs",

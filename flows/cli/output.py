@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,31 @@ def doing(text: str) -> None:
     """Note on a terminal that slow work starts."""
     if sys.stderr.isatty():
         note(typer.style(f"{text} ...", dim=True))
+
+
+@contextmanager
+def seconds_shown(text: str) -> Iterator[Callable[[], None]]:
+    """A line on a terminal that counts the seconds of the block, gone at its end; the block calls what it gets again and
+    again. A pipe or a file gets nothing.
+    """
+    begun, shown = time.monotonic(), sys.stderr.isatty()
+
+    def tick(end: str = "") -> None:
+        if shown:
+            _printed.set()
+            words = f"{text}, {time.monotonic() - begun:.1f} s"
+            sys.stderr.write(f"\r\x1b[K{end or typer.style(words, dim=True)}")
+            sys.stderr.flush()
+
+    def erased(text: str) -> None:
+        tick("\r")
+        typer.echo(text, err=True)
+
+    try:
+        with notes_through(erased):
+            yield tick
+    finally:
+        tick("\r")
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import secrets
 import socket
 import sys
 import time
+import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SERVE = CHECKOUT / "dashboards" / "server" / "serve.py"
 TICK_SECONDS = 2.0
+FIRST_TICK_SECONDS = 0.2  # until the pages answer
+DRAWN_SECONDS = 90.0  # for the first page: Streamlit gives up after 60
 PATIENCE = 120.0  # seconds in which the pages may not answer: they load for a while on a busy machine
 PAUSES = (1.0, 5.0, 30.0, 300.0)  # before each start after one that ended; the last of them again and again
 
@@ -44,6 +46,7 @@ def command(port: int) -> list[str]:
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "server.fileWatcherType": "none",  # nobody edits the pages while they are served
+        "server.scriptHealthCheckEnabled": "true",  # answers once the first page was drawn
     }
     return [*module_command("streamlit", "run", str(SERVE)), *(f"--{key}={value}" for key, value in options.items())]
 
@@ -52,9 +55,9 @@ async def serve_pages(state: Path, port: int) -> None:
     """Serve the pages at this port until cancelled; where they cannot be, the standing file says why."""
     failures = 0
     while port:
-        why, token = _taken(port), secrets.token_urlsafe(24)
+        why, token = taken(port), secrets.token_urlsafe(24)
         if not why:
-            child = _start(state, port, token)
+            child = spawn_apart(command_here(port), _variables(state, token), log(state))
             try:
                 why = await _until_ended(child, state, port, token)
             finally:
@@ -71,7 +74,8 @@ def log(state: Path) -> Path:
     return state / "logs" / "dashboard.log"
 
 
-def _taken(port: int) -> str:
+def taken(port: int) -> str:
+    """The reason why no server can listen at this port; empty where one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -81,37 +85,54 @@ def _taken(port: int) -> str:
     return ""
 
 
-def _start(state: Path, port: int, token: str) -> "subprocess.Popen[bytes]":
+def command_here(port: int) -> list[str]:
+    """The pages' process as a child of this one, with which it ends."""
+    return module_command("flows.prefect.pages", str(os.getpid()), str(port))
+
+
+def _variables(state: Path, token: str) -> dict[str, str]:
     variables = environment(
         os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(state.parent), PYTHONUNBUFFERED="1"
     )
     if not users_api():  # the commands of its buttons find the standing server themselves
         variables = {key: value for key, value in variables.items() if not key.startswith("PREFECT_")}
-    return spawn_apart(module_command("flows.prefect.pages", str(os.getpid()), str(port)), variables, log(state))
+    return variables
 
 
 async def _until_ended(child: "subprocess.Popen[bytes]", state: Path, port: int, token: str) -> str:
     """Wait for the end of the pages and give its reason; their address is published once they answer."""
     answered, announced = time.monotonic(), False
     while (status := child.poll()) is None:
-        if await asyncio.to_thread(_answer, port):
+        if await asyncio.to_thread(answers if announced else first_page_answers, port):
             answered = time.monotonic()
             if not announced:
                 announced = True
                 write_dashboard_address(state, address(port, token))
         elif time.monotonic() - answered > PATIENCE:
             return f"no answer for {PATIENCE:.0f} s"
-        await asyncio.sleep(TICK_SECONDS)
+        await asyncio.sleep(TICK_SECONDS if announced else FIRST_TICK_SECONDS)
     return f"ended with {ending(status)}"
 
 
-def _answer(port: int) -> bool:
-    with (
-        suppress(OSError, ValueError),
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10) as reply,
-    ):
-        return bool(reply.status == 200)
-    return False
+def answers(port: int) -> bool:
+    """True for a server of pages that takes visitors."""
+    return _status(port, "health") == 200
+
+
+def first_page_answers(port: int) -> bool:
+    """The same after its first page was drawn, which loads what the others need; a page with an error counts."""
+    return answers(port) and _status(port, "script-health-check", DRAWN_SECONDS) != 0
+
+
+def _status(port: int, check: str, patience: float = 10.0) -> int:
+    """The status of the answer to one of Streamlit's checks; 0 without an answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/{check}", timeout=patience) as reply:
+            return int(reply.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, ValueError):
+        return 0
 
 
 def main(arguments: list[str]) -> None:

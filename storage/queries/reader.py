@@ -116,12 +116,11 @@ class Reader:
         segments = store.readable(store.registry.segments(kind))
         return select(kind, [segment for segment in segments if producer in (None, segment.producer)], store.path)
 
-    def count(self, kind: Kind, producer: str) -> int:
-        """Number of rows of a kind by one producer, from the ledger alone."""
+    def count(self, kind: Kind, producer: str | None = None) -> int:
+        """Number of rows of a kind, or of one producer's, from the ledger alone."""
         store = self._workspace.segments
-        return sum(
-            segment.rows for segment in store.readable(store.registry.segments(kind)) if segment.producer == producer
-        )
+        segments = store.readable(store.registry.segments(kind))
+        return sum(segment.rows for segment in segments if producer in (None, segment.producer))
 
     def state(self) -> tuple[object, ...]:
         """Fingerprint of the registered segments and the runs' status: equal states give equal answers. Reads no

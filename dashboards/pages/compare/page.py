@@ -10,11 +10,12 @@ import streamlit as st
 from dashboards.inert import inert, one_line, visible
 from dashboards.pages.compare.charts import board_chart, strata_chart
 from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, splits
-from dashboards.pages.compare.tabs import show_tabs
+from dashboards.pages.compare.tabs import compute_first_tab, show_tabs
 from dashboards.parts.problem import show_facts, show_rollouts
 from dashboards.session.address import OPEN, choose, selected
 from dashboards.session.kept import kept_by, state_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted
 from pipelines.stats import with_interval
 from storage.ground.errors import SetupError
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
@@ -31,11 +32,11 @@ def show() -> None:
     """Draw the page."""
     st.title("Compare")
     source = reader()
-    names = [*evaluations(source), *(f"{row.name}" for row in datasets(source)), *(run.id for run in runs(source))]
+    names = subjects(source)
     if not names:
         nothing_yet("Nothing to compare yet. An evaluation asks benchmarks of models; any run or dataset has models too.")
         return
-    name = choose("Evaluation, dataset or run", list(dict.fromkeys(names)), "evaluation", forget=("a", "b", "problem"))
+    name = choose("Evaluation, dataset or run", names, "evaluation", forget=("a", "b", "problem"))
     state = state_of(source, name)
     split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
     subject = ComparedSubject(name, split, state)
@@ -44,6 +45,26 @@ def show() -> None:
     if len(board["models"]) > 1:
         _two(board["models"], subject)
     show_tabs(subject)
+
+
+def subjects(source: Reader) -> list[str]:
+    """Everything that has models to compare; the page opens with the first one."""
+    names = [*evaluations(source), *(row.name for row in datasets(source)), *(run.id for run in runs(source))]
+    return list(dict.fromkeys(names))
+
+
+def compute_first(source: Reader, name: str) -> None:
+    """Compute what the page shows of a subject at first."""
+    state = state_of(source, name)
+    subject = ComparedSubject(name, kept_by(state, source, splits, name)[0], state)
+    models = subject.kept(_board)["models"]
+    subject.kept(links_of)
+    compute_first_tab(subject)
+    if len(models) > 1:
+        pair = models[1], models[0]
+        rows = subject.kept(_compared, *pair)
+        if not isinstance(rows, str) and rows:
+            subject.kept(_flips, pair, str(rows[0]["before"]["benchmark"]))
 
 
 def _board(source: Reader, name: str, split: str) -> Row:
@@ -151,7 +172,7 @@ def _sentence(row: Row, *, tests: int) -> str:
     corrected = f" after correction for {tests} tests" if tests > 1 else ""
     p = f"p {'< .001' if row['p_corrected'] < 0.001 else format(row['p_corrected'], '.3f')}{corrected}"
     note = "" if row["outlying"] is None else f" Note: {inert(row['outlying']['note'], 400)}."
-    return f"{where}{inert(row['decision'], 400)} ({row['problems']:,} shared problems, {p}).{note}"
+    return f"{where}{inert(row['decision'], 400)} ({counted(row['problems'], 'shared problem')}, {p}).{note}"
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

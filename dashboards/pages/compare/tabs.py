@@ -13,6 +13,7 @@ from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, re
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
+from dashboards.units import counted
 from pipelines.stats import with_interval
 from storage.queries import Reader, version_manifest
 from storage.queries.comparisons.evaluations import REPLAYS, Price, SideMetric, metric_of, prices, replays, scores_of
@@ -56,8 +57,14 @@ def _why(metrics: Sequence[SideMetric]) -> None:
         st.caption(inert(why, 400))
 
 
+def compute_first_tab(subject: ComparedSubject) -> list[SideMetric]:
+    """The numbers of the tab that is open at first."""
+    curves: list[SideMetric] = subject.kept(_metric, "coverage_curve")
+    return curves
+
+
 def _curves(subject: ComparedSubject) -> None:
-    curves = subject.kept(_metric, "coverage_curve")
+    curves = compute_first_tab(subject)
     if any(len(curve.rows) > 1 for curve in curves):
         st.altair_chart(curve_chart(_rows(subject, curves)), width="stretch")
         st.caption(
@@ -143,8 +150,9 @@ def _replays(subject: ComparedSubject) -> None:
         st.markdown(f"**{inert(', '.join(report['models']))}** on {inert(report['pool'])}")
         st.altair_chart(replay_chart(rows, unit), width="stretch", key=f"replay-{place}")
         st.caption(
-            f"Accuracy of one chosen answer at equal {unit}, with 95% intervals over clusters; n = {report['problems']:,} "
-            f"problems, {report['repeats']:,} subsets of each. Settings are chosen on other problems."
+            f"Accuracy of one chosen answer at equal {unit}, with 95% intervals over clusters; n = "
+            f"{counted(report['problems'], 'problem')}, {counted(report['repeats'], 'subset')} of each. Settings are "
+            "chosen on other problems."
         )
         st.dataframe(_over_majority(rows), hide_index=True, width="stretch")
     open_pools = [pool for pool in pools if pool not in done]

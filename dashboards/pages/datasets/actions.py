@@ -7,6 +7,7 @@ import streamlit as st
 from dashboards.inert import inert, visible
 from dashboards.session.commands import command_button
 from dashboards.session.scope import reader
+from dashboards.units import counted, size
 from storage.ground.errors import RollmillError
 from storage.queries.histories.dataset_history import MOST_EXPORTED, export_formats, exported, not_pushed
 
@@ -98,7 +99,9 @@ def show_export(step: "VersionStep") -> None:
         if not step.here:
             st.caption("Its rows are not here: pull them first.")
         elif info.kept > MOST_EXPORTED:
-            st.caption(f"{info.kept:,} kept rows: run the command; up to {MOST_EXPORTED:,} there is a download here.")
+            st.caption(
+                f"{counted(info.kept, 'kept row')}: run the command; up to {MOST_EXPORTED:,} there is a download here."
+            )
         else:
             _download(step, fmt)
     with right:
@@ -154,7 +157,7 @@ def _download(step: "VersionStep", fmt: str) -> None:
     elif file_bytes is not None:
         file = f"{step.info.name}-v{step.info.number}-{fmt}.jsonl"
         st.download_button(
-            f"Download {len(file_bytes):,} bytes",
+            f"Download {size(len(file_bytes))}",
             file_bytes,
             file,
             "application/jsonl",

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dashboards.inert import one_line
 from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips
+from dashboards.units import moment
 
 if TYPE_CHECKING:
     from storage.queries import VersionStep
@@ -96,7 +97,7 @@ def _node(step: "VersionStep") -> dict[str, Any]:
         "kept": info.kept,
         "problems": info.problems,
         "rollouts": info.rows,
-        "made": str(info.created_at)[:16],
+        "made": f"{moment(str(info.created_at))} UTC",
         "tags": one_line(", ".join(info.tags), 60),
         "yanked": one_line(info.yanked or "", 120),
         "state": state,

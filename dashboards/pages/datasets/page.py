@@ -17,6 +17,7 @@ from dashboards.session.address import choose, link
 from dashboards.session.commands import command_button
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted, moment
 from pipelines.metrics import DRIFT_KINDS
 from storage.queries import Reader, datasets, version_card, version_manifest, version_report
 from storage.queries.histories.dataset_history import drift_rows, history_stamp
@@ -45,7 +46,7 @@ COLUMNS: dict[str, Any] = {
     "pass rate": st.column_config.NumberColumn(format="%.3f", width=NARROW),
     "rate change": st.column_config.NumberColumn(format="%+.3f", width=NARROW),
     **{name: st.column_config.TextColumn(width=60) for name in ("version", "tags", "after")},
-    "made": st.column_config.TextColumn(width=118),
+    "made (UTC)": st.column_config.TextColumn(width=118),
     "what changed": st.column_config.TextColumn(width=190),
     "here": st.column_config.CheckboxColumn(width=50, help="its rows are in this clone"),
     "DVC": st.column_config.CheckboxColumn(width=50, help="tracked by DVC, so that it can be pushed and pulled"),
@@ -118,7 +119,7 @@ def _table(steps: "Sequence[VersionStep]") -> None:
         {
             "version": [f"v{step.info.number}" for step in steps],
             "tags": [visible(", ".join(step.info.tags)) for step in steps],
-            "made": [str(step.info.created_at)[:16].replace("T", " ") for step in steps],
+            "made (UTC)": [moment(str(step.info.created_at)) for step in steps],
             "after": ["" if step.parent is None else f"v{step.parent.number}" for step in steps],
             "problems": [step.info.problems for step in steps],
             "rollouts": [step.info.rows for step in steps],
@@ -228,12 +229,12 @@ def _gates(steps: "Sequence[VersionStep]") -> None:
     st.caption(
         "Every check of every version's gate. Dashes are the ends that the recipe set: at least in orange, at most in red. "
         "A version that failed was not published. "
-        + (f"{without:,} older versions did not keep these numbers. " if without else "")
+        + (f"{counted(without, 'older version')} did not keep these numbers. " if without else "")
         + (f"No row ever failed: {', '.join(sorted(clean))}." if clean else "")
     )
     tries = next(((step.info.ref, step.attempts) for step in steps if step.attempts), None)
     if tries:
-        st.caption(f"Every look is a chance to pass by luck: up to {tries[0]} there were {tries[1]:,} gate attempts.")
+        st.caption(f"Every look is a chance to pass by luck; gate attempts up to {tries[0]}: {tries[1]:,}.")
     columns = st.columns(2)
     plotted = [(key, points) for key, points in series.items() if key[0] not in clean and key[1] != CHANCE]
     for place, ((check, what), points) in enumerate(plotted):

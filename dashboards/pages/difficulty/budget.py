@@ -11,6 +11,7 @@ from dashboards.pages.difficulty.charts import coverage_chart, level_chart, stop
 from dashboards.pages.difficulty.hopeless import hopeless_section
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
+from dashboards.units import counted
 from pipelines.stats import Estimate, with_interval
 from storage.queries import (
     CONTINUED,
@@ -56,7 +57,7 @@ def _show(run: Run) -> None:
         st.subheader("Coverage against tokens")
         st.altair_chart(coverage_chart(spend), width="stretch")
         st.caption(
-            f"Share of the {spend.problems:,} problems with {spend.k} or more distinct correct solutions, with 95% "
+            f"Share of {counted(spend.problems, 'problem')} with {spend.k} or more distinct correct solutions, with 95% "
             "intervals over clusters; a point is a committed round."
         )
     with right:

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboards.inert import one_line
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import kept
+from dashboards.units import counted
 from storage.queries import Scope
 from storage.queries.browse.problems import prompt_text
 from storage.queries.judge.queue import HopelessQueue, QueueEntry, hopeless_queue
@@ -20,7 +21,9 @@ def hopeless_section(scope: Scope) -> None:
     queue = kept(hopeless_queue, scope)
     if not queue.problems:
         return
-    with st.expander(f"Hopeless queue: {len(queue.problems):,} problems, {queue.tokens:,} tokens spent on them"):
+    with st.expander(
+        f"Hopeless queue: {counted(len(queue.problems), 'problem')}, {counted(queue.tokens, 'token')} spent on them"
+    ):
         rows = queue.problems[:QUEUE_ROWS]
         st.dataframe(
             _queue_table(rows, queue.run), hide_index=True, width="stretch", height=QUEUE_HEIGHT, column_config=OPEN
@@ -56,6 +59,6 @@ def _rule(queue: HopelessQueue) -> str:
         return bounds
     interval = f"95% interval {rule.error.low:.1%} to {rule.error.high:.1%} (Clopper-Pearson)"
     return (
-        f"{bounds} Of {rule.ended:,} given-up problems that continued at random {rule.met:,} met their target: "
+        f"{bounds} Of {counted(rule.ended, 'given-up problem')} that continued at random {rule.met:,} met their target: "
         f"{rule.error.value:.1%} given up wrongly, {interval}."
     )

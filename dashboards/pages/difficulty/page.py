@@ -12,6 +12,7 @@ from dashboards.pages.difficulty.charts import correct_chart, rate_chart, share_
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept
 from dashboards.session.scope import choose_scope, scope_label
+from dashboards.units import counted
 from pipelines.metrics import NO_RATES, Counts, GroupRate, Share, by_correct, judged_numbers, pass_rates, rate_words, shares
 from storage.queries import GROUPS, Scope, indexed_counts
 
@@ -73,14 +74,15 @@ def _problems(scope: Scope) -> None:
             list(numbers),
             key="judged",
             bind="query-params",
-            format_func=lambda number: f"{number}: {numbers[number]:,} problems",
+            format_func=lambda number: f"{number}: {counted(numbers[number], 'problem')}",
             width=320,
         )
     shares = kept(_by_correct, scope, int(judged))
     left, right = st.columns(2, gap="medium")
     with left:
         st.altair_chart(correct_chart(shares, int(judged)), width="stretch")
-        st.caption(f"Share of the {numbers[judged]:,} problems with {judged} judged completions. Bars: 95% intervals.")
+        completions = counted(int(judged), "judged completion")
+        st.caption(f"Share of {counted(numbers[judged], 'problem')} with {completions}. Bars: 95% intervals.")
     with right:
         if scope.decided and any(share.after for share in shares):
             st.altair_chart(share_chart(shares, f"correct of {judged}"), width="stretch")
@@ -154,7 +156,7 @@ def _rate_words(scope: Scope, by: str) -> str:
 
 def _share_words(mixture: Sequence[Share]) -> str:
     rollouts, kept_ones = sum(share.rollouts for share in mixture), sum(share.kept for share in mixture)
-    return f"Shares of {rollouts:,} rollouts and of the {kept_ones:,} kept. 95% intervals, clusters sampled whole."
+    return f"Shares of {counted(rollouts, 'rollout')} and of the {kept_ones:,} kept. 95% intervals, clusters sampled whole."
 
 
 def _numbers(rates: Sequence[GroupRate], mixture: Sequence[Share], by: str, scope: Scope) -> pd.DataFrame:

@@ -91,6 +91,12 @@ def show() -> None:
         show_drawer(scope, problem, lambda wanted: kept(_place, scope, filters, _listing("problems"), wanted))
 
 
+def compute_first(scope: Scope) -> None:
+    """Compute what the page shows of a scope at first."""
+    kept(_overview, scope, Filters(), "problems")
+    kept(_page, scope, Filters(), "problems", Listing(size=SIZE))
+
+
 @contextmanager
 def _matching(scope: Scope, filters: Filters) -> Iterator[Matching]:
     index = index_of(scope)

@@ -1,17 +1,15 @@
-"""`rollmill up|down|dashboard`: what a workspace serves in the background: Prefect with the schedules, and the pages."""
+"""`rollmill up|down`: what a workspace serves in the background: Prefect with the schedules, and the pages."""
 
 import os
-import secrets
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, doing, line, note
-from flows.job import workspace_root
-from storage.ground.errors import RollmillError, SetupError
+from flows.cli.output import AsJson, DryRun, as_json, line, note, seconds_shown
+from storage.ground.errors import RollmillError
 
 if TYPE_CHECKING:
     import subprocess
@@ -56,8 +54,8 @@ def up(
         return main([str(state), str(chosen), str(pages)])
     if before.status in ("gave up", "killed"):
         note(before.line())
-    doing("waiting for Prefect's server and the dashboard")
-    standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages)
+    with seconds_shown("starting Prefect's server and the dashboard") as tick:
+        standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
     url = standing.api.removesuffix("/api")
     row: dict[str, Any] = {"pid": standing.process.pid, "port": standing.port, "url": url, "dashboard": standing.dashboard}
     if json:
@@ -95,8 +93,11 @@ def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool
     return line(f"Next: systemctl --user enable --now {path} && loginctl enable-linger   (after `rollmill down`)")
 
 
-def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int) -> "Standing":
-    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up."""
+def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int, tick: Callable[[], None]) -> "Standing":
+    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up.
+
+    `tick` is called again and again meanwhile.
+    """
     from flows.prefect.managed import PATIENCE
     from storage.standing import look
 
@@ -116,6 +117,7 @@ def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int) -
         if reason and service.status in ("starting", "restarting") and service.line() != reported:
             reported = service.line()
             note(reported)
+        tick()
         time.sleep(0.1)
     raise RollmillError(f"the standing server did not come up; see {_log(state)}.")
 
@@ -145,34 +147,3 @@ def down(*, dry_run: DryRun = False, json: AsJson = False) -> None:
     if standing is None:
         return line("Nothing is up in this workspace.")
     return line(f"{'Would end' if dry_run else 'Ended'} the Prefect server (pid {standing.process.pid}).")
-
-
-def dashboard(  # noqa: RET503 (it becomes the other program)
-    *,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
-    browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="No page changes anything, whoever opens it.")] = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
-
-    The pages may change the workspace (schedules, tags, judgements) in a browser that opened the printed address: its
-    token is of this process alone. Without it they are read-only.
-
-    Example: rollmill dashboard --port 8600
-    """
-    from flows.prefect.pages import SERVE, address, command
-    from pipelines.processes.spawn import environment
-
-    root = workspace_root()
-    if not SERVE.exists():
-        raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
-    if dry_run:
-        return line(" ".join(command(port)))
-    token = "" if read_only else secrets.token_urlsafe(24)
-    line(f"{address(port, token)}   (Ctrl-C ends it)")
-    sys.stdout.flush()
-    os.environ.update(environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root)))
-    if browser:
-        os.environ["ROLLMILL_BROWSER"] = address(port, token)
-    os.execv(sys.executable, command(port))  # noqa: S606 - this very interpreter, arguments of our own

@@ -12,6 +12,7 @@ from storage.ground.pool import STATES, Flags, Ints, Pool, grouped
 from storage.queries.pools import meta_keys, scope_pool, with_meta
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope, named_scope, run_scope
+from storage.runs import Run
 from storage.versions.index import dataset_names
 
 
@@ -109,21 +110,26 @@ def _scopes(reader: Reader, name: str) -> Iterator[Scope]:
     if scope is not None:
         yield scope
         return
-    runs = reader.runs.list()
-    # The latest comes last and wins: a cell that was measured twice has several runs.
-    cells = {run.name: run for run in reversed(runs) if run.recipe.get("cell", {}).get("evaluation") == name}
+    cells = cells_of(reader, name)
     if not cells:
+        runs = reader.runs.list()
         evaluations = {run.recipe["cell"]["evaluation"] for run in runs if run.recipe.get("cell")}
         choices = [*sorted(evaluations), *dataset_names(reader.datasets), *(run.id for run in runs)]
         raise unknown_name("evaluation, dataset or run", name, choices, next_command="rollmill runs list")
-    unfinished = [run.id for run in cells.values() if run.status != "done"]
+    unfinished = [run.id for run in cells if run.status != "done"]
     if unfinished:
         raise SetupError(
             f"{len(unfinished)} of {len(cells)} cells of {name} are not done: {', '.join(unfinished[:3])}.",
             next_command="rollmill evaluate RECIPE, which goes on",
         )
-    for run in cells.values():
+    for run in cells:
         yield run_scope(reader, run.id)
+
+
+def cells_of(reader: Reader, evaluation: str) -> list[Run]:
+    """The run of each cell of an evaluation, the latest where a cell was measured several times."""
+    runs = reversed(reader.runs.list())  # the latest comes last and wins
+    return list({run.name: run for run in runs if run.recipe.get("cell", {}).get("evaluation") == evaluation}.values())
 
 
 def _of_scope(scope: Scope, columns: Sequence[str]) -> Iterator[Side]:

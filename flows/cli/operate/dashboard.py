@@ -1,0 +1,122 @@
+"""`rollmill dashboard`: the pages on the loopback, in front; their address is printed once the first page answers."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.output import DryRun, line, note, seconds_shown
+from flows.job import workspace_root
+from storage.ground.errors import RollmillError, SetupError
+
+TICK_SECONDS = 0.1
+END_SECONDS = 10.0  # from SIGTERM to SIGKILL
+MORE_PORTS = 100  # that are tried for one to suggest
+
+
+def dashboard(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="No page changes anything, whoever opens it.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
+
+    The pages may change the workspace (schedules, tags, judgements) in a browser that opened the printed address: its
+    token is of this process alone. Without it they are read-only.
+
+    Example: rollmill dashboard --port 8600
+    """
+    from flows.prefect.pages import SERVE, address, command, command_here
+    from pipelines.processes.spawn import environment, spawn
+
+    root = workspace_root()
+    if not SERVE.exists():
+        raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
+    if dry_run:
+        return line(" ".join(command(port)))
+    _refuse_taken(root, port)
+    token = "" if read_only else secrets.token_urlsafe(24)
+    shown = address(port, token)
+    variables = environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root))
+    if browser:
+        variables["ROLLMILL_BROWSER"] = shown
+    # In a session of its own: Ctrl-C is for this process alone, which ends it in order.
+    child = spawn(command_here(port), variables, start_new_session=True)
+    answered = False
+    try:
+        with seconds_shown("starting") as tick:
+            _await_first_page(child, port, tick)
+        answered = True
+        line(f"{shown}   (Ctrl-C ends it)")
+        sys.stdout.flush()
+        status = child.wait()
+    except KeyboardInterrupt:
+        _end(child)
+        if answered:
+            return None
+        note("Ended before the dashboard answered.\nNext: rollmill dashboard")
+        raise typer.Exit(130) from None
+    raise _ended(status)
+
+
+def _refuse_taken(root: Path, port: int) -> None:
+    """SetupError for a port at which something listens."""
+    from flows.prefect.pages import taken
+    from storage.standing import find_standing
+    from storage.workspace import Workspace
+
+    if not (why := taken(port)):
+        return
+    with Workspace.open(root) as workspace:
+        standing = find_standing(workspace.state)
+    if standing is not None and f":{port}/" in standing.dashboard:
+        raise SetupError(f"`rollmill up` serves this dashboard already: {standing.dashboard}", next_command="rollmill down")
+    free = next((other for other in range(port + 1, min(port + MORE_PORTS, 65536)) if not taken(other)), None)
+    raise SetupError(f"{why}.", next_command=f"rollmill dashboard --port {free or 'N'}")
+
+
+def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callable[[], None]) -> None:
+    """Return once the first page was drawn; RollmillError where the process ends before."""
+    from threading import Event, Thread
+
+    from flows.prefect.pages import PATIENCE, first_page_answers
+
+    drawn, deadline = Event(), time.monotonic() + PATIENCE
+
+    def ask() -> None:
+        while child.poll() is None and not drawn.is_set():
+            if first_page_answers(port):
+                drawn.set()
+            drawn.wait(TICK_SECONDS)
+
+    Thread(target=ask, daemon=True).start()  # the answer comes with the page, and the seconds go on
+    while not drawn.wait(TICK_SECONDS):
+        tick()
+        if (status := child.poll()) is not None:
+            raise _ended(status)
+        if time.monotonic() > deadline:
+            _end(child)
+            raise RollmillError(f"the dashboard did not answer for {PATIENCE:.0f} s. Next: rollmill doctor")
+
+
+def _ended(status: int) -> RollmillError:
+    from pipelines.processes.spawn import ending
+
+    return RollmillError(f"the dashboard ended with {ending(status)}; what it said is above. Next: rollmill dashboard")
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.wait(END_SECONDS)
+    child.kill()
+    child.wait()
