@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboards.inert import inert, show_text, visible
 from dashboards.parts.rollout import COLOURS, show_messages, show_rollout
-from dashboards.parts.threads import show_threads
+from dashboards.parts.thread_map import show_threads
 from dashboards.session.kept import kept_now
 from pipelines.metrics import BY_RESULTS
 from pipelines.stats import pass_rate_interval
@@ -25,7 +25,7 @@ def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None
     st.caption(rate_line(detail, scope))
     turns = kept_now(problem_turns, scope, detail.problem.id)
     if turns and _view(detail.problem.id) == THREADS:
-        show_threads(turns, scope, detail.problem.id)
+        show_threads(scope, detail.problem.id)
     else:
         show_rollouts(detail.rollouts, detail.problem.id, rollout)
 

@@ -18,9 +18,9 @@ from storage.exports.rollouts import ABOUT_THE_PROBLEM, RolloutTexts, columns_of
 from storage.exports.threads import ProblemThreads
 from storage.exports.write import Row
 from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import PIECES
 from storage.ground.records import JUDGED
 
-PIECES = ("piece", "next", "wait", "end")  # the steps of a search that draw; see pipelines/search/kernel.py
 ANSWER = "answer"
 NO_SEARCH = "this version has no pieces of a search."
 ALONE = "texts that fewer than two pieces with enough answers go on from"

@@ -8,6 +8,8 @@ from typing import Any
 
 OLD_COLUMN = "arm"
 IMPORTED = "imported"  # the engine without draws: the rollouts of the problems are imported
+PIECES = ("piece", "next", "wait", "end")
+"""The steps of a search that draw pieces; the first one begins answers (pipelines/search/kernel.py)."""
 
 
 def takes_imports(recipe: Mapping[str, Any]) -> bool:

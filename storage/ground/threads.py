@@ -3,7 +3,7 @@
 A completion follows none, one or several others. Its lineage is all of them and all that they follow.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from storage.ground.records import JUDGED
@@ -22,8 +22,6 @@ class Turn:
     after: tuple[str, ...] = ()
     outcome: str | None = None
 
-
-_COMPARED = 4  # followed turns that are compared by the size of their lineage
 
 Turns = Mapping[str, Turn]
 """The turns of one problem by the ids of their completions, in a fixed order."""
@@ -69,21 +67,3 @@ def answers_below(turns: Turns) -> dict[str, tuple[int, int]]:
                 correct, judged = counts.get(turn.completion_id, (0, 0))
                 counts[turn.completion_id] = correct + (answer.outcome == "correct"), judged + 1
     return counts
-
-
-def as_tree(turns: Turns) -> Iterator[tuple[int, Turn]]:
-    """Every turn with its depth, each placed under the followed turn with the largest lineage.
-
-    A turn whose followed turns are missing is a root.
-    """
-    under: dict[str, list[Turn]] = {}
-    for turn in turns.values():
-        parents = [cid for cid in turn.after if cid in turns]
-        # A gathered group may be large, and its turns have equal lineages: the first one represents it.
-        over = max(parents[:_COMPARED], key=lambda cid: len(lineage(turns, cid)), default="")
-        under.setdefault(over, []).append(turn)
-    waiting = [(0, turn) for turn in reversed(under.get("", []))]
-    while waiting:
-        depth, turn = waiting.pop()
-        yield depth, turn
-        waiting += [(depth + 1, child) for child in reversed(under.get(turn.completion_id, []))]

@@ -1,15 +1,17 @@
 """Threads of problems in versions and runs, and a completion's lineage with texts, for people and JSON."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from storage.ground.recipe_steps import OLD_COLUMN, has_follow_ups
-from storage.ground.records import Completion
+from storage.ground.records import CONTINUED, Completion
 from storage.ground.threads import ANSWER, Turn, Turns, followers, lineage, turns_of
 from storage.queries.scope import Scope
 from storage.segments.schema import from_table
+from storage.segments.views import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +27,28 @@ LEFT JOIN (SELECT problem_id, completion_id, sample_index, outcome FROM rollouts
 ORDER BY t.problem_id, r.sample_index, t.completion_id
 """
 _TOLD = ("engine", "model", "sample_index", "finish_reason", "text")
+EXTRACT = 80  # characters of a turn's own text in its facts
+# Ids are literals: DuckDB skips row groups for a list of literals, not for another table.
+_FACTS = """
+WITH drawn AS (
+    SELECT id, tokens_out, substr(text, 1 + coalesce(TRY_CAST(meta ->> '$.prefix' AS INTEGER), 0)) AS own
+    FROM completions WHERE id IN ({ids})
+)
+SELECT d.id, d.tokens_out, CASE WHEN r.completion_id IS NULL THEN left(own, {extract})
+    WHEN length(own) > {extract} THEN '…' || right(own, {extract}) ELSE own END, r.kept
+FROM drawn d LEFT JOIN (SELECT completion_id, kept FROM rollouts WHERE problem_id = ?) r ON r.completion_id = d.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFacts:
+    """Facts of a drawn turn: its tokens (None: not counted), an extract of its own text, without the text that it continues
+    (its end if it is judged, else its beginning), and whether it was kept (None: not decided, or judged by nobody).
+    """
+
+    tokens: int | None = None
+    extract: str = ""
+    kept: bool | None = None
 
 
 def turns_in_version(rows: "Lookup", problems: Collection[str]) -> dict[str, Turns]:
@@ -62,6 +86,23 @@ def problem_turns(scope: Scope, problem_id: str) -> Turns:
         return {}
     with scope.connection("rollouts", "threads") as connection:
         return turns_in_views(connection, [problem_id]).get(problem_id, {})
+
+
+def turn_facts(scope: Scope, problem_id: str, ids: Sequence[str]) -> dict[str, TurnFacts]:
+    """Facts of these turns of a problem by completion id; a completion that is not drawn yet has none."""
+    query = _FACTS.format(extract=EXTRACT, ids=", ".join(map(quoted, ids)) or "NULL")
+    with scope.connection("rollouts", "completions") as connection:
+        rows = connection.execute(query, [problem_id]).fetchall()
+    return {cid: TurnFacts(tokens, extract or "", kept) for cid, tokens, extract, kept in rows}
+
+
+def has_stopped(scope: Scope, problem_id: str) -> bool:
+    """True if nothing more is drawn for a problem: of a version, a decided run, or a run whose budget stopped it."""
+    if scope.run is None or scope.decided:
+        return True
+    with scope.connection() as connection:
+        stops = f"SELECT 1 FROM ({scope.reader.rows('stops', scope.run.id)}) WHERE problem_id = ? AND reason <> ?"  # noqa: S608
+        return connection.execute(stops, [problem_id, CONTINUED]).fetchone() is not None
 
 
 def completion_text(scope: Scope, completion_id: str) -> Completion | None:

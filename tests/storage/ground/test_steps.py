@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage.ground.recipe_steps import first_step, has_follow_ups, recorded_steps, step_names
+from pipelines.search.kernel import SearchSteps
+from storage.ground.recipe_steps import PIECES, first_step, has_follow_ups, recorded_steps, step_names
 from storage.ground.records import Completion, Decision, PlanRow, Problem
 from storage.segments.keys import Segment
 from storage.segments.schema import SCHEMAS, Kind, from_table, to_table
@@ -129,3 +130,8 @@ def test_a_version_of_the_time_of_arms_reads_as_one_of_steps(tmp_path: Path) -> 
     assert step_names(recipe) == ["weak", "strong"]
     assert [step["template"] for step in recorded_steps(recipe)] == ["{prompt}", "Think.\n{prompt}"]
     assert first_step({}) == ""
+
+
+def test_steps_that_draw_pieces_are_those_of_a_search() -> None:
+    assert SearchSteps().pieces == PIECES
+    assert SearchSteps().first == PIECES[0]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from storage.ground.threads import Turn, answers_below, as_tree, followers, lineage, turns_of
+from storage.ground.threads import Turn, answers_below, followers, lineage, turns_of
 
 
 def turns(**after: str):  # type: ignore[no-untyped-def]
@@ -32,16 +32,6 @@ def test_what_a_completion_rests_on_and_what_rests_on_it(known, cid: str, before
     assert [turn.completion_id for turn in followers(known, cid)] == behind.split()
 
 
-def test_a_tree_has_every_turn_once_under_what_rests_on_most() -> None:
-    assert [(depth, turn.completion_id) for depth, turn in as_tree(JOIN)] == [
-        (0, "a"),
-        (1, "b"),
-        (2, "c"),
-        (1, "g"),
-        (0, "e"),
-    ]
-
-
 def test_answers_below_are_counted_once_for_each_turn_that_they_rest_on() -> None:
     tree = [
         Turn("a", "piece", "step"),
@@ -59,7 +49,6 @@ def test_turns_that_follow_one_another_in_a_ring_end() -> None:
     assert [turn.completion_id for turn in lineage(ring, "a")] == ["b"]
     assert [turn.completion_id for turn in followers(ring, "a")] == ["b"]
     assert lineage(ring, "c") == followers(ring, "c") == []
-    assert list(as_tree(ring)) == []
 
 
 def test_a_lineage_is_in_order_and_agrees_with_the_followers() -> None:
@@ -74,7 +63,6 @@ def test_a_lineage_is_in_order_and_agrees_with_the_followers() -> None:
             before = [turn.completion_id for turn in lineage(known, cid)]
             assert all(set(known[turn].after) <= set(before[:place]) for place, turn in enumerate(before))
             assert set(before) == {name for name in names if cid in {turn.completion_id for turn in followers(known, name)}}
-        assert sorted(turn.completion_id for _, turn in as_tree(known)) == sorted(names)
 
 
 def test_a_long_chain_is_followed_to_its_root() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from storage.ground.errors import SetupError
-from storage.queries import Reader
+from storage.ground.records import StopRow
+from storage.queries import Reader, dataset_scope, run_scope
+from storage.queries.browse.lineage import TurnFacts, has_stopped, turn_facts
 from storage.queries.browse.why import Why, why, why_in_run
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
+from tests.storage import searched
 from tests.storage.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
 
 pytestmark = pytest.mark.integration
@@ -100,3 +103,38 @@ def test_a_run_that_is_not_decided_shows_what_is_planned(tmp_path: Path) -> None
 def test_an_unknown_id_is_refused_with_the_version(ws: Workspace) -> None:
     with pytest.raises(SetupError, match="holds no completion"):
         why(published(ws), "ffff")
+
+
+@pytest.mark.parametrize("where", ["run", "version"])
+def test_the_facts_of_turns_are_tokens_own_text_and_decision(ws: Workspace, where: str) -> None:
+    reader = Reader(ws)
+    if where == "version":
+        published(ws)
+    scope = run_scope(reader, RUN) if where == "run" else dataset_scope(reader, "lines@v1")
+    assert turn_facts(scope, PROBLEM.id, [IDS[name] for name in ("s0", "m1", "f0", "f1")]) == {
+        IDS["s0"]: TurnFacts(9, TEXTS["s0"], True),
+        IDS["m1"]: TurnFacts(9, TEXTS["m1"], None),
+        IDS["f0"]: TurnFacts(9, "\n2 + 12 = 14\n#### 14", True),
+        IDS["f1"]: TurnFacts(9, "\n2 + 4 = 6\n#### 6", False),
+    }
+    assert turn_facts(scope, PROBLEM.id, []) == turn_facts(scope, PROBLEM.id, ["elsewhere"]) == {}
+    assert has_stopped(scope, PROBLEM.id)
+
+
+def test_an_extract_is_how_a_piece_begins_and_an_answer_ends(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path / "long") as long:
+        searched.stored(long, searched.grown(3, own="é{n}" * 90 + "."), stopped=False, decided=False)
+        scope = run_scope(Reader(long), searched.RUN)
+        facts = turn_facts(scope, searched.PROBLEM.id, [f"{1:032x}", f"{4:032x}"])
+    assert facts == {f"{1:032x}": TurnFacts(5, "é1" * 40), f"{4:032x}": TurnFacts(0, "…" + ("é1" * 40)[1:] + ".")}
+
+
+@pytest.mark.parametrize(("reason", "stopped"), [("searched", True), ("budget", True), ("continued", False), (None, False)])
+def test_draws_have_ended_once_the_budget_stopped_the_problem(tmp_path: Path, reason: str | None, stopped: bool) -> None:
+    with Workspace.init(tmp_path / "live") as live:
+        searched.stored(live, searched.grown(3), stopped=False, decided=False)
+        stops = [] if reason is None else [StopRow(searched.RUN, 1, searched.PROBLEM.id, reason)]
+        live.runs.commit_plan(searched.RUN, 1, [], stops)
+        scope = run_scope(Reader(live), searched.RUN)
+        assert has_stopped(scope, searched.PROBLEM.id) is stopped
+        assert not has_stopped(scope, "elsewhere")
