@@ -105,7 +105,7 @@ def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monke
         queries.append("runs")
         return []
 
-    monkeypatch.setattr("dashboards.parts.activity.runs", none)
+    monkeypatch.setattr("dashboards.parts.activity.kept_runs", none)
     ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
     follow(reader().state(), ended)
     assert queries == []
