@@ -21,20 +21,19 @@ def show_service(state: Service, waiting: int) -> None:
     elif state.alive:
         st.info(inert(state.line(), 1000), icon=":material/hourglass_top:")
     else:
-        wait = "one schedule waits" if waiting == 1 else f"{waiting:,} schedules wait"
+        wait = {0: "none waits", 1: "one schedule waits"}.get(waiting, f"{waiting:,} schedules wait")
         # Of a server that gave up or was killed the line says why; the command is on the button.
         why = "" if state.status == "down" else f" {inert(state.line().partition(' Next:')[0].replace('`', ''), 1000)}"
-        st.warning(f"{NOT_SERVED}: {wait} for the server.{why}", icon=":material/warning:")
-    verb = "stop" if state.alive else "start"
-    # A result of the other button is of before.
-    st.session_state.pop(f"service-{'start' if state.alive else 'stop'}-done", None)
+        (st.warning if waiting else st.info)(f"{NOT_SERVED}: {wait} for the server.{why}", icon=":material/warning:")
     if state.alive:
         label = "Stop, with this dashboard" if is_parent(state) else "Stop"
         help_text = "Ends the server of the schedules. A run in progress stops and can be resumed."
-        done = silent_button(label, DOWN, key=f"service-{verb}", help=help_text, confirm=True)
+        done = silent_button(label, DOWN, key="service-stop", help=help_text, confirm=True)
     else:
         help_text = "Starts the server of the schedules; it works on when this page is closed."
-        done = silent_button("Start", UP, key=f"service-{verb}", help=help_text)
+        done = silent_button("Start", UP, key="service-start", help=help_text)
+    # A result of the other button is of before.
+    st.session_state.pop(f"service-{'start' if state.alive else 'stop'}-done", None)
     if done is not None and done.status != 0:
         show_done(done)
 

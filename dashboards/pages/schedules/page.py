@@ -82,7 +82,11 @@ def _show_schedule(row: ScheduleRow, state: Service) -> None:
         show_done(max(filter(None, done), key=lambda command: command.at))
     show_firings(row, off)
     st.markdown("**Next five**" if state.alive else "**Next five, if it were served**")
-    st.dataframe(pd.DataFrame({"fires": [time_words(when) for when in row.next_five] or [_next(row)]}), hide_index=True, width="content")
+    st.dataframe(
+        pd.DataFrame({"fires": [time_words(when) for when in row.next_five] or [_next(row)]}),
+        hide_index=True,
+        width="content",
+    )
 
 
 def _button(verb: str, name: str) -> Done | None:
