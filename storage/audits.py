@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, func, select
 
 from storage.ground.errors import SetupError, unknown_name
 from storage.ledger.engine import Ledger
@@ -172,6 +172,16 @@ class Audits:
         with self._ledger.read() as session:
             names = AuditItem.__dataclass_fields__
             return [AuditItem(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
+
+    def waiting(self) -> dict[str, tuple[int, int]]:
+        """Numbers of rollouts that nobody has judged, and of all drawn ones, by audit; for audits with such rollouts."""
+        of_item = (JudgementRow.completion_id == AuditItemRow.completion_id) & (
+            JudgementRow.problem_id == AuditItemRow.problem_id
+        )
+        unjudged = func.sum(case((select(JudgementRow.judge).where(of_item).exists(), 0), else_=1))
+        query = select(AuditItemRow.audit_id, unjudged, func.count()).group_by(AuditItemRow.audit_id)
+        with self._ledger.read() as session:
+            return {audit: (int(left), int(drawn)) for audit, left, drawn in session.execute(query) if left}
 
     def judge(self, judgements: Iterable[PersonJudgement]) -> int:
         """Store judgements in one transaction; a person's later judgement of a rollout replaces the earlier. The number

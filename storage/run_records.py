@@ -70,6 +70,8 @@ class Attempts:
 
 
 UNFINISHED = ("failed", "interrupted", "killed")  # the next firing takes the same number and goes on
+NOTHING_NEW = "nothing new"  # in the message of a firing that published no version
+RECENT = 30  # firings of a schedule that pages show
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,16 @@ class Firing:
     recipe: Mapping[str, Any] | None = None
     ended_at: datetime | None = None
 
+    @property
+    def unfinished(self) -> bool:
+        """True for a firing that the next one goes on with."""
+        return self.status in UNFINISHED
+
+    @property
+    def state(self) -> str:
+        """The status for people: `nothing new` for one that is done and published no version."""
+        return NOTHING_NEW if self.status == "done" and NOTHING_NEW in self.said else self.status
+
 
 class Firings:
     """The firings of one workspace."""
@@ -113,7 +125,7 @@ class Firings:
         me = this_process()
         with self._ledger.write() as session:
             number = None
-            if fresh is not None and last is not None and last.fresh == fresh and last.status in UNFINISHED:
+            if fresh is not None and last is not None and last.fresh == fresh and last.unfinished:
                 number = last.number
             elif fresh is not None:
                 had = select(func.max(FiringRow.number)).where(FiringRow.recipe == recipe, FiringRow.fresh == fresh)
@@ -149,12 +161,18 @@ class Firings:
             row = session.scalar(mine.order_by(FiringRow.id.desc()).limit(1))
         return None if row is None else self._as_it_is([row])[0]
 
-    def recent(self, schedule: str) -> list[Firing]:
-        """The last five firings of a schedule, the newest first."""
-        mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(5)
+    def recent(self, schedule: str, most: int = RECENT) -> list[Firing]:
+        """The last firings of a schedule, the newest first."""
+        mine = select(FiringRow).where(FiringRow.schedule == schedule).order_by(FiringRow.id.desc()).limit(most)
         with self._ledger.read() as session:
             rows = list(session.scalars(mine))
         return self._as_it_is(rows)
+
+    def counted(self) -> tuple[int, int]:
+        """Number of firings that began, and of those that ended: it changes with each beginning and each end."""
+        with self._ledger.read() as session:
+            begun, ended = session.execute(select(func.count(FiringRow.id), func.count(FiringRow.ended_at))).one()
+        return int(begun), int(ended)
 
     def _as_it_is(self, rows: Sequence[FiringRow]) -> list[Firing]:
         running = [row for row in rows if row.status == "running"]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
 from storage.ground.money import micros_of, units_of
@@ -175,12 +175,19 @@ class Spending:
             )
         )
 
-    def since(self, moment: float) -> dict[str, Sums]:
-        """Payments of runs since a moment (seconds since 1970), by run; runs without payments are left out."""
+    def by_span(self, begun: Sequence[float]) -> dict[tuple[str, int], Sums]:
+        """Payments by run and span of time; those of before the first span, and runs without payments, are left out.
+
+        `begun`: beginnings of the spans in order, in seconds since 1970; the last span is open.
+        """
         sums = [func.sum(getattr(SpendRow, name)) for name in SUMMED]
-        question = select(SpendRow.run_id, *sums).where(SpendRow.paid_at >= moment).group_by(SpendRow.run_id)
+        # A comparison for each span: SQLite and PostgreSQL round a quotient differently.
+        places = [(SpendRow.paid_at >= moment, place) for place, moment in reversed(list(enumerate(begun)))]
+        span = case(*places).label("span")
+        question = select(SpendRow.run_id, span, *sums).where(SpendRow.paid_at >= begun[0]).group_by(SpendRow.run_id, span)
         with self._ledger.read() as session:
-            return {run: Sums(*(int(value) for value in values)) for run, *values in session.execute(question)}
+            rows = session.execute(question).all()
+        return {(run, int(place)): Sums(*(int(value) for value in values)) for run, place, *values in rows}
 
     def reserved(self, run_id: str) -> list[Reservation]:
         """Reservations of processes for batches of a run."""

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import streamlit as st
 
+from dashboards.session.kept import kept_runs
 from dashboards.session.scope import reader
 from pipelines.stats import TimeLeft, longest, time_left, whole_of
-from storage.queries import Run, StageProgress, runs
-from storage.queries.schedules import schedules
+from storage.queries import Run, StageProgress
 
 REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run begun in another terminal appears by itself
 UNFINISHED = {"failed": "crashed", "killed": "was killed", "interrupted": "was stopped", "stopped": "reached a limit"}
@@ -29,7 +29,7 @@ def statuses(summaries: Sequence[Run]) -> list[tuple[str, str]]:
 def follow(state: tuple[object, ...], before: list[tuple[str, str]]) -> None:
     """Redraw the page when a run began, ended or was killed; costs one row of the ledger while no run works."""
     works = any(status == "running" for _, status in before)
-    if (works or reader().state() != state) and statuses(runs(reader())) != before:
+    if (works or reader().state() != state) and statuses(kept_runs(reader())) != before:
         st.rerun()
 
 
@@ -37,12 +37,6 @@ def left_of(stages: list[StageProgress]) -> TimeLeft | None:
     """Time left until everything is drawn and judged, later rounds included."""
     sampled = [stage for stage in stages if stage.stage in ("draw", "verify")]
     return longest(time_left(stage.done, whole_of(stage.detail, stage.total), stage.rate) for stage in sampled)
-
-
-def next_scheduled() -> list[tuple[str, str]]:
-    """The next three firings as name and time."""
-    rows = [row for row in schedules(reader()) if row.next_five][:3]
-    return [(row.schedule.name, time_words(row.next_five[0])) for row in rows]
 
 
 def time_words(when: datetime) -> str:

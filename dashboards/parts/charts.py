@@ -1,11 +1,16 @@
-"""Parts shared by all charts: the colours of the theme and of outcomes, and numbers in tooltips."""
+"""Parts shared by all charts: the colours of the theme and of outcomes, numbers in tooltips, and charts made once."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
+import streamlit as st
+
+if TYPE_CHECKING:
+    from storage.queries import VersionStep
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
+Spec = dict[str, Any]
 
 # Okabe and Ito (2008): told apart with every common kind of colour blindness, legible on light and on dark. The theme
 # (server/.streamlit/config.toml) has the same.
@@ -28,3 +33,39 @@ def count_axis(**options: Any) -> alt.Axis:
 def number_tips(names: Iterable[str], form: str) -> list[alt.Tooltip]:
     """Tooltips with these numbers of the mark under the mouse, in one format."""
     return [alt.Tooltip(f"{name}:Q", format=form) for name in names]
+
+
+def rate_rows(steps: "Sequence[VersionStep]") -> list[dict[str, Any]]:
+    """The measured pass rates of versions with their 95% intervals, as the manifests have them."""
+    return [
+        {
+            "version": step.info.number,
+            "name": step.info.ref,
+            **{key: step.rate[key] for key in ("pass_rate", "low", "high", "problems", "judged")},
+        }
+        for step in steps
+        if step.rate.get("pass_rate") is not None
+    ]
+
+
+def spec_of(state: tuple[Any, ...], chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
+    """A chart as Vega-Lite, made once for each state: making one takes 50 ms, and every click needs all of a page.
+
+    `chart`: its name among those of the same state.
+    """
+    spec: Spec | None = _spec(state, chart, make)
+    return spec
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _spec(
+    state: tuple[Any, ...],  # noqa: ARG001 (the key)
+    chart: str,  # noqa: ARG001
+    _make: Callable[[], AnyChart | None],
+) -> Spec | None:
+    figure = _make()
+    if figure is None:
+        return None
+    with alt.theme.enable("none"):  # as in st.altair_chart: with Streamlit's theme
+        spec: Spec = figure.to_dict()
+    return spec

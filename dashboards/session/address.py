@@ -118,9 +118,15 @@ def selected(key: str, row: str | None) -> str | None:
     return row or st.query_params.get(key)
 
 
-def link(page: str, label: str, icon: str | None = None, **query: str) -> None:
-    """A link to a page of the menu, by its name, that shows what `query` says. `label` is Markdown."""
-    st.page_link(st.session_state[PAGES][page], label=label, icon=icon, query_params=query)
+def link(
+    page: str,
+    label: str,
+    icon: str | None = None,
+    help: str | None = None,  # noqa: A002 - Streamlit's word
+    **query: str,
+) -> None:
+    """A link to a page of the menu, by its name, that shows what `query` says. `label` and `help` are Markdown."""
+    st.page_link(st.session_state[PAGES][page], label=label, icon=icon, help=help, query_params=query)
 
 
 def explore_parameters(

@@ -105,6 +105,11 @@ def silent_button(
     return done
 
 
+def waiting_button(label: str, why: str, key: str) -> None:
+    """The button of a command that cannot be run now, with the reason in its hint."""
+    st.button(label, key=f"waiting-{key}", help=why, disabled=True)
+
+
 def show_done(done: Done) -> None:
     """A command that was run: its words, its output and its exit status."""
     status = {None: "still runs; its output below is as of now", 0: "done"}.get(done.status, f"exit status {done.status}")

@@ -19,7 +19,7 @@ from storage.queries.comparisons.sides import cells_of
 from storage.queries.histories.dataset_history import history_stamp, version_history
 
 if TYPE_CHECKING:
-    from storage.queries import VersionStep
+    from storage.queries import Run, VersionStep
 
 atexit.register(gc.unfreeze)  # else libraries report at the end what was not collected
 Answer = TypeVar("Answer")
@@ -70,6 +70,15 @@ def content(scope: Scope) -> State:
         return "run", scope.name, scope.decisions, scope.run.finished_at
     last, until = _read.get((str(scope.reader.root), scope.name, scope.decided), ((), 0.0))
     return last if time.monotonic() < until else (scope.name, scope.decided, scope.reader.state())
+
+
+def kept_runs(source: Reader) -> "list[Run]":
+    """All runs as `runs` gives them. A thousand recipes take .2 s to read: they are read once for each state."""
+    return sorted(source.as_it_is(kept_of(source, _listed)), key=lambda run: run.is_pilot)
+
+
+def _listed(source: Reader) -> "list[Run]":
+    return source.runs.list()
 
 
 def steps_of(source: Reader, name: str) -> "list[VersionStep]":

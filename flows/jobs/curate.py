@@ -21,6 +21,7 @@ from flows.limits import limit_reached
 from flows.progress import Progress, Stage
 from flows.recipe import LoadedRecipe
 from flows.session import RecipeRun, open_session, recipe_of
+from storage.run_records import NOTHING_NEW
 
 if TYPE_CHECKING:
     from pipelines.gate import GateResult
@@ -78,7 +79,7 @@ class Curate:
 
     def line(self, outcome: Outcome) -> str:
         """The version, and how much was drawn."""
-        created = "published" if outcome["created"] else "nothing new"
+        created = "published" if outcome["created"] else NOTHING_NEW
         return f"{outcome['dataset']}@v{outcome['version']} {created}, {outcome['spent']['drawn']:,} drawn"
 
 

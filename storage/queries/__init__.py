@@ -53,7 +53,9 @@ if TYPE_CHECKING:
         versions_of,
     )
     from storage.queries.scope import Scope, dataset_scope, named_scope, run_scope
+    from storage.run_records import Firing as Firing
     from storage.runs import Run, StageProgress
+    from storage.standing import Service as Service
     from storage.versions.diff import VersionDiff as VersionDiff
     from storage.versions.history import VersionStep as VersionStep
     from storage.versions.pairing import Move as Move
@@ -76,7 +78,9 @@ _MODULES = {
         "Queue ReviewItem audit_queue audit_queues review_item undecided_queue unjudged_positions"
     ),
     "storage.queries.scope": "Scope dataset_scope named_scope run_scope",
+    "storage.run_records": "Firing",
     "storage.runs": "Run StageProgress",
+    "storage.standing": "Service",
     "storage.versions.diff": "VersionDiff",
     "storage.versions.history": "VersionStep",
     "storage.versions.pairing": "Move Pairing",

@@ -1,43 +1,69 @@
 """The schedules of a workspace: their next firings, the results of the last ones, and the state of the server."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from pathlib import Path
 
+from storage.ledger.owners import this_process
 from storage.queries.reader import Reader
 from storage.run_records import Firing
 from storage.schedules import Schedule, Schedules
 from storage.standing import Service, look
 
 MOST_FILES = 200  # recipes offered
+MOST_DUE = 48  # firings of the next 24 hours that are listed
 _MARKS = ("recipe_schema:", "evaluation_schema:")
 _HEAD = 4_000  # characters in which a file must identify itself as a recipe
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRow:
-    """A schedule with its next five times (empty while it is paused or waiting) and its last five firings."""
+    """A schedule with its next times and its last firings, the newest first.
+
+    `next_five` and `next_day` (the next 24 hours, at most MOST_DUE times) are empty while it is paused or waiting.
+    """
 
     schedule: Schedule
     next_five: Sequence[datetime]
-    last_five: Sequence[Firing]
+    next_day: Sequence[datetime]
+    firings: Sequence[Firing]
+
+    @property
+    def last(self) -> Firing | None:
+        """The newest firing that was not skipped; None without one."""
+        return next((firing for firing in self.firings if firing.status != "skipped"), None)
+
+    def goes_on(self, firing: Firing) -> bool:
+        """True for the newest firing if it is unfinished: the next one has its number and goes on with its run."""
+        return firing == self.last and firing.unfinished
 
 
 def schedules(reader: Reader) -> list[ScheduleRow]:
     """Every schedule, the next to fire first; schedules without a time last, by name."""
-    now = datetime.now(UTC)
-    rows = [
-        ScheduleRow(item, list(islice(item.times(now), 5)), reader.firings.recent(item.name))
-        for item in Schedules(reader.state_folder).all()
-    ]
+    rows = [_row(reader, item, datetime.now(UTC)) for item in Schedules(reader.state_folder).all()]
     return sorted(rows, key=lambda row: (not row.next_five, row.next_five[:1], row.schedule.name))
+
+
+def _row(reader: Reader, item: Schedule, now: datetime) -> ScheduleRow:
+    times = list(islice(item.times(now), MOST_DUE))
+    day = list(takewhile(lambda when: when <= now + timedelta(days=1), times))
+    return ScheduleRow(item, times[:5], day, reader.firings.recent(item.name))
 
 
 def service(reader: Reader) -> Service:
     """State of the server that runs the schedules."""
     return look(reader.state_folder)
+
+
+def is_parent(state: Service) -> bool:
+    """True where the standing server started this process, which then ends with it."""
+    if state.standing is None:
+        return False
+    owner = state.standing.process
+    return (owner.host, owner.pid) == (this_process().host, os.getppid())
 
 
 def recipe_files(reader: Reader) -> list[str]:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.inert import inert, inert_page, visible
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
-from tests.dashboards.conftest import HOSTILE, text_of
+from tests.dashboards.conftest import HOSTILE, opened, text_of
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +67,7 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
     Workspace.init(tmp_path).close()
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
     for name in ("home", "runs", "datasets", "diff", "compare", "explore", "difficulty", "review", "verifiers"):
-        shown = AppTest.from_string(f"from dashboards.pages.{name} import show\nshow()\n", default_timeout=60).run()
+        shown = opened(name)
         assert not shown.exception
         assert shown.code[0].value == "rollmill curate recipes/arithmetic.yaml"
 

@@ -83,6 +83,16 @@ def test_judgements_outlive_the_audit_that_drew_them(audits: Audits) -> None:
     assert [item.pair in audits.judgements() for item in audits.items(audit(2).id)] == [True]
 
 
+def test_an_audit_waits_while_nobody_judged_one_of_its_rollouts(audits: Audits) -> None:
+    first, second = audits.save(audit(), [item(0), item(1), item(2)]), audits.save(audit(2), [item(2), item(3)])
+    assert audits.waiting() == {first.id: (3, 3), second.id: (2, 2)}
+    audits.judge([PersonJudgement("c2", "p", "ann", "unsure"), PersonJudgement("c2", "p", "bob", "correct")])
+    audits.judge([PersonJudgement("c0", "another problem", "ann", "correct")])
+    assert audits.waiting() == {first.id: (2, 3), second.id: (1, 2)}
+    audits.judge([PersonJudgement("c3", "p", "ann", "correct")])
+    assert audits.waiting() == {first.id: (2, 3)}
+
+
 def test_the_rules_of_a_version_stay_as_first_seen(tmp_path: Path) -> None:
     with Workspace.init(tmp_path) as ws:
         ws.verifiers.record({("math", "2"): [("hash", "1"), ("exact", "3")], ("judge", "1"): ()})

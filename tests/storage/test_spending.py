@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from storage.ground.records import Completion
-from storage.ledger.models import ReservedRow
+from storage.ledger.models import ReservedRow, SpendRow
 from storage.segments.keys import Commit, SegmentKey
 from storage.spending import Amount, Charge, Limit, Sums, sums_of
 from storage.workspace import Workspace
@@ -61,6 +61,24 @@ def test_a_payment_lives_and_dies_with_its_segment(tmp_path: Path) -> None:
             ws.segments.commit_many([(SegmentKey("completions", "toy", "d", "b2"), [reply("b")])], run="run", also=break_it)
         assert ws.segments.present("completions", ["a", "b"]) == {"a"}
         assert len(ws.spending.payments("run")) == 2
+
+
+def test_payments_are_summed_by_run_and_span_of_time(tmp_path: Path) -> None:
+    sums = Sums(completions=2, tokens_in=20, tokens_out=10)
+    with Workspace.init(tmp_path) as ws:
+        with ws.ledger.write() as session:
+            for run, paid_at in (("a", 99.0), ("a", 100.0), ("a", 199.5), ("b", 150.0), ("a", 200.0), ("b", 9_999.0)):
+                ws.spending.pay(session, run, charge(f"{run}{paid_at}", sums), redundant=False)
+                session.flush()
+                session.scalars(select(SpendRow).order_by(SpendRow.id.desc())).first().paid_at = paid_at  # type: ignore[union-attr]
+        assert ws.spending.by_span([100.0, 200.0]) == {
+            ("a", 0): sums + sums,
+            ("a", 1): sums,
+            ("b", 0): sums,
+            ("b", 1): sums,
+        }
+        assert ws.spending.by_span([0.0]) == {("a", 0): sums + sums + sums + sums, ("b", 0): sums + sums}
+        assert ws.spending.by_span([10_000.0]) == {}
 
 
 def test_reservations_share_the_limit_and_end_with_the_payment(tmp_path: Path) -> None:

@@ -5,39 +5,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from storage.ledger.owners import this_process
 from storage.standing import Service, Standing, find_standing, look, standing_file, write_standing
-
-
-class Healthy(BaseHTTPRequestHandler):
-    """Answers as a Prefect server does."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"true")
-
-    def log_message(self, format: str, *_: object) -> None:  # noqa: A002 (the name of the base class)
-        pass
+from tests.storage.healthy import answering
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """Where something answers like a Prefect server."""
-    server = HTTPServer(("127.0.0.1", 0), Healthy)
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering() as answers:
+        yield answers
 
 
 def gone() -> dict[str, Any]:

@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips
+from dashboards.parts.charts import BLUE, GREY, ORANGE, PURPLE, RED, SKY, AnyChart, number_tips, rate_rows
 from dashboards.units import moment
 
 if TYPE_CHECKING:
@@ -128,17 +128,7 @@ def changed_words(step: "VersionStep") -> str:
 
 def rate_history(steps: Sequence["VersionStep"]) -> AnyChart | None:
     """The pass rate of each version with its 95% interval; None without a measured one."""
-    frame = pd.DataFrame(
-        [
-            {
-                "version": step.info.number,
-                "name": step.info.ref,
-                **{key: step.rate[key] for key in ("pass_rate", "low", "high", "problems", "judged")},
-            }
-            for step in steps
-            if step.rate.get("pass_rate") is not None
-        ]
-    )
+    frame = pd.DataFrame(rate_rows(steps))
     if frame.empty:
         return None
     tips: list[Any] = [

@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, inert_page, one_line, page_sections, visible
 from dashboards.pages.datasets.actions import show_export, show_marks, show_remote
 from dashboards.pages.datasets.charts import changed_words, drift_chart, gate_chart, gate_numbers, graph_chart, rate_history
-from dashboards.parts.charts import AnyChart
+from dashboards.parts.charts import AnyChart, Spec, spec_of
 from dashboards.session.address import choose, link
 from dashboards.session.commands import command_button
 from dashboards.session.kept import steps_of
@@ -25,7 +24,6 @@ from storage.queries.histories.dataset_history import drift_rows, history_stamp
 if TYPE_CHECKING:
     from storage.queries import VersionStep
 
-Spec = dict[str, Any]
 REPORT_HEIGHT = 1200  # pixels: the height of a report is unknown before it is drawn
 CHANCE = "chance alone"  # a number of a gate that the tab Drift shows beside the distance
 SHOWN = 10  # rows of the table of versions before it scrolls
@@ -85,27 +83,9 @@ def show() -> None:
 
 
 def _chart_spec(name: str, chart: str, make: Callable[[], AnyChart | None]) -> Spec | None:
-    """A chart of a dataset's versions, made once for each history: making one takes 50 ms, and every click needs all of
-    them."""
+    """A chart of a dataset's versions, made once for each history."""
     source = reader()
-    spec: Spec | None = _spec(str(source.root), name, history_stamp(source, name), chart, make)
-    return spec
-
-
-@st.cache_resource(show_spinner=False, max_entries=200)
-def _spec(
-    root: str,  # noqa: ARG001 (the key)
-    name: str,  # noqa: ARG001
-    stamp: tuple[int, ...],  # noqa: ARG001
-    chart: str,  # noqa: ARG001
-    _make: Callable[[], AnyChart | None],
-) -> Spec | None:
-    figure = _make()
-    if figure is None:
-        return None
-    with alt.theme.enable("none"):  # as in st.altair_chart: with Streamlit's theme
-        spec: Spec = figure.to_dict()
-    return spec
+    return spec_of((str(source.root), name, history_stamp(source, name)), chart, make)
 
 
 def _show(spec: Spec | None) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+KNOWN_SECONDS = 20.0  # until the standing server, which looks for schedules every two seconds, knows one
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
 
 
@@ -287,15 +289,19 @@ def _submit(item: "Schedule", standing: "Standing") -> str:
 
     from flows.prefect.triggers import deployment_name
 
-    try:
-        run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
-    except ObjectNotFound:
-        raise SetupError(
-            f"the standing server does not know {item.name!r} yet.", next_command="wait three seconds"
-        ) from None
-    except httpx.HTTPError as error:
-        raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
-    return str(getattr(run, "id", run))
+    deadline = time.monotonic() + KNOWN_SECONDS
+    while True:
+        try:
+            run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
+        except ObjectNotFound:
+            if time.monotonic() > deadline:
+                again = f"rollmill schedule run-now {item.name}"
+                raise SetupError(f"the standing server does not know {item.name!r} yet.", next_command=again) from None
+            time.sleep(1)
+        except httpx.HTTPError as error:
+            raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
+        else:
+            return str(getattr(run, "id", run))
 
 
 def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
@@ -333,7 +339,7 @@ def _service() -> "Service":
 
 def _ends(workspace: "Workspace", name: str) -> dict[str, Any]:
     """Results of the last firing of a schedule and of its last five, from the ledger."""
-    five = [] if workspace.unused else [_end(firing) for firing in workspace.firings.recent(name)]
+    five = [] if workspace.unused else [_end(firing) for firing in workspace.firings.recent(name, 5)]
     return {"last": five[0] if five else None, "last_five": five}
 
 

@@ -39,6 +39,13 @@ def history_stamp(reader: Reader, name: str) -> tuple[int, ...]:
     return tuple(place.stat().st_mtime_ns if place.exists() else 0 for place in (path, path.parent))
 
 
+def every_stamp(reader: Reader) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Stamps of all datasets, by name: equal ones mean the same datasets with equal histories."""
+    from storage.versions.index import dataset_names
+
+    return tuple((name, history_stamp(reader, name)) for name in dataset_names(reader.datasets))
+
+
 def not_pushed(reader: Reader, name: str) -> dict[str, str]:
     """DVC's report on the files missing in its default remote, by version; asks the remote, which takes seconds."""
     from storage.versions.resolve import versions

@@ -74,13 +74,18 @@ def audit_queue(reader: Reader, audit: str | None = None) -> Queue:
     if chosen.verifier == CHAIN:
         verifiers = reader.runs.get(chosen.source).verifiers
     pairs = tuple(item.pair for item in reader.audits.items(chosen.id))
-    return Queue(f"{chosen.verifier} on {chosen.source} ({chosen.id})", pairs, tuple(verifiers), chosen)
+    return Queue(audit_title(chosen), pairs, tuple(verifiers), chosen)
 
 
 def audit_queues(reader: Reader) -> list[tuple[str, str]]:
     """(id, title) of every audit for people to judge, the newest first."""
     natural = [audit for audit in reader.audits.list() if audit.kind == "natural"]
-    return [(audit.id, f"{audit.verifier} on {audit.source} ({audit.id})") for audit in natural]
+    return [(audit.id, audit_title(audit)) for audit in natural]
+
+
+def audit_title(audit: Audit) -> str:
+    """Title of an audit's queue, by which addresses name it."""
+    return f"{audit.verifier} on {audit.source} ({audit.id})"
 
 
 def undecided_queue(reader: Reader, run: str) -> Queue:

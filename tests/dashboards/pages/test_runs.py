@@ -1,10 +1,9 @@
-"""Home and Runs: what works, what needs a person, and one run in full; on a copy in which one run failed and one works."""
+"""Runs: what works, and one run in full; on a copy of the workspace in which one run failed and one works."""
 
 import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,20 +42,6 @@ def workspace(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
     monkeypatch.setattr("storage.commands.as_it_is", lambda _runs, _state, listed: listed)  # no process works on it
     return folder
-
-
-def test_home_says_what_works_what_needs_a_person_and_what_is_new(workspace: Path) -> None:
-    shown = opened("home")
-    assert not shown.exception
-    elements: Any = shown.get("page_link")
-    links = [link.label for link in elements]
-    assert "**live\\-00000000**" in links
-    assert any("was refused by its gate" in label for label in links)
-    assert any(label.startswith("2 rollouts of toy") for label in links)
-    assert any(label.replace("\\", "").startswith("toy@v2: 12 of 76") for label in links)
-    assert any("760 tokens" in label for label in links)
-    text = shown.get("progress")[0].proto.text
-    assert "draw 50 of about 600 · about 55 s left (45 s to 75 s)" in text.replace("\\", "")
 
 
 def test_a_run_that_works_says_the_time_of_all_its_rounds(workspace: Path) -> None:
@@ -105,7 +90,7 @@ def test_a_page_is_drawn_anew_only_when_something_changed(workspace: Path, monke
         queries.append("runs")
         return []
 
-    monkeypatch.setattr("dashboards.parts.activity.runs", none)
+    monkeypatch.setattr("dashboards.parts.activity.kept_runs", none)
     ended = [pair for pair in statuses(runs(reader())) if pair[1] != "running"]
     follow(reader().state(), ended)
     assert queries == []

@@ -88,7 +88,7 @@ def paid(folder: Path) -> tuple[int, int]:
 
 
 def _payers(ws: Workspace) -> list[str]:
-    return list(ws.spending.since(0.0))
+    return [run for run, _ in ws.spending.by_span([0.0])]
 
 
 def test_writing_is_stored_charged_and_asked_once(evolved: Path, rollmill: Run) -> None:
