@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, visible
-from dashboards.parts.charts import PALETTE, AnyChart
+from dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows
 from dashboards.session.address import choose
 from dashboards.session.scope import reader
 from dashboards.units import counted
@@ -116,8 +116,7 @@ def _beside_ours(rows: list[dict[str, Any]]) -> AnyChart:
     )
     ours = base.mark_point(filled=True, size=50, opacity=1, color=PALETTE[0]).encode(x="value:Q")
     printed = base.mark_point(shape="diamond", size=70, opacity=1, color=PALETTE[1]).encode(x="published:Q")
-    chart: AnyChart = alt.layer(rules, ours, printed).properties(height=alt.Step(16))
-    return chart
+    return chart_of_rows(alt.layer(rules, ours, printed), len({row["claim"] for row in rows}), 16)
 
 
 def _number(row: Row) -> None:

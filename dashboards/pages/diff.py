@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, show_text, visible
+from dashboards.parts.charts import AnyChart, chart_of_rows
 from dashboards.parts.problem import show_facts
 from dashboards.parts.rollout import record, show_verdict
 from dashboards.session.address import choose, link
@@ -18,7 +19,6 @@ from storage.queries import Reader, datasets
 from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
 
 if TYPE_CHECKING:
-    from dashboards.parts.charts import AnyChart
     from storage.queries import Move, Pairing, VersionDiff
     from storage.queries.histories.dataset_history import BothSides, ChangedRow
 
@@ -119,7 +119,7 @@ def _chosen() -> None:
             st.query_params.pop(key, None)
 
 
-def _heat(changes: "VersionDiff") -> "AnyChart":
+def _heat(changes: "VersionDiff") -> AnyChart:
     frame = pd.DataFrame(
         [{**_named(move, changes), "rollouts": move.count, "same": move.old == move.new} for move in changes.flow]
     )
@@ -145,7 +145,7 @@ def _heat(changes: "VersionDiff") -> "AnyChart":
         text=alt.Text("rollouts:Q", format=","),
         color=alt.condition("datum.dark > 0.45", alt.value("#ffffff"), alt.value("#1f2328")),
     )
-    return alt.layer(boxes.add_params(cell), words).properties(height=alt.Step(38))
+    return chart_of_rows(alt.layer(boxes.add_params(cell), words), frame["was"].nunique(), 38)
 
 
 def _named(move: "Move", changes: "VersionDiff") -> dict[str, str]:

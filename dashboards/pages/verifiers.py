@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
-from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, count_axis, number_tips
+from dashboards.parts.charts import OUTCOME_COLOURS, PALETTE, AnyChart, chart_of_rows, count_axis, number_tips
 from dashboards.parts.verifier_rates import interval, show_rates
 from dashboards.session.address import OPEN, explore_link
 from dashboards.session.kept import index_of, kept, kept_of
@@ -120,7 +120,7 @@ def _error_chart(audited: Sequence[KnownRates]) -> AnyChart:
     axis = alt.Axis(format="%")
     rules = base.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title="share of rollouts", axis=axis), x2="high:Q")
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("value:Q", axis=axis))
-    return alt.layer(rules, points).properties(height=alt.Step(22))
+    return chart_of_rows(alt.layer(rules, points), frame["verifier"].nunique(), 22 * len(labels) * 5 // 4)
 
 
 def _rules(account: VerifierAccount, of: str) -> None:
@@ -153,19 +153,19 @@ def _rule_chart(rules: Sequence[RuleCount]) -> AnyChart:
         if getattr(row, name)
     ]
     colours = alt.Scale(domain=list(outcomes), range=[OUTCOME_COLOURS[name] for name in outcomes])
-    chart: AnyChart = (
-        alt.Chart(pd.DataFrame(rows, columns=["rule", "outcome", "verdicts"]))
+    frame = pd.DataFrame(rows, columns=["rule", "outcome", "verdicts"])
+    chart = (
+        alt.Chart(frame)
         .mark_bar()
         .encode(
             y=alt.Y("rule:N", title=None, sort=None, axis=alt.Axis(labelLimit=280)),
             x=alt.X("verdicts:Q", title="verdicts", axis=count_axis()),
             color=alt.Color("outcome:N", title=None, scale=colours, legend=alt.Legend(orient="top")),
-            order=alt.Order("outcome:N"),
+            order=alt.Order("outcome:O"),
             tooltip=["rule", "outcome", alt.Tooltip("verdicts:Q", format=",")],
         )
-        .properties(height=alt.Step(22))
     )
-    return chart
+    return chart_of_rows(chart, frame["rule"].nunique(), 22)
 
 
 def _disagreements(account: VerifierAccount, of: str) -> None:

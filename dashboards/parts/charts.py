@@ -30,6 +30,14 @@ def count_axis(**options: Any) -> alt.Axis:
     return alt.Axis(format="~s", labelExpr="datum.value == 0 ? '0' : datum.label", **options)
 
 
+def chart_of_rows(chart: Any, rows: int, pixels: int) -> AnyChart:
+    """The chart with a height of so many rows of its y axis; its width is that of the page."""
+    # Streamlit fits charts to the page. Vega warns of a height by steps in a fitted chart, even where the width alone is.
+    autosize = alt.AutoSizeParams(type="fit-x", contains="padding")
+    whole: AnyChart = chart.properties(height=max(1, rows) * pixels, autosize=autosize)
+    return whole
+
+
 def number_tips(names: Iterable[str], form: str) -> list[alt.Tooltip]:
     """Tooltips with these numbers of the mark under the mouse, in one format."""
     return [alt.Tooltip(f"{name}:Q", format=form) for name in names]

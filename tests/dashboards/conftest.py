@@ -1,5 +1,6 @@
 """A workspace with two dataset versions of toy rollouts, and an imported set whose texts attack whoever shows them."""
 
+import json
 import os
 import shutil
 import socket
@@ -12,6 +13,7 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -94,6 +96,14 @@ def page(curated: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTes
 def text_of(element: Any) -> str:
     """The value of an element that has one."""
     return str(element.value)
+
+
+def explore_table(page: AppTest) -> pd.DataFrame:
+    """The table of Explore: its columns in order, and the ids that each row opens (`problem_id`, `rollout_id`)."""
+    [table] = [one.proto for one in page.get("bidi_component") if one.proto.component_name == "rollmill_explore_table"]
+    data = json.loads(table.json)
+    frame = pd.DataFrame([row["cells"] for row in data["rows"]], columns=[column["name"] for column in data["columns"]])
+    return frame.assign(**{f"{name}_id": [row[name] for row in data["rows"]] for name in ("problem", "rollout")})
 
 
 def opened(name: str, **address: str) -> AppTest:

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.inert import inert, inert_page, visible
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
-from tests.dashboards.conftest import HOSTILE, opened, text_of
+from tests.dashboards.conftest import HOSTILE, explore_table, opened, text_of
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +75,7 @@ def test_a_page_of_an_empty_workspace_says_what_to_type(tmp_path: Path, monkeypa
 def test_model_text_is_inert_everywhere(page: Page) -> None:
     shown = page("explore")
     shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
-    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.query_params["problem"] = explore_table(shown)["problem_id"][0]
     shown.run()
     assert any(visible(HOSTILE) in block.value for block in shown.code)
     labels = [option for block in shown.button_group for option in block.options]

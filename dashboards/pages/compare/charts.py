@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import visible
-from dashboards.parts.charts import PALETTE, AnyChart, number_tips
+from dashboards.parts.charts import PALETTE, AnyChart, chart_of_rows, number_tips
 
 RATE = alt.Scale(domain=[0, 1])
 ENDS = ("value", "low", "high")
@@ -48,7 +48,7 @@ def board_chart(cells: Sequence[Row], models: Sequence[str], benchmarks: Sequenc
     )
     rules = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title="pass rate", scale=RATE), x2="high:Q")
     points = base.mark_point(filled=True, size=60, opacity=1).encode(x=alt.X("value:Q", scale=RATE), href="link:N")
-    return alt.layer(rules, points).properties(height=alt.Step(max(9, 60 // max(1, len(models)))))
+    return chart_of_rows(alt.layer(rules, points), frame["benchmark"].nunique(), max(60, 9 * len(models)) * 5 // 4)
 
 
 def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
@@ -78,7 +78,7 @@ def strata_chart(rows: Sequence[Row], links: Sequence[str]) -> AnyChart:
         x=alt.X("low:Q", title="difference of pass@1", axis=alt.Axis(format="+.0%")), x2="high:Q"
     )
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x="value:Q", href="link:N")
-    return alt.layer(zero, rules, points).properties(height=alt.Step(26))
+    return chart_of_rows(alt.layer(zero, rules, points), frame["benchmark"].nunique(), 26)
 
 
 def _panels(chart: Any, frame: pd.DataFrame) -> AnyChart:

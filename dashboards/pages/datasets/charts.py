@@ -18,7 +18,6 @@ NAMED = 3  # changes listed by name
 LABELLED = 16  # versions up to which edges and tags have room for a label
 STATES = {"published": BLUE, "tagged": PURPLE, "yanked": RED}
 SHAPES = {"published": "circle", "tagged": "diamond", "yanked": "cross"}
-_EDGE_COLUMNS = ("version", "kept", "kept change", "pass rate change", "what changed")
 _EDGE = 44  # pixels for the labels of a y axis: charts below one another then share their x axis
 
 
@@ -42,14 +41,17 @@ def graph_chart(steps: Sequence["VersionStep"]) -> AnyChart:
             for step in steps
             if step.parent is not None
         ],
-        columns=[*_EDGE_COLUMNS, "from", "before"],
     )
-    layers: list[Any] = [_lines(steps, edges), _points(steps, nodes)]
-    if len(steps) <= LABELLED:
+    # Vega warns of a layer without rows, such as the edges of a single version.
+    layers: list[Any] = [_lines(steps, edges)] if len(edges) else []
+    layers.append(_points(steps, nodes))
+    if len(edges) > 0 and len(steps) <= LABELLED:
         label = alt.Chart(edges).mark_text(dy=-13, color=GREY, fontSize=11)
         layers.append(label.encode(x="version:Q", y="kept:Q", text="kept change:N"))
-    named = alt.Chart(nodes[nodes["tags"] != ""]).mark_text(dy=-27, color=STATES["tagged"], fontWeight="bold", limit=90)
-    layers.append(named.encode(x="version:Q", y="kept:Q", text="tags:N"))
+    tagged = nodes[nodes["tags"] != ""]
+    if len(tagged):
+        named = alt.Chart(tagged).mark_text(dy=-27, color=STATES["tagged"], fontWeight="bold", limit=90)
+        layers.append(named.encode(x="version:Q", y="kept:Q", text="tags:N"))
     return alt.layer(*layers).properties(height=230)
 
 

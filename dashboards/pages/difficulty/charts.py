@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from dashboards.inert import one_line
-from dashboards.parts.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, AnyChart, count_axis, number_tips
+from dashboards.parts.charts import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, AnyChart, chart_of_rows, count_axis, number_tips
 from pipelines.metrics import GroupRate, Share
 from pipelines.stats import Estimate
 from storage.queries import BudgetSpend, StopCount
@@ -111,7 +111,7 @@ def stop_chart(counts: Sequence[StopCount]) -> AnyChart:
     reasons = [*(name for name in REASON_COLOURS if name in present), *sorted(present - REASON_COLOURS.keys())]
     colours = [REASON_COLOURS.get(name, GREY) for name in reasons]
     levels = sorted(set(frame["level"]), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0))
-    chart: AnyChart = (
+    chart = (
         alt.Chart(frame)
         .mark_bar()
         .encode(
@@ -126,9 +126,8 @@ def stop_chart(counts: Sequence[StopCount]) -> AnyChart:
             ),
             tooltip=["level", "reason", "problems"],
         )
-        .properties(height=alt.Step(24))
     )
-    return chart
+    return chart_of_rows(chart, len(levels), 24)
 
 
 def _name(group: object) -> str:

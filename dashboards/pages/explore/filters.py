@@ -3,18 +3,21 @@
 A facet offers its values with the number of problems or rollouts that would match; few of them as buttons, many in a list.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import streamlit as st
 
 from dashboards.inert import inert, one_line
-from storage.queries import Filters, Scope
+from dashboards.session.kept import index_of, kept
+from storage.ground.errors import SetupError
+from storage.queries import Filters, Matching, Scope
 from storage.queries.browse.explore import FACETS, FacetValue, Over, Rows
 from storage.queries.browse.explore_index import Within
+from storage.queries.browse.views import address_errors, named_columns
 
 SHOWN = ("outcome", "correct", "level", "model", "reason", "rule", "kept", "source", "skill", "template")  # in this order
-LABELS = {"reason": "Decision reason", "rule": "Rule that decided", "kept": "Kept"}
+NAMES = {"correct": "correct of judged", "reason": "decision reason", "rule": "rule that decided"}  # where not the facet's
 FEW = 9  # values shown as buttons
 PLACE = ("page", "problem", "rollout")  # parameters removed from the address by another filter
 
@@ -51,6 +54,54 @@ def toggle(facet: str, value: str) -> None:
     put(**{facet: [other for other in chosen if other != value] if value in chosen else [*chosen, value]})
 
 
+def show_errors(scope: Scope, filters: Filters, counts: Mapping[str, Sequence[FacetValue]]) -> bool:
+    """Each value of the address that nothing has, or that Explore cannot use, with a button that removes it; True if there
+    is one.
+    """
+    errors = {(name, value): error for name, value, error in address_errors(_address())}
+    for facet, value, known in _unused(scope, filters, counts):
+        what = errors[facet, value].message if (facet, value) in errors else f"no rollout has the {facet} {value!r}."
+        errors[facet, value] = SetupError(what, choices=known)
+    for place, ((name, value), error) in enumerate(errors.items()):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            words = str(error)
+            st.warning(inert(words[0].upper() + words[1:], 1000), icon=":material/link_off:")
+            label = f"Remove {name}={inert(value, 40)}"
+            st.button(label, key=f"explore-error-{place}", on_click=_remove, args=(name, value))
+    return bool(errors)
+
+
+def _address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _unused(
+    scope: Scope, filters: Filters, counts: Mapping[str, Sequence[FacetValue]]
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Each chosen value that no rollout of the scope has, whatever else is chosen: its facet, the value, the valid ones."""
+    for facet in FACETS:
+        absent = [value for value in getattr(filters, facet) if value not in {one.value for one in counts[facet]}]
+        # Asked only here: beside other filters a value of the scope may have no match either.
+        known = [one.value for one in kept(_values, scope, filters.over, filters.model)[facet]] if absent else []
+        for value in absent:
+            if value not in known:
+                yield facet, value, known
+
+
+def _values(scope: Scope, over: Over, models: tuple[str, ...]) -> dict[str, tuple[FacetValue, ...]]:
+    """All values of each facet; k of n is over the chosen models."""
+    index = index_of(scope)
+    with index.cursor() as cursor:
+        return Matching(index, cursor, Filters(model=models, over=over)).facets("rollouts")
+
+
+def _remove(name: str, value: str) -> None:
+    if name == "cols":
+        put(cols=",".join(column for column in named_columns(_address()) if column != value))
+    else:
+        put(**{name: [other for other in st.query_params.get_all(name) if other != value]})
+
+
 def show_facets(counts: Mapping[str, Sequence[FacetValue]], filters: Filters, rows: Rows, scope: Scope) -> None:
     """The facets in the sidebar; a facet with a single value is left out."""
     with st.sidebar:
@@ -76,7 +127,7 @@ def _facet(facet: str, values: Sequence[FacetValue], chosen: Sequence[str]) -> N
         return
     key = f"explore-{facet}"
     st.session_state[key] = list(chosen)  # the address decides: a link, a chart or a button may have changed it
-    label = "Correct of judged" if facet == "correct" else LABELS.get(facet, facet.capitalize())
+    label = NAMES.get(facet, facet).capitalize()
     if len(counts) <= FEW:
         st.pills(
             label,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from dashboards.parts.charts import BLUE, GREY, OUTCOME_COLOURS, PALETTE, AnyChart
+from dashboards.parts.charts import BLUE, GREY, OUTCOME_COLOURS, PALETTE, AnyChart, chart_of_rows
 from storage.queries import Funnel
 from storage.queries.run_history import Span
 
@@ -29,7 +29,7 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
     )
     bars = base.mark_bar().encode(color=alt.Color("colour:N", scale=None))
     labels = base.mark_text(align="left", dx=4, color=GREY).encode(text=alt.Text("rollouts:Q", format=","))
-    return alt.layer(bars, labels).properties(height=alt.Step(26))
+    return chart_of_rows(alt.layer(bars, labels), len(frame), 26)
 
 
 def timeline_chart(spans: Sequence[Span]) -> AnyChart:
@@ -47,7 +47,7 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
             for span in spans
         ]
     )
-    chart: AnyChart = (
+    chart = (
         alt.Chart(frame)
         .mark_bar(minBandSize=2)
         .encode(
@@ -57,6 +57,5 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
             color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=list(STAGES), range=list(PALETTE))),
             tooltip=["stage", alt.Tooltip("from:Q", format=",.1f"), alt.Tooltip("to:Q", format=",.1f"), "rows"],
         )
-        .properties(height=alt.Step(22))
     )
-    return chart
+    return chart_of_rows(chart, len(frame), 22)

@@ -40,9 +40,9 @@ _PROBLEM_ORDERS = {
     "problem": "prompt",
 }
 _ROLLOUT_ORDERS = {
-    **{name: f"m.{name}" for name in (*OF_PROBLEM, "model", "outcome", "rule", "reason")},
+    **{name: f"m.{name}" for name in (*OF_PROBLEM, *OF_ROLLOUT)},
     "problem": "prompt",
-    **{name: name for name in ("answer", "tokens")},
+    **{name: name for name in ("answer", "tokens", "step")},
     "sample": "sample_index",
     "id": "completion_id",
 }
@@ -140,6 +140,8 @@ class RolloutRow:
     step: str
     sample_index: int
     tokens: int | None
+    skill: str | None
+    template: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +254,9 @@ class Matching:
         order = _order("rollouts", listing, "completion_id, p.problem")
         matches = self._cursor.execute(f"SELECT r.rollout {_ROLLOUT_ROWS} {self._of_text()} {order} {part}").fetchall()
         places = [row[0] for row in matches]
-        details = f"SELECT r.rollout, {_ROLLOUT_COLUMNS} {_ROLLOUT_ROWS} WHERE r.rollout IN (SELECT unnest($1))"
-        rows = {row[0]: row[1:] for row in self._cursor.execute(details, [places]).fetchall()}
+        details = f"SELECT r.rollout, {_ROLLOUT_COLUMNS}, p.skill, p.template {_ROLLOUT_ROWS}"
+        of_page = f"{details} WHERE r.rollout IN (SELECT unnest($1))"
+        rows = {row[0]: row[1:] for row in self._cursor.execute(of_page, [places]).fetchall()}
         return RolloutPage(tuple(RolloutRow(*rows[place]) for place in places), total, page, pages)
 
     def batches(self, rows: Rows, listing: Listing) -> pa.RecordBatchReader:
@@ -279,12 +282,11 @@ class Matching:
 
     def by_outcome(self, facet: str) -> tuple[FacetCount, ...]:
         """The matching rollouts by a facet and outcome, the values of the facet in order."""
+        column, order = _FACET_SQL.get(facet, (facet, f"{facet} NULLS LAST"))
         counts = self._cursor.execute(
-            f"SELECT {facet}, outcome, sum(n)::BIGINT FROM matching GROUP BY ALL ORDER BY {facet} NULLS LAST, outcome"
+            f"SELECT {column}, outcome, sum(n)::BIGINT FROM matching GROUP BY ALL ORDER BY {order}, outcome"
         ).fetchall()
-        return tuple(
-            FacetCount(NONE if group is None else str(group), outcome, number) for group, outcome, number in counts
-        )
+        return tuple(FacetCount(_value(row[:-2]), *row[-2:]) for row in counts)
 
     def facets(self, rows: Rows) -> dict[str, tuple[FacetValue, ...]]:
         """The values of every facet with their counts, the most frequent first; levels and k of n in their order."""
@@ -300,7 +302,7 @@ class Matching:
         column, order = _FACET_SQL.get(facet, (facet, f"{count} DESC, 1"))
         grouped = f"SELECT {column}, {count}::BIGINT FROM {rest} GROUP BY {column} ORDER BY {order}"
         counts = self._cursor.execute(grouped, values).fetchall()
-        listed = [FacetValue(NONE if row[0] is None else " of ".join(map(str, row[:-1])), row[-1]) for row in counts]
+        listed = [FacetValue(_value(row[:-1]), row[-1]) for row in counts]
         if facet == "outcome":
             mixed = f"SELECT {count}::BIGINT FROM {rest} WHERE k BETWEEN 1 AND of - 1"
             number = self._cursor.execute(mixed, values).fetchall()[0][0]
@@ -316,6 +318,11 @@ def search_problems(scope: Scope, filters: Filters | None = None, listing: Listi
             return Matching(index, cursor, filters or Filters()).problems(listing or Listing())
     finally:
         index.close()
+
+
+def _value(parts: Sequence[Any]) -> str:
+    """A facet's value as text, from one column or from k and n."""
+    return NONE if parts[0] is None else " of ".join(map(str, parts))
 
 
 def _by_text(filters: Filters) -> bool:
@@ -354,8 +361,9 @@ def _any_of(column: str, name: str, wanted: Sequence[Any]) -> tuple[dict[str, An
     """The values of the parameters, and the condition that a column has one of these values."""
     values = {f"{name}_{place}": value for place, value in enumerate(wanted) if value != NONE}
     if name == "level":
-        # A level in an address may be no number: null matches nothing, where a cast would be an error.
-        values = {key: int(value) if str(value).isdecimal() else None for key, value in values.items()}
+        # A level in an address may be no number, or one too large: null matches nothing, where a cast would be an error.
+        numbers = {key: str(value) for key, value in values.items()}
+        values = {key: int(value) if value.isdecimal() and len(value) < 19 else None for key, value in numbers.items()}
     alternatives = [f"({column}) IN ({', '.join(f'${key}' for key in values)})"] if values else []
     if NONE in wanted:
         alternatives.append(f"{column} IS NULL")

@@ -1,7 +1,7 @@
 """Saved views of Explore: the kept parameters of its address, their valid values, and the saved views."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 from urllib.parse import parse_qs, urlencode
 
@@ -11,10 +11,27 @@ from storage.queries.browse.explore_index import Within
 from storage.queries.reader import Reader
 from storage.views import Views
 
-KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down")
+KEPT = (*FACETS, "text", "within", "rows", "over", "sort", "down", "cols", "rowsby", "colsby")
 PLACE = ("of", "page", "problem", "rollout")
 """What else the address may say: the run or version that is looked at, and where in it. No view keeps it."""
-NUMBERS = {"level": (r"\d+", "a number"), "correct": (r"\d+ of \d+", "K of N")}
+COLUMNS: Mapping[Rows, tuple[str, ...]] = {
+    "problems": (
+        *("problem", "level", "correct", "pass rate", "shrunken", "reference", "matching", "rollouts", "kept"),
+        *("source", "skill", "template", "external id", "id"),
+    ),
+    "rollouts": (
+        *("problem", "outcome", "level", "answer", "model", "rule", "reason", "kept", "tokens", "step", "sample"),
+        *("source", "skill", "template", "id"),
+    ),
+}
+"""The columns that `cols` may name, separated by commas, of both kinds of listed rows."""
+FORMS = {
+    "level": (rf"\d+|{NONE}", "a number"),
+    "correct": (rf"\d+ of \d+|{NONE}", "K of N"),
+    "page": (r"[1-9]\d*", "a number from 1 on"),
+}
+Given = Mapping[str, Sequence[str]]
+"""The values of each parameter of an address."""
 
 
 def view_query(query: str) -> str:
@@ -27,20 +44,43 @@ def view_query(query: str) -> str:
     kept = {name: values for name, values in given.items() if name in KEPT and any(values)}
     if not kept:
         raise SetupError("a view keeps filters, and the query has none.", choices=KEPT)
-    for name, choices in _choices(kept).items():
-        for value in kept.get(name, ()):
-            if value not in choices:
-                raise unknown_name(name, value, choices)
-    for name, (form, words) in NUMBERS.items():
-        for value in kept.get(name, ()):
-            if value != NONE and not re.fullmatch(form, value):
-                raise SetupError(f"{name} {value!r} is not {words}.")
+    for _, _, error in address_errors(kept):
+        raise error
     return urlencode(kept, doseq=True)
 
 
-def _choices(kept: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+def address_errors(given: Given) -> Iterator[tuple[str, str, SetupError]]:
+    """Each value of an address that Explore cannot use, whatever the run or version: its parameter, the value, what is
+    wrong with it.
+    """
+    rows = rows_of(given)
+    for name, choices in _choices(rows).items():
+        for value in given.get(name, ()):
+            if value not in choices:
+                yield name, value, unknown_name(name, value, choices)
+    for name, (form, words) in FORMS.items():
+        for value in given.get(name, ()):
+            if not re.fullmatch(form, value):
+                yield name, value, SetupError(f"{name} {value!r} is not {words}.")
+    for column in named_columns(given):
+        if column not in COLUMNS[rows]:
+            yield "cols", column, unknown_name(f"column of {rows}", column, COLUMNS[rows])
+    if (by := given.get("colsby")) and by == given.get("rowsby"):
+        yield "colsby", by[0], SetupError(f"rowsby and colsby are both {by[0]!r}; a heat map needs two facets.")
+
+
+def rows_of(given: Given) -> Rows:
+    """The kind of rows that an address lists."""
+    return "rollouts" if "rollouts" in given.get("rows", ()) else "problems"
+
+
+def named_columns(given: Given) -> list[str]:
+    """The columns that an address names, in its order and each once; empty where it names none."""
+    return list(dict.fromkeys(column for value in given.get("cols", ()) for column in value.split(",") if column))
+
+
+def _choices(rows: Rows) -> dict[str, Sequence[str]]:
     """The valid values of each parameter with fixed choices; the orders are those of the listed rows."""
-    rows: Rows = "rollouts" if "rollouts" in kept.get("rows", ()) else "problems"
     return {
         "outcome": (*OUTCOME_FILTERS, NONE),
         "kept": ("yes", "no", NONE),
@@ -49,6 +89,8 @@ def _choices(kept: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
         "over": get_args(Over),
         "sort": tuple(ORDERS[rows]),
         "down": ("yes",),
+        "rowsby": FACETS,
+        "colsby": FACETS,
     }
 
 

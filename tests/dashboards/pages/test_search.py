@@ -8,7 +8,7 @@ import pytest
 from pipelines.metrics import NO_RATES
 from storage.queries import Reader
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened, run_in
+from tests.dashboards.conftest import explore_table, opened, run_in
 from tests.dashboards.test_pages import texts
 from tests.flows.conftest import ROOT
 
@@ -37,12 +37,12 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_explore_counts_nothing_and_says_why(run: str) -> None:
     shown = opened("explore", of=f"run {run}")
     assert not shown.exception
-    assert {"correct", "pass rate", "shrunken"}.isdisjoint(shown.dataframe[0].value.columns)
+    assert {"correct", "pass rate", "shrunken"}.isdisjoint(explore_table(shown).columns)
     assert "scores of a search" in NO_RATES
     assert NO_RATES in texts(shown)
     assert "empirical Bayes" not in texts(shown)
     every = opened("explore", of=f"run {run}", over="all")
-    assert set(every.dataframe[0].value["correct"]) <= {f"{k} of 8" for k in range(9)}
+    assert set(explore_table(every)["correct"]) <= {f"{k} of 8" for k in range(9)}
 
 
 def test_difficulty_draws_no_empty_chart_of_rates(run: str) -> None:
@@ -53,7 +53,7 @@ def test_difficulty_draws_no_empty_chart_of_rates(run: str) -> None:
 
 
 def test_the_answers_of_a_search_have_names_of_their_own(run: str) -> None:
-    problem = opened("explore", of=f"run {run}").dataframe[0].value["id"][0]
+    problem = explore_table(opened("explore", of=f"run {run}"))["problem_id"][0]
     shown = opened("explore", of=f"run {run}", problem=problem)
     assert not shown.exception
     assert "Pass rate: none. How often this problem was drawn followed from" in texts(shown)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.session.address import explore_link, explore_parameters
 from storage.queries import Reader
-from tests.dashboards.conftest import opened
+from tests.dashboards.conftest import explore_table, opened
 
 pytestmark = pytest.mark.integration
 
@@ -18,10 +18,10 @@ Page = Callable[..., AppTest]
 
 def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
     first = page("explore", of="version toy@v1", level="2", sort="id", down="yes", text="What")
-    table = first.dataframe[0].value
+    table = explore_table(first)
     assert list(table["level"]) == [2, 2, 2, 2]
-    assert list(table["id"]) == sorted(table["id"], reverse=True)
-    chosen = table["id"][2]
+    assert list(table["problem_id"]) == sorted(table["problem_id"], reverse=True)
+    chosen = table["problem_id"][2]
     again = page("explore", of="version toy@v1", level="2", problem=chosen)
     assert any(chosen in block.value for block in again.code)
     assert dict(again.query_params) == {"of": "version toy@v1", "level": "2", "problem": chosen}
@@ -54,7 +54,7 @@ def test_an_unknown_name_is_said_and_nothing_else_opened(
 
 def test_another_dataset_forgets_the_problem(page: Page) -> None:
     shown = page("explore", of="version toy@v1")
-    shown.query_params["problem"] = shown.dataframe[0].value["id"][0]
+    shown.query_params["problem"] = explore_table(shown)["problem_id"][0]
     shown.run()
     shown.selectbox(key="of-choice").set_value("version hostile@v1").run()
     assert not shown.error
