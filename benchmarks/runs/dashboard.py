@@ -11,7 +11,8 @@ Chromium is headless. All times are seconds until the content of a page shows:
 - first: the slowest first use of an interaction (filters, next page, a problem, another model), of which no answer is kept;
 - p50, p95: later visits of all of these by links inside the dashboard;
 - two tabs: the p95 while somebody opens another page every second in a second tab;
-- writing: the p95 while a run writes.
+- writing: the p95 while a run writes;
+- CPU cold, CPU first: processor seconds of the server in these visits, which the machine's other work hardly changes.
 """
 
 import argparse
@@ -43,8 +44,9 @@ from benchmarks.runs.dashboard_visits import (
 from benchmarks.runs.dashboard_workspace import build_workspace
 from storage.queries import Reader, datasets, named_scope, runs
 
-COLUMNS = ("cold", "new tab", "first", "p50", "p95", "two tabs", "writing")
+COLUMNS = ("cold", "new tab", "first", "p50", "p95", "two tabs", "writing", "CPU cold", "CPU first")
 Row = dict[str, float]
+LIVE_SECONDS = 3_600  # that a run which writes would take
 SLOW = """\
 import time
 from pipelines.verify.number import NumberVerifier
@@ -52,7 +54,7 @@ from pipelines.verify.number import NumberVerifier
 class Slow(NumberVerifier):
     name = "slow"
     def verify(self, problem, completion):
-        time.sleep(0.05)
+        time.sleep({pause})
         return super().verify(problem, completion)
     def verify_many(self, items):
         return (self.verify(*item) for item in items)
@@ -83,7 +85,7 @@ def main() -> None:
             found["MB prepared"] = megabytes(server)
             found["idle CPU s a minute, no tab"] = idle_minute(server, options.idle)
         there = {name: [address + path for path in paths] for name, paths in chosen.items()}
-        table = {name: visited(page, paths, options.repeats) for name, paths in there.items()}
+        table = {name: visited(page, server, paths, options.repeats) for name, paths in there.items()}
         found["MB after all visits"] = megabytes(server)
         seconds(page, address + every["runs"][0])
         found["idle CPU s a minute, an ended run"] = idle_minute(server, options.idle)
@@ -101,10 +103,16 @@ def main() -> None:
     show(table, found)
 
 
-def visited(page: Page, addresses: Sequence[str], repeats: int) -> Row:
+def visited(page: Page, server: psutil.Process, addresses: Sequence[str], repeats: int) -> Row:
     """Seconds of the first visits of a page, and of later ones."""
-    row = {"cold": seconds(page, addresses[0]), "new tab": seconds(page, addresses[0])}
-    row["first"] = max((seconds(page, address, new=False) for address in addresses[1:]), default=0.0)
+    before = processor_seconds(server)
+    row = {"cold": seconds(page, addresses[0]), "CPU cold": processor_seconds(server) - before}
+    row["new tab"] = seconds(page, addresses[0])
+    firsts = [(0.0, 0.0)]
+    for address in addresses[1:]:
+        before = processor_seconds(server)
+        firsts.append((seconds(page, address, new=False), processor_seconds(server) - before))
+    row["first"], row["CPU first"] = max(firsts)
     row["p50"], row["p95"] = later(page, addresses, repeats)
     wrong = page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count()
     if wrong:
@@ -193,12 +201,14 @@ def of_version(reference: str, problem: str) -> dict[str, list[str]]:
 
 @contextmanager
 def live(root: Path) -> Iterator[str]:
-    """A run that is under way for some minutes: the small rollouts judged slowly."""
+    """A run that is under way for the whole measurement: the small rollouts judged slowly."""
     recipe = (root / "small.yaml").read_text().replace("name: small", "name: live")
     judged = recipe.replace("[{method: number}, {method: math}]", "[{method: slow.py:Slow}]").replace(
         "accept: ", "# accept: "
     )
-    (root / "slow.py").write_text(SLOW)
+    with Reader.open(root) as reader:
+        rollouts = next(row.newest.rows for row in datasets(reader) if row.name == "small" and row.newest is not None)
+    (root / "slow.py").write_text(SLOW.format(pause=LIVE_SECONDS / rollouts))
     (root / "live.yaml").write_text(judged)
     command = [sys.executable, "-m", "flows.cli", "curate", "live.yaml", "--direct"]
     process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
