@@ -128,8 +128,8 @@ def _rows(under: Mapping[str, str], layers: Mapping[str, int]) -> dict[str, floa
 
 
 def spread(wanted: Sequence[float], count: int) -> list[float]:
-    """The rows from 0 to `count` - 1 that are nearest to the wanted ones by least squares, in order, each at least 1 from the
-    one before: isotonic regression by pooling adjacent violators.
+    """The rows from 0 to `count` - 1 that are nearest to the wanted ones by least squares, in order and at least 1 apart:
+    isotonic regression by pooling adjacent violators.
     """
     pools: list[tuple[float, int]] = []  # sums and numbers of rows, each less its place
     for place, row in enumerate(wanted):

@@ -1,6 +1,7 @@
 """Places of turns: literal boxes of small graphs, and what holds for every graph."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_no_boxes_overlap_and_every_edge_goes_to_the_right() -> None:
             assert all(boxes[parent].x + boxes[parent].width < box.x for parent in known[cid].after)
         for layer in {box.layer for box in boxes.values()}:
             heights = sorted(box.y for box in boxes.values() if box.layer == layer)
-            assert all(low - high >= HEIGHT for high, low in zip(heights, heights[1:], strict=False))
+            assert all(low - high >= HEIGHT for high, low in pairwise(heights))
 
 
 def test_a_long_chain_is_placed() -> None:

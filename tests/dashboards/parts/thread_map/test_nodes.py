@@ -83,7 +83,8 @@ def test_a_node_says_what_it_is(cid: str, label: str, told: str) -> None:
         (
             SEARCH,
             FACTS,
-            "5 pieces: 1 ended, 1 continued, 3 pruned; 1 answer: 1 correct; 1 turn not judged; 1,241 tokens, not counted for 4",
+            "5 pieces: 1 ended, 1 continued, 3 pruned; 1 answer: 1 correct; 1 turn not judged; "
+            "1,241 tokens, not counted for 4",
         ),
         (
             STEPS,
