@@ -146,6 +146,7 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
         name=run.loaded.recipe.name,
         recipe={**run.loaded.canonical(), "resolved": parts, "prefix": run.spec.prefix, "job": job},
         recipe_hash=run.loaded.recipe_hash,
+        worked=run.elapsed,
     )
 
 

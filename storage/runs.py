@@ -133,13 +133,16 @@ class Runs:
     def _segments(self) -> "SegmentStore":
         return self._store()
 
-    def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str) -> Run:
-        """Create a run, or resume the one with this id: its status is running again, its start stays."""
+    def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str, worked: float = 0.0) -> Run:
+        """Create a run, or resume the one with this id: its status is running again, its start stays.
+
+        `worked`: seconds of its command before the run had an id; its start is set back by them.
+        """
         with self._ledger.write() as session:
             row = session.get(RunRow, run_id)
             if row is None:
                 row = RunRow(id=run_id, name=name, recipe=recipe, recipe_hash=recipe_hash, status="running")
-                row.started_at, row.finished_at, row.summary = self._ledger.now(session), None, {}
+                row.started_at, row.finished_at, row.summary = self._ledger.now(session) - worked, None, {}
                 session.add(row)
             elif row.recipe_hash != recipe_hash:
                 raise SetupError(

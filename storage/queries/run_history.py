@@ -24,10 +24,10 @@ class Span:
 def timeline(reader: Reader, run_id: str) -> list[Span]:
     """The stages of a run in order of their beginning; SetupError for an unknown run.
 
-    A resumed stage is shown with its last command. Rows stored before the round began are not counted. Additions after the
-    run's end, such as scores, are not part of it.
+    A resumed stage is shown with its last command. Rows stored before the round began are not counted: a run that reuses
+    all of them has spans of 0 rows, without a round. Additions after the run's end, such as scores, are not part of it.
     """
-    ended = reader.runs.get(run_id).finished_at
+    run = reader.runs.get(run_id)
     stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
     spans = [
         Span(name, None, _time(stage.updated_at.timestamp() - stage.seconds), stage.updated_at, stage.done)
@@ -43,7 +43,11 @@ def timeline(reader: Reader, run_id: str) -> list[Span]:
             here = [(rows, at) for one, _, rows, at in times if one == kind and start <= at < end]
             if here:
                 spans.append(Span(stage, number, _time(start), _time(here[-1][1]), sum(rows for rows, _ in here)))
-    within = (span for span in spans if ended is None or span.begun <= ended)
+    for name in (DRAWN, JUDGED):
+        if name in stages and all(span.stage != name for span in spans):
+            at = stages[name].updated_at
+            spans.append(Span(name, None, _time(at.timestamp() - stages[name].seconds), at, 0))
+    within = (span for span in spans if run.finished_at is None or span.begun <= run.finished_at)
     return sorted(within, key=lambda span: (span.begun, span.ended))
 
 

@@ -1,6 +1,7 @@
 """The charts of one run: its funnel and its timeline. Data in, chart out."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import altair as alt
 import pandas as pd
@@ -9,6 +10,7 @@ from dashboards.parts.charts import BLUE, GREY, OUTCOME_COLOURS, PALETTE, AnyCha
 from storage.queries import Funnel
 from storage.queries.run_history import Span
 
+SAMPLED = ("draw", "verify")
 STAGES = ("synthesize", "draw", "verify", "score", "select", "gate", "publish")
 
 
@@ -32,13 +34,13 @@ def funnel_chart(funnel: Funnel) -> AnyChart:
     return alt.layer(bars, labels).properties(height=alt.Step(26))
 
 
-def timeline_chart(spans: Sequence[Span]) -> AnyChart:
-    """A bar for each stage and round from its beginning to its last commit, in seconds since the first beginning."""
-    first = spans[0].begun
+def timeline_chart(spans: Sequence[Span], start: datetime) -> AnyChart:
+    """A bar for each stage and round from its beginning to its last commit, in seconds since the run's start."""
+    first = min(start, spans[0].begun)
     frame = pd.DataFrame(
         [
             {
-                "stage": span.stage if span.round is None else f"{span.stage}, round {span.round}",
+                "stage": _span_label(span),
                 "kind": span.stage,
                 "from": (span.begun - first).total_seconds(),
                 "to": (span.ended - first).total_seconds(),
@@ -52,7 +54,7 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
         .mark_bar(minBandSize=2)
         .encode(
             y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=200)),
-            x=alt.X("from:Q", title="seconds since the beginning"),
+            x=alt.X("from:Q", title="seconds since the start"),
             x2="to:Q",
             color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=list(STAGES), range=list(PALETTE))),
             tooltip=["stage", alt.Tooltip("from:Q", format=",.1f"), alt.Tooltip("to:Q", format=",.1f"), "rows"],
@@ -60,3 +62,9 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
         .properties(height=alt.Step(22))
     )
     return chart
+
+
+def _span_label(span: Span) -> str:
+    if span.round is not None:
+        return f"{span.stage}, round {span.round}"
+    return f"{span.stage}: all rows were stored" if span.stage in SAMPLED and not span.rows else span.stage

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, visible
-from dashboards.pages.runs.charts import funnel_chart, timeline_chart
+from dashboards.pages.runs.charts import SAMPLED, funnel_chart, timeline_chart
 from dashboards.pages.runs.cost import show_cost
 from dashboards.parts.activity import UNFINISHED, left_of
 from dashboards.session.address import explore_link, link
@@ -19,7 +19,6 @@ from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, ru
 from storage.queries.run_history import problems_named, timeline
 
 REFRESH_COUNTS = "10s"  # of the funnel of a running run: it is counted over all rows
-SAMPLED = ("draw", "verify")  # stages whose rows are committed one after another
 RESULTS = {True: "passed", False: "failed", None: "not run"}  # of a check
 CHECKS = {
     "check": st.column_config.MultiselectColumn(
@@ -124,7 +123,7 @@ def _counts(run: Run) -> None:
     spans = timeline(reader(), run.id)
     if spans:
         st.markdown("**Timeline**, by stage and round")
-        st.altair_chart(timeline_chart(spans), width="stretch")
+        st.altair_chart(timeline_chart(spans, run.started_at), width="stretch")
 
 
 def _kept(run: Run, counts: Funnel) -> str:
