@@ -15,7 +15,7 @@ from dashboards.pages.runs.charts import (
     timeline_chart,
 )
 from dashboards.pages.runs.cost import show_cost
-from dashboards.pages.runs.refusal import checks_of, dismiss_button, show_refusal
+from dashboards.pages.runs.refusal import NEXT_TAB, checks_of, dismiss_button, show_refusal
 from dashboards.parts.activity import UNFINISHED, left_of
 from dashboards.session.address import PAGES, explore_link, explore_parameters, link
 from dashboards.session.commands import command_button
@@ -47,6 +47,8 @@ def show_run(run: Run, every: str) -> None:
         st.subheader(inert(run.id))
         _actions(run)
     _state(run)
+    if NEXT_TAB in st.session_state:
+        st.session_state["tab"] = st.session_state.pop(NEXT_TAB)
     progress, gate, cost, log = st.tabs(TABS, key="tab", bind="query-params", on_change="rerun")
     if progress.open:
         with progress:
@@ -171,7 +173,8 @@ def _timeline(run: Run, times: RunTimes) -> None:
     stage = next((span.stage for span in times.spans if span_label(span) == name), None)
     pages = st.session_state[PAGES]
     if stage == "gate":
-        st.switch_page(pages["Runs"], query_params={"run": run.id, "tab": "Gate"})
+        st.session_state[NEXT_TAB] = "Gate"
+        st.rerun()
     elif stage == "publish" and run.published:
         version = f"{run.dataset}@v{run.summary['version']}"
         st.switch_page(pages["Datasets"], query_params={"dataset": run.dataset, "version": version})

@@ -8,13 +8,14 @@ import streamlit as st
 
 from dashboards.inert import inert
 from dashboards.pages.runs.charts import limit_chart, limit_words
-from dashboards.session.address import PAGES, explore_parameters, link
+from dashboards.session.address import PAGES, explore_parameters
 from dashboards.session.commands import command_button, typed
 from dashboards.session.scope import reader
 from storage.ground.job_command import command_words
 from storage.queries import Run, run_progress, runs
 
 Check = Mapping[str, Any]
+NEXT_TAB = "runs-tab"  # the tab to be opened: set before the tabs are drawn, which then stand in the address
 WAIT = 5.0  # seconds; the new run is then followed on its own page
 FACETS = {"min_kept": {"kept": "no"}, "max_undecided": {"outcome": "undecided"}}  # of the rows against a limit
 
@@ -69,7 +70,9 @@ def _rows_against(run: Run, check: Check) -> None:
         page = st.session_state[PAGES]["Explore"]
         st.page_link(page, label="Rows against it", icon=":material/search:", query_params=parameters)
     elif check["failing"]:
-        link("Runs", "Rows against it", icon=":material/search:", run=run.id, tab="Gate")
+        words = "The first of them are listed under Gate."
+        if st.button("Rows against it", key=f"against-{run.id}-{check['name']}", icon=":material/search:", help=words):
+            st.session_state[NEXT_TAB] = "Gate"
 
 
 def _ask_again(run: Run, option: str) -> None:
@@ -108,7 +111,15 @@ def _inputs(run: Run, option: str, old: list[Any]) -> Iterator[Any]:
 
 
 def _begun(run: Run) -> None:
-    """Link to the run that was begun after this one, by this page or by anybody."""
+    """Button that opens the run that was begun after this one, by this page or by anybody."""
     later = next((other for other in runs(reader()) if other.name == run.name), run)
     if later.id != run.id and later.started_at > run.started_at:
-        link("Runs", f"The newest run of this recipe: {inert(later.id)}", icon=":material/arrow_forward:", run=later.id)
+        # A link to the page that is open already would not change its address.
+        icon, label = ":material/arrow_forward:", f"Newest run of this recipe: {inert(later.id)}"
+        st.button(label, key=f"later-{run.id}", icon=icon, on_click=open_run, args=(later.id,))
+
+
+def open_run(run: str) -> None:
+    """Choose a run in the address, for callbacks of this page."""
+    st.query_params["run"] = run
+    st.query_params.pop("tab", None)

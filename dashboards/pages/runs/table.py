@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, visible
+from dashboards.pages.runs.refusal import open_run
 from dashboards.session.address import link
 from pipelines.stats import with_interval
 from storage.queries.run_table import RunLine
@@ -162,8 +163,7 @@ def _selected(ids: Sequence[str], key: str) -> None:
     cells, before = [tuple(cell) for cell in selection["cells"]], st.session_state[f"{key}-cell"]
     st.session_state[f"{key}-cell"] = cells
     if cells and cells != before:
-        st.query_params["run"] = ids[cells[0][0]]
-        st.query_params.pop("tab", None)
+        open_run(ids[cells[0][0]])
 
 
 def _compare(first: RunLine, second: RunLine) -> None:
