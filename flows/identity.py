@@ -15,6 +15,7 @@ from flows.imported import digest_of_imports
 from flows.problems import asks_model, make_problems, preview_problems
 from flows.run_spec import paid_samplers, recipe_run
 from pipelines.verify.acceptance import PLAIN
+from storage.commands import workers_of
 from storage.ground.errors import SetupError
 from storage.ground.ids import digest128
 from storage.ground.records import PLAN, plan_of
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from flows.rounds import OpenRun, RunSpec
     from flows.session import RecipeRun, Session
     from storage.runs import Run
+
+
+ENDED = ("done", "dismissed")  # nobody goes on with such a run
 
 
 def open_run(session: "Session") -> "RecipeRun":
@@ -117,7 +121,7 @@ def _open_in_ledger(run: "RecipeRun") -> str:
         last = generations[-1] if generations else None
         session, rounds = run.session, run.workspace.runs.rounds
         # A run without a committed round has planned nothing yet that could be mixed.
-        if last is not None and last.status != "done" and rounds(last.id) and not session.job.keep_going:
+        if last is not None and last.status not in ENDED and rounds(last.id) and not session.job.keep_going:
             if not imports_alone_changed(last.recipe["resolved"], parts):
                 raise _changed_since(session, last, parts)
             session.messages.append(f"its imports changed since run {last.id} ({last.status}): this is run {name}")
@@ -146,6 +150,7 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
         name=run.loaded.recipe.name,
         recipe={**run.loaded.canonical(), "resolved": parts, "prefix": run.spec.prefix, "job": job},
         recipe_hash=run.loaded.recipe_hash,
+        worked=None if name in workers_of(run.workspace.ledger.leases) else run.elapsed,
     )
 
 

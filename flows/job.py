@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from storage.ground.job_command import command_words
+
 
 def workspace_root() -> Path:
     """The workspace here or above."""
@@ -75,13 +77,4 @@ class Job:
     @property
     def command(self) -> str:
         """The command line that does this again."""
-        sets = "".join(f" --set {shlex.quote(item)}" for item in self.sets)
-        profile = f" --profile {self._from_root(self.profile)}" if self.profile else ""
-        tokens = "" if self.max_tokens is None else f" --max-tokens {self.max_tokens}"
-        cost = "" if self.max_cost is None else f" --max-cost {self.max_cost}"
-        return f"rollmill {self.verb} {self._from_root(self.recipe)}{sets}{profile}{tokens}{cost}"
-
-    def _from_root(self, path: str) -> str:
-        """A path as a shell takes it, from the workspace where it lies in that."""
-        inside = Path(path).is_relative_to(self.workspace)
-        return shlex.quote(str(Path(path).relative_to(self.workspace)) if inside else path)
+        return shlex.join(["rollmill", *command_words({**self.data(), "verb": self.verb})])

@@ -82,7 +82,12 @@ class RecipeRun(OpenRun):
     def bind(self, run: str) -> None:
         """Give the run its id in the ledger, once."""
         super().bind(run)
-        self.seconds = time.monotonic() - self._began
+        self.seconds = self.elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its problems were begun."""
+        return time.monotonic() - self._began
 
     @cached_property
     def imported(self) -> ImportedCounts | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from storage.ground import failpoints
 from storage.ground.errors import SetupError, unknown_name
@@ -21,12 +21,15 @@ from storage.segments.keys import Kind, SegmentKey
 
 # Runs are listed from the ledger alone: the store's libraries take as long to import as all else of that.
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from storage.segments.rows import Rows
     from storage.segments.store import SegmentStore
     from storage.segments.writing import Item
 
-STATUSES = ("running", "done", "stopped", "failed", "interrupted")
+STATUSES = ("running", "done", "stopped", "failed", "interrupted", "dismissed")
 PLAN_VERSION = "1"
+FEW = 500  # runs that are read by their ids, and not among all of them
 
 
 # Fields of a run beside its canonical recipe: the resolved parts, its fixed prefix, its command, its pilot.
@@ -45,6 +48,18 @@ class Run:
     started_at: datetime
     finished_at: datetime | None = None
     summary: dict[str, Any] = field(default_factory=dict)
+    pauses: tuple[tuple[float, float], ...] = ()
+
+    def worked_until(self, at: datetime | float) -> float:
+        """Seconds of work from the run's start to this time (seconds since 1970); a pause between commands is no work."""
+        time = at.timestamp() if isinstance(at, datetime) else at
+        idle = sum(max(0.0, min(time, end) - begin) for begin, end in self.pauses)
+        return max(0.0, time - self.started_at.timestamp() - idle)
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds in which its commands worked on it, from each one's first problem to its end; None before the end."""
+        return None if self.finished_at is None else self.worked_until(self.finished_at)
 
     @property
     def state(self) -> str:
@@ -57,6 +72,11 @@ class Run:
     def refused(self) -> bool:
         """True for a run refused by its gate: it is finished, and its counts are known."""
         return self.status == "failed" and "funnel" in self.summary
+
+    @property
+    def published(self) -> bool:
+        """True for a run whose selected rollouts are a dataset version."""
+        return "version" in self.summary
 
     @property
     def is_pilot(self) -> bool:
@@ -120,6 +140,7 @@ Items = list["Item"]
 Keys = list[SegmentKey]
 Reports = list[StageProgress]
 Times = list[tuple[str, str, int, float]]
+Ended = tuple[str, str, float]  # an ended run: its id, its status and its end
 
 
 class Runs:
@@ -128,24 +149,32 @@ class Runs:
     def __init__(self, ledger: Ledger, store: "Callable[[], SegmentStore]") -> None:
         self._ledger = ledger
         self._store = store
+        self._ended: dict[Ended, Run] = {}  # parsed once: the recipes and summaries of 1,000 runs are 6 MB of JSON
 
     @cached_property
     def _segments(self) -> "SegmentStore":
         return self._store()
 
-    def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str) -> Run:
-        """Create a run, or resume the one with this id: its status is running again, its start stays."""
+    def open(self, run_id: str, *, name: str, recipe: dict[str, Any], recipe_hash: str, worked: float | None = 0.0) -> Run:
+        """Create a run, or resume the one with this id: its status is running again, its start stays.
+
+        `worked`: seconds of this command before the run had an id; they belong to the run. What lies between them and the
+        end of the command before is a pause. None: another command works on the run, so there is no pause.
+        """
         with self._ledger.write() as session:
-            row = session.get(RunRow, run_id)
+            row, began = session.get(RunRow, run_id), self._ledger.now(session) - (worked or 0.0)
             if row is None:
                 row = RunRow(id=run_id, name=name, recipe=recipe, recipe_hash=recipe_hash, status="running")
-                row.started_at, row.finished_at, row.summary = self._ledger.now(session), None, {}
+                row.started_at, row.finished_at, row.summary, row.pauses = began, None, {}, []
                 session.add(row)
             elif row.recipe_hash != recipe_hash:
                 raise SetupError(
                     f"run {run_id!r} belongs to another recipe ({row.recipe_hash[:8]}, not {recipe_hash[:8]})."
                 )
             else:
+                ended = _last_sign(session, row)
+                if worked is not None and ended < began:
+                    row.pauses = [*row.pauses, [ended, began]]
                 row.status, row.finished_at = "running", None
             return _run(row)
 
@@ -161,7 +190,19 @@ class Runs:
     def list(self) -> list[Run]:
         """All runs, the latest first."""
         with self._ledger.read() as session:
-            return [_run(row) for row in session.scalars(select(RunRow).order_by(RunRow.started_at.desc(), RunRow.id))]
+            known = session.execute(
+                select(RunRow.id, RunRow.status, RunRow.finished_at).order_by(RunRow.started_at.desc(), RunRow.id)
+            ).all()
+            unread = [run for run, status, ended in known if ended is None or (run, status, ended) not in self._ended]
+            query = select(RunRow)
+            if len(unread) <= FEW:
+                query = query.where(RunRow.id.in_(unread))
+            rows = session.scalars(query).all()
+            read = {row.id: _run(row) for row in rows}
+            self._ended |= {
+                (row.id, row.status, row.finished_at): read[row.id] for row in rows if row.finished_at is not None
+            }
+        return [read.get(run) or self._ended[run, status, ended] for run, status, ended in known]
 
     def chosen(self, run_id: str | None) -> Run:
         """The run of that id; without one the newest that is no pilot, running ones first. SetupError without any."""
@@ -283,14 +324,30 @@ class Runs:
             row.status, row.summary = status, summary
             row.finished_at = None if status == "running" else self._ledger.now(session)
 
+    def end_unattended(self, run_id: str, status: str) -> None:
+        """End a run on which no process works; a killed one ended with its last report. Its summary stays."""
+        with self._ledger.write() as session:
+            row = session.get_one(RunRow, run_id)
+            row.status, row.finished_at = status, _last_sign(session, row)
+
 
 def _key(kind: Kind, run_id: str, round_index: int) -> SegmentKey:
     return SegmentKey(kind, run_id, PLAN_VERSION, f"round-{round_index}")
 
 
+def _last_sign(session: "Session", row: RunRow) -> float:
+    """End of a run's last command: as recorded, or the last report of a killed one."""
+    if row.finished_at is not None:
+        return row.finished_at
+    reported = session.scalar(select(func.max(ProgressRow.updated_at)).where(ProgressRow.run_id == row.id))
+    return max(row.started_at, reported or 0.0)
+
+
 def _run(row: RunRow) -> Run:
     finished = None if row.finished_at is None else _time(row.finished_at)
-    return Run(row.id, row.name, row.recipe, row.recipe_hash, row.status, _time(row.started_at), finished, row.summary)
+    pauses = tuple((begin, end) for begin, end in row.pauses)
+    summary, started = row.summary, _time(row.started_at)
+    return Run(row.id, row.name, row.recipe, row.recipe_hash, row.status, started, finished, summary, pauses)
 
 
 def _time(seconds: float) -> datetime:

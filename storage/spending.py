@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
-from storage.ground.money import micros_of, units_of
+from storage.ground.money import micros_of, shown, units_of
 from storage.ground.records import Completion
 from storage.ledger.engine import Ledger
 from storage.ledger.models import ReservedRow, SpendRow
@@ -143,6 +143,13 @@ def sums_of_rows(rows: Iterable[Sequence[Any]]) -> Sums:
         uncounted += taken is None or given is None
         unpriced += cost is None
     return Sums(count, tokens_in, tokens_out, units, micros, uncounted, unpriced)
+
+
+def money_text(sums: Sums, currency: str | None) -> str:
+    """Money for people: `-` if only unpriced completions were paid for, `+?` after an amount that lacks unpriced ones."""
+    if (sums.unpriced and not sums.units) or sums.completions == sums.unpriced:
+        return "-"
+    return shown(sums.units, currency) + ("+?" if sums.unpriced else "")
 
 
 class Spending:

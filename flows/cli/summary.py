@@ -60,6 +60,7 @@ def before_a_version(counts: Mapping[str, Any]) -> str:
 
 def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     funnel, spent, imports = outcome["funnel"], outcome["spent"], outcome.get("imports")
+    published = "version" in outcome
     drawn, reused, unjudged = funnel["drawn"], outcome.get("reused", 0), funnel.get("unjudged", 0)
     others = f", {reused:,} of them drawn by other runs" if reused and imports is None else ""
     dropped = f"   of {funnel['problems_made']:,} made; {dropped_problems(funnel['problems_dropped'])}"
@@ -69,7 +70,8 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
         f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
         f"{drawn + unjudged - spent['drawn']:,} there before{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
-        f"  kept         {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}",
+        f"  {'kept    ' if published else 'selected'}     {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}"
+        f"{'' if published else ', published none'}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {counts_text(funnel['dropped'])}",
         *([f"  not judged   {unjudged:>9,}   completions beside these, of steps that nobody judges"] if unjudged else ()),
     ]

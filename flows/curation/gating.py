@@ -45,12 +45,12 @@ def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
     report.write_text(render_report(result, decided.snapshot.manifest), encoding="utf-8")
     lines = "\n".join(f"  {line}" for line in result.lines())
     row = _row_against(decided, result)
-    look = "" if row is None else f"rollmill dataset why {run.id} {row[:12]}, then "
     return GateFailed(
         f"the gate did not pass; nothing is published.\n{lines}\n"
-        f"  every check with its rows: {report.relative_to(run.workspace.root)}",
+        f"  every check with its rows: {report.relative_to(run.workspace.root)}\n"
+        f"  What was drawn and judged is kept: change the recipe and run it again.",
         counts=counts_of(decided),
-        next_command=f"{look}change the recipe (what was drawn and judged is kept) and {run.session.job.command}",
+        next_command=f"rollmill runs show {run.id}" if row is None else f"rollmill dataset why {run.id} {row[:12]}",
     )
 
 

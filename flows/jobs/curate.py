@@ -54,7 +54,6 @@ class Curate:
 
         Where a segment turns out corrupt they are done again, which makes its rows again.
         """
-        began = time.monotonic()
         for attempt in mending_attempts(run.session):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
@@ -62,7 +61,7 @@ class Curate:
                 decided = executor.stage("select", partial(decide, run))
                 checked = executor.stage("gate", partial(gate, decided))
                 outcome = executor.stage("publish", partial(publish, decided, checked))
-        outcome["seconds"] = round(run.seconds + time.monotonic() - began, 1)
+        outcome["seconds"] = round(run.elapsed, 1)
         end_run(run.session, "done", outcome)
         return outcome
 

@@ -4,7 +4,6 @@ The run is one of its own, named NAME-preview, and publishes nothing. Its comple
 so the recipe's run draws none of them again. Budgets that look at all problems at once may plan some that it does not need.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,7 +61,6 @@ class Preview:
         """Every stage up to selection; every problem with its rollouts, verdicts and decisions, and what it cost."""
         from storage.queries import Reader, run_scope
 
-        began = time.monotonic()
         for attempt in mending_attempts(run.session):
             with attempt:
                 executor.stage("synthesize", partial(synthesize, run))
@@ -71,8 +69,7 @@ class Preview:
                 scope = run_scope(Reader(run.workspace), run.id)
                 shown = [_problem(scope, problem.id) for problem in run.spec.problems]
         rollouts = sum(len(row["rollouts"]) for row in shown)
-        seconds = round(run.seconds + time.monotonic() - began, 1)
-        counts = {"problems": len(shown), "rollouts": rollouts, "seconds": seconds}
+        counts = {"problems": len(shown), "rollouts": rollouts, "seconds": round(run.elapsed, 1)}
         end_run(run.session, "done", counts)
         return {"run": run.id, **counts, "shown": shown, "spent": run.session.spent.row()}
 

@@ -48,9 +48,10 @@ class Check:
     measures: tuple[Measure, ...] = ()
 
     def brief(self) -> dict[str, Any]:
-        """As JSON values, with the first failing rows."""
+        """As JSON values, with the first failing rows and the numbers outside their ends."""
         row = {"name": self.name, "passed": self.passed, "expected": self.expected, "observed": self.observed}
-        return {**row, "failing": list(self.failing[:SHOWN]), "failing_count": self.failing_count}
+        outside = [asdict(measure) for measure in self.measures if measure.outside]
+        return {**row, "failing": list(self.failing[:SHOWN]), "failing_count": self.failing_count, "outside": outside}
 
     def line(self, shown: int = 3) -> str:
         """Summary in one line for a person."""

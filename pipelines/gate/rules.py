@@ -32,12 +32,21 @@ class GatePart:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a check is about, and what it must be at least and at most; None: no such end."""
+    """A number that a check is about, and what it must be at least and at most; None: no such end.
+
+    `option`: the gate's option that sets these ends, as a recipe's key below `gate`; empty where nobody can.
+    """
 
     what: str
     value: float
     least: float | None = None
     most: float | None = None
+    option: str = ""
+
+    @property
+    def outside(self) -> bool:
+        """True for a number below its least or above its most."""
+        return (self.least is not None and self.value < self.least) or (self.most is not None and self.value > self.most)
 
     def part(self) -> GatePart:
         """The number as a row: it is of the whole dataset and has no name of its own."""
@@ -128,14 +137,22 @@ def recall_rules(certificate: ContaminationCertificate, floor: RecallFloor) -> l
             low,
             [GatePart(pa.array(recall_texts, pa.string()), np.array(lows, dtype=np.float64), least=floor.min_recall)],
             lambda _: f"lowest limit {least:.3f} over {len(recall)} kinds of copies",
-            measures=[Measure("lowest limit of recall", least, floor.min_recall)],
+            measures=[Measure("lowest limit of recall", least, floor.min_recall, option="contamination.min_recall")],
         ),
         GateRule(
             "evaluation, false flags",
             f"at most {floor.max_false_flags:.2%} of pairs that are no copies called leaks",
             [GatePart(pa.array(flag_texts, pa.string()), np.array(shares, dtype=np.float64), most=floor.max_false_flags)],
             lambda _: f"highest share {most:.2%} over {len(flags)} kinds of pairs",
-            measures=[Measure("highest share of false flags", most, None, floor.max_false_flags)],
+            measures=[
+                Measure(
+                    "highest share of false flags",
+                    most,
+                    None,
+                    floor.max_false_flags,
+                    option="contamination.max_false_flags",
+                )
+            ],
         ),
     ]
 
@@ -189,11 +206,11 @@ def amount_rules(
         _of_number(
             "undecided",
             at_most,
-            Measure("share of rollouts", share, None, max_undecided),
+            Measure("share of rollouts", share, None, max_undecided, option="max_undecided"),
             lambda _: f"{share:.2%}",
             undecided,
         ),
-        _of_number("kept", at_least, Measure("rollouts", kept, min_kept), lambda _: f"{kept:,}"),
+        _of_number("kept", at_least, Measure("rollouts", kept, min_kept, option="min_kept"), lambda _: f"{kept:,}"),
     ]
     if drawn is not None:
         planned = f"{drawn:,} planned rollouts"
@@ -212,7 +229,7 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
     parts += [GatePart(name, value, most=high) for name, value, (_, _, _, high) in zip(names, values, bounded, strict=True)]
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
     observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
-    measures = [Measure(f"level {level}", *values) for level, *values in bounded]
+    measures = [Measure(f"level {level}", *values, option=f"level_shares.{level}") for level, *values in bounded]
     expected = wanted or "any (the recipe sets no bounds)"
     return [GateRule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
 
@@ -240,7 +257,8 @@ def _drift_rule(against: str | None, kind: str, drift: Drift | None, limit: floa
     of = f"{drift.rows[0]:,} and {drift.rows[1]:,} rows of {distance.clusters:,} clusters"
     words = f"{with_interval(distance.value, distance.low, distance.high)}, {of}"
     few = f"; too few to tell: chance alone gives {chance:.3f}" if distance.clusters > 1 else "; one cluster tells nothing"
-    measures = [Measure("distance", distance.value, None, limit), Measure("chance alone", chance, None, limit)]
+    measured = (("distance", distance.value), ("chance alone", chance))
+    measures = [Measure(what, value, None, limit, option=f"max_drift.{kind}") for what, value in measured]
     parts = [measure.part() for measure in measures] + [Measure("", float(told), 1.0).part()]
     return GateRule(name, expected, parts, lambda _: words if told else words + few, measures=measures)
 

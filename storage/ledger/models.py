@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_REVISION = "0010"
+SCHEMA_REVISION = "0011"
 
 
 class Base(DeclarativeBase):
@@ -24,7 +24,7 @@ class IdentityRow(Base):
 
 
 class RunRow(Base):
-    """A named execution of a recipe."""
+    """A named execution of a recipe. `pauses`: [begin, end] of the times between its commands."""
 
     __tablename__ = "runs"
     id: Mapped[str] = mapped_column(String, primary_key=True)
@@ -35,6 +35,7 @@ class RunRow(Base):
     started_at: Mapped[float] = mapped_column(Float)
     finished_at: Mapped[float | None] = mapped_column(Float)
     summary: Mapped[dict[str, Any]] = mapped_column(JSON)
+    pauses: Mapped[list[list[float]]] = mapped_column(JSON, server_default="[]")
 
 
 class ProgressRow(Base):

@@ -15,10 +15,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from storage.ground.errors import unknown_name
-from storage.ground.money import MICROS, UNITS, amount, shown
+from storage.ground.money import MICROS, UNITS, amount
 from storage.queries.reader import Reader
 from storage.queries.scope import run_scope
 from storage.spending import DRAW, JUDGE, PURPOSES, SCORE, SUMMED, WRITE, Amount, Sums
+from storage.spending import money_text as money_text  # noqa: PLC0414 - the accounts and their words have one door
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,13 +197,6 @@ def cost_frame(groups: Sequence[CostGroup]) -> "pd.DataFrame":
         for group in groups
     ]
     return pd.DataFrame(rows)
-
-
-def money_text(sums: Sums, currency: str | None) -> str:
-    """Money for people: `-` if only unpriced completions were paid for, `+?` after an amount that lacks unpriced ones."""
-    if (sums.unpriced and not sums.units) or sums.completions == sums.unpriced:
-        return "-"
-    return shown(sums.units, currency) + ("+?" if sums.unpriced else "")
 
 
 def _members(payments: "Sequence[Payment]") -> "pa.Table":

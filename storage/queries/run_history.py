@@ -1,50 +1,101 @@
-"""History of a run: working times of its stages, round by round, and the problems named by a gate check."""
+"""History of a run: working times of its stages, round by round, and the problems named by a gate check.
 
-from collections.abc import Sequence
+The one home of a run's times. All are seconds of work since the run's start (storage.runs.Run.worked_until): its own
+`seconds`, the spans of its timeline, and the seconds of each stage, which are the lengths of its spans.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from storage.queries.reader import Reader, run_progress
 from storage.queries.scope import Scope
+from storage.runs import Run, StageProgress, Times
 
 DRAWN, JUDGED = "draw", "verify"
+_KINDS = {DRAWN: "completions", JUDGED: "verdicts"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stage, or one of its rounds, from its beginning to its last commit; `rows`: rows committed in it."""
+    """A stage, or one of its rounds, from its beginning to its last commit, in seconds of work since the run's start.
+
+    `rows`: rows committed in it.
+    """
 
     stage: str
     round: int | None
-    begun: datetime
-    ended: datetime
+    begun: float
+    ended: float
     rows: int
 
 
-def timeline(reader: Reader, run_id: str) -> list[Span]:
-    """The stages of a run in order of their beginning; SetupError for an unknown run.
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """Times of a run. `seconds`: of all its work, None before its end.
 
-    A resumed stage is shown with its last command. Rows stored before the round began are not counted. Additions after the
-    run's end, such as scores, are not part of it.
+    `spans`: its stages in order of their beginning. A repeated stage is shown with its last command, drawing and judging
+    with every round. Rows stored before the round began are not counted: a run that reuses all of them has spans of 0
+    rows, without a round.
     """
-    ended = reader.runs.get(run_id).finished_at
+
+    seconds: float | None
+    spans: tuple[Span, ...]
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage; drawing and judging overlap."""
+        names = dict.fromkeys(span.stage for span in self.spans)
+        return {name: sum(span.ended - span.begun for span in self.spans if span.stage == name) for name in names}
+
+    @property
+    def between(self) -> float | None:
+        """Seconds in no span: starting engines and servers, reading what is stored, planning; and what was repeated."""
+        if self.seconds is None:
+            return None
+        covered, reached = 0.0, 0.0
+        for span in sorted(self.spans, key=lambda span: span.begun):
+            covered += max(0.0, span.ended - max(span.begun, reached))
+            reached = max(reached, span.ended)
+        return max(0.0, self.seconds - covered)
+
+
+def run_times(reader: Reader, run_id: str) -> RunTimes:
+    """The times of a run; SetupError for an unknown run. Additions after its end, such as scores, are no part of them."""
+    run = reader.runs.get(run_id)
     stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
-    spans = [
-        Span(name, None, _time(stage.updated_at.timestamp() - stage.seconds), stage.updated_at, stage.done)
-        for name, stage in stages.items()
-        if name not in (DRAWN, JUDGED)
-    ]
-    times = reader.runs.batch_times(run_id)
+    spans = [_reported(run, stage) for name, stage in stages.items() if name not in _KINDS]
+    commits = reader.runs.batch_times(run_id)
+    for name in _KINDS:
+        if name in stages:
+            spans += list(_rounds(run, stages[name], commits)) or [_reported(run, stages[name], rows=0)]
+    ended = run.seconds
+    within = [span for span in spans if ended is None or span.begun <= ended]
+    # Nothing drawn and nothing judged are reported one after the other, each with the seconds of the same reading.
+    return RunTimes(ended, tuple(sorted(within, key=lambda span: (span.begun if span.rows else span.ended, span.ended))))
+
+
+def _reported(run: Run, stage: StageProgress, rows: int | None = None) -> Span:
+    """A stage that is reported at its end; but the problems are made first, and reported once the engines are there."""
+    last = run.worked_until(stage.updated_at)
+    begun = run.worked_until(stage.updated_at.timestamp() - stage.seconds)
+    if stage.stage == "synthesize":
+        begun = run.worked_until(run.pauses[-1][1]) if run.pauses else 0.0
+        last = begun + stage.seconds
+    return Span(stage.stage, None, begun, last, stage.done if rows is None else rows)
+
+
+def _rounds(run: Run, stage: StageProgress, commits: Times) -> Iterator[Span]:
+    """A span for each round of drawing or judging in which something was committed, or is under way."""
     # A plan without rows marks the end of drawing: it begins no round.
-    begun = [at for kind, _, rows, at in times if kind == "plan" and rows]
+    begun = [at for kind, _, rows, at in commits if kind == "plan" and rows]
     for number, start in enumerate(begun):
         end = begun[number + 1] if number + 1 < len(begun) else float("inf")
-        for stage, kind in ((DRAWN, "completions"), (JUDGED, "verdicts")):
-            here = [(rows, at) for one, _, rows, at in times if one == kind and start <= at < end]
-            if here:
-                spans.append(Span(stage, number, _time(start), _time(here[-1][1]), sum(rows for rows, _ in here)))
-    within = (span for span in spans if ended is None or span.begun <= ended)
-    return sorted(within, key=lambda span: (span.begun, span.ended))
+        here = [(rows, at) for kind, _, rows, at in commits if kind == _KINDS[stage.stage] and start <= at < end]
+        last = [at for _, at in here[-1:]]
+        if number == stage.detail.get("round") and stage.done < stage.total:  # under way, perhaps without a commit yet
+            last.append(stage.updated_at.timestamp())
+        if last:
+            yield Span(stage.stage, number, run.worked_until(start), run.worked_until(max(last)), sum(r for r, _ in here))
 
 
 def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:
@@ -56,7 +107,3 @@ def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:
             [list(ids)],
         ).fetchall()
     return [str(row[0]) for row in rows]
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

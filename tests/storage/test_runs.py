@@ -1,14 +1,17 @@
 """Runs remember what was asked for: plans by round, stops, progress and status."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from storage.ground.errors import SetupError
 from storage.ground.records import PlanRow, StopRow
-from storage.runs import Runs
+from storage.ledger.models import ProgressRow, RunRow
+from storage.runs import Run, Runs
 from storage.segments.keys import SegmentKey
 from storage.workspace import Workspace
 
@@ -40,6 +43,66 @@ def test_a_run_is_created_once_and_resumed_after(runs: Runs) -> None:
     resumed = runs.open("toy-01234567", name="toy", recipe={"seed": 7}, recipe_hash="0123456789")
     assert (resumed.status, resumed.started_at, resumed.finished_at) == ("running", first.started_at, None)
     assert [run.id for run in runs.list()] == ["toy-01234567"]
+
+
+def at(workspace: Workspace, **times: Any) -> None:
+    """Set columns of the run's row, as if commands had worked on it at these times."""
+    with workspace.ledger.write() as session:
+        row = session.get_one(RunRow, "toy-01234567")
+        for name, value in times.items():
+            setattr(row, name, value)
+
+
+def again(runs: Runs, worked: float | None) -> Run:
+    return runs.open("toy-01234567", name="toy", recipe={"seed": 7}, recipe_hash="0123456789", worked=worked)
+
+
+def test_the_seconds_of_a_run_are_those_of_its_commands(workspace: Workspace, runs: Runs) -> None:
+    now = time.time()
+    at(workspace, started_at=now - 1000.0, finished_at=now - 970.0, status="interrupted")
+    assert runs.get("toy-01234567").seconds == pytest.approx(30.0)
+    resumed = again(runs, worked=5.0)
+    [pause] = resumed.pauses
+    assert pause == (pytest.approx(now - 970.0), pytest.approx(now - 5.0, abs=30.0))
+    assert resumed.seconds is None  # it has not ended
+    runs.finish("toy-01234567", "done", {})
+    assert runs.get("toy-01234567").seconds == pytest.approx(35.0, abs=30.0)
+    at(workspace, started_at=1000.0, finished_at=1100.0, pauses=[[1010.0, 1040.0], [1060.0, 1070.0]])
+    run = runs.get("toy-01234567")
+    assert [run.worked_until(moment) for moment in (900.0, 1005.0, 1030.0, 1050.0, 1100.0)] == [0.0, 5.0, 10.0, 20.0, 60.0]
+    assert run.seconds == 60.0
+
+
+def test_a_killed_run_ended_with_its_last_report(workspace: Workspace, runs: Runs) -> None:
+    now = time.time()
+    runs.progress("toy-01234567", "draw", done=1, total=9)
+    with workspace.ledger.write() as session:
+        session.get_one(ProgressRow, ("toy-01234567", "draw")).updated_at = now - 80.0
+    at(workspace, started_at=now - 100.0)
+    runs.end_unattended("toy-01234567", "dismissed")
+    dismissed = runs.get("toy-01234567")
+    assert (dismissed.status, dismissed.seconds) == ("dismissed", pytest.approx(20.0))
+    assert dismissed.next_command == "rollmill runs resume toy-01234567"
+    at(workspace, finished_at=None, status="running")
+    assert again(runs, worked=None).pauses == ()  # another command works on it
+    [pause] = again(runs, worked=0.0).pauses
+    assert pause[0] == pytest.approx(now - 80.0)
+
+
+def test_a_list_holds_what_other_processes_changed(workspace: Workspace, runs: Runs, tmp_path: Path) -> None:
+    runs.finish("toy-01234567", "done", {"drawn": 1})
+    assert [run.summary for run in runs.list()] == [{"drawn": 1}]
+    with Workspace.open(tmp_path) as other:
+        other.runs.open("later", name="later", recipe={}, recipe_hash="1")
+        other.runs.finish("toy-01234567", "failed", {"drawn": 2})
+        other.runs.finish("later", "running", {"drawn": 3})
+    assert [(run.id, run.status, run.summary) for run in runs.list()] == [
+        ("later", "running", {"drawn": 3}),
+        ("toy-01234567", "failed", {"drawn": 2}),
+    ]
+    runs.finish("later", "running", {"drawn": 4})
+    runs.end_unattended("toy-01234567", "dismissed")
+    assert [(run.status, run.summary["drawn"]) for run in runs.list()] == [("running", 4), ("dismissed", 2)]
 
 
 def test_the_latest_run_comes_first(runs: Runs) -> None:

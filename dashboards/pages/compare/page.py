@@ -9,21 +9,22 @@ import streamlit as st
 
 from dashboards.inert import inert, one_line, visible
 from dashboards.pages.compare.charts import board_chart, strata_chart
-from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, splits
+from dashboards.pages.compare.sides import AND, ComparedSubject, linked, links_of, read_sides, splits, subject_state
 from dashboards.pages.compare.tabs import compute_first_tab, show_tabs
 from dashboards.parts.problem import show_facts, show_rollouts
 from dashboards.session.address import OPEN, choose, selected
-from dashboards.session.kept import kept_by, state_of
+from dashboards.session.kept import kept_by
 from dashboards.session.scope import nothing_yet, reader
 from dashboards.units import counted
 from pipelines.stats import with_interval
-from storage.ground.errors import SetupError
+from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader, datasets, named_scope, problem_detail, runs
 from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.comparisons.evaluations import Flip, evaluations, flips
 from storage.queries.comparisons.sides import Side
 
 Row = Mapping[str, Any]
+OTHER = "other"  # the parameter of a second subject
 LEADERS = 8  # benchmarks described in words
 MOST = 200  # differing problems in the table
 
@@ -36,8 +37,9 @@ def show() -> None:
     if not names:
         nothing_yet("Nothing to compare yet. An evaluation asks benchmarks of models; any run or dataset has models too.")
         return
-    name = choose("Evaluation, dataset or run", names, "evaluation", forget=("a", "b", "problem"))
-    state = state_of(source, name)
+    name = choose("Evaluation, dataset or run", names, "evaluation", forget=("a", "b", "problem", OTHER))
+    name = _with_other(name, names)
+    state = subject_state(source, name)
     split = choose("Benchmarks by", kept_by(state, source, splits, name), "by", forget=("problem",))
     subject = ComparedSubject(name, split, state)
     board = subject.kept(_board)
@@ -55,7 +57,7 @@ def subjects(source: Reader) -> list[str]:
 
 def compute_first(source: Reader, name: str) -> None:
     """Compute what the page shows of a subject at first."""
-    state = state_of(source, name)
+    state = subject_state(source, name)
     subject = ComparedSubject(name, kept_by(state, source, splits, name)[0], state)
     models = subject.kept(_board)["models"]
     subject.kept(links_of)
@@ -65,6 +67,19 @@ def compute_first(source: Reader, name: str) -> None:
         rows = subject.kept(_compared, *pair)
         if not isinstance(rows, str) and rows:
             subject.kept(_flips, pair, str(rows[0]["before"]["benchmark"]))
+
+
+def _with_other(name: str, names: Sequence[str]) -> str:
+    """The subject, joined with the second one that the address names; it is chosen on the page of runs."""
+    other = st.query_params.get(OTHER)
+    if other is None or other == name:
+        return name
+    if other not in names:
+        raise unknown_name("evaluation, dataset or run", other, names, next_command="choose two rows of the page Runs")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{inert(name)}** and **{inert(other)}**, on the problems that both have.")
+        st.button(f"{inert(name)} alone", on_click=lambda: st.query_params.pop(OTHER, None))
+    return f"{name}{AND}{other}"
 
 
 def _board(source: Reader, name: str, split: str) -> Row:

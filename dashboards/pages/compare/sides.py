@@ -8,7 +8,7 @@ from dashboards.session.address import explore_link
 from dashboards.session.kept import State, kept_by, state_of
 from dashboards.session.scope import reader
 from storage.queries import Reader
-from storage.queries.comparisons.sides import Side, parted, sides_of
+from storage.queries.comparisons.sides import Side, parted, sides_of, sides_of_two
 
 AS_THEY_ARE = "as they are"
 COLUMNS = ("source", "level", "skill", "template")
@@ -16,9 +16,15 @@ Row = Mapping[str, Any]
 Links = Mapping[tuple[str, str], str]
 
 
+AND = " and "  # between two names: none of them holds a blank
+
+
 @dataclass(frozen=True, slots=True)
 class ComparedSubject:
-    """Subject of a comparison: an evaluation, dataset or run, and the column that separates its benchmarks."""
+    """Subject of a comparison: an evaluation, dataset or run, or two of them, and the column that separates its benchmarks.
+
+    `name`: its name, or the two with AND between them.
+    """
 
     name: str
     split: str
@@ -39,8 +45,18 @@ def splits(source: Reader, name: str) -> list[str]:
 
 def read_sides(source: Reader, name: str, split: str) -> list[Side]:
     """Every model on every benchmark; the rollouts are read once, whatever the split."""
-    state = state_of(source, name)
-    return kept_by(state, source, sides_of, name) if split == AS_THEY_ARE else kept_by(state, source, _parted, name, split)
+    state = subject_state(source, name)
+    return kept_by(state, source, _sides, name) if split == AS_THEY_ARE else kept_by(state, source, _parted, name, split)
+
+
+def subject_state(source: Reader, name: str) -> State:
+    """Cache key of answers about a subject."""
+    return tuple(state_of(source, part) for part in name.split(AND))
+
+
+def _sides(source: Reader, name: str) -> list[Side]:
+    first, _, second = name.partition(AND)
+    return sides_of_two(source, first, second) if second else sides_of(source, first)
 
 
 def _parted(source: Reader, name: str, split: str) -> list[Side]:

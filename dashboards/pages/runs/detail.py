@@ -1,25 +1,31 @@
 """Detail of a run: progress, timeline and funnel, gate with links to the problems that fail it, cost and log."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, visible
-from dashboards.pages.runs.charts import funnel_chart, timeline_chart
+from dashboards.pages.runs.charts import (
+    PICK,
+    SAMPLED,
+    funnel_bars,
+    funnel_chart,
+    span_label,
+    timeline_chart,
+)
 from dashboards.pages.runs.cost import show_cost
+from dashboards.pages.runs.refusal import NEXT_TAB, checks_of, dismiss_button, show_refusal
 from dashboards.parts.activity import UNFINISHED, left_of
-from dashboards.session.address import explore_link, link
+from dashboards.session.address import PAGES, explore_link, explore_parameters, link
 from dashboards.session.commands import command_button
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
 from pipelines.stats import whole_of
 from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
-from storage.queries.run_history import problems_named, timeline
+from storage.queries.run_history import RunTimes, problems_named, run_times
 
 REFRESH_COUNTS = "10s"  # of the funnel of a running run: it is counted over all rows
-SAMPLED = ("draw", "verify")  # stages whose rows are committed one after another
 RESULTS = {True: "passed", False: "failed", None: "not run"}  # of a check
 CHECKS = {
     "check": st.column_config.MultiselectColumn(
@@ -41,6 +47,8 @@ def show_run(run: Run, every: str) -> None:
         st.subheader(inert(run.id))
         _actions(run)
     _state(run)
+    if NEXT_TAB in st.session_state:
+        st.session_state["tab"] = st.session_state.pop(NEXT_TAB)
     progress, gate, cost, log = st.tabs(TABS, key="tab", bind="query-params", on_change="rerun")
     if progress.open:
         with progress:
@@ -65,22 +73,26 @@ def _actions(run: Run) -> None:
     with st.container(horizontal=True, width="content", vertical_alignment="center"):
         if run.status == "running":
             command_button("Cancel", ["runs", "cancel", run.id], key=f"cancel-{run.id}", confirm=True)
-        elif run.status in UNFINISHED and not run.recipe.get("cell"):
-            help_text = "Goes on where it stopped. It works on by itself when this page is closed."
-            command_button("Resume", ["runs", "resume", run.id], key=f"resume-{run.id}", help=help_text, wait=5)
+        elif run.status in UNFINISHED and not run.refused:  # a gate that refused once would refuse again
+            if not run.recipe.get("cell"):
+                help_text = "Goes on where it stopped. It works on by itself when this page is closed."
+                command_button("Resume", ["runs", "resume", run.id], key=f"resume-{run.id}", help=help_text, wait=5)
+            dismiss_button(run)
         link("Difficulty", "Difficulty", of=f"run {run.id}")
 
 
 def _state(run: Run) -> None:
     if run.refused:
-        st.warning("The gate refused this run: nothing is published, and its rollouts are stored.")
+        show_refusal(run)
+    elif run.status == "dismissed":
+        st.info("This run was dismissed: it needs nobody any more. What was committed is kept.")
     elif run.status == "interrupted":
         st.info("Somebody stopped this run. What was committed is kept; the next command goes on.")
     elif run.status == "killed":
         st.warning("This run was killed: no process works on it. What was committed is kept; the next command goes on.")
     elif run.error:
         st.error("The run crashed.")
-    if run.error and run.status != "interrupted":
+    if run.error and run.status != "interrupted" and not (run.refused and checks_of(run)):
         st.code(visible(run.error), language=None, wrap_lines=True)
 
 
@@ -118,13 +130,15 @@ def _counts(run: Run) -> None:
         st.metric("Planned rollouts", f"{counts.planned:,}", width="content")
         st.metric("Correct", f"{counts.correct:,}", width="content", help="of those judged: not undecided, not pending")
         st.metric("Undecided", f"{counts.undecided:,}", width="content", help="the verifier's own limit: in no rate")
-        st.metric("Kept", _kept(run, counts), width="content")
-    st.markdown("**Funnel**, rollouts")
-    st.altair_chart(funnel_chart(counts), width="stretch")
-    spans = timeline(reader(), run.id)
-    if spans:
+        unpublished = counts.kept is not None and not run.published
+        words = "published none" if unpublished else None
+        st.metric("Selected" if unpublished else "Kept", _kept(run, counts), width="content", help=words)
+    st.markdown("**Funnel**, rollouts; a bar opens Explore")
+    _funnel(run, counts)
+    times = run_times(reader(), run.id)
+    if times.spans:
         st.markdown("**Timeline**, by stage and round")
-        st.altair_chart(timeline_chart(spans), width="stretch")
+        _timeline(run, times)
 
 
 def _kept(run: Run, counts: Funnel) -> str:
@@ -133,12 +147,54 @@ def _kept(run: Run, counts: Funnel) -> str:
     return "all measured" if run.recipe.get("cell") else "not yet"
 
 
+def _funnel(run: Run, counts: Funnel) -> None:
+    """The funnel; a bar opens its rollouts in Explore."""
+    bars = funnel_bars(counts, published=run.published)
+    facets = {name: shown for name, _, _, shown in bars if shown is not None}
+    name = _picked(st.altair_chart(funnel_chart(bars), key=f"funnel-{run.id}", on_select="rerun", selection_mode=PICK))
+    if name in facets:
+        st.switch_page(
+            st.session_state[PAGES]["Explore"],
+            query_params=explore_parameters(f"run {run.id}", rows="rollouts", **facets[name]),
+        )
+
+
+def _timeline(run: Run, times: RunTimes) -> None:
+    """The timeline; a bar opens what its stage made: problems, rollouts, selected ones, the gate's checks, the version."""
+    name = _picked(
+        st.altair_chart(timeline_chart(times.spans), key=f"timeline-{run.id}", on_select="rerun", selection_mode=PICK)
+    )
+    if times.seconds is not None and times.between is not None:
+        inside = times.seconds - times.between
+        st.caption(
+            f"{times.seconds:,.1f} s: {inside:,.1f} s in these stages, {times.between:,.1f} s between them (engines and "
+            "servers start, stored rows are read, rounds are planned). A pause between two commands is not counted."
+        )
+    stage = next((span.stage for span in times.spans if span_label(span) == name), None)
+    pages = st.session_state[PAGES]
+    if stage == "gate":
+        st.session_state[NEXT_TAB] = "Gate"
+        st.rerun()
+    elif stage == "publish" and run.published:
+        version = f"{run.dataset}@v{run.summary['version']}"
+        st.switch_page(pages["Datasets"], query_params={"dataset": run.dataset, "version": version})
+    elif stage is not None:
+        rows, facets = (
+            ("problems", {}) if stage == "synthesize" else ("rollouts", {"kept": "yes"} if stage == "select" else {})
+        )
+        st.switch_page(pages["Explore"], query_params=explore_parameters(f"run {run.id}", rows=rows, **facets))
+
+
+def _picked(event: Any) -> str | None:
+    """The name of a clicked bar."""
+    return next((str(point["stage"]) for point in event["selection"][PICK]), None)
+
+
 def _gate(run: Run) -> None:
     """The checks of the gate's last run; each failing row opens in Explore."""
-    detail: Mapping[str, Any] = next((s.detail for s in run_progress(reader(), run.id) if s.stage == "gate"), {})
-    checks = detail.get("checks")
+    checks = checks_of(run)
     if not checks:
-        st.info("The gate has not run yet." if not detail else "This run is older than the record of its checks.")
+        st.info("The gate has not run yet, or this run is older than the record of its checks.")
         return
     names = ("name", "expected", "observed")
     order = sorted(checks, key=lambda check: check["passed"] is not False)  # failed checks come first
@@ -164,8 +220,15 @@ def _offenders(run: Run, problems: list[str]) -> None:
 
 def _log(run: Run) -> None:
     """Log of its work from the ledger: the last report of each stage, and every call of its engines."""
+    seconds = run_times(reader(), run.id).stages
     stages = [
-        {"stage": s.stage, "done": s.done, "of": s.total, "seconds": round(s.seconds, 1), "last told": s.updated_at}
+        {
+            "stage": s.stage,
+            "done": s.done,
+            "of": s.total,
+            "seconds": round(seconds.get(s.stage, s.seconds), 1),
+            "last told": s.updated_at,
+        }
         for s in run_progress(reader(), run.id)
     ]
     st.dataframe(pd.DataFrame(stages), hide_index=True, width="stretch", column_config=STAGES)

@@ -1,8 +1,10 @@
-"""`rollmill runs list|show|cost|queue|watch|resume|cancel`: what the ledger says of runs, and who works on them."""
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: what the ledger says of runs, who works on them."""
 
 import time
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
@@ -12,8 +14,11 @@ from storage.ground.errors import SetupError
 from storage.ground.recipe_steps import recorded_steps, takes_imports
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flows.progress import Stage
     from storage.runs import Run
+    from storage.spending import Sums
     from storage.workspace import Workspace
 
 WATCH_SECONDS = 0.5  # between two readings of the ledger
@@ -34,9 +39,16 @@ def list_(*, json: AsJson = False) -> None:
         return as_json(rows)
     if not rows:
         return line("No runs. Next: rollmill curate recipes/arithmetic.yaml")
-    cells = [[row["run"], row["status"], row["started"][:16], row["judged"], row["planned"]] for row in rows]
-    head = ["run", "status", "started (UTC)", "judged", "planned"]
-    return line("\n".join([columns(head, cells), *([f"Next: rollmill runs show {rows[0]['run']}"] if rows else ())]))
+    head = ["run", "status", "started (UTC)", "seconds", "pass rate [95%]", "model", "tokens", "cost", "kept"]
+    return line(f"{columns(head, [_cells(row) for row in rows])}\nNext: rollmill runs show {rows[0]['run']}")
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    """A run in the table; what is not known is blank."""
+    rate = "" if row["pass_rate"] is None else f"{row['pass_rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    seconds = "" if row["seconds"] is None else f"{row['seconds']:,.1f}"
+    known = ["" if row[name] is None else row[name] for name in ("tokens", "money", "kept")]
+    return [row["run"], row["status"], row["started"][:16], seconds, rate, ", ".join(row["models"]), *known]
 
 
 @verbs.command("show")
@@ -61,15 +73,18 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     from pipelines.stats import rule_error_counts
     from storage.queries import Reader, run_scope
     from storage.queries.rates import step_counts
+    from storage.queries.run_history import run_times
 
     plans, forecast = workspace.runs.plans(run.id), workspace.forecasts.of_run(run.id)
     steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
-    stages = _stages(workspace, run.id)
+    times = run_times(Reader(workspace), run.id)
     return {
-        **_row(workspace, run),
+        **_row(workspace, run, workspace.spending.since(0.0)),
         "stages": [
-            {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": s.seconds} for s in stages
+            {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": times.stages.get(s.name)}
+            for s in _stages(workspace, run.id)
         ],
+        "between": times.between,
         "summary": run.summary,
         "rounds": sum(map(bool, plans)),
         "completions": origins_so_far(workspace, run.id, plans),
@@ -85,13 +100,14 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
     """The details for a person."""
     from flows.cli.summary import before_a_version, forecast_lines
 
-    cells = [[s["stage"], s["done"], s["total"], s["tokens"], s["seconds"]] for s in row["stages"]]
+    cells = [[s["stage"], s["done"], s["total"], s["tokens"], f"{s['seconds'] or 0.0:,.1f}"] for s in row["stages"]]
+    worked = "" if row["seconds"] is None else f", {row['seconds']:,.1f} s ({row['between']:,.1f} s between its stages)"
     counts = row["completions"]
     # A completion is drawn once, by whichever run asks first; the others reuse it.
     elsewhere = "imported" if takes_imports(run.recipe) else "drawn by other runs"
     lines = [
         f"{row['run']}: {row['status']}, {row['rounds']} {'round' if row['rounds'] == 1 else 'rounds'}, "
-        f"started {row['started']}",
+        f"started {row['started']}{worked}",
         columns(["stage", "done", "total", "tokens", "seconds"], cells),
         f"\n{counts['planned']:,} completions planned so far: {counts['drawn']:,} drawn by this run, "
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
@@ -201,7 +217,7 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
         if not dry_run and workers:
             cancel_workers(leases, chosen.id)
         elif not dry_run and chosen.status == "running":
-            workspace.runs.finish(chosen.id, "interrupted", chosen.summary)
+            workspace.runs.end_unattended(chosen.id, "interrupted")
     if json:
         return as_json({"run": chosen.id, "processes": working, "elsewhere": elsewhere, "dry_run": dry_run})
     if not working and elsewhere:
@@ -219,15 +235,45 @@ def cancel(run: RunId = None, *, dry_run: DryRun = False, json: AsJson = False) 
     return line(f"{verb} {working} processes of {chosen.id} to stop.{others} Next: rollmill runs resume {chosen.id}")
 
 
+@verbs.command("dismiss")
+def dismiss(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")],
+    *,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Say that a refused, stopped or killed run needs nobody any more; its rows stay, and `resume` goes on with it.
+
+    Example: rollmill runs dismiss arithmetic-3f9a0c1d
+    """
+    from storage.commands import as_it_is
+    from storage.workspace import Workspace
+
+    with Workspace.open() as workspace:
+        [chosen] = as_it_is(workspace.runs, workspace.ledger.leases, [workspace.runs.get(run)])
+        if chosen.status == "running":
+            raise SetupError(f"a process works on {run}.", next_command=f"rollmill runs cancel {run}")
+        if chosen.status == "done":
+            raise SetupError(f"{run} is done: it needs nobody.", next_command=chosen.next_command)
+        if not dry_run:
+            workspace.runs.end_unattended(run, "dismissed")
+    if json:
+        return as_json({"run": run, "was": chosen.state, "dry_run": dry_run})
+    return line(f"{run} ({chosen.state}) {'would be' if dry_run else 'is'} dismissed. To go on: rollmill runs resume {run}")
+
+
 def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
     """Every run for people, the latest first."""
     from storage.commands import as_it_is
 
-    return [_row(workspace, run) for run in as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list())]
+    listed, paid = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list()), workspace.spending.since(0.0)
+    return [_row(workspace, run, paid) for run in listed]
 
 
-def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
-    """Row of a run in the table of runs."""
+def _row(workspace: "Workspace", run: "Run", paid: "Mapping[str, Sums]") -> dict[str, Any]:
+    """Row of a run in the table of runs; `paid`: payments by run."""
+    from storage.queries.run_table import run_line
+
     verify = next((s for s in workspace.runs.progress_of(run.id) if s.stage == "verify"), None)
     return {
         "run": run.id,
@@ -238,6 +284,7 @@ def _row(workspace: "Workspace", run: "Run") -> dict[str, Any]:
         "judged": verify.done if verify else 0,
         "planned": verify.total if verify else 0,
         "next": run.summary.get("next"),
+        **run_line(run, paid).row(),
     }
 
 

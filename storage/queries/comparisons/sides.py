@@ -1,7 +1,7 @@
 """The sides of a comparison: the measured rollouts of one model on one benchmark, found by name."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,8 @@ from storage.queries.reader import Reader
 from storage.queries.scope import Scope, named_scope, run_scope
 from storage.runs import Run
 from storage.versions.index import dataset_names
+
+SHARED = "shared problems"  # the benchmark of two sides with one benchmark each
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,22 @@ def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequ
         if all(column not in side.pool.strata for side in sides):
             raise _unknown_column(next(_scopes(reader, name)), column)
     return sides if by is None else parted(sides, by)
+
+
+def sides_of_two(reader: Reader, first: str, second: str) -> list[Side]:
+    """The sides of two runs, datasets or evaluations, each under its own name, so that a model can stand on both.
+
+    Where each has one benchmark, it is the same one whatever its name: problems are matched by their ids.
+    """
+    named = {name: sides_of(reader, name) for name in (first, second)}
+    alone = all(len({side.benchmark for side in sides}) == 1 for sides in named.values())
+    pairs = []
+    for name, sides in named.items():
+        several = len({side.model for side in sides}) > 1
+        for side in sides:
+            benchmark = SHARED if alone else side.benchmark
+            pairs.append(replace(side, benchmark=benchmark, model=f"{name}:{side.model}" if several else name))
+    return pairs
 
 
 def parted(sides: Sequence[Side], by: str) -> list[Side]:

@@ -12,7 +12,7 @@ from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options
 from storage.queries import Reader
 from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
-from storage.queries.comparisons.sides import sides_of
+from storage.queries.comparisons.sides import sides_of, sides_of_two
 from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in, text_of
 from tests.json_lines import write_lines
@@ -157,6 +157,29 @@ def test_models_without_shared_problems_are_said(curated: Path, monkeypatch: pyt
     assert any("have no scores" in block.value for block in empty.info)
     assert any(block.value.startswith("rollmill score ") for block in empty.code)
     assert opened("compare", evaluation="nowhere").code[0].value.startswith("unknown evaluation, dataset or run 'nowhere'")
+
+
+def test_two_runs_are_compared_on_the_problems_that_both_have(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
+    with Reader.open(curated) as reader:
+        newer, older = [run.id for run in reader.runs.list() if run.name == "toy"]
+        sides = sides_of_two(reader, older, newer)
+    assert [(side.model, side.benchmark) for side in sides] == [(older, "shared problems"), (newer, "shared problems")]
+    shown = opened("compare", evaluation=older, other=newer)
+    assert not shown.exception
+    assert sorted(shown.dataframe[0].value["model"]) == sorted((older, newer))
+    sentence = next(block.value for block in shown.markdown if "shared problems, p" in block.value)
+    assert sentence.replace("\\", "").endswith("(12 shared problems, p 1.000).")
+    unknown = opened("compare", evaluation=older, other="nobody")
+    assert unknown.code[0].value.startswith("unknown evaluation, dataset or run 'nobody'")
+
+
+def test_the_models_of_two_evaluations_keep_their_names_and_benchmarks(evaluated: Path) -> None:
+    with Reader.open(evaluated) as reader:
+        [run] = reader.runs.list()
+        sides = sides_of_two(reader, "asked", run.id)
+    names = {(side.model, side.benchmark) for side in sides}
+    assert names == {(f"{name}:{model}", "shared problems") for name in ("asked", run.id) for model in ("strong", "weak")}
 
 
 def test_templates_that_carry_most_of_the_variation_are_named() -> None:

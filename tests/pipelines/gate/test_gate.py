@@ -236,7 +236,7 @@ def test_the_same_rows_give_the_same_json(toy: Any) -> None:
         "observed": "1 of 12 problems against it",
         "failing": [toy.problem(3).id],
         "failing_count": 1,
-        "measures": [{"what": "rows against it", "value": 1, "least": None, "most": 0}],
+        "measures": [{"what": "rows against it", "value": 1, "least": None, "most": 0, "option": ""}],
     }
 
 
@@ -264,9 +264,20 @@ def test_drift_beyond_its_limit_and_rows_too_few_to_tell_stop_a_version(toy: Any
         "value": pytest.approx(0.2),
         "least": None,
         "most": 0.1,
+        "option": "max_drift.level",
     }
     assert result.facts["drift"]["kinds"]["level"]["value"] == 0.2
     assert "Drift from the version before (3f9a)" in render_report(result, {})
+
+
+def test_a_refused_number_names_the_option_that_limits_it(toy: Any) -> None:
+    result = Gate(min_kept=50, level_shares={1: (0.9, 1.0), 2: (0.0, 1.0)}).check(toy.tables, toy.expected())
+    briefs = {check.name: check.brief() for check in result.checks}
+    [kept] = briefs["kept"]["outside"]
+    assert (kept["value"], kept["least"], kept["most"], kept["option"]) == (24, 50, None, "min_kept")
+    [share] = briefs["level shares"]["outside"]
+    assert (share["what"], share["least"], share["most"], share["option"]) == ("level 1", 0.9, 1.0, "level_shares.1")
+    assert briefs["schema"]["outside"] == briefs["undecided"]["outside"] == []
 
 
 def test_of_many_failing_rows_all_are_counted_and_a_thousand_named() -> None:

@@ -62,8 +62,8 @@ def test_the_next_command_opens_a_row_that_stands_in_the_way(held_back: Path, ro
     assert "the gate did not pass; nothing is published." in text
     after = text.strip().splitlines()[-1]
     assert after.startswith("Next: rollmill dataset why toy-")
-    assert after.endswith("then change the recipe (what was drawn and judged is kept) and rollmill curate toy.yaml")
-    run, row = after.split(", then")[0].split()[-2:]
+    assert "What was drawn and judged is kept: change the recipe and run it again." in text
+    run, row = after.split()[-2:]
     why = rollmill("dataset", "why", run, row)
     assert why.status == 0, why.err
     assert "undecided by unsure" in why.out
@@ -109,7 +109,7 @@ def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rol
     path = re.search(r"every check with its rows: (\S+\.html)", (held_back / "said").read_text())
     assert path is not None
     report = (held_back / path[1]).read_text()
-    row = (held_back / "said").read_text().split(", then")[-2].split()[-1]
+    row = (held_back / "said").read_text().split()[-1]
     assert "not published" in report
     assert f"<code>{row}" in report
 
@@ -118,7 +118,7 @@ def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rol
 def test_where_no_row_is_named_one_that_was_dropped_can_be_opened(toy: Path, rollmill: Run, gate: str) -> None:
     result = rollmill("curate", "toy.yaml", "--direct", "--set", gate)
     assert result.status == 1
-    run, row = result.err.strip().splitlines()[-1].split(", then")[0].split()[-2:]
+    run, row = result.err.split()[-2:]
     assert "decision dropped: incorrect" in rollmill("dataset", "why", run, row).out
 
 

@@ -1,0 +1,31 @@
+"""The command line that does a recorded job again, perhaps with other settings: for messages, and for pages that run it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def command_words(job: Mapping[str, Any], sets: Mapping[str, str] | None = None) -> list[str]:
+    """The words after `rollmill`. `job`: as a run records it (flows.job.Job.data); paths in its workspace become relative.
+
+    `sets`: recipe keys with their new values as YAML, instead of what the job set there and below.
+    """
+    new = dict(sets or {})
+    kept = [item for item in job["sets"] if not any(_is_of(item, key) for key in new)]
+    words = [str(job.get("verb", "curate")), _from_root(job, job["recipe"])]
+    for item in (*kept, *(f"{key}={value}" for key, value in new.items())):
+        words += ["--set", item]
+    given = {"--max-tokens": job.get("max_tokens"), "--max-cost": job.get("max_cost")}
+    profile = job.get("profile")
+    options = {"--profile": profile and _from_root(job, profile), **given}
+    return words + [word for name, value in options.items() if value is not None for word in (name, str(value))]
+
+
+def _is_of(item: str, key: str) -> bool:
+    """True for `gate.min_kept=5` of `gate.min_kept`, or of `gate`."""
+    return f"{item.partition('=')[0].strip()}.".startswith(f"{key}.")
+
+
+def _from_root(job: Mapping[str, Any], path: str) -> str:
+    inside = Path(path).is_relative_to(job["workspace"])
+    return str(Path(path).relative_to(job["workspace"])) if inside else path
