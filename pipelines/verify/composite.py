@@ -31,6 +31,7 @@ class Composite(OneByOne):
 
     nested: ClassVar[Mapping[str, str]] = {"verifiers": "verifier"}
     order: ClassVar[tuple[Outcome, ...]]
+    says: ClassVar[str]
 
     def __init__(self, *, verifiers: Sequence[Part] = ()) -> None:
         """Take the options of a recipe.
@@ -46,6 +47,7 @@ class Composite(OneByOne):
         self.parts: tuple[Verifier, ...] = tuple(part_of(part, self.name) for part in verifiers)
         digest = digest128([[part.name, part.version] for part in self.parts])[:12]
         self.version = f"1+{'+'.join(part.name for part in self.parts)}+{digest}"
+        self.words: Mapping[str, str] = {self.name: self.says}
         self.rules: Rules = ((self.name, digest),)  # every part is asked of every row: a change of one may change any row
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
@@ -107,6 +109,7 @@ class AllOfVerifier(Composite):
 
     name = "all_of"
     order = ALL_OF
+    says = "every part must say so"
 
 
 class AnyOfVerifier(Composite):
@@ -114,6 +117,7 @@ class AnyOfVerifier(Composite):
 
     name = "any_of"
     order = ANY_OF
+    says = "one part that says so is enough"
 
 
 def part_of(given: Part, where: str) -> Verifier:
