@@ -60,8 +60,8 @@ class CountsRefused(Protocol):
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: a text that it cannot judge is `undecided` with a cause.
 
-    Optional roles: RuledVerifier, ExplainsRules, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible if it waits for
-    other processes.
+    Optional roles: RuledVerifier, ExplainsRules, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible if it waits
+    for other processes.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Composite(OneByOne):
 
     nested: ClassVar[Mapping[str, str]] = {"verifiers": "verifier"}
     order: ClassVar[tuple[Outcome, ...]]
-    says: ClassVar[str]
+    words: ClassVar[Mapping[str, str]]
 
     def __init__(self, *, verifiers: Sequence[Part] = ()) -> None:
         """Take the options of a recipe.
@@ -47,7 +47,6 @@ class Composite(OneByOne):
         self.parts: tuple[Verifier, ...] = tuple(part_of(part, self.name) for part in verifiers)
         digest = digest128([[part.name, part.version] for part in self.parts])[:12]
         self.version = f"1+{'+'.join(part.name for part in self.parts)}+{digest}"
-        self.words: Mapping[str, str] = {self.name: self.says}
         self.rules: Rules = ((self.name, digest),)  # every part is asked of every row: a change of one may change any row
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
@@ -109,7 +108,7 @@ class AllOfVerifier(Composite):
 
     name = "all_of"
     order = ALL_OF
-    says = "every part must say so"
+    words: ClassVar[Mapping[str, str]] = {"all_of": "every part must say so"}
 
 
 class AnyOfVerifier(Composite):
@@ -117,7 +116,7 @@ class AnyOfVerifier(Composite):
 
     name = "any_of"
     order = ANY_OF
-    says = "one part that says so is enough"
+    words: ClassVar[Mapping[str, str]] = {"any_of": "one part that says so is enough"}
 
 
 def part_of(given: Part, where: str) -> Verifier:

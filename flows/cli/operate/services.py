@@ -39,6 +39,7 @@ def up(
 
     Example: rollmill up && rollmill schedule list
     """
+    from flows.prefect.pages import explain_rules
     from storage.standing import look
     from storage.workspace import Workspace
 
@@ -56,6 +57,8 @@ def up(
         return main([str(state), str(chosen), str(pages)])
     if before.status in ("gave up", "killed"):
         note(before.line())
+    if pages:
+        explain_rules(state.parent)
     doing("waiting for Prefect's server and the dashboard")
     standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages)
     url = standing.api.removesuffix("/api")
@@ -161,7 +164,7 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
 
     Example: rollmill dashboard --port 8600
     """
-    from flows.prefect.pages import SERVE, address, command
+    from flows.prefect.pages import SERVE, address, command, explain_rules
     from pipelines.processes.spawn import environment
 
     root = workspace_root()
@@ -169,6 +172,8 @@ def dashboard(  # noqa: RET503 (it becomes the other program)
         raise SetupError("this checkout has no dashboard (dashboards/server/serve.py).")
     if dry_run:
         return line(" ".join(command(port)))
+    if not read_only:
+        explain_rules(root)
     token = "" if read_only else secrets.token_urlsafe(24)
     line(f"{address(port, token)}   (Ctrl-C ends it)")
     sys.stdout.flush()

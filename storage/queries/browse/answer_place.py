@@ -47,15 +47,14 @@ def answer_place(text: str, extracted: str | None, rule: str) -> Place | None:
     if extracted is None or not extracted.strip() or len(text) > LONGEST:
         return None
     begin = text.rfind(_THOUGHT_END) + len(_THOUGHT_END) if _THOUGHT_END in text else 0
-    windows = _WINDOWS.get(rule.partition(":")[0])
-    if windows is None:
-        places = _occurrences(text, extracted, begin, len(text))
-        return places[0] if len(places) == 1 else None
+    windows = _WINDOWS.get(rule.partition(":")[0], _nowhere)
     for start, end in windows(text, max(begin, len(text) - WINDOW)):
         if places := _occurrences(text, extracted, start, end):
             whole = not _DROPPED.sub("", text[start : places[0].start])
             return places[0] if whole else places[-1]
-    return None
+    # Of a rule that is not known here, or a mark in another language.
+    only = [] if windows in (_in_boxes, _last_line) else _occurrences(text, extracted, begin, len(text))
+    return only[0] if len(only) == 1 else None
 
 
 def _occurrences(text: str, answer: str, start: int, end: int) -> list[Place]:
@@ -83,7 +82,8 @@ def _continues(around: str) -> bool:
         return False
     if around[0].isdigit() and around[1] in ".,":
         return around[2:3].isdigit()
-    return (around[0].isdigit() and around[1].isdigit()) or (around[0].isalpha() and around[1].isalpha())
+    letters = around[:2].isascii() and around[:2].isalpha()  # other scripts write words without blanks
+    return letters or (around[0].isdigit() and around[1].isdigit())
 
 
 Windows = Callable[[str, int], Iterator[tuple[int, int]]]
@@ -142,6 +142,10 @@ def _last_line(text: str, begin: int) -> Iterator[tuple[int, int]]:
 
 def _whole(text: str, begin: int) -> Iterator[tuple[int, int]]:
     yield begin, len(text)
+
+
+def _nowhere(_text: str, _begin: int) -> Iterator[tuple[int, int]]:
+    yield from ()
 
 
 def _line_end(text: str, start: int) -> int:
