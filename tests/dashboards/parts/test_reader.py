@@ -10,6 +10,7 @@ from storage.queries import Reader, dataset_scope, search_problems
 from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, run_in
 from tests.dashboards.pages.test_explore import markdown_text
+from tests.dashboards.parts.test_prose import HOSTILE as PAYLOADS
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
@@ -35,12 +36,18 @@ gate: {min_kept: 1}
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with two rollouts that are right, one of them in code, and a wrong one."""
+    """A workspace with two rollouts that are right, one of them in code, and a wrong one; and a problem of payloads."""
     folder = tmp_path_factory.mktemp("read") / "ws"
     Workspace.init(folder).close()
     (folder / "read.yaml").write_text(RECIPE)
-    write_lines(folder / "problems.jsonl", [{"id": "p", "prompt": r"What is $6 \cdot 7$?", "reference": "42", "level": 2}])
-    write_lines(folder / "answers.jsonl", [{"problem_id": "p", "model": "m", "text": text} for text in TEXTS])
+    problems = [
+        {"id": "p", "prompt": r"What is $6 \cdot 7$?", "reference": "42", "level": 1},
+        {"id": "q", "prompt": "Which payload acts?", "reference": "7", "level": 2},
+    ]
+    payloads = [f"{text}\n\nThe answer is 7." for text, _ in PAYLOADS.values()]
+    answers = [("p", text) for text in TEXTS] + [("q", text) for text in payloads]
+    write_lines(folder / "problems.jsonl", problems)
+    write_lines(folder / "answers.jsonl", [{"problem_id": of, "model": "m", "text": text} for of, text in answers])
     run_in(
         folder,
         ["import", "problems", "problems.jsonl", "--name", "read"],
@@ -54,7 +61,8 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drawer(imported: Path, page: Page, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(imported))
     with Reader.open(imported) as reader:
-        [problem] = [row.id for row in search_problems(dataset_scope(reader, "read@v1")).rows]
+        rows = search_problems(dataset_scope(reader, "read@v1")).rows
+    [problem] = [row.id for row in rows if row.prompt.startswith("What is")]
     shown = page("explore", of="version read@v1", problem=problem)
     assert not shown.exception
     return shown
@@ -72,7 +80,7 @@ def test_the_verdict_is_told_and_its_answer_is_marked(drawer: AppTest) -> None:
     assert "So $6 \\cdot 7 = 42$, :yellow-background[$\\boxed{42}$] \\<script\\>" in said
     [hint] = [block.help for block in drawer.markdown if block.value.startswith("extracted ")]
     assert hint.startswith(r"rule boxed\:equal of number ")
-    assert "problem 1 of 1 match" in said
+    assert "problem 1 of 2 matches" in said
     assert r"What is $6 \cdot 7$?" in said
     assert "Reference **42**" in said
 
