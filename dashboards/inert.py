@@ -54,11 +54,6 @@ def message_line(text: object, longest: int = 1_000) -> str:
     return unlinked("".join(part if place % 2 else _SPECIAL.sub(r"\\\1", part) for place, part in enumerate(parts)))
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun: `1 rollout`, `2 rollouts`. `plural`: where it is not the noun with an s."""
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
-
-
 def inert_page(markdown: str) -> str:
     """A page of Markdown with its headings, tables and code; links, pictures, tags and formulas are shown as text.
 

@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import counted, inert, visible
+from dashboards.inert import inert, visible
 from dashboards.parts.difference import show_differences
 from dashboards.parts.problem import show_facts
 from dashboards.parts.reader import raw_text
@@ -16,6 +16,7 @@ from dashboards.parts.verdicts import record, show_verdict
 from dashboards.session.address import choose, link
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted
 from storage.queries import Reader, datasets
 from storage.queries.browse.evidence import Subject, rule_words
 from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff

@@ -32,6 +32,9 @@ def differences(first: str, second: str) -> tuple[list[Piece], list[Piece], bool
     matcher = SequenceMatcher(None, [one[at] for at in left], [other[at] for at in right])
     same: tuple[set[int], set[int]] = set(), set()
     for block in matcher.get_matching_blocks():
+        # A full stop between two differences is no common part of the texts.
+        if one != other and not any(map(str.isalnum, matcher.a[block.a : block.a + block.size])):
+            continue
         same[0].update(left[block.a : block.a + block.size])
         same[1].update(right[block.b : block.b + block.size])
     return list(_pieces(one, same[0])), list(_pieces(other, same[1])), whole

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from dashboards.inert import counted, inert, show_text
+from dashboards.inert import inert, show_text
 from dashboards.parts.choice import choice, choose_rollout, identity, sample_labels
 from dashboards.parts.difference import show_differences
 from dashboards.parts.formulas import renders
@@ -13,6 +13,7 @@ from dashboards.parts.rollout import show_prompt
 from dashboards.parts.threads import show_threads
 from dashboards.parts.verdicts import show_verdict
 from dashboards.session.kept import kept_now
+from dashboards.units import counted
 from pipelines.metrics import BY_RESULTS
 from pipelines.stats import pass_rate_interval
 from storage.ground.records import JUDGED, Problem
@@ -132,7 +133,7 @@ def rate_line(detail: ProblemDetail, scope: Scope) -> str:
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
         return "Pass rate: not judged yet."
-    over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
+    over = "all completions" if scope.prefix is None else f"the first {counted(scope.prefix, 'completion')}"
     over += f" of step {inert(scope.step)}" if scope.step else ""
     models = {row.completion.model for row in detail.rollouts if row.completion is not None}
     over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""

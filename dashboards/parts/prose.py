@@ -2,7 +2,7 @@ r"""Text of a model as Markdown that shows its prose and formulas, and nothing t
 
 Kept are headings, lists, tables, rules, bold, italics, code, and the formulas that `formulas` allows. Everything else is
 literal text: links, pictures, tags, references, Streamlit's directives. What would change the text's meaning stays literal
-too: `3*4*5` is no italic 4, `- 5` no list, `#### 5` at the end no heading, `1. 3.` keeps its numbers.
+too: `3*4*5` is no italic 4, `- 5` no list, `#### 5` no heading, and items that do not count on keep their numbers.
 """
 
 import re
@@ -75,10 +75,10 @@ class _Page:
         last = max((place for place, line in enumerate(lines) if line.strip()), default=0)
         while at < len(lines):
             line = lines[at]
-            heading = _HEADING.match(line)
+            heading = _heading(line, last=at == last)
             if not line.strip():
                 at += 1
-            elif heading and not (at == last and heading[1] == "####"):  # a last line `#### 5` is an answer
+            elif heading:
                 yield f"{'#' * min(6, len(heading[1]) + 3)} {self._inline(heading[2].rstrip())}"
                 at += 1
             elif _RULE.match(line):
@@ -97,8 +97,7 @@ class _Page:
         listed, end = bool(_ITEM.match(self._lines[at])), at + 1
         while end <= last:
             line = self._lines[end]
-            heading = _HEADING.match(line) and not (end == last and line.lstrip().startswith("#### "))
-            if not line.strip() or heading or _RULE.match(line) or _table(self._lines, end):
+            if not line.strip() or _heading(line, last=end == last) or _RULE.match(line) or _table(self._lines, end):
                 break
             if not listed and _ITEM.match(line):
                 break
@@ -185,6 +184,13 @@ def _emphasised(line: str, patterns: Emphasis = _EMPHASIS) -> str:
         parts += [_emphasised(line[end : match.start()], patterns[1:]), within]
         end = match.end()
     return "".join([*parts, _emphasised(line[end:], patterns[1:])])
+
+
+def _heading(line: str, *, last: bool) -> re.Match[str] | None:
+    """A heading; none is `#### 5`, with which answers are marked."""
+    heading = _HEADING.match(line)
+    answer = heading is not None and heading[1] == "####" and (last or not heading[2].lstrip("*")[:1].isalpha())
+    return None if answer else heading
 
 
 def _table(lines: list[str], at: int) -> int:

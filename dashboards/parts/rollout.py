@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboards.inert import characters_shown, inert, show_rest, show_text
 from dashboards.parts.prose import prose
+from dashboards.units import counted
 from storage.ground.records import Completion, Message, Prompt
 from storage.queries.browse.answer_place import Place, judged_turn
 
@@ -25,7 +26,7 @@ READ_HERE = "The answer was read in this block."
 def show_completion(completion: Completion, key: str, place: Place | None = None) -> None:
     """The thought, then the turns or the text; `place`: where the answer was read in the text that is judged."""
     if completion.reasoning:
-        with st.expander(f"Reasoning, {len(completion.reasoning):,} characters"):
+        with st.expander(f"Reasoning, {counted(len(completion.reasoning), 'character')}"):
             show_prose(completion.reasoning, f"{key}-reasoning")
     if completion.messages:
         show_messages(completion.messages, key, judged_turn(completion), place)
@@ -57,18 +58,27 @@ def show_messages(messages: Sequence[Message], key: str, judged: int | None = No
 def show_prose(text: str, key: str, place: Place | None = None) -> None:
     """A text with its fenced code highlighted; a long one in parts, with a button for more. `place` is marked."""
     shown = characters_shown(key, 0 if place is None else place.end)
-    for number, (start, part) in enumerate(_parts(text[:shown])):
-        end = start + len(part.content)
-        inside = None if place is None or place.start >= end or place.end <= start else place
-        if part.kind == "text":
-            mine = inside and Place(max(inside.start - start, 0), min(inside.end, end) - start)
-            st.markdown(prose(part.content, mine), anchors=False)
-        else:
-            with st.container(border=part.kind == "execution"):
-                if part.kind == "execution":
-                    st.caption("Output")
-                _show_code(part, f"{key}-part-{number}", part.name, marked=inside is not None)
+    with st.container(key=f"prose-{key}"):
+        for number, (start, part) in enumerate(_parts(text[:shown])):
+            _show_part(part, f"{key}-part-{number}", _inside(place, start, start + len(part.content)))
     show_rest(text, shown, key)
+
+
+def _inside(place: Place | None, start: int, end: int) -> Place | None:
+    """The part of a place that lies within a part of the text, counted from its beginning."""
+    if place is None or place.start >= end or place.end <= start:
+        return None
+    return Place(max(place.start, start) - start, min(place.end, end) - start)
+
+
+def _show_part(part: Message, key: str, place: Place | None) -> None:
+    if part.kind == "text":
+        st.markdown(prose(part.content, place), anchors=False)
+        return
+    with st.container(border=part.kind == "execution"):
+        if part.kind == "execution":
+            st.caption("Output")
+        _show_code(part, key, part.name, marked=place is not None)
 
 
 def _show_code(message: Message, key: str, language: str | None, *, marked: bool) -> None:

@@ -5,7 +5,8 @@ from html import escape
 
 import streamlit as st
 
-from dashboards.inert import counted, visible
+from dashboards.inert import visible
+from dashboards.units import counted
 from storage.ground.records import Completion
 
 MOST, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (nats) of the strongest colour

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from dashboards.inert import counted, inert
+from dashboards.inert import inert
 from dashboards.parts.rollout import COLOURS
+from dashboards.units import counted
 from storage.queries import RolloutDetail
 from storage.queries.browse.evidence import Subject, VerdictEvidence, evidence_of
 from storage.queries.browse.why import brief, evidence_lines

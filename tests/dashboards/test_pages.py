@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards.inert import counted, inert, inert_page, message_line, visible
+from dashboards.inert import inert, inert_page, message_line, visible
+from dashboards.units import counted
 from storage.queries import Reader, budget_spend, funnel, run_scope, runs
 from tests.dashboards.conftest import HOSTILE, text_of
 

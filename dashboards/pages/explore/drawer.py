@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards.inert import counted, visible
+from dashboards.inert import visible
 from dashboards.parts.problem import show_problem
 from dashboards.session.kept import index_of, kept_now
+from dashboards.units import counted
 from storage.ground.errors import RollmillError
 from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 

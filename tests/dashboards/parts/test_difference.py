@@ -19,6 +19,8 @@ from dashboards.parts.difference import MOST, differences
         ("a c", "a b c", [(True, "a c")], [(True, "a "), (False, "b "), (True, "c")]),
         ("a\n\nb", "a b", [(True, "a\n\nb")], [(True, "a b")]),
         ("", "x", [], [(False, "x")]),
+        ("It is.", "I was.", [(False, "It is.")], [(False, "I was.")]),
+        ("...", "...", [(True, "...")], [(True, "...")]),
     ],
 )
 def test_words_that_differ(first: str, second: str, left: object, right: object) -> None:

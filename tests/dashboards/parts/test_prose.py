@@ -75,6 +75,7 @@ LITERAL = {
     "a name is no bold": ("__init__ and a_b_c", r"\_\_init\_\_ and a\_b\_c"),
     "a minus is no bullet": ("- 5 + 3\n* 4 = 20", "\\- 5 \\+ 3  \n\\* 4 = 20"),
     "a last line of four marks is an answer": ("so\n\n#### 42", r"so" + "\n\n" + r"\#\#\#\# 42"),
+    "nor is it elsewhere a heading": ("#### 42\nmore\n#### Step 2\nx", "\\#\\#\\#\\# 42  \nmore\n\n###### Step 2\n\nx"),
     "numbers that do not count on stay": ("1. a\n3. b", "1. a  \n    3\\. b"),
     "a price is no formula": ("It costs $5 and $6.", r"It costs \$5 and \$6\."),
     "a percent sign hides nothing": ("$50%$ off", r"$50\%$ off"),

@@ -127,7 +127,7 @@ def test_two_side_by_side_mark_what_differs(drawer: AppTest) -> None:
     bodies = [block.proto.body for block in drawer.get("html")]
     left, right = (body for body in bodies if "pre-wrap" in body)
     assert "<del style=" in left
-    assert ">It is less</ins>.\n\n<ins " in right
+    assert ">It is less.\n\nThe answer is 41.</ins>" in right
     assert "<script>" not in left + right
     assert "extracted **42**" in markdown_text(drawer)
     assert "extracted **41**" in markdown_text(drawer)
