@@ -20,6 +20,11 @@ _FENCE = re.compile(r" {0,3}(`{3,})[^`]*$")
 _ACTIVE = re.compile(
     r"((?<!`)`(?![^`]*//)[\w ./@=:,+-]+`(?!`))|(\\(?!\|)|[`\[\]<>$:!~])"
 )  # plain code unchanged, or characters to be escaped
+_CODE = re.compile(r"(`(?![^`]*//)[\w ./@=:,+{}'-]+`)")  # in a message of ours
+# What Streamlit replaces in any text: addresses, `:name:`, and the signs of `<->`, `->`, `<-`, `--`, `>=`, `<=` and `~=`.
+_MADE_ACTIVE = re.compile(
+    r"(?i::(?=//|\\?\.|(?:[\w/]|\\?[_+-]){1,60}\\?:)|www(?=\\?\.)|@(?=\w))|(?<!\S)\\?[<>~-](?=(?:\\?-\\?>|\\?[->]|=)(?!\S))"
+)
 
 
 def visible(text: object) -> str:
@@ -35,7 +40,18 @@ def one_line(text: object, longest: int = 200) -> str:
 
 def inert(text: object, longest: int = 200) -> str:
     """Line of Markdown that shows `text` literally, cut after `longest` characters."""
-    return _unlinked(_SPECIAL.sub(r"\\\1", one_line(text, longest)))
+    return literal(one_line(text, longest))
+
+
+def literal(line: str) -> str:
+    """Markdown that shows a part of a line literally; invisible characters must be visible already."""
+    return unlinked(_SPECIAL.sub(r"\\\1", line))
+
+
+def message_line(text: object, longest: int = 1_000) -> str:
+    """Line of Markdown of one of our own messages, which may quote a user's data: literal, but `plain code` stays code."""
+    parts = _CODE.split(one_line(text, longest))  # every second one is code
+    return unlinked("".join(part if place % 2 else _SPECIAL.sub(r"\\\1", part) for place, part in enumerate(parts)))
 
 
 def inert_page(markdown: str) -> str:
@@ -46,8 +62,7 @@ def inert_page(markdown: str) -> str:
     # Escapes of newer cards are undone first, or they would be escaped twice.
     page = visible(markdown).replace("]\\(", "](").replace("&lt;", "<")
     return "\n".join(
-        line if code else _unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line))
-        for line, code in _lines(page)
+        line if code else unlinked(_ACTIVE.sub(lambda part: part[1] or f"\\{part[2]}", line)) for line, code in _lines(page)
     )
 
 
@@ -74,9 +89,12 @@ def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
             fence = ""
 
 
-def _unlinked(markdown: str) -> str:
-    """The same with a zero-width joiner in each address: the page links an address even with an escaped colon."""
-    return re.sub(r"(:|www(?=\\?\.))(?=//|\\?\.)", "\\1\u2060", markdown, flags=re.IGNORECASE)
+def unlinked(markdown: str) -> str:
+    """The same with a word joiner where the page itself would put a link, an icon, an emoji or another sign.
+
+    The page does so even behind a backslash: for addresses, `:name:` and signs of their own such as `->`.
+    """
+    return _MADE_ACTIVE.sub("\\g<0>\u2060", markdown)
 
 
 def show_text(text: str, key: str, language: str | None = None) -> None:
@@ -84,8 +102,18 @@ def show_text(text: str, key: str, language: str | None = None) -> None:
 
     `key` identifies the text on the page.
     """
-    shown = LONGEST * int(st.session_state.get(f"{key}-parts", 1))
+    shown = characters_shown(key)
     st.code(visible(text[:shown]), language=language, wrap_lines=True)
+    show_rest(text, shown, key)
+
+
+def characters_shown(key: str, least: int = 0) -> int:
+    """Number of characters of the text with this key that are laid out, in whole parts; `least` of them at first."""
+    return LONGEST * int(st.session_state.setdefault(f"{key}-parts", max(1, -(-least // LONGEST))))
+
+
+def show_rest(text: str, shown: int, key: str) -> None:
+    """The button for more of a text that is longer than what is shown."""
     if len(text) > shown:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(f"{shown:,} of {len(text):,} characters.")

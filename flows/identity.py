@@ -143,7 +143,7 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
 
 
 def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
-    run.workspace.verifiers.record(run.rules())
+    run.workspace.verifiers.record(run.rules(), run.words())
     job = run.session.job.data()
     run.workspace.runs.open(
         name,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.recipe.methods import MethodSpec, parameters, resolve
 from pipelines.processes.spawn import python_path
-from pipelines.protocols import RuledVerifier, Verifier
+from pipelines.protocols import ExplainsRules, RuledVerifier, Verifier
 from storage.ground.errors import RollmillError, SetupError, Unavailable
 from storage.ground.ids import canonical_json
 from storage.ground.records import Completion, Problem, Verdict
@@ -66,6 +66,7 @@ class RayVerifier:
         self._method, self._cluster, self._here = method, cluster, here
         self.name, self.version = here.name, here.version
         self.rules = here.rules if isinstance(here, RuledVerifier) else ()
+        self.words = here.words if isinstance(here, ExplainsRules) else {}
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         return self._here.verify(problem, completion)

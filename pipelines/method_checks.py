@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.engine_roles import ConcurrentGenerator, FindsFiles
 from pipelines.protocols import (
     NEEDS,
+    ExplainsRules,
     GroupScorer,
     MeasuringBudget,
     RankedPolicy,
@@ -144,6 +145,8 @@ def _check_policy(name: str, built: Any) -> None:
 def _check_verifier(name: str, built: Any) -> None:
     if isinstance(built, RuledVerifier) and not _are_rules(built.rules):
         raise SetupError(f"verifier {name!r}: 'rules' must be pairs of texts, (rule, version), in the order it tries them.")
+    if isinstance(built, ExplainsRules) and not _are_words(built.words):
+        raise SetupError(f"verifier {name!r}: 'words' is {built.words!r:.100}, and must map names of rules to texts.")
     if isinstance(built, SuitedVerifier) and not isinstance(built.suite, str | None):
         raise SetupError(f"verifier {name!r}: 'suite' is {built.suite!r}, and must be the name of a suite of certify.")
 
@@ -154,6 +157,10 @@ def _is_count(value: Any, *, least: int) -> bool:
 
 def _are_texts(names: Any) -> bool:
     return isinstance(names, Sequence) and not isinstance(names, str) and all(isinstance(item, str) for item in names)
+
+
+def _are_words(words: Any) -> bool:
+    return isinstance(words, Mapping) and _are_texts([*words.keys(), *words.values()])
 
 
 def _are_rules(rules: Any) -> bool:

@@ -43,8 +43,8 @@ class CountsRefused(Protocol):
 class Verifier(Protocol):
     """Judges completions. Never raises on model text: a text that it cannot judge is `undecided` with a cause.
 
-    Optional roles: RuledVerifier, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible if it waits for other
-    processes.
+    Optional roles: RuledVerifier, ExplainsRules, SuitedVerifier, NeedsMachine, ReadsVotes, and Interruptible if it waits
+    for other processes.
     """
 
     name: str
@@ -65,6 +65,18 @@ class RuledVerifier(Protocol):
     @property
     def rules(self) -> Sequence[tuple[str, str]] | None:
         """(rule, version) pairs."""
+
+
+@runtime_checkable
+class ExplainsRules(Protocol):
+    """A verifier that says in plain words what each of its rules does, for people who read a verdict.
+
+    A rule that finds an answer says where ("in the last box"), one that decides says how ("numbers compared exactly").
+    """
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Words by the name of a rule; a rule without words is shown by its name."""
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """Verifier versions in the ledger: their rules, audits of them, and people's judgements.
 
 A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
+Beside a rule stand plain words for it where its verifier has some, for people who read verdicts.
 A judgement belongs to a rollout, so every audit that drew the rollout uses it. flows.auditing draws the rollouts, and
 pipelines.stats estimates the rates.
 """
@@ -27,26 +28,54 @@ class Verifiers:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def record(self, used: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -> None:
-        """Store the rules of every new (verifier, version); known ones stay."""
+    def record(
+        self,
+        used: Mapping[tuple[str, str], Sequence[tuple[str, str]]],
+        words: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Store the rules of every new (verifier, version) with the words of that verifier; known ones stay."""
         # Read first: most runs use known versions, and then need no write lock.
         with self._ledger.read() as session:
             new = {key: rules for key, rules in used.items() if session.get(VerifierRow, key) is None}
-        if not new:
+        if new:
+            with self._ledger.write() as session:
+                now = self._ledger.now(session)
+                for (name, version), rules in new.items():
+                    # Another command may have recorded it meanwhile.
+                    if session.get(VerifierRow, (name, version)) is None:
+                        listed = [[rule, of] for rule, of in rules]
+                        session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))
+        self.explain(words or {})
+
+    def unexplained(self) -> list[str]:
+        """Names of the verifiers whose rules have no words: those of versions from before there were any."""
+        with self._ledger.read() as session:
+            return sorted({row.name for row in session.scalars(select(VerifierRow)) if _lacks_words(row)})
+
+    def explain(self, words: Mapping[str, Mapping[str, str]]) -> None:
+        """Put words, by verifier and rule, beside the rules of every version that has none."""
+        if not any(words.values()) or not words.keys() & set(self.unexplained()):
             return
         with self._ledger.write() as session:
-            now = self._ledger.now(session)
-            for (name, version), rules in new.items():
-                # Another command may have recorded it meanwhile.
-                if session.get(VerifierRow, (name, version)) is None:
-                    listed = [[rule, of] for rule, of in rules]
-                    session.add(VerifierRow(name=name, version=version, rules=listed, seen_at=now))
+            for row in session.scalars(select(VerifierRow)).all():
+                if _lacks_words(row) and words.get(row.name):
+                    row.rules = [[rule, of, words[row.name].get(rule, "")] for rule, of in row.rules]
+
+    def words(self, name: str, version: str) -> dict[str, str]:
+        """Plain words by the name of a rule; empty for an unknown version, or one whose verifier gave none."""
+        with self._ledger.read() as session:
+            row = session.get(VerifierRow, (name, version))
+            return {} if row is None else {rule: said[0] for rule, _, *said in row.rules if said and said[0]}
 
     def rules(self, name: str, version: str) -> Rules:
         """The rules of a version; empty for a version without rules or an unknown one."""
         with self._ledger.read() as session:
             row = session.get(VerifierRow, (name, version))
-            return () if row is None else tuple((rule, of) for rule, of in row.rules)
+            return () if row is None else tuple((rule, of) for rule, of, *_ in row.rules)
+
+
+def _lacks_words(row: VerifierRow) -> bool:
+    return any(len(rule) == 2 for rule in row.rules)
 
 
 Kind = Literal["natural", "planted"]

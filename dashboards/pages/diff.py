@@ -7,15 +7,19 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, show_text, visible
+from dashboards.inert import inert, visible
 from dashboards.parts.charts import AnyChart, chart_of_rows
+from dashboards.parts.difference import show_differences
 from dashboards.parts.problem import show_facts
-from dashboards.parts.rollout import record, show_verdict
+from dashboards.parts.reader import raw_text
+from dashboards.parts.rollout import show_completion
+from dashboards.parts.verdicts import record, show_verdict
 from dashboards.session.address import choose, link
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
 from dashboards.units import counted
 from storage.queries import Reader, datasets
+from storage.queries.browse.evidence import Subject, rule_words
 from storage.queries.histories.dataset_history import both_sides, changed_rows, pair_of, paired_diff
 
 if TYPE_CHECKING:
@@ -222,23 +226,23 @@ def _sides(chosen: "ChangedRow", pair: "Pairing") -> None:
     """A rollout: the problem, then each version's decisions side by side; a common text is shown once."""
     sides = both_sides(reader(), pair, chosen.row)
     _problems(sides)
-    texts = [
-        None if rollout is None or rollout.completion is None else rollout.completion.text for rollout in sides.rollouts
-    ]
-    same = texts[0] == texts[1]
-    if same and texts[0] is not None:
-        st.markdown("**Text**, the same in both versions")
-        show_text(texts[0], f"both-{chosen.row.completion_id}")
+    stored = [rollout.completion for rollout in sides.rollouts if rollout is not None and rollout.completion is not None]
+    texts = [raw_text(completion) for completion in stored]
+    if len(set(texts)) == 1:
+        st.markdown("**Text**, the same in both versions" if len(texts) == 2 else "**Text**")
+        show_completion(stored[0], f"both-{chosen.row.completion_id}")
+    elif texts:
+        show_differences(*texts)
     columns = st.columns(2)
-    for column, info, rollout, text in zip(columns, (pair.before, pair.after), sides.rollouts, texts, strict=True):
+    for column, info, rollout, problem in zip(
+        columns, (pair.before, pair.after), sides.rollouts, sides.problems, strict=True
+    ):
         with column:
             st.subheader(info.ref, anchor=False)
-            if rollout is None:
+            if rollout is None or problem is None:
                 st.caption("This version does not hold the rollout.")
                 continue
-            if not same and text is not None:
-                show_text(text, f"{info.ref}-{chosen.row.completion_id}")
-            show_verdict(rollout)
+            show_verdict(rollout, Subject(problem, rollout.completion, rule_words(reader(), rollout.verdicts)), marks=False)
             st.code(visible(record(rollout)), language=None, wrap_lines=True)
             link("Explore", "All rollouts of the problem", of=f"version {info.ref}", problem=chosen.row.problem_id)
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.inert import inert, one_line, show_text
+from dashboards.parts.rollout import show_prose
 from dashboards.parts.verifier_rates import show_rates
 from dashboards.session.address import choose
 from dashboards.session.commands import command_button, may_write, typed, why_not
@@ -188,12 +189,12 @@ def _show_progress(queue: Queue) -> None:
 
 def _item(item: ReviewItem, *, hinted: bool) -> None:
     st.subheader("Problem")
-    show_text(item.prompt, f"review-prompt-{item.position}")
+    show_prose(item.prompt, f"review-prompt-{item.position}")
     if item.tests:
         with st.expander(counted(len(item.tests), "test")):
             show_text("\n".join(item.tests), f"review-tests-{item.position}", "python")
     st.markdown("**The completion's end**")
-    show_text(item.ending, f"review-ending-{item.position}")
+    show_prose(item.ending, f"review-ending-{item.position}")
     if len(item.text) > len(item.ending):
         with st.expander("The whole completion"):
             show_text(item.text, f"review-text-{item.position}")

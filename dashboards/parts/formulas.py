@@ -1,6 +1,4 @@
-r"""LaTeX of a text rendered on request: only a few short formulas of known commands; everything else stays text.\n\nA
-formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures.
-So\nallowed commands are listed, not forbidden ones.
+"""Formulas of a text that may be rendered: short ones of listed commands; every other one stays text.
 
 A formula of a user's data can be a program: it defines macros, draws boxes of any size, links and loads pictures. So what
 may be rendered is listed, and not what may not.
@@ -8,15 +6,12 @@ may be rendered is listed, and not what may not.
 
 import re
 
-import streamlit as st
-
-from dashboards.inert import inert
-
-LONGEST, MOST, LONGEST_FORMULA = 20_000, 200, 400  # characters of a text, formulas in it, characters of one
+MOST, LONGEST_FORMULA = 200, 400  # formulas rendered of a text, characters of one
 DEEPEST = 12  # nested groups
 # Single dollars as in Pandoc: no blank just inside of them and no digit after, so that prices are not formulas.
-_FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\$])\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)|(\\boxed\{[^{}$\n]*\})",
+FORMULA = re.compile(
+    r"\$\$(.{1,600}?)\$\$|\\\[(.{1,600}?)\\\]|\\\((.{1,600}?)\\\)"
+    r"|(?<![\\$])\$(?!\s)([^$\n]{1,600}?)(?<!\s)\$(?!\d)|(\\boxed\{[^{}$\n]{0,600}\})",
     re.DOTALL,
 )
 _COMMAND = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
@@ -40,24 +35,6 @@ _KNOWN_SIGNS = frozenset("\\,;:!{}|%&#_ ")
 _ENVIRONMENTS = frozenset(("matrix", "pmatrix", "bmatrix", "vmatrix", "cases", "aligned", "array"))
 
 
-def with_formulas(text: str) -> None:
-    """The text with its formulas rendered; the beginning of a long one."""
-    st.markdown(markdown_of(text[:LONGEST]))
-    if len(text) > LONGEST:
-        st.caption(f"The first {LONGEST:,} of {len(text):,} characters.")
-
-
-def markdown_of(text: str) -> str:
-    """Markdown with the allowed formulas as formulas, and everything else as literal text."""
-    parts, end, rendered = [], 0, 0
-    for match in _FORMULA.finditer(text):
-        formula = next(group for group in match.groups() if group is not None)
-        if rendered < MOST and renders(formula):
-            parts += [_lines(text[end : match.start()]), f"${' '.join(formula.split())}$"]
-            end, rendered = match.end(), rendered + 1
-    return "".join([*parts, _lines(text[end:])])
-
-
 def renders(formula: str) -> bool:
     """True for a short formula of known commands only, nested no deeper than people write."""
     if not formula.strip() or len(formula) > LONGEST_FORMULA or not _PLAIN.fullmatch(_COMMAND.sub(" ", formula)):
@@ -75,10 +52,3 @@ def renders(formula: str) -> bool:
             return False
     # As many names as \begin and \end: one without a name in braces could name anything.
     return depth == 0 and deepest <= DEEPEST and len(environments) == named and set(environments) <= _ENVIRONMENTS
-
-
-def _lines(text: str) -> str:
-    """Lines of text as Markdown that shows them literally."""
-    leading = " " if text[:1].isspace() else ""
-    trailing = " " if text[-1:].isspace() else ""
-    return leading + "  \n".join(inert(line, LONGEST) for line in text.split("\n")) + trailing

@@ -1,33 +1,39 @@
 """A problem with its rollouts by final answer: one at a time, or two side by side. All texts are inert."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from dashboards.inert import inert, show_text, visible
-from dashboards.parts.rollout import COLOURS, show_messages, show_rollout
+from dashboards.inert import inert, show_text
+from dashboards.parts.choice import choice, choose_rollout, identity, sample_labels
+from dashboards.parts.difference import show_differences
+from dashboards.parts.formulas import renders
+from dashboards.parts.reader import raw_text, show_rollout
+from dashboards.parts.rollout import show_prompt
 from dashboards.parts.thread_map import show_threads
+from dashboards.parts.verdicts import show_verdict
 from dashboards.session.kept import kept_now
+from dashboards.units import counted
 from pipelines.metrics import BY_RESULTS
 from pipelines.stats import pass_rate_interval
 from storage.ground.records import JUDGED, Problem
 from storage.queries import ProblemDetail, RolloutDetail, Scope, problem_turns
-from storage.queries.browse.problems import answer_groups, final_answer
+from storage.queries.browse.evidence import Subject
+from storage.queries.browse.problems import answer_groups
 
 ROLLOUTS, THREADS = "Rollouts", "Threads"
-FEW = 12  # answers or samples shown as buttons
+ONE_LINE = 200  # characters of a reference that is shown in a line
 
 
-def show_problem(detail: ProblemDetail, scope: Scope, rollout: str | None = None) -> None:
-    """The problem, its pass rate and its rollouts; `rollout` is the completion shown first."""
+def show_problem(detail: ProblemDetail, scope: Scope) -> None:
+    """The problem, its pass rate and its rollouts; the address names the rollout that is shown."""
     show_facts(detail.problem)
     st.caption(rate_line(detail, scope))
     turns = kept_now(problem_turns, scope, detail.problem.id)
     if turns and _view(detail.problem.id) == THREADS:
         show_threads(scope, detail.problem.id)
     else:
-        show_rollouts(detail.rollouts, detail.problem.id, rollout)
+        show_rollouts(detail, detail.problem.id, addressed=True)
 
 
 def _view(problem_id: str) -> str:
@@ -42,56 +48,71 @@ def _view(problem_id: str) -> str:
 
 
 def show_facts(problem: Problem) -> None:
-    """The prompt and the known facts of the problem."""
-    key = f"prompt-{problem.id}"
-    if isinstance(problem.prompt, str):
-        show_text(problem.prompt, key)
-    else:
-        show_messages(problem.prompt, key)
+    """The prompt, the known facts of the problem as chips, and its whole reference."""
+    show_prompt(problem.prompt, f"prompt-{problem.id}")
+    with st.container(horizontal=True, gap="small"):
+        for label, hint in _facts(problem):
+            st.badge(label, color="gray", help=hint)
+    if "\n" in problem.reference or len(problem.reference) > ONE_LINE:
+        st.caption("Reference")
+        show_text(problem.reference, f"reference-{problem.id}")
+    elif problem.reference:
+        formula = f", ${problem.reference}$" if "\\" in problem.reference and renders(problem.reference) else ""
+        st.markdown(f"Reference **{inert(problem.reference, ONE_LINE)}**{formula}")
+
+
+def _facts(problem: Problem) -> Iterator[tuple[str, str]]:
+    """Chips of a problem with their hints."""
     facts = {
-        "reference": problem.reference,
         "level": problem.level,
         "skill": problem.skill,
         "template": problem.template,
         "split": problem.split,
         "source": problem.source,
         "licence": problem.licence,
-        "id": problem.id,
     }
-    lines = [f"{name:<10}{visible(value)}" for name, value in facts.items() if value not in (None, "")]
-    show_text("\n".join(lines), f"facts-{problem.id}")
+    for name, value in facts.items():
+        if value not in (None, ""):
+            yield f"{name} {inert(value, 40)}", inert(f"{name} {value}", 400)
+    yield f"id {problem.id[:8]}", f"id {problem.id}"
 
 
-def show_rollouts(rollouts: Sequence[RolloutDetail], key: str, rollout: str | None = None) -> None:
-    """The rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side."""
-    groups = answer_groups(rollouts)
+def show_rollouts(detail: ProblemDetail, key: str, *, addressed: bool = False) -> None:
+    """The rollouts by final answer, the most frequent first, one laid out at a time; or two of them side by side.
+
+    `addressed`: the address names the one that is shown, and keys go from one to the next.
+    """
+    groups = answer_groups(detail.rollouts)
     if not groups:
         st.caption("No rollout.")
         return
-    answers = "1 answer" if len(groups) == 1 else f"{len(groups):,} different answers"
-    st.markdown(f"**{len(rollouts):,} rollouts, {answers}**")
-    if len(rollouts) > 1 and st.toggle("Two side by side", key=f"two-{key}"):
-        for place, column in enumerate(st.columns(2)):
-            with column:
-                _one_of(rollouts, f"{key}-{place}", _two(rollouts)[place])
+    several = "" if len(groups) == 1 else "different "
+    st.markdown(f"**{counted(len(detail.rollouts), 'rollout')}, {counted(len(groups), f'{several}answer')}**")
+    if len(detail.rollouts) > 1 and st.toggle("Two side by side", key=f"two-{key}"):
+        _side_by_side(detail, key)
         return
-    members = dict(groups)
-    named = next((detail for detail in rollouts if detail.completion is not None and detail.completion.id == rollout), None)
-    chosen = _choice(
-        "Final answer",
-        list(members),
-        f"answer-{key}",
-        {answer: _answer_label(answer, group) for answer, group in groups},
-        None if named is None else final_answer(named),
-    )
-    mine = members[chosen]
-    # Another key for another answer: a widget keeps its choice, which would be a rollout of the previous answer.
-    _one_of(mine, f"{key}-{hash(chosen)}", mine.index(named) if named in mine else 0)
+    shown = choose_rollout(groups, key, addressed=addressed)
+    show_rollout(shown, f"rollout-{key}-{identity(shown)}", detail)
 
 
-def _answer_label(answer: str, members: Sequence[RolloutDetail]) -> str:
-    outcomes = ", ".join(sorted({member.outcome for member in members}))
-    return f"{inert(answer, 40)} × {len(members):,} {outcomes}"
+def _side_by_side(detail: ProblemDetail, key: str) -> None:
+    """Two rollouts, at first a right and a wrong one, with the differences of their texts."""
+    labels = sample_labels(detail.rollouts)
+    chosen = []
+    for place, column in enumerate(st.columns(2)):
+        with column:
+            st.session_state.setdefault(f"side-{key}-{place}", str(_two(detail.rollouts)[place]))
+            chosen.append(detail.rollouts[int(choice("Rollout", labels, f"side-{key}-{place}"))])
+    texts = [None if side.completion is None else raw_text(side.completion) for side in chosen]
+    if texts[0] is None or texts[1] is None or not st.toggle("Mark differences", value=True, key=f"differences-{key}"):
+        for place, (side, column) in enumerate(zip(chosen, st.columns(2), strict=True)):
+            with column:
+                show_rollout(side, f"side-{key}-{place}-{identity(side)}", detail)
+        return
+    for side, column in zip(chosen, st.columns(2), strict=True):
+        with column:
+            show_verdict(side, Subject(detail.problem, side.completion, detail.words), marks=False)
+    show_differences(texts[0], texts[1])
 
 
 def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
@@ -100,52 +121,6 @@ def _two(rollouts: Sequence[RolloutDetail]) -> tuple[int, int]:
     right = outcomes.index("correct") if "correct" in outcomes else 0
     wrong = next((place for place, outcome in enumerate(outcomes) if outcome != outcomes[right]), None)
     return right, int(right == 0) if wrong is None else wrong
-
-
-def _one_of(rollouts: Sequence[RolloutDetail], key: str, first: int) -> None:
-    """A rollout, and a choice among several."""
-    labels = _sample_labels(rollouts)
-    chosen = _choice("Rollout", list(labels), f"sample-{key}", labels, str(first)) if len(rollouts) > 1 else "0"
-    show_rollout(rollouts[int(chosen)], f"rollout-{key}-{chosen}")
-
-
-def _sample_labels(rollouts: Sequence[RolloutDetail]) -> dict[str, str]:
-    """A label for each by its index: outcome, the model if there are several, step and sample; numbered if equal."""
-    models = {rollout.completion.model for rollout in rollouts if rollout.completion is not None}
-    names = [_sample_label(rollout, model=len(models) > 1) for rollout in rollouts]
-    counts = Counter(names)
-    numbers: Counter[str] = Counter()
-    for place, name in enumerate(names):
-        if counts[name] > 1:  # the finished answers of a search are all sample 0 of one step
-            numbers[name] += 1
-            names[place] = f"{name} · {numbers[name]}"
-    return {str(place): name for place, name in enumerate(names)}
-
-
-def _sample_label(rollout: RolloutDetail, *, model: bool) -> str:
-    parts = [inert(rollout.completion.model, 20)] if model and rollout.completion is not None else []
-    parts += [inert(rollout.step, 20)] if rollout.step else []
-    return f":{COLOURS.get(rollout.outcome, 'gray')}[{rollout.outcome}] {' '.join([*parts, str(rollout.sample_index)])}"
-
-
-def _choice(label: str, options: Sequence[str], key: str, labels: dict[str, str], first: str | None) -> str:
-    """Choice of an option: buttons for a few, a list for many."""
-    begin = options.index(first) if first in options else 0
-    if len(options) <= FEW:
-        chosen = st.pills(
-            label,
-            options,
-            default=options[begin],
-            format_func=labels.__getitem__,
-            key=key,
-            required=True,
-            label_visibility="collapsed",
-        )
-    else:
-        chosen = st.selectbox(
-            label, options, index=begin, format_func=labels.__getitem__, key=key, label_visibility="collapsed"
-        )
-    return str(chosen)
 
 
 def rate_line(detail: ProblemDetail, scope: Scope) -> str:
@@ -158,7 +133,7 @@ def rate_line(detail: ProblemDetail, scope: Scope) -> str:
     estimate = pass_rate_interval(correct, judged)
     if estimate is None:
         return "Pass rate: not judged yet."
-    over = "all completions" if scope.prefix is None else f"the first {scope.prefix} completions"
+    over = "all completions" if scope.prefix is None else f"the first {counted(scope.prefix, 'completion')}"
     over += f" of step {inert(scope.step)}" if scope.step else ""
     models = {row.completion.model for row in detail.rollouts if row.completion is not None}
     over += f" of {len(models)} models together" if scope.prefix is None and len(models) > 1 else ""

@@ -1,174 +1,128 @@
-"""A rollout: its verdicts and decision, its turns and steps as a trace, formulas and tokens on request; inert."""
+"""The turns of a rollout: prose with formulas, code, and the output of programs and tools; all of it inert.
 
-import json
+Text is shown as Markdown of what is harmless (`prose`), code highlighted. Where the answer of a verdict was read is marked.
+"""
+
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Literal
 
 import streamlit as st
 
-from dashboards.inert import inert, show_text, visible
-from dashboards.parts.formulas import with_formulas
-from storage.ground.records import Completion, Message
-from storage.queries import RolloutDetail
-from storage.queries.browse.why import brief, evidence_lines
+from dashboards.inert import characters_shown, inert, show_rest, show_text
+from dashboards.parts.prose import prose
+from dashboards.units import counted
+from storage.ground.records import Completion, Message, Prompt
+from storage.queries.browse.answer_place import Place, judged_turn
 
 Colour = Literal["green", "red", "orange", "violet", "gray"]
 COLOURS: dict[str, Colour] = {"correct": "green", "incorrect": "red", "unparsed": "orange", "undecided": "violet"}
-ICONS = {"correct": ":material/check:", "incorrect": ":material/close:", "unparsed": ":material/question_mark:"}
 LANGUAGES = {"code": "python", "tool_call": "json"}
-FENCE = re.compile(r"^```([\w+-]*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-LONGEST_TRACE, MOST_STEPS = 20_000, 60  # characters and steps that are split; a longer text is shown whole
-MOST_TOKENS, UNLIKELY = 1_500, 5.0  # tokens that are coloured; minus log-probability (nats) of the strongest colour
+FENCE = re.compile(r"(`{3,})([\w+-]*)[ \t]*$")
+MOST_STEPS = 60  # fences that are split off; a text with more is shown whole
+READ_HERE = "The answer was read in this block."
 
 
-def show_rollout(rollout: RolloutDetail, key: str) -> None:
-    """The rollout; `key` identifies it on the page."""
-    show_verdict(rollout)
-    completion = rollout.completion
-    if completion is None:
-        st.caption("The completion is not here yet.")
-        return
-    views = ["Trace", "Formulas", *(["Tokens"] if completion.logprobs else []), "Record"]
-    view = st.segmented_control(
-        "View", views, default="Trace", key=f"{key}-view", required=True, label_visibility="collapsed"
-    )
-    if view == "Formulas":
-        with_formulas(completion.text)
-    elif view == "Tokens":
-        _tokens(completion)
-    elif view == "Record":
-        st.code(visible(record(rollout)), language=None, wrap_lines=True)
-    else:
-        _trace(completion, key)
-
-
-def show_verdict(rollout: RolloutDetail) -> None:
-    """Chips: the outcome with the rule that decided, other verdicts, the decision with its reason, the scores."""
-    with st.container(horizontal=True, gap="small"):
-        rule = "" if rollout.deciding is None else f" by rule {inert(rollout.deciding.rule, 60)}"
-        st.badge(
-            f"{inert(rollout.outcome)}{rule}", color=COLOURS.get(rollout.outcome, "gray"), icon=ICONS.get(rollout.outcome)
-        )
-        for verdict in rollout.verdicts:
-            if verdict != rollout.deciding:
-                st.badge(f"{inert(verdict.verifier, 30)}: {verdict.outcome}", color=COLOURS.get(verdict.outcome, "gray"))
-        if rollout.kept is None:
-            st.badge("not decided yet", color="gray")
-        else:
-            why = "" if rollout.reason == "kept" else f": {inert(rollout.reason, 60)}"
-            st.badge(f"{'kept' if rollout.kept else 'dropped'}{why}", color="blue" if rollout.kept else "gray")
-        for score in rollout.scores:
-            st.badge(f"{inert(score.scorer, 30)} {score.value:.3g}", color="gray")
-        if rollout.completion is not None:
-            completion = rollout.completion
-            cut = ", cut off" if completion.finish_reason == "length" else ""
-            tokens = "" if completion.tokens_out is None else f" · {completion.tokens_out:,} tokens{cut}"
-            st.caption(f"{inert(completion.model, 60)} · {_sample(rollout)}{tokens}")
-
-
-def _sample(rollout: RolloutDetail) -> str:
-    return f"{inert(rollout.step, 30)} sample {rollout.sample_index}" if rollout.step else f"sample {rollout.sample_index}"
-
-
-def _trace(completion: Completion, key: str) -> None:
-    """The turns; for a plain text, its parts inside and outside of fences."""
+def show_completion(completion: Completion, key: str, place: Place | None = None) -> None:
+    """The thought, then the turns or the text; `place`: where the answer was read in the text that is judged."""
     if completion.reasoning:
-        with st.expander(f"Reasoning, {len(completion.reasoning):,} characters"):
-            show_text(completion.reasoning, f"{key}-reasoning")
-    show_messages(completion.messages or tuple(steps(completion.text)), key)
+        with st.expander(f"Reasoning, {counted(len(completion.reasoning), 'character')}"):
+            show_prose(completion.reasoning, f"{key}-reasoning")
+    if completion.messages:
+        show_messages(completion.messages, key, judged_turn(completion), place)
+    else:
+        show_prose(completion.text, key, place)
 
 
-def show_messages(messages: Sequence[Message], key: str) -> None:
-    """Turns one below the other: code highlighted, the output of programs and tools separate and indented."""
-    alone = len(messages) == 1 and messages[0].kind == "text"
-    for place, message in enumerate(messages):
-        answered = message.kind in ("execution", "tool_result")
-        with st.container(border=answered):
-            if not alone:
-                name = f" {inert(message.name, 60)}" if message.name else ""
-                st.caption(f"{place + 1} · {inert(message.role)} · {inert(message.kind).replace('_', ' ')}{name}")
-            show_text(message.content, f"{key}-{place}", LANGUAGES.get(message.kind))
+def show_prompt(prompt: Prompt, key: str) -> None:
+    """The prompt of a problem, a text or turns."""
+    if isinstance(prompt, str):
+        show_prose(prompt, key)
+    else:
+        show_messages(prompt, key)
+
+
+def show_messages(messages: Sequence[Message], key: str, judged: int | None = None, place: Place | None = None) -> None:
+    """Turns one below the other, the output of programs and tools in a frame; `place` is in the turn that is judged."""
+    for number, message in enumerate(messages):
+        with st.container(border=message.kind in ("execution", "tool_result")):
+            name = f" {inert(message.name, 60)}" if message.name else ""
+            st.caption(f"{number + 1} · {inert(message.role)} · {inert(message.kind).replace('_', ' ')}{name}")
+            mine = place if number == judged else None
+            if message.kind in ("text", "prefix"):
+                show_prose(message.content, f"{key}-{number}", mine)
+            else:
+                _show_code(message, f"{key}-{number}", LANGUAGES.get(message.kind), marked=mine is not None)
+
+
+def show_prose(text: str, key: str, place: Place | None = None) -> None:
+    """A text with its fenced code highlighted; a long one in parts, with a button for more. `place` is marked."""
+    shown = characters_shown(key, 0 if place is None else place.end)
+    with st.container(key=f"prose-{key}"):
+        for number, (start, part) in enumerate(_parts(text[:shown])):
+            _show_part(part, f"{key}-part-{number}", _inside(place, start, start + len(part.content)))
+    show_rest(text, shown, key)
+
+
+def _inside(place: Place | None, start: int, end: int) -> Place | None:
+    """The part of a place that lies within a part of the text, counted from its beginning."""
+    if place is None or place.start >= end or place.end <= start:
+        return None
+    return Place(max(place.start, start) - start, min(place.end, end) - start)
+
+
+def _show_part(part: Message, key: str, place: Place | None) -> None:
+    if part.kind == "text":
+        st.markdown(prose(part.content, place), anchors=False)
+        return
+    with st.container(border=part.kind == "execution"):
+        if part.kind == "execution":
+            st.caption("Output")
+        _show_code(part, key, part.name, marked=place is not None)
+
+
+def _show_code(message: Message, key: str, language: str | None, *, marked: bool) -> None:
+    show_text(message.content, key, language)
+    if marked:
+        st.caption(READ_HERE)
 
 
 def steps(text: str) -> Iterator[Message]:
     """The parts of a text: prose, fenced code, and the output of executions in fences named `output`."""
-    fences = [] if len(text) > LONGEST_TRACE else list(FENCE.finditer(text))
-    end = 0
-    for fence in fences if len(fences) <= MOST_STEPS else []:
-        if text[end : fence.start()].strip():
-            yield Message("assistant", text[end : fence.start()].strip("\n"))
-        answered = fence[1] in ("output", "result")
-        yield Message("tool" if answered else "assistant", fence[2].rstrip("\n"), "execution" if answered else "code")
-        end = fence.end()
+    return (part for _, part in _parts(text))
+
+
+def _parts(text: str) -> Iterator[tuple[int, Message]]:
+    """The parts with the indices at which they begin; of code, the name is its language."""
+    fences, end = _fences(text), 0
+    for before, language, start, stop, behind in fences if len(fences) <= MOST_STEPS else []:
+        if text[end:before].strip():
+            yield _plain(text, end, before)
+        answered = language in ("output", "result")
+        kind: Literal["execution", "code"] = "execution" if answered else "code"
+        named = None if answered else language or LANGUAGES["code"]
+        yield start, Message("tool" if answered else "assistant", text[start:stop].rstrip("\n"), kind, named)
+        end = behind
     if text[end:].strip() or not end:
-        yield Message("assistant", text[end:].strip("\n") if end else text)
+        yield _plain(text, end, len(text)) if end else (0, Message("assistant", text))
 
 
-def _tokens(completion: Completion) -> None:
-    """The text with stronger colours for less likely tokens; only a chart if tokens have no text."""
-    values = completion.logprobs or ()
-    st.caption(f"{len(values):,} tokens; the stronger the colour, the lower the log-probability (nats, natural logarithm).")
-    tokens = token_texts(completion)
-    if not tokens:
-        st.caption("The engine stored no text of single tokens; these are their log-probabilities in order.")
-        st.line_chart({"log-probability, nats": list(values)}, x_label="token", y_label="log-probability, nats", height=180)
-        return
-    shown = [
-        f'<span title="{value:.3f}" style="background:rgba(213,94,0,{min(-value / UNLIKELY, 1) * 0.75:.2f})">'
-        f"{escape(visible(token))}</span>"
-        for token, value in zip(tokens[:MOST_TOKENS], values, strict=False)
-    ]
-    st.html(f'<div style="white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace">{"".join(shown)}</div>')
-    if len(tokens) > MOST_TOKENS:
-        st.caption(f"The first {MOST_TOKENS:,} of {len(tokens):,} tokens.")
+def _fences(text: str) -> list[tuple[int, str, int, int, int]]:
+    """Of each closed fence: where it begins, its language, where its content begins and ends, and where it ends."""
+    fences: list[tuple[int, str, int, int, int]] = []
+    opened, at = ("", "", 0, 0), 0  # mark, language, begin, begin of the content
+    for line in text.split("\n"):
+        mark = FENCE.match(line)
+        behind = at + len(line)
+        if mark and not opened[0]:
+            opened = mark[1], mark[2], at, behind + 1
+        elif mark and not mark[2] and len(mark[1]) >= len(opened[0]):
+            fences.append((opened[2], opened[1], opened[3], at, behind))
+            opened = "", "", 0, 0
+        at = behind + 1
+    return fences
 
 
-def token_texts(completion: Completion) -> list[str]:
-    """The texts of the tokens, found among the stored most likely ones; empty if one is missing there."""
-    try:
-        tops = json.loads(completion.top_logprobs or "[]")
-        values, place, tokens = completion.logprobs or (), 0, []
-        for value, top in zip(values, tops, strict=True):
-            # The tokens' own values are stored as float32, the likely ones as JSON: their last digits differ.
-            near = [token for token, logprob in top if token and abs(logprob - value) < 1e-4]
-            token = next(token for token in near if completion.text.startswith(token, place))
-            tokens.append(token)
-            place += len(token)
-    except (ValueError, TypeError, StopIteration):
-        return []
-    return tokens
-
-
-def record(rollout: RolloutDetail) -> str:
-    """The record of one rollout in aligned lines: sampling, verdicts with the rule that decided, the decision."""
-    completion = rollout.completion
-    lines = []
-    if completion is not None:
-        lines.append(f"completion  {completion.id}")
-        lines.append(
-            f"model       {completion.model} ({completion.engine}, {completion.model_digest}), seed {completion.seed}"
-        )
-        lines.append(
-            f"finish      {completion.finish_reason}, {completion.tokens_out} tokens, log-prob {completion.logprob_sum}"
-        )
-    for verdict in rollout.verdicts:
-        mark = "*" if verdict == rollout.deciding else " "
-        lines.append(
-            f"verdict   {mark} {verdict.outcome} by {verdict.verifier} {verdict.version}, rule {verdict.rule}, "
-            f"extracted {brief(verdict.extracted)} against {brief(verdict.reference_form)}"
-            + (f", cause {verdict.cause}" if verdict.cause else "")
-        )
-        lines += [f"              {told}" for told in evidence_lines(verdict.evidence)]
-    if rollout.deciding is None and rollout.accepted_by is not None:
-        lines.append(f"accepted    {rollout.outcome} by {rollout.accepted_by}")
-    lines.append(
-        f"decision    {'none yet' if rollout.kept is None else 'kept' if rollout.kept else 'dropped'}: {rollout.reason}"
-    )
-    for score in rollout.scores:
-        by_line = "" if score.steps is None else f", by line {' '.join(f'{step:.3g}' for step in score.steps)}"
-        lines.append(f"score       {score.value:.6g} by {score.scorer} {score.version}{by_line}")
-    if rollout.label is not None:
-        lines.append(f"label       the import called it {'correct' if rollout.label else 'incorrect'} (not a verdict)")
-    return "\n".join(lines)
+def _plain(text: str, start: int, end: int) -> tuple[int, Message]:
+    content = text[start:end]
+    return start + len(content) - len(content.lstrip("\n")), Message("assistant", content.strip("\n"))

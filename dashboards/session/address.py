@@ -66,6 +66,11 @@ def context_bar() -> Iterator[None]:
         _copy_link(key="copy-link")
 
 
+def copy_link(key: str) -> None:
+    """The button that copies the address of what is shown, where a page needs a second one."""
+    _copy_link(key=key)
+
+
 def choose(
     label: str,
     options: Sequence[str],

@@ -51,6 +51,19 @@ def command(port: int) -> list[str]:
     return [*module_command("streamlit", "run", str(SERVE)), *(f"--{key}={value}" for key, value in options.items())]
 
 
+def explain_rules(root: Path) -> None:
+    """Give the rules that earlier releases recorded the words that their verifiers have now, for the pages."""
+    from pipelines.protocols import ExplainsRules
+    from pipelines.verify import VERIFIERS
+    from storage.workspace import Workspace
+
+    with Workspace.open(root) as workspace:
+        known = {name: VERIFIERS[name] for name in workspace.verifiers.unexplained() if name in VERIFIERS}
+        workspace.verifiers.explain(
+            {name: verifier.words for name, verifier in known.items() if isinstance(verifier, ExplainsRules)}
+        )
+
+
 async def serve_pages(state: Path, port: int) -> None:
     """Serve the pages at this port until cancelled; where they cannot be, the standing file says why."""
     failures = 0

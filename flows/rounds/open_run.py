@@ -22,7 +22,7 @@ from flows.sampling.sample import RunSamplers
 from flows.sampling.spend_limiter import SpendLimiter
 from flows.sampling.steps import Engines, check_differ
 from pipelines.engine_roles import Generator, Interruptible
-from pipelines.protocols import ReadsVotes, RuledVerifier, Verifier
+from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
 from pipelines.steps.cast_votes import DeferredVotes
 from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
 from storage.ground.errors import broken
@@ -60,6 +60,11 @@ def rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
     """The (rule, version) pairs that a verifier exposes, in the order in which it tries them."""
     rules = verifier.rules if isinstance(verifier, RuledVerifier) else None
     return tuple((str(rule), str(version)) for rule, version in rules or ())
+
+
+def words_of(verifier: Verifier) -> dict[str, str]:
+    """Plain words by the name of a rule; empty for a verifier that has none."""
+    return dict(verifier.words) if isinstance(verifier, ExplainsRules) else {}
 
 
 def ignore(event: Event) -> None:
@@ -268,6 +273,11 @@ class OpenRun:
         """Rules of each verifier in the order it tries them, by (name, version); empty for a verifier that lists none."""
         with self.verifying() as chain:
             return {(part.name, part.version): rules_of(part) for part in chain}
+
+    def words(self) -> dict[str, dict[str, str]]:
+        """Plain words for the rules of each verifier, by its name."""
+        with self.verifying() as chain:
+            return {part.name: words_of(part) for part in chain}
 
     def reader(self, ws: Workspace, chain: Sequence[Key] = ()) -> RunReader:
         """The reader of its rows; `chain`: other verifiers than the recipe's."""

@@ -26,6 +26,7 @@ from pipelines.verify.answers.equality import STRICT
 from pipelines.verify.answers.expressions.quantity import parse_quantity
 from pipelines.verify.extract import RULES as EXTRACTION
 from pipelines.verify.extract import WINDOW, FinalAnswer, standing_answer
+from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, version_of, visible_text
 from storage.ground.records import Completion, Problem
 
@@ -245,6 +246,13 @@ class ChoiceVerifier(OneByOne):
     name = "choice"
     rules = (("reference", "1"), *EXTRACTION, ("head", "2"), ("named", "3"), ("none", "2"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
+    words: Mapping[str, str] = {
+        **EXTRACTION_WORDS,
+        "reference": "the reference names no option of the problem",
+        "head": "from the first line",
+        "named": "the options that are named compared",
+        "none": "the text names no option",
+    }
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:
         """The finding on one completion."""

@@ -32,6 +32,7 @@ class Composite(OneByOne):
 
     nested: ClassVar[Mapping[str, str]] = {"verifiers": "verifier"}
     order: ClassVar[tuple[Outcome, ...]]
+    words: ClassVar[Mapping[str, str]]
 
     def __init__(self, *, verifiers: Sequence[Part] = ()) -> None:
         """Take the options of a recipe.
@@ -108,6 +109,7 @@ class AllOfVerifier(Composite):
 
     name = "all_of"
     order = ALL_OF
+    words: ClassVar[Mapping[str, str]] = {"all_of": "every part must say so"}
 
 
 class AnyOfVerifier(Composite):
@@ -115,6 +117,7 @@ class AnyOfVerifier(Composite):
 
     name = "any_of"
     order = ANY_OF
+    words: ClassVar[Mapping[str, str]] = {"any_of": "one part that says so is enough"}
 
 
 def part_of(given: Part, where: str) -> Verifier:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 from pipelines.verify.extract import RULES as EXTRACTION
+from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import final_answer
 from pipelines.verify.finding import Finding, OneByOne, Rules, version_of, visible_text
 from storage.ground.errors import SetupError, unknown_name
@@ -36,6 +37,12 @@ class ExactVerifier(OneByOne):
 
     name = "exact"
     rules: Rules = (("reference", "1"), ("text", "1"), ("equal", "1"))
+    words: Mapping[str, str] = {
+        **EXTRACTION_WORDS,
+        "reference": "the problem has no reference",
+        "text": "the text gives no answer",
+        "equal": "characters compared one by one",
+    }
 
     def __init__(
         self,

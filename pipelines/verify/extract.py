@@ -16,7 +16,7 @@ A box or `####` that lies before the last WINDOW characters is no answer, but th
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from pipelines.verify.statements.boxes import holds_box, last_box, torn_boxes
@@ -38,6 +38,15 @@ RULES: tuple[tuple[Rule, str], ...] = (
     ("hash", "5"), ("boxed", "5"), ("tag", "5"), ("phrase", "5"), ("bare", "5"), ("tail", "7"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
+WORDS: Mapping[str, str] = {
+    "hash": "behind ####",
+    "boxed": "in the last box",
+    "tag": "between the last answer tags",
+    "phrase": "behind the last “the answer is”",
+    "bare": "the whole of a short text",
+    "tail": "from the last line",
+}
+"""Places where the rules find an answer, in plain words."""
 
 WINDOW = 20_000
 """Marks are looked for in this many last characters; a final answer further from the end is none."""

@@ -21,6 +21,7 @@ from pipelines.verify.answers.equality import EqualityContext, order_named, poli
 from pipelines.verify.answers.reading import Reading, is_spaced_list, read, strip_dollars, ungrouped
 from pipelines.verify.answers.same import Judge
 from pipelines.verify.extract import RULES as EXTRACTION
+from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.extract import FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.finding import Finding, OneByOne, prompt_text, verdict_of, worker_count
 from pipelines.verify.number import plain_text
@@ -62,6 +63,23 @@ RULES = (
     ("library-confirmed", "2"),
 )
 """Extraction, then comparison, each in the order in which they are tried; raise a rule's version with any change of it."""
+WORDS = {
+    **EXTRACTION_WORDS,
+    "no-answer": "the text gives no final answer",
+    "identical": "spelled the same",
+    "too-long": "too long to be compared",
+    "number": "numbers compared exactly",
+    "choice": "options of the problem compared",
+    "exact": "formulas compared by exact arithmetic",
+    "incomplete": "the reference is one of the values given",
+    "worker": "the worker process failed",
+    "numbers": "values compared to 260 digits",
+    "unreadable": "the answer is not readable as mathematics",
+    "library": "compared by the library math-verify",
+    "library-unfaithful": "the library math-verify lost a part of the answer",
+    "library-refuted": "equal for the library math-verify, but not in value",
+    "library-confirmed": "equal for the library math-verify, and confirmed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +110,7 @@ class MathVerifier(OneByOne):
     """Exact and bounded; usable from any thread. Close it, or use it in a `with`, to end its workers early."""
 
     name = "math"
-    rules = RULES
+    rules, words = RULES, WORDS
 
     def __init__(
         self,

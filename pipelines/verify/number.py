@@ -4,6 +4,7 @@ What it cannot read as a plain number but might still equal one (a formula) is `
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
 
@@ -12,6 +13,7 @@ from pipelines.verify.answers.equality import STRICT, EqualityContext, policy_na
 from pipelines.verify.answers.expressions.quantity import Quantity, parse_quantity
 from pipelines.verify.extract import BARE_LENGTH, FinalAnswer, final_answer, judged_text, undoubled
 from pipelines.verify.extract import RULES as EXTRACTION
+from pipelines.verify.extract import WORDS as EXTRACTION_WORDS
 from pipelines.verify.finding import OneByOne, prompt_text
 from storage.ground.records import Completion, Outcome, Problem, Verdict
 
@@ -32,6 +34,13 @@ class NumberVerifier(OneByOne):
     name = "number"
     rules = (*EXTRACTION, ("no-answer", "4"), ("no-number", "5"), ("equal", "6"), ("unequal", "6"))
     version = versioned("2", rules, STRICT.label)
+    words: Mapping[str, str] = {
+        **EXTRACTION_WORDS,
+        "no-answer": "the text gives no number as its answer",
+        "no-number": "no plain number to compare",
+        "equal": "numbers compared exactly",
+        "unequal": "numbers compared exactly",
+    }
 
     def __init__(self, *, policy: str = "strict") -> None:
         """Take the options of a recipe.

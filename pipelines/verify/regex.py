@@ -11,6 +11,7 @@ given a time limit inside C code; `re` cannot be stopped.
 """
 
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from time import thread_time
@@ -79,6 +80,11 @@ class RegexVerifier(OneByOne):
 
     name = "regex"
     rules = (("pattern", "1"), ("text", "1"), ("match", "1"))
+    words: Mapping[str, str] = {
+        "pattern": "no usable pattern",
+        "text": "the text is empty",
+        "match": "the text searched for the pattern",
+    }
 
     def __init__(self, *, pattern: str = "", match: Literal["full", "search"] = "full") -> None:
         """Take the options of a recipe.

@@ -156,7 +156,7 @@ class DatasetRow(Base):
 
 
 class VerifierRow(Base):
-    """The rules that one version of a verifier tried, in their order, each with its own version."""
+    """The rules that one version of a verifier tried, in their order, each with its own version and perhaps plain words."""
 
     __tablename__ = "verifiers"
     name: Mapped[str] = mapped_column(String, primary_key=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-    from storage.audits import Audits
+    from storage.audits import Audits, Verifiers
     from storage.ground.records import Verdict
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Run, Runs, StageProgress
@@ -74,6 +74,11 @@ class Reader:
         from storage.commands import as_it_is
 
         return as_it_is(self.runs, self._workspace.ledger.leases, listed)
+
+    @property
+    def verifiers(self) -> "Verifiers":
+        """The verifier versions of this workspace, with the words of their rules."""
+        return self._workspace.verifiers
 
     @property
     def audits(self) -> "Audits":

@@ -174,7 +174,9 @@ def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, serve
         browser.wait_for_timeout(1500)
         assert browser.title() != "owned", path
         main = browser.get_by_test_id("stApp")
-        assert main.locator("img[alt='pixel'], [src*='47999'], [href*='47999'], .katex").count() == 0, path
+        assert main.locator("img[alt='pixel'], [src*='47999'], [href*='47999'], .katex [href]").count() == 0, path
+        formulas = main.locator(".katex").count()
+        assert formulas == main.locator("[class*='st-key-prose-'] .katex").count(), path  # of texts, not of names
     finish(start("dataset", "unyank", "hostile@v1", cwd=curated))
 
 

@@ -101,3 +101,16 @@ def test_the_rules_of_a_version_stay_as_first_seen(tmp_path: Path) -> None:
         assert ws.verifiers.rules("math", "3") == (("hash", "2"),)
         assert ws.verifiers.rules("judge", "1") == ()
         assert ws.verifiers.rules("math", "1") == ()
+
+
+def test_words_stand_beside_the_rules_and_come_to_versions_that_have_none(tmp_path: Path) -> None:
+    with Workspace.init(tmp_path) as ws:
+        ws.verifiers.record({("number", "1"): [("hash", "1"), ("equal", "3")], ("own", "1"): [("rule", "1")]})
+        assert (ws.verifiers.unexplained(), ws.verifiers.words("number", "1")) == (["number", "own"], {})
+        ws.verifiers.record({("number", "1"): []}, {"number": {"hash": "behind ####", "gone": "never"}, "own": {}})
+        assert ws.verifiers.words("number", "1") == {"hash": "behind ####"}
+        assert ws.verifiers.rules("number", "1") == (("hash", "1"), ("equal", "3"))
+        assert ws.verifiers.unexplained() == ["own"]
+        ws.verifiers.explain({"number": {"hash": "later words"}})
+        assert ws.verifiers.words("number", "1") == {"hash": "behind ####"}
+        assert ws.verifiers.words("number", "2") == {}

@@ -1,6 +1,7 @@
 """Compare: every model on every benchmark, and two models on their common problems. Each problem opens."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -265,11 +266,11 @@ def _side_by_side(pair: Sequence[Side], problem: str) -> None:
     details = [problem_detail(scope, problem) for scope in scopes]
     show_facts(details[0].problem)
     for side, detail, column in zip(pair, details, st.columns(len(details)), strict=True):
-        mine = [
+        mine = tuple(
             rollout
             for rollout in detail.rollouts
             if rollout.completion is not None and rollout.completion.model in side.models
-        ]
+        )
         with column:
             st.markdown(f"**{inert(side.model)}**")
-            show_rollouts(mine, f"{problem}-{side.model}")
+            show_rollouts(replace(detail, rollouts=mine), f"{problem}-{side.model}")

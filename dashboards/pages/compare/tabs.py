@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
+from dashboards.inert import inert, message_line, visible
 from dashboards.pages.compare.charts import calibration_chart, curve_chart, price_chart, replay_chart
 from dashboards.pages.compare.sides import ComparedSubject, linked, links_of, read_sides, scope_of
 from dashboards.session.address import choose
@@ -54,7 +54,7 @@ def _rows(subject: ComparedSubject, metrics: Sequence[SideMetric]) -> list[Any]:
 
 def _why(metrics: Sequence[SideMetric]) -> None:
     for why in dict.fromkeys(metric.why for metric in metrics if metric.why):
-        st.caption(inert(why, 400))
+        st.caption(message_line(why))
 
 
 def compute_first_tab(subject: ComparedSubject) -> list[SideMetric]:
@@ -108,7 +108,7 @@ def _calibration(subject: ComparedSubject) -> None:
         )
     else:
         for why in dict.fromkeys(metric.why for metric in bins if metric.why):
-            st.info(f"No reliability diagram: {inert(why, 400)}")
+            st.info(f"No reliability diagram: {message_line(why)}")
     links = subject.kept(links_of)
     table = [
         {

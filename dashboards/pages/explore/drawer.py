@@ -7,11 +7,12 @@ import streamlit as st
 from dashboards.inert import visible
 from dashboards.parts.problem import show_problem
 from dashboards.session.kept import index_of, kept_now
+from dashboards.units import counted
 from storage.ground.errors import RollmillError
 from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
-Place = tuple[int, str | None, str | None]
-"""Where a problem stands among all matches, from 1, and the ids of its neighbours."""
+Place = tuple[int, str | None, str | None, int]
+"""Where a problem stands among all matches, from 1, the ids of its neighbours, and the number of matches."""
 
 
 def _closed() -> None:
@@ -32,7 +33,7 @@ def show_drawer(scope: Scope, problem: str, place: Callable[[str], Place | None]
     except RollmillError as error:
         st.code(visible(error), language=None, wrap_lines=True)
         return
-    show_problem(detail, scope, st.query_params.get("rollout"))
+    show_problem(detail, scope)
 
 
 def _detail(scope: Scope, problem: str) -> ProblemDetail:
@@ -50,7 +51,7 @@ def _keys(at: Place | None) -> None:
                 on_click=_open,
                 args=(target,),
             )
-        st.caption("Not among the matches" if at is None else f"number {at[0]:,} of the matches")
+        st.caption("Not among the matches" if at is None else f"problem {at[0]:,} of {counted(at[3], 'match', 'matches')}")
 
 
 def _open(problem: str) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 from dashboards.inert import visible
 from dashboards.session.kept import kept
 from dashboards.session.scope import reader
+from dashboards.units import counted
 from storage.queries import Run, Scope, run_scope
 from storage.queries.cost import By, RunCost, money_text, run_cost
 from storage.queries.reader import forecast_of
@@ -40,10 +41,11 @@ def show_cost(run: Run) -> None:
         st.dataframe(table, hide_index=True, width="stretch", column_config=COLUMNS, placeholder="not counted")
         whole = cost.whole
         each = "no row kept yet" if whole.tokens_per_kept is None else f"{whole.tokens_per_kept:,.1f} tokens per kept row"
-        failed = f"; {whole.failed:,} calls failed, and a server's charge for those is not known" if whole.failed else ""
+        unknown = "failed, and a server's charge for those is not known"
+        failed = f"; {counted(whole.failed, 'call')} {unknown}" if whole.failed else ""
         st.caption(
-            f"{each} (n = {whole.kept:,}); {whole.calls:,} calls{failed}. Represented is every completion of the plan, "
-            "spent what this run drew itself; the rest other runs had drawn. Money: `-` where no price is known."
+            f"{each} (n = {whole.kept:,}); {counted(whole.calls, 'call')}{failed}. Represented is every completion of the "
+            "plan, spent what this run drew itself; the rest other runs had drawn. Money: `-` where no price is known."
         )
     forecast = forecast_of(reader(), run.id)
     if forecast is not None:

@@ -35,7 +35,7 @@ def dashboard(
 
     Example: rollmill dashboard --port 8600
     """
-    from flows.prefect.pages import SERVE, address, command, command_here
+    from flows.prefect.pages import SERVE, address, command, command_here, explain_rules
     from pipelines.processes.spawn import environment, spawn
 
     root = workspace_root()
@@ -44,6 +44,8 @@ def dashboard(
     if dry_run:
         return line(" ".join(command(port)))
     _refuse_taken(root, port)
+    if not read_only:
+        explain_rules(root)
     token = "" if read_only else secrets.token_urlsafe(24)
     shown = address(port, token)
     variables = environment(os.environ.get("PYTHONPATH"), ROLLMILL_TOKEN=token, ROLLMILL_WORKSPACE=str(root))

@@ -37,6 +37,7 @@ def up(
 
     Example: rollmill up && rollmill schedule list
     """
+    from flows.prefect.pages import explain_rules
     from storage.standing import look
     from storage.workspace import Workspace
 
@@ -54,6 +55,8 @@ def up(
         return main([str(state), str(chosen), str(pages)])
     if before.status in ("gave up", "killed"):
         note(before.line())
+    if pages and not before.alive:
+        explain_rules(state.parent)
     with seconds_shown("starting Prefect's server and the dashboard") as tick:
         standing = _awaited(state, None if before.alive else _start(state, chosen, pages), pages, tick)
     url = standing.api.removesuffix("/api")

@@ -4,12 +4,13 @@ A program that fails, exceeds its limits or tries to leave the sandbox is `incor
 program is `unparsed`; tests that cannot be read and failures of the sandbox itself are `undecided`.
 """
 
+from collections.abc import Mapping
 from time import perf_counter
 
 from pipelines.sandbox import Mode, SandboxFailed, TestsBroken, limits_of
 from pipelines.verify.code.execution import SuiteRun, all_passed, evidence, gravest, passed_count, run_suite
 from pipelines.verify.code.expected_values import SPACINGS, Spacing
-from pipelines.verify.code.program import EXTRACTION, ParsedProgram, program_of, task_of
+from pipelines.verify.code.program import EXTRACTION, WORDS, ParsedProgram, program_of, task_of
 from pipelines.verify.code.sandbox_verifier import SandboxVerifier
 from pipelines.verify.code.suite import BadTestsError, ProgramSuite, suite_of, with_helpers
 from pipelines.verify.finding import Item, prompt_text, visible_text
@@ -30,6 +31,15 @@ class CodeVerifier(SandboxVerifier):
 
     name = "code"
     rules = (("tests", "1"), *EXTRACTION, *_FORMS)
+    words: Mapping[str, str] = {
+        **WORDS,
+        "tests": "the problem's tests cannot be used",
+        "asserts": "run against assertions",
+        "calls": "run against calls and their values",
+        "stdio": "run against inputs and their outputs",
+        "mixed": "run against tests of several forms",
+        "sandbox": "the sandbox failed",
+    }
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ program needed at most half of it; a trusted program that reaches a limit makes 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -227,6 +228,17 @@ class CounterexampleVerifier(SandboxVerifier):
 
     name = "counterexample"
     rules = (("tests", "1"), *RULES, ("valid", "1"), ("trusted", "1"), ("suspect", "2"), ("sandbox", "1"))
+    words: Mapping[str, str] = {
+        "tests": "the problem's programs cannot be used",
+        "generator": "made by the function of the last block",
+        "value": "the value in the text",
+        "program": "printed by the program of the text",
+        "no-input": "the text gives no input",
+        "valid": "the input checked by the problem's validator",
+        "trusted": "the input given to the trusted program",
+        "suspect": "the suspect program's value compared with the trusted one's",
+        "sandbox": "the sandbox failed",
+    }
 
     def __init__(
         self, sandbox: Mode = "strict", *, cpu_seconds: float = 2.0, memory_mib: int = 256, workers: int | None = None

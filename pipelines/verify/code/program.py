@@ -17,7 +17,7 @@ Before a program that stands alone go the imports and other functions of the pro
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -61,6 +61,17 @@ EXTRACTION = tuple(
     (name, "1")
     for name in ("fenced", "fenced-joined", "fenced-last", "whole", "continuation", "embedded", "broken", "no-program")
 )
+WORDS: Mapping[str, str] = {
+    "fenced": "the last fenced block that defines the function",
+    "fenced-joined": "the prompt's code and the last fenced block",
+    "fenced-last": "the last fenced block",
+    "whole": "the whole text",
+    "continuation": "the prompt's code and the text",
+    "embedded": "the longest part that is Python",
+    "broken": "the lines that begin like Python",
+    "no-program": "the text gives no program",
+}
+"""Places where the rules find a program, in plain words."""
 _PYTHON = frozenset(("", "python", "python3", "py", "py3", "python2", "pycon", "ipython"))
 _RETURNS = re.compile(r"\b(?:return|yield)\b")
 _CODE_LINE = re.compile(

@@ -52,6 +52,17 @@ class RoundtripVerifier(SandboxVerifier):
     name = "roundtrip"
     rules = (("tests", "1"), ("block", "1"), ("answer", "1"), ("text", "1"), ("no-answer", "1"), ("copied", "1"),
              ("back", "1"), ("inner", "1"), ("sandbox", "1"))  # fmt: skip
+    words: Mapping[str, str] = {
+        "tests": "the problem's program cannot be used",
+        "block": "the last fenced block",
+        "answer": "the marked answer",
+        "text": "the whole text",
+        "no-answer": "the text gives no answer",
+        "copied": "a copy of what was to be encoded",
+        "back": "brought back by the problem's program, which failed",
+        "inner": "brought back by the problem's program and compared",
+        "sandbox": "the sandbox failed",
+    }
     nested: ClassVar[Mapping[str, str]] = {"inner": "verifier"}
 
     def __init__(

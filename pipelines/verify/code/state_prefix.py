@@ -23,7 +23,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from time import perf_counter
@@ -215,6 +215,13 @@ class StatePrefixVerifier(SandboxVerifier):
 
     name = "state_prefix"
     rules = (("known", "1"), ("program", "3"), ("steps", "2"), ("no-steps", "1"), ("sandbox", "1"))
+    words: Mapping[str, str] = {
+        "known": "no known solution to compare with",
+        "program": "states of the program compared with those of known ones",
+        "steps": "calculations compared with those of known solutions",
+        "no-steps": "the text gives no calculation",
+        "sandbox": "the sandbox failed",
+    }
 
     def __init__(
         self,

@@ -113,6 +113,11 @@ class ConstraintsVerifier(OneByOne):
 
     name = "constraints"
     rules = (("tests", "1"), ("text", "1"), ("all", "1"))
+    words: Mapping[str, str] = {
+        "tests": "the problem's constraints cannot be read",
+        "text": "no text that can be checked",
+        "all": "every constraint checked",
+    }
 
     def __init__(self, *, mode: Literal["strict", "loose"] = "strict") -> None:
         """Take the options of a recipe.

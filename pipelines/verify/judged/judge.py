@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pipelines.engine_roles import Sampler, Samplers, Samples
 from pipelines.verify.finding import Finding, Item, OneByOne, Rules, prompt_text, verdict_of, version_of, visible_text
@@ -65,6 +65,11 @@ class JudgeVerifier(OneByOne):
     name: str = field(init=False, default="judge")
     rules: Rules = field(init=False, default=(("text", "1"), ("failures", "1"), ("majority", "1")))
     version: str = field(init=False, default="")
+    words: ClassVar[Mapping[str, str]] = {
+        "text": "no text that can be judged",
+        "failures": "too many votes failed or cannot be read",
+        "majority": "votes of a model counted",
+    }
 
     def __post_init__(self) -> None:
         self._rubric = Rubric(self.rubric)

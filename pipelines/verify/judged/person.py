@@ -5,6 +5,7 @@ as the answer to a problem, so the same text drawn again is judged the same. Wha
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class PersonVerifier(OneByOne):
 
     name = "person"
     rules: Rules = (("judged", "1"), ("not-judged", "1"))
+    words: Mapping[str, str] = {"judged": "judged by people", "not-judged": "nobody judged this text"}
 
     def __init__(self, judgements: str, recipe_folder: str | None = None) -> None:
         """Take the options of a recipe.

@@ -30,6 +30,7 @@ class VotesVerifier(OneByOne):
 
     name = "votes"
     rules: Rules = (("text", "1"), ("votes", "2"))
+    words: Mapping[str, str] = {"text": "the answer is empty", "votes": "votes of a step counted"}
 
     def __init__(
         self,

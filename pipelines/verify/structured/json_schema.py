@@ -32,6 +32,11 @@ class JsonSchemaVerifier(OneByOne):
 
     name = "json_schema"
     rules = (("schema", "1"), ("json", "1"), ("valid", "2"))
+    words: Mapping[str, str] = {
+        "schema": "no usable schema",
+        "json": "no JSON value that can be read",
+        "valid": "validated against the schema",
+    }
 
     def __init__(
         self,

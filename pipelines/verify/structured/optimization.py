@@ -46,6 +46,14 @@ class OptimizationVerifier(SandboxVerifier):
 
     name = "optimization"
     rules = (("reference", "1"), ("program", "1"), ("model", "1"), ("bounds", "1"), ("solver", "1"), ("optimum", "1"))
+    words: Mapping[str, str] = {
+        "reference": "the problem gives no usable optimum",
+        "program": "the program prints no model",
+        "model": "no model that can be read",
+        "bounds": "too large to be solved",
+        "solver": "the solver failed",
+        "optimum": "the model solved and its optimum compared",
+    }
 
     def __init__(
         self,

@@ -270,12 +270,16 @@ class Matching:
             query = f"SELECT p.* EXCLUDE (problem), s.* EXCLUDE (problem), m.matching {_PROBLEM_ROWS} {order}"
         return self._cursor.sql(query).to_arrow_reader(BATCH)
 
-    def place(self, problem_id: str, listing: Listing) -> tuple[int, str | None, str | None] | None:
-        """Position of a problem among the matches, from 1, and its neighbours; None for a problem that does not match."""
+    def place(self, problem_id: str, listing: Listing) -> tuple[int, str | None, str | None, int] | None:
+        """Position of a problem among the matches, from 1, its neighbours, and the number of matches.
+
+        None for a problem that does not match.
+        """
         window = f"OVER ({_order('problems', listing, 'problem')})"
         places = self._cursor.execute(
-            f"SELECT place, before, after FROM (SELECT id, row_number() {window} AS place, lag(id) {window} AS before, "
-            f"lead(id) {window} AS after {_PROBLEM_ROWS}) WHERE id = $id",
+            f"SELECT place, before, after, matches FROM (SELECT id, row_number() {window} AS place, "
+            f"lag(id) {window} AS before, lead(id) {window} AS after, count(*) OVER () AS matches {_PROBLEM_ROWS}) "
+            "WHERE id = $id",
             {**(self._values(listing) or {}), "id": problem_id},
         ).fetchall()
         return places[0] if places else None

@@ -1,13 +1,14 @@
 """A problem with all its rollouts: texts, verdicts, scores, decisions, and the rollouts grouped by answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from storage.ground.errors import SetupError
 from storage.ground.records import Completion, Problem, Prompt, Score, Verdict
+from storage.queries.browse.evidence import Words, rule_words
 from storage.queries.browse.explore_index import ExploreIndex
 from storage.queries.reader import Reader
 from storage.queries.scope import Scope
@@ -67,10 +68,11 @@ class RolloutDetail:
 
 @dataclass(frozen=True, slots=True)
 class ProblemDetail:
-    """A problem and its rollouts by step and sample index."""
+    """A problem and its rollouts by step and sample index. `words`: those of the rules that judged them."""
 
     problem: Problem
     rollouts: tuple[RolloutDetail, ...]
+    words: Words = field(default_factory=dict)
 
 
 def indexed_rollouts(index: ExploreIndex, problem_id: str) -> list[Row]:
@@ -127,7 +129,7 @@ def problem_detail(scope: Scope, problem_id: str, rollouts: Sequence[Row] | None
         cid = row["completion_id"]
         detail = _detail(row, texts.get(cid), judged.get(cid, []))
         details.append(replace(detail, scores=tuple(scored.get(cid, ()))))
-    return ProblemDetail(problems[0], tuple(details))
+    return ProblemDetail(problems[0], tuple(details), rule_words(scope.reader, verdicts))
 
 
 def _stored(

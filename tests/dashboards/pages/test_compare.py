@@ -111,7 +111,7 @@ def test_two_models_are_compared_on_each_benchmark_and_flipped_problems_open(pag
     page.run()
     assert not page.exception
     assert sum(block.value.startswith("**2 rollouts, ") for block in page.markdown) == 2
-    assert any(block.value.startswith("reference ") for block in page.code)
+    assert any(block.value.startswith("Reference **") for block in page.markdown)
 
 
 def test_hidden_tabs_compute_nothing_until_they_are_looked_at(page: AppTest) -> None:

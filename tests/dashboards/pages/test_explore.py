@@ -69,14 +69,13 @@ def test_a_problem_opens_with_its_rollouts_by_answer_and_its_neighbours(page: Pa
     listed = explore_table(page("explore", of="version toy@v1", cols="reference"))
     shown = page("explore", of="version toy@v1", problem=listed["problem_id"][1])
     assert not shown.exception
-    assert "number 2 of the matches" in markdown_text(shown)
-    facts = "\n".join(block.value for block in shown.code)
-    assert f"reference {listed['reference'][1]}" in facts
+    assert "problem 2 of 12 matches" in markdown_text(shown)
+    assert f"Reference **{listed['reference'][1]}**" in markdown_text(shown)
     rate = r"Pass rate: \d of 4 = \d\.\d{3} \(95% interval .* to .*, Jeffreys\), over the first 4 completions\."
     assert re.search(rate, markdown_text(shown))
     shown.button(key="drawer-Next").click().run()
     assert shown.query_params["problem"] == listed["problem_id"][2]
-    assert "number 3 of the matches" in markdown_text(shown)
+    assert "problem 3 of 12 matches" in markdown_text(shown)
 
 
 def test_an_unknown_problem_is_said_and_not_a_crash(page: Page) -> None:

@@ -28,7 +28,7 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
     for key, number in (("", 1), ("ArrowRight", 2), ("ArrowLeft", 1)):
         if key:
             browser.keyboard.press(key)
-        expect(drawer.get_by_text(f"number {number} of the matches")).to_be_visible(timeout=PATIENCE)
+        expect(drawer.get_by_text(f"problem {number} of 4 matches")).to_be_visible(timeout=PATIENCE)
         expect(drawer.get_by_text("Record", exact=True).first).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
         expect(browser.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     drawer.get_by_text("Two side by side").click()

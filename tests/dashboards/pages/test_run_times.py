@@ -86,7 +86,7 @@ def test_the_seconds_of_a_run_agree(kind: tuple[Run, RunTimes], told: Callable[.
 def test_no_span_reaches_beyond_the_run(kind: tuple[Run, RunTimes]) -> None:
     run, times = kind
     assert times.seconds is not None
-    assert 0.0 <= min(span.begun for span in times.spans)
+    assert min(span.begun for span in times.spans) >= 0.0
     assert max(span.ended for span in times.spans) <= times.seconds
     assert {"synthesize", "draw", "verify", "select", "gate"} <= times.stages.keys()
     assert ("publish" in times.stages) == run.published == (run.name != "refused")

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipelines.generate.direct import DirectSampler
-from pipelines.protocols import Verifier, Vote
+from pipelines.protocols import ExplainsRules, RuledVerifier, Verifier, Vote
 from pipelines.verify import VERIFIERS, verify
 from storage.ground.errors import SetupError
 from storage.ground.ids import canonical_json
@@ -137,6 +137,16 @@ def test_its_rules_are_named_once_with_a_version_each(verifier: Verifier) -> Non
     assert rules
     assert len({rule for rule, _ in rules}) == len(rules)
     assert all(isinstance(rule, str) and isinstance(version, str) and rule and version for rule, version in rules)
+
+
+def test_each_of_its_rules_has_plain_words(verifier: Verifier) -> None:
+    assert isinstance(verifier, RuledVerifier)
+    assert isinstance(verifier, ExplainsRules)
+    for rule, _ in verifier.rules or ():
+        words = verifier.words[rule]
+        assert words
+        assert not words[0].isupper()
+        assert not words.endswith(".")
 
 
 def test_right_wrong_and_no_answer(verifier: Verifier, row: Row) -> None:

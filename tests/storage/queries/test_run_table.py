@@ -56,7 +56,14 @@ def test_a_refused_run_selected_rows_and_kept_none() -> None:
 
 def test_what_is_not_known_is_none() -> None:
     bare = run_line(run(status="running"), {})
-    assert (bare.seconds, bare.problems, bare.kept, bare.models, bare.rate, bare.tokens) == (None, None, None, (), None, None)
+    assert (bare.seconds, bare.problems, bare.kept, bare.models, bare.rate, bare.tokens) == (
+        None,
+        None,
+        None,
+        (),
+        None,
+        None,
+    )
     unmeasured = {"metrics": {"overall": {"pass_rate": None, "low": None, "high": None}}}
     assert run_line(run(summary=unmeasured), {}).rate is None
     unpriced = run_line(run(), {"toy-00000000": sums(7, unpriced=1)})

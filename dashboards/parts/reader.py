@@ -1,0 +1,45 @@
+"""A rollout to read: its evidence, its text with formulas, and on request the raw text, its tokens and its record."""
+
+import streamlit as st
+
+from dashboards.inert import show_text, visible
+from dashboards.parts.rollout import show_completion
+from dashboards.parts.tokens import show_tokens
+from dashboards.parts.verdicts import record, show_verdict
+from storage.ground.records import Completion
+from storage.queries import ProblemDetail, RolloutDetail
+from storage.queries.browse.evidence import Subject
+
+TRACE, RAW, TOKENS, RECORD = "Trace", "Raw", "Tokens", "Record"
+
+
+def show_rollout(rollout: RolloutDetail, key: str, of: ProblemDetail) -> None:
+    """The rollout; `key` identifies it on the page."""
+    completion = rollout.completion
+    marked = show_verdict(rollout, Subject(of.problem, completion, of.words))
+    if completion is None:
+        st.caption("The completion is not here yet.")
+        return
+    view = st.segmented_control(
+        "View", views_of(completion), default=TRACE, key=f"{key}-view", required=True, label_visibility="collapsed"
+    )
+    if view == RAW:
+        show_text(raw_text(completion), f"{key}-raw")
+    elif view == TOKENS:
+        show_tokens(completion)
+    elif view == RECORD:
+        st.code(visible(record(rollout)), language=None, wrap_lines=True)
+    else:
+        show_completion(completion, key, None if marked is None else marked.place)
+
+
+def views_of(completion: Completion) -> list[str]:
+    """The views of a completion; tokens only where the engine stored their log-probabilities."""
+    return [TRACE, RAW, *([TOKENS] if completion.logprobs else []), RECORD]
+
+
+def raw_text(completion: Completion) -> str:
+    """The text as it is stored; turns one below the other under their roles and kinds."""
+    if not completion.messages:
+        return completion.text
+    return "\n\n".join(f"[{turn.role} {turn.kind}]\n{turn.content}" for turn in completion.messages)

@@ -1,0 +1,70 @@
+"""Evidence of a verdict for a person: what was read, where in the text, and how it was compared, in the verifier's words.
+
+A verifier says in plain words what each of its rules does (`pipelines.protocols.ExplainsRules`); a run records them beside
+its rules. For a rule without words its name stands.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from storage.ground.records import Completion, Problem, Verdict
+from storage.queries.browse.answer_place import Place, answer_place, judged_text
+from storage.queries.browse.why import brief, evidence_lines
+from storage.queries.reader import Reader
+
+LONGEST = 200  # characters of an answer or reference that is told as it is
+Words = Mapping[tuple[str, str], Mapping[str, str]]
+"""Plain words by (verifier, version) and the name of a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictEvidence:
+    """One verdict, told. `found` says where the answer was read, `how` what decided; `place` is in the judged text.
+
+    `extracted`: the answer in a line, None where nothing was read. `reference`: what it was compared with, "" for tests.
+    """
+
+    verdict: Verdict
+    extracted: str | None
+    found: str
+    reference: str
+    how: str
+    details: tuple[str, ...]
+    place: Place | None
+
+
+class Subject(NamedTuple):
+    """Who is told of: the problem, the completion that was judged, and the words of rules."""
+
+    problem: Problem
+    completion: Completion | None
+    words: Words
+
+
+def rule_words(reader: Reader, verdicts: Iterable[Verdict]) -> Words:
+    """The words of the rules of these verdicts' verifiers."""
+    keys = {(verdict.verifier, verdict.version) for verdict in verdicts}
+    return {key: reader.verifiers.words(*key) for key in sorted(keys)}
+
+
+def evidence_of(verdict: Verdict, of: Subject) -> VerdictEvidence:
+    """The evidence of a verdict."""
+    known = of.words.get((verdict.verifier, verdict.version), {})
+    *finding, deciding = verdict.rule.split(":")
+    how = known.get(deciding, f"rule {verdict.rule}")
+    return VerdictEvidence(
+        verdict=verdict,
+        extracted=None if verdict.extracted is None else _line(verdict.extracted),
+        found=", ".join(known[rule] for rule in finding if rule in known),
+        reference=_line(verdict.reference_form or of.problem.reference),
+        how=f"{how} ({verdict.cause})" if verdict.cause and verdict.outcome != "unparsed" else how,
+        details=tuple(evidence_lines(verdict.evidence)),
+        place=None if of.completion is None else answer_place(judged_text(of.completion), verdict.extracted, verdict.rule),
+    )
+
+
+def _line(text: str) -> str:
+    """A text as it is if it is short, else its size."""
+    line = text.strip()
+    return line if "\n" not in line and len(line) <= LONGEST else brief(text)
