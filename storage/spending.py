@@ -182,6 +182,13 @@ class Spending:
             )
         )
 
+    def by_run(self) -> dict[str, Sums]:
+        """All payments by run; runs without payments are left out."""
+        sums = [func.sum(getattr(SpendRow, name)) for name in SUMMED]
+        with self._ledger.read() as session:
+            rows = session.execute(select(SpendRow.run_id, *sums).group_by(SpendRow.run_id)).all()
+        return {run: Sums(*(int(value) for value in values)) for run, *values in rows}
+
     def by_span(self, begun: Sequence[float]) -> dict[tuple[str, int], Sums]:
         """Payments by run and span of time; those of before the first span, and runs without payments, are left out.
 

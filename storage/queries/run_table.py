@@ -61,7 +61,7 @@ class RunLine:
 
 def run_lines(reader: "Reader", runs: Sequence[Run]) -> list[RunLine]:
     """A line for each of these runs, in their order; the cells of an evaluation are one, where the first of them is."""
-    paid = reader.spending.since(0.0)
+    paid = reader.spending.by_run()
     lines: dict[str, RunLine | list[Run]] = {}
     for run in runs:
         cell = run.recipe.get("cell")

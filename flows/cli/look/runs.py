@@ -79,7 +79,7 @@ def _details(workspace: "Workspace", run: "Run") -> dict[str, Any]:
     steps = step_counts(run_scope(Reader(workspace), run.id)) if recorded_steps(run.recipe) else []
     times = run_times(Reader(workspace), run.id)
     return {
-        **_row(workspace, run, workspace.spending.since(0.0)),
+        **_row(workspace, run, workspace.spending.by_run()),
         "stages": [
             {"stage": s.name, "done": s.done, "total": s.total, "tokens": s.tokens, "seconds": times.stages.get(s.name)}
             for s in _stages(workspace, run.id)
@@ -266,7 +266,7 @@ def _rows(workspace: "Workspace") -> list[dict[str, Any]]:
     """Every run for people, the latest first."""
     from storage.commands import as_it_is
 
-    listed, paid = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list()), workspace.spending.since(0.0)
+    listed, paid = as_it_is(workspace.runs, workspace.ledger.leases, workspace.runs.list()), workspace.spending.by_run()
     return [_row(workspace, run, paid) for run in listed]
 
 
