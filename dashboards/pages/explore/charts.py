@@ -102,6 +102,7 @@ def heat_map(table: Crosstab, rows: str, columns: str, chosen: tuple[str, str] |
         [
             {"row": cell.row, "column": cell.column, rows: row_labels[cell.row], columns: column_labels[cell.column]}
             | (_counted(cell, most) if table.no_rates else _rated(cell, INKS[theme]))
+            | {"words": f"{rows} {row_labels[cell.row]}, {columns} {column_labels[cell.column]}"}
             | ({"edge": ORANGE, "wide": 4} if (cell.row, cell.column) == chosen else {"wide": 2})
             for cell in table.cells
         ]
@@ -110,6 +111,7 @@ def heat_map(table: Crosstab, rows: str, columns: str, chosen: tuple[str, str] |
         x=alt.X(f"{columns}:N", sort=list(column_labels.values()), axis=_axis(columns, len(column_labels))),
         y=alt.Y(f"{rows}:N", sort=list(row_labels.values()), axis=alt.Axis(labelLimit=160)),
         tooltip=[rows, columns, *(alt.Tooltip(f"{name}:N", title=TIPS[name]) for name in TIPS if name in frame)],
+        description="words:N",
     )
     cells = base.mark_rect(cursor="pointer", width=INSIDE, height=INSIDE).encode(
         fill=alt.Fill("fill:N", scale=None),

@@ -41,6 +41,10 @@ def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:
         ("rows=rollouts&sort=pass+rate", "unknown sort 'pass rate'."),
         ("level=hard", "level 'hard' is not a number."),
         ("correct=3", "correct '3' is not K of N."),
+        ("cols=problem,levl", "unknown column of problems 'levl'. Did you mean 'level'?"),
+        ("rows=rollouts&cols=pass+rate", "unknown column of rollouts 'pass rate'."),
+        ("rowsby=colour", "unknown rowsby 'colour'. Valid: correct, kept, level"),
+        ("rowsby=level&colsby=level", "rowsby and colsby are both 'level'; a heat map needs two facets."),
         ("of=version+toy%40v1&page=2", "a view keeps filters, and the query has none."),
     ],
 )
@@ -57,3 +61,6 @@ def test_a_view_keeps_the_filters_of_an_address(toy: Path, rollmill: Run) -> Non
     assert rollmill("view", "save", "mine", address).status == 0
     [view] = json.loads(rollmill("view", "list", "--json").out)
     assert view["query"] == "correct=3+of+8&correct=none&level=1&sort=pass+rate&down=yes"
+    table = "cols=pass+rate,level&rowsby=model&colsby=level"
+    assert rollmill("view", "save", "table", table).status == 0
+    assert json.loads(rollmill("view", "list", "--json").out)[1]["query"] == table.replace(",", "%2C")
