@@ -157,7 +157,7 @@ def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], m
 
 def test_a_dry_run_writes_nothing(sums: Path, rollmill: Run) -> None:
     out = rollmill("evaluate", "sums.yaml", "--dry-run").out
-    assert "sums.small.good: 4 completions a problem" in out
+    assert "sums.small.good: 4 completions of each of 24 problems\n" in out
     with Workspace.open(sums) as workspace:
         assert workspace.runs.list() == []
 
