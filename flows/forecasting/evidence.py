@@ -115,8 +115,9 @@ def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidenc
         others = [o for o in _observations(workspace, past, mine) if o.subject.problem_id not in observed]
         observed |= {observation.subject.problem_id: observation for observation in others}
         used += [past.id] if others else []
-    levels = {problem.level for problem in spec.problems}
-    if len(observed) < LEAST_PROBLEMS or not levels <= {observation.subject.level for observation in observed.values()}:
+    seen, levels = [entry.subject for entry in observed.values()], {problem.level for problem in spec.problems}
+    least = 1 if pilots else LEAST_PROBLEMS  # a pilot has the size that somebody chose for it
+    if len(seen) < least or not levels <= {subject.level for subject in seen}:
         return None
     rate = next((speed for name in used if (speed := _tokens_per_second(workspace, name)) is not None), None)
     rates = {} if rate is None else {"": rate}
