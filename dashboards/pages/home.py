@@ -25,6 +25,7 @@ def show() -> None:
     if not summaries:
         nothing_yet("No run yet. The main job needs no GPU and no download:")
         return
+    link("New run", "New run", icon=":material/add_circle:")
     working = [run for run in summaries if run.status == "running"]
     follow_runs(summaries)
     left, right = st.columns(2)

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboards.inert import visible
 from dashboards.pages.runs.detail import show_run
 from dashboards.parts.activity import REFRESH_LIVE, follow_runs
-from dashboards.session.address import choose
+from dashboards.session.address import choose, link
 from dashboards.session.scope import nothing_yet, reader
 from storage.queries import Run, runs
 
@@ -42,6 +42,7 @@ def show() -> None:
     known = {run.id: run for run in summaries}
     run = known[choose("Run", list(known), "run", forget=("tab",))]
     st.title("Runs")
+    link("New run", "New run", icon=":material/add_circle:")
     follow_runs(summaries)
     _table(summaries[:MOST])
     if len(summaries) > MOST:
