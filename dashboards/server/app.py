@@ -19,6 +19,7 @@ SIDEBAR_WIDTH = 210  # pixels
 HERE = Path(__file__).parent  # a named icon would be fetched from another host
 MENU = {  # in the order of the menu: the page's module, its icon
     "Home": ("home", "home"),
+    "New run": ("start", "add_circle"),
     "Runs": ("runs", "play_circle"),
     "Schedules": ("schedules", "schedule"),
     "Datasets": ("datasets", "inventory_2"),
@@ -52,7 +53,7 @@ def main(first: str = "Home") -> None:
         name: st.Page(
             guarded(import_module(f"dashboards.pages.{module}").show),
             title=name,
-            url_path=FIRST_PATH if name == "Home" else name.lower(),
+            url_path=FIRST_PATH if name == "Home" else name.lower().split()[0],
             icon=f":material/{icon}:",
             default=name == first,
         )

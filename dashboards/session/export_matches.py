@@ -59,16 +59,30 @@ def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
             st.link_button(f"Download {counted(file.rows, 'row')} ({weight})", f"/exported/{file.key}/{file.path.name}")
 
 
+def export_folder() -> Path:
+    """The folder of this process for files to download."""
+    if not _folders:
+        _folders.append(tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch()))
+    return Path(_folders[0].name)
+
+
+def offer_file(path: Path) -> str:
+    """The address of a file that a command made, for as long as this process lives."""
+    if path not in (file.path for file in _made.values()):
+        key = secrets.token_urlsafe(16)
+        _made[key] = MatchFile(key, path, 0)
+    file = next(file for file in _made.values() if file.path == path)
+    return f"/exported/{file.key}/{path.name}"
+
+
 def write_matches(name: str, rows: Rows) -> MatchFile:
     """Write all rows to a file of this name, a batch at a time; its format is the name's ending."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    if not _folders:
-        _folders.append(tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch()))
     # The address alone gives the file, so its key must not be guessable.
     key, count = secrets.token_urlsafe(16), 0
-    path = Path(_folders[0].name) / key / name
+    path = export_folder() / key / name
     path.parent.mkdir()
     is_csv = path.suffix == ".csv"
     with rows() as batches:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboards.inert import visible
-from dashboards.session.address import choose, context_bar
+from dashboards.session.address import PAGES, choose, context_bar, link
 from storage.ground.errors import RollmillError
 from storage.queries import Reader, Scope, dataset_scope, datasets, run_scope, runs, versions_of
 
@@ -61,4 +61,6 @@ def scope_label(scope: Scope) -> str:
 def nothing_yet(what: str) -> None:
     """Say that there is nothing to show yet, and what makes something."""
     st.info(what)
+    if PAGES in st.session_state:
+        link("New run", "Start a run here", icon=":material/add_circle:")
     st.code("rollmill curate recipes/arithmetic.yaml", language=None)

@@ -1,15 +1,12 @@
 """The page of methods: every method of every registry with its options."""
 
-import inspect
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from docs.generate.descriptions import descriptions
 from docs.generate.tables import shown_default, table, type_words
 from flows.cli.make.methods import described
-from flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, parameters
-from flows.recipe.option_types import annotations
+from flows.recipe.method_options import REQUIRED, options_of_class
 from pipelines.registries import REGISTRIES, registry
 
 PLACES = {
@@ -43,25 +40,17 @@ def page() -> str:
 
 def options_of(role: str, cls: type[Any]) -> dict[str, tuple[str, str, str]]:
     """Type, default and description of every option that a recipe may give a method."""
-    hidden, types, texts = PROFILE_OPTIONS | INTERNAL_OPTIONS, annotations(cls), descriptions(cls)
-    options = {
-        name: (type_words(types[name]) if name in types else "value", _default(parameter), texts.get(name, ""))
-        for name, parameter in parameters(cls).items()
-        if name not in hidden and not name.startswith("_") and not (role == "engine" and name == "model")
+    return {
+        option.name: (
+            "value" if option.annotation is Any else type_words(option.annotation),
+            shown_default(PydanticUndefined if option.default is REQUIRED else option.default),
+            option.help,
+        )
+        for option in options_of_class(role, cls)
     }
-    if SOURCE in parameters(cls):
-        options[FROM] = ("text", "*required*", "Dataset version or run whose problems it starts from.")
-    if role == "selector" and OF not in parameters(cls):
-        options[OF] = ("text or list of text", "none", "Steps whose completions it decides on; none: all.")
-    return options
 
 
 def _options(role: str, cls: type[Any]) -> list[str]:
     """The table of a method's options; nothing where it has none."""
     rows = [[f"`{name}`", *cells] for name, cells in options_of(role, cls).items()]
     return [table(["option", "type", "default", "meaning"], rows)] if rows else []
-
-
-def _default(parameter: inspect.Parameter) -> str:
-    """The default of an option."""
-    return shown_default(PydanticUndefined if parameter.default is inspect.Parameter.empty else parameter.default)

@@ -7,12 +7,12 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from docs.generate.descriptions import descriptions
 from docs.generate.tables import shown_default, table, type_words
 from flows.recipe.benchmarks import Definition
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
 from flows.recipe.schema import Generate, Recipe
+from storage.ground.descriptions import descriptions
 
 FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),

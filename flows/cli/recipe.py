@@ -1,12 +1,12 @@
-"""`rollmill recipe check|show` and `rollmill synthesize`: a recipe looked at before anything is drawn.
+"""`rollmill recipe check|show|form` and `rollmill synthesize`: a recipe looked at before anything is drawn.
 
-Is it sound here, what does it mean with every default, and which problems does it make.
+Is it sound here, what does it mean with every default, which keys may be changed, and which problems does it make.
 """
 
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,11 @@ from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from storage.ground.errors import FoundWanting
 
+if TYPE_CHECKING:
+    from flows.recipe.form import RecipeForm
+    from storage.ground.form_fields import FormField
+
+LONGEST = 60  # characters of a value or of choices in a table
 RecipePath = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 Sets = Annotated[
     list[str] | None,
@@ -27,7 +32,7 @@ MaxTokens = Annotated[
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="X", help="Money that it may cost, in the currency of the prices.")
 ]
-verbs = group("recipe", "Check a recipe, or show it with every default.")
+verbs = group("recipe", "Check a recipe, or show it with every default or as a form.")
 
 
 @verbs.command("check")
@@ -73,6 +78,41 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
         return as_json({"recipe_hash": loaded.recipe_hash, "recipe": loaded.shown()})
     line(f"# recipe_hash: {loaded.recipe_hash}")
     return line(yaml.safe_dump(loaded.shown(), sort_keys=False, allow_unicode=True).rstrip())
+
+
+@verbs.command("form")
+def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
+    """Print the keys of a recipe or an evaluation with type, choices, value and meaning, as the dashboard's form has them.
+
+    Each can be changed with --set. A file with a mistake is printed too, and exit status 2 names the mistake.
+
+    Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
+    """
+    from flows.recipe.evaluations import load_evaluation
+    from flows.recipe.form import form_of
+    from flows.recipe.load import load_recipe
+
+    made = form_of(recipe, sets or ())
+    if json:
+        as_json(made.row())
+    else:
+        line(_keys(made))
+    (load_evaluation if made.kind == "evaluate" else load_recipe)(recipe, sets=made.sets)
+
+
+def _keys(made: "RecipeForm") -> str:
+    """A form for people: a line for each key."""
+    from storage.ground.form_fields import yaml_text
+
+    rows = [[part.path, yaml_text(part.value)[:LONGEST], _type_words(part), part.help] for part in made.fields]
+    return columns(["key", "value", "type", "meaning"], rows)
+
+
+def _type_words(part: "FormField") -> str:
+    words = {"whole": "whole number", "switch": "true or false", "items": "list", "yaml": "value"}
+    if part.type.kind == "choice":
+        return ", ".join(map(str, part.type.choices))[:LONGEST]
+    return words.get(part.type.kind, part.type.kind)
 
 
 def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)

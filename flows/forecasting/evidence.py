@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 LEAST_PROBLEMS = 8  # observed problems below which past runs are no evidence
 
 _BATCHING = ("batch_size", "imports", "redraw")  # parts of `generate` that say nothing of how one completion is drawn
-_DRAWN_OTHERWISE = frozenset(
-    {"pilot", "steps"}
-)  # a pilot's stream is its own, and steps draw otherwise than `generate` says
 _ROWS = """
 SELECT r.problem_id, r.completion_id, r.outcome, p.level, p.template FROM rollouts r JOIN problems p ON p.id = r.problem_id
 WHERE r.sample_index < {prefix} AND r.outcome <> 'pending' ORDER BY r.problem_id, r.sample_index
@@ -68,12 +65,15 @@ class ForecastEvidence:
 
 def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
     """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
-    spec = run.spec
-    if request.pilot is None and not spec.names and not run.outcomes_may_change:
-        past = _past_evidence(run)
-        if past is not None:
-            return past
-    return _pilot_evidence(run, request)
+    past = _past_evidence(run) if request.pilot is None else None
+    return past or _pilot_evidence(run, request)
+
+
+def stored_evidence(run: "RecipeRun") -> ForecastEvidence | None:
+    """Past runs or former pilots, also those of recipes with another budget, selector or gate; None where neither tells
+    enough. Draws and writes nothing.
+    """
+    return _past_evidence(run) or _past_evidence(run, pilots=True)
 
 
 def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
@@ -101,30 +101,35 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvide
     )
 
 
-def _past_evidence(run: "RecipeRun") -> ForecastEvidence | None:
-    """Evidence of past runs on other problems; None where there are too few or a level of the recipe is missing."""
+def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidence | None:
+    """Evidence of past runs on other problems, or of former pilots, whose stream no run shares; None where there are too
+    few problems or a level of the recipe is missing.
+    """
     spec, workspace = run.spec, run.workspace
-    mine = {problem.id for problem in spec.problems}
+    if spec.names or run.outcomes_may_change:
+        return None
+    mine = set() if pilots else {problem.id for problem in spec.problems}
     observed: dict[str, Observation] = {}
     used: list[str] = []
-    for past in _past_runs(run):
+    for past in _past_runs(run, pilots=pilots):
         others = [o for o in _observations(workspace, past, mine) if o.subject.problem_id not in observed]
         observed |= {observation.subject.problem_id: observation for observation in others}
         used += [past.id] if others else []
-    levels = {problem.level for problem in spec.problems}
-    if len(observed) < LEAST_PROBLEMS or not levels <= {observation.subject.level for observation in observed.values()}:
+    seen, levels = [entry.subject for entry in observed.values()], {problem.level for problem in spec.problems}
+    least = 1 if pilots else LEAST_PROBLEMS  # a pilot has the size that somebody chose for it
+    if len(seen) < least or not levels <= {subject.level for subject in seen}:
         return None
     rate = next((speed for name in used if (speed := _tokens_per_second(workspace, name)) is not None), None)
     rates = {} if rate is None else {"": rate}
-    return ForecastEvidence("past runs", tuple(used), {"": list(observed.values())}, rates, {"": {}})
+    source = "pilot" if pilots else "past runs"
+    return ForecastEvidence(source, tuple(used), {"": list(observed.values())}, rates, {"": {}})
 
 
-def _past_runs(run: "RecipeRun") -> "list[Run]":
-    """The ended curations of the same kind of problems by the same model, sampling and verifiers."""
+def _past_runs(run: "RecipeRun", *, pilots: bool) -> "list[Run]":
+    """The ended curations, or pilots, of the same kind of problems by the same model, sampling and verifiers."""
     mine = _kind(run.loaded.canonical(), resolved_parts(run))
-    ended = [
-        past for past in run.workspace.runs.list() if past.status == "done" and not _DRAWN_OTHERWISE & past.recipe.keys()
-    ]
+    listed = [past for past in run.workspace.runs.list() if past.is_pilot == pilots and "steps" not in past.recipe]
+    ended = [past for past in listed if past.status == "done"]  # steps draw otherwise than `generate` says
     return [past for past in ended if _kind(past.recipe, past.recipe.get("resolved", {})) == mine]
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from flows.forecasting.evidence import ForecastEvidence, evidence_for
+from flows.forecasting.evidence import ForecastEvidence, evidence_for, stored_evidence
 from flows.forecasting.follow_ups import FollowUpForecast, follow_up_rows, tokens_of
 from flows.forecasting.kept import KeptOfSteps, counting_selector, no_rule, selected_steps, why_not_kept
 from flows.forecasting.pilots import ForecastRequest, subject_of
 from flows.forecasting.scores import scores_of, shown_forecast
-from flows.identity import unopened_run
+from flows.identity import resolved_parts, unopened_run
 from pipelines.budget.forecasts.forecast import ForecastProblem, ProblemOutcome, Question, forecast, outcome_of, totals_of
 from pipelines.budget.forecasts.later_verdicts import LaterVerdicts
 from pipelines.budget.forecasts.posterior_predictive import Observation
@@ -39,7 +39,36 @@ def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
     """Forecast the run of this session's recipe and keep it in the ledger."""
     check_can_be_forecast(session)
     with unopened_run(session, store=True) as run:
-        return _make_forecast(run, request)
+        evidence = evidence_for(_drawing(run), request)
+        return _keep(run, evidence, forecast_row(run, evidence, request.simulations))
+
+
+def plan_stored(session: "Session", simulations: int) -> "Forecast | None":
+    """The same from what is stored alone; None where that tells too little."""
+    check_can_be_forecast(session)
+    with unopened_run(session, store=True) as run:
+        evidence = stored_evidence(_drawing(run))
+        return former_forecast(run) if evidence is None else _keep(run, evidence, forecast_row(run, evidence, simulations))
+
+
+def preview_forecast(run: "RecipeRun", simulations: int) -> dict[str, Any] | None:
+    """The forecast that `plan_stored` makes, as JSON values; it is not kept."""
+    evidence = stored_evidence(_drawing(run))
+    if evidence is not None:
+        return forecast_row(run, evidence, simulations)
+    former = former_forecast(run)
+    return None if former is None else former.forecast
+
+
+def former_forecast(run: "RecipeRun") -> "Forecast | None":
+    """The latest forecast of this very recipe by a pilot of the same model and verifiers; None without one."""
+    parts, runs = resolved_parts(run), {other.id: other for other in run.workspace.runs.list()}
+    mine = (row for row in run.workspace.forecasts.list() if row.recipe_hash == run.loaded.recipe_hash)
+    for row in mine:
+        pilots = [runs.get(name) for name in row.forecast["evidence"]["runs"]]
+        if row.source == "pilot" and all(pilot is not None and pilot.recipe["resolved"] == parts for pilot in pilots):
+            return row
+    return None
 
 
 def check_can_be_forecast(session: "Session") -> None:
@@ -52,20 +81,29 @@ def check_can_be_forecast(session: "Session") -> None:
         )
 
 
-def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
-    spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
-    if spec.takes_imports:
+def _drawing(run: "RecipeRun") -> "RecipeRun":
+    """The run; SetupError where its rollouts were imported."""
+    if run.spec.takes_imports:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
         )
-    evidence = evidence_for(run, request)
+    return run
+
+
+def _keep(run: "RecipeRun", evidence: ForecastEvidence, row: dict[str, Any]) -> "Forecast":
+    return run.workspace.forecasts.add(run.loaded.recipe_hash, run.loaded.recipe.name, evidence.source, row)
+
+
+def forecast_row(run: "RecipeRun", evidence: ForecastEvidence, simulations: int) -> dict[str, Any]:
+    """A forecast from this evidence, as JSON values."""
+    spec, loaded, prices = run.spec, run.loaded, run.session.profile.prices
     problems, silent = _problems(run, evidence), unforecast(run, evidence)
     question = Question(
         spec.budget,
         problems,
         None if "kept" in silent else _kept_rule(spec),
         _units(run),
-        request.simulations,
+        simulations,
         loaded.recipe.seed,
         list(spec.routed),
         evidence.rates,
@@ -74,12 +112,12 @@ def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
     )
     observed = evidence.observed if spec.routed else evidence.observed[""]
     quantities_kept, left_out = _forecast_kept(question, observed, run, (evidence, silent))
-    row = {
+    return {
         "quantities": {
             name: asdict(values) for name, values in quantities_kept.items() if name.rsplit(".", 1)[-1] not in silent
         },
         "evidence": evidence.row(),
-        "simulations": request.simulations,
+        "simulations": simulations,
         "rate": evidence.rates.get(""),
         "rates": dict(evidence.rates) if spec.routed else {},
         "currency": None if prices is None else prices.currency,
@@ -89,7 +127,6 @@ def _make_forecast(run: "RecipeRun", request: ForecastRequest) -> "Forecast":
         "silent": silent,
         "problems": dict(sorted(Counter(str(problem.subject.level) for problem in problems).items())),
     }
-    return run.workspace.forecasts.add(loaded.recipe_hash, loaded.recipe.name, evidence.source, row)
 
 
 def _forecast_kept(

@@ -127,20 +127,23 @@ def _sign(built: Any, attribute: str, mark: str) -> None:
 
 def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> MethodSpec:
     """The class behind a name with its options checked; files are looked for beside the recipe (`base`)."""
-    sha = package = None
-    if ":" in name:
-        cls, sha = _users_own(role, name, base)
-    else:
-        known = registry(role)
-        if name not in known:
-            raise unknown_name(role, name, known)
-        cls, package = known[name], known.package(name)
-        sha = None if package is None else _digest(sys.modules[cls.__module__])
+    cls, sha, package = method_class(role, name, base)
     steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
     checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
     nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
     parts = {key: _parts(f"{name}.{key}", inner, checked.get(key), base) for key, inner in nested.items()}
     return MethodSpec(role, name, cls, checked, sha, parts, base, package)
+
+
+def method_class(role: str, name: str, base: Path) -> tuple[type[Any], str | None, str | None]:
+    """The class behind a name, the digest of its file where it is not the product's, and the package that brings it."""
+    if ":" in name:
+        return *_users_own(role, name, base), None
+    known = registry(role)
+    if name not in known:
+        raise unknown_name(role, name, known)
+    cls, package = known[name], known.package(name)
+    return cls, None if package is None else _digest(sys.modules[cls.__module__]), package
 
 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:

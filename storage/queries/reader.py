@@ -75,6 +75,13 @@ class Reader:
 
         return as_it_is(self.runs, self._workspace.ledger.leases, listed)
 
+    def run_of_process(self, pid: int) -> str | None:
+        """The run that a process of this host works on; None while it works on none."""
+        from storage.commands import workers_of
+
+        workers = workers_of(self._workspace.ledger.leases)
+        return next((run for run, owners in workers.items() if any(o.pid == pid and o.alive() for o in owners)), None)
+
     @property
     def verifiers(self) -> "Verifiers":
         """The verifier versions of this workspace, with the words of their rules."""

@@ -1,11 +1,13 @@
-"""History of a run: working times of its stages, round by round, and the problems named by a gate check.
+"""History of a run: working times of its stages, round by round, the problems named by a gate check, and its output.
 
 The one home of a run's times. All are seconds of work since the run's start (storage.runs.Run.worked_until): its own
 `seconds`, the spans of its timeline, and the seconds of each stage, which are the lengths of its spans.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from storage.queries.reader import Reader, run_progress
 from storage.queries.scope import Scope
@@ -107,3 +109,15 @@ def problems_named(scope: Scope, ids: Sequence[str]) -> list[str]:
             [list(ids)],
         ).fetchall()
     return [str(row[0]) for row in rows]
+
+
+def output_folder(reader: Reader) -> Path:
+    """Folder for the output of commands that pages start."""
+    return reader.state_folder / "logs" / "started"
+
+
+def run_outputs(reader: Reader, run_id: str) -> list[Path]:
+    """The output of the commands by which pages began or resumed a run, the latest first: RUN.TIME.log."""
+    named = re.compile(rf"{re.escape(run_id)}\.\d+\.log")
+    paths = [path for path in output_folder(reader).glob("*.log") if named.fullmatch(path.name)]
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)

@@ -7,12 +7,12 @@ import pytest
 from typer.main import get_command
 
 from docs.generate import command_line, methods, recipe_keys, suites
-from docs.generate.descriptions import descriptions, first_sentence
 from docs.generate.tables import shown_default, table, type_words
 from flows import cli
 from pipelines.certify.suites import SUITES
 from pipelines.registries import REGISTRIES, registry
 from pipelines.select.quota import Quota
+from storage.ground.descriptions import descriptions, first_sentence
 
 NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
 METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]

@@ -145,6 +145,8 @@ def _head(step: "VersionStep") -> None:
         row.badge(f"signed off by {inert(word.by, 40)}, {word.at[:10]}", icon=":material/verified:", color="green")
     row.badge("rows here" if step.here else "rows not here", color="green" if step.here else "orange")
     row.badge("tracked by DVC" if step.tracked else "not in DVC", color="blue" if step.tracked else "gray")
+    with row:
+        link("New run", "Run its recipe again or changed", icon=":material/add_circle:", **{"from": f"version {info.ref}"})
     if step.parent is not None:
         with row:
             before, after = step.parent.ref, info.ref

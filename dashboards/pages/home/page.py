@@ -38,7 +38,8 @@ def show() -> None:
     """Draw the page."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
         st.title("Home", width="content")
-        with st.container(horizontal=True, width="content"):  # the actions of the page
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            link("New run", "New run", icon=":material/add_circle:")
             tour_button()
     show_tour()
     summaries = kept_runs(reader())

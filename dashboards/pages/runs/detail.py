@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards.inert import inert, visible
+from dashboards.inert import LONGEST, inert, visible
 from dashboards.pages.runs.charts import (
     PICK,
     SAMPLED,
@@ -23,9 +23,10 @@ from dashboards.session.kept import kept
 from dashboards.session.scope import reader
 from pipelines.stats import whole_of
 from storage.queries import Funnel, Run, StageProgress, funnel, run_progress, run_scope
-from storage.queries.run_history import RunTimes, problems_named, run_times
+from storage.queries.run_history import RunTimes, problems_named, run_outputs, run_times
 
 REFRESH_COUNTS = "10s"  # of the funnel of a running run: it is counted over all rows
+MOST_OUTPUTS = 3  # of the commands that worked on a run
 RESULTS = {True: "passed", False: "failed", None: "not run"}  # of a check
 CHECKS = {
     "check": st.column_config.MultiselectColumn(
@@ -248,4 +249,7 @@ def _log(run: Run) -> None:
         st.dataframe(pd.DataFrame(tried), hide_index=True, width="stretch")
     else:
         st.caption("None were recorded: an engine in this process has no calls that fail.")
+    for output in run_outputs(reader(), run.id)[:MOST_OUTPUTS]:
+        st.markdown("**Output of a command that a page started**")
+        st.code(visible(output.read_text(encoding="utf-8", errors="replace")[-LONGEST:]), language=None, wrap_lines=True)
     st.code(f"rollmill runs show {run.id}", language=None)

@@ -27,6 +27,7 @@ def show() -> None:
     names = list(dict.fromkeys(name for line in lines for name in (line.id, *(cell.id for cell in line.cells))))
     chosen = choose("Run", names, "run", forget=("tab",))
     st.title("Runs")
+    link("New run", "New run", icon=":material/add_circle:")
     follow_runs(summaries)
     show_table(lines, chosen)
     if chosen in evaluations:

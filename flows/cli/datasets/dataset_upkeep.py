@@ -1,4 +1,4 @@
-"""`rollmill dataset checkout|gc|reproduce`: rows put back, taken out of this clone, and made again from their recipe."""
+"""`rollmill dataset checkout|gc|reproduce|recipe`: rows put back, taken out of this clone, made again; their recipe."""
 
 import tempfile
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from flows.cli.datasets.dataset_sharing import (
     datasets_folder,
     named_versions,
 )
-from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line
+from flows.cli.output import AsJson, DryRun, as_json, columns, doing, line, note
 from flows.cli.recipe import ProfilePath
-from storage.ground.errors import FoundWanting
+from storage.ground.errors import FoundWanting, SetupError
 
 
 def register(group: typer.Typer) -> None:
     """Add the verbs to `dataset`."""
-    for verb in (checkout, gc, reproduce):
+    for verb in (checkout, gc, reproduce, recipe):
         group.command(verb.__name__)(verb)
 
 
@@ -130,6 +130,53 @@ def reproduce(
         line(_page(result))
     if not (result["equal"] or result["fingerprint"]):
         raise FoundWanting(f"{info.ref} was not reproduced: same recipe, same fingerprint, another content.")
+
+
+def recipe(
+    reference: Version,
+    *,
+    out: Annotated[Path | None, typer.Option(help="The file to write; printed by default.")] = None,
+    json: AsJson = False,
+) -> None:
+    """The recipe of a version as a file, to run it again or changed. Its own Python files are looked for beside that.
+
+    Example: rollmill dataset recipe arithmetic@v1 --out recipes/arithmetic-v1.yaml
+    """
+    import yaml
+
+    from flows.recipe.load import as_recipe
+    from storage.ground.files import write_text
+    from storage.versions.read import load_manifest
+    from storage.versions.resolve import resolve
+
+    info = resolve(datasets_folder(), reference)
+    data = as_recipe(load_manifest(info)["recipe"])
+    if json and out is None:
+        return as_json({"version": info.ref, "recipe_hash": info.recipe_hash, "recipe": data})
+    text = f"# The recipe of {info.ref}, with every default.\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}"
+    if out is None:
+        return typer.echo(text, nl=False)
+    if out.exists() and out.read_text(encoding="utf-8") != text:
+        raise SetupError(f"{out} is there already, with another text.", next_command="--out OTHER")
+    write_text(out, text)
+    changed = _changed_since(out, info.recipe_hash)
+    if changed is not None:
+        note(f"{out}: {changed}")
+    row = {"version": info.ref, "path": str(out), "changed": changed}
+    return as_json(row) if json else line(f"The recipe of {info.ref} is in {out}. Next: rollmill curate {out}")
+
+
+def _changed_since(path: Path, recipe_hash: str) -> str | None:
+    """Reason why the recipe in a file is not that of the version today; None where it is."""
+    from flows.recipe import load_recipe
+
+    try:
+        now = load_recipe(path).recipe_hash
+    except SetupError as error:
+        return str(error)
+    if now == recipe_hash:
+        return None
+    return f"its hash is {now[:8]} today and was {recipe_hash[:8]}: a method, a default or one of its own files changed"
 
 
 def _page(result: Mapping[str, Any]) -> str:

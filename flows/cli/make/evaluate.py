@@ -47,14 +47,10 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
     evaluation = load_evaluation(Path(job.recipe), sets=job.sets)
     if dry_run:
         _check(Path(job.recipe), evaluation)
-        cells = [{"run": cell.recipe.name, "samples": cell.budget.options["initial"]} for cell in evaluation.cells]
+        cells = _cells(evaluation, Path(job.workspace))
         if json:
             return as_json({"evaluation": evaluation.recipe.name, "cells": cells})
-        return line(
-            "\n".join(
-                [*(f"{cell['run']}: {cell['samples']} completions a problem" for cell in cells), "Nothing was written."]
-            )
-        )
+        return line("\n".join([*map(_cell_words, cells), "Nothing was written."]))
     announce(job, direct=direct)
     from flows.jobs.evaluate import Evaluate
 
@@ -71,6 +67,28 @@ def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
     with naming(recipe, FOLDER):
         for text in dict.fromkeys(text for cell in evaluation.cells for text in check_recipe(cell)):
             note(f"{recipe}: {text}")
+
+
+def _cells(evaluation: "LoadedEvaluationRecipe", root: Path) -> list[dict[str, Any]]:
+    """Each cell with its problems, its completions, and its run where that is done: it would draw nothing."""
+    from flows.problems import preview_problems
+    from storage.workspace import Workspace
+
+    with Workspace.open(root) as workspace:
+        done = {run.recipe_hash: run.id for run in workspace.runs.list() if run.status == "done"}
+        rows = []
+        for cell in evaluation.cells:
+            assert cell.cell is not None
+            problems, samples = len(preview_problems(workspace, cell).problems), cell.budget.options["initial"]
+            row: dict[str, Any] = {"run": cell.recipe.name, "benchmark": cell.cell.benchmark, "model": cell.cell.model}
+            row |= {"recipe_hash": cell.recipe_hash, "max_tokens": cell.recipe.generate.max_tokens}
+            rows.append(row | {"problems": problems, "samples": samples, "done": done.get(cell.recipe_hash)})
+    return rows
+
+
+def _cell_words(cell: dict[str, Any]) -> str:
+    done = "" if cell["done"] is None else f"; done: {cell['done']}"
+    return f"{cell['run']}: {cell['samples']} completions of each of {cell['problems']:,} problems{done}"
 
 
 def _page(report: dict[str, Any], folder: Path) -> str:

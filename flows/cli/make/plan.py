@@ -8,16 +8,21 @@ import typer
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxTokens, ProfilePath, Sets
 from flows.cli.summary import FORECAST_NAMES, forecast_number
-from storage.ground.errors import SetupError
+from storage.ground.errors import FoundWanting, SetupError
 
 if TYPE_CHECKING:
-    from storage.run_records import Forecast
+    from flows.problems import RecipeProblems
+    from flows.session import Session
 
+_TOO_LITTLE = "Nothing that is stored tells enough for a forecast: no past run and no pilot of such problems."
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 PilotSize = Annotated[
     int | None,
     typer.Option("--pilot", metavar="N", min=1, help="Draw a pilot on N problems, whatever past runs there are."),
+]
+NoPilot = Annotated[
+    bool, typer.Option("--no-pilot", help="Draw nothing: forecast from past runs or former pilots, if they suffice.")
 ]
 PilotDraws = Annotated[int, typer.Option("--pilot-draws", metavar="N", min=2, help="Completions of each pilot problem.")]
 Simulations = Annotated[int, typer.Option("--simulations", metavar="N", min=20, help="How often the budget is simulated.")]
@@ -30,6 +35,7 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     *,
     profile: ProfilePath = None,
     pilot: PilotSize = None,
+    no_pilot: NoPilot = False,
     pilot_draws: PilotDraws = 8,
     simulations: Simulations = 100,
     max_tokens: MaxTokens = None,
@@ -42,7 +48,8 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     It rests on past runs of the same model and sampling on other problems, or on a pilot: a few completions in a stream of
     their own, which are kept, shown by runs list, never mixed with the run's. The run that follows scores it. With steps
     there is a pilot on each root, of the same problems, and what follows them is drawn too. A pilot draws no more than the
-    run surely would, and within --max-tokens; a run that is done needs none.
+    run surely would, and within --max-tokens; a run that is done needs none. With --no-pilot former pilots count too, and
+    with --dry-run the forecast is shown and not kept.
 
     Example: rollmill plan recipes/arithmetic.yaml --pilot 64
     """
@@ -50,7 +57,9 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         return _show_scores(json=json)
     if recipe is None:
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
-    from flows.forecasting.forecasts import done_run, plan_run
+    if no_pilot and pilot is not None:
+        raise SetupError("--pilot draws one, and --no-pilot draws none.", next_command="leave one of them out")
+    from flows.forecasting.forecasts import done_run, plan_run, plan_stored
     from flows.forecasting.pilots import ForecastRequest
     from flows.job import Job
     from flows.session import open_session
@@ -58,29 +67,31 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
     request = ForecastRequest(pilot, pilot_draws, simulations)
     if dry_run:
-        return _preview(job, request, json=json)
+        return _preview_stored(job, request, json=json) if no_pilot else _preview(job, request, json=json)
     with open_session(job) as session:
         run = None if pilot else done_run(session)  # a pilot that is asked for is drawn all the same
         if run is not None:
             text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
             return as_json({"done": run}) if json else line(text)
-        forecast = plan_run(session, request)
+        forecast = plan_stored(session, simulations) if no_pilot else plan_run(session, request)
+    if forecast is None:
+        raise FoundWanting(_TOO_LITTLE, next_command="the same command without --no-pilot, which draws a pilot")
     if json:
         return as_json(
             {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source, **forecast.forecast}
         )
-    line(forecast_text(forecast))
+    line(forecast_page(f"{forecast.name}: forecast {forecast.id}", forecast.forecast))
     return line(f"\nNext: {job.command}")
 
 
-def forecast_text(forecast: "Forecast") -> str:
-    """A forecast for people."""
-    row, evidence, quantities = forecast.forecast, forecast.forecast["evidence"], forecast.forecast["quantities"]
+def forecast_page(name: str, row: dict[str, Any]) -> str:
+    """A forecast for people; `name`: that of its recipe, and the forecast's number where it was kept."""
+    evidence, quantities = row["evidence"], row["quantities"]
     spent = f", {evidence['tokens_spent']:,} tokens" if evidence["tokens_spent"] else ""
     follow = f" and {evidence['follow_ups']:,} that follow them" if "follow_ups" in evidence else ""
     head = ["", "median", "80% interval", "95% interval"]
     lines = [
-        f"{forecast.name}: forecast {forecast.id} of budget {row['budget']}, from {evidence['source']} "
+        f"{name} of budget {row['budget']}, from {evidence['source']} "
         f"({', '.join(evidence['runs'])}): {evidence['problems']:,} problems, {evidence['samples']:,} completions"
         f"{follow}{spent}; {row['simulations']} simulated runs.",
         "",
@@ -162,24 +173,60 @@ def _show_scores(*, json: bool) -> None:
 
 def _preview(job: Any, request: Any, *, json: bool) -> None:
     from flows.forecasting.forecasts import check_can_be_forecast
-    from flows.forecasting.pilots import pilot_size
     from flows.problems import preview_problems
     from flows.session import read_session
 
     with read_session(job) as session:
         check_can_be_forecast(session)
-        problem_set, loaded = preview_problems(session.workspace, session.loaded), session.loaded
-        follow, budget = {node.step.name for node in loaded.graph.follow_ups}, loaded.budget.build()
-        steps = len(loaded.steps) - len(follow)
-        followed = bool(follow)
-        count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=followed)
-    row = {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": count * draws * steps}
+        row = _pilot_row(session, preview_problems(session.workspace, session.loaded), request)
+        named, followed = session.loaded.names, bool(session.loaded.graph.follow_ups)
     if json:
         return as_json(row)
-    always = "" if request.pilot or session.loaded.names else ", unless past runs on other problems tell enough"
-    what = f"{row['pilot_completions']:,} completions on {count} of {row['problems']:,} problems"
-    what += ", with what follows them" if followed else ""
+    always = "" if request.pilot or named else ", unless past runs on other problems tell enough"
     return line(
-        f"Would draw a pilot of {what}{always}, then simulate the budget {request.simulations} times. Nothing was written. "
-        "Next: the same command without --dry-run"
+        f"Would draw a pilot of {_pilot_words(row, followed=followed)}{always}, then simulate the budget "
+        f"{request.simulations} times. Nothing was written. Next: the same command without --dry-run"
     )
+
+
+def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
+    """The forecast that what is stored allows, and the pilot that would be drawn without it. Nothing is written."""
+    from flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
+    from flows.identity import unopened_run
+    from flows.session import read_session
+
+    with read_session(job) as session:
+        done = done_run(session)
+        row: dict[str, Any] = {"recipe_hash": session.loaded.recipe_hash, "done": done, "forecast": None}
+        if done is None:
+            check_can_be_forecast(session)
+            with unopened_run(session) as run:
+                row["forecast"] = preview_forecast(run, request.simulations)
+                row |= _pilot_row(session, run.problems, request)
+        name, followed = session.loaded.recipe.name, bool(session.loaded.graph.follow_ups)
+    if json:
+        return as_json(row)
+    if done is not None:
+        return line(f"Run {done} of this recipe is done: curate would draw nothing. Next: rollmill runs show {done}")
+    if row["forecast"] is not None:
+        return line(f"{forecast_page(f'{name}: forecast', row['forecast'])}\n\nIt is not kept. Next: {job.command}")
+    return line(
+        f"{_TOO_LITTLE} A pilot would draw {_pilot_words(row, followed=followed)}. Nothing was written. "
+        "Next: the same command without --no-pilot"
+    )
+
+
+def _pilot_row(session: "Session", problem_set: "RecipeProblems", request: Any) -> dict[str, Any]:
+    """The size of the pilot that would be drawn."""
+    from flows.forecasting.pilots import pilot_size
+
+    loaded, budget = session.loaded, session.loaded.budget.build()
+    follow = {node.step.name for node in loaded.graph.follow_ups}
+    count, draws = pilot_size(problem_set.problems, budget.prefix, request, followed=bool(follow))
+    completions = count * draws * (len(loaded.steps) - len(follow))
+    return {"problems": len(problem_set.problems), "pilot_problems": count, "pilot_completions": completions}
+
+
+def _pilot_words(row: dict[str, Any], *, followed: bool) -> str:
+    what = f"{row['pilot_completions']:,} completions on {row['pilot_problems']} of {row['problems']:,} problems"
+    return what + (", with what follows them" if followed else "")

@@ -3,12 +3,15 @@
 Two compared versions are joined once (`pair_of`) for several queries.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from storage.ground.descriptions import descriptions
+from storage.ground.form_fields import FormField, type_of
 from storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import dataset_scope
@@ -59,6 +62,18 @@ def export_formats() -> list[str]:
     from storage.exports import EXPORTS
 
     return list(EXPORTS)
+
+
+def export_fields(fmt: str) -> list[FormField]:
+    """The options of a format, as fields of a form."""
+    from storage.exports import EXPORTS
+
+    chosen = EXPORTS[fmt]
+    texts, known = descriptions(chosen), inspect.signature(chosen).parameters
+    return [
+        FormField(name, type_of(part.annotation), part.default, part.default, texts.get(name, ""), common=True)
+        for name, part in known.items()
+    ]
 
 
 def exported(reader: Reader, reference: str, fmt: str) -> bytes:

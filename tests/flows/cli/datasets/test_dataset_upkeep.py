@@ -41,6 +41,23 @@ def test_a_version_is_made_again_with_its_own_files(toy: Path, rollmill: Run, cu
     assert (said.status, "the recipe of toy@v1 has another hash today" in said.err) == (2, True)
 
 
+def test_the_recipe_of_a_version_runs_again(toy: Path, rollmill: Run, curated: Curated) -> None:
+    outcome = curated("toy.yaml", "--set", "select.options.per_problem=2")
+    said = rollmill("dataset", "recipe", "toy@v1", "--out", "toy-v1.yaml")
+    assert (said.status, said.err) == (0, "")
+    assert (toy / "toy-v1.yaml").read_text().startswith("# The recipe of toy@v1, with every default.\nrecipe_schema: 1\n")
+    again = json.loads(rollmill("curate", "toy-v1.yaml", "--direct", "--json").out)
+    assert (again["run"], again["spent"]["drawn"], again["created"]) == (outcome["run"], 0, False)
+    assert rollmill("dataset", "recipe", "toy@v1").out == (toy / "toy-v1.yaml").read_text()
+    (toy / "toy-v1.yaml").write_text("mine: 1\n")
+    said = rollmill("dataset", "recipe", "toy@v1", "--out", "toy-v1.yaml")
+    assert (said.status, "toy-v1.yaml is there already, with another text." in said.err) == (2, True)
+    (toy / "elsewhere").mkdir()
+    said = rollmill("dataset", "recipe", "toy@v1", "--out", "elsewhere/toy.yaml")
+    assert said.status == 0
+    assert "toys.py" in said.err  # its methods are not beside it
+
+
 def test_under_another_fingerprint_rates_are_compared(toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     (toy / "drifting.py").write_text(ENGINE)
     version(rollmill, "generate.engine=drifting.py:Drifting", "generate.options={}")

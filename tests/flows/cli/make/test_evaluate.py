@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import rollmill as face
+from flows.recipe.evaluations import load_evaluation
 from storage.workspace import Workspace
 from tests.flows.conftest import Curated, Prepare, Run
 from tests.json_lines import write_lines
@@ -157,7 +158,17 @@ def test_mistakes_are_named(sums: Path, rollmill: Run, words: tuple[str, ...], m
 
 def test_a_dry_run_writes_nothing(sums: Path, rollmill: Run) -> None:
     out = rollmill("evaluate", "sums.yaml", "--dry-run").out
-    assert "sums.small.good: 4 completions a problem" in out
+    assert "sums.small.good: 4 completions of each of 24 problems\n" in out
+    assert json.loads(rollmill("evaluate", "sums.yaml", "--dry-run", "--json").out)["cells"][0] == {
+        "run": "sums.small.good",
+        "benchmark": "small",
+        "model": "good",
+        "recipe_hash": load_evaluation(sums / "sums.yaml").cells[0].recipe_hash,
+        "max_tokens": 16,
+        "problems": 24,
+        "samples": 4,
+        "done": None,
+    }
     with Workspace.open(sums) as workspace:
         assert workspace.runs.list() == []
 

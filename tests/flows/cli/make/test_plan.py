@@ -119,6 +119,37 @@ def test_a_dry_run_writes_nothing(toy: Path, rollmill: Run) -> None:
         assert (ws.runs.list(), ws.forecasts.list()) == ([], [])
 
 
+def test_without_a_pilot_a_forecast_rests_on_what_is_stored(toy: Path, rollmill: Run) -> None:
+    stored = ("plan", "toy.yaml", "--no-pilot", "--simulations", "20")
+    nothing = rollmill(*stored)
+    assert (nothing.status, nothing.out) == (1, "")
+    assert "Nothing that is stored tells enough for a forecast" in nothing.err
+    preview = document(rollmill(*stored, "--dry-run", "--json").out)
+    assert (preview["forecast"], preview["done"], preview["pilot_completions"]) == (None, None, 48)
+    assert "A pilot would draw 48 completions on 6 of 12 problems." in rollmill(*stored, "--dry-run").out
+    assert "leave one of them out" in rollmill(*stored, "--pilot", "3").err
+
+    pilot = document(rollmill("plan", "toy.yaml", "--simulations", "20", "--json").out)
+    # Another budget of the same problems, model and verifiers: the same pilot tells of it.
+    smaller = document(rollmill(*stored, "--set", "budget.options.cap=6", "--dry-run", "--json").out)["forecast"]
+    assert smaller["evidence"] == {**pilot["evidence"], "tokens_spent": 0}
+    assert smaller["quantities"]["draws"]["median"] < pilot["quantities"]["draws"]["median"]
+    assert smaller["quantities"]["draws"]["high95"] <= 72
+    assert document(rollmill(*stored, "--set", "generate.max_tokens=8", "--dry-run", "--json").out)["forecast"] is None
+    with Workspace.open(toy) as ws:
+        assert [forecast.id for forecast in ws.forecasts.list()] == [pilot["id"]]  # of a dry run none is kept
+        assert ws.spending.paid(pilot["evidence"]["runs"][0]).completions == 48
+    kept = document(rollmill(*stored, "--json").out)
+    assert (kept["id"], kept["source"]) == (pilot["id"] + 1, "pilot")
+
+    run = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)["run"]
+    done = document(rollmill(*stored, "--dry-run", "--json").out)
+    assert (done["done"], done["forecast"]) == (run, None)
+    assert rollmill(*stored, "--dry-run").out.startswith(f"Run {run} of this recipe is done: curate would draw nothing.")
+    other = document(rollmill(*stored, "--set", "seed=50", "--dry-run", "--json").out)
+    assert other["forecast"]["evidence"]["source"] == "past runs"
+
+
 def test_plan_without_a_recipe_says_what_to_type(toy: Path, rollmill: Run) -> None:
     result = rollmill("plan")
     assert result.status == 2

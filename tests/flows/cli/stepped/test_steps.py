@@ -160,6 +160,10 @@ def test_a_plan_draws_a_pilot_on_every_step_and_the_run_scores_it(toy: Path, rol
     assert (forecast["source"], forecast["budget"], len(forecast["evidence"]["runs"])) == ("pilot", "router", 2)
     assert forecast["evidence"]["samples"] == 2 * 8 * forecast["evidence"]["problems"]
     assert set(forecast["rates"]) == {"weak", "strong"}
+    stored = ("plan", "routed.yaml", "--no-pilot", "--dry-run", "--json")
+    former = json.loads(rollmill(*stored).out)["forecast"]
+    assert former == {key: value for key, value in forecast.items() if key not in ("id", "recipe_hash", "source")}
+    assert json.loads(rollmill(*stored, "--set", "budget.options.cap=5").out)["forecast"] is None
     shown = rollmill("plan", "routed.yaml")
     assert "tokens out a second" not in shown.out, "nothing was drawn the second time, so no speed is known"
     outcome = json.loads(rollmill("curate", "routed.yaml", "--direct", "--json").out)

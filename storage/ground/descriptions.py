@@ -7,6 +7,7 @@ docstring of the class as `option`: sentence. The first of these that there is c
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
@@ -14,13 +15,14 @@ from itertools import pairwise
 _NAMES = r"`\w+`(?:(?:, | and |, and )`\w+`)*"
 _DESCRIBED = re.compile(rf"(?<![\w`])({_NAMES}): (.+?)(?=[.;,] {_NAMES}: |\Z)", flags=re.DOTALL)
 _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z`\"])")
+_LIBRARIES = frozenset((*sys.stdlib_module_names, "pydantic"))
 
 
 def descriptions(cls: type) -> dict[str, str]:
     """The sentence of every option that a class or one of its bases describes, by the option's name."""
     texts: dict[str, str] = {}
     for base in reversed(cls.__mro__[:-1]):
-        if base.__module__.partition(".")[0] in ("flows", "pipelines", "storage"):
+        if base.__module__.partition(".")[0] not in _LIBRARIES:
             described = (*_in_class_docstring(base), *_in_constructor(base), *_under_fields(base))
             texts |= {name: first_sentence(text) for name, text in described}
     return texts

@@ -1,0 +1,162 @@
+"""The start of a run: its limits and profile, the confirmation with command and price, and what follows a click."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from dashboards.inert import inert, visible
+from dashboards.session.address import PAGES, link
+from dashboards.session.asked import seconds_asked
+from dashboards.session.commands import may_write, typed, why_not
+from dashboards.session.scope import reader
+from dashboards.session.started import Started, start
+from storage.queries import runs
+from storage.queries.recipes import profile_files
+
+NO_PROFILE = "none"
+PILOT = "new-pilot"  # key of the button that draws one
+LAST = "new-started"  # the command that this session started last
+POLL = "0.5s"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Options of a start beside the recipe's keys: they change no row."""
+
+    profile: str | None
+    max_tokens: int | None
+    max_cost: str
+
+    def words(self, *, limits: bool = True) -> list[str]:
+        """As options of a command."""
+        found = [] if self.profile is None else ["--profile", self.profile]
+        if limits and self.max_tokens is not None:
+            found += ["--max-tokens", str(self.max_tokens)]
+        return [*found, f"--max-cost={self.max_cost}"] if limits and self.max_cost else found
+
+    def sentence(self) -> str:
+        """The limits in words."""
+        found = [] if self.max_tokens is None else [f"{self.max_tokens:,} tokens"]
+        found += [f"{self.max_cost} of money"] if self.max_cost else []
+        if found:
+            return f"Drawing ends at {' or '.join(found)}; what was drawn is kept, and a higher limit goes on."
+        return "No limit is set: it draws until its budget ends, or until somebody cancels it."
+
+
+def choose_terms(place: str) -> Terms:
+    """Widgets for limits and profile."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        profiles = [NO_PROFILE, *profile_files(reader())]
+        help_text = "Workers, servers, prices and limits of this machine: it changes no row."
+        profile = st.selectbox(
+            "Profile",
+            profiles,
+            key=f"{place}-profile",
+            help=help_text,
+            format_func=visible,
+            persist_state="session",
+            width=200,
+        )
+        tokens = st.number_input(
+            "Most tokens", 0, None, None, 100_000, key=f"{place}-tokens", placeholder="no limit", persist_state="session",
+            help="Tokens in and out that the run may take in all its commands.", width=150,
+        )  # fmt: skip
+        cost = st.text_input(
+            "Most money", key=f"{place}-cost", placeholder="no limit", persist_state="session",
+            help="In the currency of the profile's prices.", width=120, max_chars=40,
+        )  # fmt: skip
+    return Terms(None if profile == NO_PROFILE else profile, None if tokens is None else int(tokens), cost.strip())
+
+
+def command_of(verb: str, recipe: str, sets: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    """A command on a recipe with overrides; each override is one argument behind its --set."""
+    path = recipe if recipe[0].isalnum() else f"./{recipe}"
+    return [verb, path, *(word for text in sets for word in ("--set", text)), *options]
+
+
+def start_button(label: str, command: Sequence[str], about: Sequence[str], *, key: str, why: str | None = None) -> bool:
+    """A button that asks, with command and price in view, and then starts the command. True while it asks.
+
+    `why`: the reason why it cannot be started now.
+    """
+    last: Started | None = st.session_state.get(LAST)
+    starts = "The last command that you started here still works." if last is not None and last.status is None else None
+    reason = (starts or why) if may_write() else why_not()
+    look: Any = {"type": "secondary" if key == PILOT else "primary", "icon": ":material/play_arrow:"}
+    if reason is not None:
+        st.button(label, key=f"{key}-off", disabled=True, help=reason, **look)
+        st.caption(inert(reason, 600))
+        return False
+    place = st.popover(label, key=f"{key}-asks", on_change="rerun", **look)
+    with place:
+        st.code(visible(typed(command)), language=None, wrap_lines=True)
+        for sentence in about:
+            st.markdown(inert(sentence, 600))
+        st.button(
+            f"Yes, {label[:1].lower()}{label[1:]}", key=key, on_click=_clicked, args=(key, tuple(command)), type="primary"
+        )
+    return bool(place.open)
+
+
+def _clicked(key: str, command: tuple[str, ...]) -> None:
+    started = start(command)  # the second click of two finds the first one's
+    if started is not None:
+        st.session_state[LAST] = started
+        st.session_state[f"{key}-asks"] = False  # closes the question
+
+
+def follow_started() -> None:
+    """Go to the run that this session started, once it is known; say how a command ended that never came to one."""
+    started: Started | None = st.session_state.get(LAST)
+    if started is None or started.words[0] == "dataset":
+        return
+    if started.run is not None and started.words[0] != "plan":
+        st.session_state.pop(LAST)
+        cell = reader().runs.get(started.run).recipe.get("cell")
+        if cell is not None and started.status == 0:
+            st.switch_page(st.session_state[PAGES]["Compare"], query_params={"evaluation": cell["evaluation"]})
+        st.switch_page(st.session_state[PAGES]["Runs"], query_params={"run": started.run})
+    if started.status is None:
+        st.fragment(_wait, run_every=POLL)(started)
+        return
+    if started.status == 0 and started.words[0] == "plan":
+        st.session_state.pop(LAST)  # its forecast is shown
+        return
+    with st.container(border=True):
+        st.error("The command ended before it came to a run." if started.status else "The command is done.")
+        st.code(visible(started.output), language=None, wrap_lines=True)
+        st.button("Close", key="new-close", on_click=lambda: st.session_state.pop(LAST, None))
+
+
+def _wait(started: Started) -> None:
+    if started.status is not None or (started.run is not None and started.words[0] != "plan"):
+        st.rerun()
+    what = "Drawing a pilot" if started.words[0] == "plan" else "Starting: the run opens"
+    st.info(f"{what}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
+    output = started.output.partition("\n")[2].strip()
+    if output:
+        st.code(visible(output), language=None, wrap_lines=True)
+
+
+def wait_for(slots: Sequence[str], text: str) -> None:
+    """Say that answers are awaited, and redraw the page once they have come."""
+    st.fragment(_poll, run_every=POLL)(tuple(slots), text)
+
+
+def _poll(slots: Sequence[str], text: str) -> None:
+    waiting = [seconds for slot in slots if (seconds := seconds_asked(slot)) is not None]
+    if not waiting:
+        st.rerun()
+    st.caption(f":material/hourglass_top: {text}, {max(waiting):.0f} s")
+
+
+def running(hashes: Sequence[str]) -> str | None:
+    """The run of one of these recipes that works now."""
+    return next((run.id for run in runs(reader()) if run.status == "running" and run.recipe_hash in hashes), None)
+
+
+def show_running(run: str) -> None:
+    """A link to the run of this very recipe that works now."""
+    link("Runs", f"Run {inert(run)} works now", icon=":material/play_circle:", run=run)

@@ -1,0 +1,122 @@
+"""What is started beside runs: an audit of a verifier, and the export of a dataset version."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+import yaml
+
+from dashboards.inert import inert, visible
+from dashboards.pages.start.launch import LAST, POLL
+from dashboards.parts.form import draw_field, text_of
+from dashboards.session.address import choose, link
+from dashboards.session.commands import may_write, show_done, silent_button, typed, why_not
+from dashboards.session.export_matches import export_folder, offer_file
+from dashboards.session.scope import nothing_yet, reader
+from dashboards.session.started import Started, start
+from storage.queries import audit_queues, datasets, runs, versions_of
+from storage.queries.histories.dataset_history import export_fields, export_formats
+
+CHAIN = "chain"  # every verifier of a run, with their policy
+ENDINGS = ("jsonl", "parquet")
+MEGABYTE = 1_000_000
+
+
+def show_audit() -> None:
+    """The form of an audit; it draws nothing from a model."""
+    known = {run.id: run for run in runs(reader()) if run.status == "done" and run.verifiers and not run.is_pilot}
+    if not known:
+        nothing_yet("No run is done yet: an audit draws from its rollouts.")
+        return
+    run = known[choose("Run", list(known), "run")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        names = [*(name for name, _ in run.verifiers), CHAIN]
+        verifier = st.selectbox("Verifier", names, key="audit-verifier", format_func=visible, width=240)
+        count = st.number_input("Rollouts to draw", 1, 100_000, 300, key="audit-n", width=150)
+        seed = st.number_input("Seed", 0, 2**53 - 1, 1, key="audit-seed", width=150, help="Another seed, another sample.")
+        planted = st.toggle(
+            "Plant errors instead", key="audit-planted", help="A stress test of accepted rollouts; it corrects no rate."
+        )
+    words = ["audit", "verifier", f"--run={run.id}", f"--n={count}", f"--seed={seed}", *(["--planted"] if planted else [])]
+    with st.container(horizontal=True):
+        tried = silent_button("Dry run", [*words, "--dry-run", "--", verifier], key="audit-dry", help="Writes nothing.")
+        done = silent_button("Start the audit", [*words, "--", verifier], key="audit-start", confirm=True)
+    if tried is not None or done is not None:
+        show_done(max(filter(None, (tried, done)), key=lambda command: command.at))
+    if done is not None and done.status == 0:
+        if planted:
+            link("Verifiers", "The audit's rates", icon=":material/gavel:", of=f"run {run.id}")
+        else:
+            titles = [title for _, title in audit_queues(reader())]
+            link(
+                "Review",
+                "Judge the drawn rollouts",
+                icon=":material/fact_check:",
+                **({"queue": titles[0]} if titles else {}),
+            )
+
+
+def show_export() -> None:
+    """The form of an export; the file is made by the command and can be downloaded here."""
+    references = [
+        version.ref for row in datasets(reader()) for version in versions_of(reader(), row.name) if version.fetched
+    ]
+    if not references:
+        nothing_yet("No dataset version yet.")
+        return
+    reference = choose("Version", references, "version")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fmt = str(st.selectbox("Format", export_formats(), key="format", bind="query-params", width=240))
+        ending = str(st.segmented_control("File", ENDINGS, default=ENDINGS[0], required=True, key="export-ending"))
+    sets = _options(fmt)
+    name = f"{reference.replace('@', '-')}-{fmt}.{ending}"
+    words = ["dataset", "export", f"--format={fmt}", *(word for text in sets for word in ("--set", text))]
+    st.code(visible(typed([*words, f"--out={name}", "--", reference])), language=None, wrap_lines=True)
+    started: Started | None = st.session_state.get(LAST)
+    mine = started if started is not None and started.words[:-1][: len(words)] == tuple(words) else None
+    works = mine is not None and mine.status is None
+    st.button(
+        "Make the file", key="export-make", type="primary", icon=":material/download:", disabled=works or not may_write(),
+        help=None if may_write() else why_not(), on_click=_make, args=(tuple(words), name, reference),
+    )  # fmt: skip
+    if mine is not None and mine.words[-1] == reference:
+        _show_file(mine)
+
+
+def _options(fmt: str) -> list[str]:
+    """Widgets of the format's options; those with another value than their default, as KEY=VALUE."""
+    sets = []
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for field in export_fields(fmt):
+            before = text_of(field)
+            text = draw_field(field, before, f"export-{fmt}-{field.path}")
+            if text != before:  # a text is taken as it is, and not as YAML
+                sets.append(f"{field.path}={yaml.safe_load(text) if field.type.kind == 'text' else text}")
+    return sets
+
+
+def _make(words: Sequence[str], name: str, reference: str) -> None:
+    folder = export_folder() / str(abs(hash((words, name, reference))))
+    folder.mkdir(exist_ok=True)
+    started = start([*words, f"--out={folder / name}", "--", reference])
+    if started is not None:
+        st.session_state[LAST] = started
+
+
+def _show_file(started: Started) -> None:
+    if started.status is None:
+        st.fragment(_wait, run_every=POLL)(started)
+        return
+    st.code(visible(started.output), language=None, wrap_lines=True)
+    out = next(word for word in started.words if word.startswith("--out="))
+    path = Path(out.removeprefix("--out="))
+    if started.status == 0 and path.exists():
+        size = path.stat().st_size
+        words = f"{size / 1e6:,.1f} MB" if size >= MEGABYTE else f"{size:,} bytes"
+        st.link_button(f"Download {inert(path.name)} ({words})", offer_file(path), icon=":material/download:")
+
+
+def _wait(started: Started) -> None:
+    if started.status is not None:
+        st.rerun()
+    st.caption(":material/hourglass_top: Writing the file")

@@ -1,0 +1,240 @@
+"""New run: what is started, from which recipe, with which keys; the forecast beside them, and the start."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboards.inert import inert, visible
+from dashboards.pages.start.forecast import (
+    SIMULATIONS,
+    pilot_size,
+    price,
+    price_known,
+    recipe_hashes,
+    show_cells,
+    show_forecast,
+)
+from dashboards.pages.start.keys import Changes, Keys, changes_of, draw_keys, draw_other, keys_of, show_changes
+from dashboards.pages.start.launch import (
+    PILOT,
+    Terms,
+    choose_terms,
+    command_of,
+    follow_started,
+    running,
+    show_running,
+    start_button,
+    wait_for,
+)
+from dashboards.pages.start.others import show_audit, show_export
+from dashboards.parts.activity import statuses
+from dashboards.session.address import choose
+from dashboards.session.asked import Answer, ask
+from dashboards.session.commands import command_button, may_write, why_not
+from dashboards.session.scope import reader
+from storage.queries import runs
+from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, version_origin
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+KINDS = ("Curate", "Evaluate", "Audit", "Export")
+ABOUT = {
+    "Curate": "A recipe to a dataset version: problems, completions, verdicts, selection, gate.",
+    "Evaluate": "Every benchmark asked of every model, with reports.",
+    "Audit": "Random rollouts of a run for people to judge, to measure how often a verifier errs.",
+    "Export": "A dataset version as a file that trainers read.",
+}
+KEYS = {"Curate": ("Recipe", "recipe", "curate"), "Evaluate": ("Evaluation", "evaluation", "evaluate")}
+LABELS = {"Curate": "Start the run", "Evaluate": "Start the evaluation"}
+VERSION = "from"
+PANEL = "new-panel"
+STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; align-self: flex-start; }}</style>"
+CHECK, FORECAST, KEEP = "new-check", "new-forecast", "new-keep"
+FORM_WIDTH, PANEL_WIDTH = 580, 400  # pixels; they stand one above the other where there is no room
+
+
+def show() -> None:
+    """Draw the page."""
+    st.title("New run")
+    follow_started()
+    kind = str(
+        st.segmented_control(
+            "Start", KINDS, default="Curate", required=True, key="what", bind="query-params", width="stretch"
+        )
+    )
+    st.caption(ABOUT[kind])
+    if kind == "Audit":
+        show_audit()
+    elif kind == "Export":
+        show_export()
+    else:
+        _recipe(kind)
+
+
+def _recipe(kind: str) -> None:
+    label, key, verb = KEYS[kind]
+    if kind == "Curate" and VERSION in st.query_params and not _from_version(st.query_params[VERSION]):
+        return
+    names = [name for name, of in recipe_kinds(reader()).items() if of == verb]
+    if not names:
+        st.info("This workspace has no such recipe yet.")
+        command_button("Copy those that ship with Rollmill", ["init", "."], key="new-init")
+        return
+    recipe = choose(label, names, key, forget=("set",))
+    if not may_write():
+        st.info(why_not())
+        st.code(visible((reader().root / recipe).read_text(encoding="utf-8", errors="replace")), language="yaml")
+        return
+    changes = changes_of(recipe)
+    offered = _offer_linked(changes)
+    keys = keys_of(recipe, changes)
+    if not isinstance(keys, Keys):
+        st.error("The recipe cannot be read.")
+        st.code(visible("No answer came." if keys is None else keys.sentence), language=None, wrap_lines=True)
+        if changes.other and draw_other(recipe, changes):
+            st.rerun()
+        st.button("Back to the file", on_click=changes.forget, key="new-mend")
+        return
+    st.html(STICKY)
+    with st.container(horizontal=True, gap="medium"):
+        left, right = st.container(width=FORM_WIDTH), st.container(width=PANEL_WIDTH, key=PANEL)
+    with left:
+        draw_keys(recipe, keys, changes)
+        show_changes(keys, changes)
+        mistakes = st.container()
+    if not offered:
+        _keep_in_address(keys.sets(changes))
+    with right:
+        _panel(kind, recipe, (keys.sets(changes), changes.refused()), mistakes)
+
+
+def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "DeltaGenerator") -> None:
+    """Forecast and start. `keys`: the overrides, and what is wrong with a person's own words; a mistake is shown in
+    `mistakes`.
+    """
+    sets, refused = keys
+    with st.container(border=True):
+        st.markdown("#### What it takes")
+        forecast_place = st.container()
+    with st.container(border=True):
+        st.markdown("#### Start")
+        terms = choose_terms("new-terms")
+        state = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
+        profile = terms.words(limits=False)
+        if kind == "Evaluate":
+            check = ask(CHECK, command_of("evaluate", recipe, sets, [*profile, "--dry-run", "--json"]), state)
+            forecast = None
+        else:
+            check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
+            plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
+            forecast = ask(FORECAST, command_of("plan", recipe, sets, [*profile, *plan]), state)
+        refusal = _show_mistakes(check, refused, mistakes)
+        _start(kind, command_of(KEYS[kind][2], recipe, sets, terms.words()), (check, forecast), terms, refusal)
+    with forecast_place:
+        if kind == "Evaluate" and check is not None:
+            show_cells(check)
+        elif refusal is not None:
+            st.caption("Nothing is forecast before the mistake is mended.")
+        elif forecast is not None:
+            show_forecast(forecast)
+            _offer_pilot(recipe, sets, forecast, terms)
+        waits = [slot for slot, answer in ((CHECK, check), (FORECAST, forecast)) if answer is None and slot in _slots(kind)]
+        if waits:
+            what = "Forecasting from what is stored" if FORECAST in waits else "Checking"
+            wait_for(waits, what)
+
+
+def _slots(kind: str) -> Sequence[str]:
+    return (CHECK,) if kind == "Evaluate" else (CHECK, FORECAST)
+
+
+def _show_mistakes(check: Answer | None, refused: str, place: "DeltaGenerator") -> str | None:
+    """The command's own sentence about a mistake, under the form; the reason why nothing can be started, if any."""
+    unsure = not refused and check is not None and check.status == 1  # not everything could be looked at
+    if not refused and (check is None or check.status == 0):
+        return None
+    with place:
+        if unsure:
+            st.warning("Not everything could be checked.")
+        else:
+            st.error("This would be refused:")
+        st.code(visible(refused or (check.sentence if check else "")), language=None, wrap_lines=True)
+    return None if unsure else "It would be refused: the mistake is named under the form."
+
+
+def _start(
+    kind: str, command: list[str], answers: tuple[Answer | None, Answer | None], terms: Terms, refusal: str | None
+) -> None:
+    works = running(recipe_hashes(answers))
+    if works is not None:
+        show_running(works)
+        refusal = "A run of this very recipe works now; a second one would draw the same."
+    about = [terms.sentence()] if kind == "Evaluate" else [price(answers[1]), terms.sentence()]
+    asks = start_button(LABELS[kind], command, about, key="new-start", why=refusal)
+    hashes = recipe_hashes(answers)
+    if asks and kind == "Curate" and price_known(answers[1]) and not _kept_before(hashes):
+        # Kept before the run begins, so that the run scores it.
+        words = [word for word in command[1:] if not word.startswith("--max-cost")]
+        ask(KEEP, ["plan", *words, "--no-pilot", "--json"], tuple(hashes))
+
+
+def _kept_before(hashes: Sequence[str]) -> bool:
+    """Whether a forecast of this recipe waits for its run already."""
+    return any(row.recipe_hash in hashes and row.score is None for row in reader().forecasts.list())
+
+
+def _offer_pilot(recipe: str, sets: Sequence[str], forecast: Answer, terms: Terms) -> None:
+    """A button that draws a pilot, where nothing stored tells what the run takes."""
+    size = pilot_size(forecast)
+    if size is not None:
+        limit = [] if terms.max_tokens is None else ["--max-tokens", str(terms.max_tokens)]
+        command = command_of("plan", recipe, sets, [*terms.words(limits=False), *limit])
+        about = [f"It draws {size:,} completions, which are kept apart from the run's, and then forecasts."]
+        start_button(f"Forecast with a pilot of {size:,} completions", command, about, key=PILOT)
+
+
+def _keep_in_address(sets: Sequence[str]) -> None:
+    if sets != st.query_params.get_all("set"):
+        if sets:
+            st.query_params["set"] = list(sets)
+        else:
+            st.query_params.pop("set", None)
+
+
+def _offer_linked(changes: Changes) -> bool:
+    """Offer the changes that a link brings: a person applies them, as keys may name a Python file that would then run."""
+    linked = st.query_params.get_all("set")
+    if not linked or changes.texts or changes.other or changes.drawn:
+        return False
+    with st.container(border=True):
+        st.markdown("This link brings changes to the recipe:")
+        st.code(visible("\n".join(linked)), language=None, wrap_lines=True)
+        if st.button("Apply them", key="new-apply"):
+            changes.other = "\n".join(linked)
+            st.rerun()
+    return True
+
+
+def _from_version(reference: str) -> bool:
+    """Go to the recipe of a version with the overrides of its run; True where the page can go on at once."""
+    origin = version_origin(reader(), reference.removeprefix("version "))
+    if origin.path is not None:
+        changes = changes_of(origin.path)
+        changes.forget()
+        changes.other = "\n".join(origin.sets)
+        st.query_params.from_dict({"recipe": origin.path})
+        return True
+    _copy(origin)
+    return False
+
+
+def _copy(origin: VersionOrigin) -> None:
+    """Offer to write the recipe of a version into a file, to start from."""
+    st.info(f"The file that made {inert(origin.reference)} is not in this workspace; the version holds its recipe.")
+    words = ["dataset", "recipe", f"--out={origin.copy}", "--", origin.reference]
+    done = command_button(f"Write it to {origin.copy}", words, key=f"new-copy-{origin.reference}")
+    if done is not None and done.status == 0:
+        st.query_params.from_dict({"recipe": origin.copy})
+        st.rerun()

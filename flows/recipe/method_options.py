@@ -1,0 +1,59 @@
+"""The options of a method as a form and the reference show them: type, default and description, without building it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter
+from pathlib import Path
+from typing import Any
+
+from flows.recipe.methods import FROM, INTERNAL_OPTIONS, OF, PROFILE_OPTIONS, SOURCE, method_class, parameters
+from flows.recipe.option_types import annotations
+from flows.recipe.steps import is_model_free
+from pipelines.protocols import BuiltOfMethods
+from pipelines.registries import registry
+from storage.ground.descriptions import descriptions
+from storage.ground.errors import SetupError
+from storage.ground.recipe_steps import IMPORTED
+
+REQUIRED = Parameter.empty
+"""Default of an option that must be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOption:
+    """Option of a method. `role`: that of the method that it names itself, if it does."""
+
+    name: str
+    annotation: Any
+    default: Any
+    help: str
+    role: str | None = None
+
+
+def options_of_class(role: str, cls: type[Any]) -> Iterator[MethodOption]:
+    """Options that a recipe may give a method of this class."""
+    hidden, types, texts = PROFILE_OPTIONS | INTERNAL_OPTIONS, annotations(cls), descriptions(cls)
+    nested: Mapping[str, str] = cls.nested if isinstance(cls, BuiltOfMethods) else {}
+    for name, parameter in parameters(cls).items():
+        if name not in hidden and not name.startswith("_") and not (role == "engine" and name == "model"):
+            yield MethodOption(name, types.get(name, Any), parameter.default, texts.get(name, ""), nested.get(name))
+    if SOURCE in parameters(cls):
+        yield MethodOption(FROM, str, REQUIRED, "Dataset version or run whose problems it starts from.")
+    if role == "selector" and OF not in parameters(cls):
+        yield MethodOption(OF, str | list[str], None, "Steps whose completions it decides on; none: all.")
+
+
+def options_of(role: str, name: str, base: Path) -> list[MethodOption] | None:
+    """Options of a method by its name; None where there is no such method."""
+    try:
+        return list(options_of_class(role, method_class(role, name, base)[0]))
+    except SetupError:
+        return None
+
+
+def method_names(role: str, current: Any, base: Path, *, draws: bool) -> tuple[Any, ...]:
+    """Names to choose from, the `current` one among them. `draws`: without the engines that have no model."""
+    known: Sequence[str] = list(registry(role))
+    if role == "engine":
+        known = [*(name for name in known if not (draws and is_model_free(name, base))), IMPORTED]
+    return tuple(known) if current in known or current is None else (current, *known)

@@ -1,0 +1,114 @@
+"""Fields of forms: a key with its type, choices, bounds, value and help, made from annotations and docstrings.
+
+`rollmill recipe form` prints them for a recipe, `storage.queries` gives those of an export, and the dashboard draws both.
+What a person enters goes to a command as `--set KEY=VALUE`; `yaml_text` writes the value.
+"""
+
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+
+Kind = Literal["whole", "number", "switch", "choice", "text", "items", "yaml"]
+_KINDS: Mapping[Any, Kind] = {int: "whole", float: "number", bool: "switch", str: "text"}
+_UNIONS = (Union, types.UnionType)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """Type of a value: its kind, the choices of a `choice`, its bounds, and whether it may be left empty (null)."""
+
+    kind: Kind = "yaml"
+    choices: tuple[Any, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A key of a form. `value`: as the file has it, else the default; JSON values.
+
+    `section`: heading over it. `common`: shown at first. `structure`: another value brings other fields. `items`: of kind
+    `items`, the value of each that may be chosen. `first`: what has to be set before this key, where the file lacks the
+    section around it.
+    """
+
+    path: str
+    type: FieldType
+    value: Any
+    default: Any = None
+    help: str = ""
+    section: str = ""
+    common: bool = False
+    required: bool = False
+    structure: bool = False
+    items: Mapping[str, Any] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name for people: the last key of the path."""
+        words = self.path.rpartition(".")[2].replace("_", " ")
+        return f"{words[:1].upper()}{words[1:]}"
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**asdict(self), "label": self.label}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "FormField":
+        """The field that `row` is of."""
+        kind = FieldType(**{**row["type"], "choices": tuple(row["type"]["choices"])})
+        plain = {key: value for key, value in row.items() if key != "label"}
+        return cls(**{**plain, "type": kind, "first": tuple(row["first"])})
+
+
+def type_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> FieldType:
+    """Type of the values of an annotation; what no widget fits is of the kind `yaml`. `metadata`: bounds beside it."""
+    plain, more = _without_metadata(annotation)
+    parts = get_args(plain) if get_origin(plain) in _UNIONS else (plain,)
+    others = [part for part in parts if part is not type(None)]
+    empty = len(others) < len(parts)
+    if len(others) != 1:
+        return FieldType(empty=empty)
+    inner, inside = _without_metadata(others[0])
+    least, most = _bounds((*metadata, *more, *inside))
+    if get_origin(inner) is Literal:
+        return FieldType("choice", get_args(inner), empty=empty)
+    return FieldType(_KINDS.get(inner, "yaml"), (), least, most, empty)
+
+
+def _without_metadata(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """An annotation without `Annotated`, and what that adds."""
+    return (annotation.__origin__, annotation.__metadata__) if hasattr(annotation, "__metadata__") else (annotation, ())
+
+
+def _bounds(metadata: tuple[Any, ...]) -> tuple[float | None, float | None]:
+    """Least and most value; ends that are excluded count as included, and the command refuses them."""
+    every = list(_flat(metadata))
+    least = next((bound for item in every for key in ("ge", "gt") if (bound := getattr(item, key, None)) is not None), None)
+    most = next((bound for item in every for key in ("le", "lt") if (bound := getattr(item, key, None)) is not None), None)
+    return least, most
+
+
+def _flat(metadata: tuple[Any, ...]) -> Iterator[Any]:
+    for item in metadata:
+        yield item
+        yield from getattr(item, "metadata", ())
+
+
+def yaml_text(value: Any) -> str:
+    """A value as YAML in one line, for `--set KEY=VALUE`."""
+
+    def written(style: str | None) -> str:
+        text = yaml.safe_dump(
+            [value], default_flow_style=True, default_style=style, width=sys.maxsize, allow_unicode=True, sort_keys=False
+        )
+        return text.strip()[1:-1]
+
+    text = written(None)
+    return written('"') if len(text.splitlines()) > 1 else text
