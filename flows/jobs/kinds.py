@@ -16,6 +16,7 @@ KINDS: Mapping[str, str] = {
 REQUESTS: Mapping[str, str] = {
     "adopt": "flows.adopting.several:Adopt",
     "audit": "flows.auditing.drawing:DrawAudit",
+    "plan": "flows.forecasting.plan_job:Plan",
     "reverify": "flows.rejudging.reverify_run:Reverify",
 }
 """Kinds that are made of a request."""

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.jobs import run_job
 from flows.cli.output import AsJson, DryRun, as_json, columns, line
 from flows.cli.recipe import MaxTokens, ProfilePath, Sets
 from flows.cli.summary import FORECAST_NAMES, forecast_number
-from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from flows.problems import RecipeProblems
     from flows.session import Session
 
-_TOO_LITTLE = "Nothing that is stored tells enough for a forecast: no past run and no pilot of such problems."
 LEVEL_HEAD = ["level", "problems", "pass rate", "95%", "met", "capped", "hopeless", "kept", "95%"]
 RecipeOrNone = Annotated[Path | None, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")]
 PilotSize = Annotated[
@@ -59,29 +59,23 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
         raise SetupError("plan needs a recipe.", next_command="rollmill plan recipes/arithmetic.yaml, or --scores")
     if no_pilot and pilot is not None:
         raise SetupError("--pilot draws one, and --no-pilot draws none.", next_command="leave one of them out")
-    from flows.forecasting.forecasts import done_run, plan_run, plan_stored
     from flows.forecasting.pilots import ForecastRequest
+    from flows.forecasting.plan_job import Plan
     from flows.job import Job
-    from flows.session import open_session
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens)
     request = ForecastRequest(pilot, pilot_draws, simulations)
     if dry_run:
         return _preview_stored(job, request, json=json) if no_pilot else _preview(job, request, json=json)
-    with open_session(job) as session:
-        run = None if pilot else done_run(session)  # a pilot that is asked for is drawn all the same
-        if run is not None:
-            text = f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
-            return as_json({"done": run}) if json else line(text)
-        forecast = plan_stored(session, simulations) if no_pilot else plan_run(session, request)
-    if forecast is None:
-        raise FoundWanting(_TOO_LITTLE, next_command="the same command without --no-pilot, which draws a pilot")
-    if json:
-        return as_json(
-            {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source, **forecast.forecast}
-        )
-    line(forecast_page(f"{forecast.name}: forecast {forecast.id}", forecast.forecast))
-    return line(f"\nNext: {job.command}")
+    return run_job(Plan(job, request, stored=no_pilot), lambda outcome: _page(outcome, job.command), json=json)
+
+
+def _page(outcome: dict[str, Any], command: str) -> str:
+    if "done" in outcome:
+        run = outcome["done"]
+        return f"Run {run} of this recipe is done: curate would draw nothing. Next: rollmill runs show {run}"
+    name = f"{outcome['recipe']}: forecast {outcome['id']}"
+    return f"{forecast_page(name, outcome)}\n\nNext: {command}"
 
 
 def forecast_page(name: str, row: dict[str, Any]) -> str:
@@ -192,6 +186,7 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
 def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
     """The forecast that what is stored allows, and the pilot that would be drawn without it. Nothing is written."""
     from flows.forecasting.forecasts import check_can_be_forecast, done_run, preview_forecast
+    from flows.forecasting.plan_job import TOO_LITTLE
     from flows.identity import unopened_run
     from flows.session import read_session
 
@@ -211,7 +206,7 @@ def _preview_stored(job: Any, request: Any, *, json: bool) -> None:
     if row["forecast"] is not None:
         return line(f"{forecast_page(f'{name}: forecast', row['forecast'])}\n\nIt is not kept. Next: {job.command}")
     return line(
-        f"{_TOO_LITTLE} A pilot would draw {_pilot_words(row, followed=followed)}. Nothing was written. "
+        f"{TOO_LITTLE} A pilot would draw {_pilot_words(row, followed=followed)}. Nothing was written. "
         "Next: the same command without --no-pilot"
     )
 

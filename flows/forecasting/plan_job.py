@@ -1,0 +1,47 @@
+"""The job `plan`: what a recipe will take, forecast from past runs, former pilots or a pilot that it draws."""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+
+from flows.driver import Executor, Outcome, RequestKind
+from flows.forecasting.forecasts import done_run, plan_run, plan_stored
+from flows.forecasting.pilots import ForecastRequest
+from flows.job import Job
+from flows.progress import Progress
+from flows.session import Session, open_session
+from storage.ground.errors import FoundWanting
+
+TOO_LITTLE = "Nothing that is stored tells enough for a forecast: no past run and no pilot of such problems."
+
+
+class Plan(RequestKind):
+    """A recipe to its forecast, which is kept. `stored`: from what is stored alone, and nothing is drawn."""
+
+    def __init__(self, job: Job, request: ForecastRequest | None = None, *, stored: bool = False) -> None:
+        self.job, self.request, self.stored = job, request or ForecastRequest(), stored
+
+    @property
+    def command(self) -> str:
+        """The command line of the job; what a pilot drew is not drawn again."""
+        return replace(self.job, verb="plan").command
+
+    def open(self, progress: Progress) -> AbstractContextManager[Session]:
+        """The session of the recipe."""
+        return open_session(self.job, progress)
+
+    def stages(self, session: Session, executor: Executor) -> Outcome:
+        """Forecast; `done` names the run of this very recipe where there is nothing left to forecast."""
+        run = None if self.request.pilot else done_run(session)  # a pilot that is asked for is drawn all the same
+        if run is not None:
+            return {"done": run}
+        work = partial(plan_stored, session, self.request.simulations) if self.stored else None
+        forecast = executor.stage("forecast", work or partial(plan_run, session, self.request))
+        if forecast is None:
+            raise FoundWanting(TOO_LITTLE, next_command="the same command without --no-pilot, which draws a pilot")
+        about = {"id": forecast.id, "recipe_hash": forecast.recipe_hash, "source": forecast.source}
+        return {**about, "recipe": forecast.name, **forecast.forecast}
+
+    def line(self, outcome: Outcome) -> str:
+        """The forecast's number, or the run that is done."""
+        return f"run {outcome['done']} is done" if "done" in outcome else f"forecast {outcome['id']} of {outcome['recipe']}"
