@@ -229,7 +229,7 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
     parts += [GatePart(name, value, most=high) for name, value, (_, _, _, high) in zip(names, values, bounded, strict=True)]
     wanted = ", ".join(f"{level}: {low:.0%} to {high:.0%}" for level, (low, high) in sorted(bounds.items()))
     observed = ", ".join(f"{'none' if level is None else level}: {share:.1%}" for level, share in shares.items())
-    measures = [Measure(f"level {level}", *values, option=f"level_shares.{level}") for level, *values in bounded]
+    measures = [Measure(f"level {level}", share, low, high, f"level_shares.{level}") for level, share, low, high in bounded]
     expected = wanted or "any (the recipe sets no bounds)"
     return [GateRule("level shares", expected, parts, lambda _: observed or "nothing kept", measures=measures)]
 

@@ -79,8 +79,12 @@ def _with_other(name: str, names: Sequence[str]) -> str:
         raise unknown_name("evaluation, dataset or run", other, names, next_command="choose two rows of the page Runs")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{inert(name)}** and **{inert(other)}**, on the problems that both have.")
-        st.button(f"{inert(name)} alone", on_click=lambda: st.query_params.pop(OTHER, None))
+        st.button(f"{inert(name)} alone", on_click=_leave_other)
     return f"{name}{AND}{other}"
+
+
+def _leave_other() -> None:
+    st.query_params.pop(OTHER, None)
 
 
 def _board(source: Reader, name: str, split: str) -> Row:

@@ -56,6 +56,7 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
             for span in spans
         ]
     )
+    scale = alt.Scale(domain=list(STAGES), range=list(PALETTE))
     chart = (
         alt.Chart(frame)
         .mark_bar(minBandSize=2, cursor="pointer")
@@ -63,7 +64,8 @@ def timeline_chart(spans: Sequence[Span]) -> AnyChart:
             y=alt.Y("stage:N", sort=list(frame["stage"]), title=None, axis=alt.Axis(labelLimit=200)),
             x=alt.X("from:Q", title="seconds of work since the start"),
             x2="to:Q",
-            color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=list(STAGES), range=list(PALETTE))),
+            color=alt.Color("kind:N", legend=None, scale=scale),
+            stroke=alt.Stroke("kind:N", legend=None, scale=scale),  # what took no time is a line
             tooltip=["stage", *(alt.Tooltip(f"{name}:Q", format=",.1f") for name in ("from", "to", "seconds")), "rows"],
         )
         .add_params(alt.selection_point(PICK, fields=["stage"]))
@@ -88,7 +90,7 @@ def limit_chart(measure: Mapping[str, Any]) -> AnyChart:
         x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top])),
         tooltip=["what", "value", "limit"],
     )
-    mark = base.mark_tick(color=BLUE, thickness=3, size=30).encode(x="limit:Q", tooltip=["what", "value", "limit"])
+    mark = base.mark_tick(color=GREY, thickness=4, size=30).encode(x="limit:Q", tooltip=["what", "value", "limit"])
     return alt.layer(bar, mark).properties(height=34)
 
 

@@ -126,7 +126,7 @@ def _line(stage: StageProgress, whole: float) -> str:
 
 def _counts(run: Run) -> None:
     counts = kept(funnel, run_scope(reader(), run.id))
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric("Problems", f"{counts.problems:,}", width="content")
         st.metric("Planned rollouts", f"{counts.planned:,}", width="content")
         st.metric("Correct", f"{counts.correct:,}", width="content", help="of those judged: not undecided, not pending")

@@ -15,6 +15,7 @@ from pipelines.stats import with_interval
 from storage.queries.run_table import RunLine
 
 MOST = 1_000  # runs in the table
+ROWS = 9  # in view, with the head; the cells of an open evaluation come on top
 OPEN, CELL = "▶", "↳ "
 Cell = tuple[int, str]
 BADGES = {  # colours of the theme
@@ -29,18 +30,18 @@ BADGES = {  # colours of the theme
 }
 COLUMNS = {
     "open": st.column_config.TextColumn("", width=24),
-    "run": st.column_config.TextColumn(width=250),
+    "run": st.column_config.TextColumn(width=230),
     "status": st.column_config.MultiselectColumn(options=list(BADGES), color=list(BADGES.values()), width=105),
     "started": st.column_config.DatetimeColumn("started, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC", width=150),
     "seconds": st.column_config.NumberColumn(
         format="%.1f", width=75, help="in which its commands worked on it; pauses between them are not counted"
     ),
     "pass rate": st.column_config.TextColumn(
-        width=170, help="with its 95% interval, over the prefix fixed before any verdict"
+        width=150, help="with its 95% interval, over the prefix fixed before any verdict"
     ),
-    "model": st.column_config.TextColumn(width=150),
+    "model": st.column_config.TextColumn(width=140),
     "tokens": st.column_config.NumberColumn(format="localized", width=85, help="in and out, of what it drew itself"),
-    "cost": st.column_config.TextColumn(width=90, help="blank where no price is known"),
+    "cost": st.column_config.TextColumn(width=80, help="blank where no price is known"),
     "kept": st.column_config.NumberColumn(format="localized", width=70, help="in the version that it published"),
     "problems": st.column_config.NumberColumn(format="localized", width=80),
 }
@@ -63,7 +64,7 @@ def show_table(lines: Sequence[RunLine], opened: str) -> None:
         _frame(shown, opened),
         hide_index=True,
         width="stretch",
-        height=min(len(shown) + 1, 9) * 35 + 2,
+        height=min(len(shown) + 1, ROWS + sum(cell for _, cell in shown)) * 35 + 2,
         column_config=COLUMNS,
         placeholder="",
         on_select=lambda: _selected(ids, key),
@@ -74,6 +75,7 @@ def show_table(lines: Sequence[RunLine], opened: str) -> None:
     )
     hidden = len(matching) - MOST
     newest = f" The newest {MOST:,} of {len(matching):,} runs." if hidden > 0 else ""
+    newest += f" The open one is in row {cells[0][0] + 1:,}." if cells and cells[0][0] >= ROWS - 1 else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"A click on a row opens it; tick two to compare them.{newest}")
         if len(ticked) == 2:
@@ -133,7 +135,7 @@ def _with_cells(lines: Sequence[RunLine], opened: str) -> Iterator[tuple[RunLine
 
 def _frame(shown: Sequence[tuple[RunLine, bool]], opened: str) -> pd.DataFrame:
     lines = [line for line, _ in shown]
-    names = [f"{CELL if cell else ''}{visible(line.id)}{_cells(line)}" for line, cell in shown]
+    names = [f"{visible(_cell_name(line) if cell else line.id)}{_cells(line)}" for line, cell in shown]
     return pd.DataFrame(
         {
             "open": [OPEN if line.id == opened else "" for line in lines],
@@ -149,6 +151,11 @@ def _frame(shown: Sequence[tuple[RunLine, bool]], opened: str) -> pd.DataFrame:
             "problems": [line.problems for line in lines],
         }
     )
+
+
+def _cell_name(line: RunLine) -> str:
+    """The id of a cell below its evaluation, whose name is left out."""
+    return f"{CELL}{line.id.removeprefix(f'{line.recipe}.')}"
 
 
 def _cells(line: RunLine) -> str:

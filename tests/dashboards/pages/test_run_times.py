@@ -1,4 +1,4 @@
-"""Seconds of a run agree wherever they are said: `runs list`, `runs show`, the table, the timeline and the log of stages."""
+"""Seconds of a run agree wherever they are said: `runs list`, `runs show`, the table, the timeline and the log."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from tests.dashboards.conftest import opened, run_in
 from tests.dashboards.test_pages import texts
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 PAUSE = 2.0  # seconds between a killed command and the next one
 KINDS = ("plain", "resumed", "reusing", "refused")

@@ -108,7 +108,7 @@ def test_the_cells_of_an_evaluation_are_one_row_until_it_is_chosen(workspace: Pa
     assert [name for name in folded["run"] if "bench" in name] == ["bench (2 cells)"]
     shown = opened("runs", run="bench")
     table = shown.dataframe[0].value
-    assert table["run"].tolist()[1:4] == ["bench (2 cells)", "↳ bench.easy.big-00000001", "↳ bench.easy.small-00000000"]
+    assert table["run"].tolist()[1:4] == ["bench (2 cells)", "↳ easy.big-00000001", "↳ easy.small-00000000"]
     assert table["pass rate"].tolist()[1:4] == ["", "0.600 [0.400, 0.900]", "0.500 [0.400, 0.900]"]
     assert table["model"].tolist()[1:4] == ["small, big", "big", "small"]
     assert "2 cells, 2 of them done, of 2 models: small, big" in texts(shown)

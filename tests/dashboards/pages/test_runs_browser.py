@@ -1,4 +1,4 @@
-"""Runs in headless Chromium: a bar opens Explore, two rows are compared, and a refused run is asked again until it passes."""
+"""Runs in headless Chromium: a bar opens Explore, two rows are compared, a refused run is asked again and dismissed."""
 
 import re
 import shutil

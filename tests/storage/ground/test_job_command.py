@@ -23,10 +23,8 @@ def test_paths_of_the_workspace_are_relative_and_others_are_not() -> None:
 
 def test_a_new_value_takes_the_place_of_the_old_one_and_of_those_below_it() -> None:
     plain = {**JOB, "profile": None, "max_tokens": None, "max_cost": None, "verb": "evaluate"}
-    assert command_words(plain, {"gate.min_kept": "73"}) == (
-        ["evaluate", "recipes/toy.yaml", "--set", "name=refused", "--set", "gate.max_drift.level=0.1", "--set"]
-        + ["gate.min_kept=73"]
-    )
+    words = ["evaluate", "recipes/toy.yaml", "--set", "name=refused", "--set", "gate.max_drift.level=0.1"]
+    assert command_words(plain, {"gate.min_kept": "73"}) == [*words, "--set", "gate.min_kept=73"]
     drift = command_words(plain, {"gate.max_drift": '{"level": 0.2}'})
     assert drift[2:] == ["--set", "gate.min_kept=5000", "--set", "name=refused", "--set", 'gate.max_drift={"level": 0.2}']
     assert command_words(plain, {"gate.min": "1"})[2:4] == ["--set", "gate.min_kept=5000"]  # another key

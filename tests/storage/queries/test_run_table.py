@@ -24,8 +24,9 @@ def run(name: str = "toy", minutes: int = 0, status: str = "done", **more: Any) 
 
 
 def cell(benchmark: str, model: str, minutes: int, status: str = "done", **summary: Any) -> Run:
-    recipe = {"name": f"bench.{benchmark}.{model}", "cell": {"evaluation": "bench", "benchmark": benchmark, "model": model}}
-    return run(recipe["name"], minutes, status, recipe=recipe, summary={"metrics": [PASS_AT_1], **summary})
+    name = f"bench.{benchmark}.{model}"
+    recipe = {"name": name, "cell": {"evaluation": "bench", "benchmark": benchmark, "model": model}}
+    return run(name, minutes, status, recipe=recipe, summary={"metrics": [PASS_AT_1], **summary})
 
 
 def sums(tokens: int, **more: int) -> Sums:

@@ -104,7 +104,7 @@ def test_a_mended_recipe_publishes_and_draws_nothing(held_back: Path, rollmill: 
 def test_funnel_rates_and_report_are_there_before_a_version(held_back: Path, rollmill: Run) -> None:
     for page in ((held_back / "said").read_text(), rollmill("runs", "show").out):
         assert "  problems            12   of 12 made; none dropped\n" in page
-        assert re.search(r"\n    undecided +\d+ +\d+\.\d%\n  kept ", page)
+        assert re.search(r"\n    undecided +\d+ +\d+\.\d%\n  selected +\d+ +\d+\.\d%, published none\n", page)
         assert re.search(r"\n    all      \d\.\d{3}  \[", page)
     path = re.search(r"every check with its rows: (\S+\.html)", (held_back / "said").read_text())
     assert path is not None
