@@ -205,7 +205,8 @@ def _every_version(source: Reader) -> Versions:
 
 
 def _show_versions(versions: Versions) -> None:
-    newest = sorted((one for every in versions for one in every[:MOST]), key=lambda one: str(one.created_at), reverse=True)
+    latest = [version for every in versions for version in every[:MOST]]
+    newest = sorted(latest, key=lambda version: str(version.created_at), reverse=True)
     for version in newest[:MOST]:
         text = f"{inert(version.ref)}: {version.kept:,} of {version.rows:,} rollouts kept"
         link("Datasets", text, dataset=version.name, version=version.ref)

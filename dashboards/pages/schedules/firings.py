@@ -25,7 +25,7 @@ def show_firings(row: ScheduleRow, off: str) -> None:
     """Draw the strip and the chosen firing. `off`: the reason why nothing fires now, if nothing does."""
     st.markdown("**Last firings and the next 24 hours**")
     firing = _chosen(row)
-    squares = [*(_square(row, one, chosen=one == firing) for one in reversed(row.firings)), *_due(row, off)]
+    squares = [*(_square(row, past, chosen=past == firing) for past in reversed(row.firings)), *_due(row, off)]
     if not squares:
         st.caption("It has not fired yet, and nothing is due in the next 24 hours.")
         return
