@@ -1,6 +1,6 @@
 """Latency of the dashboard's pages in a browser as a table, with memory and idle processor time of its server.
 
-    python benchmarks/runs/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100
+    python benchmarks/runs/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100 --runs 900
 
 The workspace is that of `benchmarks/runs/dashboard_workspace.py`; it is made where the folder does not exist, and kept.
 Chromium is headless. All times are seconds until the content of a page shows:
@@ -41,7 +41,7 @@ from benchmarks.runs.dashboard_visits import (
     serving,
     until_idle,
 )
-from benchmarks.runs.dashboard_workspace import build_workspace
+from benchmarks.runs.dashboard_workspace import add_ended_runs, build_workspace
 from storage.queries import Reader, datasets, named_scope, runs
 
 COLUMNS = ("cold", "new tab", "first", "p50", "p95", "two tabs", "writing", "CPU cold", "CPU first")
@@ -67,13 +67,14 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True, help="made where it is not there, and kept")
     parser.add_argument("--rollouts", type=int, default=1_000_000)
     parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=0, help="further ended runs, in the ledger alone")
     parser.add_argument("--repeats", type=int, default=5, help="visits of each address after the first")
     parser.add_argument("--pages", nargs="*", help="these pages alone")
     parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open")
     parser.add_argument("--at-once", action="store_true", help="do not wait for what is computed beforehand")
     options = parser.parse_args()
     if not options.workspace.exists():
-        build_workspace(options.workspace.resolve(), options.rollouts, options.versions)
+        add_ended_runs(build_workspace(options.workspace.resolve(), options.rollouts, options.versions), options.runs)
     root = options.workspace.resolve()
     every = pages_of(root)
     chosen = {name: found for name, found in every.items() if not options.pages or name in options.pages}
@@ -149,7 +150,7 @@ def pages_of(root: Path) -> dict[str, list[str]]:
         with scope.connection("problems") as connection:
             problem = connection.execute("SELECT min(id) FROM problems").fetchall()[0][0]
     return {
-        "home": [at("home")],
+        "home": [at("")],
         "runs": [
             at("runs", run=many),
             *(at("runs", run=many, tab=tab) for tab in ("Gate", "Cost and forecast", "Log")),

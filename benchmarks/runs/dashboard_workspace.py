@@ -1,9 +1,10 @@
 """A workspace as a team has after months: a million judged rollouts of four models, and a hundred dataset versions.
 
-    python benchmarks/runs/dashboard_workspace.py FOLDER --rollouts 1000000 --versions 100
+    python benchmarks/runs/dashboard_workspace.py FOLDER --rollouts 1000000 --versions 100 --runs 900
 
 Every rollout is imported, judged by two verifiers and selected, so that each page has something to show. Two versions hold
-all of the rollouts; the others are of a small dataset, one for each quota of its selector.
+all of the rollouts; the others are of a small dataset, one for each quota of its selector. `--runs` adds ended runs of
+forty recipes, which are in the ledger alone, with twenty payments each over the last month.
 """
 
 import argparse
@@ -17,11 +18,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows import cli
+from storage.ledger.models import RunRow, SpendRow
 from storage.workspace import Workspace
 
 MODELS = ("first", "second", "third", "fourth")
 SAMPLES = 4  # of each model for each problem
 SMALL = 8  # problems of the small dataset
+RECIPES, PAYMENTS = 40, 20  # of the runs that are in the ledger alone, and the payments of each
+MONTH = 30 * 24 * 3600.0
+SPENT = {  # by each payment
+    "completions": 8,
+    "uncounted": 0,
+    "tokens_in": 160,
+    "tokens_out": 400,
+    "units": 10**9,
+    "unpriced": 0,
+    "micros": 10**6,
+    "bound_tokens": 0,
+    "bound_units": 0,
+}
 RECIPE = """\
 recipe_schema: 1
 name: {name}
@@ -42,9 +57,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rollouts", type=int, default=1_000_000)
     parser.add_argument("--versions", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=0)
     options = parser.parse_args()
     begun = time.monotonic()
-    build_workspace(options.folder, options.rollouts, options.versions)
+    add_ended_runs(build_workspace(options.folder.resolve(), options.rollouts, options.versions), options.runs)
     print(f"made in {time.monotonic() - begun:.0f} s")
 
 
@@ -63,6 +79,27 @@ def build_workspace(folder: Path, rollouts: int, versions: int) -> Path:
         if cli.run(command) != 0:
             raise SystemExit(f"{command} failed")
     return folder
+
+
+def add_ended_runs(folder: Path, count: int) -> None:
+    """Runs with the recipe and summary of one of `small`, most of them done, an hour apart at most."""
+    now, draw = time.time(), random.Random(3)
+    apart = min(3600.0, MONTH / max(count, 1))
+    with Workspace.open(folder) as workspace:
+        model = next(run for run in workspace.runs.list() if run.name == "small")
+        with workspace.ledger.write() as session:
+            for number in range(count):
+                begun, name = now - apart * number, f"recipe{number % RECIPES}"
+                run = RunRow(id=f"{name}-{number:08x}", name=name, recipe=model.recipe, recipe_hash=f"{number:064x}")
+                run.status, run.summary = draw.choice(("done",) * 8 + ("failed", "stopped")), model.summary
+                run.started_at, run.finished_at = begun, begun + 60
+                session.add(run)
+                for batch in range(PAYMENTS):
+                    paid = SpendRow(run_id=run.id, command="host 1 1", batch_id=f"{run.id}-{batch}", round=0, batch=batch)
+                    paid.members, paid.redundant, paid.purpose, paid.paid_at = "ff", False, "draw", begun + batch
+                    for column, value in SPENT.items():
+                        setattr(paid, column, value)
+                    session.add(paid)
 
 
 def _imported(name: str, count: int, models: tuple[str, ...], samples: int) -> None:

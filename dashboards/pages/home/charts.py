@@ -1,7 +1,7 @@
 """The charts of Home: tokens and money by day, and the pass rate of a dataset's versions as a small line."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
 POINT = "version"  # the selection of a version by a click
 SHOWN = 40  # versions of a line, the newest ones
+TOKENS = "tokens"
 _EDGE = 44  # pixels for the labels of a y axis: charts below one another then share their x axis
 
 
 def day_bars(days: Sequence[str], values: Sequence[float], title: str, words: Sequence[str]) -> AnyChart:
-    """A bar for each day, of tokens or of money; `words`: the exact values, for the tooltip."""
+    """A bar for each day, of TOKENS or, under another title, of money; `words`: the exact values, for the tooltip."""
     frame = pd.DataFrame({"day": days, "value": values, "exact": words})
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", ticks=False)
+    form: dict[str, Any] = {"tickCount": 3, "minExtent": _EDGE}
+    heights = count_axis(**form) if title == TOKENS else alt.Axis(format="~g", **form)
     chart: AnyChart = (
         alt.Chart(frame, description=f"{title} by day")
         .mark_bar(color=BLUE)
         .encode(
             x=alt.X("day:O", sort=None, title=None, axis=axis),
-            y=alt.Y("value:Q", title=title, axis=count_axis(tickCount=3, minExtent=_EDGE)),
+            y=alt.Y("value:Q", title=title, axis=heights),
             tooltip=["day:N", alt.Tooltip("exact:N", title=title)],
         )
         .properties(height=110)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 import streamlit as st
 
 from dashboards.inert import inert
-from dashboards.pages.home.charts import POINT, day_bars, rate_line
+from dashboards.pages.home.charts import POINT, TOKENS, day_bars, rate_line
 from dashboards.pages.home.tasks import show_tasks
 from dashboards.pages.home.tour import show_tour, tour_button
 from dashboards.parts.activity import REFRESH_LIVE, follow_runs, left_of, time_words
@@ -77,15 +78,18 @@ def _cards(summaries: Sequence[Run], fired: Sequence[ScheduleRow], versions: Ver
 
 def _card(title: str) -> "st.delta_generator.DeltaGenerator":
     card = st.container(border=True, height="stretch")
-    card.markdown(f"#### {title}")
+    card.subheader(title, anchor=False)
     return card
 
 
 def _tasks(summaries: Sequence[Run], fired: Sequence[ScheduleRow], versions: Versions) -> list[OpenTask]:
+    """The tasks, of each sort in turn: many runs that ended badly hide no audit."""
+
     def judging(source: Reader) -> list[OpenTask]:
         return judging_tasks(source, summaries)
 
-    return [*run_tasks(summaries, fired), *kept_of(reader(), judging), *sign_off_tasks(versions)]
+    sorts = (run_tasks(summaries, fired), kept_of(reader(), judging), sign_off_tasks(versions))
+    return [task for turn in zip_longest(*sorts) for task in turn if task is not None]
 
 
 def _running(working: Sequence[Run]) -> None:
@@ -127,7 +131,7 @@ def _show_spent(summaries: Sequence[Run]) -> None:
         st.caption(f"Nothing was drawn in the last {chosen}.")
         return
     words = [f"{count:,}" for count in tokens]
-    _draw(spec_of((root, *state), "tokens", lambda: day_bars(labels, tokens, "tokens", words)))
+    _draw(spec_of((root, *state), TOKENS, lambda: day_bars(labels, tokens, TOKENS, words)))
     for currency in currencies:
         amounts = [row.amounts().get(currency, 0.0) for row in spent.days]
         texts = [money_text(row.money[currency], currency) if currency in row.money else "-" for row in spent.days]
@@ -201,7 +205,8 @@ def _every_version(source: Reader) -> Versions:
 
 
 def _show_versions(versions: Versions) -> None:
-    newest = sorted((one for every in versions for one in every[:MOST]), key=lambda one: str(one.created_at), reverse=True)
+    latest = [version for every in versions for version in every[:MOST]]
+    newest = sorted(latest, key=lambda version: str(version.created_at), reverse=True)
     for version in newest[:MOST]:
         text = f"{inert(version.ref)}: {version.kept:,} of {version.rows:,} rollouts kept"
         link("Datasets", text, dataset=version.name, version=version.ref)

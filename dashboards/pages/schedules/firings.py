@@ -25,7 +25,7 @@ def show_firings(row: ScheduleRow, off: str) -> None:
     """Draw the strip and the chosen firing. `off`: the reason why nothing fires now, if nothing does."""
     st.markdown("**Last firings and the next 24 hours**")
     firing = _chosen(row)
-    squares = [*(_square(row, one, chosen=one == firing) for one in reversed(row.firings)), *_due(row, off)]
+    squares = [*(_square(row, past, chosen=past == firing) for past in reversed(row.firings)), *_due(row, off)]
     if not squares:
         st.caption("It has not fired yet, and nothing is due in the next 24 hours.")
         return
@@ -80,10 +80,10 @@ def _chosen(row: ScheduleRow) -> Firing | None:
 
 
 def _show_firing(row: ScheduleRow, firing: Firing, off: str) -> None:
-    number = f" · {firing.fresh} number {firing.number}" if firing.fresh else ""
-    took = "" if firing.ended_at is None else f" · took {(firing.ended_at - firing.fired_at).total_seconds():,.0f} s"
-    when = time_words(_local(row, firing.fired_at))
-    st.markdown(f"{mark(firing.state)} **{firing.state}** · fired {inert(when)}{took}{inert(number)}")
+    facts = [f"fired {inert(time_words(_local(row, firing.fired_at)))}"]
+    facts += [f"took {took}"] if (took := _took(firing)) else []
+    facts += [f"{inert(firing.fresh)} number {firing.number}"] if firing.fresh else []
+    st.markdown(f"{mark(firing.state)} **{firing.state}** · {' · '.join(facts)}")
     if firing.said:
         st.code(visible(firing.said[:MOST_SAID]), language=None, wrap_lines=True)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -91,6 +91,8 @@ def _show_firing(row: ScheduleRow, firing: Firing, off: str) -> None:
         if firing.run is not None:
             link("Runs", f"Its run {inert(firing.run)}", icon=":material/play_circle:", run=firing.run)
             link("Runs", "Its log", icon=":material/list:", run=firing.run, tab="Log")
+        if row.schedule.verb == "evaluate" and firing.status == "done" and firing.recipe is not None:
+            link("Compare", "Its results", icon=":material/leaderboard:", evaluation=str(firing.recipe["name"]))
     if done is not None:
         show_done(done)
         if done.status == 0:  # the page goes on with the firing that comes
@@ -108,7 +110,7 @@ def _retry(row: ScheduleRow, off: str) -> Done | None:
     if off:
         waiting_button("Retry", off, key)
         return None
-    help_text = "Fires it again, with the same number: what was committed is kept, and the rest is made."
+    help_text = "Fires it again with the same number and the recipe as it is now: what was committed is kept."
     return silent_button("Retry", ["schedule", "run-now", "--", row.schedule.name], key=key, help=help_text)
 
 
@@ -123,13 +125,17 @@ def _advice(row: ScheduleRow, firing: Firing) -> str:
     return ""
 
 
+def _took(firing: Firing) -> str:
+    return "" if firing.ended_at is None else f"{(firing.ended_at - firing.fired_at).total_seconds():,.0f} s"
+
+
 def _table(row: ScheduleRow) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
                 "fired": time_words(_local(row, firing.fired_at)),
                 "outcome": firing.state,
-                "took": "" if firing.ended_at is None else f"{(firing.ended_at - firing.fired_at).total_seconds():,.0f} s",
+                "took": _took(firing),
                 "said": one_line(firing.said),
                 "run": visible(firing.run or ""),
             }

@@ -123,6 +123,17 @@ def test_a_square_opens_its_firing_with_its_run_and_log(scheduled: Path) -> None
     assert "unknown firing of nightly '9999'" in wrong.code[-1].value
 
 
+def test_a_firing_of_an_evaluation_opens_its_results(scheduled: Path) -> None:
+    """It has a run for each cell, and none of its own."""
+    with Workspace.open(scheduled) as workspace:
+        Schedules(workspace.state).add(Schedule("sums", "0 4 * * *", str(scheduled / "sums.yaml"), verb="evaluate"))
+        begun = workspace.firings.begin("sums", "sums.yaml")
+        workspace.firings.keep_recipe(begun.id, {"name": "weekly-sums"})
+        workspace.firings.end(begun.id, "done", "weekly-sums: 4 cells measured, 24 drawn", None)
+    found = links(opened("schedules", schedule="sums"))
+    assert found == {"Its results": ("compare", {"evaluation": "weekly-sums"})}
+
+
 def test_a_failed_firing_is_tried_again_by_the_server_alone(scheduled: Path) -> None:
     page = opened("schedules", schedule="nightly")
     off = {button.key: (button.disabled, button.help) for button in page.button if str(button.key).startswith("waiting-")}
