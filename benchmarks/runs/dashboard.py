@@ -78,7 +78,8 @@ def main() -> None:
     root = options.workspace.resolve()
     every = pages_of(root)
     chosen = {name: found for name, found in every.items() if not options.pages or name in options.pages}
-    with serving(root) as (address, server, started), chromium(2) as (page, other):
+    with serving(root) as (address, server, started), chromium() as browser:
+        page = browser.new_page()
         found: Row = {"address printed after s": started, "MB at start": megabytes(server)}
         if not options.at_once:
             found["prepared after s"] = started + until_idle(server)
@@ -90,7 +91,9 @@ def main() -> None:
         found["MB after all visits"] = megabytes(server)
         seconds(page, address + every["runs"][0])
         found["idle CPU s a minute, an ended run"] = idle_minute(server, options.idle)
+        other = browser.new_page()
         seconds(other, address + every["home"][0])
+        page.bring_to_front()
         other.evaluate(STROLL, [paths[0] for paths in there.values()])
         for name, paths in there.items():
             table[name]["two tabs"] = later(page, paths, max(1, options.repeats // 2))[1]

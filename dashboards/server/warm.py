@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboards.session.kept import INDEXES, State, content, state_of
+from dashboards.session.kept import INDEXES, State, content, is_final, state_of
 from dashboards.session.scope import reader
 from dashboards.units import duration
 from storage.ground.errors import RollmillError
@@ -125,8 +125,7 @@ def first_views(source: Reader) -> list[FirstView]:
     ended = [run.id for run in runs(source) if run.finished_at is not None and not run.is_pilot]
     named = dict.fromkeys([version.ref for version in (*latest, *newest[:1])] + ended[:1])
     scopes = [scope for name in named if (scope := named_scope(source, name)) is not None]
-    # What an unfinished run has decided so far is no result.
-    explored = [_of_explore(scope) for scope in scopes if scope.version is not None or scope.decisions][:INDEXES]
+    explored = [_of_explore(scope) for scope in scopes if is_final(scope)][:INDEXES]
     compared = dict.fromkeys([version.name for version in latest] + subjects(source)[:1])
     return explored[:1] + [_of_compare(source, name) for name in compared] + explored[1:]
 

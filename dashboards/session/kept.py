@@ -66,7 +66,7 @@ def content(scope: Scope) -> State:
     """Cache key of a scope's rows: equal contents, equal answers. For a running run, its contents at the last read."""
     if scope.version is not None:
         return "version", scope.version.ref, scope.version.content_hash
-    if scope.run is not None and scope.decisions and scope.run.finished_at is not None:
+    if scope.run is not None and is_final(scope):
         return "run", scope.name, scope.decisions, scope.run.finished_at
     last, until = _read.get((str(scope.reader.root), scope.name, scope.decided), ((), 0.0))
     return last if time.monotonic() < until else (scope.name, scope.decided, scope.reader.state())
@@ -79,6 +79,12 @@ def kept_runs(source: Reader) -> "list[Run]":
 
 def _listed(source: Reader) -> "list[Run]":
     return source.runs.list()
+
+
+def is_final(scope: Scope) -> bool:
+    """True for rows that do not change any more: a version's, those of a run that decided, of an evaluation's that ended."""
+    run = scope.run
+    return run is None or (run.finished_at is not None and (scope.decisions > 0 or run.status == "done"))
 
 
 def steps_of(source: Reader, name: str) -> "list[VersionStep]":
