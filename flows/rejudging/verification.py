@@ -32,17 +32,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Verdicts or decisions that only another version of their `method` could make again; no difference."""
+
+    kind: str
+    count: int
+    method: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """Counts of checked items and all differences, by kind; `passed` where there is none."""
+    """Counts of checked items, all differences by kind (`passed` where there is none), and what could not be checked.
+
+    `left_out`: rollouts that nobody asked to judge again.
+    """
 
     version: str
     checked: dict[str, int]
     differences: dict[str, list[str]] = field(default_factory=dict)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    left_out: int = 0
 
     @property
     def passed(self) -> bool:
         """Whether there is no difference."""
         return not any(self.differences.values())
+
+    def result(self, kind: str) -> str:
+        """Of one kind of differences, in words."""
+        if differences := self.differences[kind]:
+            return f"{len(differences):,} differ"
+        return "all the same" if self.checked[{"verdicts": "rejudged"}.get(kind, kind)] else "none checked"
 
     def json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -65,7 +86,8 @@ def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> V
 
 def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", *, base: Path, every: bool) -> Verification:
     """Verification of a version; `snapshot` is the published one with its recipe as it can be built here."""
-    policy, no_policy = _policy(snapshot, base)
+    unchecked: list[Unchecked] = []
+    policy = _policy(snapshot, base, unchecked)
     steps = step_names(snapshot.manifest["recipe"])
     graded = graded_of_tables(dict(snapshot.tables()), steps)
     verdicts = {row.pair: row.verdicts for members in graded.values() for row in members}
@@ -81,13 +103,17 @@ def _verified(info: "VersionInfo", published: "Snapshot", snapshot: "Snapshot", 
     stored = {(d.completion_id, d.problem_id): d for d in from_table("decisions", snapshot.decisions)}
     decided = [r for members in rollouts.values() for r in members if (d := stored.get(_pair(r))) and (d.kept or every)]
     last = policy.lazy and not every
+    used = _verdicts_used(chain, policy, decided, verdicts, last=last)
     differences = {
         "hashes": list(_hashes(info, published)),
-        "decisions": [no_policy] if no_policy else list(_decisions(snapshot, rollouts, stored, base)),
-        "verdicts": list(_verdicts(snapshot, _verdicts_used(chain, policy, decided, verdicts, last=last), base)),
+        "decisions": [] if unchecked else list(_decisions(snapshot, rollouts, stored, base, unchecked)),
+        "verdicts": list(_verdicts(snapshot, used, base, unchecked)),
     }
-    checked = {"problems": len(rollouts), "decisions": len(stored), "rejudged": len(decided), "hashes": 3}
-    return Verification(info.ref, checked, differences)
+    unjudged = {part.method for part in unchecked if part.kind == "verdicts"}
+    judged = {_pair(row) for key, rows in used.items() if " ".join(key) not in unjudged for row in rows}
+    derived = 0 if any(part.kind == "decisions" for part in unchecked) else len(stored)
+    checked = {"problems": len(rollouts), "decisions": derived, "rejudged": len(judged), "hashes": 3}
+    return Verification(info.ref, checked, differences, unchecked, len(stored) - len(decided))
 
 
 def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
@@ -104,24 +130,30 @@ def _hashes(info: "VersionInfo", snapshot: "Snapshot") -> Iterator[str]:
     yield from disagreements(info, snapshot, decision_counts(pool))
 
 
-def _policy(snapshot: "Snapshot", base: Path) -> tuple[Policy, str | None]:
-    """The policy that accepted the outcomes, and why it cannot be applied again where it cannot (then the plain one)."""
+def _policy(snapshot: "Snapshot", base: Path, unchecked: list[Unchecked]) -> Policy:
+    """The policy that accepted the outcomes; the plain one where that one is gone, and then no decision is checked."""
     part = policy_part(snapshot.manifest["recipe"])
     recorded = snapshot.manifest.get("policy", {"name": PLAIN.name, "version": PLAIN.version})
     policy, why = _rebuilt("policy", part, recorded["version"], base)
-    if policy is None:
-        return PLAIN, f"policy {recorded['name']} {recorded['version']} cannot be applied again: {why}"
-    return (PLAIN, f"policy {recorded['name']} {recorded['version']}: {why}") if why else (policy, None)
+    if why:
+        unchecked.append(Unchecked("decisions", snapshot.decisions.num_rows, _method(recorded), why))
+        return PLAIN
+    accepted: Policy = policy
+    return accepted
 
 
 def _decisions(
-    snapshot: "Snapshot", rollouts: Mapping[str, Sequence[Rollout]], stored: Mapping[Pair, Decision], base: Path
+    snapshot: "Snapshot",
+    rollouts: Mapping[str, Sequence[Rollout]],
+    stored: Mapping[Pair, Decision],
+    base: Path,
+    unchecked: list[Unchecked],
 ) -> Iterator[str]:
     """The recorded selector run again on the stored rollouts must decide the same, for the same reason."""
     recorded = snapshot.manifest["selector"]
     selector, why = _rebuilt("selector", snapshot.manifest["recipe"]["select"], recorded["version"], base)
     if why:
-        yield f"selector {recorded['name']} {recorded['version']} cannot be run again: {why}"
+        unchecked.append(Unchecked("decisions", len(stored), _method(recorded), why))
         return
     derived_pairs: set[Pair] = set()
     for members in rollouts.values():
@@ -150,7 +182,9 @@ def _verdicts_used(
     return by_verifier
 
 
-def _verdicts(snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], base: Path) -> Iterator[str]:
+def _verdicts(
+    snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], base: Path, unchecked: list[Unchecked]
+) -> Iterator[str]:
     """Differences on these rollouts, judged again by the recorded versions of their verifiers."""
     methods = snapshot.manifest["recipe"]["verify"]
     for part, recorded in zip(methods, snapshot.manifest["verifiers"], strict=True):
@@ -159,7 +193,7 @@ def _verdicts(snapshot: "Snapshot", judged: Mapping[Key, Sequence[Rollout]], bas
             continue
         verifier, why = _rebuilt("verifier", part, recorded["version"], base, lambda: _votes(snapshot))
         if why:
-            yield f"verifier {recorded['name']} {recorded['version']} cannot judge again: {why}"
+            unchecked.append(Unchecked("verdicts", len(mine), _method(recorded), why))
             continue
         try:
             again = list(verifier.verify_many([(r.problem, r.completion) for r in mine]))
@@ -205,6 +239,10 @@ def _rebuilt(
     if votes is not None and isinstance(built, ReadsVotes):
         built.bind(votes(), plan_of(version))
     return built, "" if method.built_as(built, version) else f"installed is {built.version}"
+
+
+def _method(recorded: Mapping[str, Any]) -> str:
+    return f"{recorded['name']} {recorded['version']}"
 
 
 def _pair(rollout: Rollout) -> Pair:

@@ -135,7 +135,8 @@ def verify(
 ) -> None:
     """Check a version: recompute its hashes, derive every decision again, judge its kept rollouts again.
 
-    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs.
+    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs. Verdicts
+    and decisions that only another version of their method could make again are named; they are no difference.
 
     Example: rollmill dataset verify arithmetic@v1
     """
@@ -153,10 +154,13 @@ def verify(
             f"{counts['rejudged']:,} {'rollouts, all,' if every else 'kept rollouts'} judged again, "
             f"{counts['hashes']} hashes recomputed."
         )
-        if not every and (left := counts["decisions"] - counts["rejudged"]):
-            line(f"Not judged again: {left:,} rollouts that are not kept; --all does it.")
+        if verification.left_out:
+            line(f"Not judged again: {verification.left_out:,} rollouts that are not kept; --all does it.")
+        for part in verification.unchecked:
+            done = "judged" if part.kind == "verdicts" else "derived"
+            line(f"Not {done} again: {part.count:,} {part.kind} of {part.method}; {part.why}.")
         for kind, differences in verification.differences.items():
-            line(f"  {kind:<10} {'all the same' if not differences else f'{len(differences):,} differ'}")
+            line(f"  {kind:<10} {verification.result(kind)}")
             for text in differences[:SHOWN]:
                 line(f"    {text}")
     if not verification.passed:

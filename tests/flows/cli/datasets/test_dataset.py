@@ -160,10 +160,48 @@ def test_verify_judges_rollouts_that_are_not_kept_when_asked(version: Path, roll
 def test_verify_says_when_the_verifier_is_another_now(
     version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    recorded = json.loads((version / "manifest.json").read_text())
+    [number], kept = recorded["verifiers"], recorded["counts"]["kept"]
     monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
+    verify = ("dataset", "verify", "toy@v1", "--base", ".")
+    result = rollmill(*verify)
+    assert (result.status, result.err) == (0, "")
+    assert f"\nNot judged again: {kept} verdicts of number {number['version']}; installed is 99.\n" in result.out
+    assert "  hashes     all the same\n  decisions  all the same\n  verdicts   none checked\n" in result.out
+    outcome = json.loads(rollmill(*verify, "--json").out)
+    assert outcome["unchecked"] == [
+        {"kind": "verdicts", "count": kept, "method": f"number {number['version']}", "why": "installed is 99"}
+    ]
+    assert (outcome["passed"], outcome["checked"]["rejudged"]) == (True, 0)
+    assert outcome["checked"]["decisions"] == recorded["counts"]["decisions"]
+
+
+def test_verify_finds_differences_beside_verdicts_of_another_version(
+    version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.verify.number.NumberVerifier.version", "99")
+    (version / "dataset.duckdb").chmod(0o644)
+    with duckdb.connect(str(version / "dataset.duckdb")) as connection:
+        connection.execute("update decisions set kept = true, reason = 'kept' where reason = 'incorrect'")
     result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
-    assert result.status == 1
-    assert "cannot judge again: installed is 99" in result.out
+    assert (result.status, "Not judged again: " in result.out) == (1, True)
+    assert "content_hash is" in result.out
+    assert "follows from its verdict" in result.out
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("pipelines.select.quota.Quota", "quota 1"), ("pipelines.verify.acceptance.FirstDecided", "first_decided 1")],
+)
+def test_verify_says_when_decisions_are_of_another_version_now(
+    version: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch, method: str, name: str
+) -> None:
+    counts = json.loads((version / "manifest.json").read_text())["counts"]
+    monkeypatch.setattr(f"{method}.version", "99")
+    result = rollmill("dataset", "verify", "toy@v1", "--base", ".")
+    assert (result.status, result.err) == (0, "")
+    assert f"\nNot derived again: {counts['decisions']} decisions of {name}; installed is 99.\n" in result.out
+    assert "  hashes     all the same\n  decisions  none checked\n  verdicts   all the same\n" in result.out
 
 
 def test_export_and_why(version: Path, rollmill: Run) -> None:
