@@ -29,11 +29,12 @@ def differences(first: str, second: str) -> tuple[list[Piece], list[Piece], bool
     one, other = one[:MOST], other[:MOST]
     # Words are compared, white space is not: else single blanks would hold whole sentences together.
     left, right = ([at for at, word in enumerate(words) if not word.isspace()] for words in (one, other))
-    matcher = SequenceMatcher(None, [one[at] for at in left], [other[at] for at in right])
+    words = [one[at] for at in left]
+    matcher = SequenceMatcher(None, words, [other[at] for at in right])
     same: tuple[set[int], set[int]] = set(), set()
     for block in matcher.get_matching_blocks():
         # A full stop between two differences is no common part of the texts.
-        if one != other and not any(map(str.isalnum, matcher.a[block.a : block.a + block.size])):
+        if one != other and not any(map(str.isalnum, words[block.a : block.a + block.size])):
             continue
         same[0].update(left[block.a : block.a + block.size])
         same[1].update(right[block.b : block.b + block.size])

@@ -82,7 +82,7 @@ def _listed(source: Reader) -> "list[Run]":
 
 
 def is_final(scope: Scope) -> bool:
-    """True for rows that do not change any more: a version's, those of a run that decided, of an evaluation's that ended."""
+    """True for rows that change no more: of a version, of a run that decided, of an evaluation that ended."""
     run = scope.run
     return run is None or (run.finished_at is not None and (scope.decisions > 0 or run.status == "done"))
 

@@ -61,7 +61,8 @@ def test_kept_rows_are_forecast_of_a_selector_that_declares_its_rule_and_of_no_o
         rollmill(*plan, f"select.method=own.py:{name}", "--set", "select.options={}") for name in ("Stated", "Unstated")
     ]
     told = [line for result in made for line in result.err.splitlines()]
-    assert told and all(line.startswith("stage=") for line in told)
+    assert told
+    assert all(line.startswith("stage=") for line in told)
     stated, unstated = (document(result.out) for result in made)
     assert (stated["silent"], "kept" in stated["quantities"]) == ({}, True)
     why = "selector unstated declares no rule from right and distinct answers to kept rows"
