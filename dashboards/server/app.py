@@ -39,7 +39,8 @@ MOVED = {
 }  # addresses of before: what took their place
 WHOLE_LINKS = "<style>[data-testid='stPageLink'] p { white-space: normal; overflow: visible; }</style>"  # else they are cut
 FIRST_PATH = "start"  # the page that opens first has no path: what is given is not used, and may be nobody else's
-PATHS = frozenset(("", FIRST_PATH, *(name.lower() for name in MENU), *MOVED))  # every address of a page
+PAGE_OF = {name.lower().split()[0]: name for name in MENU}  # by its path
+PATHS = frozenset(("", FIRST_PATH, *PAGE_OF, *MOVED))  # every address of a page
 UNKNOWN = "unknown-page"  # the path at which the session began, where no page has it
 
 
@@ -53,11 +54,12 @@ def main(first: str = "Home") -> None:
         name: st.Page(
             guarded(import_module(f"dashboards.pages.{module}").show),
             title=name,
-            url_path=FIRST_PATH if name == "Home" else name.lower().split()[0],
+            url_path=FIRST_PATH if name == "Home" else path,
             icon=f":material/{icon}:",
             default=name == first,
         )
-        for name, (module, icon) in MENU.items()
+        for path, name in PAGE_OF.items()
+        for module, icon in [MENU[name]]
     }
     st.session_state[PAGES] = pages
     st.html(WHOLE_LINKS)
@@ -94,11 +96,10 @@ def _unknown_path() -> str:
 def _no_such_page(path: str) -> Callable[[], None]:
     def show() -> None:
         st.title("No such page")
-        known = [name.lower() for name in MENU]
         st.error("404: the address names no page of this dashboard.")
-        st.code(visible(str(unknown_name("page", path, known))), language=None, wrap_lines=True)
-        near = get_close_matches(path.lower(), known, n=1, cutoff=0.0)[0]
-        link(near.capitalize(), f"Open {near.capitalize()}", f":material/{MENU[near.capitalize()][1]}:")
+        st.code(visible(str(unknown_name("page", path, PAGE_OF))), language=None, wrap_lines=True)
+        near = PAGE_OF[get_close_matches(path.lower(), PAGE_OF, n=1, cutoff=0.0)[0]]
+        link(near, f"Open {near}", f":material/{MENU[near][1]}:")
 
     return show
 

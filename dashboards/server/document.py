@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from streamlit import file_util
 
-from dashboards.server.app import MENU, PATHS
+from dashboards.server.app import PAGE_OF, PATHS
 from storage.ground.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def page_of(path: str) -> Response | None:
     if first in NO_PAGES or (name and not rest and (name.endswith("/") or _is_file(name))):
         return None
     if rest:  # below the root: the files that the document names would not be found
-        error = unknown_name("page", name, (page.lower() for page in MENU), next_command="open / on this host")
+        error = unknown_name("page", name, PAGE_OF, next_command="open / on this host")
         return PlainTextResponse(f"rollmill dashboard: {error}\n", 404)
     return HTMLResponse(_document(), 200 if name in PATHS else 404, headers={"Cache-Control": "no-cache"})
 

@@ -84,7 +84,7 @@ def show() -> None:
 
 def compute_first(scope: Scope) -> None:
     """Compute what the page shows of a scope at first."""
-    kept(_overview, scope, Filters(), "problems")
+    kept(_overview, scope, Filters(), "problems", None, None)
     kept(_page, scope, Filters(), "problems", Listing(size=SIZE))
 
 

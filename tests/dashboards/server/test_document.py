@@ -7,7 +7,7 @@ from dashboards.server.document import page_of
 TOLD = b"BACKEND_BASE_URL: window.location.origin + '/'"
 
 
-@pytest.mark.parametrize("path", ["/", "/home", "/runs", "/explore", "/overview", "/budgets"])
+@pytest.mark.parametrize("path", ["/", "/home", "/new", "/runs", "/explore", "/overview", "/budgets"])
 def test_a_page_gets_the_document_which_knows_where_its_server_is(path: str) -> None:
     answer = page_of(path)
     assert answer is not None
@@ -31,7 +31,7 @@ def test_a_longer_address_is_answered_in_words() -> None:
     assert (answer.status_code, answer.media_type) == (404, "text/plain")
     assert bytes(answer.body).decode() == (
         "rollmill dashboard: unknown page 'runs/42'. Did you mean 'runs'? Valid: claims, compare, datasets, diff, "
-        "difficulty, explore, home, review, runs, schedules, verifiers. Next: open / on this host\n"
+        "difficulty, explore, home, new, review, runs, schedules, verifiers. Next: open / on this host\n"
     )
 
 
