@@ -25,7 +25,7 @@ BEYOND = "completions beyond max_rows"
 
 @dataclass
 class PromptCompletion(RolloutTexts):
-    """The kept rollouts. `scores` adds the scores of each."""
+    """The kept rollouts. `scores`: add the scores of each."""
 
     _: KW_ONLY
     scores: bool = False

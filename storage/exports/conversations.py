@@ -30,7 +30,9 @@ class Conversations(Training):
     with the name of its step as role; the kept rollout itself is always the assistant's.
 
     Turns of the assistant have a `weight`: 0 for a wrong attempt and for words of a template, 1 for texts to be learned.
-    `steps` and `completions` name the completions of the conversation, in order. `system` as in `sft`.
+    `steps` and `completions` name the completions of the conversation, in order.
+
+    `system`: a turn before prompts that bring none.
     """
 
     _: KW_ONLY

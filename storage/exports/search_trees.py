@@ -141,8 +141,10 @@ def _answers(problem: ProblemThreads) -> list[Row]:
 
 @dataclass
 class PiecePairs(RolloutTexts):
-    """Rows of texts that several pieces continue: the piece of the highest value and that of the lowest, if they differ by
-    `gap` and have `least` answers each. Pieces of equal text are one.
+    """Rows of texts that several pieces continue: the piece of the highest value and that of the lowest. Pieces of equal
+    text are one.
+
+    `gap`: the least difference of the two values. `least`: the fewest answers of each piece.
     """
 
     _: KW_ONLY

@@ -13,7 +13,7 @@ from storage.exports.write import TURNS, Row
 
 @dataclass
 class Sft(PromptCompletion):
-    """`system` is put before prompts that bring no system turn of their own; `scores` adds the scores of each rollout."""
+    """Chat turns of kept rollouts."""
 
     _: KW_ONLY
     form: str = field(init=False, default="chat")

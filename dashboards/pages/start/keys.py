@@ -35,7 +35,7 @@ class Changes:
         return "\n".join(filter(None, map(_refusal, self._written())))
 
     def _written(self) -> list[str]:
-        return [line.strip() for line in self.other.splitlines() if line.strip()]
+        return [line.strip() for line in self.other.split("\n") if line.strip()]
 
     def forget(self) -> None:
         """Go back to the file."""
@@ -145,7 +145,7 @@ def _drawn(fields: Sequence[FormField], changes: Changes, place: str) -> Iterato
 def show_changes(keys: Keys, changes: Changes) -> None:
     """The overrides, and a way back to the file."""
     sets = keys.sets(changes)
-    if not sets:
+    if not sets and not changes.other.strip():
         st.caption("Every key is as in the file.")
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):

@@ -16,6 +16,9 @@ from storage.queries import runs
 from storage.queries.recipes import profile_files
 
 NO_PROFILE = "none"
+ABOUT_PREFECT = (
+    "Its stages as tasks of the workspace's Prefect server, which takes seconds to start; the rows are the same."
+)
 PILOT = "new-pilot"  # key of the button that draws one
 LAST = "new-started"  # the command that this session started last
 POLL = "0.5s"
@@ -28,13 +31,20 @@ class Terms:
     profile: str | None
     max_tokens: int | None
     max_cost: str
+    prefect: bool
 
-    def words(self, *, limits: bool = True) -> list[str]:
-        """As options of a command."""
-        found = [] if self.profile is None else ["--profile", self.profile]
-        if limits and self.max_tokens is not None:
-            found += ["--max-tokens", str(self.max_tokens)]
-        return [*found, f"--max-cost={self.max_cost}"] if limits and self.max_cost else found
+    def machine(self) -> list[str]:
+        """The profile as an option."""
+        return [] if self.profile is None else ["--profile", self.profile]
+
+    def pilot(self) -> list[str]:
+        """As options of a pilot."""
+        return [*self.machine(), *([] if self.max_tokens is None else ["--max-tokens", str(self.max_tokens)])]
+
+    def run(self) -> list[str]:
+        """As options of a run."""
+        cost = [f"--max-cost={self.max_cost}"] if self.max_cost else []
+        return [*self.pilot(), *cost, *([] if self.prefect else ["--direct"])]
 
     def sentence(self) -> str:
         """The limits in words."""
@@ -67,7 +77,9 @@ def choose_terms(place: str) -> Terms:
             "Most money", key=f"{place}-cost", placeholder="no limit", persist_state="session",
             help="In the currency of the profile's prices.", width=120, max_chars=40,
         )  # fmt: skip
-    return Terms(None if profile == NO_PROFILE else profile, None if tokens is None else int(tokens), cost.strip())
+        prefect = st.toggle("Under Prefect", key=f"{place}-prefect", persist_state="session", help=ABOUT_PREFECT)
+    chosen = None if profile == NO_PROFILE else profile
+    return Terms(chosen, None if tokens is None else int(tokens), cost.strip(), prefect)
 
 
 def command_of(verb: str, recipe: str, sets: Sequence[str], options: Sequence[str] = ()) -> list[str]:

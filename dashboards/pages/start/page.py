@@ -122,16 +122,15 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
         st.markdown("#### Start")
         terms = choose_terms("new-terms")
         state = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
-        profile = terms.words(limits=False)
         if kind == "Evaluate":
-            check = ask(CHECK, command_of("evaluate", recipe, sets, [*profile, "--dry-run", "--json"]), state)
+            check = ask(CHECK, command_of("evaluate", recipe, sets, ["--dry-run", "--json"]), state)
             forecast = None
         else:
             check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
             plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
-            forecast = ask(FORECAST, command_of("plan", recipe, sets, [*profile, *plan]), state)
+            forecast = ask(FORECAST, command_of("plan", recipe, sets, [*terms.machine(), *plan]), state)
         refusal = _show_mistakes(check, refused, mistakes)
-        _start(kind, command_of(KEYS[kind][2], recipe, sets, terms.words()), (check, forecast), terms, refusal)
+        _start(kind, (recipe, sets), (check, forecast), terms, refusal)
     with forecast_place:
         if kind == "Evaluate" and check is not None:
             show_cells(check)
@@ -165,19 +164,24 @@ def _show_mistakes(check: Answer | None, refused: str, place: "DeltaGenerator") 
 
 
 def _start(
-    kind: str, command: list[str], answers: tuple[Answer | None, Answer | None], terms: Terms, refusal: str | None
+    kind: str,
+    recipe: tuple[str, Sequence[str]],
+    answers: tuple[Answer | None, Answer | None],
+    terms: Terms,
+    refusal: str | None,
 ) -> None:
-    works = running(recipe_hashes(answers))
+    """The start of a `recipe` with its overrides."""
+    hashes = recipe_hashes(answers)
+    works = running(hashes)
     if works is not None:
         show_running(works)
         refusal = "A run of this very recipe works now; a second one would draw the same."
+    command = command_of(KEYS[kind][2], *recipe, terms.run())
     about = [terms.sentence()] if kind == "Evaluate" else [price(answers[1]), terms.sentence()]
     asks = start_button(LABELS[kind], command, about, key="new-start", why=refusal)
-    hashes = recipe_hashes(answers)
     if asks and kind == "Curate" and price_known(answers[1]) and not _kept_before(hashes):
         # Kept before the run begins, so that the run scores it.
-        words = [word for word in command[1:] if not word.startswith("--max-cost")]
-        ask(KEEP, ["plan", *words, "--no-pilot", "--json"], tuple(hashes))
+        ask(KEEP, command_of("plan", *recipe, [*terms.machine(), "--no-pilot", "--json"]), tuple(hashes))
 
 
 def _kept_before(hashes: Sequence[str]) -> bool:
@@ -189,8 +193,7 @@ def _offer_pilot(recipe: str, sets: Sequence[str], forecast: Answer, terms: Term
     """A button that draws a pilot, where nothing stored tells what the run takes."""
     size = pilot_size(forecast)
     if size is not None:
-        limit = [] if terms.max_tokens is None else ["--max-tokens", str(terms.max_tokens)]
-        command = command_of("plan", recipe, sets, [*terms.words(limits=False), *limit])
+        command = command_of("plan", recipe, sets, terms.pilot())
         about = [f"It draws {size:,} completions, which are kept apart from the run's, and then forecasts."]
         start_button(f"Forecast with a pilot of {size:,} completions", command, about, key=PILOT)
 

@@ -37,7 +37,7 @@ NOT_KEPT = "correct completions that were not kept"
 class PairRows(RolloutTexts):
     """Common options of the pair formats: the form of the texts, and the allowed difference in length.
 
-    `scores` adds the scores of both sides.
+    `unparsed`: a completion without an answer may be rejected. `scores`: add the scores of both sides.
     `length_ratio`: the longer by the shorter in tokens, or in characters if tokens are unknown; 0 for any.
     """
 
@@ -105,10 +105,11 @@ class PairRows(RolloutTexts):
 
 @dataclass
 class Pairs(PairRows):
-    """`max_pairs` bounds the pairs of one problem (0: all); kept completions are chosen first, each side used evenly.
+    """Pairs of one problem, each side used evenly; kept completions are chosen first.
 
+    `max_pairs`: most pairs of one problem, 0 for all. `kept_only`: choose kept completions alone.
     `pair`: two steps, `solve:error`: correct completions of the first against rejectable ones of the second, of which one
-    rests on the other. `spans` adds which characters of each side the other has otherwise.
+    rests on the other. `spans`: add which characters of each side the other has otherwise.
     """
 
     max_pairs: int = 4
@@ -178,8 +179,9 @@ class Pairs(PairRows):
 class Redi(Pairs):
     """Reinforcement distillation (REDI, Xu et al. 2025) in two stages, each a file of its own.
 
-    `stage` 1, for supervised fine-tuning: the first correct completion of every problem that has one, as `prompt` and
-    `completion`. `stage` 2, for the objective over both: that completion with the first incorrect one, a pair a problem.
+    `stage`: 1 for supervised fine-tuning, 2 for the objective over both. Stage 1: the first correct completion of every
+    problem that has one, as `prompt` and `completion`. Stage 2: that completion with the first incorrect one, a pair a
+    problem.
     """
 
     max_pairs: int = field(init=False, default=1)

@@ -36,8 +36,8 @@ class RankedPairs(PairRows):
     """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; a gap of 0 is no pair. `wrong_chosen`: of two
     wrong completions the better scored one may be chosen.
 
-    `tiers` 0: up to `max_pairs` pairs of a problem (0: all), largest gap first. `tiers` K: the best completion against up
-    to K others, spread evenly over the gaps; the rows come tier by tier.
+    `max_pairs`: most pairs of a problem, 0 for all. `tiers`: 0 takes the largest gaps first, K the best completion against
+    up to K others, spread evenly over the gaps, tier by tier. `seed`: decides between equal gaps.
     """
 
     score: str = ""

@@ -1,5 +1,6 @@
 """What the export files hold, byte for byte the same each time, and that nothing is half written."""
 
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from storage.exports.rollouts import answer_turns, prompt_turns
 from storage.ground.errors import FoundWanting, SetupError
 from storage.ground.ids import canonical_json
 from storage.ground.records import Problem
+from storage.queries.histories.dataset_history import export_fields
 from storage.versions.content.snapshot import Snapshot
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
@@ -268,3 +270,11 @@ def test_a_failed_export_leaves_the_old_file(ws: Workspace, snapshot: Build, tmp
         export(info, "pairs", out, form="text", unparsed=True)
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+@pytest.mark.parametrize("fmt", list(EXPORTS))
+def test_every_option_of_a_format_is_a_field_with_a_meaning(fmt: str) -> None:
+    fields = export_fields(fmt)
+    assert [field.path for field in fields] == list(inspect.signature(EXPORTS[fmt]).parameters)
+    assert [field.path for field in fields if not field.help] == []
+    assert {field.type.kind for field in fields} <= {"whole", "number", "switch", "text"}
