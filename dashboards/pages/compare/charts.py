@@ -148,17 +148,14 @@ def replay_chart(rows: Sequence[Row], unit: str) -> AnyChart:
     colours = alt.Scale(domain=names, range=[PALETTE[at % len(PALETTE)] for at in range(len(names))])
     ticks = alt.Axis(values=sorted(set(frame["amount"])), format="~s", labelOverlap=True)
     x = alt.X("amount:Q", title=f"{unit} of a problem", scale=alt.Scale(type="log", base=2, nice=False), axis=ticks)
+    legend = alt.Legend(orient="top", title=None, columns=4, symbolOpacity=1, symbolType="stroke")
     near = alt.Scale(zero=False, nice=True)  # the ways differ by little
     base = alt.Chart(frame).encode(
         x=x,
-        color=alt.Color(
-            "aggregator:N",
-            scale=colours,
-            legend=alt.Legend(orient="top", title=None, columns=4, symbolOpacity=1, symbolType="stroke"),
-        ),
-        strokeDash=alt.StrokeDash("aggregator:N", sort=names, legend=None),
+        color=alt.Color("aggregator:N", scale=colours, legend=legend),
         tooltip=["aggregator", "amount", *number_tips(ENDS, ".3f")],
     )
+    dash = alt.StrokeDash("aggregator:N", sort=names, legend=legend)
     band = base.mark_area(opacity=0.06).encode(y=alt.Y("low:Q", title="accuracy", scale=near), y2="high:Q")
-    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", scale=near))
+    line = base.mark_line(point=True).encode(y=alt.Y("value:Q", scale=near), strokeDash=dash)
     return alt.layer(band, line).properties(height=420)

@@ -135,7 +135,7 @@ def _rated(cell: CrosstabCell, ink: str) -> dict[str, Any]:
         return {**empty, **tips, "rate": NOTHING, "method": "", "judged": "0", "draws": "0"}
     colour = _between(PALE, BLUE, estimate.value)
     weak = {"fill": None, "edge": colour, "ink": ink}
-    strong = {"fill": colour, "edge": None, "ink": _ink_on(estimate.value)}
+    strong = {"fill": colour, "edge": None, "ink": _ink_on(colour)}
     return {
         "value": f"{estimate.value:.2f}",
         "n": f"n {estimate.n:,}",
@@ -150,12 +150,12 @@ def _rated(cell: CrosstabCell, ink: str) -> dict[str, Any]:
 
 def _counted(cell: CrosstabCell, most: int) -> dict[str, Any]:
     """A cell with its number of rollouts, as the heat map draws it."""
-    share = cell.rollouts / most
+    colour = _between(PALE_GREY, DARK_GREY, cell.rollouts / most)
     return {
         "value": f"{cell.rollouts:,}",
-        "fill": _between(PALE_GREY, DARK_GREY, share),
+        "fill": colour,
         "edge": None,
-        "ink": _ink_on(share),
+        "ink": _ink_on(colour),
         "problems": f"{cell.problems:,}",
         "rollouts": f"{cell.rollouts:,}",
     }
@@ -167,9 +167,10 @@ def _between(least: str, most: str, share: float) -> str:
     return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in zip(*ends, strict=True))
 
 
-def _ink_on(share: float) -> str:
-    """The colour of text on a cell of this strength."""
-    return "#ffffff" if share > 0.6 else "#1b2530"
+def _ink_on(colour: str) -> str:
+    """The colour of text on this one: dark or white, whichever differs more (WCAG 2.2, relative luminance)."""
+    red, green, blue = ((int(colour[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5))
+    return "#101820" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else "#ffffff"
 
 
 def _labels(values: Sequence[str]) -> dict[str, str]:

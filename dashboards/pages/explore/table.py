@@ -16,7 +16,7 @@ from dashboards.inert import one_line
 from dashboards.pages.explore.filters import put
 from dashboards.parts.charts import OUTCOME_COLOURS
 from storage.queries import ORDERS, Listing
-from storage.queries.browse.explore import FacetValue, ProblemPage, RolloutPage, Rows
+from storage.queries.browse.explore import NONE, FacetValue, ProblemPage, RolloutPage, Rows
 from storage.queries.browse.views import COLUMNS, named_columns
 
 HERE = Path(__file__).parent
@@ -25,6 +25,7 @@ OPENED = ("problem", "rollout")  # parameters of the address that say what is op
 MAIN = ("problem", "outcome", "level", "correct", "pass rate")  # in sight whatever the width
 RATED = ("correct", "pass rate")  # columns without meaning for a scope without rates
 NAMED = ("model", "source", "skill", "template")  # default columns unless every row has the same value
+OF_VERDICT = (("rule", "rule"), ("rule", "answer"), ("reason", "reason"))  # a facet, and a default column empty without it
 DEFAULTS: Mapping[Rows, tuple[str, ...]] = {
     "problems": ("problem", "level", *RATED, "shrunken", "kept", "source", "skill", "template"),
     "rollouts": ("problem", "outcome", "level", "answer", "model", "rule", "reason", "tokens", "sample"),
@@ -110,6 +111,8 @@ def shown_columns(rows: Rows, page: ProblemPage | RolloutPage, facets: Mapping[s
     if chosen:
         return chosen
     silent = {name for name in NAMED if len(facets[name]) < 2}
+    # Where a policy decides from several verdicts, no rule did, and no verdict's answer is the answer.
+    silent |= {name for facet, name in OF_VERDICT if all(value.value == NONE for value in facets[facet])}
     if isinstance(page, ProblemPage):
         silent |= set() if any(row.judged for row in page.rows) else set(RATED)
         silent |= set() if page.fitted else {"shrunken"}

@@ -56,7 +56,8 @@ def test_gates_and_drift_are_read_from_the_manifests(page: Page, curated: Path) 
     assert numbers["undecided", "share of rollouts"][0]["most"] == 0.01
     chart = gate_chart(steps, "kept: rollouts", numbers["kept", "rollouts"]).to_dict()
     assert len(chart["layer"]) == 3  # line, points, and the least number as dashes
-    assert len(graph_chart(steps).to_dict()["layer"]) == 4
+    assert len(graph_chart(steps).to_dict()["layer"]) == 3  # edges, versions and labels; nothing is tagged
+    assert len(graph_chart(steps[1:]).to_dict()["layer"]) == 1  # a single version has no edge
     assert drift_chart(steps, "level") is not None
     shown = page("datasets", dataset="toy", tab="Gates")
     assert "No row ever failed: " in words(shown)

@@ -34,7 +34,7 @@ def test_a_view_is_saved_renamed_and_removed(toy: Path, rollmill: Run) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("nonsense", "unknown parameter of Explore 'nonsense'. Valid: correct, down, kept, level, model"),
+        ("nonsense", "unknown parameter of Explore 'nonsense'. Valid: cols, colsby, correct, down, kept, level, model"),
         ("outcom=incorrect", "unknown parameter of Explore 'outcom'. Did you mean 'outcome'?"),
         ("outcome=incorect", "unknown outcome 'incorect'. Did you mean 'incorrect'?"),
         ("kept=true", "unknown kept 'true'. Valid: no, none, yes."),
