@@ -77,7 +77,9 @@ def test_an_empty_workspace_shows_the_tour_and_what_to_type(tmp_path: Path, monk
     shown = opened("home")
     assert not shown.exception
     assert links(shown) == {
-        "**1. Start a run**": ("runs", {}),
+        "New run": ("new", {}),
+        "Start a run here": ("new", {}),
+        "**1. Start a run**": ("new", {}),
         "**2. Watch it**": ("runs", {}),
         "**3. Read rollouts**": ("explore", {}),
         "**4. Publish and compare**": ("datasets", {}),
