@@ -60,7 +60,11 @@ def links(shown: AppTest) -> dict[str, tuple[str, dict[str, str]]]:
 def squares(shown: AppTest) -> list[tuple[str, str, dict[str, str]]]:
     """Label, page and parameters of every square of the strip."""
     found: Any = shown.get("page_link")
-    return [(one.label.replace("\\", ""), one.proto.page, dict(parse_qsl(one.proto.query_string))) for one in found if one.label.startswith(":")]
+    return [
+        (one.label.replace("\\", ""), one.proto.page, dict(parse_qsl(one.proto.query_string)))
+        for one in found
+        if one.label.startswith(":")
+    ]
 
 
 def charts(shown: AppTest) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
