@@ -9,7 +9,7 @@ from dashboards.session.scope import reader
 from storage.ground.ids import digest128
 
 STEPS = (  # title, text, and the page that it leads to
-    ("Start a run", "A recipe says what is asked, how answers are judged, and which of them are kept.", "Runs"),
+    ("Start a run", "A recipe says what is asked, how answers are judged, and which of them are kept.", "New run"),
     ("Watch it", "Progress, time left, cost and the checks of the gate, while it works and after.", "Runs"),
     ("Read rollouts", "Filter by outcome, level or rule, open a problem, and read every answer to it.", "Explore"),
     ("Publish and compare", "A run that passes its gate publishes a version. See what changed in it.", "Datasets"),

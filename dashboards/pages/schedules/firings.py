@@ -40,8 +40,8 @@ def show_firings(row: ScheduleRow, off: str) -> None:
 
 
 def _square(row: ScheduleRow, firing: Firing, *, chosen: bool) -> Square:
-    said = f": {one_line(firing.said)}" if firing.said else ""
-    words = f"{firing.state}, {time_words(_local(row, firing.fired_at))}{said}"
+    message = f": {one_line(firing.said)}" if firing.said else ""
+    words = f"{firing.state}, {time_words(_local(row, firing.fired_at))}{message}"
     query = {"schedule": row.schedule.name, FIRING: str(firing.id)}
     return Square(firing.state, words, page="Schedules", query=query, chosen=chosen)
 
