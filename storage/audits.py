@@ -65,7 +65,7 @@ class Verifiers:
         """Plain words by the name of a rule; empty for an unknown version, or one whose verifier gave none."""
         with self._ledger.read() as session:
             row = session.get(VerifierRow, (name, version))
-            return {} if row is None else {rule: said[0] for rule, _, *said in row.rules if said and said[0]}
+            return {} if row is None else {rule: words[0] for rule, _, *words in row.rules if words and words[0]}
 
     def rules(self, name: str, version: str) -> Rules:
         """The rules of a version; empty for a version without rules or an unknown one."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from dashboards.inert import literal, unlinked, visible
 from dashboards.parts.formulas import FORMULA, MOST, renders
-from storage.queries.browse.answer_place import Place
+from storage.queries.browse.answer_place import AnswerPlace
 
 # Private characters stand for what is put in at the end; a text's own ones are made visible first.
 _OPEN, _CLOSE, _FIRST = "\U000f0000", "\U000f0001", 0xF0002
@@ -36,7 +36,7 @@ INDENT = 4  # blanks of an item under another one
 DEEPEST = 5  # nested lists
 
 
-def prose(text: str, place: Place | None = None) -> str:
+def prose(text: str, place: AnswerPlace | None = None) -> str:
     """Markdown of a text without code fences; `place` is marked."""
     start, end = (len(text), len(text)) if place is None else place
     parts = [_PRIVATE.sub(_private, visible(part)) for part in (text[:start], text[start:end], text[end:])]
@@ -59,13 +59,13 @@ class _Page:
 
     def _protect(self, match: re.Match[str]) -> str:
         """A character for code or an allowed formula; a mark that begins or ends inside holds all of it."""
-        found = match[0]
-        before, behind = (_OPEN if _OPEN in found else ""), (_CLOSE if _CLOSE in found else "")
-        plain = found.replace(_OPEN, "").replace(_CLOSE, "")
+        source = match[0]
+        before, behind = (_OPEN if _OPEN in source else ""), (_CLOSE if _CLOSE in source else "")
+        plain = source.replace(_OPEN, "").replace(_CLOSE, "")
         code = match["code"] is not None
         kind, content = ("code", plain[1:-1]) if code else ("formula", _inner(plain))
         if not code and (self._formulas >= MOST or not renders(content)):
-            return found
+            return source
         self._formulas += not code
         self._aside.append((kind, content))
         return f"{before}{chr(_FIRST + len(self._aside) - 1)}{behind}"
@@ -142,13 +142,13 @@ class _Page:
     def _inline(self, line: str, *, table: bool = False) -> str:
         """A line's Markdown: emphasis, marks, and what stood aside; the rest literal."""
         shown = unlinked(_emphasised(line))
-        opened = (_OPEN if self._open else "") + shown
-        self._open = opened.rfind(_OPEN) > opened.rfind(_CLOSE)
-        opened += _CLOSE if self._open else ""
+        marked = (_OPEN if self._open else "") + shown
+        self._open = marked.rfind(_OPEN) > marked.rfind(_CLOSE)
+        marked += _CLOSE if self._open else ""
         for sign, mark in zip((_OPEN, _CLOSE), _MARKS, strict=True):
-            opened = opened.replace(sign, mark)
-        opened = opened.replace("".join(_MARKS), "")  # a mark around nothing
-        return _PRIVATE.sub(lambda match: self._put(match, table=table), opened)
+            marked = marked.replace(sign, mark)
+        marked = marked.replace("".join(_MARKS), "")  # a mark around nothing
+        return _PRIVATE.sub(lambda match: self._put(match, table=table), marked)
 
     def _put(self, match: re.Match[str], *, table: bool) -> str:
         kind, content = self._aside[ord(match[0]) - _FIRST]

@@ -5,7 +5,7 @@ Text is shown as Markdown of what is harmless (`prose`), code highlighted. Where
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from dashboards.inert import characters_shown, inert, show_rest, show_text
 from dashboards.parts.prose import prose
 from dashboards.units import counted
 from storage.ground.records import Completion, Message, Prompt
-from storage.queries.browse.answer_place import Place, judged_turn
+from storage.queries.browse.answer_place import AnswerPlace, judged_turn
 
 Colour = Literal["green", "red", "orange", "violet", "gray"]
 COLOURS: dict[str, Colour] = {"correct": "green", "incorrect": "red", "unparsed": "orange", "undecided": "violet"}
@@ -23,7 +23,7 @@ MOST_STEPS = 60  # fences that are split off; a text with more is shown whole
 READ_HERE = "The answer was read in this block."
 
 
-def show_completion(completion: Completion, key: str, place: Place | None = None) -> None:
+def show_completion(completion: Completion, key: str, place: AnswerPlace | None = None) -> None:
     """The thought, then the turns or the text; `place`: where the answer was read in the text that is judged."""
     if completion.reasoning:
         with st.expander(f"Reasoning, {counted(len(completion.reasoning), 'character')}"):
@@ -42,7 +42,9 @@ def show_prompt(prompt: Prompt, key: str) -> None:
         show_messages(prompt, key)
 
 
-def show_messages(messages: Sequence[Message], key: str, judged: int | None = None, place: Place | None = None) -> None:
+def show_messages(
+    messages: Sequence[Message], key: str, judged: int | None = None, place: AnswerPlace | None = None
+) -> None:
     """Turns one below the other, the output of programs and tools in a frame; `place` is in the turn that is judged."""
     for number, message in enumerate(messages):
         with st.container(border=message.kind in ("execution", "tool_result")):
@@ -55,7 +57,7 @@ def show_messages(messages: Sequence[Message], key: str, judged: int | None = No
                 _show_code(message, f"{key}-{number}", LANGUAGES.get(message.kind), marked=mine is not None)
 
 
-def show_prose(text: str, key: str, place: Place | None = None) -> None:
+def show_prose(text: str, key: str, place: AnswerPlace | None = None) -> None:
     """A text with its fenced code highlighted; a long one in parts, with a button for more. `place` is marked."""
     shown = characters_shown(key, 0 if place is None else place.end)
     with st.container(key=f"prose-{key}"):
@@ -64,14 +66,14 @@ def show_prose(text: str, key: str, place: Place | None = None) -> None:
     show_rest(text, shown, key)
 
 
-def _inside(place: Place | None, start: int, end: int) -> Place | None:
+def _inside(place: AnswerPlace | None, start: int, end: int) -> AnswerPlace | None:
     """The part of a place that lies within a part of the text, counted from its beginning."""
     if place is None or place.start >= end or place.end <= start:
         return None
-    return Place(max(place.start, start) - start, min(place.end, end) - start)
+    return AnswerPlace(max(place.start, start) - start, min(place.end, end) - start)
 
 
-def _show_part(part: Message, key: str, place: Place | None) -> None:
+def _show_part(part: Message, key: str, place: AnswerPlace | None) -> None:
     if part.kind == "text":
         st.markdown(prose(part.content, place), anchors=False)
         return
@@ -92,34 +94,44 @@ def steps(text: str) -> Iterator[Message]:
     return (part for _, part in _parts(text))
 
 
+class CodeFence(NamedTuple):
+    """A closed fence of a text: where it begins and ends, and where its content does."""
+
+    begin: int
+    language: str
+    start: int
+    stop: int
+    end: int
+
+
 def _parts(text: str) -> Iterator[tuple[int, Message]]:
     """The parts with the indices at which they begin; of code, the name is its language."""
     fences, end = _fences(text), 0
-    for before, language, start, stop, behind in fences if len(fences) <= MOST_STEPS else []:
-        if text[end:before].strip():
-            yield _plain(text, end, before)
-        answered = language in ("output", "result")
+    for fence in fences if len(fences) <= MOST_STEPS else []:
+        if text[end : fence.begin].strip():
+            yield _plain(text, end, fence.begin)
+        answered = fence.language in ("output", "result")
         kind: Literal["execution", "code"] = "execution" if answered else "code"
-        named = None if answered else language or LANGUAGES["code"]
-        yield start, Message("tool" if answered else "assistant", text[start:stop].rstrip("\n"), kind, named)
-        end = behind
+        named = None if answered else fence.language or LANGUAGES["code"]
+        content = text[fence.start : fence.stop].rstrip("\n")
+        yield fence.start, Message("tool" if answered else "assistant", content, kind, named)
+        end = fence.end
     if text[end:].strip() or not end:
         yield _plain(text, end, len(text)) if end else (0, Message("assistant", text))
 
 
-def _fences(text: str) -> list[tuple[int, str, int, int, int]]:
-    """Of each closed fence: where it begins, its language, where its content begins and ends, and where it ends."""
-    fences: list[tuple[int, str, int, int, int]] = []
-    opened, at = ("", "", 0, 0), 0  # mark, language, begin, begin of the content
+def _fences(text: str) -> list[CodeFence]:
+    fences: list[CodeFence] = []
+    begin: re.Match[str] | None = None
+    start = begun = at = 0
     for line in text.split("\n"):
         mark = FENCE.match(line)
-        behind = at + len(line)
-        if mark and not opened[0]:
-            opened = mark[1], mark[2], at, behind + 1
-        elif mark and not mark[2] and len(mark[1]) >= len(opened[0]):
-            fences.append((opened[2], opened[1], opened[3], at, behind))
-            opened = "", "", 0, 0
-        at = behind + 1
+        if mark and begin is None:
+            begin, begun, start = mark, at, at + len(line) + 1
+        elif mark and begin is not None and not mark[2] and len(mark[1]) >= len(begin[1]):
+            fences.append(CodeFence(begun, begin[2], start, at, at + len(line)))
+            begin = None
+        at += len(line) + 1
     return fences
 
 

@@ -58,7 +58,9 @@ def explain_rules(root: Path) -> None:
     from storage.workspace import Workspace
 
     with Workspace.open(root) as workspace:
-        known: dict[str, object] = {name: VERIFIERS[name] for name in workspace.verifiers.unexplained() if name in VERIFIERS}
+        known: dict[str, object] = {
+            name: VERIFIERS[name] for name in workspace.verifiers.unexplained() if name in VERIFIERS
+        }
         workspace.verifiers.explain(
             {name: verifier.words for name, verifier in known.items() if isinstance(verifier, ExplainsRules)}
         )

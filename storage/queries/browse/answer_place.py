@@ -1,4 +1,4 @@
-"""Place of a verdict's answer in the text that was judged: from where to where the extracted answer was read.
+"""AnswerPlace of a verdict's answer in the text that was judged: from where to where the extracted answer was read.
 
 Verdicts store the answer and the rule, not its place. A rule that finds answers behind a mark (a box, `####`, "the answer
 is", the last line) says where to look; for every other rule only an answer that stands in the text once has a place.
@@ -24,7 +24,7 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _DISPLAYS = {"\\]": "\\[", "$$": "$$", "\\)": "\\("}
 
 
-class Place(NamedTuple):
+class AnswerPlace(NamedTuple):
     """Characters `start` up to `end` of a text."""
 
     start: int
@@ -42,7 +42,7 @@ def judged_text(completion: Completion) -> str:
     return completion.text if turn is None or completion.messages is None else completion.messages[turn].content
 
 
-def answer_place(text: str, extracted: str | None, rule: str) -> Place | None:
+def answer_place(text: str, extracted: str | None, rule: str) -> AnswerPlace | None:
     """Where `extracted`, an answer by this rule of a verifier, stands in the judged text; None where that is not known."""
     if extracted is None or not extracted.strip() or len(text) > LONGEST:
         return None
@@ -57,7 +57,7 @@ def answer_place(text: str, extracted: str | None, rule: str) -> Place | None:
     return only[0] if len(only) == 1 else None
 
 
-def _occurrences(text: str, answer: str, start: int, end: int) -> list[Place]:
+def _occurrences(text: str, answer: str, start: int, end: int) -> list[AnswerPlace]:
     """Every place of an answer in a part of a text, whatever of the dropped signs stands between its characters."""
     wanted = _DROPPED.sub("", answer)
     kept: list[str] = []
@@ -68,9 +68,9 @@ def _occurrences(text: str, answer: str, start: int, end: int) -> list[Place]:
         kept.append(text[position:stop])
         indices.extend(range(position, stop))
         position = stop if gap is None else gap.end()
-    line, places, at = "".join(kept), list[Place](), -1
+    line, places, at = "".join(kept), list[AnswerPlace](), -1
     while wanted and (at := line.find(wanted, at + 1)) >= 0:
-        place = Place(indices[at], indices[at + len(wanted) - 1] + 1)
+        place = AnswerPlace(indices[at], indices[at + len(wanted) - 1] + 1)
         if not (_continues(text[place.start - 1 : place.start + 1]) or _continues(text[place.end - 1 : place.end + 2])):
             places.append(place)
     return places

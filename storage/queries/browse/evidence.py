@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from storage.ground.records import Completion, Problem, Verdict
-from storage.queries.browse.answer_place import Place, answer_place, judged_text
+from storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
 from storage.queries.browse.why import brief, evidence_lines
 from storage.queries.reader import Reader
 
@@ -31,7 +31,7 @@ class VerdictEvidence:
     reference: str
     how: str
     details: tuple[str, ...]
-    place: Place | None
+    place: AnswerPlace | None
 
 
 class Subject(NamedTuple):

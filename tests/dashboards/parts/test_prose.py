@@ -6,7 +6,7 @@ import pytest
 
 from dashboards.parts.formulas import renders
 from dashboards.parts.prose import prose
-from storage.queries.browse.answer_place import Place
+from storage.queries.browse.answer_place import AnswerPlace
 
 J = "\u2060"  # the joiner in what the page would make active even behind a backslash
 HOSTILE = {
@@ -91,17 +91,17 @@ def test_what_would_change_the_meaning_is_literal(text: str, shown: str) -> None
 @pytest.mark.parametrize(
     ("text", "place", "shown"),
     [
-        ("It is 42.", Place(6, 8), r"It is :yellow-background[42]\."),
-        ("#### 42", Place(5, 7), r"\#\#\#\# :yellow-background[42]"),
-        ("So **42**.", Place(5, 7), r"So **:yellow-background[42]**\."),
-        ("So **it is 42** here", Place(11, 20), r"So :yellow-background[**it is 42** here]"),
-        ("So $x = 42$.", Place(8, 10), r"So :yellow-background[$x = 42$]\."),
-        ("see `42`", Place(5, 7), "see :yellow-background[`42`]"),
-        ("a [b\nc] d", Place(2, 7), "a :yellow-background[\\[b]  \n:yellow-background[c\\]] d"),
-        ("a|b\n-|-\n1|42", Place(10, 12), "| a | b |\n| --- | --- |\n| 1 | :yellow-background[42] |"),
+        ("It is 42.", AnswerPlace(6, 8), r"It is :yellow-background[42]\."),
+        ("#### 42", AnswerPlace(5, 7), r"\#\#\#\# :yellow-background[42]"),
+        ("So **42**.", AnswerPlace(5, 7), r"So **:yellow-background[42]**\."),
+        ("So **it is 42** here", AnswerPlace(11, 20), r"So :yellow-background[**it is 42** here]"),
+        ("So $x = 42$.", AnswerPlace(8, 10), r"So :yellow-background[$x = 42$]\."),
+        ("see `42`", AnswerPlace(5, 7), "see :yellow-background[`42`]"),
+        ("a [b\nc] d", AnswerPlace(2, 7), "a :yellow-background[\\[b]  \n:yellow-background[c\\]] d"),
+        ("a|b\n-|-\n1|42", AnswerPlace(10, 12), "| a | b |\n| --- | --- |\n| 1 | :yellow-background[42] |"),
     ],
 )
-def test_a_place_is_marked(text: str, place: Place, shown: str) -> None:
+def test_a_place_is_marked(text: str, place: AnswerPlace, shown: str) -> None:
     assert prose(text, place) == shown
 
 

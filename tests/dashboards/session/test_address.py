@@ -23,8 +23,9 @@ def test_a_link_reopens_version_filters_order_and_problem(page: Page) -> None:
     assert list(table["problem_id"]) == sorted(table["problem_id"], reverse=True)
     chosen = table["problem_id"][2]
     again = page("explore", of="version toy@v1", level="2", problem=chosen)
-    assert any(chosen in block.value for block in again.code)
-    assert dict(again.query_params) == {"of": "version toy@v1", "level": "2", "problem": chosen}
+    assert any(f"id {chosen[:8]}" in block.value for block in again.markdown)
+    shown = again.query_params["rollout"]  # the link is to the rollout that is shown
+    assert dict(again.query_params) == {"of": "version toy@v1", "level": "2", "problem": chosen, "rollout": shown}
 
 
 @pytest.mark.parametrize(

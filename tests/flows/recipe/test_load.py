@@ -293,6 +293,11 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
         ("verifier", "verify = verify_many = close = print\n    rules = ('sum',)", "'rules' must be pairs of texts"),
         (
             "verifier",
+            "verify = verify_many = close = print\n    words = {'sum': 1}",
+            "'words' is {'sum': 1}, and must map names of rules to texts.",
+        ),
+        (
+            "verifier",
             "verify = verify_many = close = print\n    suite = 3",
             "'suite' is 3, and must be the name of",
         ),

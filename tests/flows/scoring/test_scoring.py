@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dashboards.parts.rollout import record
+from dashboards.parts.verdicts import record
 from pipelines.metrics.elections import ballots
 from pipelines.metrics.registry import measure
 from pipelines.metrics.sample import Options

@@ -12,7 +12,7 @@ from pipelines.verify.finding import OneByOne
 from pipelines.verify.mathematics import answer_text
 from pipelines.verify.number import NumberVerifier
 from storage.ground.records import Completion, Message, Problem
-from storage.queries.browse.answer_place import Place, answer_place, judged_text
+from storage.queries.browse.answer_place import AnswerPlace, answer_place, judged_text
 from tests.shared_data import shared_data
 
 DROPPED = re.compile(r"<<[^<>\n]*>>|~~[^~\n]*~~|\\(?=\\)|\\[()\[\],;:! ]|[\s$*]+")
@@ -42,7 +42,7 @@ SENTINEL = "7654321"
     ],
 )
 def test_the_place_that_a_rule_read(text: str, extracted: str, rule: str, marked: tuple[int, int]) -> None:
-    assert answer_place(text, extracted, rule) == Place(*marked)
+    assert answer_place(text, extracted, rule) == AnswerPlace(*marked)
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_verdict_leads_to_its_place() -> None:
     verifier: OneByOne = NumberVerifier()
     text = "She eats 3 of 16 eggs. So 13 * 2 = $26.\n#### 26"
     verdict = verifier.verify(Problem("?", "26"), Completion("c", "p", "e", "m", "", "curate", 0, None, text, "stop"))
-    assert answer_place(text, verdict.extracted, verdict.rule) == Place(45, 47)
+    assert answer_place(text, verdict.extracted, verdict.rule) == AnswerPlace(45, 47)

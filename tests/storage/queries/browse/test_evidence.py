@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.verify import VERIFIERS
 from storage.ground.records import Completion, Problem, Verdict
-from storage.queries.browse.answer_place import Place
+from storage.queries.browse.answer_place import AnswerPlace
 from storage.queries.browse.evidence import Subject, evidence_of
 
 WORDS = {("number", "1"): {"boxed": "in the last box", "equal": "numbers compared exactly"}}
@@ -28,7 +28,7 @@ def test_a_verdict_is_told_in_the_words_of_its_rules() -> None:
         "8",
         "numbers compared exactly",
     )
-    assert told.place == Place(10, 12)
+    assert told.place == AnswerPlace(10, 12)
 
 
 def test_a_rule_without_words_is_named_and_a_missing_reference_form_is_the_problems() -> None:
