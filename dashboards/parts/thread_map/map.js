@@ -25,9 +25,9 @@ function marks(node, height) {
   }
   drawn.push(shape("path", { class: "icon", d: ICONS[state], transform: `translate(4 ${(height - 12) / 2})` }));
   if (kept) drawn.push(shape("path", { class: "corner", d: `M${width - 7} 0h7v7z` }));
-  const room = width - ICON - 7;
-  if (label && room > 8) {
-    const letters = [...label], fit = Math.floor(room / LETTER), text = shape("text", { y: height / 2 + 4 });
+  const room = width - ICON - 7, fit = Math.floor(room / LETTER);
+  if (label && fit > 1) {
+    const letters = [...label], text = shape("text", { y: height / 2 + 4 });
     text.textContent = letters.length > fit ? `${letters.slice(0, fit - 1).join("")}…` : label;
     drawn.push(shape("svg", { x: ICON + 5, width: room, height, "aria-hidden": true }, text)); // clips wide letters
   }

@@ -90,13 +90,13 @@ def _pieces(turns: Turns) -> set[str]:
 
 def _before(ids: Iterable[str], turns: Turns) -> set[str]:
     """Every turn that one of these follows, at any distance."""
-    found: set[str] = set()
+    lineages: set[str] = set()
     waiting = list(ids)
     while waiting:
-        new = [parent for parent in turns[waiting.pop()].after if parent in turns and parent not in found]
-        found.update(new)
+        new = [parent for parent in turns[waiting.pop()].after if parent in turns and parent not in lineages]
+        lineages.update(new)
         waiting += new
-    return found
+    return lineages
 
 
 def summary(nodes: Collection[MapNode]) -> str:

@@ -31,11 +31,10 @@ def show_threads(scope: Scope, problem_id: str) -> None:
     nodes, data = kept_now(_drawn, scope, problem_id)
     st.markdown(f"**{summary(nodes.values())}**")
     key = f"map-{problem_id}"
-    opened = st.session_state.get(key, {}).get(OPENED)
-    opened = opened if opened in nodes else None  # whatever the browser sends
-    _map(key=key, data={**data, "opened": opened}, on_opened_change=lambda: None)
-    if opened is not None:
-        _show(nodes[opened], nodes, scope)
+    chosen = nodes.get(str(st.session_state.get(key, {}).get(OPENED)))  # whatever the browser sends
+    _map(key=key, data={**data, OPENED: chosen and chosen.turn.completion_id}, on_opened_change=lambda: None)
+    if chosen is not None:
+        _show(chosen, nodes, scope)
 
 
 def _drawn(scope: Scope, problem_id: str) -> tuple[Nodes, dict[str, Any]]:
