@@ -14,18 +14,12 @@ from typing import Any
 _NEVER = "(?!)"
 _SCRIPTS = {"ru": "[\u0400-\u04ff]", "zh": "[\u3400-\u9fff]", "ja": "[\u3040-\u30ff\u3400-\u9fff]"}
 _SAID_IN = (
-    ("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("fr", "éponse"), ("es", "correcta"), ("pt", "opção"),
-    ("pt", "lternativa c"), ("pt", "etra c"), ("de", "e Option"), ("fr", "option correcte"), ("fr", "onne option"),
+    ("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("es", "correcta"), ("de", "e Option"), ("fr", "onne option"),
 )  # fmt: skip
-_SAID_IN_SCRIPT = (
-    ("ru", "твет"),
-    ("ru", "ариант"),
-    ("zh", "答案"),
-    ("zh", "选"),
-    ("ja", "答"),
-    ("ja", "正解"),
-    ("ja", "正しい選"),
-)
+_SAID_WITH_ACCENTS = (
+    ("fr", "éponse"), ("fr", "option correcte"), ("pt", "lternativa"), ("pt", "opção"), ("pt", "etra c"), ("ru", "твет"),
+    ("ru", "ариант"), ("zh", "答案"), ("zh", "选"), ("ja", "答"), ("ja", "正解"), ("ja", "正しい選"),
+)  # fmt: skip
 _ARTICLES = {
     "en": "(?:the|our|my|a|correct|right|final|answer)", "es": "(?:la|el|respuesta|resultado|correcta|opción)",
     "pt": "(?:a|o|resposta|correta|opção|alternativa)", "fr": "(?:la|le|réponse|bonne|option)",
@@ -79,18 +73,22 @@ def speaks(window: str) -> tuple[Language, ...]:
     words = window.lower().replace("’", "'").replace("(", " ").replace("*", " ").split()
     names = [] if ANY_DOUBT.isdisjoint(words) else [name for name in DOUBTS if not DOUBTS[name].isdisjoint(words)]
     if names or "no" in words:
-        names = list(dict.fromkeys([*names, *(name for name, needle in _SAID_IN if needle in window)]))
+        names += _said_in(window)
     if not window.isascii():
         names += [name for name, letter in _SCRIPTS.items() if re.search(letter, window)]
     if "en" not in names and ("n't" in window or "n’t" in window or "?" in window or _CROSS.search(window)):
         names = ["en", *names]
-    return tuple(language(name) for name in names)
+    return tuple(language(name) for name in dict.fromkeys(names))
 
 
 def stated_in(text: str) -> tuple[Language, ...]:
     """The languages other than English in which a text may say "the answer is"."""
-    needles = _SAID_IN if text.isascii() else (*_SAID_IN, *_SAID_IN_SCRIPT)
-    return tuple(language(name) for name in dict.fromkeys(name for name, needle in needles if needle in text))
+    return tuple(language(name) for name in dict.fromkeys(_said_in(text)))
+
+
+def _said_in(text: str) -> list[str]:
+    needles = _SAID_IN if text.isascii() else (*_SAID_IN, *_SAID_WITH_ACCENTS)
+    return [name for name, needle in needles if needle in text]
 
 
 @lru_cache(maxsize=16)
