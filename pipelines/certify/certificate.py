@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from pipelines.certify.edits_suite import flip_rates, flips_by_form
+from pipelines.certify.edits_suite import flip_rates, flips_by_form, kind_rates
 from pipelines.certify.selection import selection
 from pipelines.certify.suite_rows import SECTIONS, SuiteRow
 from pipelines.certify.verifier_process import VerifierObservation
@@ -119,7 +119,7 @@ class Certificate:
             return None
         edited = [result for result in self.results if result.row.section != "threads"]
         forms = flips_by_form((r.row.name, r.row.expected == "correct", r.observation.outcome) for r in edited)
-        return {"rates": flip_rates(forms), "forms": [asdict(form) for form in forms]}
+        return {"rates": flip_rates(forms), "kinds": kind_rates(forms), "forms": [asdict(form) for form in forms]}
 
     def selection(self) -> dict[str, Any] | None:
         """Of a suite `selected`: false accepts among natural wrong answers and among the best of n (`selection`)."""

@@ -24,9 +24,7 @@ from pipelines.edit.planted_errors import spelled
 from pipelines.stats import population_mean
 
 TABLES = Path(__file__).parent / "tables"
-KEPT = ("dialect", "language", "digits", "units", "rounding")
-"""Kinds of forms that give the answer plainly, in another way; all others say something about another value."""
-_NUMBERS_ONLY = ("digits", "units", "rounding")
+_NUMBERS_ONLY, _LETTERS_ONLY = ("digits", "units", "rounding"), ("option",)
 _PLACE = re.compile(r"«([abrwv])(?::(\w+))?»")
 _LETTER = re.compile(r"(?:####|\\boxed\{|[Aa]nswer(?: is|:))\s*\(?([A-J])\)?[.}]?\s*\Z")
 
@@ -88,6 +86,11 @@ class EditFlips:
     reject_flips: int = 0
     undecided: int = 0
 
+    @property
+    def kind(self) -> str:
+        """Kind of the form, which its name holds."""
+        return self.name.split(".")[1]
+
     def count(self, outcome: str | None, *, must: bool) -> None:
         """Add one verdict on a row; `must`: it has to be correct. None is a crash."""
         self.given += must
@@ -126,7 +129,7 @@ def forms() -> tuple[Form, ...]:
 def edits_suite(rollouts: Iterable[EditedRollout], *, letters: bool, probes: tuple[SuiteRow, SuiteRow]) -> Suite:
     """Every form behind every rollout (prompt, reference, text) that allows it: of multiple choice, or of numbers."""
     worked = [solution for rollout in rollouts if (solution := _worked(*rollout, letters=letters)) is not None]
-    chosen = [form for form in forms() if not (letters and form.kind in _NUMBERS_ONLY)]
+    chosen = [form for form in forms() if form.kind not in (_NUMBERS_ONLY if letters else _LETTERS_ONLY)]
     unique = {(row.prompt, row.reference, row.text): row for form in chosen for item in worked for row in _rows(form, item)}
     return Suite("edits", tuple(unique.values()), probes)
 
@@ -189,18 +192,28 @@ def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditF
 
 def flip_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
     """Rates of both flips with an interval over forms, of the forms that verifiers were mended on and of the others."""
-    rows = []
-    for held_out in (False, True):
-        for flip in ("accept", "reject"):
-            counts = [(form.name, *form.of(flip)) for form in flips if form.held_out is held_out]
-            values = [value for _, hit, n in counts for value in [1.0] * hit + [0.0] * (n - hit)]
-            clusters = [name for name, _, n in counts for _ in range(n)]
-            rate = population_mean(values, clusters, estimand=f"{flip} flips over forms")
-            if rate is not None:
-                forms_hit, forms_asked = sum(hit > 0 for _, hit, _ in counts), sum(n > 0 for *_, n in counts)
-                rows.append({
-                    "forms": "held out" if held_out else "mended on", "flip": flip, "rows": int(sum(values)),
-                    "of_rows": len(values), "forms_hit": forms_hit, "of_forms": forms_asked,
-                    "rate": rate.value, "low": rate.low, "high": rate.high,
-                })  # fmt: skip
-    return rows
+    groups = {
+        "mended on": [form for form in flips if not form.held_out],
+        "held out": [form for form in flips if form.held_out],
+    }
+    return [row for name, members in groups.items() for row in _rates(name, members)]
+
+
+def kind_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
+    """Rates of both flips with an interval over forms, by kind of form."""
+    kinds = dict.fromkeys(form.kind for form in flips)
+    return [row for kind in kinds for row in _rates(kind, [form for form in flips if form.kind == kind])]
+
+
+def _rates(name: str, forms: Sequence[EditFlips]) -> Iterator[dict[str, Any]]:
+    for flip in ("accept", "reject"):
+        counts = [(form.name, *form.of(flip)) for form in forms]
+        values = [value for _, hit, n in counts for value in [1.0] * hit + [0.0] * (n - hit)]
+        clusters = [name for name, _, n in counts for _ in range(n)]
+        rate = population_mean(values, clusters, estimand=f"{flip} flips over forms")
+        if rate is not None:
+            forms_hit, forms_asked = sum(hit > 0 for _, hit, _ in counts), sum(n > 0 for *_, n in counts)
+            yield {
+                "forms": name, "flip": flip, "rows": int(sum(values)), "of_rows": len(values), "forms_hit": forms_hit,
+                "of_forms": forms_asked, "rate": rate.value, "low": rate.low, "high": rate.high,
+            }  # fmt: skip

@@ -94,7 +94,8 @@ def _last_run(marks: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     return best
 
 
-_CLEAN = re.compile(r"[*_`$\"“”]|\\(?:text|textbf|mathbf|mathrm|boxed|bf)\b|[{}]|\\[()\[\]]")
+_ASCII = str.maketrans("（）［］．：，、。！", "()[].:,,.!")
+_CLEAN = re.compile(r"[*_`$\"“”]|\\(?:text)?color\s*\{\w+\}|\\(?:text|textbf|mathbf|mathrm|boxed|bf)\b|[{}]|\\[()\[\]]")
 _NOUN = r"(?:(?i:the|correct|right|best)\s+)*(?:(?i:option|choice|letter|alternative|answer)s?\s*:?\s*)"
 _LONGEST_NUMBER = 60
 _ITEM = re.compile(r"(?m)^[ \t]*(?:[-*•][ \t]+)?(?:\*\*)?\(?([A-J])[).:]")
@@ -102,8 +103,12 @@ _ALONE = re.compile(rf"(?:{_NOUN})?(?:\(([A-Ja-j])\)|\[([A-J])\]|([A-Ja-j])\)|([
 _WITH_TEXT = re.compile(
     rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J])\)|([A-J])[.:](?=\s|\Z)|([A-J])\s+[-–—]\s|([A-J]),)\s*(.+)\Z", re.DOTALL
 )
-_REASON = re.compile(rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J]))\s*,?\s+(?:because|since|as|for|due|given|based|is|by)\b")
-_CERTAIN_REASON = re.compile(r"\)?\s*,?\s+(?:because|since)\b")
+_BECAUSE = (
+    r"(?:\s*,?\s+(?:because|since|porque|pues|ya que|parce qu\w*|car|weil|denn|pois|já que|потому что|так как)\b"
+    r"|\s*,?\s*(?:因为|由于|なぜなら))"
+)
+_REASON = re.compile(rf"(?:{_NOUN})?(?:\(([A-J])\)|([A-J]))(?:{_BECAUSE}|\s*,?\s+(?:as|for|due|given|based|is|by)\b)")
+_CERTAIN_REASON = re.compile(rf"\)?{_BECAUSE}")
 _JOINED = re.compile(
     rf"(?:{_NOUN})?(?:(?i:either|both|neither)\s+)?\(?([A-J])\)?[.)]?\s*(?:,|/|&|;|\bor\b|\band\b|,\s*(?:or|and)\b|\bnor\b)\s*"
     rf"(?:{_NOUN})?\(?([A-J])\)?(?![A-Za-z'’])"
@@ -137,7 +142,7 @@ class Choice:
 
 def named_in(text: str, options: Options) -> Choice | None:
     """The option that a whole short text names, or None where it names none."""
-    cleaned = " ".join(_CLEAN.sub(" ", text).split()).strip()
+    cleaned = " ".join(_CLEAN.sub(" ", text.translate(_ASCII)).split()).strip()
     if not cleaned or len(cleaned) > 2_000:  # longer than any option
         return None
     if (alone := _ALONE.match(cleaned)) is not None:
@@ -152,7 +157,7 @@ def named_in(text: str, options: Options) -> Choice | None:
 
 def named_in_sentence(line: str) -> Choice | None:
     """Option named by a concluding sentence, if it is only one; a sentence that denies or supposes names none."""
-    cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:]).split())
+    cleaned = " ".join(_CLEAN.sub(" ", line[-2_000:].translate(_ASCII)).split())
     if _DENIED.search(cleaned):
         return None
     letters = sorted({_letter(match) for match in (*_NAMED.finditer(cleaned), *_BOLD.finditer(line[-2_000:]))})
@@ -244,7 +249,7 @@ class ChoiceVerifier(OneByOne):
     """Compares letters; microseconds a completion, safe from any thread."""
 
     name = "choice"
-    rules = (("reference", "1"), *EXTRACTION, ("head", "2"), ("named", "3"), ("none", "2"))
+    rules = (("reference", "2"), *EXTRACTION, ("head", "3"), ("named", "4"), ("none", "3"))
     version = version_of(rules, numbers=f"{STRICT.name}.{STRICT.version}")
     words: Mapping[str, str] = {
         **EXTRACTION_WORDS,

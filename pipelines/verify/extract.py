@@ -7,8 +7,9 @@ The order, first that applies:
 4. the last "answer is", "answer:", or a line that begins with "A:": the rest of that line, or the next line if it is empty;
 5. bare: the whole text, when it is one short line that is no sentence;
 6. tail: the last non-empty line (or the last displayed formula), from which each verifier takes what it may.
-An answer that the text denies, attributes to somebody else, quotes or takes back is none (`statements.standing`): the last
-one that stands counts. A box or tag gives way to a later "the answer is" with a value behind it.
+An answer that the text denies, attributes to somebody else, shows as an example, quotes or takes back is none
+(`statements.standing`): the last one that stands counts. A box or tag gives way to a later "the answer is" with a value
+behind it.
 What stands before the last `</think>` is thought, not answer; so is what stands behind a `<think>` that was never closed.
 Emoji at the end of an answer are no part of it. A box that was never closed, or is empty, is no answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
@@ -35,7 +36,7 @@ from storage.ground.records import Completion
 
 Rule = Literal["hash", "boxed", "tag", "phrase", "bare", "tail"]
 RULES: tuple[tuple[Rule, str], ...] = (
-    ("hash", "5"), ("boxed", "5"), ("tag", "5"), ("phrase", "5"), ("bare", "5"), ("tail", "7"),
+    ("hash", "6"), ("boxed", "6"), ("tag", "6"), ("phrase", "6"), ("bare", "6"), ("tail", "8"),
 )  # fmt: skip
 """The rules in the order in which they are tried, each with its version."""
 WORDS: Mapping[str, str] = {
@@ -288,8 +289,7 @@ def _phrase(text: str, cut: bool) -> Stated | None:
         if match.end() > start:
             begin, start = match.end() - len(match[0].lstrip("\n")), match.end()
     spoken: tuple[Language, ...] = ()
-    foreign = not text.isascii() or "espuesta" in text or "esposta" in text or "ntwort" in text
-    for language in stated_in(text) if foreign else ():
+    for language in stated_in(text):
         for match in language.says.finditer(text, max(0, start)):
             if match.end() > start:
                 begin, start, spoken = match.start(), match.end(), (language,)

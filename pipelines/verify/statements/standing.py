@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.verify.statements.examples import is_shown
 from pipelines.verify.statements.words import ANY_DOUBT, VALUE, Language, speaks
 
 Fate = Literal["stands", "denied", "elsewhere", "withdrawn"]
@@ -18,7 +19,8 @@ _FOLLOWING = 2_000  # characters behind it that are looked through for a withdra
 _END = re.compile(r"[.!?;](?=[\s\"”»')]|\Z)|[。！？；\n]")
 _TURN = re.compile(
     r"(?i)[,;]\s+(?:so|but|and|yet|however|although|though|while|whereas|because|since|hence|thus|therefore|then|aunque|pero"
-    r"|mais|bien que|obwohl|aber|embora|mas|хотя|но)\b|\s(?:although|though|whereas)\s|[，,](?:但|虽然|不过)|、"
+    r"|mais|bien que|obwohl|aber|embora|mas|хотя|но)\b|\s(?:although|though|whereas)\s|[，,](?:但|虽然|不过)"
+    r"|(?<!によると)(?<!によれば)(?<!言わせると)(?<!では)、"
 )
 _MENTION = re.compile(
     r"(?i)\b(?:examples?|samples?|formats?|forms?|templates?|lines?|prompts?|instructions?|write|such as|e\.g\.|like|phrase"
@@ -83,7 +85,7 @@ def doubtful(window: str) -> bool:
     """Whether a text holds a word by which an answer may be taken back, or letters of a language with such words."""
     if "?" in window or "n't" in window or not (window.isascii() or _FOREIGN.search(window) is None):
         return True
-    return not ANY_DOUBT.isdisjoint(window.lower().replace("(", " ").split())
+    return not ANY_DOUBT.isdisjoint(window.lower().replace("(", " ").replace("*", " ").split())
 
 
 def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -217,13 +219,15 @@ def _asks_other_question(previous: str, said: frozenset[str]) -> bool:
 
 
 def _quoted(text: str, begin: int, found: Found) -> Judged:
-    """A statement on a line that is a quotation, or in quotation marks behind words that mention an example."""
+    """A statement that shows an example, in a quoted line, or in quotation marks behind words that mention an example."""
     line = text.rfind("\n", 0, found.start) + 1
     stop = text.find("\n", found.end)
     stop = len(text) if stop < 0 else stop
     if text.startswith(">", line) and any(not other.startswith(">") for other in text.splitlines() if other.strip()):
         return Judged("elsewhere", line, stop)
     before = text[line : found.start]
+    if is_shown(before[-_REACH:], text[found.start : found.first]):
+        return Judged("elsewhere", begin, _sentence_end(text, found.end))
     if text.startswith("####", found.start) and _MENTION.search(before):
         return Judged("elsewhere", line, stop)
     for opening, closing in _QUOTES:

@@ -13,12 +13,17 @@ from typing import Any
 
 _NEVER = "(?!)"
 _SCRIPTS = {"ru": "[\u0400-\u04ff]", "zh": "[\u3400-\u9fff]", "ja": "[\u3040-\u30ff\u3400-\u9fff]"}
-_SAID_IN = (("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("fr", "éponse"))
-_SAID_IN_SCRIPT = (("ru", "твет"), ("zh", "答案"), ("ja", "答"))
+_SAID_IN = (
+    ("es", "espuesta"), ("pt", "esposta"), ("de", "ntwort"), ("es", "correcta"), ("de", "e Option"), ("fr", "onne option"),
+)  # fmt: skip
+_SAID_WITH_ACCENTS = (
+    ("fr", "éponse"), ("fr", "option correcte"), ("pt", "lternativa"), ("pt", "opção"), ("pt", "etra c"), ("ru", "твет"),
+    ("ru", "ариант"), ("zh", "答案"), ("zh", "选"), ("ja", "答"), ("ja", "正解"), ("ja", "正しい選"),
+)  # fmt: skip
 _ARTICLES = {
-    "en": "(?:the|our|my|a|correct|right|final|answer)", "es": "(?:la|el|respuesta|resultado|correcta)",
-    "pt": "(?:a|o|resposta|correta)", "fr": "(?:la|le|réponse|bonne)",
-    "de": "(?:die|das|antwort|lösung|ergebnis|richtige)", "ru": "(?:ответ|правильный)",
+    "en": "(?:the|our|my|a|correct|right|final|answer)", "es": "(?:la|el|respuesta|resultado|correcta|opción)",
+    "pt": "(?:a|o|resposta|correta|opção|alternativa)", "fr": "(?:la|le|réponse|bonne|option)",
+    "de": "(?:die|das|antwort|lösung|ergebnis|richtige|option)", "ru": "(?:ответ|правильный)",
 }  # fmt: skip
 _MARKS = ("", ",", ".", ":", ";", "!", "?", ",\u201d", '."', '"')
 VALUE = (
@@ -30,6 +35,7 @@ _NEW_VALUE = (
     r"[$*(\\]{0,3}(?:[-+−]?\\?\$?\d(?:[\d.,/]|\{,\})*(?<![.,/])|\(?(?-i:[B-HJ])\)?(?![A-Za-zÀ-ɏ0-9_'’])"
     r"|\(?(?-i:[AI])\)?(?=[.,;!)。]|\s*\Z))[$*)\\]{0,4}"  # "a" and "I" are words too
 )
+_LETTER = r"[\s*$(（\[\\]{0,4}(?-i:[A-J])(?![A-Za-zÀ-ɏ0-9_'’])"
 _CLOSED = r"\s*(?:[.!;。！；]|,(?!\s*\d)|\Z)"
 _CROSS = re.compile("[❌✗✘❎]")
 _BETWEEN = r"[\s$)*`\"”’」.]{0,4}"
@@ -64,20 +70,25 @@ class Language:
 
 def speaks(window: str) -> tuple[Language, ...]:
     """The languages of whose doubting words or letters a text holds some."""
-    words = window.lower().replace("’", "'").replace("(", " ").split()
+    words = window.lower().replace("’", "'").replace("(", " ").replace("*", " ").split()
     names = [] if ANY_DOUBT.isdisjoint(words) else [name for name in DOUBTS if not DOUBTS[name].isdisjoint(words)]
     if names or "no" in words:
-        names += [name for name, needle in _SAID_IN if needle in window and name not in names]
+        names += _said_in(window)
     if not window.isascii():
         names += [name for name, letter in _SCRIPTS.items() if re.search(letter, window)]
     if "en" not in names and ("n't" in window or "n’t" in window or "?" in window or _CROSS.search(window)):
         names = ["en", *names]
-    return tuple(language(name) for name in names)
+    return tuple(language(name) for name in dict.fromkeys(names))
 
 
 def stated_in(text: str) -> tuple[Language, ...]:
     """The languages other than English in which a text may say "the answer is"."""
-    return tuple(language(name) for name, needle in (*_SAID_IN, *_SAID_IN_SCRIPT) if needle in text)
+    return tuple(language(name) for name in dict.fromkeys(_said_in(text)))
+
+
+def _said_in(text: str) -> list[str]:
+    needles = _SAID_IN if text.isascii() else (*_SAID_IN, *_SAID_WITH_ACCENTS)
+    return [name for name, needle in needles if needle in text]
 
 
 @lru_cache(maxsize=16)
@@ -90,7 +101,7 @@ def language(name: str) -> Language:
     return Language(
         name,
         letters=re.compile(_SCRIPTS[name]) if name in _SCRIPTS else None,
-        says=_compiled(words.get("says", _NEVER)),
+        says=_compiled(_says(words)),
         denies=_compiled(_before(words["denies"], name)),
         denied=_compiled(rf"{_BETWEEN}{lead}(?:{behind})"),
         attributes=_compiled(_before(words.get("attributes", [_NEVER]), name).replace("#other#", words.get("other", ""))),
@@ -107,6 +118,12 @@ def language(name: str) -> Language:
         openers=_compiled(rf"(?:[\s,;:.!?—–…、，。：-]|{words['openers']}{_word_end(name)})*"),
         ends=_compiled(rf"(?:{words.get('ends', _NEVER)})[\s.。]*\Z"),
     )
+
+
+def _says(words: dict[str, Any]) -> str:
+    """Words that an answer stands behind, with those between them and an option's letter: "es la opción" B."""
+    named = rf"\s*{words.get('named', '')}(?={_LETTER})"
+    return rf"(?:{words.get('says', _NEVER)}|(?:{words.get('picks', _NEVER)})(?={named}))(?:{named})?"
 
 
 def _before(patterns: list[str], name: str) -> str:

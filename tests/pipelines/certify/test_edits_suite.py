@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.certify.edits_suite import EditedRollout, EditFlips, flip_rates, flips_by_form, forms
+from pipelines.certify.edits_suite import EditedRollout, EditFlips, flip_rates, flips_by_form, forms, kind_rates
 from pipelines.certify.suites import edits
 from pipelines.certify.tables.number_spellings import in_chinese, in_words
 from pipelines.verify import VERIFIERS
@@ -57,6 +57,23 @@ def test_flips_are_counted_by_form_with_an_interval_over_forms() -> None:
     ]
     rates = {(row["forms"], row["flip"]): (row["rows"], row["of_rows"]) for row in flip_rates(counted)}
     assert rates == {("mended on", "reject"): (1, 1), ("held out", "accept"): (1, 2)}
+
+
+def test_flips_are_counted_by_kind() -> None:
+    names = ("en.negated.doubt", "de.negated.sondern", "de.attributed.laut")
+    counted = flips_by_form([(names[0], False, "correct"), (names[1], False, "unparsed"), (names[2], True, "incorrect")])
+    assert [(row["forms"], row["flip"], row["rows"], row["of_rows"], row["of_forms"]) for row in kind_rates(counted)] == [
+        ("negated", "accept", 1, 2, 2),
+        ("attributed", "reject", 1, 1, 1),
+    ]
+
+
+def test_forms_of_options_are_for_letters_alone() -> None:
+    option = EditedRollout("Which?\nA) x\nB) y", "B", "y is right.\n#### B")
+    texts = {row.name: row.text for row in edits("choice", [option]).rows}
+    assert texts["zh.option.guxuan"] == "y is right.\n故选B。"
+    assert "en.digits.words" not in texts
+    assert "zh.option.guxuan" not in {row.name for row in edits("math", [SUM]).rows}
 
 
 def test_numbers_are_spelled_out() -> None:

@@ -96,6 +96,37 @@ def test_an_option_is_named(letter: str, text: str) -> None:
     assert verdict.outcome == ("correct" if letter == "B" else "incorrect")
 
 
+NAMED_ELSEWHERE = [
+    "La opción correcta es B", "La opción correcta es la B.", "La respuesta correcta es la B",
+    "La respuesta es la opción B.", "La respuesta es B porque es la capital.",
+    "La opción correcta es la B.\nEspero que ayude.", "A alternativa correta é B", "A resposta correta é a B",
+    "A opção correta é a letra (B).", "Resposta: letra B", "La bonne option est B.", "La réponse est l'option B.",
+    "Die richtige Option ist B.", "Die richtige Antwort ist Option B.", "Правильный вариант: B.", "选B", "故选B。",
+    "故选：B．", "应选（B）。", "正确选项是B", "答案是B，因为它是首都。", "正解はBです", "正しい選択肢はBです。",
+    "\\boxed{\\color{red}{B}}",
+]  # fmt: skip
+NONE_ELSEWHERE = [
+    "La opción correcta no es B.", "La respuesta es la B o la C.", "La opción B es incorrecta.",
+    "A alternativa correta não é B.", "Die richtige Option ist nicht B.", "选A或B", "不选B。", "先选B，再选C。",
+    "正确选项不是B。", "正解はBではありません。", "Mi amigo dice que la opción correcta es B.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NAMED_ELSEWHERE)
+def test_an_option_is_named_in_other_languages(text: str) -> None:
+    assert judged(text).outcome == "correct"
+
+
+@pytest.mark.parametrize("text", NONE_ELSEWHERE)
+def test_no_option_is_named_in_other_languages(text: str) -> None:
+    assert judged(text).outcome == "unparsed"
+
+
+def test_another_option_is_named_in_other_languages() -> None:
+    for text in ("La opción correcta es B. Espera, no: C.", "La opción correcta es C, no B.", "正确选项不是B，而是C。"):
+        assert judged(text).normal_form == "C", text
+
+
 @pytest.mark.parametrize("text", NONE)
 def test_no_option_is_named(text: str) -> None:
     verdict = judged(text, "A")

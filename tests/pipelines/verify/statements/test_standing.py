@@ -56,6 +56,15 @@ CITIES = "Which city is the capital?\nA) Lyon\nB) Paris\nC) Nice\nD) Lille"
         "答案是17。抱歉，是18。",
         "错误的答案是17。",
         "答えは17です。すみません、18です。",
+        "Laut Peter ist die Antwort 17.",
+        "Laut Anna beträgt die Antwort 17.",
+        "Laut Herrn Müller ist das Ergebnis 17.",
+        "Peter zufolge ist die Antwort 17.",
+        "Nach Ansicht von Anna ist die Antwort 17.",
+        "友達によると、答えは17です",
+        "田中さんによれば、正解は17です。",
+        "彼の話では、答えは17です。",
+        "ピーターによると答えは17です。",
     ],
 )
 def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
@@ -63,6 +72,60 @@ def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
     for name in ("number", "math"):
         for whole in (text, working + text):
             assert verify([("?", "17", whole)], name)[0].outcome != "correct", (name, whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Example: the answer is 17",
+        "Here is an example: The answer is 17.",
+        "For example, the answer is 17.",
+        "Example answer: 17",
+        "**Example answer:** 17",
+        "Example output: 17",
+        "Expected format: \\boxed{17}",
+        "The expected format is: $\\boxed{17}$",
+        "- Format: the answer is 17",
+        "Format your answer like this: \\boxed{17}",
+        "Write your answer as \\boxed{17}.",
+        "Your final answer should be formatted like #### 17",
+        "Ejemplo: la respuesta es 17.",
+        "Formato esperado: \\boxed{17}",
+        "Exemple : la réponse est 17",
+        "Beispiel: Die Antwort ist 17.",
+        "Exemplo: a resposta é 17.",
+        "Пример: ответ 17.",
+        "例：答案是17。",
+        "格式：\\boxed{17}",
+        "例：答えは17です。",
+    ],
+)
+def test_an_example_or_a_form_gives_no_answer(text: str) -> None:
+    for name in ("number", "math"):
+        assert verify([("?", "17", text)], name)[0].outcome == "unparsed", name
+        assert verify([("?", "18", f"The answer is 18.\n{text}")], name)[0].outcome == "correct", name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Example 3: Tom has 15 and gets 2, so the answer is 17.",
+        "Example 3\n15 + 2 = 17. The answer is 17.",
+        "Example: 17",
+        "Sample answer: 17",
+        "Solution to the example: the answer is 17.",
+        "For example, 15 + 2 = 17, so the answer is 17.",
+        "The answer in the required format: \\boxed{17}",
+        "In the expected format, \\boxed{17}.",
+        "Final answer format: \\boxed{17}",
+        "We write the answer as \\boxed{17}.",
+        "Example answer: 18\nThe answer is 17.",
+        "Expected format: \\boxed{18}\nSo it is \\boxed{17}",
+        "比例：答案是17。",
+    ],
+)
+def test_a_worked_example_and_an_answer_in_its_form_stand(text: str) -> None:
+    assert verify([("?", "17", text)], "number")[0].outcome == "correct"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +162,18 @@ def test_what_is_taken_back_or_somebody_elses_is_no_answer(text: str) -> None:
         "朋友说答案是17。他是对的。",
         "According to the recipe, the answer is 17.",
         "Laut Tabelle ist die Antwort 17.",
+        "Laut Wertetabelle ist das Ergebnis 17.",
+        "Laut Aufgabe beträgt die Antwort 17.",
+        "Laut Satz des Pythagoras ist die Antwort 17.",
+        "Laut Formel ist die Antwort 17.",
+        "Laut Rechnung ist die Antwort 17.",
+        "Laut Vieta ist die Antwort 17.",
+        "Laut Peter ist die Antwort 17, und er hat recht.",
+        "Laut Peter sind es 15, und 2 kommen dazu.\nDie Antwort ist 17.",
+        "表によると、答えは17です。",
+        "計算によると答えは17です。",
+        "データによると、答えは17です。",
+        "友達によると、答えは17です。私もそう思います。",
         "Adding up tells us that the answer is 17.",
         "There is no doubt that the answer is 17.",
         "You can't deny that the answer is 17.",
@@ -158,6 +233,9 @@ def test_remarks_behind_an_answer_take_nothing_back(remark: str) -> None:
         ("Ответ: B", "correct"),
         ("答案是B。", "correct"),
         ("答えはBです。", "correct"),
+        ("Laut Peter ist die Antwort B.", "unparsed"),
+        ("友達によると、正解はBです。", "unparsed"),
+        ("Example: the answer is B.", "unparsed"),
     ],
 )
 def test_options_that_are_taken_back(text: str, outcome: str) -> None:
