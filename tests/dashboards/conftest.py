@@ -106,6 +106,11 @@ def explore_table(page: AppTest) -> pd.DataFrame:
     return frame.assign(**{f"{name}_id": [row[name] for row in data["rows"]] for name in ("problem", "rollout")})
 
 
+def elements(page: AppTest, kind: str) -> Any:
+    """Elements of a kind, whose attributes differ by kind."""
+    return page.get(kind)
+
+
 def opened(name: str, **address: str) -> AppTest:
     """A page within the dashboard, at an address with these parameters, in a session that may write."""
     script = f"from dashboards.server.app import main\nmain({name.capitalize()!r})\n"

@@ -13,7 +13,7 @@ from dashboards.session.commands import WRITES
 from storage.queries import Reader, runs
 from storage.queries.run_history import run_outputs
 from storage.workspace import Workspace
-from tests.dashboards.conftest import opened, run_in, text_of
+from tests.dashboards.conftest import elements, opened, run_in, text_of
 from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE
 
@@ -62,7 +62,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(page: AppTest) -> str:
     """All that the page says in words."""
     kinds = ("markdown", "caption", "info", "error", "warning", "success", "code", "title")
-    return "\n".join(text_of(block) for kind in kinds for block in page.get(kind))
+    return "\n".join(text_of(block) for kind in kinds for block in elements(page, kind))
 
 
 def until(page: AppTest, true: Callable[[AppTest], bool]) -> AppTest:
@@ -81,15 +81,14 @@ def shows(text: str) -> Callable[[AppTest], bool]:
 
 
 def labels(page: AppTest) -> list[str]:
-    return [
-        widget.label for kind in ("number_input", "text_input", "selectbox", "multiselect") for widget in page.get(kind)
-    ]
+    kinds = ("number_input", "text_input", "selectbox", "multiselect")
+    return [widget.label for kind in kinds for widget in elements(page, kind)]
 
 
 def field(page: AppTest, label: str) -> str:
     """The key of the widget with this label."""
     kinds = ("number_input", "text_input", "selectbox", "multiselect", "toggle")
-    return next(str(widget.key) for kind in kinds for widget in page.get(kind) if widget.label == label)
+    return next(str(widget.key) for kind in kinds for widget in elements(page, kind) if widget.label == label)
 
 
 def start_asks(page: AppTest) -> bool:
@@ -98,7 +97,7 @@ def start_asks(page: AppTest) -> bool:
 
 def test_an_empty_workspace_leads_to_the_page_and_it_shows_the_recipe_as_a_form(fresh: Path) -> None:
     home = opened("home")
-    assert [link.label for link in home.get("page_link")] == ["Start a run here"]
+    assert [link.label for link in elements(home, "page_link")] == ["Start a run here"]
     page = opened("new run")
     assert not page.exception
     assert page.number_input(key=field(page, "Count")).value == 12
@@ -300,7 +299,7 @@ def test_an_audit_and_an_export_are_started(fresh: Path) -> None:
     page.button(key="audit-dry").click().run()
     assert "Nothing was written." in said(page)
     page.button(key="audit-start").click().run()
-    assert "Judge the drawn rollouts" in [link.label for link in page.get("page_link")]
+    assert "Judge the drawn rollouts" in [link.label for link in elements(page, "page_link")]
     with Reader.open(fresh) as reader:
         assert [audit.design["n"] for audit in reader.audits.list()] == [5]
     page = opened("new run", what="Export", format="pairs")
