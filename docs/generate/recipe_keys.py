@@ -12,7 +12,7 @@ from flows.recipe.benchmarks import Definition
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
 from flows.recipe.schema import Generate, Recipe
-from storage.ground.descriptions import descriptions
+from storage.ground.form_fields import descriptions
 
 FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),

@@ -18,8 +18,7 @@ from flows.recipe.methods import OF
 from flows.recipe.parse import override, read_yaml
 from flows.recipe.schema import Evaluation, Generate, Method, ProblemSource, Recipe, StepSection
 from pipelines.registries import registry
-from storage.ground.descriptions import descriptions
-from storage.ground.form_fields import FieldType, FormField, type_of, yaml_text
+from storage.ground.form_fields import FieldType, FormField, descriptions, type_of, yaml_text
 
 ROLES = {
     "verify": "verifier",

@@ -11,8 +11,8 @@ from flows.recipe.option_types import annotations
 from flows.recipe.steps import is_model_free
 from pipelines.protocols import BuiltOfMethods
 from pipelines.registries import registry
-from storage.ground.descriptions import descriptions
 from storage.ground.errors import SetupError
+from storage.ground.form_fields import descriptions
 from storage.ground.recipe_steps import IMPORTED
 
 REQUIRED = Parameter.empty

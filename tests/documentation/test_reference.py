@@ -12,7 +12,7 @@ from flows import cli
 from pipelines.certify.suites import SUITES
 from pipelines.registries import REGISTRIES, registry
 from pipelines.select.quota import Quota
-from storage.ground.descriptions import descriptions, first_sentence
+from storage.ground.form_fields import descriptions, first_sentence
 
 NOT_DESCRIBED = re.compile(r"^\| `[^|]+` \|.*\| +\|$", flags=re.MULTILINE)
 METHODS = [(role, name) for role in REGISTRIES for name in registry(role).product]

@@ -80,9 +80,9 @@ def _unused(
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Each chosen value that no rollout of the scope has, whatever else is chosen: its facet, the value, the valid ones."""
     for facet in FACETS:
-        absent = [value for value in getattr(filters, facet) if value not in {one.value for one in counts[facet]}]
+        absent = [value for value in getattr(filters, facet) if value not in {count.value for count in counts[facet]}]
         # Asked only here: beside other filters a value of the scope may have no match either.
-        known = [one.value for one in kept(_values, scope, filters.over, filters.model)[facet]] if absent else []
+        known = [count.value for count in kept(_values, scope, filters.over, filters.model)[facet]] if absent else []
         for value in absent:
             if value not in known:
                 yield facet, value, known

@@ -51,13 +51,13 @@ class Keys:
 
     def sets(self, changes: Changes) -> list[str]:
         """Every override, in the order in which they apply."""
-        found = list(self.base)
+        overrides = list(self.base)
         for part in self.fields:
             text = changes.texts.get(part.path)
             if text is not None and part.path not in changes.structure and text != text_of(part):
-                found += [first for first in part.first if first not in found]
-                found.append(f"{part.path}={text}")
-        return found
+                overrides += [first for first in part.first if first not in overrides]
+                overrides.append(f"{part.path}={text}")
+        return overrides
 
 
 def changes_of(recipe: str) -> Changes:

@@ -25,7 +25,7 @@ POLL = "0.5s"
 
 
 @dataclass(frozen=True)
-class Terms:
+class StartOptions:
     """Options of a start beside the recipe's keys: they change no row."""
 
     profile: str | None
@@ -48,14 +48,14 @@ class Terms:
 
     def sentence(self) -> str:
         """The limits in words."""
-        found = [] if self.max_tokens is None else [f"{self.max_tokens:,} tokens"]
-        found += [f"{self.max_cost} of money"] if self.max_cost else []
-        if found:
-            return f"Drawing ends at {' or '.join(found)}; what was drawn is kept, and a higher limit goes on."
+        limits = [] if self.max_tokens is None else [f"{self.max_tokens:,} tokens"]
+        limits += [f"{self.max_cost} of money"] if self.max_cost else []
+        if limits:
+            return f"Drawing ends at {' or '.join(limits)}; what was drawn is kept, and a higher limit goes on."
         return "No limit is set: it draws until its budget ends, or until somebody cancels it."
 
 
-def choose_terms(place: str) -> Terms:
+def choose_terms(place: str) -> StartOptions:
     """Widgets for limits and profile."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         profiles = [NO_PROFILE, *profile_files(reader())]
@@ -79,7 +79,7 @@ def choose_terms(place: str) -> Terms:
         )  # fmt: skip
         prefect = st.toggle("Under Prefect", key=f"{place}-prefect", persist_state="session", help=ABOUT_PREFECT)
     chosen = None if profile == NO_PROFILE else profile
-    return Terms(chosen, None if tokens is None else int(tokens), cost.strip(), prefect)
+    return StartOptions(chosen, None if tokens is None else int(tokens), cost.strip(), prefect)
 
 
 def command_of(verb: str, recipe: str, sets: Sequence[str], options: Sequence[str] = ()) -> list[str]:

@@ -18,7 +18,7 @@ from dashboards.pages.start.forecast import (
 from dashboards.pages.start.keys import Changes, Keys, changes_of, draw_keys, draw_other, keys_of, show_changes
 from dashboards.pages.start.launch import (
     PILOT,
-    Terms,
+    StartOptions,
     choose_terms,
     command_of,
     follow_started,
@@ -167,7 +167,7 @@ def _start(
     kind: str,
     recipe: tuple[str, Sequence[str]],
     answers: tuple[Answer | None, Answer | None],
-    terms: Terms,
+    terms: StartOptions,
     refusal: str | None,
 ) -> None:
     """The start of a `recipe` with its overrides."""
@@ -189,7 +189,7 @@ def _kept_before(hashes: Sequence[str]) -> bool:
     return any(row.recipe_hash in hashes and row.score is None for row in reader().forecasts.list())
 
 
-def _offer_pilot(recipe: str, sets: Sequence[str], forecast: Answer, terms: Terms) -> None:
+def _offer_pilot(recipe: str, sets: Sequence[str], forecast: Answer, terms: StartOptions) -> None:
     """A button that draws a pilot, where nothing stored tells what the run takes."""
     size = pilot_size(forecast)
     if size is not None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from storage.ground.descriptions import descriptions
-from storage.ground.form_fields import FormField, type_of
+from storage.ground.form_fields import FormField, descriptions, type_of
 from storage.queries.browse.problems import RolloutDetail, problem_detail, prompt_text
 from storage.queries.reader import Reader
 from storage.queries.scope import dataset_scope

@@ -15,7 +15,7 @@ from storage.segments.schema import to_table
 from storage.versions.content.snapshot import Snapshot
 from storage.workspace import Workspace
 from tests.storage.exports.conftest import lines, put
-from tests.storage.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
+from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RECIPE, STEPS, TEXTS, completion, snapshot
 from tests.storage.versions.conftest import build, counted
 
 

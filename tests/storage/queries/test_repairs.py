@@ -15,7 +15,7 @@ from storage.queries.repairs import with_repairs
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.storage.queries.conftest import DONE, Milled
-from tests.storage.threaded import IDS, RUN, snapshot, stored
+from tests.storage.stepped.threaded import IDS, RUN, snapshot, stored
 
 
 @pytest.fixture

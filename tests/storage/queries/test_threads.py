@@ -11,7 +11,7 @@ from storage.queries.rates import funnel, step_counts
 from storage.queries.scope import Scope
 from storage.versions.publish import publish
 from storage.workspace import Workspace
-from tests.storage.threaded import AFTER, IDS, NAMES, OUTCOME, PROBLEM, RUN, snapshot, stored
+from tests.storage.stepped.threaded import AFTER, IDS, NAMES, OUTCOME, PROBLEM, RUN, snapshot, stored
 
 
 @pytest.fixture

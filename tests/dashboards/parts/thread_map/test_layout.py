@@ -7,7 +7,7 @@ import pytest
 
 from dashboards.parts.thread_map.layout import HEIGHT, NARROWEST, ROW, MapLayout, TurnBox, layers_of, layout, spread
 from storage.ground.threads import Turn, Turns, turns_of
-from tests.storage.searched import CONTINUED, WIDTH, grown
+from tests.storage.stepped.searched import CONTINUED, WIDTH, grown
 
 
 def turns(**after: str) -> Turns:

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened
-from tests.dashboards.pages.test_explore import markdown_text
-from tests.storage import searched, threaded
-from tests.storage.threaded import IDS, PROBLEM, RUN, TEXTS, snapshot, stored
+from tests.dashboards.pages.explore.test_explore import markdown_text
+from tests.storage.stepped import searched, threaded
+from tests.storage.stepped.threaded import IDS, PROBLEM, RUN, TEXTS, snapshot, stored
 
 pytestmark = pytest.mark.integration
 

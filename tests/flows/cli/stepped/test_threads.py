@@ -8,7 +8,7 @@ import pytest
 from storage.versions.publish import publish
 from storage.workspace import Workspace
 from tests.flows.conftest import Run
-from tests.storage.threaded import IDS, RUN, TEXTS, snapshot, stored
+from tests.storage.stepped.threaded import IDS, RUN, TEXTS, snapshot, stored
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,8 @@ from storage.queries.browse.why import Why, why, why_in_run
 from storage.versions.publish import publish
 from storage.versions.resolve import VersionInfo
 from storage.workspace import Workspace
-from tests.storage import searched
-from tests.storage.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
+from tests.storage.stepped import searched
+from tests.storage.stepped.threaded import IDS, NAMES, PROBLEM, RUN, TEXTS, snapshot, stored
 
 pytestmark = pytest.mark.integration
 

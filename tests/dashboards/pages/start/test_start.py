@@ -48,7 +48,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with a recipe and an evaluation, and no run."""
     folder = tmp_path / "ws"
     Workspace.init(folder).close()
-    shutil.copyfile(Path(__file__).parents[2] / "toys.py", folder / "toys.py")
+    shutil.copyfile(Path(__file__).parents[3] / "toys.py", folder / "toys.py")
     (folder / "toy.yaml").write_text(RECIPE)
     (folder / "sums.yaml").write_text(EVALUATION)
     (folder / "profiles").mkdir()

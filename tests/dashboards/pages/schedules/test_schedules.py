@@ -11,7 +11,7 @@ from storage.schedules import Notify, Schedule, Schedules
 from storage.standing import write_standing
 from storage.workspace import Workspace
 from tests.dashboards.conftest import HOSTILE, opened, serving
-from tests.dashboards.pages.test_home import links, squares
+from tests.dashboards.pages.home.test_home import links, squares
 from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
 from tests.dashboards.test_pages import texts
 from tests.storage.healthy import answering
