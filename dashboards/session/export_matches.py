@@ -38,7 +38,7 @@ class MatchFile:
 
 
 _made: dict[str, MatchFile] = {}
-_folders: list["tempfile.TemporaryDirectory[str]"] = []  # gone when this process ends
+_folders: dict[Path, "tempfile.TemporaryDirectory[str]"] = {}  # by workspace; gone when this process ends
 
 
 def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
@@ -61,9 +61,10 @@ def export_matches(name: str, rows: Rows, matches: Hashable) -> None:
 
 def export_folder() -> Path:
     """The folder of this process for files to download."""
-    if not _folders:
-        _folders.append(tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch()))
-    return Path(_folders[0].name)
+    root = reader().root
+    if root not in _folders:
+        _folders[root] = tempfile.TemporaryDirectory(prefix="exported-", dir=reader().scratch())
+    return Path(_folders[root].name)
 
 
 def offer_file(path: Path) -> str:

@@ -67,7 +67,12 @@ def plan(  # noqa: PLR0913 (a verb's parameters are its options)
     request = ForecastRequest(pilot, pilot_draws, simulations)
     if dry_run:
         return _preview_stored(job, request, json=json) if no_pilot else _preview(job, request, json=json)
-    return run_job(Plan(job, request, stored=no_pilot), lambda outcome: _page(outcome, job.command), json=json)
+    kind = Plan(job, request, stored=no_pilot)
+    return run_job(kind, lambda outcome: _page(outcome, job.command), json=json, row=_row)
+
+
+def _row(outcome: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in outcome.items() if key != "recipe"}
 
 
 def _page(outcome: dict[str, Any], command: str) -> str:

@@ -97,7 +97,7 @@ def start_asks(page: AppTest) -> bool:
 
 def test_an_empty_workspace_leads_to_the_page_and_it_shows_the_recipe_as_a_form(fresh: Path) -> None:
     home = opened("home")
-    assert [link.label for link in elements(home, "page_link")] == ["Start a run here"]
+    assert {"New run", "Start a run here"} <= {link.label for link in elements(home, "page_link")}
     page = opened("new run")
     assert not page.exception
     assert page.number_input(key=field(page, "Count")).value == 12
@@ -219,7 +219,7 @@ def test_a_run_is_started_once_and_followed_to_its_end(fresh: Path) -> None:
     log = opened("runs", run=done.id, tab="Log")
     assert any("toy@v1" in block.value for block in log.code)
     page = until(opened("new run"), shows("The run of this recipe is done: nothing would be drawn."))
-    assert "Its run is done: nothing would be drawn." in said(page)
+    assert "Its run is done" in said(page)
 
 
 def test_a_command_that_ends_before_its_run_opens_shows_what_it_said(fresh: Path) -> None:

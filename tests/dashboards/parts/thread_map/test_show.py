@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from storage.versions.publish import publish
 from storage.workspace import Workspace
-from tests.dashboards.conftest import HOSTILE, opened
+from tests.dashboards.conftest import HOSTILE, explore_table, opened
 from tests.dashboards.pages.explore.test_explore import markdown_text
 from tests.storage.stepped import searched, threaded
 from tests.storage.stepped.threaded import IDS, PROBLEM, RUN, TEXTS, snapshot, stored
@@ -129,6 +129,6 @@ def test_the_rollouts_are_those_that_were_judged() -> None:
 
 
 def test_a_problem_without_threads_has_no_choice(page) -> None:  # type: ignore[no-untyped-def]
-    listed = page("explore", of="version toy@v1").dataframe[0].value
-    shown = page("explore", of="version toy@v1", problem=listed["id"][0])
-    assert not [group for group in shown.get("button_group") if group.key == f"as-{listed['id'][0]}"]
+    first = explore_table(page("explore", of="version toy@v1"))["problem_id"][0]
+    shown = page("explore", of="version toy@v1", problem=first)
+    assert not [group for group in shown.get("button_group") if group.key == f"as-{first}"]

@@ -142,4 +142,4 @@ def test_the_dry_run_of_an_evaluation_looks(toy: Path, rollmill: Run, old: str, 
 def test_an_evaluation_that_can_run_passes_its_dry_run(toy: Path, rollmill: Run) -> None:
     (toy / "e.yaml").write_text(EVALUATION)
     result = rollmill("evaluate", "e.yaml", "--dry-run")
-    assert (result.status, result.out) == (0, "e.b.toy: 8 completions a problem\nNothing was written.\n")
+    assert (result.status, result.out) == (0, "e.b.toy: 8 completions of each of 5 problems\nNothing was written.\n")
