@@ -30,7 +30,7 @@ def test_facets_filter_and_keys_go_through_the_problems(browser: Page, served: s
         expect(drawer.get_by_text("Record", exact=True).first).to_be_visible(timeout=PATIENCE)  # the whole drawer is there
         expect(browser.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PATIENCE)
     drawer.get_by_text("Two side by side").click()
-    expect(drawer.get_by_test_id("stColumn")).to_have_count(2, timeout=PATIENCE)
+    expect(drawer.get_by_test_id("stColumn")).to_have_count(6, timeout=PATIENCE)  # two choices, verdicts and texts
     shoot(browser, "drawer")
     browser.keyboard.press("Escape")
     expect(drawer).to_have_count(0, timeout=PATIENCE)
