@@ -54,9 +54,7 @@ def browser(printed: str, asked: list[str], request: pytest.FixtureRequest) -> I
 def test_a_rollout_is_read_by_keys_with_its_answer_marked(browser: Page, printed: str) -> None:
     served = printed.partition("/?")[0]
     visit(browser, f"{served}/explore?of=version+read%40v1&sort=level", "Explore")
-    box = browser.get_by_test_id("stDataFrame").first.bounding_box()
-    assert box is not None
-    browser.mouse.click(box["x"] + 15, box["y"] + 52)  # the mark of the first row; the table is one canvas
+    browser.get_by_role("row").nth(1).get_by_role("gridcell").nth(1).click()
     drawer = browser.get_by_role("dialog")
     expect(drawer.get_by_text("rollout 1 of 3")).to_be_visible(timeout=PATIENCE)
     expect(drawer.get_by_text("problem 1 of 2 matches")).to_be_visible()

@@ -94,7 +94,7 @@ def test_keys_go_through_the_map_and_open_a_turn(browser: Page, served: str) -> 
     # The drawer's own keys, the arrows to the previous and the next problem, have seen none of these.
     browser.keyboard.press("ArrowRight")
     browser.wait_for_timeout(3000)
-    expect(drawer.get_by_text("number 1 of the matches")).to_be_visible()
+    expect(drawer.get_by_text("problem 1 of 12 matches")).to_be_visible()
     expect(drawer.get_by_text("500 pieces")).to_be_visible()
     browser.keyboard.press("Escape")
     expect(drawer).to_have_count(0, timeout=PATIENCE)

@@ -34,11 +34,11 @@ def test_a_click_or_enter_opens_the_row_and_it_is_marked(browser: Page, served: 
     expect(rows).to_have_count(13)
     expect(browser.get_by_role("grid")).to_have_attribute("aria-rowcount", "13")
     rows.nth(2).get_by_role("gridcell").nth(1).click()
-    expect(drawer.get_by_text("number 2 of the matches")).to_be_visible(timeout=PATIENCE)
+    expect(drawer.get_by_text("problem 2 of 12 matches")).to_be_visible(timeout=PATIENCE)
     expect(rows.nth(2)).to_have_attribute("aria-selected", "true")
     [opened] = address(browser)["problem"]
     browser.keyboard.press("ArrowRight")
-    expect(drawer.get_by_text("number 3 of the matches")).to_be_visible(timeout=PATIENCE)
+    expect(drawer.get_by_text("problem 3 of 12 matches")).to_be_visible(timeout=PATIENCE)
     expect(rows.nth(3)).to_have_attribute("aria-selected", "true")
     expect(rows.nth(2)).to_have_attribute("aria-selected", "false")
     shoot(browser, "explore-open-row")
@@ -57,14 +57,14 @@ def test_a_click_or_enter_opens_the_row_and_it_is_marked(browser: Page, served: 
     browser.keyboard.press("Home")
     browser.keyboard.press("ArrowDown")
     browser.keyboard.press("Enter")
-    expect(drawer.get_by_text("number 2 of the matches")).to_be_visible(timeout=PATIENCE)
+    expect(drawer.get_by_text("problem 2 of 12 matches")).to_be_visible(timeout=PATIENCE)
     assert address(browser)["problem"] == [opened]
     closed(browser)
     link = rows.nth(2).get_by_role("link").get_attribute("href")
     assert link == f"?of=version+toy%40v1&sort=id&problem={opened}"
     with browser.context.expect_page() as tab:
         rows.nth(2).get_by_role("link").click(modifiers=["ControlOrMeta"])
-    expect(tab.value.get_by_role("dialog").get_by_text("number 2 of the matches")).to_be_visible(timeout=PATIENCE)
+    expect(tab.value.get_by_role("dialog").get_by_text("problem 2 of 12 matches")).to_be_visible(timeout=PATIENCE)
     expect(drawer).to_have_count(0)  # the click opened no row here
 
 
