@@ -93,7 +93,7 @@ class _Page:
                 at = end
 
     def _end_of(self, at: int, last: int) -> int:
-        """Where a paragraph or list that begins here ends: at a blank line, or where another block begins."""
+        """End of a paragraph or list that begins here: at a blank line, or where another block begins."""
         listed, end = bool(_ITEM.match(self._lines[at])), at + 1
         while end <= last:
             line = self._lines[end]

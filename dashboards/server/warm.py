@@ -29,7 +29,7 @@ TOLD_SECONDS = 1.0  # a view that took longer is reported in the log
 
 @dataclass(frozen=True, slots=True)
 class FirstView:
-    """What a page shows first of one subject. `state`: cache key of its answers."""
+    """First view of a page of one subject. `state`: cache key of its answers."""
 
     words: str
     state: State
@@ -117,7 +117,7 @@ class CacheWarmer:
 
 
 def first_views(source: Reader) -> list[FirstView]:
-    """What Explore and Compare open with, the newest first; as many in Explore as it holds in memory."""
+    """First views of Explore and Compare, the newest first; as many in Explore as it holds in memory."""
     from dashboards.pages.compare.page import subjects
 
     newest = [row.newest for row in datasets(source) if row.newest is not None and row.newest.fetched]

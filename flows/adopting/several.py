@@ -65,7 +65,7 @@ class Adopt(RequestKind):
             raise FoundWanting(f"{refused:,} of {logs:,} logs were not adopted.")
 
     def line(self, outcome: Outcome) -> str:
-        """How many logs were adopted."""
+        """Number of logs that were adopted."""
         return f"{len(outcome['adopted']):,} logs adopted, {len(outcome['refused']):,} not"
 
 

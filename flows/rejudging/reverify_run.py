@@ -101,7 +101,7 @@ class Reverify(RequestKind):
             return {**report, **executor.stage("accept", partial(_acceptance, target, lease))}
 
     def line(self, outcome: dict[str, Any]) -> str:
-        """How many verifiers changed, and whether that was accepted."""
+        """Number of verifiers that changed, and whether that was accepted."""
         return f"{outcome['run']}: {len(outcome['changes'])} verifiers changed{', accepted' if outcome['accepted'] else ''}"
 
 

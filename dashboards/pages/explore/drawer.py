@@ -16,10 +16,9 @@ Place = tuple[int, str | None, str | None, int]
 
 
 def _closed() -> None:
-    """Remove the problem from the address, so that the table's row can be selected again."""
+    """Remove the problem from the address."""
     for name in ("problem", "rollout"):
         st.query_params.pop(name, None)
-    st.session_state["explore-opened"] = st.session_state.get("explore-opened", 0) + 1
 
 
 @st.dialog("Problem", width=880, position="right", on_dismiss=_closed)

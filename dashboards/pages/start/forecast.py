@@ -1,4 +1,4 @@
-"""What a run will take, beside its form: the forecast from what is stored, or the pilot that would tell it."""
+"""Forecast of a run beside its form: the forecast from what is stored, or the pilot that would tell it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -79,7 +79,7 @@ def _quantities(forecast: Mapping[str, Any]) -> None:
 
 
 def _evidence(forecast: Mapping[str, Any]) -> str:
-    """What a forecast rests on, and what it leaves out."""
+    """Evidence of a forecast, and the parts that it leaves out."""
     evidence = forecast["evidence"]
     runs = ", ".join(inert(run, 60) for run in evidence["runs"][:3])
     parts = [
@@ -96,7 +96,7 @@ def _evidence(forecast: Mapping[str, Any]) -> str:
 
 
 def price(answer: Answer | None) -> str:
-    """What the run will take, in a sentence for whoever confirms its start."""
+    """Cost of the run in a sentence, for the person who confirms its start."""
     row = answer.row if answer is not None else None
     forecast = row.get("forecast") if isinstance(row, Mapping) else None
     if isinstance(row, Mapping) and row.get("done") is not None:

@@ -17,7 +17,7 @@ OTHER = "One a line, as behind --set: steps.solve.count=8. These apply before th
 
 @dataclass
 class Changes:
-    """What a person changed in the form of a recipe. `texts`: the values of keys, as YAML; `structure`: of these, the keys
+    """Changes of a person in the form of a recipe. `texts`: the values of keys, as YAML; `structure`: of these, the keys
     that bring other fields; `other`: overrides in a person's own words. `drawn`: how often the form began anew.
     """
 
@@ -31,7 +31,7 @@ class Changes:
         return [line for line in self._written() if not _refusal(line)]
 
     def refused(self) -> str:
-        """What is wrong with a person's own words; empty where nothing is."""
+        """Mistake in a person's own words; empty if there is none."""
         return "\n".join(filter(None, map(_refusal, self._written())))
 
     def _written(self) -> list[str]:
@@ -61,7 +61,7 @@ class Keys:
 
 
 def changes_of(recipe: str) -> Changes:
-    """What this session changed in the form of a recipe."""
+    """Changes of this session in the form of a recipe."""
     changes: Changes = st.session_state.setdefault(f"new-changes-{recipe}", Changes())
     return changes
 

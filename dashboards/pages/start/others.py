@@ -1,4 +1,4 @@
-"""What is started beside runs: an audit of a verifier, and the export of a dataset version."""
+"""Jobs that are started beside runs: an audit of a verifier, and the export of a dataset version."""
 
 from collections.abc import Sequence
 from pathlib import Path
