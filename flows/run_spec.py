@@ -20,6 +20,7 @@ from pipelines.engine_roles import DrawsSideBySide, FindsFiles
 from pipelines.protocols import ReadsVotes
 from storage.ground.ids import canonical_json
 from storage.ground.records import Sampling, redrawn
+from storage.models.index import MODELS, version_folder
 
 if TYPE_CHECKING:
     from flows.rounds import RunSpec
@@ -142,9 +143,12 @@ def _vllm(session: Session) -> "VllmSettings":
 def with_places(engine: MethodSpec, root: Path) -> MethodSpec:
     """The engine with the full paths of the files that its options name, in the workspace or shipped with the program.
 
-    An option that names none of them stays: a model may be a mere name.
+    A reference to a version, `models/student@v2`, becomes the path of its folder. An option that names no file stays: a
+    model may be a mere name.
     """
-    options = engine.options
+    options = dict(engine.options)
+    if isinstance(model := options.get("model"), str) and (folder := version_folder(root / MODELS, model)) is not None:
+        options["model"] = str(folder)
     names: Sequence[str] = engine.cls.places if isinstance(engine.cls, FindsFiles) else ()
     tried = [(key, folder / str(options[key])) for key in names if options.get(key) for folder in (CHECKOUT, root)]
     return replace(engine, options={**options, **{key: str(place) for key, place in tried if _exists(place)}})

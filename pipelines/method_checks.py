@@ -24,7 +24,13 @@ from storage.ground.errors import SetupError
 ESTIMATORS = ("prefix", "path_counting", "none")
 TEXTS: Mapping[str, Sequence[str]] = {"engine": ("engine", "model", "model_digest"), "template": ("name", "skill")}
 NAMED = ("name", "version")
-VALUES: Mapping[str, Sequence[str]] = {"engine": ("spooled",), "policy": ("lazy", "over"), "aggregator": ("needs",)}
+VALUES: Mapping[str, Sequence[str]] = {
+    "engine": ("spooled",),
+    "policy": ("lazy", "over"),
+    "aggregator": ("needs",),
+    "learner": ("losses",),
+    "loss": ("formats", "column", "grouped", "uses_reference"),
+}
 CALLS: Mapping[str, Sequence[str]] = {
     "synthesizer": ("synthesize",),
     "template": ("sample", "render", "solve"),
@@ -38,6 +44,9 @@ CALLS: Mapping[str, Sequence[str]] = {
     "search policy": ("grow", "votes"),
     "process": ("scores",),
     "selector": ("select",),
+    "learner": ("train",),
+    "loss": ("__call__",),
+    "order": ("arrange",),
 }
 PAGES: Mapping[str, str] = {
     "policy": "docs/how-to/policies.md",
@@ -46,6 +55,9 @@ PAGES: Mapping[str, str] = {
     "process": "pipelines/search/partial.py",
     "template": "pipelines/synthesize/template.py",
     "engine": "pipelines/engine_roles.py",
+    "learner": "pipelines/train/roles.py",
+    "loss": "pipelines/train/roles.py",
+    "order": "pipelines/train/roles.py",
 }
 """Where a role is written down that pipelines/protocols.py leaves to the modules of its own kind."""
 

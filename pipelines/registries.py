@@ -37,6 +37,9 @@ REGISTRIES: Mapping[str, Registry] = {
     "process": Registry("processes", "pipelines.search", "PROCESSES"),
     "budget": Registry("budgets", "pipelines.budget", "BUDGETS"),
     "selector": Registry("selectors", "pipelines.select", "SELECTORS"),
+    "learner": Registry("learners", "pipelines.train.learners", "LEARNERS"),
+    "loss": Registry("losses", "pipelines.train.losses", "LOSSES"),
+    "order": Registry("orders", "pipelines.train.orders", "ORDERS"),
 }
 
 

@@ -24,6 +24,13 @@ def working_on(leases: Leases, run: str) -> Iterator[None]:
     """Register this process as working on a run, for the length of the block."""
     lease = leases.acquire(f"{_PREFIX}{run}/{new_file_id()}")
     assert lease is not None  # its key is unique to this command
+    with renewed(lease):
+        yield
+
+
+@contextmanager
+def renewed(lease: Lease) -> Iterator[None]:
+    """Keep a lease for the length of the block, and release it."""
     over = threading.Event()
     renewing = threading.Thread(target=_renew, args=(lease, over), name="rollmill-working-on", daemon=True)
     renewing.start()

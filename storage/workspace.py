@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from storage.audits import Audits, Verifiers
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
+    from storage.models.trainings import Trainings
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
     from storage.segments.store import SegmentStore
@@ -53,6 +54,7 @@ class Workspace:
         self.root = root
         self.state = root / STATE
         self.datasets = root / "datasets"
+        self.models = root / "models"
         self._ledger_url = ledger_url or settings["ledger"]
         self._segments_url = segments_url or settings["segments"]
         self.up_port: int = settings["up"]
@@ -114,6 +116,13 @@ class Workspace:
                     self.state.mkdir(exist_ok=True)
             return Ledger(f"sqlite:///{self.state / 'ledger.sqlite'}", read_only=self._read_only)
         return Ledger(_absolute(self._ledger_url, self.root), read_only=self._read_only)
+
+    @cached_property
+    def trainings(self) -> "Trainings":
+        """The trainings of models."""
+        from storage.models.trainings import Trainings
+
+        return Trainings(self.ledger)
 
     @cached_property
     def segments(self) -> "SegmentStore":
@@ -230,7 +239,7 @@ class Workspace:
 
     def close(self) -> None:
         """Release connections; safe to call twice."""
-        for name in ("runs", "verifiers", "audits", "attempts", "spending", "forecasts", "imports", "firings"):
+        for name in ("runs", "verifiers", "audits", "attempts", "spending", "forecasts", "imports", "firings", "trainings"):
             self.__dict__.pop(name, None)
         for name in ("segments", "ledger"):
             part = self.__dict__.pop(name, None)

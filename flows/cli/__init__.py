@@ -65,6 +65,7 @@ PANELS = {
     },
     "Datasets": {
         "dataset": "datasets.dataset:verbs",
+        "model": "datasets.model:verbs",
         "contamination": "datasets.contamination:verbs",
         "origins": "datasets.origins:origins",
     },

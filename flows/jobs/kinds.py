@@ -11,6 +11,7 @@ KINDS: Mapping[str, str] = {
     "curate": "flows.jobs.curate:Curate",
     "evaluate": "flows.jobs.evaluate:Evaluate",
     "preview": "flows.jobs.preview:Preview",
+    "train": "flows.training.train_job:Train",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

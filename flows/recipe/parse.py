@@ -35,10 +35,18 @@ _BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
 _SCHEMAS = {
     "recipe_schema": ("a recipe", "rollmill curate {path}"),
     "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
+    "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
 }
 """The key that says what a file is, in words, and what reads such a file."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loader that reads 5e-4 as a number, as YAML 1.2 does; PyYAML's own reads a text."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789"))
 
 
 def parse(
@@ -83,9 +91,11 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
 
 def look_again(path: Path, folder: str) -> str:
     """Next step after a mistake in a file: mend it, then the command that checks such a file alone."""
-    command = {"recipes": "rollmill recipe check", "recipes/evaluations": "rollmill evaluate --dry-run"}.get(
-        folder, "rollmill doctor --quick --profile"
-    )
+    command = {
+        "recipes": "rollmill recipe check",
+        "recipes/evaluations": "rollmill evaluate --dry-run",
+        "recipes/training": "rollmill train --dry-run",
+    }.get(folder, "rollmill doctor --quick --profile")
     return f"mend it, then {command} {path}"
 
 
@@ -100,9 +110,9 @@ def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]
     except UnicodeDecodeError:
         raise SetupError(f"{path} is not UTF-8 text.") from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         lines = dict(_lines(node, (), path)) if node is not None else {}
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -27,16 +27,15 @@ IR_VERSION = 11
 _ALIGN = 8  # bytes: where the numbers of a safetensors file begin
 
 
-def export_folder(folder: Path, weights: Weights, shape: Shape, tokenizer: Any, training: Mapping[str, Any]) -> Path:
-    """Write every file but the card and the scores, which need a measurement."""
+def export_folder(folder: Path, weights: Weights, shape: Shape, tokenizer: Any) -> Path:
+    """Write configuration, tokenizer, weights and graph."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "tokenizer.json", tokenizer.to_str(pretty=True).encode() + b"\n")
-    _write_json(folder / "config.json", _config(shape, tokenizer))
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config(shape))
+    write_json(folder / "config.json", _config(shape, tokenizer))
+    write_json(folder / "tokenizer_config.json", _tokenizer_config(shape))
     end = tokenizer.token_to_id(END)
     sampling = {"do_sample": True, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 200}
-    _write_json(folder / "generation_config.json", {**sampling, "eos_token_id": end, "pad_token_id": end})
-    _write_json(folder / "training.json", training)
+    write_json(folder / "generation_config.json", {**sampling, "eos_token_id": end, "pad_token_id": end})
     _write(folder / "model.safetensors", to_safetensors(weights))
     _write(folder / "model.onnx", build_onnx(weights, shape))
     return folder
@@ -95,7 +94,8 @@ def _tokenizer_config(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file whole."""
     _write(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 

@@ -1,27 +1,22 @@
-"""Trains a model: tokenizer, training loop, checkpoints, export to a model folder. For `rollmill train`.
+"""Training of the shipped model from scratch: tokenizer, training loop, export. For `rollmill train --out`.
 
-AdamW with warm-up and cosine; a resumed run is equal to the last bit on one machine. Each step is reported to a callback. A
-checkpoint (parameters, optimiser moments, step and time used) is written whole or not at all.
+AdamW with warm-up and cosine; a resumed run is equal to the last bit on one machine. Each step is reported to a callback.
 """
 
-import ctypes
 import math
-import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.train.architecture import Parameters, hidden_states, initial_parameters, logits
+from pipelines.train.checkpoint import adamw, keep_freed_memory, load_checkpoint, restore_checkpoint, save_checkpoint
 from pipelines.train.corpus import Source, TrainingBatch, batches, template_source, tokenizer_texts, train_tokenizer
-from pipelines.train.export import export_folder
+from pipelines.train.export import export_folder, write_json
 from pipelines.train.training_settings import Shape, TrainSettings
-from storage.ground.errors import SetupError
 
-CHECKPOINT = "checkpoint.pt"
 VOCABULARY = 640  # pieces at most: 256 bytes, the markers, and the words of the templates
 TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on
 
@@ -80,12 +75,13 @@ class Trainer:
         self.shape, self.settings, self.source, self.tokenizer, self.folder = shape, settings, source, tokenizer, folder
         self.recipe = {"shape": asdict(shape), "settings": {**asdict(settings), "levels": list(settings.levels)}}
         self.parameters = initial_parameters(shape, settings.seed)
-        self.optimiser = _optimiser(self.parameters, settings)
+        self.optimiser = adamw(self.parameters, settings.learning_rate, settings.weight_decay, settings.beta2)
         self.progress = TrainingProgress()
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint."""
-        self.progress = restore_checkpoint(load_checkpoint(self.folder), self.parameters, self.optimiser, self.recipe)
+        step, wall, cpu = restore_checkpoint(load_checkpoint(self.folder), self.parameters, self.optimiser, self.recipe)
+        self.progress = TrainingProgress(int(step), wall, cpu)
 
     def run(
         self, report: Callable[[StepReport], None], *, until: int | None = None, seconds: float = math.inf
@@ -105,7 +101,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint now."""
-        save_checkpoint(self.folder, self.parameters, self.optimiser, self.progress, self.recipe)
+        save_checkpoint(self.folder, self.parameters, self.optimiser, astuple(self.progress), self.recipe)
 
     def _timed_step(self, data: Iterator[TrainingBatch], report: Callable[[StepReport], None]) -> None:
         wall, cpu = time.monotonic(), time.process_time()
@@ -161,7 +157,8 @@ def train_model(job: TrainingJob, report: Callable[[StepReport], None], source: 
 
 def _export(job: TrainingJob, trainer: Trainer, tokenizer: Any) -> None:
     weights = {name: value.detach().numpy() for name, value in trainer.parameters.items()}
-    export_folder(job.out, weights, trainer.shape, tokenizer, training_record(trainer))
+    export_folder(job.out, weights, trainer.shape, tokenizer)
+    write_json(job.out / "training.json", training_record(trainer))
 
 
 def training_record(trainer: Trainer) -> dict[str, Any]:
@@ -190,76 +187,3 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
     progress = (step - settings.warmup) / max(1, settings.horizon - settings.warmup)
     share = settings.final_share + (1 - settings.final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return settings.learning_rate * share
-
-
-def _optimiser(parameters: Parameters, settings: TrainSettings) -> Any:
-    """AdamW; weight decay on matrices only."""
-    import torch
-
-    matrices = [value for value in parameters.values() if value.ndim > 1]
-    vectors = [value for value in parameters.values() if value.ndim == 1]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, settings.beta2), eps=1e-8, foreach=True)
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep freed blocks: fresh pages for every activation cost a tenth of a step. No effect elsewhere."""
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
-
-
-def save_checkpoint(
-    folder: Path, parameters: dict[str, Any], optimiser: Any, progress: TrainingProgress, recipe: dict[str, Any]
-) -> Path:
-    """Write the checkpoint under a temporary name and rename it, so that a kill leaves the last whole one."""
-    import torch
-
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {
-        "parameters": {name: value.detach() for name, value in parameters.items()},
-        "optimiser": optimiser.state_dict(),
-        "progress": [progress.step, progress.wall_seconds, progress.cpu_seconds],
-        "recipe": recipe,
-    }
-    temporary = folder / f".{CHECKPOINT}.{os.getpid()}"
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        # Before the rename, or a crash could leave the new name on a file without its bytes.
-        os.fsync(file.fileno())
-    return temporary.replace(folder / CHECKPOINT)
-
-
-def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """The last checkpoint in a folder."""
-    import torch
-
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        raise SetupError(f"no checkpoint in {folder}.", next_command="the same without --resume")
-    # weights_only: a checkpoint is read as data, and no pickled code of it runs.
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    return state
-
-
-def restore_checkpoint(
-    state: dict[str, Any], parameters: dict[str, Any], optimiser: Any, recipe: dict[str, Any]
-) -> TrainingProgress:
-    """Put a loaded state into parameters and optimiser; SetupError if it was made under other settings."""
-    import torch
-
-    differing = sorted(key for key in recipe.keys() | state["recipe"].keys() if recipe.get(key) != state["recipe"].get(key))
-    if differing:
-        was = {key: state["recipe"].get(key) for key in differing}
-        raise SetupError(f"the checkpoint was made with other settings: {was}.", next_command="use them, or another --out")
-    with torch.no_grad():
-        for name, value in state["parameters"].items():
-            parameters[name].copy_(value)
-    optimiser.load_state_dict(state["optimiser"])
-    step, wall, cpu = state["progress"]
-    return TrainingProgress(int(step), float(wall), float(cpu))

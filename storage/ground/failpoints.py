@@ -31,6 +31,9 @@ NAMES = (
     "publish.ledger",
     "publish.index",
     "publish.dvc",
+    "model.written",
+    "model.index",
+    "training.checkpoint",
 )
 
 _hits: Counter[str] = Counter()

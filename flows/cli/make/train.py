@@ -1,4 +1,4 @@
-"""`rollmill train`: trains the small model of the engine `embedded` on our templates and scores it."""
+"""`rollmill train`: a model trained on dataset versions, or the shipped model made again from its templates."""
 
 import importlib.util
 import sys
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
+from flows.cli.recipe import ProfilePath, Sets
 from pipelines.train.training_settings import TrainSettings
 from storage.ground.errors import SetupError
 
@@ -22,8 +23,13 @@ SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
 
 
 def train(  # noqa: PLR0913
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="[RECIPE]", help="A training recipe; none: the shipped model again.")
+    ] = None,
+    sets: Sets = None,
     *,
-    out: Annotated[Path, typer.Option(help="Model folder to write.")] = Path("models/trained"),
+    profile: ProfilePath = None,
+    out: Annotated[Path | None, typer.Option(help="Without a recipe: model folder to write.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of 64 problems each.")] = DEFAULTS.steps,
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights and data.")] = DEFAULTS.seed,
     threads: Annotated[
@@ -37,12 +43,19 @@ def train(  # noqa: PLR0913
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Train a Llama model of about a million parameters from scratch on generated problems (extra: train).
+    """Train a model on dataset versions and publish it as a version of its own (extra: train).
 
-    With the default settings this reproduces models/rollmill-tiny in less than an hour on two cores.
+    What was trained before is not trained again; kill it and run it again, and it goes on from its checkpoint.
+    Without a recipe: a Llama of a million parameters from scratch on generated problems, which with the default settings
+    is models/rollmill-tiny, in less than an hour on two cores. The options from --out on are for this only.
 
-    Example: rollmill train --out models/mine --minutes 10 && rollmill train --out models/mine --resume
+    Example: rollmill train recipes/training/student.yaml --set seed=2
     """
+    if recipe is not None:
+        if out is not None or resume:
+            raise SetupError("--out and --resume are for a training without a recipe; a recipe's goes on by itself.")
+        return _train_recipe(recipe, tuple(sets or ()), profile, dry_run=dry_run, json=json)
+    out = out or Path("models/trained")
     # The learning rate falls over the horizon: fewer steps are the beginning of the default training, not another one.
     settings = replace(DEFAULTS, steps=steps, horizon=max(steps, DEFAULTS.horizon), seed=seed, threads=threads)
     _check_folder(out, resume=resume)
@@ -71,6 +84,46 @@ def train(  # noqa: PLR0913
         rows = [(int(level), row["problems"], row["pass@1"]["value"], row["pass@64"]["value"]) for level, row in levels]
         line(columns(("level", "problems", "pass@1", "pass@64"), rows))
     return line(f"Next: name it in a recipe (generate: model: {out}) and rollmill curate it")
+
+
+def _train_recipe(recipe: Path, sets: tuple[str, ...], profile: Path | None, *, dry_run: bool, json: bool) -> None:
+    from flows.cli.jobs import run_job
+    from flows.job import Job
+    from flows.training.train_job import Train, forecast_training
+
+    job = Job.here(recipe, sets, profile, verb="train")
+    if dry_run:
+        row = forecast_training(job)
+        return as_json(row) if json else line(_planned(row))
+    return run_job(Train(job), _trained, json=json)
+
+
+def _planned(row: dict[str, Any]) -> str:
+    forecast = row["forecast"]
+    amounts = (
+        f"{forecast['steps']:,} steps, {forecast['tokens']:,} trained tokens" if forecast else "length not known before"
+    )
+    seconds = row["seconds"]
+    time_taken = "no training of this learner was timed here yet" if seconds is None else f"about {seconds:,.0f} s"
+    head = (
+        f"{row['model']}: {row['rows']:,} rows of {', '.join(part['version'] for part in row['data'])}, from {row['init']}"
+    )
+    last = (
+        f"trained already: {row['version']}" if row["version"] else "Nothing was trained. Next: the same without --dry-run"
+    )
+    return "\n".join([head, f"  {amounts}; {time_taken}", f"  training {row['training_id'][:12]}", last])
+
+
+def _trained(outcome: dict[str, Any]) -> str:
+    trained = outcome["trained"]
+    cost = f"{trained['steps']:,} steps, {trained['tokens']:,} trained tokens, {trained['epochs']:.2f} epochs"
+    data = ", ".join(f"{part['version']} ({part['rows']:,} rows)" for part in outcome["data"])
+    lines = [
+        *outcome["messages"],
+        f"{outcome['model']}: {cost}, {trained['seconds']:,.0f} s, on {data} from {outcome['init']['model']}",
+        f"Next: generate: {{model: models/{outcome['model']}}} in a recipe, or rollmill model show {outcome['model']}",
+    ]
+    return "\n".join(lines)
 
 
 def _again(out: Path, settings: TrainSettings) -> str:

@@ -51,8 +51,8 @@ class ModelFiles:
 
     @property
     def name(self) -> str:
-        """The folder's name, the same on every machine."""
-        return self.folder.name
+        """Name of the model, the same on every machine."""
+        return model_name(self.folder)
 
     @classmethod
     def open(cls, model: str) -> "ModelFiles":
@@ -76,6 +76,12 @@ class ModelFiles:
             raise SetupError(f"{model}/config.json is not JSON.", next_command="write the model folder again") from error
         except KeyError as error:
             raise SetupError(f"{model}/config.json has no {error}.", next_command="write the model folder again") from error
+
+
+def model_name(folder: Path) -> str:
+    """A folder's name, or `student@v2` for a version of a model."""
+    number = folder.name.partition("-")[0]
+    return f"{folder.parent.name}@{number}" if (folder.parent / "index.json").is_file() else folder.name
 
 
 def digest_files(folder: Path, names: Sequence[str]) -> str:

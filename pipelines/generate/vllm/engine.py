@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.engine_roles import AttemptListener
 from pipelines.generate.calls import EngineCall, Interruption, check_sampling, ignore
-from pipelines.generate.embedded.model_files import cpu_level
+from pipelines.generate.embedded.model_files import cpu_level, model_name
 from pipelines.generate.prompts import messages_of, plain_text, split_prefix
 from pipelines.generate.vllm.child import VllmChild, close_all
 from pipelines.generate.vllm.model_folder import ChatTemplate, find_folder, find_lora, folder_digest
@@ -92,7 +92,7 @@ class Vllm:
         self._lora = None if lora is None else find_lora(lora)
         own = self._options.template_text()
         self._template = ChatTemplate.of(self._folder, own) if api == "chat" else None
-        self.model = model if "/snapshots/" in str(self._folder) else self._folder.name
+        self.model = model if "/snapshots/" in str(self._folder) else model_name(self._folder)
         self._last: tuple[Prompt | None, str] = None, ""
         self._running: _Running | None = None
         self._starting: _Running | None = None

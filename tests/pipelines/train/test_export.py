@@ -98,8 +98,7 @@ def test_exporting_the_shipped_weights_makes_the_shipped_files(tmp_path):
 
     tokenizer = Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
     weights = read_safetensors(SHIPPED / "model.safetensors")
-    training = json.loads((SHIPPED / "training.json").read_text())
-    export_folder(tmp_path, weights, shipped_shape(), tokenizer, training)
+    export_folder(tmp_path, weights, shipped_shape(), tokenizer)
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert sorted(made) == [
         "config.json",
@@ -108,7 +107,6 @@ def test_exporting_the_shipped_weights_makes_the_shipped_files(tmp_path):
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
-        "training.json",
     ]
     assert [name for name, data in made.items() if name != "model.onnx" and data != (SHIPPED / name).read_bytes()] == []
     assert ModelFiles.open(str(tmp_path)).digest == ModelFiles.open(str(SHIPPED)).digest

@@ -1,0 +1,65 @@
+"""Cards of trained models: metadata as the Hugging Face Hub reads them, and the lineage as tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+
+def model_card(name: str, record: Mapping[str, Any]) -> str:
+    """README.md of a model version."""
+    head = {
+        "license": licence_of(record),
+        "base_model": record["init"]["model"] if record.get("init") else None,
+        "datasets": sorted(part["version"].partition("@")[0] for part in record["data"]),
+        "pipeline_tag": "text-generation",
+        "tags": ["rollmill"],
+    }
+    front = yaml.safe_dump({key: value for key, value in head.items() if value}, sort_keys=True)
+    return "\n".join([f"---\n{front}---\n", f"# {name}\n", _data(record), _training(record)])
+
+
+def licence_of(record: Mapping[str, Any]) -> str:
+    """The one licence of all data, lower case; `other` where there are several or none is known."""
+    licences = {licence.lower() for part in record["data"] for licence in part["licences"]}
+    return licences.pop() if len(licences) == 1 and "unknown" not in licences else "other"
+
+
+def _data(record: Mapping[str, Any]) -> str:
+    init = record.get("init")
+    begun = f"Trained from `{init['model']}` ({init['content_hash'][:16]}).\n" if init else ""
+    if not record["data"]:
+        return ""
+    rows = [
+        f"| {part['version']} | {part['content_hash'][:16]} | {part['rows']:,} | {', '.join(part['licences'])} |"
+        for part in record["data"]
+    ]
+    table = ["| dataset | content hash | rows | licences |", "|---|---|---|---|", *rows]
+    return f"## Data\n\n{begun}\n" + "\n".join(table) + f"\n\nExport format: `{record['format']}`.\n"
+
+
+def _training(record: Mapping[str, Any]) -> str:
+    training, trained = record.get("training"), record.get("trained")
+    if not training or not trained:
+        return f"Imported from a folder called {_cell(record.get('source'))}, licence {_cell(record.get('licence'))}.\n"
+    rows = [
+        ("learner", _method(training["learner"])),
+        ("loss", _method(training["loss"])),
+        ("order", _method(training["order"])),
+        ("seed", training["seed"]),
+        ("steps", f"{trained['steps']:,}"),
+        ("trained tokens", f"{trained['tokens']:,}"),
+        ("epochs", f"{trained['epochs']:.2f}"),
+        ("seconds", f"{trained['seconds']:,.0f}"),
+        *sorted(trained["record"].items()),
+    ]
+    return "## Training\n\n| | |\n|---|---|\n" + "\n".join(f"| {name} | {_cell(value)} |" for name, value in rows) + "\n"
+
+
+def _method(part: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in sorted(part["options"].items()))
+    return f"{part['method']} ({options})" if options else str(part["method"])
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

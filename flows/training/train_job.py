@@ -1,0 +1,118 @@
+"""The job `train`: rows exported, a model trained on them, its version published."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.driver import Executor, RequestKind
+from flows.job import Job
+from flows.progress import Progress, Stage
+from flows.recipe import load_profile
+from flows.training.training import open_training
+from flows.training.training_data import training_rows
+from flows.training.training_recipe import LoadedTraining, load_training
+from pipelines.train.roles import LearnerReport
+from storage.workspace import Workspace
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSession:
+    """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own)."""
+
+    workspace: Workspace
+    progress: Progress
+    threads: int
+
+    def reporter(self, label: str = "") -> "TrainingWatcher":
+        """A watcher of one training."""
+        return TrainingWatcher(self.progress, label)
+
+
+class Train(RequestKind):
+    """A training recipe to a version of a model; the same training again finds it trained."""
+
+    def __init__(self, job: Job, loaded: LoadedTraining | None = None) -> None:
+        self.job, self.loaded = job, loaded or load_training(Path(job.recipe), sets=job.sets)
+
+    @property
+    def command(self) -> str:
+        """The command line of the job."""
+        return self.job.command
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[TrainingSession]:
+        """The workspace, with what a killed command left put right."""
+        with training_session(self.job, progress) as session:
+            yield session
+
+    def stages(self, session: TrainingSession, executor: Executor) -> Row:
+        """Export and train."""
+        rows = executor.stage("export", partial(training_rows, session.workspace, self.loaded))
+        training = open_training(session.workspace, self.loaded, rows)
+        return executor.stage("train", partial(training.train, session.reporter(), session.threads))
+
+    def line(self, outcome: Row) -> str:
+        """The model and what it cost."""
+        trained = outcome["trained"]
+        return f"{outcome['model']}: {trained['tokens']:,} tokens in {trained['seconds']:,.0f} s"
+
+
+@contextmanager
+def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
+    """Open the workspace of a job that trains."""
+    profile = load_profile(Path(job.profile) if job.profile else None)
+    with Workspace.open(Path(job.workspace)) as workspace:
+        workspace.recover()
+        yield TrainingSession(workspace, progress, profile.threads)
+
+
+def forecast_training(job: Job) -> Row:
+    """What a training would do: rows, steps, trained tokens, seconds by the speed of earlier trainings. Trains nothing."""
+    loaded = load_training(Path(job.recipe), sets=job.sets)
+    with Workspace.open(Path(job.workspace)) as workspace:
+        rows = training_rows(workspace, loaded)
+        training = open_training(workspace, loaded, rows)
+        forecast = training.forecast()
+        rate = tokens_a_second(workspace, loaded)
+        return {
+            "model": loaded.recipe.name,
+            "rows": rows.rows,
+            "data": list(rows.lineage),
+            "left_out": dict(rows.left_out),
+            "init": training.init.ref,
+            "training_id": training.training_id,
+            "version": None if training.version is None else training.version.ref,
+            "forecast": None if forecast is None else asdict(forecast),
+            "seconds": None if forecast is None or rate is None else forecast.tokens / rate,
+        }
+
+
+def tokens_a_second(workspace: Workspace, loaded: LoadedTraining) -> float | None:
+    """Trained tokens a second of the last training of this learner and initial model; None before the first."""
+    wanted = loaded.canonical()
+    for training in workspace.trainings.all():
+        same = training.recipe["learner"]["method"] == wanted["learner"]["method"]
+        spent = training.summary
+        if same and training.recipe["init"] == wanted["init"] and spent.get("seconds") and spent.get("tokens"):
+            return float(spent["tokens"]) / float(spent["seconds"])
+    return None
+
+
+class TrainingWatcher:
+    """Reports of a learner as the stage `train` of a job."""
+
+    def __init__(self, progress: Progress, label: str = "") -> None:
+        self._progress, self._label = progress, label
+
+    def __call__(self, report: LearnerReport) -> None:
+        """Show step, loss, tokens a second and time left."""
+        total = max(report.step, round(report.step / report.share)) if report.share else report.step + 1
+        left = report.seconds * (1 - report.share) / report.share if report.share else 0.0
+        rate = report.tokens / report.seconds if report.seconds else 0.0
+        said = f"{self._label}loss {report.loss:.4f} · {rate:,.0f} tokens/s · {left:,.0f} s left"
+        self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": said}))

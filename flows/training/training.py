@@ -1,0 +1,222 @@
+"""One training from its recipe to a published model version, resumable at any moment.
+
+    opened = open_training(workspace, loaded)
+    opened.training_id, opened.version       # known before anything is trained; the version if there is one already
+    outcome = opened.train(report)
+
+The training's id is a hash of all that decides the model, so that the same training is done once in a workspace.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flows import CHECKOUT
+from flows.training.model_card import model_card
+from flows.training.training_data import TrainingRowsFile
+from flows.training.training_recipe import LoadedTraining
+from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
+from storage.ground.errors import RollmillError, SetupError, interrupted
+from storage.ground.failpoints import hit
+from storage.ground.files import json_line
+from storage.ground.ids import digest128
+from storage.models.index import MODELS, ModelVersion, version_folder
+from storage.models.publish import check_name, content_hash, model_files, publish_model, trained_version
+from storage.workspace import Workspace
+
+LEDGER_SECONDS = 2.0  # between two reports of progress to the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class InitialModel:
+    """An initial model: the text that names it in the recipe, its folder, and the content hash of its files."""
+
+    ref: str
+    folder: Path
+    content_hash: str
+
+    @classmethod
+    def open(cls, ws: Workspace, ref: str) -> "InitialModel":
+        """The model that a recipe names: a version, or a folder in the workspace or shipped with the program."""
+        folder = version_folder(ws.models, ref)
+        places = [folder] if folder else [place / ref for place in (ws.root, CHECKOUT)]
+        found = next((place for place in places if (place / "config.json").is_file()), None)
+        if found is None:
+            raise SetupError(
+                f"init: no model folder {ref!r}.", choices=shipped_models(), next_command="rollmill model list"
+            )
+        return cls(ref, found, content_hash(model_files(found)))
+
+
+def shipped_models() -> list[str]:
+    """The model folders that come with the program."""
+    return sorted(f"{MODELS}/{path.parent.name}" for path in (CHECKOUT / MODELS).glob("*/config.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTraining:
+    """A training with its rows and its initial model. `version`: the model that it made, if it was done before."""
+
+    ws: Workspace
+    loaded: LoadedTraining
+    rows: TrainingRowsFile
+    init: InitialModel
+    training_id: str
+    version: ModelVersion | None
+
+    @property
+    def state(self) -> Path:
+        """Folder of its checkpoints and its finished model."""
+        return self.ws.state / "trainings" / self.training_id[:16]
+
+    def train(self, report: Callable[[LearnerReport], None], threads: int = 0) -> dict[str, Any]:
+        """Train to the end, publish, and record it in the ledger; the outcome as JSON values."""
+        if self.version is not None:
+            return self._outcome(self.version, [f"{self.version.ref} was trained so already."], {})
+        trainings = self.ws.trainings
+        with trainings.held(self.training_id):
+            trainings.begin(self.training_id, self.loaded.recipe.name, self.loaded.canonical())
+            try:
+                trained = self._trained(report, threads)
+                publication = self._published(trained)
+            except BaseException as error:
+                status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
+                said = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+                trainings.finish(self.training_id, status, {"error": said})
+                raise
+            outcome = self._outcome(publication.version, publication.messages, asdict(trained))
+            trainings.finish(self.training_id, "done", {"version": publication.version.ref, **asdict(trained)})
+        shutil.rmtree(self.state, ignore_errors=True)
+        return outcome
+
+    def task(self) -> TrainingTask:
+        """Input of the learner."""
+        return TrainingTask(
+            rows=self.rows.path,
+            init=self.init.folder,
+            out=self._model,
+            state=self.state / "state",
+            loss=self.loaded.loss.build(),
+            order=self.loaded.order.build(),
+            seed=self.loaded.recipe.seed,
+        )
+
+    def forecast(self) -> TrainingForecast | None:
+        """Length of the training; None for a learner that cannot say it beforehand."""
+        learner = self.loaded.learner.build()
+        return learner.forecast(self.task()) if isinstance(learner, ForecastsLength) else None
+
+    @property
+    def _model(self) -> Path:
+        return self.state / "model"
+
+    def _trained(self, report: Callable[[LearnerReport], None], threads: int) -> Trained:
+        """The trained model in the state folder: made now, or by a command that was killed before it could publish it."""
+        done = self.state / "trained.json"
+        if done.is_file():
+            return Trained(**json.loads(done.read_text(encoding="utf-8")))
+        shutil.rmtree(self._model, ignore_errors=True)
+        self.state.mkdir(parents=True, exist_ok=True)
+        learner = self.loaded.learner.build(**({"threads": threads} if threads else {}))
+        trained: Trained = learner.train(
+            self.task(), _Recorder(self.ws, self.training_id, self.state / "steps.jsonl", report)
+        )
+        done.write_text(json.dumps(asdict(trained)), encoding="utf-8")
+        hit("training.checkpoint")
+        return trained
+
+    def _published(self, trained: Trained) -> Any:
+        steps = self.state / "steps.jsonl"
+        if steps.is_file():
+            shutil.copyfile(steps, self._model / "steps.jsonl")
+        record = self.record(trained)
+        name = self.loaded.recipe.name
+        return publish_model(self.ws, name, self._model, record, model_card(name, record), training_id=self.training_id)
+
+    def record(self, trained: Trained) -> dict[str, Any]:
+        """Content of training.json: lineage, recipe, cost."""
+        return {
+            "training": self.loaded.canonical(),
+            "recipe_hash": self.loaded.recipe_hash,
+            "init": {"model": self.init.ref, "content_hash": self.init.content_hash},
+            "data": [dict(part) for part in self.rows.lineage],
+            "rows": {"sha256": self.rows.sha256, "rows": self.rows.rows, "left_out": dict(self.rows.left_out)},
+            "format": self.loaded.format,
+            "trained": asdict(trained),
+        }
+
+    def _outcome(self, version: ModelVersion, messages: list[str], trained: Mapping[str, Any]) -> dict[str, Any]:
+        record = version.record()
+        return {
+            "model": version.ref,
+            "content_hash": version.content_hash,
+            "training_id": self.training_id,
+            "folder": str(version.path),
+            "init": record["init"],
+            "data": record["data"],
+            "trained": dict(trained) or record["trained"],
+            "created": bool(trained),
+            "messages": messages,
+        }
+
+
+def open_training(ws: Workspace, loaded: LoadedTraining, rows: TrainingRowsFile) -> OpenTraining:
+    """The training of these rows, with its id; SetupError for an unknown initial model or a name that is taken."""
+    check_name(ws.models, loaded.recipe.name)
+    init = InitialModel.open(ws, loaded.recipe.init)
+    methods = [loaded.learner.build(), loaded.loss.build(), loaded.order.build()]
+    versions = [[method.name, method.version] for method in methods]
+    parts = {key: part for key, part in loaded.canonical().items() if key in ("learner", "loss", "order", "seed")}
+    training_id = digest128(["training", versions, parts, loaded.format, rows.sha256, init.content_hash])
+    return OpenTraining(ws, loaded, rows, init, training_id, trained_version(ws, loaded.recipe.name, training_id))
+
+
+class _Recorder:
+    """Reports of a learner: to a watcher, to a file of all of them, and now and then to the ledger."""
+
+    def __init__(self, ws: Workspace, training: str, path: Path, watcher: Callable[[LearnerReport], None]) -> None:
+        self._ws, self._training, self._path, self._watcher = ws, training, path, watcher
+        self._written = 0.0
+        self._first = True
+
+    def __call__(self, report: LearnerReport) -> None:
+        if self._first:  # what a killed command reported after its last checkpoint is reported again
+            _cut(self._path, report.step)
+            self._first = False
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json_line(asdict(report)))
+        now = time.monotonic()
+        if now - self._written >= LEDGER_SECONDS or report.share >= 1.0:
+            self._ws.trainings.report(self._training, asdict(report))
+            self._written = now
+        self._watcher(report)
+
+
+def _cut(path: Path, step: int) -> None:
+    if not path.is_file():
+        return
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] < step:
+                kept.append(line + "\n")
+        except ValueError:
+            continue  # half a line, which a kill left
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def read_steps(path: Path) -> list[dict[str, Any]]:
+    """The reports in a model's steps.jsonl, or of a training under way."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows

@@ -1,0 +1,136 @@
+"""Rows of a training: dataset versions exported to one file, which is named by its content."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.recipe.servers import server_keys
+from flows.training.training_recipe import ALL, LoadedTraining
+from storage.exports import MixPart, export_mix
+from storage.ground.errors import SetupError
+from storage.ground.files import json_line, sync
+from storage.ground.ids import sha256_text
+from storage.versions.leaks import refuse_in_version
+from storage.versions.read import open_version, reading
+from storage.versions.resolve import VersionInfo, resolve
+from storage.workspace import Workspace
+
+RATE_COLUMN = "pass_rate"
+"""Column that every row gets: the share of judged rollouts of its problem that are correct, in the row's version."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRowsFile:
+    """The exported rows. `lineage`: version, content hash, taken rows and licences of each part; `left_out`: counts."""
+
+    path: Path
+    sha256: str
+    rows: int
+    lineage: Sequence[Mapping[str, Any]]
+    left_out: Mapping[str, int]
+
+    def problems(self) -> set[str]:
+        """The ids of its problems."""
+        return {row["problem_id"] for row in _rows(self.path)}
+
+    def prompts(self) -> set[str]:
+        """The texts that the model is asked in it."""
+        return {_prompt_text(row["prompt"]) for row in _rows(self.path)}
+
+
+def training_rows(ws: Workspace, loaded: LoadedTraining) -> TrainingRowsFile:
+    """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file.
+
+    SetupError where nothing is left to train on, or a version has fewer rows than were to be taken.
+    """
+    data = loaded.recipe.data
+    infos = {reference: resolve(ws.datasets, reference) for reference in data.versions}
+    if len({info.path for info in infos.values()}) < len(infos):
+        raise SetupError(f"{', '.join(infos)} name a version twice.", next_command="name each once")
+    for info in infos.values():
+        refuse_in_version(info, server_keys(ws.root))
+    folder = ws.state / "trainings"
+    folder.mkdir(parents=True, exist_ok=True)
+    raw = folder / f".rows-{os.getpid()}.jsonl"
+    try:
+        parts = [MixPart(info, most) for info, most in zip(infos.values(), _taken(loaded, infos, raw), strict=True)]
+        written = export_mix(parts, loaded.format, raw, **data.options)
+        if written.short:
+            name, count = next(iter(written.short.items()))
+            raise SetupError(f"{name} has {count:,} rows of {loaded.format!r}, fewer than are to be taken.")
+        if not written.rows:
+            left = "".join(f" Left out: {count:,} {what}." for what, count in written.left_out.items())
+            raise SetupError(f"{', '.join(data.versions)} has no row of the format {loaded.format!r}.{left}")
+        return _stored(raw, infos, written.left_out)
+    finally:
+        raw.unlink(missing_ok=True)
+
+
+def _taken(loaded: LoadedTraining, infos: Mapping[str, VersionInfo], scratch: Path) -> list[int | None]:
+    """Rows to take of each version: as many as there are for the given shares."""
+    takes = loaded.recipe.data.versions
+    if not any(isinstance(take, float) for take in takes.values()):
+        return [None if take == ALL else int(take) for take in takes.values()]
+    if len(takes) == 1:
+        return [None]
+    counts = {
+        reference: export_mix([MixPart(info)], loaded.format, scratch, **loaded.recipe.data.options).rows
+        for reference, info in infos.items()
+    }
+    whole = min(counts[reference] / float(share) for reference, share in takes.items())
+    return [max(1, int(whole * float(share))) for share in takes.values()]
+
+
+def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int]) -> TrainingRowsFile:
+    """The rows with their pass rates, under the name of their digest."""
+    rates = {f"{info.name}@{info.folder}": pass_rates(info) for info in infos.values()}
+    lines, taken = [], Counter[str]()
+    for row in _rows(raw):
+        taken[row["dataset"]] += 1
+        lines.append(json_line({**row, RATE_COLUMN: rates[row["dataset"]].get(row["problem_id"])}))
+    text = "".join(lines)
+    sha256 = sha256_text(text)
+    path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
+    if not path.exists():
+        raw.write_text(text, encoding="utf-8")
+        sync(raw)
+        raw.replace(path)
+    lineage = [
+        {
+            "version": info.ref,
+            "content_hash": info.content_hash,
+            "rows": taken[f"{info.name}@{info.folder}"],
+            "licences": _licences(info),
+        }
+        for info in infos.values()
+    ]
+    return TrainingRowsFile(path, sha256, len(lines), lineage, dict(left_out))
+
+
+def pass_rates(info: VersionInfo) -> dict[str, float]:
+    """Share of correct rollouts among the judged ones of each problem of a version."""
+    with reading(info), open_version(info) as connection:
+        rows = connection.execute(
+            "select problem_id, count(*) filter (outcome = 'correct') / count(*) from decisions"
+            " where outcome in ('correct', 'incorrect', 'unparsed') group by problem_id"
+        ).fetchall()
+    return {problem: float(rate) for problem, rate in rows}
+
+
+def _licences(info: VersionInfo) -> list[str]:
+    from storage.versions.read import load_manifest
+
+    return sorted(load_manifest(info)["counts"]["licences"])
+
+
+def _rows(path: Path) -> "list[dict[str, Any]]":
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _prompt_text(prompt: Any) -> str:
+    return prompt if isinstance(prompt, str) else "\n".join(turn["content"] for turn in prompt)

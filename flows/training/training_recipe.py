@@ -1,0 +1,114 @@
+"""The recipe of a training: everything that can change the model, as a checked value with its methods loaded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from flows.recipe.methods import MethodSpec, resolve
+from flows.recipe.parse import naming, parse
+from flows.recipe.schema import Method, Part, SchemaOne, Slug, Text
+from pipelines.train.roles import Loss
+from storage.exports import EXPORTS
+from storage.ground.errors import SetupError, unknown_name
+from storage.ground.ids import canonical_json, sha256_text
+
+FOLDER = "recipes/training"
+ALL = "all"
+Take = Literal["all"] | Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0.0, le=1.0, strict=True)]
+
+
+class TrainingData(Part):
+    """The rows of a training: dataset versions in an export format."""
+
+    versions: dict[Text, Take] = Field(min_length=1)
+    """Dataset versions, each with `all`, a number of rows, or its share of all rows (shares add up to 1)."""
+    format: Text | None = None
+    """Export format; none: the first that the loss reads."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options of the export format."""
+
+    @field_validator("versions")
+    @classmethod
+    def _shares(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        shares = [value for value in given.values() if isinstance(value, float)]
+        if shares and (len(shares) < len(given) or abs(sum(shares) - 1) > 1e-9):
+            raise ValueError("shares are given for every version, and add up to 1")
+        return given
+
+
+class TrainingRecipe(Part):
+    """A training: data, initial model, learner, loss, order and seed."""
+
+    train_schema: SchemaOne
+    """Version of this file format."""
+    name: Slug
+    """Name of the model that it makes a version of."""
+    data: TrainingData
+    """Rows to train on."""
+    init: Text = "models/rollmill-tiny"
+    """Folder of the initial model, or a version of a model: `models/student@v1`."""
+    learner: Method
+    """Trainer with its options."""
+    loss: Method = Method(method="sft")
+    """Objective with its options."""
+    order: Method = Method(method="shuffled")
+    """Order of the rows with its options."""
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
+    """Seed of the order, and of everything random in the learner."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTraining:
+    """A recipe of a training whose names and options all exist."""
+
+    recipe: TrainingRecipe
+    base: Path
+    learner: MethodSpec
+    loss: MethodSpec
+    order: MethodSpec
+
+    @property
+    def format(self) -> str:
+        """The export format of its rows."""
+        built: Loss = self.loss.build()
+        return self.recipe.data.format or built.formats[0]
+
+    def canonical(self) -> dict[str, Any]:
+        """The recipe as plain JSON with every default written out."""
+        data = self.recipe.model_dump(mode="json")
+        data["data"]["format"] = self.format
+        methods = {"learner": self.learner, "loss": self.loss, "order": self.order}
+        return {**data, **{name: method.canonical() for name, method in methods.items()}}
+
+    @property
+    def recipe_hash(self) -> str:
+        """SHA-256 of the canonical JSON, 64 hex digits."""
+        return sha256_text(canonical_json(self.canonical()))
+
+
+def load_training(path: Path, *, sets: Sequence[str] = ()) -> LoadedTraining:
+    """The training recipe of a file after `--set` overrides; SetupError in one line for any mistake in it."""
+    recipe = parse(path, TrainingRecipe, {}, sets=sets, folder=FOLDER)
+    with naming(path, FOLDER):
+        return resolve_training(recipe, path.parent)
+
+
+def resolve_training(recipe: TrainingRecipe, base: Path) -> LoadedTraining:
+    """The recipe with its methods found and their options checked; files are looked for in `base`."""
+    methods = {
+        role: resolve(role, part.method, part.options, base=base)
+        for role, part in (("learner", recipe.learner), ("loss", recipe.loss), ("order", recipe.order))
+    }
+    loaded = LoadedTraining(recipe, base, methods["learner"], methods["loss"], methods["order"])
+    loss, learner = loaded.loss.build(), loaded.learner.build()
+    loaded.order.build()
+    if loaded.format not in EXPORTS:
+        raise unknown_name("export format", loaded.format, loss.formats)
+    if loaded.format not in loss.formats:
+        raise SetupError(f"the loss {loss.name!r} does not read the format {loaded.format!r}.", choices=loss.formats)
+    if learner.losses is not None and loss.name not in learner.losses:
+        raise SetupError(f"the learner {learner.name!r} does not have the loss {loss.name!r}.", choices=learner.losses)
+    return loaded

@@ -1,0 +1,13 @@
+"""Learners: trainers of models, the embedded one and other people's."""
+
+from collections.abc import Callable, Mapping
+
+from pipelines.train.roles import Learner
+from storage.ground.by_name import ByName
+
+LEARNERS: Mapping[str, Callable[..., Learner]] = ByName(
+    {
+        "tiny": "pipelines.train.learners.tiny:Tiny",
+        "command": "pipelines.train.learners.command:Command",
+    }
+)

@@ -1,0 +1,120 @@
+"""Any other trainer as a learner: a command that is given paths and leaves a model folder."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.train.roles import LearnerReport, Trained, TrainingTask
+from storage.ground.errors import SetupError
+
+PLACES = ("data", "init", "out", "state", "seed", "settings")
+_TAIL = 20  # lines of the command's output that an error shows
+
+
+@dataclass
+class Command:
+    """A command line with the places {data}, {init}, {out}, {state}, {seed} and {settings}.
+
+    `data`: JSON lines of the export. `init`: folder of the initial model. `out`: the folder that the command writes.
+    `state`: a folder for checkpoints of its own, kept when it is killed. `settings`: a JSON file with loss, order, seed and
+    `settings`. A line of output that is a JSON object with `step` and `loss` (and `share`, `tokens`) is its progress.
+    """
+
+    command: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: str = field(init=False, default="command")
+    version: str = field(init=False, default="1")
+    losses: None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        try:
+            words = shlex.split(self.command)
+        except ValueError as error:
+            raise SetupError(f"command is no command line: {error}.") from None
+        if not words:
+            raise SetupError("command is empty.", next_command="python train.py --data {data} --out {out}")
+        for place in re.findall(r"\{(\w+)\}", self.command):
+            if place not in PLACES:
+                raise SetupError(f"command has the place {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
+        for place in ("data", "out"):
+            if f"{{{place}}}" not in self.command:
+                raise SetupError(f"command has no {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
+
+    def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
+        """Run the command to its end; SetupError where it fails or leaves no model."""
+        task.state.mkdir(parents=True, exist_ok=True)
+        settings = task.state / "settings.json"
+        parts = {"loss": [task.loss.name, vars(task.loss)], "order": [task.order.name, vars(task.order)]}
+        settings.write_text(json.dumps({**parts, "seed": task.seed, "settings": dict(self.settings)}), encoding="utf-8")
+        values = {
+            "data": task.rows, "init": task.init, "out": task.out, "state": task.state,
+            "seed": task.seed, "settings": settings,
+        }  # fmt: skip
+        words = [word.format_map(values) for word in shlex.split(self.command)]
+        began = time.monotonic()
+        last = self._run(words, report)
+        if not (task.out / "config.json").is_file():
+            raise SetupError(
+                f"{words[0]} ended and left no {task.out}/config.json.", next_command="look at its output above"
+            )
+        seconds = time.monotonic() - began
+        return Trained(last.step, last.tokens, 0.0, seconds) if last else Trained(0, 0, 0.0, seconds)
+
+    def _run(self, words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
+        last, tail = None, [""]
+        try:
+            process = subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=_environment()
+            )
+        except OSError as error:
+            raise SetupError(
+                f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
+            ) from None
+        with process:
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    tail = [*tail[-_TAIL:], line.rstrip()]
+                    if (progress := progress_in(line)) is not None:
+                        report(last := progress)
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode:
+            shown = " | ".join(text for text in tail if text)[-600:]
+            raise SetupError(
+                f"{words[0]} ended with status {process.returncode}: {shown}", next_command="mend it, and again"
+            )
+        return last
+
+
+def progress_in(line: str) -> LearnerReport | None:
+    """The progress that a line of output tells; None for any other line."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+        measures = {
+            key: float(item) for key, item in value.items()
+            if isinstance(item, (int, float)) and key not in ("step", "share", "loss", "tokens", "seconds")
+        }  # fmt: skip
+        return LearnerReport(
+            int(value["step"]),
+            float(value.get("share", 0.0)),
+            float(value["loss"]),
+            int(value.get("tokens", 0)),
+            float(value.get("seconds", 0.0)),
+            measures,
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1")}

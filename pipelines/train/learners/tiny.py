@@ -1,0 +1,258 @@
+"""The embedded learner: full fine-tuning of a small Llama on CPU cores, reproducible to the last bit.
+
+For models of the shape of models/rollmill-tiny. A run that is killed goes on from its last checkpoint, with the same
+batches and the same numbers; the model it writes has the graph of the engine `embedded`.
+"""
+
+import importlib.util
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipelines.train.checkpoint import (
+    CHECKPOINT,
+    adamw,
+    keep_freed_memory,
+    load_checkpoint,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from pipelines.train.llama_folder import LlamaFolder
+from pipelines.train.order_file import OrderFile
+from pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
+from pipelines.train.rows import read_rows
+from pipelines.train.token_batches import ROUND_TO, TokenBatches
+from storage.ground.errors import SetupError
+from storage.ground.ids import digest128
+
+REPORT_SECONDS, CHECKPOINT_SECONDS = 0.5, 20.0
+TOGETHER = 16  # sequences of similar length that go through the model at once
+
+
+@dataclass
+class Tiny:
+    """AdamW in float32 with warm-up and cosine, from the weights of the initial model.
+
+    The length is one of `steps`, `epochs` and `loss_tokens` (trained tokens; the step that reaches them is the last).
+    `batch`: rows of a step, or problems with a loss that keeps a problem's rows together. `warmup`: share of the length.
+    `final_share`: of the learning rate, at the end. `clip`: largest gradient norm. `threads`: of torch; equal numbers of
+    threads give equal weights.
+    """
+
+    steps: int = 0
+    epochs: float = 0.0
+    loss_tokens: int = 0
+    batch: int = 64
+    learning_rate: float = 5e-4
+    warmup: float = 0.05
+    final_share: float = 0.1
+    weight_decay: float = 0.0
+    beta2: float = 0.98
+    clip: float = 1.0
+    threads: int = 2
+    name: str = field(init=False, default="tiny")
+    version: str = field(init=False, default="1")
+    losses: None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        lengths = {"steps": self.steps, "epochs": self.epochs, "loss_tokens": self.loss_tokens}
+        given = [name for name, value in lengths.items() if value]
+        if len(given) != 1 or lengths[given[0]] < 0:
+            said = ", ".join(f"{name} {value}" for name, value in lengths.items())
+            raise SetupError(f"a training has one length above 0, not {said}.", choices=lengths)
+        positive = {"batch": self.batch, "learning_rate": self.learning_rate, "clip": self.clip, "threads": self.threads}
+        for name, value in positive.items():
+            if value <= 0:
+                raise SetupError(f"{name} is {value}; it must be above 0.")
+        for name, share in {"warmup": self.warmup, "final_share": self.final_share}.items():
+            if not 0 <= share <= 1:
+                raise SetupError(f"{name} is {share}; it must be between 0 and 1.")
+
+    def forecast(self, task: TrainingTask) -> TrainingForecast:
+        """Steps and trained tokens, counted from the rows; nothing is trained and torch is not needed."""
+        model = LlamaFolder.open(task.init)
+        rows = read_rows(task.rows, model.tokenizer, model.shape.max_position_embeddings, task.loss.column)
+        batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped)
+        steps = tokens = 0
+        while self.share(steps, tokens, batches.an_epoch) < 1.0:
+            tokens += sum(len(text.trained) for place in batches.rows_of(steps) for text in rows.rows[place].texts)
+            steps += 1
+        return TrainingForecast(steps, tokens)
+
+    def share(self, steps: int, tokens: int, an_epoch: int) -> float:
+        """The part of the training that is done after these steps and trained tokens; `an_epoch`: steps of one."""
+        if self.loss_tokens:
+            return min(1.0, tokens / self.loss_tokens)
+        return min(1.0, steps / (self.steps or max(1, round(self.epochs * an_epoch))))
+
+    def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
+        """Train from the initial model, or from the checkpoint in `task.state`."""
+        if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
+            raise SetupError(
+                f"training needs {' and '.join(missing)}.", next_command="pip install -r requirements-train.txt"
+            )
+        # On busy cores threads that spin while they wait take three times the processor time; read when torch is loaded.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        training = _Training(self, task)
+        training.run(report)
+        return training.finish()
+
+
+@dataclass(slots=True)
+class _Spent:
+    """Progress of a training; it adds up over interruptions."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class _Training:
+    """One training: model, optimiser, batches."""
+
+    def __init__(self, learner: Tiny, task: TrainingTask) -> None:
+        import torch
+
+        torch.set_num_threads(learner.threads)
+        keep_freed_memory()
+        self.learner, self.task, self.spent = learner, task, _Spent()
+        self.model = LlamaFolder.open(task.init)
+        rows = read_rows(task.rows, self.model.tokenizer, self.model.shape.max_position_embeddings, task.loss.column)
+        self.batches = TokenBatches(rows, task.order, task.seed, learner.batch, task.loss.grouped)
+        self.parameters = self._start(trained=True)
+        self.optimiser = adamw(self.parameters, learner.learning_rate, learner.weight_decay, learner.beta2)
+        self.reference = self._start(trained=False) if task.loss.uses_reference else None
+        self.order_file = OrderFile(task.state / "order.csv")
+        # Loss and order belong to it by their options: the same state is not continued under others.
+        self.recipe = {"task": digest128([repr(learner), vars(task.loss), vars(task.order), task.seed, task.rows.name])}
+        if (task.state / CHECKPOINT).is_file():
+            state = load_checkpoint(task.state)
+            step, tokens, seconds = restore_checkpoint(state, self.parameters, self.optimiser, self.recipe)
+            self.spent = _Spent(int(step), int(tokens), seconds)
+        self.order_file.cut(self.spent.step)
+
+    def _start(self, *, trained: bool) -> dict[str, Any]:
+        import torch
+
+        return {name: torch.tensor(value, requires_grad=trained) for name, value in self.model.weights.items()}
+
+    @property
+    def share(self) -> float:
+        """The part of the training that is done."""
+        return self.learner.share(self.spent.step, self.spent.tokens, self.batches.an_epoch)
+
+    def run(self, report: Callable[[LearnerReport], None]) -> None:
+        """Train to the end; the state is saved from time to time, and at an interruption."""
+        began, before = time.monotonic(), self.spent.seconds
+        reported = saved = began
+        losses: list[float] = []
+        try:
+            while self.share < 1.0:
+                losses.append(self._step())
+                now = time.monotonic()
+                self.spent.seconds = before + now - began
+                if now - reported >= REPORT_SECONDS or self.share >= 1.0:
+                    report(self._report(losses))
+                    losses, reported = [], now
+                if now - saved >= CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = now
+        except KeyboardInterrupt:
+            self.save()
+            raise
+
+    def _report(self, losses: list[float]) -> LearnerReport:
+        spent = self.spent
+        return LearnerReport(spent.step, self.share, sum(losses) / len(losses), spent.tokens, spent.seconds)
+
+    def save(self) -> None:
+        """Write the checkpoint; the order file first, of which a later part is cut off again."""
+        self.order_file.sync()
+        spent = (self.spent.step, self.spent.tokens, self.spent.seconds)
+        save_checkpoint(self.task.state, self.parameters, self.optimiser, spent, self.recipe)
+
+    def _step(self) -> float:
+        import torch
+
+        rows = self.batches.rows_of(self.spent.step)
+        batch = self.batches.batch(self.spent.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learner.learning_rate * rate_at(self.share, self.learner.warmup, self.learner.final_share)
+        logps = token_logps(self.parameters, self.model.shape, batch)
+        reference = None
+        if self.reference is not None:
+            with torch.no_grad():
+                reference = token_logps(self.reference, self.model.shape, batch)
+        loss = self.task.loss(batch, logps, reference)
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.learner.clip)
+        self.optimiser.step()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise SetupError(
+                f"the loss of step {self.spent.step + 1} is {value}: the training diverged.",
+                next_command=f"a learning rate below {self.learner.learning_rate:g}",
+            )
+        self.order_file.add(self.spent.step, [self.batches.rows.rows[place] for place in rows], batch)
+        self.spent.step += 1
+        self.spent.tokens += len(batch.places)
+        return value
+
+    def finish(self) -> Trained:
+        """Write the model folder, and what it took."""
+        from pipelines.train.export import export_folder
+
+        spent, shape = self.spent, self.model.shape
+        weights = {name: value.detach().numpy() for name, value in self.parameters.items()}
+        epochs = spent.step / self.batches.an_epoch
+        export_folder(self.task.out, weights, shape, self.model.tokenizer)
+        self.order_file.to_parquet(self.task.out / "order.parquet")
+        return Trained(spent.step, spent.tokens, epochs, spent.seconds, {"parameters": shape.parameters, **_software()})
+
+
+def token_logps(parameters: dict[str, Any], shape: Any, batch: TokenBatch) -> Any:
+    """Log-probability of each target of a batch: (n,).
+
+    Sequences of similar length go through the model together, so that little of the work is padding.
+    """
+    import torch
+    import torch.nn.functional as f
+
+    from pipelines.train.architecture import hidden_states, logits
+
+    width = batch.ids.shape[1]
+    ends = np.zeros(batch.sequences, dtype=np.int64)
+    np.maximum.at(ends, batch.sequence, batch.places % width + 1)
+    parts, order = [], []
+    for chosen in np.array_split(np.argsort(ends, kind="stable"), max(1, round(batch.sequences / TOGETHER))):
+        length = -(-int(ends[chosen].max()) // ROUND_TO) * ROUND_TO
+        states = hidden_states(parameters, shape, torch.from_numpy(np.ascontiguousarray(batch.ids[chosen, :length])))
+        at = np.flatnonzero(np.isin(batch.sequence, chosen))
+        row = np.argsort(chosen)[np.searchsorted(np.sort(chosen), batch.sequence[at])]
+        places = torch.from_numpy(row * length + batch.places[at] % width)
+        scores = logits(parameters, states.flatten(0, 1)[places])
+        parts.append(-f.cross_entropy(scores, torch.from_numpy(batch.targets[at]), reduction="none"))
+        order.append(at)
+    return torch.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(order)))]
+
+
+def rate_at(share: float, warmup: float, final_share: float) -> float:
+    """Factor of the learning rate at a share of the training: linear warm-up, then a cosine to `final_share`."""
+    if share < warmup:
+        return (share + 0.01) / (warmup + 0.01)
+    left = (share - warmup) / max(1e-9, 1 - warmup)
+    return final_share + (1 - final_share) * 0.5 * (1 + math.cos(math.pi * min(1.0, left)))
+
+
+def _software() -> dict[str, str]:
+    import platform
+
+    import torch
+
+    return {"torch": torch.__version__, "python": platform.python_version()}

@@ -1,0 +1,88 @@
+"""Llama model folders as start values: shape, weights and tokenizer, read without transformers."""
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.train.architecture import parameter_shapes
+from pipelines.train.training_settings import Shape
+from storage.ground.errors import SetupError
+
+_NUMBERS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
+_OTHER = "learner: {method: trl}, which trains any model of transformers"
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaFolder:
+    """An initial model: shape, weights by name in float32, tokenizer."""
+
+    folder: Path
+    shape: Shape
+    weights: dict[str, npt.NDArray[np.float32]]
+    tokenizer: Any
+
+    @classmethod
+    def open(cls, folder: Path) -> "LlamaFolder":
+        """The model in a folder; SetupError for another architecture than Llama's with tied embeddings."""
+        from tokenizers import Tokenizer
+
+        shape = llama_shape(folder)
+        weights = read_safetensors(folder / "model.safetensors")
+        wanted = parameter_shapes(shape)
+        if {name: value.shape for name, value in weights.items()} != wanted:
+            odd = sorted(weights.keys() ^ wanted.keys()) or ["a tensor of another size"]
+            raise SetupError(f"{folder} does not have the tensors of its config.json: {odd[0]}.", next_command=_OTHER)
+        return cls(folder, shape, weights, Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+def llama_shape(folder: Path) -> Shape:
+    """The shape of a Llama with tied embeddings and one key-value head for each head; SetupError for any other model."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SetupError(
+            f"{path} is missing or not JSON.", next_command="name a folder in the form of Hugging Face"
+        ) from None
+    needs = {
+        "model_type": "llama",
+        "tie_word_embeddings": True,
+        "num_key_value_heads": config.get("num_attention_heads"),
+        "attention_bias": False,
+        "hidden_act": "silu",
+    }
+    for key, value in needs.items():
+        if config.get(key, value) != value:
+            raise SetupError(
+                f"{folder.name} has {key} {config.get(key)!r}; the learner tiny trains models with {value!r}.",
+                next_command=_OTHER,
+            )
+    try:
+        return Shape(**{field.name: config[field.name] for field in fields(Shape)})
+    except KeyError as error:
+        raise SetupError(f"{path} has no {error}.", next_command=_OTHER) from None
+
+
+def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The tensors of a safetensors file as float32 arrays."""
+    try:
+        data = path.read_bytes()
+        size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + size])
+        header.pop("__metadata__", None)
+        tensors = {}
+        for name, entry in header.items():
+            first, last = entry["data_offsets"]
+            if entry["dtype"] not in _NUMBERS:
+                raise SetupError(f"{path} has numbers of type {entry['dtype']}.", choices=_NUMBERS, next_command=_OTHER)
+            values = np.frombuffer(data[8 + size + first : 8 + size + last], dtype=_NUMBERS[entry["dtype"]])
+            tensors[name] = values.reshape(entry["shape"]).astype(np.float32)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SetupError(
+            f"{path} is no whole safetensors file ({type(error).__name__}).", next_command="fetch the model again"
+        ) from None
+    return tensors

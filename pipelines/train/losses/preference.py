@@ -1,0 +1,76 @@
+"""Losses over a chosen and a rejected completion of each row."""
+
+from typing import Any
+
+from pipelines.train.losses.sums import lengths, per_sequence, sided
+from pipelines.train.roles import TokenBatch
+from storage.ground.errors import SetupError
+
+PAIRS = ("pairs", "ranked_pairs", "redi")
+
+
+class Dpo:
+    """Direct preference optimisation (Rafailov et al. 2023, equation 7) against the initial model; mean over rows."""
+
+    name, version = "dpo", "1"
+    formats, column = PAIRS, None
+    grouped, uses_reference = False, True
+
+    def __init__(self, beta: float = 0.1) -> None:
+        if beta <= 0:
+            raise SetupError(f"beta is {beta}; it must be above 0.")
+        self.beta = beta
+
+    def __call__(self, batch: TokenBatch, logps: Any, reference: Any | None) -> Any:
+        """Mean of -log sigmoid(beta * (chosen log-ratio - rejected log-ratio))."""
+        import torch.nn.functional as f
+
+        chosen, rejected = sided(batch, per_sequence(batch, logps - reference))
+        return -f.logsigmoid(self.beta * (chosen - rejected)).mean()
+
+
+class Redi:
+    """Reinforcement distillation (Xu et al. 2025): log-probability per token of the chosen text up, of the rejected one
+    down by the factor `alpha`; mean over rows. With `alpha` 0 it is `sft` with normaliser `row` on the chosen texts.
+    """
+
+    name, version = "redi", "1"
+    formats, column = PAIRS, None
+    grouped, uses_reference = False, False
+
+    def __init__(self, alpha: float = 0.8) -> None:
+        if not 0 <= alpha <= 1:
+            raise SetupError(f"alpha is {alpha}; it must be between 0 and 1.")
+        self.alpha = alpha
+
+    def __call__(self, batch: TokenBatch, logps: Any, reference: Any | None) -> Any:
+        """Mean over rows of -log p(chosen)/length + alpha * log p(rejected)/length."""
+        del reference
+        chosen, rejected = sided(batch, per_sequence(batch, logps) / lengths(batch, logps))
+        loss = -chosen.sum() / len(chosen)
+        return loss if self.alpha == 0 else loss + self.alpha * rejected.sum() / len(rejected)
+
+
+class Unlikelihood:
+    """Cross-entropy on chosen tokens and `alpha` times unlikelihood, -log(1 - p), on rejected ones (Welleck et al. 2020,
+    equation 4); each a mean over its tokens.
+    """
+
+    name, version = "unlikelihood", "1"
+    formats, column = PAIRS, None
+    grouped, uses_reference = False, False
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        if alpha < 0:
+            raise SetupError(f"alpha is {alpha}; it must be 0 or more.")
+        self.alpha = alpha
+
+    def __call__(self, batch: TokenBatch, logps: Any, reference: Any | None) -> Any:
+        """The sum of both means."""
+        import torch
+
+        del reference
+        wanted = torch.from_numpy(batch.side)[torch.from_numpy(batch.sequence)] > 0
+        # A token at probability 1 has no finite unlikelihood; its own gradient is cut there.
+        surest = torch.clamp(logps[~wanted], max=-1e-6)
+        return -logps[wanted].mean() - self.alpha * torch.log(-torch.expm1(surest)).mean()

@@ -1,0 +1,57 @@
+"""The order file of a training: the rows of each step with their weights, appended step by step, published as Parquet."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.train.roles import TokenBatch
+from pipelines.train.rows import TrainingRow
+
+COLUMNS = ("step", "row", "problem_id", "weight", "tokens")
+
+
+class OrderFile:
+    """Rows of the steps so far, in a CSV file. A resumed training cuts what a killed one wrote after its checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def cut(self, steps: int) -> None:
+        """Keep the first `steps` steps."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        kept = self._lines(steps)
+        with self.path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(kept)
+        self._file = self.path.open("a", encoding="utf-8", newline="")
+
+    def _lines(self, steps: int) -> list[list[str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(encoding="utf-8", newline="") as file:
+            # A line that a kill left half written is behind the last checkpoint.
+            return [line for line in csv.reader(file) if len(line) == len(COLUMNS) and int(line[0]) <= steps]
+
+    def add(self, step: int, rows: Sequence[TrainingRow], batch: TokenBatch) -> None:
+        """The rows of a step, which is counted from 0 and written from 1."""
+        counts = np.bincount(batch.row[batch.sequence], minlength=len(rows))
+        lines = [(step + 1, row.id, row.problem, row.weight, count) for row, count in zip(rows, counts, strict=True)]
+        csv.writer(self._file).writerows(lines)
+
+    def sync(self) -> None:
+        """Make the lines so far durable."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def to_parquet(self, out: Path) -> None:
+        """Write the whole file as Parquet: step, row, problem_id, weight, tokens."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.sync()
+        columns = list(zip(*self._lines(2**62), strict=True)) or [[]] * len(COLUMNS)
+        kinds = (int, str, str, float, int)
+        table = {name: [kind(text) for text in texts] for name, kind, texts in zip(COLUMNS, kinds, columns, strict=True)}
+        pq.write_table(pa.table(table), out, compression="zstd")

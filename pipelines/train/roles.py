@@ -1,0 +1,144 @@
+"""Roles of a training: learner, loss and order, and the data that pass between them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """Token sequences of some rows, padded to the right, and the places whose next token is trained.
+
+    `ids`: (sequences, length). `places`: (n,), flat indices into `ids`, ascending; `targets`: (n,), the token that follows
+    each. `sequence`: (n,), the sequence of each place. For each sequence: `row` and `group`, numbered from 0 within the
+    batch; `side`, 1 for a text to learn and -1 for a rejected one; `weight`, the row's.
+    """
+
+    ids: Ints
+    places: Ints
+    targets: Ints
+    sequence: Ints
+    row: Ints
+    group: Ints
+    side: Ints
+    weight: Doubles
+
+    @property
+    def sequences(self) -> int:
+        """Number of sequences."""
+        return len(self.row)
+
+
+class Loss(Protocol):
+    """An objective over the log-probabilities of trained tokens.
+
+    `formats`: export formats whose rows it reads. `column`: the rows' column of weights; None: all weigh 1. `grouped`: the
+    rows of a problem stay in one batch. `uses_reference`: it also reads the log-probabilities under the initial model.
+    """
+
+    name: str
+    version: str
+    formats: Sequence[str]
+    column: str | None
+    grouped: bool
+    uses_reference: bool
+
+    def __call__(self, batch: TokenBatch, logps: Any, reference: Any | None) -> Any:
+        """The scalar loss of a batch. `logps`, `reference`: tensors (n,), the log-probability of each target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The units of which batches are made: rows, or problems with all of their rows. `columns`: those of each first row."""
+
+    count: int
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+
+class Order(Protocol):
+    """Order in which a training sees its units: a pure function of the units, the seed and the epoch."""
+
+    name: str
+    version: str
+
+    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+        """The units of an epoch, by number; some may be absent or repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """Input of a learner. `rows`: JSON lines of an export format. `init`: folder of the initial model. `out`: the folder
+    that it creates for the trained model. `state`: folder of its checkpoints, which outlives a kill.
+    """
+
+    rows: Path
+    init: Path
+    out: Path
+    state: Path
+    loss: Loss
+    order: Order
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerReport:
+    """Progress of a training. `share`: the part that is done, 0 to 1. `loss`: mean since the report before. `tokens`:
+    trained tokens so far. `measures`: further numbers of the learner's own.
+    """
+
+    step: int
+    share: float
+    loss: float
+    tokens: int
+    seconds: float
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Result of a training: its length in optimiser steps, trained tokens, epochs and seconds; `record` is for people."""
+
+    steps: int
+    tokens: int
+    epochs: float
+    seconds: float
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A trainer of models. `losses`: names of the losses that it can train with; None: any."""
+
+    name: str
+    version: str
+    losses: Sequence[str] | None
+
+    def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
+        """Train, or go on from `task.state`, and write the model folder `task.out`.
+
+        Its files are those of Hugging Face: config.json, tokenizer files and weights; also `order.parquet`, the rows of
+        each step.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingForecast:
+    """Length of a training before it begins: optimiser steps and trained tokens."""
+
+    steps: int
+    tokens: int
+
+
+@runtime_checkable
+class ForecastsLength(Protocol):
+    """A learner that can say how long a training is."""
+
+    def forecast(self, task: TrainingTask) -> TrainingForecast:
+        """The length, from the rows alone."""

@@ -1,0 +1,125 @@
+"""Rows of an export as tokens: what a loss reads, encoded with the initial model's tokenizer and chat form."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.generate.embedded.model_files import END, render_chat
+from pipelines.train.roles import Units
+from storage.ground.errors import SetupError
+from storage.ground.records import Message, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedText:
+    """A completion: token ids with the prompt's in front, and the positions that are trained. `side`: 1 or -1."""
+
+    ids: Sequence[int]
+    trained: Sequence[int]
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """A row of an export: its texts, its weight, its problem."""
+
+    id: str
+    problem: str
+    weight: float
+    texts: tuple[TrainedText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRows:
+    """All rows of a training, and their plain columns for orders."""
+
+    rows: Sequence[TrainingRow]
+    columns: Mapping[str, Sequence[Any]]
+
+    def units(self, *, grouped: bool) -> tuple[Units, list[list[int]]]:
+        """The units of batches, and the rows of each: a row alone, or all rows of a problem."""
+        members: dict[Any, list[int]] = {}
+        for place, row in enumerate(self.rows):
+            members.setdefault(row.problem if grouped else place, []).append(place)
+        firsts = [places[0] for places in members.values()]
+        columns = {name: [values[place] for place in firsts] for name, values in self.columns.items()}
+        return Units(len(members), columns), list(members.values())
+
+
+def read_rows(path: Path, tokenizer: Any, context: int, column: str | None = None) -> TrainingRows:
+    """The rows of a file of JSON lines, encoded. `column`: of their weights.
+
+    SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is no number.
+    """
+    lines = list(_lines(path))
+    if not lines:
+        raise SetupError(f"{path} has no rows to train on.", next_command="export what was kept, with other options")
+    rows = [_row(line, number, tokenizer, context, column) for number, line in enumerate(lines, 1)]
+    plain = [name for name, value in lines[0].items() if isinstance(value, (str, int, float, bool, type(None)))]
+    return TrainingRows(rows, {name: [line.get(name) for line in lines] for name in plain})
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, column: str | None) -> TrainingRow:
+    sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else (("completion", 1),)
+    prompt = _prompt(line["prompt"])
+    wrong = {"completion": line.get("wrong_spans") or []}
+    texts = tuple(
+        _encoded(tokenizer, prompt, _answer(line[name], number), side, wrong.get(name, [])) for name, side in sides
+    )
+    longest = max(len(text.ids) for text in texts)
+    if longest > context:
+        raise SetupError(
+            f"row {number} has {longest:,} tokens, and the initial model's context is {context:,}.",
+            next_command="an initial model with a longer context, or a recipe with a lower max_tokens",
+        )
+    return TrainingRow(str(line.get("id", number)), str(line["problem_id"]), _weight(line, number, column), texts)
+
+
+def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:
+    if column is None:
+        return 1.0
+    value = line.get(column)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        numeric = [name for name, item in line.items() if isinstance(item, (int, float)) and not isinstance(item, bool)]
+        raise SetupError(f"row {number}: column {column!r} is {value!r}, and must be a number.", choices=numeric)
+    return float(value)
+
+
+def _prompt(value: Any) -> Prompt:
+    if isinstance(value, str):
+        return value
+    turns = tuple(Message(turn["role"], turn["content"]) for turn in value)
+    return turns[0].content if len(turns) == 1 and turns[0].role == "user" else turns
+
+
+def _answer(value: Any, number: int) -> str:
+    if isinstance(value, str):
+        return value
+    if len(value) != 1 or value[0]["role"] != "assistant":
+        roles = ", ".join(turn["role"] for turn in value)
+        raise SetupError(
+            f"row {number}: an answer of the turns {roles}; this learner trains on one answer of the assistant.",
+            next_command="learner: {method: trl}",
+        )
+    return str(value[0]["content"])
+
+
+def _encoded(tokenizer: Any, prompt: Prompt, answer: str, side: int, wrong: Sequence[Sequence[int]]) -> TrainedText:
+    """Ids and trained positions; a token that overlaps a wrong span is read and not trained."""
+    asked = tokenizer.encode(render_chat(prompt)).ids
+    given = tokenizer.encode(answer + END)
+    ids = [*asked, *given.ids]
+    trained = [
+        len(asked) + place
+        for place, (first, last) in enumerate(given.offsets)
+        if not any(first < end and last > begin for begin, end in wrong)
+    ]
+    return TrainedText(ids, trained, side)

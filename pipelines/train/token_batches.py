@@ -1,0 +1,87 @@
+"""Batches of a training as a pure function of rows, order, seed and step: a resumed training makes them again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+
+from pipelines.train.roles import Ints, Order, TokenBatch
+from pipelines.train.rows import TrainedText, TrainingRows
+from storage.ground.errors import SetupError
+
+ROUND_TO = 8  # tokens: rows are padded to a multiple of it
+
+
+@dataclass
+class TokenBatches:
+    """Batches of `size` units of the rows, epoch after epoch, a batch never of two epochs."""
+
+    rows: TrainingRows
+    order: Order
+    seed: int
+    size: int
+    grouped: bool
+    _epochs: dict[int, Ints] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.units, self.members = self.rows.units(grouped=self.grouped)
+        self.an_epoch = -(-len(self._arranged(0)) // self.size)
+
+    def rows_of(self, step: int) -> list[int]:
+        """The rows of a step, counted from 0."""
+        epoch, place = divmod(step, self.an_epoch)
+        units = self._arranged(epoch)[place * self.size : (place + 1) * self.size]
+        return list(chain.from_iterable(self.members[unit] for unit in units))
+
+    def _arranged(self, epoch: int) -> Ints:
+        if epoch not in self._epochs:
+            units = self.order.arrange(self.units, self.seed, epoch)
+            if not len(units):
+                raise SetupError(f"order {self.order.name!r} leaves no row for epoch {epoch}.")
+            # Every epoch has the steps of the first, so that a step's number says its epoch.
+            self._epochs = {0: self._epochs.get(0, units), epoch: units if epoch == 0 else self._as_long(units)}
+        return self._epochs[epoch]
+
+    def _as_long(self, units: Ints) -> Ints:
+        if len(units) != len(self._epochs[0]):
+            raise SetupError(
+                f"order {self.order.name!r} gives epochs of {len(self._epochs[0]):,} and {len(units):,} units."
+            )
+        return units
+
+    def batch(self, step: int) -> TokenBatch:
+        """The tokens of a step."""
+        return token_batch(self.rows, self.rows_of(step))
+
+
+def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:
+    """The texts of some rows, in this order, as one padded batch."""
+    texts: list[TrainedText] = []
+    row, group, weight = [], [], []
+    groups: dict[str, int] = {}
+    for number, place in enumerate(places):
+        chosen = rows.rows[place]
+        for text in chosen.texts:
+            texts.append(text)
+            row.append(number)
+            group.append(groups.setdefault(chosen.problem, len(groups)))
+            weight.append(chosen.weight)
+    length = -(-max(len(text.ids) - 1 for text in texts) // ROUND_TO) * ROUND_TO
+    ids = np.zeros((len(texts), length), dtype=np.int64)
+    for at, text in enumerate(texts):
+        ids[at, : len(text.ids) - 1] = text.ids[:-1]
+    return TokenBatch(
+        ids=ids,
+        places=_flat([[at * length + place - 1 for place in text.trained] for at, text in enumerate(texts)]),
+        targets=_flat([[text.ids[place] for place in text.trained] for text in texts]),
+        sequence=np.repeat(np.arange(len(texts)), [len(text.trained) for text in texts]),
+        row=np.asarray(row, dtype=np.int64),
+        group=np.asarray(group, dtype=np.int64),
+        side=np.asarray([text.side for text in texts], dtype=np.int64),
+        weight=np.asarray(weight, dtype=np.float64),
+    )
+
+
+def _flat(lists: Sequence[Sequence[int]]) -> Ints:
+    return np.asarray(list(chain.from_iterable(lists)), dtype=np.int64)

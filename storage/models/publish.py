@@ -1,0 +1,159 @@
+"""Publishing of model versions. Every step may be cut short: the same publication again finishes it, with the same number.
+
+A model is written whole beside its place, fsynced and renamed; then come its record's copy, the index and `dvc add`.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from storage import dvc
+from storage.ground.errors import SetupError, explained
+from storage.ground.failpoints import hit
+from storage.ground.files import json_text, locked, sync, sync_folder, write_text
+from storage.ground.ids import canonical_json, sha256_text
+from storage.models.index import (
+    ModelEntry,
+    ModelIndex,
+    ModelVersion,
+    index_path,
+    load_index,
+    record_copy,
+    save_index,
+    version_of,
+)
+from storage.versions.content.digests import digest
+from storage.workspace import Workspace
+
+ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.parquet", ".gitattributes"})
+"""Files about a model, which do not decide its texts."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True)
+class ModelPublication:
+    """The version with the published content, whether it is new, and lines for a person."""
+
+    version: ModelVersion
+    created: bool
+    messages: list[str]
+
+
+def model_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that decides a model's texts, by name; SetupError for a folder without a configuration."""
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name not in ABOUT)
+    if "config.json" not in names:
+        raise SetupError(f"{folder} has no config.json.", next_command="name a model folder in the form of Hugging Face")
+    return {name: digest(folder / name) for name in names}
+
+
+def content_hash(files: Mapping[str, str]) -> str:
+    """Content hash of a model, from the digests of its files."""
+    return sha256_text(canonical_json(dict(sorted(files.items()))))
+
+
+def check_name(models: Path, name: str) -> None:
+    """SetupError for a name that no published model can have."""
+    if not _NAME.fullmatch(name):
+        raise SetupError(f"{name!r} is not a valid model name: use a-z, 0-9, '.', '_' and '-', at most 63.")
+    if (models / name / "config.json").exists():
+        raise SetupError(f"{models / name} is a model folder without versions.", next_command="publish under another name")
+
+
+def publish_model(
+    ws: Workspace, name: str, folder: Path, record: Mapping[str, Any], card: str, *, training_id: str | None = None
+) -> ModelPublication:
+    """Copy a model folder to the next version of `name`; none is made where a version has its content or its training.
+
+    `record`: content of training.json, without what is known here: name, files, content hash.
+    """
+    check_name(ws.models, name)
+    with locked(ws.state / "locks" / f"model-{name}.lock"):
+        for leftover in (ws.models / name).glob(f"{_PARTIAL}*"):
+            shutil.rmtree(leftover)
+        index = load_index(ws.models, name)
+        files = model_files(folder)
+        known = _published(index, content_hash(files), training_id)
+        if known is not None:
+            version = version_of(ws.models, index, known)
+            if not version.fetched and not version.pointer.exists():  # its files were deleted: write them again
+                _write(ws, name, known, folder, _record(record, name, known, files), card)
+            return ModelPublication(
+                version, created=False, messages=[f"{version.ref} has this content or training; no new version."]
+            )
+        entry = ModelEntry(
+            number=index.newest.number + 1 if index.newest else 1,
+            content_hash=content_hash(files),
+            training_id=training_id,
+            init=record.get("init", {}).get("content_hash") if record.get("init") else None,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            bytes=sum((folder / file).stat().st_size for file in files),
+        )
+        full = _record(record, name, entry, files)
+        _write(ws, name, entry, folder, full, card)
+        write_text(record_copy(ws.models, name, entry.folder), json_text(full))
+        hit("model.written")
+        index = index.with_version(entry)
+        save_index(ws.models, index)
+        hit("model.index")
+        version = version_of(ws.models, index, entry)
+        return ModelPublication(
+            version, created=True, messages=[f"published {version.ref} ({entry.content_hash[:8]}).", *track(ws, version)]
+        )
+
+
+def track(ws: Workspace, version: ModelVersion) -> list[str]:
+    """Track a version with DVC; lines for a person."""
+    tracked = dvc.add(version.path)
+    files = [index_path(ws.models, version.name), record_copy(ws.models, version.name, version.folder), *tracked.files]
+    return [line for line in (tracked.warning, dvc.git_add_line(files)) if line]
+
+
+def _published(index: ModelIndex, content: str, training_id: str | None) -> ModelEntry | None:
+    same = [
+        entry
+        for entry in index.versions
+        if entry.content_hash == content or (training_id is not None and entry.training_id == training_id)
+    ]
+    return same[-1] if same else None
+
+
+def trained_version(ws: Workspace, name: str, training_id: str) -> ModelVersion | None:
+    """The version that a training made, if it is published."""
+    index = load_index(ws.models, name)
+    made = [entry for entry in index.versions if entry.training_id == training_id]
+    return version_of(ws.models, index, made[-1]) if made else None
+
+
+def _record(record: Mapping[str, Any], name: str, entry: ModelEntry, files: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "model_schema": 1,
+        **record,
+        "name": name,
+        "training_id": entry.training_id,
+        "content_hash": entry.content_hash,
+        "files": dict(files),
+    }
+
+
+def _write(ws: Workspace, name: str, entry: ModelEntry, source: Path, record: Mapping[str, Any], card: str) -> None:
+    """Write the version's folder whole, and rename it to its place."""
+    final = ws.models / name / entry.folder
+    partial = final.with_name(_PARTIAL + entry.folder)
+    with explained(partial):
+        try:
+            shutil.copytree(source, partial)
+            (partial / "training.json").write_text(json_text(dict(record)), encoding="utf-8")
+            (partial / "README.md").write_text(card, encoding="utf-8")
+            sync_folder(partial)
+            if final.exists():  # a kill came between the rename and the index
+                shutil.rmtree(final)
+            partial.rename(final)
+            sync(final.parent)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,94 @@
+"""The trainings of a workspace in its ledger: what decides each, how far it is, how it ended."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from storage.commands import renewed
+from storage.ground.errors import SetupError, unknown_name
+from storage.ledger.engine import Ledger
+from storage.ledger.models import TrainingRow
+
+STATUSES = ("running", "done", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTraining:
+    """A training in the ledger. `status`: one of STATUSES. `progress`: step, share, loss, tokens, seconds."""
+
+    id: str
+    name: str
+    recipe: Mapping[str, Any]
+    status: str
+    started_at: datetime
+    updated_at: datetime
+    progress: Mapping[str, Any]
+    summary: Mapping[str, Any]
+
+
+class Trainings:
+    """All trainings of one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @contextmanager
+    def held(self, training: str) -> Iterator[None]:
+        """Keep other processes from the same training, for the length of the block; SetupError while one is at it."""
+        lease = self._ledger.leases.acquire(f"training/{training}")
+        if lease is None:
+            raise SetupError(
+                f"another process works on the training {training[:12]}.",
+                next_command="the same command again when it has ended: it uses the model",
+            )
+        with renewed(lease):
+            yield
+
+    def begin(self, training: str, name: str, recipe: Mapping[str, Any]) -> None:
+        """Record that it runs; one that was begun before goes on."""
+        with self._ledger.write() as session:
+            now = self._ledger.now(session)
+            row = session.get(TrainingRow, training)
+            if row is None:
+                row = TrainingRow(id=training, started_at=now, progress={}, summary={})
+                session.add(row)
+            row.name, row.recipe, row.status, row.updated_at = name, dict(recipe), "running", now
+
+    def report(self, training: str, progress: Mapping[str, Any]) -> None:
+        """Record its progress."""
+        self._change(training, progress=dict(progress))
+
+    def finish(self, training: str, status: str, summary: Mapping[str, Any]) -> None:
+        """Record its end."""
+        self._change(training, status=status, summary=dict(summary))
+
+    def _change(self, training: str, **values: Any) -> None:
+        with self._ledger.write() as session:
+            row = session.get(TrainingRow, training)
+            if row is None:
+                raise SetupError(f"no training {training[:12]} in the ledger.", next_command="rollmill train RECIPE")
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.updated_at = self._ledger.now(session)
+
+    def get(self, training: str) -> StoredTraining:
+        """A training by its id, or the beginning of one."""
+        found = [one for one in self.all() if one.id.startswith(training)]
+        if len(found) != 1:
+            raise unknown_name("training", training, [one.id[:12] for one in self.all()])
+        return found[0]
+
+    def all(self) -> list[StoredTraining]:
+        """Every training, the newest first."""
+        with self._ledger.read() as session:
+            rows = session.scalars(select(TrainingRow).order_by(TrainingRow.started_at.desc(), TrainingRow.id)).all()
+            return [_stored(row) for row in rows]
+
+
+def _stored(row: TrainingRow) -> StoredTraining:
+    began, told = (datetime.fromtimestamp(time, UTC) for time in (row.started_at, row.updated_at))
+    return StoredTraining(row.id, row.name, row.recipe, row.status, began, told, row.progress, row.summary)

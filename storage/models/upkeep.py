@@ -1,0 +1,165 @@
+"""Marks on published models (tags, yanks), their files to and from a DVC remote, and the lineage read from their records."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from storage import dvc
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.files import locked
+from storage.models.index import (
+    ModelIndex,
+    ModelVersion,
+    index_path,
+    load_index,
+    model_names,
+    model_versions,
+    record_copy,
+    resolve_model,
+    save_index,
+)
+from storage.models.publish import content_hash, model_files
+from storage.workspace import Workspace
+
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+# In NAME@... such a tag would look like a version number or the beginning of a content hash.
+_LIKE_A_VERSION = re.compile(r"v[0-9]+(-[0-9a-f]{8})?|[0-9a-f]{4,64}")
+
+
+def tag_model(ws: Workspace, reference: str, name: str, *, move: bool = False) -> ModelVersion:
+    """Point a tag at a version. A tag that exists is moved only with `move`."""
+    if not _TAG.fullmatch(name) or _LIKE_A_VERSION.fullmatch(name):
+        raise SetupError(f"{name!r} is not a valid tag: begin with a letter, and not like a version (v2) or a hash (3f9a).")
+
+    def point(index: ModelIndex, version: ModelVersion) -> ModelIndex:
+        folder = index.tags.get(name, version.folder)
+        if folder != version.folder and not move:
+            raise SetupError(
+                f"the tag {name!r} is on {folder}.", next_command=f"rollmill model tag {reference} {name} --move"
+            )
+        return replace(index, tags={**index.tags, name: version.folder})
+
+    return _change(ws, reference, point)
+
+
+def untag_model(ws: Workspace, reference: str, name: str) -> ModelVersion:
+    """Remove a tag from a version."""
+
+    def take(index: ModelIndex, version: ModelVersion) -> ModelIndex:
+        if index.tags.get(name) != version.folder:
+            raise SetupError(f"{version.ref} has no tag {name!r}.", choices=version.tags)
+        return replace(index, tags={key: folder for key, folder in index.tags.items() if key != name})
+
+    return _change(ws, reference, take)
+
+
+def yank_model(ws: Workspace, reference: str, reason: str) -> ModelVersion:
+    """Withdraw a version, with a reason for readers: a bare name no longer means it."""
+    if not reason.strip():
+        raise SetupError("a yank needs a reason.", next_command=f"rollmill model yank {reference} --reason TEXT")
+    return _change(ws, reference, lambda index, one: replace(index, yanked={**index.yanked, one.folder: reason.strip()}))
+
+
+def unyank_model(ws: Workspace, reference: str) -> ModelVersion:
+    """Undo a yank."""
+
+    def restore(index: ModelIndex, version: ModelVersion) -> ModelIndex:
+        if version.yanked is None:
+            raise SetupError(f"{version.ref} is not yanked.")
+        return replace(index, yanked={key: why for key, why in index.yanked.items() if key != version.folder})
+
+    return _change(ws, reference, restore)
+
+
+def _change(ws: Workspace, reference: str, change: Callable[[ModelIndex, ModelVersion], ModelIndex]) -> ModelVersion:
+    name = resolve_model(ws.models, reference).name
+    with locked(ws.state / "locks" / f"model-{name}.lock"):
+        version = resolve_model(ws.models, reference)
+        save_index(ws.models, change(load_index(ws.models, name), version))
+    return resolve_model(ws.models, f"{name}@{version.folder}")
+
+
+def push_models(versions: Sequence[ModelVersion], remote: str | None = None) -> str:
+    """Copy the files of versions to a DVC remote; DVC's summary with the line for git."""
+    for version in versions:
+        if not version.fetched:
+            raise SetupError(
+                f"the weights of {version.ref} are not in this clone.", next_command=f"rollmill model pull {version.ref}"
+            )
+    summary = _dvc("push", versions, remote)
+    models = versions[0].path.parent.parent
+    files = [
+        path
+        for version in versions
+        for path in (version.pointer, index_path(models, version.name), record_copy(models, version.name, version.folder))
+    ]
+    return "\n".join(text for text in (summary, dvc.git_add_line(files)) if text)
+
+
+def pull_models(versions: Sequence[ModelVersion], remote: str | None = None) -> str:
+    """Fetch the files of versions from a DVC remote; FoundWanting, and removed again, where they are not the published."""
+    summary = _dvc("pull", versions, remote)
+    for version in versions:
+        try:
+            require_published_model(version)
+        except FoundWanting:
+            shutil.rmtree(version.path, ignore_errors=True)
+            raise
+    return summary
+
+
+def require_published_model(version: ModelVersion) -> None:
+    """FoundWanting where a file of a version is not the one that was published."""
+    found, published = model_files(version.path), version.record()["files"]
+    odd = sorted(name for name in found.keys() | published.keys() if found.get(name) != published.get(name))
+    if odd or content_hash(found) != version.content_hash:
+        raise FoundWanting(
+            f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
+            next_command=f"rm -r {version.path} && rollmill model pull {version.ref}",
+        )
+
+
+def _dvc(verb: str, versions: Sequence[ModelVersion], remote: str | None) -> str:
+    root = dvc.repository(versions[0].path.parent, ".dvc")
+    if root is None:
+        raise SetupError("the models are not in a DVC repository.", next_command="git init && dvc init")
+    untracked = [version.ref for version in versions if not version.pointer.exists()]
+    if untracked:
+        raise SetupError(f"DVC does not track {', '.join(untracked)}.", next_command="rollmill train RECIPE again")
+    targets = [str(version.pointer.resolve().relative_to(root)) for version in versions]
+    done = dvc.patient([verb, *([] if remote is None else ["--remote", remote]), *targets], root)
+    if done.returncode:
+        raise SetupError(f"dvc {verb} failed: {dvc.first_line(done.stderr)}.", next_command=f"dvc {verb} -v {targets[0]}")
+    return dvc.last_line(done.stdout)
+
+
+def all_models(models: Path) -> list[ModelVersion]:
+    """Every version of every model."""
+    return [version for name in model_names(models) for version in model_versions(models, name)]
+
+
+def trained_on(models: Path, dataset_hash: str) -> Iterator[tuple[ModelVersion, Mapping[str, Any]]]:
+    """The models that were trained on a dataset version, each with its part of the data, by content hash."""
+    for version in all_models(models):
+        for part in version.record().get("data", ()):
+            if part["content_hash"] == dataset_hash:
+                yield version, part
+
+
+def ancestors(models: Path, version: ModelVersion) -> list[ModelVersion | str]:
+    """The model from which a version was trained, the one before that, and so on; a text for one without versions."""
+    by_hash = {other.content_hash: other for other in all_models(models)}
+    chain: list[ModelVersion | str] = []
+    seen = {version.content_hash}
+    record = version.record()
+    while init := record.get("init"):
+        parent = by_hash.get(init["content_hash"])
+        if parent is None or parent.content_hash in seen:
+            return [*chain, init["model"]]
+        seen.add(parent.content_hash)
+        chain.append(parent)
+        record = parent.record()
+    return chain
