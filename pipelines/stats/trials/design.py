@@ -83,11 +83,11 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The cheapest design within the limits that shows the wanted effect, None if there is none, and the keenest."""
+    """Of the designs within the limits, the cheapest that shows the wanted effect, if any, and the most sensitive."""
 
     wanted: float
     cheapest: Design | None
-    keenest: Design | None
+    most_sensitive: Design | None
 
 
 def pair_components(
@@ -181,7 +181,7 @@ def designs(
         raise ValueError(f"{min(choices.seeds)} seeds: an interval over seeds has at least {FEWEST_SEEDS}")
     if min(choices.problems) < 2 or min(choices.samples) < 1 or arms < 2 or not 0.0 < level < 1.0:
         raise ValueError("a design has at least two problems, one sample and two arms, and a level in (0, 1)")
-    found = []
+    table = []
     for seeds, problems, samples in product(choices.seeds, choices.problems, choices.samples):
         over_problems, over_seeds, rest = components.parts(seeds, problems, samples)
         variance = over_problems + over_seeds - rest
@@ -190,20 +190,20 @@ def designs(
         error = math.sqrt(variance)
         seen = (t_quantile(1.0 - level / 2.0, degrees) + t_quantile(POWER, degrees)) * error
         expense = training.plus(completion.times(problems * samples)).times(arms * seeds)
-        found.append(Design(seeds, problems, samples, seen, error, degrees, level, expense))
-    return found
+        table.append(Design(seeds, problems, samples, seen, error, degrees, level, expense))
+    return table
 
 
 def reach(table: Sequence[Design], wanted: float, limits: Expense, *, by: Resource = "seconds") -> Reach:
     """The cheapest design, by seconds or by tokens, that shows `wanted` and keeps the limits; of equally cheap ones the
-    keenest. The keenest within the limits says what could be had instead.
+    most sensitive. The most sensitive within the limits says what could be had instead.
     """
     if not wanted > 0.0:
         raise ValueError(f"the smallest effect worth knowing is above 0, got {wanted}")
-    allowed = [one for one in table if one.expense.within(limits)]
-    enough = [one for one in allowed if one.detectable <= wanted]
+    allowed = [design for design in table if design.expense.within(limits)]
+    enough = [design for design in allowed if design.detectable <= wanted]
     return Reach(
         wanted,
-        min(enough, key=lambda one: (getattr(one.expense, by), one.detectable), default=None),
-        min(allowed, key=lambda one: (one.detectable, getattr(one.expense, by)), default=None),
+        min(enough, key=lambda design: (getattr(design.expense, by), design.detectable), default=None),
+        min(allowed, key=lambda design: (design.detectable, getattr(design.expense, by)), default=None),
     )

@@ -71,11 +71,11 @@ def test_the_cheapest_that_shows_enough_is_found_and_limits_hold() -> None:
     assert all(one.expense.seconds >= found.cheapest.expense.seconds for one in table if one.detectable <= 0.06)
     poor = reach(table, 0.06, Expense(200.0, 1e9))
     assert poor.cheapest is None
-    assert poor.keenest is not None
-    assert poor.keenest.expense.seconds <= 200.0
-    assert all(one.detectable >= poor.keenest.detectable for one in table if one.expense.seconds <= 200.0)
+    assert poor.most_sensitive is not None
+    assert poor.most_sensitive.expense.seconds <= 200.0
+    assert all(one.detectable >= poor.most_sensitive.detectable for one in table if one.expense.seconds <= 200.0)
     nothing = reach(table, 0.06, Expense(1e9, 1.0), by="tokens")
-    assert (nothing.cheapest, nothing.keenest) == (None, None)
+    assert (nothing.cheapest, nothing.most_sensitive) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,17 @@ def planted(seeds: int, problems: int, rng: np.random.Generator) -> np.ndarray:
     """d(s, i) with the variances .04, .01, .09 and 4 samples of variance .16."""
     rest = rng.normal(0, math.sqrt(0.09 + 0.16 / 4), (seeds, problems))
     return np.asarray(rng.normal(0, 0.2, problems) + rng.normal(0, 0.1, (seeds, 1)) + rest)
+
+
+def test_components_by_hand() -> None:
+    """V_P = .04, V_S = .16/3 and V_E = .01/3 of three seeds and two problems; 1 / -log(.8) is the 80% limit's factor."""
+    cells = [[0.4, 0.6], [-0.2, 0.4], [-0.5, -0.1]]
+    found = pair_components(cells, within=0.04, samples=4)
+    assert (found.problems, found.seeds) == pytest.approx((2 * (0.04 - 0.01 / 3), 0.16 - 0.01))
+    assert (found.rest, found.samples) == pytest.approx((0.02 - 0.01, 0.04))
+    limit = pair_components(cells, within=0.04, samples=4, cautious=0.8)
+    assert limit.seeds == pytest.approx(0.16 / -math.log(0.8) - 0.01)
+    assert (limit.problems, limit.rest) == (found.problems, found.rest)
 
 
 def test_a_pilot_finds_its_components() -> None:

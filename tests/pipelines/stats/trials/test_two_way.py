@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pipelines.stats import TwoWay, paired_test, two_way
+from pipelines.stats import TwoWay, paired_test, t_quantile, two_way
 from pipelines.stats.trials.two_way import THESE_MODELS, Array
 
 
@@ -36,6 +36,29 @@ def test_by_hand() -> None:
     assert one.detectable == pytest.approx((4.302653 + 1.060660) * 0.2, abs=1e-5)
     assert (one.change.n, one.change.clusters, one.over_seeds) == (2, 2, True)
     assert one.change.method == "two-way t over seeds and problems"
+
+
+def test_it_is_the_formula_on_any_table() -> None:
+    """V_P, V_S, V_E, V and the degrees of freedom written out, on tables of many shapes and sources of variance."""
+    rng = np.random.default_rng(6)
+    fractional = 0
+    for _ in range(100):
+        s, p = int(rng.integers(3, 9)), int(rng.integers(7, 60))
+        effects = rng.normal(0, rng.uniform(0, 0.1), (s, 1)) + rng.normal(0, rng.uniform(0, 0.2), p)
+        d = (effects + rng.normal(0.02, 0.1, (s, p))).clip(-1, 1)
+        rest = d - d.mean(axis=0) - d.mean(axis=1, keepdims=True) + d.mean()
+        v_p, v_s = np.var(d.mean(axis=0), ddof=1) / p, np.var(d.mean(axis=1), ddof=1) / s
+        v_e = (rest**2).sum() / ((s - 1) * (p - 1) * s * p)
+        v = max(v_p + v_s - v_e, v_p, v_s)
+        degrees = max(s - 1, v**2 / (v_s**2 / (s - 1) + v_p**2 / (p - 1)))
+        one = found(d)
+        assert one.parts is not None
+        assert (one.parts.problems, one.parts.seeds, one.parts.rest) == pytest.approx((v_p, v_s, v_e))
+        assert (one.parts.whole, one.degrees) == pytest.approx((v, degrees))
+        half = t_quantile(0.975, degrees) * math.sqrt(v)
+        assert ends(one) == pytest.approx((max(-1.0, d.mean() - half), min(1.0, d.mean() + half)))
+        fractional += degrees > s - 1
+    assert 20 < fractional <= 100
 
 
 def test_seeds_that_differ_widen_what_problems_alone_would_say() -> None:
