@@ -2,7 +2,8 @@
 
     python -m benchmarks.numbers.trials --repeats 2000 --seed 1
 
-- `coverage`: of nominal 95% intervals over problems, over seeds, and over both with normal and Student quantiles.
+- `coverage`: of nominal 95% intervals over problems, over seeds, and over both with normal and Student quantiles; `more
+  degrees`: V with degrees of freedom of V_S - V_E for the seeds' part.
 - `alarms`: equal arms that look different.
 - `power`: of a true difference as large as `designs` says is shown four times in five; and what pilots of few seeds say.
 - `looks`: errors, power and seeds of trials that are looked at with 3, 5 and 8 seeds.
@@ -25,6 +26,7 @@ from pipelines.stats import (
     Expense,
     TwoWay,
     VarianceComponents,
+    VarianceParts,
     arm_components,
     designs,
     draw_variance,
@@ -41,7 +43,7 @@ Size = tuple[int, int, int]
 
 SAMPLES = 4
 LOOKS = (3, 5, 8)
-METHODS = ("problems only", "t over seeds", "two-way, normal", "two-way, t")
+METHODS = ("problems only", "t over seeds", "two-way, normal", "more degrees", "two-way, t")
 LAWS = {
     "normal": SimulatedLearner(),
     "heavy": SimulatedLearner(heavy=True),
@@ -76,17 +78,26 @@ class Intervals(NamedTuple):
     shown: float
 
 
+def more_degrees(parts: VarianceParts, size: Size) -> float:
+    """Degrees of freedom that take V_S - V_E for the part of seeds: narrower where seeds vary little or not at all."""
+    scale = max(0.0, parts.seeds - parts.rest) ** 2 / (size[0] - 1) + parts.problems**2 / (size[1] - 1)
+    return max(size[0] - 1.0, parts.whole**2 / scale) if scale > 0.0 else size[0] - 1.0
+
+
 def intervals(law: SimulatedLearner, size: Size, repeats: int, seed: int) -> dict[str, Intervals]:
     """Intervals of the four methods on the same trials; the product's is the last one."""
     ends: dict[str, list[tuple[float, float]]] = {method: [] for method in METHODS}
-    quantiles = [t_quantile(0.975, degrees) for degrees in (np.inf, size[0] - 1)]
+    normal, over_seeds = (t_quantile(0.975, degrees) for degrees in (np.inf, size[0] - 1))
     for found in found_of(law, size, repeats, seed):
         assert found.parts is not None
         mean, parts = found.change.value, found.parts
-        for method, quantile, variance in zip(
-            METHODS, (*quantiles, quantiles[0]), (parts.problems, parts.seeds, parts.whole), strict=False
-        ):
-            half = quantile * np.sqrt(variance)
+        halves = [
+            normal * np.sqrt(parts.problems),
+            over_seeds * np.sqrt(parts.seeds),
+            normal * np.sqrt(parts.whole),
+            t_quantile(0.975, more_degrees(parts, size)) * np.sqrt(parts.whole),
+        ]
+        for method, half in zip(METHODS, halves, strict=False):
             ends[method].append((mean - half, mean + half))
         ends[METHODS[-1]].append((found.change.low, found.change.high))
     return {method: _summary(np.array(rows), law.truth) for method, rows in ends.items()}
@@ -176,7 +187,7 @@ def lines(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def coverage_table(repeats: int, seed: int) -> str:
-    """Of each size and law: coverage of the four methods, half width of the last."""
+    """Of each size and law: coverage of the methods, half width of the last."""
     rows: list[list[object]] = []
     sizes = [(3, 240, 0.1), (5, 240, 0.0), (5, 240, 0.1), (5, 1000, 0.1), (3, 50, 0.1), (5, 50, 0.1), (8, 240, 0.1)]
     sizes += [(3, 240, 0.3), (5, 240, 0.3), (8, 1000, 0.3)]
@@ -205,6 +216,7 @@ def power_table(repeats: int, seed: int) -> str:
     rows: list[list[object]] = []
     for name in ("normal", "heavy"):
         for seeds, problems, spread in (
+            (3, 240, 0.0),
             (3, 240, 0.1),
             (5, 50, 0.1),
             (5, 240, 0.0),
