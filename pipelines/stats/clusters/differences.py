@@ -107,12 +107,12 @@ Tested = tuple[float, float, str, float]
 def _test(sums: Sums, mean: float, confidence: float, draws: int) -> Tested:
     groups = len(sums)
     if all(abs(total) <= TIE for total, _ in sums):
-        hidden = _share_at_most(0.0, groups, confidence)
+        hidden = share_at_most(0.0, groups, confidence)
         return -hidden, hidden, NO_CHANGE, 1.0
     if groups < 2:
         return -1.0, 1.0, "one cluster: no interval", 1.0
     if all(abs(total - mean * size) <= TIE * size for total, size in sums):
-        half = 2.0 * abs(mean) * _share_at_most(0.0, groups, confidence)
+        half = 2.0 * abs(mean) * share_at_most(0.0, groups, confidence)
         return mean - half, mean + half, "paired, sign flips of clusters that tie", 0.5 ** (groups - 1)
     if groups <= FEW:
         error, degrees = cluster_error(sums, mean), _degrees(sums)
@@ -121,11 +121,11 @@ def _test(sums: Sums, mean: float, confidence: float, draws: int) -> Tested:
     flips = sign_flips(sums, draws=draws)
     low, high = flips.bounds(confidence)
     if 0.5 ** (sum(abs(total) > TIE for total, _ in sums) - 1) > 1.0 - confidence:
-        low, high = min(low, -_hidden(sums, -1, confidence)), max(high, _hidden(sums, 1, confidence))
+        low, high = min(low, -hidden_change(sums, -1, confidence)), max(high, hidden_change(sums, 1, confidence))
     return low, high, "paired, sign flips of clusters", flips.p()
 
 
-def _hidden(sums: Sums, sign: int, confidence: float) -> float:
+def hidden_change(sums: Sums, sign: int, confidence: float) -> float:
     """The largest mean change to one side where so few clusters changed that no pattern of their signs shows anything.
 
     The largest change of a cluster, by the Clopper-Pearson bound of how much of all clusters changes to that side, each
@@ -133,10 +133,10 @@ def _hidden(sums: Sums, sign: int, confidence: float) -> float:
     """
     count, effective = math.fsum(size for _, size in sums), _degrees(sums) + 1.0
     seen = math.fsum(size for total, size in sums if sign * total > TIE) / count * effective
-    return max(abs(total) / size for total, size in sums) * _share_at_most(seen, effective, confidence)
+    return max(abs(total) / size for total, size in sums) * share_at_most(seen, effective, confidence)
 
 
-def _share_at_most(seen: float, clusters: float, confidence: float) -> float:
+def share_at_most(seen: float, clusters: float, confidence: float) -> float:
     """The Clopper-Pearson upper bound of a share of clusters."""
     return beta_quantile((1.0 + confidence) / 2.0, seen + 1.0, clusters - seen) if seen < clusters else 1.0
 
@@ -187,7 +187,7 @@ def equivalence(
         half, method = t_quantile(1.0 - alpha, len(sums) - 1) * error, "paired cluster t"
         worse = t_probability(len(sums) - 1, (abs(mean) - margin) / error)
     elif all(abs(total) <= TIE for total, _ in sums):
-        half, method = _share_at_most(0.0, len(sums), confidence), NO_CHANGE
+        half, method = share_at_most(0.0, len(sums), confidence), NO_CHANGE
     else:
         half = 2.0 * hoeffding([size / count for _, size in sums], confidence)
         method = "paired, Hoeffding over clusters that tie"

@@ -124,6 +124,28 @@ def equal(rng: Random) -> Estimate | None:
     return None if found is None else found.difference
 
 
+def two_way(rng: Random) -> Estimate | None:
+    values, _, clusters = case(rng)
+    rows = [
+        [rng.choice([1.0, 1.0, -1.0, 1.0 - 1e-15]) * value for value in values] for _ in range(rng.choice([1, 2, 3, 5]))
+    ]
+    found = stats.two_way(rows, clusters)
+    return None if found is None else found.change
+
+
+def arm(rng: Random, shape: tuple[int, int]) -> stats.ArmCounts:
+    """Cells of four completions that are all wrong, all right, or any."""
+    counts = rng.choice([[0], [4], [0, 4], [0, 1, 2, 3, 4]])
+    correct = np.array([rng.choice(counts) for _ in range(shape[0] * shape[1])], dtype=np.int64).reshape(shape)
+    return stats.ArmCounts(np.full(shape, 4), correct)
+
+
+def pass_at_k_difference(rng: Random) -> Estimate | None:
+    shape = (rng.choice([1, 3, 5]), rng.choice([0, 1, 8, 20]))
+    found = stats.pass_at_k_difference(arm(rng, shape), arm(rng, shape), 2)
+    return None if found is None else found.change
+
+
 Found = Estimate | None | list[Estimate]
 ESTIMATORS: dict[str, tuple[tuple[float, float], Callable[[Random], Found]]] = {
     "auroc": ((0, 1), lambda r: stats.auroc(*scored(r))),
@@ -144,11 +166,13 @@ ESTIMATORS: dict[str, tuple[tuple[float, float], Callable[[Random], Found]]] = {
     "krippendorff_alpha": ((-1, 1), agreed),
     "mean_bounds": ((0, 1), bounds),
     "paired_difference": ((-1, 1), lambda r: stats.paired_difference(*case(r))),
+    "pass_at_k_difference": ((-1, 1), pass_at_k_difference),
     "pass_rate_interval": ((0, 1), lambda r: stats.pass_rate_interval(*counted(r))),
     "population_mean": ((0, 1), lambda r: stats.population_mean(*case(r)[::2])),
     "precision": ((0, 1), lambda r: stats.precision(cells(r))),
     "these_problems_means": ((0, 1), problem_means),
     "total_variation": ((0, 1), shift),
+    "two_way": ((-1, 1), two_way),
     "verdict_accuracy": ((0, 1), lambda r: stats.verdict_accuracy(cells(r))),
 }
 
@@ -159,7 +183,10 @@ def estimators() -> Iterator[str]:
         member = getattr(stats, name)
         if inspect.isfunction(member):
             gives = str(inspect.signature(member).return_annotation)
-            if any(kind in gives for kind in ("Estimate", "Equivalence", "Bounds", "Shift", "Calibration", "ClusterTable")):
+            if any(
+                kind in gives
+                for kind in ("Estimate", "Equivalence", "Bounds", "Shift", "Calibration", "ClusterTable", "TwoWay")
+            ):
                 yield name
 
 
