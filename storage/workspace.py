@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from storage.audits import Audits, Verifiers
     from storage.imported import Imports
     from storage.ledger.engine import Ledger
-    from storage.models.trainings import Trainings
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Runs
     from storage.segments.store import SegmentStore
     from storage.segments.upkeep.rebuild import Rebuilt
     from storage.spending import Spending
+    from storage.trainings import Trainings
 
 MARKER = "rollmill.toml"
 STATE = ".rollmill"
@@ -120,7 +120,7 @@ class Workspace:
     @cached_property
     def trainings(self) -> "Trainings":
         """The trainings of models."""
-        from storage.models.trainings import Trainings
+        from storage.trainings import Trainings
 
         return Trainings(self.ledger)
 

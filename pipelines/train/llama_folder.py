@@ -1,6 +1,7 @@
 """Llama model folders as start values: shape, weights and tokenizer, read without transformers."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pipelines.train.architecture import parameter_shapes
 from pipelines.train.training_settings import Shape
 from storage.ground.errors import SetupError
 
-_NUMBERS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
+_NUMBERS: Mapping[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
 _OTHER = "learner: {method: trl}, which trains any model of transformers"
 
 

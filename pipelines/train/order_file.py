@@ -51,7 +51,7 @@ class OrderFile:
         import pyarrow.parquet as pq
 
         self.sync()
-        columns = list(zip(*self._lines(2**62), strict=True)) or [[]] * len(COLUMNS)
+        columns: list[Sequence[str]] = list(zip(*self._lines(2**62), strict=True))
         kinds = (int, str, str, float, int)
         table = {name: [kind(text) for text in texts] for name, kind, texts in zip(COLUMNS, kinds, columns, strict=True)}
         pq.write_table(pa.table(table), out, compression="zstd")

@@ -1,4 +1,4 @@
-"""Marks on published models (tags, yanks), their files to and from a DVC remote, and the lineage read from their records."""
+"""Marks on published models, their files to and from a DVC remote, and the lineage in their records."""
 
 import re
 import shutil

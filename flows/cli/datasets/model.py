@@ -45,9 +45,8 @@ def list_(*, json: AsJson = False) -> None:
     if not rows:
         return line("No models. Next: rollmill train recipes/training/student.yaml")
     keys = ("model", "content", "init", "data", "loss", "tokens", "tags", "made")
-    shown = [
-        {**row, "data": ", ".join(row["data"]), "tags": ", ".join(row["tags"]), "made": row["made"][:16]} for row in rows
-    ]
+    lists = [{name: ", ".join(row[name]) for name in ("data", "tags")} for row in rows]
+    shown = [{**row, **texts, "made": row["made"][:16]} for row, texts in zip(rows, lists, strict=True)]
     return line(columns(keys, [[row[key] for key in keys] for row in shown]))
 
 
@@ -105,9 +104,8 @@ def diff(one: Model, other: Model, *, json: AsJson = False) -> None:
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
-        return {
-            key: item for name, part in value.items() for key, item in _flat(part, f"{prefix}.{name}".strip(".")).items()
-        }
+        named = [(f"{prefix}.{name}".strip("."), part) for name, part in value.items()]
+        return {key: item for name, part in named for key, item in _flat(part, name).items()}
     if isinstance(value, list):
         return {key: item for place, part in enumerate(value) for key, item in _flat(part, f"{prefix}[{place}]").items()}
     return {prefix: value}
@@ -140,9 +138,8 @@ def why(
         return line(f"{len(rows):,} problems, {table.num_rows:,} rows in {pc.max(table['step']).as_py():,} steps.")
     found = table.filter(pc.starts_with(table["row"], row)).to_pylist()
     if not found:
-        raise SetupError(
-            f"{version.ref} was not trained on a row {row!r}.", next_command=f"rollmill model why {version.ref}"
-        )
+        again = f"rollmill model why {version.ref}"
+        raise SetupError(f"{version.ref} was not trained on a row {row!r}.", next_command=again)
     if json:
         return as_json(found)
     return line(columns(("step", "row", "problem_id", "weight", "tokens"), [list(one.values()) for one in found]))
@@ -263,9 +260,10 @@ def import_(
         check_name(workspace.models, name)
         files = model_files(folder)
         if dry_run:
-            row = {"model": name, "content_hash": content_hash(files), "files": files}
-            return as_json(row) if json else line(f"{name}: {len(files)} files, content {row['content_hash'][:16]}.")
-        record = {"init": None, "data": [], "licence": licence, "source": str(folder.name)}
+            content = content_hash(files)
+            row = {"model": name, "content_hash": content, "files": files}
+            return as_json(row) if json else line(f"{name}: {len(files)} files, content {content[:16]}.")
+        record: dict[str, Any] = {"init": None, "data": [], "licence": licence, "source": str(folder.name)}
         card = f"---\nlicense: {licence}\n---\n\n# {name}\n\nImported from a folder called {folder.name}.\n"
         publication = publish_model(workspace, name, folder, record, card)
         if json:

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from pipelines.train.corpus import train_tokenizer
 from pipelines.train.checkpoint import CHECKPOINT
+from pipelines.train.corpus import train_tokenizer
 from pipelines.train.trainer import Trainer, learning_rate
 from pipelines.train.training_settings import Shape, TrainSettings
 from storage.ground.errors import SetupError
