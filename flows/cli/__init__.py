@@ -42,6 +42,7 @@ PANELS = {
         "evaluate": "make.evaluate:evaluate",
         "harden": "datasets.contamination:harden",
         "train": "make.train:train",
+        "trial": "make.trial:trial",
     },
     "Judge": {
         "score": "judge.score:score",

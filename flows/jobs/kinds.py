@@ -12,6 +12,7 @@ KINDS: Mapping[str, str] = {
     "evaluate": "flows.jobs.evaluate:Evaluate",
     "preview": "flows.jobs.preview:Preview",
     "train": "flows.training.train_job:Train",
+    "trial": "flows.trials.trial_job:Trial",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

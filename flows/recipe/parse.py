@@ -35,6 +35,7 @@ _BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
 _SCHEMAS = {
     "recipe_schema": ("a recipe", "rollmill curate {path}"),
     "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
+    "trial_schema": ("a trial", "rollmill trial {path}"),
     "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
     "benchmark_schema": ("a benchmark's definition", "rollmill benchmark show {path}"),
@@ -95,6 +96,7 @@ def look_again(path: Path, folder: str) -> str:
         "recipes": "rollmill recipe check",
         "recipes/evaluations": "rollmill evaluate --dry-run",
         "recipes/training": "rollmill train --dry-run",
+        "recipes/trials": "rollmill trial --plan",
     }.get(folder, "rollmill doctor --quick --profile")
     return f"mend it, then {command} {path}"
 

@@ -37,6 +37,10 @@ class TrainingRowsFile:
         """The ids of its problems."""
         return {row["problem_id"] for row in _rows(self.path)}
 
+    def values(self, column: str) -> list[Any]:
+        """Values of a column, row by row."""
+        return [row.get(column) for row in _rows(self.path)]
+
     def prompts(self) -> set[str]:
         """The texts that the model is asked in it."""
         return {_prompt_text(row["prompt"]) for row in _rows(self.path)}

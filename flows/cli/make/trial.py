@@ -1,0 +1,104 @@
+"""`rollmill trial`: students trained on two or more datasets, compared with an interval over seeds and problems."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, as_json, columns, line
+from flows.cli.recipe import ProfilePath, Sets
+from storage.ground.errors import SetupError
+
+if TYPE_CHECKING:
+    from flows.trials.trial_recipe import LoadedTrial
+
+BASE, EVALUATION = Path("recipes/training/student.yaml"), Path("recipes/evaluations/heldout.yaml")
+
+
+def trial(  # noqa: PLR0913 (a verb's parameters are its options)
+    arms: Annotated[
+        list[str], typer.Argument(metavar="RECIPE | DATASET DATASET...", help="A trial's YAML file, or versions.")
+    ],
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    base: Annotated[Path, typer.Option(help="Of versions: the training recipe that they share.")] = BASE,
+    evaluate: Annotated[Path, typer.Option(help="Of versions: the evaluation recipe.")] = EVALUATION,
+    seeds: Annotated[int, typer.Option(min=1, help="Of versions: students of each.")] = 5,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it would train, draw and show; train nothing.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Go on where the seeds cannot show the wanted difference.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Train students on each dataset under equal conditions, evaluate them, and say which data are better.
+
+    What is trained and drawn already is used; kill it and run it again, and it goes on. A report is written to
+    reports/NAME/trial.md.
+
+    Example: rollmill trial recipes/trials/arithmetic.yaml --plan
+    """
+    from flows.cli.jobs import run_job
+    from flows.trials.trial_job import Trial, plan_of
+
+    job, loaded = _job(arms, tuple(sets or ()), profile), None
+    if len(arms) > 1:
+        loaded = _of_versions(arms, base, evaluate, seeds)
+    if plan:
+        from flows.trials.trial_recipe import load_trial
+
+        row = plan_of(job, loaded or load_trial(Path(job.recipe), sets=job.sets))
+        return as_json(row) if json else line(_planned(row))
+    return run_job(Trial(job, loaded, anyway=anyway), _page, json=json)
+
+
+def _job(arms: list[str], sets: tuple[str, ...], profile: Path | None) -> Any:
+    from flows.job import Job
+
+    return Job.here(arms[0], sets, profile, verb="trial")
+
+
+def _of_versions(arms: list[str], base: Path, evaluate: Path, seeds: int) -> "LoadedTrial":
+    from flows.trials.trial_recipe import trial_of
+
+    files = [arm for arm in arms if arm.endswith((".yaml", ".yml"))]
+    if files:
+        raise SetupError(f"{files[0]} is a file among {len(arms)} names.", next_command=f"rollmill trial {files[0]}")
+    return trial_of(arms, base, evaluate, seeds=seeds, evaluate={"same_templates": True})
+
+
+def _planned(row: dict[str, Any]) -> str:
+    names = " against ".join(arm["arm"] for arm in row["arms"])
+    seconds = (
+        "time unknown before the first training" if row["seconds_left"] is None else f"about {row['seconds_left']:,.0f} s"
+    )
+    lines = [
+        f"{row['trial']}: {names}, {row['seeds']} seeds each, equal {row['equal'].replace('_', ' ')}"
+        + (f" ({row['equal_tokens']:,} each)" if row["equal_tokens"] else ""),
+        *(
+            f"  {arm['arm']}: {arm['rows']:,} rows of {', '.join(part['version'] for part in arm['data'])}"
+            for arm in row["arms"]
+        ),
+        f"  {row['trainings_left']} of {row['trainings']} trainings left: {row['tokens_left']:,} tokens, {seconds}",
+        f"  {row['completions']:,} completions in all, of {sum(row['problems'].values()):,} problems",
+    ]
+    if row["can_show"]:
+        shown = row["can_show"]
+        effects = ", ".join(f"{seeds} seeds {effect:.3f}" for seeds, effect in shown["by_seeds"].items())
+        lines.append(f"  shown four times in five, by {shown['from_seeds']} students of an arm: {effects}")
+    else:
+        lines.append("  what difference it can show is known after the first students (detect: in the recipe)")
+    return "\n".join([*lines, "Nothing was trained. Next: the same without --plan"])
+
+
+def _page(outcome: dict[str, Any]) -> str:
+    from flows.trials.trial_report import sentence
+
+    head = ("arm", "against", "measure", "before", "after", "difference", "low", "high", "p")
+    rows = [
+        (row["arm"], row["against"], f"pass@{row['k']}", row["value_before"], row["value_after"], row["difference"],
+         row["low"], row["high"], row["p"])
+        for row in outcome["comparisons"]
+    ]  # fmt: skip
+    said = [sentence(row) for row in outcome["comparisons"] if row["primary"]]
+    return "\n".join([*outcome["messages"], columns(head, rows), *said, f"Report: {outcome['reports'][1]}"])

@@ -1,0 +1,1 @@
+"""Trials: students trained on two or more datasets under equal conditions, compared over seeds and problems."""

@@ -1,0 +1,182 @@
+"""Students of a trial: trained, evaluated, and counted problem by problem."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.driver import DIRECT, Executor, drive
+from flows.job import Job
+from flows.jobs.evaluate import Evaluate
+from flows.problems import preview_problems
+from flows.training.train_job import TrainingSession
+from flows.training.training import OpenTraining, open_training
+from flows.training.training_data import TrainingRowsFile, training_rows
+from flows.trials.trial_recipe import LoadedTrial, written
+from pipelines.stats.trials.counts import ArmCounts
+from storage.ground.errors import FoundWanting, SetupError
+
+Row = dict[str, Any]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A trained model of an arm. `outcome`: of its training."""
+
+    arm: str
+    seed: int
+    outcome: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of its row in the evaluation."""
+        return f"{self.arm}-{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Completions judged and correct of each arm, (seeds, problems), over the same problems in the same order.
+
+    `problems`: benchmark and id. `templates`: of each problem, None where it has none. `tokens`: mean tokens of a
+    completion, by arm.
+    """
+
+    problems: Sequence[tuple[str, str]]
+    templates: Sequence[str | None]
+    arms: Mapping[str, ArmCounts]
+    tokens: Mapping[str, float]
+
+    @property
+    def clusters(self) -> Sequence[str | None] | None:
+        """Templates as clusters of problems; None where no problem has one."""
+        return self.templates if any(template is not None for template in self.templates) else None
+
+
+class TrialWork:
+    """Training and evaluation of a trial's students; what is there already is not made again."""
+
+    def __init__(self, trial: LoadedTrial, session: TrainingSession, job: Job) -> None:
+        self.trial, self.session, self.job = trial, session, job
+        self.ws = session.workspace
+        self.rows = {arm: training_rows(self.ws, training) for arm, training in trial.trainings.items()}
+        self.trial_id = trial.trial_id({arm: rows.sha256 for arm, rows in self.rows.items()})
+        self.tokens = self._equal_tokens()
+
+    @property
+    def state(self) -> Any:
+        """Folder of the trial in the workspace."""
+        return self.ws.state / "trials" / self.trial_id[:16]
+
+    def _equal_tokens(self) -> int | None:
+        """Trained tokens that every student has; None where another length is equal, or none."""
+        if self.trial.recipe.equal != "loss_tokens":
+            return None
+        first = self.trial.arms[0]
+        training = self.trial.trainings[first]
+        forecast = open_training(self.ws, training, self.rows[first]).forecast()
+        if forecast is None:
+            raise SetupError(f"the learner {training.learner.name!r} cannot say how many tokens it trains.")
+        return forecast.tokens
+
+    def opened(self, arm: str, seed: int) -> OpenTraining:
+        """The training of a student; its id and version are known before it is trained."""
+        return open_training(self.ws, self.trial.student(arm, seed, self.tokens), self.rows[arm])
+
+    def check_apart(self) -> Mapping[str, int]:
+        """FoundWanting where an arm's rows have an evaluation's problem, or a template of one; the numbers of problems."""
+        counts: Row = {}
+        for arm, rows in self.rows.items():
+            prompts, templates = rows.prompts(), templates_of(rows)
+            for cell in self.trial.evaluation.cells:
+                assert cell.cell is not None
+                problems = preview_problems(self.ws, cell).problems
+                counts[cell.cell.benchmark] = len(problems)
+                asked = [str(problem.prompt) for problem in problems]
+                leaked = [text for text in asked if text in prompts]
+                if leaked:
+                    raise FoundWanting(
+                        f"arm {arm!r} was trained on {len(leaked)} of {len(asked)} problems of {cell.cell.benchmark!r}.",
+                        next_command="another benchmark, or a dataset without them",
+                    )
+                shared = {problem.template for problem in problems if problem.template} & templates
+                if shared and not self.trial.recipe.evaluate.same_templates:
+                    raise FoundWanting(
+                        f"arm {arm!r} has rows of {len(shared)} templates of {cell.cell.benchmark!r} ({min(shared)}).",
+                        next_command="evaluate: {same_templates: true} if unseen instances are what it should speak of",
+                    )
+        return counts
+
+    def train(self, seeds: Sequence[int], executor: Executor, arms: Sequence[str] | None = None) -> list[Student]:
+        """The students of these seeds, seed by seed, so that arms are at one place whenever it stops."""
+        students = []
+        for seed in seeds:
+            for arm in arms or self.trial.arms:
+                watcher = self.session.reporter(f"{arm}-{seed} · ")
+                work = partial(self.opened(arm, seed).train, watcher, self.session.threads)
+                students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
+        return students
+
+    def evaluate(self, students: Sequence[Student], executor: Executor) -> Counts:
+        """Draw and judge the students' completions, and count them."""
+        del executor  # its own driver: an evaluation is a job
+        refs = {student.name: str(student.outcome["model"]) for student in students}
+        path = written(self.trial.evaluation_of(refs), self.state / f"evaluation-{len(refs)}.yaml")
+        job = Job(str(self.ws.root), str(path), profile=self.job.profile, verb="evaluate")
+        outcome = drive(Evaluate(job, out=self.state / "evaluation"), DIRECT, self.session.progress)
+        return count_cells(self.ws, outcome["cells"], students)
+
+
+def templates_of(rows: TrainingRowsFile) -> set[str]:
+    """Templates of the rows of a training."""
+    return {str(template) for template in rows.values("template") if template}
+
+
+def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[Student]) -> Counts:
+    """Judged and correct completions of every student on every problem, from the runs of an evaluation's cells."""
+    from storage.queries import Reader, run_scope
+    from storage.queries.pools import scope_pool
+
+    counted: dict[str, dict[tuple[str, str], tuple[int, int]]] = {student.name: {} for student in students}
+    templates: dict[tuple[str, str], str | None] = {}
+    tokens: dict[str, list[int]] = {}
+    reader = Reader(ws)
+    for cell in cells:
+        pool = scope_pool(run_scope(reader, cell["run"])).pool
+        correct, wrong = pool.has("correct"), pool.has("incorrect") | pool.has("unparsed")
+        size = len(pool.problems)
+        right = np.bincount(pool.problem[pool.in_prefix & correct], minlength=size)
+        judged = right + np.bincount(pool.problem[pool.in_prefix & wrong], minlength=size)
+        groups = pool.strata.get("template", (None,) * size)
+        tokens.setdefault(cell["model"], []).extend(pool.tokens[pool.in_prefix & (pool.tokens >= 0)].tolist())
+        for place, problem in enumerate(pool.problems):
+            key = (cell["benchmark"], problem)
+            counted[cell["model"]][key] = int(judged[place]), int(right[place])
+            templates[key] = None if groups[place] is None else str(groups[place])
+    return _tabled(counted, templates, tokens, students)
+
+
+def _tabled(
+    counted: Mapping[str, Mapping[tuple[str, str], tuple[int, int]]],
+    templates: Mapping[tuple[str, str], str | None],
+    tokens: Mapping[str, Sequence[int]],
+    students: Sequence[Student],
+) -> Counts:
+    """Tables over the problems that every student answered."""
+    common = set(templates)
+    for row in counted.values():
+        common &= {key for key, (judged, _) in row.items() if judged}
+    problems = sorted(common)
+    if not problems:
+        raise FoundWanting("no problem has a judged completion of every student.", next_command="rollmill runs list")
+    arms: dict[str, ArmCounts] = {}
+    means: dict[str, float] = {}
+    for arm in dict.fromkeys(student.arm for student in students):
+        names = [student.name for student in students if student.arm == arm]
+        table = np.array([[counted[name][key] for key in problems] for name in names], dtype=np.int64)
+        arms[arm] = ArmCounts(table[:, :, 0], table[:, :, 1])
+        means[arm] = float(np.mean([length for name in names for length in tokens.get(name, ())] or [0]))
+    return Counts(problems, [templates[key] for key in problems], arms, means)

@@ -1,0 +1,238 @@
+"""The job `trial`: students of every arm trained and evaluated, look by look, and compared over seeds and problems."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flows.driver import DIRECT, Executor, RequestKind, drive
+from flows.job import Job
+from flows.jobs.curate import Curate
+from flows.progress import Progress
+from flows.training.train_job import TrainingSession, tokens_a_second, training_session
+from flows.trials.comparison import by_benchmark, compared, decided, detectable
+from flows.trials.students import Counts, Student, TrialWork
+from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
+from flows.trials.trial_report import write_trial
+from storage.ground.errors import FoundWanting, SetupError
+from storage.ground.files import json_text, read_object, write_text
+from storage.versions.index import dataset_names
+
+Row = dict[str, Any]
+
+
+class Trial(RequestKind):
+    """A trial to its report. `anyway`: go on where the pilot says that the seeds cannot show the wanted difference."""
+
+    def __init__(self, job: Job, trial: LoadedTrial | None = None, *, anyway: bool = False) -> None:
+        self.job, self.anyway = job, anyway
+        self.trial = trial or load_trial(Path(job.recipe), sets=job.sets)
+
+    @property
+    def command(self) -> str:
+        """The command line of the job."""
+        return self.job.command
+
+    @contextmanager
+    def open(self, progress: Progress) -> Iterator[TrainingSession]:
+        """The workspace, with what a killed command left put right."""
+        with training_session(self.job, progress) as session:
+            yield session
+
+    def stages(self, session: TrainingSession, executor: Executor) -> Row:
+        """Train, evaluate and compare, at each look; the plan is recorded before the first training."""
+        trial = self.trial = self._with_data(session)
+        work = TrialWork(trial, session, self.job)
+        problems = work.check_apart()
+        record = _recorded(work)
+        messages = unplanned(record, trial.looks)
+        pilot = self._pilot(work, executor)
+        p_by_look: list[list[float]] = []
+        students: list[Student] = []
+        for number, seeds in enumerate(trial.looks, 1):
+            session.progress.begin(f"look {number} of {len(trial.looks)}: {seeds} seeds of {len(trial.arms)} arms")
+            students += work.train(range(len(students) // len(trial.arms), seeds), executor)
+            counts = work.evaluate(students, executor)
+            looks = trial.looks[:number] if trial.looks[0] >= PILOT else ()
+            _keep_detectable(work, counts)
+            rows = compared(counts, trial.ks, trial.recipe.alpha, looks)
+            p_by_look.append([row["p"] for row in rows if row["primary"]])
+            shown = decided(p_by_look, looks, trial.recipe.alpha)
+            if all(shown):
+                break
+        outcome = self._outcome(work, students, counts, rows, shown)
+        record["looks"].append({"seeds": seeds, "at": datetime.now(UTC).isoformat(timespec="seconds")})
+        _record(work, record)
+        detail = {"problems_by_benchmark": problems, "pilot": pilot, "looks_so_far": record["looks"]}
+        return {**outcome, **detail, "messages": messages}
+
+    def _with_data(self, session: TrainingSession) -> LoadedTrial:
+        """The trial with the dataset versions that its recipes make, made now where they are not there."""
+        versions = {}
+        for arm, curated in self.trial.curated.items():
+            session.progress.begin(f"data of {arm}: {curated.dataset}")
+            job = Job(str(session.workspace.root), str(curated.recipe), curated.sets, self.job.profile)
+            made = drive(Curate(job), DIRECT, Progress(begin=session.progress.begin))
+            versions[arm] = str(made["version"])
+        return self.trial.with_versions(versions)
+
+    def _pilot(self, work: TrialWork, executor: Executor) -> Row | None:
+        """The difference that the trial can show, from some seeds of the first arm; FoundWanting where it is too large."""
+        wanted, trial = self.trial.recipe.detect, self.trial
+        if wanted is None:
+            return None
+        first = work.trial.arms[:1]
+        students = work.train(range(min(PILOT, trial.recipe.seeds)), executor, first)
+        can = detectable(
+            work.evaluate(students, executor),
+            trial.recipe.seeds,
+            trial.samples,
+            arms=len(trial.arms),
+            alpha=trial.recipe.alpha,
+        )
+        if can is not None and can["effect"] > wanted and not self.anyway:
+            enough = [seeds for seeds, effect in can["by_seeds"].items() if effect <= wanted]
+            more = f"seeds={enough[0]}" if enough else "more problems in the evaluation"
+            raise FoundWanting(
+                f"{trial.recipe.seeds} seeds show a difference of {can['effect']:.3f} four times in five, by a pilot of "
+                f"{can['from_seeds']} students, and detect is {wanted}.",
+                next_command=f"{more}, a larger detect, or --anyway; the students are kept",
+            )
+        return can
+
+    def _outcome(
+        self, work: TrialWork, students: Sequence[Student], counts: Counts, rows: Sequence[Row], shown: Sequence[bool]
+    ) -> Row:
+        trial = self.trial
+        primary = [row for row in rows if row["primary"]]
+        for row, is_shown in zip(primary, shown, strict=True):
+            row["shown"] = bool(is_shown)
+        return {
+            "trial": trial.recipe.name,
+            "trial_id": work.trial_id,
+            "equal": trial.recipe.equal,
+            "equal_tokens": work.tokens,
+            "seeds": max(student.seed for student in students) + 1,
+            "samples": trial.samples,
+            "problems": len(counts.problems),
+            "alpha": trial.recipe.alpha,
+            "arms": [arm_row(work, arm, students, counts) for arm in trial.arms],
+            "comparisons": list(rows),
+            "by_benchmark": by_benchmark(counts, trial.ks[0]),
+        }
+
+    def report(self, outcome: Row) -> Row:
+        """Write trial.json and trial.md; `reports` are their paths."""
+        folder = Path(self.job.workspace) / "reports" / self.trial.recipe.name
+        return {**outcome, "reports": [str(path) for path in write_trial(folder, outcome)]}
+
+    def line(self, outcome: Row) -> str:
+        """The first comparison."""
+        row = outcome["comparisons"][0]
+        return f"{outcome['trial']}: {row['arm']} {row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
+
+
+def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Counts) -> Row:
+    """What an arm is and what it cost."""
+    mine = [student for student in students if student.arm == arm]
+    trained = [student.outcome["trained"] for student in mine]
+    rows = work.rows[arm]
+    return {
+        "arm": arm,
+        "data": [dict(part) for part in rows.lineage],
+        "rows": rows.rows,
+        "students": [str(student.outcome["model"]) for student in mine],
+        "trained_tokens": sum(part["tokens"] for part in trained),
+        "tokens_each": [part["tokens"] for part in trained],
+        "epochs": sum(part["epochs"] for part in trained) / len(trained),
+        "seconds": sum(part["seconds"] for part in trained),
+        "tokens_out": counts.tokens[arm],
+    }
+
+
+def plan_of(job: Job, trial: LoadedTrial) -> Row:
+    """What a trial would train and draw, and what it could show by the students that there are. Trains nothing."""
+    with training_session(job, Progress()) as session:
+        for curated in trial.curated.values():
+            if curated.dataset not in dataset_names(session.workspace.datasets):
+                raise SetupError(
+                    f"the dataset {curated.dataset!r} is not made yet, and the plan depends on its rows.",
+                    next_command=f"{curated.command}, or the trial without --plan, which makes it",
+                )
+        work = TrialWork(trial, session, job)
+        problems = work.check_apart()
+        students = [(arm, work.opened(arm, seed)) for seed in range(trial.recipe.seeds) for arm in trial.arms]
+        left = [(arm, training) for arm, training in students if training.version is None]
+        forecasts = {arm: work.opened(arm, 0).forecast() for arm in trial.arms}
+        rate = tokens_a_second(session.workspace, trial.trainings[trial.arms[0]])
+        tokens = sum(forecast.tokens for arm, _ in left if (forecast := forecasts[arm]) is not None)
+        return {
+            "trial": trial.recipe.name,
+            "arms": [{"arm": arm, "rows": work.rows[arm].rows, "data": list(work.rows[arm].lineage)} for arm in trial.arms],
+            "equal": trial.recipe.equal,
+            "equal_tokens": work.tokens,
+            "seeds": trial.recipe.seeds,
+            "looks": list(trial.looks),
+            "trainings": len(students),
+            "trainings_left": len(left),
+            "tokens_left": tokens,
+            "seconds_left": None if rate is None else tokens / rate,
+            "problems": problems,
+            "completions": len(students) * sum(problems.values()) * trial.samples,
+            "can_show": _can_show(work),
+        }
+
+
+def _keep_detectable(work: TrialWork, counts: Counts) -> None:
+    """Keep the difference that the trial can show by the students so far, for its next plan."""
+    trial = work.trial
+    can = detectable(counts, trial.recipe.seeds, trial.samples, arms=len(trial.arms), alpha=trial.recipe.alpha)
+    if can is not None:
+        write_text(work.state / "detectable.json", json_text(can))
+
+
+def _can_show(work: TrialWork) -> Row | None:
+    """The difference that it can show by the students of an earlier command."""
+    path = work.state / "detectable.json"
+    if not path.is_file():
+        return None
+    return dict(read_object(path, next_command="rollmill trial RECIPE"))
+
+
+def _recorded(work: TrialWork) -> Row:
+    """The record of a trial: its plan, and its looks so far; made before the first training."""
+    path = work.state / "plan.json"
+    if path.is_file():
+        return read_object(path, next_command=f"rm {path}")
+    trial = work.trial
+    record: Row = {
+        "trial": trial.recipe.name,
+        "seeds": trial.recipe.seeds,
+        "planned_looks": list(trial.looks),
+        "samples": trial.samples,
+        "measure": f"pass@{trial.ks[0]}",
+        "equal_tokens": work.tokens,
+        "looks": [],
+    }
+    _record(work, record)
+    return record
+
+
+def _record(work: TrialWork, record: Mapping[str, Any]) -> None:
+    write_text(work.state / "plan.json", json_text(dict(record)))
+
+
+def unplanned(record: Mapping[str, Any], looks: Sequence[int]) -> list[str]:
+    """A line where results were seen before, and this command has more seeds than were planned then."""
+    from pipelines.stats import false_alarm
+
+    seen = sorted({look["seeds"] for look in record["looks"]} - set(looks))
+    if not seen or seen[0] < PILOT:
+        return []
+    every = sorted({*seen, *looks})
+    chance = false_alarm(every, [0.05] * len(every))
+    return [
+        f"results were looked at before, with {', '.join(map(str, seen))} seeds, and {looks[-1]} were not planned then: "
+        f"at .05 each, such looks err in {chance:.0%} of trials of equal arms."
+    ]
