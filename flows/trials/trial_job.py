@@ -74,7 +74,7 @@ class Trial(RequestKind):
             session.progress.begin(f"data of {arm}: {curated.dataset}")
             job = Job(str(session.workspace.root), str(curated.recipe), curated.sets, self.job.profile)
             made = drive(Curate(job), DIRECT, Progress(begin=session.progress.begin))
-            versions[arm] = str(made["version"])
+            versions[arm] = f"{made['dataset']}@v{made['version']}"
         return self.trial.with_versions(versions)
 
     def _pilot(self, work: TrialWork, executor: Executor) -> Row | None:
