@@ -155,7 +155,7 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
         patience = LEAVE_SECONDS
         queues.stop()
         parts.drawer.interrupt()
-        parts.run.interrupt_verifiers()
+        parts.run.verifiers.pool.interrupt()
         # The worker hands on what it has only when it ends, and rescue commits what was handed on.
         _join([threads["draw"]])
         parts.committer.rescue()

@@ -276,7 +276,7 @@ def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: 
 
 def test_the_chain_is_named_in_order() -> None:
     with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
-        assert part.chain() == (("toy", "1"), ("second", "1"))
+        assert part.verifiers.chain == (("toy", "1"), ("second", "1"))
 
 
 def test_what_drawing_takes_leaves_verifiers_out(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_another_run_with_the_same_engines_goes_by_its_own_votes(tmp_path: Path,
         other = run.variant(replace(run.spec, stream="pilot"), "other")
         run_all(ws, other)
         judge_by_votes(ws, other)
-        version = dict(run.chain())["votes"]
+        version = dict(run.verifiers.chain)["votes"]
     rows = rows_of(tmp_path)
     assert {outcome for outcome, _ in by_votes(rows).values()} == {outcome for outcome, _ in by_votes(plain).values()}
     assert version not in {row[3] for row in rows["verdicts"] if row[2] == "votes"}
@@ -160,7 +160,7 @@ def test_another_reader_is_another_verdict_on_the_same_completion(tmp_path: Path
 def test_the_version_names_the_plan_and_not_how_it_was_drawn() -> None:
     def mark(**changes: Any) -> str:
         with voted(**changes) as run:
-            return dict(run.chain())["votes"]
+            return dict(run.verifiers.chain)["votes"]
 
     same = mark()
     assert mark(run="another", batch=3, spooled=True) == same

@@ -75,9 +75,8 @@ def test_a_server_that_dies_for_good_ends_the_round_and_what_came_is_kept(tmp_pa
         assert made is not None
         engine = made()
         engine._settings = type(engine._settings)(engine._settings.servers, backoff_seconds=0.02, patience=0.5)
-        with_step(run, generator=lambda: engine)
         with (
-            run,
+            with_step(run, generator=lambda: engine) as run,
             pytest.raises(SetupError, match=r"no server has answered .* every reply received is kept\. Next: start it"),
         ):
             run_all(ws, run)
