@@ -117,7 +117,7 @@ def draw_and_grade(run: RecipeRun, number: int) -> bool:
     if rows is None:
         return False
     result = run_round(run.workspace, run, rows)
-    run.session.spent.add(result)
+    run.session.spent = run.session.spent.plus(result)
     if result.stopped is not None:
         raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
     return True

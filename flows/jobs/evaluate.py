@@ -16,11 +16,11 @@ from flows.job import Job
 from flows.jobs.curate import draw_and_score
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.problems import preview_problems
-from flows.progress import CommandCounts, Progress
+from flows.progress import Progress
 from flows.recipe import LoadedRecipe, resolve
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
 from flows.recipe.schema import Method
-from flows.session import RecipeRun, Session, open_session
+from flows.session import CommandCounts, RecipeRun, Session, open_session
 from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader
 from storage.queries.comparisons.sides import by_model

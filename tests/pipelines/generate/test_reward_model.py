@@ -189,8 +189,8 @@ def test_it_is_no_engine_to_draw_with_and_its_options_are_checked() -> None:
     assert "reward_model" not in GENERATORS
     for options in ({"api": "chat"}, {"template": "{answer}"}, {"extra": {"text_1": "x"}}):
         with pytest.raises(SetupError):
-            RewardModel("toy", **options)  # type: ignore[arg-type]
+            RewardModel(model="toy", **options)  # type: ignore[arg-type]
     with pytest.raises(SetupError, match="unknown reduce of scorer 'reward_model' 'max'"):
         RewardScorer(model="toy", reduce="max")
-    digests = {RewardModel("toy", label=label).model_digest for label in (None, 0, 1)}
+    digests = {RewardModel(model="toy", label=label).model_digest for label in (None, 0, 1)}
     assert len(digests) == 3
