@@ -40,6 +40,10 @@ class Evaluate:
         self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
         self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
 
+    def recipe(self) -> Row:
+        """Canonical form of the evaluation."""
+        return self.evaluation.canonical()
+
     @property
     def command(self) -> str:
         """The command line of the job."""
