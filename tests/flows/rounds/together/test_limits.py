@@ -40,7 +40,7 @@ class Counting(ToyEngine):
 
 
 def limited(most: Limit, **changes: Any) -> OpenRun:
-    options = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
+    options: dict[str, Any] = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
     return spec(**(options | changes))
 
 
