@@ -94,6 +94,9 @@ class RecipeKind(JobKind[Target], Protocol[Target]):
     @property
     def job(self) -> Job: ...
 
+    def recipe(self) -> dict[str, Any]:
+        """Canonical form of its recipe or evaluation, as it was loaded."""
+
 
 class RequestKind:
     """Defaults of a kind without a recipe: nothing is prepared, written beside the workspace's own files, or checked."""

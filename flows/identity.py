@@ -79,7 +79,7 @@ def resolved_parts(run: "RecipeRun") -> dict[str, Any]:
         "problems": run.problems.digest,
         "model_digest": None if spec.takes_imports else run.engine().model_digest,
         "imported": imported_digest(run) if spec.takes_imports else None,
-        "verifiers": [list(part) for part in run.chain()],
+        "verifiers": [list(part) for part in run.verifiers.chain],
         "budget": [budget.name, budget.version],
         "selector": [selector.name, selector.version],
         "scorers": [[part.name, part.version] for part in spec.scorers],
@@ -143,7 +143,7 @@ def begin_generation(run: "RecipeRun", *, after: str) -> str:
 
 
 def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
-    run.workspace.verifiers.record(run.rules(), run.words())
+    run.workspace.verifiers.record(run.verifiers.rules(), run.verifiers.words())
     job = run.session.job.data()
     run.workspace.runs.open(
         name,

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.stats import TimeLeft, time_left, whole_of
-from storage.ground.money import UNITS
 
 if TYPE_CHECKING:
-    from flows.rounds import Event, RoundResult
+    from flows.rounds import Event
     from storage.runs import Runs
 
 STAGES = ("synthesize", "draw", "verify", "score", "select", "gate", "publish")
@@ -125,30 +124,3 @@ class Progress:
         self.stages[stage.name] = stage
         if self._watcher is not None:
             self._watcher(replace(stage, detail={**self._cell, **stage.detail}) if self._cell else stage)
-
-
-@dataclass(slots=True)
-class CommandCounts:
-    """Counts of completions that this command drew, judged, or reused."""
-
-    rounds: int = 0
-    planned: int = 0
-    reused: int = 0
-    drawn: int = 0
-    redundant: int = 0
-    judged: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    units: int = 0
-
-    def add(self, result: "RoundResult") -> None:
-        """Count one round."""
-        self.rounds += 1
-        for key in ("planned", "reused", "drawn", "redundant", "judged", "tokens", "seconds", "units"):
-            setattr(self, key, getattr(self, key) + getattr(result, key))
-
-    def row(self) -> dict[str, Any]:
-        """As JSON values."""
-        row = {name: getattr(self, name) for name in self.__slots__}
-        row["cost"] = row.pop("units") / UNITS
-        return {**row, "seconds": round(self.seconds, 3)}

@@ -10,7 +10,7 @@ A session is always passed as an argument; there is no global one.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 from flows.imported import ImportedCounts, imported_counts
 from flows.job import Job
 from flows.problems import RecipeProblems
-from flows.progress import CommandCounts, Progress, Stage
+from flows.progress import Progress, Stage
 from flows.ray_cluster import RayCluster
 from flows.recipe import LoadedRecipe, Profile, load_profile, load_recipe
 from flows.rounds import OpenRun, RunSpec
+from flows.rounds.run import RunCounts
 from flows.sampling.sample import RunSamplers
 from flows.sampling.steps import Engines
 from storage.ground.freed_memory import return_large_blocks
+from storage.ground.money import UNITS
 
 if TYPE_CHECKING:
     from pipelines.generate.serving import LocalServers
@@ -32,6 +34,25 @@ if TYPE_CHECKING:
     from storage.workspace import Workspace
 
 SHOWN = 60  # letters of a server's log line beside the bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandCounts(RunCounts):
+    """Counts of the rounds that this command drew and judged."""
+
+    rounds: int = 0
+
+    def plus(self, result: RunCounts) -> "CommandCounts":
+        """The counts with those of one more round."""
+        sums = {part.name: getattr(self, part.name) + getattr(result, part.name) for part in fields(RunCounts)}
+        return CommandCounts(**sums, rounds=self.rounds + 1)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON values."""
+        row: dict[str, Any] = {"rounds": self.rounds}
+        row |= {part.name: getattr(self, part.name) for part in fields(RunCounts)}
+        row["cost"] = row.pop("units") / UNITS
+        return {**row, "seconds": round(self.seconds, 3)}
 
 
 @dataclass

@@ -16,7 +16,7 @@ def record_of(ws: Workspace, spec: OpenRun, rows: Sequence[PlanRow]) -> list[Rec
     The verdict is the accepted one of the run's policy; solutions are counted as by the selector and the tallies.
     """
     ordered = sorted(rows, key=lambda row: row.sample_index)
-    return [_recorded(rollouts) for _, rollouts in spec.rollouts(ws, ordered)]
+    return [_recorded(rollouts) for _, rollouts in spec.reader(ws).rollouts(ordered, spec.verifiers.counted)]
 
 
 def _recorded(rollouts: Sequence[Rollout]) -> RecordedProblem:

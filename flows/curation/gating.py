@@ -92,7 +92,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
     )
     before = _version_before(run)
     provenance = Provenance(
-        verifiers=tuple(run.chain()),
+        verifiers=run.verifiers.chain,
         drawn=len(answers_of(spec, together(all_plans(run.workspace, run)))),
         prefix=spec.prefix,
         step=spec.steps[0].name,

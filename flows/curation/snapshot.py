@@ -136,7 +136,7 @@ def _parts(run: "OpenRun") -> pa.Table:
     """
     policies = run.spec.policies()
     eager = [policy for policy in policies if not policy.lazy]
-    names, versions = zip(*run.chain(), strict=True)
+    names, versions = zip(*run.verifiers.chain, strict=True)
     return pa.table(
         {
             "name": pa.array(names, pa.string()),
@@ -171,7 +171,7 @@ def _manifest(run: "RecipeRun", report: "DecisionReport", bare: "Snapshot") -> d
         "seed": loaded.recipe.seed,
         "model_digest": None if spec.takes_imports else run.engine().model_digest,
         "fingerprint": fingerprint_of(run),
-        "verifiers": [{"name": name, "version": version} for name, version in run.chain()],
+        "verifiers": [{"name": name, "version": version} for name, version in run.verifiers.chain],
         "policy": {"name": spec.accept.name, "version": spec.accept.version},
         "selector": {"name": spec.selector.name, "version": spec.selector.version},
         "budget": {"name": spec.budget.name, "version": spec.budget.version},
@@ -190,7 +190,7 @@ def known_error_rates(run: "RecipeRun", report: "DecisionReport") -> "list[Known
     from storage.queries.judge.audited import CHAIN, KeptSet, chain_version, kept_set
     from storage.queries.judge.audits import known_rates
 
-    parts = list(run.chain())
+    parts = list(run.verifiers.chain)
     whole = (CHAIN, chain_version(parts, run.loaded.canonical().get("accept")))
 
     def kept() -> KeptSet:

@@ -204,7 +204,7 @@ def _vote_row(run: "RecipeRun") -> dict[str, Any]:
 
     spec, plans = run.spec, run.workspace.runs.plans(run.id)
     rows = sorted((row for plan in plans for row in plan), key=lambda row: (spec.place(row.step), row.sample_index))
-    accept = partial(accepted_verdict, spec.accept, run.chain())
+    accept = partial(accepted_verdict, spec.accept, run.verifiers.chain)
     pool = run.reader(run.workspace).pool(spec.problems, rows, accept)
     answers: dict[int, dict[int, list[int | None]]] = {}
     right: dict[int, set[int]] = {}

@@ -106,7 +106,7 @@ def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidenc
     few problems or a level of the recipe is missing.
     """
     spec, workspace = run.spec, run.workspace
-    if spec.names or run.outcomes_may_change:
+    if spec.names or run.verifiers.outcomes_may_change:
         return None
     mine = set() if pilots else {problem.id for problem in spec.problems}
     observed: dict[str, Observation] = {}

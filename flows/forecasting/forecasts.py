@@ -179,7 +179,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
     unjudged = [step.name for step in spec.roots if not spec.judged(step.name)]
     if unjudged:
         return dict.fromkeys(("solved", "kept"), f"nobody judges {unjudged[0]}")
-    if run.outcomes_may_change and spec.routed:
+    if run.verifiers.outcomes_may_change and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
     if evidence.recount is not None and _leaves_open(evidence.observed[""]):
         why = (
@@ -188,7 +188,11 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
         why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
-        why = "other verdicts than the plan's decide on answers that follow others" if run.outcomes_may_change else why
+        why = (
+            "other verdicts than the plan's decide on answers that follow others"
+            if run.verifiers.outcomes_may_change
+            else why
+        )
         return {"kept": why} if why else {}
     if set(selected_steps(spec)) != {step.name for step in spec.roots}:
         return {"kept": f"selector {spec.selector.name} decides on some of the roots alone"}
@@ -290,7 +294,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
         outcome_of(tally, tokens_in[tally.problem_id], stops.get(tally.problem_id), kept[tally.problem_id], units)
         for tally in tallies_of(workspace, run, rows)
     ]
-    if run.outcomes_may_change and not spec.routed:
+    if run.verifiers.outcomes_may_change and not spec.routed:
         ended = _recounted_outcomes(run, rows, ended)
     if follow:
         ended = _with_follow_ups(run, plans, ended, units)
@@ -304,7 +308,7 @@ def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bo
 def _recounted_outcomes(run: "RecipeRun", rows: Sequence[PlanRow], ended: Sequence[ProblemOutcome]) -> list[ProblemOutcome]:
     """Outcome of each problem by the final verdicts, in order of problem id."""
     outcomes = dict(zip(sorted_ids(run), ended, strict=True))
-    for problem_id, rollouts in run.rollouts(run.workspace, rows):
+    for problem_id, rollouts in run.reader(run.workspace).rollouts(rows, run.verifiers.counted):
         right = [rollout.completion for rollout in rollouts if rollout.verdict.outcome == "correct"]
         first = [
             rollout.verdict.outcome for rollout in rollouts if rollout.completion.sample_index < (run.spec.prefix or 0)

@@ -40,7 +40,8 @@ def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
 
     steps = selected_steps(pilot.spec)
     solutions: dict[str, dict[str, tuple[int, int]]] = {step: {} for step in steps}
-    for problem_id, rollouts in pilot.rollouts(workspace, of_steps(together(workspace.runs.plans(pilot.id)), steps)):
+    rows = of_steps(together(workspace.runs.plans(pilot.id)), steps)
+    for problem_id, rollouts in pilot.reader(workspace).rollouts(rows, pilot.verifiers.counted):
         right = [rollout for rollout in rollouts if rollout.verdict.outcome == "correct"]
         keys_before: set[str | None] = {None}  # a text that was cut off is no solution
         for step in steps:

@@ -137,7 +137,7 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
     sizes = dict(zip(rows, tokens_of(workspace, rows), strict=True))
     ended = list(_observations(workspace, pilot, rows))
-    changes = pilot.outcomes_may_change and pilot.spec.judged(root)
+    changes = pilot.verifiers.outcomes_may_change and pilot.spec.judged(root)
     planned = pilot.outcomes(workspace, rows) if changes else {}
     return Pilot(
         [_by_the_plan(entry, planned) for entry in ended],
@@ -172,7 +172,7 @@ def _observations(
 ) -> Iterator[tuple[list[Pair], Observation]]:
     """The completions of each problem and what they show, with the outcomes that count in the end."""
     if pilot.spec.judged(rows[0].step):
-        for _, rollouts in pilot.rollouts(workspace, rows):
+        for _, rollouts in pilot.reader(workspace).rollouts(rows, pilot.verifiers.counted):
             pairs = [(rollout.completion.id, rollout.problem.id) for rollout in rollouts]
             yield pairs, Observation(subject_of(rollouts[0].problem), [_sample(rollout) for rollout in rollouts])
         return
@@ -198,7 +198,9 @@ def _stays(workspace: "Workspace", pilot: "OpenRun", rows: Sequence[PlanRow], pl
     if len(pilot.spec.policies()) > 1:
         return False
     right = [row for row in rows if planned[pair_of(row)] == "correct"]
-    against = pilot.reader(workspace).accepted(right, lambda verdicts: pilot.planned_by(verdicts, votes="incorrect"))
+    against = pilot.reader(workspace).accepted(
+        right, lambda verdicts: pilot.verifiers.planned_by(verdicts, votes="incorrect")
+    )
     return all(verdict.outcome == "correct" for verdict in against.values())
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flows.curation.gating import attempts, check_gate, gate_failed, load_library, with_attempt
 from flows.curation.outcome import outcome_of, write_reports
@@ -32,6 +32,10 @@ class Curate:
 
     def __init__(self, job: Job, loaded: LoadedRecipe | None = None) -> None:
         self.job, self.loaded = job, loaded or recipe_of(job)
+
+    def recipe(self) -> dict[str, Any]:
+        """Canonical form of the recipe."""
+        return self.loaded.canonical()
 
     @property
     def command(self) -> str:
@@ -117,7 +121,7 @@ def draw_and_grade(run: RecipeRun, number: int) -> bool:
     if rows is None:
         return False
     result = run_round(run.workspace, run, rows)
-    run.session.spent.add(result)
+    run.session.spent = run.session.spent.plus(result)
     if result.stopped is not None:
         raise limit_reached(run, result.stopped, f"Round {result.round} drew {result.drawn:,} here.")
     return True

@@ -16,11 +16,11 @@ from flows.job import Job
 from flows.jobs.curate import draw_and_score
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.problems import preview_problems
-from flows.progress import CommandCounts, Progress
+from flows.progress import Progress
 from flows.recipe import LoadedRecipe, resolve
 from flows.recipe.evaluations import LoadedEvaluationRecipe, MetricPart, load_evaluation
 from flows.recipe.schema import Method
-from flows.session import RecipeRun, Session, open_session
+from flows.session import CommandCounts, RecipeRun, Session, open_session
 from storage.ground.errors import SetupError, unknown_name
 from storage.queries import Reader
 from storage.queries.comparisons.sides import by_model
@@ -39,6 +39,10 @@ class Evaluate:
     def __init__(self, job: Job, evaluation: LoadedEvaluationRecipe | None = None, out: Path | None = None) -> None:
         self.job, self.evaluation = job, evaluation or load_evaluation(Path(job.recipe), sets=job.sets)
         self.out = out or Path(job.workspace) / "reports" / self.evaluation.recipe.name
+
+    def recipe(self) -> Row:
+        """Canonical form of the evaluation."""
+        return self.evaluation.canonical()
 
     @property
     def command(self) -> str:

@@ -16,7 +16,9 @@ from flows.job import Job
 from flows.jobs.curate import build_engines, decide, draw_and_score, synthesize
 from flows.jobs.record import end_run, mending_attempts, worked_on
 from flows.progress import Progress
-from flows.recipe import load_recipe
+from flows.recipe import LoadedRecipe
+from flows.recipe.parse import parse
+from flows.recipe.schema import Recipe
 from flows.session import RecipeRun, open_session, recipe_of
 from storage.ground.errors import SetupError
 
@@ -25,25 +27,31 @@ if TYPE_CHECKING:
     from storage.queries.browse.problems import RolloutDetail
 
 
-def preview_job(job: Job, rows: int) -> Job:
-    """The job of the recipe's first `rows` problems, under a name of its own."""
-    recipe = load_recipe(Path(job.recipe), sets=job.sets).recipe
-    if recipe.problems.count is not None and rows > recipe.problems.count:
-        most = recipe.problems.count
+def preview_of(job: Job, rows: int) -> "Preview":
+    """The preview of the recipe's first `rows` problems, under a name of its own."""
+    loaded = recipe_of(job)
+    most = loaded.recipe.problems.count
+    if most is not None and rows > most:
         raise SetupError(f"--rows {rows}: the recipe has {most} problems.", choices=[f"1 to {most}"])
-    name = f"{recipe.name}-preview"
-    return replace(job, verb="preview", sets=(*job.sets, f"name={name}", f"dataset={name}", f"problems.count={rows}"))
+    name = f"{loaded.recipe.name}-preview"
+    sets = (f"name={name}", f"dataset={name}", f"problems.count={rows}")
+    changed = parse(Path(job.recipe), Recipe, {}, sets=(*job.sets, *sets))
+    return Preview(replace(job, verb="preview", sets=(*job.sets, *sets)), replace(loaded, recipe=changed))
 
 
 class Preview:
-    """The first problems of a recipe; `job` is one of `preview_job`."""
+    """The first problems of a recipe; `job` and `loaded` are those of `preview_of`."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self._loaded = job, recipe_of(job)
+    def __init__(self, job: Job, loaded: LoadedRecipe | None = None) -> None:
+        self.job, self._loaded = job, loaded or recipe_of(job)
+
+    def recipe(self) -> dict[str, Any]:
+        """Canonical form of the recipe of the first problems."""
+        return self._loaded.canonical()
 
     @property
     def command(self) -> str:
-        """The command line of the job, without the keys that `preview_job` set."""
+        """The command line of the job, without the keys that `preview_of` set."""
         *sets, _name, _dataset, count = self.job.sets
         return f"{replace(self.job, sets=tuple(sets)).command} --rows {count.partition('=')[2]}"
 

@@ -5,9 +5,7 @@ overrides, so it is resumed and made again like any other.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,9 @@ from flows.job import Job
 from flows.jobs.kinds import kind_of
 from flows.jobs.record import status_of
 from flows.limits import LimitReached
+from flows.recipe.evaluations import EvaluationRecipe
+from flows.recipe.parse import parse
+from flows.recipe.schema import Recipe
 from pipelines.processes.child import die_with_parent
 from storage.ground.errors import FoundWanting, RollmillError, SetupError, refusal
 
@@ -42,50 +43,32 @@ def end_with_supervisor() -> None:
         die_with_parent(int(parent))
 
 
-@dataclass(slots=True)
-class OpenFiring:
-    """Firing under way: its job, with the number of a fresh one; its run and the message on its end, once known."""
+def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outcome:
+    """Run a job as a firing of a schedule; the ledger has how it began and ended, with the recipe as it stood then.
 
-    job: Job
-    run: str | None = None
-    message: str = ""
-
-    def note_run(self, run: str | None) -> None:
-        """Keep the id of the job's run."""
-        self.run = run
-
-
-@contextmanager
-def fired(schedule: str, fresh: str | None, job: Job) -> Iterator[OpenFiring]:
-    """The work of one firing; how it begins and ends is in the ledger, with the recipe as it stood then."""
+    An evaluation has a run for each cell; their recipes are in the firing's.
+    """
     from storage.workspace import Workspace
 
     with Workspace.open(Path(job.workspace)) as workspace, workspace.firings.under_way(schedule):
         firings = workspace.firings
         highest = _highest(workspace, job, fresh)  # the firing gets a higher one, or goes on with its last
         begun = firings.begin(schedule, job.recipe, None if highest is None else fresh, highest or 0)
-        firing = OpenFiring(job)
         if begun.number is not None:
-            firing.job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
+            job = replace(job, sets=(*job.sets, f"{KEYS[job.verb][str(fresh)]}={begun.number}"))
+        runs: list[str | None] = [None]
         try:
             # Inside the try: a recipe that cannot be read must end the firing too.
-            firings.keep_recipe(begun.id, _loaded(firing.job).canonical())
-            yield firing
+            kind = kind_of(job)
+            firings.keep_recipe(begun.id, kind.recipe())
+            outcome = drive(kind, executor, at_end=runs.append)
+            kind.check(outcome)
         except BaseException as error:
             known = error if isinstance(error, RollmillError) else refusal(error)
             message = f"{type(error).__name__}: {error}" if known is None else str(known)
-            firings.end(begun.id, _status(error), message.partition("\n")[0], firing.run)
+            firings.end(begun.id, _status(error), message.partition("\n")[0], runs[-1])
             raise
-        firings.end(begun.id, "done", firing.message, firing.run)
-
-
-def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outcome:
-    """Run a job as a firing of a schedule. An evaluation has a run for each cell; their recipes are in the firing's."""
-    with fired(schedule, fresh, job) as firing:
-        kind = kind_of(firing.job)
-        outcome = drive(kind, executor, at_end=firing.note_run)
-        kind.check(outcome)
-        firing.message = kind.line(outcome)
+        firings.end(begun.id, "done", kind.line(outcome), runs[-1])
         return outcome
 
 
@@ -127,14 +110,6 @@ def meaning(verb: str, fresh: str | None) -> str:
     )
 
 
-def _loaded(job: Job) -> "LoadedRecipe | LoadedEvaluationRecipe":
-    """Recipe or evaluation of a job, loaded from its file as it is now."""
-    from flows.recipe import load_recipe
-    from flows.recipe.evaluations import load_evaluation
-
-    return (load_evaluation if job.verb == "evaluate" else load_recipe)(Path(job.recipe), sets=job.sets)
-
-
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
     """The highest number that the recipe, or a run of its name, already has; None where it needs none or cannot be read,
     which the firing itself will say.
@@ -142,12 +117,18 @@ def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
     if fresh is None:
         return None
     try:
-        loaded = _loaded(job)
+        recipe: EvaluationRecipe | Recipe
+        if job.verb == "evaluate":
+            recipe = parse(Path(job.recipe), EvaluationRecipe, {}, sets=job.sets)
+            redraw = recipe.redraw
+        else:
+            recipe = parse(Path(job.recipe), Recipe, {}, sets=job.sets)
+            redraw = recipe.generate.redraw
     except RollmillError:
         return None
-    numbers = [loaded.recipe.seed if fresh == "seed" else loaded.redraw]
+    numbers = [recipe.seed if fresh == "seed" else redraw]
     for run in workspace.runs.list():
-        if loaded.recipe.name in (run.name, run.recipe.get("cell", {}).get("evaluation")):
+        if recipe.name in (run.name, run.recipe.get("cell", {}).get("evaluation")):
             given = run.recipe if fresh == "seed" else run.recipe.get("generate", {})
             numbers.append(int(given.get(fresh, 0)))
     return max(numbers)

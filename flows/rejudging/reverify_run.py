@@ -186,7 +186,7 @@ def _commit(target: ReverifyTarget, verdicts: Sequence[Verdict]) -> None:
     """Commit verdicts, except those that depend on votes: the next generation may plan other votes and makes its own."""
     from flows.rounds.drawing.commit import verdict_segments
 
-    deferred = target.today.deferred_verifiers()
+    deferred = target.today.verifiers.deferred
     kept = [verdict for verdict in verdicts if (verdict.verifier, verdict.version) not in deferred]
     if kept:
         target.workspace.segments.commit_many(verdict_segments(kept))

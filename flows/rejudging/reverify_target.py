@@ -86,7 +86,7 @@ def open_target(
             today.bind(run.id)
             today.charge_samplers(session.workspace)
             read_votes(session.workspace, today)
-            with today.verifying() as installed:
+            with today.verifiers.pool.reserve() as installed:
                 changes = _changes(session, today, run)
                 chain = [
                     _entry(tuple(old), part, change, verifier)
@@ -112,7 +112,7 @@ def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NO
 def _changes(session: "Session", today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
     """The change of every verifier in the recipe's order, None where its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
-    new, rules = today.chain(), today.rules()
+    new, rules = today.verifiers.chain, today.verifiers.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
         raise SetupError(
             f"run {run.id} was judged by {', '.join(n for n, _ in old)}, the recipe names {', '.join(n for n, _ in new)}.",

@@ -83,7 +83,7 @@ def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
         row = _comparison(selecting, run)
         return {
             **row,
-            "up_to_date": [list(key) for key in selecting.chain()] == run.recipe["resolved"]["verifiers"],
+            "up_to_date": [list(key) for key in selecting.verifiers.chain] == run.recipe["resolved"]["verifiers"],
         }, job
 
 

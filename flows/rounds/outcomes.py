@@ -58,5 +58,5 @@ def store_missing_outcomes(ws: Workspace, run: OpenRun, rows: Rows[PlanRow], *, 
         pairs = pairs.join(known, list(_PAIR), join_type="left anti")
     for start in range(0, pairs.num_rows, CHUNK):
         columns = (pairs.column(name).slice(start, CHUNK).to_pylist() for name in _PAIR)
-        verdicts = verdicts_by_pair(ws, run.chain(), list(zip(*columns, strict=True)))
-        store_outcomes(ws, run, outcomes_of({pair: run.counted(given) for pair, given in verdicts.items()}))
+        verdicts = verdicts_by_pair(ws, run.verifiers.chain, list(zip(*columns, strict=True)))
+        store_outcomes(ws, run, outcomes_of({pair: run.verifiers.counted(given) for pair, given in verdicts.items()}))

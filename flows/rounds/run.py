@@ -29,26 +29,34 @@ from storage.workspace import Workspace
 LEAVE_SECONDS = 3.0  # that a verifier gets after Ctrl-C: its verdicts are not kept, whatever it still says
 
 
-@dataclass(frozen=True, slots=True)
-class RoundResult:
-    """Result of one call of run_round. `reused`: completions stored when it began; `tokens`: drawn here.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCounts:
+    """Counts of completions. `reused`: those stored when their round began; `tokens`: of those drawn here.
 
     `redundant`: completions paid for here though another command stored them first; claims prevent this while it lives.
-    `seconds`: of the round; `drawing`: from its first request to its last reply. `units`: cost of the draws
-    (storage.ground.money); `stopped`: the limit that ended it before the round was done.
+    `units`: cost of the draws (storage.ground.money).
+    """
+
+    planned: int = 0
+    reused: int = 0
+    drawn: int = 0
+    redundant: int = 0
+    judged: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    units: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResult(RunCounts):
+    """Result of one call of run_round. `drawing`: seconds from its first request to its last reply.
+
+    `stopped`: the limit that ended it before the round was done.
     """
 
     round: int
-    planned: int
-    reused: int
-    drawn: int
-    redundant: int
-    judged: int
-    tokens: int
-    seconds: float
-    drawing: float = 0.0
-    units: int = 0
-    stopped: str | None = None
+    drawing: float
+    stopped: str | None
 
 
 @rare_collections()
@@ -86,8 +94,8 @@ def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResu
     if stopped is None:
         committer.tell_done()
     return RoundResult(
-        scope.round,
-        scope.planned,
+        round=scope.round,
+        planned=scope.planned,
         reused=scope.drawn_before,
         drawn=counts.drawn,
         redundant=counts.redundant,
@@ -155,7 +163,7 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
         patience = LEAVE_SECONDS
         queues.stop()
         parts.drawer.interrupt()
-        parts.run.interrupt_verifiers()
+        parts.run.verifiers.pool.interrupt()
         # The worker hands on what it has only when it ends, and rescue commits what was handed on.
         _join([threads["draw"]])
         parts.committer.rescue()

@@ -49,38 +49,20 @@ _ONE_RULE = {"difficulty": ("target", "cap", "pilot", "hopeless", "explore", "to
 
 
 @dataclass(frozen=True, slots=True)
-class Router:
-    """See the module. `entry` None: as many as `initial`. `salt` changes the pilots and the random holdout."""
+class Router(RoutingOptions):
+    """See the module."""
 
     name = "router"
     version = "1"
     estimator = "prefix"
     reads_verdicts = True
     routes = True
-    rule: str = "difficulty"
-    """What moves a problem to the next step: `difficulty` or `agreement`."""
-    initial: int = 4
-    """Completions of every problem in round 0: the fixed prefix that rates are read from."""
-    entry: int | None = None
-    """Completions of a problem that comes to a later step; none: as many as `initial`."""
-    target: int = 4
-    """Distinct correct solutions after which a problem stops."""
-    cap: int = 32
-    """Most completions of one problem in one step."""
     total: int | None = None
     """Most completions of all problems together; none: no limit."""
-    hopeless: float = 0.05
-    """Chance of meeting the target below which a problem moves on."""
-    pilot: int = 8
-    """Problems of each level that try the next step first."""
     explore: float = 0.05
     """Share of hopeless problems that go on, which measures the rule."""
-    threshold: float = 1.0
-    """Share of equal answers at which a problem stops, for `agreement`."""
     token_cost: Mapping[str, float] | None = None
     """Cost of a token of each step, relative to 1."""
-    salt: str = ""
-    """Text that changes the pilots and the random holdout."""
 
     @property
     def prefix(self) -> int:
@@ -95,7 +77,7 @@ class Router:
         if self.entry is not None:
             checked_count("budget", self.name, "entry", self.entry)
         if self.rule == "difficulty":
-            checked_count("budget", self.name, "cap", self.cap, least=self.options().entry)
+            checked_count("budget", self.name, "cap", self.cap, least=self.entering)
         for option in ("hopeless", "explore", "threshold"):
             checked_share("budget", self.name, option, getattr(self, option))
         self._check_costs()
@@ -104,11 +86,6 @@ class Router:
         """The options that say how far rounds may go, checked."""
         cap = self.cap if self.rule == "difficulty" else self.initial
         return RoundLimits(self.name, self.initial, self.target, cap, self.total)
-
-    def options(self) -> RoutingOptions:
-        """Options that the rules read."""
-        given = {option.name: getattr(self, option.name) for option in fields(RoutingOptions)}
-        return RoutingOptions(**{**given, "entry": self.initial if self.entry is None else self.entry})
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws of one round step by step, and the stops, each in order of problem id."""
@@ -121,8 +98,8 @@ class Router:
             return RoundPlan(tuple(Draw(draw.problem_id, draw.first_index, draw.count, first) for draw in prefix.draws))
         going = [tally for tally in ordered if tally.stopped is None]
         if self.rule == "agreement":
-            return _shared([by_agreement(self.options(), tally) for tally in going], (), remaining_draws(limits, ordered))
-        rule = ByDifficulty(self.options(), StepForecasts(ordered, self.cap, self.token_cost or {}), going)
+            return _shared([by_agreement(self, tally) for tally in going], (), remaining_draws(limits, ordered))
+        rule = ByDifficulty(self, StepForecasts(ordered, self.cap, self.token_cost or {}), going)
         proposals, continued = self._with_holdout(rule)
         return _shared(proposals, continued, remaining_draws(limits, ordered))
 

@@ -23,16 +23,31 @@ Evidence = dict[str, int | float | str]
 
 @dataclass(frozen=True, slots=True)
 class RoutingOptions:
-    """The router's options that its rules read; `entry`: completions of a later step for each problem that comes to it."""
+    """The router's options that its rules read."""
 
-    initial: int
-    entry: int
-    target: int
-    cap: int
-    hopeless: float
-    pilot: int
-    threshold: float
-    salt: str
+    rule: str = "difficulty"
+    """What moves a problem to the next step: `difficulty` or `agreement`."""
+    initial: int = 4
+    """Completions of every problem in round 0: the fixed prefix that rates are read from."""
+    entry: int | None = None
+    """Completions of a problem that comes to a later step; none: as many as `initial`."""
+    target: int = 4
+    """Distinct correct solutions after which a problem stops."""
+    cap: int = 32
+    """Most completions of one problem in one step."""
+    hopeless: float = 0.05
+    """Chance of meeting the target below which a problem moves on."""
+    pilot: int = 8
+    """Problems of each level that try the next step first."""
+    threshold: float = 1.0
+    """Share of equal answers at which a problem stops, for `agreement`."""
+    salt: str = ""
+    """Text that changes the pilots and the random holdout."""
+
+    @property
+    def entering(self) -> int:
+        """Completions of a problem that comes to a later step."""
+        return self.initial if self.entry is None else self.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +175,7 @@ def by_agreement(options: RoutingOptions, tally: Tally) -> Next:
         return Stop(tally.problem_id, "agreed", evidence)
     if place + 1 == len(steps_of(tally)):
         return Stop(tally.problem_id, "trial_cap", evidence)
-    return Proposal(tally, place + 1, options.entry, whole=True)
+    return Proposal(tally, place + 1, options.entering, whole=True)
 
 
 @dataclass(slots=True)
@@ -227,7 +242,7 @@ class ByDifficulty:
 
     def _enter(self, tally: Tally, price: float) -> Proposal:
         """The first draws on the next step."""
-        return Proposal(tally, current_place(tally) + 1, self.options.entry, whole=True, price=price)
+        return Proposal(tally, current_place(tally) + 1, self.options.entering, whole=True, price=price)
 
     def _forecast(self, tally: Tally, place: int) -> StepForecast:
         return self.steps.of(tally, place, self.options.target - tally.distinct_correct)

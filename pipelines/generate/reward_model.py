@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.generate.http.client import LEAST_REPLY
@@ -21,6 +21,7 @@ from pipelines.generate.http.http_settings import HttpSettings
 from pipelines.generate.http.reply import ServerAnswer, read_counts
 from pipelines.generate.openai import OpenAI
 from pipelines.generate.prompts import messages_of
+from pipelines.rating_options import RatingRequest, values_of
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
 from storage.ground.records import Prompt, Request, Sampling
@@ -32,18 +33,10 @@ PLACE = re.compile(r"\{(problem|answer)\}")
 OURS = frozenset({"model", "text_1", "text_2", "input", "messages", "prompt", "completion"})
 
 
-@dataclass(frozen=True, slots=True)
-class RewardWire:
+@dataclass(kw_only=True)
+class RewardWire(RatingRequest):
     """Request format of a rating server. A prompt is the conversation with the answer to be rated as its last turn."""
 
-    model: str
-    api: str = "score"
-    path: str = ""
-    label: int | str | None = None
-    template: str = ""
-    key: str = "score"
-    revision: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
     engine: str = ENGINE
 
     def __post_init__(self) -> None:
@@ -51,15 +44,14 @@ class RewardWire:
             raise unknown_name("api of a reward model", str(self.api), PATHS)
         if self.template and not ("{problem}" in self.template and "{answer}" in self.template):
             raise SetupError(f"the template {self.template!r} has not both places.", choices=("{problem} and {answer}",))
+        self.extra, self.path = dict(self.extra or {}), self.path or PATHS[self.api]
         taken = sorted(OURS & self.extra.keys())
         if taken:
             raise SetupError(f"extra names {taken[0]!r}, which has a place of its own.")
-        if not self.path:
-            object.__setattr__(self, "path", PATHS[self.api])
 
     def digest(self) -> str:
         """The identity of what is asked beyond the texts: all that can be known of a remote model."""
-        parts = [self.model, self.revision, self.api, self.path, self.label, self.template, self.key, dict(self.extra)]
+        parts = [self.model, self.revision, self.api, self.path, self.label, self.template, self.key, self.extra]
         return digest128([ENGINE, *parts])
 
     def render(self, prompt: Prompt) -> str:
@@ -68,7 +60,7 @@ class RewardWire:
 
     def fixed(self, sampling: Sampling) -> bytes:  # noqa: ARG002 (nothing is sampled)
         """The part of a body that all requests share, without its closing brace."""
-        return json.dumps({"model": self.model, **self.extra}, separators=(",", ":"))[:-1].encode("ascii")
+        return json.dumps({"model": self.model, **(self.extra or {})}, separators=(",", ":"))[:-1].encode("ascii")
 
     def body(self, request: Request, fixed: bytes) -> bytes:
         """The whole body of a request."""
@@ -128,22 +120,12 @@ def _inside(data: Any, key: str) -> Any:
     return data
 
 
-class RewardModel(OpenAI):
+@dataclass(kw_only=True, eq=False)
+class RewardModel(RatingRequest, OpenAI):
     """An engine whose completions are numbers. Every option but `http` is the scorer's."""
 
     engine = ENGINE
+    http: HttpSettings | None = None
 
-    def __init__(  # noqa: PLR0913 (options, all by name)
-        self,
-        model: str,
-        *,
-        api: str = "score",
-        path: str = "",
-        label: int | str | None = None,
-        template: str = "",
-        key: str = "score",
-        revision: str | None = None,
-        extra: Mapping[str, Any] | None = None,
-        http: HttpSettings | None = None,
-    ) -> None:
-        self._speak(RewardWire(model, api, path, label, template, key, revision, dict(extra or {})), http)
+    def __post_init__(self) -> None:
+        self._speak(RewardWire(**values_of(self)), self.http)

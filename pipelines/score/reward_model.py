@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pipelines.protocols import Candidates
+from pipelines.rating_options import RatingOptions, values_of
 from pipelines.score.asking import AskingScorer, prefixes, took
 from storage.ground.errors import unknown_name
 from storage.ground.records import Completion, Message, Problem, Prompt, Request, Score
@@ -33,32 +34,13 @@ class Rating(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class RewardModelScorer(AskingScorer):
-    """The number of a rating model. `api`: score, classify or json (docs/how-to/score-completions.md).
+class RewardModelScorer(RatingOptions, AskingScorer):
+    """The number of a rating model (docs/how-to/score-completions.md).
 
-    `by_lines`: the solution up to each line that is not blank is rated, and `reduce` (last, min, mean, product) makes the
-    value of these steps, as of a list that a server gives by itself.
+    With `by_lines` the solution up to each line that is not blank is rated. A list of numbers that a server gives by itself
+    is reduced like these steps.
     """
 
-    model: str
-    """Name of the rating model, as the server lists it."""
-    api: str = "score"
-    """Request form: `score`, `classify` or `json`."""
-    path: str = ""
-    label: int | str | None = None
-    """Class whose probability is the score, by place or name; none: the last."""
-    template: str = ""
-    """Text to classify, with `{problem}` and `{answer}`; empty: the conversation."""
-    key: str = "score"
-    """Path to the number in a JSON reply."""
-    revision: str | None = None
-    """Your name for this state of the model."""
-    extra: Mapping[str, Any] | None = None
-    """More keys for the request's body."""
-    by_lines: bool = False
-    """Rate the solution up to each line."""
-    reduce: str = "last"
-    """What makes one value of the lines: `last`, `min`, `mean` or `product`."""
     engine: str = field(init=False, default="reward_model")
     engine_options: Mapping[str, Any] | None = field(init=False, default=None)
     name: str = field(init=False, default="reward_model")
@@ -66,8 +48,7 @@ class RewardModelScorer(AskingScorer):
     def __post_init__(self) -> None:
         if self.reduce not in REDUCED:
             raise unknown_name("reduce of scorer 'reward_model'", self.reduce, REDUCED)
-        names = ("api", "path", "label", "template", "key", "revision", "extra")
-        self.engine_options = {name: getattr(self, name) for name in names}
+        self.engine_options = {name: value for name, value in values_of(self).items() if name != "model"}
 
     @property
     def version(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from flows import cli
+from flows.recipe import load_recipe
 from storage.ground.ids import digest128
 from storage.workspace import Workspace
 from tests.prefect_home import PLACE, migrated_home
@@ -161,6 +162,19 @@ def curated(prepare: Prepare) -> Curated:
         return outcome
 
     return run
+
+
+def retrain(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the model of the toy recipe be another one from now on."""
+    engine = load_recipe(toy / "toy.yaml").engine
+    assert engine is not None
+    before = engine.cls.__init__
+
+    def retrained(self: Any, model: str = "toy-1", threads: int = 0, chance: float = 0.9) -> None:
+        before(self, model, threads, chance)
+        self.model_digest = "retrained"
+
+    monkeypatch.setattr(engine.cls, "__init__", retrained)
 
 
 def said_as_json(rollmill: Run, *arguments: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.flows.conftest import Curated, Run, finish, start
-from tests.flows.prefect.test_managed import until
 from tests.flows.test_services import left_behind
+from tests.waiting import until
 
 pytestmark = pytest.mark.services
 CHAIN = "- method: math\n  - method: mine.py:Mine\naccept:\n  method: all_of"

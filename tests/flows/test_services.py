@@ -18,7 +18,7 @@ from storage.standing import Standing, find_standing, look
 from storage.workspace import Workspace
 from tests.flows.conftest import Said, finish, start
 from tests.flows.evaluation.test_evaluate import EVALUATION
-from tests.flows.prefect.test_managed import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.services
 

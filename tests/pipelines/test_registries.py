@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from importlib.metadata import distributions
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,12 @@ def test_a_package_that_cannot_be_loaded_is_named(
 
 def test_entry_points_are_read_once(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(registries, "distributions", lambda: [calls.append(1), *distributions()][1:])
+
+    def counted() -> Iterable[Distribution]:
+        calls.append(1)
+        return distributions()
+
+    monkeypatch.setattr(registries, "distributions", counted)
     for role in REGISTRIES:
         registry(role)
     assert calls == [1]

@@ -67,19 +67,24 @@ class Mine:
     def select(self) -> None: ...
 
 
-MISFITS = [
-    (replace(COMPLETION, text=None), Completion, "a Completion with text=None, which is not a text"),
-    (replace(COMPLETION, seed="7"), Completion, "a Completion with seed='7', which is not a whole number or None"),
-    (replace(COMPLETION, finish_reason="eos"), Completion, "a Completion with finish_reason='eos', which is not one of "),
+def wrong(record: Any, **values: Any) -> Any:
+    """A record with values that its type does not allow."""
+    return replace(record, **values)
+
+
+MISFITS: list[tuple[Any, type, str]] = [
+    (wrong(COMPLETION, text=None), Completion, "a Completion with text=None, which is not a text"),
+    (wrong(COMPLETION, seed="7"), Completion, "a Completion with seed='7', which is not a whole number or None"),
+    (wrong(COMPLETION, finish_reason="eos"), Completion, "a Completion with finish_reason='eos', which is not one of "),
     (
         replace(COMPLETION, sample_index=True),
         Completion,
         "a Completion with sample_index=True, which is not a whole number",
     ),
-    (replace(VERDICT, rule=None), Verdict, "a Verdict with rule=None, which is not a text"),
-    (replace(VERDICT, value="1"), Verdict, "a Verdict with value='1', which is not a number or None"),
-    (replace(DECISION, kept="yes"), Decision, "a Decision with kept='yes', which is not true or false"),
-    (Score("c", "p", "s", "1", None), Score, "a Score with value=None, which is not a number"),
+    (wrong(VERDICT, rule=None), Verdict, "a Verdict with rule=None, which is not a text"),
+    (wrong(VERDICT, value="1"), Verdict, "a Verdict with value='1', which is not a number or None"),
+    (wrong(DECISION, kept="yes"), Decision, "a Decision with kept='yes', which is not true or false"),
+    (wrong(Score("c", "p", "s", "1", 0.0), value=None), Score, "a Score with value=None, which is not a number"),
     (None, Verdict, "None, which is no Verdict"),
     (DECISION, Verdict, "Decision("),
 ]
@@ -96,9 +101,9 @@ def test_what_does_not_fit_is_named(value: Any, kind: type, said: str) -> None:
     ("value", "kind"),
     [
         (COMPLETION, Completion),
-        (replace(COMPLETION, seed=None, tokens_in=np.int64(3)), Completion),
-        (replace(VERDICT, value=np.float32(0.5), seconds=1), Verdict),
-        (replace(DECISION, kept=np.True_), Decision),
+        (wrong(COMPLETION, seed=None, tokens_in=np.int64(3)), Completion),
+        (wrong(VERDICT, value=np.float32(0.5), seconds=1), Verdict),
+        (wrong(DECISION, kept=np.True_), Decision),
         (PROBLEM, Problem),
         (Score("c", "p", "s", "1", np.float64(2.0), steps=(0.5, 1)), Score),
     ],
@@ -117,7 +122,7 @@ class Lenient:
 def test_a_policy_that_gives_an_outcome_of_its_own_is_refused() -> None:
     verdict = replace(VERDICT, verifier="number")
     with pytest.raises(SetupError, match=r"test_returned.py:\d+ \(Lenient.decide\) returned a Verdict with outcome='fine'"):
-        accepted_verdict(Lenient(), [("number", "1")], {("number", "1"): verdict})  # type: ignore[arg-type]
+        accepted_verdict(Lenient(), [("number", "1")], {("number", "1"): verdict})
 
 
 def test_a_reason_that_is_not_declared_is_refused() -> None:

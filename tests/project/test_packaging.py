@@ -87,6 +87,6 @@ def test_the_tests_that_mypy_does_not_read_yet_exist_and_grow_no_more() -> None:
     overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
     [unread] = [part["module"] for part in overrides if part.get("ignore_errors")]
     assert [name for name in unread if not (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()] == []
-    assert len(unread) == len(set(unread)) <= 119
+    assert len(unread) == len(set(unread)) <= 9
     assert all(name.startswith("tests.") for name in unread)
     assert [part["module"] for part in overrides if part.get("disable_error_code")] == []

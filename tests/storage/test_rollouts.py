@@ -41,7 +41,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
         run_all(ws, run)
         report = decide(ws, run)
         rows = in_order(ws.runs.plans(run.id))
-        yield Toy(ws, run, report, run.reader(ws), partial(accepted_verdict, run.spec.accept, run.chain()), rows)
+        yield Toy(ws, run, report, run.reader(ws), partial(accepted_verdict, run.spec.accept, run.verifiers.chain), rows)
 
 
 def test_graded_completions_and_rollouts_are_the_same_rows(toy: Toy) -> None:

@@ -29,10 +29,10 @@ def preview(  # noqa: PLR0913 (a verb's parameters are its options)
     doing(f"{recipe.name}: checking it, loading libraries")
     from flows.cli.jobs import run_job
     from flows.job import Job
-    from flows.jobs.preview import Preview, preview_job
+    from flows.jobs.preview import preview_of
 
     job = Job.here(recipe, sets or (), profile, max_tokens=max_tokens, max_cost=max_cost)
-    return run_job(Preview(preview_job(job, rows)), lambda outcome: _page(outcome, job.command), json=json)
+    return run_job(preview_of(job, rows), lambda outcome: _page(outcome, job.command), json=json)
 
 
 def _page(outcome: dict[str, Any], command: str) -> str:

@@ -168,7 +168,7 @@ def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[PlanBatch]) -> 
     members = [list(batch.rows) for batch in batches]
     rows = [row for part in members for row in part]
     present = ws.segments.present("completions", sorted({row.completion_id for row in rows}))
-    chain, policies = run.immediate_verifiers(), run.spec.policies()
+    chain, policies = run.verifiers.immediate, run.spec.policies()
     verdicts = verdicts_by_pair(ws, chain, [pair_of(row) for row in rows])
 
     def judged(row: PlanRow) -> bool:

@@ -190,12 +190,14 @@ class Committer:
         if item.whole:
             self._judged += len({pair_of(row) for row in item.open.unjudged})
         run, verdicts = self._run, _all_verdicts(item)
-        planned = {pair: run.planned_by(given) for pair, given in verdicts.items()}
+        planned = {pair: run.verifiers.planned_by(given) for pair, given in verdicts.items()}
         outcomes = {pair: verdict.outcome for pair, verdict in planned.items() if verdict is not None}
         self.counts.correct += sum(outcome == "correct" for outcome in outcomes.values())
         if not redundant:  # another command's verdicts count then, and are read when they are needed
             accepted = (
-                {pair: run.counted(given) for pair, given in verdicts.items()} if run.outcomes_may_change else planned
+                {pair: run.verifiers.counted(given) for pair, given in verdicts.items()}
+                if run.verifiers.outcomes_may_change
+                else planned
             )
             self._accepted += outcomes_of(accepted)
             self.counts.accepted += len(accepted)

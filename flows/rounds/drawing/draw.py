@@ -73,13 +73,13 @@ class RoundDrawer:
 
     def interrupt(self) -> None:
         """Make an engine that can give up what is under way do so; from any thread."""
-        for engine in self._run.engines():
+        for engine in self._run.engines.built():
             if isinstance(engine, Interruptible):
                 engine.interrupt()
 
     def wind_down(self) -> None:
         """Make an engine that can send nothing more, and give what still arrives, do so; from any thread."""
-        for engine in self._run.engines():
+        for engine in self._run.engines.built():
             if isinstance(engine, WindsDown):
                 engine.wind_down()
 

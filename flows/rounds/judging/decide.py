@@ -61,7 +61,7 @@ def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     scores = stored_scores(rows_of(ws, run), run.spec.scorers) if run.spec.scorers else {}
     results, counter = _Results(scores), FunnelCounter()
     solved = kept_problems = 0
-    for problem_id, judged in run.rollouts(ws, rows):
+    for problem_id, judged in run.reader(ws).rollouts(rows, run.verifiers.counted):
         rollouts = results.with_scores(judged)
         decisions = _select(run, rollouts)
         results.decisions.add(decisions)

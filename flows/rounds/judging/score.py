@@ -86,7 +86,9 @@ def rows_of(ws: Workspace, run: OpenRun) -> RunRows:
     followers = [step.name for step in run.spec.steps if step.follows]
     marks = RunMarks(ws.runs.get(run.id), together(every))
     votes = stored_votes(ws, run.spec.graph, together(every))
-    return RunRows(ws, run.id, plans, run.reader(ws), run.counted, marks, _prompts_of(ws, run, every), votes, followers)
+    return RunRows(
+        ws, run.id, plans, run.reader(ws), run.verifiers.counted, marks, _prompts_of(ws, run, every), votes, followers
+    )
 
 
 def _prompts_of(

@@ -36,7 +36,7 @@ class VerifierThread:
 
     def run(self) -> None:
         """The body of a verifier thread: until a None arrives."""
-        with self._run.verifying() as verifiers:
+        with self._run.verifiers.pool.reserve() as verifiers:
             chain = [part for part in verifiers if not isinstance(part, ReadsVotes)]
             while (open_batch := self._queues.to_judge.get()) is not None:
                 self._queues.check()

@@ -41,8 +41,8 @@ def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVo
 
 def read_votes(ws: Workspace, run: OpenRun) -> None:
     """Let the verifiers of a run that go by votes read those of its plan, as it stands."""
-    if run.deferred_verifiers() and run.spec.follows:
-        run.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
+    if run.verifiers.deferred and run.spec.follows:
+        run.verifiers.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
 
 
 def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
@@ -51,11 +51,11 @@ def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
     Call it once drawing is over: what is judged then stays. A killed command left whole groups of rows, and the next one
     judges the others.
     """
-    if not run.deferred_verifiers():
+    if not run.verifiers.deferred:
         return 0
     read_votes(ws, run)
     rows, count = answers_of(run.spec, together(ws.runs.plans(run.id))), 0
-    with run.verifying() as chain:
+    with run.verifiers.pool.reserve() as chain:
         for start in range(0, len(rows), GROUP):
             verdicts = list(_missing(ws, run, chain, list(rows[start : start + GROUP])))
             if verdicts:
@@ -67,7 +67,7 @@ def judge_by_votes(ws: Workspace, run: OpenRun) -> int:
 
 def _missing(ws: Workspace, run: OpenRun, chain: Sequence[Verifier], rows: Sequence[PlanRow]) -> Iterator[Verdict]:
     """Verdicts that the policies need on these rows and that are not stored."""
-    policies, keys = run.spec.policies(), run.chain()
+    policies, keys = run.spec.policies(), run.verifiers.chain
     known = verdicts_by_pair(ws, keys, [pair_of(row) for row in rows])
     pairs = {
         pair_of(row): None for row in rows if any(lacking(policy, keys, known.get(pair_of(row), {})) for policy in policies)

@@ -20,7 +20,7 @@ from flows.rounds.planning.search import RunSearch
 from flows.rounds.planning.tallies import tallies_of, tokens_of_steps
 from flows.rounds.planning.whole import PastRounds, whole_of
 from flows.rounds.threads import FollowUp, RunThreads
-from flows.sampling.steps import Step
+from flows.sampling.steps import Step, check_differ
 from pipelines.budget import STOP_REASONS
 from pipelines.budget.search import Search
 from pipelines.returned import check_named
@@ -123,7 +123,8 @@ def _one_planner(ws: Workspace, run: OpenRun, r: int) -> Iterator[None]:
 def _next_plan(
     ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow]]
 ) -> tuple[Sequence[PlanRow], list[StopRow]]:
-    run.check_steps()
+    if run.spec.routed:
+        check_differ(run.spec.roots, run.engines, run.spec.problems[0])
     planned = together(plans)
     if isinstance(run.spec.budget, Search):
         return _next_wave(ws, run, r, plans)

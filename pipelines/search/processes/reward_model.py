@@ -5,11 +5,11 @@ and asked for once; a resumed run goes by the numbers that it was given. Where t
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pipelines.engine_roles import Sampler, Samplers
+from pipelines.rating_options import RatingOptions, values_of
 from pipelines.score.reward_model import RewardModelScorer
 from pipelines.search.partial import Partial
 from storage.ground.errors import FoundWanting, unknown_name
@@ -20,30 +20,11 @@ NO_OPINION = 0.5
 
 
 @dataclass(kw_only=True)
-class RewardProcess:
+class RewardProcess(RatingOptions):
     """The options are those of the scorer. `scale`: `chance`, where its numbers lie from 0 to 1, or `logistic`, where they
     are log-odds. A text that the server refuses, and one without a word, is worth one half.
     """
 
-    model: str
-    """Name of the rating model, as the server lists it."""
-    api: str = "score"
-    """Request form: `score`, `classify` or `json`."""
-    path: str = ""
-    label: int | str | None = None
-    """Class whose probability is the value, by place or name; none: the last."""
-    template: str = ""
-    """Text to classify, with `{problem}` and `{answer}`; empty: the conversation."""
-    key: str = "score"
-    """Path to the number in a JSON reply."""
-    revision: str | None = None
-    """Your name for this state of the model."""
-    extra: Mapping[str, Any] | None = None
-    """More keys for the request's body."""
-    by_lines: bool = False
-    """Rate the text up to each line."""
-    reduce: str = "last"
-    """What makes one value of the lines: `last`, `min`, `mean` or `product`."""
     scale: str = "chance"
     """Range of the numbers: `chance` from 0 to 1, or `logistic` for log-odds."""
     sampler: Sampler | None = None
@@ -54,8 +35,7 @@ class RewardProcess:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise unknown_name("scale of process 'reward_model'", self.scale, SCALES)
-        names = ("model", "api", "path", "label", "template", "key", "revision", "extra", "by_lines", "reduce")
-        options = {name: getattr(self, name) for name in names}
+        options = values_of(self, RatingOptions)
         self._scorer = RewardModelScorer(**options, sampler=self.sampler, samplers=self.samplers)
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:

@@ -13,26 +13,16 @@ from pipelines.metrics.sample import Options
 from storage.queries import Reader
 from storage.queries.comparisons.comparison import ComparisonRequest, compare, leaderboard
 from storage.queries.comparisons.sides import sides_of, sides_of_two
-from storage.workspace import Workspace
 from tests.dashboards.conftest import opened, run_in, text_of
-from tests.json_lines import write_lines
+from tests.dashboards.evaluated import evaluate
 
 pytestmark = pytest.mark.integration
-
-EVALUATION = """\
-evaluation_schema: 1
-name: asked
-benchmarks: [{name: sums, imported: sums, verify: [{method: number}]}]
-models: [{name: all, engine: imported}]
-metrics: [{metric: pass@k, ks: [1]}]
-"""
 
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models, twenty problems of each of two sources, two completions each; made once, as the page only reads."""
     folder = tmp_path_factory.mktemp("compare") / "ws"
-    Workspace.init(folder).close()
     sources = ["easy", "hard"]
     problems = [
         {"id": f"p{n}", "prompt": f"{n} + 1?", "reference": str(n + 1), "source": sources[n % 2]} for n in range(40)
@@ -43,16 +33,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for model in ("strong", "weak")
         for _ in range(2)
     ]
-    write_lines(folder / "problems.jsonl", problems)
-    write_lines(folder / "rollouts.jsonl", rows)
-    (folder / "asked.yaml").write_text(EVALUATION)
-    run_in(
-        folder,
-        ["import", "problems", "problems.jsonl", "--name", "sums"],
-        ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
-        ["evaluate", "asked.yaml", "--direct"],
-        ["score", "--with", "answer_agreement"],
-    )
+    evaluate(folder, problems, rows)
+    run_in(folder, ["score", "--with", "answer_agreement"])
     with Reader.open(folder) as reader:
         [run] = reader.runs.list()
     run_in(folder, ["replay", run.id, "--model", "strong", "--out", "replays/strong", "--repeats", "5"])

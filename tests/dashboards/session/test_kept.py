@@ -11,33 +11,17 @@ from storage.queries import Reader
 from storage.runs import Run
 from storage.workspace import Workspace
 from tests.dashboards.conftest import run_in
-from tests.json_lines import write_lines
+from tests.dashboards.evaluated import evaluate
 
 pytestmark = pytest.mark.integration
-
-EVALUATION = """\
-evaluation_schema: 1
-name: asked
-benchmarks: [{name: sums, imported: sums, verify: [{method: number}]}]
-models: [{name: all, engine: imported}]
-metrics: [{metric: pass@k, ks: [1]}]
-"""
 
 
 @pytest.fixture
 def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace with an evaluation of one cell."""
     folder = tmp_path / "ws"
-    Workspace.init(folder).close()
-    write_lines(folder / "problems.jsonl", [{"id": "p", "prompt": "1 + 1?", "reference": "2"}])
-    write_lines(folder / "rollouts.jsonl", [{"problem_id": "p", "model": name, "text": "#### 2"} for name in ("a", "b")])
-    (folder / "asked.yaml").write_text(EVALUATION)
-    run_in(
-        folder,
-        ["import", "problems", "problems.jsonl", "--name", "sums"],
-        ["import", "rollouts", "rollouts.jsonl", "--name", "sums", "--problems", "sums"],
-        ["evaluate", "asked.yaml", "--direct"],
-    )
+    problem = {"id": "p", "prompt": "1 + 1?", "reference": "2"}
+    evaluate(folder, [problem], [{"problem_id": "p", "model": name, "text": "#### 2"} for name in ("a", "b")])
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(folder))
     return folder
 

@@ -27,7 +27,7 @@ def cut_zip(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:40_000])
 
 
-def repacked(folder: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+def repacked(folder: Path, change: Callable[[dict[str, bytes]], object]) -> None:
     """The .eval file with other members, not compressed."""
     members = dict(members_of(folder / "sums.eval"))
     change(members)
@@ -37,11 +37,11 @@ def repacked(folder: Path, change: Callable[[dict[str, bytes]], None]) -> None:
 
 
 def without_header(folder: Path) -> None:
-    repacked(folder, lambda members: members.pop("header.json") and None)
+    repacked(folder, lambda members: members.pop("header.json"))
 
 
 def without_a_sample(folder: Path) -> None:
-    repacked(folder, lambda members: members.pop(next(name for name in members if name.startswith("samples/"))) and None)
+    repacked(folder, lambda members: members.pop(next(name for name in members if name.startswith("samples/"))))
 
 
 def of_version_7(folder: Path) -> None:
@@ -167,7 +167,7 @@ def cut_parquet(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:9_000])
 
 
-CASES = {
+CASES: dict[Callable[[Path], None], tuple[str, str]] = {
     cut_zip: ("inspect", "not a whole zip file"),
     without_header: ("inspect", "it has no header"),
     without_a_sample: ("inspect", "32 samples were evaluated and it holds 31"),

@@ -1,7 +1,6 @@
 """What would be published of a run's decisions lies on disk in key order, however the problems lie in the parts read."""
 
 import random
-from typing import Any
 
 import pytest
 
@@ -18,12 +17,13 @@ def decided(sizes: dict[str, int]) -> list[Decision]:
     """Decisions by problem, those of one in an order that is none of their ids."""
     decisions: list[Decision] = []
     for problem, size in sizes.items():
-        mine: list[Any] = [(problem, f"c{n}") for n in range(size)]
+        mine = [f"c{n}" for n in range(size)]
         random.Random(problem).shuffle(mine)
         decisions += [
             Decision(
                 "run",
-                *pair,
+                problem,
+                completion,
                 "quota",
                 "1",
                 kept=False,
@@ -32,7 +32,7 @@ def decided(sizes: dict[str, int]) -> list[Decision]:
                 verifier="v",
                 verifier_version="1",
             )
-            for pair in mine
+            for completion in mine
         ]
     return decisions
 

@@ -182,7 +182,7 @@ def test_mmlu_shows_five_questions_of_the_subject_that_is_asked(published: Path)
 
 def test_the_function_that_mbpp_wants_is_named_in_its_prompt(published: Path) -> None:
     form, problems = form_and_problems(published, "{benchmark: mbpp}")
-    assert sorted(problem.external_id for problem in problems) == ["11", "12"]
+    assert sorted(problem.external_id or "" for problem in problems) == ["11", "12"]
     turns = form.prompt_for(problems[0])
     assert isinstance(turns, tuple)
     assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from pipelines.steps.graph import StepGraph, StepRule
 from pipelines.steps.templates import Facts
 from pipelines.steps.to_come import ShareLaw, TooLittleSeenError
 from storage.ground.money import UNITS
+from storage.ground.records import Outcome
 from storage.workspace import Workspace
 from tests.flows.cli.make.test_chained import VOTED
 from tests.flows.cli.stepped.test_votes import RECIPE as BY_VOTES
@@ -286,7 +287,8 @@ def test_tokens_of_a_level_are_those_of_its_own_problems() -> None:
     census, sizes = Census(graph), {}
     subjects = [SimulatedProblem(f"p{level}", level, "t") for level in (1, 2)]
     for one in subjects:
-        rows = [(f"i{n}", "idea", ()) for n in range(8)] + [(f"s{n}", "solve", (f"i{n}",)) for n in range(8)]
+        rows: list[tuple[str, str, tuple[str, ...]]] = [(f"i{n}", "idea", ()) for n in range(8)]
+        rows += [(f"s{n}", "solve", (f"i{n}",)) for n in range(8)]
         census.problems[one.problem_id] = census_of(graph, rows, set()).problems["p"]
         sizes[one.problem_id] = [(100 * (one.level or 0), 1)] * 8
     beside = FollowUpForecast(FollowUpEvidence(census, {"solve": sizes}), subjects, {})
@@ -335,5 +337,6 @@ def samples(run: MadeUpRun, key: str, rng: np.random.Generator) -> list[Simulate
     """The root's completions of a problem."""
     outcomes = [run.facts[link.id, key].outcome for link in run.links[key] if link.step == "solve"]
     return [
-        SimulatedSample(outcome or "incorrect", number, length("solve", rng)) for number, outcome in enumerate(outcomes)
+        SimulatedSample(cast(Outcome, outcome or "incorrect"), number, length("solve", rng))
+        for number, outcome in enumerate(outcomes)
     ]

@@ -12,8 +12,8 @@ import pytest
 from storage.segments.schema import KINDS
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
-from tests.flows.prefect.test_managed import until
 from tests.flows.test_services import left_behind
+from tests.waiting import until
 
 pytestmark = pytest.mark.chaos
 

@@ -12,10 +12,10 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import ROOT, finish, start
-from tests.flows.prefect.test_managed import until
 from tests.forked import Forked
 from tests.json_lines import write_lines
 from tests.storage.imports.reading.in_fours import import_in_fours
+from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 

@@ -5,6 +5,7 @@ import random
 import shutil
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import RECIPE, finish, start
-from tests.flows.prefect.test_managed import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.chaos
 
@@ -61,6 +62,10 @@ def judged_again(log: Path) -> list[str]:
     return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
 
 
+def has_judged(log: Path, target: int) -> bool:
+    return len(judged_again(log)) >= target
+
+
 def stored(folder: Path) -> int:
     with Workspace.open(folder) as workspace:
         rows = workspace.segments.read("verdicts", producer="slow", columns=("version",)).to_pylist()
@@ -86,7 +91,7 @@ def test_kill_9_loses_one_batch_at_most(slow: Path, tmp_path: Path, seed: int) -
     for kill in range(2):
         target = paid + rng.randint(total // 4, total // 3)
         command = start("reverify", cwd=slow, SLOW_VERSION="2", SLOW_LOG=str(log), SLOW_SLEEP="0.02")
-        assert until(lambda wanted=target: len(judged_again(log)) >= wanted, 120), kill
+        assert until(partial(has_judged, log, target), 120), kill
         time.sleep(rng.uniform(0, 0.1))
         command.kill()
         finish(command)

@@ -13,8 +13,8 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import Prepare, finish, start
-from tests.flows.prefect.test_managed import until
 from tests.pipelines.generate.http.serving import Serving
+from tests.waiting import until
 
 pytestmark = pytest.mark.chaos
 IN_FLIGHT = 8  # at each server, of each command

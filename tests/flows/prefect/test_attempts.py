@@ -65,7 +65,7 @@ def start(toy: Path, ends: list[Exception | None], due: datetime | None = None, 
 
 
 def test_what_failed_is_tried_again_and_only_the_end_is_told(toy: Path, posted: list[dict[str, Any]]) -> None:
-    options = {"notify": Notify(f"tee -a {toy / 'told'}", "ALERTS", "always"), "retries": 2}
+    options: dict[str, Any] = {"notify": Notify(f"tee -a {toy / 'told'}", "ALERTS", "always"), "retries": 2}
     assert start(toy, [OSError("no space left"), None], **options) == ["failed", "done"]
     assert [(row["schedule"], row["status"], row["text"]) for row in posted] == [
         ("nightly", "done", "Rollmill: schedule nightly done. toy@v1 published, 7 drawn")
@@ -110,7 +110,7 @@ def test_a_model_server_that_is_down_is_asked_again_when_it_is_up(ten_sums: Path
 
 
 def test_retries_end_and_a_gates_no_is_not_tried_again(toy: Path, posted: list[dict[str, Any]]) -> None:
-    failing = {"notify": Notify(None, "ALERTS"), "retries": 1}
+    failing: dict[str, Any] = {"notify": Notify(None, "ALERTS"), "retries": 1}
     assert start(toy, [OSError("first"), OSError("second")], **failing) == ["failed", "failed"]
     assert start(toy, [FoundWanting("the gate refused")], **failing) == ["failed", "failed", "refused"]
     assert start(toy, [None], **failing)[-1] == "done"  # told where it fails alone
@@ -136,7 +136,7 @@ def test_what_went_wrong_with_the_telling_is_in_the_ledger_without_the_address(
 def test_one_that_fell_due_while_the_one_before_ran_is_skipped_or_queued(toy: Path, posted: list[dict[str, Any]]) -> None:
     start(toy, [None])
     before = datetime.now(UTC) - timedelta(minutes=1)
-    telling = {"due": before, "notify": Notify(None, "ALERTS", "always")}
+    telling: dict[str, Any] = {"due": before, "notify": Notify(None, "ALERTS", "always")}
     assert start(toy, [], **telling) == ["done", "skipped"]
     assert posted[0]["said"] == "the one before still ran when it fell due"
     assert start(toy, [None], overlap="queue", **telling) == ["done", "skipped", "done"]

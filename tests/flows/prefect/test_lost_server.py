@@ -12,8 +12,8 @@ import pytest
 
 from storage.workspace import Workspace
 from tests.flows.conftest import finish, start
-from tests.flows.prefect.test_managed import until
 from tests.flows.test_services import curated, left_behind, run
+from tests.waiting import until
 
 pytestmark = pytest.mark.services
 

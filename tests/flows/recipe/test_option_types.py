@@ -15,7 +15,7 @@ from flows.recipe.option_types import words_for
 from pipelines.registries import REGISTRIES, registry
 from storage.ground.errors import SetupError
 
-WRONG = (3, "x", [], {"a": 1}, None, True, -1, math.nan, 10**12, [None])
+WRONG: tuple[Any, ...] = (3, "x", [], {"a": 1}, None, True, -1, math.nan, 10**12, [None])
 NEEDED = {"of": "vote.score", "least": 1, "model": "models/rollmill-tiny"}  # what a method cannot be without
 LOADS = ("vllm", "embedded")  # engines that look for something on this machine
 

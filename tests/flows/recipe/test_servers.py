@@ -16,6 +16,7 @@ from flows.recipe.servers import (
     server_keys,
 )
 from pipelines.generate.http import http_settings as settings
+from pipelines.generate.prices import Prices
 from pipelines.generate.serving import LocalServers
 from storage.ground.errors import SetupError
 
@@ -37,7 +38,7 @@ def test_defaults_are_the_engines_and_every_key_arrives() -> None:
         (settings.Server("https://h/v1", "K", 7, ("a", "b"), listed=False),),
         attempts=3,
         patience=9.0,
-        prices=settings.Prices(1.0, 2.0, None, 10),
+        prices=Prices(1.0, 2.0, None, 10),
     )
 
 

@@ -6,7 +6,7 @@ verifier of one stage names one rule in its verdicts. Everything it judges is on
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,14 @@ class Staged:
     compares: Sequence[Rule]
     name: str = "staged"
     log: Path | None = None
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.version = "+".join(f"{name}.{version}" for name, version in self.rules)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         return (*self.answers, ("nothing", "1"), *self.compares, ("default", "1"))
-
-    @property
-    def version(self) -> str:
-        return "+".join(f"{name}.{version}" for name, version in self.rules)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
         if self.log is not None:

@@ -75,8 +75,8 @@ def test_the_result_equals_a_full_rerun(policies: tuple[Policy, ...]) -> None:
     rows, carried, judged = items(120), 0, 0
     for seed in range(60):
         rng = random.Random(f"{seed}{policies}")
-        stages = [rng.sample(ANSWERS, rng.randint(0, 4)), rng.sample(COMPARES, rng.randint(1, 4))]
-        old = [Staged(*stages, name="first"), Staged(ANSWERS[:2], COMPARES, name="second")]
+        answers, compares = rng.sample(ANSWERS, rng.randint(0, 4)), rng.sample(COMPARES, rng.randint(1, 4))
+        old = [Staged(answers, compares, name="first"), Staged(ANSWERS[:2], COMPARES, name="second")]
         new = [replace(part, answers=part.answers, compares=mutated(rng, part.compares)) for part in old]
         new = [replace(part, answers=mutated(rng, part.answers)) if rng.random() < 0.5 else part for part in new]
         stored = everything(old, rows, policies)

@@ -18,7 +18,7 @@ from tests.flows.rounds.toy import ToyEngine, ToyVerifier, calls, content, spec,
 
 pytestmark = pytest.mark.integration
 
-FIXED = {"budget": Fixed(initial=4)}  # one round of 32 rows, 4 batches of 8
+FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}  # one round of 32 rows, 4 batches of 8
 
 
 def no_thread_of_ours() -> bool:

@@ -99,7 +99,7 @@ def test_lost_imported_rollouts_have_to_be_imported_again(tmp_path: Path) -> Non
     curate(tmp_path, [imported(SUM, 0, "answer: 5")])
     with workspace(tmp_path) as ws, spec(engine=None, problems=[SUM]) as part:
         for kind in ("completions", "verdicts"):
-            for segment in ws.segments.registry.segments(kind):  # type: ignore[arg-type]
+            for segment in ws.segments.registry.segments(kind):
                 Path(ws.segments.path(segment)).unlink()
         ws.recover()
         with pytest.raises(SetupError, match=r"1 imported completions of run toy-run are no longer stored"):

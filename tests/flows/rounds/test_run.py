@@ -153,7 +153,12 @@ def test_a_repaired_reference_is_judged_again_and_not_drawn_again(tmp_path: Path
 def test_two_problems_with_one_prompt_share_their_completions(tmp_path: Path) -> None:
     log = tmp_path / "log"
     twins = [Problem(prompt="2 + 3 = ? (p=100%)", reference=reference) for reference in ("5", "6")]
-    part = {"problems": twins, "budget": Fixed(initial=8), "engine": partial(ToyEngine, log=log), "batch_size": 3}
+    part: dict[str, Any] = {
+        "problems": twins,
+        "budget": Fixed(initial=8),
+        "engine": partial(ToyEngine, log=log),
+        "batch_size": 3,
+    }
     report = run_toy(tmp_path / "ws", **part)
     assert len(calls(log)) == len(set(calls(log))) == 8
     assert (report.funnel.planned, report.completions) == (16, 8)
@@ -276,7 +281,7 @@ def test_verifiers_are_built_once_per_thread_and_closed_with_the_spec(tmp_path: 
 
 def test_the_chain_is_named_in_order() -> None:
     with spec(verifiers=(ToyVerifier, partial(ToyVerifier, name="second"))) as part:
-        assert part.chain() == (("toy", "1"), ("second", "1"))
+        assert part.verifiers.chain == (("toy", "1"), ("second", "1"))
 
 
 def test_what_drawing_takes_leaves_verifiers_out(tmp_path: Path) -> None:

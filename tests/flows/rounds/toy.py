@@ -134,10 +134,14 @@ def spec(run: str = "toy-run", *, engine: Callable[[], Any] | None = ToyEngine, 
     return OpenRun(RunSpec(**({"steps": [only]} | options | changes)), run, **given)
 
 
+def with_spec(run: OpenRun, **changes: Any) -> OpenRun:
+    """A run with the same id and listener and another specification."""
+    return OpenRun(replace(run.spec, **changes), run.id, samplers=run.samplers, on_event=run.tell)
+
+
 def with_step(run: OpenRun, **changes: Any) -> OpenRun:
-    """The run with changes of its only step."""
-    run.spec = replace(run.spec, steps=[replace(run.spec.steps[0], **changes)])
-    return run
+    """A run with changes of its only step."""
+    return with_spec(run, steps=[replace(run.spec.steps[0], **changes)])
 
 
 def whole(path: Path, run: OpenRun) -> tuple[list[RoundResult], DecisionReport]:

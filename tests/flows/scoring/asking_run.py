@@ -39,7 +39,7 @@ class ScoringToy(Toy):
             if self.log is not None:
                 self._record(self.log, request)
             text = str(request.given)
-            values = {
+            values: dict[str, Any] = {
                 "tokens_in": TOKENS,
                 "tokens_out": 0,
                 "logprob_sum": -float(len(text)),

@@ -39,7 +39,7 @@ def paid(ws: Workspace) -> dict[str, tuple[int, int]]:
 
 
 def scores(ws: Workspace) -> list[float]:
-    return run_scores(ws, ws.runs.get("toy-run"))["likelihood"].tolist()
+    return [float(score) for score in run_scores(ws, ws.runs.get("toy-run"))["likelihood"]]
 
 
 def test_what_a_scorer_asks_is_stored_and_charged_and_asked_once(tmp_path: Path) -> None:

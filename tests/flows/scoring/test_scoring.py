@@ -69,7 +69,7 @@ def run(toy: Path, curated: Curated) -> str:
 
 def completions() -> int:
     with Workspace.open() as workspace:
-        return workspace.segments.read("completions", columns=("id",)).num_rows
+        return int(workspace.segments.read("completions", columns=("id",)).num_rows)
 
 
 def test_scored_later_and_a_second_time_nothing_is_made(run: str, rollmill: Run) -> None:

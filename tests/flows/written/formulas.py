@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.verify.mathematics import MathVerifier, WorkerLimits
+from pipelines.verify.mathematics import MathVerifier
+from pipelines.verify.workers.worker_pool import WorkerLimits
 from storage.ground.records import Request
 from tests.toys import ToyEngine
 

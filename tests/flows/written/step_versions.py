@@ -49,6 +49,7 @@ class Made:
 
     def step_part(self, step: str) -> dict[str, Any]:
         """The manifest's part about a step."""
+        entry: dict[str, Any]
         [entry] = [row for row in self.manifest["steps"] if row["name"] == step]
         return entry
 
@@ -71,7 +72,8 @@ def read(path: Path) -> Made:
     fetched = connection.execute(_ROWS).fetchall()
     scores = dict(connection.execute("select completion_id, value from scores").fetchall())
     connection.close()
-    rows = [Row(*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), *row[9:]) for row in fetched]
+    cells = ((*row[:7], json.loads(row[7] or "{}"), tuple(row[8].split()), *row[9:]) for row in fetched)
+    rows = [Row(*cell) for cell in cells]
     return Made(json.loads((path / "manifest.json").read_text()), {row.id: row for row in rows}, scores)
 
 

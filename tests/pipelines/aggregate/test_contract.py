@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.aggregate import AGGREGATORS, Adjustable, Aggregator, BlindPool, Election
+from pipelines.aggregate.majority import Borda
 from storage.ground.errors import SetupError
 
 NAMES = sorted(AGGREGATORS)
@@ -28,7 +29,9 @@ COMPLETIONS = st.lists(
 
 
 def built(name: str) -> Aggregator:
-    return AGGREGATORS[name](score="s") if name in SCORED else AGGREGATORS[name]()
+    kind: Any = AGGREGATORS[name]
+    made: Aggregator = kind(score="s") if name in SCORED else kind()
+    return made
 
 
 SCORED = {"weighted", "borda", "best_of_n", "best_of_majority", "rerank"}
@@ -101,7 +104,7 @@ def test_where_nobody_answers_nobody_is_elected(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_settings_build_it_and_the_first_is_a_setting_of_the_replay(name: str) -> None:
-    kind = AGGREGATORS[name]
+    kind: Any = AGGREGATORS[name]
     options = list(kind.settings(["s", "-length"])) if isinstance(kind, Adjustable) else [{}]
     assert options
     assert len({str(kind(**given)) for given in options}) == len(options)
@@ -149,4 +152,4 @@ def test_an_option_that_cannot_be_is_a_mistake_that_names_it(name: str, option: 
 def test_a_score_that_is_not_there_is_named_with_those_that_are() -> None:
     pool = BlindPool.of(["4"], {"length": [3.0]})
     with pytest.raises(SetupError, match=r"unknown score 'lenght'\. Did you mean 'length'"):
-        AGGREGATORS["borda"](score="lenght").elect(pool)
+        Borda(score="lenght").elect(pool)

@@ -42,7 +42,7 @@ def failure(n: int, k: int, p_gen: float, p_comp: float, bias: float = 0.0) -> f
         np.full(right.shape, -1),
     )
     election = Knockout(comparisons=k, scores=(), comparer=Coin(right, p_comp, bias)).elect(pool)
-    assert (election.comparisons == (n - 1) * k).all()
+    assert np.all(election.comparisons == (n - 1) * k)
     return float(1 - (election.strength.argmax(axis=1) == 1).mean())
 
 

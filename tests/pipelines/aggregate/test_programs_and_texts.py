@@ -1,7 +1,8 @@
 """Votes over programs by generated tests, against their formulas and the card's simulation; the vote by similarity."""
 
 import math
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -22,7 +23,7 @@ def winners(name: str, table: Any, **options: Any) -> set[int]:
     return set(np.flatnonzero(strength == strength.max()).tolist())
 
 
-def best(scores: list[float]) -> set[int]:
+def best(scores: Sequence[float]) -> set[int]:
     return {at for at, score in enumerate(scores) if score > max(scores) - 1e-9}
 
 
@@ -57,8 +58,14 @@ def simulated(theta_0: float, theta_1: float, pools: int = 120) -> dict[str, flo
     solutions pass wrong tests with theta_0 and right tests with theta_1. Pools without a right solution do not count.
     """
     rng = np.random.default_rng(0)
-    right: Counter[str] = Counter()
-    methods = {"max_pass": {}, "mbr_exec": {}, "codet": {}, "b4": {}, "b4 of programs": {"alpha": 1e3, "beta": 1e4}}
+    right: defaultdict[str, float] = defaultdict(float)
+    methods: dict[str, dict[str, float]] = {
+        "max_pass": {},
+        "mbr_exec": {},
+        "codet": {},
+        "b4": {},
+        "b4 of programs": {"alpha": 1e3, "beta": 1e4},
+    }
     done = 0
     while done < pools:
         x, y = rng.random(10) < 0.2, rng.random(30) < 0.3

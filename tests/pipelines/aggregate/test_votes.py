@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS, BlindPool
+from pipelines.aggregate.best_of import BestOfNElection
 
 ANSWERS = ("a", "b", "c", None)
 
@@ -44,7 +45,7 @@ def test_borda_is_the_sum_of_rank_weights(p: int, ranked: str) -> None:
         keys = [key for _, key in rows]
         for answer, key in rows:
             better, equal = sum(other > key for other in keys), keys.count(key)
-            share = sum(Fraction(len(rows) - place) ** p for place in range(better, better + equal)) / equal
+            share = Fraction(sum(Fraction((len(rows) - place) ** p) for place in range(better, better + equal)), equal)
             if answer is not None:
                 weights[answer] = weights.get(answer, Fraction(0)) + share
         assert ranking("borda", BlindPool.of(answers, {"s": scores}), score="s", p=p, ranked=ranked) == tiers(weights)
@@ -104,7 +105,7 @@ def test_best_of_n_takes_the_answer_of_the_best_score_and_never_one_that_abstain
                 best[answer] = max(best.get(answer, (0.0, 0.0)), value)
         assert ranking("best_of_n", BlindPool.of(answers, {"s": scores}), score="s") == tiers(best)
     pool = BlindPool.of([None, "a"], {"s": [99.0, -5.0]})
-    assert AGGREGATORS["best_of_n"](score="s").elect(pool).top(pool) == ("a",)
+    assert BestOfNElection(score="s").elect(pool).top(pool) == ("a",)
 
 
 def test_best_of_majority_ranks_survivors_by_reward_and_the_others_by_votes() -> None:

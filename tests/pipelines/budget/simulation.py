@@ -102,8 +102,11 @@ def depths(
     quantity is `enough` deep, which further simulations do not undo.
     """
     subjects = [problem.subject for problem in question.problems]
-    joint = isinstance(evidence, Mapping)
-    predictive = JointPosteriorPredictive(subjects, evidence) if joint else PosteriorPredictive(subjects, evidence)
+    predictive: JointPosteriorPredictive | PosteriorPredictive
+    if isinstance(evidence, Mapping):
+        predictive = JointPosteriorPredictive(subjects, evidence)
+    else:
+        predictive = PosteriorPredictive(subjects, evidence)
     sides = {name: [0, 0] for name in actual}
     for number in range(question.simulations):
         totals = totals_of(simulate_run(question, predictive.draw(np.random.default_rng([question.seed, number]))))

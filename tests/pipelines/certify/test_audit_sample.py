@@ -86,4 +86,4 @@ def test_strata_describe_themselves() -> None:
     found = {one.name: one for one in describe(strata_of(population()))}
     hard = found["accepted | 0-.05 | number"]
     assert (hard.size, hard.accepted, hard.band, hard.side) == (30, True, "0-.05", "accepted")
-    assert (hard.weight, hard.unit) == (pytest.approx(0.03), pytest.approx(0.001))
+    assert (hard.weight, hard.unit) == pytest.approx((0.03, 0.001))

@@ -1,6 +1,7 @@
 """Values of published numbers on small pools of released outputs, each counted by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from pipelines.claims.recorded import (
 from tests.pipelines.metrics.pools import pool
 
 
-def made(rows: list[str], labels: list[int] | None = None, **columns: object) -> Recorded:
+def made(rows: list[str], labels: list[int] | None = None, **columns: Any) -> Recorded:
     return Recorded(pool(rows, **columns), np.array(labels or [], dtype=np.int64))
 
 

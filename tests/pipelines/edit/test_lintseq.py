@@ -77,8 +77,8 @@ def test_diffs_are_those_of_the_standard_library() -> None:
     for _ in range(300):
         after = sorted(rng.sample(range(12), rng.randrange(1, 13)))
         before = sorted(rng.sample(after, rng.randrange(len(after))))
-        texts = ([lines[number] for number in chosen] for chosen in (before, after))
-        wanted = list(difflib.unified_diff(*texts, n=0, lineterm=""))[2:]
+        old, new = ([lines[number] for number in chosen] for chosen in (before, after))
+        wanted = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
         assert insertion_diff(lines, before, after) == "\n".join(wanted)
 
 

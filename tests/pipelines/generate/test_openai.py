@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pipelines.generate.calls import Interruption
-from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
 from pipelines.generate.openai import OpenAI
+from pipelines.generate.prices import Prices
 from pipelines.generate.registry import GENERATORS
 from pipelines.generate.serving.local_servers import LocalServers
 from storage.ground.errors import SetupError

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from pipelines.generate.direct import DirectSampler
-from pipelines.generate.http.http_settings import HttpSettings, Prices, Server
+from pipelines.generate.http.http_settings import HttpSettings, Server
+from pipelines.generate.prices import Prices
 from pipelines.generate.registry import GENERATORS, built_engine
 from pipelines.generate.reward_model import RewardModel
 from pipelines.protocols import Candidates
@@ -137,7 +138,8 @@ def test_plain_json_gives_a_number_or_one_for_each_line() -> None:
             scorer(server, api="json", path="judge", key="result.rewards", reduce=reduce) as made,
         ):
             [one] = scores(made, RIGHT)
-            assert (one.value, one.steps) == (pytest.approx(value, abs=1e-6), (3 / 16, 4 / 16))
+            assert one.value == pytest.approx(value, abs=1e-6)
+            assert one.steps == (3 / 16, 4 / 16)
 
 
 def test_lines_are_rated_as_beginnings_of_the_solution() -> None:
@@ -155,7 +157,7 @@ def test_a_conversation_is_sent_with_its_turns() -> None:
 
 
 def test_odd_replies_are_tried_again_and_a_server_that_gives_no_number_is_said() -> None:
-    odd = ({"data": []}, {"data": [{"score": float("inf")}]})
+    odd: tuple[dict[str, Any], ...] = ({"data": []}, {"data": [{"score": float("inf")}]})
     with RatingServer(odd=odd) as server, scorer(server) as made:
         assert [one.value for one in scores(made, WRONG)] == [1 / 16]
         assert len(server.bodies) == 3
@@ -189,8 +191,8 @@ def test_it_is_no_engine_to_draw_with_and_its_options_are_checked() -> None:
     assert "reward_model" not in GENERATORS
     for options in ({"api": "chat"}, {"template": "{answer}"}, {"extra": {"text_1": "x"}}):
         with pytest.raises(SetupError):
-            RewardModel("toy", **options)  # type: ignore[arg-type]
+            RewardModel(model="toy", **options)
     with pytest.raises(SetupError, match="unknown reduce of scorer 'reward_model' 'max'"):
         RewardScorer(model="toy", reduce="max")
-    digests = {RewardModel("toy", label=label).model_digest for label in (None, 0, 1)}
+    digests = {RewardModel(model="toy", label=label).model_digest for label in (None, 0, 1)}
     assert len(digests) == 3

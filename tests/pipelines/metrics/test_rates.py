@@ -1,7 +1,6 @@
 """Counts, pass rates, pass@k and paired changes of a small pool, by hand."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,12 +24,12 @@ from pipelines.metrics import (
 )
 from pipelines.stats import pass_at_k
 from storage.ground.pool import Pool, pool_of
-from storage.ground.records import Completion, Decision, Problem, Rollout, Verdict
+from storage.ground.records import Completion, Decision, Outcome, Problem, Rollout, Verdict
 from storage.segments.schema import to_table
 
 LEVELS, TEMPLATES = (1, 1, 2, None), ("a", "a", "b", None)
 OUTCOMES = ("ccii", "icuu", "cccc", "iiii")  # of each problem by sample index; u: undecided
-NAMES = {"c": "correct", "i": "incorrect", "u": "undecided"}
+NAMES: dict[str, Outcome] = {"c": "correct", "i": "incorrect", "u": "undecided"}
 OWNERS = [Problem(f"problem {n}", str(n), level=LEVELS[n], template=TEMPLATES[n]) for n in range(4)]
 
 
@@ -42,8 +41,8 @@ def rollouts() -> Pool:
             cid, outcome, kept = f"{number}-{index}", NAMES[letter], letter == "c" and index % 2 == 0
             model = "xy"[index % 2]
             drawn.append(Completion(cid, owner.prompt_id, "e", model, "d", "curate", index, 0, "t", "stop", 1, 3))
-            said: Any = (kept, "kept" if kept else "quota" if letter == "c" else "not correct", outcome)
-            decisions.append(Decision("run", owner.id, cid, "s", "1", *said, "v", "1"))
+            reason = "kept" if kept else "quota" if letter == "c" else "not correct"
+            decisions.append(Decision("run", owner.id, cid, "s", "1", kept, reason, outcome, "v", "1"))
     return pool_of(to_table("problems", OWNERS), to_table("completions", drawn), to_table("decisions", decisions))
 
 
@@ -164,10 +163,10 @@ def decided(owner: Problem, *reasons: str) -> tuple[list[Rollout], list[Decision
     for index, reason in enumerate(reasons):
         cid = f"{owner.id}-{index}"
         completion = Completion(cid, owner.prompt_id, "e", "m", "d", "curate", index, 0, "t", "stop", 1, 3)
-        outcome: Any = "incorrect" if reason == "not correct" else "correct"
+        outcome: Outcome = "incorrect" if reason == "not correct" else "correct"
         graded.append(Rollout(owner, completion, Verdict(completion.id, owner.id, "v", "1", outcome, "same")))
-        said: Any = (reason == "kept", reason, outcome)
-        decisions.append(Decision("run", owner.id, completion.id, "s", "1", *said, "v", "1"))
+        kept = reason == "kept"
+        decisions.append(Decision("run", owner.id, completion.id, "s", "1", kept, reason, outcome, "v", "1"))
     return graded, decisions
 
 

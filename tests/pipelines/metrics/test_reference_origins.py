@@ -15,7 +15,7 @@ def test_shares_are_over_what_can_be_told() -> None:
     [found] = origin_errors(rows)
     assert (found.problems, found.solved) == (10, None)
     assert found.computed is not None
-    assert (found.computed.value, found.computed.n, found.computed.clusters) == (pytest.approx(1 / 9), 9, 9)
+    assert (found.computed.value, found.computed.n, found.computed.clusters) == pytest.approx((1 / 9, 9, 9))
     assert found.computed.low < 1 / 9 < found.computed.high
 
 

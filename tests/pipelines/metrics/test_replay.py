@@ -1,11 +1,12 @@
 """A replay: settings are chosen on other problems than they are reported on, oracle and random are exact."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from pipelines.aggregate import AGGREGATORS, BlindPool, Election
+from pipelines.aggregate.blind_pool import Need
 from pipelines.metrics.elections import ElectionBudget, ballots
 from pipelines.metrics.replay import ReplayPlan, ReplayRow, Setting, replay
 from storage.ground.ids import digest128
@@ -42,7 +43,9 @@ def test_oracle_and_random_bound_and_anchor_every_table() -> None:
 class Guess:
     """Right with chance .88 on every problem, whatever its number: no setting is better than another."""
 
-    name, version, needs = "guess", "1", ()
+    name: ClassVar[str] = "guess"
+    version: ClassVar[str] = "1"
+    needs: ClassVar[tuple[Need, ...]] = ()
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -45,7 +45,7 @@ def test_a_bubblewrap_that_may_not_make_namespaces_is_no_silent_fallback(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     for mode in ("strict", "shared"):
         with pytest.raises(SetupError, match=r"cannot start: .*No permissions to create a new namespace.*sandbox: none"):
-            check_sandbox(mode)  # type: ignore[arg-type]
+            check_sandbox(mode)
 
 
 @pytest.mark.sandbox

@@ -98,8 +98,7 @@ def test_a_process_that_ends_before_its_program_is_the_failure_of_the_box(
 ) -> None:
     """A system call filter that the kernel refuses: no program is blamed for it."""
     from pipelines.sandbox import box as boxes
-
-    started = boxes.launch
+    from pipelines.sandbox.launch import launch as started
 
     def with_a_bad_filter(*arguments: Any) -> Any:
         made = started(*arguments)

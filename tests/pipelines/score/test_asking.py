@@ -40,7 +40,7 @@ class Counting(Toy):
             text = str(request.given)
             logprobs = tuple(-0.1 for _ in text) if "too long" not in request.rendered else None
             total = None if logprobs is None else -0.1 * len(text) - request.rendered.count("5") * ("True" in text)
-            meta = {"text": text, "logprobs": logprobs, "logprob_sum": total, "finish_reason": "stop"}
+            meta: dict[str, Any] = {"text": text, "logprobs": logprobs, "logprob_sum": total, "finish_reason": "stop"}
             yield Completion(request.completion_id, request.prompt_id, "toy", "sums", "toy-1", request.stream, 0, 0, **meta)
 
 

@@ -21,7 +21,7 @@ def test_one_bad_template_of_twenty_is_named_with_its_share() -> None:
     outlying = outlying_clusters(values, clusters)
     assert outlying is not None
     assert outlying.names == ("t19",)
-    assert (outlying.mean, outlying.others) == (pytest.approx(0.1), pytest.approx(0.8))
+    assert (outlying.mean, outlying.others) == pytest.approx((0.1, 0.8))
     mean = (19 * 1.6 + 0.2) / 40
     assert outlying.share == pytest.approx((0.2 - 2 * mean) ** 2 / ((0.2 - 2 * mean) ** 2 + 19 * (1.6 - 2 * mean) ** 2))
     assert outlying.note() == "cluster t19 carries 95% of the variation between clusters (0.100, all others 0.800)"

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.steps.follow import Facts, Link, Threads, follow_ups, nearest_answer
+from pipelines.steps.follow import Link, Threads, follow_ups, nearest_answer
 from pipelines.steps.graph import StepGraph, StepRule
+from pipelines.steps.templates import Facts
 from pipelines.tallies import Draw
 from storage.ground.errors import SetupError
 

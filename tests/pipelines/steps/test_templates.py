@@ -1,5 +1,7 @@
 """Templates: places, marks that no text can contain, conversations, pairs in both orders."""
 
+from typing import Any
+
 import pytest
 
 from pipelines.steps.templates import Facts, Filling, StepText, TemplatePlace, filled, places_of
@@ -10,7 +12,7 @@ SOLVE = StepText("7 + 5 = 12", Facts("correct", fields={"step": "2", "why": "a\n
 NAMES = ("solve",)
 
 
-def given(**more: object) -> Filling:
+def given(**more: Any) -> Filling:
     return Filling("What is 7 + 5?", "12", {"solve": SOLVE}, "solve")._replace(**more)
 
 
@@ -100,7 +102,9 @@ def test_what_the_model_said_stands_in_its_own_turn_as_it_is() -> None:
     turns = (("user", "{prompt}"), ("assistant", "{solve}"), ("user", "You said: {solve}"))
     asked = filled(turns, NAMES, given())
     assert asked[:2] == (Message("user", "What is 7 + 5?"), Message("assistant", "7 + 5 = 12"))
-    assert asked[2].content.startswith("You said: <<<solve ")
+    last = asked[2]
+    assert isinstance(last, Message)
+    assert last.content.startswith("You said: <<<solve ")
 
 
 def test_a_worked_solution_is_put_in_whole() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.synthesize import SYNTHESIZERS, ReasoningGym
+from pipelines.synthesize import SYNTHESIZERS
 from pipelines.synthesize.gym_worker import rows
-from pipelines.synthesize.reasoning_gym import score
+from pipelines.synthesize.reasoning_gym import ReasoningGym, score
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 from storage.segments.schema import from_table, to_table

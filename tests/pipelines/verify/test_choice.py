@@ -84,8 +84,7 @@ AMBIGUOUS = [
 
 
 def judged(text: str, reference: str = "B", prompt: str = CITIES, *, cut: bool = False, **meta: Any) -> Verdict:
-    reason = "length" if cut else "stop"
-    completion = Completion("c", "p", "e", "m", "", "curate", 0, None, text, reason)
+    completion = Completion("c", "p", "e", "m", "", "curate", 0, None, text, "length" if cut else "stop")
     return VERIFIER.verify(Problem(prompt, reference, meta=meta), completion)
 
 
@@ -218,10 +217,16 @@ def test_options_are_read_from_a_prompt(prompt: str, options: dict[str, str]) ->
 
 def test_options_of_the_metadata_win_in_any_of_their_forms() -> None:
     wanted = {"A": "x", "B": "y"}
-    forms = (["x", "y"], {"A": "x", "B": "y"}, {"a": "x", "b": "y"}, {"label": ["A", "B"], "text": ["x", "y"]})
+    forms: tuple[Any, ...] = (
+        ["x", "y"],
+        {"A": "x", "B": "y"},
+        {"a": "x", "b": "y"},
+        {"label": ["A", "B"], "text": ["x", "y"]},
+    )
     for form in forms:
         assert options_of({"choices": form}, CITIES) == wanted
-    for form in ("xy", {"1": "x"}, {"A": "x", "C": "y"}, None, 7, []):
+    others: tuple[Any, ...] = ("xy", {"1": "x"}, {"A": "x", "C": "y"}, None, 7, [])
+    for form in others:
         assert len(options_of({"options": form}, CITIES)) == 4
 
 

@@ -69,7 +69,13 @@ def test_the_forms_compared_are_in_the_verdict() -> None:
 
 
 def test_every_option_changes_the_version() -> None:
-    options = ({}, {"case": "fold"}, {"unicode": "NFC"}, {"whitespace": "keep"}, {"answer": "final"})
+    options: tuple[dict[str, Any], ...] = (
+        {},
+        {"case": "fold"},
+        {"unicode": "NFC"},
+        {"whitespace": "keep"},
+        {"answer": "final"},
+    )
     assert len({ExactVerifier(**chosen).version for chosen in options}) == 5
 
 

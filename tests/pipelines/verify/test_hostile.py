@@ -5,7 +5,8 @@ from pathlib import Path
 
 import psutil
 
-from pipelines.verify.mathematics import MathVerifier, WorkerLimits
+from pipelines.verify.mathematics import MathVerifier
+from pipelines.verify.workers.worker_pool import WorkerLimits
 from storage.ground.records import OUTCOMES, Completion, Problem, Verdict
 
 LIMITS = WorkerLimits(cpu_seconds=1.0)

@@ -3,14 +3,13 @@
 import math
 import re
 import sqlite3
-from collections import namedtuple
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -27,8 +26,14 @@ from storage.ground.records import Message
 ROOT = Path(__file__).parents[3]
 RIGHT = {"prompt": "What is 1/2 + 1/4?", "reference": "3/4", "answer": "The answer is 0.75."}
 WRONG = {**RIGHT, "answer": "The answer is 0.7."}
-ROWS = [RIGHT, WRONG, {**RIGHT, "answer": None}]
+ROWS: list[dict[str, Any]] = [RIGHT, WRONG, {**RIGHT, "answer": None}]
 OUTCOMES = ["correct", "incorrect", "unparsed"]
+
+
+class Sample(NamedTuple):
+    response: str
+    question: str
+    gold: str
 
 
 @dataclass
@@ -58,7 +63,7 @@ def in_database() -> sqlite3.Row:
         ("q", "3", "3"),
         ["q", "3", "3"],
         np.array(["q", "3", "3"]),
-        namedtuple("Sample", "response, question, gold")("3", "q", "3"),
+        Sample("3", "q", "3"),
         pd.Series({"problem": "q", "target": 3, "output": "3"}),
         in_database(),
         ([{"role": "user", "content": "q"}], "3", "3"),

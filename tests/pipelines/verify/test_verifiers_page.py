@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "verifiers.md").read_
 def test_every_verifier_has_a_row_with_its_options(name: str) -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| `") and f"`{name}`" in line.split("|")[1]]
     assert rows
-    for option in parameters(VERIFIERS[name]).keys() - PROFILE_OPTIONS - INTERNAL_OPTIONS:
+    for option in parameters(cast("type[Any]", VERIFIERS[name])).keys() - PROFILE_OPTIONS - INTERNAL_OPTIONS:
         assert re.search(rf"`{option}[:`]", rows[0]), option
 
 

@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from flows.recipe import load_recipe
 from storage.commands import working_on
 from storage.queries import Reader
 from storage.workspace import Workspace
-from tests.flows.conftest import Prepare, Run, said_as_json
+from tests.flows.conftest import Prepare, Run, retrain, said_as_json
 
 pytestmark = pytest.mark.integration
 
@@ -38,15 +36,7 @@ def test_a_dismissed_run_keeps_its_times_and_its_reason(refused: str, rollmill: 
 def test_another_model_begins_a_new_run_after_a_dismissed_one(
     refused: str, toy: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = load_recipe(toy / "toy.yaml").engine
-    assert engine is not None
-    before = engine.cls.__init__
-
-    def retrained(self: Any, model: str = "toy-1", threads: int = 0, chance: float = 0.9) -> None:
-        before(self, model, threads, chance)
-        self.model_digest = "retrained"
-
-    monkeypatch.setattr(engine.cls, "__init__", retrained)
+    retrain(toy, monkeypatch)
     again = ("curate", "toy.yaml", "--direct", "--set", "gate.min_kept=1000")
     unfinished = rollmill(*again)
     assert (unfinished.status, f"run {refused} is unfinished and began under other parts" in unfinished.err) == (2, True)

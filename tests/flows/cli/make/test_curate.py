@@ -9,9 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.recipe import load_recipe
 from storage.workspace import Workspace
-from tests.flows.conftest import RECIPE, Curated, Run
+from tests.flows.conftest import RECIPE, Curated, Run, retrain
 from tests.json_lines import write_lines
 
 pytestmark = pytest.mark.integration
@@ -206,15 +205,7 @@ def test_an_unfinished_run_is_not_mixed_with_another_model(
 ) -> None:
     (toy / "toy.yaml").write_text(RECIPE.replace("min_kept: 10", "min_kept: 1000"))
     assert rollmill("curate", "toy.yaml", "--direct").status == 1
-    engine = load_recipe(toy / "toy.yaml").engine
-    assert engine is not None
-    before = engine.cls.__init__
-
-    def retrained(self: Any, model: str = "toy-1", threads: int = 0, chance: float = 0.9) -> None:
-        before(self, model, threads, chance)
-        self.model_digest = "retrained"
-
-    monkeypatch.setattr(engine.cls, "__init__", retrained)
+    retrain(toy, monkeypatch)
     result = rollmill("curate", "toy.yaml", "--direct")
     assert result.status == 2
     assert re.search(r"other parts \(model_digest was digest-toy-1-0.5\+file.\w\w, is retrained\+file.\w{8}\)", result.err)

@@ -188,12 +188,12 @@ def _segments(folder: Path, ledger: sqlite3.Connection | None, *, at_rest: bool 
     """Whether the files are those that the ledger registers, byte for byte, and each row is there once."""
     place = folder / ".rollmill" / "segments"
     files = {path.stem: path for path in place.rglob("*.parquet") if not path.name.startswith(".")}
-    for path in files.values():
+    for file in files.values():
         if at_rest:
             try:
-                yield from list(_statistics(path))
+                yield from list(_statistics(file))
             except (OSError, pa.ArrowException) as error:  # a byte that is another may end the stream of a column
-                yield f"{path.name}: cannot be read: {error}"
+                yield f"{file.name}: cannot be read: {error}"
     if ledger is None:
         return
     listed = ledger.execute("select id, kind, rows, bytes, checksum, overlaps from segments").fetchall()
@@ -201,7 +201,7 @@ def _segments(folder: Path, ledger: sqlite3.Connection | None, *, at_rest: bool 
     batches = dict(ledger.execute("select segment_id, sum(rows) from batches group by 1").fetchall())
     seen: dict[str, Counter[Any]] = {kind: Counter() for kind in IDENTITY}
     for name, kind, count, size, checksum, overlaps in listed:
-        path = files.pop(name, None)
+        path = files.pop(name) if name in files else None
         table = None if path is None else _table(path, size, checksum)
         if table is None:
             yield f"segment {kind}/{name} is {'not what was registered' if path else 'registered and not there'}"

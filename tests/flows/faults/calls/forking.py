@@ -50,7 +50,7 @@ def serve(library: str) -> dict[str, Any] | None:
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
-        command = json.loads(line)
+        command: dict[str, Any] = json.loads(line)
         begun = time.monotonic()
         pid = os.fork()
         if pid == 0:

@@ -56,8 +56,8 @@ class CountedJudge(ToyJudge):
 def judged_run(ws: Workspace, engine: CountedJudge, run: str = "toy-run", **changes: Any) -> OpenRun:
     samplers = RunSamplers(ws, lambda *_: engine)
     options: dict[str, Any] = {"votes": VOTES, "max_tokens": 5, "samplers": samplers}
-    changes = {"problems": PROBLEMS, "budget": Fixed(initial=4), "recipe_seed": 7} | changes
-    return spec(run, verifiers=(partial(JudgeVerifier, **options),), samplers=samplers, **changes)
+    given: dict[str, Any] = {"problems": PROBLEMS, "budget": Fixed(initial=4), "recipe_seed": 7} | changes
+    return spec(run, verifiers=(partial(JudgeVerifier, **options),), samplers=samplers, **given)
 
 
 def votes(ws: Workspace) -> list[Completion]:

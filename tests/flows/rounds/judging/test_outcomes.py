@@ -23,7 +23,7 @@ from tests.forked import Forked
 pytestmark = pytest.mark.integration
 
 RUN = "toy-run"
-FIXED = {"budget": Fixed(initial=4)}
+FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}
 # The second is in doubt where the first is sure, and the other way round; the third has no shares and is stricter.
 CHAIN = (
     partial(ToyVerifier, doubt="So"),

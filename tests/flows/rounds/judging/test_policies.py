@@ -14,7 +14,7 @@ from tests.flows.rounds.toy import ToyVerifier, content, spec, workspace
 
 pytestmark = pytest.mark.integration
 
-FIXED = {"budget": Fixed(initial=4)}
+FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}
 ALL_OF: Policy = POLICIES["all_of"]()
 
 
@@ -65,7 +65,7 @@ def test_a_second_run_judges_nothing(tmp_path: Path, policy: Policy) -> None:
 
 
 def test_the_budget_counts_by_the_policy_that_the_run_was_planned_under(tmp_path: Path) -> None:
-    adaptive = {"budget": DarsUniform(initial=4, target=2, cap=8)}
+    adaptive: dict[str, Any] = {"budget": DarsUniform(initial=4, target=2, cap=8)}
     chain = (partial(ToyVerifier), partial(ToyVerifier, name="second", doubt="So"))
     _, plain, _ = run_toy(tmp_path / "plain", verifiers=chain, **adaptive)
     _, strict, _ = run_toy(tmp_path / "strict", verifiers=chain, accept=ALL_OF, **adaptive)

@@ -1,7 +1,6 @@
 """A run that searches with the shipped model, and the whole of it in a process to be killed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -75,12 +74,11 @@ def search(
         Step(node, Compose if name == "answer" else made, samplings.get(name, piece), batch_size=batch)
         for name, node in graph.nodes.items()
     ]
-    opened = spec(
+    return spec(
         run,
         problems=problems(),
         steps=steps,
         verifiers=(VERIFIERS["number"],),
         budget=budget,
+        recipe_seed=seed,
     )
-    opened.spec = replace(opened.spec, recipe_seed=seed)
-    return opened

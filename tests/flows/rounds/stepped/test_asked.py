@@ -18,7 +18,7 @@ from storage.ground.records import PlanRow, Problem, Prompt
 from storage.ground.threads import Turn, turns_of
 from storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import GRAPH, chain, steps
-from tests.flows.rounds.toy import ToyEngine, whole, workspace
+from tests.flows.rounds.toy import ToyEngine, whole, with_spec, workspace
 
 pytestmark = pytest.mark.integration
 
@@ -44,11 +44,9 @@ class Continuing(ToyEngine):
 def going_on() -> OpenRun:
     """What was checked is noted, and gone on with."""
     made = {step.name: step for step in steps()}
-    run = chain()
     made["again"] = replace(made["again"], generator=Continuing)
     parts = [replace(made[name], node=node) for name, node in GOING_ON.nodes.items()]
-    run.spec = replace(run.spec, steps=parts)
-    return run
+    return with_spec(chain(), steps=parts)
 
 
 def problem_of(ws: Workspace, run: OpenRun, problem: Problem, rows: list[PlanRow]) -> ProblemThreads:

@@ -23,7 +23,7 @@ from storage.queries import Reader, funnel, run_scope
 from storage.spending import Limit
 from storage.workspace import Workspace
 from tests.flows.rounds.stepped.chain import BATCH, GRAPH, chain
-from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, rows_of, whole, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, rows_of, whole, with_spec, workspace
 from tests.forked import Forked
 
 pytestmark = pytest.mark.integration
@@ -92,7 +92,7 @@ def test_batches_and_the_order_of_answers_change_no_row(tmp_path: Path, plain: R
 def test_a_budget_sees_the_roots_alone(plain: Rows, tmp_path: Path) -> None:
     """What it draws is what it draws where nothing follows."""
     alone = chain()
-    alone.spec = replace(alone.spec, steps=alone.spec.steps[:1])
+    alone = with_spec(alone, steps=alone.spec.steps[:1])
     whole(tmp_path, alone)
     roots = [row[:4] for row in plain["links"] if row[3] == "solve"]
     assert [row[:4] for row in rows_of(tmp_path)["links"]] == roots
@@ -142,7 +142,7 @@ def test_a_root_that_nobody_judges_is_drawn_and_followed(tmp_path: Path) -> None
     def made(path: Path, batch: int) -> Rows:
         run = chain(batch=batch)
         steps = [replace(run.spec.steps[0], node=node) for node in written.nodes.values()]
-        run.spec = replace(run.spec, steps=steps, budget=Fixed(initial=3))
+        run = with_spec(run, steps=steps, budget=Fixed(initial=3))
         assert run.spec.prefix == 0
         _, report = whole(path, run)
         assert (report.funnel.problems, report.funnel.planned) == (12, 72)
@@ -172,7 +172,7 @@ def test_a_step_that_comes_later_draws_only_its_own(tmp_path: Path) -> None:
     """Another recipe on the same workspace reuses the solutions, and what follows them anew is new."""
     log = tmp_path / "log"
     alone = chain("alone", log=log)
-    alone.spec = replace(alone.spec, steps=alone.spec.steps[:1])
+    alone = with_spec(alone, steps=alone.spec.steps[:1])
     whole(tmp_path / "ws", alone)
     first = len(calls(log))
     _, report = whole(tmp_path / "ws", chain(log=log))
@@ -247,6 +247,6 @@ def test_another_reader_reads_what_is_stored_and_draws_nothing(tmp_path: Path) -
     other = StepGraph([replace(node.step, read={**node.step.read, "more": r"(\w+)"}) for node in GRAPH.nodes.values()])
     again = chain("other", log=log)
     steps = [replace(step, node=other.nodes[step.name]) for step in again.spec.steps]
-    again.spec = replace(again.spec, steps=steps)
+    again = with_spec(again, steps=steps)
     whole(tmp_path / "ws", again)
     assert len(calls(log)) == first

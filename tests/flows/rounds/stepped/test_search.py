@@ -19,7 +19,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Origin, Sampling, requests_for
 from storage.spending import Limit
 from tests.flows.rounds.stepped.searching import BATCH, problems, search
-from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, workspace
+from tests.flows.rounds.toy import Rows, calls, killed, rows_of, whole, with_spec, workspace
 from tests.forked import Forked
 
 pytestmark = pytest.mark.integration
@@ -159,7 +159,7 @@ def test_a_tree_holds_what_was_drawn_and_what_it_cost(tmp_path: Path) -> None:
 
 def test_tokens_of_a_problem_are_capped(tmp_path: Path) -> None:
     run = search(policy="best_of_n")
-    run.spec = replace(run.spec, budget=Search(policy=run.spec.budget.policy, process="lines", most_tokens=200))  # type: ignore[attr-defined]
+    run = with_spec(run, budget=Search(policy=run.spec.budget.policy, process="lines", most_tokens=200))  # type: ignore[attr-defined]
     with workspace(tmp_path) as ws, run:
         run_all(ws, run)
         grown = RunSearch(ws, run)
@@ -170,7 +170,7 @@ def test_tokens_of_a_problem_are_capped(tmp_path: Path) -> None:
 
 def test_a_limit_ends_a_search_and_the_next_command_goes_on(tmp_path: Path, plain: Rows) -> None:
     limited = search()
-    limited.spec = replace(limited.spec, limit=Limit(tokens=10_000))
+    limited = with_spec(limited, limit=Limit(tokens=10_000))
     with workspace(tmp_path) as ws, limited:
         results = run_all(ws, limited)
     assert results[-1].stopped == "token limit"

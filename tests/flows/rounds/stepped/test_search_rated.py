@@ -48,7 +48,8 @@ def whole(path: Path, url: str, options: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ChanceServer]:
-    with ChanceServer() as one:
+    one = ChanceServer()
+    with one:
         yield one
 
 

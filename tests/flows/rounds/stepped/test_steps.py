@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.rounds import OpenRun, plan_round, run_all
+from flows.rounds import OpenRun, QueueLimits, plan_round, run_all
 from flows.rounds.planning.tallies import tallies_of
 from flows.sampling.steps import Step
 from pipelines.budget import Fixed, Router
@@ -20,7 +20,7 @@ from pipelines.steps.graph import root
 from storage.ground.errors import SetupError
 from storage.ground.records import Problem, Sampling
 from tests.flows.rounds.stepped.steps_child import BATCH, routed, two_models
-from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, problems, rows_of, spec, whole, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, calls, killed, problems, rows_of, spec, whole, with_spec, workspace
 from tests.forked import Forked
 from tests.pipelines.generate.http.serving import Serving
 
@@ -79,7 +79,7 @@ def test_one_step_may_be_spooled_and_the_other_in_process(tmp_path: Path, plain:
     weak, strong = two_models()
     spooled = partial(ToyEngine, model_digest="toy-strong", model="strong", lift=60, spooled=True)
     part = routed(steps=[weak, replace(strong, generator=spooled)])
-    part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
+    part = with_spec(part, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
     run_toy(tmp_path, part=part)
     assert rows_of(tmp_path) == plain
 
@@ -122,13 +122,13 @@ def test_a_higher_cap_draws_only_what_is_missing(tmp_path: Path) -> None:
     run_toy(tmp_path / "grown", log=log)
     small = len(calls(log))
     part = routed("large", log=log)
-    part.spec = replace(part.spec, budget=Router(initial=4, target=3, cap=12, pilot=2, explore=0))
+    part = with_spec(part, budget=Router(initial=4, target=3, cap=12, pilot=2, explore=0))
     grown = run_toy(tmp_path / "grown", "large", part)
     assert len(calls(log)) == len(set(calls(log)))
     assert grown.reused > 0
     assert grown.completions - grown.reused == len(calls(log)) - small
     fresh = routed("large")
-    fresh.spec = replace(fresh.spec, budget=part.spec.budget)
+    fresh = with_spec(fresh, budget=part.spec.budget)
     assert run_toy(tmp_path / "fresh", "large", fresh).decisions == grown.decisions
 
 
@@ -155,11 +155,11 @@ def test_tallies_are_kept_by_step(tmp_path: Path) -> None:
 
 def test_agreement_needs_no_reference(tmp_path: Path) -> None:
     part = routed()
-    part.spec = replace(part.spec, budget=Router(rule="agreement", initial=3))
+    part = with_spec(part, budget=Router(rule="agreement", initial=3))
     right = run_toy(tmp_path / "right", part=part)
     wrong = routed(steps=two_models())
     unknown = [replace(problem, reference="0") for problem in problems(24)]
-    wrong.spec = replace(wrong.spec, budget=part.spec.budget, problems=unknown)
+    wrong = with_spec(wrong, budget=part.spec.budget, problems=unknown)
     other = run_toy(tmp_path / "wrong", part=wrong)
     assert right.stops == other.stops
     assert right.completions == other.completions
@@ -209,9 +209,8 @@ def test_two_models_on_two_servers_are_each_asked_for_their_own(tmp_path: Path) 
                 BATCH,
             ),
         ]
-        with routed(steps=steps) as part:
-            part.spec = replace(part.spec, budget=Router(rule="agreement", initial=4))
-            part.spec = replace(part.spec, limits=replace(part.spec.limits, draw_workers=3, uncommitted=4, unjudged=6))
+        limits = QueueLimits(draw_workers=3, uncommitted=4, unjudged=6)
+        with with_spec(routed(steps=steps), budget=Router(rule="agreement", initial=4), limits=limits) as part:
             results = run_all(ws, part)
             rows = [row for plan in ws.runs.plans("toy-run") for row in plan]
             names = ws.segments.column("completions", "model", [row.completion_id for row in rows])

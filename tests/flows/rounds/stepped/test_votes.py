@@ -10,6 +10,7 @@ import pytest
 
 from flows.rounds import run_all
 from flows.rounds.judging.votes import judge_by_votes
+from pipelines.budget import DarsUniform
 from pipelines.verify.acceptance import AllOf
 from tests.flows.rounds.stepped.voting import DOUBTING, RIGHT, graph, killed, voted
 from tests.flows.rounds.toy import Rows, calls, rows_of, whole, workspace
@@ -32,7 +33,8 @@ def by_votes(rows: Rows) -> dict[str, tuple[str, str | None]]:
 
 def words(rows: Rows) -> dict[str, list[str | None]]:
     """By hand: what the votes of `grade` say of each answer; None where the toy gives no word."""
-    texts, said = {row[0]: row[5] for row in rows["completions"]}, {}
+    texts = {row[0]: row[5] for row in rows["completions"]}
+    said: dict[str, list[str | None]] = {}
     for _, _, cid, step, after in rows["links"]:
         if step == "grade":
             text = texts[cid]
@@ -66,7 +68,7 @@ def test_another_run_with_the_same_engines_goes_by_its_own_votes(tmp_path: Path,
         other = run.variant(replace(run.spec, stream="pilot"), "other")
         run_all(ws, other)
         judge_by_votes(ws, other)
-        version = dict(run.chain())["votes"]
+        version = dict(run.verifiers.chain)["votes"]
     rows = rows_of(tmp_path)
     assert {outcome for outcome, _ in by_votes(rows).values()} == {outcome for outcome, _ in by_votes(plain).values()}
     assert version not in {row[3] for row in rows["verdicts"] if row[2] == "votes"}
@@ -160,7 +162,7 @@ def test_another_reader_is_another_verdict_on_the_same_completion(tmp_path: Path
 def test_the_version_names_the_plan_and_not_how_it_was_drawn() -> None:
     def mark(**changes: Any) -> str:
         with voted(**changes) as run:
-            return dict(run.chain())["votes"]
+            return dict(run.verifiers.chain)["votes"]
 
     same = mark()
     assert mark(run="another", batch=3, spooled=True) == same
@@ -169,5 +171,6 @@ def test_the_version_names_the_plan_and_not_how_it_was_drawn() -> None:
         assert mark(changes=changes) != same
     assert mark(steps=graph(most=2)) != same
     assert mark(model_digest="toy-2") != same
+    assert isinstance(asked.budget, DarsUniform)
     assert mark(changes={"budget": replace(asked.budget, cap=6)}) != same
     assert mark(changes={"verifiers": (asked.verifiers[1],)}) != same

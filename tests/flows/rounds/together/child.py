@@ -25,8 +25,7 @@ def main() -> None:
     options = parser.parse_args()
     engine = partial(ToyEngine, log=options.log, delay=options.delay, spooled=options.spooled)
     verifier = partial(ToyVerifier, delay=options.verify_delay)
-    run = chaos_spec(engine, verifier, options.problems, options.run)
-    with_step(run, batch_size=options.batch)
+    run = with_step(chaos_spec(engine, verifier, options.problems, options.run), batch_size=options.batch)
     results, _ = whole(options.workspace, run)
     sys.stdout.write(f"{sum(result.drawn for result in results)} {sum(result.redundant for result in results)}\n")
 

@@ -72,13 +72,8 @@ class Breaking:
     engine: str = "embedded"
     spooled: bool = False
 
-    @property
-    def model(self) -> str:
-        return self.inner.model
-
-    @property
-    def model_digest(self) -> str:
-        return self.inner.model_digest
+    def __post_init__(self) -> None:
+        self.model, self.model_digest = self.inner.model, self.inner.model_digest
 
     def fingerprint(self) -> Mapping[str, str]:
         return self.inner.fingerprint()

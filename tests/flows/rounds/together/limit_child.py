@@ -5,24 +5,21 @@ Its exit status is 1 where the limit ended it.
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from flows.rounds import run_all
 from storage.ground.records import Sampling
 from storage.spending import Limit
 from tests.flows.rounds.together.http_child import http_spec
-from tests.flows.rounds.toy import with_step, workspace
+from tests.flows.rounds.toy import with_spec, with_step, workspace
 
 
 def main() -> int:
     """Recover and run as far as the limit goes."""
     with workspace(Path(sys.argv[1])) as ws:
         ws.recover()
-        run = http_spec(sys.argv[4:], int(sys.argv[2]))
-        with_step(run, sampling=Sampling(max_tokens=5))
-        run.spec = replace(run.spec, limit=Limit(tokens=int(sys.argv[3])))
-        with run:
+        asked = with_step(http_spec(sys.argv[4:], int(sys.argv[2])), sampling=Sampling(max_tokens=5))
+        with with_spec(asked, limit=Limit(tokens=int(sys.argv[3]))) as run:
             return 0 if run_all(ws, run)[-1].stopped is None else 1
 
 

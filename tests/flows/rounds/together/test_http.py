@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -73,11 +74,10 @@ def test_a_server_that_dies_for_good_ends_the_round_and_what_came_is_kept(tmp_pa
         run = http_spec([server.url], 300)
         made = run.spec.steps[0].generator
         assert made is not None
-        engine = made()
+        engine: Any = made()
         engine._settings = type(engine._settings)(engine._settings.servers, backoff_seconds=0.02, patience=0.5)
-        with_step(run, generator=lambda: engine)
         with (
-            run,
+            with_step(run, generator=lambda: engine) as run,
             pytest.raises(SetupError, match=r"no server has answered .* every reply received is kept\. Next: start it"),
         ):
             run_all(ws, run)

@@ -37,7 +37,7 @@ LIVES = st.builds(
     grown=st.integers(0, 6),
     breaks=st.lists(BREAKS, max_size=3).map(tuple),
 )
-QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+QUIET: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 
 
 @cache

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from storage.ground.records import Sampling
 from storage.spending import Amount, Limit, Sums
 from storage.workspace import Workspace
 from tests.flows.rounds.together.http_child import http_spec
-from tests.flows.rounds.toy import Rows, ToyEngine, content, rows_of, spec, with_step, workspace
+from tests.flows.rounds.toy import Rows, ToyEngine, content, rows_of, spec, with_spec, with_step, workspace
 from tests.pipelines.generate.http.serving import Serving
 from tests.tied import tied
 
@@ -41,7 +40,7 @@ class Counting(ToyEngine):
 
 
 def limited(most: Limit, **changes: Any) -> OpenRun:
-    options = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
+    options: dict[str, Any] = {"engine": Counting, "sampling": SHORT, "prices": PRICES, "limit": most}
     return spec(**(options | changes))
 
 
@@ -191,10 +190,7 @@ def test_the_shipped_model_under_a_limit(tmp_path: Path) -> None:
 
 
 def http(urls: list[str], most: Limit, rows: int = 300) -> OpenRun:
-    run = http_spec(urls, rows)
-    with_step(run, sampling=Sampling(max_tokens=5))
-    run.spec = replace(run.spec, limit=most, prices=PRICES)
-    return run
+    return with_spec(with_step(http_spec(urls, rows), sampling=Sampling(max_tokens=5)), limit=most, prices=PRICES)
 
 
 @pytest.fixture

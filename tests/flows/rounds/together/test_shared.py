@@ -36,7 +36,9 @@ def run_as(name: str, path: Path, engine: Any, results: list[RoundResult], **cha
 
 @pytest.mark.parametrize("spooled", [False, True])
 def test_two_recipes_at_once_ask_for_a_shared_completion_once(tmp_path: Path, spooled: bool) -> None:
-    log, results, failures = tmp_path / "log", [], []
+    log = tmp_path / "log"
+    results: list[RoundResult] = []
+    failures: list[BaseException] = []
     workspace(tmp_path / "ws").close()
     engine = partial(ToyEngine, log=log, delay=0.002, spooled=spooled)
 

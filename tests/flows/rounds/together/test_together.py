@@ -7,15 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows.rounds import Event, QueueLimits, decide, plan_round, run_all, run_round
 from flows.rounds.drawing.batches import batches_of
 from pipelines.budget import Fixed
+from storage.ledger.leases import Lease
 from storage.workspace import Workspace
 from tests.flows.rounds.together.child import toys
 from tests.flows.rounds.toy import ToyEngine, calls, content, spec, workspace
 from tests.forked import Forked
 
-FIXED = {"budget": Fixed(initial=4)}
+FIXED: dict[str, Any] = {"budget": Fixed(initial=4)}
 
 
 def run_once(path: Path, log: Path, delay: float, **changes: Any) -> None:
@@ -59,17 +62,19 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
     assert len(rows["decisions"]) == len(rows["completions"])
 
 
-def test_a_round_committed_between_two_reads_is_not_taken_for_the_end(tmp_path: Path) -> None:
+def test_a_round_committed_between_two_reads_is_not_taken_for_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another command commits round 0 just after this one has read the rows and before it has counted the rounds."""
     with workspace(tmp_path) as ws, spec(**FIXED) as mine, workspace(tmp_path) as other, spec(**FIXED) as theirs:
         counted = ws.runs.rounds
         late = iter([lambda: plan_round(other, theirs, 0)])
 
-        def rounds(run: str) -> int:
+        def rounds(run_id: str) -> int:
             next(late, lambda: None)()
-            return counted(run)
+            return counted(run_id)
 
-        ws.runs.rounds = rounds  # type: ignore[method-assign]
+        monkeypatch.setattr(ws.runs, "rounds", rounds)
         assert len(plan_round(ws, mine, 0) or []) == 32
 
 
@@ -87,7 +92,12 @@ def test_a_batch_of_a_live_owner_is_waited_for_and_one_of_a_dead_owner_is_taken(
         live = ws.ledger.leases.acquire(f"batch/{first.id}", 60)
         assert live is not None
         _leave_a_lease_of_a_dead_process(tmp_path, f"batch/{second.id}")
-        threading.Thread(target=lambda: (waiting.wait(60), live.release())).start()
+
+        def leave(lease: Lease) -> None:
+            waiting.wait(60)
+            lease.release()
+
+        threading.Thread(target=leave, args=(live,)).start()
         result = run_round(ws, part, rows)
         assert waiting.is_set()
         assert result.drawn == 32

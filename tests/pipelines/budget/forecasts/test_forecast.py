@@ -10,9 +10,11 @@ from pipelines.budget.forecasts.forecast import ForecastProblem, Question, forec
 from pipelines.budget.forecasts.posterior_predictive import Observation, PosteriorPredictive
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample
 from pipelines.tallies import Draw, RoundPlan, Stop, Tally
+from storage.ground.records import Outcome
 from tests.pipelines.budget.simulation import depths
 
-RIGHT, WRONG = "correct", "incorrect"
+RIGHT: Outcome = "correct"
+WRONG: Outcome = "incorrect"
 
 
 def subjects(count: int, levels: int = 2, templates: int = 4) -> list[SimulatedProblem]:

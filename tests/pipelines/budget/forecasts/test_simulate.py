@@ -1,17 +1,19 @@
 """A budget run against a source of outcomes: rounds, tallies, stops, and the rules that both sides must keep."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from pipelines.budget import BUDGETS, DarsUniform, Fixed
 from pipelines.budget.forecasts.simulate import SimulatedProblem, SimulatedSample, run_budget
 from pipelines.tallies import Draw, PrefixTally, RoundPlan, Stop, Tally
+from storage.ground.records import Outcome
 
-RIGHT, WRONG = "correct", "incorrect"
+RIGHT: Outcome = "correct"
+WRONG: Outcome = "incorrect"
 
 
-def from_list(recorded: dict[str, str]):
+def from_list(recorded: dict[str, str]) -> Callable[[Draw], list[SimulatedSample]]:
     """A source that gives recorded outcomes: a letter is a correct answer in that wording, `-` an incorrect one."""
 
     def outcomes(draw: Draw) -> list[SimulatedSample]:

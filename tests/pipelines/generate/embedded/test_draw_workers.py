@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,10 @@ def test_calls_at_once_get_their_own_answers(engine: Embedded, alone: dict[str, 
     assert {key: value for out in found for key, value in out.items()} == alone
 
 
+def replaced(workers: DrawWorkers, before: list[int]) -> bool:
+    return len(workers.pids()) == 2 and workers.pids() != before
+
+
 def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict[str, Completion]) -> None:
     workers = ready(engine)
     stream, found = engine.generate(requests(engine, 300)), list[Completion]()
@@ -125,7 +130,7 @@ def test_a_killed_lane_costs_time_and_nothing_else(engine: Embedded, alone: dict
         found += [next(stream) for _ in range(20)]
         before = workers.pids()
         os.kill(before[kills % len(before)], signal.SIGKILL)
-        assert until(lambda before=before: len(workers.pids()) == 2 and workers.pids() != before)
+        assert until(partial(replaced, workers, before))
     found += stream
     assert len(found) == 300
     assert {one.id: replace(one, seconds=None) for one in found} == alone
@@ -157,6 +162,7 @@ def test_what_a_worker_says_of_its_failure_is_raised(engine: Embedded, tmp_path:
 def test_a_caller_who_leaves_takes_his_work_with_him(engine: Embedded, alone: dict[str, Completion]) -> None:
     workers = ready(engine)
     stream = engine.generate(requests(engine, 300))
+    assert isinstance(stream, Generator)
     next(stream)
     stream.close()
     assert not workers._waiting

@@ -1,6 +1,8 @@
 """The sampler against exact probabilities, brute force and the published definitions."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,27 +12,28 @@ from pipelines.generate.embedded.sampling import RowSampling, SamplingUniforms, 
 LOGITS = np.log(np.asarray([0.5, 0.25, 0.125, 0.1, 0.02, 0.005], dtype=np.float32))
 
 
-def sampling(rows, temperature=1.0, top_p=1.0, top_k=0):
+def sampling(rows: int, temperature: float = 1.0, top_p: float = 1.0, top_k: int = 0) -> RowSampling:
     return RowSampling(np.full(rows, temperature), np.full(rows, top_p), np.full(rows, top_k))
 
 
-def tokens(logits, chance, **cut):
+def tokens(logits: np.ndarray, chance: Sequence[float] | np.ndarray, **cut: Any) -> np.ndarray:
     rows = np.tile(logits, (len(chance), 1)).astype(np.float32)
     return draw(rows, np.asarray(chance, dtype=np.float64), sampling(len(chance), **cut)).tokens
 
 
-def exact(logits, temperature=1.0):
+def exact(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     weights = np.exp(logits.astype(np.float64) / temperature)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
-def brute_force(logits, temperature, top_p, top_k):
+def brute_force(logits: np.ndarray, temperature: float, top_p: float, top_k: int) -> list[float]:
     """Probabilities after the cuts, by sorting and dropping one token at a time."""
     probs = dict(enumerate(exact(logits, temperature)))
     order = sorted(probs, key=lambda token: (-probs[token], token))
     if top_k:
         order = order[:top_k]
-    total, kept, reached = sum(probs[token] for token in order), [], 0.0
+    total, reached = sum(probs[token] for token in order), 0.0
+    kept: list[int] = []
     for token in order:
         if kept and reached >= top_p * total:
             break
@@ -41,7 +44,7 @@ def brute_force(logits, temperature, top_p, top_k):
 
 
 @pytest.mark.parametrize("cut", [{}, {"temperature": 0.7}, {"temperature": 1.6}, {"top_k": 3}, {"top_p": 0.8}])
-def test_frequencies_match_exact_probabilities_by_chi_square(cut):
+def test_frequencies_match_exact_probabilities_by_chi_square(cut: dict[str, Any]) -> None:
     draws = 40_000
     seen = np.bincount(tokens(LOGITS, SamplingUniforms().of(11, draws), **cut), minlength=6)
     expected = np.asarray(brute_force(LOGITS, cut.get("temperature", 1.0), cut.get("top_p", 1.0), cut.get("top_k", 0)))
@@ -53,36 +56,36 @@ def test_frequencies_match_exact_probabilities_by_chi_square(cut):
 
 @pytest.mark.parametrize("top_k", [0, 1, 2, 5, 6, 9])
 @pytest.mark.parametrize("top_p", [0.01, 0.5, 0.51, 0.76, 0.999, 1.0])
-def test_cuts_keep_exactly_what_brute_force_keeps(top_k, top_p):
+def test_cuts_keep_exactly_what_brute_force_keeps(top_k: int, top_p: float) -> None:
     grid = (np.arange(4000) + 0.5) / 4000
     seen = np.bincount(tokens(LOGITS, grid, top_k=top_k, top_p=top_p), minlength=6) / 4000
     np.testing.assert_allclose(seen, brute_force(LOGITS, 1.0, top_p, top_k), atol=1 / 4000)
 
 
-def test_equal_weights_are_cut_in_the_order_of_their_ids():
+def test_equal_weights_are_cut_in_the_order_of_their_ids() -> None:
     grid = (np.arange(100) + 0.5) / 100
     assert set(tokens(np.zeros(5, dtype=np.float32), grid, top_k=2).tolist()) == {0, 1}
 
 
-def test_temperature_zero_takes_the_heaviest_and_the_first_of_equals():
+def test_temperature_zero_takes_the_heaviest_and_the_first_of_equals() -> None:
     assert tokens(np.asarray([0.1, 3.0, 3.0, -1.0]), [0.0, 0.5, 0.999], temperature=0.0).tolist() == [1, 1, 1]
 
 
-def test_rows_with_different_parameters_do_not_mix():
+def test_rows_with_different_parameters_do_not_mix() -> None:
     rows = np.tile(LOGITS, (3, 1)).astype(np.float32)
     mixed = RowSampling(np.asarray([0.0, 1.0, 1.0]), np.asarray([1.0, 0.5, 1.0]), np.asarray([0, 0, 1]))
     assert draw(rows, np.full(3, 0.999999), mixed).tokens.tolist() == [0, 0, 0]
     assert draw(rows, np.full(3, 0.999999), sampling(3)).tokens.tolist() == [5, 5, 5]
 
 
-def test_a_token_of_one_in_a_billion_is_reachable():
+def test_a_token_of_one_in_a_billion_is_reachable() -> None:
     """32-bit Gumbel noise cannot reach below about 6e-8; 53-bit uniforms can."""
     rare = math.log(1e-9)
     assert tokens(np.asarray([rare, 0.0]), [0.5e-9, 2e-9]).tolist() == [0, 1]
     assert tokens(np.asarray([0.0, rare]), [1 - 0.5e-9, 1 - 2e-9]).tolist() == [1, 0]
 
 
-def test_the_largest_uniform_stays_in_the_vocabulary_and_impossible_tokens_are_never_drawn():
+def test_the_largest_uniform_stays_in_the_vocabulary_and_impossible_tokens_are_never_drawn() -> None:
     last = 1 - 2**-53
     assert tokens(np.asarray([0.0, -1e5, -1e5]), [0.0, last]).tolist() == [0, 0]
     assert tokens(np.asarray([-1e5, 0.0, -1e5]), [0.0, last]).tolist() == [1, 1]
@@ -90,7 +93,7 @@ def test_the_largest_uniform_stays_in_the_vocabulary_and_impossible_tokens_are_n
     assert tokens(random, [last]).tolist() == [639]
 
 
-def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
+def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts() -> None:
     logits = np.random.default_rng(2).normal(size=(7, 640)).astype(np.float32) * 4
     drawn = draw(logits, SamplingUniforms().of(5, 7), sampling(7, temperature=0.6, top_p=0.9, top_k=40))
     for row, token in enumerate(drawn.tokens):
@@ -100,16 +103,17 @@ def test_logprob_and_certainty_follow_their_definitions_whatever_the_cuts():
         assert drawn.certainty[row] == pytest.approx(divergence, abs=1e-9)
 
 
-def test_certainty_of_a_uniform_distribution_is_zero():
+def test_certainty_of_a_uniform_distribution_is_zero() -> None:
     assert draw(np.zeros((1, 640), dtype=np.float32), np.asarray([0.3]), sampling(1)).certainty[0] == pytest.approx(
         0, abs=1e-12
     )
 
 
-def test_a_rows_bits_do_not_depend_on_the_other_rows():
+def test_a_rows_bits_do_not_depend_on_the_other_rows() -> None:
     logits = np.random.default_rng(3).normal(size=(256, 640)).astype(np.float32) * 5
     chance = SamplingUniforms().of(9, 256)
-    for cut in ({}, {"temperature": 0.8, "top_p": 0.95}):
+    cuts: tuple[dict[str, Any], ...] = ({}, {"temperature": 0.8, "top_p": 0.95})
+    for cut in cuts:
         whole = draw(logits, chance, sampling(256, **cut))
         for size in (1, 2, 3, 7, 16, 100):
             for at in range(0, 256, size):
@@ -119,7 +123,7 @@ def test_a_rows_bits_do_not_depend_on_the_other_rows():
                 assert part.certainty.tobytes() == whole.certainty[at : at + size].tobytes()
 
 
-def test_uniforms_belong_to_seed_and_position_and_carry_53_bits():
+def test_uniforms_belong_to_seed_and_position_and_carry_53_bits() -> None:
     assert SamplingUniforms().of(7, 3).tolist() == SamplingUniforms().of(7, 200)[:3].tolist()
     assert not set(SamplingUniforms().of(7, 100)) & set(SamplingUniforms().of(8, 100))
     assert SamplingUniforms().of(2**63 - 1, 1).shape == (1,)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.generate.http.http_settings import HttpSettings, Prices, Secrets, Server, shown_url
+from pipelines.generate.http.http_settings import HttpSettings, Secrets, Server, shown_url
+from pipelines.generate.prices import Prices
 from storage.ground.errors import SetupError
 
 

@@ -19,7 +19,7 @@ def edits(engine: Edit, prompt: Prompt, count: int = 1) -> Iterator[Completion]:
     return engine.generate(list(requests_for(Problem(prompt, ""), engine.render(prompt), Sampling(), origin, range(count))))
 
 
-def edited(model: str, text: str = SUM, step: str | None = None, **options: Any) -> Completion:
+def edited(model: str, text: str = SUM, step: Any = None, **options: Any) -> Completion:
     prompt = text if step is None else (Message("user", text), Message("option", step, name="step"))
     return next(edits(Edit(model, **options), prompt))
 

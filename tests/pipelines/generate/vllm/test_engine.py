@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,7 @@ def test_a_call_that_comes_just_after_the_child_died_ends_with_its_error(tmp_pat
 def test_a_caller_that_leaves_takes_its_requests_along(tmp_path: Path) -> None:
     engine = Vllm(SHIPPED, vllm=settings(tmp_path, env={"TOY_STEP": "0.02"}))
     groups = engine.groups(asked(engine, ["one"], 1000))
+    assert isinstance(groups, Generator)
     next(groups)
     groups.close()
     assert len(list(engine.generate(asked(engine, ["two"], 20)))) == 20

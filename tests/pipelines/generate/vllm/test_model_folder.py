@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.generate.embedded.model_files import TEMPLATE, render_chat
-from pipelines.generate.http.client import messages_of
+from pipelines.generate.prompts import messages_of
 from pipelines.generate.vllm.model_folder import ChatTemplate
 from storage.ground.errors import SetupError
 from storage.ground.records import Message

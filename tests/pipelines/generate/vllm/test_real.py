@@ -36,10 +36,10 @@ def real(folder: Path, model: str = SHIPPED, **options: Any) -> Vllm:
 def drawn(engine: Any, problems: list[Problem], samples: int, first: int = 0, **sampling: Any) -> Answers:
     """Completions by prompt and index."""
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=11)
-    sampling = Sampling(**{"max_tokens": 200, **sampling})
+    asked = Sampling(**{"max_tokens": 200, **sampling})
     indices = range(first, first + samples)
     requests = [
-        request_for(problem, engine.render(problem.prompt), sampling, origin, at) for problem in problems for at in indices
+        request_for(problem, engine.render(problem.prompt), asked, origin, at) for problem in problems for at in indices
     ]
     return {(answer.prompt_id, answer.sample_index): answer for answer in engine.generate(requests)}
 

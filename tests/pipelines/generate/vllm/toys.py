@@ -22,10 +22,10 @@ def settings(folder: Path, **given: Any) -> VllmSettings:
 def asked(engine: Vllm, prompts: Iterable[str], samples: int, **sampling: Any) -> list[Request]:
     """Requests as rounds make them."""
     origin = Origin(engine.engine, engine.model_digest, "curate", recipe_seed=1)
-    sampling = Sampling(**{"max_tokens": 40, **sampling})
+    shared = Sampling(**{"max_tokens": 40, **sampling})
     problems = [Problem(prompt, "0") for prompt in prompts]
     return [
-        request_for(problem, engine.render(problem.prompt), sampling, origin, at)
+        request_for(problem, engine.render(problem.prompt), shared, origin, at)
         for problem in problems
         for at in range(samples)
     ]

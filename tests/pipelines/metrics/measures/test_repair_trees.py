@@ -79,7 +79,7 @@ def test_undecided_drafts_and_repairs_are_in_no_tree_and_both_ways_are_shown() -
     [row] = measure(repaired(["iu"], [["ic", ""]]), "pass@t", Options(over="trees", ks=(1,), repairs=(1,)))
     assert (row.value, row.undecided) == (0.5, 1)
     # The undecided draft was not repaired: were it wrong, there is no tree of it.
-    assert (row.if_wrong, row.if_right) == (None, pytest.approx(0.75))
+    assert (row.if_wrong, row.if_right) == pytest.approx((None, 0.75))
 
 
 def test_more_repairs_than_some_wrong_draft_has_are_undefined() -> None:

@@ -10,7 +10,7 @@ TEMPLATES, EACH, PILOT, LATER, DRAWS = 6, 8, 8, 16, 80
 def mean_of(problems: list[ProblemCounts], draws: int = 400) -> np.ndarray:
     rng = np.random.default_rng(0)
     hierarchy = Hierarchy(problems)
-    return np.mean([hierarchy.draw(rng) for _ in range(draws)], axis=0)
+    return np.asarray(np.mean([hierarchy.draw(rng) for _ in range(draws)], axis=0))
 
 
 def test_without_evidence_every_rate_is_possible() -> None:
@@ -74,7 +74,7 @@ def test_forecasts_of_problems_selected_as_hard_are_shrunken_and_calibrated() ->
     draws lie inside the 80% and 95% intervals about as often as these say, while their pilot rates read far too low.
     """
     rng = np.random.default_rng(20261120)
-    inside = {"all": [], "hard": []}
+    inside: dict[str, list[tuple[bool, bool]]] = {"all": [], "hard": []}
     bias, raw = [], []
     for _ in range(200):
         rates, template = _pool(rng)

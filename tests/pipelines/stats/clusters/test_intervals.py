@@ -48,7 +48,7 @@ def test_no_event_is_never_an_interval_without_width() -> None:
 def test_a_whole_that_was_seen_leaves_no_doubt() -> None:
     found = sampled_share([StratumSample(3, [1.0, 0.0, 0.0])], 3, estimand="x")
     assert found is not None
-    assert (found.value, found.low, found.high) == (pytest.approx(1 / 3),) * 3
+    assert (found.value, found.low, found.high) == pytest.approx((1 / 3,) * 3)
 
 
 def test_a_stratum_without_a_sampled_member_leaves_it_undefined() -> None:

@@ -1,5 +1,7 @@
 """Holm by hand, alpha that is spent and not exceeded."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def test_holm_keeps_the_chance_of_any_false_claim() -> None:
 
 
 @pytest.mark.parametrize("shape", ["obrien-fleming", "pocock", "linear"])
-def test_all_looks_together_spend_alpha(shape) -> None:
+def test_all_looks_together_spend_alpha(shape: Literal["obrien-fleming", "pocock", "linear"]) -> None:
     levels = alpha_spent([n / 90 for n in range(1, 91)], shape=shape)
     assert sum(levels) == pytest.approx(0.05, abs=1e-9)
     assert min(levels) >= 0.0

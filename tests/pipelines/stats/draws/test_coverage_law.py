@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pipelines.stats.clusters.cluster_table import cluster_table
-from pipelines.stats.draws.coverage_law import fit_coverage
+from pipelines.stats.draws.coverage_law import CoverageFit, fit_coverage
 from pipelines.stats.draws.subsets import pass_at_ks
 
 KS = [1, 2, 4, 8, 16, 32, 64, 128]
 
 
-def fitted(rates: np.ndarray, rng: np.random.Generator, resamples: int = 100):
+def fitted(rates: np.ndarray, rng: np.random.Generator, resamples: int = 100) -> CoverageFit:
     correct = rng.binomial(KS[-1], rates)
     return fit_coverage(cluster_table(pass_at_ks(KS[-1], correct, KS)), KS, resamples=resamples)
 
@@ -18,7 +18,7 @@ def fitted(rates: np.ndarray, rng: np.random.Generator, resamples: int = 100):
 def test_an_exact_law_is_found_again() -> None:
     values = np.exp(-2.0 * np.asarray(KS) ** -0.4)
     card = fit_coverage(cluster_table(np.tile(values, (50, 1))), KS, resamples=20)
-    assert (card.a, card.b) == (pytest.approx(-2.0), pytest.approx(-0.4))
+    assert (card.a, card.b) == pytest.approx((-2.0, -0.4))
     assert card.misfit < 1e-9
     assert card.refused == ()
     assert list(card.exponents.values()) == pytest.approx([-0.4] * 4)

@@ -16,12 +16,8 @@ def test_the_five_numbers_are_order_statistics() -> None:
 def test_a_prediction_beside_what_came() -> None:
     one = Prediction(100.0, 90.0, 110.0, 80.0, 120.0)
     held = score_prediction(one, 105.0)
-    assert (held.error, held.inside80, held.inside95, held.score80, held.score95) == (
-        pytest.approx(0.05),
-        True,
-        True,
-        20.0,
-        40.0,
+    assert (held.error, held.inside80, held.inside95, held.score80, held.score95) == pytest.approx(
+        (0.05, True, True, 20.0, 40.0)
     )
     missed = score_prediction(one, 130.0)
     assert (missed.inside80, missed.inside95) == (False, False)

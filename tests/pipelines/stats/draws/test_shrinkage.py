@@ -59,7 +59,7 @@ def test_fit_recovers_a_planted_prior_and_predicts_the_unsolved() -> None:
     rates = rng.beta(0.6, 0.9, size=4000)
     correct = rng.binomial(8, rates)
     prior = fit_prior(correct.tolist(), [8] * 4000)
-    assert (prior.a, prior.b) == (pytest.approx(0.6, rel=0.1), pytest.approx(0.9, rel=0.1))
+    assert (prior.a, prior.b) == pytest.approx((0.6, 0.9), rel=0.1)
     assert shrunken_rate(0, 8, prior) == pytest.approx(rates[correct == 0].mean(), abs=0.01)
 
 

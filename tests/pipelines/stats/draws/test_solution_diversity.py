@@ -31,6 +31,7 @@ def only(theta: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
 
 def one_problem(correct: int, missing: int, most: int, weights: Array) -> Array:
     """The table of one problem, which those beside it do not change."""
+    table: Array
     table, other = new_solutions([correct, 3], missing, most, np.stack([weights, FLAT_THETAS]))
     assert np.array_equal(new_solutions([correct], missing, most, weights[None])[0], table)
     assert np.array_equal(new_solutions([3], missing, most, FLAT_THETAS[None])[0], other)

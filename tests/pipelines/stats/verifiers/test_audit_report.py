@@ -132,7 +132,7 @@ def _audited(rng: np.random.Generator, truth: np.ndarray, said: np.ndarray, audi
 def test_true_rates_undo_the_verifier() -> None:
     verifier = ErrorRates(0.1, 0.2)
     shown = verifier.right(0.3) + verifier.wrong(0.3)
-    assert true_rates([(1.0, shown)], verifier)[0] == (1.0, pytest.approx(0.3))
+    assert true_rates([(1.0, shown)], verifier)[0] == pytest.approx((1.0, 0.3))
     assert true_rates([(1.0, 0.05)], verifier) == [(1.0, 0.0)]
     assert true_rates([(1.0, 0.6)], ErrorRates(0.6, 0.5)) == [(1.0, 0.6)]
 

@@ -87,7 +87,7 @@ def test_the_corrected_mean_has_the_spread_of_the_corrected_clusters() -> None:
     assert found is not None
     assert whole is not None
     assert (found.value, found.clusters, found.estimand) == (0.5, 4, "population")
-    assert (found.low, found.high) == (pytest.approx(whole.low), pytest.approx(whole.high))
+    assert (found.low, found.high) == pytest.approx((whole.low, whole.high))
 
 
 def test_errors_that_no_audit_met_widen_the_corrected_mean() -> None:

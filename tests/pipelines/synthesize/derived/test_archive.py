@@ -14,7 +14,7 @@ from pipelines.synthesize.derived.recomputed import contradicted
 from pipelines.synthesize.sources import Source, SourceRollout
 from pipelines.synthesize.splits import is_held_out
 from storage.ground.errors import SetupError
-from storage.ground.records import Problem
+from storage.ground.records import Outcome, Problem
 
 PROBLEMS = tuple(SYNTHESIZERS["templates"](levels=(1, 2, 3)).synthesize(60, 3))
 AXES = ("level", "skill", "length")
@@ -28,7 +28,7 @@ def rate(problem: Problem) -> int:
 def rollouts(problems: tuple[Problem, ...], *, measured: bool = True) -> Iterator[SourceRollout]:
     for problem in problems:
         for number in range(8):
-            outcome = "correct" if number < rate(problem) else "incorrect"
+            outcome: Outcome = "correct" if number < rate(problem) else "incorrect"
             yield SourceRollout(problem.id, f"{problem.id}{number}", "", "", outcome, None, kept=False, measured=measured)
 
 

@@ -24,7 +24,7 @@ EVERY = tuple(
     json.dumps({"id": name, **EXAMPLES.get(name, {"at_least": 1} if made.bounded else {})})
     for name, made in INSTRUCTIONS.items()
 )
-IFEVAL = {
+IFEVAL: dict[str, tuple[dict[str, Any], str, str]] = {
     "change_case:capital_word_frequency": ({"capital_frequency": 1, "capital_relation": "less than"}, "none", "I AM"),
     "change_case:english_capital": ({}, "ALL", "All"),
     "change_case:english_lowercase": ({}, "all", "All"),

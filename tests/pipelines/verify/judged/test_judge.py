@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -44,7 +44,9 @@ def test_each_order_gets_half_of_the_votes_or_all() -> None:
         assert sum(vote["first"] == "answer" for vote in evidence["votes"]) == firsts
 
 
-def accuracy(order: str, bias: float, votes: int = 16) -> tuple[float, float]:
+def accuracy(
+    order: Literal["both", "reference_first", "answer_first"], bias: float, votes: int = 16
+) -> tuple[float, float]:
     """(share of right answers accepted, share of wrong ones accepted) by a weak judge with a liking for a place."""
     verifier = JudgeVerifier(sampler=DirectSampler(ToyJudge(skill=0.2, bias=bias)), votes=votes, order=order)
     items = [(PROBLEM, said("7" if i % 2 else "8", f"c{i}")) for i in range(400)]

@@ -139,8 +139,9 @@ def test_votes_that_all_failed_decide_nothing_whatever_is_allowed() -> None:
 
 
 def table(both: int, accepts: int, rejects: int, neither: int) -> tuple[list[Outcome], list[bool]]:
-    judged: list[Outcome] = ["correct"] * (both + accepts) + ["incorrect"] * (rejects + neither)
-    return judged, [True] * both + [False] * accepts + [True] * rejects + [False] * neither
+    right: list[Outcome] = ["correct"] * (both + accepts)
+    wrong: list[Outcome] = ["incorrect"] * (rejects + neither)
+    return right + wrong, [True] * both + [False] * accepts + [True] * rejects + [False] * neither
 
 
 def test_kappa_of_a_table_by_hand() -> None:
@@ -174,6 +175,7 @@ def test_kappa_is_undefined_where_chance_agrees_always() -> None:
 
 
 def test_no_cases_or_uneven_ones_are_refused() -> None:
-    for judged, truth in (([], []), (["correct"], [])):
+    cases: tuple[list[Outcome], ...] = ([], ["correct"])
+    for judged in cases:
         with pytest.raises(ValueError, match="cases"):
-            agreement(judged, truth)  # type: ignore[arg-type]
+            agreement(judged, [])

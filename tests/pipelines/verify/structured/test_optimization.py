@@ -145,7 +145,7 @@ def test_a_hard_model_hits_the_limit_and_the_next_one_is_solved() -> None:
 
 def planted(generator: random.Random) -> dict[str, Any]:
     """A model with one planted error: a factor, the sense, a relation, a bound, or a constraint that is gone."""
-    model = json.loads(json.dumps(MODEL))
+    model: dict[str, Any] = json.loads(json.dumps(MODEL))
     kind = generator.choice(["objective", "factor", "value", "sense", "relation", "bound", "dropped"])
     row = generator.choice(model["constraints"])
     name = generator.choice(["x", "y"])
@@ -191,9 +191,8 @@ def test_references_that_are_numbers(text: str, optimum: float) -> None:
 
 
 def test_references_that_state_no_optimum() -> None:
-    assert [optimum_of(text) for text in ("", "x", "1 2", "nan", "inf", "1/0", "1e400", "9" * 101, True, None, [])] == [
-        None
-    ] * 11
+    stated: tuple[Any, ...] = ("", "x", "1 2", "nan", "inf", "1/0", "1e400", "9" * 101, True, None, [])
+    assert [optimum_of(text) for text in stated] == [None] * 11
     assert optimum_of("Infeasible.") == Optimum("infeasible")
     assert optimum_of("unbounded") == Optimum("unbounded")
 

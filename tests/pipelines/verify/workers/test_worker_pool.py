@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -162,7 +163,7 @@ def test_what_no_limit_ended_is_asked_again(tmp_path: Path) -> None:
 
 def test_copies_side_by_side_wait_for_one_reply(tmp_path: Path) -> None:
     workers = pool("nap_and_tell", workers=4)
-    asked = {"log": str(tmp_path / "asked"), "seconds": 0.3}
+    asked: dict[str, Any] = {"log": str(tmp_path / "asked"), "seconds": 0.3}
     with ThreadPoolExecutor(4) as threads:
         assert [reply["echo"] for reply in threads.map(workers.ask, [asked] * 4)] == ["slept"] * 4
     assert Path(asked["log"]).read_text().count("asked") < 4
@@ -171,7 +172,7 @@ def test_copies_side_by_side_wait_for_one_reply(tmp_path: Path) -> None:
 
 def test_a_copy_does_not_fail_with_the_pool_that_was_closed_under_its_question(tmp_path: Path) -> None:
     closing, staying = pool("nap_and_tell"), pool("nap_and_tell")
-    asked = {"log": str(tmp_path / "asked"), "seconds": 0.5}
+    asked: dict[str, Any] = {"log": str(tmp_path / "asked"), "seconds": 0.5}
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(closing.ask, asked)
         while not Path(asked["log"]).exists():

@@ -1,0 +1,144 @@
+"""Verifiers of a run: chains of them for its threads, and the verdict of theirs that counts.
+
+They are built when they are first asked for and kept until `VerifierPool.close`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+from flows.rounds.plan_mark import plan_mark
+from flows.rounds.spec import RunSpec
+from pipelines.engine_roles import Interruptible
+from pipelines.protocols import ExplainsRules, ReadsVotes, RuledVerifier, Verifier
+from pipelines.steps.cast_votes import DeferredVotes
+from pipelines.verify.acceptance import accepted_verdict, check_names, planned_verdict
+from storage.ground.errors import broken
+from storage.ground.records import PLAN, Origin, Outcome, Verdict, plan_of
+from storage.rollouts import Key
+
+
+class VerifierPool:
+    """Chains of verifiers, one for a thread at a time, kept for the next: some hold processes that start slowly.
+
+    `bind`: what is done once with every chain that was built.
+    """
+
+    def __init__(self, factories: Sequence[Callable[[], Verifier]], bind: Callable[[Sequence[Verifier]], None]) -> None:
+        self._factories, self._bind = factories, bind
+        self._lock = threading.Lock()
+        self._idle: list[list[Verifier]] = []
+        self._busy: list[list[Verifier]] = []
+
+    @contextmanager
+    def reserve(self) -> Iterator[Sequence[Verifier]]:
+        """Verifiers in the recipe's order, reserved for the caller until the block ends."""
+        with self._lock:
+            chain = self._idle.pop() if self._idle else None
+        if chain is None:
+            # Built outside the lock: the other threads would wait while the processes of a verifier start.
+            chain = [make() for make in self._factories]
+            self._bind(chain)
+        with self._lock:
+            self._busy.append(chain)
+        try:
+            yield chain
+        finally:
+            with self._lock:
+                # By identity: chains built from the same options may compare equal.
+                self._busy = [other for other in self._busy if other is not chain]
+                self._idle.append(chain)
+
+    def interrupt(self) -> None:
+        """Make verifiers that can give up what is under way do so; from any thread."""
+        with self._lock:
+            busy = [part for chain in self._busy for part in chain]
+        for part in busy:
+            if isinstance(part, Interruptible):
+                part.interrupt()
+
+    def close(self) -> None:
+        """Release those that nobody uses; safe to call twice."""
+        with self._lock:
+            chains, self._idle = self._idle, []
+        for part in (part for chain in chains for part in chain):
+            part.close()
+
+
+class RunVerifiers:
+    """Verifiers of a run and its acceptance policies. `origin`: of the completions of a step.
+
+    `pool`: their chains; by default its own.
+    """
+
+    def __init__(self, spec: RunSpec, origin: Callable[[str], Origin], pool: VerifierPool | None = None) -> None:
+        self._spec, self._origin = spec, origin
+        self.votes = DeferredVotes()
+        self.pool = pool or VerifierPool(spec.verifiers, self._bind_votes)
+
+    @cached_property
+    def _keys(self) -> tuple[tuple[Key, ...], frozenset[Key]]:
+        with self.pool.reserve() as chain:
+            keys = tuple((part.name, part.version) for part in chain)
+            deferred = frozenset((part.name, part.version) for part in chain if isinstance(part, ReadsVotes))
+        for policy in self._spec.policies():
+            check_names(policy, [name for name, _ in keys])
+        return keys, deferred
+
+    @property
+    def chain(self) -> tuple[Key, ...]:
+        """(name, version) of the verifiers in order."""
+        return self._keys[0]
+
+    @property
+    def deferred(self) -> frozenset[Key]:
+        """Verifiers that depend on votes and judge once everything is drawn."""
+        return self._keys[1]
+
+    @property
+    def immediate(self) -> tuple[Key, ...]:
+        """The others, which judge what is drawn."""
+        return tuple(key for key in self.chain if key not in self.deferred)
+
+    @property
+    def outcomes_may_change(self) -> bool:
+        """Whether final outcomes may differ from those used for planning."""
+        return bool(self.deferred) or len(self._spec.policies()) > 1
+
+    def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
+        """The verdict on one rollout that the plan goes by; None while one is missing. `votes`: what these would say."""
+        return planned_verdict(self._spec.planning, self.chain, verdicts, votes)
+
+    def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
+        """The verdict on one rollout that counts; None while one is missing. Without steps nobody votes."""
+        if not self._spec.follows and self.deferred:
+            return self.planned_by(verdicts)
+        return accepted_verdict(self._spec.accept, self.chain, verdicts)
+
+    def rules(self) -> dict[Key, tuple[tuple[str, str], ...]]:
+        """Rules of each verifier in the order it tries them, by (name, version); empty for a verifier that lists none."""
+        with self.pool.reserve() as chain:
+            return {(part.name, part.version): _rules_of(part) for part in chain}
+
+    def words(self) -> dict[str, dict[str, str]]:
+        """Plain words for the rules of each verifier, by its name; empty for a verifier that has none."""
+        with self.pool.reserve() as chain:
+            return {part.name: dict(part.words) if isinstance(part, ExplainsRules) else {} for part in chain}
+
+    def _bind_votes(self, chain: Sequence[Verifier]) -> None:
+        """Tell verifiers that go by votes where to read them, and to which plan they belong."""
+        waiting = [part for part in chain if isinstance(part, ReadsVotes)]
+        if waiting:
+            at_once = [(part.name, part.version) for part in chain if not isinstance(part, ReadsVotes)]
+            mark = plan_mark(self._spec, [self._origin(step.name) for step in self._spec.drawing], at_once)
+            for part in waiting:
+                part.bind(self.votes, mark)
+                # Verdicts are stored by name and version: without the plan in it, those by other votes would be reused.
+                if plan_of(part.version) != mark:
+                    raise broken(f"verifier {part.name!r} reads votes, and no {PLAN}={mark} is in version {part.version!r}")
+
+
+def _rules_of(verifier: Verifier) -> tuple[tuple[str, str], ...]:
+    rules = verifier.rules if isinstance(verifier, RuledVerifier) else None
+    return tuple((str(rule), str(version)) for rule, version in rules or ())

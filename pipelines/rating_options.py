@@ -1,0 +1,41 @@
+"""Options of models that rate texts, as the engine, the scorer and the search process `reward_model` take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(kw_only=True)
+class RatingRequest:
+    """What a server is asked for one number."""
+
+    model: str
+    """Name of the rating model, as the server lists it."""
+    api: str = "score"
+    """Request form: `score`, `classify` or `json`."""
+    path: str = ""
+    label: int | str | None = None
+    """Class whose probability is the number, by place or name; none: the last."""
+    template: str = ""
+    """Text to classify, with `{problem}` and `{answer}`; empty: the conversation."""
+    key: str = "score"
+    """Path to the number in a JSON reply."""
+    revision: str | None = None
+    """Your name for this state of the model."""
+    extra: Mapping[str, Any] | None = None
+    """More keys for the request's body."""
+
+
+@dataclass(kw_only=True)
+class RatingOptions(RatingRequest):
+    """The same, with what makes one value of an answer's numbers."""
+
+    by_lines: bool = False
+    """Rate the text up to each line."""
+    reduce: str = "last"
+    """What makes one value of the lines: `last`, `min`, `mean` or `product`."""
+
+
+def values_of(given: RatingRequest, of: type[RatingRequest] = RatingRequest) -> dict[str, Any]:
+    """The options of `of`, by name."""
+    return {option.name: getattr(given, option.name) for option in fields(of)}
