@@ -34,7 +34,9 @@ def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
     ]
     frame = pd.DataFrame(rows, columns=["group", "share", "low", "high", "problems", "judged"])
     base = alt.Chart(frame).encode(x=_groups(frame, by), tooltip=_hints("group", "problems", "judged"))
-    return _with_rules(base.mark_point(filled=True, size=90, color=BLUE), base, "pass rate", alt.Scale(domain=[0, 1]))
+    return _with_rules(
+        base.mark_point(filled=True, size=90, color=BLUE, opacity=1), base, "pass rate", alt.Scale(domain=[0, 1])
+    )
 
 
 def correct_chart(shares: Sequence[Share], judged: int) -> AnyChart:
