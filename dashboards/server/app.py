@@ -64,6 +64,8 @@ def main(first: str = "Home") -> None:
     }
     st.session_state[PAGES] = pages
     st.html(HERE / "look.css")
+    # Streamlit sets it below the root, where its dialogs and menus are not.
+    st.html(f"<style>:root {{ color-scheme: {st.context.theme.type or 'normal'}; }}</style>")
     if not may_write():
         st.sidebar.caption(why_not())
     hidden = [_moved(old, pages[new], more) for old, (new, more) in MOVED.items()]

@@ -38,7 +38,7 @@
     const look = (root) => root.querySelectorAll("*").forEach((node) => {
       if (node.shadowRoot) look(node.shadowRoot);
       const own = [...node.childNodes].filter((one) => one.nodeType === 3).map((one) => one.textContent.trim()).join(" ").trim();
-      const text = own || (["INPUT", "TEXTAREA"].includes(node.tagName) && node.value);
+      const text = own || (node.matches("textarea, input:not([type=checkbox], [type=radio])") && node.value);
       const box = node.getBoundingClientRect(), style = getComputedStyle(node);
       if (!text || !box.width || !box.height || !node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })) return;
       if (node.closest("[disabled], [aria-disabled=true], [aria-hidden=true], style, script, canvas")) return;
@@ -81,7 +81,7 @@
     const left = [];
     const controls = "a[href], button, input, select, textarea, summary, " +
       ["button", "tab", "combobox", "slider", "switch", "treeitem", "row"].map((role) => `[role=${role}]`).join(", ");
-    const groups = ["tablist", "radiogroup", "grid", "tree"].map((role) => `[role=${role}]`).join(", ");
+    const groups = ["tablist", "radiogroup", "toolbar", "grid", "tree"].map((role) => `[role=${role}]`).join(", ");
     const look = (root) => root.querySelectorAll("*").forEach((node) => {
       if (node.shadowRoot) look(node.shadowRoot);
       const box = node.getBoundingClientRect();

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser, Dialog, Page, expect
 
 from dashboards.pages.verifiers import TABS
 from storage.audits import PersonJudgement
@@ -197,7 +197,7 @@ def addresses(folder: Path) -> Iterator[tuple[str, str]]:
         ("Datasets", f"datasets?dataset=hostile&tab={quote(tab)}") for tab in ("Card", "Quality report", "Manifest")
     )
     yield from (("Datasets", f"datasets?dataset=hostile&tab={quote(tab)}") for tab in ("Gates", "Tags and sign-off"))
-    yield from (("Explore", f"explore?{of}&problem={problem}") for problem in problems)
+    yield "Explore", f"explore?{of}&sort=id&problem={min(problems)}"
     yield from (("Explore", path) for path in (f"explore?{of}&rows=rollouts", f"problems?of={quote(HOSTILE)}"))
     yield from (("Difficulty and budget", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model"))
     yield from (("Difficulty and budget", f"budgets?{of}"), ("Compare", "compare?evaluation=hostile"), ("Review", "review"))
@@ -207,6 +207,16 @@ def addresses(folder: Path) -> Iterator[tuple[str, str]]:
     yield "No such page", quote(NAMED["img onerror"])
 
 
+def _read_all(page: Page) -> None:
+    """Go through all problems in the drawer."""
+    for number in range(1, len(PAYLOADS) + 1):
+        expect(page.get_by_text(f"problem {number} of {len(PAYLOADS)} match", exact=False)).to_be_visible()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        assert page.evaluate("window.pwned") is None, number
+        assert page.get_by_role("dialog").locator(ACTIVE).count() == 0, number
+        page.keyboard.press("ArrowRight")
+
+
 def test_no_payload_acts_on_any_page(page: Page, printed: str, attacked: Path, asked: list[str], opened: list[str]) -> None:
     served = printed.partition("/?")[0]
     for title, path in addresses(attacked):
@@ -214,7 +224,11 @@ def test_no_payload_acts_on_any_page(page: Page, printed: str, attacked: Path, a
         for summary in page.locator('[data-testid="stExpander"] summary').all():
             summary.click()
         page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        if "problem=" in path:
+            _read_all(page)
         page.wait_for_timeout(300)
+        refused = page.get_by_text("This page cannot be shown.").count()
+        assert refused == (path == f"problems?of={quote(HOSTILE)}"), path
         assert page.evaluate("window.pwned") is None, path
         assert page.title() == "Rollmill", path
         inside = [frame.url for frame in page.frames[1:]]  # the quality report

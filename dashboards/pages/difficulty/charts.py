@@ -158,7 +158,7 @@ def _hints(*names: str) -> list[Any]:
 
 def _two(series: Sequence[str]) -> alt.Color:
     """Colours of two series: before and after, cost and effect."""
-    scale = alt.Scale(domain=list(series), range=[GREY, GREEN])
+    scale = alt.Scale(domain=list(series), range=[GREY, BLUE])
     return alt.Color("what:N", title=None, legend=alt.Legend(orient="top"), scale=scale)
 
 
