@@ -31,9 +31,10 @@ _bar: ContextVar["DeltaGenerator | None"] = ContextVar("bar", default=None)
 _HTML = "<div class='copy-link'><button type='button'>Copy link</button></div>"
 _CSS = """
 .copy-link { text-align: right; }
-.copy-link button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; white-space: nowrap;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); padding: 0.4rem 0.75rem; }
-.copy-link :is(button:hover, button:focus-visible) { color: var(--st-primary-color); border-color: var(--st-primary-color); }
+.copy-link button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer;
+  white-space: nowrap; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
+  padding: 0.4rem 0.75rem; }
+.copy-link button:is(:hover, :focus-visible) { color: var(--st-primary-color); border-color: var(--st-primary-color); }
 """
 _JS = """
 export default function ({ parentElement }) {
