@@ -18,6 +18,7 @@ from zlib import crc32
 import pytest
 from hypothesis import settings
 
+from tests.chromium import chromium  # noqa: F401 (a fixture)
 from tests.installed import install  # noqa: F401 (a fixture)
 
 TIERS = ("integration", "services", "sandbox", "chaos", "browser", "hosts", "train", "data", "vllm", "gpu", "long")

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 Spec = dict[str, Any]
 
-# Okabe and Ito (2008): told apart with every common kind of colour blindness, legible on light and on dark. The theme
-# (server/.streamlit/config.toml) has the same.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999")
+# Okabe and Ito (2008): told apart with every common kind of colour blindness, legible on light and on dark. Their lighter
+# grey is too near green and purple. The theme (server/.streamlit/config.toml) has the same.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#666666")
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, GREY = PALETTE
 OUTCOME_COLOURS: Mapping[str, str] = {
     "correct": GREEN,

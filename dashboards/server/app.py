@@ -12,6 +12,7 @@ from dashboards.inert import inert, visible
 from dashboards.server.warm import WARMER
 from dashboards.session.address import PAGES, link
 from dashboards.session.commands import admit, may_write, why_not
+from dashboards.session.parameters import tell_unknown
 from dashboards.session.scope import guarded
 from storage.ground.errors import unknown_name
 
@@ -33,14 +34,14 @@ MENU = {  # in the order of the menu: the page's module, its icon
 }
 MOVED = {
     "home": ("Home", {}),
+    "start": ("New run", {}),
     "overview": ("Runs", {}),
     "problems": ("Explore", {}),
     "budgets": ("Difficulty", {"view": "Budget"}),
-}  # addresses of before: what took their place
-WHOLE_LINKS = "<style>[data-testid='stPageLink'] p { white-space: normal; overflow: visible; }</style>"  # else they are cut
-FIRST_PATH = "start"  # the page that opens first has no path: what is given is not used, and may be nobody else's
+}  # addresses of before, and of what people type: what took their place
+FIRST_PATH = "first"  # the page that opens first has no path: what is given is not used, and may be nobody else's
 PAGE_OF = {name.lower().split()[0]: name for name in MENU}  # by its path
-PATHS = frozenset(("", FIRST_PATH, *PAGE_OF, *MOVED))  # every address of a page
+PATHS = frozenset(("", *PAGE_OF, *MOVED))  # every address of a page
 UNKNOWN = "unknown-page"  # the path at which the session began, where no page has it
 
 
@@ -52,7 +53,7 @@ def main(first: str = "Home") -> None:
     st.logo(str(HERE / "logo.svg"), icon_image=str(HERE / "icon.png"), size="large")
     pages = {
         name: st.Page(
-            guarded(import_module(f"dashboards.pages.{module}").show),
+            guarded(_with_parameters(name, import_module(f"dashboards.pages.{module}").show)),
             title=name,
             url_path=FIRST_PATH if name == "Home" else path,
             icon=f":material/{icon}:",
@@ -62,7 +63,9 @@ def main(first: str = "Home") -> None:
         for module, icon in [MENU[name]]
     }
     st.session_state[PAGES] = pages
-    st.html(WHOLE_LINKS)
+    st.html(HERE / "look.css")
+    # Streamlit sets it below the root, where its dialogs and menus are not.
+    st.html(f"<style>:root {{ color-scheme: {st.context.theme.type or 'normal'}; }}</style>")
     if not may_write():
         st.sidebar.caption(why_not())
     hidden = [_moved(old, pages[new], more) for old, (new, more) in MOVED.items()]
@@ -75,6 +78,16 @@ def main(first: str = "Home") -> None:
             st.fragment(_preparing, run_every="2s")()
     with WARMER.visit():
         page.run()
+
+
+def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:
+    """The page below what is told of misspelt parameters in its address."""
+
+    def page() -> None:
+        tell_unknown(name)
+        show()
+
+    return page
 
 
 def _preparing() -> None:

@@ -28,12 +28,13 @@ CHOICE_WIDTH = 380  # pixels of a box in the context bar
 EXPLORE = "/explore"
 OPEN = {"open": st.column_config.LinkColumn("Explore", display_text="open", width="small")}  # of tables, for explore_link
 _bar: ContextVar["DeltaGenerator | None"] = ContextVar("bar", default=None)
-_HTML = "<div><button type='button'>Copy link</button></div>"
+_HTML = "<div class='copy-link'><button type='button'>Copy link</button></div>"
 _CSS = """
-div { text-align: right; }
-button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; white-space: nowrap;
-  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); padding: 0.4rem 0.75rem; }
-button:hover, button:focus-visible { color: var(--st-primary-color); border-color: var(--st-primary-color); }
+.copy-link { text-align: right; }
+.copy-link button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer;
+  white-space: nowrap; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius);
+  padding: 0.4rem 0.75rem; }
+.copy-link button:is(:hover, :focus-visible) { color: var(--st-primary-color); border-color: var(--st-primary-color); }
 """
 _JS = """
 export default function ({ parentElement }) {
@@ -47,7 +48,8 @@ export default function ({ parentElement }) {
   };
 }
 """
-_copy_link = st.components.v2.component("rollmill_copy_link", html=_HTML, css=_CSS, js=_JS)
+# Without a shadow root: in a dialog the Tab key would pass it by.
+_copy_link = st.components.v2.component("rollmill_copy_link", html=_HTML, css=_CSS, js=_JS, isolate_styles=False)
 
 Value = str | int | None
 Parameters = dict[str, list[str]]

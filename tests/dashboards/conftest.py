@@ -48,9 +48,17 @@ def run_in(folder: Path, *commands: list[str]) -> None:
             assert cli.run(command) == 0, command
 
 
+@pytest.fixture(scope="module")
+def curated(_curated_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace, a copy for each test file: what one file adds, another does not count."""
+    folder = tmp_path_factory.mktemp("dashboard") / "ws"
+    shutil.copytree(_curated_once, folder, symlinks=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The workspace; made once, because the pages only read."""
+def _curated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace that is copied."""
     folder = tmp_path_factory.mktemp("dashboard") / "ws"
     Workspace.init(folder).close()
     shutil.copyfile(Path(__file__).parents[1] / "toys.py", folder / "toys.py")

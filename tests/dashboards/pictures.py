@@ -8,8 +8,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.chromium import CHROMIUM, FLAGS, PATIENCE
 from tests.dashboards.conftest import serving
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, visit
+from tests.dashboards.test_browser import visit
 
 SIZE = (1360, 900)
 PAGES = (

@@ -4,34 +4,19 @@ Screenshots land in $ROLLMILL_SCREENSHOTS when it names a folder; somebody shoul
 """
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from dashboards.pages.verifiers import TABS
-from storage.audits import PersonJudgement
-from storage.queries import Reader, run_scope, search_problems
-from tests.dashboards.conftest import HOSTILE, serving
+from storage.queries import Reader
+from tests.chromium import PATIENCE
+from tests.dashboards.conftest import serving
 from tests.flows.conftest import finish, start
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or "chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 120_000
-expect.set_options(timeout=PATIENCE)  # five seconds otherwise, which a busy machine needs for less
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +39,14 @@ def strangers() -> list[str]:
 
 
 @pytest.fixture
-def browser(printed: str, served: str, strangers: list[str]) -> Iterator[Page]:
+def browser(chromium: Browser, printed: str, served: str, strangers: list[str]) -> Iterator[Page]:
     """A page that may write, and fails the test when it asks anything of another host."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={"width": 1400, "height": 1700})
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: strangers.append(request.url) if _is_foreign(request.url, served) else None)
-        page.goto(printed)
-        yield page
-        chromium.close()
+    page = chromium.new_page(viewport={"width": 1400, "height": 1700})
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: strangers.append(request.url) if _is_foreign(request.url, served) else None)
+    page.goto(printed)
+    yield page
+    page.close()
     assert strangers == []
 
 
@@ -127,59 +110,6 @@ def test_the_listener_hears_a_picture_of_another_host(browser: Page, strangers: 
     strangers.clear()
 
 
-def test_hostile_text_in_every_field_is_inert_on_every_page(browser: Page, served: str, curated: Path) -> None:
-    with Reader.open(curated) as reader:
-        run = next(run.id for run in reader.runs.list() if run.name == "hostile")
-    ended = finish(start("audit", "verifier", "number", "--run", run, "--n", "3", cwd=curated))
-    assert ended.status == 0, ended.err
-    with Reader.open(curated) as reader:
-        audit = next(audit for audit in reader.audits.list() if audit.source == run)
-        items = reader.audits.items(audit.id)
-        reader.audits.judge(
-            PersonJudgement(item.completion_id, item.problem_id, HOSTILE, "correct", HOSTILE) for item in items
-        )
-        problem = search_problems(run_scope(reader, run)).rows[0].id
-    second = "verify=[{method: exact, options: {answer: final}}]"  # another verdict makes another version: Diff has two
-    ended_again = finish(
-        start("curate", "hostile.yaml", "--direct", "--set", second, "--set", "gate.min_kept=0", cwd=curated)
-    )
-    assert ended_again.status == 0, ended_again.err
-    scheduled = finish(start("schedule", "add", "hostile.yaml", "--cron", "0 2 * * *", cwd=curated))
-    assert scheduled.status == 0, scheduled.err
-    saved = finish(start("view", "save", "--", HOSTILE[:60].replace("\u202e", ""), "outcome=correct", cwd=curated))
-    assert saved.status == 0, saved.err
-    yanked = finish(start("dataset", "yank", "hostile@v1", "--reason", HOSTILE.replace("\u202e", ""), cwd=curated))
-    assert yanked.status == 0, yanked.err
-    of = f"of=run+{run}"
-    for title, path in (
-        ("Home", "home"),
-        ("Runs", f"runs?run={run}"),
-        ("Datasets", "datasets?dataset=hostile"),
-        ("Datasets", "datasets?dataset=hostile&tab=Quality+report"),
-        ("Datasets", "datasets?dataset=hostile&tab=Manifest"),
-        ("Explore", f"explore?{of}&problem={problem}"),
-        ("Explore", f"explore?{of}&rows=rollouts"),
-        *(("Difficulty and budget", f"difficulty?{of}&by={by}") for by in ("skill", "template", "source", "model")),
-        ("Compare", "compare?evaluation=hostile"),
-        ("Difficulty and budget", f"budgets?{of}"),
-        ("Review", "review"),
-        ("Schedules", "schedules"),
-        ("Diff", "diff?dataset=hostile"),
-        *(("Verifiers", f"verifiers?{of}&view={quote(tab)}") for tab in TABS),
-        ("Explore", f"problems?of={quote(HOSTILE)}"),
-    ):
-        visit(browser, f"{served}/{path}", title)
-        for summary in browser.locator('[data-testid="stExpander"] summary').all():
-            summary.click()
-        browser.wait_for_timeout(1500)
-        assert browser.title() != "owned", path
-        main = browser.get_by_test_id("stApp")
-        assert main.locator("img[alt='pixel'], [src*='47999'], [href*='47999'], .katex [href]").count() == 0, path
-        formulas = main.locator(".katex").count()
-        assert formulas == main.locator("[class*='st-key-prose-'] .katex").count(), path  # of texts, not of names
-    finish(start("dataset", "unyank", "hostile@v1", cwd=curated))
-
-
 def test_what_is_chosen_stands_in_the_address_and_a_link_reopens_it(browser: Page, served: str) -> None:
     visit(browser, f"{served}/explore?of=version+toy%40v1", "Explore")
     browser.get_by_placeholder("Text or id in problems").fill("1005")
@@ -218,7 +148,7 @@ def _begun(folder: Path, name: str) -> str:
 def test_a_run_is_live_while_a_run_writes(browser: Page, served: str, curated: Path) -> None:
     recipe = (curated / "toy.yaml").read_text().replace("name: toy", "name: live").replace("chance: 0.5", "chance: 0.31")
     (curated / "live.yaml").write_text(recipe)
-    process = start("curate", "live.yaml", "--direct", cwd=curated, TOY_SLEEP="0.15")
+    process = start("curate", "live.yaml", "--direct", cwd=curated, TOY_SLEEP="0.05")
     try:
         visit(browser, f"{served}/runs?run={_begun(curated, 'live')}", "Runs")
         expect(browser.get_by_role("heading", name="live-", exact=False).first).to_be_visible(timeout=PATIENCE)

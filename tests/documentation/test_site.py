@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.dashboards.test_browser import CHROMIUM, FLAGS
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("index.html", "tutorials/first-dataset.html", "reference/methods.html", "reference/python-api.html")
@@ -24,12 +25,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_site_needs_no_network_and_is_searched_from_disk(site: Path, scheme: Literal["light", "dark"]) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_the_site_needs_no_network_and_is_searched_from_disk(
+    chromium: "Browser", site: Path, scheme: Literal["light", "dark"]
+) -> None:
     asked: list[str] = []
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as browser:
-        page = browser.new_page(color_scheme=scheme)
+    with chromium.new_page(color_scheme=scheme) as page:
         page.on("request", lambda request: asked.append(request.url))
         grounds = set()
         for name in PAGES:

@@ -251,7 +251,10 @@ def _flipped(benchmarks: Sequence[str], subject: ComparedSubject, models: tuple[
         hide_index=True,
         width="stretch",
         height=min(320, 35 * (len(changed) + 1) + 3),
-        column_config={"problem": st.column_config.TextColumn(width="large")},
+        column_config={
+            "problem": st.column_config.TextColumn(width=290),
+            **{name: st.column_config.NumberColumn(width=60) for name in (visible(first), visible(second), "change")},
+        },
         on_select="rerun",
         selection_mode="single-row",
         key=f"flips-{hash((subject.name, subject.split, models, benchmark))}",

@@ -50,7 +50,7 @@ def graph_chart(steps: Sequence["VersionStep"]) -> AnyChart:
         layers.append(label.encode(x="version:Q", y="kept:Q", text="kept change:N"))
     tagged = nodes[nodes["tags"] != ""]
     if len(tagged):
-        named = alt.Chart(tagged).mark_text(dy=-27, color=STATES["tagged"], fontWeight="bold", limit=90)
+        named = alt.Chart(tagged).mark_text(dy=-27, color=GREY, fontWeight="bold", limit=90)
         layers.append(named.encode(x="version:Q", y="kept:Q", text="tags:N"))
     return alt.layer(*layers).properties(height=230)
 
@@ -144,7 +144,9 @@ def rate_history(steps: Sequence["VersionStep"]) -> AnyChart | None:
     rules = base.mark_rule(strokeWidth=3, color=SKY).encode(
         y=alt.Y("low:Q", title="pass rate", axis=axis, scale=scale), y2="high:Q"
     )
-    points = base.mark_point(filled=True, size=60, color=BLUE).encode(y=alt.Y("pass_rate:Q", axis=axis, scale=scale))
+    points = base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(
+        y=alt.Y("pass_rate:Q", axis=axis, scale=scale)
+    )
     return alt.layer(rules, points).properties(height=170)
 
 

@@ -37,15 +37,17 @@ DRIFT_COLUMNS = {
     "n after": "n_after",
     "clusters": "clusters",
 }
-NARROW = 72  # pixels
+NARROW, WIDER = 72, 86  # pixels
 COLUMNS: dict[str, Any] = {
-    **{name: st.column_config.NumberColumn(format="localized", width=NARROW) for name in ("problems", "rollouts", "kept")},
-    "kept change": st.column_config.NumberColumn(format="%+d", width=NARROW),
+    "problems": st.column_config.NumberColumn(format="localized", width=NARROW),
+    "rollouts": st.column_config.NumberColumn(format="localized", width=66),
+    "kept": st.column_config.NumberColumn(format="localized", width=56),
+    "kept change": st.column_config.NumberColumn(format="%+d", width=WIDER),
     "pass rate": st.column_config.NumberColumn(format="%.3f", width=NARROW),
-    "rate change": st.column_config.NumberColumn(format="%+.3f", width=NARROW),
+    "rate change": st.column_config.NumberColumn(format="%+.3f", width=WIDER),
     **{name: st.column_config.TextColumn(width=60) for name in ("version", "tags", "after")},
     "made (UTC)": st.column_config.TextColumn(width=118),
-    "what changed": st.column_config.TextColumn(width=190),
+    "what changed": st.column_config.TextColumn(width=150),
     "here": st.column_config.CheckboxColumn(width=50, help="its rows are in this clone"),
     "DVC": st.column_config.CheckboxColumn(width=50, help="tracked by DVC, so that it can be pushed and pulled"),
 }

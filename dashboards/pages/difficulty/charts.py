@@ -34,7 +34,9 @@ def rate_chart(rates: Sequence[GroupRate], by: str) -> AnyChart:
     ]
     frame = pd.DataFrame(rows, columns=["group", "share", "low", "high", "problems", "judged"])
     base = alt.Chart(frame).encode(x=_groups(frame, by), tooltip=_hints("group", "problems", "judged"))
-    return _with_rules(base.mark_point(filled=True, size=90, color=BLUE), base, "pass rate", alt.Scale(domain=[0, 1]))
+    return _with_rules(
+        base.mark_point(filled=True, size=90, color=BLUE, opacity=1), base, "pass rate", alt.Scale(domain=[0, 1])
+    )
 
 
 def correct_chart(shares: Sequence[Share], judged: int) -> AnyChart:
@@ -156,7 +158,7 @@ def _hints(*names: str) -> list[Any]:
 
 def _two(series: Sequence[str]) -> alt.Color:
     """Colours of two series: before and after, cost and effect."""
-    scale = alt.Scale(domain=list(series), range=[GREY, GREEN])
+    scale = alt.Scale(domain=list(series), range=[GREY, BLUE])
     return alt.Color("what:N", title=None, legend=alt.Legend(orient="top"), scale=scale)
 
 

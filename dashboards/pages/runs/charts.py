@@ -90,7 +90,7 @@ def limit_chart(measure: Mapping[str, Any]) -> AnyChart:
         x=alt.X("value:Q", title=None, axis=None, scale=alt.Scale(domain=[0, top])),
         tooltip=["what", "value", "limit"],
     )
-    mark = base.mark_tick(color=GREY, thickness=4, size=30).encode(x="limit:Q", tooltip=["what", "value", "limit"])
+    mark = base.mark_tick(color=BLUE, thickness=4, size=30).encode(x="limit:Q", tooltip=["what", "value", "limit"])
     return alt.layer(bar, mark).properties(height=34)
 
 

@@ -79,6 +79,8 @@ def _actions(run: Run) -> None:
                 help_text = "Goes on where it stopped. It works on by itself when this page is closed."
                 command_button("Resume", ["runs", "resume", run.id], key=f"resume-{run.id}", help=help_text, wait=5)
             dismiss_button(run)
+        if cell := run.recipe.get("cell"):
+            link("Runs", "Its evaluation", icon=":material/grid_on:", run=str(cell["evaluation"]))
         link("Difficulty", "Difficulty", of=f"run {run.id}")
 
 

@@ -9,6 +9,7 @@ from dashboards.parts.activity import REFRESH_LIVE, follow_runs
 from dashboards.session.address import choose, link
 from dashboards.session.commands import typed
 from dashboards.session.scope import nothing_yet, reader
+from dashboards.units import counted
 from storage.ground.job_command import command_words
 from storage.queries import Run, runs
 from storage.queries.run_table import RunLine, run_lines
@@ -41,8 +42,12 @@ def _evaluation(line: RunLine, known: dict[str, Run]) -> None:
     st.subheader(inert(line.id))
     done = sum(cell.status == "done" for cell in line.cells)
     st.markdown(
-        f"{len(line.cells)} cells, {done} of them done, of {len(line.models)} models: {inert(', '.join(line.models))}."
+        f"{counted(len(line.cells), 'cell')}, {done} of them done, of {counted(len(line.models), 'model')}: "
+        f"{inert(', '.join(line.models))}."
     )
+    for cell in line.cells:
+        if cell.status == "running":
+            link("Runs", f"{inert(cell.id)} works now", icon=":material/play_circle:", run=cell.id)
     if line.status == "done":
         link("Compare", "Compare its models", icon=":material/compare_arrows:", evaluation=line.id)
     job = known[line.cells[0].id].recipe["job"]

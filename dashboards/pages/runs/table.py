@@ -30,19 +30,19 @@ BADGES = {  # colours of the theme
 }
 COLUMNS = {
     "open": st.column_config.TextColumn("", width=24),
-    "run": st.column_config.TextColumn(width=230),
-    "status": st.column_config.MultiselectColumn(options=list(BADGES), color=list(BADGES.values()), width=105),
-    "started": st.column_config.DatetimeColumn("started, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC", width=150),
+    "run": st.column_config.TextColumn(width=190),
+    "status": st.column_config.MultiselectColumn(options=list(BADGES), color=list(BADGES.values()), width=108),
+    "started": st.column_config.DatetimeColumn("started, UTC", format="YYYY-MM-DD HH:mm", timezone="UTC", width=125),
     "seconds": st.column_config.NumberColumn(
-        format="%.1f", width=75, help="in which its commands worked on it; pauses between them are not counted"
+        format="%.1f", width=70, help="in which its commands worked on it; pauses between them are not counted"
     ),
     "pass rate": st.column_config.TextColumn(
         width=150, help="with its 95% interval, over the prefix fixed before any verdict"
     ),
-    "model": st.column_config.TextColumn(width=140),
-    "tokens": st.column_config.NumberColumn(format="localized", width=85, help="in and out, of what it drew itself"),
-    "cost": st.column_config.TextColumn(width=80, help="blank where no price is known"),
-    "kept": st.column_config.NumberColumn(format="localized", width=70, help="in the version that it published"),
+    "model": st.column_config.TextColumn(width=100),
+    "tokens": st.column_config.NumberColumn(format="localized", width=70, help="in and out, of what it drew itself"),
+    "cost": st.column_config.TextColumn(width=60, help="blank where no price is known"),
+    "kept": st.column_config.NumberColumn(format="localized", width=60, help="in the version that it published"),
     "problems": st.column_config.NumberColumn(format="localized", width=80),
 }
 

@@ -35,7 +35,9 @@ def show() -> None:
     else:
         st.info("No schedule yet. Add one below, or type:")
         st.code('rollmill schedule add recipes/arithmetic.yaml --cron "0 2 * * *"', language=None)
-    with st.expander("Add a schedule", icon=":material/add:", expanded=not rows):
+    # Open as well while it says what it added: the first schedule would close it.
+    open_still = not rows or "schedule-add-done" in st.session_state
+    with st.expander("Add a schedule", icon=":material/add:", expanded=open_still):
         show_form()
 
 

@@ -129,7 +129,8 @@ def follow_started() -> None:
         cell = reader().runs.get(started.run).recipe.get("cell")
         if cell is not None and started.status == 0:
             st.switch_page(st.session_state[PAGES]["Compare"], query_params={"evaluation": cell["evaluation"]})
-        st.switch_page(st.session_state[PAGES]["Runs"], query_params={"run": started.run})
+        shown = started.run if cell is None else str(cell["evaluation"])
+        st.switch_page(st.session_state[PAGES]["Runs"], query_params={"run": shown})
     if started.status is None:
         st.fragment(_wait, run_every=POLL)(started)
         return

@@ -14,12 +14,12 @@ from dashboards.session.commands import may_write, show_done, silent_button, typ
 from dashboards.session.export_matches import export_folder, offer_file
 from dashboards.session.scope import nothing_yet, reader
 from dashboards.session.started import Started, start
+from dashboards.units import size
 from storage.queries import audit_queues, datasets, runs, versions_of
 from storage.queries.histories.dataset_history import export_fields, export_formats
 
 CHAIN = "chain"  # every verifier of a run, with their policy
 ENDINGS = ("jsonl", "parquet")
-MEGABYTE = 1_000_000
 
 
 def show_audit() -> None:
@@ -107,13 +107,13 @@ def _show_file(started: Started) -> None:
     if started.status is None:
         st.fragment(_wait, run_every=POLL)(started)
         return
-    st.code(visible(started.output), language=None, wrap_lines=True)
     out = next(word for word in started.words if word.startswith("--out="))
     path = Path(out.removeprefix("--out="))
+    # The folder is the dashboard's own, and goes with it.
+    st.code(visible(started.output.replace(f"{path.parent}/", "")), language=None, wrap_lines=True)
     if started.status == 0 and path.exists():
-        size = path.stat().st_size
-        words = f"{size / 1e6:,.1f} MB" if size >= MEGABYTE else f"{size:,} bytes"
-        st.link_button(f"Download {inert(path.name)} ({words})", offer_file(path), icon=":material/download:")
+        label = f"Download {inert(path.name)} ({size(path.stat().st_size)})"
+        st.link_button(label, offer_file(path), icon=":material/download:")
 
 
 def _wait(started: Started) -> None:

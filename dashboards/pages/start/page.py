@@ -61,7 +61,14 @@ def show() -> None:
     follow_started()
     kind = str(
         st.segmented_control(
-            "Start", KINDS, default="Curate", required=True, key="what", bind="query-params", width="stretch"
+            "Start",
+            KINDS,
+            default="Curate",
+            required=True,
+            key="what",
+            bind="query-params",
+            width="stretch",
+            on_change=_forget_changes,
         )
     )
     st.caption(ABOUT[kind])
@@ -71,6 +78,11 @@ def show() -> None:
         show_export()
     else:
         _recipe(kind)
+
+
+def _forget_changes() -> None:
+    """Leave the changes of a recipe out of the address of an evaluation."""
+    st.query_params.pop("set", None)
 
 
 def _recipe(kind: str) -> None:

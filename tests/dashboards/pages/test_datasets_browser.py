@@ -5,21 +5,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboards.test_browser import (  # noqa: F401 (fixtures)
-    PATIENCE,
-    browser,
-    printed,
-    served,
-    shoot,
-    strangers,
-    visit,
-)
+from tests.chromium import PATIENCE
+from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start
 
 pytestmark = pytest.mark.browser
+__all__ = ["browser", "printed", "served", "strangers"]  # fixtures
 
 
-def test_a_version_is_chosen_tagged_and_withdrawn(browser: Page, served: str) -> None:  # noqa: F811
+def test_a_version_is_chosen_tagged_and_withdrawn(browser: Page, served: str) -> None:
     visit(browser, f"{served}/datasets?dataset=toy", "Datasets")
     expect(browser.get_by_role("heading", name="toy@v2", exact=True)).to_be_visible()
     box = browser.get_by_test_id("stDataFrame").first.bounding_box()
@@ -47,7 +41,7 @@ def test_a_version_is_chosen_tagged_and_withdrawn(browser: Page, served: str) ->
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (800, "dark")])
-def test_gates_and_drift_are_drawn(browser: Page, served: str, width: int, scheme: str) -> None:  # noqa: F811
+def test_gates_and_drift_are_drawn(browser: Page, served: str, width: int, scheme: str) -> None:
     browser.set_viewport_size({"width": width, "height": 1500})
     browser.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for tab, charts in (("Gates", 5), ("Drift", 7)):
@@ -57,7 +51,7 @@ def test_gates_and_drift_are_drawn(browser: Page, served: str, width: int, schem
         shoot(browser, f"{tab.lower()}-{width}-{scheme}")
 
 
-def test_a_cell_of_the_flow_opens_its_rows_and_a_link_reopens_them(browser: Page, served: str, curated: Path) -> None:  # noqa: F811
+def test_a_cell_of_the_flow_opens_its_rows_and_a_link_reopens_them(browser: Page, served: str, curated: Path) -> None:
     ended = finish(start("curate", "hostile.yaml", "--direct", "--set", "select.method=quota", cwd=curated))
     assert ended.status == 0, ended.err
     visit(browser, f"{served}/diff?dataset=toy&before=toy%40v1&after=toy%40v2", "Diff")

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from storage.queries import Reader
-from tests.dashboards.test_browser import PATIENCE, browser, printed, served, strangers, visit
+from tests.chromium import PATIENCE
+from tests.dashboards.test_browser import browser, printed, served, strangers, visit
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "printed", "served", "strangers"]  # fixtures

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dashboards.inert import visible
 from storage.queries import Reader, dataset_scope, search_problems
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import STRANGER, serving
 from tests.dashboards.parts.test_prose import HOSTILE as PAYLOADS
 from tests.dashboards.parts.test_reader import imported
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
+from tests.dashboards.test_browser import shoot, visit
 
 SLOWEST = 2.0  # seconds of half of the key strokes: 0.5 on an idle machine, where this one may be shared
 FORMED = ("emphasis", "table", "code", "fence", "stand-ins")  # payloads inside of what is shown in its form
@@ -35,18 +36,16 @@ def asked() -> list[str]:
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}-{size[2]}")
-def browser(printed: str, asked: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
+def browser(chromium: Browser, printed: str, asked: list[str], request: pytest.FixtureRequest) -> Iterator[Page]:
     width, height, scheme = request.param
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(printed)
-        yield page
-        chromium.close()
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(printed)
+    yield page
+    context.close()
     host = printed.split("/")[2]
     assert [url for url in asked if url.startswith(("http", "ws")) and url.split("/")[2] != host] == []
 

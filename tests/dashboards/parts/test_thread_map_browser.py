@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from storage.workspace import Workspace
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import HOSTILE, serving
-from tests.dashboards.test_browser import PATIENCE, browser, served, shoot, strangers, visit
+from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 from tests.storage.stepped.searched import OTHER, PROBLEM, RUN, grown, stored
 
 SLOWEST = 10.0  # seconds until the map is drawn: 0.5 on an idle machine, where this one may be shared

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import run_in, serving
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
+from tests.dashboards.test_browser import shoot, visit
 
 pytestmark = pytest.mark.browser
 
@@ -37,18 +38,14 @@ def failures() -> list[str]:
 
 
 @pytest.fixture
-def browser(printed: str, failures: list[str]) -> Iterator[Page]:
+def browser(chromium: Browser, printed: str, failures: list[str]) -> Iterator[Page]:
     """A page that may write."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(PATIENCE)
-        page.goto(printed)
-        page.on(
-            "response", lambda answer: failures.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
-        )
-        yield page
-        chromium.close()
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PATIENCE)
+    page.goto(printed)
+    page.on("response", lambda answer: failures.append(f"{answer.status} {answer.url}") if answer.status > 399 else None)
+    yield page
+    page.close()
 
 
 def test_an_address_without_a_page_says_so_and_leads_to_the_nearest(
@@ -81,6 +78,16 @@ def test_an_address_is_shown_as_text(browser: Page, printed: str) -> None:
     assert browser.title() == "Rollmill"
 
 
+def test_a_misspelt_parameter_is_told_and_removed(browser: Page, printed: str) -> None:
+    served = printed.partition("/?")[0]
+    visit(browser, f"{served}/explore?of=version+toy%40v1&lvel=2&level=1", "Explore")
+    expect(browser.get_by_text("Unknown parameter of Explore's address 'lvel'. Did you mean 'level'?")).to_be_visible()
+    expect(browser.get_by_text("4 problems match")).to_be_visible()
+    browser.get_by_role("button", name="Remove lvel").click()
+    browser.wait_for_url(lambda url: "lvel" not in url and "level=1" in url)
+    expect(browser.get_by_text("Unknown parameter", exact=False)).to_have_count(0)
+
+
 def test_no_page_asks_for_what_is_not_there(browser: Page, printed: str, failures: list[str]) -> None:
     served = printed.partition("/?")[0]
     for path, title in (
@@ -93,6 +100,8 @@ def test_no_page_asks_for_what_is_not_there(browser: Page, printed: str, failure
         visit(browser, f"{served}/{path}", title)
     visit(browser, f"{served}/budgets", "Difficulty and budget")  # an address of before
     browser.wait_for_url("**/difficulty?*view=Budget*")
+    visit(browser, f"{served}/start", "New run")  # what people type
+    browser.wait_for_url("**/new*")
     assert failures == []
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.server.app import MENU
 from dashboards.session.address import explore_link, explore_parameters
+from dashboards.session.parameters import PARAMETERS
 from storage.queries import Reader
 from tests.dashboards.conftest import explore_table, opened
 
@@ -88,3 +90,15 @@ def test_a_number_links_to_the_rollouts_that_it_counts() -> None:
 def test_an_unknown_facet_is_our_mistake() -> None:
     with pytest.raises(ValueError, match="no facets of Explore: \\['colour'\\]"):
         explore_link("run toy-1", colour="red")
+
+
+def test_every_page_says_what_parameters_its_address_has(page: Page) -> None:
+    assert set(PARAMETERS) <= set(MENU)
+    shown = page("diff", datset="toy", befor="toy@v1")
+    assert [block.value.replace("\\", "").partition(" Valid")[0] for block in shown.warning] == [
+        "Unknown parameter of Diff's address 'datset'. Did you mean 'dataset'?",
+        "Unknown parameter of Diff's address 'befor'. Did you mean 'before'?",
+    ]
+    shown.button(key="unknown-datset").click().run()
+    assert "datset" not in shown.query_params
+    assert len(shown.warning) == 1

@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from storage.queries import Reader
-from tests.dashboards.test_browser import PATIENCE, browser, printed, served, shoot, strangers, visit
+from tests.chromium import PATIENCE
+from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start
 
 SLOWEST = 2.0  # seconds of half of the judgements: 0.5 on an idle machine, where this one may be shared

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.dashboards.test_browser import PATIENCE, browser, printed, served, shoot, strangers, visit
+from tests.chromium import PATIENCE
+from tests.dashboards.test_browser import browser, printed, served, shoot, strangers, visit
 
 pytestmark = pytest.mark.browser
 __all__ = ["browser", "printed", "served", "strangers"]  # fixtures

@@ -2,17 +2,17 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from storage.queries import Reader, undecided_queue
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import run_in, serving
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
+from tests.dashboards.test_browser import shoot, visit
 from tests.flows.conftest import RECIPE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -60,14 +60,8 @@ def tasks(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-
-
-def at_home(browser: Browser, printed: str, width: int = 1400) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 1500})
+def at_home(chromium: Browser, printed: str, width: int = 1400) -> Page:
+    page = chromium.new_page(viewport={"width": width, "height": 1500})
     page.set_default_timeout(PATIENCE)
     visit(page, printed, "Home")
     return page
@@ -81,13 +75,13 @@ def judged(page: Page, count: int) -> None:
     expect(page.get_by_text(f"0 of {count} judged by ann", exact=False)).to_be_visible()
 
 
-def test_each_line_that_needs_a_person_opens_exactly_its_task(tasks: Path, browser: Browser) -> None:
+def test_each_line_that_needs_a_person_opens_exactly_its_task(tasks: Path, chromium: Browser) -> None:
     with Reader.open(tasks) as reader:
         doubtful = next(run.id for run in reader.runs.list() if run.name == "doubtful")
         undecided = len(undecided_queue(reader, doubtful).pairs)
     assert undecided > 7
     with serving(tasks) as printed:
-        page = at_home(browser, printed)
+        page = at_home(chromium, printed)
         said: list[str] = []
         home = printed.partition("?")[0]
         page.on("console", lambda message: said.append(message.text) if page.url == home else None)
@@ -127,9 +121,9 @@ def test_each_line_that_needs_a_person_opens_exactly_its_task(tasks: Path, brows
         assert [text for text in said if "WARN" in text or "vega" in text.lower()] == []
 
 
-def test_the_tour_stays_closed_in_this_browser_and_cards_stack_on_a_narrow_page(tasks: Path, browser: Browser) -> None:
+def test_the_tour_stays_closed_in_this_browser_and_cards_stack_on_a_narrow_page(tasks: Path, chromium: Browser) -> None:
     with serving(tasks, "--read-only") as printed:
-        page = at_home(browser, printed, width=800)
+        page = at_home(chromium, printed, width=800)
         boxes = [page.get_by_role("heading", name=name).bounding_box() for name in ("Needs you", "Running")]
         assert boxes[0] is not None
         assert boxes[1] is not None
@@ -146,4 +140,4 @@ def test_the_tour_stays_closed_in_this_browser_and_cards_stack_on_a_narrow_page(
         page.get_by_role("button", name="Tour").click()
         expect(steps).to_be_visible()
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
-        expect(at_home(browser, printed).get_by_text("Rollmill in four steps")).to_be_visible()  # another browser
+        expect(at_home(chromium, printed).get_by_text("Rollmill in four steps")).to_be_visible()  # another browser

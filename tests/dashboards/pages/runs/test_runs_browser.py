@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from storage.queries import Reader, versions_of
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
-from tests.dashboards.test_browser import PATIENCE, browser, served, shoot, strangers, visit
+from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 from tests.flows.conftest import finish, start
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]

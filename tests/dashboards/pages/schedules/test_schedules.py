@@ -4,15 +4,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from dashboards.inert import visible
 from storage.schedules import Notify, Schedule, Schedules
 from storage.standing import write_standing
 from storage.workspace import Workspace
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import HOSTILE, opened, serving
 from tests.dashboards.pages.home.test_home import links, squares
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
+from tests.dashboards.test_browser import shoot, visit
 from tests.dashboards.test_pages import texts
 from tests.storage.healthy import answering
 
@@ -165,10 +166,9 @@ def test_nothing_is_scheduled_yet(curated: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.browser
-def test_a_schedule_is_added_paused_and_removed_in_the_browser(scheduled: Path) -> None:
-    with serving(scheduled) as printed, sync_playwright() as playwright:
+def test_a_schedule_is_added_paused_and_removed_in_the_browser(chromium: Browser, scheduled: Path) -> None:
+    with serving(scheduled) as printed:
         address = printed.partition("/?")[0]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = chromium.new_page(viewport={"width": 1400, "height": 1300})
         page.set_default_timeout(PATIENCE)
         page.goto(printed)
@@ -193,4 +193,4 @@ def test_a_schedule_is_added_paused_and_removed_in_the_browser(scheduled: Path) 
         page.context.clear_cookies()
         page.reload()
         expect(page.get_by_role("button", name="Pause")).to_be_disabled(timeout=PATIENCE)
-        chromium.close()
+        page.close()

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot, visit
+from tests.dashboards.test_browser import shoot, visit
 from tests.flows.conftest import RECIPE, ROOT, finish, start
 from tests.prefect_home import migrated_home
 
@@ -58,9 +59,8 @@ def pressed(page: Page, name: str) -> None:
     button.click()
 
 
-def test_a_schedule_is_started_fires_fails_and_is_retried(folder: Path) -> None:
-    with serving(folder) as printed, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+def test_a_schedule_is_started_fires_fails_and_is_retried(chromium: Browser, folder: Path) -> None:
+    with serving(folder) as printed:
         page = chromium.new_page(viewport={"width": 1400, "height": 1500})
         page.set_default_timeout(PATIENCE)
         page.goto(printed)
@@ -91,4 +91,4 @@ def test_a_schedule_is_started_fires_fails_and_is_retried(folder: Path) -> None:
         pressed(page, "Yes, stop")
         expect(page.get_by_text("Schedules are not served", exact=False).first).to_be_visible()
         expect(page.get_by_role("button", name="Run now")).to_be_disabled()
-        chromium.close()
+        page.close()

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from storage.queries import Reader, datasets, runs
 from storage.workspace import Workspace
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
-from tests.dashboards.test_browser import CHROMIUM, FLAGS, PATIENCE, shoot
+from tests.dashboards.test_browser import shoot
 from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE, ROOT
 
@@ -29,15 +30,14 @@ def begun(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page(begun: Path) -> Iterator[Page]:
+def page(chromium: Browser, begun: Path) -> Iterator[Page]:
     """The dashboard's first page, in a browser that may write."""
-    with serving(begun) as printed, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with serving(begun) as printed:
         shown = chromium.new_page(viewport={"width": 1400, "height": 1300})
         shown.set_default_timeout(PATIENCE)
         shown.goto(printed)
         yield shown
-        chromium.close()
+        shown.close()
 
 
 def test_a_run_is_started_with_the_mouse_alone(page: Page, begun: Path) -> None:

@@ -1,0 +1,43 @@
+"""Parameters that the address of each page may have. A misspelt one is told: what it was to choose is not chosen."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from dashboards.inert import inert
+from storage.ground.errors import unknown_name
+from storage.queries.browse.views import KEPT, PLACE
+
+MOST = 5  # names that are told
+PARAMETERS: Mapping[str, tuple[str, ...]] = {  # by the page's name in the menu; of a page without a row any is taken
+    "Home": ("days",),
+    "New run": ("what", "recipe", "evaluation", "set", "from", "run", "version", "format"),
+    "Runs": ("run", "tab", "text", "state", "recipe", "cost-by"),
+    "Schedules": ("schedule", "firing"),
+    "Datasets": ("dataset", "version", "tab", "format", "with"),
+    "Diff": ("dataset", "before", "after", "was", "became", "row", "page"),
+    "Explore": (*KEPT, *PLACE),
+    "Compare": (
+        *("evaluation", "other", "by", "a", "b", "on", "problem", "score", "replay"),
+        *("more", "board-numbers", "pair-numbers"),
+    ),
+    "Difficulty": ("of", "view", "by", "judged", "k", "numbers", "correct-numbers", "spend-numbers"),
+    "Review": ("queue",),
+    "Verifiers": ("of", "view"),
+    "Claims": ("board", "status", "claim"),
+}
+
+
+def tell_unknown(page: str) -> None:
+    """A line for each parameter of the address that the page does not have, with a button that removes it."""
+    known = PARAMETERS.get(page)
+    unknown = [] if known is None else [name for name in st.query_params if name not in known]
+    for name in unknown[:MOST]:
+        words = str(unknown_name(f"parameter of {page}'s address", name, PARAMETERS[page]))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(inert(words[0].upper() + words[1:], 1000), icon=":material/link_off:")
+            st.button(f"Remove {inert(name, 40)}", key=f"unknown-{name}", on_click=_remove, args=(name,))
+
+
+def _remove(name: str) -> None:
+    st.query_params.pop(name, None)
