@@ -94,7 +94,7 @@ def through(reward: VerifierReward, trainer: str, row: CheckedRow) -> float | No
     """The reward of a row as the trainer gets it."""
     problem, prompt = row.problem, prompt_text(row.problem.prompt)
     if trainer == "trl":
-        columns = {"reference": [problem.reference], "problem_id": [problem.id], "kind": [problem.kind]}
+        columns: dict[str, Any] = {"reference": [problem.reference], "problem_id": [problem.id], "kind": [problem.kind]}
         return reward([prompt], [row.text], completion_ids=[[]], **columns)[0]
     if trainer == "verl":
         extra = {"problem_id": problem.id, "num_turns": None}
@@ -141,7 +141,7 @@ import rollmill
 
 reward = REWARD
 ''',
-    "verl": '''"""For verl: reward.custom_reward_function.path=THIS_FILE reward.custom_reward_function.name=compute_score."""
+    "verl": '''"""For verl: reward.custom_reward_function.path=THIS_FILE, and .name=compute_score."""
 
 import rollmill
 
@@ -153,7 +153,7 @@ import rollmill
 
 reward_func = REWARD.openrlhf()
 ''',
-    "verifiers": '''"""For verifiers and prime-rl: the task of your taskset derives from RewardedTask; its data has the field `answer`."""
+    "verifiers": '''"""For verifiers and prime-rl: tasks derive from RewardedTask; their data has the field `answer`."""
 
 import rollmill
 import verifiers.v1 as vf

@@ -26,7 +26,7 @@ class RewardItem:
     """
 
     completion: Words
-    reference: str | None = None
+    reference: str | float | None = None
     problem_id: str | None = None
     kind: str = ""
     prompt: Words | None = None

@@ -134,7 +134,7 @@ class JudgingThreads:
             try:
                 with self._pool.chain() as chain:
                     verdicts = self._verdicts(chain, [item for item, _ in chunk])
-            except BaseException as error:  # noqa: BLE001 - every caller is told, whatever it is
+            except BaseException as error:  # every caller is told, whatever it is
                 self._fail(chunk, error)
                 continue
             with self._lock:

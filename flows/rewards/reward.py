@@ -23,9 +23,11 @@ from flows.rewards.items import (
     reward_of,
 )
 from flows.rewards.judging import JudgingThreads
+from flows.rewards.log import JudgedLog, judged_row
 from flows.rewards.source import RewardSource, StoredProblems
+from flows.rounds.judging.verify import Item
 from storage.ground.errors import SetupError
-from storage.ground.records import Completion, Problem, Verdict
+from storage.ground.records import Verdict
 
 Column = Sequence[Any]
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -34,27 +36,45 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class VerifierReward:
     """Rewards of completions, judged by verifiers; safe in threads, and a context manager that ends its processes."""
 
-    def __init__(self, source: RewardSource, values: RewardValues, *, most_waiting: int | None = None) -> None:
+    def __init__(
+        self, source: RewardSource, values: RewardValues, *, most_waiting: int | None = None, log: str | None = None
+    ) -> None:
         self.source, self.values = source, values
+        self.log = None if log is None else JudgedLog(Path.cwd(), log)
         self.judging: JudgingThreads = source.judging(most_waiting)
         # A recipe may lie outside of the workspace in which it is used.
         self._stored = StoredProblems([*([Path(source.name).parent] if source.is_recipe else []), Path.cwd()])
         self._most_waiting = most_waiting
         self.__name__ = "rollmill"  # what TRL calls the reward in its logs
 
-    def judge(self, items: Sequence[RewardItem], deadline: float | None = None) -> list[Reward]:
+    def judge(
+        self, items: Sequence[RewardItem], deadline: float | None = None, *, label: str = "", step: int | None = None
+    ) -> list[Reward]:
         """The reward of each item, in order. `deadline`: seconds after which what is not judged yet is `undecided`.
 
-        SetupError for an item with nothing to judge by. The work that a deadline leaves goes on: the same items asked
-        again later are answered.
+        `label` and `step` name the rows of the log. SetupError for an item with nothing to judge by. The work that a
+        deadline leaves goes on: the same items asked again later are answered.
         """
         until = None if deadline is None else time.monotonic() + deadline
         pairs = self.pairs(items)
         answers = self.judging.submit(pairs)
         wait(answers, None if until is None else max(0.0, until - time.monotonic()))
-        return [self.reward(item, pair, answer) for item, pair, answer in zip(items, pairs, answers, strict=True)]
+        return self.rewards(items, pairs, answers, (label, step))
 
-    def pairs(self, items: Sequence[RewardItem]) -> list[tuple[Problem, Completion]]:
+    def rewards(
+        self,
+        items: Sequence[RewardItem],
+        pairs: Sequence[Item],
+        answers: "Sequence[Future[Verdict]]",
+        named: tuple[str, int | None],
+    ) -> list[Reward]:
+        """The rewards of items as far as they are judged, logged under label and step."""
+        given = [self._reward(item, pair, answer) for item, pair, answer in zip(items, pairs, answers, strict=True)]
+        if self.log is not None:
+            self.log.add([judged_row(named, pair, one) for pair, one in zip(pairs, given, strict=True)])
+        return given
+
+    def pairs(self, items: Sequence[RewardItem]) -> list[Item]:
         """Problem and completion of each item."""
         stored = self._stored.of([str(item.problem_id) for item in items if item.problem_id])
         pairs = []
@@ -76,7 +96,7 @@ class VerifierReward:
         known = isinstance(label, str) and _ID.fullmatch(label) is not None and label in self._stored.of([label])
         return RewardItem(completion, None if known else label, label if known else None, prompt=prompt)
 
-    def reward(self, item: RewardItem, pair: tuple[Problem, Completion], answer: "Future[Verdict]") -> Reward:
+    def _reward(self, item: RewardItem, pair: Item, answer: "Future[Verdict]") -> Reward:
         """The reward of one item; its verdict, or the deadline where there is none yet."""
         if answer.done():
             verdict = answer.result()
@@ -85,12 +105,12 @@ class VerifierReward:
             verdict = Verdict(pair[1].id, pair[0].id, name, version, "undecided", DEADLINE, DEADLINE)
         return reward_of(verdict, self.values.of(verdict, truncated=item.truncated))
 
-    def __call__(  # noqa: PLR0913 - the arguments that TRL gives by name
+    def __call__(
         self,
         prompts: Sequence[Words],
         completions: Sequence[Words],
         completion_ids: Column | None = None,  # noqa: ARG002
-        trainer_state: Any = None,  # noqa: ARG002
+        trainer_state: Any = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
         log_metric: Callable[[str, float], None] | None = None,
         **columns: Column,
@@ -102,7 +122,7 @@ class VerifierReward:
             RewardItem(completion, prompt=prompt, **{name: value for name, value in row.items() if value is not None})
             for prompt, completion, row in zip(prompts, completions, rows, strict=True)
         ]
-        rewards = self.judge(items)
+        rewards = self.judge(items, step=getattr(trainer_state, "global_step", None))
         if log_extra is not None:
             log_extra("outcome", [reward.outcome for reward in rewards])
         if log_metric is not None and rewards:
@@ -126,8 +146,10 @@ class VerifierReward:
         return shapes.skyrl(self)
 
     def close(self) -> None:
-        """End threads and processes; safe to call twice."""
+        """End threads and processes, and commit the log; safe to call twice."""
         self.judging.close()
+        if self.log is not None:
+            self.log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,11 +159,11 @@ class VerifierReward:
 
     def __reduce__(self) -> Any:
         # Trainers send rewards to other processes: those judge with threads and verifiers of their own.
-        return _again, (self.source, self.values, self._most_waiting)
+        return _again, (self.source, self.values, self._most_waiting, None if self.log is None else self.log.name)
 
 
-def _again(source: RewardSource, values: RewardValues, most_waiting: int | None) -> VerifierReward:
-    return VerifierReward(source, values, most_waiting=most_waiting)
+def _again(source: RewardSource, values: RewardValues, most_waiting: int | None, log: str | None) -> VerifierReward:
+    return VerifierReward(source, values, most_waiting=most_waiting, log=log)
 
 
 def reward(  # noqa: PLR0913 (an option each)
@@ -156,6 +178,8 @@ def reward(  # noqa: PLR0913 (an option each)
     options: Mapping[str, Any] | None = None,
     profile: str | Path | None = None,
     workers: int = 0,
+    log: str | None = None,
+    most_waiting: int | None = None,
 ) -> VerifierReward:
     """Verifiers as the reward of a training: a reward function of TRL, with shapes for other trainers.
 
@@ -173,6 +197,8 @@ def reward(  # noqa: PLR0913 (an option each)
         options: Options of the verifier, where `source` names one.
         profile: Profile of this machine.
         workers: Completions judged at once; 0: one for each core.
+        log: Name under which the workspace here keeps every rewarded completion (`rollmill reward show NAME`).
+        most_waiting: Completions that may wait at once; `judge` raises where there are more. None: any number.
 
     Raises:
         SetupError: The recipe, an option or this machine does not allow it.
@@ -180,4 +206,6 @@ def reward(  # noqa: PLR0913 (an option each)
     values = RewardValues(undecided, truncated, unparsed, correct, incorrect, partial)
     place = None if profile is None else str(Path(profile).resolve())
     name = str(Path(source).resolve()) if Path(source).suffix in (".yaml", ".yml") else str(source)
-    return VerifierReward(RewardSource(name, dict(options or {}), place, workers), values)
+    return VerifierReward(
+        RewardSource(name, dict(options or {}), place, workers), values, most_waiting=most_waiting, log=log
+    )

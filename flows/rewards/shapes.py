@@ -5,17 +5,16 @@ shape: the reward is its function.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from flows.rewards.items import Reward, RewardItem
+from flows.rewards.items import Reward, RewardItem, RewardValues, Words
+from flows.rewards.source import RewardSource
 from storage.ground.errors import SetupError
-
-if TYPE_CHECKING:
-    from flows.rewards.reward import VerifierReward
 
 ComputeScore = Callable[..., dict[str, float]]
 RewardFunction = Callable[..., dict[str, Any]]
 TRAINERS = ("trl", "verl", "openrlhf", "verifiers", "skyrl")
+
 ENDS = (
     "</s>",
     "<|im_end|>",
@@ -30,7 +29,18 @@ ENDS = (
 """End tokens that OpenRLHF leaves in the text."""
 
 
-def verl(reward: "VerifierReward") -> ComputeScore:
+class JudgesItems(Protocol):
+    """What a shape asks of a reward."""
+
+    source: RewardSource
+    values: RewardValues
+
+    def judge(self, items: Sequence[RewardItem]) -> list[Reward]: ...
+
+    def labelled(self, completion: Words, label: Any, prompt: Words | None = None) -> RewardItem: ...
+
+
+def verl(reward: JudgesItems) -> ComputeScore:
     """`compute_score` of verl; `extra_info` may name the problem, as the export `prompts` with layout=verl does."""
     number = numbered(reward, "verl")
 
@@ -48,26 +58,43 @@ def verl(reward: "VerifierReward") -> ComputeScore:
     return compute_score
 
 
-def openrlhf(reward: "VerifierReward") -> RewardFunction:
-    """`reward_func` of OpenRLHF: a query is prompt and completion in one text. Where the prompt does not stand in it, what
-    was answered cannot be told, and the reward is that of `undecided`.
+class OpenRlhf:
+    """The columns of OpenRLHF as items, and rewards as its answer. A query is prompt and completion in one text.
+
+    Where the prompt does not stand in its query, what was answered cannot be told: `undecided`.
     """
-    number = numbered(reward, "openrlhf")
-    lost = float(reward.values.undecided or 0.0)
+
+    def __init__(self, reward: JudgesItems) -> None:
+        self._reward, self._number = reward, numbered(reward, "openrlhf")
+        self._lost: list[bool] = []
+
+    def items(self, queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any]) -> list[RewardItem]:
+        """The items that can be judged; for one call of `answer`."""
+        answers = [answer_in(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
+        self._lost = [answer is None for answer in answers]
+        asked = zip(answers, labels, prompts, strict=True)
+        return [self._reward.labelled(answer, label, prompt) for answer, label, prompt in asked if answer is not None]
+
+    def answer(self, rewards: Sequence[Reward]) -> dict[str, Any]:
+        """Rewards, and the share of doubt, of every query."""
+        judged, unknown = iter(rewards), float(self._reward.values.undecided or 0.0)
+        pairs = [(unknown, 1.0) if lost else (self._number(one := next(judged)), undecided(one)) for lost in self._lost]
+        values = [value for value, _ in pairs]
+        return {"rewards": values, "scores": values, "extra_logs": {"undecided": [doubt for _, doubt in pairs]}}
+
+
+def openrlhf(reward: JudgesItems) -> RewardFunction:
+    """`reward_func` of OpenRLHF; a label is a reference, or the id of a stored problem."""
+    OpenRlhf(reward)  # refuses a reward without numbers before the training begins
 
     def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[Any], **_: Any) -> dict[str, Any]:
-        answers = [answer_in(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
-        places = [place for place, answer in enumerate(answers) if answer is not None]
-        items = [reward.labelled(answers[place] or "", labels[place], prompts[place]) for place in places]
-        judged = dict(zip(places, reward.judge(items), strict=True))
-        values = [number(judged[place]) if place in judged else lost for place in range(len(answers))]
-        doubts = [undecided(judged[place]) if place in judged else 1.0 for place in range(len(answers))]
-        return {"rewards": values, "scores": values, "extra_logs": {"undecided": doubts}}
+        shape = OpenRlhf(reward)
+        return shape.answer(reward.judge(shape.items(queries, prompts, labels)))
 
     return reward_func
 
 
-def verifiers(reward: "VerifierReward", reference: str, weight: float) -> Callable[..., Awaitable[float]]:
+def verifiers(reward: JudgesItems, reference: str, weight: float) -> Callable[..., Awaitable[float]]:
     """A method for a subclass of `vf.Task`; a task without the field `reference` names its problem in `problem_id`."""
     import asyncio
 
@@ -91,7 +118,7 @@ def verifiers(reward: "VerifierReward", reference: str, weight: float) -> Callab
     return decorated
 
 
-def skyrl(reward: "VerifierReward") -> type[Any]:
+def skyrl(reward: JudgesItems) -> type[Any]:
     """An environment whose rows have `reward_spec: {ground_truth: ...}`, and may name a `problem_id`."""
     number = numbered(reward, "skyrl")
     from skyrl_gym.envs.base_text_env import BaseTextEnv
@@ -112,7 +139,7 @@ def skyrl(reward: "VerifierReward") -> type[Any]:
     return RollmillEnv
 
 
-def numbered(reward: "VerifierReward", trainer: str) -> Callable[[Reward], float]:
+def numbered(reward: JudgesItems, trainer: str) -> Callable[[Reward], float]:
     """The value of a reward as a number; SetupError where the reward may have none."""
     for name in ("undecided", "truncated", "unparsed"):
         if getattr(reward.values, name) is None:

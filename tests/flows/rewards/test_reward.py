@@ -40,7 +40,7 @@ def test_the_verifiers_of_a_recipe_reward_texts_and_turns() -> None:
         RewardItem(answered, 2),
         RewardItem("#### 3", "2"),
         RewardItem("", "2"),
-    ]  # type: ignore[arg-type]
+    ]
     with rollmill.reward(ROOT / "recipes" / "arithmetic.yaml") as reward:
         judged = reward.judge(items)
     assert [(one.value, one.outcome, one.verifier) for one in judged] == [
@@ -148,7 +148,7 @@ def test_a_stored_problem_is_found_by_its_id_with_all_that_it_has(tmp_path: Path
         assert given[1].extracted == "math '?' stop []"
         with pytest.raises(SetupError, match=r"item 0 has the reference '3', and problem \w+ is stored with '2'"):
             reward.judge([RewardItem("2", "3", problem_id=problem.id)])
-        with pytest.raises(SetupError, match="item 0 has the reference 'None' and a problem_id .* not stored here"):
+        with pytest.raises(SetupError, match=r"item 0 has the reference 'None' and a problem_id .* not stored here"):
             reward.judge([RewardItem("2", problem_id="unknown")])
 
 
