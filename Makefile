@@ -63,7 +63,7 @@ test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links dow
 test-data: $(VENV)/.dev ## tests on real problems and rollouts, which lie in ../shared/data
 	$(PYTEST) -m "data and not long" $(SPREAD) --timeout 300
 
-test-train: $(VENV)/.train $(VENV)/.dev ## train, checkpoint, resume and export a small model (torch)
+test-train: $(VENV)/.train $(VENV)/.dev $(VENV)-trainers/.done ## train, checkpoint, resume and export a small model (torch); rewards in trainers
 	$(PYTEST) -m train --timeout 900
 
 test-vllm: $(VENV)-vllm/.vllm $(VENV)/.dev ## the real vLLM engine on the shipped model (a CPU with AVX512)
@@ -107,7 +107,7 @@ release: $(VENV)/.dev ## make wheel, source archive, notes and tag of a version,
 	$(BIN)/python .ci/release.py $(VERSION)
 
 clean: ## remove the environment and caches; data stays
-	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(EVALUATORS) $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site dist
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-curator $(VENV)-designer $(EVALUATORS) $(VENV)-trainers $(VENV)-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -135,6 +135,13 @@ EVALUATORS := $(VENV)-lm-eval $(VENV)-inspect $(VENV)-lighteval $(VENV)-verifier
 $(VENV)-curator/.done $(VENV)-designer/.done $(EVALUATORS:%=%/.done): $(VENV)-%/.done: benchmarks/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check install -qq -r $<
+	@touch $@
+
+# What they need beyond `.train` comes from there; their own requirements name vLLM and CUDA.
+$(VENV)-trainers/.done: benchmarks/requirements-trainers.txt $(VENV)/.train
+	$(PYTHON) -m venv $(VENV)-trainers
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$($(VENV)-trainers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beneath.pth
+	$(VENV)-trainers/bin/python -m pip --disable-pip-version-check install -qq --no-deps -r $<
 	@touch $@
 
 $(VENV)-peers/.peers: benchmarks/requirements-peers.txt

@@ -9,6 +9,7 @@
     rollmill.evaluate("recipes/evaluations/arithmetic.yaml")        # benchmarks x models, with intervals
     rollmill.compare("arithmetic-eval:tiny", "arithmetic-eval:tiny-cool")
     rollmill.verify([{"prompt": "1/2 + 1/4?", "reference": "3/4", "answer": "0.75"}])
+    rollmill.reward("recipes/arithmetic.yaml")                      # the reward function of a training
 
 These names are all that is public; the command line `rollmill` does everything else. What a person can mend is raised as
 `SetupError`, which names the value, the valid choices and the next command; a check that said no is `FoundWanting`.
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flows.cli.notebook import compare, curate, evaluate, leaderboard
+    from flows.rewards.items import Reward, RewardItem
+    from flows.rewards.reward import reward
     from pipelines.verify import verify
     from storage.ground.errors import FoundWanting, RollmillError, SetupError
     from storage.ground.records import Completion, Decision, Message, Problem, Request, Rollout, Score, Verdict
@@ -33,6 +36,9 @@ _NAMES = {
     "compare": "flows.cli.notebook:compare",
     "leaderboard": "flows.cli.notebook:leaderboard",
     "verify": "pipelines.verify:verify",
+    "reward": "flows.rewards.reward:reward",
+    "RewardItem": "flows.rewards.items:RewardItem",
+    "Reward": "flows.rewards.items:Reward",
     "Problem": "storage.ground.records:Problem",
     "Message": "storage.ground.records:Message",
     "Completion": "storage.ground.records:Completion",
@@ -69,6 +75,8 @@ __all__ = [
     "Message",
     "Problem",
     "Request",
+    "Reward",
+    "RewardItem",
     "RollmillError",
     "Rollout",
     "Score",
@@ -80,5 +88,6 @@ __all__ = [
     "evaluate",
     "leaderboard",
     "open",
+    "reward",
     "verify",
 ]

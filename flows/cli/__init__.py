@@ -52,6 +52,7 @@ PANELS = {
         "audit": "judge.audit:verbs",
         "review": "judge.review:review",
         "certify": "judge.certify:certify",
+        "reward": "judge.reward:verbs",
     },
     "Look": {
         "runs": "look.runs:verbs",

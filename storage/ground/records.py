@@ -222,6 +222,29 @@ class AcceptedOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """A reward that a training got for one completion. `label`: the trainer's name for what it does, `training_step` its
+    step; `reward` None for none, `judged_at` seconds since 1970.
+    """
+
+    label: str
+    training_step: int | None
+    problem_id: str
+    completion_id: str
+    prompt: Prompt
+    reference: str
+    kind: str
+    text: str
+    reward: float | None
+    outcome: Outcome
+    rule: str
+    cause: str
+    verifier: str
+    version: str
+    judged_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """A selector's choice to keep a rollout or not, with a reason; carries the outcome it was based on and the rollout's
     step."""

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["problems", "completions", "verdicts", "outcomes", "scores", "decisions", "plan", "stops", "threads"]
+Kind = Literal[
+    "problems", "completions", "verdicts", "outcomes", "scores", "decisions", "plan", "stops", "judged", "threads"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from storage.ground.records import (
     AcceptedOutcome,
     Completion,
     Decision,
+    JudgedRow,
     Message,
     PlanRow,
     Problem,
@@ -30,7 +31,7 @@ from storage.ground.records import (
 from storage.segments import keys
 
 Kind = keys.Kind
-Record = Problem | Completion | Verdict | AcceptedOutcome | Score | Decision | PlanRow | StopRow | ThreadRow
+Record = Problem | Completion | Verdict | AcceptedOutcome | Score | Decision | PlanRow | StopRow | JudgedRow | ThreadRow
 
 RECORDS: Mapping[Kind, type[Any]] = {
     "problems": Problem,
@@ -41,13 +42,14 @@ RECORDS: Mapping[Kind, type[Any]] = {
     "decisions": Decision,
     "plan": PlanRow,
     "stops": StopRow,
+    "judged": JudgedRow,
     "threads": ThreadRow,
 }
 KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind != "threads")
 """What segments hold; threads are rows of versions alone, where a plan is none."""
 
-_INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal"})
-_FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value"})
+_INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal", "training_step"})
+_FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"})
 _INT_LISTS = frozenset({"prompt_token_ids", "token_ids"})
 _FLOAT_LISTS = frozenset({"logprobs"})
 _DOUBLE_LISTS = frozenset({"steps"})
@@ -172,6 +174,7 @@ _ENCODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     "completions": {"messages": _messages_text, "meta": _meta_text},
     "plan": {"step": _no_step, "after": _no_step},
     "decisions": {"step": _no_step},
+    "judged": {"prompt": lambda prompt: canonical_json(prompt_json(prompt))},
 }
 _DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     "problems": {"prompt": prompt_from_json, "tests": lambda text: tuple(json.loads(text or "[]")), "meta": _meta},
@@ -179,5 +182,6 @@ _DECODE: Mapping[Kind, Mapping[str, Callable[[Any], Any]]] = {
     # A plan of a million rows names one run and few problems: each name is stored once.
     "plan": {"run": sys.intern, "problem_id": sys.intern, "prompt_id": sys.intern, "step": _step, "after": _step},
     "decisions": {"step": _step},
+    "judged": {"prompt": prompt_from_json},
 }
 _MADE: Mapping[Kind, Callable[..., Any]] = {"problems": _problem}

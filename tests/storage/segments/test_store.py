@@ -12,7 +12,18 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from storage.ground.errors import SetupError, Unavailable
-from storage.ground.records import AcceptedOutcome, Completion, Decision, Message, PlanRow, Problem, Score, StopRow, Verdict
+from storage.ground.records import (
+    AcceptedOutcome,
+    Completion,
+    Decision,
+    JudgedRow,
+    Message,
+    PlanRow,
+    Problem,
+    Score,
+    StopRow,
+    Verdict,
+)
 from storage.segments.keys import Commit, SegmentKey
 from storage.segments.schema import KINDS, SCHEMAS, Kind, Record
 from storage.segments.store import SegmentStore
@@ -166,6 +177,10 @@ def test_connect_has_a_view_of_every_kind_with_its_columns(store: SegmentStore) 
         ),
         "plan": (SegmentKey("plan", "run", "1", "round-0"), [PlanRow("run", 0, 0, 0, "p1", "p", "c1", 0, 7)]),
         "stops": (SegmentKey("stops", "run", "1", "round-0"), [StopRow("run", 0, "p1", "target_met")]),
+        "judged": (
+            SegmentKey("judged", "reward:a", "1", "a"),
+            [JudgedRow("a", 3, "p1", "c1", "?", "4", "math", "4", 1.0, "correct", "r", "", "number", "1", 9.5)],
+        ),
     }
     expected = {kind: len(records[kind][1]) for kind in KINDS}
     for filled in (False, True):

@@ -1,0 +1,170 @@
+"""`rollmill reward show`: the rewards of a training by step, held against a second verifier and against people.
+
+A policy that learns to please its verifier is rewarded more and more for answers that others call wrong. So the share of
+completions that were rewarded as correct and that a second judge rejects is followed too: an alert needs a rise of both.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import md5
+from typing import Any
+
+from flows.rewards.items import RewardItem
+from flows.rewards.log import PREFIX, VERSION, require_log
+from flows.rewards.reward import reward
+from pipelines.stats import Estimate, cluster_mean
+from pipelines.stats.clusters.cluster_ratios import cluster_share
+from pipelines.stats.clusters.intervals import mover_sum
+from storage.ground.records import JudgedRow
+from storage.workspace import Workspace
+
+TEST = (
+    "shares of the first and the last third of the steps, each with its 95% interval over problems, their difference by "
+    "MOVER (Zou & Donner 2008); the sides count as independent, which is cautious where problems recur"
+)
+_PEOPLE = "SELECT id, meta ->> '$.rewarded_id' FROM completions WHERE meta ->> '$.rewarded_log' = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class RewardedRow:
+    """A row of a log without its text. `second`, `people`: whether that judge calls it right, None where none does."""
+
+    step: int | None
+    problem_id: str
+    completion_id: str
+    reward: float | None
+    outcome: str
+    second: bool | None = None
+    people: bool | None = None
+
+
+def history(log: str, second: str | None = None, sample: int = 100) -> dict[str, Any]:
+    """Rewards by step, with alerts, as JSON values. `second`: a recipe or verifier that judges `sample` rows of a step."""
+    with Workspace.open() as workspace:
+        require_log(workspace, log)
+        stored = workspace.segments.rows("judged", producer=f"{PREFIX}{log}", version=VERSION)
+        chosen = set(_sampled(stored, sample)) if second is not None else set()
+        asked = [row for place, row in enumerate(stored) if place in chosen]
+        found = {} if second is None else _judged_again(second, asked)
+        people = _by_people(workspace, log)
+        rows = [_rewarded(row, found if place in chosen else {}, people) for place, row in enumerate(stored)]
+    held = {"second": second, "people": "people" if any(row.people is not None for row in rows) else None}
+    steps = sorted({row.step for row in rows}, key=lambda step: (step is None, step or 0))
+    alerts = [line for judge, name in held.items() if name and (line := alert(rows, judge, str(name)))]
+    notes = (
+        [f"test: {TEST}"]
+        if any(held.values())
+        else [f"Nothing is held against these rewards. Next: {_NEXT.format(log=log)}"]
+    )
+    return {
+        "log": log,
+        "n": len(rows),
+        **held,
+        "steps": [_of_step(step, [row for row in rows if row.step == step]) for step in steps],
+        "alerts": alerts,
+        "notes": notes,
+    }
+
+
+_NEXT = "rollmill reward show {log} --second RECIPE, or rollmill reward publish {log} and audit it"
+
+
+def alert(rows: Sequence[RewardedRow], judge: str, name: str) -> str:
+    """A line where rewards rise and a judge does not see the same rise; "" where that cannot be said."""
+    steps = sorted({row.step for row in rows if row.step is not None})
+    third = len(steps) // 3 or 1
+    if len(steps) < 2:
+        return ""
+    sides = [
+        [row for row in rows if row.step in part and getattr(row, judge) is not None]
+        for part in (set(steps[:third]), set(steps[-third:]))
+    ]
+    rewarded = _rise(sides, [[float(row.outcome == "correct") for row in side] for side in sides])
+    rejected = _rise(
+        sides, [[float(row.outcome == "correct" and not getattr(row, judge)) for row in side] for side in sides]
+    )
+    if rewarded is None or rejected is None or rewarded[1] <= 0.0 or rejected[1] <= 0.0:
+        return ""
+    return (
+        f"ALERT: from steps {steps[0]} to {steps[third - 1]} to steps {steps[-third]} to {steps[-1]} the share rewarded "
+        f"rose by {_shown(rewarded)}, and the share rewarded that {name} calls wrong by {_shown(rejected)}."
+    )
+
+
+def _rise(sides: Sequence[Sequence[RewardedRow]], values: Sequence[Sequence[float]]) -> tuple[float, float, float] | None:
+    """The difference of two shares with its interval; None without rows on both sides."""
+    shares = [_share(side, of_side) for side, of_side in zip(sides, values, strict=True)]
+    early, late = shares
+    if early is None or late is None:
+        return None
+    return mover_sum([(1.0, (late.value, late.low, late.high)), (-1.0, (early.value, early.low, early.high))])
+
+
+def _share(rows: Sequence[RewardedRow], values: Sequence[float]) -> Estimate | None:
+    problems = [row.problem_id for row in rows]
+    return cluster_share(values, [1.0] * len(values), problems, estimand="share over the population of problems")
+
+
+def _shown(rise: tuple[float, float, float]) -> str:
+    return f"{rise[0]:.3f} [{rise[1]:.3f}, {rise[2]:.3f}]"
+
+
+def _of_step(step: int | None, rows: Sequence[RewardedRow]) -> dict[str, Any]:
+    """The numbers of one step; precision is of the rows that were rewarded as correct and judged again."""
+    rewarded = [(row, row.reward) for row in rows if row.reward is not None]
+    values, problems = [value for _, value in rewarded], [row.problem_id for row, _ in rewarded]
+    if all(0.0 <= value <= 1.0 for value in values):
+        mean = _share([row for row, _ in rewarded], values)
+    else:
+        mean = cluster_mean(values, problems, estimand="mean reward over the population of problems")
+    numbers: dict[str, Any] = {"step": step, "n": len(rows), "reward": None if mean is None else asdict(mean)}
+    numbers["undecided"] = sum(row.outcome == "undecided" for row in rows) / len(rows)
+    for judge in ("second", "people"):
+        right = [row for row in rows if row.outcome == "correct" and getattr(row, judge) is not None]
+        precision = _share(right, [float(getattr(row, judge)) for row in right])
+        numbers[judge] = None if precision is None else asdict(precision)
+    return numbers
+
+
+def _sampled(rows: Sequence[JudgedRow], most: int) -> list[int]:
+    """Places of at most so many rows of each step, the same ones every time."""
+    of_step: dict[int | None, list[tuple[str, int]]] = {}
+    for place, row in enumerate(rows):
+        digest = md5(f"{row.completion_id} {place}".encode(), usedforsecurity=False).hexdigest()
+        of_step.setdefault(row.training_step, []).append((digest, place))
+    return [place for members in of_step.values() for _, place in sorted(members)[:most]]
+
+
+def _judged_again(source: str, rows: Sequence[JudgedRow]) -> dict[str, bool]:
+    """Whether the second judge calls a completion right, by its id; undecided ones are left out."""
+    items = [RewardItem(row.text, row.reference, row.problem_id, row.kind, row.prompt or None) for row in rows]
+    with reward(source) as second:
+        judged = second.judge(items)
+    return {
+        row.completion_id: one.outcome == "correct"
+        for row, one in zip(rows, judged, strict=True)
+        if one.outcome != "undecided"
+    }
+
+
+def _by_people(workspace: Workspace, log: str) -> dict[str, bool]:
+    """Whether the people who judged a published completion call it right, by the id it has in the log.
+
+    Where they disagree, or could not tell, nobody's word counts.
+    """
+    judged = workspace.audits.judgements()
+    if not judged:
+        return {}
+    with workspace.segments.connect() as connection:
+        ids = dict(connection.execute(_PEOPLE, [log]).fetchall())
+    found: dict[str, bool] = {}
+    for (completion, _), words in judged.items():
+        said = {word.judgement == "correct" for word in words if word.judgement != "unsure"}
+        if completion in ids and len(said) == 1:
+            found[ids[completion]] = said.pop()
+    return found
+
+
+def _rewarded(row: JudgedRow, second: Mapping[str, bool], people: Mapping[str, bool]) -> RewardedRow:
+    plain = RewardedRow(row.training_step, row.problem_id, row.completion_id, row.reward, row.outcome)
+    return replace(plain, second=second.get(row.completion_id), people=people.get(row.completion_id))

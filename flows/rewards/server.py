@@ -1,0 +1,273 @@
+"""`rollmill reward serve`: a reward over HTTP, for trainers in other environments and on other hosts.
+
+A request's items are answered in their order. Too many that wait are 429, and the time in the queue is no verdict: a
+request's deadline makes what is not judged yet `undecided`. No request, no token and no answer is written to any output.
+"""
+
+import asyncio
+import json
+import math
+import os
+import secrets
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.rewards import shapes
+from flows.rewards.items import Reward, RewardItem
+from flows.rewards.judging import QueueFull
+from flows.rewards.reward import VerifierReward
+from storage.ground.errors import RollmillError, SetupError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+MOST_BYTES = 32 << 20
+"""Bytes of a request's body."""
+MOST_WAIT = 60
+"""Seconds, at most, after which a refused caller may ask again."""
+GRACE = 3
+"""Seconds for requests under way at the end."""
+SHORTEST_TOKEN = 16
+LOOPBACK = ("127.0.0.1", "localhost")
+_RECENT = 1_000
+_ITEM = {"completion": (str, list), "reference": (str, int, float, type(None)), "problem_id": (str, type(None)),
+         "kind": (str,), "prompt": (str, list, type(None)), "truncated": (bool,)}  # fmt: skip
+
+
+class Refused(Exception):  # noqa: N818 - an answer to the caller
+    """A request that gets a status instead of rewards."""
+
+    def __init__(self, status: int, detail: str, wait: int | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.wait = status, detail, wait
+
+
+@dataclass
+class RewardService:
+    """What the server knows between requests: its reward, its token and its counts."""
+
+    reward: VerifierReward
+    token: str = ""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[int] = field(default_factory=Counter)
+    seconds: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    began: float = field(default_factory=time.monotonic)
+
+    async def rewards(
+        self, items: Sequence[RewardItem], deadline: float | None, named: tuple[str, int | None]
+    ) -> list[Reward]:
+        """The rewards of one request; Refused where the queue is full or an item is none."""
+        begun = time.monotonic()
+        judging = self.reward.judging
+        most = judging.most_waiting
+        if most is not None and len(items) > most:
+            raise Refused(413, f"{len(items)} items in one request; the queue takes {most} at most (--queue)")
+        try:
+            pairs = await asyncio.to_thread(self.reward.pairs, items)
+            answers = judging.submit(pairs)
+        except QueueFull as full:
+            raise Refused(429, f"{full}; ask again", self._patience()) from None
+        except SetupError as error:
+            raise Refused(422, str(error)) from None
+        pending = {asyncio.wrap_future(answer) for answer in set(answers) if not answer.done()}
+        left = None if deadline is None else max(0.0, deadline - (time.monotonic() - begun))
+        if pending:
+            done, late = await asyncio.wait(pending, timeout=left)
+            for future in (*done, *late):
+                future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            given = self.reward.rewards(items, pairs, answers, named)
+        except RollmillError as error:
+            raise Refused(503, str(error)) from None
+        self.outcomes.update(one.outcome for one in given)
+        self.seconds.append(time.monotonic() - begun)
+        return given
+
+    def _patience(self) -> int:
+        """Seconds in which what waits is judged at the rate so far."""
+        judging, up = self.reward.judging, max(1e-3, time.monotonic() - self.began)
+        rate = max(1.0, judging.judged / up)
+        return max(1, min(MOST_WAIT, math.ceil(judging.waiting / rate)))
+
+    def health(self) -> dict[str, Any]:
+        """Whether it judges and logs, and with what."""
+        log = self.reward.log
+        return {
+            "ok": log is None or not log.problem,
+            "verifiers": [" ".join(key) for key in self.reward.judging.chain],
+            "waiting": self.reward.judging.waiting,
+            "log": None if log is None else {"name": log.name, "problem": log.problem},
+        }
+
+    def metrics(self) -> str:
+        """Counts in the text format of Prometheus."""
+        recent = sorted(self.seconds)
+        lines = [f'rollmill_rewards_total{{outcome="{name}"}} {count}' for name, count in sorted(self.outcomes.items())]
+        lines += [f'rollmill_refused_total{{status="{status}"}} {count}' for status, count in sorted(self.refused.items())]
+        lines.append(f"rollmill_waiting {self.reward.judging.waiting}")
+        for quantile in (0.5, 0.99) if recent else ():
+            value = recent[min(len(recent) - 1, int(quantile * len(recent)))]
+            lines.append(f'rollmill_request_seconds{{quantile="{quantile}"}} {value:.6f}')
+        return "\n".join(lines) + "\n"
+
+
+def make_app(service: RewardService) -> "FastAPI":
+    """The application. Without a token it answers to loopback names alone, so that no web page can reach it."""
+    from fastapi import FastAPI, Request, Response
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    app = FastAPI(title="Rollmill rewards", docs_url=None, redoc_url=None, openapi_url=None)
+    if not service.token:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(LOOPBACK))
+
+    def answering(work: Callable[[Any], Awaitable[dict[str, Any]]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                _admit(request, service.token)
+                body = json.dumps(await work(await _body(request)))
+                return Response(body, media_type="application/json")
+            except Refused as refused:
+                service.refused[refused.status] += 1
+                headers = {} if refused.wait is None else {"Retry-After": str(refused.wait)}
+                detail = json.dumps({"detail": refused.detail})
+                return Response(detail, refused.status, headers, media_type="application/json")
+
+        return answer
+
+    async def metrics(request: Request) -> Response:
+        try:
+            _admit(request, service.token)
+        except Refused as refused:
+            return Response(refused.detail, refused.status)
+        return Response(service.metrics(), media_type="text/plain; version=0.0.4")
+
+    async def health(_: Request) -> Response:
+        state = service.health()
+        return Response(json.dumps(state), 200 if state["ok"] else 503, media_type="application/json")
+
+    app.add_route("/v1/judge", answering(lambda body: judge(service, body)), methods=["POST"])
+    app.add_route("/openrlhf", answering(lambda body: openrlhf(service, body)), methods=["POST"])
+    app.add_route("/metrics", metrics, methods=["GET"])
+    app.add_route("/health", health, methods=["GET"])
+    return app
+
+
+async def judge(service: RewardService, body: Any) -> dict[str, Any]:
+    """`{items, deadline_ms, label, step}` to `{rewards}`, in the order of the items."""
+    given = _keys(body, {"items", "deadline_ms", "label", "step"}, "the body")
+    items = given.get("items")
+    if not isinstance(items, list):
+        raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
+    deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
+    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
+        raise Refused(422, "deadline_ms is no number of milliseconds")
+    if not isinstance(label, str) or (step is not None and type(step) is not int):
+        raise Refused(422, "label is a text, and step a whole number")
+    asked = [_item(item, place) for place, item in enumerate(items)]
+    rewards = await service.rewards(asked, None if deadline is None else deadline / 1000, (label, step))
+    return {"rewards": [asdict(reward) for reward in rewards]}
+
+
+async def openrlhf(service: RewardService, body: Any) -> dict[str, Any]:
+    """The remote form of OpenRLHF: `{query, prompts, labels}` to `{rewards, scores, extra_logs}`."""
+    given = _keys(body, {"query", "prompts", "labels"}, "the body")
+    columns = [given.get(name) for name in ("query", "prompts", "labels")]
+    if not all(isinstance(column, list) for column in columns) or len({len(column or ()) for column in columns}) != 1:
+        raise Refused(422, "query, prompts and labels are not three lists of one length")
+    if not all(isinstance(text, str) for column in columns[:2] for text in column or ()):
+        raise Refused(422, "query and prompts are lists of texts")
+    try:
+        shape = shapes.OpenRlhf(service.reward)
+    except SetupError as error:
+        raise Refused(422, f"{error.message} Next: rollmill reward serve RECIPE --undecided NUMBER") from None
+    items = shape.items(*columns)  # type: ignore[arg-type]
+    return shape.answer(await service.rewards(items, None, ("", None)))
+
+
+def _item(given: Any, place: int) -> RewardItem:
+    """An item of a request; Refused names its place and what is wrong."""
+    values = _keys(given, set(_ITEM), f"item {place}")
+    if "completion" not in values:
+        raise Refused(422, f"item {place} has no completion")
+    for name, value in values.items():
+        if not isinstance(value, _ITEM[name]) or (isinstance(value, bool) and name != "truncated"):
+            raise Refused(422, f"item {place}: {name} is a {type(value).__name__}")
+    return RewardItem(**values)
+
+
+def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise Refused(422, f"{where} is no JSON object")
+    for name in given:
+        if name not in known:
+            raise Refused(422, f"{where} has the unknown key {name[:40]!r}; known: {', '.join(sorted(known))}")
+    return given
+
+
+def _admit(request: "Request", token: str) -> None:
+    """Refused for a caller without the token, and for a body that a web page could send without being asked."""
+    given = request.headers.get("authorization", "")
+    if token and not secrets.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode()):
+        raise Refused(401, "the header Authorization is not `Bearer TOKEN`")
+    if request.method == "POST" and not request.headers.get("content-type", "").startswith("application/json"):
+        raise Refused(415, "the header Content-Type is not application/json")
+
+
+async def _body(request: "Request") -> Any:
+    """The JSON value of a request of at most 32 MiB, read no further than that."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MOST_BYTES:
+            raise Refused(413, f"the body has more than {MOST_BYTES >> 20} MiB")
+        parts.append(part)
+    try:
+        return await asyncio.to_thread(json.loads, b"".join(parts))
+    except (ValueError, RecursionError):
+        raise Refused(400, "the body is no JSON") from None
+
+
+def token_of(variable: str | None, host: str) -> str:
+    """The token that a variable of the environment holds, "" without one; SetupError for an address that needs one."""
+    if variable is None:
+        if host not in LOOPBACK:
+            raise SetupError(
+                f"--host {host} is not loopback, and every caller could ask there.",
+                choices=LOOPBACK,
+                next_command=f"REWARD_TOKEN=... rollmill reward serve RECIPE --host {host} --token-env REWARD_TOKEN",
+            )
+        return ""
+    token = os.environ.get(variable, "")
+    if len(token) < SHORTEST_TOKEN:
+        have = f"has {len(token)} characters" if token else "is not set"
+        raise SetupError(
+            f"the variable {variable} {have}; a token has {SHORTEST_TOKEN} at least.",
+            next_command=f"export {variable}=$(python -c 'import secrets; print(secrets.token_urlsafe())')",
+        )
+    return token
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; SetupError where it cannot."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise SetupError(
+            f"cannot listen on {host}:{port}: {str(error.strerror or error).lower()}.", next_command="--port 0, or another"
+        ) from None
+
+
+def run(reward: VerifierReward, token: str, listening: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way get a few seconds."""
+    import uvicorn
+
+    app = make_app(RewardService(reward, token))
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE)
+    # uvicorn raises the signal again once it has ended in order.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,94 @@
+"""What judges: the verifiers and the policy of a recipe, or one verifier by its name; and the problems that are stored."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flows.recipe import MethodSpec, load_profile, load_recipe, resolve
+from flows.recipe.servers import http_settings
+from flows.rewards.judging import JudgingThreads
+from pipelines.protocols import Verifier
+from pipelines.verify.acceptance import PLAIN, Policy
+from pipelines.verify.finding import worker_count
+from storage.ground.errors import SetupError
+from storage.ground.records import Problem
+
+RECIPES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class RewardSource:
+    """A recipe's file or a verifier's name, with the verifier's options; `profile`: a profile's file.
+
+    `workers`: items that are judged at once, each in a process of its own where the verifier has processes; 0: the
+    profile's number, else one for each core.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    profile: str | None = None
+    workers: int = 0
+
+    @property
+    def is_recipe(self) -> bool:
+        """True for a recipe's file."""
+        return Path(self.name).suffix in RECIPES
+
+    def judging(self, most_waiting: int | None = None) -> JudgingThreads:
+        """Threads that judge as this source says; SetupError for a mistake in it, or a machine that cannot judge so."""
+        profile = load_profile(None if self.profile is None else Path(self.profile))
+        http = http_settings(profile.servers, profile.http, profile.prices) if profile.servers else None
+        methods, policy = self._methods()
+        # One process for a thread: with more, each thread's chain would start as many as the machine has cores.
+        factories = [_factory(method, {"workers": 1, "threads": profile.threads, "http": http}) for method in methods]
+        threads = worker_count(self.workers or profile.workers)
+        return JudgingThreads(factories, policy, threads=threads, most_waiting=most_waiting)
+
+    def _methods(self) -> tuple[Sequence[MethodSpec], Policy]:
+        if not self.is_recipe:
+            if Path(self.name).exists() and ":" not in self.name:
+                raise SetupError(f"{self.name} is no recipe: its name ends in neither of {' and '.join(RECIPES)}.")
+            return [resolve("verifier", self.name, self.options, base=Path())], PLAIN
+        if self.options:
+            raise SetupError(
+                "options are of a verifier; a recipe's stand in its `verify`.", next_command=f"edit {self.name}"
+            )
+        loaded = load_recipe(Path(self.name))
+        return loaded.verifiers, loaded.accept.build()
+
+
+def _factory(method: MethodSpec, settings: Mapping[str, Any]) -> Callable[[], Verifier]:
+    return partial(method.build, **settings)
+
+
+class StoredProblems:
+    """Problems of the workspace around the first of these folders that is in one, by id, each read once."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(folders)
+        self._lock = threading.Lock()
+        self._known: dict[str, Problem | None] = {}
+
+    def of(self, ids: Sequence[str]) -> Mapping[str, Problem]:
+        """The stored ones of these problems."""
+        with self._lock:
+            unknown = [identity for identity in dict.fromkeys(ids) if identity not in self._known]
+            if unknown:
+                self._known |= dict.fromkeys(unknown)
+                self._known |= {problem.id: problem for problem in self._read(unknown)}
+            return {identity: problem for identity in ids if (problem := self._known[identity]) is not None}
+
+    def _read(self, ids: Sequence[str]) -> list[Problem]:
+        from storage.workspace import Workspace
+
+        for folder in self._folders:
+            try:
+                workspace = Workspace.open(folder, read_only=True)
+            except SetupError:
+                continue
+            with workspace:
+                return [] if workspace.unused else workspace.segments.fetch("problems", ids)
+        return []
