@@ -15,7 +15,7 @@ from itertools import islice
 from math import fsum
 
 from flows.rounds.judging.verify import Item, item_pair, judge
-from flows.rounds.open_run import VerifierPool
+from flows.rounds.run_verifiers import VerifierPool
 from pipelines.protocols import NeedsMachine, ReadsVotes, Verifier
 from pipelines.verify.acceptance import Key, Policy, accepted_verdict, check_names
 from storage.ground.errors import RollmillError, SetupError

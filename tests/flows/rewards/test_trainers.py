@@ -149,7 +149,7 @@ def turns(problem: Problem) -> list[dict[str, str]]:
     return [{"role": "user", "content": str(problem.prompt)}]
 
 
-def passed(model: Any, words: Any, problems: list[Problem], reward: rollmill.Reward | Any) -> list[float]:
+def passed(model: Any, words: Any, problems: list[Problem], reward: Any) -> list[float]:
     """The share of two sampled answers that are right, problem by problem."""
     import torch
 
