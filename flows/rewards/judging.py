@@ -132,7 +132,7 @@ class JudgingThreads:
                 self._fail(chunk, RuntimeError("this reward is closed"))
                 continue
             try:
-                with self._pool.chain() as chain:
+                with self._pool.reserve() as chain:
                     verdicts = self._verdicts(chain, [item for item, _ in chunk])
             except BaseException as error:  # every caller is told, whatever it is
                 self._fail(chunk, error)
