@@ -23,6 +23,7 @@ _WORDS = {
     "tuple": "list",
     "Tuple": "list",
     "a valid dictionary": "a mapping",
+    "dictionary should": "mapping should",
     "list should have at least 1 item after validation, not 0": "one at least is needed",
     "value should have at least 1 item after validation, not 0": "one at least is needed",
     "string should have at least 1 character": "it is empty",

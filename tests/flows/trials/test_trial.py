@@ -1,0 +1,109 @@
+"""A trial of two small datasets: planned, killed, finished with the same students, looked at again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.training.training import OpenTraining
+from tests.flows.conftest import Curated, Run, said_as_json
+
+SUMS: dict[str, Any] = {
+    "recipe_schema": 1, "name": "sums", "seed": 3,
+    "problems": {"synthesize": "templates", "options": {"levels": [1, 2], "split": "train"}, "count": 12},
+    "generate": {"engine": "embedded", "model": "models/rollmill-tiny", "max_tokens": 120},
+    "verify": [{"method": "number"}], "budget": {"method": "fixed", "options": {"initial": 4}},
+    "select": {"method": "quota", "options": {"per_problem": 2}}, "gate": {"min_kept": 5},
+    "evaluation": [{"synthesize": "templates", "options": {"split": "heldout"}, "count": 20, "seed": 1}],
+}  # fmt: skip
+TRAINING = {
+    "train_schema": 1, "name": "student", "data": {"versions": {"sums@v1": "all"}}, "seed": 1,
+    "learner": {"method": "tiny", "options": {"steps": 2, "batch": 4, "learning_rate": 1e-4}},
+}  # fmt: skip
+EVALUATION: dict[str, Any] = {
+    "evaluation_schema": 1, "name": "held", "seed": 1, "samples": 2,
+    "benchmarks": [
+        {"name": "easy", "synthesize": "templates", "options": {"split": "heldout", "levels": [1, 2]}, "count": 6,
+         "verify": [{"method": "number"}]}
+    ],
+    "models": [{"name": "tiny", "max_tokens": 100}],
+}  # fmt: skip
+TRIAL: dict[str, Any] = {
+    "trial_schema": 1, "name": "pair", "base": "student.yaml", "seeds": 3, "ks": [1, 2],
+    "arms": {"two": {"curate": {"recipe": "sums.yaml"}},
+             "one": {"curate": {"recipe": "sums.yaml", "set": {"name": "fewer", "select.options.per_problem": 1}}}},
+    "evaluate": {"recipe": "held.yaml", "same_templates": True},
+}  # fmt: skip
+
+
+@pytest.fixture
+def files(toy: Path) -> Path:
+    for name, value in (("sums", SUMS), ("student", TRAINING), ("held", EVALUATION), ("pair", TRIAL)):
+        (toy / f"{name}.yaml").write_text(json.dumps(value))
+    return toy
+
+
+def test_a_plan_needs_the_rows_and_names_what_makes_them(files: Path, rollmill: Run) -> None:
+    said = rollmill("trial", "pair.yaml", "--plan")
+    assert said.status == 2
+    assert "the dataset 'sums' is not made yet" in said.err
+    assert "rollmill curate " in said.err
+
+
+def test_rows_of_the_evaluation_or_its_templates_are_no_training_data(files: Path, curated: Curated, rollmill: Run) -> None:
+    curated("sums.yaml")
+    (files / "pair.yaml").write_text(
+        json.dumps({**TRIAL, "arms": {"a": {}, "b": {"seed": 2}}, "evaluate": {"recipe": "held.yaml"}})
+    )
+    said = rollmill("trial", "pair.yaml", "--plan")
+    assert said.status == 1
+    assert "templates of 'easy'" in said.err
+    leaked = {**EVALUATION["benchmarks"][0], "options": SUMS["problems"]["options"], "count": 12}
+    (files / "held.yaml").write_text(json.dumps({**EVALUATION, "seed": 3, "benchmarks": [leaked]}))
+    said = rollmill("trial", "pair.yaml", "--plan", "--set", "evaluate.same_templates=true")
+    assert said.status == 1
+    assert "of 12 problems of 'easy'" in said.err
+
+
+@pytest.mark.train
+def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
+    files: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, done = OpenTraining.train, []
+
+    def interrupted(self: OpenTraining, *given: Any) -> dict[str, Any]:
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(self.training_id)
+        return train(self, *given)
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(OpenTraining, "train", interrupted)
+        assert rollmill("trial", "pair.yaml").status == 130
+    outcome = said_as_json(rollmill, "trial", "pair.yaml")
+    assert [len(arm["students"]) for arm in outcome["arms"]] == [3, 3]
+    assert len({tokens for arm in outcome["arms"] for tokens in arm["tokens_each"]}) <= 2  # whole batches reach the amount
+    primary, other = outcome["comparisons"]
+    assert (primary["arm"], primary["against"], primary["k"], other["k"]) == ("one", "two", 1, 2)
+    assert primary["low"] <= primary["difference"] <= primary["high"]
+    assert (primary["n"], len(primary["by_seed"])) == (6, 3)
+    page = (files / "reports" / "pair" / "trial.md").read_text()
+    assert f"{primary['difference']:+.4f}" in page
+    again = said_as_json(rollmill, "trial", "pair.yaml")
+    assert again["comparisons"] == outcome["comparisons"]
+    plan = said_as_json(rollmill, "trial", "pair.yaml", "--plan")
+    assert (plan["trainings_left"], plan["completions"], plan["problems"]) == (0, 6 * 6 * 2, {"easy": 6})
+    more = rollmill("trial", "pair.yaml", "--set", "seeds=4")
+    assert more.status == 0
+    assert "results were looked at before, with 3 seeds, and 4 were not planned then" in more.out
+
+
+@pytest.mark.train
+def test_a_difference_that_the_seeds_cannot_show_is_refused_after_the_pilot(files: Path, rollmill: Run) -> None:
+    said = rollmill("trial", "pair.yaml", "--set", "detect=0.001")
+    assert said.status == 1
+    assert "detect is 0.001" in said.err
+    assert "the students are kept" in said.err
+    models = said_as_json(rollmill, "model", "list")
+    assert {row["model"].partition("@")[0] for row in models} == {"pair-two"}
