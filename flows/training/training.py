@@ -22,10 +22,10 @@ from flows.training.training_recipe import LoadedTraining
 from pipelines.train.roles import ForecastsLength, LearnerReport, Trained, TrainingForecast, TrainingTask
 from storage.ground.errors import RollmillError, SetupError, interrupted
 from storage.ground.failpoints import hit
-from storage.ground.files import json_line
+from storage.ground.files import json_line, write_text
 from storage.ground.ids import digest128
 from storage.models.index import MODELS, ModelVersion, version_folder
-from storage.models.publish import check_name, content_hash, model_files, publish_model, trained_version
+from storage.models.publish import check_name, content_hash, model_files, publish_model, track, trained_version
 from storage.workspace import Workspace
 
 LEDGER_SECONDS = 2.0  # between two reports of progress to the ledger
@@ -75,10 +75,12 @@ class OpenTraining:
 
     def train(self, report: Callable[[LearnerReport], None], threads: int = 0) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values."""
-        if self.version is not None:
-            return self._outcome(self.version, [f"{self.version.ref} was trained so already."], {})
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
+            # Looked for under the lease: another process may have trained it since.
+            version = trained_version(self.ws, self.loaded.recipe.name, self.training_id)
+            if version is not None:
+                return self._outcome(version, [f"{version.ref} was trained so already.", *self._settled(version)], {})
             trainings.begin(self.training_id, self.loaded.recipe.name, self.loaded.canonical())
             try:
                 trained = self._trained(report, threads)
@@ -90,8 +92,18 @@ class OpenTraining:
                 raise
             outcome = self._outcome(publication.version, publication.messages, asdict(trained))
             trainings.finish(self.training_id, "done", {"version": publication.version.ref, **asdict(trained)})
-        shutil.rmtree(self.state, ignore_errors=True)
+            shutil.rmtree(self.state, ignore_errors=True)
         return outcome
+
+    def _settled(self, version: ModelVersion) -> list[str]:
+        """What a command that was killed behind the index left to do, done; lines for a person."""
+        if not self.state.exists():
+            return []
+        lines = [] if version.pointer.exists() or not version.fetched else track(self.ws, version)
+        summary = {"version": version.ref, **version.record()["trained"]}
+        self.ws.trainings.finish(self.training_id, "done", summary)
+        shutil.rmtree(self.state, ignore_errors=True)
+        return lines
 
     def task(self) -> TrainingTask:
         """Input of the learner."""
@@ -125,7 +137,7 @@ class OpenTraining:
         trained: Trained = learner.train(
             self.task(), _Recorder(self.ws, self.training_id, self.state / "steps.jsonl", report)
         )
-        done.write_text(json.dumps(asdict(trained)), encoding="utf-8")
+        write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")
         return trained
 
@@ -206,7 +218,7 @@ def _cut(path: Path, step: int) -> None:
                 kept.append(line + "\n")
         except ValueError:
             continue  # half a line, which a kill left
-    path.write_text("".join(kept), encoding="utf-8")
+    write_text(path, "".join(kept))
 
 
 def read_steps(path: Path) -> list[dict[str, Any]]:

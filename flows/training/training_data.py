@@ -86,7 +86,7 @@ def _taken(loaded: LoadedTraining, infos: Mapping[str, VersionInfo], scratch: Pa
         for reference, info in infos.items()
     }
     whole = min(counts[reference] / float(share) for reference, share in takes.items())
-    return [max(1, int(whole * float(share))) for share in takes.values()]
+    return [max(1, int(whole * float(share) + 1e-9)) for share in takes.values()]
 
 
 def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, int]) -> TrainingRowsFile:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.generate.embedded.model_files import END, MARKERS
 from pipelines.train.architecture import parameter_shapes
 from pipelines.train.training_settings import Shape
 from storage.ground.errors import SetupError
@@ -37,7 +38,11 @@ class LlamaFolder:
         if {name: value.shape for name, value in weights.items()} != wanted:
             odd = sorted(weights.keys() ^ wanted.keys()) or ["a tensor of another size"]
             raise SetupError(f"{folder} does not have the tensors of its config.json: {odd[0]}.", next_command=_OTHER)
-        return cls(folder, shape, weights, Tokenizer.from_file(str(folder / "tokenizer.json")))
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        for marker in (*MARKERS.values(), END):  # else a text's end would be several tokens, and no engine stops there
+            if tokenizer.token_to_id(marker) is None:
+                raise SetupError(f"the tokenizer of {folder} has no token {marker}.", next_command=_OTHER)
+        return cls(folder, shape, weights, tokenizer)
 
 
 def llama_shape(folder: Path) -> Shape:

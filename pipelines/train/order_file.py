@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.train.roles import TokenBatch
 from pipelines.train.rows import TrainingRow
+from storage.ground.files import sync
 
 COLUMNS = ("step", "row", "problem_id", "weight", "tokens")
 
@@ -23,9 +24,11 @@ class OrderFile:
         """Keep the first `steps` steps."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = self._lines(steps)
-        with self.path.open("w", encoding="utf-8", newline="") as file:
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(kept)
-        self._file = self.path.open("a", encoding="utf-8", newline="")
+        sync(temporary)
+        temporary.replace(self.path)  # a kill in between leaves the whole file
 
     def _lines(self, steps: int) -> list[list[str]]:
         if not self.path.exists():
@@ -38,12 +41,12 @@ class OrderFile:
         """The rows of a step, which is counted from 0 and written from 1."""
         counts = np.bincount(batch.row[batch.sequence], minlength=len(rows))
         lines = [(step + 1, row.id, row.problem, row.weight, count) for row, count in zip(rows, counts, strict=True)]
-        csv.writer(self._file).writerows(lines)
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(lines)
 
     def sync(self) -> None:
         """Make the lines so far durable."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        sync(self.path)
 
     def to_parquet(self, out: Path) -> None:
         """Write the whole file as Parquet: step, row, problem_id, weight, tokens."""

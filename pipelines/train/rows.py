@@ -68,7 +68,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, column: str | None) -> TrainingRow:
-    sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else (("completion", 1),)
+    single = (("completion", 1 if line.get("label", True) else -1),)
+    sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else single
     prompt = _prompt(line["prompt"])
     wrong = {"completion": line.get("wrong_spans") or []}
     texts = tuple(

@@ -29,7 +29,7 @@ from storage.models.index import (
 from storage.versions.content.digests import digest
 from storage.workspace import Workspace
 
-ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.parquet", ".gitattributes"})
+ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
 """Files about a model, which do not decide its texts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PARTIAL = ".partial-"

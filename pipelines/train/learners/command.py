@@ -14,6 +14,7 @@ from pipelines.train.roles import LearnerReport, Trained, TrainingTask
 from storage.ground.errors import SetupError
 
 PLACES = ("data", "init", "out", "state", "seed", "settings")
+_PLACE = re.compile(r"\{([a-z_]+)\}")
 _TAIL = 20  # lines of the command's output that an error shows
 
 
@@ -39,7 +40,7 @@ class Command:
             raise SetupError(f"command is no command line: {error}.") from None
         if not words:
             raise SetupError("command is empty.", next_command="python train.py --data {data} --out {out}")
-        for place in re.findall(r"\{(\w+)\}", self.command):
+        for place in _PLACE.findall(self.command):
             if place not in PLACES:
                 raise SetupError(f"command has the place {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
         for place in ("data", "out"):
@@ -56,7 +57,7 @@ class Command:
             "data": task.rows, "init": task.init, "out": task.out, "state": task.state,
             "seed": task.seed, "settings": settings,
         }  # fmt: skip
-        words = [word.format_map(values) for word in shlex.split(self.command)]
+        words = [_PLACE.sub(lambda found: str(values[found[1]]), word) for word in shlex.split(self.command)]
         began = time.monotonic()
         last = self._run(words, report)
         if not (task.out / "config.json").is_file():

@@ -9,11 +9,12 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from pipelines.generate.embedded.model_files import digest_files
 from pipelines.train.checkpoint import (
     CHECKPOINT,
     adamw,
@@ -28,7 +29,7 @@ from pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingFo
 from pipelines.train.rows import read_rows
 from pipelines.train.token_batches import ROUND_TO, TokenBatches
 from storage.ground.errors import SetupError
-from storage.ground.ids import digest128
+from storage.ground.ids import sha256_text
 
 REPORT_SECONDS, CHECKPOINT_SECONDS = 0.5, 20.0
 TOGETHER = 16  # sequences of similar length that go through the model at once
@@ -128,8 +129,15 @@ class _Training:
         self.optimiser = adamw(self.parameters, learner.learning_rate, learner.weight_decay, learner.beta2)
         self.reference = self._start(trained=False) if task.loss.uses_reference else None
         self.order_file = OrderFile(task.state / "order.csv")
-        # Loss and order belong to it by their options: the same state is not continued under others.
-        self.recipe = {"task": digest128([repr(learner), vars(task.loss), vars(task.order), task.seed, task.rows.name])}
+        # Loss and order belong to it by their options: the same state is not continued under others. Threads do not.
+        self.recipe = {
+            "learner": repr(replace(learner, threads=1)),
+            "loss": f"{task.loss.name} {vars(task.loss)}",
+            "order": f"{task.order.name} {vars(task.order)}",
+            "seed": task.seed,
+            "rows": sha256_text(task.rows.read_text(encoding="utf-8")),
+            "init": digest_files(task.init, ("config.json", "tokenizer.json", "model.safetensors")),
+        }
         if (task.state / CHECKPOINT).is_file():
             state = load_checkpoint(task.state)
             step, tokens, seconds = restore_checkpoint(state, self.parameters, self.optimiser, self.recipe)
@@ -151,6 +159,7 @@ class _Training:
         began, before = time.monotonic(), self.spent.seconds
         reported = saved = began
         losses: list[float] = []
+        self.between = True
         try:
             while self.share < 1.0:
                 losses.append(self._step())
@@ -163,7 +172,8 @@ class _Training:
                     self.save()
                     saved = now
         except KeyboardInterrupt:
-            self.save()
+            if self.between:  # else the weights are those of a step that is not counted
+                self.save()
             raise
 
     def _report(self, losses: list[float]) -> LearnerReport:
@@ -191,17 +201,20 @@ class _Training:
         loss = self.task.loss(batch, logps, reference)
         self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.learner.clip)
-        self.optimiser.step()
+        norm = float(torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.learner.clip))
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise SetupError(
-                f"the loss of step {self.spent.step + 1} is {value}: the training diverged.",
-                next_command=f"a learning rate below {self.learner.learning_rate:g}",
-            )
+        for what, number in (("loss", value), ("gradient norm", norm)):
+            if not math.isfinite(number):
+                raise SetupError(
+                    f"the {what} of step {self.spent.step + 1} is {number}: the training diverged.",
+                    next_command=f"a learning rate below {self.learner.learning_rate:g}",
+                )
+        self.between = False
+        self.optimiser.step()
         self.order_file.add(self.spent.step, [self.batches.rows.rows[place] for place in rows], batch)
         self.spent.step += 1
         self.spent.tokens += len(batch.places)
+        self.between = True
         return value
 
     def finish(self) -> Trained:

@@ -10,6 +10,7 @@ LOSSES: Mapping[str, Callable[..., Loss]] = ByName(
         "sft": "pipelines.train.losses.sft:Sft",
         "weighted": "pipelines.train.losses.sft:Weighted",
         "dpo": "pipelines.train.losses.preference:Dpo",
+        "kto": "pipelines.train.losses.preference:Kto",
         "redi": "pipelines.train.losses.preference:Redi",
         "unlikelihood": "pipelines.train.losses.preference:Unlikelihood",
         "mml": "pipelines.train.losses.marginal:Mml",

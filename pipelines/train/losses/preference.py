@@ -29,6 +29,35 @@ class Dpo:
         return -f.logsigmoid(self.beta * (chosen - rejected)).mean()
 
 
+class Kto:
+    """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8) of single labelled completions; mean over rows.
+
+    The reference point is the mean log-ratio of the batch, at least 0 and without gradient. `desirable`, `undesirable`:
+    weights of both kinds of rows. The learner `trl` trains TRL's own form, whose reference point comes from mismatched
+    completions.
+    """
+
+    name, version = "kto", "1"
+    formats, column = ("unpaired",), None
+    grouped, uses_reference = False, True
+
+    def __init__(self, beta: float = 0.1, desirable: float = 1.0, undesirable: float = 1.0) -> None:
+        for option, number in {"beta": beta, "desirable": desirable, "undesirable": undesirable}.items():
+            if number <= 0:
+                raise SetupError(f"{option} is {number}; it must be above 0.")
+        self.beta, self.desirable, self.undesirable = beta, desirable, undesirable
+
+    def __call__(self, batch: TokenBatch, logps: Any, reference: Any | None) -> Any:
+        """Mean of weight * (1 - sigmoid(beta * side * (log-ratio - reference point)))."""
+        import torch
+
+        ratios = per_sequence(batch, logps - reference)
+        point = ratios.detach().mean().clamp(min=0)
+        side = torch.from_numpy(batch.side).to(ratios.dtype)
+        weights = torch.where(side > 0, self.desirable, self.undesirable).to(ratios.dtype)
+        return (weights * (1 - torch.sigmoid(self.beta * side * (ratios - point)))).mean()
+
+
 class Redi:
     """Reinforcement distillation (Xu et al. 2025): log-probability per token of the chosen text up, of the rejected one
     down by the factor `alpha`; mean over rows. With `alpha` 0 it is `sft` with normaliser `row` on the chosen texts.
