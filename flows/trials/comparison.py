@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.trials.students import Counts
+from flows.trials.students import StudentCounts
 from pipelines.stats import holm
 from pipelines.stats.trials.counts import ArmCounts, draw_variance, pass_at_k_cells, pass_at_k_difference
 from pipelines.stats.trials.design import Choices, Expense, arm_components, designs, pair_components
@@ -15,7 +15,7 @@ from pipelines.stats.trials.two_way import FEWEST_SEEDS, TwoWay
 Row = dict[str, Any]
 
 
-def compared(counts: Counts, ks: Sequence[int], alpha: float, looks: Sequence[int]) -> list[Row]:
+def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequence[int]) -> list[Row]:
     """Every arm against the first, for each k. `looks`: numbers of seeds of the looks so far, this one the last.
 
     The interval of the first k has the confidence of its look, Holm's over the arms; the others have 95%.
@@ -74,7 +74,7 @@ def decided(p_by_look: Sequence[Sequence[float]], looks: Sequence[int], alpha: f
     return [p <= alpha for p in holm(list(p_by_look[-1]))]
 
 
-def by_benchmark(counts: Counts, k: int) -> list[Row]:
+def by_benchmark(counts: StudentCounts, k: int) -> list[Row]:
     """The difference at one k of each benchmark, with 95% intervals."""
     first, *others = counts.arms
     names = list(dict.fromkeys(benchmark for benchmark, _ in counts.problems))
@@ -96,7 +96,7 @@ def _mean(arm: ArmCounts, k: int) -> float:
     return float(pass_at_k_cells(arm, k).mean())
 
 
-def changed_share(counts: Counts, first: str, arm: str) -> float:
+def changed_share(counts: StudentCounts, first: str, arm: str) -> float:
     """Share of problems whose pass rate over all students and samples differs between two arms."""
     rates = [
         np.asarray(counts.arms[name].correct).sum(axis=0) / np.asarray(counts.arms[name].judged).sum(axis=0)
@@ -105,13 +105,13 @@ def changed_share(counts: Counts, first: str, arm: str) -> float:
     return float(np.mean(~np.isclose(rates[0], rates[1])))
 
 
-def units_of(counts: Counts) -> int:
+def units_of(counts: StudentCounts) -> int:
     """Number of independent units: templates, and problems without one."""
     named = [template for template in counts.templates if template is not None]
     return len(set(named)) + len(counts.templates) - len(named)
 
 
-def detectable(counts: Counts, trial_seeds: int, samples: int, *, arms: int, alpha: float) -> Row | None:
+def detectable(counts: StudentCounts, trial_seeds: int, samples: int, *, arms: int, alpha: float) -> Row | None:
     """The smallest effect that a trial of so many seeds shows four times in five, from the students so far.
 
     Of both arms where there are two seeds of both, else of one arm (its trainings against one another). None before two

@@ -38,7 +38,7 @@ class Student:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class StudentCounts:
     """Completions judged and correct of each arm, (seeds, problems), over the same problems in the same order.
 
     `problems`: benchmark and id. `templates`: of each problem, None where it has none. `tokens`: mean tokens of a
@@ -120,7 +120,7 @@ class TrialWork:
                 students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
         return students
 
-    def evaluate(self, students: Sequence[Student], executor: Executor) -> Counts:
+    def evaluate(self, students: Sequence[Student], executor: Executor) -> StudentCounts:
         """Draw and judge the students' completions, and count them."""
         del executor  # its own driver: an evaluation is a job
         refs = {student.name: str(student.outcome["model"]) for student in students}
@@ -135,7 +135,7 @@ def templates_of(rows: TrainingRowsFile) -> set[str]:
     return {str(template) for template in rows.values("template") if template}
 
 
-def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[Student]) -> Counts:
+def count_cells(ws: Any, cells: Sequence[Mapping[str, Any]], students: Sequence[Student]) -> StudentCounts:
     """Judged and correct completions of every student on every problem, from the runs of an evaluation's cells."""
     from storage.queries import Reader, run_scope
     from storage.queries.pools import scope_pool
@@ -164,7 +164,7 @@ def _tabled(
     templates: Mapping[tuple[str, str], str | None],
     tokens: Mapping[str, Sequence[int]],
     students: Sequence[Student],
-) -> Counts:
+) -> StudentCounts:
     """Tables over the problems that every student answered."""
     common = set(templates)
     for row in counted.values():
@@ -179,4 +179,4 @@ def _tabled(
         table = np.array([[counted[name][key] for key in problems] for name in names], dtype=np.int64)
         arms[arm] = ArmCounts(table[:, :, 0], table[:, :, 1])
         means[arm] = float(np.mean([length for name in names for length in tokens.get(name, ())] or [0]))
-    return Counts(problems, [templates[key] for key in problems], arms, means)
+    return StudentCounts(problems, [templates[key] for key in problems], arms, means)

@@ -12,7 +12,7 @@ from flows.jobs.curate import Curate
 from flows.progress import Progress
 from flows.training.train_job import TrainingSession, tokens_a_second, training_session
 from flows.trials.comparison import by_benchmark, compared, decided, detectable
-from flows.trials.students import Counts, Student, TrialWork
+from flows.trials.students import StudentCounts, Student, TrialWork
 from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
 from flows.trials.trial_report import write_trial
 from storage.ground.errors import FoundWanting, SetupError
@@ -102,7 +102,12 @@ class Trial(RequestKind):
         return can
 
     def _outcome(
-        self, work: TrialWork, students: Sequence[Student], counts: Counts, rows: Sequence[Row], shown: Sequence[bool]
+        self,
+        work: TrialWork,
+        students: Sequence[Student],
+        counts: StudentCounts,
+        rows: Sequence[Row],
+        shown: Sequence[bool],
     ) -> Row:
         trial = self.trial
         primary = [row for row in rows if row["primary"]]
@@ -133,7 +138,7 @@ class Trial(RequestKind):
         return f"{outcome['trial']}: {row['arm']} {row['difference']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]"
 
 
-def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Counts) -> Row:
+def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: StudentCounts) -> Row:
     """What an arm is and what it cost."""
     mine = [student for student in students if student.arm == arm]
     trained = [student.outcome["trained"] for student in mine]
@@ -184,7 +189,7 @@ def plan_of(job: Job, trial: LoadedTrial) -> Row:
         }
 
 
-def _keep_detectable(work: TrialWork, counts: Counts) -> None:
+def _keep_detectable(work: TrialWork, counts: StudentCounts) -> None:
     """Keep the difference that the trial can show by the students so far, for its next plan."""
     trial = work.trial
     can = detectable(counts, trial.recipe.seeds, trial.samples, arms=len(trial.arms), alpha=trial.recipe.alpha)

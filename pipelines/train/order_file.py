@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.train.roles import TokenBatch
-from pipelines.train.rows import TrainingRow
+from pipelines.train.rows import EncodedRow
 from storage.ground.files import sync
 
 COLUMNS = ("step", "row", "problem_id", "weight", "tokens")
@@ -37,7 +37,7 @@ class OrderFile:
             # A line that a kill left half written is behind the last checkpoint.
             return [line for line in csv.reader(file) if len(line) == len(COLUMNS) and int(line[0]) <= steps]
 
-    def add(self, step: int, rows: Sequence[TrainingRow], batch: TokenBatch) -> None:
+    def add(self, step: int, rows: Sequence[EncodedRow], batch: TokenBatch) -> None:
         """The rows of a step, which is counted from 0 and written from 1."""
         counts = np.bincount(batch.row[batch.sequence], minlength=len(rows))
         lines = [(step + 1, row.id, row.problem, row.weight, count) for row, count in zip(rows, counts, strict=True)]

@@ -55,7 +55,7 @@ class Loss(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Units:
+class TrainingUnits:
     """The units of which batches are made: rows, or problems with all of their rows. `columns`: those of each first row."""
 
     count: int
@@ -68,7 +68,7 @@ class Order(Protocol):
     name: str
     version: str
 
-    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+    def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """The units of an epoch, by number; some may be absent or repeated."""
 
 

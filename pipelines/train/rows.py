@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.generate.embedded.model_files import END, render_chat
-from pipelines.train.roles import Units
+from pipelines.train.roles import TrainingUnits
 from storage.ground.errors import SetupError
 from storage.ground.records import Message, Prompt
 
@@ -22,7 +22,7 @@ class TrainedText:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingRow:
+class EncodedRow:
     """A row of an export: its texts, its weight, its problem."""
 
     id: str
@@ -35,17 +35,17 @@ class TrainingRow:
 class TrainingRows:
     """All rows of a training, and their plain columns for orders."""
 
-    rows: Sequence[TrainingRow]
+    rows: Sequence[EncodedRow]
     columns: Mapping[str, Sequence[Any]]
 
-    def units(self, *, grouped: bool) -> tuple[Units, list[list[int]]]:
+    def units(self, *, grouped: bool) -> tuple[TrainingUnits, list[list[int]]]:
         """The units of batches, and the rows of each: a row alone, or all rows of a problem."""
         members: dict[Any, list[int]] = {}
         for place, row in enumerate(self.rows):
             members.setdefault(row.problem if grouped else place, []).append(place)
         firsts = [places[0] for places in members.values()]
         columns = {name: [values[place] for place in firsts] for name, values in self.columns.items()}
-        return Units(len(members), columns), list(members.values())
+        return TrainingUnits(len(members), columns), list(members.values())
 
 
 def read_rows(path: Path, tokenizer: Any, context: int, column: str | None = None) -> TrainingRows:
@@ -67,7 +67,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, column: str | None) -> TrainingRow:
+def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, column: str | None) -> EncodedRow:
     single = (("completion", 1 if line.get("label", True) else -1),)
     sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else single
     prompt = _prompt(line["prompt"])
@@ -81,7 +81,7 @@ def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, col
             f"row {number} has {longest:,} tokens, and the initial model's context is {context:,}.",
             next_command="an initial model with a longer context, or a recipe with a lower max_tokens",
         )
-    return TrainingRow(str(line.get("id", number)), str(line["problem_id"]), _weight(line, number, column), texts)
+    return EncodedRow(str(line.get("id", number)), str(line["problem_id"]), _weight(line, number, column), texts)
 
 
 def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:

@@ -61,11 +61,17 @@ def train(  # noqa: PLR0913
     _check_folder(out, resume=resume)
     if dry_run:
         return as_json({"out": str(out), "settings": asdict(settings), "measure": measure})
+    seconds = minutes * 60 if minutes is not None else float("inf")
+    return _train_shipped(out, settings, seconds, measure, resume=resume, json=json)
+
+
+def _train_shipped(out: Path, settings: TrainSettings, seconds: float, measure: int, *, resume: bool, json: bool) -> None:
+    """Train from scratch on templates, for at most these seconds, and score the model."""
     if missing := [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]:
         raise SetupError(f"training needs {' and '.join(missing)}.", next_command="pip install -e '.[train]'")
     from pipelines.train.trainer import TrainingJob, train_model
 
-    job = TrainingJob(out, settings, resume, minutes * 60 if minutes is not None else float("inf"))
+    job = TrainingJob(out, settings, resume, seconds)
     try:
         with closing(_Watch(settings.steps, rewrite=sys.stderr.isatty())) as watch:
             trained = train_model(job, watch)
@@ -73,7 +79,7 @@ def train(  # noqa: PLR0913
         note(f"Interrupted; what the last checkpoint holds goes on with: {_again(out, settings)}")
         raise
     if not trained.finished:
-        note(f"Stopped at step {trained.progress.step} of {steps}.")
+        note(f"Stopped at step {trained.progress.step} of {settings.steps}.")
         return line(f"Next: {_again(out, settings)}")
     scores = _scores_of_model(out, measure) if measure else {}
     if json:

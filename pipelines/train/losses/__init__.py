@@ -7,13 +7,13 @@ from storage.ground.by_name import ByName
 
 LOSSES: Mapping[str, Callable[..., Loss]] = ByName(
     {
-        "sft": "pipelines.train.losses.sft:Sft",
-        "weighted": "pipelines.train.losses.sft:Weighted",
-        "dpo": "pipelines.train.losses.preference:Dpo",
+        "sft": "pipelines.train.losses.sft:SftLoss",
+        "weighted": "pipelines.train.losses.sft:WeightedLoss",
+        "dpo": "pipelines.train.losses.preference:DpoLoss",
         "kto": "pipelines.train.losses.preference:Kto",
-        "redi": "pipelines.train.losses.preference:Redi",
-        "unlikelihood": "pipelines.train.losses.preference:Unlikelihood",
-        "mml": "pipelines.train.losses.marginal:Mml",
-        "dco": "pipelines.train.losses.coverage:Dco",
+        "redi": "pipelines.train.losses.preference:RediLoss",
+        "unlikelihood": "pipelines.train.losses.preference:UnlikelihoodLoss",
+        "mml": "pipelines.train.losses.marginal:MmlLoss",
+        "dco": "pipelines.train.losses.coverage:DcoLoss",
     }
 )

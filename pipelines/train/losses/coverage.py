@@ -9,7 +9,7 @@ from storage.ground.errors import SetupError
 UNDERFLOW = -700.0  # log-probability below which exp() is 0 in double precision, or nearly
 
 
-class Dco:
+class DcoLoss:
     """Direct coverage optimisation (Chen et al. 2025): -log(1 - (1 - p)^N) of a completion's probability p, mean over rows.
 
     The gradient is cross-entropy's times N p (1-p)^(N-1) / (1 - (1-p)^N), so that a text that N draws would give anyway is

@@ -7,7 +7,7 @@ from pipelines.train.roles import TokenBatch
 from storage.ground.errors import SetupError
 
 
-class Mml:
+class MmlLoss:
     """Maximum marginal likelihood over a problem's solutions y: -(1/beta) log sum_y p(y|x)^beta, mean over problems.
 
     beta 1 is MML, a smaller one beta-MML (Ni et al. 2023): it spreads the gradient over more solutions. All solutions of a

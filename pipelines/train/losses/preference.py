@@ -9,7 +9,7 @@ from storage.ground.errors import SetupError
 PAIRS = ("pairs", "ranked_pairs", "redi")
 
 
-class Dpo:
+class DpoLoss:
     """Direct preference optimisation (Rafailov et al. 2023, equation 7) against the initial model; mean over rows."""
 
     name, version = "dpo", "1"
@@ -58,7 +58,7 @@ class Kto:
         return (weights * (1 - torch.sigmoid(self.beta * side * (ratios - point)))).mean()
 
 
-class Redi:
+class RediLoss:
     """Reinforcement distillation (Xu et al. 2025): log-probability per token of the chosen text up, of the rejected one
     down by the factor `alpha`; mean over rows. With `alpha` 0 it is `sft` with normaliser `row` on the chosen texts.
     """
@@ -80,7 +80,7 @@ class Redi:
         return loss if self.alpha == 0 else loss + self.alpha * rejected.sum() / len(rejected)
 
 
-class Unlikelihood:
+class UnlikelihoodLoss:
     """Cross-entropy on chosen tokens and `alpha` times unlikelihood, -log(1 - p), on rejected ones (Welleck et al. 2020,
     equation 4); each a mean over its tokens.
     """

@@ -9,7 +9,7 @@ from storage.ground.errors import SetupError
 NORMALISERS = ("token", "row")
 
 
-class Sft:
+class SftLoss:
     """Cross-entropy of the completion's tokens.
 
     `normaliser`: `token`, the mean over all tokens of the batch; `row`, the mean over rows of their mean over tokens.
@@ -30,7 +30,7 @@ class Sft:
         return -(per_sequence(batch, logps) / lengths(batch, logps)).sum() / batch.sequences
 
 
-class Weighted:
+class WeightedLoss:
     """Cross-entropy with a weight for each row, which may be negative: the policy gradient at its sampling policy.
 
     With the column `advantage` of the export `rl` this is REINFORCE with that advantage, and GRPO's first step (Shao et

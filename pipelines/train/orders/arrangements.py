@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.train.roles import Doubles, Ints, Units
+from pipelines.train.roles import Doubles, Ints, TrainingUnits
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.ids import digest128
 
@@ -19,7 +19,7 @@ class Shuffled:
 
     name, version = "shuffled", "1"
 
-    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+    def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """A seeded permutation."""
         return _random(seed, epoch).permutation(units.count)
 
@@ -29,7 +29,7 @@ class Exported:
 
     name, version = "exported", "1"
 
-    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+    def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """0, 1, 2, ..."""
         del seed, epoch
         return np.arange(units.count)
@@ -49,7 +49,7 @@ class Sorted:
             raise SetupError(f"tiers is {tiers}; it must be 0 or more.")
         self.by, self.descending, self.tiers = by, descending, tiers
 
-    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+    def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """The units in ascending or descending order of the column."""
         values = numbers_of(units, self.by)
         random = _random(seed, epoch)
@@ -73,7 +73,7 @@ class Replay:
             raise SetupError(f"alpha is {alpha}; it must be between 0 and 1.")
         self.by, self.alpha = by, alpha
 
-    def arrange(self, units: Units, seed: int, epoch: int) -> Ints:
+    def arrange(self, units: TrainingUnits, seed: int, epoch: int) -> Ints:
         """As many draws as there are units."""
         values = numbers_of(units, self.by)
         if values.min() < 0 or values.max() > 1:
@@ -84,7 +84,7 @@ class Replay:
         return _random(seed, epoch).choice(units.count, size=units.count, p=priority / priority.sum())
 
 
-def numbers_of(units: Units, name: str) -> Doubles:
+def numbers_of(units: TrainingUnits, name: str) -> Doubles:
     """A column as numbers; SetupError for an absent column, or one with other values."""
     numeric = [column for column, values in units.columns.items() if _are_numbers(values)]
     if name not in numeric:

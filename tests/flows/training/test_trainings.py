@@ -1,8 +1,8 @@
 """`rollmill train` with another program as its learner: published once, whatever was killed on the way; what it refuses."""
 
 import json
-import signal
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.forked import Forked
 
 pytestmark = pytest.mark.integration
 KILLED = -signal.SIGKILL
-COPY = '''\
+COPY = """\
 import json, pathlib, sys
 data, init, out, settings = map(pathlib.Path, sys.argv[1:])
 rows = data.read_text().splitlines()
@@ -28,7 +28,7 @@ calls.write_text((calls.read_text() if calls.exists() else "") + "x")
 print("loading")
 for step in (1, 2):
     print(json.dumps({"step": step, "loss": 2 / step, "share": step / 2, "tokens": 10 * step, "entropy": 0.5}))
-'''
+"""
 
 
 def recipe(folder: Path, **changed: Any) -> Path:
@@ -77,7 +77,10 @@ def test_a_training_is_done_once_and_says_what_it_was_trained_on(ready: Path, ro
     (leftover,) = [path for path in (ready / ".rollmill" / "trainings").iterdir() if path.is_dir()] or [None]
     assert leftover is None
     steps = [json.loads(line) for line in (Path(outcome["folder"]) / "steps.jsonl").read_text().splitlines()]
-    assert [(one["step"], one["loss"], one["measures"]) for one in steps] == [(1, 2.0, {"entropy": 0.5}), (2, 1.0, {"entropy": 0.5})]
+    assert [(one["step"], one["loss"], one["measures"]) for one in steps] == [
+        (1, 2.0, {"entropy": 0.5}),
+        (2, 1.0, {"entropy": 0.5}),
+    ]
 
 
 @pytest.mark.parametrize("point", ["training.checkpoint", "model.written", "model.index"])
@@ -162,7 +165,9 @@ def test_without_the_extra_or_the_recipe_the_next_step_is_named(
     import importlib.util
 
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find_spec(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "torch" else find_spec(name, *rest)
+    )
     recipe(ready, learner={"method": "tiny", "options": {"steps": 2}})
     failed = rollmill("train", "student.yaml")
     assert "training needs torch" in failed.err
@@ -175,7 +180,12 @@ def test_models_on_the_command_line(ready: Path, rollmill: Run) -> None:
     assert "No models. Next: rollmill train" in rollmill("model", "list").out
     said_as_json(rollmill, "train", "student.yaml")
     (row,) = json.loads(rollmill("model", "list", "--json").out)
-    assert (row["model"], row["data"], row["init"], row["loss"]) == ("student@v1", ["toy@v1"], "models/rollmill-tiny", "sft")
+    assert (row["model"], row["data"], row["init"], row["loss"]) == (
+        "student@v1",
+        ["toy@v1"],
+        "models/rollmill-tiny",
+        "sft",
+    )
     shown = rollmill("model", "show", "student").out
     assert "| toy@v1 |" in shown
     assert "models/rollmill-tiny" in shown

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flows.trials.comparison import by_benchmark, changed_share, compared, decided, detectable, units_of
-from flows.trials.students import Counts
+from flows.trials.students import StudentCounts
 from flows.trials.trial_job import unplanned
 from flows.trials.trial_report import sentence, trial_page, write_trial
 from pipelines.stats.trials.counts import ArmCounts
@@ -14,7 +14,7 @@ from pipelines.stats.trials.counts import ArmCounts
 SAMPLES = 4
 
 
-def counts(*arms: float, seeds: int = 5, problems: int = 60, noise: int = 3) -> Counts:
+def counts(*arms: float, seeds: int = 5, problems: int = 60, noise: int = 3) -> StudentCounts:
     """Arms of students that solve every problem with these chances."""
     chance = np.random.default_rng(noise)
     tables = {}
@@ -22,7 +22,7 @@ def counts(*arms: float, seeds: int = 5, problems: int = 60, noise: int = 3) -> 
         correct = chance.binomial(SAMPLES, rate, size=(seeds, problems))
         tables[f"arm{place}"] = ArmCounts(np.full((seeds, problems), SAMPLES), correct)
     keys = [("easy" if place < problems // 2 else "hard", f"p{place:03}") for place in range(problems)]
-    return Counts(keys, [None] * problems, tables, dict.fromkeys(tables, 40.0))
+    return StudentCounts(keys, [None] * problems, tables, dict.fromkeys(tables, 40.0))
 
 
 def test_the_difference_is_that_of_the_means() -> None:
@@ -83,7 +83,7 @@ def test_each_benchmark_has_its_difference() -> None:
 
 def test_problems_that_changed_are_those_with_another_rate() -> None:
     same = counts(0.5)
-    twice = Counts(same.problems, same.templates, {"a": same.arms["arm0"], "b": same.arms["arm0"]}, {})
+    twice = StudentCounts(same.problems, same.templates, {"a": same.arms["arm0"], "b": same.arms["arm0"]}, {})
     assert changed_share(twice, "a", "b") == 0.0
 
 
@@ -98,7 +98,7 @@ def test_a_design_of_more_seeds_shows_less() -> None:
 
 def test_templates_are_the_units() -> None:
     made = counts(0.5, 0.6, problems=6)
-    grouped = Counts(made.problems, ["a", "a", "b", "b", None, None], made.arms, made.tokens)
+    grouped = StudentCounts(made.problems, ["a", "a", "b", "b", None, None], made.arms, made.tokens)
     assert (units_of(grouped), units_of(made)) == (4, 6)
 
 

@@ -37,6 +37,9 @@ TRIAL: dict[str, Any] = {
 }  # fmt: skip
 
 
+pytestmark = pytest.mark.integration
+
+
 @pytest.fixture
 def files(toy: Path) -> Path:
     for name, value in (("sums", SUMS), ("student", TRAINING), ("held", EVALUATION), ("pair", TRIAL)):

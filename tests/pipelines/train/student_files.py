@@ -1,4 +1,4 @@
-"""Rows and an initial model of tests: sums as lines of an export, and a Llama of one small layer with the shipped tokenizer."""
+"""Rows and an initial model of tests: sums as lines of an export, and a small Llama with the shipped tokenizer."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,11 @@ def sum_pairs(count: int) -> list[dict[str, Any]]:
     """Rows of `pairs`."""
     rows = sums(count)
     return [
-        {**{key: row[key] for key in ("id", "problem_id", "level", "prompt")}, "chosen": row["completion"], "rejected": "0\n#### 0"}
+        {
+            **{key: row[key] for key in ("id", "problem_id", "level", "prompt")},
+            "chosen": row["completion"],
+            "rejected": "0\n#### 0",
+        }
         for row in rows
     ]
 
@@ -52,6 +56,8 @@ def small_model(folder: Path, seed: int = 1) -> Path:
     from pipelines.train.training_settings import Shape
 
     tokenizer = shipped_tokenizer()
-    shape = Shape(tokenizer.get_vocab_size(), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2)
+    shape = Shape(
+        tokenizer.get_vocab_size(), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2
+    )
     weights = {name: value.detach().numpy() for name, value in initial_parameters(shape, seed).items()}
     return export_folder(folder, weights, shape, tokenizer)

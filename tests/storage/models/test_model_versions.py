@@ -26,7 +26,9 @@ def model(folder: Path, weights: bytes = b"weights") -> Path:
     return folder
 
 
-def publish(ws: Workspace, folder: Path, *, name: str = "student", training: str | None = "t1", **record: Any) -> ModelPublication:
+def publish(
+    ws: Workspace, folder: Path, *, name: str = "student", training: str | None = "t1", **record: Any
+) -> ModelPublication:
     return publish_model(ws, name, folder, {"init": None, "data": [PART], **record}, "# card\n", training_id=training)
 
 
@@ -97,7 +99,10 @@ def test_a_reference_is_a_number_a_hash_a_tag_or_the_newest(ws: Workspace, tmp_p
         "student@release": 1, f"student@{versions[1].folder}": 2,
     }.items():  # fmt: skip
         assert resolve_model(ws.models, reference).number == wanted
-    for reference, said in {"student@v3": "student has no versions called 'v3'", "studnet": "unknown model 'studnet'"}.items():
+    for reference, said in {
+        "student@v3": "student has no versions called 'v3'",
+        "studnet": "unknown model 'studnet'",
+    }.items():
         with pytest.raises(SetupError, match=said) as caught:
             resolve_model(ws.models, reference)
         assert "student" in str(caught.value)
@@ -134,10 +139,10 @@ def test_a_damaged_file_is_found(ws: Workspace, tmp_path: Path) -> None:
     version = publish(ws, model(tmp_path / "one")).version
     upkeep.require_published_model(version)
     (version.path / "model.safetensors").write_bytes(b"weighty")
-    with pytest.raises(FoundWanting, match="model.safetensors of student@v1 is not the one that was published"):
+    with pytest.raises(FoundWanting, match=r"model\.safetensors of student@v1 is not the one that was published"):
         upkeep.require_published_model(version)
     (version.path / "model.safetensors").unlink()
-    with pytest.raises(FoundWanting, match="model.safetensors of student@v1"):
+    with pytest.raises(FoundWanting, match=r"model\.safetensors of student@v1"):
         upkeep.require_published_model(version)
 
 
@@ -152,13 +157,18 @@ def test_deleted_files_of_an_untracked_version_are_written_again(ws: Workspace, 
 
 
 def test_lineage_goes_to_the_data_and_to_the_ancestors(ws: Workspace, tmp_path: Path) -> None:
-    first = publish(ws, model(tmp_path / "a", b"a"), training="a", init={"model": "models/tiny", "content_hash": "0" * 64}).version
+    first = publish(
+        ws, model(tmp_path / "a", b"a"), training="a", init={"model": "models/tiny", "content_hash": "0" * 64}
+    ).version
     init = {"model": "models/student@v1", "content_hash": first.content_hash}
     second = publish(ws, model(tmp_path / "b", b"b"), name="grown", training="b", init=init).version
     assert second.init == first.content_hash
     chain = upkeep.ancestors(ws.models, second)
     assert [one if isinstance(one, str) else one.ref for one in chain] == ["student@v1", "models/tiny"]
-    assert [(version.ref, part["rows"]) for version, part in upkeep.trained_on(ws.models, "d" * 64)] == [("grown@v1", 3), ("student@v1", 3)]
+    assert [(version.ref, part["rows"]) for version, part in upkeep.trained_on(ws.models, "d" * 64)] == [
+        ("grown@v1", 3),
+        ("student@v1", 3),
+    ]
     assert list(upkeep.trained_on(ws.models, "e" * 64)) == []
 
 

@@ -1,4 +1,4 @@
-"""The embedded learner: it learns, it goes on as if it had never stopped, its length is exact, and it refuses other states."""
+"""The embedded learner: it learns, it goes on as if it had never stopped, and it refuses other states."""
 
 import math
 from dataclasses import replace
@@ -24,7 +24,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_model(tmp_path_factory.mktemp("init") / "small")
 
 
-def task(folder: Path, init: Path, *, loss: str = "sft", order: str = "shuffled", seed: int = 1, rows: int = 10) -> TrainingTask:
+def task(
+    folder: Path, init: Path, *, loss: str = "sft", order: str = "shuffled", seed: int = 1, rows: int = 10
+) -> TrainingTask:
     folder.mkdir(exist_ok=True)
     pairs = "pairs" in LOSSES[loss]().formats
     path = written(folder / "rows.jsonl", sum_pairs(rows) if pairs else sums(rows))
@@ -32,12 +34,19 @@ def task(folder: Path, init: Path, *, loss: str = "sft", order: str = "shuffled"
 
 
 def tiny(**options: Any) -> Tiny:
-    return Tiny(**{"batch": 4, "learning_rate": 1e-2, "threads": 1, **({} if "loss_tokens" in options else {"steps": 12}), **options})
+    return Tiny(
+        **{
+            "batch": 4,
+            "learning_rate": 1e-2,
+            "threads": 1,
+            **({} if "loss_tokens" in options else {"steps": 12}),
+            **options,
+        }
+    )
 
 
 def ignore(report: LearnerReport) -> None:
     assert math.isfinite(report.loss)
-
 
 
 def killed_at(learner: Tiny, one: TrainingTask, saved: int, lost: int) -> None:
@@ -131,13 +140,17 @@ def test_other_data_loss_options_seed_or_initial_model_are_refused(model: Path, 
 @needs_torch
 def test_a_training_that_diverges_says_the_step(model: Path, tmp_path: Path) -> None:
     one = task(tmp_path / "one", model)
-    with pytest.raises(SetupError, match=r"of step \d+ is (nan|inf): the training diverged. Next: a learning rate below 1e\+30"):
+    with pytest.raises(
+        SetupError, match=r"of step \d+ is (nan|inf): the training diverged. Next: a learning rate below 1e\+30"
+    ):
         tiny(steps=60, learning_rate=1e30).train(one, ignore)
     assert not one.out.exists()
 
 
 @needs_torch
-def test_an_interruption_inside_a_step_saves_no_torn_state(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_inside_a_step_saves_no_torn_state(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, parts = task(tmp_path / "whole", model), task(tmp_path / "parts", model)
     tiny().train(whole, ignore)
     training = _Training(tiny(), parts)
@@ -158,9 +171,9 @@ def test_an_interruption_inside_a_step_saves_no_torn_state(model: Path, tmp_path
 
 
 def test_a_length_is_one_of_three_and_options_are_in_range() -> None:
-    with pytest.raises(SetupError, match="a training has one length above 0, not steps 0, epochs 0.0, loss_tokens 0"):
+    with pytest.raises(SetupError, match=r"a training has one length above 0, not steps 0, epochs 0\.0, loss_tokens 0"):
         Tiny()
-    with pytest.raises(SetupError, match="not steps 3, epochs 1.0, loss_tokens 0"):
+    with pytest.raises(SetupError, match=r"not steps 3, epochs 1\.0, loss_tokens 0"):
         Tiny(steps=3, epochs=1.0)
     with pytest.raises(SetupError, match="batch is 0; it must be above 0"):
         Tiny(steps=3, batch=0)
@@ -183,7 +196,7 @@ def test_the_length_of_two_epochs_is_known_without_torch(tmp_path: Path) -> None
 
 
 def test_a_damaged_or_foreign_initial_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="config.json is missing or not JSON"):
+    with pytest.raises(SetupError, match=r"config\.json is missing or not JSON"):
         LlamaFolder.open(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(SetupError, match="has model_type 'gpt2'; the learner tiny trains models with 'llama'"):

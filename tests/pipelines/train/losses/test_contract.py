@@ -8,7 +8,9 @@ from pipelines.train.losses import LOSSES
 from storage.exports import EXPORTS
 from tests.pipelines.train.token_rows import batch_of
 
-PAIRED = batch_of([3, 2, 1, 3], sides=[1, -1, 1, -1], rows=[0, 0, 1, 1], groups=[0, 0, 1, 1], weights=[1.0, 1.0, -0.5, -0.5])
+PAIRED = batch_of(
+    [3, 2, 1, 3], sides=[1, -1, 1, -1], rows=[0, 0, 1, 1], groups=[0, 0, 1, 1], weights=[1.0, 1.0, -0.5, -0.5]
+)
 SINGLE = batch_of([3, 2, 1, 3], groups=[0, 0, 1, 2], weights=[1.0, 0.5, -0.5, 2.0])
 LABELLED = batch_of([3, 2, 1, 3], sides=[1, -1, -1, 1])
 BATCHES = {"pairs": PAIRED, "prompt_completion": SINGLE, "unpaired": LABELLED}

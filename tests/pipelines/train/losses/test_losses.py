@@ -46,7 +46,9 @@ def test_weights_of_1_are_the_plain_loss_and_a_negative_weight_turns_the_gradien
     ones = batch_of([2, 1])
     assert value("weighted", ones, THREE, normaliser=normaliser) == value("sft", ones, THREE, normaliser=normaliser)
     turned = batch_of([2, 1], weights=[1.0, -2.0])
-    plain, weighted = (gradient(name, batch, THREE, normaliser=normaliser) for name, batch in (("sft", ones), ("weighted", turned)))
+    plain, weighted = (
+        gradient(name, batch, THREE, normaliser=normaliser) for name, batch in (("sft", ones), ("weighted", turned))
+    )
     assert weighted == pytest.approx([plain[0], plain[1], -2 * plain[2]], rel=1e-12)
 
 
@@ -117,7 +119,9 @@ def test_dco_with_one_draw_is_cross_entropy_of_whole_texts_to_the_bit() -> None:
     logps = torch.randn(6, dtype=torch.float32, generator=torch.Generator().manual_seed(5)) - 1
     rows = batch_of([1, 1, 1, 1, 1, 1])
     assert torch.equal(LOSSES["dco"](n=1)(rows, logps, None), -logps.mean())
-    assert float(LOSSES["dco"](n=1)(rows, logps, None)) == pytest.approx(float(LOSSES["sft"]()(rows, logps, None)), rel=1e-6)
+    assert float(LOSSES["dco"](n=1)(rows, logps, None)) == pytest.approx(
+        float(LOSSES["sft"]()(rows, logps, None)), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("p", [0.9999, 0.5, 0.02, 1e-9])
@@ -151,4 +155,4 @@ def test_dco_is_finite_at_both_ends(logp: float) -> None:
 def test_an_option_out_of_range_is_named(name: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(SetupError) as caught:
         LOSSES[name](**options)
-    assert str(caught.value).startswith(said.split(" Choices")[0])
+    assert str(caught.value).startswith(said.split(" Choices", maxsplit=1)[0])

@@ -3,9 +3,9 @@
 import pytest
 
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import Units
+from pipelines.train.roles import TrainingUnits
 
-UNITS = Units(30, {"level": [place % 5 for place in range(30)], "pass_rate": [place / 30 for place in range(30)]})
+UNITS = TrainingUnits(30, {"level": [place % 5 for place in range(30)], "pass_rate": [place / 30 for place in range(30)]})
 
 
 @pytest.mark.parametrize("name", sorted(ORDERS))

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from pipelines.train.orders import ORDERS
-from pipelines.train.roles import Units
+from pipelines.train.roles import TrainingUnits
 from storage.ground.errors import SetupError
 
 LEVELS = [3, 1, 2, 1, 3, 2, 1, 1]
-UNITS = Units(8, {"level": LEVELS, "pass_rate": [0.0, 1.0, 0.5, 0.75, 0.1, 0.4, 0.9, 0.8], "skill": list("abcdefgh")})
+UNITS = TrainingUnits(
+    8, {"level": LEVELS, "pass_rate": [0.0, 1.0, 0.5, 0.75, 0.1, 0.4, 0.9, 0.8], "skill": list("abcdefgh")}
+)
 
 
 def arranged(name: str, seed: int = 1, epoch: int = 0, **options: object) -> list[int]:
@@ -62,11 +64,11 @@ def test_replay_draws_by_priority() -> None:
 def test_mistakes_are_named(name: str, options: dict[str, object], said: str) -> None:
     with pytest.raises(SetupError) as caught:
         arranged(name, **options)
-    assert said.split(" Choices")[0] in str(caught.value)
+    assert said.split(" Choices", maxsplit=1)[0] in str(caught.value)
     assert "Choices" not in said or "level" in str(caught.value)
 
 
 def test_rows_without_any_priority_are_refused() -> None:
-    solved = Units(2, {"pass_rate": [1.0, 1.0]})
+    solved = TrainingUnits(2, {"pass_rate": [1.0, 1.0]})
     with pytest.raises(SetupError, match="every row has priority 0: alpha is 1 and pass_rate is 1 everywhere"):
         ORDERS["replay"](alpha=1.0).arrange(solved, 1, 0)
