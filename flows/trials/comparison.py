@@ -115,7 +115,7 @@ def detectable(counts: StudentCounts, trial_seeds: int, samples: int, *, arms: i
     """The smallest effect that a trial of so many seeds shows four times in five, from the students so far.
 
     Of both arms where there are two seeds of both, else of one arm (its trainings against one another). None before two
-    seeds, or where a cell has fewer than two completions.
+    seeds, where a cell has fewer than two completions, or where nothing varies.
     """
     tables = list(counts.arms.values())
     seeds = min(len(np.asarray(table.judged)) for table in tables)
@@ -128,6 +128,8 @@ def detectable(counts: StudentCounts, trial_seeds: int, samples: int, *, arms: i
         components = pair_components(difference, within=draw_variance(*tables[:2]), samples=samples, clusters=clusters)
     else:
         components = arm_components(cells[0], within=draw_variance(tables[0]), samples=samples, clusters=clusters)
+    if max(components.problems, components.seeds, components.rest, components.samples) <= 0.0:
+        return None  # every student answered every problem alike: that says nothing of others
     units = units_of(counts)
     planned = max(FEWEST_SEEDS, trial_seeds)
     level = alpha / max(1, arms - 1)

@@ -12,7 +12,7 @@ from flows.jobs.curate import Curate
 from flows.progress import Progress
 from flows.training.train_job import TrainingSession, tokens_a_second, training_session
 from flows.trials.comparison import by_benchmark, compared, decided, detectable
-from flows.trials.students import StudentCounts, Student, TrialWork
+from flows.trials.students import Student, StudentCounts, TrialWork
 from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
 from flows.trials.trial_report import write_trial
 from storage.ground.errors import FoundWanting, SetupError

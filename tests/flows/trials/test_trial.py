@@ -104,6 +104,8 @@ def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
 
 @pytest.mark.train
 def test_a_difference_that_the_seeds_cannot_show_is_refused_after_the_pilot(files: Path, rollmill: Run) -> None:
+    harder = {**EVALUATION["benchmarks"][0], "options": {"split": "heldout", "levels": [5, 6]}}
+    (files / "held.yaml").write_text(json.dumps({**EVALUATION, "benchmarks": [harder]}))
     said = rollmill("trial", "pair.yaml", "--set", "detect=0.001")
     assert said.status == 1
     assert "detect is 0.001" in said.err
