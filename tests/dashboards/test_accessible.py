@@ -117,6 +117,7 @@ def test_a_page_is_read_and_used_by_everybody(
         found[f"pale, {width} {scheme}"] = pale(browser)
         found[f"wider than {width}, {scheme}"] = wider(browser)
     found["not reached"] = unreached(browser)
+    found["exceptions"] = browser.get_by_test_id("stException").all_inner_texts()
     assert {what: where for what, where in found.items() if where} == {}
 
 
