@@ -73,6 +73,16 @@ def test_a_run_that_is_done_has_full_bars(workspace: Path) -> None:
     assert [(bar.proto.value, bar.proto.text.replace("\\", "")) for bar in bars] == [(100, "draw 76 / 76 · round 2")]
 
 
+def test_another_run_opens_with_its_progress(workspace: Path) -> None:
+    with Reader.open(workspace) as reader:
+        toy = next(run.id for run in reader.runs.list() if run.name == "toy")
+    shown = opened("runs", run=toy, tab="Gate")
+    shown.selectbox(key="run-choice").set_value("live-00000000").run()
+    assert not shown.exception
+    assert dict(shown.query_params) == {"run": "live-00000000"}
+    assert any("about 55 s left" in text.value.replace("\\", "") for text in shown.markdown)
+
+
 def test_a_refused_run_opens_what_stands_in_its_way_and_is_not_resumed(workspace: Path) -> None:
     with Reader.open(workspace) as reader:
         toy = next(run.id for run in reader.runs.list() if run.name == "toy")
