@@ -89,6 +89,8 @@ def drawn(page: Page, address: str, title: str) -> None:
     """Open a page, with its charts."""
     visit(page, address, title)
     settled(page)
+    for words in ("Forecasting from what is stored", "Checking, "):  # the page changes when the answers come
+        expect(page.get_by_text(words)).to_have_count(0)
     for chart in page.get_by_test_id("stVegaLiteChart").all():
         if chart.is_visible():
             expect(chart.locator("svg, canvas").first).to_be_visible()
