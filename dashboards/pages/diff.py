@@ -14,7 +14,7 @@ from dashboards.parts.problem import show_facts
 from dashboards.parts.reader import raw_text
 from dashboards.parts.rollout import show_completion
 from dashboards.parts.verdicts import record, show_verdict
-from dashboards.session.address import choose, link
+from dashboards.session.address import choose, forget_old, link
 from dashboards.session.kept import steps_of
 from dashboards.session.scope import nothing_yet, reader
 from dashboards.units import counted
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from storage.queries.histories.dataset_history import BothSides, ChangedRow
 
 PAGE = 25  # rows of a page
-OF_PAIR = ("was", "became", "row", "page")  # address parameters that differ for another pair
+OF_PAIR = ("was", "became", "row")  # address parameters that differ for another pair
+FIRST_PAGE = {"page": 1}
 
 
 def show() -> None:
@@ -38,16 +39,17 @@ def show() -> None:
         nothing_yet("No dataset has two versions yet. Change a recipe and curate again to get a second.")
         return
     forget = ("before", "after", *OF_PAIR)
-    name = choose("Dataset", [row.name for row in summaries], "dataset", forget=forget)
+    name = choose("Dataset", [row.name for row in summaries], "dataset", forget=forget, anew=FIRST_PAGE)
     references = [step.info.ref for step in steps_of(reader(), name) if step.here]
     if len(references) < 2:
         st.info(f"The rows of fewer than two versions of {name} are in this clone.")
         st.code(f"rollmill dataset pull {name}", language=None)
         return
     left, right = st.columns(2)
-    after = choose("After", references, "after", where=right, forget=OF_PAIR)
+    after = choose("After", references, "after", where=right, forget=OF_PAIR, anew=FIRST_PAGE)
     older = [references[references.index(after) + 1]] if after != references[-1] else []
-    before = choose("Before", list(dict.fromkeys([*older, *references])), "before", where=left, forget=OF_PAIR)
+    others = list(dict.fromkeys([*older, *references]))
+    before = choose("Before", others, "before", where=left, forget=OF_PAIR, anew=FIRST_PAGE)
     pair = _pair_of(before, after)
     changes = _changes_of(before, after)
     _causes(changes)
@@ -119,8 +121,7 @@ def _chosen() -> None:
     cells = st.session_state["flow"].selection.get("cell") or []
     if cells:
         st.query_params.update({"was": cells[0]["was"], "became": cells[0]["became"]})
-        for key in ("row", "page"):
-            st.query_params.pop(key, None)
+        forget_old(("row",), FIRST_PAGE)
 
 
 def _heat(changes: "VersionDiff") -> AnyChart:

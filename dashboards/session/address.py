@@ -8,7 +8,7 @@ The parameters of a link into Explore are a contract: saved views and copied lin
 values. `of` is `run ID` or `version NAME@vN`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
@@ -80,10 +80,12 @@ def choose(
     *,
     where: "DeltaGenerator | None" = None,
     forget: Sequence[str] = (),
+    anew: Mapping[str, object] | None = None,
 ) -> str:
     """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
 
-    `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address.
+    `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address;
+    `anew`: the first values of widgets that stand in the address themselves, for another choice.
     SetupError where the address names what is not there; the box then has nothing chosen.
     """
     bar = _bar.get()
@@ -104,7 +106,9 @@ def choose(
     if wanted != kept or box not in st.session_state:
         st.session_state[box] = wanted
     chosen = str(
-        place.selectbox(label, options, key=box, format_func=visible, width=width, on_change=_forget, args=tuple(forget))
+        place.selectbox(
+            label, options, key=box, format_func=visible, width=width, on_change=forget_old, args=(forget, anew)
+        )
     )
     # Under a key of its own, as Streamlit drops the values of widgets that another page did not draw.
     st.session_state[f"{key}-kept"] = chosen
@@ -113,9 +117,14 @@ def choose(
     return chosen
 
 
-def _forget(*keys: str) -> None:
+def forget_old(keys: Sequence[str], anew: Mapping[str, object] | None = None) -> None:
+    """Take parameters out of the address, for callbacks. `anew`: first values by key of widgets that are bound to theirs,
+    which Streamlit lets nobody remove.
+    """
     for key in keys:
         st.query_params.pop(key, None)
+    for key, value in (anew or {}).items():
+        st.session_state[key] = value
 
 
 def selected(key: str, row: str | None) -> str | None:

@@ -89,6 +89,8 @@ def drawn(page: Page, address: str, title: str) -> None:
     """Open a page, with its charts."""
     visit(page, address, title)
     settled(page)
+    for words in ("Forecasting from what is stored", "Checking, "):  # the page changes when the answers come
+        expect(page.get_by_text(words)).to_have_count(0)
     for chart in page.get_by_test_id("stVegaLiteChart").all():
         if chart.is_visible():
             expect(chart.locator("svg, canvas").first).to_be_visible()
@@ -117,6 +119,7 @@ def test_a_page_is_read_and_used_by_everybody(
         found[f"pale, {width} {scheme}"] = pale(browser)
         found[f"wider than {width}, {scheme}"] = wider(browser)
     found["not reached"] = unreached(browser)
+    found["exceptions"] = browser.get_by_test_id("stException").all_inner_texts()
     assert {what: where for what, where in found.items() if where} == {}
 
 

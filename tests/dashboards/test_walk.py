@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def page(chromium: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     """The dashboard's first page, in a browser that may write; its jobs take long enough to be watched."""
-    monkeypatch.setenv("TOY_SLEEP", "0.05")
+    monkeypatch.setenv("TOY_SLEEP", "0.1")
     with serving(folder) as printed:
         shown = chromium.new_page(viewport={"width": 1400, "height": 1300})
         shown.set_default_timeout(PATIENCE)
@@ -55,9 +55,10 @@ def page(chromium: Browser, folder: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_a_day_with_the_mouse_alone(page: Page, folder: Path) -> None:
     page.get_by_role("link", name="Start a run here").click()
     titled(page, "New run")
-    first = started(page, "Start the run")
-    expect(page.get_by_text(f"rollmill runs watch {first}")).to_be_visible()  # while it works
+    start_run(page, "Start the run")
+    expect(page.get_by_text("rollmill runs watch toy-")).to_be_visible()  # while it works
     shoot(page, "day-live")
+    titled(page, "Runs")
     expect(page.get_by_text("rollmill dataset show toy")).to_be_visible()
     shoot(page, "day-done")
     second_rule(page)
@@ -110,13 +111,11 @@ def step_down(page: Page, label: str) -> None:
     number.get_by_test_id("stNumberInputStepDown").click()
 
 
-def started(page: Page, label: str) -> str:
-    """Start what the form holds, after its question; the id of the run that the page then shows."""
+def start_run(page: Page, label: str) -> None:
+    """Start what the form holds, after its question; the page of the run opens by itself."""
     press(page, label)
     page.get_by_role("button", name=f"Yes, {label[:1].lower()}{label[1:]}").click()
     page.wait_for_url("**/runs?run=*")
-    titled(page, "Runs")
-    return page.url.partition("run=")[2].partition("&")[0]
 
 
 def second_rule(page: Page) -> None:
@@ -129,7 +128,8 @@ def second_rule(page: Page) -> None:
     step_down(page, "Per problem")
     expect(page.get_by_text("select.options.per_problem=2", exact=True)).to_be_visible()
     shoot(page, "day-second-rule")
-    started(page, "Start the run")
+    start_run(page, "Start the run")
+    titled(page, "Runs")
     expect(page.get_by_text("rollmill dataset show toy")).to_be_visible()
 
 
@@ -151,9 +151,7 @@ def comparison(page: Page) -> None:
     page.get_by_text("Evaluate", exact=True).click()
     expect(page.get_by_text("4 of 4")).to_be_visible()
     shoot(page, "day-evaluate")
-    press(page, "Start the evaluation")
-    page.get_by_role("button", name="Yes, start the evaluation").click()
-    page.wait_for_url(lambda url: "/runs?run=sums" in url)
+    start_run(page, "Start the evaluation")
     compare = page.get_by_role("link", name="Compare its models")
     expect(compare).to_be_visible()
     shoot(page, "day-evaluated")

@@ -106,7 +106,8 @@ def _stages(run: Run) -> None:
     if left is not None:
         st.markdown(f"**{inert(left)}** until everything is drawn and judged; 95% interval of the run's own forecast.")
     for stage in stages:
-        whole = whole_of(stage.detail, stage.total)["median"]
+        # Of a run that is done no round is left, whatever its last round forecast.
+        whole = stage.total if run.status == "done" else whole_of(stage.detail, stage.total)["median"]
         st.progress(min(1.0, stage.done / whole if whole else 0.0), text=_line(stage, whole))
     st.caption("Next command")
     st.code(run.next_command, language=None, wrap_lines=True)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboards.inert import inert
 from dashboards.pages.runs.detail import show_run
+from dashboards.pages.runs.refusal import FIRST_TAB
 from dashboards.pages.runs.table import show_table
 from dashboards.parts.activity import REFRESH_LIVE, follow_runs
 from dashboards.session.address import choose, link
@@ -26,7 +27,7 @@ def show() -> None:
     known = {run.id: run for run in summaries}
     evaluations = {line.id: line for line in lines if line.cells}
     names = list(dict.fromkeys(name for line in lines for name in (line.id, *(cell.id for cell in line.cells))))
-    chosen = choose("Run", names, "run", forget=("tab",))
+    chosen = choose("Run", names, "run", anew=FIRST_TAB)
     st.title("Runs")
     link("New run", "New run", icon=":material/add_circle:")
     follow_runs(summaries)

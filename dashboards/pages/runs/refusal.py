@@ -8,13 +8,14 @@ import streamlit as st
 
 from dashboards.inert import inert
 from dashboards.pages.runs.charts import limit_chart, limit_words
-from dashboards.session.address import PAGES, explore_parameters
+from dashboards.session.address import PAGES, explore_parameters, forget_old
 from dashboards.session.commands import command_button, typed
 from dashboards.session.scope import reader
 from storage.ground.job_command import command_words
 from storage.queries import Run, run_progress, runs
 
 Check = Mapping[str, Any]
+FIRST_TAB = {"tab": "Progress"}  # of another run
 NEXT_TAB = "runs-tab"  # the tab to be opened: set before the tabs are drawn, which then stand in the address
 WAIT = 5.0  # seconds; the new run is then followed on its own page
 FACETS = {"min_kept": {"kept": "no"}, "max_undecided": {"outcome": "undecided"}}  # of the rows against a limit
@@ -122,4 +123,4 @@ def _begun(run: Run) -> None:
 def open_run(run: str) -> None:
     """Choose a run in the address, for callbacks of this page."""
     st.query_params["run"] = run
-    st.query_params.pop("tab", None)
+    forget_old((), FIRST_TAB)

@@ -38,6 +38,9 @@ def folder(curated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         whole = {"median": 600.0, "low": 500.0, "high": 800.0}
         detail = {"round": 0, "made": 40, "arrived": 10, "whole": whole}
         reader.runs.progress("live-00000000", "draw", done=50, total=60, tokens=300, seconds=5.0, detail=detail)
+        # As a round leaves it that forecast another one, which then was not needed.
+        ended = {"round": 2, "whole": {"median": 96.0, "low": 80.0, "high": 120.0}}
+        reader.runs.progress("bench.easy.small-00000000", "draw", done=76, total=76, detail=ended)
     return copy
 
 
@@ -63,6 +66,21 @@ def test_a_run_that_works_says_the_time_of_all_its_rounds(workspace: Path) -> No
     assert not shown.exception
     assert "about 55 s left (45 s to 75 s)" in texts(shown).replace("\\", "")
     assert [button.label for button in shown.button if "ancel" in button.label] == ["Yes, cancel"]
+
+
+def test_a_run_that_is_done_has_full_bars(workspace: Path) -> None:
+    bars: Any = opened("runs", run="bench.easy.small-00000000").get("progress")
+    assert [(bar.proto.value, bar.proto.text.replace("\\", "")) for bar in bars] == [(100, "draw 76 / 76 · round 2")]
+
+
+def test_another_run_opens_with_its_progress(workspace: Path) -> None:
+    with Reader.open(workspace) as reader:
+        toy = next(run.id for run in reader.runs.list() if run.name == "toy")
+    shown = opened("runs", run=toy, tab="Gate")
+    shown.selectbox(key="run-choice").set_value("live-00000000").run()
+    assert not shown.exception
+    assert dict(shown.query_params) == {"run": "live-00000000"}
+    assert any("about 55 s left" in text.value.replace("\\", "") for text in shown.markdown)
 
 
 def test_a_refused_run_opens_what_stands_in_its_way_and_is_not_resumed(workspace: Path) -> None:
