@@ -86,6 +86,8 @@ def test_openrlhf_gets_its_rewards_from_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.train
+@pytest.mark.filterwarnings("ignore")  # those of TRL and transformers about their own code
+@pytest.mark.timeout(900)
 def test_grpo_of_trl_raises_the_reward_of_the_shipped_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On held-out problems of levels 3 and 4 at the temperature of the training; every rewarded completion is logged."""
     import torch
