@@ -92,6 +92,14 @@ def ours() -> Iterator[Subject]:
 
 
 @contextmanager
+def as_verl() -> Iterator[Subject]:
+    """Its shape for verl, one answer a call."""
+    with rollmill.reward("math", undecided=0.0) as reward:
+        score = reward.verl()
+        yield lambda rows: [score("math", text, truth, {})["score"] for text, truth in rows]
+
+
+@contextmanager
 def served() -> Iterator[Subject]:
     """The server on loopback, asked with urllib."""
     import subprocess
@@ -135,9 +143,9 @@ def of_verl() -> Iterator[Subject]:
     yield lambda rows: [float(math_reward.compute_score(text, truth)) for text, truth in rows]
 
 
-SERVED = "rollmill reward serve"
+SERVED, SHAPED = "rollmill reward serve", "rollmill.reward.verl()"
 MAKERS: dict[str, Any] = {
-    "rollmill.reward": ours, SERVED: served, "trl accuracy_reward": of_trl, "verl math_reward": of_verl
+    "rollmill.reward": ours, SHAPED: as_verl, SERVED: served, "trl accuracy_reward": of_trl, "verl math_reward": of_verl
 }  # fmt: skip
 
 
@@ -172,7 +180,7 @@ def print_hostile(longest: int) -> None:
     """Of hostile texts that answer nothing right: how many each subject rewards, and how many never end."""
     rows = [row for row in SUITES["math"]({}).rows if row.section in HOSTILE and row.expected == "wrong"]
     short = [row for row in rows if len(row.text) <= longest]
-    found = {name: hostile(name, short) for name in MAKERS if name != SERVED and there(name)}
+    found = {name: hostile(name, short) for name in MAKERS if name not in (SERVED, SHAPED) and there(name)}
     print(f"\n{len(short)} hostile texts of at most {longest:,} characters")
     print(f"{'':24}{'rewarded':>10}{'no reward':>11}{'hung':>6}{'raised':>8}")
     for name, counts in found.items():

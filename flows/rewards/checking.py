@@ -85,9 +85,9 @@ def _stored_rows(reward: VerifierReward) -> tuple[str, list[CheckedRow]] | None:
         if not runs:
             return None
         with run_scope(reader, runs[0].id).connection("rollouts", "completions") as connection:
-            found = connection.execute(_ROWS.format(each=FEW // 3 + 1)).fetchall()
-        problems = {problem.id: problem for problem in reader.fetch("problems", [row[0] for row in found])}
-        return f"run {runs[0].id}", [CheckedRow(problems[row[0]], row[1], row[2]) for row in found]
+            drawn = connection.execute(_ROWS.format(each=FEW // 3 + 1)).fetchall()
+        problems = {problem.id: problem for problem in reader.fetch("problems", [row[0] for row in drawn])}
+        return f"run {runs[0].id}", [CheckedRow(problems[row[0]], row[1], row[2]) for row in drawn]
 
 
 def through(reward: VerifierReward, trainer: str, row: CheckedRow) -> float | None:

@@ -45,9 +45,9 @@ def history(log: str, second: str | None = None, sample: int = 100) -> dict[str,
         stored = workspace.segments.rows("judged", producer=f"{PREFIX}{log}", version=VERSION)
         chosen = set(_sampled(stored, sample)) if second is not None else set()
         asked = [row for place, row in enumerate(stored) if place in chosen]
-        found = {} if second is None else _judged_again(second, asked)
+        confirmed = {} if second is None else _judged_again(second, asked)
         people = _by_people(workspace, log)
-        rows = [_rewarded(row, found if place in chosen else {}, people) for place, row in enumerate(stored)]
+        rows = [_rewarded(row, confirmed if place in chosen else {}, people) for place, row in enumerate(stored)]
     held = {"second": second, "people": "people" if any(row.people is not None for row in rows) else None}
     steps = sorted({row.step for row in rows}, key=lambda step: (step is None, step or 0))
     alerts = [line for judge, name in held.items() if name and (line := alert(rows, judge, str(name)))]
@@ -157,12 +157,12 @@ def _by_people(workspace: Workspace, log: str) -> dict[str, bool]:
         return {}
     with workspace.segments.connect() as connection:
         ids = dict(connection.execute(_PEOPLE, [log]).fetchall())
-    found: dict[str, bool] = {}
+    right: dict[str, bool] = {}
     for (completion, _), words in judged.items():
-        said = {word.judgement == "correct" for word in words if word.judgement != "unsure"}
-        if completion in ids and len(said) == 1:
-            found[ids[completion]] = said.pop()
-    return found
+        opinions = {word.judgement == "correct" for word in words if word.judgement != "unsure"}
+        if completion in ids and len(opinions) == 1:
+            right[ids[completion]] = opinions.pop()
+    return right
 
 
 def _rewarded(row: JudgedRow, second: Mapping[str, bool], people: Mapping[str, bool]) -> RewardedRow:

@@ -84,7 +84,7 @@ class RewardService:
             given = self.reward.rewards(items, pairs, answers, named)
         except RollmillError as error:
             raise Refused(503, str(error)) from None
-        self.outcomes.update(one.outcome for one in given)
+        self.outcomes.update(reward.outcome for reward in given)
         self.seconds.append(time.monotonic() - begun)
         return given
 

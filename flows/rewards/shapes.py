@@ -166,8 +166,8 @@ def answer_in(query: str, prompt: str) -> str | None:
 
     Its first place counts: an answer that repeats the prompt cannot choose what is judged.
     """
-    _, found, answer = query.partition(prompt)
-    if not found:
+    _, place, answer = query.partition(prompt)
+    if not place:
         return None
     answer = answer.strip()
     while end := next((end for end in ENDS if answer.endswith(end)), ""):
