@@ -79,7 +79,9 @@ def markdown(report: Row) -> str:
             "| --- | --- | --- | --- |",
         ]
         for row in cell["metrics"]:
-            lines.append(f"| {_cell(row_label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |")
+            lines.append(
+                f"| {_cell(row_label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |"
+            )
         lines.append("")
     if report.get("alerts"):
         lines += ["## Since the evaluation before", "", *(f"- {_cell(alert.words(row))}" for row in report["alerts"]), ""]

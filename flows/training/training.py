@@ -141,9 +141,7 @@ class OpenTraining:
         shutil.rmtree(self._model, ignore_errors=True)
         self.state.mkdir(parents=True, exist_ok=True)
         learner = self.loaded.learner.build(**({"threads": threads} if threads else {}))
-        trained: Trained = learner.train(
-            self.task(), _Recorder(self.ws, self.training_id, self.state / STEPS, report)
-        )
+        trained: Trained = learner.train(self.task(), _Recorder(self.ws, self.training_id, self.state / STEPS, report))
         write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")
         return trained

@@ -26,7 +26,11 @@ def loss_chart(curve: LossCurve) -> AnyChart | None:
     few = len(frame) <= FEW
     base = alt.Chart(frame).encode(
         x=alt.X("step:Q", title="optimiser step", axis=count_axis(tickMinStep=1), scale=alt.Scale(nice=False)),
-        tooltip=["step", *number_tips(("loss", "mean"), ".4f"), alt.Tooltip("tokens:Q", format=",", title="trained tokens")],
+        tooltip=[
+            "step",
+            *number_tips(("loss", "mean"), ".4f"),
+            alt.Tooltip("tokens:Q", format=",", title="trained tokens"),
+        ],
     )
     y = alt.Y("loss:Q", title="loss", scale=alt.Scale(zero=False), axis=alt.Axis(minExtent=44))
     lines = [base.mark_line(color=SKY, strokeWidth=1.5, point={"color": SKY, "size": 30} if few else False).encode(y=y)]

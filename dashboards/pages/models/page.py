@@ -51,7 +51,9 @@ def show() -> None:
     show_trainings(trainings)
     if not lines:
         if not trainings:
-            st.info("No model yet. A training makes one from a dataset version; the first one needs no GPU and no download:")
+            st.info(
+                "No model yet. A training makes one from a dataset version; the first one needs no GPU and no download:"
+            )
             st.code(NEXT, language=None)
         return
     named = {line.ref: line for line in lines}
@@ -78,8 +80,9 @@ def show() -> None:
 def _open_made(trainings: Sequence[TrainingLine], named: "dict[str, ModelLine]") -> None:
     """Show the version that the training of the address made, once it is there."""
     done = next((line for line in trainings if line.id == st.query_params.get(CHOSEN) and line.status == "done"), None)
-    if done is not None and done.version in named and "model" not in st.query_params:
-        st.query_params["model"] = done.version
+    if done is not None and done.version in named:
+        st.query_params.from_dict({"model": done.version})
+        st.toast(f"{inert(done.version)} is trained.", icon=":material/check:")
 
 
 def _cells(source: Reader) -> list[MeasuredCell]:

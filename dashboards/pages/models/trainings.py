@@ -1,4 +1,4 @@
-"""Trainings on the page Models: those under way with their live loss curve, and those that ended badly with what goes on."""
+"""Trainings on the page Models: under way with the live loss curve, or ended badly with the command that goes on."""
 
 from collections.abc import Sequence
 
@@ -25,18 +25,16 @@ LONGEST = 4_000  # characters of a command's output
 
 
 def show_trainings(lines: Sequence[TrainingLine]) -> None:
-    """Draw the trainings under way, those that ended badly, and the one that the address names."""
-    named = st.query_params.get(CHOSEN)
-    shown = [line for line in lines if line.status == "running"]
-    shown += [line for line in lines if line not in shown and (line in unfinished_trainings(lines) or line.id == named)]
-    for line in shown:
+    """Draw the trainings under way, those that ended badly, and the one that the address names if it has no model."""
+    named = [line for line in lines if line.id == st.query_params.get(CHOSEN) and line.status in BAD_ENDS]
+    for line in dict.fromkeys(
+        [*(line for line in lines if line.status == "running"), *named, *unfinished_trainings(lines)]
+    ):
         with st.container(border=True):
             if line.status == "running":
                 st.fragment(_live, run_every=REFRESH_LIVE)(line.id)
-            elif line.status in BAD_ENDS:
-                _ended(line)
             else:
-                _done(line)
+                _ended(line)
 
 
 def _live(training: str) -> None:
@@ -59,7 +57,7 @@ def _live(training: str) -> None:
 
 def _ended(line: TrainingLine) -> None:
     """A training that ended without a model: why, how far it came, and the command that goes on."""
-    told = (st.error if line.status == "failed" else st.warning)
+    told = st.error if line.status == "failed" else st.warning
     told(
         f"The training of {inert(line.model)} {ENDED[line.status]}, at step {line.step:,} ({line.share:.0%}). "
         "It goes on from its last checkpoint."
@@ -75,10 +73,6 @@ def _ended(line: TrainingLine) -> None:
             text = output.read_text(encoding="utf-8", errors="replace")[-LONGEST:]
             st.code(visible(text), language=None, wrap_lines=True)
     _next(line, "To go on")
-
-
-def _done(line: TrainingLine) -> None:
-    st.success(f"The training made {inert(line.version or line.model)} in {duration(line.seconds)}.", icon=":material/check:")
 
 
 def _next(line: TrainingLine, words: str) -> None:

@@ -99,7 +99,9 @@ def _page(report: dict[str, Any], folder: Path) -> str:
     lines: list[str] = []
     for cell in report["cells"]:
         name = f"{cell['benchmark']} x {cell['model']}"
-        rows = [[cell["model"], row_label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None]
+        rows = [
+            [cell["model"], row_label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None
+        ]
         lines += [f"{name}: {about(cell)}", columns(["model", "metric", "value [95%]", "n"], rows)]
         lines += [f"{name}: {row_label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
         lines.append("")

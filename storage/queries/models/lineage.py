@@ -22,8 +22,9 @@ MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class LineageNode:
-    """A node of the graph. `layer`: its column, from 0; data stand before each model that was trained on them. `name`: the subject: a dataset version, a model folder or version,
-    an evaluation, a run. `words`: facts about it in lines. `here`: there is a page of it in this workspace.
+    """A node of the graph. `layer`: its column, from 0; data stand before each model that was trained on them. `name`: the
+    subject: a dataset version, a model folder or version, an evaluation, a run. `words`: facts about it in lines. `here`:
+    there is a page of it in this workspace.
     """
 
     kind: Kind
@@ -80,7 +81,9 @@ def model_lineage(
 
 
 def _dataset_refs(reader: Reader) -> frozenset[str]:
-    return frozenset(info.ref for name in dataset_names(reader.datasets) for info in dataset_versions(reader.datasets, name))
+    return frozenset(
+        info.ref for name in dataset_names(reader.datasets) for info in dataset_versions(reader.datasets, name)
+    )
 
 
 def _model_words(version: ModelVersion) -> tuple[str, ...]:

@@ -18,9 +18,10 @@ BAD_ENDS = ("failed", "interrupted", "killed")
 
 @dataclass(frozen=True, slots=True)
 class TrainingLine:
-    """A training. `model`: the name of the model that it makes a version of. `status`: running, done, failed, interrupted or
-    killed. `rate`: trained tokens a second; `left`: seconds until its end at its speed so far, None where that is not known.
-    `error`: why it ended. `version`: the one that it made. `command`: what goes on with it, None where another job does.
+    """A training. `model`: the name of the model of which it makes a version.
+
+    `status`: running, done, failed, interrupted or killed. `error`: why it ended without a version. `version`: the one that
+    it made. `command`: what goes on with it, None where another job does.
     """
 
     id: str
@@ -38,12 +39,12 @@ class TrainingLine:
 
     @property
     def rate(self) -> float | None:
-        """Trained tokens a second."""
+        """Trained tokens a second; None before the first report."""
         return self.tokens / self.seconds if self.seconds and self.tokens else None
 
     @property
     def left(self) -> float | None:
-        """Seconds until its end, at its speed so far."""
+        """Seconds until its end at its speed so far; None where that is not known."""
         return self.seconds * (1 - self.share) / self.share if self.share and self.status == "running" else None
 
 

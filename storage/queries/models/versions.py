@@ -15,9 +15,11 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class ModelLine:
-    """A version in the table of models. `init`: the initial model as the training's recipe names it, None for an imported
-    model; `init_hash`: its content hash. `data`: its dataset versions. `loss`: the objective. `here`: its weights are in this clone; `tracked`: by DVC.
-    `digest`: by which completions of the embedded engine name it, None for one that this engine cannot load.
+    """A version in the table of models.
+
+    `init`: the initial model as the training's recipe names it, None for an imported model; `init_hash`: its content hash.
+    `data`: its dataset versions. `loss`: the objective. `here`: its weights are in this clone; `tracked`: by DVC. `digest`:
+    that in completions of the embedded engine, None for one that it cannot load.
     """
 
     ref: str
