@@ -39,6 +39,9 @@ COLUMNS: dict[str, Any] = {
     "DVC": st.column_config.CheckboxColumn(width=50, help="tracked by DVC, so that it can be pushed and pulled"),
 }
 TABS = ("Card", "Commands", "Record")
+PICTURES = "models-pictures"
+# Two pictures beside each other need this much; a narrower page has them below one another.
+STYLE = f"<style>.st-key-{PICTURES} [data-testid='stColumn'] {{ min-width: min(100%, 26rem); }}</style>"
 
 
 def show() -> None:
@@ -68,7 +71,8 @@ def show() -> None:
     show_lineage(graph, line.ref)
     if graph.left_out:
         st.caption(f"{counted(graph.left_out, 'older step')} behind it not shown.")
-    left, right = st.columns(2)
+    st.html(STYLE)
+    left, right = st.container(key=PICTURES).columns(2)
     with left:
         st.markdown("**Loss** while it was trained")
         _loss(line)
