@@ -1,24 +1,33 @@
-"""The trainings of a workspace in its ledger: what decides each, how far it is, how it ended."""
+"""The trainings of a workspace in its ledger: what decides each, how far it is, how it ended; and the reports of one."""
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from storage.commands import renewed
 from storage.ground.errors import SetupError, unknown_name
+from storage.ground.job_command import command_words
 from storage.ledger.engine import Ledger
 from storage.ledger.models import TrainingRow
 
 STATUSES = ("running", "done", "failed", "interrupted")
+STEPS = "steps.jsonl"
+"""File of the reports of a training, in its state folder and in the version that it made."""
+_PREFIX = "training/"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTraining:
-    """A training in the ledger. `status`: one of STATUSES. `progress`: step, share, loss, tokens, seconds."""
+    """A training in the ledger. `status`: one of STATUSES, or `killed`: running without a process. `progress`: step, share,
+    loss, tokens, seconds.
+    """
 
     id: str
     name: str
@@ -28,6 +37,12 @@ class StoredTraining:
     updated_at: datetime
     progress: Mapping[str, Any]
     summary: Mapping[str, Any]
+
+    @property
+    def command(self) -> str | None:
+        """The command line that goes on with it; None where it is part of another job."""
+        job = self.recipe.get("job")
+        return None if job is None else shlex.join(["rollmill", *command_words(job)])
 
 
 class Trainings:
@@ -39,7 +54,7 @@ class Trainings:
     @contextmanager
     def held(self, training: str) -> Iterator[None]:
         """Keep other processes from the same training, for the length of the block; SetupError while one is at it."""
-        lease = self._ledger.leases.acquire(f"training/{training}")
+        lease = self._ledger.leases.acquire(f"{_PREFIX}{training}")
         if lease is None:
             raise SetupError(
                 f"another process works on the training {training[:12]}.",
@@ -87,6 +102,42 @@ class Trainings:
         with self._ledger.read() as session:
             rows = session.scalars(select(TrainingRow).order_by(TrainingRow.started_at.desc(), TrainingRow.id)).all()
             return [_stored(row) for row in rows]
+
+    def as_they_are(self) -> list[StoredTraining]:
+        """The same, with the status `killed` for a training marked as running without a process."""
+        listed = self.all()
+        if not any(one.status == "running" for one in listed):
+            return listed
+        held = {key.removeprefix(_PREFIX) for key, _ in self._ledger.leases.holders(_PREFIX)}
+        return [one if one.status != "running" or one.id in held else self._as_killed(one.id) for one in listed]
+
+    def _as_killed(self, training: str) -> StoredTraining:
+        """The training as killed, unless it has ended since it was listed."""
+        now = self.get(training)
+        return replace(now, status="killed") if now.status == "running" else now
+
+    def of_process(self, pid: int) -> str | None:
+        """The training that a process of this host works on; None while it works on none."""
+        held = self._ledger.leases.holders(_PREFIX)
+        return next((key.removeprefix(_PREFIX) for key, owner in held if owner.pid == pid and owner.alive()), None)
+
+
+def training_folder(state: Path, training: str) -> Path:
+    """Folder of a training's checkpoints and reports in the workspace's own folder, until its model is published."""
+    return state / "trainings" / training[:16]
+
+
+def read_steps(path: Path) -> list[dict[str, Any]]:
+    """The reports in a model's steps.jsonl, or of a training under way."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:  # half a line, which a kill left, or which is being written
+            continue
+    return rows
 
 
 def _stored(row: TrainingRow) -> StoredTraining:

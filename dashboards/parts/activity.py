@@ -1,4 +1,4 @@
-"""Running runs and due schedules on Home and their own pages: redrawing, time left."""
+"""Running runs, trainings and due schedules on Home and their own pages: redrawing, time left."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,8 +7,10 @@ import streamlit as st
 
 from dashboards.session.kept import kept_runs
 from dashboards.session.scope import reader
+from dashboards.units import duration
 from pipelines.stats import TimeLeft, longest, time_left, whole_of
 from storage.queries import Run, StageProgress
+from storage.queries.models.progress import TrainingLine, training_lines
 
 REFRESH_LIVE, REFRESH_IDLE = "2s", "10s"  # a run begun in another terminal appears by itself
 UNFINISHED = {"failed": "crashed", "killed": "was killed", "interrupted": "was stopped", "stopped": "reached a limit"}
@@ -31,6 +33,30 @@ def follow(state: tuple[object, ...], before: list[tuple[str, str]]) -> None:
     works = any(status == "running" for _, status in before)
     if (works or reader().state() != state) and statuses(kept_runs(reader())) != before:
         st.rerun()
+
+
+def follow_trainings(lines: Sequence[TrainingLine]) -> None:
+    """Redraw the page whenever a training begins or ends; `lines` are those that it shows."""
+    live = any(line.status == "running" for line in lines)
+    st.fragment(_follow_trainings, run_every=REFRESH_LIVE if live else REFRESH_IDLE)(_states(lines))
+
+
+def _follow_trainings(before: list[tuple[str, str]]) -> None:
+    if _states(training_lines(reader())) != before:
+        st.rerun()
+
+
+def _states(lines: Sequence[TrainingLine]) -> list[tuple[str, str]]:
+    return [(line.id, line.status) for line in lines]
+
+
+def training_words(line: TrainingLine) -> str:
+    """Progress of a training in a line: step, loss, speed, time left."""
+    parts = [f"step {line.step:,}"]
+    parts += [f"loss {line.loss:.4f}"] if line.loss is not None else []
+    parts += [f"{line.rate:,.0f} tokens/s"] if line.rate is not None else []
+    parts += [f"{duration(line.left)} left"] if line.left is not None else []
+    return " · ".join(parts)
 
 
 def left_of(stages: list[StageProgress]) -> TimeLeft | None:

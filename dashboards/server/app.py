@@ -24,6 +24,7 @@ MENU = {  # in the order of the menu: the page's module, its icon
     "Runs": ("runs", "play_circle"),
     "Schedules": ("schedules", "schedule"),
     "Datasets": ("datasets", "inventory_2"),
+    "Models": ("models", "model_training"),
     "Diff": ("diff", "difference"),
     "Explore": ("explore", "search"),
     "Compare": ("compare", "leaderboard"),

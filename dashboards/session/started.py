@@ -16,6 +16,7 @@ from dashboards.session.commands import may_write, typed
 from dashboards.session.scope import reader
 from pipelines.processes.spawn import environment, module_command, spawn_apart
 from storage.queries import Reader, runs
+from storage.queries.models.progress import training_of_process
 from storage.queries.run_history import output_folder
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 LOOK = 0.3  # seconds between two looks at a command
 MOST_SHOWN = 20_000  # characters of output
 RUNS = ("curate", "evaluate", "runs")  # verbs that work on a run
+TRAIN = "train"  # the verb that works on a training
 
 
 @dataclass
 class Started:
-    """A command. `log`: the file for its output; `run`: the run that it works on, once that is known; `status`: its exit
-    status, None while it runs.
+    """A command. `log`: the file for its output; `run`: the run or training that it works on, once that is known; `status`:
+    its exit status, None while it runs.
     """
 
     words: tuple[str, ...]
@@ -77,10 +79,12 @@ def start(arguments: Sequence[str]) -> Started | None:
 
 def _follow(started: Started, source: Reader) -> None:
     """Follow a command to its end."""
-    works = started.words[0] in RUNS
+    works, trains = started.words[0] in RUNS, started.words[0] == TRAIN
     while (status := started.child.poll()) is None:
-        if works and started.run is None:
+        if started.run is None and works:
             _found(started, source.run_of_process(started.child.pid))
+        elif started.run is None and trains:
+            _found(started, training_of_process(source, started.child.pid))
         time.sleep(LOOK)
     if works and started.run is None:  # it ended between two looks
         ended = (run for run in runs(source) if run.finished_at and run.finished_at.timestamp() >= started.begun - 1)
@@ -91,7 +95,7 @@ def _follow(started: Started, source: Reader) -> None:
 
 
 def _found(started: Started, run: str | None) -> None:
-    """Name the output after its run, which finds it by that name."""
+    """Name the output after its run or training, which finds it by that name."""
     if run is not None:
         named = started.log.with_name(f"{run}.{int(started.begun * 1000)}.log")
         started.log.rename(named)  # the command writes on into it

@@ -5,6 +5,7 @@ Is it sound here, what does it mean with every default, which keys may be change
 
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,22 +83,24 @@ def show(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None
 
 @verbs.command("form")
 def form(recipe: RecipePath, sets: Sets = None, *, json: AsJson = False) -> None:
-    """Print the keys of a recipe or an evaluation with type, choices, value and meaning, as the dashboard's form has them.
+    """Print the keys of a recipe, evaluation or training with type, choices, value and meaning, as the dashboard has them.
 
     Each can be changed with --set. A file with a mistake is printed too, and exit status 2 names the mistake.
 
     Example: rollmill recipe form recipes/arithmetic.yaml --set budget.method=fixed
     """
     from flows.recipe.evaluations import load_evaluation
-    from flows.recipe.form import form_of
+    from flows.recipe.form import KINDS, form_of
     from flows.recipe.load import load_recipe
+    from flows.training.training_recipe import TrainingRecipe, load_training
 
-    made = form_of(recipe, sets or ())
+    made = form_of(recipe, sets or (), {**KINDS, "train_schema": ("train", TrainingRecipe)})
     if json:
         as_json(made.row())
     else:
         line(_keys(made))
-    (load_evaluation if made.kind == "evaluate" else load_recipe)(recipe, sets=made.sets)
+    loading: Mapping[str, Callable[..., object]] = {"evaluate": load_evaluation, "train": load_training}
+    loading.get(made.kind, load_recipe)(recipe, sets=made.sets)
 
 
 def _keys(made: "RecipeForm") -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.evaluation import alert
 from flows.evaluation.replay_page import whole_page
+from pipelines.metrics.registry import row_label
 from pipelines.stats import with_interval
 
 Row = Mapping[str, Any]
@@ -46,7 +47,7 @@ def values(report: Row) -> dict[str, dict[str, dict[str, float]]]:
     """Every value by benchmark, model and metric: numbers only, so that each is a metric to DVC."""
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for cell in report["cells"]:
-        rows = {label(row): row["value"] for row in cell["metrics"] if row["value"] is not None}
+        rows = {row_label(row): row["value"] for row in cell["metrics"] if row["value"] is not None}
         tables.setdefault(cell["benchmark"], {})[cell["model"]] = rows
     return tables
 
@@ -54,18 +55,6 @@ def values(report: Row) -> dict[str, dict[str, dict[str, float]]]:
 def numbers(report: Row) -> Iterator[tuple[Row, Row]]:
     """Every number with its cell, in order."""
     return ((cell, row) for cell in report["cells"] for row in cell["metrics"])
-
-
-def label(row: Row) -> str:
-    """A metric with its setting and group: `pass@8, level 3`."""
-    k = row.get("k")
-    name = str(row["metric"])
-    shown = name.replace("@k", f"@{k}").replace("^k", f"^{k}") if k is not None else name
-    used = {"metric", "group", "value", "low", "high", "n", "clusters", "estimand", "method", "why", "undecided"}
-    used |= {"if_wrong", "if_right", "error", "k"}
-    settings = [f"{key} {value}" for key, value in row.items() if key not in used]
-    groups = [f"{key} {value}" for key, value in row.get("group", {}).items()]
-    return ", ".join([shown, *settings, *groups])
 
 
 def words(row: Row) -> str:
@@ -90,7 +79,9 @@ def markdown(report: Row) -> str:
             "| --- | --- | --- | --- |",
         ]
         for row in cell["metrics"]:
-            lines.append(f"| {_cell(label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |")
+            lines.append(
+                f"| {_cell(row_label(row))} | {_cell(words(row))} | {row.get('n', '')} | {row.get('clusters', '')} |"
+            )
         lines.append("")
     if report.get("alerts"):
         lines += ["## Since the evaluation before", "", *(f"- {_cell(alert.words(row))}" for row in report["alerts"]), ""]
@@ -118,7 +109,7 @@ def html(report: Row) -> str:
     parts = [f"<h1>{escape(title)}</h1>", _plot([(cell, row) for cell, row in numbers(report) if _can_be_plotted(row)])]
     for cell in report["cells"]:
         rows = "".join(
-            f'<tr><td>{escape(label(row))}</td><td class="text">{escape(words(row))}</td>'
+            f'<tr><td>{escape(row_label(row))}</td><td class="text">{escape(words(row))}</td>'
             f"<td>{row.get('n', '')}</td><td>{row.get('clusters', '')}</td></tr>"
             for row in cell["metrics"]
         )
@@ -144,7 +135,7 @@ def _can_be_plotted(row: Row) -> bool:
 
 def _plot(rows: Sequence[tuple[Row, Row]]) -> str:
     """Values with their intervals, one line each, on an axis from 0 to 1 that stands above and below."""
-    texts = [f"{cell['benchmark']} x {cell['model']}: {label(row)}" for cell, row in rows]
+    texts = [f"{cell['benchmark']} x {cell['model']}: {row_label(row)}" for cell, row in rows]
     left = _LETTER * max(map(len, texts), default=0) + 16
     width, height = left + _AXIS + 20, _ROW * len(rows) + 48
 
@@ -181,7 +172,7 @@ def lm_eval_results(report: Row) -> dict[str, Any]:
         for row in cell["metrics"]:
             if row["value"] is None:
                 continue
-            name = label(row)
+            name = row_label(row)
             entry[f"{name},none"] = row["value"]
             if row["low"] is not None and row["high"] is not None:
                 entry[f"{name}_stderr,none"] = (row["high"] - row["low"]) / (2.0 * 1.959963984540054)

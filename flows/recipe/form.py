@@ -27,17 +27,20 @@ ROLES = {
     "select": "selector",
     "accept": "policy",
     "planned_under": "policy",
+    "learner": "learner",
+    "loss": "loss",
+    "order": "order",
 }
 """Role of the methods under a key."""
 NAMED_BY = {"engine": "engine", "synthesizer": "synthesize"}
 """Key that names the method of a role inside its section; for the other roles it is `method`."""
 COMMON = frozenset({
     "seed", "dataset", "samples", "count", "synthesize", "engine", "model", "temperature", "max_tokens", "verify", "method",
-    "max_undecided", "min_kept", "benchmarks", "models",
+    "max_undecided", "min_kept", "benchmarks", "models", "versions", "init",
 })  # fmt: skip
 """Keys that are shown at first, wherever they stand; others are where they say from where the problems come."""
 SOURCES = ("imported", "version", "split")
-OFTEN = ("synthesizer", "budget", "selector", "search policy", "process")
+OFTEN = ("synthesizer", "budget", "selector", "search policy", "process", "learner")
 """Roles whose options are shown at first."""
 SELDOM = ("evaluation",)
 """Lists of which nothing is shown at first."""
@@ -51,6 +54,9 @@ USUAL = {
 HEADINGS = {"steps": "Step", "models": "Model", "benchmarks": "Benchmark", "evaluation": "Held-out problems"}
 CHOSEN = ("benchmarks", "models")
 """Lists of which a form chooses items."""
+Kinds = Mapping[str, tuple[str, type[BaseModel]]]
+"""Kinds of files by the key that tells their format: the verb that runs one, and its schema."""
+KINDS: Kinds = {"evaluation_schema": ("evaluate", EvaluationRecipe), "recipe_schema": ("curate", Recipe)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +75,19 @@ class RecipeForm:
         return {"kind": self.kind, "name": self.name, "sets": list(self.sets), "fields": fields}
 
 
-def form_of(path: Path, sets: Sequence[str] = ()) -> RecipeForm:
-    """The form of a recipe or an evaluation after `--set` overrides; SetupError where one of them cannot be read."""
+def form_of(path: Path, sets: Sequence[str] = (), kinds: Kinds = KINDS) -> RecipeForm:
+    """The form of a file of one of these kinds after `--set` overrides; SetupError where one of them cannot be read.
+
+    A file without a format is a recipe's.
+    """
     data, _ = read_yaml(path, "recipes")
     for text in sets:
         override(data, text)
     changed = frozenset(text.partition("=")[0].strip() for text in sets)
-    evaluates = "evaluation_schema" in data
+    verb, schema = next((kind for key, kind in kinds.items() if key in data), KINDS["recipe_schema"])
     walk = _Walk(path.parent, changed, list(sets), data)
-    fields = tuple(walk.section(EvaluationRecipe if evaluates else Recipe, data, _Place()))
-    return RecipeForm("evaluate" if evaluates else "curate", str(data.get("name", "")), fields, tuple(walk.sets))
+    fields = tuple(walk.section(schema, data, _Place()))
+    return RecipeForm(verb, str(data.get("name", "")), fields, tuple(walk.sets))
 
 
 @dataclass(frozen=True, slots=True)

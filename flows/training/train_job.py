@@ -54,7 +54,7 @@ class Train(RequestKind):
         """Export and train."""
         rows = executor.stage("export", partial(training_rows, session.workspace, self.loaded))
         training = open_training(session.workspace, self.loaded, rows)
-        return executor.stage("train", partial(training.train, session.reporter(), session.threads))
+        return executor.stage("train", partial(training.train, session.reporter(), session.threads, self.job.data()))
 
     def line(self, outcome: Row) -> str:
         """The model and what it cost."""

@@ -26,6 +26,7 @@ from storage.ground.files import json_line, write_text
 from storage.ground.ids import digest128
 from storage.models.index import MODELS, ModelVersion, version_folder
 from storage.models.publish import check_name, content_hash, model_files, publish_model, track, trained_version
+from storage.trainings import STEPS, training_folder
 from storage.workspace import Workspace
 
 LEDGER_SECONDS = 2.0  # between two reports of progress to the ledger
@@ -71,17 +72,23 @@ class OpenTraining:
     @property
     def state(self) -> Path:
         """Folder of its checkpoints and its finished model."""
-        return self.ws.state / "trainings" / self.training_id[:16]
+        return training_folder(self.ws.state, self.training_id)
 
-    def train(self, report: Callable[[LearnerReport], None], threads: int = 0) -> dict[str, Any]:
-        """Train to the end, publish, and record it in the ledger; the outcome as JSON values."""
+    def train(
+        self, report: Callable[[LearnerReport], None], threads: int = 0, job: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
+
+        `job`: the command that asks for it, as JSON values; None where it is part of another job.
+        """
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
             # Looked for under the lease: another process may have trained it since.
             version = trained_version(self.ws, self.loaded.recipe.name, self.training_id)
             if version is not None:
                 return self._outcome(version, [f"{version.ref} was trained so already.", *self._settled(version)], {})
-            trainings.begin(self.training_id, self.loaded.recipe.name, self.loaded.canonical())
+            recipe = self.loaded.canonical() if job is None else {**self.loaded.canonical(), "job": dict(job)}
+            trainings.begin(self.training_id, self.loaded.recipe.name, recipe)
             try:
                 trained = self._trained(report, threads)
                 publication = self._published(trained)
@@ -134,17 +141,15 @@ class OpenTraining:
         shutil.rmtree(self._model, ignore_errors=True)
         self.state.mkdir(parents=True, exist_ok=True)
         learner = self.loaded.learner.build(**({"threads": threads} if threads else {}))
-        trained: Trained = learner.train(
-            self.task(), _Recorder(self.ws, self.training_id, self.state / "steps.jsonl", report)
-        )
+        trained: Trained = learner.train(self.task(), _Recorder(self.ws, self.training_id, self.state / STEPS, report))
         write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")
         return trained
 
     def _published(self, trained: Trained) -> Any:
-        steps = self.state / "steps.jsonl"
+        steps = self.state / STEPS
         if steps.is_file():
-            shutil.copyfile(steps, self._model / "steps.jsonl")
+            shutil.copyfile(steps, self._model / STEPS)
         record = self.record(trained)
         name = self.loaded.recipe.name
         return publish_model(self.ws, name, self._model, record, model_card(name, record), training_id=self.training_id)
@@ -219,16 +224,3 @@ def _cut(path: Path, step: int) -> None:
         except ValueError:
             continue  # half a line, which a kill left
     write_text(path, "".join(kept))
-
-
-def read_steps(path: Path) -> list[dict[str, Any]]:
-    """The reports in a model's steps.jsonl, or of a training under way."""
-    if not path.is_file():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return rows

@@ -30,6 +30,12 @@ METRICS: Mapping[str, Metric] = ByName(
 )
 
 
+_ABOUT_THE_VALUE = frozenset({
+    "metric", "k", "group", "value", "low", "high", "if_wrong", "if_right", "error", "n", "clusters", "estimand", "method",
+    "why", "undecided",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class MetricRow:
     """A number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
@@ -119,3 +125,11 @@ def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
     return tuple(
         (name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score", "mean_tokens")
     )
+
+
+def row_label(row: Mapping[str, Any]) -> str:
+    """The metric of a row with its setting and group: `pass@8, level 3`. `row`: a MetricRow as JSON values."""
+    k, name = row.get("k"), str(row["metric"])
+    shown = name.replace("@k", f"@{k}").replace("^k", f"^{k}") if k is not None else name
+    settings = [f"{key} {value}" for key, value in row.items() if key not in _ABOUT_THE_VALUE]
+    return ", ".join([shown, *settings, *(f"{key} {value}" for key, value in row.get("group", {}).items())])

@@ -5,6 +5,7 @@ Every id is the hex form of a 128-bit BLAKE2b hash over canonical JSON: keys sor
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -76,3 +77,22 @@ def _spelled(value: Any) -> str:
 def _utf8(text: str) -> bytes:
     """UTF-8 bytes of a text. Lone surrogates in model text are kept, so every text has an identity."""
     return text.encode("utf-8", errors="surrogatepass")
+
+
+EMBEDDED_FILES = ("model.onnx", "tokenizer.json", "config.json")
+"""Files of a model folder that decide the texts of the embedded engine, in the order of their digest."""
+
+
+def files_digest(files: Iterable[tuple[str, bytes]]) -> str:
+    """Digest of files in this order, from the name and the SHA-256 of each: 32 hex digits."""
+    whole = hashlib.sha256()
+    for name, digest in files:
+        whole.update(name.encode() + b"\0" + digest)
+    return whole.hexdigest()[:32]
+
+
+def embedded_digest(files: Mapping[str, str]) -> str | None:
+    """Digest by which the embedded engine names a model, from the SHA-256 of its files; None for one it cannot load."""
+    if any(name not in files for name in EMBEDDED_FILES):
+        return None
+    return files_digest((name, bytes.fromhex(files[name])) for name in EMBEDDED_FILES)

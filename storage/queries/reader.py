@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from storage.run_records import Attempts, Firings, Forecasts
     from storage.runs import Run, Runs, StageProgress
     from storage.spending import Spending
+    from storage.trainings import Trainings
     from storage.versions.diff import VersionDiff
     from storage.versions.resolve import VersionInfo
 
@@ -47,6 +48,16 @@ class Reader:
     def datasets(self) -> Path:
         """The folder of the dataset versions."""
         return self._workspace.datasets
+
+    @property
+    def models(self) -> Path:
+        """The folder of the model versions."""
+        return self._workspace.models
+
+    @property
+    def trainings(self) -> "Trainings":
+        """The trainings in the ledger."""
+        return self._workspace.trainings
 
     @property
     def state_folder(self) -> Path:

@@ -1,6 +1,6 @@
 """Recipes as files of a workspace, with the recipe of a version among them, and the profiles to run them under."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,19 +9,20 @@ from storage.ground.errors import SetupError
 from storage.queries.reader import Reader, version_manifest
 from storage.queries.schedules import recipe_files
 
-Verb = Literal["curate", "evaluate"]
-_EVALUATION = "evaluation_schema:"
+Verb = Literal["curate", "evaluate", "train"]
+_MARKS: Mapping[str, Verb] = {"evaluation_schema:": "evaluate", "train_schema:": "train", "recipe_schema:": "curate"}
 
 
 def recipe_kinds(reader: Reader) -> dict[str, Verb]:
-    """The recipes and evaluations of the workspace, as paths in it, with the verb that runs each."""
+    """The recipes, evaluations and training recipes of the workspace, as paths in it, with the verb that runs each."""
     kinds: dict[str, Verb] = {}
-    for name in recipe_files(reader):
+    for name in recipe_files(reader, tuple(_MARKS)):
         try:
             lines = (reader.root / name).read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:  # it was deleted since
             continue
-        kinds[name] = "evaluate" if any(line.startswith(_EVALUATION) for line in lines) else "curate"
+        marked = (verb for mark, verb in _MARKS.items() if any(line.startswith(mark) for line in lines))
+        kinds[name] = next(marked, "curate")
     return kinds
 
 

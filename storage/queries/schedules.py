@@ -66,16 +66,16 @@ def is_parent(state: Service) -> bool:
     return (owner.host, owner.pid) == (this_process().host, os.getppid())
 
 
-def recipe_files(reader: Reader) -> list[str]:
-    """The recipes and evaluations of the workspace, as paths in it."""
+def recipe_files(reader: Reader, marks: tuple[str, ...] = _MARKS) -> list[str]:
+    """The files of the workspace with a line that begins with one of these, as paths in it: recipes and evaluations."""
     places = [*reader.root.glob("*.yaml"), *(reader.root / "recipes").rglob("*.yaml")]
-    return sorted(str(path.relative_to(reader.root)) for path in places if _is_recipe(path))[:MOST_FILES]
+    return sorted(str(path.relative_to(reader.root)) for path in places if _is_recipe(path, marks))[:MOST_FILES]
 
 
-def _is_recipe(path: Path) -> bool:
+def _is_recipe(path: Path, marks: tuple[str, ...]) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return any(line.startswith(_MARKS) for line in file.read(_HEAD).splitlines())
+            return any(line.startswith(marks) for line in file.read(_HEAD).splitlines())
     # a file that is missing or unreadable is not offered
     except OSError:
         return False

@@ -28,6 +28,7 @@ PAGES = [
     "home",
     "runs",
     "datasets",
+    "models",
     "diff",
     "compare",
     "explore",

@@ -10,7 +10,14 @@ from dashboards.inert import inert
 from dashboards.pages.home.charts import POINT, TOKENS, day_bars, rate_line
 from dashboards.pages.home.tasks import show_tasks
 from dashboards.pages.home.tour import show_tour, tour_button
-from dashboards.parts.activity import REFRESH_LIVE, follow_runs, left_of, time_words
+from dashboards.parts.activity import (
+    REFRESH_LIVE,
+    follow_runs,
+    follow_trainings,
+    left_of,
+    time_words,
+    training_words,
+)
 from dashboards.parts.charts import spec_of
 from dashboards.parts.service import follow_service, show_service
 from dashboards.parts.strip import Square, show_strip
@@ -22,6 +29,7 @@ from storage.queries import Reader, Run, VersionInfo, datasets, run_progress, ve
 from storage.queries.cost import money_text
 from storage.queries.daily_spend import DailySpend, daily_spend
 from storage.queries.histories.dataset_history import every_stamp, history_stamp
+from storage.queries.models.progress import TrainingLine, training_lines
 from storage.queries.open_tasks import OpenTask, judging_tasks, run_tasks, sign_off_tasks
 from storage.queries.schedules import ScheduleRow, schedules, service
 
@@ -43,25 +51,29 @@ def show() -> None:
             link("New run", "New run", icon=":material/add_circle:")
             tour_button()
     show_tour()
-    summaries = kept_runs(reader())
-    if not summaries:
+    summaries, trainings = kept_runs(reader()), training_lines(reader())
+    follow_trainings(trainings)
+    if not summaries and not trainings:
         nothing_yet("No run yet. The main job needs no GPU and no download:")
         return
     follow_runs(summaries)
     fired, versions = schedules(reader()), _versions()
     with st.container(key=CARDS):
         st.html(STYLE)
-        _cards(summaries, fired, versions)
+        _cards(summaries, trainings, fired, versions)
 
 
-def _cards(summaries: Sequence[Run], fired: Sequence[ScheduleRow], versions: Versions) -> None:
+def _cards(
+    summaries: Sequence[Run], trainings: Sequence[TrainingLine], fired: Sequence[ScheduleRow], versions: Versions
+) -> None:
     """The cards in rows of two, of one height."""
     left, right = st.columns(2)
     with left, _card("Needs you"):
         show_tasks(_tasks(summaries, fired, versions))
     working = [run for run in summaries if run.status == "running"]
+    trains = any(line.status == "running" for line in trainings)
     with right, _card("Running"):
-        st.fragment(_running, run_every=REFRESH_LIVE if working else None)(working[:MOST])
+        st.fragment(_running, run_every=REFRESH_LIVE if working or trains else None)(working[:MOST])
     with _card("Last runs"):
         show_strip("runs", [_square(run) for run in reversed([run for run in summaries if not run.is_pilot][:STRIP])])
     left, right = st.columns(2)
@@ -93,7 +105,8 @@ def _tasks(summaries: Sequence[Run], fired: Sequence[ScheduleRow], versions: Ver
 
 
 def _running(working: Sequence[Run]) -> None:
-    if not working:
+    trainings = [line for line in training_lines(reader()) if line.status == "running"]
+    if not working and not trainings:
         st.caption("No run works now.")
         st.code("rollmill curate recipes/arithmetic.yaml", language=None, wrap_lines=True)
     for run in working:
@@ -105,6 +118,9 @@ def _running(working: Sequence[Run]) -> None:
             text = f"{inert(latest.stage)} {latest.done:,} of {'about ' if whole > latest.total else ''}{whole:,.0f}"
             text += f" · {inert(left)}" if left is not None else ""
             st.progress(min(1.0, latest.done / whole if whole else 0.0), text=text)
+    for line in trainings[:MOST]:
+        link("Models", f"**{inert(line.model)}** trains", training=line.id)
+        st.progress(line.share, text=training_words(line))
 
 
 def _square(run: Run) -> Square:

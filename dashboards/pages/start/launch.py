@@ -11,7 +11,7 @@ from dashboards.session.address import PAGES, link
 from dashboards.session.asked import seconds_asked
 from dashboards.session.commands import may_write, typed, why_not
 from dashboards.session.scope import reader
-from dashboards.session.started import Started, start
+from dashboards.session.started import TRAIN, Started, start
 from storage.queries import runs
 from storage.queries.recipes import profile_files
 
@@ -55,8 +55,8 @@ class StartOptions:
         return "No limit is set: it draws until its budget ends, or until somebody cancels it."
 
 
-def choose_terms(place: str) -> StartOptions:
-    """Widgets for limits and profile."""
+def choose_terms(place: str, *, limits: bool = True) -> StartOptions:
+    """Widgets for limits and profile; for the profile alone without `limits`."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         profiles = [NO_PROFILE, *profile_files(reader())]
         help_text = "Workers, servers, prices and limits of this machine: it changes no row."
@@ -69,6 +69,9 @@ def choose_terms(place: str) -> StartOptions:
             persist_state="session",
             width=200,
         )
+        chosen = None if profile == NO_PROFILE else profile
+        if not limits:
+            return StartOptions(chosen, None, "", prefect=False)
         tokens = st.number_input(
             "Most tokens", 0, None, None, 100_000, key=f"{place}-tokens", placeholder="no limit", persist_state="session",
             help="Tokens in and out that the run may take in all its commands.", width=150,
@@ -78,7 +81,6 @@ def choose_terms(place: str) -> StartOptions:
             help="In the currency of the profile's prices.", width=120, max_chars=40,
         )  # fmt: skip
         prefect = st.toggle("Under Prefect", key=f"{place}-prefect", persist_state="session", help=ABOUT_PREFECT)
-    chosen = None if profile == NO_PROFILE else profile
     return StartOptions(chosen, None if tokens is None else int(tokens), cost.strip(), prefect)
 
 
@@ -120,10 +122,15 @@ def _clicked(key: str, command: tuple[str, ...]) -> None:
 
 
 def follow_started() -> None:
-    """Go to the run that this session started, once it is known; say how a command ended that never came to one."""
+    """Go to the run or training that this session started, once it is known; say how a command ended that never came to
+    one.
+    """
     started: Started | None = st.session_state.get(LAST)
     if started is None or started.words[0] == "dataset":
         return
+    if started.run is not None and started.words[0] == TRAIN:
+        st.session_state.pop(LAST)
+        st.switch_page(st.session_state[PAGES]["Models"], query_params={"training": started.run})
     if started.run is not None and started.words[0] != "plan":
         st.session_state.pop(LAST)
         cell = reader().runs.get(started.run).recipe.get("cell")
@@ -138,7 +145,8 @@ def follow_started() -> None:
         st.session_state.pop(LAST)  # its forecast is shown
         return
     with st.container(border=True):
-        st.error("The command ended before it came to a run." if started.status else "The command is done.")
+        what = "a training" if started.words[0] == TRAIN else "a run"
+        st.error(f"The command ended before it came to {what}." if started.status else "The command is done.")
         st.code(visible(started.output), language=None, wrap_lines=True)
         st.button("Close", key="new-close", on_click=lambda: st.session_state.pop(LAST, None))
 
@@ -146,7 +154,8 @@ def follow_started() -> None:
 def _wait(started: Started) -> None:
     if started.status is not None or (started.run is not None and started.words[0] != "plan"):
         st.rerun()
-    what = "Drawing a pilot" if started.words[0] == "plan" else "Starting: the run opens"
+    waits = {"plan": "Drawing a pilot", TRAIN: "Starting: the rows are exported"}
+    what = waits.get(started.words[0], "Starting: the run opens")
     st.info(f"{what}. It goes on by itself when this page is closed.", icon=":material/hourglass_top:")
     output = started.output.partition("\n")[2].strip()
     if output:

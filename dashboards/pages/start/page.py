@@ -28,6 +28,7 @@ from dashboards.pages.start.launch import (
     wait_for,
 )
 from dashboards.pages.start.others import show_audit, show_export
+from dashboards.pages.start.training import RESUMES, show_training, training_price, training_state, why_not_trained
 from dashboards.parts.activity import statuses
 from dashboards.session.address import choose
 from dashboards.session.asked import Answer, ask
@@ -39,15 +40,20 @@ from storage.queries.recipes import VersionOrigin, recipe_kinds, recipe_stamp, v
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-KINDS = ("Curate", "Evaluate", "Audit", "Export")
+KINDS = ("Curate", "Evaluate", "Train", "Audit", "Export")
 ABOUT = {
     "Curate": "A recipe to a dataset version: problems, completions, verdicts, selection, gate.",
     "Evaluate": "Every benchmark asked of every model, with reports.",
+    "Train": "Dataset versions to a version of a model.",
     "Audit": "Random rollouts of a run for people to judge, to measure how often a verifier errs.",
     "Export": "A dataset version as a file that trainers read.",
 }
-KEYS = {"Curate": ("Recipe", "recipe", "curate"), "Evaluate": ("Evaluation", "evaluation", "evaluate")}
-LABELS = {"Curate": "Start the run", "Evaluate": "Start the evaluation"}
+KEYS = {
+    "Curate": ("Recipe", "recipe", "curate"),
+    "Evaluate": ("Evaluation", "evaluation", "evaluate"),
+    "Train": ("Training", "training", "train"),
+}
+LABELS = {"Curate": "Start the run", "Evaluate": "Start the evaluation", "Train": "Start the training"}
 VERSION = "from"
 PANEL = "new-panel"
 STICKY = f"<style>.st-key-{PANEL} {{ position: sticky; top: 4.5rem; align-self: flex-start; }}</style>"
@@ -132,20 +138,19 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
         forecast_place = st.container()
     with st.container(border=True):
         st.markdown("#### Start")
-        terms = choose_terms("new-terms")
-        state = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
-        if kind == "Evaluate":
-            check = ask(CHECK, command_of("evaluate", recipe, sets, ["--dry-run", "--json"]), state)
-            forecast = None
-        else:
-            check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
-            plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
-            forecast = ask(FORECAST, command_of("plan", recipe, sets, [*terms.machine(), *plan]), state)
+        terms = choose_terms("new-terms", limits=kind != "Train")
+        answers = _answers(kind, recipe, sets, terms)
+        check, forecast = answers
         refusal = _show_mistakes(check, refused, mistakes)
-        _start(kind, (recipe, sets), (check, forecast), terms, refusal)
+        if kind == "Train":
+            _start_training((recipe, sets), check, terms, refusal)
+        else:
+            _start(kind, (recipe, sets), answers, terms, refusal)
     with forecast_place:
         if kind == "Evaluate" and check is not None:
             show_cells(check)
+        elif kind == "Train" and check is not None and refusal is None:
+            show_training(check)
         elif refusal is not None:
             st.caption("Nothing is forecast before the mistake is mended.")
         elif forecast is not None:
@@ -157,8 +162,21 @@ def _panel(kind: str, recipe: str, keys: tuple[Sequence[str], str], mistakes: "D
             wait_for(waits, what)
 
 
+def _answers(kind: str, recipe: str, sets: Sequence[str], terms: StartOptions) -> tuple[Answer | None, Answer | None]:
+    """What the command says of the recipe, and the forecast of a run, as far as they are there."""
+    state: tuple[object, ...] = (recipe_stamp(reader(), recipe), tuple(statuses(runs(reader()))))
+    if kind == "Evaluate":
+        return ask(CHECK, command_of("evaluate", recipe, sets, ["--dry-run", "--json"]), state), None
+    if kind == "Train":
+        words = command_of("train", recipe, sets, [*terms.machine(), "--dry-run", "--json"])
+        return ask(CHECK, words, (*state, training_state())), None
+    check = ask(CHECK, ["recipe", *command_of("check", recipe, sets, ["--json"])], state)
+    plan = ["--no-pilot", "--dry-run", "--simulations", str(SIMULATIONS), "--json"]
+    return check, ask(FORECAST, command_of("plan", recipe, sets, [*terms.machine(), *plan]), state)
+
+
 def _slots(kind: str) -> Sequence[str]:
-    return (CHECK,) if kind == "Evaluate" else (CHECK, FORECAST)
+    return (CHECK, FORECAST) if kind == "Curate" else (CHECK,)
 
 
 def _show_mistakes(check: Answer | None, refused: str, place: "DeltaGenerator") -> str | None:
@@ -194,6 +212,15 @@ def _start(
     if asks and kind == "Curate" and price_known(answers[1]) and not _kept_before(hashes):
         # Kept before the run begins, so that the run scores it.
         ask(KEEP, command_of("plan", *recipe, [*terms.machine(), "--no-pilot", "--json"]), tuple(hashes))
+
+
+def _start_training(
+    recipe: tuple[str, Sequence[str]], check: Answer | None, terms: StartOptions, refusal: str | None
+) -> None:
+    """The start of a training recipe with its overrides."""
+    command = command_of("train", *recipe, terms.machine())
+    why = refusal or why_not_trained(check)
+    start_button(LABELS["Train"], command, [training_price(check), RESUMES], key="new-start", why=why)
 
 
 def _kept_before(hashes: Sequence[str]) -> bool:

@@ -93,14 +93,17 @@ def _cell_words(cell: dict[str, Any]) -> str:
 
 def _page(report: dict[str, Any], folder: Path) -> str:
     from flows.evaluation import alert
-    from flows.evaluation.evaluation_report import about, label, words
+    from flows.evaluation.evaluation_report import about, words
+    from pipelines.metrics.registry import row_label
 
     lines: list[str] = []
     for cell in report["cells"]:
         name = f"{cell['benchmark']} x {cell['model']}"
-        rows = [[cell["model"], label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None]
+        rows = [
+            [cell["model"], row_label(row), words(row), row["n"]] for row in cell["metrics"] if row.get("n") is not None
+        ]
         lines += [f"{name}: {about(cell)}", columns(["model", "metric", "value [95%]", "n"], rows)]
-        lines += [f"{name}: {label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
+        lines += [f"{name}: {row_label(row)}: {words(row)}" for row in cell["metrics"] if row.get("n") is None]
         lines.append("")
     lines += [*map(alert.words, report.get("alerts", ())), *([""] if report.get("alerts") else [])]
     shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -17,9 +17,9 @@ from pathlib import Path
 from pipelines import CHECKOUT
 from pipelines.generate.prompts import split_prefix
 from storage.ground.errors import SetupError
+from storage.ground.ids import EMBEDDED_FILES, files_digest
 from storage.ground.records import Message, Prompt
 
-NEEDED = ("model.onnx", "tokenizer.json", "config.json")
 # The features by which onnxruntime and numpy choose their kernels, widest first.
 LEVELS = ("AVX512_SPR", "AVX512_SKX", "AVX512F", "FMA3", "AVX2", "AVX", "SVE", "ASIMD", "NEON")
 
@@ -58,7 +58,7 @@ class ModelFiles:
     def open(cls, model: str) -> "ModelFiles":
         """The folder at a path, seen from the working directory or else from the checkout."""
         folder = _folder_of(model)
-        digest = digest_files(folder, NEEDED)
+        digest = digest_files(folder, EMBEDDED_FILES)
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             heads, width = config["num_attention_heads"], config["hidden_size"]
@@ -86,10 +86,7 @@ def model_name(folder: Path) -> str:
 
 def digest_files(folder: Path, names: Sequence[str]) -> str:
     """The digest of some files of a folder, names and contents in this order: 32 hex digits."""
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(name.encode() + b"\0" + _sha256(folder / name))
-    return digest.hexdigest()[:32]
+    return files_digest((name, _sha256(folder / name)) for name in names)
 
 
 def _sha256(path: Path) -> bytes:
@@ -105,10 +102,10 @@ def _folder_of(model: str) -> Path:
     """The first folder at this place that has all files; SetupError where there is none."""
     tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
     for folder in tried:
-        if all((folder / name).is_file() for name in NEEDED):
+        if all((folder / name).is_file() for name in EMBEDDED_FILES):
             return folder
     shipped = sorted(f"models/{path.parent.name}" for path in (CHECKOUT / "models").glob("*/model.onnx"))
-    lacking = next((name for name in NEEDED if tried[0].is_dir() and not (tried[0] / name).is_file()), None)
+    lacking = next((name for name in EMBEDDED_FILES if tried[0].is_dir() and not (tried[0] / name).is_file()), None)
     message = f"model folder {model!r} has no {lacking}." if lacking else f"no model folder {model!r}."
     raise SetupError(message, choices=shipped, next_command=f"rollmill train --out {model}")
 

@@ -39,10 +39,11 @@ TOGETHER = 16  # sequences of similar length that go through the model at once
 class Tiny:
     """AdamW in float32 with warm-up and cosine, from the weights of the initial model.
 
-    The length is one of `steps`, `epochs` and `loss_tokens` (trained tokens; the step that reaches them is the last).
-    `batch`: rows of a step, or problems with a loss that keeps a problem's rows together. `warmup`: share of the length.
-    `final_share`: of the learning rate, at the end. `clip`: largest gradient norm. `threads`: of torch; equal numbers of
-    threads give equal weights.
+    The length is one of the first three, the others are 0. `steps`: optimiser steps. `epochs`: passes over all rows.
+    `loss_tokens`: trained tokens; the step that reaches them is the last. `batch`: rows of a step, or problems with a loss
+    that keeps a problem's rows together. `learning_rate`: the highest, after the warm-up. `warmup`: share of the length.
+    `final_share`: of the learning rate, at the end. `weight_decay`: of AdamW. `beta2`: of AdamW. `clip`: largest gradient
+    norm. `threads`: of torch; equal numbers of threads give equal weights.
     """
 
     steps: int = 0

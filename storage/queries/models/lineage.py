@@ -1,0 +1,113 @@
+"""Lineage of a model version as a graph: the data and the chain of models behind it, and what was done with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from storage.models.index import ModelVersion, resolve_model
+from storage.models.upkeep import ancestors
+from storage.queries.models.evaluated import MeasuredCell, cells_of_version, runs_of_version, told_numbers
+from storage.queries.models.versions import ModelLine
+from storage.queries.reader import Reader
+from storage.versions.index import dataset_names
+from storage.versions.resolve import versions as dataset_versions
+
+if TYPE_CHECKING:
+    from storage.runs import Run
+
+Kind = Literal["dataset", "base", "model", "evaluation", "run"]
+MOST = 12
+"""Evaluations, runs and further models shown behind a version, the newest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageNode:
+    """A node of the graph. `layer`: its column, from 0; data stand before each model that was trained on them. `name`: the
+    subject: a dataset version, a model folder or version, an evaluation, a run. `words`: facts about it in lines. `here`:
+    there is a page of it in this workspace.
+    """
+
+    kind: Kind
+    name: str
+    layer: int
+    words: tuple[str, ...] = ()
+    here: bool = True
+
+    @property
+    def id(self) -> str:
+        """Key of the node."""
+        return f"{self.kind} {self.name} {self.layer}"
+
+
+@dataclass
+class ModelLineage:
+    """The nodes by id, and the edges from an id to another. `left_out`: what was done with the version beyond MOST."""
+
+    nodes: dict[str, LineageNode] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+    left_out: int = 0
+
+    def add(self, node: LineageNode, *, before: LineageNode | None = None) -> LineageNode:
+        """Add a node, behind another."""
+        self.nodes[node.id] = node
+        if before is not None:
+            self.edges.append((before.id, node.id))
+        return node
+
+
+def model_lineage(
+    reader: Reader, line: ModelLine, lines: Sequence[ModelLine], runs: "Sequence[Run]", cells: Sequence[MeasuredCell]
+) -> ModelLineage:
+    """The graph of a version. `runs` and `cells`: of the workspace, the newest first."""
+    version = resolve_model(reader.models, line.ref)
+    graph, known = ModelLineage(), _dataset_refs(reader)
+    before: LineageNode | None = None
+    for layer, one in enumerate([*ancestors(reader.models, version)[::-1], version]):
+        if isinstance(one, str):
+            before = graph.add(LineageNode("base", one, layer, here=False))
+            continue
+        here = graph.add(LineageNode("model", one.ref, layer, _model_words(one)), before=before)
+        for part in one.record().get("data", ()):
+            ref = str(part["version"])
+            data = graph.add(LineageNode("dataset", ref, max(0, layer - 1), (f"{part['rows']:,} rows",), ref in known))
+            graph.edges.append((data.id, here.id))
+        before = here
+    assert before is not None
+    behind = [*_evaluations(line, cells), *_children(line, lines), *_runs(line, runs)]
+    graph.left_out = max(0, len(behind) - MOST)
+    for kind, name, words in behind[:MOST]:
+        graph.add(LineageNode(kind, name, before.layer + 1, words), before=before)
+    return graph
+
+
+def _dataset_refs(reader: Reader) -> frozenset[str]:
+    return frozenset(
+        info.ref for name in dataset_names(reader.datasets) for info in dataset_versions(reader.datasets, name)
+    )
+
+
+def _model_words(version: ModelVersion) -> tuple[str, ...]:
+    record = version.record()
+    trained, loss = record.get("trained") or {}, (record.get("training") or {}).get("loss", {}).get("method")
+    tokens = trained.get("tokens")
+    told = [f"{loss}, {tokens:,} tokens"] if loss and tokens is not None else ["imported"]
+    return (*told, *(["withdrawn"] if version.yanked is not None else []))
+
+
+def _evaluations(line: ModelLine, cells: Sequence[MeasuredCell]) -> list[tuple[Kind, str, tuple[str, ...]]]:
+    """The evaluations that measured the version, each with its first number of every benchmark."""
+    found: dict[str, list[str]] = {}
+    for cell, metric, row in told_numbers(cells_of_version(cells, line)):
+        words = f"{cell.benchmark} {metric} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        found.setdefault(cell.evaluation, []).append(words)
+    return [("evaluation", name, tuple(words)) for name, words in found.items()]
+
+
+def _children(line: ModelLine, lines: Sequence[ModelLine]) -> list[tuple[Kind, str, tuple[str, ...]]]:
+    """The versions that were trained from this one, by the content of their initial models."""
+    return [("model", one.ref, ("trained from it",)) for one in lines if one.init_hash == line.content_hash]
+
+
+def _runs(line: ModelLine, runs: "Sequence[Run]") -> list[tuple[Kind, str, tuple[str, ...]]]:
+    """The runs that drew with the version."""
+    return [("run", run.id, (run.status,)) for run in runs_of_version(runs, line)]

@@ -1,0 +1,58 @@
+"""The page Models in headless Chromium: hostile marks and cards stay text, a node of the lineage opens its page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.dashboards.conftest import serving
+from tests.dashboards.test_browser import (  # noqa: F401 (fixtures)
+    PATIENCE,
+    browser,
+    served,
+    shoot,
+    strangers,
+    visit,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def printed(trained: Path) -> Iterator[str]:
+    """The address of a dashboard over the workspace with models."""
+    with serving(trained) as address:
+        yield address
+
+
+def test_hostile_tags_reasons_and_cards_are_inert(browser: Page, served: str) -> None:  # noqa: F811
+    for tab in ("Card", "Commands", "Record"):
+        visit(browser, f"{served}/models?model=student%40v3&tab={tab}", "Models")
+        expect(browser.get_by_text("withdrawn: <script>", exact=False)).to_be_visible(timeout=PATIENCE)
+        browser.wait_for_timeout(1500)
+        assert browser.title() != "owned"
+        page = browser.get_by_test_id("stApp")
+        assert page.locator("[src*='47999'], [href*='47999'], img[alt='pixel'], .katex").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (800, "dark")])
+def test_pictures_are_drawn_and_a_node_opens_its_page(
+    browser: Page,  # noqa: F811
+    served: str,  # noqa: F811
+    width: int,
+    scheme: str,
+) -> None:
+    browser.set_viewport_size({"width": width, "height": 1500})
+    browser.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    visit(browser, f"{served}/models?model=student%40v2", "Models")
+    expect(browser.locator(".vega-embed").nth(1)).to_be_visible(timeout=PATIENCE)
+    expect(browser.locator(".lineage .edges path")).to_have_count(5)
+    assert browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    shoot(browser, f"models-{width}-{scheme}")
+    browser.locator(".lineage").get_by_role("link", name="student@v1").click()
+    expect(browser.get_by_role("heading", name="student@v1", exact=True)).to_be_visible(timeout=PATIENCE)
+    browser.wait_for_url("**model=student%40v1*")
+    browser.locator(".lineage").get_by_role("link", name="held").click()
+    expect(browser.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=PATIENCE)
+    browser.wait_for_url("**evaluation=held*")
