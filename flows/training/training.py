@@ -73,7 +73,9 @@ class OpenTraining:
         """Folder of its checkpoints and its finished model."""
         return self.ws.state / "trainings" / self.training_id[:16]
 
-    def train(self, report: Callable[[LearnerReport], None], threads: int = 0) -> dict[str, Any]:
+    def train(
+        self, report: Callable[[LearnerReport], None], threads: int = 0, python: str | None = None
+    ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values."""
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
@@ -83,7 +85,7 @@ class OpenTraining:
                 return self._outcome(version, [f"{version.ref} was trained so already.", *self._settled(version)], {})
             trainings.begin(self.training_id, self.loaded.recipe.name, self.loaded.canonical())
             try:
-                trained = self._trained(report, threads)
+                trained = self._trained(report, {"trainer_python": python, **({"threads": threads} if threads else {})})
                 publication = self._published(trained)
             except BaseException as error:
                 status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
@@ -126,14 +128,14 @@ class OpenTraining:
     def _model(self) -> Path:
         return self.state / "model"
 
-    def _trained(self, report: Callable[[LearnerReport], None], threads: int) -> Trained:
+    def _trained(self, report: Callable[[LearnerReport], None], profile: Mapping[str, Any]) -> Trained:
         """The trained model in the state folder: made now, or by a command that was killed before it could publish it."""
         done = self.state / "trained.json"
         if done.is_file():
             return Trained(**json.loads(done.read_text(encoding="utf-8")))
         shutil.rmtree(self._model, ignore_errors=True)
         self.state.mkdir(parents=True, exist_ok=True)
-        learner = self.loaded.learner.build(**({"threads": threads} if threads else {}))
+        learner = self.loaded.learner.build(**profile)
         trained: Trained = learner.train(
             self.task(), _Recorder(self.ws, self.training_id, self.state / "steps.jsonl", report)
         )
