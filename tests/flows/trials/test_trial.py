@@ -73,7 +73,8 @@ def test_rows_of_the_evaluation_or_its_templates_are_no_training_data(files: Pat
 def test_a_trial_that_stopped_goes_on_and_is_as_one_that_did_not(
     files: Path, rollmill: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, done = OpenTraining.train, []
+    train = OpenTraining.train
+    done: list[str] = []
 
     def interrupted(self: OpenTraining, *given: Any) -> dict[str, Any]:
         if len(done) == 3:
@@ -110,5 +111,5 @@ def test_a_difference_that_the_seeds_cannot_show_is_refused_after_the_pilot(file
     assert said.status == 1
     assert "detect is 0.001" in said.err
     assert "the students are kept" in said.err
-    models = said_as_json(rollmill, "model", "list")
-    assert {row["model"].partition("@")[0] for row in models} == {"pair-two"}
+    listed: list[dict[str, Any]] = json.loads(rollmill("model", "list", "--json").out)
+    assert {row["model"].partition("@")[0] for row in listed} == {"pair-two"}
