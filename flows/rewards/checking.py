@@ -19,6 +19,7 @@ from pipelines.verify.finding import prompt_text
 from storage.ground.errors import SetupError, unknown_name
 from storage.ground.records import Problem
 from storage.queries import Reader, run_scope
+from storage.workspace import Workspace
 
 FEW = 8
 _ROWS = """
@@ -76,11 +77,14 @@ def _stored_rows(reward: VerifierReward) -> tuple[str, list[CheckedRow]] | None:
         return None
     path = Path(reward.source.name)
     try:
-        reader = Reader.open(path.parent)
+        workspace = Workspace.open(path.parent)
     except SetupError:
         return None
-    with reader:
-        name = load_recipe(path).recipe.name
+    with workspace:
+        # Reading the ledger of an unused workspace would make one.
+        if workspace.unused:
+            return None
+        reader, name = Reader(workspace), load_recipe(path).recipe.name
         runs = [run for run in reader.runs.list() if run.name == name] if reader.count("completions") else []
         if not runs:
             return None

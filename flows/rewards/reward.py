@@ -4,7 +4,6 @@ The object itself is a reward function of TRL; `verl`, `openrlhf`, `verifiers` a
 trainers (flows/rewards/shapes.py). All of them are `judge`.
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
@@ -30,7 +29,6 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Verdict
 
 Column = Sequence[Any]
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class VerifierReward:
@@ -93,7 +91,7 @@ class VerifierReward:
 
     def labelled(self, completion: Words, label: Any, prompt: Words | None = None) -> RewardItem:
         """The item of a label: the id of a stored problem, else a reference."""
-        known = isinstance(label, str) and _ID.fullmatch(label) is not None and label in self._stored.of([label])
+        known = isinstance(label, str) and label in self._stored.of([label])
         return RewardItem(completion, None if known else label, label if known else None, prompt=prompt)
 
     def _reward(self, item: RewardItem, pair: Item, answer: "Future[Verdict]") -> Reward:

@@ -1,5 +1,6 @@
 """What judges: the verifiers and the policy of a recipe, or one verifier by its name; and the problems that are stored."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Problem
 
 RECIPES = (".yaml", ".yml")
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,13 @@ class StoredProblems:
     def of(self, ids: Sequence[str]) -> Mapping[str, Problem]:
         """The stored ones of these problems."""
         with self._lock:
-            unknown = [identity for identity in dict.fromkeys(ids) if identity not in self._known]
+            unknown = [
+                identity for identity in dict.fromkeys(ids) if identity not in self._known and _ID.fullmatch(identity)
+            ]
             if unknown:
                 self._known |= dict.fromkeys(unknown)
                 self._known |= {problem.id: problem for problem in self._read(unknown)}
-            return {identity: problem for identity in ids if (problem := self._known[identity]) is not None}
+            return {identity: problem for identity in ids if (problem := self._known.get(identity)) is not None}
 
     def _read(self, ids: Sequence[str]) -> list[Problem]:
         from storage.workspace import Workspace
