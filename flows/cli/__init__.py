@@ -43,6 +43,7 @@ PANELS = {
         "harden": "datasets.contamination:harden",
         "train": "make.train:train",
         "trial": "make.trial:trial",
+        "loop": "make.loop:loop",
     },
     "Judge": {
         "score": "judge.score:score",

@@ -13,6 +13,7 @@ KINDS: Mapping[str, str] = {
     "preview": "flows.jobs.preview:Preview",
     "train": "flows.training.train_job:Train",
     "trial": "flows.trials.trial_job:Trial",
+    "loop": "flows.loops.loop_job:Loop",
 }
 """Kinds that are made of a job with a recipe, as `module:class`."""
 REQUESTS: Mapping[str, str] = {

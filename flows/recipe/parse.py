@@ -36,6 +36,7 @@ _BRANCH = re.compile(r"\[key\]|constrained-str|str|function-.*|tuple\[.*")
 _SCHEMAS = {
     "recipe_schema": ("a recipe", "rollmill curate {path}"),
     "evaluation_schema": ("an evaluation", "rollmill evaluate {path}"),
+    "loop_schema": ("a loop", "rollmill loop {path}"),
     "trial_schema": ("a trial", "rollmill trial {path}"),
     "train_schema": ("a training", "rollmill train {path}"),
     "profile_schema": ("a profile", "rollmill curate RECIPE --profile {path}"),
@@ -98,6 +99,7 @@ def look_again(path: Path, folder: str) -> str:
         "recipes/evaluations": "rollmill evaluate --dry-run",
         "recipes/training": "rollmill train --dry-run",
         "recipes/trials": "rollmill trial --plan",
+        "recipes/loops": "rollmill loop --dry-run",
     }.get(folder, "rollmill doctor --quick --profile")
     return f"mend it, then {command} {path}"
 

@@ -232,8 +232,13 @@ def _curated(part: Any, folder: Path, arm: str) -> Curated:
     except ValidationError as error:
         raise SetupError(f"arm {arm!r}: {explain(error, CuratedData, Path('curate'), {})}") from None
     path = (folder / given.recipe).resolve()
-    sets = tuple(f"{key}={json.dumps(value)}" for key, value in given.set.items())
+    sets = json_sets(given.set)
     return Curated(path, sets, load_recipe(path, sets=sets).recipe.name)
+
+
+def json_sets(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys with values as `--set` takes them."""
+    return tuple(f"{key}={json.dumps(value)}" for key, value in values.items())
 
 
 def _own(changes: Mapping[str, Any], curated: Curated | None) -> Mapping[str, Any]:

@@ -1,0 +1,60 @@
+"""`rollmill loop`: rounds of drawing, training and evaluating, each a dataset version and a model version."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.output import AsJson, DryRun, as_json, columns, line
+from flows.cli.recipe import ProfilePath, RecipePath, Sets
+
+
+def loop(
+    recipe: RecipePath,
+    sets: Sets = None,
+    *,
+    profile: ProfilePath = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="The control: every round draws from the first model.")] = False,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+) -> None:
+    """Draw from a model, publish what is kept, train the next model on it, evaluate it; again for each round.
+
+    Every round makes a version of the dataset and of the model. Kill it and run it again, and it goes on; what is there is
+    used. A report is written to reports/NAME/loop.md.
+
+    Example: rollmill loop recipes/loops/expert_iteration.yaml
+    """
+    from flows.cli.jobs import run_job
+    from flows.job import Job
+    from flows.loops.loop_job import Loop
+    from flows.loops.loop_recipe import load_loop
+
+    job = Job.here(recipe, tuple(sets or ()), profile, verb="loop")
+    loaded = load_loop(Path(job.recipe), sets=job.sets, frozen=frozen)
+    if dry_run:
+        row = {
+            "loop": loaded.name,
+            "rounds": loaded.recipe.rounds,
+            "base": loaded.base_model,
+            "curate": str(loaded.curate_path),
+            "first": list(loaded.curate_sets(0, loaded.base_model)),
+        }
+        return (
+            as_json(row) if json else line(f"{row['loop']}: {row['rounds']} rounds from {row['base']}. Nothing was made.")
+        )
+    return run_job(Loop(job, loaded), _page, json=json)
+
+
+def _page(outcome: dict[str, Any]) -> str:
+    head = ("round", "dataset", "kept", "model", "pass@1", "pass@k", "change of pass@1", "low", "high")
+    before = outcome["before"]
+    rows: list[tuple[Any, ...]] = [(0, "", "", outcome["base"], before["pass@1"], before["pass@k"], "", "", "")]
+    for row in outcome["rounds"]:
+        change = row["pass@1 since before"]
+        rows.append(
+            (row["round"], row["version"], row["kept"], row["model"], row["pass@1"], row["pass@k"], change["difference"],
+             change["low"], change["high"])
+        )  # fmt: skip
+    said = [*outcome["alarms"], *([f"Stopped: {outcome['stopped']}."] if outcome["stopped"] else [])]
+    return "\n".join([columns(head, rows), *said, f"Report: {outcome['reports'][1]}"])
