@@ -56,7 +56,7 @@ class Loop(RequestKind):
                     "round": number + 1,
                     "version": versions[-1],
                     "kept": made["funnel"]["kept"],
-                    "drawn": made["funnel"]["planned"],
+                    "drawn": made["funnel"]["drawn"],
                     "model": trained["model"],
                     "trained_tokens": trained["trained"]["tokens"],
                     "real_share": real_share(trained["data"], versions),
