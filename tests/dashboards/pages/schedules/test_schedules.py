@@ -181,7 +181,10 @@ def test_a_schedule_is_added_paused_and_removed_in_the_browser(chromium: Browser
         page.get_by_text("Add a schedule").click()
         page.get_by_label("Name", exact=True).fill("hourly")
         page.get_by_label("Name", exact=True).press("Enter")
-        page.get_by_role("button", name="Add", exact=True).click()
+        add = page.get_by_role("button", name="Add", exact=True)
+        add.hover()
+        expect(page.get_by_text("--name=hourly", exact=False).first).to_be_visible()  # what a click runs
+        add.click()
         expect(page.get_by_text("Scheduled hourly", exact=False)).to_be_visible(timeout=PATIENCE)
         assert {item.name for item in Schedules(scheduled / ".rollmill").all()} == {"hourly", "nightly", "waits"}
         page.get_by_role("button", name="Remove").click()
