@@ -50,7 +50,7 @@ def test_pictures_are_drawn_and_a_node_opens_its_page(
     assert {what: where for what, where in found.items() if where} == {}
     shoot(browser, f"models-{width}-{scheme}")
     browser.locator(".lineage").get_by_role("link", name="student@v1").click()
-    expect(browser.get_by_role("heading", name="student@v1", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(browser.locator(".lineage .chosen")).to_contain_text("student@v1", timeout=PATIENCE)
     browser.wait_for_url("**model=student%40v1*")
     browser.locator(".lineage").get_by_role("link", name="held").click()
     expect(browser.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=PATIENCE)
