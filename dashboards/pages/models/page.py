@@ -219,7 +219,7 @@ def _card(reference: str) -> None:
     sections = page_sections(text.partition("\n---\n")[2] if text.startswith("---\n") else text)
     st.markdown(inert_page(sections[0][1].partition("\n")[2].strip()))
     for heading, section in sections[1:]:
-        st.markdown(f"##### {inert(heading)}")
+        st.subheader(inert(heading), anchor=False)
         st.markdown(inert_page(section))
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from flows.cli import run
-from flows.recipe.form import KINDS, form_of
+from flows.recipe.form import KINDS, Kinds, form_of
 from flows.training.training_recipe import TrainingRecipe, load_training
 from tests.flows.conftest import ROOT
 from tests.flows.recipe.test_form import fields, unchanged
 
 PATH = ROOT / "recipes/training/student.yaml"
-ALL = {**KINDS, "train_schema": ("train", TrainingRecipe)}
+ALL: Kinds = {**KINDS, "train_schema": ("train", TrainingRecipe)}
 
 
 def test_every_value_set_again_is_the_same_training() -> None:

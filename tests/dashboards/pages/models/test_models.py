@@ -150,6 +150,15 @@ def test_a_training_that_works_shows_speed_and_time_left_on_its_page_and_on_home
     assert "No run works now." not in said(home)
 
 
+def test_home_shows_a_training_where_no_run_ever_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(tmp_path))
+    with Workspace.init(tmp_path) as workspace, workspace.trainings.held(TRAINING):
+        workspace.trainings.begin(TRAINING, "student", {})
+        shown = opened("home")
+    assert not shown.exception
+    assert links(shown)["**student** trains"] == ("models", {"training": TRAINING})
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [("failed", "failed, at step 30 (50%)"), ("interrupted", "was stopped, at step 30"), (None, "was killed: no process")],
@@ -181,7 +190,7 @@ def test_new_run_trains_and_lands_on_the_live_page_then_on_the_model(copied: Pat
             [line] = training_lines(reader)
         assert (line.status, shown.query_params["training"]) == ("running", line.id)
         until(shown, shows("To go on should it be stopped"))
-        again = until(opened("new run", what="Train"), shows("This very training works now."))
+        again = until(opened("new run", what="Train"), shows("This very training works now"))
         assert not start_asks(again)
     finally:
         (copied / "hold").unlink()

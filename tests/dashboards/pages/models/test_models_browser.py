@@ -6,17 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.chromium import PATIENCE
 from tests.dashboards.conftest import serving
-from tests.dashboards.test_browser import (  # noqa: F401 (fixtures)
-    PATIENCE,
-    browser,
-    served,
-    shoot,
-    strangers,
-    visit,
-)
+from tests.dashboards.measured import nameless, pale, unreached, wider
+from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+__all__ = ["browser", "served", "strangers"]  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +22,7 @@ def printed(trained: Path) -> Iterator[str]:
         yield address
 
 
-def test_hostile_tags_reasons_and_cards_are_inert(browser: Page, served: str) -> None:  # noqa: F811
+def test_hostile_tags_reasons_and_cards_are_inert(browser: Page, served: str) -> None:
     for tab in ("Card", "Commands", "Record"):
         visit(browser, f"{served}/models?model=student%40v3&tab={tab}", "Models")
         expect(browser.get_by_text("withdrawn: <script>", exact=False)).to_be_visible(timeout=PATIENCE)
@@ -38,8 +34,8 @@ def test_hostile_tags_reasons_and_cards_are_inert(browser: Page, served: str) ->
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (800, "dark")])
 def test_pictures_are_drawn_and_a_node_opens_its_page(
-    browser: Page,  # noqa: F811
-    served: str,  # noqa: F811
+    browser: Page,
+    served: str,
     width: int,
     scheme: str,
 ) -> None:
@@ -48,10 +44,13 @@ def test_pictures_are_drawn_and_a_node_opens_its_page(
     visit(browser, f"{served}/models?model=student%40v2", "Models")
     expect(browser.locator(".vega-embed").nth(1)).to_be_visible(timeout=PATIENCE)
     expect(browser.locator(".lineage .edges path")).to_have_count(5)
-    assert browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    session = browser.context.new_cdp_session(browser)
+    found = {"without a name": nameless(session), "pale": pale(browser), "wider": wider(browser)}
+    found["not reached"] = unreached(browser)
+    assert {what: where for what, where in found.items() if where} == {}
     shoot(browser, f"models-{width}-{scheme}")
     browser.locator(".lineage").get_by_role("link", name="student@v1").click()
-    expect(browser.get_by_role("heading", name="student@v1", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(browser.locator(".lineage .chosen")).to_contain_text("student@v1", timeout=PATIENCE)
     browser.wait_for_url("**model=student%40v1*")
     browser.locator(".lineage").get_by_role("link", name="held").click()
     expect(browser.get_by_role("heading", name="Compare", exact=True)).to_be_visible(timeout=PATIENCE)
