@@ -20,6 +20,9 @@ PLACES = {
     "process": "budget: {method: search, options: {process: {method: NAME, options: {}}}}",
     "budget": "budget: {method: NAME, options: {}}",
     "selector": "select: {method: NAME, options: {}}",
+    "learner": "learner: {method: NAME, options: {}}   # of a training",
+    "loss": "loss: {method: NAME, options: {}}   # of a training",
+    "order": "order: {method: NAME, options: {}}   # of a training",
 }
 """Where a recipe or an evaluation names a method of each role."""
 

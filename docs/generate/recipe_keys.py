@@ -8,16 +8,22 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.generate.tables import shown_default, table, type_words
+from flows.loops.loop_recipe import LoopRecipe
 from flows.recipe.benchmarks import Definition
 from flows.recipe.evaluations import EvaluationRecipe
 from flows.recipe.profile import Profile
 from flows.recipe.schema import Generate, Recipe
+from flows.training.training_recipe import TrainingRecipe
+from flows.trials.trial_recipe import TrialRecipe
 from storage.ground.form_fields import descriptions
 
 FILES: Mapping[str, tuple[type[BaseModel], str]] = {
     "Recipe": (Recipe, "Everything that can change a row. `rollmill recipe show FILE` prints one with every default."),
     "Profile": (Profile, "How one machine runs a recipe. Nothing here changes a row. Pass it with `--profile`."),
     "Evaluation": (EvaluationRecipe, "Benchmarks and models for `rollmill evaluate`."),
+    "Training": (TrainingRecipe, "Data, initial model and methods for `rollmill train`."),
+    "Trial": (TrialRecipe, "Arms, seeds and evaluation for `rollmill trial`."),
+    "Loop": (LoopRecipe, "Rounds of curate, train and evaluate for `rollmill loop`."),
     "Benchmark definition": (Definition, "A benchmark in a file of its own, which evaluations name."),
 }
 _BOUNDS: Mapping[type, tuple[str, str]] = {
