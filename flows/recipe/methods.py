@@ -23,7 +23,7 @@ from storage.ground.ids import sha256_text
 
 SOURCE = "source"  # what a synthesizer takes that makes problems of others
 # What a profile decides, though a constructor takes it: these cannot change a row.
-PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers"})
+PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers", "trainer_python"})
 # What constructors take for tests and benchmarks: where work is done and how much it may use, never what is concluded.
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "cast", "recipe_folder", SOURCE})
 DIGEST, PACKAGE = "source_sha256", "source_package"

@@ -45,6 +45,13 @@ class VllmPart(Part):
         return VllmSettings(**self.model_dump(), log=str(log))
 
 
+class TrainingPart(Part):
+    """Programs that train models on this machine."""
+
+    python: str | None = None
+    """Interpreter that has TRL, for the learner `trl`; none: the one in ROLLMILL_TRL, else Rollmill's own."""
+
+
 class RayPart(Part):
     """Verifiers judge on Ray."""
 
@@ -88,6 +95,8 @@ class Profile(Part):
     """Patience with servers."""
     vllm: VllmPart = VllmPart()
     """Where and how engine `vllm` runs."""
+    training: TrainingPart = TrainingPart()
+    """What the learner `trl` runs under."""
     ray: RayPart | None = None
     """Run the verifiers on Ray."""
     prices: PricesSection | None = None

@@ -22,11 +22,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TrainingSession:
-    """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own)."""
+    """Resources of a training: the workspace, the watcher's progress, threads of the learner (0: the learner's own),
+    interpreter of the learner `trl`.
+    """
 
     workspace: Workspace
     progress: Progress
     threads: int
+    python: str | None = None
 
     def reporter(self, label: str = "") -> "TrainingWatcher":
         """A watcher of one training."""
@@ -54,7 +57,8 @@ class Train(RequestKind):
         """Export and train."""
         rows = executor.stage("export", partial(training_rows, session.workspace, self.loaded))
         training = open_training(session.workspace, self.loaded, rows)
-        return executor.stage("train", partial(training.train, session.reporter(), session.threads, self.job.data()))
+        work = partial(training.train, session.reporter(), session.threads, self.job.data(), session.python)
+        return executor.stage("train", work)
 
     def line(self, outcome: Row) -> str:
         """The model and what it cost."""
@@ -68,7 +72,7 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
     profile = load_profile(Path(job.profile) if job.profile else None)
     with Workspace.open(Path(job.workspace)) as workspace:
         workspace.recover()
-        yield TrainingSession(workspace, progress, profile.threads)
+        yield TrainingSession(workspace, progress, profile.threads, profile.training.python)
 
 
 def forecast_training(job: Job) -> Row:

@@ -75,11 +75,16 @@ class OpenTraining:
         return training_folder(self.ws.state, self.training_id)
 
     def train(
-        self, report: Callable[[LearnerReport], None], threads: int = 0, job: Mapping[str, Any] | None = None
+        self,
+        report: Callable[[LearnerReport], None],
+        threads: int = 0,
+        job: Mapping[str, Any] | None = None,
+        python: str | None = None,
     ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
 
-        `job`: the command that asks for it, as JSON values; None where it is part of another job.
+        `job`: the command that asks for it, as JSON values; None where it is part of another job. `python`: interpreter of
+        the learner `trl`.
         """
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
@@ -90,7 +95,7 @@ class OpenTraining:
             recipe = self.loaded.canonical() if job is None else {**self.loaded.canonical(), "job": dict(job)}
             trainings.begin(self.training_id, self.loaded.recipe.name, recipe)
             try:
-                trained = self._trained(report, threads)
+                trained = self._trained(report, {"trainer_python": python, **({"threads": threads} if threads else {})})
                 publication = self._published(trained)
             except BaseException as error:
                 status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
@@ -133,14 +138,14 @@ class OpenTraining:
     def _model(self) -> Path:
         return self.state / "model"
 
-    def _trained(self, report: Callable[[LearnerReport], None], threads: int) -> Trained:
+    def _trained(self, report: Callable[[LearnerReport], None], profile: Mapping[str, Any]) -> Trained:
         """The trained model in the state folder: made now, or by a command that was killed before it could publish it."""
         done = self.state / "trained.json"
         if done.is_file():
             return Trained(**json.loads(done.read_text(encoding="utf-8")))
         shutil.rmtree(self._model, ignore_errors=True)
         self.state.mkdir(parents=True, exist_ok=True)
-        learner = self.loaded.learner.build(**({"threads": threads} if threads else {}))
+        learner = self.loaded.learner.build(**profile)
         trained: Trained = learner.train(self.task(), _Recorder(self.ws, self.training_id, self.state / STEPS, report))
         write_text(done, json.dumps(asdict(trained)))
         hit("training.checkpoint")

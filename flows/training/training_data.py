@@ -99,7 +99,9 @@ def _stored(raw: Path, infos: Mapping[str, VersionInfo], left_out: Mapping[str, 
     text = "".join(lines)
     sha256 = sha256_text(text)
     path = raw.with_name(f"rows-{sha256[:16]}.jsonl")
-    if not path.exists():
+    if path.exists():
+        path.touch()  # `rollmill gc` removes those that were not used for a day
+    else:
         raw.write_text(text, encoding="utf-8")
         sync(raw)
         raw.replace(path)

@@ -72,6 +72,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
         yield from _answering("workspace", "ledger", _ledger(workspace))
         yield from _answering("segments", "all", _segments(workspace, deep=deep))
     yield from _versions(workspace, deep=deep)
+    yield from _models(workspace, deep=deep)
     yield from _answering("services", "up", _services(workspace))
     yield from _prefect_database(workspace)
     yield from _servers(profile) if profile is not None else ()
@@ -172,6 +173,39 @@ def _version(info: "VersionInfo", *, deep: bool) -> DoctorFinding:
     return DoctorFinding("versions", info.ref, same, detail)
 
 
+def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
+    from storage.models.index import model_names, model_versions
+    from storage.models.leftovers import leftovers
+    from storage.models.upkeep import require_published_model
+
+    for name in model_names(workspace.models):
+        try:
+            found = model_versions(workspace.models, name)
+        except RollmillError as error:  # its own trouble: the other models are looked at all the same
+            yield _bad("models", name, str(error))
+            continue
+        for version in found:
+            if not version.fetched:
+                detail = f"weights not in this clone: rollmill model pull {version.ref}"
+                yield DoctorFinding("models", version.ref, version.pointer.exists(), detail)
+                continue
+            try:
+                version.record()
+                if deep:
+                    require_published_model(version)
+                yield _sound("models", version.ref, f"content {version.content_hash[:8]}")
+            except RollmillError as error:
+                yield _bad("models", version.ref, str(error))
+    if lost := sorted(path.parent.name for path in workspace.models.glob("*/manifests") if not _indexed(path)):
+        yield _bad("models", lost[0], f"its index is lost: git checkout -- models/{lost[0]}/index.json")
+    if left := leftovers(workspace):
+        yield _sound("models", "leftovers", f"{len(left)} files and folders that no training needs; rollmill gc removes them")
+
+
+def _indexed(manifests: Path) -> bool:
+    return manifests.with_name("index.json").exists()
+
+
 def _services(workspace: "Workspace") -> Iterator[DoctorFinding]:
     from storage.schedules import Schedules
     from storage.standing import look
@@ -235,15 +269,18 @@ def _vllm(profile: "Profile") -> Iterator[DoctorFinding]:
 def collect(workspace: "Workspace", *, dry_run: bool) -> dict[str, Any]:
     """Merge and remove, or with `dry_run` only count; what was done as JSON values."""
     from flows.prefect.managed import remove_private_homes
+    from storage.models.leftovers import leftovers, remove_leftovers
 
     files = {kind: len(workspace.segments.registry.segments(kind)) for kind in KINDS}
     mergeable = [kind for kind in KINDS if files[kind] >= FEW]
     if dry_run:
-        return {"files": files, "would_merge": sorted(mergeable)}
+        would_remove = [str(path.relative_to(workspace.root)) for path in leftovers(workspace)]
+        return {"files": files, "would_merge": sorted(mergeable), "would_remove": would_remove}
     merged = {}
     for kind in mergeable:
         report = compact(workspace.segments, kind)
         counts = {"files_before": report.files_before, "files_after": report.files_after}
         merged[kind] = {**counts, "rows": report.rows_after}
     messages = workspace.recover()
-    return {"merged": merged, "messages": messages, "removed": remove_private_homes(workspace.state)}
+    removed = [*remove_private_homes(workspace.state), *remove_leftovers(workspace)]
+    return {"merged": merged, "messages": messages, "removed": removed}

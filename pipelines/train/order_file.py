@@ -38,11 +38,19 @@ class OrderFile:
             return [line for line in csv.reader(file) if len(line) == len(COLUMNS) and int(line[0]) <= steps]
 
     def add(self, step: int, rows: Sequence[EncodedRow], batch: TokenBatch) -> None:
-        """The rows of a step, which is counted from 0 and written from 1."""
+        """The rows of a step with their trained tokens in its batch."""
         counts = np.bincount(batch.row[batch.sequence], minlength=len(rows))
-        lines = [(step + 1, row.id, row.problem, row.weight, count) for row, count in zip(rows, counts, strict=True)]
+        self.add_rows(step, [(row, int(count)) for row, count in zip(rows, counts, strict=True)])
+
+    def add_rows(self, step: int, rows: Sequence[tuple[EncodedRow, int]]) -> None:
+        """Rows of a step, which is counted from 0 and written from 1, with their trained tokens."""
+        lines = [(step + 1, row.id, row.problem, row.weight, count) for row, count in rows]
         with self.path.open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(lines)
+
+    def rows(self) -> int:
+        """Number of its lines."""
+        return len(self._lines(2**62))
 
     def sync(self) -> None:
         """Make the lines so far durable."""

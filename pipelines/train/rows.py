@@ -1,7 +1,7 @@
 """Rows of an export as tokens: what a loss reads, encoded with the initial model's tokenizer and chat form."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,13 @@ class TrainingRows:
         return TrainingUnits(len(members), columns), list(members.values())
 
 
-def read_rows(path: Path, tokenizer: Any, context: int, column: str | None = None) -> TrainingRows:
+Encoded = tuple[list[int], list[int]]
+"""Token ids of a prompt and its answer, and the positions that are trained."""
+Encode = Callable[[Prompt, str, Sequence[Sequence[int]]], Encoded]
+"""Prompt, answer and its wrong spans to tokens."""
+
+
+def read_rows(path: Path, encode: Encode, context: int, column: str | None = None) -> TrainingRows:
     """The rows of a file of JSON lines, encoded. `column`: of their weights.
 
     SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is no number.
@@ -56,7 +62,7 @@ def read_rows(path: Path, tokenizer: Any, context: int, column: str | None = Non
     lines = list(_lines(path))
     if not lines:
         raise SetupError(f"{path} has no rows to train on.", next_command="export what was kept, with other options")
-    rows = [_row(line, number, tokenizer, context, column) for number, line in enumerate(lines, 1)]
+    rows = [_row(line, number, encode, context, column) for number, line in enumerate(lines, 1)]
     plain = [name for name, value in lines[0].items() if isinstance(value, (str, int, float, bool, type(None)))]
     return TrainingRows(rows, {name: [line.get(name) for line in lines] for name in plain})
 
@@ -67,13 +73,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _row(line: Mapping[str, Any], number: int, tokenizer: Any, context: int, column: str | None) -> EncodedRow:
+def _row(line: Mapping[str, Any], number: int, encode: Encode, context: int, column: str | None) -> EncodedRow:
     single = (("completion", 1 if line.get("label", True) else -1),)
     sides = (("chosen", 1), ("rejected", -1)) if "chosen" in line else single
-    prompt = _prompt(line["prompt"])
+    prompt = prompt_of(line["prompt"])
     wrong = {"completion": line.get("wrong_spans") or []}
     texts = tuple(
-        _encoded(tokenizer, prompt, _answer(line[name], number), side, wrong.get(name, [])) for name, side in sides
+        TrainedText(*encode(prompt, answer_of(line[name], number), wrong.get(name, [])), side) for name, side in sides
     )
     longest = max(len(text.ids) for text in texts)
     if longest > context:
@@ -94,14 +100,16 @@ def _weight(line: Mapping[str, Any], number: int, column: str | None) -> float:
     return float(value)
 
 
-def _prompt(value: Any) -> Prompt:
+def prompt_of(value: Any) -> Prompt:
+    """A row's prompt, text or messages."""
     if isinstance(value, str):
         return value
     turns = tuple(Message(turn["role"], turn["content"]) for turn in value)
     return turns[0].content if len(turns) == 1 and turns[0].role == "user" else turns
 
 
-def _answer(value: Any, number: int) -> str:
+def answer_of(value: Any, number: int) -> str:
+    """The text of a row's answer; SetupError for several turns."""
     if isinstance(value, str):
         return value
     if len(value) != 1 or value[0]["role"] != "assistant":
@@ -113,14 +121,19 @@ def _answer(value: Any, number: int) -> str:
     return str(value[0]["content"])
 
 
-def _encoded(tokenizer: Any, prompt: Prompt, answer: str, side: int, wrong: Sequence[Sequence[int]]) -> TrainedText:
-    """Ids and trained positions; a token that overlaps a wrong span is read and not trained."""
-    asked = tokenizer.encode(render_chat(prompt)).ids
-    given = tokenizer.encode(answer + END)
-    ids = [*asked, *given.ids]
-    trained = [
-        len(asked) + place
-        for place, (first, last) in enumerate(given.offsets)
-        if not any(first < end and last > begin for begin, end in wrong)
-    ]
-    return TrainedText(ids, trained, side)
+def encoding(tokenizer: Any) -> Encode:
+    """Rollmill's own chat form with a tokenizer of the package tokenizers; a token that overlaps a wrong span is read and
+    not trained.
+    """
+
+    def encode(prompt: Prompt, answer: str, wrong: Sequence[Sequence[int]]) -> Encoded:
+        asked = tokenizer.encode(render_chat(prompt)).ids
+        given = tokenizer.encode(answer + END)
+        trained = [
+            len(asked) + place
+            for place, (first, last) in enumerate(given.offsets)
+            if not any(first < end and last > begin for begin, end in wrong)
+        ]
+        return [*asked, *given.ids], trained
+
+    return encode

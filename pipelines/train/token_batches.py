@@ -15,13 +15,14 @@ ROUND_TO = 8  # tokens: rows are padded to a multiple of it
 
 @dataclass
 class TokenBatches:
-    """Batches of `size` units of the rows, epoch after epoch, a batch never of two epochs."""
+    """Batches of `size` units of the rows, epoch after epoch, a batch never of two epochs, but with `whole` always full."""
 
     rows: TrainingRows
     order: Order
     seed: int
     size: int
     grouped: bool
+    whole: bool = False
     _epochs: dict[int, Ints] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -30,8 +31,13 @@ class TokenBatches:
 
     def rows_of(self, step: int) -> list[int]:
         """The rows of a step, counted from 0."""
-        epoch, place = divmod(step, self.an_epoch)
-        units = self._arranged(epoch)[place * self.size : (place + 1) * self.size]
+        if self.whole:
+            length = len(self._arranged(0))
+            places = [divmod(place, length) for place in range(step * self.size, (step + 1) * self.size)]
+            units = [int(self._arranged(epoch)[place]) for epoch, place in places]
+        else:
+            epoch, place = divmod(step, self.an_epoch)
+            units = self._arranged(epoch)[place * self.size : (place + 1) * self.size].tolist()
         return list(chain.from_iterable(self.members[unit] for unit in units))
 
     def _arranged(self, epoch: int) -> Ints:
@@ -53,6 +59,28 @@ class TokenBatches:
     def batch(self, step: int) -> TokenBatch:
         """The tokens of a step."""
         return token_batch(self.rows, self.rows_of(step))
+
+
+def steps_of_length(batches: TokenBatches, *, steps: int, epochs: float, loss_tokens: int) -> list[list[int]]:
+    """The rows of each step of a training with one of three lengths; that of trained tokens ends with the step that reaches
+    it.
+    """
+    most = steps or (max(1, round(epochs * batches.an_epoch)) if epochs else None)
+    planned: list[list[int]] = []
+    tokens = 0
+    while len(planned) < most if most else tokens < loss_tokens:
+        planned.append(batches.rows_of(len(planned)))
+        tokens += sum(len(text.trained) for row in planned[-1] for text in batches.rows.rows[row].texts)
+    return planned
+
+
+def check_length(steps: int, epochs: float, loss_tokens: int) -> None:
+    """SetupError unless exactly one of the lengths is given, above 0."""
+    lengths = {"steps": steps, "epochs": epochs, "loss_tokens": loss_tokens}
+    given = [name for name, value in lengths.items() if value]
+    if len(given) != 1 or lengths[given[0]] < 0:
+        said = ", ".join(f"{name} {value}" for name, value in lengths.items())
+        raise SetupError(f"a training has one length above 0, not {said}.", choices=lengths)
 
 
 def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:

@@ -32,7 +32,7 @@ from storage.workspace import Workspace
 ABOUT = frozenset({"README.md", "training.json", "scores.json", "order.parquet", "steps.jsonl", ".gitattributes"})
 """Files about a model, which do not decide its texts."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_PARTIAL = ".partial-"
+PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def publish_model(
     """
     check_name(ws.models, name)
     with locked(ws.state / "locks" / f"model-{name}.lock"):
-        for leftover in (ws.models / name).glob(f"{_PARTIAL}*"):
+        for leftover in (ws.models / name).glob(f"{PARTIAL}*"):
             shutil.rmtree(leftover)
         index = load_index(ws.models, name)
         files = model_files(folder)
@@ -144,7 +144,7 @@ def _record(record: Mapping[str, Any], name: str, entry: ModelEntry, files: Mapp
 def _write(ws: Workspace, name: str, entry: ModelEntry, source: Path, record: Mapping[str, Any], card: str) -> None:
     """Write the version's folder whole, and rename it to its place."""
     final = ws.models / name / entry.folder
-    partial = final.with_name(_PARTIAL + entry.folder)
+    partial = final.with_name(PARTIAL + entry.folder)
     with explained(partial):
         try:
             shutil.copytree(source, partial)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli import group
-from flows.cli.datasets import dataset_export, dataset_marks, dataset_sharing, dataset_upkeep
+from flows.cli.datasets import dataset_export, dataset_marks, dataset_models, dataset_sharing, dataset_upkeep
 from flows.cli.datasets.dataset_sharing import RECIPES, Base, Version, check_base, datasets_folder
 from flows.cli.output import AsJson, as_json, columns, line
 from storage.ground.errors import FoundWanting, SetupError
@@ -70,7 +70,8 @@ def show(
     if is_here(info):
         require_published(info)
     if json:
-        return as_json({**_row(info), "path": str(info.path), "manifest": manifest})
+        users = [one["model"] for one in dataset_models.users_of(info)]
+        return as_json({**_row(info), "path": str(info.path), "used_by": users, "manifest": manifest})
     return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
 
 
@@ -200,6 +201,7 @@ def why(
 
 dataset_export.register(verbs)
 dataset_marks.register(verbs)
+dataset_models.register(verbs)
 dataset_sharing.register(verbs)
 dataset_upkeep.register(verbs)
 

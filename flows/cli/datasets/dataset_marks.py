@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.output import AsJson, DryRun, as_json, line
+from flows.cli.output import AsJson, DryRun, as_json, line, note
 
 Ref = Annotated[str, typer.Argument(metavar="DATASET", help="NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
 Tag = Annotated[str, typer.Argument(metavar="TAG", help="A name, release for one.")]
@@ -63,6 +63,13 @@ def yank(
     from storage.versions.upkeep import marks
 
     _mark(reference, lambda ws: marks.yank(ws, reference, reason), "withdrawn:", dry_run=dry_run, json=json)
+    from flows.cli.datasets.dataset_models import users_of
+    from flows.cli.datasets.dataset_sharing import datasets_folder
+    from storage.versions.resolve import resolve
+
+    if users := [one["model"] for one in users_of(resolve(datasets_folder(), reference)) if one["yanked"] is None]:
+        then = f"rollmill model yank {users[0]} --reason TEXT"
+        note(f"Models trained on it, which stay usable: {', '.join(users)}. Next: {then}")
 
 
 def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> None:

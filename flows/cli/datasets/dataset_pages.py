@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from flows.cli.datasets.dataset_models import users_of
 from flows.cli.output import inert
 from flows.cli.summary import counts_text, level_table, relative_path
 from pipelines.stats import with_interval
@@ -51,6 +52,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         "sources": counts_text(counts["sources"]),
         "licences": counts_text(counts["licences"]),
         "drift": _drift(manifest.get("drift") or {}),
+        "trained on it": ", ".join(one["model"] for one in users_of(info)),
         "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
     }
     checks = kept_checks(info)

@@ -213,7 +213,8 @@ def gc(*, dry_run: DryRun = False, json: AsJson = False) -> None:
         return as_json(report)
     if dry_run:
         counts = ", ".join(f"{kind} {count}" for kind, count in report["files"].items() if count)
-        return line(f"Segments: {counts or 'none'}. Would merge: {', '.join(report['would_merge']) or 'nothing'}.")
+        line(f"Segments: {counts or 'none'}. Would merge: {', '.join(report['would_merge']) or 'nothing'}.")
+        return line(f"Would remove: {', '.join(report['would_remove'])}.") if report["would_remove"] else None
     for kind, row in report["merged"].items():
         line(f"{kind}: {row['files_before']} files to {row['files_after']}, {row['rows']:,} rows")
     for text in report["messages"]:

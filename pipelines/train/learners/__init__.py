@@ -8,6 +8,7 @@ from storage.ground.by_name import ByName
 LEARNERS: Mapping[str, Callable[..., Learner]] = ByName(
     {
         "tiny": "pipelines.train.learners.tiny:Tiny",
+        "trl": "pipelines.train.learners.trl:Trl",
         "command": "pipelines.train.learners.command:Command",
     }
 )

@@ -59,7 +59,7 @@ class Command:
         }  # fmt: skip
         words = [_PLACE.sub(lambda found: str(values[found[1]]), word) for word in shlex.split(self.command)]
         began = time.monotonic()
-        last = self._run(words, report)
+        last = run_reporting(words, report)
         if not (task.out / "config.json").is_file():
             raise SetupError(
                 f"{words[0]} ended and left no {task.out}/config.json.", next_command="look at its output above"
@@ -67,32 +67,42 @@ class Command:
         seconds = time.monotonic() - began
         return Trained(last.step, last.tokens, 0.0, seconds) if last else Trained(0, 0, 0.0, seconds)
 
-    def _run(self, words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
-        last, tail = None, [""]
+
+def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
+    """Run a command to its end, with its lines of progress reported; the last one.
+
+    SetupError where it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
+    """
+    last, tail = None, [""]
+    try:
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=_environment()
+        )
+    except OSError as error:
+        raise SetupError(f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command") from None
+    with process:
         try:
-            process = subprocess.Popen(
-                words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=_environment()
-            )
-        except OSError as error:
-            raise SetupError(
-                f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
-            ) from None
-        with process:
-            try:
-                assert process.stdout is not None
-                for line in process.stdout:
-                    tail = [*tail[-_TAIL:], line.rstrip()]
-                    if (progress := progress_in(line)) is not None:
-                        report(last := progress)
-            except BaseException:
-                process.terminate()
-                raise
-        if process.returncode:
-            shown = " | ".join(text for text in tail if text)[-600:]
-            raise SetupError(
-                f"{words[0]} ended with status {process.returncode}: {shown}", next_command="mend it, and again"
-            )
-        return last
+            assert process.stdout is not None
+            for line in process.stdout:
+                tail = [*tail[-_TAIL:], line.rstrip()]
+                if (progress := progress_in(line)) is not None:
+                    report(last := progress)
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        if (refused := _refusal(tail)) is not None:
+            raise SetupError(refused)
+        shown = " | ".join(text for text in tail if text)[-600:]
+        raise SetupError(f"{words[0]} ended with status {process.returncode}: {shown}", next_command="mend it, and again")
+    return last
+
+
+def _refusal(lines: Sequence[str]) -> str | None:
+    for line in lines:
+        if line.startswith('{"refused": '):
+            return str(json.loads(line)["refused"])
+    return None
 
 
 def progress_in(line: str) -> LearnerReport | None:

@@ -26,8 +26,8 @@ from pipelines.train.checkpoint import (
 from pipelines.train.llama_folder import LlamaFolder
 from pipelines.train.order_file import OrderFile
 from pipelines.train.roles import LearnerReport, TokenBatch, Trained, TrainingForecast, TrainingTask
-from pipelines.train.rows import read_rows
-from pipelines.train.token_batches import ROUND_TO, TokenBatches
+from pipelines.train.rows import encoding, read_rows
+from pipelines.train.token_batches import ROUND_TO, TokenBatches, check_length, steps_of_length
 from storage.ground.errors import SetupError
 from storage.ground.ids import sha256_text
 
@@ -62,11 +62,7 @@ class Tiny:
     losses: None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        lengths = {"steps": self.steps, "epochs": self.epochs, "loss_tokens": self.loss_tokens}
-        given = [name for name, value in lengths.items() if value]
-        if len(given) != 1 or lengths[given[0]] < 0:
-            said = ", ".join(f"{name} {value}" for name, value in lengths.items())
-            raise SetupError(f"a training has one length above 0, not {said}.", choices=lengths)
+        check_length(self.steps, self.epochs, self.loss_tokens)
         positive = {"batch": self.batch, "learning_rate": self.learning_rate, "clip": self.clip, "threads": self.threads}
         for name, value in positive.items():
             if value <= 0:
@@ -78,13 +74,11 @@ class Tiny:
     def forecast(self, task: TrainingTask) -> TrainingForecast:
         """Steps and trained tokens, counted from the rows; nothing is trained and torch is not needed."""
         model = LlamaFolder.open(task.init)
-        rows = read_rows(task.rows, model.tokenizer, model.shape.max_position_embeddings, task.loss.column)
+        rows = read_rows(task.rows, encoding(model.tokenizer), model.shape.max_position_embeddings, task.loss.column)
         batches = TokenBatches(rows, task.order, task.seed, self.batch, task.loss.grouped)
-        steps = tokens = 0
-        while self.share(steps, tokens, batches.an_epoch) < 1.0:
-            tokens += sum(len(text.trained) for place in batches.rows_of(steps) for text in rows.rows[place].texts)
-            steps += 1
-        return TrainingForecast(steps, tokens)
+        steps = steps_of_length(batches, steps=self.steps, epochs=self.epochs, loss_tokens=self.loss_tokens)
+        tokens = sum(len(text.trained) for step in steps for row in step for text in rows.rows[row].texts)
+        return TrainingForecast(len(steps), tokens)
 
     def share(self, steps: int, tokens: int, an_epoch: int) -> float:
         """The part of the training that is done after these steps and trained tokens; `an_epoch`: steps of one."""
@@ -124,7 +118,9 @@ class _Training:
         keep_freed_memory()
         self.learner, self.task, self.spent = learner, task, _Spent()
         self.model = LlamaFolder.open(task.init)
-        rows = read_rows(task.rows, self.model.tokenizer, self.model.shape.max_position_embeddings, task.loss.column)
+        rows = read_rows(
+            task.rows, encoding(self.model.tokenizer), self.model.shape.max_position_embeddings, task.loss.column
+        )
         self.batches = TokenBatches(rows, task.order, task.seed, learner.batch, task.loss.grouped)
         self.parameters = self._start(trained=True)
         self.optimiser = adamw(self.parameters, learner.learning_rate, learner.weight_decay, learner.beta2)

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.generate.embedded.model_files import END
 from pipelines.train.orders import ORDERS
-from pipelines.train.rows import TrainingRows, read_rows
+from pipelines.train.rows import TrainingRows, encoding, read_rows
 from pipelines.train.token_batches import ROUND_TO, TokenBatches, token_batch
 from storage.ground.errors import SetupError
 from tests.pipelines.train.student_files import shipped_tokenizer, sum_pairs, sums, written
@@ -18,7 +18,7 @@ ANSWER = "4 + 3 = 7\n#### 7"
 
 
 def read(tmp_path: Path, *rows: dict[str, Any], context: int = 500, column: str | None = None) -> TrainingRows:
-    return read_rows(written(tmp_path / "rows.jsonl", rows), TOKENIZER, context, column)
+    return read_rows(written(tmp_path / "rows.jsonl", rows), encoding(TOKENIZER), context, column)
 
 
 def row(**changed: Any) -> dict[str, Any]:

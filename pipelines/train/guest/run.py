@@ -1,0 +1,188 @@
+"""One training with TRL, as a program: python -P run.py JOB.json. Its output is a line of JSON for each report.
+
+A mistake of the user is the line {"refused": ...} and status 2. The model folder has the files of the initial model with
+new weights, so that configuration, tokenizer and chat template stay those that engines know.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpreter's own packages
+
+from pipelines.train.guest.encoding import check_template, encode_for
+from pipelines.train.guest.trainers import Plan, build, configuration, last_checkpoint
+from pipelines.train.losses import LOSSES
+from pipelines.train.order_file import OrderFile
+from pipelines.train.orders import ORDERS
+from pipelines.train.roles import Loss
+from pipelines.train.rows import TrainingRows, answer_of, prompt_of, read_rows
+from pipelines.train.token_batches import TokenBatches, steps_of_length
+from storage.ground.errors import SetupError
+
+REFUSED = 2
+SAVED_EVERY, LOGGED_EVERY = 100, 10  # steps, where the options name no number
+WEIGHTS = (".safetensors", ".bin", ".onnx", ".index.json", ".parquet", ".jsonl", ".md")
+
+
+def main(path: str) -> int:
+    """Run a job file."""
+    try:
+        train(json.loads(Path(path).read_text(encoding="utf-8")))
+    except SetupError as error:
+        print(json.dumps({"refused": str(error)}), flush=True)  # noqa: T201
+        return REFUSED
+    return 0
+
+
+def train(job: Mapping[str, Any]) -> None:
+    """Read the rows, train, write the folder."""
+    import torch
+    import transformers
+
+    loss: Loss = LOSSES[job["loss"][0]](**job["loss"][1])
+    options, state = dict(job["options"]), Path(job["state"])
+    parts = int(options.get("gradient_accumulation_steps", 1))
+    cuda = torch.cuda.is_available()
+    fixed = {
+        "output_dir": str(state / "checkpoints"), "per_device_train_batch_size": job["batch"] // parts, "seed": job["seed"],
+        "data_seed": job["seed"], "report_to": [], "save_strategy": "steps", "save_steps": SAVED_EVERY, "save_total_limit": 1,
+        "logging_steps": LOGGED_EVERY, "disable_tqdm": True, "remove_unused_columns": False, "max_length": None,
+        **({} if cuda else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
+    }  # fmt: skip
+    configuration(loss, options, fixed)  # before the rows: its mistakes are found at once
+    if parts > 1 and (loss.grouped or job["batch"] % parts or loss.name not in ("sft", "dpo", "kto")):
+        raise SetupError(
+            f"gradient_accumulation_steps {parts} does not go with the loss {loss.name!r} and a batch of {job['batch']}.",
+            next_command="gradient_accumulation_steps: 1, or a divisor of batch with sft, dpo or kto",
+        )
+    transformers.set_seed(job["seed"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(job["init"])
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    context = transformers.AutoConfig.from_pretrained(job["init"]).max_position_embeddings
+    rows = read_rows(Path(job["rows"]), encode_for(tokenizer), context, loss.column)
+    lines = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
+    check_template(tokenizer, [_sample(line) for line in lines])
+    plan = Plan(rows, lines, planned(job, rows, loss, parts), parts)
+    arguments = configuration(loss, options, {**fixed, "max_steps": len(plan.steps)})
+    dtype = "auto" if cuda else torch.float32
+    model = transformers.AutoModelForCausalLM.from_pretrained(job["init"], dtype=dtype)
+    _fit(job, loss, _with_adapter(model, job["lora"]), tokenizer, arguments, plan)
+
+
+def _sample(line: Mapping[str, Any]) -> tuple[Any, str]:
+    return prompt_of(line["prompt"]), answer_of(line.get("completion", line.get("chosen")), 1)
+
+
+def planned(job: Mapping[str, Any], rows: TrainingRows, loss: Loss, parts: int) -> list[list[int]]:
+    """The rows of each step. Parts need equal steps, so with several of them batches run on over the ends of epochs."""
+    order = ORDERS[job["order"][0]](**job["order"][1])
+    batches = TokenBatches(rows, order, job["seed"], job["batch"], loss.grouped, whole=parts > 1)
+    return steps_of_length(batches, steps=job["steps"], epochs=job["epochs"], loss_tokens=job["loss_tokens"])
+
+
+def _with_adapter(model: Any, lora: Mapping[str, Any]) -> Any:
+    if not lora:
+        return model
+    try:
+        import peft
+    except ImportError:
+        raise SetupError("lora needs peft.", next_command=f"{sys.executable} -m pip install peft") from None
+    try:
+        return peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **lora))
+    except (TypeError, ValueError) as error:
+        raise SetupError(f"lora: {error}.", next_command="lora: {r: 16, lora_alpha: 32, target_modules: all-linear}") from None
+
+
+def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: Plan) -> None:
+    """Train from the last checkpoint, and write the model."""
+    import transformers
+
+    state = Path(job["state"])
+    begun = last_checkpoint(state / "checkpoints")
+    step = int(begun.name.partition("-")[2]) if begun else 0
+    order_file = OrderFile(state / "order.csv")
+    order_file.cut(step)
+
+    def record(at: int, rows: Sequence[int], tokens: int) -> None:
+        del tokens
+        order_file.add_rows(at, [(plan.rows.rows[row], plan.tokens([row])) for row in rows])
+
+    trainer = build(loss, model, tokenizer, arguments, plan, record)
+    trainer.add_callback(_reporting(transformers.TrainerCallback, plan)())
+    trainer.train(resume_from_checkpoint=str(begun) if begun else None)
+    order_file.sync()
+    write_model(trainer.accelerator.unwrap_model(trainer.model), Path(job["init"]), Path(job["out"]))
+    done = {"steps": len(plan.steps), "tokens": sum(map(plan.tokens, plan.steps)), "versions": _versions()}
+    (state / "done.json").write_text(json.dumps(done), encoding="utf-8")
+
+
+def _reporting(base: type[Any], plan: Plan) -> type[Any]:
+    sums = [0]
+    for step in plan.steps:
+        sums.append(sums[-1] + plan.tokens(step))
+
+    class Reporting(base):
+        """Prints what the trainer logs."""
+
+        began = time.monotonic()
+
+        def on_log(self, arguments: Any, state: Any, control: Any, logs: Mapping[str, Any], **given: Any) -> None:
+            if "loss" not in logs:
+                return
+            at = state.global_step
+            told = {"step": at, "share": at / len(plan.steps), "tokens": sums[at], "seconds": time.monotonic() - self.began}
+            numbers = {name: float(value) for name, value in logs.items() if _is_number(value)}
+            if numbers["loss"] != numbers["loss"]:  # NaN
+                raise SetupError(f"the loss of step {at} is nan: the training diverged.", next_command="a lower learning_rate")
+            print(json.dumps({**numbers, **told}), flush=True)  # noqa: T201
+
+    return Reporting
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def write_model(model: Any, init: Path, out: Path) -> None:
+    """The merged weights with the other files of the initial model, and a graph where the embedded engine can run one."""
+    import importlib.util
+
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    model.save_pretrained(out)
+    for path in init.iterdir():
+        about = path.name in ("training.json", "scores.json", ".gitattributes")
+        if path.is_file() and not path.name.endswith(WEIGHTS) and not about:
+            shutil.copyfile(path, out / path.name)
+    if importlib.util.find_spec("onnx") is None:
+        return
+    from pipelines.train.export import build_onnx
+    from pipelines.train.llama_folder import LlamaFolder
+
+    try:
+        llama = LlamaFolder.open(out)
+    except SetupError:  # another architecture: its servers read the weights
+        return
+    (out / "model.onnx").write_bytes(build_onnx(llama.weights, llama.shape))
+
+
+def _versions() -> dict[str, str]:
+    import importlib.metadata
+
+    names = ("trl", "transformers", "torch", "peft", "accelerate")
+    known = {item.name: item.version for item in importlib.metadata.distributions()}
+    return {name: known[name] for name in names if name in known}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,200 @@
+"""Trainers of TRL and transformers that see given rows in a given order, and say which rows each step had."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pipelines.train.losses.sft import Sft
+from pipelines.train.roles import Loss
+from pipelines.train.rows import TrainingRows
+from pipelines.train.token_batches import token_batch
+from storage.ground.errors import SetupError, unknown_name
+
+OURS = frozenset(
+    {"output_dir", "max_steps", "num_train_epochs", "per_device_train_batch_size", "train_batch_size", "seed", "data_seed"}
+    | {"report_to", "save_strategy", "save_total_limit", "logging_strategy", "disable_tqdm", "remove_unused_columns"}
+    | {"packing", "padding_free", "max_length", "train_sampling_strategy", "dataset_num_proc", "resume_from_checkpoint"}
+    | {"beta", "desirable_weight", "undesirable_weight", "push_to_hub", "do_eval", "eval_strategy", "group_by_length"}
+)
+"""Options that the recipe has under a name of its own, or that would change the rows or their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rows of each step by number, and the number of parts into which a step is cut."""
+
+    rows: TrainingRows
+    lines: Sequence[Mapping[str, Any]]
+    steps: Sequence[Sequence[int]]
+    parts: int
+
+    def part(self, number: int) -> Sequence[int]:
+        """The rows of a part, counted over all steps."""
+        step, part = divmod(number, self.parts)
+        size = len(self.steps[step]) // self.parts
+        return self.steps[step][part * size : (part + 1) * size] if self.parts > 1 else self.steps[step]
+
+    def tokens(self, rows: Sequence[int]) -> int:
+        """Trained tokens of some rows."""
+        return sum(len(text.trained) for row in rows for text in self.rows.rows[row].texts)
+
+
+def trainer_names(loss: Loss) -> tuple[str, str]:
+    """The trainer and the configuration class for a loss: TRL's own, or transformers' with the loss as Rollmill has it."""
+    if loss.name == "dpo":
+        return "DPOTrainer", "DPOConfig"
+    if loss.name == "kto":
+        return "KTOTrainer", "KTOConfig"
+    return ("SFTTrainer" if isinstance(loss, Sft) and loss.normaliser == "token" else "Trainer"), "SFTConfig"
+
+
+def configuration(loss: Loss, options: Mapping[str, Any], fixed: Mapping[str, Any]) -> Any:
+    """The trainer's configuration; SetupError with the choices for an option that its class does not have."""
+    import trl
+
+    cls = getattr(trl, trainer_names(loss)[1])
+    known = sorted({field.name for field in fields(cls) if field.init} - OURS)
+    for name in options:
+        if name in OURS:
+            raise SetupError(f"options: {name!r} is set by the learner, from its own options or the loss.", choices=known)
+        if name not in known:
+            raise unknown_name(f"option of {cls.__name__}", name, known)
+    betas = {"beta": vars(loss).get("beta")} if loss.name in ("dpo", "kto") else {}
+    if loss.name == "kto":
+        betas |= {"desirable_weight": vars(loss)["desirable"], "undesirable_weight": vars(loss)["undesirable"]}
+    try:
+        return cls(**{**fixed, **options, **betas})
+    except (TypeError, ValueError) as error:
+        raise SetupError(f"{cls.__name__}: {error}.") from None
+
+
+def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: Plan, record: Callable[..., None]) -> Any:
+    """The trainer over the plan. `record`: gets step, rows and trained tokens of each part of a step."""
+    import transformers
+    import trl
+
+    name = trainer_names(loss)[0]
+    if name == "Trainer":
+        return _ordered(transformers.Trainer)(
+            model=model, args=arguments, processing_class=tokenizer, data_collator=None, plan=plan, record=record, loss=loss
+        )
+    from datasets import Dataset
+
+    first = list(dict.fromkeys(row for step in plan.steps for row in step))  # KTO pairs neighbours: not of one problem
+    examples = Dataset.from_list([_example(plan, row, loss, tokenizer) for row in first])
+    trainer = _ordered(getattr(trl, name))(
+        model=model, args=arguments, processing_class=tokenizer, train_dataset=examples, plan=plan, record=record
+    )
+    trainer.row_at = {row: place for place, row in enumerate(first)}
+    _check_tokens(trainer.train_dataset, plan, first)
+    return trainer
+
+
+def _example(plan: Plan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]:
+    """A row for TRL's trainer: tokens for SFT, so that wrong spans stay untrained, and messages for preferences."""
+    line, text = plan.lines[row], plan.rows.rows[row].texts[0]
+    if loss.name == "sft":
+        trained = set(text.trained)
+        return {"input_ids": list(text.ids), "labels": [one if at in trained else -100 for at, one in enumerate(text.ids)]}
+    keys = ("prompt", "chosen", "rejected") if "chosen" in line else ("prompt", "completion")
+    given = {key: line[key] for key in keys} | ({"label": line["label"]} if "label" in line else {})
+    if not tokenizer.chat_template:
+        return given
+    roles = {"prompt": "user"}
+    return {
+        key: [{"role": roles.get(key, "assistant"), "content": value}] if isinstance(value, str) else value
+        for key, value in given.items()
+    }
+
+
+def _check_tokens(prepared: Any, plan: Plan, first: Sequence[int]) -> None:
+    """SetupError where TRL would train other tokens than those that were encoded and counted."""
+    if len(prepared) != len(first):
+        raise SetupError(f"TRL kept {len(prepared):,} of {len(first):,} rows.", next_command="shorter rows")
+    for example, row in zip(prepared, first, strict=True):
+        texts = plan.rows.rows[row].texts
+        if "input_ids" in example:
+            ids = [example["input_ids"]]
+        else:
+            answers = [example[key] for key in ("chosen_ids", "rejected_ids", "completion_ids") if key in example]
+            ids = [[*example["prompt_ids"], *answer] for answer in answers]
+        if ids != [list(text.ids) for text in texts]:
+            raise SetupError(
+                f"TRL makes other tokens of row {plan.rows.rows[row].id} than engines are sent.",
+                next_command="a chat template that renders a prompt alone and before an answer alike",
+            )
+
+
+def _ordered(base: type[Any]) -> type[Any]:
+    """A trainer class whose steps are those of a plan."""
+    import torch
+
+    class Ordered(base):
+        """Trainer over the rows of a plan, in its order."""
+
+        def __init__(self, *, plan: Plan, record: Callable[..., None], loss: Loss | None = None, **given: Any) -> None:
+            self.plan, self.record, self.loss, self.row_at = plan, record, loss, dict[int, int]()
+            self.now: Sequence[int] = ()
+            super().__init__(**given)
+
+        def get_train_dataloader(self) -> Any:
+            parts = range(len(self.plan.steps) * self.plan.parts)
+            loader = torch.utils.data.DataLoader(parts, batch_size=1, shuffle=False, collate_fn=self._collated)  # type: ignore[arg-type]
+            return self.accelerator.prepare(loader)
+
+        def _collated(self, numbers: Sequence[int]) -> dict[str, Any]:
+            rows = list(self.plan.part(numbers[0]))
+            marked = {"rows": torch.tensor(rows)}
+            if self.loss is not None:
+                return marked
+            return {**self.data_collator([self.train_dataset[self.row_at[row]] for row in rows]), **marked}
+
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            self.now = inputs.pop("rows").tolist()
+            tokens = self.plan.tokens(self.now)
+            mask = inputs.get("completion_mask", inputs.get("labels"))
+            if mask is not None:
+                seen = int((mask[:, 1:] != -100).sum() if "labels" in inputs else mask[:, 1:].sum())
+                if seen != tokens:
+                    raise SetupError(f"step {self.state.global_step + 1} trains {seen} tokens of the {tokens} in its rows.")
+            self.record(self.state.global_step, self.now, tokens)
+            return super().training_step(model, inputs, num_items_in_batch)
+
+        def compute_loss(self, model: Any, inputs: Any, *given: Any, **named: Any) -> Any:
+            if self.loss is None:
+                return super().compute_loss(model, inputs, *given, **named)
+            batch = token_batch(self.plan.rows, self.now)
+            return self.loss(batch, logps_of(model, batch), None)
+
+    return Ordered
+
+
+def logps_of(model: Any, batch: Any) -> Any:
+    """Log-probability of each target of a batch under a model of transformers: (n,), float32 on the CPU."""
+    import torch
+
+    device = next(model.parameters()).device
+    ids = torch.from_numpy(batch.ids).to(device)
+    ends = torch.zeros(len(ids), dtype=torch.long)
+    ends.scatter_reduce_(0, torch.from_numpy(batch.sequence), torch.from_numpy(batch.places % ids.shape[1] + 1), "amax")
+    mask = (torch.arange(ids.shape[1])[None] < ends[:, None]).long().to(device)
+    logits = model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)
+    chosen = logits[torch.from_numpy(batch.places).to(device)].float()
+    targets = torch.from_numpy(batch.targets).to(device)
+    return -torch.nn.functional.cross_entropy(chosen, targets, reduction="none").cpu()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint; those that a kill left half written are removed."""
+    import json
+    import shutil
+
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
+    for path in reversed(found):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            return path
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+    return None

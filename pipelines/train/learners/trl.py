@@ -1,0 +1,99 @@
+"""TRL as a learner: SFT, DPO, KTO and Rollmill's losses on any causal model of transformers, in a process of its own.
+
+The process runs under an interpreter that has TRL, as the engine `vllm` does; torch and transformers stay out of this one.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines import CHECKOUT
+from pipelines.train.learners.command import run_reporting
+from pipelines.train.order_file import OrderFile
+from pipelines.train.orders import ORDERS
+from pipelines.train.roles import LearnerReport, Trained, TrainingTask
+from pipelines.train.token_batches import check_length
+from storage.ground.errors import SetupError
+from storage.ground.files import json_text, write_text
+from storage.ground.ids import sha256_text
+
+VARIABLE = "ROLLMILL_TRL"
+INSTALL = "pip install trl peft in an environment, and `training: {python: PATH}` in the profile"
+GUEST = Path(__file__).resolve().parents[1] / "guest" / "run.py"
+
+
+@dataclass
+class Trl:
+    """TRL's trainers, and transformers' with the losses that TRL has not.
+
+    The length is one of `steps`, `epochs` and `loss_tokens`, as for `tiny`. `batch`: rows of a step. `lora`: options of
+    peft's LoraConfig; empty: all weights are trained. `options`: of the trainer's own configuration (SFTConfig, DPOConfig,
+    KTOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
+    """
+
+    steps: int = 0
+    epochs: float = 0.0
+    loss_tokens: int = 0
+    batch: int = 16
+    lora: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trainer_python: str | None = None
+    name: str = field(init=False, default="trl")
+    version: str = field(init=False, default="1")
+    losses: tuple[str, ...] = field(
+        init=False, default=("sft", "weighted", "dpo", "kto", "redi", "unlikelihood", "mml", "dco")
+    )
+
+    def __post_init__(self) -> None:
+        check_length(self.steps, self.epochs, self.loss_tokens)
+        if self.batch < 1:
+            raise SetupError(f"batch is {self.batch}; it must be above 0.")
+
+    def interpreter(self) -> str:
+        """Path of the interpreter; SetupError where there is none with TRL."""
+        named = self.trainer_python or os.environ.get(VARIABLE)
+        if named is None:
+            if importlib.util.find_spec("trl") is None:
+                raise SetupError("the learner trl needs an interpreter with TRL; none is named.", next_command=INSTALL)
+            return sys.executable
+        places = (Path(named), CHECKOUT / named)
+        path = next((str(place.absolute()) for place in places if place.is_file()), None) or shutil.which(named)
+        if path is None:
+            raise SetupError(f"the interpreter of the learner trl, {named!r}, does not exist.", next_command=INSTALL)
+        return path
+
+    def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
+        """Train in a child process, or go on from its last checkpoint."""
+        python, began = self.interpreter(), time.monotonic()
+        task.state.mkdir(parents=True, exist_ok=True)
+        job = self._job(task)
+        path = task.state / "job.json"
+        if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json_text(job)):
+            raise SetupError("the checkpoint was made with other data, loss or options.", next_command="another state folder")
+        write_text(path, json_text(job))
+        run_reporting([python, "-P", str(GUEST), str(path)], report)
+        done = json.loads((task.state / "done.json").read_text(encoding="utf-8"))
+        order = OrderFile(task.state / "order.csv")
+        order.to_parquet(task.out / "order.parquet")
+        shutil.rmtree(task.state / "checkpoints", ignore_errors=True)
+        epochs = order.rows() / max(1, task.rows.read_text(encoding="utf-8").count("\n"))
+        return Trained(done["steps"], done["tokens"], epochs, time.monotonic() - began, done["versions"])
+
+    def _job(self, task: TrainingTask) -> dict[str, Any]:
+        if type(task.order) not in ORDERS.values():
+            raise SetupError(
+                f"the learner trl does not know the order {task.order.name!r} of a file of yours.", choices=sorted(ORDERS)
+            )
+        return {
+            "rows": str(task.rows), "sha256": sha256_text(task.rows.read_text(encoding="utf-8")), "init": str(task.init),
+            "out": str(task.out), "state": str(task.state), "loss": [task.loss.name, vars(task.loss)],
+            "order": [task.order.name, vars(task.order)], "seed": task.seed, "steps": self.steps, "epochs": self.epochs,
+            "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora), "options": dict(self.options),
+        }  # fmt: skip

@@ -1,0 +1,49 @@
+"""Files of trainings and publications that nothing needs: for `rollmill gc`, and for `rollmill doctor` to name."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from storage.models.index import model_names
+from storage.models.publish import PARTIAL
+from storage.workspace import Workspace
+
+UNTOUCHED = 86_400.0  # seconds after which rows that no process trains on are removed; a training exports them again
+
+
+def leftovers(ws: Workspace) -> list[Path]:
+    """Checkpoints of trainings that are done or unknown, exported rows that nobody trains on, halves of publications.
+
+    The checkpoints of trainings that are under way, or were interrupted or failed, stay: they go on from there.
+    """
+    if ws.unused:
+        return list(half_published(ws.models))
+    open_ones = {one.id[:16] for one in ws.trainings.all() if one.status != "done"}
+    live = {key.partition("/")[2][:16] for key in ws.ledger.leases.held() if key.startswith("training/")}
+    found = []
+    for path in sorted((ws.state / "trainings").glob("*")):
+        if path.is_dir():
+            needed = path.name in open_ones | live
+        else:
+            needed = bool(live) or time.time() - path.stat().st_mtime < UNTOUCHED
+        if not needed:
+            found.append(path)
+    return [*found, *half_published(ws.models)]
+
+
+def half_published(models: Path) -> Iterator[Path]:
+    """Folders of publications that were killed before their rename."""
+    for name in model_names(models):
+        yield from sorted((models / name).glob(f"{PARTIAL}*"))
+
+
+def remove_leftovers(ws: Workspace) -> list[str]:
+    """Remove them; their paths below the workspace."""
+    found = leftovers(ws)
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return [str(path.relative_to(ws.root)) for path in found]

@@ -1,0 +1,173 @@
+"""The learner `trl` on a model of one layer: its steps are those of our order, its tokens ours, and a kill changes no row."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.generate.embedded.model_files import NEEDED
+from pipelines.train.learners.tiny import Tiny
+from pipelines.train.learners.trl import GUEST, Trl
+from pipelines.train.llama_folder import LlamaFolder
+from pipelines.train.losses import LOSSES
+from pipelines.train.orders import ORDERS
+from pipelines.train.roles import LearnerReport, TrainingTask
+from storage.ground.errors import SetupError
+from tests.pipelines.train.student_files import small_model, sum_pairs, sums, written
+from tests.tied import tied
+
+in_trl = pytest.mark.train
+OPTIONS = {"logging_steps": 1, "save_steps": 2, "learning_rate": 1e-3, "lr_scheduler_type": "constant"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not _has_trl():
+        pytest.skip("no interpreter with TRL: pip install trl, or ROLLMILL_TRL=PATH")
+    return small_model(tmp_path_factory.mktemp("init") / "small")
+
+
+def _has_trl() -> bool:
+    try:
+        Trl(steps=1).interpreter()
+    except SetupError:
+        return False
+    return True
+
+
+def task(folder: Path, init: Path, loss: str = "sft", rows: list[dict[str, Any]] | None = None, **options: Any) -> TrainingTask:
+    folder.mkdir(exist_ok=True)
+    paired = "pairs" in LOSSES[loss]().formats
+    path = written(folder / "rows.jsonl", rows or (sum_pairs(10) if paired else sums(10)))
+    return TrainingTask(path, init, folder / "out", folder / "state", LOSSES[loss](**options), ORDERS["shuffled"](), 1)
+
+
+def trl(**options: Any) -> Trl:
+    return Trl(**{"batch": 4, **({} if "loss_tokens" in options else {"steps": 4}), "options": OPTIONS, **options})
+
+
+def ignore(report: LearnerReport) -> None:
+    assert report.share <= 1
+
+
+def lines(one: TrainingTask) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(one.out / "order.parquet").to_pylist()
+    return found
+
+
+@in_trl
+def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, tmp_path: Path) -> None:
+    """Same rows at each step, same trained tokens, same loss at the same weights: the first step's."""
+    mine, theirs = task(tmp_path / "mine", model), task(tmp_path / "theirs", model)
+    ours: list[LearnerReport] = []
+    Tiny(steps=1, batch=4, threads=1).train(mine, ours.append)
+    seen: list[LearnerReport] = []
+    done = trl().train(theirs, seen.append)
+    assert [report.step for report in seen] == [1, 2, 3, 4]
+    assert seen[0].loss == pytest.approx(ours[0].loss, rel=1e-4)
+    assert seen[0].tokens == ours[0].tokens
+    assert [line for line in lines(theirs) if line["step"] == 1] == lines(mine)
+    assert [line["step"] for line in lines(theirs)] == [1] * 4 + [2] * 4 + [3] * 2 + [4] * 4
+    assert (done.steps, done.tokens) == (4, sum(line["tokens"] for line in lines(theirs)))
+    assert {name for name in NEEDED if (theirs.out / name).is_file()} == set(NEEDED)
+    assert (theirs.out / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
+    before, after = LlamaFolder.open(model), LlamaFolder.open(theirs.out)
+    assert after.shape == before.shape
+    assert max(np.abs(value - before.weights[name]).max() for name, value in after.weights.items()) > 1e-4
+
+
+@in_trl
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [("redi", {}), ("unlikelihood", {}), ("mml", {"beta": 0.5}), ("dco", {"n": 4}), ("sft", {"normaliser": "row"})],
+)
+def test_our_losses_have_the_embedded_learners_value(model: Path, tmp_path: Path, loss: str, options: dict[str, Any]) -> None:
+    mine, theirs = task(tmp_path / "mine", model, loss, **options), task(tmp_path / "theirs", model, loss, **options)
+    ours: list[LearnerReport] = []
+    Tiny(steps=1, batch=4, threads=1).train(mine, ours.append)
+    seen: list[LearnerReport] = []
+    trl(steps=1).train(theirs, seen.append)
+    assert seen[0].loss == pytest.approx(ours[0].loss, rel=1e-4)
+    assert lines(theirs) == lines(mine)
+
+
+@in_trl
+def test_preferences_are_trls_own_and_begin_at_log_2(model: Path, tmp_path: Path) -> None:
+    seen: list[LearnerReport] = []
+    one = task(tmp_path / "dpo", model, "dpo")
+    done = trl(steps=2).train(one, seen.append)
+    assert seen[0].loss == pytest.approx(0.693147, abs=1e-5)
+    assert done.tokens == sum(line["tokens"] for line in lines(one))
+    labelled = [{**row, "label": number % 3 > 0} for number, row in enumerate(sums(10))]
+    assert trl(steps=2).train(task(tmp_path / "kto", model, "kto", labelled), ignore).steps == 2
+
+
+@in_trl
+def test_a_killed_training_goes_on_with_the_rows_of_one_that_was_not(model: Path, tmp_path: Path) -> None:
+    whole, parts = task(tmp_path / "whole", model), task(tmp_path / "parts", model)
+    trl(steps=6).train(whole, ignore)
+    learner = trl(steps=6)
+    parts.state.mkdir(parents=True)
+    job = parts.state / "job.json"
+    job.write_text(json.dumps(learner._job(parts), indent=1, sort_keys=True))
+    child = subprocess.Popen(
+        tied(learner.interpreter(), "-P", str(GUEST), str(job)),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )  # fmt: skip
+    with child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.startswith("{") and json.loads(line).get("step") == 3:
+                child.send_signal(signal.SIGKILL)
+                break
+    assert (parts.state / "checkpoints" / "checkpoint-2").is_dir()
+    (parts.state / "checkpoints" / "checkpoint-9").mkdir()  # half of one
+    seen: list[LearnerReport] = []
+    done = learner.train(parts, seen.append)
+    assert seen[0].step in (3, 5)
+    assert lines(parts) == lines(whole)
+    assert done.tokens == sum(line["tokens"] for line in lines(whole))
+    one, other = (LlamaFolder.open(place.out).weights for place in (whole, parts))
+    assert max(np.abs(one[name] - other[name]).max() for name in one) < 1e-6
+
+
+@in_trl
+def test_mistakes_are_told_before_anything_is_trained(model: Path, tmp_path: Path) -> None:
+    one = task(tmp_path / "one", model)
+    with pytest.raises(SetupError, match=r"unknown option of SFTConfig 'learning_rat'.*Valid: .*learning_rate"):
+        trl(options={"learning_rat": 1e-3}).train(one, ignore)
+    shutil.rmtree(one.state)
+    with pytest.raises(SetupError, match="options: 'max_steps' is set by the learner"):
+        trl(options={"max_steps": 3}).train(one, ignore)
+    with pytest.raises(SetupError, match="the checkpoint was made with other data, loss or options"):
+        trl(options={"max_grad_norm": 3}).train(one, ignore)
+
+
+@in_trl
+def test_a_chat_template_that_gives_other_tokens_is_refused(model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    path = other / "tokenizer_config.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, "chat_template": settings["chat_template"].replace("'<|end|>'", "''")}))
+    with pytest.raises(SetupError, match="row 1: the folder's chat template gives other tokens than the embedded engine"):
+        trl().train(task(tmp_path / "one", other), ignore)
+
+
+def test_without_an_interpreter_the_next_step_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("ROLLMILL_TRL", raising=False)
+    with pytest.raises(SetupError, match="the interpreter of the learner trl, '/no/python', does not exist"):
+        Trl(steps=1, trainer_python="/no/python").interpreter()
+    assert Trl(steps=1, trainer_python=sys.executable).interpreter() == sys.executable
+    with pytest.raises(SetupError, match="a training has one length above 0"):
+        Trl()
+    with pytest.raises(SetupError, match="batch is 0"):
+        Trl(steps=1, batch=0)
