@@ -147,7 +147,7 @@ def _ordered(base: type[Any]) -> type[Any]:
             rows = list(self.plan.part(numbers[0]))
             marked = {"rows": torch.tensor(rows)}
             if self.loss is not None:
-                return marked
+                return {"input_ids": torch.from_numpy(token_batch(self.plan.rows, rows).ids), **marked}
             return {**self.data_collator([self.train_dataset[self.row_at[row]] for row in rows]), **marked}
 
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
