@@ -32,8 +32,8 @@ for step in (1, 2):
 
 
 def recipe(folder: Path, **changed: Any) -> Path:
-    (folder / "copy.py").write_text(COPY)
-    command = f"{sys.executable} copy.py {{data}} {{init}} {{out}} {{settings}}"
+    (folder / "copying_trainer.py").write_text(COPY)
+    command = f"{sys.executable} copying_trainer.py {{data}} {{init}} {{out}} {{settings}}"
     value = {
         "train_schema": 1, "name": "student", "data": {"versions": {"toy@v1": "all"}}, "init": "models/rollmill-tiny",
         "learner": {"method": "command", "options": {"command": command}}, "seed": 4, **changed,
