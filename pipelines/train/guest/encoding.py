@@ -18,7 +18,9 @@ def encode_for(tokenizer: Any) -> Encode:
     if tokenizer.convert_tokens_to_ids(END) not in (None, tokenizer.unk_token_id):
         return encoding(tokenizer.backend_tokenizer)
     if tokenizer.eos_token is None:
-        raise SetupError("the initial model's tokenizer names no end token.", next_command="set eos_token in tokenizer_config.json")
+        raise SetupError(
+            "the initial model's tokenizer names no end token.", next_command="set eos_token in tokenizer_config.json"
+        )
     return _Templated(tokenizer) if tokenizer.chat_template else _Plain(tokenizer)
 
 
@@ -65,7 +67,9 @@ class _Plain:
         then = tokenizer(given, add_special_tokens=False, return_offsets_mapping=True)
         shift = given.find(answer)
         if wrong and shift < 0:
-            raise SetupError("the chat template changes an answer that has wrong spans.", next_command="a format without them")
+            raise SetupError(
+                "the chat template changes an answer that has wrong spans.", next_command="a format without them"
+            )
         trained = [
             len(first) + at
             for at, (begin, end) in enumerate(then["offset_mapping"])
@@ -92,6 +96,6 @@ def check_template(tokenizer: Any, samples: Sequence[tuple[Prompt, str]]) -> Non
         if ours != list(theirs):
             at = next((place for place, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
             raise SetupError(
-                f"row {number}: the folder's chat template gives other tokens than the embedded engine, from place {at} on.",
+                f"row {number}: the folder's chat template gives other tokens than the embedded engine from place {at} on.",
                 next_command="the chat_template of models/rollmill-tiny/tokenizer_config.json",
             )

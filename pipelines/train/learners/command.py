@@ -79,7 +79,9 @@ def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None])
             words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=_environment()
         )
     except OSError as error:
-        raise SetupError(f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command") from None
+        raise SetupError(
+            f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
+        ) from None
     with process:
         try:
             assert process.stdout is not None

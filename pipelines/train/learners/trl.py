@@ -76,7 +76,9 @@ class Trl:
         job = self._job(task)
         path = task.state / "job.json"
         if path.exists() and json.loads(path.read_text(encoding="utf-8")) != json.loads(json_text(job)):
-            raise SetupError("the checkpoint was made with other data, loss or options.", next_command="another state folder")
+            raise SetupError(
+                "the checkpoint was made with other data, loss or options.", next_command="another state folder"
+            )
         write_text(path, json_text(job))
         run_reporting([python, "-P", str(GUEST), str(path)], report)
         done = json.loads((task.state / "done.json").read_text(encoding="utf-8"))

@@ -47,7 +47,9 @@ def written(path: Path, value: dict[str, Any], **changed: Any) -> str:
     return path.name
 
 
-def student(folder: Path, name: str = "student", init: str = "models/rollmill-tiny", loss: str = "sft", **options: Any) -> str:
+def student(
+    folder: Path, name: str = "student", init: str = "models/rollmill-tiny", loss: str = "sft", **options: Any
+) -> str:
     learner = {"method": "tiny", "options": {"steps": 2, "batch": 4, "learning_rate": 1e-6, **options}}
     value = {"train_schema": 1, "name": name, "data": {"versions": {"sums@v1": "all"}}, "init": init, "learner": learner,
              "loss": {"method": loss}, "seed": 1}  # fmt: skip

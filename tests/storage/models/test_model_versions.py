@@ -29,7 +29,9 @@ def model(folder: Path, weights: bytes = b"weights") -> Path:
 def publish(
     ws: Workspace, folder: Path, *, name: str = "student", training: str | None = "t1", **record: Any
 ) -> ModelPublication:
-    return publish_model(ws, name, folder, {"init": None, "data": [PART], "format": "sft", **record}, "# card\n", training_id=training)
+    return publish_model(
+        ws, name, folder, {"init": None, "data": [PART], "format": "sft", **record}, "# card\n", training_id=training
+    )
 
 
 def work(root: Path) -> None:

@@ -25,7 +25,10 @@ def test_a_second_clone_pulls_the_published_weights(
         monkeypatch.chdir(root)
         git(root, "init", "-q", "-b", "main")
         run_dvc(root, "init", "--quiet")
-        assert "no default DVC remote" in rollmill("model", "push").err or "no model is published yet" in rollmill("model", "push").err
+        assert (
+            "no default DVC remote" in rollmill("model", "push").err
+            or "no model is published yet" in rollmill("model", "push").err
+        )
         publication = publish(ws, model(tmp_path / "made", b"w" * 5000))
     version = publication.version
     assert version.pointer.is_file()

@@ -1,4 +1,4 @@
-"""The learner `trl` on a model of one layer: its steps are those of our order, its tokens ours, and a kill changes no row."""
+"""The learner `trl` on a model of one layer: the steps of our order, our tokens, and the same rows after a kill."""
 
 import json
 import os
@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.generate.embedded.model_files import NEEDED
 from pipelines.train.learners.tiny import Tiny
 from pipelines.train.learners.trl import GUEST, Trl
 from pipelines.train.llama_folder import LlamaFolder
@@ -21,6 +20,7 @@ from pipelines.train.losses import LOSSES
 from pipelines.train.orders import ORDERS
 from pipelines.train.roles import LearnerReport, TrainingTask
 from storage.ground.errors import SetupError
+from storage.ground.ids import EMBEDDED_FILES
 from tests.pipelines.train.student_files import small_model, sum_pairs, sums, written
 from tests.tied import tied
 
@@ -43,7 +43,9 @@ def _has_trl() -> bool:
     return True
 
 
-def task(folder: Path, init: Path, loss: str = "sft", rows: list[dict[str, Any]] | None = None, **options: Any) -> TrainingTask:
+def task(
+    folder: Path, init: Path, loss: str = "sft", rows: list[dict[str, Any]] | None = None, **options: Any
+) -> TrainingTask:
     folder.mkdir(exist_ok=True)
     paired = "pairs" in LOSSES[loss]().formats
     path = written(folder / "rows.jsonl", rows or (sum_pairs(10) if paired else sums(10)))
@@ -77,7 +79,7 @@ def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, 
     assert [line for line in lines(theirs) if line["step"] == 1] == lines(mine)
     assert [line["step"] for line in lines(theirs)] == [1] * 4 + [2] * 4 + [3] * 2 + [4] * 4
     assert (done.steps, done.tokens) == (4, sum(line["tokens"] for line in lines(theirs)))
-    assert {name for name in NEEDED if (theirs.out / name).is_file()} == set(NEEDED)
+    assert {name for name in EMBEDDED_FILES if (theirs.out / name).is_file()} == set(EMBEDDED_FILES)
     assert (theirs.out / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
     before, after = LlamaFolder.open(model), LlamaFolder.open(theirs.out)
     assert after.shape == before.shape
@@ -89,7 +91,9 @@ def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, 
     ("loss", "options"),
     [("redi", {}), ("mml", {"beta": 0.5}), ("dco", {"n": 4})],
 )
-def test_our_losses_have_the_embedded_learners_value(model: Path, tmp_path: Path, loss: str, options: dict[str, Any]) -> None:
+def test_our_losses_have_the_embedded_learners_value(
+    model: Path, tmp_path: Path, loss: str, options: dict[str, Any]
+) -> None:
     mine, theirs = task(tmp_path / "mine", model, loss, **options), task(tmp_path / "theirs", model, loss, **options)
     ours: list[LearnerReport] = []
     Tiny(steps=1, batch=4, threads=1).train(mine, ours.append)
