@@ -92,10 +92,10 @@ class Trainings:
 
     def get(self, training: str) -> StoredTraining:
         """A training by its id, or the beginning of one."""
-        found = [one for one in self.all() if one.id.startswith(training)]
-        if len(found) != 1:
-            raise unknown_name("training", training, [one.id[:12] for one in self.all()])
-        return found[0]
+        matches = [known for known in self.all() if known.id.startswith(training)]
+        if len(matches) != 1:
+            raise unknown_name("training", training, [known.id[:12] for known in self.all()])
+        return matches[0]
 
     def all(self) -> list[StoredTraining]:
         """Every training, the newest first."""
@@ -106,10 +106,12 @@ class Trainings:
     def as_they_are(self) -> list[StoredTraining]:
         """The same, with the status `killed` for a training marked as running without a process."""
         listed = self.all()
-        if not any(one.status == "running" for one in listed):
+        if not any(stored.status == "running" for stored in listed):
             return listed
         held = {key.removeprefix(_PREFIX) for key, _ in self._ledger.leases.holders(_PREFIX)}
-        return [one if one.status != "running" or one.id in held else self._as_killed(one.id) for one in listed]
+        return [
+            stored if stored.status != "running" or stored.id in held else self._as_killed(stored.id) for stored in listed
+        ]
 
     def _as_killed(self, training: str) -> StoredTraining:
         """The training as killed, unless it has ended since it was listed."""

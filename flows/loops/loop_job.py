@@ -93,7 +93,7 @@ class Loop(RequestKind):
     ) -> Row:
         loaded = self.loop.training_of(number, model, versions)
         training = open_training(session.workspace, loaded, training_rows(session.workspace, loaded))
-        work = partial(training.train, session.reporter(f"round {number + 1} · "), session.threads, session.python)
+        work = partial(training.train, session.reporter(f"round {number + 1} · "), session.threads, None, session.python)
         return executor.stage("train", work, f"round-{number + 1}")
 
     def _evaluated(self, session: TrainingSession, models: Sequence[str]) -> StudentCounts:

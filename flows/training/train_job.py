@@ -57,7 +57,7 @@ class Train(RequestKind):
         """Export and train."""
         rows = executor.stage("export", partial(training_rows, session.workspace, self.loaded))
         training = open_training(session.workspace, self.loaded, rows)
-        work = partial(training.train, session.reporter(), session.threads, session.python, self.job.data())
+        work = partial(training.train, session.reporter(), session.threads, self.job.data(), session.python)
         return executor.stage("train", work)
 
     def line(self, outcome: Row) -> str:
@@ -118,5 +118,5 @@ class TrainingWatcher:
         total = max(report.step, round(report.step / report.share)) if report.share else report.step + 1
         left = report.seconds * (1 - report.share) / report.share if report.share else 0.0
         rate = report.tokens / report.seconds if report.seconds else 0.0
-        said = f"{self._label}loss {report.loss:.4f} · {rate:,.0f} tokens/s · {left:,.0f} s left"
-        self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": said}))
+        shown = f"{self._label}loss {report.loss:.4f} · {rate:,.0f} tokens/s · {left:,.0f} s left"
+        self._progress.tell(Stage("train", report.step, total, report.tokens, report.seconds, {"said": shown}))

@@ -45,12 +45,12 @@ class InitialModel:
         """The model that a recipe names: a version, or a folder in the workspace or shipped with the program."""
         folder = version_folder(ws.models, ref)
         places = [folder] if folder else [place / ref for place in (ws.root, CHECKOUT)]
-        found = next((place for place in places if (place / "config.json").is_file()), None)
-        if found is None:
+        place_of_model = next((place for place in places if (place / "config.json").is_file()), None)
+        if place_of_model is None:
             raise SetupError(
                 f"init: no model folder {ref!r}.", choices=shipped_models(), next_command="rollmill model list"
             )
-        return cls(ref, found, content_hash(model_files(found)))
+        return cls(ref, place_of_model, content_hash(model_files(place_of_model)))
 
 
 def shipped_models() -> list[str]:
@@ -78,13 +78,13 @@ class OpenTraining:
         self,
         report: Callable[[LearnerReport], None],
         threads: int = 0,
-        python: str | None = None,
         job: Mapping[str, Any] | None = None,
+        python: str | None = None,
     ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
 
-        `python`: interpreter of a trainer in a process of its own. `job`: the command that asks for it, as JSON values;
-        None where it is part of another job.
+        `job`: the command that asks for it, as JSON values; None where it is part of another job. `python`: interpreter of
+        the learner `trl`.
         """
         trainings = self.ws.trainings
         with trainings.held(self.training_id):
@@ -99,8 +99,8 @@ class OpenTraining:
                 publication = self._published(trained)
             except BaseException as error:
                 status = "interrupted" if interrupted(error) or not isinstance(error, Exception) else "failed"
-                said = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
-                trainings.finish(self.training_id, status, {"error": said})
+                reason = str(error) if isinstance(error, RollmillError) else f"{type(error).__name__}: {error}"
+                trainings.finish(self.training_id, status, {"error": reason})
                 raise
             outcome = self._outcome(publication.version, publication.messages, asdict(trained))
             trainings.finish(self.training_id, "done", {"version": publication.version.ref, **asdict(trained)})

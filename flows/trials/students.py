@@ -116,7 +116,7 @@ class TrialWork:
         for seed in seeds:
             for arm in arms or self.trial.arms:
                 watcher = self.session.reporter(f"{arm}-{seed} · ")
-                work = partial(self.opened(arm, seed).train, watcher, self.session.threads, self.session.python)
+                work = partial(self.opened(arm, seed).train, watcher, self.session.threads, None, self.session.python)
                 students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
         return students
 

@@ -72,7 +72,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
         yield from _answering("workspace", "ledger", _ledger(workspace))
         yield from _answering("segments", "all", _segments(workspace, deep=deep))
     yield from _versions(workspace, deep=deep)
-    yield from _models(workspace, deep=deep)
+    yield from _answering("models", "all", _models(workspace, deep=deep))
     yield from _answering("services", "up", _services(workspace))
     yield from _prefect_database(workspace)
     yield from _servers(profile) if profile is not None else ()
@@ -180,22 +180,22 @@ def _models(workspace: "Workspace", *, deep: bool) -> Iterator[DoctorFinding]:
 
     for name in model_names(workspace.models):
         try:
-            found = model_versions(workspace.models, name)
+            versions = model_versions(workspace.models, name)
         except RollmillError as error:  # its own trouble: the other models are looked at all the same
             yield _bad("models", name, str(error))
             continue
-        for version in found:
-            if not version.fetched:
-                detail = f"weights not in this clone: rollmill model pull {version.ref}"
-                yield DoctorFinding("models", version.ref, version.pointer.exists(), detail)
+        for model in versions:
+            if not model.fetched:
+                detail = f"weights not in this clone: rollmill model pull {model.ref}"
+                yield DoctorFinding("models", model.ref, model.pointer.exists(), detail)
                 continue
             try:
-                version.record()
+                model.record()
                 if deep:
-                    require_published_model(version)
-                yield _sound("models", version.ref, f"content {version.content_hash[:8]}")
+                    require_published_model(model)
+                yield _sound("models", model.ref, f"content {model.content_hash[:8]}")
             except RollmillError as error:
-                yield _bad("models", version.ref, str(error))
+                yield _bad("models", model.ref, str(error))
     if lost := sorted(path.parent.name for path in workspace.models.glob("*/manifests") if not _indexed(path)):
         yield _bad("models", lost[0], f"its index is lost: git checkout -- models/{lost[0]}/index.json")
     if left := leftovers(workspace):

@@ -79,8 +79,8 @@ def check_length(steps: int, epochs: float, loss_tokens: int) -> None:
     lengths = {"steps": steps, "epochs": epochs, "loss_tokens": loss_tokens}
     given = [name for name, value in lengths.items() if value]
     if len(given) != 1 or lengths[given[0]] < 0:
-        said = ", ".join(f"{name} {value}" for name, value in lengths.items())
-        raise SetupError(f"a training has one length above 0, not {said}.", choices=lengths)
+        shown = ", ".join(f"{name} {value}" for name, value in lengths.items())
+        raise SetupError(f"a training has one length above 0, not {shown}.", choices=lengths)
 
 
 def token_batch(rows: TrainingRows, places: Sequence[int]) -> TokenBatch:

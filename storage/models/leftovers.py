@@ -5,8 +5,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from storage.ground.files import locked
 from storage.models.index import model_names
-from storage.models.publish import PARTIAL
+from storage.models.publish import PARTIAL, publication_lock
 from storage.workspace import Workspace
 
 UNTOUCHED = 86_400.0  # seconds after which rows that no process trains on are removed; a training exports them again
@@ -19,17 +20,17 @@ def leftovers(ws: Workspace) -> list[Path]:
     """
     if ws.unused:
         return list(half_published(ws.models))
-    open_ones = {one.id[:16] for one in ws.trainings.all() if one.status != "done"}
+    open_ones = {training.id[:16] for training in ws.trainings.all() if training.status != "done"}
     live = {key.partition("/")[2][:16] for key in ws.ledger.leases.held() if key.startswith("training/")}
-    found = []
+    unneeded = []
     for path in sorted((ws.state / "trainings").glob("*")):
         if path.is_dir():
             needed = path.name in open_ones | live
         else:
             needed = bool(live) or time.time() - path.stat().st_mtime < UNTOUCHED
         if not needed:
-            found.append(path)
-    return [*found, *half_published(ws.models)]
+            unneeded.append(path)
+    return [*unneeded, *half_published(ws.models)]
 
 
 def half_published(models: Path) -> Iterator[Path]:
@@ -39,11 +40,17 @@ def half_published(models: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(ws: Workspace) -> list[str]:
-    """Remove them; their paths below the workspace."""
-    found = leftovers(ws)
-    for path in found:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+    """Remove them, but for the half of a publication under way; their paths below the workspace."""
+    removed = []
+    for path in leftovers(ws):
+        if not path.is_dir():
             path.unlink(missing_ok=True)
-    return [str(path.relative_to(ws.root)) for path in found]
+        elif path.name.startswith(PARTIAL):
+            with locked(publication_lock(ws, path.parent.name), wait=False) as free:
+                if not free:
+                    continue
+                shutil.rmtree(path, ignore_errors=True)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+        removed.append(str(path.relative_to(ws.root)))
+    return removed

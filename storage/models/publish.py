@@ -65,6 +65,11 @@ def check_name(models: Path, name: str) -> None:
         raise SetupError(f"{models / name} is a model folder without versions.", next_command="publish under another name")
 
 
+def publication_lock(ws: Workspace, name: str) -> Path:
+    """Path of the lock under which the versions of a model are written."""
+    return ws.state / "locks" / f"model-{name}.lock"
+
+
 def publish_model(
     ws: Workspace, name: str, folder: Path, record: Mapping[str, Any], card: str, *, training_id: str | None = None
 ) -> ModelPublication:
@@ -73,7 +78,7 @@ def publish_model(
     `record`: content of training.json, without what is known here: name, files, content hash.
     """
     check_name(ws.models, name)
-    with locked(ws.state / "locks" / f"model-{name}.lock"):
+    with locked(publication_lock(ws, name)):
         for leftover in (ws.models / name).glob(f"{PARTIAL}*"):
             shutil.rmtree(leftover)
         index = load_index(ws.models, name)

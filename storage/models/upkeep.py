@@ -21,7 +21,7 @@ from storage.models.index import (
     resolve_model,
     save_index,
 )
-from storage.models.publish import content_hash, model_files
+from storage.models.publish import content_hash, model_files, publication_lock
 from storage.workspace import Workspace
 
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
@@ -76,7 +76,7 @@ def unyank_model(ws: Workspace, reference: str) -> ModelVersion:
 
 def _change(ws: Workspace, reference: str, change: Callable[[ModelIndex, ModelVersion], ModelIndex]) -> ModelVersion:
     name = resolve_model(ws.models, reference).name
-    with locked(ws.state / "locks" / f"model-{name}.lock"):
+    with locked(publication_lock(ws, name)):
         version = resolve_model(ws.models, reference)
         save_index(ws.models, change(load_index(ws.models, name), version))
     return resolve_model(ws.models, f"{name}@{version.folder}")
@@ -113,9 +113,9 @@ def pull_models(versions: Sequence[ModelVersion], remote: str | None = None) -> 
 
 def require_published_model(version: ModelVersion) -> None:
     """FoundWanting where a file of a version is not the one that was published."""
-    found, published = model_files(version.path), version.record()["files"]
-    odd = sorted(name for name in found.keys() | published.keys() if found.get(name) != published.get(name))
-    if odd or content_hash(found) != version.content_hash:
+    present, published = model_files(version.path), version.record()["files"]
+    odd = sorted(name for name in present.keys() | published.keys() if present.get(name) != published.get(name))
+    if odd or content_hash(present) != version.content_hash:
         raise FoundWanting(
             f"{odd[0] if odd else 'a file'} of {version.ref} is not the one that was published.",
             next_command=f"rm -r {version.path} && rollmill model pull {version.ref}",

@@ -68,6 +68,7 @@ ABOUT_A_RUN = [
     "policies.md",
     "reverify.md",
     "score-completions.md",
+    "train-a-model.md",
 ]
 pytestmark = pytest.mark.timeout(300)
 

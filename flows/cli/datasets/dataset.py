@@ -70,7 +70,7 @@ def show(
     if is_here(info):
         require_published(info)
     if json:
-        users = [one["model"] for one in dataset_models.users_of(info)]
+        users = [user["model"] for user in dataset_models.users_of(info)]
         return as_json({**_row(info), "path": str(info.path), "used_by": users, "manifest": manifest})
     return typer.echo(card(manifest), nl=False) if full else line(version_page(info, manifest, here=is_here(info)))
 

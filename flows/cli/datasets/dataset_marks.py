@@ -67,7 +67,7 @@ def yank(
     from flows.cli.datasets.dataset_sharing import datasets_folder
     from storage.versions.resolve import resolve
 
-    if users := [one["model"] for one in users_of(resolve(datasets_folder(), reference)) if one["yanked"] is None]:
+    if users := [user["model"] for user in users_of(resolve(datasets_folder(), reference)) if user["yanked"] is None]:
         then = f"rollmill model yank {users[0]} --reason TEXT"
         note(f"Models trained on it, which stay usable: {', '.join(users)}. Next: {then}")
 

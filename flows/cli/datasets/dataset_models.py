@@ -35,13 +35,13 @@ def used_by(
     info = resolve(datasets_folder(), reference)
     rows = users_of(info)
     if row is not None:
-        rows = [{**one, "times": times} for one in rows if (times := _seen(one["path"], row))]
+        rows = [{**user, "times": times} for user in rows if (times := _seen(user["path"], row))]
     if json:
         return as_json(rows)
     if not rows:
         return line(f"No model here was trained on {info.ref}{'' if row is None else f', row {row}'}.")
     keys = ("model", "rows", "through", "yanked") if row is None else ("model", "rows", "through", "times")
-    return line(columns(keys, [[one[key] for key in keys] for one in rows]))
+    return line(columns(keys, [[user[key] for key in keys] for user in rows]))
 
 
 def users_of(info: "VersionInfo") -> list[dict[str, Any]]:
@@ -51,17 +51,17 @@ def users_of(info: "VersionInfo") -> list[dict[str, Any]]:
 
     models = info.path.parents[2] / MODELS
     direct = {version.ref: (version, part["rows"]) for version, part in trained_on(models, info.content_hash)}
-    found = [
+    users = [
         {"model": ref, "rows": rows, "through": None, "yanked": version.yanked, "path": str(version.path)}
         for ref, (version, rows) in direct.items()
     ]
     for version in all_models(models) if direct else []:
-        before = [one.ref for one in ancestors(models, version) if not isinstance(one, str)]
+        before = [model.ref for model in ancestors(models, version) if not isinstance(model, str)]
         through = next((ref for ref in before if ref in direct), None)
         if version.ref not in direct and through is not None:
             row = {"model": version.ref, "rows": 0, "through": through, "yanked": version.yanked}
-            found.append({**row, "path": str(version.path)})
-    return found
+            users.append({**row, "path": str(version.path)})
+    return users
 
 
 def _seen(folder: str, row: str) -> int:

@@ -52,7 +52,7 @@ def version_page(info: "VersionInfo", manifest: Mapping[str, Any], *, here: bool
         "sources": counts_text(counts["sources"]),
         "licences": counts_text(counts["licences"]),
         "drift": _drift(manifest.get("drift") or {}),
-        "trained on it": ", ".join(one["model"] for one in users_of(info)),
+        "trained on it": ", ".join(user["model"] for user in users_of(info)),
         "folder": relative_path(info.path, Path.cwd()) if here else "its rows are not in this clone",
     }
     checks = kept_checks(info)

@@ -77,15 +77,15 @@ def show(reference: Model, *, json: AsJson = False) -> None:
     from storage.models.upkeep import ancestors
 
     version = _version(reference)
-    chain = [one if isinstance(one, str) else one.ref for one in ancestors(_models(), version)]
+    chain = [ancestor if isinstance(ancestor, str) else ancestor.ref for ancestor in ancestors(_models(), version)]
     if json:
         return as_json({**_row(version), "ancestors": chain, "record": version.record()})
     from flows.training.model_card import model_card
 
-    said = f"{version.ref} ({version.content_hash[:16]}), from {' <- '.join(chain) or 'nothing'}"
+    lineage = f"{version.ref} ({version.content_hash[:16]}), from {' <- '.join(chain) or 'nothing'}"
     withdrawn = "" if version.yanked is None else f"\nwithdrawn: {version.yanked}"
     card = model_card(version.name, version.record()).split("---\n", 2)[-1]
-    return line(f"{said}{withdrawn}\n{card.rstrip()}")
+    return line(f"{lineage}{withdrawn}\n{card.rstrip()}")
 
 
 @verbs.command("diff")
@@ -136,13 +136,13 @@ def why(
         if json:
             return as_json(rows)
         return line(f"{len(rows):,} problems, {table.num_rows:,} rows in {pc.max(table['step']).as_py():,} steps.")
-    found = table.filter(pc.starts_with(table["row"], row)).to_pylist()
-    if not found:
+    steps = table.filter(pc.starts_with(table["row"], row)).to_pylist()
+    if not steps:
         again = f"rollmill model why {version.ref}"
         raise SetupError(f"{version.ref} was not trained on a row {row!r}.", next_command=again)
     if json:
-        return as_json(found)
-    return line(columns(("step", "row", "problem_id", "weight", "tokens"), [list(one.values()) for one in found]))
+        return as_json(steps)
+    return line(columns(("step", "row", "problem_id", "weight", "tokens"), [list(step.values()) for step in steps]))
 
 
 @verbs.command("tag")

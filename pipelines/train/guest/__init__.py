@@ -1,1 +1,1 @@
-"""Program that the learner `trl` runs under the interpreter which has TRL: nothing here is imported by the product's own."""
+"""Program of the learner `trl`, for an interpreter with TRL: nothing of it is imported by Rollmill's own."""

@@ -96,6 +96,6 @@ def check_template(tokenizer: Any, samples: Sequence[tuple[Prompt, str]]) -> Non
         if ours != list(theirs):
             at = next((place for place, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
             raise SetupError(
-                f"row {number}: the folder's chat template gives other tokens than the embedded engine, from place {at} on.",
+                f"row {number}: the folder's chat template gives other tokens than the embedded engine from place {at} on.",
                 next_command="the chat_template of models/rollmill-tiny/tokenizer_config.json",
             )

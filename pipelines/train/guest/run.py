@@ -15,7 +15,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpreter's own packages
 
 from pipelines.train.guest.encoding import check_template, encode_for
-from pipelines.train.guest.trainers import Plan, build, configuration, last_checkpoint
+from pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
 from pipelines.train.losses import LOSSES
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
@@ -49,9 +49,10 @@ def train(job: Mapping[str, Any]) -> None:
     parts = int(options.get("gradient_accumulation_steps", 1))
     cuda = torch.cuda.is_available()
     fixed = {
-        "output_dir": str(state / "checkpoints"), "per_device_train_batch_size": job["batch"] // parts, "seed": job["seed"],
-        "data_seed": job["seed"], "report_to": [], "save_strategy": "steps", "save_steps": SAVED_EVERY, "save_total_limit": 1,
-        "logging_steps": LOGGED_EVERY, "disable_tqdm": True, "remove_unused_columns": False, "max_length": None,
+        "output_dir": str(state / "checkpoints"), "per_device_train_batch_size": job["batch"] // parts,
+        "seed": job["seed"], "data_seed": job["seed"], "report_to": [], "save_strategy": "steps",
+        "save_steps": SAVED_EVERY, "save_total_limit": 1, "logging_steps": LOGGED_EVERY, "disable_tqdm": True,
+        "remove_unused_columns": False, "max_length": None,
         **({} if cuda else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
     }  # fmt: skip
     configuration(loss, options, fixed)  # before the rows: its mistakes are found at once
@@ -68,7 +69,7 @@ def train(job: Mapping[str, Any]) -> None:
     rows = read_rows(Path(job["rows"]), encode_for(tokenizer), context, loss.column)
     lines = [json.loads(line) for line in Path(job["rows"]).read_text(encoding="utf-8").splitlines()]
     check_template(tokenizer, [_sample(line) for line in lines])
-    plan = Plan(rows, lines, planned(job, rows, loss, parts), parts)
+    plan = StepPlan(rows, lines, planned(job, rows, loss, parts), parts)
     arguments = configuration(loss, options, {**fixed, "max_steps": len(plan.steps)})
     dtype = "auto" if cuda else torch.float32
     model = transformers.AutoModelForCausalLM.from_pretrained(job["init"], dtype=dtype)
@@ -101,7 +102,7 @@ def _with_adapter(model: Any, lora: Mapping[str, Any]) -> Any:
         ) from None
 
 
-def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: Plan) -> None:
+def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan) -> None:
     """Train from the last checkpoint, and write the model."""
     import transformers
 
@@ -124,20 +125,20 @@ def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, argumen
     (state / "done.json").write_text(json.dumps(done), encoding="utf-8")
 
 
-def _reporting(base: type[Any], plan: Plan) -> type[Any]:
+def _reporting(base: type[Any], plan: StepPlan) -> type[Any]:
     sums = [0]
     for step in plan.steps:
         sums.append(sums[-1] + plan.tokens(step))
 
-    class Reporting(base):
+    class Reporting(base):  # type: ignore[misc]  # a class of transformers, which is typed where it is installed
         """Prints what the trainer logs."""
 
         began = time.monotonic()
 
-        def on_log(self, arguments: Any, state: Any, control: Any, logs: Mapping[str, Any], **given: Any) -> None:
+        def on_log(self, *told_of: Any, logs: Mapping[str, Any], **_: Any) -> None:
             if "loss" not in logs:
                 return
-            at = state.global_step
+            at = told_of[1].global_step
             told = {"step": at, "share": at / len(plan.steps), "tokens": sums[at], "seconds": time.monotonic() - self.began}
             numbers = {name: float(value) for name, value in logs.items() if _is_number(value)}
             if numbers["loss"] != numbers["loss"]:  # NaN

@@ -21,7 +21,7 @@ OURS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StepPlan:
     """The rows of each step by number, and the number of parts into which a step is cut."""
 
     rows: TrainingRows
@@ -69,7 +69,7 @@ def configuration(loss: Loss, options: Mapping[str, Any], fixed: Mapping[str, An
         raise SetupError(f"{cls.__name__}: {error}.") from None
 
 
-def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: Plan, record: Callable[..., None]) -> Any:
+def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan, record: Callable[..., None]) -> Any:
     """The trainer over the plan. `record`: gets step, rows and trained tokens of each part of a step."""
     import transformers
     import trl
@@ -91,7 +91,7 @@ def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: Plan, re
     return trainer
 
 
-def _example(plan: Plan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]:
+def _example(plan: StepPlan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]:
     """A row for TRL's trainer: tokens for SFT, so that wrong spans stay untrained, and messages for preferences."""
     line, text = plan.lines[row], plan.rows.rows[row].texts[0]
     if loss.name == "sft":
@@ -108,7 +108,7 @@ def _example(plan: Plan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]
     }
 
 
-def _check_tokens(prepared: Any, plan: Plan, first: Sequence[int]) -> None:
+def _check_tokens(prepared: Any, plan: StepPlan, first: Sequence[int]) -> None:
     """SetupError where TRL would train other tokens than those that were encoded and counted."""
     if len(prepared) != len(first):
         raise SetupError(f"TRL kept {len(prepared):,} of {len(first):,} rows.", next_command="shorter rows")
@@ -130,17 +130,17 @@ def _ordered(base: type[Any]) -> type[Any]:
     """A trainer class whose steps are those of a plan."""
     import torch
 
-    class Ordered(base):
+    class Ordered(base):  # type: ignore[misc]  # a class of TRL, which is typed where it is installed
         """Trainer over the rows of a plan, in its order."""
 
-        def __init__(self, *, plan: Plan, record: Callable[..., None], loss: Loss | None = None, **given: Any) -> None:
+        def __init__(self, *, plan: StepPlan, record: Callable[..., None], loss: Loss | None = None, **given: Any) -> None:
             self.plan, self.record, self.loss, self.row_at = plan, record, loss, dict[int, int]()
             self.now: Sequence[int] = ()
             super().__init__(**given)
 
         def get_train_dataloader(self) -> Any:
             parts = range(len(self.plan.steps) * self.plan.parts)
-            loader = torch.utils.data.DataLoader(parts, batch_size=1, shuffle=False, collate_fn=self._collated)  # type: ignore[arg-type]
+            loader = torch.utils.data.DataLoader(parts, batch_size=1, shuffle=False, collate_fn=self._collated)
             return self.accelerator.prepare(loader)
 
         def _collated(self, numbers: Sequence[int]) -> dict[str, Any]:
@@ -190,8 +190,8 @@ def last_checkpoint(folder: Path) -> Path | None:
     import json
     import shutil
 
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
-    for path in reversed(found):
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
+    for path in reversed(checkpoints):
         try:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
             return path

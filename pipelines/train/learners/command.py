@@ -28,7 +28,7 @@ class Command:
     """
 
     command: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
     name: str = field(init=False, default="command")
     version: str = field(init=False, default="1")
     losses: None = field(init=False, default=None)
@@ -52,7 +52,9 @@ class Command:
         task.state.mkdir(parents=True, exist_ok=True)
         settings = task.state / "settings.json"
         parts = {"loss": [task.loss.name, vars(task.loss)], "order": [task.order.name, vars(task.order)]}
-        settings.write_text(json.dumps({**parts, "seed": task.seed, "settings": dict(self.settings)}), encoding="utf-8")
+        settings.write_text(
+            json.dumps({**parts, "seed": task.seed, "settings": dict(self.settings or {})}), encoding="utf-8"
+        )
         values = {
             "data": task.rows, "init": task.init, "out": task.out, "state": task.state,
             "seed": task.seed, "settings": settings,

@@ -34,7 +34,7 @@ class Trl:
     """TRL's trainers, and transformers' with the losses that TRL has not.
 
     The length is one of `steps`, `epochs` and `loss_tokens`, as for `tiny`. `batch`: rows of a step. `lora`: options of
-    peft's LoraConfig; empty: all weights are trained. `options`: of the trainer's own configuration (SFTConfig, DPOConfig,
+    peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig, DPOConfig,
     KTOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
     """
 
@@ -42,8 +42,8 @@ class Trl:
     epochs: float = 0.0
     loss_tokens: int = 0
     batch: int = 16
-    lora: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    lora: Mapping[str, Any] | None = None
+    options: Mapping[str, Any] | None = None
     trainer_python: str | None = None
     name: str = field(init=False, default="trl")
     version: str = field(init=False, default="1")
@@ -97,5 +97,5 @@ class Trl:
             "rows": str(task.rows), "sha256": sha256_text(task.rows.read_text(encoding="utf-8")), "init": str(task.init),
             "out": str(task.out), "state": str(task.state), "loss": [task.loss.name, vars(task.loss)],
             "order": [task.order.name, vars(task.order)], "seed": task.seed, "steps": self.steps, "epochs": self.epochs,
-            "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora), "options": dict(self.options),
+            "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora or {}), "options": dict(self.options or {}),
         }  # fmt: skip

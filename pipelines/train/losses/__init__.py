@@ -10,7 +10,7 @@ LOSSES: Mapping[str, Callable[..., Loss]] = ByName(
         "sft": "pipelines.train.losses.sft:SftLoss",
         "weighted": "pipelines.train.losses.sft:WeightedLoss",
         "dpo": "pipelines.train.losses.preference:DpoLoss",
-        "kto": "pipelines.train.losses.preference:Kto",
+        "kto": "pipelines.train.losses.preference:KtoLoss",
         "redi": "pipelines.train.losses.preference:RediLoss",
         "unlikelihood": "pipelines.train.losses.preference:UnlikelihoodLoss",
         "mml": "pipelines.train.losses.marginal:MmlLoss",

@@ -29,7 +29,7 @@ class DpoLoss:
         return -f.logsigmoid(self.beta * (chosen - rejected)).mean()
 
 
-class Kto:
+class KtoLoss:
     """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8) of single labelled completions; mean over rows.
 
     The reference point is the mean log-ratio of the batch, at least 0 and without gradient. `desirable`, `undesirable`:

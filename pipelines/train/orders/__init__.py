@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from pipelines.train.orders.arrangements import Exported, Replay, Shuffled, Sorted
 from pipelines.train.roles import Order
 from storage.ground.by_name import ByName
 
 ORDERS: Mapping[str, Callable[..., Order]] = ByName(
-    {"shuffled": Shuffled, "exported": Exported, "sorted": Sorted, "replay": Replay}
+    {
+        "shuffled": "pipelines.train.orders.arrangements:Shuffled",
+        "exported": "pipelines.train.orders.arrangements:Exported",
+        "sorted": "pipelines.train.orders.arrangements:Sorted",
+        "replay": "pipelines.train.orders.arrangements:Replay",
+    }
 )

@@ -1,6 +1,7 @@
 """Orders of units: permutations, curricula and priorities, and the mistakes that they name."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_replay_draws_by_priority() -> None:
         ("replay", {"by": "level"}, "column 'level' runs from 1 to 3, and must be shares."),
     ],
 )
-def test_mistakes_are_named(name: str, options: dict[str, object], said: str) -> None:
+def test_mistakes_are_named(name: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(SetupError) as caught:
         arranged(name, **options)
     assert said.split(" Choices", maxsplit=1)[0] in str(caught.value)
