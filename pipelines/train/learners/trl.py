@@ -97,5 +97,6 @@ class Trl:
             "rows": str(task.rows), "sha256": sha256_text(task.rows.read_text(encoding="utf-8")), "init": str(task.init),
             "out": str(task.out), "state": str(task.state), "loss": [task.loss.name, vars(task.loss)],
             "order": [task.order.name, vars(task.order)], "seed": task.seed, "steps": self.steps, "epochs": self.epochs,
-            "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora or {}), "options": dict(self.options or {}),
+            "loss_tokens": self.loss_tokens, "batch": self.batch, "lora": dict(self.lora or {}),
+            "options": dict(self.options or {}),
         }  # fmt: skip
