@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.generate.embedded.model_files import NEEDED
 from pipelines.train.learners.tiny import Tiny
 from pipelines.train.learners.trl import GUEST, Trl
 from pipelines.train.llama_folder import LlamaFolder
@@ -21,6 +20,7 @@ from pipelines.train.losses import LOSSES
 from pipelines.train.orders import ORDERS
 from pipelines.train.roles import LearnerReport, TrainingTask
 from storage.ground.errors import SetupError
+from storage.ground.ids import EMBEDDED_FILES
 from tests.pipelines.train.student_files import small_model, sum_pairs, sums, written
 from tests.tied import tied
 
@@ -79,7 +79,7 @@ def test_steps_tokens_and_losses_are_those_of_the_embedded_learner(model: Path, 
     assert [line for line in lines(theirs) if line["step"] == 1] == lines(mine)
     assert [line["step"] for line in lines(theirs)] == [1] * 4 + [2] * 4 + [3] * 2 + [4] * 4
     assert (done.steps, done.tokens) == (4, sum(line["tokens"] for line in lines(theirs)))
-    assert {name for name in NEEDED if (theirs.out / name).is_file()} == set(NEEDED)
+    assert {name for name in EMBEDDED_FILES if (theirs.out / name).is_file()} == set(EMBEDDED_FILES)
     assert (theirs.out / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
     before, after = LlamaFolder.open(model), LlamaFolder.open(theirs.out)
     assert after.shape == before.shape
