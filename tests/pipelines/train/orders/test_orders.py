@@ -2,6 +2,7 @@
 
 from collections import Counter
 from typing import Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ UNITS = TrainingUnits(
 )
 
 
-def arranged(name: str, seed: int = 1, epoch: int = 0, **options: object) -> list[int]:
+def arranged(name: str, seed: int = 1, epoch: int = 0, **options: Any) -> list[int]:
     return [int(place) for place in ORDERS[name](**options).arrange(UNITS, seed, epoch)]
 
 
