@@ -19,7 +19,10 @@ from flows.cli.output import AsJson, DryRun, as_json, line, program_in
 from storage.ground.errors import FoundWanting
 
 MAIN = "recipes/arithmetic.yaml"
-SHIPPED = ("recipes/*.yaml", "recipes/steps/*.yaml", "recipes/evaluations/*.yaml", "profiles/*.yaml")
+SHIPPED = (
+    *(f"recipes/{folder}*.yaml" for folder in ("", "steps/", "evaluations/", "training/", "trials/", "loops/")),
+    "profiles/*.yaml",
+)
 FOUND_BY_NAME = "claims"  # like recipes/benchmarks: the program reads its own file, and a workspace's in place of it
 
 # `dvc repro` draws only what is missing; dataset versions have .dvc files of their own, made when one is published.

@@ -117,6 +117,7 @@ def _fit(job: Mapping[str, Any], loss: Loss, model: Any, tokenizer: Any, argumen
         order_file.add_rows(at, [(plan.rows.rows[row], plan.tokens([row])) for row in rows])
 
     trainer = build(loss, model, tokenizer, arguments, plan, record)
+    trainer.remove_callback(transformers.PrinterCallback)
     trainer.add_callback(_reporting(transformers.TrainerCallback, plan)())
     trainer.train(resume_from_checkpoint=str(begun) if begun else None)
     order_file.sync()

@@ -129,7 +129,7 @@ def test_a_killed_training_goes_on_with_the_rows_of_one_that_was_not(model: Path
     with child:
         assert child.stdout is not None
         for line in child.stdout:
-            if line.startswith("{") and json.loads(line).get("step") == 3:
+            if line.startswith('{"') and json.loads(line).get("step") == 3:
                 child.send_signal(signal.SIGKILL)
                 break
     assert (parts.state / "checkpoints" / "checkpoint-2").is_dir()
@@ -146,7 +146,7 @@ def test_a_killed_training_goes_on_with_the_rows_of_one_that_was_not(model: Path
 @in_trl
 def test_mistakes_are_told_before_anything_is_trained(model: Path, tmp_path: Path) -> None:
     one = task(tmp_path / "one", model)
-    with pytest.raises(SetupError, match=r"unknown option of SFTConfig 'learning_rat'.*Valid: .*learning_rate"):
+    with pytest.raises(SetupError, match=r"unknown option of SFTConfig 'learning_rat'. Did you mean 'learning_rate'"):
         trl(options={"learning_rat": 1e-3}).train(one, ignore)
     shutil.rmtree(one.state)
     with pytest.raises(SetupError, match="options: 'max_steps' is set by the learner"):

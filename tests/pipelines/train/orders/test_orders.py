@@ -16,7 +16,7 @@ UNITS = TrainingUnits(
 )
 
 
-def arranged(name: str, seed: int = 1, epoch: int = 0, **options: object) -> list[int]:
+def arranged(name: str, seed: int = 1, epoch: int = 0, **options: Any) -> list[int]:
     return [int(place) for place in ORDERS[name](**options).arrange(UNITS, seed, epoch)]
 
 
