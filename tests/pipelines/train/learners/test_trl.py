@@ -148,7 +148,7 @@ def test_an_adapter_is_merged_into_the_published_weights_or_what_it_needs_is_nam
     one = task(tmp_path / "one", model, "redi")
     learner = trl(steps=2, lora={"r": 2, "target_modules": "all-linear"})
     if subprocess.run([learner.interpreter(), "-c", "import peft"], capture_output=True).returncode:
-        with pytest.raises(SetupError, match="lora needs peft. Next: .* -m pip install peft"):
+        with pytest.raises(SetupError, match=r"lora needs peft\. Next: .* -m pip install peft"):
             learner.train(one, ignore)
         return
     learner.train(one, ignore)
