@@ -144,6 +144,20 @@ def test_a_killed_training_goes_on_with_the_rows_of_one_that_was_not(model: Path
 
 
 @in_trl
+def test_an_adapter_is_merged_into_the_published_weights_or_what_it_needs_is_named(model: Path, tmp_path: Path) -> None:
+    one = task(tmp_path / "one", model, "redi")
+    learner = trl(steps=2, lora={"r": 2, "target_modules": "all-linear"})
+    if subprocess.run([learner.interpreter(), "-c", "import peft"], capture_output=True).returncode:
+        with pytest.raises(SetupError, match=r"lora needs peft\. Next: .* -m pip install peft"):
+            learner.train(one, ignore)
+        return
+    learner.train(one, ignore)
+    before, after = LlamaFolder.open(model).weights, LlamaFolder.open(one.out).weights
+    changed = {name for name, value in after.items() if np.abs(value - before[name]).max() > 1e-7}
+    assert changed == {name for name in before if name.endswith("_proj.weight")}
+
+
+@in_trl
 def test_mistakes_are_told_before_anything_is_trained(model: Path, tmp_path: Path) -> None:
     one = task(tmp_path / "one", model)
     with pytest.raises(SetupError, match=r"unknown option of SFTConfig 'learning_rat'. Did you mean 'learning_rate'"):
