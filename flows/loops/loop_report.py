@@ -30,9 +30,9 @@ def loop_page(outcome: Row) -> str:
     head = f"# Loop {outcome['loop']}\n\n"
     control = "Every round draws from the model of round 0 (control).\n\n" if outcome["frozen"] else ""
     size = f"{outcome['samples']} samples of {before['problems']:,} problems"
-    said = f"{size}; intervals are over problems, of these models.\n\n"
+    design = f"{size}; intervals are over problems, of these models.\n\n"
     ended = f"\nStopped: {outcome['stopped']}.\n" if outcome["stopped"] else ""
-    return head + control + said + "\n".join(lines) + "\n" + "".join(f"\n{text}.\n" for text in outcome["alarms"]) + ended
+    return head + control + design + "\n".join(lines) + "\n" + "".join(f"\n{text}.\n" for text in outcome["alarms"]) + ended
 
 
 def _round(row: Row) -> str:

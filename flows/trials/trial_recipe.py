@@ -273,8 +273,10 @@ def _check_lengths(loaded: LoadedTrial) -> None:
             learner = loaded.trainings[lacking[0]].learner.name
             raise SetupError(f"the learner {learner!r} takes no loss_tokens.", choices=("equal: steps", "equal: as_stated"))
     elif len(set(lengths.values())) > 1 or not all(lengths.values()):
-        said = ", ".join(f"{arm} {value}" for arm, value in lengths.items())
-        raise SetupError(f"equal: {equal}, and the arms have {said}.", next_command="equal: loss_tokens, or as_stated")
+        lengths_text = ", ".join(f"{arm} {value}" for arm, value in lengths.items())
+        raise SetupError(
+            f"equal: {equal}, and the arms have {lengths_text}.", next_command="equal: loss_tokens, or as_stated"
+        )
 
 
 def is_trial(path: Path) -> bool:

@@ -72,8 +72,8 @@ def _arms(outcome: Row) -> str:
             f"| {arm['epochs']:.2f} | {arm['seconds']:,.0f} | {arm['tokens_out']:.1f} |"
         )
     equal = "nothing" if outcome["equal"] == "as_stated" else outcome["equal"].replace("_", " ")
-    said = f"Equal for all students: {equal}. {outcome['samples']} samples of {outcome['problems']:,} problems each."
-    return f"## Arms\n\n{said}\n\n" + "\n".join(lines) + "\n"
+    conditions = f"Equal for all students: {equal}. {outcome['samples']} samples of {outcome['problems']:,} problems each."
+    return f"## Arms\n\n{conditions}\n\n" + "\n".join(lines) + "\n"
 
 
 def _by_seed(outcome: Row) -> str:

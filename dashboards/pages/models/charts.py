@@ -70,11 +70,11 @@ def family_chart(series: Sequence[FamilySeries], metric: str, chosen: int) -> An
 
 
 def _rows(series: Sequence[FamilySeries]) -> "list[dict[str, Any]]":
-    """A row for each point; series of one benchmark are told apart by their sampling."""
-    labels = [one_line(one.benchmark, 60) for one in series]
+    """A row for each point; series of a benchmark are told apart by their sampling."""
+    labels = [one_line(family.benchmark, 60) for family in series]
     told = [
-        label if labels.count(label) == 1 else f"{label}, {_difference(one, series)}"
-        for label, one in zip(labels, series, strict=True)
+        label if labels.count(label) == 1 else f"{label}, {_difference(family, series)}"
+        for label, family in zip(labels, series, strict=True)
     ]
     return [
         {
@@ -86,11 +86,11 @@ def _rows(series: Sequence[FamilySeries]) -> "list[dict[str, Any]]":
             "low": point.low,
             "high": point.high,
             "problems": point.problems,
-            "sampling": one_line(one.sampling, 200),
+            "sampling": one_line(family.sampling, 200),
             "run": point.run,
         }
-        for name, one in zip(told, series, strict=True)
-        for point in one.points
+        for name, family in zip(told, series, strict=True)
+        for point in family.points
     ]
 
 

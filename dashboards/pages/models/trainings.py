@@ -39,7 +39,7 @@ def show_trainings(lines: Sequence[TrainingLine]) -> None:
 
 def _live(training: str) -> None:
     """A training under way: read anew at every redraw, the whole page once it has ended."""
-    line = next((one for one in training_lines(reader()) if one.id == training), None)
+    line = next((training_line for training_line in training_lines(reader()) if training_line.id == training), None)
     if line is None or line.status != "running":
         st.rerun()
     st.markdown(f"**{inert(line.model)}** trains · :gray[{line.id[:12]}]")

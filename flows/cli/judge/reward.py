@@ -11,7 +11,6 @@ import typer
 
 from flows.cli import group
 from flows.cli.output import AsJson, as_json, columns, inert, line, note
-from pipelines.stats import with_interval
 from storage.ground.errors import FoundWanting
 
 if TYPE_CHECKING:
@@ -227,4 +226,6 @@ def _estimate(estimate: Mapping[str, Any] | None) -> str:
         return "-"
     if not math.isfinite(estimate["high"] - estimate["low"]):
         return f"{estimate['value']:.3f} ({estimate['n']})"
+    from pipelines.stats import with_interval
+
     return f"{with_interval(estimate['value'], estimate['low'], estimate['high'])} ({estimate['n']})"

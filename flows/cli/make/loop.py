@@ -56,5 +56,5 @@ def _page(outcome: dict[str, Any]) -> str:
             (row["round"], row["version"], row["kept"], row["model"], row["pass@1"], row["pass@k"], change["difference"],
              change["low"], change["high"])
         )  # fmt: skip
-    said = [*outcome["alarms"], *([f"Stopped: {outcome['stopped']}."] if outcome["stopped"] else [])]
-    return "\n".join([columns(head, rows), *said, f"Report: {outcome['reports'][1]}"])
+    summary = [*outcome["alarms"], *([f"Stopped: {outcome['stopped']}."] if outcome["stopped"] else [])]
+    return "\n".join([columns(head, rows), *summary, f"Report: {outcome['reports'][1]}"])

@@ -100,5 +100,5 @@ def _page(outcome: dict[str, Any]) -> str:
          row["low"], row["high"], row["p"])
         for row in outcome["comparisons"]
     ]  # fmt: skip
-    said = [sentence(row) for row in outcome["comparisons"] if row["primary"]]
-    return "\n".join([*outcome["messages"], columns(head, rows), *said, f"Report: {outcome['reports'][1]}"])
+    sentences = [sentence(row) for row in outcome["comparisons"] if row["primary"]]
+    return "\n".join([*outcome["messages"], columns(head, rows), *sentences, f"Report: {outcome['reports'][1]}"])

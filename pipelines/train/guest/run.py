@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).resolve().parents[3]))  # behind this interpr
 from pipelines.train.guest.encoding import check_template, encode_for
 from pipelines.train.guest.trainers import StepPlan, build, configuration, last_checkpoint
 from pipelines.train.losses import LOSSES
+from pipelines.train.losses.preference import DpoLoss, KtoLoss
+from pipelines.train.losses.sft import SftLoss
 from pipelines.train.order_file import OrderFile
 from pipelines.train.orders import ORDERS
 from pipelines.train.roles import Loss
@@ -56,7 +58,7 @@ def train(job: Mapping[str, Any]) -> None:
         **({} if cuda else {"use_cpu": True, "bf16": False, "dataloader_pin_memory": False}),
     }  # fmt: skip
     configuration(loss, options, fixed)  # before the rows: its mistakes are found at once
-    if parts > 1 and (loss.grouped or job["batch"] % parts or loss.name not in ("sft", "dpo", "kto")):
+    if parts > 1 and (loss.grouped or job["batch"] % parts or not isinstance(loss, SftLoss | DpoLoss | KtoLoss)):
         raise SetupError(
             f"gradient_accumulation_steps {parts} does not go with the loss {loss.name!r} and a batch of {job['batch']}.",
             next_command="gradient_accumulation_steps: 1, or a divisor of batch with sft, dpo or kto",

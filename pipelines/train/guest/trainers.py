@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pipelines.train.losses.preference import DpoLoss, KtoLoss
 from pipelines.train.losses.sft import SftLoss
 from pipelines.train.roles import Loss
 from pipelines.train.rows import TrainingRows
@@ -42,9 +43,9 @@ class StepPlan:
 
 def trainer_names(loss: Loss) -> tuple[str, str]:
     """The trainer and the configuration class for a loss: TRL's own, or transformers' with the loss as Rollmill has it."""
-    if loss.name == "dpo":
+    if isinstance(loss, DpoLoss):
         return "DPOTrainer", "DPOConfig"
-    if loss.name == "kto":
+    if isinstance(loss, KtoLoss):
         return "KTOTrainer", "KTOConfig"
     return ("SFTTrainer" if isinstance(loss, SftLoss) and loss.normaliser == "token" else "Trainer"), "SFTConfig"
 
@@ -60,9 +61,9 @@ def configuration(loss: Loss, options: Mapping[str, Any], fixed: Mapping[str, An
             raise SetupError(f"options: {name!r} is set by the learner, from its own options or the loss.", choices=known)
         if name not in known:
             raise unknown_name(f"option of {cls.__name__}", name, known)
-    betas = {"beta": vars(loss).get("beta")} if loss.name in ("dpo", "kto") else {}
-    if loss.name == "kto":
-        betas |= {"desirable_weight": vars(loss)["desirable"], "undesirable_weight": vars(loss)["undesirable"]}
+    betas: dict[str, float] = {"beta": loss.beta} if isinstance(loss, DpoLoss | KtoLoss) else {}
+    if isinstance(loss, KtoLoss):
+        betas |= {"desirable_weight": loss.desirable, "undesirable_weight": loss.undesirable}
     try:
         return cls(**{**fixed, **options, **betas})
     except (TypeError, ValueError) as error:
@@ -94,7 +95,7 @@ def build(loss: Loss, model: Any, tokenizer: Any, arguments: Any, plan: StepPlan
 def _example(plan: StepPlan, row: int, loss: Loss, tokenizer: Any) -> dict[str, Any]:
     """A row for TRL's trainer: tokens for SFT, so that wrong spans stay untrained, and messages for preferences."""
     line, text = plan.lines[row], plan.rows.rows[row].texts[0]
-    if loss.name == "sft":
+    if isinstance(loss, SftLoss):
         trained = set(text.trained)
         return {"input_ids": list(text.ids), "labels": [one if at in trained else -100 for at, one in enumerate(text.ids)]}
     keys = ("prompt", "chosen", "rejected") if "chosen" in line else ("prompt", "completion")

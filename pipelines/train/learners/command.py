@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.processes.spawn import spawn
 from pipelines.train.roles import LearnerReport, Trained, TrainingTask
 from storage.ground.errors import SetupError
 
@@ -22,7 +23,8 @@ _TAIL = 20  # lines of the command's output that an error shows
 class Command:
     """A command line with the places {data}, {init}, {out}, {state}, {seed} and {settings}.
 
-    `data`: JSON lines of the export. `init`: folder of the initial model. `out`: the folder that the command writes.
+    `command`: the command line. `data`: JSON lines of the export. `init`: folder of the initial model. `out`: the folder
+    that the command writes.
     `state`: a folder for checkpoints of its own, kept when it is killed. `settings`: a JSON file with loss, order, seed and
     `settings`. A line of output that is a JSON object with `step` and `loss` (and `share`, `tokens`) is its progress.
     """
@@ -77,9 +79,7 @@ def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None])
     """
     last, tail = None, [""]
     try:
-        process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=_environment()
-        )
+        process = spawn(words, _environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
         raise SetupError(
             f"cannot run {words[0]}: {error.strerror}.", next_command="check the path of the command"
@@ -87,7 +87,8 @@ def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None])
     with process:
         try:
             assert process.stdout is not None
-            for line in process.stdout:
+            for raw in process.stdout:
+                line = raw.decode("utf-8", errors="replace")
                 tail = [*tail[-_TAIL:], line.rstrip()]
                 if (progress := progress_in(line)) is not None:
                     report(last := progress)

@@ -33,7 +33,8 @@ GUEST = Path(__file__).resolve().parents[1] / "guest" / "run.py"
 class Trl:
     """TRL's trainers, and transformers' with the losses that TRL has not.
 
-    The length is one of `steps`, `epochs` and `loss_tokens`, as for `tiny`. `batch`: rows of a step. `lora`: options of
+    The length is one of the first three. `steps`: optimiser steps. `epochs`: times that every row is seen. `loss_tokens`:
+    trained tokens. `batch`: rows of a step. `lora`: options of
     peft's LoraConfig; none: all weights are trained. `options`: of the trainer's own configuration (SFTConfig, DPOConfig,
     KTOConfig), such as learning_rate, gradient_accumulation_steps, save_steps.
     """

@@ -14,6 +14,8 @@ class DcoLoss:
 
     The gradient is cross-entropy's times N p (1-p)^(N-1) / (1 - (1-p)^N), so that a text that N draws would give anyway is
     trained no further. N 1 is the cross-entropy of whole completions.
+
+    `n`: number of draws.
     """
 
     name, version = "dco", "1"

@@ -12,6 +12,8 @@ class MmlLoss:
 
     beta 1 is MML, a smaller one beta-MML (Ni et al. 2023): it spreads the gradient over more solutions. All solutions of a
     problem are in one batch. A problem with one solution has the loss -log p(y|x).
+
+    `beta`: exponent of the probabilities, above 0 and at most 1.
     """
 
     name, version = "mml", "1"

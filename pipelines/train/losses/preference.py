@@ -10,7 +10,10 @@ PAIRS = ("pairs", "ranked_pairs", "redi")
 
 
 class DpoLoss:
-    """Direct preference optimisation (Rafailov et al. 2023, equation 7) against the initial model; mean over rows."""
+    """Direct preference optimisation (Rafailov et al. 2023, equation 7) against the initial model; mean over rows.
+
+    `beta`: how far the model may leave the initial one; small values let it go far.
+    """
 
     name, version = "dpo", "1"
     formats, column = PAIRS, None
@@ -33,8 +36,8 @@ class KtoLoss:
     """Kahneman-Tversky optimisation (Ethayarajh et al. 2024, equation 8) of single labelled completions; mean over rows.
 
     The reference point is the mean log-ratio of the batch, at least 0 and without gradient. `desirable`, `undesirable`:
-    weights of both kinds of rows. The learner `trl` trains TRL's own form, whose reference point comes from mismatched
-    completions.
+    weights of both kinds of rows. `beta`: how far the model may leave the initial one; small values let it go far. The
+    learner `trl` trains TRL's own form, whose reference point comes from mismatched completions.
     """
 
     name, version = "kto", "1"
@@ -60,7 +63,9 @@ class KtoLoss:
 
 class RediLoss:
     """Reinforcement distillation (Xu et al. 2025): log-probability per token of the chosen text up, of the rejected one
-    down by the factor `alpha`; mean over rows. With `alpha` 0 it is `sft` with normaliser `row` on the chosen texts.
+    down by a factor; mean over rows. With the factor 0 it is `sft` with normaliser `row` on the chosen texts.
+
+    `alpha`: the factor, 0 to 1.
     """
 
     name, version = "redi", "1"
@@ -83,6 +88,8 @@ class RediLoss:
 class UnlikelihoodLoss:
     """Cross-entropy on chosen tokens and `alpha` times unlikelihood, -log(1 - p), on rejected ones (Welleck et al. 2020,
     equation 4); each a mean over its tokens.
+
+    `alpha`: weight of the rejected tokens.
     """
 
     name, version = "unlikelihood", "1"

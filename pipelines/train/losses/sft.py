@@ -35,6 +35,8 @@ class WeightedLoss:
 
     With the column `advantage` of the export `rl` this is REINFORCE with that advantage, and GRPO's first step (Shao et
     al. 2024, equation 3 at ratio 1).
+
+    `column`: the column of weights. `normaliser`: `token`, over all tokens of the batch; `row`, over rows.
     """
 
     name, version = "weighted", "1"

@@ -40,6 +40,8 @@ class Sorted:
 
     `descending`: from large values to small ones. `tiers`: the sorted rows are cut into so many parts of equal size and
     shuffled within each; 0 sorts strictly.
+
+    `by`: the column.
     """
 
     name, version = "sorted", "1"
@@ -64,6 +66,8 @@ class Replay:
     """Draws with replacement, by priority: `alpha` times 1 minus the column `by` plus 1 - `alpha` times an equal share.
 
     With `by: pass_rate` problems that are rarely solved are seen more often (prioritised replay; Schaul et al. 2016).
+
+    `by`: the column, of shares. `alpha`: weight of the priority.
     """
 
     name, version = "replay", "1"

@@ -116,11 +116,11 @@ def _same(line: ModelLine, engine: str, digest: object, names: Iterable[str]) ->
 
 def cells_of_version(cells: Iterable[MeasuredCell], line: ModelLine) -> list[MeasuredCell]:
     """The cells that a version drew, the newest of each comparison."""
-    found: dict[tuple[str, str, str], MeasuredCell] = {}
+    newest: dict[tuple[str, str, str], MeasuredCell] = {}
     for cell in cells:
         if is_of(cell, line):
-            found.setdefault((cell.evaluation, cell.benchmark, cell.setting), cell)
-    return list(found.values())
+            newest.setdefault((cell.evaluation, cell.benchmark, cell.setting), cell)
+    return list(newest.values())
 
 
 def runs_of_version(runs: "Iterable[Run]", line: ModelLine) -> "list[Run]":

@@ -96,16 +96,16 @@ def _model_words(version: ModelVersion) -> tuple[str, ...]:
 
 def _evaluations(line: ModelLine, cells: Sequence[MeasuredCell]) -> list[tuple[Kind, str, tuple[str, ...]]]:
     """The evaluations that measured the version, each with its first number of every benchmark."""
-    found: dict[str, list[str]] = {}
+    evaluations: dict[str, list[str]] = {}
     for cell, metric, row in told_numbers(cells_of_version(cells, line)):
         words = f"{cell.benchmark} {metric} {row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-        found.setdefault(cell.evaluation, []).append(words)
-    return [("evaluation", name, tuple(words)) for name, words in found.items()]
+        evaluations.setdefault(cell.evaluation, []).append(words)
+    return [("evaluation", name, tuple(words)) for name, words in evaluations.items()]
 
 
 def _children(line: ModelLine, lines: Sequence[ModelLine]) -> list[tuple[Kind, str, tuple[str, ...]]]:
-    """The versions that were trained from this one, by the content of their initial models."""
-    return [("model", one.ref, ("trained from it",)) for one in lines if one.init_hash == line.content_hash]
+    """The versions that were trained from this version, by the content of their initial models."""
+    return [("model", child.ref, ("trained from it",)) for child in lines if child.init_hash == line.content_hash]
 
 
 def _runs(line: ModelLine, runs: "Sequence[Run]") -> list[tuple[Kind, str, tuple[str, ...]]]:
