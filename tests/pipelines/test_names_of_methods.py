@@ -20,6 +20,7 @@ ALLOWED = {
     "flows/claims/outputs.py": "names of released outputs, not of methods",
     "pipelines/contamination/certificate.py": "names of levels, not of methods",
     "pipelines/metrics/replay.py": "every vote is compared with one baseline",
+    "pipelines/verify/code/mutants.py": "`sorted` is Python's own function",
     "pipelines/generate/vllm/vllm_settings.py": "names of guides, not of methods",
     "storage/ground/recipe_steps.py": "`imported` is no engine: a synthesizer has the same name",
     "storage/segments/schema.py": "names of columns, not of methods",
