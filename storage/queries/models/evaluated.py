@@ -105,14 +105,13 @@ def _is_interval(row: Row) -> bool:
 
 def is_of(cell: MeasuredCell, line: ModelLine) -> bool:
     """True for a cell that this version drew."""
-    return _same(line, cell.digest, (cell.model,))
+    return _same(line, cell.engine, cell.digest, (cell.model,))
 
 
-def _same(line: ModelLine, digest: object, names: Iterable[str]) -> bool:
-    """By the digest that the embedded engine records, or by the name of the version, which never means another."""
-    return (line.digest is not None and digest == line.digest) or any(
-        name.removeprefix("models/") == line.ref for name in names
-    )
+def _same(line: ModelLine, engine: str, digest: object, names: Iterable[str]) -> bool:
+    if engine == "embedded":
+        return line.digest is not None and digest == line.digest
+    return any(name.removeprefix("models/") == line.ref for name in names)
 
 
 def cells_of_version(cells: Iterable[MeasuredCell], line: ModelLine) -> list[MeasuredCell]:
@@ -135,7 +134,7 @@ def _drew_with(recipe: Row, line: ModelLine) -> bool:
     known = {str(name): digest for name, _, digest in resolved.get("steps", ())}
     for part in asked:
         digest = known.get(str(part.get("name")), resolved.get("model_digest"))
-        if _same(line, digest, (str(part.get("model", "")),)):
+        if _same(line, str(part.get("engine", "")), digest, (str(part.get("model", "")),)):
             return True
     return False
 
