@@ -91,7 +91,7 @@ def missing_members(role: str, built: Any) -> list[str]:
     """Missing members of an instance, or of a class that states them for its instances: texts, then values, then calls."""
     texts = [name for name in TEXTS.get(role, NAMED) if not isinstance(getattr(built, name, None), str)]
     values = [name for name in VALUES.get(role, ()) if not hasattr(built, name)]
-    calls = [name for name in CALLS[role] if not callable(getattr(built, name, None))]
+    calls = [name for name in CALLS[role] if not _has_call(built, name)]
     if role == "template" and not _is_count(getattr(built, "phrasings", None), least=1):
         values.append("phrasings")
     return [*texts, *values, *calls]
@@ -100,6 +100,13 @@ def missing_members(role: str, built: Any) -> list[str]:
 def has_role_call(role: str, cls: type) -> bool:
     """Whether a class of a user's file has the call that makes it one of this role, even if other members are wrong."""
     return CALLS[role][-1] not in missing_members(role, cls)
+
+
+def _has_call(built: Any, name: str) -> bool:
+    """Whether an instance, or a class for its instances, has a method. Every class has its metaclass's own `__call__`."""
+    if isinstance(built, type):
+        return any(callable(vars(base).get(name)) for base in built.__mro__[:-1])
+    return callable(getattr(built, name, None))
 
 
 def _check_budget(name: str, built: Any) -> None:

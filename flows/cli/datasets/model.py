@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 verbs = group("model", "See, compare, mark and share versions of models, and what they were trained on.")
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="A version, or a model for all of its versions.")]
+Name = Annotated[str | None, typer.Argument(metavar="MODEL", help="A version, or a model for all of its versions.")]
 Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
 
 
@@ -114,7 +114,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 @verbs.command("why")
 def why(
     reference: Model,
-    row: Annotated[str | None, typer.Argument(metavar="[ROW]", help="Id of a row, or its beginning.")] = None,
+    row: Annotated[str | None, typer.Argument(metavar="ROW", help="Id of a row, or its beginning.")] = None,
     *,
     json: AsJson = False,
 ) -> None:

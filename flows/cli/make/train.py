@@ -24,7 +24,7 @@ SHOWN_EVERY = 0.5  # seconds between two writings of the line on a terminal
 
 def train(  # noqa: PLR0913
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="[RECIPE]", help="A training recipe; none: the shipped model again.")
+        Path | None, typer.Argument(metavar="RECIPE", help="A training recipe; none: the shipped model again.")
     ] = None,
     sets: Sets = None,
     *,

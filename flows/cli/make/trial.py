@@ -16,9 +16,7 @@ BASE, EVALUATION = Path("recipes/training/student.yaml"), Path("recipes/evaluati
 
 
 def trial(  # noqa: PLR0913 (a verb's parameters are its options)
-    arms: Annotated[
-        list[str], typer.Argument(metavar="RECIPE | DATASET DATASET...", help="A trial's YAML file, or versions.")
-    ],
+    arms: Annotated[list[str], typer.Argument(metavar="RECIPE | DATASET...", hidden=True)],
     sets: Sets = None,
     *,
     profile: ProfilePath = None,
@@ -33,6 +31,7 @@ def trial(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Train students on each dataset under equal conditions, evaluate them, and say which data are better.
 
+    RECIPE is a trial's YAML file; DATASET... are versions, compared under --base and --evaluate.
     What is trained and drawn already is used; kill it and run it again, and it goes on. A report is written to
     reports/NAME/trial.md.
 

@@ -66,8 +66,9 @@ def test_check_writes_a_file_that_rewards(tmp_path: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "suite number, as verl asks" in said
     assert r"correct     1.000  7          \boxed{7}" in said
-    compute_score = runpy.run_path(str(out))["compute_score"]
-    assert compute_score("any", "#### 7", "7", {})["score"] == 1.0
+    written = runpy.run_path(str(out))
+    with written["reward"]:
+        assert written["compute_score"]("any", "#### 7", "7", {})["score"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -93,4 +94,5 @@ def test_check_takes_rollouts_of_the_newest_run(toy: Path, curated: Any, rollmil
     said = rollmill("reward", "check", "toy.yaml")
     assert said.status == 0, said.err
     assert f"run {name}, as trl asks" in said.out
-    assert runpy.run_path("reward_trl.py")["reward"](["?"], ["#### 4"], reference=["4"]) == [1.0]
+    with runpy.run_path("reward_trl.py")["reward"] as reward:
+        assert reward(["?"], ["#### 4"], reference=["4"]) == [1.0]
