@@ -149,7 +149,8 @@ reward = REWARD
 
 import rollmill
 
-compute_score = REWARD.verl()
+reward = REWARD
+compute_score = reward.verl()
 ''',
     "openrlhf": '''"""For OpenRLHF: --reward.remote_url THIS_FILE."""
 
