@@ -72,15 +72,23 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 def restore_checkpoint(
-    state: Mapping[str, Any], parameters: Mapping[str, Any], optimiser: Any, recipe: Mapping[str, Any]
+    state: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    optimiser: Any,
+    recipe: Mapping[str, Any],
+    *,
+    otherwise: str = "use them, or another --out",
 ) -> list[float]:
-    """Put a loaded state into parameters and optimiser; its progress. SetupError if it was made under other settings."""
+    """Put a loaded state into parameters and optimiser; its progress.
+
+    SetupError if it was made under other settings; `otherwise` is its next command.
+    """
     import torch
 
     differing = sorted(key for key in recipe.keys() | state["recipe"].keys() if recipe.get(key) != state["recipe"].get(key))
     if differing:
         was = {key: state["recipe"].get(key) for key in differing}
-        raise SetupError(f"the checkpoint was made with other settings: {was}.", next_command="use them, or another --out")
+        raise SetupError(f"the checkpoint was made with other settings: {was}.", next_command=otherwise)
     with torch.no_grad():
         for name, value in state["parameters"].items():
             parameters[name].copy_(value)

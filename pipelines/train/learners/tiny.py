@@ -137,7 +137,9 @@ class _Training:
         }
         if (task.state / CHECKPOINT).is_file():
             state = load_checkpoint(task.state)
-            step, tokens, seconds = restore_checkpoint(state, self.parameters, self.optimiser, self.recipe)
+            step, tokens, seconds = restore_checkpoint(
+                state, self.parameters, self.optimiser, self.recipe, otherwise=f"rm -r {task.state}, and the same command"
+            )
             self.spent = _Spent(int(step), int(tokens), seconds)
         self.order_file.cut(self.spent.step)
 
