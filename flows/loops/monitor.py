@@ -19,10 +19,13 @@ def measured(counts: StudentCounts, number: int, alpha: float) -> Row:
     Intervals of changes have confidence 1 - alpha, over problems: they are of these trained models.
     """
     name = f"r{number}"
-    arm = counts.arms[name]
-    most = int(np.asarray(arm.judged).min())
+    most = int(np.asarray(counts.arms[name].judged).max())
+    drawn = counts.with_draws(most)
+    if not drawn.problems:
+        most, drawn = 1, counts
+    arm = drawn.arms[name]
     row: Row = {
-        "pass@1": float(pass_at_k_cells(arm, 1).mean()),
+        "pass@1": float(pass_at_k_cells(counts.arms[name], 1).mean()),
         "k": most,
         "pass@k": float(pass_at_k_cells(arm, most).mean()),
         "problems": len(counts.problems),
@@ -31,8 +34,8 @@ def measured(counts: StudentCounts, number: int, alpha: float) -> Row:
     for label, other in (("before", number - 1), ("base", 0)):
         if number == 0:
             break
-        for key, k in (("pass@1", 1), ("pass@k", most)):
-            change = pass_at_k_difference(counts.arms[f"r{other}"], arm, k, counts.clusters, confidence=1 - alpha)
+        for key, k, of in (("pass@1", 1, counts), ("pass@k", most, drawn)):
+            change = pass_at_k_difference(of.arms[f"r{other}"], of.arms[name], k, of.clusters, confidence=1 - alpha)
             assert change is not None  # there are problems
             row[f"{key} since {label}"] = difference_row(change)
     return row

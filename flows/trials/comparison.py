@@ -26,10 +26,12 @@ def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequ
     for arm in others:
         for place, k in enumerate(ks):
             confidence = 1.0 - level if place == 0 else 0.95
+            drawn = counts.with_draws(k)
             result = pass_at_k_difference(
-                counts.arms[first], counts.arms[arm], k, counts.clusters, confidence=min(confidence, 1.0 - 1e-9)
+                drawn.arms[first], drawn.arms[arm], k, drawn.clusters, confidence=min(confidence, 1.0 - 1e-9)
             )
-            assert result is not None  # there are problems
+            if result is None:
+                continue  # no problem has so many judged completions of every student
             rows.append(
                 {
                     "arm": arm,
@@ -38,8 +40,9 @@ def compared(counts: StudentCounts, ks: Sequence[int], alpha: float, looks: Sequ
                     "primary": place == 0,
                     "confidence": confidence,
                     **difference_row(result),
-                    "value_before": _mean(counts.arms[first], k),
-                    "value_after": _mean(counts.arms[arm], k),
+                    "left_out": len(counts.problems) - len(drawn.problems),
+                    "value_before": _mean(drawn.arms[first], k),
+                    "value_after": _mean(drawn.arms[arm], k),
                     "changed": changed_share(counts, first, arm) if place == 0 else None,
                 }
             )

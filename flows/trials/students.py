@@ -55,6 +55,14 @@ class StudentCounts:
         """Templates as clusters of problems; None where no problem has one."""
         return self.templates if any(template is not None for template in self.templates) else None
 
+    def with_draws(self, k: int) -> "StudentCounts":
+        """The problems of which every student has at least k judged completions; an undecided one is no draw."""
+        fewest = np.min([np.asarray(arm.judged).min(axis=0) for arm in self.arms.values()], axis=0)
+        places = np.flatnonzero(fewest >= k)
+        arms = {name: ArmCounts(*(np.asarray(part)[:, places] for part in arm)) for name, arm in self.arms.items()}
+        problems = [self.problems[place] for place in places]
+        return StudentCounts(problems, [self.templates[place] for place in places], arms, self.tokens)
+
 
 class TrialWork:
     """Training and evaluation of a trial's students; what is there already is not made again."""

@@ -138,3 +138,17 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
     assert "Students of arm1 are better than those of arm0: pass@1 " in page
     assert all(f"{row['difference']:+.4f}" in page for row in rows)
     assert [path.name for path in write_trial(tmp_path, outcome)] == ["trial.json", "trial.md"]
+
+
+def test_a_problem_with_an_undecided_completion_is_left_out_of_the_pass_rate_of_all_draws() -> None:
+    made = counts(0.5, 0.7, problems=10)
+    judged = np.asarray(made.arms["arm0"].judged).copy()
+    judged[2, 3] = 3
+    short = StudentCounts(
+        made.problems,
+        made.templates,
+        {**made.arms, "arm0": ArmCounts(judged, np.minimum(made.arms["arm0"].correct, judged))},
+        {},
+    )
+    one, four = compared(short, (1, 4), 0.05, (5,))
+    assert (one["n"], one["left_out"], four["n"], four["left_out"]) == (10, 0, 9, 1)
