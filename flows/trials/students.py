@@ -58,7 +58,7 @@ class StudentCounts:
     def with_draws(self, k: int) -> "StudentCounts":
         """The problems of which every student has at least k judged completions; an undecided one is no draw."""
         fewest = np.min([np.asarray(arm.judged).min(axis=0) for arm in self.arms.values()], axis=0)
-        places = np.flatnonzero(fewest >= k)
+        places = np.flatnonzero(fewest >= k).tolist()
         arms = {name: ArmCounts(*(np.asarray(part)[:, places] for part in arm)) for name, arm in self.arms.items()}
         problems = [self.problems[place] for place in places]
         return StudentCounts(problems, [self.templates[place] for place in places], arms, self.tokens)
