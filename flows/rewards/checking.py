@@ -47,7 +47,7 @@ class CheckedRow:
 
 
 def rows_to_check(reward: VerifierReward) -> tuple[str, list[CheckedRow]]:
-    """Where the rows are from, and the rows."""
+    """Source of the rows, and the rows."""
     stored = _stored_rows(reward)
     if stored is not None:
         return stored

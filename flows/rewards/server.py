@@ -49,7 +49,7 @@ class Refused(Exception):  # noqa: N818 - an answer to the caller
 
 @dataclass
 class RewardService:
-    """What the server knows between requests: its reward, its token and its counts."""
+    """State of the server between requests: its reward, its token and its counts."""
 
     reward: VerifierReward
     token: str = ""

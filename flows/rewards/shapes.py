@@ -30,7 +30,7 @@ ENDS = (
 
 
 class JudgesItems(Protocol):
-    """What a shape asks of a reward."""
+    """Members of a reward that a shape needs."""
 
     source: RewardSource
     values: RewardValues

@@ -76,7 +76,7 @@ def training_session(job: Job, progress: Progress) -> Iterator[TrainingSession]:
 
 
 def forecast_training(job: Job) -> Row:
-    """What a training would do: rows, steps, trained tokens, seconds by the speed of earlier trainings. Trains nothing."""
+    """Forecast of a training: rows, steps, trained tokens, seconds by the speed of earlier trainings. Trains nothing."""
     loaded = load_training(Path(job.recipe), sets=job.sets)
     with Workspace.open(Path(job.workspace)) as workspace:
         rows = training_rows(workspace, loaded)

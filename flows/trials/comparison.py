@@ -86,10 +86,9 @@ def by_benchmark(counts: StudentCounts, k: int) -> list[Row]:
     rows = []
     for name in names:
         places = [place for place, (benchmark, _) in enumerate(counts.problems) if benchmark == name]
-        clusters = None if counts.clusters is None else [counts.clusters[place] for place in places]
-        parts = {arm: ArmCounts(*(np.asarray(part)[:, places] for part in table)) for arm, table in counts.arms.items()}
+        part = counts.at(places).with_draws(k)
         for arm in others:
-            result = pass_at_k_difference(parts[first], parts[arm], k, clusters)
+            result = pass_at_k_difference(part.arms[first], part.arms[arm], k, part.clusters)
             if result is not None:
                 rows.append({"benchmark": name, "arm": arm, "against": first, "k": k, **difference_row(result)})
     return rows

@@ -58,8 +58,11 @@ class StudentCounts:
     def with_draws(self, k: int) -> "StudentCounts":
         """The problems of which every student has at least k judged completions; an undecided one is no draw."""
         fewest = np.min([np.asarray(arm.judged).min(axis=0) for arm in self.arms.values()], axis=0)
-        places = np.flatnonzero(fewest >= k).tolist()
-        arms = {name: ArmCounts(*(np.asarray(part)[:, places] for part in arm)) for name, arm in self.arms.items()}
+        return self.at(np.flatnonzero(fewest >= k).tolist())
+
+    def at(self, places: Sequence[int]) -> "StudentCounts":
+        """The problems at some places."""
+        arms = {name: ArmCounts(*(np.asarray(part)[:, list(places)] for part in arm)) for name, arm in self.arms.items()}
         problems = [self.problems[place] for place in places]
         return StudentCounts(problems, [self.templates[place] for place in places], arms, self.tokens)
 
@@ -128,9 +131,8 @@ class TrialWork:
                 students.append(Student(arm, seed, executor.stage("train", work, f"{arm}-{seed}")))
         return students
 
-    def evaluate(self, students: Sequence[Student], executor: Executor) -> StudentCounts:
+    def evaluate(self, students: Sequence[Student]) -> StudentCounts:
         """Draw and judge the students' completions, and count them."""
-        del executor  # its own driver: an evaluation is a job
         refs = {student.name: str(student.outcome["model"]) for student in students}
         path = written(self.trial.evaluation_of(refs), self.state / f"evaluation-{len(refs)}.yaml")
         job = Job(str(self.ws.root), str(path), profile=self.job.profile, verb="evaluate")

@@ -53,7 +53,7 @@ class Trial(RequestKind):
         for number, seeds in enumerate(trial.looks, 1):
             session.progress.begin(f"look {number} of {len(trial.looks)}: {seeds} seeds of {len(trial.arms)} arms")
             students += work.train(range(len(students) // len(trial.arms), seeds), executor)
-            counts = work.evaluate(students, executor)
+            counts = work.evaluate(students)
             looks = trial.looks[:number] if trial.looks[0] >= PILOT else ()
             _keep_detectable(work, counts)
             rows = compared(counts, trial.ks, trial.recipe.alpha, looks)
@@ -85,7 +85,7 @@ class Trial(RequestKind):
         first = work.trial.arms[:1]
         students = work.train(range(min(PILOT, trial.recipe.seeds)), executor, first)
         can = detectable(
-            work.evaluate(students, executor),
+            work.evaluate(students),
             trial.recipe.seeds,
             trial.samples,
             arms=len(trial.arms),
@@ -139,7 +139,7 @@ class Trial(RequestKind):
 
 
 def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: StudentCounts) -> Row:
-    """What an arm is and what it cost."""
+    """Data, students and cost of an arm."""
     mine = [student for student in students if student.arm == arm]
     trained = [student.outcome["trained"] for student in mine]
     rows = work.rows[arm]
@@ -157,7 +157,7 @@ def arm_row(work: TrialWork, arm: str, students: Sequence[Student], counts: Stud
 
 
 def plan_of(job: Job, trial: LoadedTrial) -> Row:
-    """What a trial would train and draw, and what it could show by the students that there are. Trains nothing."""
+    """Trainings and completions that a trial needs, and the difference that it could show. Trains nothing."""
     with training_session(job, Progress()) as session:
         for curated in trial.curated.values():
             if curated.dataset not in dataset_names(session.workspace.datasets):

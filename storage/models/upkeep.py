@@ -1,6 +1,5 @@
 """Marks on published models, their files to and from a DVC remote, and the lineage in their records."""
 
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,17 +21,13 @@ from storage.models.index import (
     save_index,
 )
 from storage.models.publish import content_hash, model_files, publication_lock
+from storage.versions.upkeep.marks import check_tag
 from storage.workspace import Workspace
-
-_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-# In NAME@... such a tag would look like a version number or the beginning of a content hash.
-_LIKE_A_VERSION = re.compile(r"v[0-9]+(-[0-9a-f]{8})?|[0-9a-f]{4,64}")
 
 
 def tag_model(ws: Workspace, reference: str, name: str, *, move: bool = False) -> ModelVersion:
     """Point a tag at a version. A tag that exists is moved only with `move`."""
-    if not _TAG.fullmatch(name) or _LIKE_A_VERSION.fullmatch(name):
-        raise SetupError(f"{name!r} is not a valid tag: begin with a letter, and not like a version (v2) or a hash (3f9a).")
+    check_tag(name)
 
     def point(index: ModelIndex, version: ModelVersion) -> ModelIndex:
         folder = index.tags.get(name, version.folder)

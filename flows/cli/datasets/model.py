@@ -90,7 +90,7 @@ def show(reference: Model, *, json: AsJson = False) -> None:
 
 @verbs.command("diff")
 def diff(one: Model, other: Model, *, json: AsJson = False) -> None:
-    """What differs between the trainings of two versions.
+    """Differences between the trainings of two versions.
 
     Example: rollmill model diff student@v1 student@v2
     """

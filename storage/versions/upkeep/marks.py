@@ -22,12 +22,17 @@ _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _LIKE_A_VERSION = re.compile(r"v[0-9]+(-[0-9a-f]{8})?|[0-9a-f]{4,64}")
 
 
-def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> VersionInfo:
-    """Point a tag at a version. An existing tag is moved only with `move`."""
+def check_tag(name: str) -> None:
+    """SetupError for a name that no tag can have, of a dataset or of a model."""
     if not _TAG.fullmatch(name) or _LIKE_A_VERSION.fullmatch(name):
         raise SetupError(
             f"{name!r} is not a valid tag name: begin with a letter, and not like a version (v2) or a hash (3f9a)."
         )
+
+
+def tag(ws: Workspace, reference: str, name: str, *, move: bool = False) -> VersionInfo:
+    """Point a tag at a version. An existing tag is moved only with `move`."""
+    check_tag(name)
     if name == LINK:
         raise SetupError(f"{name!r} always means the newest version; use another name.")
 
