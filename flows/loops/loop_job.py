@@ -1,20 +1,18 @@
 """The job `loop`: round after round a dataset and a model, each an ordinary version, so that a killed loop goes on."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flows.driver import DIRECT, Executor, RequestKind, drive
+from flows.driver import DIRECT, Executor, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
 from flows.jobs.evaluate import Evaluate
 from flows.loops.loop_recipe import LoadedLoop, load_loop, model_reference
 from flows.loops.loop_report import write_loop
 from flows.loops.monitor import alarms, measured, stop_reason
-from flows.progress import Progress
-from flows.training.train_job import TrainingSession, training_session
+from flows.training.train_job import TrainingKind, TrainingSession
 from flows.training.training import open_training
 from flows.training.training_data import training_rows
 from flows.trials.students import Student, StudentCounts, count_cells
@@ -23,7 +21,7 @@ from flows.trials.trial_recipe import written
 Row = dict[str, Any]
 
 
-class Loop(RequestKind):
+class Loop(TrainingKind):
     """A loop to its report. `frozen`: the control arm."""
 
     def __init__(self, job: Job, loop: LoadedLoop | None = None, *, frozen: bool = False) -> None:
@@ -33,12 +31,6 @@ class Loop(RequestKind):
     def command(self) -> str:
         """The command line of the job."""
         return self.job.command + (" --frozen" if self.loop.frozen else "")
-
-    @contextmanager
-    def open(self, progress: Progress) -> Iterator[TrainingSession]:
-        """The workspace, with what a killed command left put right."""
-        with training_session(self.job, progress) as session:
-            yield session
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Draw, train and evaluate, round by round; what an earlier command made is used."""

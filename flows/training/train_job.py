@@ -36,11 +36,10 @@ class TrainingSession:
         return TrainingWatcher(self.progress, label)
 
 
-class Train(RequestKind):
-    """A training recipe to a version of a model; the same training again finds it trained."""
+class TrainingKind(RequestKind):
+    """Base of the kinds that train models: `train`, `trial`, `loop`."""
 
-    def __init__(self, job: Job, loaded: LoadedTraining | None = None) -> None:
-        self.job, self.loaded = job, loaded or load_training(Path(job.recipe), sets=job.sets)
+    job: Job
 
     @property
     def command(self) -> str:
@@ -52,6 +51,13 @@ class Train(RequestKind):
         """The workspace, with what a killed command left put right."""
         with training_session(self.job, progress) as session:
             yield session
+
+
+class Train(TrainingKind):
+    """A training recipe to a version of a model; the same training again finds it trained."""
+
+    def __init__(self, job: Job, loaded: LoadedTraining | None = None) -> None:
+        self.job, self.loaded = job, loaded or load_training(Path(job.recipe), sets=job.sets)
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Export and train."""

@@ -1,16 +1,15 @@
 """The job `trial`: students of every arm trained and evaluated, look by look, and compared over seeds and problems."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.driver import DIRECT, Executor, RequestKind, drive
+from flows.driver import DIRECT, Executor, drive
 from flows.job import Job
 from flows.jobs.curate import Curate
 from flows.progress import Progress
-from flows.training.train_job import TrainingSession, tokens_a_second, training_session
+from flows.training.train_job import TrainingKind, TrainingSession, tokens_a_second, training_session
 from flows.trials.comparison import by_benchmark, compared, decided, detectable
 from flows.trials.students import Student, StudentCounts, TrialWork
 from flows.trials.trial_recipe import PILOT, LoadedTrial, load_trial
@@ -22,23 +21,12 @@ from storage.versions.index import dataset_names
 Row = dict[str, Any]
 
 
-class Trial(RequestKind):
+class Trial(TrainingKind):
     """A trial to its report. `anyway`: go on where the pilot says that the seeds cannot show the wanted difference."""
 
     def __init__(self, job: Job, trial: LoadedTrial | None = None, *, anyway: bool = False) -> None:
         self.job, self.anyway = job, anyway
         self.trial = trial or load_trial(Path(job.recipe), sets=job.sets)
-
-    @property
-    def command(self) -> str:
-        """The command line of the job."""
-        return self.job.command
-
-    @contextmanager
-    def open(self, progress: Progress) -> Iterator[TrainingSession]:
-        """The workspace, with what a killed command left put right."""
-        with training_session(self.job, progress) as session:
-            yield session
 
     def stages(self, session: TrainingSession, executor: Executor) -> Row:
         """Train, evaluate and compare, at each look; the plan is recorded before the first training."""
