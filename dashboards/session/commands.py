@@ -24,6 +24,7 @@ COOKIE = "rollmill-"  # and the port: cookies do not tell ports apart
 WRITES = "may-write"
 WAIT = 120.0  # seconds a page waits for a command; a longer one goes on by itself
 _AGAIN = 1.0  # seconds after its end in which the second click of two does nothing
+_CLICKED = 10.0  # seconds within which a draw that reaches the button carries its click out
 _MOST = 20_000  # characters of output shown
 
 
@@ -100,7 +101,8 @@ def silent_button(
         button = place.button
         place.code(visible(command), language=None, wrap_lines=True)
         label = f"Yes, {label[:1].lower()}{label[1:]}"
-    button(label, key=key, help=hint, disabled=not allowed, on_click=_clicked, args=(key, tuple(arguments), wait))
+    button(label, key=key, help=hint, disabled=not allowed, on_click=_clicked, args=(key,))
+    _carry_out(key, tuple(arguments), wait)
     done: Done | None = st.session_state.get(f"{key}-done")
     return done
 
@@ -122,13 +124,22 @@ def typed(arguments: Sequence[str]) -> str:
     return shlex.join(["rollmill", *arguments])
 
 
-def _clicked(key: str, arguments: tuple[str, ...], wait: float) -> None:
-    before: Done | None = st.session_state.get(f"{key}-done")
+def _clicked(key: str) -> None:
+    # Callbacks have the arguments of the last draw; a text typed just before the click is only in the next one's.
+    st.session_state[f"{key}-clicked"] = time.monotonic()
+
+
+def _carry_out(key: str, arguments: tuple[str, ...], wait: float) -> None:
+    clicked = st.session_state.pop(f"{key}-clicked", None)
     # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
-    if not may_write() or (before and before.words == arguments and time.monotonic() - before.at < _AGAIN):
+    if clicked is None or not may_write() or time.monotonic() - clicked > _CLICKED:
+        return
+    before: Done | None = st.session_state.get(f"{key}-done")
+    if before and before.words == arguments and clicked - before.at < _AGAIN:
         return
     with st.spinner(f"Running {arguments[0]}"):
         st.session_state[f"{key}-done"] = run(arguments, wait)
+    st.rerun()
 
 
 def run(arguments: Sequence[str], wait: float = WAIT) -> Done:

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -17,16 +16,15 @@ import typer
 from flows.cli import group
 from flows.cli.output import AsJson, DryRun, as_json, columns, line, note
 from flows.cli.recipe import RecipePath, Sets
-from storage.ground.errors import RollmillError, SetupError
+from storage.ground.errors import SetupError
 
 if TYPE_CHECKING:
     from storage.run_records import Firing
     from storage.schedules import Schedule, Schedules
-    from storage.standing import Service, Standing
+    from storage.standing import Service
     from storage.workspace import Workspace
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-KNOWN_SECONDS = 20.0  # until the standing server, which looks for schedules every two seconds, knows one
 Name = Annotated[str, typer.Argument(help="The schedule's name; see `rollmill schedule list`.")]
 
 
@@ -268,40 +266,12 @@ def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> Non
     if service.standing is None or service.status != "up":
         advice = f"rollmill {item.verb} {item.recipe}"
         raise SetupError(f"schedule {name!r} needs a standing server. {service.line()}", next_command=advice)
-    run = None if dry_run else _submit(item, service.standing)
+    from flows.prefect.submission import submit_firing
+
+    run = None if dry_run else submit_firing(item, service.standing)
     if json:
         return as_json({"schedule": name, "flow_run": run})
     return line(f"{'Would start' if dry_run else 'Started'} {name}. Next: rollmill runs watch")
-
-
-def _submit(item: "Schedule", standing: "Standing") -> str:
-    import httpx
-
-    from flows.prefect.server import ONE_SHOT, apply, environment, users_api, users_environment
-
-    if standing.url and standing.url != users_api():
-        raise SetupError(
-            "this workspace is up with a Prefect server of yours.", next_command=f"export PREFECT_API_URL={standing.url}"
-        )
-    apply(users_environment(**ONE_SHOT) if standing.url else environment(standing.home, standing.port, **ONE_SHOT))
-    from prefect.deployments import run_deployment
-    from prefect.exceptions import ObjectNotFound
-
-    from flows.prefect.triggers import deployment_name
-
-    deadline = time.monotonic() + KNOWN_SECONDS
-    while True:
-        try:
-            run = run_deployment(deployment_name(item), timeout=0, as_subflow=False)
-        except ObjectNotFound:
-            if time.monotonic() > deadline:
-                again = f"rollmill schedule run-now {item.name}"
-                raise SetupError(f"the standing server does not know {item.name!r} yet.", next_command=again) from None
-            time.sleep(1)
-        except httpx.HTTPError as error:
-            raise RollmillError(f"the standing server did not take it: {error!r}. Next: rollmill schedule list") from None
-        else:
-            return str(getattr(run, "id", run))
 
 
 def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:

@@ -44,6 +44,37 @@ def test_a_button_runs_the_command_line_and_shows_what_it_said(curated: Path, mo
     assert not page.exception
 
 
+TYPED = """
+import streamlit as st
+from dashboards.session.commands import command_button
+name = st.text_input("Schedule", "nightly", key="name")
+if name != "hidden":
+    command_button("Remove", ["schedule", "remove", "--", name], key="remove")
+"""
+
+
+def test_a_text_typed_just_before_the_click_is_in_its_command(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
+    page = AppTest.from_string(TYPED, default_timeout=60)
+    page.session_state[WRITES] = True
+    page.run()
+    page.text_input(key="name").input("weekly")
+    page.button(key="remove").click().run()  # the browser sends both at once
+    assert page.code[0].value.startswith("$ rollmill schedule remove -- weekly\n")
+
+
+def test_a_click_is_void_once_its_button_was_away_for_long(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
+    page = AppTest.from_string(TYPED, default_timeout=60)
+    page.session_state[WRITES] = True
+    page.run()
+    page.text_input(key="name").input("hidden")
+    page.button(key="remove").click().run()
+    page.session_state["remove-clicked"] -= 10  # seconds
+    page.text_input(key="name").input("weekly").run()
+    assert not page.code
+
+
 def test_without_the_token_no_button_runs_anything(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
     page = AppTest.from_string(PAGE, default_timeout=60).run()
