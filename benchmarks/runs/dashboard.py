@@ -214,11 +214,13 @@ def live(root: Path) -> Iterator[str]:
         rollouts = next(row.newest.rows for row in datasets(reader) if row.name == "small" and row.newest is not None)
     (root / "slow.py").write_text(SLOW.format(pause=LIVE_SECONDS / rollouts))
     (root / "live.yaml").write_text(judged)
-    command = [sys.executable, "-m", "flows.cli", "curate", "live.yaml", "--direct"]
+    command = [sys.executable, "-m", "flows.cli", "curate", "live.yaml", "--direct", "--keep-going"]
     process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL)
     try:
         with Reader.open(root) as reader:
             while not (begun := [run.id for run in runs(reader) if run.name == "live" and run.status == "running"]):
+                if process.poll() is not None:
+                    raise SystemExit(f"the run that writes ended with status {process.returncode}")
                 time.sleep(0.2)
         yield begun[0]
     finally:

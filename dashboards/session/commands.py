@@ -101,7 +101,14 @@ def silent_button(
         button = place.button
         place.code(visible(command), language=None, wrap_lines=True)
         label = f"Yes, {label[:1].lower()}{label[1:]}"
-    button(label, key=key, help=hint, disabled=not allowed, on_click=_clicked, args=(key,))
+    button(
+        label,
+        key=key,
+        help=hint,
+        disabled=not allowed,
+        on_click=_clicked,
+        args=(key, tuple(arguments) if confirm else None),
+    )
     _carry_out(key, tuple(arguments), wait)
     done: Done | None = st.session_state.get(f"{key}-done")
     return done
@@ -124,15 +131,16 @@ def typed(arguments: Sequence[str]) -> str:
     return shlex.join(["rollmill", *arguments])
 
 
-def _clicked(key: str) -> None:
-    # Callbacks have the arguments of the last draw; a text typed just before the click is only in the next one's.
-    st.session_state[f"{key}-clicked"] = time.monotonic()
+def _clicked(key: str, confirmed: tuple[str, ...] | None) -> None:
+    # Callbacks have the arguments of the last draw: the ones that were confirmed, but without a text typed just before.
+    st.session_state[f"{key}-clicked"] = (time.monotonic(), confirmed)
 
 
-def _carry_out(key: str, arguments: tuple[str, ...], wait: float) -> None:
-    clicked = st.session_state.pop(f"{key}-clicked", None)
+def _carry_out(key: str, drawn: tuple[str, ...], wait: float) -> None:
+    clicked, confirmed = st.session_state.pop(f"{key}-clicked", (float("-inf"), None))
+    arguments = confirmed or drawn
     # Asked again: a disabled button is only drawn as one, and a browser may send its click all the same.
-    if clicked is None or not may_write() or time.monotonic() - clicked > _CLICKED:
+    if not may_write() or time.monotonic() - clicked > _CLICKED:
         return
     before: Done | None = st.session_state.get(f"{key}-done")
     if before and before.words == arguments and clicked - before.at < _AGAIN:

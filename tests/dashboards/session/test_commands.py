@@ -50,6 +50,7 @@ from dashboards.session.commands import command_button
 name = st.text_input("Schedule", "nightly", key="name")
 if name != "hidden":
     command_button("Remove", ["schedule", "remove", "--", name], key="remove")
+command_button("Forget", ["schedule", "remove", "--", name], key="forget", confirm=True)
 """
 
 
@@ -63,6 +64,17 @@ def test_a_text_typed_just_before_the_click_is_in_its_command(curated: Path, mon
     assert page.code[0].value.startswith("$ rollmill schedule remove -- weekly\n")
 
 
+def test_a_confirmed_command_is_the_one_in_view(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
+    page = AppTest.from_string(TYPED, default_timeout=60)
+    page.session_state[WRITES] = True
+    page.run()
+    assert page.code[0].value == "rollmill schedule remove -- nightly"
+    page.text_input(key="name").input("weekly")
+    page.button(key="forget").click().run()
+    assert page.code[1].value.startswith("$ rollmill schedule remove -- nightly\n")
+
+
 def test_a_click_is_void_once_its_button_was_away_for_long(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLMILL_WORKSPACE", str(curated))
     page = AppTest.from_string(TYPED, default_timeout=60)
@@ -70,9 +82,10 @@ def test_a_click_is_void_once_its_button_was_away_for_long(curated: Path, monkey
     page.run()
     page.text_input(key="name").input("hidden")
     page.button(key="remove").click().run()
-    page.session_state["remove-clicked"] -= 10  # seconds
+    at, confirmed = page.session_state["remove-clicked"]
+    page.session_state["remove-clicked"] = (at - 10, confirmed)  # seconds
     page.text_input(key="name").input("weekly").run()
-    assert not page.code
+    assert [code.value for code in page.code] == ["rollmill schedule remove -- weekly"]  # the question of Forget alone
 
 
 def test_without_the_token_no_button_runs_anything(curated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
