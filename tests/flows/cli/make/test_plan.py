@@ -69,6 +69,29 @@ def test_kept_rows_are_forecast_of_a_selector_that_declares_its_rule_and_of_no_o
     assert (unstated["silent"], "kept" in unstated["quantities"]) == ({"kept": why}, False)
 
 
+PACED = """
+import time
+from toys import ToyEngine
+
+class Paced(ToyEngine):
+    def __init__(self, model="toy-1", threads=0, chance=0.5):
+        super().__init__(model, threads, chance)
+        time.sleep(4)  # it loads its model
+        self.delay = 0.05
+"""
+
+
+def test_seconds_go_by_the_pilots_own_pace(toy: Path, rollmill: Run) -> None:
+    (toy / "paced.py").write_text(PACED)
+    paced = ("toy.yaml", "--set", "generate.engine=paced.py:Paced", "--json")
+    plan = document(rollmill("plan", *paced, "--pilot", "6", "--pilot-draws", "4", "--simulations", "20").out)
+    assert 60 < plan["rate"] <= 120, plan["rate"]  # six tokens in .05 s
+    seconds, tokens = plan["quantities"]["seconds"]["median"], plan["quantities"]["tokens_out"]["median"]
+    assert seconds == pytest.approx(tokens / plan["rate"])
+    outcome = document(rollmill("curate", *paced, "--direct").out)
+    assert 0.5 < outcome["forecast"]["totals"]["seconds"]["actual"] / seconds < 2
+
+
 def test_the_run_that_follows_is_scored_once(planned: dict[str, Any], toy: Path, rollmill: Run) -> None:
     outcome = document(rollmill("curate", "toy.yaml", "--direct", "--json").out)
     with Workspace.open(toy) as ws:  # the pilot has a stream of its own
