@@ -18,6 +18,7 @@ from storage.schedules import Schedule, Schedules
 from storage.workspace import Workspace
 from tests.dashboards.conftest import run_in, serving
 from tests.dashboards.measured import nameless, pale, too_close, unreached, wider
+from tests.dashboards.pages.models.conftest import training_recipe
 from tests.dashboards.test_browser import browser, served, shoot, strangers, visit
 from tests.flows.cli.make.test_evaluate import EVALUATION
 from tests.flows.conftest import RECIPE
@@ -28,6 +29,7 @@ PAGES = (  # a name for the picture, the heading, the address
     ("home", "Home", ""),
     ("new-run", "New run", "new"),
     ("new-evaluate", "New run", "new?what=Evaluate"),
+    ("new-train", "New run", "new?what=Train"),
     ("new-audit", "New run", "new?what=Audit"),
     ("new-export", "New run", "new?what=Export"),
     ("runs", "Runs", "runs?run={toy}"),
@@ -53,6 +55,7 @@ PAGES = (  # a name for the picture, the heading, the address
 def filled(curated: Path) -> Path:
     """The workspace with something on every page: an evaluation, an audit, and runs and firings of every end."""
     (curated / "sums.yaml").write_text(EVALUATION)
+    training_recipe(curated)
     with Reader.open(curated) as reader:
         toy = next(run.id for run in reader.runs.list() if run.name == "toy")
     run_in(curated, ["evaluate", "sums.yaml", "--direct"], ["audit", "verifier", "number", "--run", toy, "--n", "12"])

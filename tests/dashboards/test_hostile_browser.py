@@ -3,6 +3,7 @@
 Whatever a payload managed to run would set `window.pwned`, open a dialog or ask something of a host; all of it is watched.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -72,6 +73,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{text}.yaml").write_text(
             RECIPE.replace("seed: 3", f"seed: 3\n# {text.encode('unicode_escape').decode()}")
         )
+        training = f"train_schema: 1\nname: student\ndata: {{versions: {{hostile: all}}}}\ninit: {json.dumps(text)}\n"
+        (folder / f"train {text}.yaml").write_text(training)
     (folder / "profiles").mkdir(exist_ok=True)
     (folder / "profiles" / f"{NAMED['img onerror']}.yaml").write_text("profile_schema: 1\n")
     payloads = [*PAYLOADS.values()]
@@ -189,10 +192,12 @@ def addresses(folder: Path) -> Iterator[tuple[str, str]]:
         run = names["hostile"]
         problems = [row.id for row in search_problems(run_scope(reader, run)).rows]
     of = f"of=run+{run}"
-    recipes = [f"new?recipe={quote(text)}.yaml" for text in (NAMED["img onerror"], NAMED["streamlit"])]
+    recipes = [
+        f"new?recipe={kind}{quote(NAMED[name])}.yaml" for kind in ("", "train%20") for name in ("img onerror", "streamlit")
+    ]
     yield from (("Home", ""), ("Runs", f"runs?run={run}"), ("Runs", f"runs?run={names['broken']}"), ("New run", "new"))
     yield from (("New run", path) for path in (*recipes, "new?set=a%3D" + quote(HOSTILE)))
-    yield from (("New run", f"new?what={what}") for what in ("Evaluate", "Audit", "Export"))
+    yield from (("New run", f"new?what={what}") for what in ("Evaluate", "Train", "Audit", "Export"))
     yield from (
         ("Datasets", f"datasets?dataset=hostile&tab={quote(tab)}") for tab in ("Card", "Quality report", "Manifest")
     )
