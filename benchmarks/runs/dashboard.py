@@ -1,18 +1,11 @@
 """Latency of the dashboard's pages in a browser as a table, with memory and idle processor time of its server.
 
-    python benchmarks/runs/dashboard.py --workspace FOLDER --rollouts 1000000 --versions 100 --runs 900
+    python benchmarks/runs/dashboard.py --workspace FOLDER --page docs/reference/latency.md
 
 The workspace is that of `benchmarks/runs/dashboard_workspace.py`; it is made where the folder does not exist, and kept.
-Chromium is headless. All times are seconds until the content of a page shows:
-
-- cold: the first visit after the server's start, once it has prepared what it computes beforehand (`--at-once`: without
-  waiting for that). The pages come in the order of the menu, so that what one has read serves the next ones;
-- new tab: the same address loaded again, as a shared link in a new tab;
-- first: the slowest first use of an interaction (filters, next page, a problem, another model), of which no answer is kept;
-- p50, p95: later visits of all of these by links inside the dashboard;
-- two tabs: the p95 while somebody opens another page every second in a second tab;
-- writing: the p95 while a run writes;
-- CPU cold, CPU first: processor seconds of the server in these visits, which the machine's other work hardly changes.
+The page explains the columns. Pages come in the order of the menu, so that what one has read serves the next ones;
+`--at-once` does not wait until the server has prepared what it computes beforehand. Processor seconds hardly depend on
+the machine's other work.
 """
 
 import argparse
@@ -44,6 +37,20 @@ from benchmarks.runs.dashboard_visits import (
 from benchmarks.runs.dashboard_workspace import add_ended_runs, build_workspace
 from storage.queries import Reader, datasets, named_scope, runs
 
+ABOUT = """\
+# Latency of the dashboard
+
+Seconds until the content of a page shows in headless Chromium, over {rollouts:,} imported rollouts and {versions} versions.
+Written by `benchmarks/runs/dashboard.py`.
+
+- cold: first visit after the server has prepared what it computes beforehand
+- new tab: the same address loaded again
+- first: slowest first use of a filter, another model, a problem or the next page
+- p50, p95: later visits
+- two tabs: p95 while a second tab opens another page each second
+- writing: p95 while a run writes
+- CPU cold, CPU first: processor seconds of the server
+"""
 COLUMNS = ("cold", "new tab", "first", "p50", "p95", "two tabs", "writing", "CPU cold", "CPU first")
 Row = dict[str, float]
 LIVE_SECONDS = 3_600  # that a run which writes would take
@@ -71,6 +78,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="visits of each address after the first")
     parser.add_argument("--pages", nargs="*", help="these pages alone")
     parser.add_argument("--idle", type=int, default=60, help="seconds that a tab is left open")
+    parser.add_argument("--page", type=Path, help="write the tables to this page of the documentation too")
     parser.add_argument("--at-once", action="store_true", help="do not wait for what is computed beforehand")
     options = parser.parse_args()
     if not options.workspace.exists():
@@ -104,7 +112,10 @@ def main() -> None:
             seconds(page, f"{address}/runs?run={run}")
             found["idle CPU s a minute, a run that writes"] = idle_minute(server, options.idle)
         found["MB at the end"] = megabytes(server)
-    show(table, found)
+    text = tables(table, found)
+    print(text)
+    if options.page is not None:
+        options.page.write_text(f"{ABOUT.format(rollouts=options.rollouts, versions=options.versions)}\n{text}\n")
 
 
 def visited(page: Page, server: psutil.Process, addresses: Sequence[str], repeats: int) -> Row:
@@ -125,16 +136,13 @@ def visited(page: Page, server: psutil.Process, addresses: Sequence[str], repeat
     return row
 
 
-def show(table: dict[str, Row], found: Row) -> None:
-    """Print the table of the pages, and what the server took."""
-    print(f"| page | {' | '.join(COLUMNS)} |")
-    print(f"|---|{'---:|' * len(COLUMNS)}")
-    for name, row in table.items():
-        print(f"| {name} | {' | '.join(f'{row[column]:.2f}' for column in COLUMNS)} |")
-    print("\n| server | |\n|---|---:|")
-    for name, value in found.items():
-        print(f"| {name} | {value:.0f} |" if name.startswith("MB") else f"| {name} | {value:.2f} |")
-    print(f"\nload {os.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores")
+def tables(table: dict[str, Row], found: Row) -> str:
+    """The latency of each page, and the resources that the server took, in Markdown."""
+    lines = [f"| page | {' | '.join(COLUMNS)} |", f"|---|{'---:|' * len(COLUMNS)}"]
+    lines += [f"| {name} | {' | '.join(f'{row[column]:.2f}' for column in COLUMNS)} |" for name, row in table.items()]
+    lines += ["", "| server | |", "|---|---:|"]
+    lines += [f"| {name} | {value:{'.0f' if name.startswith('MB') else '.2f'}} |" for name, value in found.items()]
+    return "\n".join([*lines, "", f"Load {os.getloadavg()[0]:.1f} on {psutil.cpu_count()} cores."])
 
 
 def at(path: str, **query: str | int) -> str:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = 15  # in a folder, beside its `__init__`
 LINES = 400  # of a file
 HOW_TO, BY_HAND = 600, 40_000  # words of a how-to page, and of all pages together
-WRITTEN_BY_A_COMMAND = "docs/reference/claims.md"
+WRITTEN_BY_A_COMMAND = {"docs/reference/claims.md", "docs/reference/latency.md"}
 
 
 def tracked(pattern: str) -> list[str]:
@@ -36,4 +36,4 @@ def test_a_file_has_at_most_four_hundred_lines() -> None:
 def test_pages_are_short_and_few() -> None:
     pages = {name: words(name) for name in tracked("docs/*.md")}
     assert {name: count for name, count in pages.items() if name.startswith("docs/how-to/") and count > HOW_TO} == {}
-    assert sum(count for name, count in pages.items() if name != WRITTEN_BY_A_COMMAND) <= BY_HAND
+    assert sum(count for name, count in pages.items() if name not in WRITTEN_BY_A_COMMAND) <= BY_HAND
