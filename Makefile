@@ -15,7 +15,7 @@ ON_POSTGRES := $(addprefix tests/storage/test_,workspace.py runs.py run_records.
 	$(addprefix tests/flows/rounds/test_,failures.py imported.py) $(addprefix tests/flows/rounds/together/test_,together.py shared.py limits.py) tests/flows/cli/make/test_curate.py
 GPU_PYTHON ?= python3
 RECIPE ?= recipes/arithmetic.yaml
-PART ?=  # of the tier that kills: `--one-of-each SEED` runs one case of each test; of the long one: `--kinds K`
+PART ?=  # of the tiers that kill and browse: `--one-of-each SEED` runs one case of each test, or `--cases N`; of the long one: `--kinds K`
 unexport PYTHONDONTWRITEBYTECODE  # else every tier rewrites the asserts of 330 files, and every command compiles the program
 
 .PHONY: run test check docs dashboard test-integration test-services test-sandbox test-chaos test-browser test-hosts test-data test-train test-vllm test-gpu test-long test-all release train vllm instruct peers peers-http peers-eval bench-http bench lock clean help
@@ -54,8 +54,8 @@ test-chaos: $(VENV)/.dev ## kill real processes, resume, compare; PART="--one-of
 test-sandbox: $(VENV)/.dev ## untrusted code: attacks, limits, the code verifier (bubblewrap)
 	$(PYTEST) -m "sandbox and not data and not long" $(SPREAD) --timeout 600
 
-test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium
-	$(PYTEST) -m "browser and not data" -n 2 --dist loadfile --timeout 600
+test-browser: $(VENV)/.dev ## walk the dashboard in headless Chromium; PART as of test-chaos
+	$(PYTEST) -m "browser and not data" $(PART) -n 2 --dist loadfile --timeout 600
 
 test-hosts: $(VENV)/.dev ## three hosts in namespaces of this machine: links down, clocks apart, S3 that fails, clones, Prefect (root, iproute2)
 	$(PYTEST) -m "hosts and not long" -n 3 --dist loadfile --timeout 600

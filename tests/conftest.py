@@ -1,7 +1,8 @@
 """What holds for every test file: it leaves the process in its first folder, and no bytecode of users' files behind.
 
 `pytest --postgres`: the ledger of every workspace that a test makes is a PostgreSQL database of its own.
-`pytest --one-of-each SEED`: of a test with several cases one is run, which the seed chooses, as `.ci/run` does with kills.
+`pytest --one-of-each SEED`: of a test with several cases one is run, which the seed chooses, as `.ci/run` does with kills;
+`--cases N`: so many.
 `pytest --kinds K`: where every call of a command fails once, K calls of each group of equal ones.
 """
 
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="ledgers in a PostgreSQL that the tests start")
     parser.addoption("--kinds", metavar="K", help="where every call fails once: so many of each group of equal calls")
     parser.addoption("--one-of-each", metavar="SEED", help="of a test with several cases run one, chosen by the seed")
+    parser.addoption("--cases", metavar="N", type=int, default=1, help="with --one-of-each: N cases of each test")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -63,17 +65,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     yield  # in which `-m` takes its part
     seed = config.getoption("--one-of-each")
     if seed is not None:
-        chosen = one_of_each(seed, [item.nodeid for item in items])
+        chosen = some_of_each(seed, [item.nodeid for item in items], config.getoption("--cases"))
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in chosen])
         items[:] = [item for item in items if item.nodeid in chosen]
 
 
-def one_of_each(seed: str, names: Sequence[str]) -> set[str]:
-    """Of the names that differ in their case alone, `test[case]`, one: the same for a seed, in every process."""
+def some_of_each(seed: str, names: Sequence[str], count: int = 1) -> set[str]:
+    """So many of the names that differ in their case alone, `test[case]`: the same for a seed, in every process."""
     cases: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         cases[name.partition("[")[0]].append(name)
-    return {same[crc32(f"{seed} {test}".encode()) % len(same)] for test, same in cases.items()}
+    drawn = (sorted(same, key=lambda name: crc32(f"{seed} {name}".encode()))[:count] for same in cases.values())
+    return {name for some in drawn for name in some}
 
 
 def pytest_collection_finish() -> None:

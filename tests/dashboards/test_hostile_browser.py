@@ -192,9 +192,8 @@ def addresses(folder: Path) -> Iterator[tuple[str, str]]:
         run = names["hostile"]
         problems = [row.id for row in search_problems(run_scope(reader, run)).rows]
     of = f"of=run+{run}"
-    recipes = [
-        f"new?recipe={kind}{quote(NAMED[name])}.yaml" for kind in ("", "train%20") for name in ("img onerror", "streamlit")
-    ]
+    kinds = ("recipe=", "what=Train&training=train%20")
+    recipes = [f"new?{kind}{quote(NAMED[name])}.yaml" for kind in kinds for name in ("img onerror", "streamlit")]
     yield from (("Home", ""), ("Runs", f"runs?run={run}"), ("Runs", f"runs?run={names['broken']}"), ("New run", "new"))
     yield from (("New run", path) for path in (*recipes, "new?set=a%3D" + quote(HOSTILE)))
     yield from (("New run", f"new?what={what}") for what in ("Evaluate", "Train", "Audit", "Export"))

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.conftest import TIERS, one_of_each
+from tests.conftest import TIERS, some_of_each
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["a.py::kill[term]", "a.py::kill[kill]", "a.py::kill[disk]", "a.py::alone", "b.py::kill[term]", "b.py::kill[kill]"]
@@ -11,13 +11,18 @@ NAMES = ["a.py::kill[term]", "a.py::kill[kill]", "a.py::kill[disk]", "a.py::alon
 
 def test_one_case_of_each_test_is_chosen_and_the_same_for_a_seed() -> None:
     for seed in ("8c1f", "00aa"):
-        chosen = one_of_each(seed, NAMES)
+        chosen = some_of_each(seed, NAMES)
         assert sorted(name.partition("[")[0] for name in chosen) == ["a.py::alone", "a.py::kill", "b.py::kill"]
-        assert one_of_each(seed, NAMES) == chosen
+        assert some_of_each(seed, NAMES) == chosen
+
+
+def test_so_many_cases_are_chosen_as_asked_for() -> None:
+    chosen = some_of_each("8c1f", NAMES, 2)
+    assert sorted(name.partition("[")[0] for name in chosen) == ["a.py::alone", *["a.py::kill"] * 2, *["b.py::kill"] * 2]
 
 
 def test_other_seeds_choose_the_other_cases() -> None:
-    assert set().union(*(one_of_each(f"{seed:x}", NAMES) for seed in range(30))) == set(NAMES)
+    assert set().union(*(some_of_each(f"{seed:x}", NAMES) for seed in range(30))) == set(NAMES)
 
 
 def test_every_tier_is_run_by_make_test_all_and_all_but_two_by_ci() -> None:
