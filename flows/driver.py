@@ -76,13 +76,13 @@ class JobKind(Protocol[Target]):
         """Carry out every stage; the ledger says how that ended. The outcome as JSON values."""
 
     def run_of(self, target: Target) -> str | None:
-        """The id of the job's run; None where it has several."""
+        """The id of the job's run; None if it has several."""
 
     def report(self, outcome: Outcome) -> Outcome:
         """Write the files that the job leaves beside the workspace's own; the outcome with their paths."""
 
     def check(self, outcome: Outcome) -> None:
-        """FoundWanting where what was measured falls short of what the recipe asks."""
+        """FoundWanting if what was measured falls short of what the recipe asks."""
 
     def line(self, outcome: Outcome) -> str:
         """The outcome in one line, for the record of a schedule."""

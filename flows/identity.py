@@ -166,7 +166,7 @@ def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, li
 
 
 def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """True where only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
+    """True if only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
 
     Verifiers that vote on imported rollouts then have a new vote plan, and the plan is part of their version.
     """

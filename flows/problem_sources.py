@@ -46,7 +46,7 @@ def built_synthesizer(workspace: "Workspace", method: MethodSpec, samplers: Samp
 
 
 def source_of(workspace: "Workspace", name: str) -> Source:
-    """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError where there is none of that name."""
+    """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError if there is none of that name."""
     scope = source_scope(workspace, name)
     if scope.version is not None:
         info = scope.version
@@ -59,7 +59,7 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 
 def source_scope(workspace: "Workspace", name: str) -> "Scope":
-    """Scope that the option `from` names; SetupError where it is neither a version nor a run, or its rows are missing."""
+    """Scope that the option `from` names; SetupError if it is neither a version nor a run, or its rows are missing."""
     from storage.queries import Reader, named_scope
     from storage.versions.index import dataset_names
 

@@ -96,7 +96,7 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
-    """The evaluation problems, regenerated, imported or read from their file; empty where the recipe names none."""
+    """The evaluation problems, regenerated, imported or read from their file; empty if the recipe names none."""
     return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part, samplers)]
 
 

@@ -28,7 +28,7 @@ _OF_EVENT = {
 class Stage:
     """Progress of one stage; seconds are its own, tokens those drawn by this command.
 
-    `here`: the rows of `done` that this command did itself, None where it did all; `correct`: those judged correct.
+    `here`: the rows of `done` that this command did itself, None if it did all; `correct`: those judged correct.
     """
 
     name: str

@@ -63,7 +63,7 @@ PAGES: Mapping[str, str] = {
 
 
 def check_method(role: str, name: str, built: Any) -> None:
-    """SetupError where an instance lacks what its role needs, or states it in another form."""
+    """SetupError if an instance lacks what its role needs, or states it in another form."""
     for needed in missing_members("group scorer" if isinstance(built, GroupScorer) else role, built):
         if needed in TEXTS.get(role, NAMED):
             raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")

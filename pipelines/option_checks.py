@@ -25,7 +25,7 @@ def checked_share(role: str, name: str, option: str, value: object) -> float:
 
 
 def checked_positive(role: str, name: str, option: str, value: object) -> None:
-    """SetupError where an option is not a number above 0."""
+    """SetupError if an option is not a number above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise refused(role, name, option, value, "a number above 0")
 

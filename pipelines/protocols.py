@@ -146,7 +146,7 @@ class VotesOn(Protocol):
     """Gives the votes of a run's steps on its completions."""
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
-        """Votes on each of these completions, in plan order; empty where there are none."""
+        """Votes on each of these completions, in plan order; empty if there are none."""
 
 
 @runtime_checkable
@@ -164,7 +164,7 @@ class ReadsVotes(Protocol):
 class Candidates:
     """Completions of one problem as a GroupScorer gets them, in order of sample index.
 
-    `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
+    `answers`: canonical keys, equal for equal answers, None if an answer cannot be told; empty unless they are needed.
     `verdicts`: the verdicts of the run's verifiers on each completion, by name; empty unless they are needed.
     `prompts`: the prompt of each completion in its prompt template; empty for the problem's own prompt.
     `votes`: the votes of voting steps on each completion; empty unless they are needed.
@@ -215,7 +215,7 @@ class Budget(Protocol):
     """Decides how many completions each problem gets: a pure function of its options and the tallies.
 
     `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
-    0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
+    0 if there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
     `path_counting` (all draws; then it is a StoppingBudget) or `none`. Optional roles: MeasuringBudget, RoutingBudget,
     StatesVerdictUse, ChecksSteps (steps/graph.py).
     """

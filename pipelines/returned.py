@@ -19,7 +19,7 @@ _SHOWN = 60  # characters of a value
 
 
 def check_returned(owner: object, method: str, values: Iterable[object], kind: type) -> None:
-    """SetupError where a user's own `owner` returned something else than records of a kind with values of their types."""
+    """SetupError if a user's own `owner` returned something else than records of a kind with values of their types."""
     if not is_users_own(owner):
         return
     for value in values:
@@ -50,7 +50,7 @@ def place_of(owner: object, method: str) -> str:
 
 
 def misfit(value: object, kind: type) -> str | None:
-    """Description of the fault of a value that should be a record of this kind; None where there is none."""
+    """Description of the fault of a value that should be a record of this kind; None if there is none."""
     if not isinstance(value, kind):
         return f"{value!r:.{_SHOWN}}, which is no {kind.__name__}"
     for name, hint in _hints(kind).items():

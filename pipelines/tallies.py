@@ -30,8 +30,8 @@ class StepTally:
 class Tally:
     """Counts of a problem after the committed rounds; the only input of a budget.
 
-    `tokens`: the tokens_out of all drawn for it, 0 where the engine does not count. `steps`: the same by step, in the
-    recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
+    `tokens`: the tokens_out of all drawn for it, 0 if the engine does not count. `steps`: the same by step, in the
+    recipe's order; none if the recipe names none. `stopped`: the reason why it was stopped, if it was.
     `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
     """
 

@@ -20,7 +20,7 @@ class VoteField:
     says: tuple[str, ...] = ()
 
     def check(self, who: str, readable: int) -> None:
-        """SetupError where this is no field, or `readable` no number of votes; `who`: a scorer or a verifier."""
+        """SetupError if this is no field, or `readable` no number of votes; `who`: a scorer or a verifier."""
         step, _, field = self.of.partition(".")
         if not step or not field:
             raise SetupError(f"{who}: of is {self.of!r}.", choices=("STEP.FIELD, grade.score for one",))
@@ -33,7 +33,7 @@ class VoteField:
         return f"of={self.of}" if not self.says else f"of={self.of} says={'|'.join(self.says)}"
 
     def value(self, vote: Vote) -> float | None:
-        """Number that a vote gives a completion; None where it gives none that can be read."""
+        """Number that a vote gives a completion; None if it gives none that can be read."""
         step, _, field = self.of.partition(".")
         text = vote.fields.get(field)
         if vote.step != step or text is None:

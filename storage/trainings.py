@@ -40,7 +40,7 @@ class StoredTraining:
 
     @property
     def command(self) -> str | None:
-        """The command line that goes on with it; None where it is part of another job."""
+        """The command line that goes on with it; None if it is part of another job."""
         job = self.recipe.get("job")
         return None if job is None else shlex.join(["rollmill", *command_words(job)])
 

@@ -194,7 +194,7 @@ def _heading(line: str, *, last: bool) -> re.Match[str] | None:
 
 
 def _table(lines: list[str], at: int) -> int:
-    """The number of lines of a table that begins here; 0 where none does."""
+    """The number of lines of a table that begins here; 0 if none does."""
     if at + 1 >= len(lines) or not _PIPE.search(lines[at]) or not _DELIMITERS.match(lines[at + 1]):
         return 0
     if len(_cells(lines[at])) != len(_cells(lines[at + 1])):

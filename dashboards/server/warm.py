@@ -51,7 +51,7 @@ class WarmingProgress:
 
 
 class CacheWarmer:
-    """The thread; `progress` is None while nothing is computed."""
+    """Thread that computes views before they are visited; `progress` is None while it computes nothing."""
 
     def __init__(self) -> None:
         self.progress: WarmingProgress | None = None
@@ -72,7 +72,7 @@ class CacheWarmer:
 
     @contextmanager
     def visit(self) -> Iterator[None]:
-        """A page that is drawn for a visitor meanwhile: no view is begun."""
+        """Context in which a page is drawn for a visitor; the thread begins no view during it."""
         with self._quiet:
             self._visits += 1
         try:

@@ -86,7 +86,7 @@ def choose(
 
     `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address;
     `anew`: the first values of widgets that stand in the address themselves, for another choice.
-    SetupError where the address names what is not there; the box then has nothing chosen.
+    SetupError if the address names what is not there; the box then has nothing chosen.
     """
     bar = _bar.get()
     place = where or bar or st

@@ -115,7 +115,7 @@ def silent_button(
 
 
 def waiting_button(label: str, why: str, key: str) -> None:
-    """The button of a command that cannot be run now, with the reason in its hint."""
+    """Disabled button of a command that cannot run now, with the reason as its tooltip."""
     st.button(label, key=f"waiting-{key}", help=why, disabled=True)
 
 

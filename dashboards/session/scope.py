@@ -40,7 +40,7 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
 
 
 def choose_scope() -> Scope | None:
-    """Let the person choose a run or a dataset version in the context bar; None where there is neither."""
+    """Let the person choose a run or a dataset version in the context bar; None if there is neither."""
     source = reader()
     options = [
         f"version {version.ref}" for row in datasets(source) for version in versions_of(source, row.name) if version.fetched

@@ -72,7 +72,9 @@ def chosen_answers(
     delimiter: str,
     scores: Callable[[Sequence[Values]], Mapping[str, Any]],
 ) -> Iterator[tuple[LoggedAnswer, str | None]]:
-    """The choice that a rule makes for each document, by its rows, with the reason where an import cannot hold it."""
+    """Selected choice of each multiple-choice document by an accuracy rule (RULES), and the reason if an import cannot hold
+    it.
+    """
     for rows in documents:
         row = rows[0]
         choices, why = _choices(path, row, delimiter)
@@ -143,7 +145,7 @@ def _pair(resp: Any) -> float | None:
 
 
 def _target(target: Any, texts: Sequence[str]) -> int | None:
-    """The place of the one right choice: `target` is its place or its text; None where it is neither, several or both."""
+    """The place of the one right choice: `target` is its place or its text; None if it is neither, several or both."""
     if isinstance(target, list):
         values = target
     else:

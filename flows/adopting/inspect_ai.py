@@ -137,7 +137,7 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
 
 
 def _unusable(sample: Values) -> str | None:
-    """Reason that an import cannot hold a sample; None where it can."""
+    """Reason that an import cannot hold a sample; None if it can."""
     if not _reference(sample["target"]):
         return "no target, or several"
     turns = sample["input"] if isinstance(sample["input"], list) else []
@@ -147,7 +147,7 @@ def _unusable(sample: Values) -> str | None:
 
 
 def _reference(target: Any) -> str:
-    """Single target of a sample; empty where it has none or accepts several."""
+    """Single target of a sample; empty if it has none or accepts several."""
     targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
     return targets[0] if len(targets) == 1 else ""
 

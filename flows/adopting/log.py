@@ -39,7 +39,7 @@ class LoggedAnswer:
 class PrintedNumber:
     """A number that the tool printed: which score of the answers it is of, how it came about, and `scale` (100: percent).
 
-    `reduction` is None where nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
+    `reduction` is None if nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
     itself, which stands with the problem's first answer. `answers`: the score that is the text which votes. Average `runs`
     is the spread over the i-th answers of all problems. `graded`: the score says how right an answer is.
     """
@@ -109,7 +109,7 @@ class EvaluationLog:
 def usable(
     path: Path, answers: Iterable[tuple[LoggedAnswer, str | None]]
 ) -> tuple[list[LoggedAnswer], dict[str, list[LoggedAnswer]]]:
-    """The answers that an import can hold, and by reason those that it cannot; SetupError where it can hold none."""
+    """The answers that an import can hold, and by reason those that it cannot; SetupError if it can hold none."""
     kept: list[LoggedAnswer] = []
     aside: dict[str, list[LoggedAnswer]] = {}
     for answer, why in answers:
@@ -125,7 +125,7 @@ def broken(path: Path, what: str, next_command: str | None = None) -> SetupError
 
 
 def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:
-    """SetupError where an object of a log lacks some of these keys; `form`: what is written with them."""
+    """SetupError if an object of a log lacks some of these keys; `form`: what is written with them."""
     missing = [key for key in keys if key not in values]
     if missing:
         raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
@@ -138,7 +138,7 @@ def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
 
 
 def whole_text(path: Path, unfolded: Unfolded) -> str:
-    """The text of one file of a log; SetupError where it cannot be read."""
+    """The text of one file of a log; SetupError if it cannot be read."""
     try:
         unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")

@@ -123,7 +123,7 @@ def _scores(row: Values) -> Values:
 
 
 def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAnswer]:
-    """The answers problem by problem; SetupError where the runs are of different problems."""
+    """The answers problem by problem; SetupError if the runs are of different problems."""
     by_problem: dict[str, list[LoggedAnswer]] = {}
     for answer in answers:
         by_problem.setdefault(answer.problem, []).append(answer)

@@ -39,7 +39,7 @@ class AdoptedRollout:
     scores: Mapping[str, Any]
 
     def score(self, name: str) -> float:
-        """The tool's score as a number; NaN where it gave none."""
+        """The tool's score as a number; NaN if it gave none."""
         return _number(self.scores.get(name))
 
 

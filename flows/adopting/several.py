@@ -59,7 +59,7 @@ class Adopt(RequestKind):
             yield _free(names, log, name or _name(request.name, log, of_several=of_several)), log
 
     def check(self, outcome: Outcome) -> None:
-        """FoundWanting where a log of several could not be adopted."""
+        """FoundWanting if a log of several could not be adopted."""
         refused, logs = len(outcome["refused"]), len(outcome["refused"]) + len(outcome["adopted"])
         if refused:
             raise FoundWanting(f"{refused:,} of {logs:,} logs were not adopted.")

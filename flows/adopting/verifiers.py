@@ -1,7 +1,7 @@
-"""Logs of verifiers 0.1: results.jsonl, a rollout a line, beside metadata.json with the numbers.
+"""Logs of the library `verifiers` 0.1: results.jsonl with one rollout per line, and metadata.json with the averages.
 
 A rollout has a reward and metrics. Averages are over all rollouts; pass@k and pass^k count a reward of at least
-`pass_threshold` as right, over the problems that have all of their rollouts.
+`pass_threshold` as correct, over problems with all of their rollouts.
 """
 
 import json

@@ -36,7 +36,7 @@ class AuditRequest:
 
 
 def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = False) -> Audit:
-    """Draw the audit, or find it drawn; one that is larger already stays. SetupError where nothing can be drawn."""
+    """Draw the audit, or find it drawn; one that is larger already stays. SetupError if nothing can be drawn."""
     if request.n < 1:
         raise SetupError(f"an audit of {request.n} rollouts measures nothing.", next_command="--n 300")
     run = run_of(reader, request)

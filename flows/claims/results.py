@@ -75,7 +75,7 @@ def _effect(seed: int, effect: Effect) -> Row:
 
 
 def _end(value: float | None) -> float | None:
-    """An end of an interval; none where nothing bounds it."""
+    """An end of an interval; none if nothing bounds it."""
     return None if value is None or not math.isfinite(value) else digits(value)
 
 

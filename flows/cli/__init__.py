@@ -222,7 +222,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _allow_files() -> None:
-    """Raise this process's limit of open files as far as is needed; SetupError where the system does not let it."""
+    """Raise this process's limit of open files as far as is needed; SetupError if the system does not let it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not 0 <= soft < _FILES:  # -1 is no limit
         return

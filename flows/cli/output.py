@@ -162,7 +162,7 @@ def program_in(folder: Path) -> str:
 
 
 def _program() -> str | None:
-    """Command that starts the program from here; None where it is on the PATH or was not started from a shell."""
+    """Command that starts the program from here; None if it is on the PATH or was not started from a shell."""
     called = Path(sys.argv[0])
     if called.name != "rollmill" or shutil.which("rollmill"):
         return None

@@ -52,7 +52,7 @@ class ComparedSource:
                 yield (table, _NO_ANSWERS) if place == 0 else (_NO_PROBLEMS, table)
 
     def problems(self) -> list[Problem]:
-        """The problems, each prompt once; SetupError where there are none."""
+        """The problems, each prompt once; SetupError if there are none."""
         if self.file is not None:
             rows = [problem for problem, _ in read_texts(self.file, self.map or {})]
         else:

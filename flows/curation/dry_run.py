@@ -32,7 +32,7 @@ def dry_run(job: Job) -> dict[str, Any]:
 
 
 def _first_round(run: "OpenRun") -> Iterator[str]:
-    """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
+    """The completion ids of the budget's fixed prefix; none if rollouts were imported."""
     if run.spec.takes_imports:
         return
     engine, first = run.engine(), run.spec.steps[0]

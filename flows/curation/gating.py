@@ -107,7 +107,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
 def _version_before(run: "RecipeRun") -> "VersionInfo | None":
     """The newest version of the dataset that is not yanked: what drift is measured from.
 
-    SetupError where its rows are not here and the recipe limits drift; otherwise nothing is measured.
+    SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
     from storage.versions.index import dataset_names
     from storage.versions.read import fetch_command, is_here
@@ -133,7 +133,7 @@ def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
 
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
-    """Recall that the recipe requires of the check for evaluation problems; None where it requires none."""
+    """Recall that the recipe requires of the check for evaluation problems; None if it requires none."""
     from pipelines.contamination import REQUIRED, RecallFloor
 
     if part is None:

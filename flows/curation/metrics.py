@@ -63,7 +63,7 @@ def funnel_row(
 
 
 def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
-    """Error counts of the rule that gave problems up; empty where no problem was given up."""
+    """Error counts of the rule that gave problems up; empty if no problem was given up."""
     rule = rule_error_counts((stop.problem_id, stop.reason) for stop in stops)
     return {"given_up": rule.row()} if rule.stopped or rule.continued else {}
 
@@ -105,7 +105,7 @@ def step_rates(pool: Pool, *, prefix: int | None, step: str, limit: PassAtLimit)
 
 
 def model_rates(every: Pool, limit: PassAtLimit, step: str | None) -> dict[str, Any]:
-    """Rates of each model's rollouts on a step over the problems it answered; nothing where there is one model."""
+    """Rates of each model's rollouts on a step over the problems it answered; nothing if there is one model."""
     pool = every.where(every.step == every.steps.index(step)) if step in every.steps and step else every
     if len(np.unique(pool.model)) <= 1:
         return {}

@@ -145,7 +145,7 @@ def _check_counts(request: ReplayRequest) -> None:
 
 
 def pool_of_one(reader: Reader, name: str, models: Sequence[str]) -> tuple[ScopePool, tuple[str, ...]]:
-    """The pool of a run or version and the models that vote; SetupError where some of it is not judged yet."""
+    """The pool of a run or version and the models that vote; SetupError if some of it is not judged yet."""
     source = scope_pool(_scope(reader, name))
     _refuse_pending(source)
     return source, _models(source.pool, models)
@@ -217,7 +217,7 @@ def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[st
 
 
 def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Sequence[str]) -> None:
-    """SetupError where a pool lacks what an aggregator needs."""
+    """SetupError if a pool lacks what an aggregator needs."""
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
         "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",

@@ -33,7 +33,7 @@ Numbers = npt.NDArray[np.float64]
 class FollowUpEvidence:
     """Follow-ups that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and problem.
 
-    `rate`: tokens out per second of drawing, None where it is not known. `draws`: of each problem on every root;
+    `rate`: tokens out per second of drawing, None if it is not known. `draws`: of each problem on every root;
     `solutions`: of the answers that the selector decides on, where some of them are follow-ups.
     """
 

@@ -44,7 +44,9 @@ def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
 
 
 def plan_stored(session: "Session", simulations: int) -> "Forecast | None":
-    """The same from what is stored alone; None where that tells too little."""
+    """Forecast from stored evidence alone, without drawing a pilot, kept in the ledger; None if the evidence is
+    insufficient.
+    """
     check_can_be_forecast(session)
     with unopened_run(session, store=True) as run:
         evidence = stored_evidence(_drawing(run))
@@ -82,7 +84,7 @@ def check_can_be_forecast(session: "Session") -> None:
 
 
 def _drawing(run: "RecipeRun") -> "RecipeRun":
-    """The run; SetupError where its rollouts were imported."""
+    """The run; SetupError if its rollouts were imported."""
     if run.spec.takes_imports:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
@@ -159,14 +161,14 @@ def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mappi
 
 
 def _beside(run: "OpenRun", evidence: ForecastEvidence) -> FollowUpForecast | None:
-    """Forecast of the follow-ups of simulated budgets; None where no follow-up was drawn for the forecast."""
+    """Forecast of the follow-ups of simulated budgets; None if no follow-up was drawn for the forecast."""
     if evidence.follow_ups is None:
         return None
     return FollowUpForecast(evidence.follow_ups, [subject_of(problem) for problem in run.spec.problems], _units(run))
 
 
 def _later(spec: "RunSpec", evidence: ForecastEvidence) -> LaterVerdicts | None:
-    """Forecast of final outcomes; None where the budget uses the same verdicts."""
+    """Forecast of final outcomes; None if the budget uses the same verdicts."""
     if evidence.recount is None:
         return None
     subjects = [subject_of(problem) for problem in spec.problems]
@@ -216,7 +218,7 @@ def _selects_follow_ups(spec: "RunSpec") -> bool:
 
 
 def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
-    """Selector's rule from (correct, distinct) answers of a problem to kept rows; None where it declares none."""
+    """Selector's rule from (correct, distinct) answers of a problem to kept rows; None if it declares none."""
     selector = counting_selector(spec)
     return None if selector is None else selector.kept_of
 

@@ -63,7 +63,7 @@ def no_rule(spec: "RunSpec") -> str:
 
 
 def why_not_kept(spec: "RunSpec", draws: int) -> str:
-    """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" where it can."""
+    """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" if it can."""
     selector, name = counting_selector(spec), spec.selector.name
     if selector is None:
         return no_rule(spec)
@@ -83,7 +83,7 @@ def why_not_kept(spec: "RunSpec", draws: int) -> str:
 class KeptOfSteps:
     """Rows that a selector keeps of each simulated problem, from answers on follow-up `steps` and on `roots`.
 
-    `new`: the share of new answers among the correct ones on each step; None where equal answers count as well.
+    `new`: the share of new answers among the correct ones on each step; None if equal answers count as well.
     """
 
     rule: Rule

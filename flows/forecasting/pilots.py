@@ -65,7 +65,7 @@ class Pilot:
     """Results of a pilot on one root.
 
     `observed`: outcomes as the budget counts them, all undecided on an unjudged root; `recount`: final outcomes, where
-    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None where
+    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None if
     no completion was drawn now. `tokens_in`: of each problem's prompt.
     """
 
@@ -153,7 +153,7 @@ def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
     from flows.rounds import run_all
     from flows.rounds.judging.votes import judge_by_votes
 
-    results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
+    results = run_all(workspace, pilot)  # nothing if a former pilot drew it all: then no speed is known
     if results and results[-1].stopped is not None:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"

@@ -199,7 +199,7 @@ def _report(run: RecipeRun, stage: Stage) -> None:
 
 
 def _forecast(decided: DecidedRun) -> Outcome:
-    """The forecast that was made before the run began, with its score; nothing where there was none."""
+    """The forecast that was made before the run began, with its score; nothing if there was none."""
     from flows.forecasting.forecasts import score_run
 
     forecast = score_run(decided.run, decided.report.decisions)

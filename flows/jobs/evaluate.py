@@ -68,7 +68,7 @@ class Evaluate:
         return {**outcome, "reports": [str(path) for path in write_reports(self.out, outcome)]}
 
     def check(self, outcome: Row) -> None:
-        """FoundWanting where a metric fell by more than the evaluation's `alert` allows."""
+        """FoundWanting if a metric fell by more than the evaluation's `alert` allows."""
         check_alerts(outcome)
 
     def line(self, outcome: Row) -> str:
@@ -161,7 +161,7 @@ def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
 
 
 def totals(pool: "Pool") -> Row:
-    """Counts of a pool: problems, rollouts by outcome, tokens (None where the imports give no token counts)."""
+    """Counts of a pool: problems, rollouts by outcome, tokens (None if the imports give no token counts)."""
     from pipelines.metrics import funnel_of
 
     funnel = funnel_of(pool)

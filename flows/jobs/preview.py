@@ -62,7 +62,7 @@ class Preview:
             yield run
 
     def prepare(self, run: RecipeRun) -> None:
-        """Build the engines."""
+        """Build the engines before the first stage."""
         build_engines(run)
 
     def stages(self, run: RecipeRun, executor: Executor) -> Outcome:

@@ -73,7 +73,7 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outc
 
 
 def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> None:
-    """SetupError where a fresh firing could do nothing."""
+    """SetupError if a fresh firing could do nothing."""
     if fresh not in KEYS["curate"]:
         raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS["curate"])
     if not loaded.engines():
@@ -111,7 +111,7 @@ def meaning(verb: str, fresh: str | None) -> str:
 
 
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
-    """The highest number that the recipe, or a run of its name, already has; None where it needs none or cannot be read,
+    """The highest number that the recipe, or a run of its name, already has; None if it needs none or cannot be read,
     which the firing itself will say.
     """
     if fresh is None:

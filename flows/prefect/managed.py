@@ -169,7 +169,7 @@ class ManagedServer:
         return home
 
     def _listen(self, port: int) -> None:
-        """Listen on a port of the loopback; SetupError where it is taken."""
+        """Listen on a port of the loopback; SetupError if it is taken."""
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -90,7 +90,7 @@ def log(state: Path) -> Path:
 
 
 def taken(port: int) -> str:
-    """The reason why no server can listen at this port; empty where one can."""
+    """The reason why no server can listen at this port; empty if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

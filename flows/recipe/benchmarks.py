@@ -210,7 +210,7 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
 
 def layout_of(named: str, base: Path) -> tuple[Layout, dict[str, str]]:
-    """Layout of a definition's file for an import, and the constants of its rows; SetupError where it has no file."""
+    """Layout of a definition's file for an import, and the constants of its rows; SetupError if it has no file."""
     definition = load_definition(named, base)
     if definition.read is None:
         raise SetupError(f"benchmark {definition.name} is of no file.", next_command=f"rollmill benchmark show {named}")

@@ -153,7 +153,7 @@ class LoadedEvaluationRecipe:
         return self.recipe.redraw
 
     def engines(self) -> list[MethodSpec]:
-        """The engines that may draw, cell by cell; none where everything is imported."""
+        """The engines that may draw, cell by cell; none if everything is imported."""
         return [engine for cell in self.cells for engine in cell.engines()]
 
     def canonical(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class LoadedEvaluationRecipe:
         return {**self.recipe.model_dump(mode="json"), "cells": [cell.canonical() for cell in self.cells]}
 
     def cell(self, name: str) -> LoadedRecipe:
-        """The cell whose run has this name; SetupError where the file no longer has it."""
+        """The cell whose run has this name; SetupError if the file no longer has it."""
         cells = {cell.recipe.name: cell for cell in self.cells}
         if name not in cells:
             raise unknown_name("cell of the evaluation", name, cells)
@@ -169,7 +169,7 @@ class LoadedEvaluationRecipe:
 
 
 def is_evaluation(path: Path) -> bool:
-    """Whether a file is an evaluation's and no recipe's; SetupError where it cannot be read."""
+    """Whether a file is an evaluation's and no recipe's; SetupError if it cannot be read."""
     return "evaluation_schema" in read_yaml(path, "recipes")[0]
 
 

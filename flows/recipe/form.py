@@ -76,7 +76,7 @@ class RecipeForm:
 
 
 def form_of(path: Path, sets: Sequence[str] = (), kinds: Kinds = KINDS) -> RecipeForm:
-    """The form of a file of one of these kinds after `--set` overrides; SetupError where one of them cannot be read.
+    """The form of a file of one of these kinds after `--set` overrides; SetupError if one of them cannot be read.
 
     A file without a format is a recipe's.
     """
@@ -163,7 +163,7 @@ class _Walk:
             yield from _leaf(name, info, value, place, text)
 
     def _method(self, role: str, key: str, value: Any, place: _Place, text: str) -> Iterator[FormField]:
-        """Choice of a method; nothing where the section has its problems from elsewhere."""
+        """Choice of a method; nothing if the section has its problems from elsewhere."""
         if value is None and role == "synthesizer":
             return
         names = method_names(role, value, self.base, draws="." not in place.path)
@@ -271,7 +271,7 @@ def _leaf(name: str, info: FieldInfo, value: Any, place: _Place, text: str) -> I
 
 
 def _default(info: FieldInfo) -> Any:
-    """Default of a key as JSON values; None where it must be given, or follows from other keys."""
+    """Default of a key as JSON values; None if it must be given, or follows from other keys."""
     if info.is_required() or info.default_factory_takes_validated_data:
         return None
     return _plain(info.get_default(call_default_factory=True))

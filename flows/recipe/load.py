@@ -126,12 +126,12 @@ class LoadedRecipe:
         return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
     def engines(self) -> list[MethodSpec]:
-        """The engines that may draw; none where everything is imported."""
+        """The engines that may draw; none if everything is imported."""
         return [step.engine for step in self.steps if step.engine is not None]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its steps; none where it lists none."""
+        """The names of its steps; none if it lists none."""
         return tuple(step.name for step in self.steps if step.name)
 
     @property
@@ -266,7 +266,7 @@ def _engine(generate: Generate, base: Path) -> MethodSpec | None:
 
 
 def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
-    """The part with its method or file found; SetupError where there is none, or where the file is not the one named."""
+    """The part with its method or file found; SetupError if there is none, or if the file is not the one named."""
     if part.synthesize is not None:
         return LoadedEvaluation(part, method=resolve("synthesizer", part.synthesize, part.options, base=base))
     if part.file is None:
@@ -288,7 +288,7 @@ def _policy(part: Method | None, base: Path) -> MethodSpec:
 
 
 def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
-    """The budget's own policy, None where it is the accepting one."""
+    """The budget's own policy, None if it is the accepting one."""
     if accept is None or accept.planned_under is None:
         return None
     planned = _policy(accept.planned_under, base)

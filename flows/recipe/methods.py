@@ -147,7 +147,7 @@ def method_class(role: str, name: str, base: Path) -> tuple[type[Any], str | Non
 
 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The steps that a selector decides on, as a list; nothing where it names none."""
+    """The steps that a selector decides on, as a list; nothing if it names none."""
     steps = options.get(OF)
     if steps is None:
         return {}

@@ -44,7 +44,7 @@ class LoadedStep:
 
     @property
     def name(self) -> str:
-        """Name of the step; "" where the recipe lists no steps."""
+        """Name of the step; "" if the recipe lists no steps."""
         return self.node.step.name
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def load_steps(
 
 
 def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
-    """SetupError where a root that nobody judges is drawn by verdicts, or where the recipe has no answer at all."""
+    """SetupError if a root that nobody judges is drawn by verdicts, or if the recipe has no answer at all."""
     unjudged = [name for name in graph.roots if name not in graph.answers]
     if not unjudged or issubclass(budget.cls, Search):
         return
@@ -241,7 +241,7 @@ def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
 
 
 def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: Any) -> None:
-    """SetupError where roots repeat one another, or where budget and steps do not go together."""
+    """SetupError if roots repeat one another, or if budget and steps do not go together."""
     roots = [step for step in canonical if step["name"] in graph.roots]
     for first, second in combinations(roots, 2):
         if _texts(first) == _texts(second):

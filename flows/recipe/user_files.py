@@ -73,6 +73,6 @@ def _packaged(value: Mapping[str, Any]) -> bool:
 
 
 def _named_by(value: Mapping[str, Any]) -> str:
-    """The key by which a part of a recipe names a method in a file of the user's own; "" where it names none."""
+    """The key by which a part of a recipe names a method in a file of the user's own; "" if it names none."""
     own = isinstance(value.get(DIGEST), str)
     return next((key for key in _NAMES if own and ":" in str(value.get(key))), "")

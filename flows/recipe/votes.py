@@ -26,7 +26,7 @@ def _judges_by_votes(verifier: MethodSpec) -> bool:
 
 
 def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
-    """SetupError where a scorer reads votes that there are not, or does not say that they rest on a label."""
+    """SetupError if a scorer reads votes that there are not, or does not say that they rest on a label."""
     node, referenced = _voting(graph, scorer), bool(scorer.options.get("referenced"))
     if node.sees_label != referenced:
         sees = "sees" if node.sees_label else "does not see"
@@ -38,7 +38,7 @@ def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
 
 
 def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: MethodSpec) -> None:
-    """SetupError where a verifier reads votes that there are not, or where what is drawn would have to wait for them."""
+    """SetupError if a verifier reads votes that there are not, or if what is drawn would have to wait for them."""
     for method in verifiers:
         for inner in _inside(method):
             if _judges_by_votes(inner):

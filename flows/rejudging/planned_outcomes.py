@@ -26,10 +26,10 @@ _COLUMNS = pa.schema([(name, pa.string()) for name in ("completion_id", "problem
 
 
 def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
-    """completion_id, problem_id and outcome of each rollout; None where the version's own outcomes are those of the plan.
+    """completion_id, problem_id and outcome of each rollout; None if the version's own outcomes are those of the plan.
 
     `base`: the folder that the recipe's own files are relative to, for a policy whose file the version does not keep.
-    SetupError where that file is gone.
+    SetupError if that file is gone.
     """
     from storage.versions.read import load_manifest
 

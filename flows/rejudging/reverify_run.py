@@ -106,7 +106,7 @@ class Reverify(RequestKind):
 
 
 def _check_rules(check: dict[str, Any]) -> None:
-    """FoundWanting where a carried verdict is not what the verifier says: its rules' versions hide a change."""
+    """FoundWanting if a carried verdict is not what the verifier says: its rules' versions hide a change."""
     if check["untrue"]:
         lines = "\n".join(
             f"  {e['completion'][:12]}: {e['carried']} was carried over, {e['verifier']} says {e['judged']}"

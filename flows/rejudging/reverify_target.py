@@ -31,7 +31,7 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 @dataclass(frozen=True, slots=True)
 class ReverifyTarget:
-    """A run as it is recorded, and as it is `today`. `others`: verifiers that changed too and were not asked for."""
+    """A run as it is recorded, and as it is `today`. `others`: verifiers that changed too and were not requested."""
 
     today: "RecipeRun"
     run: "Run"
@@ -68,7 +68,7 @@ class ReverifyTarget:
 def open_target(
     root: Path, run_id: str | None, *, sets: Sequence[str] = (), verifier: str | None = None, dry_run: bool = False
 ) -> "Iterator[ReverifyTarget]":
-    """The run (the latest without a name) under the verifiers of today; SetupError where more than those changed.
+    """The run (the latest without a name) under the verifiers of today; SetupError if more than those changed.
 
     `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
@@ -100,7 +100,7 @@ def open_target(
 
 
 def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
-    """SetupError where more than the verifiers changed: the rows would be those of another run."""
+    """SetupError if a key of the recipe other than the verifiers changed since the run: its rows would then differ."""
     now, before = session.loaded.canonical(), run.recipe
     keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
@@ -110,7 +110,7 @@ def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NO
 
 
 def _changes(session: "Session", today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
-    """The change of every verifier in the recipe's order, None where its version is the same."""
+    """The change of every verifier in the recipe's order, None if its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     new, rules = today.verifiers.chain, today.verifiers.rules()
     if [name for name, _ in old] != [name for name, _ in new]:

@@ -45,7 +45,7 @@ class VerifierChange:
 
     @property
     def whole(self) -> str | None:
-        """Reason that all rows are judged again; None where the rules show which verdicts hold."""
+        """Reason that all rows are judged again; None if the rules show which verdicts hold."""
         if self.options_differ:
             return "its options in the recipe changed"
         if not self.old_rules or not self.new_rules:
@@ -80,7 +80,7 @@ class VerifierChange:
 
 
 def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tuple[str, str]] | None:
-    """The rules that were tried up to the one that decided, in order; None where it cannot be placed."""
+    """The rules that were tried up to the one that decided, in order; None if it cannot be placed."""
     names = [name for name, _ in rules]
     parts = rule.split(":")
     if len(parts) > 2 or any(names.count(part) != 1 for part in parts):
@@ -109,7 +109,7 @@ def residue(version: str, rules: Rules) -> str:
 class ChainEntry:
     """Verifier of the recipe: its key (name, version) for the run and for today, and its instance if installed.
 
-    `change` is None where its version is the same, or where the command looks at another verifier only.
+    `change` is None if its version is the same, or if the command looks at another verifier only.
     """
 
     old: Key

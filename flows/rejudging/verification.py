@@ -221,7 +221,7 @@ def _votes(snapshot: "Snapshot") -> CastVotes:
 def _rebuilt(
     role: str, part: Mapping[str, Any], version: str, base: Path, votes: Callable[[], CastVotes] | None = None
 ) -> tuple[Any, str]:
-    """The method that a recorded recipe names, None where it is not to be had here; and why it is not the recorded one, ""
+    """The method that a recorded recipe names, None if it is not to be had here; and why it is not the recorded one, ""
     where it is. `votes`: those that a verifier reads which goes by them.
     """
     package = part.get(PACKAGE)

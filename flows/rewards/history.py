@@ -27,7 +27,7 @@ _PEOPLE = "SELECT id, meta ->> '$.rewarded_id' FROM completions WHERE meta ->> '
 
 @dataclass(frozen=True, slots=True)
 class RewardedRow:
-    """A row of a log without its text. `second`, `people`: whether that judge calls it right, None where none does."""
+    """A row of a log without its text. `second`, `people`: whether that judge calls it right, None if none does."""
 
     step: int | None
     problem_id: str
@@ -70,7 +70,7 @@ _NEXT = "rollmill reward show {log} --second RECIPE, or rollmill reward publish 
 
 
 def alert(rows: Sequence[RewardedRow], judge: str, name: str) -> str:
-    """A line where rewards rise and a judge does not see the same rise; "" where that cannot be said."""
+    """A line where rewards rise and a judge does not see the same rise; "" if that cannot be said."""
     steps = sorted({row.step for row in rows if row.step is not None})
     third = len(steps) // 3 or 1
     if len(steps) < 2:

@@ -253,7 +253,7 @@ def token_of(variable: str | None, host: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; SetupError where it cannot."""
+    """A socket that listens; SetupError if it cannot."""
     try:
         return socket.create_server((host, port))
     except OSError as error:

@@ -140,7 +140,7 @@ def skyrl(reward: JudgesItems) -> type[Any]:
 
 
 def numbered(reward: JudgesItems, trainer: str) -> Callable[[Reward], float]:
-    """The value of a reward as a number; SetupError where the reward may have none."""
+    """The value of a reward as a number; SetupError if the reward may have none."""
     for name in ("undecided", "truncated", "unparsed"):
         if getattr(reward.values, name) is None:
             raise SetupError(
@@ -162,7 +162,7 @@ def undecided(judged: Reward) -> float:
 
 
 def answer_in(query: str, prompt: str) -> str | None:
-    """The text behind a prompt, without end tokens; None where the prompt is not in it.
+    """The text behind a prompt, without end tokens; None if the prompt is not in it.
 
     Its first place counts: an answer that repeats the prompt cannot choose what is judged.
     """

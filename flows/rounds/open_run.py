@@ -81,7 +81,7 @@ class OpenRun:
 
     @property
     def id(self) -> str:
-        """The run's id in the ledger; "" where it was not opened there."""
+        """The run's id in the ledger; "" if it was not opened there."""
         return self._id
 
     def bind(self, run: str) -> None:

@@ -65,7 +65,7 @@ class RunSpec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the recipe's steps; none where it lists none."""
+        """The names of the recipe's steps; none if it lists none."""
         return tuple(step.name for step in self.steps if step.name)
 
     @property
@@ -77,7 +77,7 @@ class RunSpec:
     def prefix(self) -> int | None:
         """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
 
-        None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate, or where
+        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, or if
         nobody judges them.
         """
         if not self.judged(self.steps[0].name):
@@ -98,7 +98,7 @@ class RunSpec:
 
     @property
     def routed(self) -> tuple[str, ...]:
-        """The names of the steps that a budget chooses between; none where there is one."""
+        """The names of the steps that a budget chooses between; none if there is one."""
         return tuple(step.name for step in self.roots) if len(self.roots) > 1 else ()
 
     @property
@@ -121,7 +121,7 @@ class RunSpec:
         return problem.prompt if asking.follows else asking.prompt_for(problem)
 
     def step(self, name: str = "") -> Step:
-        """The step of this name; SetupError where the committed plan names one that the recipe lacks."""
+        """The step of this name; SetupError if the committed plan names one that the recipe lacks."""
         try:
             return self._steps_by_name[name]
         except KeyError:
@@ -142,7 +142,7 @@ class RunSpec:
         return (self.accept,) if self.planned_under in (None, self.accept) else (self.planning, self.accept)
 
     def problem(self, problem_id: str) -> Problem:
-        """The problem with this id; a SetupError where the committed plan names one that the recipe no longer has."""
+        """The problem with this id; a SetupError if the committed plan names one that the recipe no longer has."""
         try:
             return self._problems_by_id[problem_id]
         except KeyError:

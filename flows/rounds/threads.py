@@ -223,7 +223,7 @@ class RunThreads:
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
-        """Completions of these rows that were cut off; empty where no condition reads truncation."""
+        """Completions of these rows that were cut off; empty if no condition reads truncation."""
         if all(condition.field != TRUNCATED for node in self._graph.follow_ups for condition in node.conditions):
             return set()
         reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])

@@ -12,7 +12,7 @@ from storage.workspace import Workspace
 
 
 class StoredSampler(EngineSampler):
-    """Stored completions of one engine; SetupError where one is missing."""
+    """Stored completions of one engine; SetupError if one is missing."""
 
     def __init__(self, ws: Workspace, engine: Generator) -> None:
         super().__init__(engine)

@@ -183,7 +183,7 @@ def _rows(session: Session, run: "Run") -> RunRows:
 
 
 def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> dict[str, Step]:
-    """The steps of the run as they asked, by the words that it recorded; "" where it has none."""
+    """The steps of the run as they asked, by the words that it recorded; "" if it has none."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
     forms = {part["name"]: examples.form_of(_words(part, graph.nodes[part["name"]])) for part in parts}

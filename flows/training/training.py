@@ -83,7 +83,7 @@ class OpenTraining:
     ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
 
-        `job`: the command that asks for it, as JSON values; None where it is part of another job. `python`: interpreter of
+        `job`: the command that asks for it, as JSON values; None if it is part of another job. `python`: interpreter of
         the learner `trl`.
         """
         trainings = self.ws.trainings

@@ -29,10 +29,10 @@ class BlindPool:
     """R subsets of the completions of one problem, N in each.
 
     `answers` (A): the canonical keys; equal answers have equal keys, an answer without a key has one of its own. Arrays
-    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False where a subset has
+    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False if a subset has
     fewer than N; `member` numbers the completions of the problem, M in all; `model` is the place of the model, in the order
-    in which they are asked; `tokens` are tokens out, -1 where unknown. `scores`: by scorer, NaN where there is none.
-    `texts` (M): empty where nobody read them. `passes` (M, T): whether a program passes a generated test; never a test
+    in which they are asked; `tokens` are tokens out, -1 if unknown. `scores`: by scorer, NaN if there is none.
+    `texts` (M): empty if nobody read them. `passes` (M, T): whether a program passes a generated test; never a test
     that decides the problem.
     """
 
@@ -57,7 +57,7 @@ class BlindPool:
         texts: Sequence[str] = (),
         passes: Any = None,
     ) -> Self:
-        """All completions of a problem as one subset: their canonical keys, None where one abstains, and what is known."""
+        """All completions of a problem as one subset: their canonical keys, None if one abstains, and what is known."""
         known = tuple(dict.fromkeys(answer for answer in answers if answer is not None))
         place = {answer: at for at, answer in enumerate(known)}
         size = len(answers)
@@ -78,7 +78,7 @@ class BlindPool:
         return len(self.answer)
 
     def subsets(self, places: Ints, drawn: Flags | None = None) -> "BlindPool":
-        """Subsets of a pool that is one subset: (R, N) places of its completions; `drawn` False where one ends earlier."""
+        """Subsets of a pool that is one subset: (R, N) places of its completions; `drawn` False if one ends earlier."""
         there = np.ones(places.shape, dtype=bool) if drawn is None else drawn
         return BlindPool(
             answers=self.answers,

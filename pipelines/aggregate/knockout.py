@@ -20,7 +20,7 @@ class Comparer(Protocol):
     """Compares two completions: a judge, a reward model, stored scores.
 
     `first`, `second`: (R, P) places in the subsets' columns, shown in this order. `vote`: which of the K comparisons it is.
-    Gives (R, P): 1 where the first is better, -1 where the second is, 0 where it cannot tell. The caller swaps the order in
+    Gives (R, P): 1 if the first is better, -1 if the second is, 0 if it cannot tell. The caller swaps the order in
     half of the comparisons, so that a preference for a position favours nobody.
     """
 
@@ -107,7 +107,7 @@ class Knockout:
 def knockout_bound(n: int, k: int, p_gen: float, p_comp: float) -> float:
     """The most that the chance of a wrong winner can be: (1 - p_gen)^N + ceil(log2 N) exp(-2 K (p_comp - .5)^2).
 
-    Theorem 1 of arXiv:2411.19477, for p_comp > .5; it says nothing where it is 1 or more.
+    Theorem 1 of arXiv:2411.19477, for p_comp > .5; it says nothing if it is 1 or more.
     """
     if not p_comp > 0.5:
         raise ValueError(f"p_comp is {p_comp}, and the bound holds above .5")

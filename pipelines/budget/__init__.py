@@ -43,7 +43,7 @@ STOP_REASONS: Mapping[str, str] = {
 
 
 def reads_verdicts(budget: Any) -> bool | None:
-    """Whether a budget (an instance or its class) plans by verdicts; None where it does not state it."""
+    """Whether a budget (an instance or its class) plans by verdicts; None if it does not state it."""
     return budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
 
 

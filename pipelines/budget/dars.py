@@ -106,7 +106,7 @@ def targets_from_fail_rates(fail_rates: Mapping[str, Fraction], target: int) -> 
 
 
 def prefix_fail_rate(tally: Tally, initial: int) -> Fraction:
-    """1 - pass rate of the committed prefix, exactly; 1 where nothing of it could be judged (not known to be easy).
+    """1 - pass rate of the committed prefix, exactly; 1 if nothing of it could be judged (not known to be easy).
 
     A plain Tally is its own prefix as long as no more than `initial` completions were drawn; later on it cannot answer,
     and guessing from the adaptive pool would be wrong: ValueError.

@@ -83,7 +83,7 @@ class Gvm:
 
     @property
     def measure(self) -> str | None:
-        """The key of the problems' meta that the tallies must carry as `measured`; None where none is needed."""
+        """The key of the problems' meta that the tallies must carry as `measured`; None if none is needed."""
         return self.norms.removeprefix(META) or None if self.norms.startswith(META) else None
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
@@ -99,7 +99,7 @@ class Gvm:
         return RoundPlan((), tuple(stops))
 
     def shares(self, pilots: Sequence[Tally]) -> dict[str, int]:
-        """Main draws per problem, with the exact sum; nothing where the total is spent."""
+        """Main draws per problem, with the exact sum; nothing if the total is spent."""
         available = self.main * len(pilots)
         if self.total is not None:
             available = min(available, self.total - sum(tally.drawn for tally in pilots))

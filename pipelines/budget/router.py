@@ -129,7 +129,7 @@ class Router(RoutingOptions):
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where the recipe has no two roots to choose between, or `token_cost` names none of them."""
+        """SetupError if the recipe has no two roots to choose between, or `token_cost` names none of them."""
         if len(graph.roots) < 2:
             raise SetupError(
                 f"budget {self.name!r} chooses between steps that follow nothing, and the recipe has one.",

@@ -109,20 +109,20 @@ def _on_step(tally: Tally, step: StepTally) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """A problem on a step: its chance to meet the target within the cap, the price of a new solution, what they rest on."""
+    """Forecast of a problem on a step: its chance to meet the target within the cap, and the price of a new solution."""
 
     chance: float
     price: float
     forecast: StoppingForecast | None = None
 
     def draws(self, reach: float) -> int:
-        """The fewest draws that meet the target with this share of the chance."""
+        """The fewest draws after which the chance of having met the target is at least `reach` times `chance`."""
         return 1 if self.forecast is None else self.forecast.draws_for(reach)
 
 
 @dataclass(slots=True)
 class StepForecasts:
-    """The steps as one round's tallies show them. `costs`: of a token by step, 1 where it is not named."""
+    """The steps as one round's tallies show them. `costs`: of a token by step, 1 if it is not named."""
 
     tallies: Sequence[Tally]
     cap: int
@@ -148,7 +148,7 @@ class StepForecasts:
         return self._tried.get((place, level), 0)
 
     def of(self, tally: Tally, place: int, missing: int) -> StepForecast:
-        """Forecast of this step for a problem that misses so many solutions; empty where its cap is reached."""
+        """Forecast of this step for a problem that misses so many solutions; empty if its cap is reached."""
         step = steps_of(tally)[place]
         if self.cap <= step.drawn or place not in self._priors:
             return StepForecast(0.0, math.inf)
@@ -160,7 +160,7 @@ class StepForecasts:
         return StepForecast(round(forecast.chance, DIGITS), price, forecast)
 
     def _tokens_per_draw(self, tally: Tally, place: int) -> float:
-        """The problem's own mean, before its first draw there that of its level or of all; 1 where nothing was counted."""
+        """The problem's own mean, before its first draw there that of its level or of all; 1 if nothing was counted."""
         step = steps_of(tally)[place]
         known = [(step.tokens, step.drawn), *(self._tokens.get((place, group), (0, 0)) for group in (tally.level, None))]
         return next((tokens / drawn for tokens, drawn in known if tokens and drawn), 1.0)

@@ -59,7 +59,7 @@ class Search:
             checked_count("budget", self.name, "most_tokens", self.most_tokens)
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where a step of the user's own draws answers beside the search."""
+        """SetupError if a step of the user's own draws answers beside the search."""
         own = [name for name in graph.roots if name != SearchSteps().first]
         if own:
             raise SetupError(
@@ -90,7 +90,7 @@ class Search:
         return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
 
     def check_fits(self, max_tokens: int) -> None:
-        """SetupError where an answer of a policy that ends answers itself would be cut off before."""
+        """SetupError if an answer of a policy that ends answers itself would be cut off before."""
         if not isinstance(self.grown_by, WritingPolicy):
             return
         longest = self.grown_by.longest + self.piece_tokens

@@ -151,7 +151,7 @@ class Sequential:
         return Stop(tally.problem_id, "hopeless", evidence)
 
     def _shared(self, cases: Sequence[_Case], available: int | None) -> dict[str, int] | None:
-        """Draws per problem of this round; None where the total is spent. What a limited total cannot serve waits."""
+        """Draws per problem of this round; None if the total is spent. What a limited total cannot serve waits."""
         wishes = {
             case.tally.problem_id: min(case.forecast.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
             for case in cases

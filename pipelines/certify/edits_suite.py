@@ -43,7 +43,7 @@ class Form:
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
     def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:
-        """The ending with these values in their places; None where one of them cannot be spelled so."""
+        """The ending with these values in their places; None if one of them cannot be spelled so."""
         texts = [values[place].spelled(way) for place, way in _PLACE.findall(self.text)]
         if None in texts:
             return None
@@ -146,7 +146,7 @@ def _rows(form: Form, item: Worked) -> Iterator[SuiteRow]:
 
 
 def _worked(prompt: str, reference: str, text: str, *, letters: bool) -> Worked | None:
-    """A rollout split at its answer; None where that is not provably right, or its working says an answer already."""
+    """A rollout split at its answer; None if that is not provably right, or its working says an answer already."""
     if letters:
         return _lettered(prompt, reference, text)
     answer = locate_answer(reference, text)

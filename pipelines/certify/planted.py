@@ -53,9 +53,9 @@ def planted_variants(problem: Problem, completion_text: str, rng: random.Random)
 
 
 def code_mutants(problem: Problem, completion_text: str, rng: random.Random) -> list[tuple[str, str]]:
-    """(what was changed, text with the mutated program) pairs; none where the program fails its tests or has no inputs.
+    """(what was changed, text with the mutated program) pairs; none if the program fails its tests or has no inputs.
 
-    SetupError where this machine has no sandbox.
+    SetupError if this machine has no sandbox.
     """
     from pipelines.sandbox import Sandbox, check_sandbox
     from pipelines.verify.code.strength import evaluate_mutants, mutants_of, subject_of

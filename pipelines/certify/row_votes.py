@@ -22,7 +22,7 @@ _PATTERN = rf"{SAID} (\S+)"
 
 
 def graph_of_rows(of: str) -> StepGraph:
-    """Answers, the voting step of `of`, and another that votes. SetupError where no step can be called so."""
+    """Answers, the voting step of `of`, and another that votes. SetupError if no step can be called so."""
     step, _, field = of.partition(".")
     answer, other = (name if name != step else f"{name}-2" for name in ("solve", "other"))
     return StepGraph(

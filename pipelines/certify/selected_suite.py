@@ -90,7 +90,7 @@ def _values(written: str, right: Fraction, texts: Sequence[str]) -> tuple[Edited
 
 
 def _working(texts: Sequence[str]) -> str:
-    """Text before the answer of the first text that states its answer only once; empty where none does."""
+    """Text before the answer of the first text that states its answer only once; empty if none does."""
     for text in texts:
         answer = marked_answer(text)
         working = "" if answer is None else text[: text.rfind("\n", 0, answer.start) + 1].rstrip()

@@ -46,7 +46,7 @@ class Poll:
 
     @classmethod
     def of_options(cls, options: Mapping[str, Any]) -> "Poll":
-        """SetupError where they do not say which votes are read, and how many are enough."""
+        """SetupError if they do not say which votes are read, and how many are enough."""
         try:
             says, readable = tuple(map(str, options.get("says", ()))), int(options.get("readable", 1))
             poll = cls(str(options["of"]), Decimal(str(options["least"])), says, readable)

@@ -24,7 +24,7 @@ CLOSE = 0.05  # half of the widest interval that can reproduce a published numbe
 class Claim:
     """A claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
 
-    `says`: the paper's own sentence; "" where the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
+    `says`: the paper's own sentence; "" if the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
     the law that is simulated forces the effect, so that it tests our code and not the paper. `measure` gives an effect for
     each of `expected`, in that order. `least`: completions of each problem that it needs. `recorded`: on rollouts that
     exist once, so it has one pool and no seeds. `reach`: what it cannot say.

@@ -38,7 +38,7 @@ class EffectPrediction:
         }[self.sign]
 
     def excludes_the_opposite(self, low: float, high: float) -> bool:
-        """Whether an interval leaves no room for the other side: of 0 where a sign was predicted, else of the tolerance."""
+        """Whether an interval leaves no room for the other side: of 0 if a sign was predicted, else of the tolerance."""
         return {
             "+": low > 0.0,
             "-": high < 0.0,
@@ -72,7 +72,7 @@ class EffectPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A measured effect with its interval within one seed, None where none was made. `n`: problems or trials."""
+    """A measured effect with its interval within one seed, None if none was made. `n`: problems or trials."""
 
     value: float
     n: int

@@ -76,7 +76,7 @@ class Table:
 
     @cached_property
     def levels(self) -> Ints:
-        """(P,): the level of each problem, 0 where none is stated."""
+        """(P,): the level of each problem, 0 if none is stated."""
         levels = self.pool.strata["level"]
         return np.array([level if isinstance(level := levels[at], int) else 0 for at in self.sample.places.tolist()])
 

@@ -46,7 +46,7 @@ class Recorded:
 
     @property
     def labelled(self) -> "Recorded | None":
-        """The same with the labels in the place of verdicts; None where a row has none."""
+        """The same with the labels in the place of verdicts; None if a row has none."""
         if not len(self.labels) or (self.labels < 0).any():
             return None
         return replace(self, pool=replace(self.pool, outcome=np.where(self.labels == 1, CORRECT, INCORRECT)))

@@ -1,6 +1,6 @@
 """Edited copies of a problem, as somebody might leave them in training data. For the certificate of a contamination check.
 
-Each edit is a pure function of a text and a source of chance; None where it changes nothing (no name to replace, one
+Each edit is a pure function of a text and a source of chance; None if it changes nothing (no name to replace, one
 sentence to reorder). All but `renumbered` keep the problem's numbers, so their copies leak its answer.
 """
 

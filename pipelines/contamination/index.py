@@ -119,7 +119,7 @@ class BenchmarkIndex:
         return len(self.entries)
 
     def problem(self, row: ProblemText) -> Hit | None:
-        """The worst overlap of a problem with one of the benchmark, None where there is none."""
+        """The worst overlap of a problem with one of the benchmark, None if there is none."""
         at = self.prompts.get(row.prompt_id, self._plain.get(plain(row.text)))
         if at is not None:
             return Hit(row.id, "exact", self.entries[at].id, 1.0, ("text",))

@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
 
 def faults(source: str) -> list[Fault]:
-    """The faults of a program, by line; one alone where it does not compile. UnreadableError where none has a line."""
+    """The faults of a program, by line; one alone where it does not compile. UnreadableError if none has a line."""
     try:
         tree = syntax_tree(source)
         # The parser lets pass duplicate arguments and `nonlocal` or `global` out of place; the symbol table does not.

@@ -51,7 +51,8 @@ def off_by_one(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str
 
 
 def wrong_rounding(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
-    """Rounded or cut off where the exact value is asked: to fewer places, an integer to tens (hundreds if it is a ten).
+    """Rounded or cut off although the exact value is requested: to fewer places, an integer to tens (hundreds if it is a
+    ten).
 
     A policy that forgives rounding (`lenient`) may accept some of these: its rate for this kind shows what it forgives.
     """
@@ -241,4 +242,4 @@ ERRORS: Mapping[str, Callable[[PlantedAnswer, random.Random], list[Variant]]] = 
     "wrong_rounding": wrong_rounding,
     "operator": operator,
 }
-"""The kinds of errors; each gives one variant, or none where this answer cannot have that error."""
+"""The kinds of errors; each gives one variant, or none if this answer cannot have that error."""

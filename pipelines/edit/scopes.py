@@ -40,7 +40,7 @@ BEFORE = NamePlace(-1, -1, ())
 
 
 def use_fault(scope: NameScope, name: str, use: NamePlace) -> str:
-    """Fault of the use of a name; empty where there is none."""
+    """Fault of the use of a name; empty if there is none."""
     while scope.kind == "comprehension" and name not in scope.bound and scope.parent is not None:
         scope = scope.parent  # it runs where it stands
     bound = [] if name in scope.elsewhere else scope.bound.get(name, [])

@@ -40,7 +40,7 @@ def edit_sequence(diffs: Sequence[str]) -> str:
 
 
 def states_of(sequence: str) -> Iterator[str]:
-    """The text after each diff of an edit sequence, the last one whole. ValueError where it is none."""
+    """The text after each diff of an edit sequence, the last one whole. ValueError if it is none."""
     lines: list[str] = []
     # The line break in front lets a separator on the first line be found like the others.
     for place, diff in enumerate(f"\n{sequence}".split(f"\n{SEPARATOR}\n")):

@@ -29,7 +29,7 @@ class Provenance:
     """Provenance of the rows: how they were judged and planned, and which problems they must not contain.
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
-    the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
+    the number of rollouts planned, None if nobody planned. `prefix` is the fixed number of completions per problem that
     rates use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`.
     """
 
@@ -164,7 +164,7 @@ def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
 
 
 def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:
-    """Drift of the dataset from the version before, by kind; empty where nothing was compared."""
+    """Drift of the dataset from the version before, by kind; empty if nothing was compared."""
     return {"before": before, "kinds": {drift.kind: drift.row() for drift in drifts}} if drifts else {}
 
 

@@ -236,7 +236,7 @@ def _rulings(
 
 
 def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
-    """The value that stands last under each wanted key; -1 where none does."""
+    """The value that stands last under each wanted key; -1 if none does."""
     if not len(keys):
         return np.full_like(wanted, -1)
     order = np.argsort(keys, kind="stable")

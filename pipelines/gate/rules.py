@@ -34,7 +34,7 @@ class GatePart:
 class Measure:
     """A number that a check is about, and what it must be at least and at most; None: no such end.
 
-    `option`: the gate's option that sets these ends, as a recipe's key below `gate`; empty where nobody can.
+    `option`: the gate's option that sets these ends, as a recipe's key below `gate`; empty if nobody can.
     """
 
     what: str
@@ -59,7 +59,7 @@ class Measure:
 class GateRule:
     """A check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not.
 
-    `measures`: the numbers that it is about; none where it counts the rows against it, of which there must be none.
+    `measures`: the numbers that it is about; none if it counts the rows against it, of which there must be none.
     """
 
     name: str

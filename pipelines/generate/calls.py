@@ -15,7 +15,7 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Attempt, Completion, Request, Sampling
 
 STOP = "stop"
-"""The key of a completion's meta that says which stop string ended it; None where a server did not say. Where the model
+"""The key of a completion's meta that says which stop string ended it; None if a server did not say. Where the model
 itself ended its answer there is none.
 """
 

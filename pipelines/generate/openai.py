@@ -209,7 +209,7 @@ class _Loop:
         self._wait(begin())
 
     def soon(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Run something in the loop's thread; nothing where the loop is closed."""
+        """Run something in the loop's thread; nothing if the loop is closed."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(work, *arguments)
 

@@ -64,7 +64,7 @@ class PromptForm:
 
 
 def check_template(template: str) -> None:
-    """SetupError where a template has no place for the problem."""
+    """SetupError if a template has no place for the problem."""
     if PLACE not in template:
         raise SetupError(
             f"the prompt_template {template!r} has no {PLACE}, so every problem would be the same prompt.",
@@ -92,7 +92,7 @@ def continued(prompt: Prompt, prefix: str) -> Prompt:
 
 
 def split_prefix(prompt: Prompt) -> tuple[Prompt, str]:
-    """The prompt and the beginning of its answer; "" where the answer begins anew."""
+    """The prompt and the beginning of its answer; "" if the answer begins anew."""
     if isinstance(prompt, str) or not prompt or prompt[-1].kind != "prefix":
         return prompt, ""
     turns = prompt[:-1]

@@ -15,7 +15,7 @@ SOURCES = ("model", "step")
 
 
 def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
-    """The strata of a pool by up to two of its columns, `model` and `step`; SetupError where nothing is to be measured."""
+    """The strata of a pool by up to two of its columns, `model` and `step`; SetupError if nothing is to be measured."""
     for name in by:
         if name not in (*pool.strata, *SOURCES):
             raise unknown_name("group", name, (*pool.strata, *SOURCES))
@@ -84,7 +84,7 @@ def _used(pool: Pool, source: str) -> list[int]:
 
 
 def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
-    """SetupError where a sample cannot give what a metric needs, naming what to do instead."""
+    """SetupError if a sample cannot give what a metric needs, naming what to do instead."""
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")

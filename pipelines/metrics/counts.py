@@ -68,7 +68,7 @@ class Counts:
         return [cluster for cluster, judged in zip(self.clusters, self.judged.tolist(), strict=True) if judged]
 
     def bands(self) -> list[str | None]:
-        """The difficulty band of each problem, by its correct / judged; None where nothing is judged."""
+        """The difficulty band of each problem, by its correct / judged; None if nothing is judged."""
         pairs = zip(self.correct.tolist(), self.judged.tolist(), strict=True)
         return [band_of(correct / judged) if judged else None for correct, judged in pairs]
 

@@ -94,7 +94,7 @@ def _parts(kind: str, side: Composition, before: Composition) -> _Parts:
 
 
 def _tenths(pool: Pool) -> Ints:
-    """Cut points of the lengths of kept rollouts, by tenths; empty where no tokens were counted."""
+    """Cut points of the lengths of kept rollouts, by tenths; empty if no tokens were counted."""
     tokens = pool.tokens[(pool.kept == KEPT) & (pool.tokens >= 0)]
     cuts = np.quantile(tokens, np.arange(1, 10) / 10, method="higher") if len(tokens) else np.zeros(0)
     return np.unique(cuts).astype(np.int64)

@@ -56,9 +56,9 @@ class ElectionBudget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subsets:
-    """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN where unknown. `exact`: all there are.
+    """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN if unknown. `exact`: all there are.
 
-    `samples`: how many completions each has, drawn from all alike; None where tokens or turns of models decide. `block`: so
+    `samples`: how many completions each has, drawn from all alike; None if tokens or turns of models decide. `block`: so
     many subsets in a row are disjoint parts of one shuffle, which matters for the Monte Carlo error alone.
     """
 

@@ -19,7 +19,7 @@ ERROR = "error of elected labels over the population of problems"
 class Label:
     """The elected answer of one problem. `share`: of all its completions those that give it, abstentions counted.
 
-    `right`: what the verdicts on that answer say; None where no answer of the problem is judged, so that nothing is known.
+    `right`: what the verdicts on that answer say; None if no answer of the problem is judged, so that nothing is known.
     An answer without a verdict beside judged ones counts as wrong.
     """
 
@@ -38,7 +38,7 @@ class Label:
 class LabelError:
     """Labels whose share is at least `share`: how many of problems with a reference (`graded`) and without (`unknown`).
 
-    `kept`: the part of all graded problems; `error`: the share of wrong labels among the graded, None where there is none.
+    `kept`: the part of all graded problems; `error`: the share of wrong labels among the graded, None if there is none.
     """
 
     share: float

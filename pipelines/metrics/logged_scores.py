@@ -43,7 +43,7 @@ class Reduction:
         return cls(text) if text in _PLAIN else None
 
     def __call__(self, scores: Values, answers: Sequence[str | None] = ()) -> float:
-        """The value of one problem. NaN scores are left out, as unscored; NaN where nothing is left or k is too large.
+        """The value of one problem. NaN scores are left out, as unscored; NaN if nothing is left or k is too large.
 
         `answers`: what each answer votes for, where the reduction is a vote; None abstains.
         """
@@ -74,7 +74,7 @@ _PLAIN: Mapping[str, Callable[[Values], float]] = {
 
 
 def _elected(scores: Values, answers: Sequence[str | None]) -> float:
-    """The mean score of the most frequent pairs of answer and score; 0 where every answer abstains."""
+    """The mean score of the most frequent pairs of answer and score; 0 if every answer abstains."""
     votes = Counter((answer, score) for answer, score in zip(answers, scores, strict=False) if answer is not None)
     most = max(votes.values(), default=0)
     return statistics.fmean([score for (_, score), count in votes.items() if count == most] or [0.0])
@@ -98,7 +98,7 @@ AVERAGES: Mapping[str, Callable[[Values], float]] = {
 def logged_number(
     by_problem: Sequence[Values], reduction: Reduction, average: str, answers: Sequence[Sequence[str | None]] = ()
 ) -> float | None:
-    """The number of a log from its scores of each answer, problem by problem; None where no problem has a value."""
+    """The number of a log from its scores of each answer, problem by problem; None if no problem has a value."""
     if reduction.name == EACH:
         each = [score for scores in by_problem for score in scores]
     else:
@@ -114,7 +114,7 @@ def spread_of_runs(by_problem: Sequence[Values], runs: int) -> float:
 
 def counterpart(reduction: Reduction, samples: int) -> tuple[str, Options, int] | None:
     """The metric of ours that estimates the same over `samples` answers of each problem: its name, its options, and how
-    many answers of each problem it is over. None where there is none.
+    many answers of each problem it is over. None if there is none.
     """
     first = reduction.first or samples
     k = {EACH: 1, "mean": 1, "max": first}.get(reduction.name, reduction.k)

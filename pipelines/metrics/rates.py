@@ -22,7 +22,7 @@ NO_RATES = f"No rates: nobody judges what every problem is asked, or which were 
 
 
 def prefix_words(prefix: int | None) -> str:
-    """The completions of each problem that rates are over, in words; "" where no rate may be over any."""
+    """The completions of each problem that rates are over, in words; "" if no rate may be over any."""
     return "all completions" if prefix is None else f"the first {prefix} completions" if prefix else ""
 
 
@@ -38,7 +38,7 @@ def rate_words(prefix: int | None, step: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class GroupRate:
-    """The pass rate of one group of problems. `estimate` is None where nothing is judged; `bounds` are the rates if every
+    """The pass rate of one group of problems. `estimate` is None if nothing is judged; `bounds` are the rates if every
     undecided rollout were wrong, or right. `judged`, `correct`, `undecided` and `never_solved` (problems with judged
     rollouts and no correct one) are of the measured rollouts; `rollouts` and `kept` count everything.
     """

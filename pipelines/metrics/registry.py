@@ -40,7 +40,7 @@ _ABOUT_THE_VALUE = frozenset({
 class MetricRow:
     """A number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
 
-    `value` and its interval are None where it is undefined, and `why` says so, or what else to know of it; an end that
+    `value` and its interval are None if it is undefined, and `why` says so, or what else to know of it; an end that
     nothing bounds is infinite.
     `undecided`: rollouts without an answer of the verifier; `if_wrong` and `if_right`: the value if all of them were that.
     `error`: the Monte Carlo standard error where subsets were sampled, else 0.
@@ -73,7 +73,7 @@ class MetricRow:
 def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequence[str] = ()) -> list[MetricRow]:
     """A metric over the rollouts of a pool that are in its prefix, in each stratum of up to two columns.
 
-    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `step`. SetupError where the
+    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `step`. SetupError if the
     pool cannot give it: unequal numbers of completions, fewer than k, several models at once, no answers, no such score.
     """
     if metric not in METRICS:

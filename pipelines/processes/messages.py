@@ -68,7 +68,7 @@ class MessageChild:
         return self._process.poll() is None
 
     def status(self) -> int | None:
-        """The exit status of a process whose output has ended; None where that is all that has."""
+        """The exit status of a process whose output has ended; None if that is all that has."""
         try:
             return self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

@@ -27,7 +27,7 @@ class Stat(NamedTuple):
 
 
 def stat(pid: int) -> Stat | None:
-    """Status of a process; None where there is none of this number."""
+    """Status of a process; None if there is none of this number."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -47,7 +47,8 @@ def everyone() -> Iterator[tuple[int, Stat]]:
 
 @dataclass(frozen=True, slots=True)
 class SystemProcess:
-    """A process id with the start time (clock ticks since boot) that keeps a reused id from being taken for it."""
+    """A process id with its start time (clock ticks since boot), so that a reused id is not mistaken for the same process.
+    """
 
     pid: int
     started: int

@@ -52,7 +52,7 @@ class JudgeVotes:
         return f"1 verifier={self.verifier}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """Yield a score for each completion on which the judge voted, in input order; SetupError where the run has no
+        """Yield a score for each completion on which the judge voted, in input order; SetupError if the run has no
         such judge.
         """
         judged_by = {name for group in groups for verdicts in group.verdicts for name in verdicts}
@@ -70,7 +70,7 @@ class JudgeVotes:
 
 
 def share_of_votes(verdict: Verdict) -> float | None:
-    """Votes for correct over all votes of a judge's verdict; None where nobody voted."""
+    """Votes for correct over all votes of a judge's verdict; None if nobody voted."""
     try:
         told = json.loads(verdict.evidence or "{}")
         votes = [int(told[key]) for key in ("correct", "incorrect", "failed")]

@@ -48,7 +48,7 @@ class AskingScorer:
     needs: Sequence[str] = field(init=False, default=(MODEL,))
 
     def required_sampler(self) -> Sampler:
-        """The model; SetupError where nobody gives it."""
+        """The model; SetupError if nobody gives it."""
         if self.sampler is None:
             if self.samplers is None:
                 raise SetupError(
@@ -78,7 +78,7 @@ class AskingScorer:
         return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
 
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
-        """Completions by id, each asked for once; FoundWanting where the engine failed: what came is stored."""
+        """Completions by id, each asked for once; FoundWanting if the engine failed: what came is stored."""
         model, completions = self.required_sampler(), dict[str, Completion]()
         different = list({request.completion_id: request for request in requests}.values())
         for start in range(0, len(different), TOGETHER):

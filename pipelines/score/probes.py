@@ -113,7 +113,7 @@ class Probe(AskingScorer):
         return [self.token_request(text)]
 
     def _chance(self, answers: Sequence[Completion]) -> float | None:
-        """p(positive) / (p(positive) + p(negative)); None where neither is known."""
+        """p(positive) / (p(positive) + p(negative)); None if neither is known."""
         if len(answers) == 2:
             sums = [answer.logprob_sum for answer in answers]
             if sums[0] is None or sums[1] is None:

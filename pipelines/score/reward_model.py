@@ -92,6 +92,6 @@ def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
 
 
 def _numbers(reply: Completion) -> list[float]:
-    """Numbers of a reply: one or several; none where the server refused the text."""
+    """Numbers of a reply: one or several; none if the server refused the text."""
     numbers = json.loads(reply.text) if reply.text else []
     return [float(number) for number in (numbers if isinstance(numbers, list) else [numbers])]

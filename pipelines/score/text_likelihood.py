@@ -74,7 +74,7 @@ class ReferenceLikelihood(AskingScorer):
         return self.versioned("2", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """Yield a score for each completion, in input order; none where the problem has no reference or the context no
+        """Yield a score for each completion, in input order; none if the problem has no reference or the context no
         room.
         """
         referenced = [group for group in groups if group.problem.reference.strip()]
@@ -93,7 +93,7 @@ class ReferenceLikelihood(AskingScorer):
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
     def _asked_for(self, problem: Problem, prompt: Prompt, completion: Completion) -> Request | None:
-        """The reference behind the reasoning; None where there is no place for it."""
+        """The reference behind the reasoning; None if there is no place for it."""
         head, marker, tail = completion.text.rpartition(self.marker)
         if not marker or completion.finish_reason == "length":
             return None

@@ -54,5 +54,5 @@ class DrawingProcess(Process, Protocol):
     draws: PieceDraws
 
     def read(self, text: str) -> str | None:
-        """Counted part of a drawn text; None where there is none."""
+        """Counted part of a drawn text; None if there is none."""
         ...

@@ -31,7 +31,7 @@ Links = Mapping[tuple[str, str], Link]
 def nearest_answer(completion_id: str, problem_id: str, links: Links, answers: Collection[str]) -> str | None:
     """The completion itself where it is of a step whose completions are judged, `answers`, else the nearest before it.
 
-    None where nothing before it is judged, as of the pieces of a search. Of what a step gathers the first stands for all.
+    None if nothing before it is judged, as of the pieces of a search. Of what a step gathers the first stands for all.
     """
     link = links[completion_id, problem_id]
     while link.step not in answers:
@@ -199,7 +199,7 @@ def _union(leaves: Sequence[Leaf]) -> dict[str, str]:
 
 
 def _merged(leaves: Sequence[Leaf]) -> Thread | None:
-    """The threads of several leaves as one; None where they rest on different completions of a step."""
+    """The threads of several leaves as one; None if they rest on different completions of a step."""
     thread = _union(leaves)
     return thread if all(leaf.thread.items() <= thread.items() for leaf in leaves) else None
 

@@ -100,7 +100,7 @@ class Node:
 
 
 class StepGraph:
-    """The steps in the recipe's order. SetupError where they do not make a graph that can be drawn."""
+    """The steps in the recipe's order. SetupError if they do not make a graph that can be drawn."""
 
     def __init__(self, steps: Sequence[StepRule]) -> None:
         self.nodes: dict[str, Node] = {}
@@ -293,4 +293,4 @@ class ChecksSteps(Protocol):
     """A budget that checks the steps of the recipe."""
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where the budget and the steps do not go together."""
+        """SetupError if the budget and the steps do not go together."""

@@ -67,7 +67,7 @@ class ReadCounts:
                 self._values[name][value] += 1
 
     def unmet(self, name: str, wanted: Collection[str]) -> dict[str, int] | None:
-        """The commonest values of a compared field where none is a wanted one; None where one is, or none could be read."""
+        """The commonest values of a compared field where none is a wanted one; None if one is, or none could be read."""
         values = self._values.get(name, Counter())
         if not values or not values.keys().isdisjoint(wanted):
             return None

@@ -62,7 +62,7 @@ class Facts:
     failed: bool = False
 
     def value(self, name: str) -> str | None:
-        """A field by its name, or what every step has; None where it could not be read."""
+        """A field by its name, or what every step has; None if it could not be read."""
         if name == OUTCOME:
             return self.outcome
         return ("yes" if self.truncated else "no") if name == TRUNCATED else self.fields.get(name)
@@ -127,7 +127,7 @@ class Filling(NamedTuple):
 def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt:
     """The template with its places filled. A text around a conversation goes around what the user said last.
 
-    ValueError where a field could not be read: such a completion is not followed.
+    ValueError if a field could not be read: such a completion is not followed.
     """
     free = "" if given.raw else _mark(template, steps, given)
 

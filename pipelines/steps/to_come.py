@@ -69,7 +69,7 @@ class FollowUpsToCome:
 
     def simulate(self, rng: np.random.Generator, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
         """The draws of each step to come, by problem: those of `roots`, by kind with their own outcome, those of the round
-        that is planned, and all that follows them. TooLittleSeenError where that cannot be said.
+        that is planned, and all that follows them. TooLittleSeenError if that cannot be said.
         """
         return self.simulate_rated(rng, roots)[0]
 
@@ -101,7 +101,7 @@ class FollowUpsToCome:
         return int(sum(count.sum() for (kind, _), count in self._drawn.items() if kind.step == step))
 
     def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
-        """Of what follows this kind on a step, or ("") of right ones; None where fewer than LEAST were seen."""
+        """Of what follows this kind on a step, or ("") of right ones; None if fewer than LEAST were seen."""
         key = (pool, kind, step)
         if key not in self._laws:
             alike = [drawn for drawn in self._drawn if _alike(pool, drawn[0] if not step else _life(drawn), kind)]

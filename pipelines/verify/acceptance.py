@@ -104,7 +104,7 @@ def lacking(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict
 
 
 def check_names(policy: Policy, verifiers: Sequence[str]) -> None:
-    """SetupError where a policy counts on a verifier that the recipe does not name."""
+    """SetupError if a policy counts on a verifier that the recipe does not name."""
     for name in (*policy.over, *(policy.order if isinstance(policy, RankedPolicy) else ())):
         if name not in verifiers:
             raise SetupError(

@@ -40,7 +40,7 @@ Options = Mapping[str, str]
 
 
 def options_of(meta: Mapping[str, Any], prompt: str) -> Options:
-    """Letter to text; empty where the problem shows no options."""
+    """Letter to text; empty if the problem shows no options."""
     for key in META_KEYS:
         if key in meta:
             options = _from_meta(meta[key])
@@ -141,7 +141,7 @@ class Choice:
 
 
 def named_in(text: str, options: Options) -> Choice | None:
-    """The option that a whole short text names, or None where it names none."""
+    """The option that a whole short text names, or None if it names none."""
     cleaned = " ".join(_CLEAN.sub(" ", text.translate(_ASCII)).split()).strip()
     if not cleaned or len(cleaned) > 2_000:  # longer than any option
         return None
@@ -304,7 +304,7 @@ def _marked(final: FinalAnswer, options: Options) -> Choice | None:
 
 
 def _unless_contradicted(text: str, named: Choice | None) -> Choice | None:
-    """Option named by a sentence, or None where "the answer is" is followed at once by another letter: D (B); D, unless
+    """Option named by a sentence, or None if "the answer is" is followed at once by another letter: D (B); D, unless
     it is B.
     """
     first = _AT_ONCE.match(text)

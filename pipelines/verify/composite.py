@@ -65,7 +65,7 @@ class Composite(OneByOne):
         yield from self._window(window)
 
     def ready(self) -> None:
-        """SetupError where a part cannot run on this machine."""
+        """SetupError if a part cannot run on this machine."""
         for part in self.parts:
             if isinstance(part, NeedsMachine):
                 part.ready()

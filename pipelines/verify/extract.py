@@ -150,7 +150,7 @@ def _judged(text: str) -> tuple[str, bool]:
 
 
 def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
-    """The last statement of an answer; an unmarked one only from `floor` on, and none where that is None."""
+    """The last statement of an answer; an unmarked one only from `floor` on, and none if that is None."""
     stated = _hash(text, cut)
     if stated is not None:
         return stated
@@ -224,7 +224,7 @@ def _without_contrast(answer: FinalAnswer, found: Found, languages: tuple[Langua
 
 
 def _finished(answer: FinalAnswer) -> FinalAnswer | None:
-    """The answer without what is decoration, or None where it is torn."""
+    """The answer without what is decoration, or None if it is torn."""
     text, rule = answer
     if rule in _MARKED or text.isdigit():
         return answer if text[-1].isascii() else FinalAnswer(_undecorated(text), rule)
@@ -312,7 +312,7 @@ def _phrase(text: str, cut: bool) -> Stated | None:
 def _end_of_phrase(text: str) -> tuple[int, int]:
     """Begin and end of the last "answer is" or "answer:", or -1; searched from the end, where it usually stands.
 
-    One that calls the answer right or wrong states none where an earlier one does.
+    One that calls the answer right or wrong states none if an earlier one does.
     """
     # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)

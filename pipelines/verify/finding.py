@@ -74,7 +74,7 @@ class OneByOne:
 
 
 def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
+    """The text of a prompt, either a string or chat messages."""
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 

@@ -251,7 +251,7 @@ def _with_name(answer: str, final: FinalAnswer) -> str:
 
 
 def answer_text(final: FinalAnswer) -> str | None:
-    """The answer an extraction holds; None where an unmarked last line concludes nothing."""
+    """The answer an extraction holds; None if an unmarked last line concludes nothing."""
     if final.rule in ("hash", "boxed", "tag"):
         return final.text
     whole = read(final.text)
@@ -269,7 +269,7 @@ def answer_text(final: FinalAnswer) -> str | None:
 
 
 def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
-    """Decision of the exact layers, or None where only a worker can tell."""
+    """Decision of the exact layers, or None if only a worker can tell."""
     rule = question.rule
     if question.reference == question.answer and question.answer:
         return EqualityDecision("correct", f"{rule}:identical")

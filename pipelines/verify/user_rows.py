@@ -95,7 +95,7 @@ def _pairs(row: Any, names: Names, place: str) -> list[Pair]:
 
 
 def _named(row: Any) -> Mapping[str, Any] | None:
-    """The row's values by name; None where it has no names."""
+    """The row's values by name; None if it has no names."""
     if isinstance(row, Mapping):
         return row
     if is_dataclass(row) and not isinstance(row, type):

@@ -93,7 +93,7 @@ class ExportValidation:
             raise SetupError(f"a validation share of {self.share}; it is above 0 and below 1.")
 
     def clusters(self, chosen: Export, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-        """The clusters of the validation file; SetupError where one template has all rows."""
+        """The clusters of the validation file; SetupError if one template has all rows."""
         sizes = Counter(_cluster(row) for row in chosen.rows(connection))
         if len(sizes) < 2:
             raise SetupError(

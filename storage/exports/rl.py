@@ -145,7 +145,7 @@ def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collecti
 
     `but`: problems whose groups are no part of it, whatever their size.
 
-    SetupError where nothing was fixed, n is more than was, or a group has fewer.
+    SetupError if nothing was fixed, n is more than was, or a group has fewer.
     """
     prefix, measured = of_prefix(connection, n)
     if prefix == 0:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Repair(NamedTuple):
-    """A repair of a rollout, with its feedback: tokens out (-1 where unknown) and the index of its outcome in STATES."""
+    """A repair of a rollout, with its feedback: tokens out (-1 if unknown) and the index of its outcome in STATES."""
 
     tokens: int
     outcome: int
@@ -48,9 +48,9 @@ class Pool:
     where one answers several problems. `index`: sample index, counted on each step. `step`, `model`, `reason`, `answer`:
     places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
     abstains. `outcome`: place in STATES.
-    `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 where unknown. `in_prefix`: whether the rollout
-    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN where there is none. `repairs`:
-    of each row what was drawn to repair it; empty where nobody asked for them (`storage.queries.repairs`).
+    `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 if unknown. `in_prefix`: whether the rollout
+    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN if there is none. `repairs`:
+    of each row what was drawn to repair it; empty if nobody asked for them (`storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]

@@ -28,7 +28,7 @@ _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> Iterator[FileRow]:
     """The row once per answer in its text cell, lists beside the answers item by item.
 
-    CellError where such a list is of another length and not one of `whole`, which belong to the row.
+    CellError if such a list is of another length and not one of `whole`, which belong to the row.
     """
     column = columns.fields.get("text")
     cell = None if column is None else several(row.values.get(column))

@@ -136,7 +136,7 @@ def opened_conversation(value: Any) -> Any:
 
 
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:
-    """The answer and the rule that found it; the reference as it is, and None, where no rule applies.
+    """The answer and the rule that found it; the reference as it is, and None, if no rule applies.
 
     A box is looked for only in a column called solution: elsewhere it may be part of the answer.
     """

@@ -39,7 +39,7 @@ class Format:
 
 
 def rewritten(values: Values) -> tuple[str, list[Values]]:
-    """The name of the row's format ("" for none that is known) and its rows. CellError where it lacks what it should."""
+    """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks what it should."""
     for form in FORMATS:
         if form.knows(values):
             return form.name, list(form.rewrite(values))

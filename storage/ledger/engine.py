@@ -76,7 +76,7 @@ class Ledger:
             yield session
 
     def must_write(self) -> None:
-        """SetupError where the ledger is read-only for this user."""
+        """SetupError if the ledger is read-only for this user."""
         if self.read_only:
             raise read_only(f"the ledger {self.where}")
 
@@ -221,7 +221,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
-    """Upgrade to SCHEMA_REVISION in one transaction; SetupError where the ledger is newer, or old and read-only.
+    """Upgrade to SCHEMA_REVISION in one transaction; SetupError if the ledger is newer, or old and read-only.
 
     `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
     """

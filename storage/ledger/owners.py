@@ -49,7 +49,7 @@ def new_file_id() -> str:
 
 
 def maker_of(file_id: str) -> Owner | None:
-    """The process that made this id, its host as a token; None where the text is no such id."""
+    """The process that made this id, its host as a token; None if the text is no such id."""
     if len(file_id) != 44:
         return None
     try:

@@ -80,7 +80,7 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
     """The pool with a stratum for each of these names that is a key of its problems' `meta`: `meta.KEY`, or KEY if no
     column has that name. None for a problem without the key. Values other than texts and whole numbers become JSON.
 
-    SetupError where no problem has it; with `missing` the name is left out.
+    SetupError if no problem has it; with `missing` the name is left out.
     """
     wanted = {name for name in names if name not in COLUMNS and name not in pool.strata}
     if not wanted:

@@ -63,7 +63,7 @@ def version_origin(reader: Reader, reference: str) -> VersionOrigin:
 
 
 def _begun_with(reader: Reader, run: str) -> tuple[str | None, Sequence[str]]:
-    """The recipe file, as a path in the workspace, and the overrides of a run's command; None where it is not here."""
+    """The recipe file, as a path in the workspace, and the overrides of a run's command; None if it is not here."""
     try:
         job = reader.runs.get(run).recipe.get("job")
     except SetupError:  # of another clone

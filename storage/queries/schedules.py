@@ -59,7 +59,7 @@ def service(reader: Reader) -> Service:
 
 
 def is_parent(state: Service) -> bool:
-    """True where the standing server started this process, which then ends with it."""
+    """True if the standing server started this process, which then ends with it."""
     if state.standing is None:
         return False
     owner = state.standing.process

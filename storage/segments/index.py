@@ -118,7 +118,7 @@ class IdentityIndex:
         self.met: dict[Kind, int] = dict.fromkeys(IDENTITY, 0)
 
     def update(self, kind: Kind, segments: Sequence[Segment]) -> bool:
-        """Load new segments and drop those not in the list; False where a file cannot be read now."""
+        """Load new segments and drop those not in the list; False if a file cannot be read now."""
         loaded = self._loaded[kind]
         gone = loaded.keys() - {segment.id for segment in segments}
         if gone:

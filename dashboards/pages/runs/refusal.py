@@ -22,7 +22,7 @@ FACETS = {"min_kept": {"kept": "no"}, "max_undecided": {"outcome": "undecided"}}
 
 
 def checks_of(run: Run) -> list[Check]:
-    """The checks of the gate's last look at a run; empty where there was none."""
+    """The checks of the gate's last look at a run; empty if there was none."""
     detail = next((stage.detail for stage in run_progress(reader(), run.id) if stage.stage == "gate"), {})
     return list(detail.get("checks", ()))
 

@@ -105,7 +105,7 @@ def reproduce(
 ) -> None:
     """Make a version again from its recipe in an empty workspace, and compare the two.
 
-    Exit status 1 where the fingerprint is the same and the content hash is not. Under another fingerprint (engine,
+    Exit status 1 if the fingerprint is the same and the content hash is not. Under another fingerprint (engine,
     libraries, processor) texts may differ: then pass rates of the same problems are compared, paired, with n and interval.
 
     Example: rollmill dataset reproduce arithmetic@v1
@@ -167,7 +167,7 @@ def recipe(
 
 
 def _changed_since(path: Path, recipe_hash: str) -> str | None:
-    """Reason why the recipe in a file is not that of the version today; None where it is."""
+    """Reason why the recipe in a file is not that of the version today; None if it is."""
     from flows.recipe import load_recipe
 
     try:

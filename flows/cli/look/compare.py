@@ -1,4 +1,4 @@
-"""`rollmill compare` and `leaderboard`: whether models differ, on the problems that they share."""
+"""`rollmill compare` and `leaderboard`: paired comparison of models on the problems that they share."""
 
 from typing import Annotated, Any
 

@@ -87,7 +87,7 @@ def _refuse_taken(root: Path, port: int) -> None:
 
 
 def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callable[[], None]) -> None:
-    """Return once the first page was drawn; RollmillError where the process ends before."""
+    """Return once the first page was drawn; RollmillError if the process ends before."""
     from threading import Event, Thread
 
     from flows.prefect.pages import PATIENCE, first_page_answers

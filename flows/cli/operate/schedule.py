@@ -115,7 +115,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
-    """Verb for a recipe file, and the recipe's name; SetupError where the file or this kind of `fresh` does not fit."""
+    """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
     from flows.prefect.firing import check_fresh
     from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation

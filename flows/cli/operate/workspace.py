@@ -140,7 +140,7 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _start(tool: str, folder: Path) -> bool:
-    """Run `git init` or `dvc init`; False where it failed: versions are then published untracked, with a warning."""
+    """Run `git init` or `dvc init`; False if it failed: versions are then published untracked, with a warning."""
     from storage import dvc
 
     if tool == "dvc":

@@ -169,7 +169,7 @@ class RoundDrawer:
         return commits
 
     def _begin(self, open_batch: OpenBatch) -> bool:
-        """Start a batch: True where completions are to be drawn; completions stored by now are queued for judging."""
+        """Start a batch: True if completions are to be drawn; completions stored by now are queued for judging."""
         if open_batch.missing and open_batch.batch.imported:
             raise SetupError(
                 f"{len(open_batch.missing)} imported completions of run {self._run.id} are no longer stored.",

@@ -1,4 +1,4 @@
-"""Follow-ups of lost texts that were drawn again with another result: some asked about the old text, others are now due."""
+"""Checks of follow-ups after a lost text was drawn again with a different result."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,12 @@ from storage.workspace import Workspace
 
 
 def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
-    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another; the threads otherwise.
+    """Check that no follow-up refers to the old version of a lost and redrawn text; SetupError if one does. Returns the
+    threads.
 
-    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
-    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
-    completion of the workspace was ever lost: None.
+    The id of a follow-up is a hash of its rendered prompt, which contains that text, so rendering it again reveals a
+    change. If the prompt shows no text, or the same one, the conditions of its step may no longer hold. None, without any
+    check, if the workspace never lost a completion.
     """
     if not (run.spec.follows and ws.segments.registry.has_lost("completions")):
         return None

@@ -44,7 +44,7 @@ class BatchTexts:
         return texts | completions_by_id(self._ws, set(wanted) - texts.keys())
 
     def _ahead(self, start: int, end: int) -> dict[str, Completion]:
-        """Completions from `start` to `end` of the order; empty where the reader is already past `start`."""
+        """Completions from `start` to `end` of the order; empty if the reader is already past `start`."""
         texts: dict[str, Completion] = {}
         if start < self._passed:
             return texts

@@ -158,7 +158,7 @@ def preview_scores(
 ) -> dict[Pair, tuple[Score, ...]]:
     """The scores of some rollouts, by pair, for who tries something and stores nothing.
 
-    Those of plain scorers are computed, the others looked up; SetupError where none of those was ever made.
+    Those of plain scorers are computed, the others looked up; SetupError if none of those was ever made.
     """
     asking = [scorer for scorer in scorers if needs_of(scorer)]
     keys = [rows.key(scorer) for scorer in asking]
@@ -214,7 +214,7 @@ def _candidates(
 
 
 def _votes(rows: RunRows) -> CastVotes:
-    """SetupError where no step of the run votes."""
+    """SetupError if no step of the run votes."""
     if not rows.votes.steps:
         raise SetupError(
             f"run {rows.run} has no step that votes.", next_command="a step with role: vote that names the step it votes on"
@@ -223,7 +223,7 @@ def _votes(rows: RunRows) -> CastVotes:
 
 
 def _answer(rows: RunRows, graded: GradedCompletion) -> str | None:
-    """Answer that a completion votes for. SetupError where it is not judged yet: stored vote shares must be final."""
+    """Answer that a completion votes for. SetupError if it is not judged yet: stored vote shares must be final."""
     verdict = rows.accept(graded.verdicts)
     if verdict is None:
         raise SetupError(

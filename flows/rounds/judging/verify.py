@@ -43,7 +43,7 @@ class VerifierThread:
                 self._queues.inbox.put(self._verdicts_of(chain, open_batch))
 
     def _verdicts_of(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
-        """The verdicts on a batch; none where a judge's votes would go beyond the run's limit, and the round ends then."""
+        """The verdicts on a batch; none if a judge's votes would go beyond the run's limit, and the round ends then."""
         if self._queues.limit_reason is not None:
             return BatchVerdicts(open_batch, (), whole=False)
         try:

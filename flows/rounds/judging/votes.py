@@ -25,7 +25,7 @@ GROUP = 4_096  # rows judged and committed together
 
 
 def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVotes:
-    """The votes among these rows of a run, all of them; SetupError where one is planned and not drawn."""
+    """The votes among these rows of a run, all of them; SetupError if one is planned and not drawn."""
 
     def texts(ids: Collection[str]) -> Mapping[str, Completion]:
         try:

@@ -39,7 +39,7 @@ MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes
 def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 
-    RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
+    RuntimeError if an earlier round was not planned or judged to its end (run_round does that).
     """
     plans = committed_plans(ws, run, r)
     if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
@@ -169,7 +169,7 @@ def _follow_ups(
     planned: Rows[PlanRow],
     census: Census | None = None,
 ) -> list[Draw]:
-    """Follow-ups of all committed rows; empty where no step follows another."""
+    """Follow-ups of all committed rows; empty if no step follows another."""
     if not run.spec.follows:
         return []
     return list(run.follow(ws, plans).draws(planned, census))

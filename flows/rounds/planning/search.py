@@ -195,7 +195,7 @@ class RunSearch:
 
 
 def tokens_of(completion: Completion) -> int:
-    """The tokens that were drawn; 1 where the engine does not count, so that no answer goes on for ever."""
+    """The tokens that were drawn; 1 if the engine does not count, so that no answer goes on for ever."""
     return 1 if completion.tokens_out is None else completion.tokens_out
 
 

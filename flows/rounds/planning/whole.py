@@ -52,7 +52,7 @@ class RestOfRun:
 
 
 def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], past: PastRounds) -> Whole | None:
-    """Rows of the whole run by stage (median, low, high), what is planned now included; None where it cannot be told."""
+    """Rows of the whole run by stage (median, low, high), what is planned now included; None if it cannot be told."""
     try:
         simulations = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
     except TooLittleSeenError:

@@ -52,7 +52,7 @@ Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequenc
 @dataclass(frozen=True, slots=True)
 class Question:
     """Input of a forecast: a budget over these problems. `kept`: number of (correct, distinct) answers that a selector
-    keeps; `units`: by step, the price of (tokens in, tokens out); none where it is not known. `steps`: their names in
+    keeps; `units`: by step, the price of (tokens in, tokens out); none if it is not known. `steps`: their names in
     order, where the recipe has some; `rates`: tokens out per second by step, where known. `beside`: adds draws that the
     budget does not plan. `later`: gives the final correct answers, where the budget goes by other verdicts.
     """
@@ -155,7 +155,7 @@ def outcome_of(
 
 
 def _tokens_out(tally: PrefixTally) -> dict[str, int]:
-    """Tokens drawn by step; "" where the recipe has none."""
+    """Tokens drawn by step; "" if the recipe has none."""
     return {step.name: step.tokens for step in tally.steps} or {"": tally.tokens}
 
 

@@ -53,7 +53,7 @@ class Round:
 def run_budget(
     budget: Budget, problems: Sequence[SimulatedProblem], outcomes: Source, steps: Sequence[str] = ()
 ) -> Iterator[Round]:
-    """The rounds of a budget over these problems, the last one without draws; RuntimeError where it breaks a rule.
+    """The rounds of a budget over these problems, the last one without draws; RuntimeError if it breaks a rule.
 
     A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
     `steps`: the names of the recipe's steps, in order, where it has some.

@@ -62,7 +62,7 @@ class _Unknown:
 
 
 def _solutions(tally: PrefixTally) -> tuple[int, int]:
-    """Correct answers whose solutions are known, and distinct ones; none where what is known of them cannot be."""
+    """Correct answers whose solutions are known, and distinct ones; none if what is known of them cannot be."""
     correct, distinct = tally.correct, tally.distinct_correct
     return (correct, distinct) if 0 < distinct <= correct else (0, 0)
 

@@ -99,7 +99,7 @@ def _sha256(path: Path) -> bytes:
 
 
 def _folder_of(model: str) -> Path:
-    """The first folder at this place that has all files; SetupError where there is none."""
+    """The first folder at this place that has all files; SetupError if there is none."""
     tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
     for folder in tried:
         if all((folder / name).is_file() for name in EMBEDDED_FILES):

@@ -126,7 +126,7 @@ class Dispatcher:
                 return None
 
     def _assign(self) -> bool:
-        """Give the jobs of the next prompt to its replica; False where there are none or no replica takes them."""
+        """Give the jobs of the next prompt to its replica; False if there are none or no replica takes them."""
         call = next((call for call in self._calls if call.waiting), None)
         if call is None:
             return False

@@ -240,7 +240,7 @@ async def _models(replica: Replica, settings: HttpSettings) -> bytes:
 
 
 def served_models(body: bytes) -> tuple[str, ...]:
-    """The model names in a /models reply; none where it has another form."""
+    """The model names in a /models reply; none if it has another form."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

@@ -103,7 +103,7 @@ class HttpSettings:
         return self.local is not None and model in self.local.names
 
     def serving(self, model: str) -> tuple[Server, ...]:
-        """The servers for a model that run already; SetupError where the profile has none and starts none."""
+        """The servers for a model that run already; SetupError if the profile has none and starts none."""
         fitting = tuple(server for server in self.servers if not server.models or model in server.models)
         if not fitting and not self.starts(model):
             raise SetupError(
@@ -122,7 +122,7 @@ class Secrets:
     texts: set[str] = field(default_factory=set)
 
     def learn(self, server: Server) -> str | None:
-        """The key of a server from its environment variable; SetupError where that is not set."""
+        """The key of a server from its environment variable; SetupError if that is not set."""
         parts = urlsplit(server.url)
         self._add([parts.query] if parts.query else ())
         for url in (server.url, *urllib.request.getproxies().values()):

@@ -170,7 +170,7 @@ class Replica:
 
 
 def choose(prompt_id: str, replicas: Sequence[Replica]) -> Replica | None:
-    """The replica that a prompt goes to among those that take one; None where none does."""
+    """The replica that a prompt goes to among those that take one; None if none does."""
     able = [replica for replica in replicas if replica.takes_prompt()]
     if len(able) < 2:
         return able[0] if able else None

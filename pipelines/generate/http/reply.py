@@ -169,7 +169,7 @@ def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
     """Read the stop string that ended the answer, where the server gives it: vLLM by `stop_reason`, SGLang by
     `matched_stop`.
 
-    Both give a number or nothing where the model ended its answer itself.
+    Both give a number or nothing if the model ended its answer itself.
     """
     answer.says_stop = "stop_reason" in choice or "matched_stop" in choice
     met = choice.get("stop_reason", choice.get("matched_stop"))

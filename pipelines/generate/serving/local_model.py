@@ -77,7 +77,7 @@ class LocalModel:
         return {**kept, **QUIET, **own, "VLLM_API_KEY": key}
 
     def check(self) -> None:
-        """SetupError where the interpreter or the program is missing, or a flag is Rollmill's to set."""
+        """SetupError if the interpreter or the program is missing, or a flag is Rollmill's to set."""
         if self.program and shutil.which(self.program[0]) is None:
             raise SetupError(
                 f"no program {self.program[0]}, which the profile names under serve.command.",
@@ -139,7 +139,7 @@ class ServerProcess:
         return self._process.status
 
     def health(self) -> int | None:
-        """The status that its health path answers with; None where nobody answers."""
+        """The status that its health path answers with; None if nobody answers."""
         try:
             with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=HEALTH_SECONDS) as reply:
                 return int(reply.status)

@@ -99,7 +99,7 @@ class LocalServer:
             self._tell(ServerEvent(self.name, "lost" if self.error else "ended", detail=str(self.error or "")))
 
     def _start(self, state: State) -> ServerProcess:
-        """A server that answers, is no longer wanted, or failed to restart; SetupError where it never answered.
+        """A server that answers, is no longer wanted, or failed to restart; SetupError if it never answered.
 
         Requests reach a restarted server before our first probe does, and may end it: this counts as any other death.
         """
@@ -146,7 +146,7 @@ class LocalServer:
                 return
 
     def _count_death(self, process: ServerProcess) -> None:
-        """Take one of the restarts; SetupError where there is none left."""
+        """Take one of the restarts; SetupError if there is none left."""
         with self._changed:
             if self._restarts.left == 0:
                 raise self._died(process, f"ended once more after {self.model.restarts} restarts")
@@ -207,7 +207,7 @@ class LocalServers:
     def serving(self, model: str, lost: OnLoss) -> tuple[Server, ...]:
         """The replicas of a model, started unless they are, as soon as one of them answers; the others join by themselves.
 
-        `lost` is told when the last of them is gone for good. SetupError where one cannot be started, Interruption after
+        `lost` is told when the last of them is gone for good. SetupError if one cannot be started, Interruption after
         `interrupt`.
         """
         with self._changed:

@@ -98,7 +98,7 @@ class ModelFree:
 
 
 def check_named(engine: str, model: str) -> None:
-    """SetupError where an engine with one way to work is given another name of a model than its own."""
+    """SetupError if an engine with one way to work is given another name of a model than its own."""
     if model != engine:
         raise SetupError(f"engine {engine!r} has no model {model!r}.", choices=(engine,))
 

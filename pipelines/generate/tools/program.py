@@ -60,7 +60,7 @@ class Program(SandboxUser, ModelFree):
             executor.shutdown(wait=True, cancel_futures=True)
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
-        """Output of the text's program. SetupError where this machine has no sandbox."""
+        """Output of the text's program. SetupError if this machine has no sandbox."""
         from pipelines.verify.code.program import Task, program_of
 
         del options

@@ -171,7 +171,7 @@ class Vllm:
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `on_attempts` is told that nothing was tried in vain: a child answers or dies. SetupError where it
+        `on_attempts` is called with no failed attempts: a child answers or dies. SetupError if it
         dies, after what came.
         """
         for sampling in {request.sampling for request in requests}:
@@ -249,7 +249,7 @@ class _Running:
         self._children = [VllmChild(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
 
     def wait(self, make_completion: VllmCompletionMaker) -> None:
-        """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
+        """Until every child has loaded its model; SetupError if one cannot, Interruption if nobody waits any more."""
         try:
             facts_of_each = [child.ready() for child in self._children]
         except BaseException:

@@ -118,7 +118,7 @@ class ChatTemplate:
         return cls(text, _tokens(folder, config), "the recipe" if own else folder.name)
 
     def render(self, messages: list[dict[str, str]], variables: Mapping[str, Any]) -> str:
-        """The text up to where the answer begins; SetupError where the template refuses the messages."""
+        """The text up to where the answer begins; SetupError if the template refuses the messages."""
         from jinja2 import TemplateError
 
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}

@@ -60,7 +60,7 @@ class VllmSettings:
         return (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
 
     def interpreter(self) -> str:
-        """The interpreter's path; SetupError where there is none."""
+        """The interpreter's path; SetupError if there is none."""
         named = self.python or os.environ.get(VARIABLE)
         if named is None:
             built = CHECKOUT / BUILT
@@ -74,7 +74,7 @@ class VllmSettings:
         return path
 
     def packages(self) -> dict[str, str]:
-        """Versions of what computes, asked of the interpreter without importing any; empty where it cannot be asked."""
+        """Versions of what computes, asked of the interpreter without importing any; empty if it cannot be asked."""
         try:
             reply = subprocess.run([self.interpreter(), "-c", VERSIONS], capture_output=True, text=True, timeout=60)
             versions = json.loads(reply.stdout)

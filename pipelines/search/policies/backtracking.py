@@ -54,7 +54,7 @@ class Backtracking:
         return {node.id: 1.0 for node in accepted or tree.finished}
 
     def _end(self, tree: Tree, node: TreeNode) -> TreeNode | None:
-        """Node where the chain from this node goes on; None where it is at its end or given up."""
+        """Node where the chain from this node goes on; None if it is at its end or given up."""
         if node.finished or node.score < self.least:
             return None
         children = tree.children[node.id]

@@ -58,7 +58,7 @@ class Mcts:
         return {node.id: max(node.score, 1e-6) for node in tree.finished}
 
     def _descend(self, tree: Tree, below: "Backup", node: str) -> str | None:
-        """The leaf below a node that is worth most; None where all are finished or chosen."""
+        """The leaf below a node that is worth most; None if all are finished or chosen."""
         children = [child for child in tree.children[node] if child.id in below.open]
         if not children:
             return node if node != ROOT and node in below.open and not tree.children[node] else None
@@ -98,7 +98,7 @@ class Backup:
 
 
 def prior(tree: Tree, node: TreeNode) -> float:
-    """exp(mean log-probability of the piece's tokens); 1 where the engine gives none."""
+    """exp(mean log-probability of the piece's tokens); 1 if the engine gives none."""
     if node.path_logprob is None:
         return 1.0
     before = tree.by_id[node.parent].path_logprob or 0.0 if node.parent != ROOT else 0.0

@@ -22,13 +22,13 @@ def best_leaf(tree: Tree) -> TreeNode:
 
 
 def checked_text(policy: str, option: str, value: object) -> None:
-    """SetupError where an option is no text that can be written into an answer as it is."""
+    """SetupError if an option is no text that can be written into an answer as it is."""
     if not isinstance(value, str) or not value or places_of(value, ["piece"]):
         raise refused("search policy", policy, option, value, "a text without a place like {prompt}")
 
 
 def checked_width(policy: str, width: object, expand: object) -> None:
-    """SetupError where a beam's width is no multiple of what each node is gone on from."""
+    """SetupError if a beam's width is no multiple of what each node is gone on from."""
     checked_count("search policy", policy, "width", width)
     checked_count("search policy", policy, "expand", expand)
     if isinstance(width, int) and isinstance(expand, int) and width % expand:

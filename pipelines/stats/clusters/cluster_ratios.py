@@ -53,7 +53,7 @@ def cluster_share(
 def cluster_ratio(
     above: Sequence[float], below: Sequence[float], clusters: Clusters | None = None, *, estimand: str
 ) -> Estimate | None:
-    """sum(above) / sum(below) of positive amounts without an upper bound; None where `below` is nothing.
+    """sum(above) / sum(below) of positive amounts without an upper bound; None if `below` is nothing.
 
     Tokens per correct answer: all tokens, those of wrong answers too, over all correct answers. Cluster t on the log scale
     with the linearised error of a ratio (Cochran 1977, eq. 6.13), effective clusters by their share of `below`. One

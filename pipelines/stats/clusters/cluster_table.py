@@ -152,7 +152,7 @@ def cluster_table(
 def group_shares(
     weights: npt.ArrayLike, place: npt.ArrayLike, groups: int, clusters: Sequence[Hashable | None], *, estimand: str
 ) -> list[Estimate] | None:
-    """Share of each group in the sum of all weights (P, not negative); None where the sum is 0.
+    """Share of each group in the sum of all weights (P, not negative); None if the sum is 0.
 
     `place[i]` is the group of problem i. The interval of each is that of `cluster_share`; `n` is the sum of the weights.
     """

@@ -25,7 +25,7 @@ ESTIMAND = "mean difference over the population of problems"
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """`difference` with its 1 - 2 alpha interval; `p` of the worse of the two tests, None where no error was estimable.
+    """`difference` with its 1 - 2 alpha interval; `p` of the worse of the two tests, None if no error was estimable.
 
     `equivalent`: the whole interval lies within the margin. `different`: it lies wholly outside. `undecided`: more data.
     """
@@ -49,7 +49,7 @@ class PairedTest:
     """A difference with its 95% (or stated) interval and the two-sided p of no difference, of one and the same test.
 
     The interval holds 0 exactly where p is above 1 - confidence. `detectable`: the true difference that data like these
-    would show four times in five; None where they would show none within [-1, 1].
+    would show four times in five; None if they would show none within [-1, 1].
     """
 
     change: Estimate

@@ -2,7 +2,7 @@
 
 For metrics and notebooks, over many problems and many k at once, for n up to tens of thousands. Arrays have a place per
 problem; a table has a row per problem and a column per k. Each is unbiased for completions whose number was fixed before
-any verdict, and NaN where fewer than k were judged: undefined, never 0 or 1. `pass_at_k` gives one number exactly.
+any verdict, and NaN if fewer than k were judged: undefined, never 0 or 1. `pass_at_k` gives one number exactly.
 """
 
 import math

@@ -30,7 +30,7 @@ class TimeLeft:
 def time_left(done: int, whole: Mapping[str, Any], rate: float | None) -> TimeLeft | None:
     """Of one stage. `done`: its rows; `whole`: those of the run in all, median, low and high; `rate`: rows per second.
 
-    `whole` has a `weight` where rows to come take longer or shorter than those before. None where nothing says how fast it
+    `whole` has a `weight` where rows to come take longer or shorter than those before. None if nothing says how fast it
     is, or nothing is left.
     """
     if not rate or rate <= 0 or whole["high"] <= done:

@@ -22,7 +22,7 @@ class ArmCounts(NamedTuple):
 
 
 def pass_at_k_cells(arm: ArmCounts, k: int) -> Array:
-    """(S, P): the unbiased pass@k of each cell (Chen et al. 2021, eq. 1); ValueError where fewer than k were judged."""
+    """(S, P): the unbiased pass@k of each cell (Chen et al. 2021, eq. 1); ValueError if fewer than k were judged."""
     judged, correct = np.broadcast_arrays(*(np.asarray(part, dtype=np.int64) for part in arm))
     if judged.ndim != 2:
         raise ValueError(f"counts are a table of seeds and problems, not of {judged.ndim} dimensions")

@@ -75,7 +75,7 @@ class Walk:
         return replace(self, limit=self._angle(level))
 
     def level(self, spent: float) -> float:
-        """The level at which a look stops with this chance; 0 where it would be none to speak of."""
+        """The level at which a look stops with this chance; 0 if it would be negligible."""
         if self.spent(_LEAST) >= spent:
             return 0.0
         low, high = math.log(_LEAST), 0.0

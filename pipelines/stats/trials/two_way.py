@@ -44,7 +44,7 @@ class VarianceParts:
 
     @property
     def shares(self) -> tuple[float, float, float] | None:
-        """Shares of problems, seeds and the rest in the variance of the mean; None where nothing varies."""
+        """Shares of problems, seeds and the rest in the variance of the mean; None if nothing varies."""
         parts = (max(0.0, self.problems - self.rest), max(0.0, self.seeds - self.rest), self.rest)
         total = math.fsum(parts)
         return (parts[0] / total, parts[1] / total, parts[2] / total) if total > 0.0 else None
@@ -54,7 +54,7 @@ class VarianceParts:
 class TwoWay:
     """A difference with its 95% (or stated) interval and the two-sided p of no difference, of one and the same test.
 
-    `detectable`: the true difference that such a trial shows four times in five; None where there is none to state.
+    `detectable`: the true difference that such a trial shows four times in five; None if there is none to state.
     `by_seed`: the difference at each seed. `parts`: None for one seed. Of `change`, `n` counts problems, `clusters` units.
     """
 

@@ -45,7 +45,7 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An audited rollout; `right` says whether the verdict agrees with the person, None where the person cannot tell.
+    """An audited rollout; `right` says whether the verdict agrees with the person, None if the person cannot tell.
 
     `cluster`: the place of its problem's cluster among `VerifierPassRate.sums`; not needed of rollouts that weigh nothing.
     """

@@ -49,7 +49,7 @@ class ErrorCell:
         return float(self.size) if self.weight is None else self.weight
 
     def wrong(self) -> StratumSample:
-        """The stratum as a sample of wrong verdicts."""
+        """The stratum as a sample whose values are 1 (or the weight) for a wrong verdict and 0 for a right one."""
         weights = self.weights if self.weights is not None else [1.0] * len(self.right)
         values = [0.0 if right else weight for right, weight in zip(self.right, weights, strict=True)]
         return StratumSample(self.size, values, self.unit)
@@ -68,12 +68,12 @@ def verdict_accuracy(cells: Sequence[ErrorCell]) -> Estimate | None:
 
 
 def false_accept_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
-    """P(accepted | the rollout is wrong); None where nothing is wrong or a stratum is not audited."""
+    """P(accepted | the rollout is wrong); None if nothing is wrong or a stratum is not audited."""
     return _error_rate(cells, accepted=True, estimand="share accepted of the wrong rollouts")
 
 
 def false_reject_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
-    """P(rejected | the rollout is right); None where nothing is right or a stratum is not audited."""
+    """P(rejected | the rollout is right); None if nothing is right or a stratum is not audited."""
     return _error_rate(cells, accepted=False, estimand="share rejected of the right rollouts")
 
 

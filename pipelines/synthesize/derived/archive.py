@@ -147,5 +147,5 @@ def counts_of(rollouts: Iterator[SourceRollout]) -> tuple[dict[str, int], dict[s
 
 
 def learnable(rate: float) -> float:
-    """4 p (1 - p): 1 where half of the completions are right, 0 where all or none are."""
+    """4 p (1 - p): 1 if half of the completions are right, 0 if all or none are."""
     return 4.0 * rate * (1.0 - rate)

@@ -94,7 +94,7 @@ class Composed:
                         yield hops
 
     def _longer(self, hops: list[Hop], order: Sequence[Problem], used: Mapping[str, int]) -> list[Hop] | None:
-        """The chain with its missing hops, each the first problem that takes the answer so far; None where none does."""
+        """The chain with its missing hops, each the first problem that takes the answer so far; None if none does."""
         if len(hops) == self.hops:
             return hops
         inside = {hop.problem.id for hop in hops}

@@ -49,7 +49,7 @@ def first_hop(problem: Problem) -> Hop | None:
 
 
 def joined(problem: Problem, value: int, letter: str) -> Hop | None:
-    """The problem with a number of its own replaced by `value`, which its text calls `letter`; None where none can be."""
+    """The problem with a number of its own replaced by `value`, which its text calls `letter`; None if none can be."""
     if not isinstance(problem.prompt, str) or not problem.reference.isdigit():
         return None
     if not of_template(problem):
@@ -113,7 +113,7 @@ def places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
 
 
 def _lettered(text: str, value: int, letter: str) -> str | None:
-    """The text with the letter where the number stands; None where it does not stand there exactly once."""
+    """The text with the letter where the number stands; None if it does not stand there exactly once."""
     if re.search(rf"\b{letter}\b", text):
         return None
     replaced, places = re.subn(rf"(?<!\d){value}(?!\d)", letter, text)
@@ -121,7 +121,7 @@ def _lettered(text: str, value: int, letter: str) -> str | None:
 
 
 def _answer(template: Template, params: Params, problem: Problem) -> str | None:
-    """The new answer; None where it is no problem of this template, graph and split any more, or much larger or smaller."""
+    """The new answer; None if it is no problem of this template, graph and split any more, or much larger or smaller."""
     try:
         solution = template.solve(params)
     except (ArithmeticError, ValueError):

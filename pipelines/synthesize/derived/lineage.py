@@ -21,7 +21,7 @@ def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str 
 
 
 def lineage_of(problem: Problem) -> Mapping[str, Any]:
-    """Lineage of a problem; empty where it states none."""
+    """Lineage of a problem; empty if it states none."""
     lineage = problem.meta.get(MADE)
     return lineage if isinstance(lineage, Mapping) else {}
 

@@ -36,7 +36,7 @@ def on_its_side(problem: Problem, params: Params) -> bool:
 
 
 def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Problem | None:
-    """Problem with other numbers, None where it is of no template of ours or there is no second."""
+    """Problem with other numbers, None if it is of no template of ours or there is no second."""
     if not of_template(problem):
         return None
     assert problem.level is not None

@@ -67,7 +67,7 @@ def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def incoherent(question: str, options: Iterable[str]) -> str | None:
-    """Reason why the item would make no sense with the new option; None where it would."""
+    """Reason why the item would make no sense with the new option; None if it would."""
     if match := _RELATIVE.search(question):
         return f"the question compares options ({match[0].lower()})"
     if any(_ABOUT_OTHERS.search(text) for text in options):

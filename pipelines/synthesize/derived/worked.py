@@ -36,7 +36,7 @@ class WorkedStep:
 
 
 def program_of(problem: Problem) -> tuple[WorkedStep, ...] | None:
-    """The program in a problem's worked solution, None where it has none that can be trusted."""
+    """The program in a problem's worked solution, None if it has none that can be trusted."""
     solution = problem.meta.get("solution")
     if not isinstance(solution, str) or not isinstance(problem.prompt, str) or whole_number(problem.reference) is None:
         return None
@@ -78,7 +78,7 @@ def evaluated(tokens: Sequence[str | int], results: Sequence[Fraction]) -> Fract
 
 
 def _answer(program: Sequence[WorkedStep], old: int, new: int) -> int | None:
-    """The last result with one number replaced; None where a whole is no longer one or something is not above zero."""
+    """The last result with one number replaced; None if a whole is no longer one or something is not above zero."""
     results: list[Fraction] = []
     for step in program:
         tokens = [str(new) if isinstance(token, str) and _number(token) == old else token for token in step.tokens]
@@ -101,7 +101,7 @@ def _tokens(text: str) -> list[str] | None:
 
 
 def _traced(tokens: Sequence[str], steps: Sequence[WorkedStep], stated: set[Fraction]) -> tuple[str | int, ...] | None:
-    """Operands that are earlier results as places of these; None where one might also be a number of the text."""
+    """Operands that are earlier results as places of these; None if one might also be a number of the text."""
     traced: list[str | int] = []
     for token in tokens:
         number = _number(token)

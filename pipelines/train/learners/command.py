@@ -50,7 +50,7 @@ class Command:
                 raise SetupError(f"command has no {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
-        """Run the command to its end; SetupError where it fails or leaves no model."""
+        """Run the command to its end; SetupError if it fails or leaves no model."""
         task.state.mkdir(parents=True, exist_ok=True)
         settings = task.state / "settings.json"
         parts = {"loss": [task.loss.name, vars(task.loss)], "order": [task.order.name, vars(task.order)]}
@@ -75,7 +75,7 @@ class Command:
 def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
     """Run a command to its end, with its lines of progress reported; the last one.
 
-    SetupError where it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
+    SetupError if it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
     """
     last, tail = None, [""]
     try:

@@ -123,7 +123,7 @@ def _scalar(node: ExpressionNode) -> Scalar:
 
 
 def _solutions(items: list[Value], names: list[str | None]) -> Value | None:
-    """p = 5, q = 2; p = 7, q = 2 as the list (5, 2), (7, 2); None where names do not come round in one order."""
+    """p = 5, q = 2; p = 7, q = 2 as the list (5, 2), (7, 2); None if names do not come round in one order."""
     size = len(dict.fromkeys(names))
     if None in names or size < 2 or len(names) == size or len(names) % size or names != names[:size] * (len(names) // size):
         return None

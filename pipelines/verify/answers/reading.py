@@ -66,12 +66,12 @@ class Reading:
 
     @property
     def value(self) -> Value | None:
-        """Value of the text by the grammar, or None where no rule of notation covers it."""
+        """Value of the text by the grammar, or None if no rule of notation covers it."""
         return self._read()[0]
 
     @property
     def why(self) -> str:
-        """Reason for a missing value; empty where there is one."""
+        """Reason for a missing value; empty if there is one."""
         return self._read()[1]
 
     @property

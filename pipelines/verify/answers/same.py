@@ -1,4 +1,4 @@
-"""Equality of two answers under the equality policy. Three-valued: True, False, or None where it cannot tell.
+"""Equality of two answers under the equality policy. Three-valued: True, False, or None if it cannot tell.
 
 Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; where none of them reaches, an
 `Oracle` (hundreds of digits, in a worker process) may decide. Equality is symmetric: no rule asks which is the reference.
@@ -41,7 +41,7 @@ class Judge:
     oracle: Oracle | None = None
 
     def same(self, left: Value, right: Value) -> bool | None:
-        """Whether the two are the same answer; None where that stays open."""
+        """Whether the two are the same answer; None if that stays open."""
         # What this thread spent on an earlier answer must not change what is said of this one.
         algebra.fresh_budget()
         try:

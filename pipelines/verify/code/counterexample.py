@@ -130,7 +130,7 @@ def make_input(runner: Runner, proposal: InputProposal, *, stdin: bool) -> Input
 
 
 def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -> Refutation:
-    """The three parts on one input. BadTestsError where the data set's own programs fail."""
+    """The three parts on one input. BadTestsError if the data set's own programs fail."""
     valid = _valid(runner, puzzle, candidate)
     if valid.value is not True:
         detail = valid.detail or f"valid returned {shown(valid.value, 60)}"
@@ -253,7 +253,7 @@ class CounterexampleVerifier(SandboxVerifier):
         super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
         started, item = perf_counter(), (problem, completion)
         try:
             puzzle = puzzle_of(problem)

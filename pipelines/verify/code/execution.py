@@ -53,7 +53,7 @@ def all_passed(results: Sequence[TestResult]) -> bool:
 
 
 def gravest(results: Sequence[TestResult]) -> str | None:
-    """The gravest cause among the results; None where all passed."""
+    """The gravest cause among the results; None if all passed."""
     causes = {result.cause for result in results if result.cause is not None}
     return next((cause for cause in CAUSES if cause in causes), None)
 

@@ -32,7 +32,7 @@ class BadValueError(ValueError):
 
 
 def decode(value: Any) -> Any:
-    """The Python value that a JSON value stands for; BadValueError where a tag holds what it cannot."""
+    """The Python value that a JSON value stands for; BadValueError if a tag holds what it cannot."""
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):

@@ -29,7 +29,7 @@ class Mutant:
 def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[Mutant]:
     """Every mutant of the functions of a program (all of them, or those named), in the order of the text; no two alike.
 
-    Raises ValueError where the source is no Python.
+    Raises ValueError if the source is no Python.
     """
     tree = syntax_tree(source)
     original, sources = ast.dump(tree), {source}

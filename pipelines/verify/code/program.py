@@ -115,7 +115,7 @@ def task_of(prompt: str, entry_point: str | None) -> Task:
 
 
 def program_of(text: str, task: Task) -> ParsedProgram | None:
-    """The program of a completion, or None where it gives none."""
+    """The program of a completion, or None if it gives none."""
     answer = text.rpartition(THOUGHT_END)[2]
     answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
     if not answer.strip():

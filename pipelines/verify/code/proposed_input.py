@@ -40,7 +40,7 @@ class InputProposal:
 
 
 def proposal_of(text: str, *, stdin: bool) -> InputProposal | None:
-    """The input of a completion, or None where it gives none."""
+    """The test input that a completion proposes; None if it proposes none."""
     answer = text.rpartition(THOUGHT_END)[2]
     fenced = [block for block in blocks(answer) if block.text.strip()]
     if fenced:

@@ -55,7 +55,7 @@ State = tuple[str, ...]
 class Path:
     """The states of a solution after each step, and its final value; `ended`: why it ended early.
 
-    `stated`: the answer that its text states beside them, None where it states none.
+    `stated`: the answer that its text states beside them, None if it states none.
     """
 
     states: tuple[State, ...]
@@ -128,7 +128,7 @@ def __traced_words__(error, type=type, str=str):
 
 
 def statements_of(text: str) -> list[ast.stmt] | None:
-    """The statements to trace, or None where the text is no program that assigns anything."""
+    """The statements to trace, or None if the text is no program that assigns anything."""
     tree = parses(text)
     if tree is None:
         return None
@@ -249,7 +249,7 @@ class StatePrefixVerifier(SandboxVerifier):
         self._traced: dict[str, Path] = {}
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where a program needs a missing sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if a program needs a missing sandbox."""
         started, item = perf_counter(), (problem, completion)
         known = known_of(problem)
         if not known:
@@ -322,7 +322,7 @@ class StatePrefixVerifier(SandboxVerifier):
 
 
 def _stated(item: Item, text: str) -> str | None:
-    """The answer that a text states as `canonical` writes it, or its words; None where it states none, or a formula."""
+    """The answer that a text states as `canonical` writes it, or its words; None if it states none, or a formula."""
     answer = final_answer(text, cut=item[1].finish_reason == "length")
     if answer is None:
         return None

@@ -79,9 +79,10 @@ class ProgramSuite:
 
 
 def with_helpers(suite: ProgramSuite, prelude: str) -> ProgramSuite:
-    """The suite with the prompt's helpers before the tests that call them: there no answer can replace them.
+    """The suite with the prompt's helper functions defined again before the tests that call them, so that no answer can
+    replace them.
 
-    `prelude` is what the prompt's code defines beside the function under test; a stub in it is the answer's to write.
+    `prelude`: definitions of the prompt's code other than the function under test. Stubs in it are left to the answer.
     """
     names = _helpers(prelude)
     if not names:

@@ -80,7 +80,7 @@ def does_something(tree: ast.Module) -> bool:
 
 
 def methods_of(tree: ast.Module, class_name: str) -> set[str]:
-    """The methods of a top-level class; empty where there is no such class."""
+    """The methods of a top-level class; empty if there is no such class."""
     return {
         part.name
         for statement in tree.body

@@ -142,7 +142,7 @@ def majority(counted: VoteCount, max_failed: float) -> tuple[Outcome, str, str |
 
 @dataclass(frozen=True, slots=True)
 class VoteAgreement:
-    """Shares in [0, 1] of `n` cases; kappa in [-1, 1], None where chance alone already agrees always."""
+    """Shares in [0, 1] of `n` cases; kappa in [-1, 1], None if chance alone already agrees always."""
 
     n: int
     accuracy: float

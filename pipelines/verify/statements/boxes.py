@@ -86,7 +86,7 @@ def _around(text: str, start: int, stop: int, content: str) -> str:
 
 
 def torn_boxes(text: str) -> str | None:
-    """The answer of a text that is the inside of two boxes, torn at its ends; None where a box is left open."""
+    """The answer of a text that is the inside of two boxes, torn at its ends; None if a box is left open."""
     whole = f"\\boxed{{{text}}}"
     depth, closed = 0, 0
     for match in _BRACES.finditer(whole):

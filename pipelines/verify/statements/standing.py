@@ -139,7 +139,7 @@ def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int
 
 
 def withdrawal(text: str, start: int, value: str, languages: Sequence[Language]) -> int | None:
-    """End of the first words that take back a value stated before `start`; None where none do."""
+    """End of the first words that take back a value stated before `start`; None if none do."""
     previous, stated = "", frozenset({key(value)})
     for first, last in _sentences(text, start, min(len(text), start + _FOLLOWING)):
         sentence = text[first:last].replace("’", "'")

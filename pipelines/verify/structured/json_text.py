@@ -41,7 +41,7 @@ class JsonText:
 
 
 def find_json(text: str, *, duplicates: Duplicates = "refuse") -> JsonText | None:
-    """The last JSON value of a text, None where there is nothing that could be one."""
+    """The last JSON value of a text, None if there is nothing that could be one."""
     text = text[-LONGEST:]
     blocks = fenced_blocks(text)
     marked = [content for language, content in blocks if language in ("json", "jsonc", "json5")]

@@ -172,7 +172,7 @@ class Optimum:
         return self.status if self.value is None else f"{self.value:.12g}"
 
     def difference(self, other: "Optimum") -> float | None:
-        """The difference of two values relative to the larger, None where one has none."""
+        """The difference of two values relative to the larger, None if one has none."""
         if self.value is None or other.value is None:
             return None
         gap = abs(self.value - other.value)
@@ -185,7 +185,7 @@ class Optimum:
 
 
 def optimum_of(given: Any) -> Optimum | None:
-    """The optimum that a reference states: a number, "infeasible" or "unbounded"; None where it states none."""
+    """The optimum that a reference states: a number, "infeasible" or "unbounded"; None if it states none."""
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         return Optimum("optimal", float(given)) if abs(given) < 1e300 else None
     if not isinstance(given, str):

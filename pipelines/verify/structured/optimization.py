@@ -85,7 +85,7 @@ class OptimizationVerifier(SandboxVerifier):
         self.version = version_of(self.rules, scipy=version("scipy"), form=form, tolerance=f"{tolerance:g}", **boxed)
 
     def ready(self) -> None:
-        """SetupError where programs are to be run and this machine has no sandbox for them."""
+        """SetupError if programs are to be run and this machine has no sandbox for them."""
         if self._code:
             super().ready()
 

@@ -171,7 +171,7 @@ def root(path: str) -> str:
 
 
 def steps(path: str) -> list[str | int]:
-    """The steps of a path: names, positions, and `*` for every item; SetupError where it is none."""
+    """The steps of a path: names, positions, and `*` for every item; SetupError if it is none."""
     path_steps: list[str | int] = []
     at = 0
     while at < len(path):

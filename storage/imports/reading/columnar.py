@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 
 def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
-    """(number from 1, values) of the rows of a Parquet file; SetupError where it is unreadable or too large."""
+    """(number from 1, values) of the rows of a Parquet file; SetupError if it is unreadable or too large."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -68,7 +68,7 @@ def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:
 
 
 def _rows(batch: "pa.RecordBatch", unfolded: Unfolded, before: int) -> Iterator[Values]:
-    """The rows of a batch, unfolded part by part; SetupError where a row or the file is too large."""
+    """The rows of a batch, unfolded part by part; SetupError if a row or the file is too large."""
     size = sum(map(_unfolded_bytes, batch.columns))
     if size > MAX_HELD and batch.num_rows > 1:
         half = batch.num_rows // 2

@@ -64,7 +64,7 @@ class Faults:
         return tuple(sorted(kinds, key=lambda kind: -kind.count))
 
     def write(self, rows: Iterable[FileRow], out: Path) -> None:
-        """Write the rows that have a fault, with it, as JSON lines; SetupError where that cannot be."""
+        """Write the rows that have a fault, with it, as JSON lines; SetupError if that cannot be."""
         temporary = out.with_name(f".{out.name}.tmp")
         try:
             with temporary.open("w", encoding="utf-8", errors="replace") as file:

@@ -89,7 +89,7 @@ class Layout:
             )
 
     def check_digest(self, path: Path) -> str:
-        """The SHA-256 of the file; SetupError where the definition names others."""
+        """The SHA-256 of the file; SetupError if the definition names others."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if self.sha256 and digest not in self.sha256:
@@ -101,7 +101,7 @@ class Layout:
         return digest
 
     def rewrite(self, row: Values) -> dict[str, Any]:
-        """A row of the file with the names of our fields, and beside them the columns that feed none; CellError where a
+        """A row of the file with the names of our fields, and beside them the columns that feed none; CellError if a
         cell is not what the form says.
         """
         used = {_column(tuple(row), place) for place in (*self.required(), *self.fields.values())}

@@ -189,7 +189,7 @@ def _items(path: Path, content: bytes) -> Iterator[Any]:
 
 
 def _next(text: str, at: int) -> int:
-    """The place of the next character that is no white space; ValueError where there is none."""
+    """The place of the next character that is no white space; ValueError if there is none."""
     ink = _INK.search(text, at)
     if ink is None:
         raise json.JSONDecodeError("Expecting value", text, len(text))

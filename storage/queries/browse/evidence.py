@@ -22,7 +22,7 @@ Words = Mapping[tuple[str, str], Mapping[str, str]]
 class VerdictEvidence:
     """One verdict, told. `found` says where the answer was read, `how` what decided; `place` is in the judged text.
 
-    `extracted`: the answer in a line, None where nothing was read. `reference`: what it was compared with, "" for tests.
+    `extracted`: the answer in a line, None if nothing was read. `reference`: what it was compared with, "" for tests.
     """
 
     verdict: Verdict

@@ -60,11 +60,11 @@ class Membership:
 
 @dataclass(frozen=True)
 class Why:
-    """A rollout with its verdicts, scores and decisions; for a problem, all of its rollouts.
+    """Record of a rollout: its verdicts, scores and decisions. For a problem, all of its rollouts.
 
-    `steps`: the recipe's step that drew each completion, with its role and the completions it follows, for a recipe of
-    several steps. `follows`, `followed_by`: for a completion of a problem with threads, its lineage, roots first, and its
-    followers (storage.queries.browse.lineage.rows_of_turns).
+    `steps`: for a recipe of several steps, the step that drew each completion, its role, and the completions it follows.
+    `follows`, `followed_by`: the lineage of a completion, roots first, and the completions that follow it
+    (storage.queries.browse.lineage.rows_of_turns).
     """
 
     kind: Kind

@@ -21,7 +21,7 @@ class TrainingLine:
     """A training. `model`: the name of the model of which it makes a version.
 
     `status`: running, done, failed, interrupted or killed. `error`: why it ended without a version. `version`: the one that
-    it made. `command`: what goes on with it, None where another job does.
+    it made. `command`: what goes on with it, None if another job does.
     """
 
     id: str
@@ -44,7 +44,7 @@ class TrainingLine:
 
     @property
     def left(self) -> float | None:
-        """Seconds until its end at its speed so far; None where that is not known."""
+        """Seconds until its end at its speed so far; None if that is not known."""
         return self.seconds * (1 - self.share) / self.share if self.share and self.status == "running" else None
 
 

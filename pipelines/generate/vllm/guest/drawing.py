@@ -158,14 +158,14 @@ class _Certainty:
         self._held: dict[str, int] = {}
 
     def begin(self, key: str) -> Message:
-        """The request's extra argument; nothing where every row is lent, and then it has no certainty."""
+        """The request's extra argument; nothing if every row is lent, and then it has no certainty."""
         if not self._free:
             return {}
         self._held[key] = self._free.popleft()
         return {self._key: self._held[key]}
 
     def end(self, key: str, drawn: int) -> float | None:
-        """The mean over the drawn tokens, in nats; None where it is no number: masked logits have no such mean."""
+        """The mean over the drawn tokens, in nats; None if it is no number: masked logits have no such mean."""
         slot = self._held.pop(key, None)
         if slot is None:
             return None

@@ -27,7 +27,7 @@ Weights = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class AttributeShare:
-    """The shares of one attribute's values: by value of the attribute `of` that it depends on, under "" where on none."""
+    """The shares of one attribute's values: by value of the attribute `of` that it depends on, under "" if on none."""
 
     name: str
     of: str | None

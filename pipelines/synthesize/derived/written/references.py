@@ -68,7 +68,7 @@ class Elections:
         return f"solver {self._solver.version} votes={self._wanted.votes} least={self._wanted.least:g}"
 
     def references(self, problems: Sequence[tuple[str, str | None]], seed: int) -> list[Reference | None]:
-        """For each (prompt, what the writer stated) its reference; None where too few agree, or not on what was stated."""
+        """For each (prompt, what the writer stated) its reference; None if too few agree, or not on what was stated."""
         votes = self._wanted.votes
         attempts = [(prompt, index) for prompt, _ in problems for index in range(votes)]
         texts = self._solver.texts(attempts, seed)

@@ -77,7 +77,7 @@ class Writer:
     def texts(self, asked: Sequence[tuple[str, int]], seed: int) -> list[str | None]:
         """The text for each (prompt, index), in order; None for one that was cut off: half a problem is another problem.
 
-        FoundWanting where the engine failed: what came is stored.
+        FoundWanting if the engine failed: what came is stored.
         """
         origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, seed)
         requests = [self._request(prompt, index, origin) for prompt, index in asked]
@@ -100,7 +100,7 @@ class Writer:
 
 
 def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
-    """The fields of the JSON object in a text, as texts; None where there is none or one of them is missing or empty."""
+    """The fields of the JSON object in a text, as texts; None if there is none or one of them is missing or empty."""
     match = _JSON.search(text or "")
     try:
         # Models write raw line breaks inside of JSON strings, which strict reading refuses.

@@ -67,7 +67,7 @@ def _of_words(words: list[str]) -> int | None:
 
 
 def _of_numerals(signs: str) -> int | None:
-    """The value of Chinese numerals; None where a digit stands beside a digit, as in a year or a telephone number.
+    """The value of Chinese numerals; None if a digit stands beside a digit, as in a year or a telephone number.
 
     None too for 一百五, which is 150 in speech.
     """
