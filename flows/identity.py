@@ -1,7 +1,7 @@
 """Identity of a job's run in the ledger: the recipe's hash and the resolved parts (model, verifiers, problems).
 
 The same recipe with the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
-changed stays as it is, and a new generation (`name-hash8-2`) begins. It reuses every completion that is still valid. An
+changed stays unchanged, and a new generation (`name-hash8-2`) begins. It reuses every completion that is still valid. An
 unfinished run whose parts have changed is a SetupError until a person begins the new generation with `--keep-going` or
 `reverify --accept`.
 """
@@ -177,7 +177,7 @@ def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The parts that are not what they were."""
+    """The parts that changed."""
     return [key for key in now if before.get(key) != now[key]]
 
 

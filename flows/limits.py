@@ -1,6 +1,6 @@
 """Spending limit of a run (the command's, else the profile's), and the message when it is reached.
 
-A limit cannot change a row: it only ends a command early, and the same command with a higher limit goes on.
+A limit cannot change a row: it only ends a command early, and the same command with a higher limit continues.
 """
 
 from dataclasses import replace
@@ -59,7 +59,7 @@ def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
 
 
 def _higher(limit: int, spent: int) -> int:
-    """Twice the limit, or of what was spent where that is more: something to begin with."""
+    """Suggested new limit: twice the old one, or twice what was spent if that is more."""
     return 2 * max(limit, spent, 1)
 
 

@@ -1,4 +1,4 @@
-"""Synthesizers of a workspace: built with what they make problems of, a version or a run that their option `from` names.
+"""Synthesizers of a workspace: built with their source of problems, a version or a run that their option `from` names.
 
 What they read is fixed by its content hash: that of a version, or of a finished run's problems and outcomes. It is part of
 the key that their problems are stored under and of the run's identity.

@@ -1,6 +1,6 @@
 """The problems of a recipe, made or imported, less held-out ones and near duplicates; and the held-out ones themselves.
 
-A pure function of the recipe and of what was imported. Knows no run.
+A pure function of the recipe and the imports. Knows no run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class RecipeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
-    `evaluation` are the held-out problems that they were kept apart from, `left_out` the ids of the set's other problems.
-    `maker`: name and version of the synthesizer that made them, `source`: name and content hash of what it made them of.
+    `evaluation`: the held-out problems, which they were checked against. `left_out`: the ids of the set's other problems.
+    `maker`: name and version of the synthesizer that made them, `source`: name and content hash of its source.
     """
 
     problems: tuple[Problem, ...]
@@ -47,7 +47,7 @@ class RecipeProblems:
 
 def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> RecipeProblems:
     """The problems of the recipe, stored as one segment when no import holds them and they are new; SetupError when there
-    are none. `samplers`: whom their writers ask; without, what they wrote before is read.
+    are none. `samplers`: the models that write problems; without them, only stored texts are read.
     """
     from storage.segments.keys import SegmentKey
 

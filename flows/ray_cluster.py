@@ -86,7 +86,7 @@ def on_ray(method: MethodSpec, cluster: RayCluster, settings: dict[str, Any]) ->
 
 
 def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
-    """In a worker of Ray: the verdicts on some items, or what the verifier raised; pickled as they came."""
+    """Task of a Ray worker: the verdicts on some items, or the verifier's exception, pickled."""
     verifier = _verifier(*method)
     try:
         return pickle.dumps(list(verifier.verify_many(pickle.loads(items))))  # noqa: S301

@@ -1,4 +1,4 @@
-"""`rollmill adopt`: from the log of another tool to its numbers, ours beside them, and the answers where they differ.
+"""`rollmill adopt`: recomputes the numbers in another tool's log, adds ours, and lists the answers on which they differ.
 
 The log becomes an import, and an evaluation of that import with a verifier of ours; the evaluation's file and the report
 lie in reports/NAME. The tool's scores are stored as imported labels and scores and never become verdicts.
@@ -130,7 +130,7 @@ def _benchmark(log: EvaluationLog) -> str:
 
 
 def _label(log: EvaluationLog, asked: str | None) -> str | None:
-    """The score that is held against verdicts: the one asked for, else the first that is about single answers."""
+    """The score that is compared with verdicts: the requested one, else the first score of single answers."""
     if asked is not None and asked not in log.labels:
         raise unknown_name("score of single answers in this log", asked, log.labels)
     return asked or next(iter(log.labels), None)

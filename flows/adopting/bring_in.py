@@ -18,7 +18,7 @@ from storage.imports.stored import rows_of
 from storage.workspace import Workspace
 
 KEY = "adopted"
-"""Where an answer's meta has what its log says of it."""
+"""Key of an answer's meta that holds its log entry."""
 
 
 def bring_in(workspace: Workspace, log: EvaluationLog, name: str, label: str | None) -> ImportReport:
@@ -89,7 +89,7 @@ class StoredLog:
 
 
 def stored_log(workspace: Workspace, name: str) -> StoredLog:
-    """The log that was adopted under a name, as it was; SetupError if there is none."""
+    """The original log that was adopted under a name; SetupError if there is none."""
     rows: dict[str, dict[int, str]] = {}
     files: dict[str, str] = {}
     tool = ""

@@ -83,7 +83,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 
 def _packed(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
-    """The header, the samples as they stand there, and every other member."""
+    """The header, the samples unchanged, and every other member."""
     members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
     if "header.json" not in members:
         raise broken(path, "it has no header: the evaluation did not end", "inspect log recover")
@@ -104,7 +104,7 @@ def _text(path: Path, name: str, content: bytes) -> str:
 
 
 def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
-    """The same of a JSON log: each sample is written as JSON again, which loses no value of it."""
+    """Header, samples and other members of a JSON log. Each sample is serialized again without loss."""
     log = json_object(path, whole_text(path, unfolded))
     samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
     if not samples:

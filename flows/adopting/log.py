@@ -12,7 +12,7 @@ from storage.ground.ids import digest128
 from storage.imports.reading.limits import Unfolded
 
 MOST = 1 << 30
-"""Bytes of one log, unfolded, unless more are asked for: a log is held in memory while it is adopted."""
+"""Bytes of one log, unfolded, unless a higher limit is set: a log is held in memory while it is adopted."""
 _PACKED = (".eval", ".parquet")
 _ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficulty", "category", "license")
 
@@ -37,10 +37,10 @@ class LoggedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PrintedNumber:
-    """A number that the tool printed: which score of the answers it is of, how it came about, and `scale` (100: percent).
+    """A number that the tool printed: the score of the answers it reduces, its reduction, and `scale` (100: percent).
 
     `reduction` is None if nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
-    itself, which stands with the problem's first answer. `answers`: the score that is the text which votes. Average `runs`
+    itself, which the problem's first answer carries. `answers`: the score that is the text which votes. Average `runs`
     is the spread over the i-th answers of all problems. `graded`: the score says how right an answer is.
     """
 
@@ -100,7 +100,7 @@ class EvaluationLog:
 
     @property
     def labels(self) -> list[str]:
-        """The scores that are of single answers, and can be held against verdicts."""
+        """The scores of single answers, which can be compared with verdicts."""
         of_problems = {number.score for number in self.printed if number.reduced}
         of_problems |= {number.answers for number in self.printed}
         return [name for name in self.score_names if name not in of_problems]
@@ -161,7 +161,7 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
 
 
 def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
-    """The lines of a JSONL file as they stand there; each is an object."""
+    """The unchanged lines of a JSONL file, each an object."""
     lines = [line for line in whole_text(path, unfolded).split("\n") if line.strip()]
     for number, line in enumerate(lines, 1):
         unfolded.check_row(len(line), f"line {number}")

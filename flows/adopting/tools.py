@@ -67,7 +67,7 @@ def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str |
 
 @contextmanager
 def _form_of(tool: Tool, file: Path) -> Iterator[None]:
-    """Values of another type than the tool writes, wherever in a log they stand, are one error that names the log."""
+    """Values of another type than the tool writes, anywhere in a log, raise one error that names the log."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:

@@ -70,7 +70,7 @@ def _row(path: Path, number: int, line: str) -> Values:
 
 
 def _answers(path: Path, rows: Sequence[Values]) -> Iterator[LoggedAnswer]:
-    """Every rollout; the rollouts of a problem are numbered as they stand in the file."""
+    """Every rollout; the rollouts of a problem are numbered in file order."""
     count: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
         problem = str(row["example_id"])

@@ -155,7 +155,8 @@ def _counts(rows: Iterable[AuditedRow]) -> Counts:
 
 
 def _raw_rate(prefix: Counts) -> dict[str, Any]:
-    """The verifier's own mean over problems with its interval for the templates' population, and what it says of each.
+    """The verifier's own mean over problems with its interval for the population of templates, and its outcome of each
+    problem.
 
     `clusters`: the sum of the problems' rates and their number by template, and of each problem the place of its template.
     """

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def result_of(claim: Claim, measured: Mapping[int, Sequence[Effect]], lacking: str = "") -> Row:
-    """The result of a claim from what each seed gave; `lacking`: why seeds gave nothing, "" if all of them did."""
+    """The result of a claim from the results of each seed; `lacking`: why seeds gave nothing, "" if all of them did."""
     seeds = sorted(measured)
     claim_findings = [] if lacking else findings(claim, [measured[seed] for seed in seeds])
     effects = [

@@ -101,7 +101,7 @@ class CommandList(TyperGroup):
 
 
 def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer:
-    """A group of commands; asked for nothing, it prints its help. `completion` adds the options that set up a shell's."""
+    """A group of commands; without a command it prints its help. `completion` adds the options that set up a shell's."""
     return typer.Typer(
         name=name,
         help=help_text,
@@ -114,7 +114,7 @@ def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer
 
 
 def build(verb: str | None = None) -> typer.Typer:
-    """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
+    """The program with every verb registered, or only the requested one, because each verb's module costs its imports."""
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
     for name in [verb] if verb in VERBS else VERBS:
@@ -128,7 +128,7 @@ def build(verb: str | None = None) -> typer.Typer:
 
 
 def _verb(arguments: Sequence[str]) -> str | None:
-    """The first word that is no option and no option's value."""
+    """The first word that is neither an option nor an option's value."""
     words = iter(arguments)
     for word in words:
         if word in ("-C", "--directory"):
@@ -185,7 +185,7 @@ def _everywhere(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit: 0 done, 1 found wanting, 2 misuse, 130 interrupted."""
+    """Run the program and exit: 0 done, 1 a check failed, 2 a mistake of the user, 130 interrupted."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -236,7 +236,7 @@ def _allow_files() -> None:
 
 
 def _in_users_file(error: Exception) -> SetupError | None:
-    """The mistake of a method in a user's own file, where the error comes from there: its line says more than ours."""
+    """The error of a method in a user's own file, with the line in that file, if it was raised there."""
     from pipelines.user_code import MODULES
 
     frames = traceback.walk_tb(error.__traceback__)

@@ -67,8 +67,8 @@ def doing(text: str) -> None:
 
 @contextmanager
 def seconds_shown(text: str) -> Iterator[Callable[[], None]]:
-    """A line on a terminal that counts the seconds of the block, gone at its end; the block calls what it gets again and
-    again. A pipe or a file gets nothing.
+    """A terminal line that counts the seconds of a block and is removed at its end; the block calls the yielded function
+    repeatedly. A pipe or a file gets nothing.
     """
     begun, shown = time.monotonic(), sys.stderr.isatty()
 

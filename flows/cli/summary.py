@@ -188,7 +188,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def forecast_lines(scored: Mapping[str, Any]) -> list[str]:
-    """A scored forecast beside what came, for the page of a finished run."""
+    """A forecast with the actual values, for the page of a finished run."""
     lines = [f"  forecast {scored['id']}, made before from {scored['source']}: median [95% interval] and what came"]
     for name, row in scored["totals"].items():
         error = "" if row["error"] is None else f"{row['error']:+.1%}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def dry_run(job: Job) -> dict[str, Any]:
-    """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
+    """Problems, the size of the first round and the planned rows that are not drawn yet, as JSON values."""
     with read_session(job) as session, unopened_run(session) as run:
         name = run_name(run.loaded)
         plans = run.workspace.runs.plans(name)

@@ -1,4 +1,4 @@
-"""The gate of a run: its expectations from the recipe, how often it was asked, and what is said where it does not pass.
+"""The gate of a run: its expectations from the recipe, the number of attempts, and the message if it fails.
 
 Every look is a chance to pass by luck, so the attempts before a version was published are counted in it. An attempt is a
 set of decisions under a gate's bounds; the same ones checked again, by a retry or a resume, are one.

@@ -1,6 +1,6 @@
 """The numbers of a run for its manifest: funnel, cost, pass rates by level, step and model. No clock, no path.
 
-They are computed by pipelines.metrics; what is said here is which of them a manifest holds, and under which keys.
+pipelines.metrics computes them; this module selects those of a manifest and names their keys.
 """
 
 import json
@@ -128,7 +128,8 @@ def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
 
 
 def cost_row(snapshot: "Snapshot", kept: int) -> dict[str, Any]:
-    """Tokens in and out of every completion of the plan, whoever drew it. `uncounted`: those without counts, taken as 0.
+    """Tokens in and out of every completion of the plan, reused ones included. `uncounted`: those without counts, taken as
+    0.
 
     No money and no time: those depend on a profile and a machine, and a version must not.
     """

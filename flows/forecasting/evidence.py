@@ -64,14 +64,14 @@ class ForecastEvidence:
 
 
 def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
-    """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
+    """Past runs if they are sufficient evidence and no pilot was requested, else a pilot, which is drawn now."""
     past = _past_evidence(run) if request.pilot is None else None
     return past or _pilot_evidence(run, request)
 
 
 def stored_evidence(run: "RecipeRun") -> ForecastEvidence | None:
-    """Past runs or former pilots, also those of recipes with another budget, selector or gate; None if neither tells
-    enough. Draws and writes nothing.
+    """Past runs or former pilots, also those of recipes with another budget, selector or gate; None if neither is
+    sufficient. Draws and writes nothing.
     """
     return _past_evidence(run) or _past_evidence(run, pilots=True)
 

@@ -2,7 +2,7 @@
 
 A pilot gives, for each step, the share of possible follow-ups that are drawn and the length of its completions. Each
 simulated run of the budget is continued by these (pipelines.steps.to_come). Tokens are the mean of the pilot's completions
-on the level, with templates weighted anew in each simulation (Bayesian bootstrap), and their own spread.
+on the level, with templates reweighted in each simulation (Bayesian bootstrap), and their own spread.
 """
 
 from collections import defaultdict
@@ -110,7 +110,7 @@ class FollowUpForecast:
         self._units, self._rate, self._kept = units, evidence.rate, kept
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
-        """The same outcomes, in order of their problems' ids, with what follows. TooLittleSeenError: not to be said."""
+        """Simulated outcomes in order of problem ids, with their follow-ups. TooLittleSeenError: not to be said."""
         ended, rated = list(outcomes), () if self._kept is None else self._kept.steps
         every, right = self._to_come.simulate_rated(rng, self._roots(outcomes), rated)
         if self._kept is not None:

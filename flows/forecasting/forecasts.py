@@ -63,7 +63,7 @@ def preview_forecast(run: "RecipeRun", simulations: int) -> dict[str, Any] | Non
 
 
 def former_forecast(run: "RecipeRun") -> "Forecast | None":
-    """The latest forecast of this very recipe by a pilot of the same model and verifiers; None without one."""
+    """The latest forecast of this exact recipe by a pilot of the same model and verifiers; None without one."""
     parts, runs = resolved_parts(run), {other.id: other for other in run.workspace.runs.list()}
     mine = (row for row in run.workspace.forecasts.list() if row.recipe_hash == run.loaded.recipe_hash)
     for row in mine:
@@ -259,7 +259,7 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
 
 
 def done_run(session: "Session") -> str | None:
-    """The run of this very recipe that is done: there is nothing left to forecast."""
+    """The finished run of this exact recipe, if there is one: nothing is left to forecast."""
     runs = session.workspace.runs.list()
     mine = (run for run in runs if run.recipe_hash == session.loaded.recipe_hash and not run.is_pilot)
     return next((run.id for run in mine if run.status == "done"), None)
@@ -279,7 +279,9 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
 
 
 def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
-    """The same quantities of the run as it came, by its own completions, whoever drew them; `follow`: all steps' ones."""
+    """The actual values of the forecast quantities, over all completions of the run, including those another run drew;
+    `follow`: all steps' ones.
+    """
     from flows.rounds.planning.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace

@@ -105,7 +105,7 @@ class FixedOnSteps:
 def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int]) -> "OpenRun":
     """A pilot on these steps, its run opened in the ledger; `size`: problems, draws of each on every root.
 
-    A root alone, or all steps of the recipe: then what follows is drawn too.
+    A root alone, or all steps of the recipe, follow-ups included.
     """
     count, draws = size
     spec, loaded = run.spec, run.loaded
@@ -131,7 +131,7 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
 
 
 def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
-    """Draw and judge what a former pilot did not; what it shows of its first root."""
+    """Draw and judge what a former pilot lacks; the resulting evidence on its first root."""
     rate = drawn_by(workspace, pilot)
     root = pilot.spec.roots[0].name
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
@@ -149,7 +149,7 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
 
 
 def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
-    """Draw and judge what a former pilot did not; tokens out per second of what was drawn now."""
+    """Draw and judge what a former pilot lacks; returns the tokens out per second of this drawing."""
     from flows.rounds import run_all
     from flows.rounds.judging.votes import judge_by_votes
 
@@ -184,7 +184,7 @@ def _observations(
 
 
 def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, Outcome]) -> Observation:
-    """The same samples with the outcomes that the plan went by."""
+    """The samples with the outcomes that the plan used."""
     pairs, entry = ended
     samples = [
         sample._replace(outcome=planned.get(pair, sample.outcome))

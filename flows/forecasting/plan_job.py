@@ -31,7 +31,7 @@ class Plan(RequestKind):
         return open_session(self.job, progress)
 
     def stages(self, session: Session, executor: Executor) -> Outcome:
-        """Forecast; `done` names the run of this very recipe where there is nothing left to forecast."""
+        """Forecast; `done` names the finished run of this exact recipe, for which nothing is left to forecast."""
         run = None if self.request.pilot else done_run(session)  # a pilot that is asked for is drawn all the same
         if run is not None:
             return {"done": run}

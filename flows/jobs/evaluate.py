@@ -1,6 +1,6 @@
 """The job `evaluate`: every cell of an evaluation drawn and judged like any run, then measured.
 
-Stored completions are not drawn again. The numbers of a cell are in the ledger, and computed anew whenever they are shown.
+Stored completions are not drawn again. The numbers of a cell are in the ledger, and are recomputed whenever they are shown.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """A published version made again from its recipe alone, in a workspace of its own: equal, or how far from it.
 
 The same recipe under the same fingerprint (engine, libraries, processor features) gives the same content hash. Under
-another fingerprint texts differ, and what can be said is how far the pass rates of the same problems lie apart.
+another fingerprint texts differ, and the report compares the pass rates of the same problems.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Firing of a schedule: a job of the recipe or evaluation, as it is or with a fresh number, and its end in the ledger.
+"""Firing of a schedule: a job of the recipe or evaluation, unchanged or with a fresh number, and its end in the ledger.
 
 A fresh firing sets one key of the recipe to a number that no run of it has had. The run keeps the number among its
 overrides, so it is resumed and made again like any other.
@@ -111,8 +111,8 @@ def meaning(verb: str, fresh: str | None) -> str:
 
 
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
-    """The highest number that the recipe, or a run of its name, already has; None if it needs none or cannot be read,
-    which the firing itself will say.
+    """The highest number that the recipe, or a run of its name, already has; None if it needs none or cannot be read, which
+    the firing itself will report.
     """
     if fresh is None:
         return None

@@ -135,7 +135,7 @@ def answers(port: int) -> bool:
 
 
 def first_page_answers(port: int) -> bool:
-    """The same after its first page was drawn, which loads what the others need; a page with an error counts."""
+    """The address once the first page was drawn, which loads the imports of all pages; a page with an error counts."""
     return answers(port) and _status(port, "script-health-check", DRAWN_SECONDS) != 0
 
 

@@ -108,7 +108,7 @@ def _made_by_recipes(root: Path) -> set[str]:
 
 
 def observed(item: Schedule, root: Path) -> str | None:
-    """The state of what a schedule waits for, None if there is nothing yet: a version's hash, a model's identity."""
+    """The state that a schedule watches, a version's hash or a model's identity; None if there is none yet."""
     kind, _, name = str(item.on).partition(":")
     return _version(root, name) if kind == "version" else _model(item, root, name)
 

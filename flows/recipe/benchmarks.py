@@ -1,4 +1,4 @@
-"""Benchmark definitions: the one home of what a benchmark is, for every evaluation that names it.
+"""Benchmark definitions: the single description of a benchmark, for every evaluation that names it.
 
 A definition says where its problems come from (a published file by its columns, an import, a dataset version, a
 synthesizer), who checks the answers, and how a model is asked. Those that ship are named by their name, a file of yours by
@@ -195,7 +195,7 @@ def definition_digest(named: str, base: Path) -> str:
 
 
 def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a benchmark of an evaluation: those of its definition, and over them what the evaluation gives itself.
+    """The keys of a benchmark in an evaluation: those of its definition, overridden by the evaluation's own.
 
     Another source of problems, and other examples, replace the definition's own.
     """

@@ -89,7 +89,7 @@ class LoadedRecipe:
 
     @property
     def stream(self) -> Stream:
-        """The stream of what is drawn: an evaluation's completions never mix with a dataset's."""
+        """The stream of the completions: an evaluation's completions never mix with a dataset's."""
         return "curate" if self.cell is None else "evaluate"
 
     @property
@@ -156,7 +156,7 @@ class LoadedRecipe:
 
 
 def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    """A canonical form as the recipe that has it; files and packages of methods are no keys of a recipe."""
+    """Recipe of a canonical form, without the files and packages of methods, which are not keys of a recipe."""
     data = _without_origins({key: canonical[key] for key in Recipe.model_fields if key in canonical})
     return dict(data)
 
@@ -221,7 +221,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
 
 
 def _check_scores(loaded: LoadedRecipe) -> None:
-    """A selector that goes by scores needs the recipe to make them."""
+    """SetupError if a selector reads scores that the recipe does not make."""
     selector = behind_steps(loaded.selector.build())
     if not isinstance(selector, ScoreSelector):
         return
@@ -237,7 +237,7 @@ def _check_scores(loaded: LoadedRecipe) -> None:
 
 
 def _check_floor(recipe: Recipe) -> None:
-    """A floor of recall needs evaluation problems to plant, and names edits that there are."""
+    """SetupError for a floor of recall without evaluation problems to plant, or with unknown edits."""
     floor = recipe.gate.contamination
     if floor is None:
         return
@@ -296,7 +296,7 @@ def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
 
 
 def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
-    """The section without keys that came later and say nothing new: a recipe of before keeps its hash."""
+    """The section without newer keys at their defaults, so that an older recipe keeps its hash."""
     plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
     plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None}
     section = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}

@@ -93,7 +93,7 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
 
 
 def look_again(path: Path, folder: str) -> str:
-    """Next step after a mistake in a file: mend it, then the command that checks such a file alone."""
+    """Next step after a mistake in a file: correct it, then the command that checks only that file."""
     command = {
         "recipes": "rollmill recipe check",
         "recipes/evaluations": "rollmill evaluate --dry-run",
@@ -105,7 +105,7 @@ def look_again(path: Path, folder: str) -> str:
 
 
 def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]]:
-    """The mapping in a YAML file and the line of each of its keys; `folder` is where others of its kind lie."""
+    """The mapping in a YAML file and the line of each of its keys; `folder` holds others of its kind."""
     try:
         if path.exists() and not path.is_file():
             raise SetupError(f"{path} is no file.", next_command=f"ls {folder}")

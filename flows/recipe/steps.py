@@ -1,4 +1,5 @@
-"""The steps of a recipe: `generate` with some keys changed, each with a template and rules of what it follows.
+"""The steps of a recipe: `generate` with some keys changed, each with a template and rules for which completions it
+follows.
 
 A step that names another engine starts from that engine's own options, and has to name its model; one whose engine has no
 model starts from the defaults of every key.
@@ -118,8 +119,8 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
 
 
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
-    """The steps as a graph, one without a name where the recipe lists none; SetupError for what cannot be drawn. `base`:
-    where a user's own engines are.
+    """The steps as a graph, one without a name where the recipe lists none; SetupError for steps that cannot be drawn.
+    `base`: where a user's own engines are.
     """
     rules: list[StepRule] = []
     for step in steps_of(recipe, base):
@@ -207,7 +208,7 @@ def words_of(node: Node) -> dict[str, Any]:
 def load_steps(
     recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], MethodSpec | None], base: Path
 ) -> tuple[LoadedStep, ...]:
-    """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
+    """Every step with its engine; `engine_of`: finds the engine of a section, relative to the recipe (`base`)."""
     listed, loaded = steps_of(recipe, base), []
     if not listed:
         return (LoadedStep(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base)),)

@@ -1,4 +1,4 @@
-"""Outcomes that the plan of a published version went by, where others count in the version.
+"""Outcomes that the plan of a published version used, if the version itself counts others.
 
 A template that names an outcome (`{solve.outcome}`) was filled with that of the plan: under `accept.planned_under`, and
 before any vote was counted. Exports that show what was asked fill it with the same.

@@ -1,6 +1,6 @@
 """The run that `reverify` judges again, opened under the verifiers of today: what changed, and whether that is the answer.
 
-Judges nothing. Whatever changed besides the verifiers would change rows too and is refused: it makes another run.
+Judges nothing. Any other change than the verifiers' would change rows and is refused.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,8 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 @dataclass(frozen=True, slots=True)
 class ReverifyTarget:
-    """A run as it is recorded, and as it is `today`. `others`: verifiers that changed too and were not requested."""
+    """A run as recorded, and as the recipe gives it `today`. `others`: verifiers that changed too and were not requested.
+    """
 
     today: "RecipeRun"
     run: "Run"
@@ -141,7 +142,7 @@ def _extraction(workspace: "Workspace", key: Key) -> set[str]:
 
 
 def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
-    """Names of the verifiers whose options the recipe changed; an option that is new and at its default is no change."""
+    """Names of the verifiers whose options the recipe changed; a new option at its default does not count."""
     names = []
     parts = zip(chain, run.recipe["verify"], session.loaded.verifiers, session.loaded.recipe.verify, strict=True)
     for (name, _), before, now, written in parts:

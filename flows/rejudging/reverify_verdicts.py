@@ -94,7 +94,7 @@ def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tu
 
 
 def residue(version: str, rules: Rules) -> str:
-    """A version string without what it says of the rules, by their digest or by `name.version`: the rest of what decides.
+    """A version string without the parts on rules (a digest, or `name.version`).
 
     A version that does not speak of its rules has nothing to compare and counts as their number.
     """
@@ -143,7 +143,7 @@ def renew(
     stored: Mapping[Pair, VerdictsByVerifier],
     counts: Mapping[Key, VerdictCounts],
 ) -> RenewedVerdicts:
-    """The verdicts of these rows, verifier by verifier, each asked for the rows that the policies need it for."""
+    """The verdicts of these rows, verifier by verifier, for the rows that the policies need."""
     renewed = RenewedVerdicts(verdicts={item_pair(item): {} for item in items})
     for entry in chain:
         missing = []
@@ -175,7 +175,7 @@ def renew(
 
 
 def _without_judging(entry: ChainEntry, verdicts: VerdictsByVerifier, counts: VerdictCounts) -> Verdict | None:
-    """The verdict that is there under the new version, or the old one's if the change cannot have reached it."""
+    """The stored verdict under the new version, or the old verdict if the change cannot affect it."""
     if entry.new in verdicts:
         counts.stored += 1
         return verdicts[entry.new]
@@ -188,9 +188,9 @@ def _without_judging(entry: ChainEntry, verdicts: VerdictsByVerifier, counts: Ve
 
 @dataclass(slots=True)
 class CarriedSample:
-    """At most `size` carried verdicts with what they are about, to be judged after all.
+    """At most `size` carried verdicts with their rollouts, to be checked by judging.
 
-    Which ones follows from the ids of the rows alone, so the same run is checked on the same rows wherever it is done.
+    The ids of the rows alone determine the sample, so the same run is checked on the same rows everywhere.
     """
 
     size: int
@@ -208,7 +208,7 @@ class CarriedSample:
         self._kept = heapq.nsmallest(self.size, [*self._kept, *offered], key=lambda entry: entry[0])
 
     def check(self, chain: Sequence[ChainEntry]) -> dict[str, Any]:
-        """Number of carried verdicts judged again, and those that came out differently, as JSON values."""
+        """Number of carried verdicts that were checked, and those that differ, as JSON values."""
         contradicted = []
         for entry in chain:
             mine = [(old, item) for _, old, item in self._kept if (old.verifier, old.version) == entry.new]

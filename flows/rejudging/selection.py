@@ -1,10 +1,11 @@
 """`rollmill select`: what another policy or selector would keep of rollouts that exist; judges, draws and publishes none.
 
 The rollouts are those of a run, by name, or of a recipe's newest finished run that differs from it in nothing but
-acceptance, selection, scores and publication; the verdicts are the run's own. Beside them stands what the run itself kept.
+acceptance, selection, scores and publication; the verdicts are the run's own. The run's own selection is shown for
+comparison.
 
-A budget counts what is correct while it draws. Under another policy it would plan other rows, so the recipe that selects
-anew names the policy that the run was planned under (`accept.planned_under`), and its plan is the run's own.
+A budget counts what is correct while it draws. Under another policy it would plan other rows, so the new recipe names the
+policy under which the run was planned (`accept.planned_under`), and reuses the run's plan.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`rollmill reward show`: the rewards of a training by step, held against a second verifier and against people.
+"""`rollmill reward show`: the rewards of a training by step, compared with a second verifier and with people.
 
 A policy that learns to please its verifier is rewarded more and more for answers that others call wrong. So the share of
 completions that were rewarded as correct and that a second judge rejects is followed too: an alert needs a rise of both.
@@ -27,7 +27,7 @@ _PEOPLE = "SELECT id, meta ->> '$.rewarded_id' FROM completions WHERE meta ->> '
 
 @dataclass(frozen=True, slots=True)
 class RewardedRow:
-    """A row of a log without its text. `second`, `people`: whether that judge calls it right, None if none does."""
+    """A row of a log without its text. `second`, `people`: the verdict of that judge, None without one."""
 
     step: int | None
     problem_id: str
@@ -150,7 +150,7 @@ def _judged_again(source: str, rows: Sequence[JudgedRow]) -> dict[str, bool]:
 def _by_people(workspace: Workspace, log: str) -> dict[str, bool]:
     """Whether the people who judged a published completion call it right, by the id it has in the log.
 
-    Where they disagree, or could not tell, nobody's word counts.
+    If they disagree or cannot decide, there is none.
     """
     judged = workspace.audits.judgements()
     if not judged:

@@ -35,7 +35,7 @@ class RewardItem:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """The reward of one item; `value` is None if nobody knows whether it is right. `seconds`: of its verifiers."""
+    """The reward of one item; `value` is None if the answer is undecided. `seconds`: of its verifiers."""
 
     value: float | None
     outcome: Outcome

@@ -1,6 +1,6 @@
 """The log of a training's rewards: rows of the segment kind `judged`, committed in groups while the training goes on.
 
-A group is committed once a second, or once it is full; a kill loses what came after the last one. `publish` makes an
+A group is committed every second, or when it is full; a kill loses the rows after the last commit. `publish` makes an
 ordinary import of a log, which recipes, audits and versions take like any other.
 """
 
@@ -107,9 +107,8 @@ def require_log(workspace: Workspace, name: str) -> None:
 
 
 def publish(workspace: Workspace, log: str, name: str, steps: tuple[int | None, int | None] = (None, None)) -> ImportReport:
-    """Import the rollouts of a log, of some steps if given (both ends included); the file lies in rewards/.
-
-    Again, it adds what came since. Each rollout keeps label, step, reward and outcome; they never become verdicts.
+    """Import the rollouts of a log, of some steps if given (both ends included); the file is in rewards/. A second call
+    adds the new rows. Each rollout keeps label, step, reward and outcome; they never become verdicts.
     """
     require_log(workspace, log)
     folder = workspace.root / "rewards"

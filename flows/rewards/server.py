@@ -1,7 +1,7 @@
 """`rollmill reward serve`: a reward over HTTP, for trainers in other environments and on other hosts.
 
-A request's items are answered in their order. Too many that wait are 429, and the time in the queue is no verdict: a
-request's deadline makes what is not judged yet `undecided`. No request, no token and no answer is written to any output.
+A request's items are answered in their order. A full queue answers 429. At a request's deadline the items not judged yet
+are `undecided`. No request, no token and no answer is written to any output.
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class RewardService:
 
 
 def make_app(service: RewardService) -> "FastAPI":
-    """The application. Without a token it answers to loopback names alone, so that no web page can reach it."""
+    """The application. Without a token it answers only to loopback names, so that no web page can reach it."""
     from fastapi import FastAPI, Request, Response
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 

@@ -47,7 +47,7 @@ class Control:
         self._stop.set()
 
     def fail(self, error: BaseException) -> None:
-        """Record the first failure and stop; it is raised by whoever waits for the threads."""
+        """Record the first failure and stop; the caller that waits for the threads raises it."""
         with self._lock:
             # The first alone: those after it mostly follow from the stop that it caused.
             self.failure = self.failure or error

@@ -1,4 +1,4 @@
-"""`sample(requests)` for whatever asks a model besides the rounds of a run: judges and scorers today.
+"""`sample(requests)` for requests to a model outside the rounds of a run: those of judges and scorers.
 
 Completions are found where they are stored, by their ids; the rest is drawn by leased batches into spools, charged to the
 run, held within its limit and stored before anybody uses it. So nothing is paid twice: not after a kill, not by a second

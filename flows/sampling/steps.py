@@ -1,8 +1,8 @@
 """The steps of a run (engine, sampling, template, rules), as its recipe lists them, and the engines behind them.
 
 A recipe that lists none has one, whose name is "". Two steps with one factory share one engine (and its memory); an engine
-is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the step: equal
-indices on two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
+is built on first use. The seed of a completion follows from prompt and sample index, not from the step: equal indices on
+two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Samplers that give what is stored and draw nothing: for who looks at problems that a model writes and pays nobody."""
+"""Samplers that return stored completions and draw nothing, for commands that read model-written problems at no cost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: what is said of versions later, in index.json only."""
+"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: later marks on versions, in index.json only."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -90,7 +90,7 @@ def sign_off(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Record that a person stands for a version, with the day; who signed is in index.json and in `dataset show`.
+    """Record a person's sign-off of a version, with the day; index.json and `dataset show` name the signer.
 
     Example: rollmill dataset sign-off arithmetic@v2 --by ann --note "read 100 rows"
     """

@@ -1,4 +1,4 @@
-"""`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
+"""`rollmill dataset log|push|pull`: history of a dataset, and transfer of its rows to and from other clones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -105,7 +105,7 @@ def _say_only(what: str, versions: list[str], *, json: bool) -> None:
 
 
 def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
-    """The versions of a reference; without one those of all datasets that are wanted."""
+    """The versions that a reference names; without one, all versions that match."""
     from storage.versions.index import dataset_names
     from storage.versions.resolve import resolve, versions
 

@@ -1,6 +1,6 @@
 """`rollmill audit verifier|list|show`: how often a verifier errs, measured. Draws nothing from a model and judges nothing.
 
-What it prints carries n, interval, estimand and method; what is not measured is said to be so.
+What it prints carries n, interval, estimand and method; unmeasured rates are marked as such.
 """
 
 import math
@@ -63,7 +63,7 @@ def show(
     cap: Cap = 256,
     json: AsJson = False,
 ) -> None:
-    """The rates of an audit from the judgements there are, and what they do to sampling at stated costs.
+    """The rates of an audit from the current judgements, and their effect on sampling at stated costs.
 
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """

@@ -43,7 +43,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Put a verifier to the test; exit status 1 when it is found wanting.
+    """Test a verifier against a suite; exit status 1 if it fails.
 
     False accepts and rejects, crashes, hangs, and whether any text of the suite was executed. Undecided is never a fault.
 

@@ -98,7 +98,7 @@ def serve(  # noqa: PLR0913 (options, all by name)
 ) -> None:
     """Serve rewards over HTTP until Ctrl-C: POST /v1/judge and /openrlhf, GET /health and /metrics.
 
-    A full queue answers 429 with Retry-After; time in the queue is no verdict.
+    A full queue answers 429 with Retry-After; items still queued at the deadline are `undecided`.
 
     Example: rollmill reward serve recipes/arithmetic.yaml --port 8600 --log run7
     """
@@ -148,7 +148,7 @@ def publish(
     last: Annotated[int | None, typer.Option("--to-step", help="The last step to take.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Make a log an import of rollouts, with label, step and reward of each; again, it adds what came since.
+    """Import a log as rollouts, with label, step and reward of each; a second call adds the new rows.
 
     Example: rollmill reward publish run7 --as run7-late --from-step 400
     """
@@ -203,7 +203,7 @@ def _end(text: str) -> str:
 
 
 def _history_page(report: Mapping[str, Any]) -> str:
-    """A log for a person: a row a step, what is held against it, and the alert."""
+    """Readable log of rewards: one row per step, the comparison with other judges, and the alert."""
     rows = [
         [
             "-" if row["step"] is None else row["step"],

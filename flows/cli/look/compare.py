@@ -35,9 +35,9 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
 
-    Both sides get the same number of completions of each problem unless --all-samples, and are compared at equal tokens
-    beside that. A sentence says which is better, or how large a difference this data would have shown: "not
-    significant" is not "equal", which --margin tests.
+    Both sides get the same number of completions of each problem unless --all-samples, and are also compared at equal
+    tokens. A sentence says which is better, or how large a difference this data would have shown: "not significant" is not
+    "equal", which --margin tests.
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """

@@ -1,4 +1,6 @@
-"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: what the ledger says of runs, who works on them."""
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: runs in the ledger, and the processes that work on
+them.
+"""
 
 import time
 from dataclasses import asdict, replace
@@ -167,7 +169,7 @@ def resume(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Go on with a run that was interrupted, failed or reached a limit.
+    """Resume a run that was interrupted, failed or reached a limit.
 
     Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
@@ -242,7 +244,7 @@ def dismiss(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Say that a refused, stopped or killed run needs nobody any more; its rows stay, and `resume` goes on with it.
+    """Mark a refused, stopped or killed run as dealt with; its rows stay, and `resume` continues it.
 
     Example: rollmill runs dismiss arithmetic-3f9a0c1d
     """

@@ -41,7 +41,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
 
     What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
-    Completions that another recipe drew are used as they are; --redraw 1 draws another set of its own beside them.
+    Completions that another recipe drew are reused; --redraw 1 draws a separate set.
     A limit (--max-tokens, --max-cost, `limits` in a profile) is not exceeded: drawing ends there with exit status 1, and
     the same command with a higher one goes on to the same dataset.
 

@@ -47,7 +47,7 @@ def methods(
 
 
 def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:
-    """Every method of a role, once for each of its sources, and why it cannot be used where it cannot."""
+    """Every method of a role, once for each of its sources, and the reason if it cannot be used."""
     for name in known:
         problem = None
         try:

@@ -129,7 +129,7 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
 
 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
-    """Add it, or only say what it would be."""
+    """Add the schedule, or only describe it."""
     from flows.prefect.firing import meaning
     from flows.prefect.triggers import checked_on, waits_for_nothing_yet
 
@@ -154,7 +154,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
 
 
 def _check(item: "Schedule") -> None:
-    """SetupError unless it has a name, fires by exactly one thing, and whom it tells can be told."""
+    """SetupError unless it has a name, exactly one trigger, and a valid notification target."""
     from storage.schedules import NIGHTLY, checked_cron
 
     if not NAME.fullmatch(item.name):
@@ -258,7 +258,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 @verbs.command("run-now")
 def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Start a schedule's run at once, in the background, by the standing server.
+    """Start a schedule's run immediately, in the background, by the standing server.
 
     Example: rollmill schedule run-now arithmetic
     """
@@ -288,7 +288,7 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
 
 
 def _state() -> Path:
-    """The folder of the workspace in which schedules and the standing server's word of itself lie."""
+    """The folder of the workspace for schedules and the standing server's status file."""
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

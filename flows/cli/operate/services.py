@@ -97,7 +97,7 @@ def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool
 
 
 def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int, tick: Callable[[], None]) -> "Standing":
-    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up.
+    """The standing server once it and its pages answer; RollmillError with its output if it does not start.
 
     `tick` is called again and again meanwhile.
     """

@@ -89,7 +89,7 @@ def init(
 ) -> None:
     """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC where it has none.
 
-    A repository that the folder lies in is left as it is, and nothing is overwritten: running it again harms nothing.
+    An existing repository is left unchanged, and nothing is overwritten: the command can be repeated safely.
 
     Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
     """
@@ -159,7 +159,7 @@ def doctor(
     profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Look everything over; exit status 1 when something is not sound.
+    """Check the installation and the workspace; exit status 1 if a check fails.
 
     Example: rollmill doctor
     """

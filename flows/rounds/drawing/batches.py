@@ -88,7 +88,7 @@ class MissingWork:
 
 @dataclass(frozen=True, slots=True)
 class MissingMask:
-    """Missing work as it is kept until its batch has its turn, two bytes a row: which are to be drawn, and which judged.
+    """Missing work of a waiting batch, two bytes per row: rows to draw, and rows to judge.
 
     `known`: whether some of the latter have verdicts, which are read when the batch has its turn.
     """
@@ -99,7 +99,7 @@ class MissingMask:
 
     @classmethod
     def of(cls, batch: PlanBatch, work: MissingWork) -> "MissingMask":
-        """The mask of what a batch misses."""
+        """The mask of the rows that a batch lacks."""
         missing, unjudged = set(work.missing), {pair_of(row) for row in work.unjudged}
         pairs = _pairs(batch.rows)
         drawn = bytes(completion_id in missing for completion_id, _ in pairs)

@@ -1,7 +1,7 @@
 """The scores of a run's rollouts: those that are stored are found, the others made and committed batch by batch.
 
 For the stage `score` of a curation, for decisions, and for `rollmill score`, later and again. A batch is some thousand rows
-of whole problems; a kill costs one of them at most, and what a scorer asked a model for is a stored completion by then.
+of whole problems; a kill loses at most one of them, and replies to a scorer's requests are already stored completions.
 """
 
 import math

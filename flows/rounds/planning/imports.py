@@ -59,7 +59,7 @@ def imported_rows(
 
 
 def _imported_as(ws: Workspace, name: str) -> str:
-    """The SELECT of what was imported under one name, though the same rows may be stored under another as well."""
+    """The SELECT of the rows imported under one name, even if the same rows are also stored under another."""
     if name not in names_of(ws.segments, "completions"):
         again = f"rollmill import rollouts FILE --name {name}"
         raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)

@@ -80,7 +80,7 @@ def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRo
 
 
 def all_plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
-    """The committed plans; those read before, where they come to the end of drawing."""
+    """The committed plans; earlier read ones if they reach the end of drawing."""
     return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
 
 

@@ -1,8 +1,8 @@
 """The search of a run: trees of its begun answers, read from what is committed, and what their policy draws next.
 
-A tree follows from the plans and the stored completions alone, so whoever resumes grows the same one. An answer is finished
-where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the step
-`answer`, which are judged.
+A tree follows from the plans and the stored completions alone, so a resumed command grows the same one. An answer is
+finished where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the
+step `answer`, which are judged.
 """
 
 import math
