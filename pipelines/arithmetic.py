@@ -1,4 +1,4 @@
-"""The exact value of arithmetic that somebody wrote: for calculations in solutions. Nothing is run as a program."""
+"""Exact values of arithmetic expressions in texts, for calculations in solutions. Nothing is run as a program."""
 
 import ast
 import operator

@@ -1,8 +1,8 @@
 """Aggregators' input for one problem, their result, and the role itself: for methods here and for a user's own.
 
-There is no reference and no verdict in it, and nothing in this package may import what has one (pyproject.toml): a method
-that cannot see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that
-a replay of hundreds of subsets is one call; where all completions vote once, R is 1.
+It holds no reference and no verdict, and this package may import nothing that does (pyproject.toml): a method that cannot
+see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that a replay of
+hundreds of subsets is one call; where all completions vote once, R is 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Need = Literal["scores", "texts", "models", "passes"]
 NEVER = -np.inf
-"""The strength of an answer that is not elected, not even after all others: nobody gave it."""
+"""The strength of an answer that nobody gave: it is never elected."""
 _DIGITS = 9  # sums of equal weights differ by rounding, which must not break a tie
 
 
@@ -32,8 +32,8 @@ class BlindPool:
     are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False if a subset has
     fewer than N; `member` numbers the completions of the problem, M in all; `model` is the place of the model, in the order
     in which they are asked; `tokens` are tokens out, -1 if unknown. `scores`: by scorer, NaN if there is none.
-    `texts` (M): empty if nobody read them. `passes` (M, T): whether a program passes a generated test; never a test
-    that decides the problem.
+    `texts` (M): empty unless the method reads them. `passes` (M, T): whether a program passes a generated test; never a
+    test that decides the problem.
     """
 
     answers: tuple[str, ...]
@@ -167,8 +167,8 @@ class Election:
     """Result of an aggregator in each of R subsets.
 
     `strength` (R, A): the answers' order, the strongest first; equal strengths are a tie; NEVER: not to be elected. `used`
-    (R, N): the completions that it needed, where it stops before it has asked for all; None: all. `comparisons` (R,): how
-    often it compared two completions beside that.
+    (R, N): the completions that it needed, if it stops early; None: all. `comparisons` (R,): the number of pairwise
+    comparisons.
     """
 
     strength: Floats

@@ -10,7 +10,7 @@ p = (alpha (beta - 1))^(1 / beta). Here
 - `alpha: auto` puts the greatest weight at the 5% quantile of the solved problems' rates: one alpha does not fit all pools;
 - integers have the exact total, by largest remainder, and none exceeds `cap`.
 
-Gradient norms G_i cannot be had from every engine. `norms: constant` takes them as equal; `length` as the root of the mean
+Not every engine gives gradient norms G_i. `norms: constant` takes them as equal; `length` as the root of the mean
 tokens of a draw, a proxy only (the norm of a sum of independent token gradients grows like that; the norms themselves may
 not); `meta:KEY` takes measured ones from the problem's meta.
 

@@ -1,8 +1,8 @@
 """The two rules of budget `router`: what a problem does next, from its counts on every step. Shares nothing out.
 
-Both are pure functions of their options and the tallies; see pipelines.budget.router for what they are after. `difficulty`
+Both are pure functions of their options and the tallies; pipelines.budget.router explains their aims. `difficulty`
 forecasts each problem on each step: its chance to meet the target there, and the price of a new solution. A step's prior
-comes from the problems that went there, by level where enough of them did. Those are the problems that steps before did not
+comes from the problems that reached it, by level if there are enough. Those are the problems that steps before did not
 finish, which is what the next one of their kind will be too. Prices are expected tokens per new solution, times the step's
 cost of a token.
 """
@@ -30,7 +30,7 @@ class RoutingOptions:
     initial: int = 4
     """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     entry: int | None = None
-    """Completions of a problem that comes to a later step; none: as many as `initial`."""
+    """First completions of a problem on a later step; none: as many as `initial`."""
     target: int = 4
     """Distinct correct solutions after which a problem stops."""
     cap: int = 32
@@ -46,7 +46,7 @@ class RoutingOptions:
 
     @property
     def entering(self) -> int:
-        """Completions of a problem that comes to a later step."""
+        """First completions of a problem on a later step."""
         return self.initial if self.entry is None else self.entry
 
 
@@ -88,7 +88,7 @@ def steps_of(tally: Tally) -> tuple[StepTally, ...]:
 
 
 def current_place(tally: Tally) -> int:
-    """The place of the last step that drew for a problem; steps are never gone back to."""
+    """The place of the last step that drew for a problem; the router never goes back a step."""
     return max((place for place, step in enumerate(tally.steps) if step.drawn), default=0)
 
 
@@ -148,7 +148,7 @@ class StepForecasts:
         return self._tried.get((place, level), 0)
 
     def of(self, tally: Tally, place: int, missing: int) -> StepForecast:
-        """Forecast of this step for a problem that misses so many solutions; empty if its cap is reached."""
+        """Forecast of this step for a problem that lacks so many solutions; empty if its cap is reached."""
         step = steps_of(tally)[place]
         if self.cap <= step.drawn or place not in self._priors:
             return StepForecast(0.0, math.inf)

@@ -39,11 +39,11 @@ class Form:
 
     @property
     def is_held_out(self) -> bool:
-        """Whether verifiers are measured on this form and never mended by it: a third of the names."""
+        """Whether the form is held out: it measures verifiers and is never used to improve them. A third of the names."""
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
     def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:
-        """The ending with these values in their places; None if one of them cannot be spelled so."""
+        """The ending with these values filled in; None if one of them has no such spelling."""
         texts = [values[place].spelled(way) for place, way in _PLACE.findall(self.text)]
         if None in texts:
             return None
@@ -191,7 +191,8 @@ def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditF
 
 
 def flip_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
-    """Rates of both flips with an interval over forms, of the forms that verifiers were mended on and of the others."""
+    """Rates of both flips with an interval over forms, for the forms used to improve verifiers and for the held-out ones.
+    """
     groups = {
         "mended on": [form for form in flips if not form.held_out],
         "held out": [form for form in flips if form.held_out],

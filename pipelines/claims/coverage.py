@@ -1,4 +1,4 @@
-"""Claims about coverage, the share of problems that any of k completions solves, and about the majority beside it."""
+"""Claims about coverage, the share of problems that any of k completions solves, and about the majority vote."""
 
 from collections.abc import Sequence
 

@@ -87,7 +87,7 @@ class Effect:
         return cls(estimate.value, estimate.n, estimate.low, estimate.high)
 
     def less(self, by: float) -> "Effect":
-        """The same with `by` taken off value and interval."""
+        """The effect with `by` subtracted from value and interval."""
         low, high = (None if end is None else end - by for end in (self.low, self.high))
         return Effect(self.value - by, self.n, low, high)
 

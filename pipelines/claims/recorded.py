@@ -46,7 +46,7 @@ class Recorded:
 
     @property
     def labelled(self) -> "Recorded | None":
-        """The same with the labels in the place of verdicts; None if a row has none."""
+        """The pool with labels in place of verdicts; None if a row has none."""
         if not len(self.labels) or (self.labels < 0).any():
             return None
         return replace(self, pool=replace(self.pool, outcome=np.where(self.labels == 1, CORRECT, INCORRECT)))
@@ -64,7 +64,7 @@ class Recorded:
     def rows(self, model: str, source: str | None) -> Ints:
         """The rows of a model on a set (`source`), in whole runs: sample indices that every problem of them has.
 
-        Of a run that was released in part, wrong solutions alone for one, no rate can be told.
+        A partly released run, for example wrong solutions only, has no rate.
         """
         if model not in self.pool.models:
             raise NotTestable(f"the outputs hold no model {model!r}")

@@ -30,7 +30,7 @@ class _Batch:
     sizes: NDArray[np.int64]
 
     def any_of(self, marked: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-        """The texts with a marked run of this length that lies inside them."""
+        """The texts that contain a marked run of this length."""
         counts = np.concatenate([[0], np.cumsum(marked)])
         last = np.minimum(self.starts + np.maximum(self.sizes - length + 1, 0), len(marked))
         first = np.minimum(self.starts, len(marked))

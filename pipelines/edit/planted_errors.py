@@ -163,7 +163,7 @@ def operand(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
 
 
 def operator(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
-    """The sign of the deciding calculation misread; its result, which is no odder a number, and the answer follow."""
+    """The sign of the deciding calculation misread; its result, an equally plausible number, and the answer follow."""
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
         return []

@@ -25,7 +25,7 @@ class NamePlace(NamedTuple):
 
 @dataclass(slots=True)
 class NameScope:
-    """A module, class, function or comprehension: what it binds, what it uses at which line, what is another scope's."""
+    """Scope of a module, class, function or comprehension: its bindings, its uses by line, and names of other scopes."""
 
     kind: str
     parent: "NameScope | None" = None

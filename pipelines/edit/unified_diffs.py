@@ -1,6 +1,6 @@
 """A text as the insertions that write it, each a unified diff without context, and back again.
 
-Lines are parted by line feeds alone, so that whatever else a line holds comes back as it was; a text that ends in a line
+Only line feeds separate lines, so that everything else in a line is preserved; a text that ends in a line
 feed has an empty last line. The separator and the hunks' heads begin no line of a diff's content, which begins with a plus.
 """
 

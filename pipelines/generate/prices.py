@@ -1,4 +1,4 @@
-"""Exact cost of tokens: prices as they are written, one rounding per completion, whole units from there on.
+"""Exact cost of tokens: decimal prices, one rounding per completion, whole units afterwards.
 
 For profiles that name prices, and for the spend limiter. The unit is storage.ground.money's, a millionth of a millionth of
 the profile's currency.

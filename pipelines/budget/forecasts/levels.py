@@ -42,8 +42,8 @@ def prior_of_diversity(level: Level, counts: SolutionCounts, rng: np.random.Gene
     """A prior of diversity, as weights of LAWS: few problems leave it open, so their weights are drawn (Bayesian
     bootstrap), and so is the mixture of laws that explains them.
 
-    Other levels count by their nearness: with several right answers to few hard problems, a level by itself says too little
-    of how many solutions there are. Level None: all alike.
+    Other levels count by their nearness: with several right answers to few hard problems, a level alone says too little
+    about the number of solutions. Level None: all alike.
     """
     near = np.array([nearness(level, other) for other, *_ in counts])
     different, correct = [d for *_, d in counts], [c for _, c, _ in counts]

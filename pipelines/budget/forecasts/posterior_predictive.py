@@ -182,7 +182,7 @@ class Tokens:
         self._count = len(names)
 
     def draw(self, rng: np.random.Generator) -> Iterator[int]:
-        """Endless lengths of one draw: templates are weighted anew, so that few of them leave it unsure."""
+        """Endless lengths of one draw: templates are reweighted for each, so that few templates give a wide spread."""
         weights = rng.exponential(size=self._count)[self._of]
         ends = weights.cumsum()
         ends /= ends[-1]

@@ -140,7 +140,7 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids without special tokens; bytes that are no UTF-8 become the replacement character."""
+        """The text of token ids without special tokens; bytes that are not UTF-8 become the replacement character."""
         return b"".join([self._bytes[index] for index in ids]).decode("utf-8", errors="replace")
 
 

@@ -1,7 +1,7 @@
 """Exchange of a request and its reply with one server: sockets, headers, timeouts. A reply or a Failure, never another
 exception of aiohttp.
 
-`probe` asks a server for a person what it serves. Retries are the dispatcher's.
+`probe` shows a person what a server serves. Retries are the dispatcher's.
 """
 
 import asyncio

@@ -43,7 +43,7 @@ class ServerAnswer:
     says_stop: bool = False
 
     def hide(self, hidden: Callable[[str], str]) -> None:
-        """Take secrets out of all that becomes part of a row: servers and gateways echo what they were sent."""
+        """Remove secrets from everything that becomes part of a row: servers and gateways echo requests."""
         spelled = "" if self.top_logprobs is None else "".join(top[0][0] for top in json.loads(self.top_logprobs) if top)
         if any(text is not None and hidden(text) != text for text in (self.text, self.reasoning, spelled)):
             self.top_logprobs = None  # they hold it in pieces
@@ -98,7 +98,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
 
 
 def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The choice of index 0, wherever it stands; else the first that names no index, else the one of the lowest.
+    """The choice with index 0, at any position; else the first without an index, else the one with the lowest.
 
     Some servers send errors with status 200.
     """
@@ -191,7 +191,7 @@ def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
 
 
 def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
-    """Read the parts beside the text: reasoning, a refusal, tool calls."""
+    """Read the parts other than the text: reasoning, a refusal, tool calls."""
     for key in ("reasoning_content", "reasoning"):
         value = message.get(key) or choice.get(key)
         if isinstance(value, str) and value:

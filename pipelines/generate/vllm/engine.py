@@ -100,7 +100,7 @@ class Vllm:
 
     @classmethod
     def capacity(cls, profile: Mapping[str, Any]) -> int:
-        """Sequences that vLLM computes at once."""
+        """Sequences that vLLM computes in parallel."""
         settings: VllmSettings = profile["vllm"]
         return settings.capacity
 
@@ -171,8 +171,8 @@ class Vllm:
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `on_attempts` is called with no failed attempts: a child answers or dies. SetupError if it
-        dies, after what came.
+        `on_attempts` is called with no failed attempts: a child answers or dies. SetupError if it dies, after the
+        completions received before.
         """
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
@@ -205,7 +205,7 @@ class Vllm:
             running.router.wind_down()
 
     def close(self) -> None:
-        """End the child and all it started; a later call starts it anew."""
+        """End the child and its processes; a later call restarts it."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:

@@ -1,8 +1,8 @@
-"""The model folder that vLLM is given: where it is, the digest of what in it decides rows, and its chat template.
+"""The model folder for vLLM: its path, the digest of the files that determine rows, and its chat template.
 
 Reads only; downloads nothing. A prompt is rendered here in the host, so that ids need no engine, as transformers does it
-(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always tells one day,
-or a prompt, and with it a completion's id, would change overnight.
+(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always returns one day,
+since otherwise a prompt, and with it a completion's id, would change overnight.
 """
 
 import datetime
