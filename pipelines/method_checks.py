@@ -1,8 +1,8 @@
 """Checks that a method has the members of its Protocol in pipelines.protocols: the one place where each role is checked.
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
-class needs no base class, so what it lacks is told in one line when it is built, and not by a traceback when it is first
-used. Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
+class needs no base class, so a missing part is reported in one line when it is built, instead of a traceback on first use.
+Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
 """
 
 from collections.abc import Mapping, Sequence

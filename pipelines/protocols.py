@@ -4,7 +4,7 @@ the protocols of engines in engine_roles.py.
 A method is one class in one file, named in the registry dict of its folder, built without arguments or with keyword options
 from the recipe. None of them knows the workspace: state comes in as arguments and goes out as records.
 
-Some roles are defined beside the types that only they exchange: Policy (verify/acceptance.py), Aggregator
+Some roles are defined with the types that only they exchange: Policy (verify/acceptance.py), Aggregator
 (aggregate/blind_pool.py), SearchPolicy (search/tree.py), Process (search/partial.py), Template (synthesize/template.py).
 """
 
@@ -127,7 +127,7 @@ class Scorer(Protocol):
 
 
 ANSWERS, VERDICTS, GROUP, MODEL, VOTES = NEEDS = ("answers", "verdicts", "group", "model", "votes")
-"""Inputs that a GroupScorer may need beside problems and texts."""
+"""Inputs that a GroupScorer may need besides problems and texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class ReadsVotes(Protocol):
 class Candidates:
     """Completions of one problem as a GroupScorer gets them, in order of sample index.
 
-    `answers`: canonical keys, equal for equal answers, None if an answer cannot be told; empty unless they are needed.
+    `answers`: canonical keys, equal for equal answers, None for an unreadable answer; empty unless they are needed.
     `verdicts`: the verdicts of the run's verifiers on each completion, by name; empty unless they are needed.
     `prompts`: the prompt of each completion in its prompt template; empty for the problem's own prompt.
     `votes`: the votes of voting steps on each completion; empty unless they are needed.
@@ -192,7 +192,7 @@ class Candidates:
 
 @runtime_checkable
 class GroupScorer(Protocol):
-    """A scorer that gets many problems at once, so that it can ask a model for all of them together.
+    """A scorer that gets many problems in one call, so that it can batch its requests to a model.
 
     `needs`: some of NEEDS. Scores that need `answers` or the `group` (the problem's other completions) hold for this set of
     completions only; scores that need `verdicts` hold for these verdicts only. The version under which they are stored

@@ -57,7 +57,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class PrefixTally(Tally):
-    """A tally with the verdicts of the fixed prefix (sample indices 0 .. n0-1) counted apart.
+    """A tally with separate counts of the verdicts of the fixed prefix (sample indices 0 .. n0-1).
 
     A pool drawn until enough answers are correct is data, not a measurement: its pass rate is biased upwards for hard
     problems. Difficulty is therefore read from the prefix only, and stays what it was in every later round.

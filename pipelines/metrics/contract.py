@@ -1,6 +1,6 @@
 """Checks of a pool before it is measured: the contract of docs/explanation/statistics.md.
 
-For `measure`. Strata are cut here as well, because which rollouts may stand together (never two models) is part of it.
+For `measure`. Strata are cut here as well, because the contract forbids some combinations of rollouts (never two models).
 """
 
 from collections.abc import Iterator, Sequence
@@ -84,7 +84,7 @@ def _used(pool: Pool, source: str) -> list[int]:
 
 
 def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
-    """SetupError if a sample cannot give what a metric needs, naming what to do instead."""
+    """SetupError if a sample lacks what a metric needs, with an alternative."""
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")

@@ -1,8 +1,8 @@
 """Drift of a dataset version from an earlier one: difficulty, length, source mix, duplicates and pass rate.
 
 For the gate, the manifest, the command line and the dashboard. Each is one number in [0, 1], a total variation distance:
-of what is kept by level, by tenths of the earlier version's answer lengths, by source and by whether a row repeats another
-one; of pass rates it is their difference, a problem weighing as much as another.
+between the shares of kept rows by level, by tenths of the earlier version's answer lengths, by source and by repetition of
+another row; for pass rates it is their difference, with equal weights of problems.
 """
 
 from collections.abc import Mapping, Sequence
@@ -131,8 +131,8 @@ def _drift(kind: str, before: _Parts, after: _Parts) -> Drift:
 
 
 def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str], int]) -> tuple[Ints, Ints, Floats]:
-    """The cluster, the category and the weight of each part; new clusters get the next places. A template is a cluster,
-    and so is a problem that has none: the same problem is the same cluster in both versions.
+    """The cluster, the category and the weight of each part; new clusters get the next places. A template is a cluster, and
+    so is a problem without one: the same problem is the same cluster in both versions.
     """
     known = np.unique(side.problem).tolist()
     place = np.zeros(len(side.pool.problems), dtype=np.int64)

@@ -21,7 +21,7 @@ from storage.ground.pool import Flags, Floats, Group, Ints, Pool
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ballot:
-    """The completions of one problem as a blind pool of one subset, and apart from it what its answers are worth.
+    """The completions of one problem as a blind pool of one subset, and separately the values of its answers.
 
     `right`, `open` (A,): whether an answer is correct, and whether no verdict decides it. An answer is what most verdicts
     on completions that give it say; where they are at odds it is in `conflicts`.
@@ -230,7 +230,7 @@ def random_choice_value(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue
 
 
 def _tokens(drawn: Subsets, election: Election) -> float:
-    """The mean tokens of what was asked for; where all was, what the budget spent."""
+    """The mean tokens of the drawn completions; if all were drawn, the tokens of the budget."""
     if election.used is None:
         return float(drawn.spent.mean())
     tokens = np.where(drawn.pool.tokens < 0, np.nan, drawn.pool.tokens)

@@ -59,7 +59,7 @@ class Funnel:
 
 @dataclass(slots=True)
 class FunnelCounter:
-    """Counts rollouts as they go by, or groups of equal ones; `funnel` sums up."""
+    """Streaming counts of rollouts, or of groups of equal ones; `funnel` sums up."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Scores of other evaluation tools: the numbers that a log prints, computed anew from its rows.
+"""Scores of other evaluation tools: the numbers that a log prints, recomputed from its rows.
 
 For the adoption of their logs. A tool gives every answer a score, reduces the scores of one problem to one value (a
 `Reduction`) and averages the values of all problems. `counterpart` names the metric of ours that estimates the same.
@@ -17,8 +17,9 @@ Values = Sequence[float]
 EACH = "each"
 """No reduction: every answer counts for itself, whatever its problem."""
 VOTE = "vote"
-"""The score of the most frequent answer. The score stands for the answer: a tool that scores equal texts differently has
-several answers of one text, and the mean over the most frequent ones counts."""
+"""The score of the most frequent answer. The pair of text and score is the answer: a tool that scores equal texts
+differently has several answers of one text, and the mean over the most frequent ones counts.
+"""
 _WITH_K = ("at_least", "pass_at", "pass_k")
 
 
@@ -64,7 +65,7 @@ class Reduction:
 
 
 FIRST = Reduction("mean", first=1)
-"""The first answer of each problem alone."""
+"""Only the first answer of each problem."""
 _PLAIN: Mapping[str, Callable[[Values], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,

@@ -1,8 +1,8 @@
 """Pass rates with their intervals, over all problems or by group: the one place where such a number is computed.
 
 A rate is the mean over problems of correct / judged of the measured rollouts, so each problem weighs the same. Its interval
-is for the population that the problems come from, with templates as clusters (`pipelines.stats.population_mean`). Undecided
-rollouts count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
+is for the population of the problems, with templates as clusters (`pipelines.stats.population_mean`). Undecided rollouts
+count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
 """
 
 import math
@@ -27,9 +27,9 @@ def prefix_words(prefix: int | None) -> str:
 
 
 def rate_words(prefix: int | None, step: str = "") -> str:
-    """The sentence that stands beside rates: over what they are, or why there is none.
+    """The sentence shown with rates: their completions, or the reason why there is no rate.
 
-    How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
+    An import cannot know how many completions were drawn elsewhere, and whether that depended on verdicts.
     """
     chosen = "as many as were imported" if prefix is None else "fixed before any verdict"
     on_step = f" on step {step}" if step else ""
@@ -91,7 +91,7 @@ def pass_rate(counts: Counts, group: Group = None) -> GroupRate:
 def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
     """Rates by group value, sorted; problems without a value come last as None.
 
-    By template the problems of one are what is sampled: a template alone would be one cluster, of which nothing is known.
+    By template, the problems of one template are the sample: a template alone would be a single cluster.
     """
     if by == "template":
         counts = replace(counts, clusters=[None] * len(counts))
@@ -106,7 +106,7 @@ def estimand_of(counts: Counts) -> str:
 def pass_at(counts: Counts, most: int | None = None) -> dict[str, float]:
     """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
 
-    `most`: beyond it the verifier's false accepts alone could make what is shown, so it is withheld.
+    `most`: beyond it the verifier's false accepts alone could explain the value, so it is withheld.
     """
     correct, judged = counts.correct[counts.judged > 0].tolist(), counts.judged[counts.judged > 0].tolist()
     rates: dict[str, float] = {}

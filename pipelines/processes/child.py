@@ -1,4 +1,4 @@
-"""The child's own side: its pipes out of the way of what it runs, an end with its parent, limits on itself.
+"""The child's side of a process: moves its pipes away from its program's descriptors, ends with its parent, limits itself.
 
 Imports little and late, as workers start by the dozen, and nothing but the standard library: a verifier under test may live
 in an interpreter without our dependencies.

@@ -1,6 +1,6 @@
 """Messages over a pipe or socket: four bytes of length, little end first, then so many bytes, in most of them JSON.
 
-Never pickle: the other end may have been taken over by what it reads. The standard library only and nothing of ours, as
+Never pickle: untrusted input may have taken over the other end. The standard library only and nothing of ours, as
 children under other interpreters (vLLM's, that of a verifier under test) import this too.
 """
 

@@ -47,7 +47,8 @@ class MessageChild:
     def receive(self, tick: float | None = None, check: Callable[[], None] = _nothing) -> Message | None:
         """The next message; None at its end. BadFrame where it sent none.
 
-        With a `tick`, `check` is called whenever so many seconds have passed without a byte; what it raises ends the wait.
+        With a `tick`, `check` is called whenever so many seconds have passed without a byte; an exception from it ends the
+        wait.
         """
         assert self._process.stdout is not None
         while (payload := self._frames.take()) is None:

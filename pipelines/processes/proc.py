@@ -54,12 +54,12 @@ class SystemProcess:
     started: int
 
     def alive(self) -> bool:
-        """True while this very process runs (a zombie does not)."""
+        """True while exactly this process runs (a zombie does not)."""
         now = stat(self.pid)
         return now is not None and now.lives and now.started == self.started
 
     def signal(self, number: int) -> None:
-        """Send a signal to this very process, or nothing when it is gone."""
+        """Send a signal to exactly this process; does nothing once it has ended."""
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)

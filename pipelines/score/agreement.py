@@ -1,6 +1,6 @@
 """Scorers that read what a run's verifiers stored: how many rollouts agree on an answer, and what its judge voted.
 
-Neither looks at a reference; a judge may have been shown one, so what its votes say is no blind score (`REFERENCED`).
+Neither looks at a reference; a judge may have been shown one, so a score of its votes is not blind (`REFERENCED`).
 """
 
 import json
@@ -17,7 +17,7 @@ from storage.ground.records import Score, Verdict
 class AnswerAgreement:
     """The share of the problem's rollouts that have the same canonical answer, this one among them: 1/n to 1.
 
-    Rollouts without an answer count in n and get no score. It is what majority voting goes by (Wang et al., 2023).
+    Rollouts without an answer count in n and get no score. Majority voting uses it (Wang et al., 2023).
     """
 
     name = "answer_agreement"

@@ -1,6 +1,6 @@
 """Scorer `reward_model`: a number from a server that rates texts, vLLM's `/score` and `/classify` or any that speaks JSON.
 
-Where the servers are is the profile's to say (`servers:`, `serve:`); what they are asked is the recipe's. Asked through the
+The profile names the servers (`servers:`, `serve:`); the recipe sets the requests. Asked through the
 engine of the same name, so every number is stored, charged, limited and resumed like a completion.
 """
 
@@ -37,8 +37,8 @@ class Rating(NamedTuple):
 class RewardModelScorer(RatingOptions, AskingScorer):
     """The number of a rating model (docs/how-to/score-completions.md).
 
-    With `by_lines` the solution up to each line that is not blank is rated. A list of numbers that a server gives by itself
-    is reduced like these steps.
+    With `by_lines` the solution up to each line that is not blank is rated. A list of numbers in a server's reply is
+    reduced like these steps.
     """
 
     engine: str = field(init=False, default="reward_model")

@@ -1,8 +1,9 @@
-"""Fields read out of a completion's text, by a regular expression or a JSON path; another reader reads stored texts anew.
+"""Fields read out of a completion's text, by a regular expression or a JSON path; another reader reads the stored texts
+again.
 
 A pattern that begins with `$` is a JSON path (`$.verdict`, `$.steps[0].ok`) into the last JSON value of the text. Any other
 is a regular expression in the dialect of the library `regex`; the last match counts, as models end on their answer, and its
-first group where it has one. What cannot be read is no field, and a search that takes too long has found nothing.
+first group where it has one. An unreadable field is missing, and a search that takes too long finds nothing.
 """
 
 import re
@@ -24,7 +25,7 @@ FEW, SELDOM = 32, 0.05  # texts after which it is told that a field is read in a
 
 
 def check_reader(where: str, read: Mapping[str, str]) -> None:
-    """SetupError for a field's name or a pattern that cannot be one."""
+    """SetupError for an invalid name or pattern of a field."""
     for name, pattern in read.items():
         if not FIELD.fullmatch(name) or name in ("outcome", "truncated"):
             raise SetupError(f"{where} reads a field {name!r}: letters, digits and _, and neither outcome nor truncated.")
@@ -74,7 +75,7 @@ class ReadCounts:
         return {value[:_SHOWN]: count for value, count in values.most_common(_MOST_VALUES)}
 
     def seldom(self) -> dict[str, int]:
-        """The fields of which next to none can be read, with their counts, each once and not before enough texts came."""
+        """The fields that are almost never readable, with their counts, each reported once and after enough texts."""
         if self.texts < FEW:
             return {}
         seldom = {name: count for name, count in self.counts.items() if count < SELDOM * self.texts}

@@ -1,4 +1,4 @@
-"""The graph of steps that a run or a version recorded, as they were when it was drawn."""
+"""The graph of steps that a run or a version recorded at its drawing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,8 +1,8 @@
 """The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text.
 
 The answer is looked for where `extract` finds it (`####`, a box, "answer is", the whole short text), then in the last line
-as a sentence, then in the first line when it is an option and nothing else. What names two options, or one option's letter
-with another's text, is no answer. A letter beyond the problem's options is an answer, and wrong.
+as a sentence, then in the first line when it is an option and nothing else. A text that names two options, or one option's
+letter with another's text, is not an answer. A letter beyond the problem's options is an answer, and wrong.
 
 Options come from the problem's metadata, or are read from its prompt, where an option begins with `A)`, `(A)`, `A.` or `A:`
 (or `a)`, `(a)`) at the start of a line, or with `(A)`, `A)` or `(a)` within one; the letters must run from A without a gap,
@@ -296,7 +296,7 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
 
 
 def _marked(final: FinalAnswer, options: Options) -> Choice | None:
-    """Option named by an extracted answer; a letter that is no option needs a mark to be an answer at all."""
+    """Option named by an extracted answer; a letter that is not an option needs a mark to count as an answer."""
     named = None if final.rule == "tail" else named_in(final.text, options)
     if named is None and final.rule == "phrase":
         named = _unless_contradicted(final.text, named_in_sentence(final.text))

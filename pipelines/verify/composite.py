@@ -1,6 +1,6 @@
 """The verifiers `all_of` and `any_of`: one verdict from several verifiers of the same completion.
 
-Every part is asked, always, so what one of them says never depends on another. The outcome is the first of these that
+Every part always judges, so the verdict of one never depends on another. The outcome is the first of these that
 any part has:
 
     all_of: incorrect, unparsed, undecided, correct

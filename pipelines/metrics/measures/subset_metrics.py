@@ -82,7 +82,7 @@ def _mg_pass(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _curve(sample: Sample, options: Options) -> list[MetricValue]:
-    """pass@k with a band that holds for all k at once."""
+    """pass@k with a simultaneous band over all k."""
     ks = sample.ks(options)
     table = counts_table(sample, ks)
     lows, highs = table.band(seed=options.seed)

@@ -117,7 +117,7 @@ def _agreement(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: 
 
 
 def _vote_ks(sample: Sample, options: Options) -> list[int]:
-    """Undecided completions vote, so k may reach what was drawn."""
+    """Undecided completions vote, so k may be as large as the number drawn."""
     most = int(sample.drawn.min())
     ks = sorted(set(options.ks)) if options.ks else [1 << power for power in range(most.bit_length())]
     if ks[0] < 1 or ks[-1] > most:

@@ -119,7 +119,7 @@ _IMPURE = frozenset(sys.stdlib_module_names).difference(_PURE.split()).union(_RE
 
 
 def harmless(code: CodeType, names: set[str]) -> bool:
-    """Whether a process that ran this code is as it was before. `names` are all names in it."""
+    """Whether this code leaves its process unchanged. `names` are all names in it."""
     if names & _IMPURE:
         return False
     if any(name.startswith("__") for name in names - _USUAL):

@@ -1,7 +1,7 @@
 """Search policy `diverse_beam`: separate small beams, so that one good beginning does not take all places.
 
 Diverse verifier tree search (Beeching et al. 2024): the first pieces are dealt out to `width / expand` groups, and each
-group keeps its best node alone.
+group keeps only its best node.
 """
 
 from collections.abc import Sequence

@@ -78,5 +78,5 @@ def consistent(problem: Problem, partial: Partial) -> bool:
 
 
 def numbers_in(text: str) -> set[Fraction]:
-    """The numbers that stand in a text."""
+    """The numbers in a text."""
     return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

@@ -1,6 +1,6 @@
 """Means, shares and ratios of sums over problems with clusters: a score's mean, the compositional gap, tokens per answer.
 
-For ratios that are no mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. Where clusters show
+For ratios that are not a mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. Where clusters show
 no spread the interval is as wide as what is measured can be, never without width.
 """
 

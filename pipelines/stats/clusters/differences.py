@@ -27,7 +27,7 @@ ESTIMAND = "mean difference over the population of problems"
 class Equivalence:
     """`difference` with its 1 - 2 alpha interval; `p` of the worse of the two tests, None if no error was estimable.
 
-    `equivalent`: the whole interval lies within the margin. `different`: it lies wholly outside. `undecided`: more data.
+    `equivalent`: the whole interval is within the margin. `different`: it is wholly outside. `undecided`: more data.
     """
 
     difference: Estimate
@@ -81,7 +81,7 @@ def paired_test(
 ) -> PairedTest | None:
     """The test of mean(after - before) = 0, one value in [0, 1] per problem and side; None without problems.
 
-    ValueError for a value that is no finite number.
+    ValueError for a value that is not a finite number.
 
     From seven clusters on their signs are flipped (`pipelines.stats.clusters.sign_flips`). Fewer have too few patterns of
     signs to show anything at 5%, and get a t test with the linearised error and N^2 / sum n_c^2 - 1 degrees of freedom.

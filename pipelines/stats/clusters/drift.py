@@ -1,7 +1,7 @@
 """Change in a dataset's composition from one version to the next: the total variation distance of two shares.
 
 Half the sum of the absolute differences of all shares: the part of the rows that would have to change their category.
-0 is no change and 1 nothing in common; of two categories it is the difference of the share. Rows of one template are
+0 means no change and 1 nothing in common; for two categories it is the difference of the share. Rows of one template are
 not independent, and versions share problems: what varies is the difference within each cluster.
 """
 

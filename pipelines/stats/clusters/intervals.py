@@ -39,7 +39,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StratumSample:
-    """Stratum of `size` members; `values` come from a simple random sample of them without replacement.
+    """Stratum of `size` members; `values`: of a simple random sample of them without replacement.
 
     A member's value is its weight in the whole where it has the property, else 0. With equal weights of 1 the values are 0
     and 1. `unit` is the weight that one more event is taken to have: sum w^2 / sum w over the stratum, the mean weight of
@@ -77,14 +77,14 @@ def t_quantile(q: float, degrees: float) -> float:
 
 
 def t_probability(degrees: float, value: float) -> float:
-    """The chance that Student's t lies below a value."""
+    """The chance that Student's t is below a value."""
     from scipy.special import stdtr
 
     return float(stdtr(degrees, value))
 
 
 def check_counts(correct: int, judged: int) -> None:
-    """Refuse counts that cannot be: our bug, never a user's."""
+    """Raise for impossible counts, which are our bug, never a user's mistake."""
     if not 0 <= correct <= judged:
         raise ValueError(f"need 0 <= correct <= judged, got {correct} of {judged}")
 

@@ -1,4 +1,4 @@
-"""Few clusters that carry most of what varies: where a mean over 20 to 40 clusters hangs on one or two, and which.
+"""Outlying clusters: those few of 20 to 40 clusters that carry most of the variation of a mean.
 
 A rare bad cluster is what no interval can make up for (docs/explanation/statistics.md): whether it was met decides the
 mean and the width. Where it was met it can be seen, and this names it.

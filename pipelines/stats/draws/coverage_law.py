@@ -148,7 +148,7 @@ def _line(coverage: Array, ks: npt.ArrayLike) -> Array:
 
 
 def _fit(coverage: Array, ks: npt.ArrayLike, weights: Array | None = None) -> Array:
-    """(R, 2): least squares of R curves at once; a step that makes a curve's fit worse is shortened."""
+    """(R, 2): least squares of R curves together; a step that makes a curve's fit worse is shortened."""
     x = np.log(np.asarray(ks, dtype=np.float64))
     w = np.ones(len(x)) if weights is None else weights
     theta = _line(coverage, ks)

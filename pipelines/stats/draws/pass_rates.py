@@ -80,7 +80,7 @@ def path_counting_rate(drawn: int, correct: int, counts: PathCounts) -> float | 
 def path_counts(rule: Rule, *, cap: int, wanted: Collection[tuple[int, int]] | None = None) -> PathCounts:
     """All stopping points of a rule that never draws more than `cap`, with their path counts (exact integers).
 
-    `wanted`: only those of them that are named, which spares most of the work where the cap is large.
+    `wanted`: only these points, which saves most of the work for a large cap.
     """
     named = None if wanted is None else frozenset(wanted)
     open_points: PathCounts = {(0, 0): (0, 1)}

@@ -44,7 +44,7 @@ def regret_of_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Seq
 class Draft:
     """A first program of a repair tree and what was drawn to repair it: (tokens, whether it is right) of each repair.
 
-    The tokens of a repair hold those of its feedback. Repairs of a draft that is right are never asked for.
+    The tokens of a repair hold those of its feedback. A correct draft is never repaired.
     """
 
     tokens: int

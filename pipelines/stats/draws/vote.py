@@ -25,8 +25,7 @@ def vote(answers: Answers) -> Hashable | None:
 def weighted_vote(answers: Answers) -> Hashable | None:
     """ModelSwitch's weighted form: an answer counts its model's agreement with itself.
 
-    To be reported beside the plain vote and never instead of it: where models are sure of wrong answers of their own the
-    weights hurt.
+    Report it with the plain vote, never instead: if models agree on wrong answers of their own, the weights hurt.
     """
     return _elected(answers, [self_agreement(mine) for mine in answers])
 

@@ -1,6 +1,6 @@
 """Cells of a trial from counts of completions: pass@k of each cell, its difference of two arms, the variance of one draw.
 
-A measure that is no rate (the mean log-probability of references) is its own table of cells:
+A measure that is not a rate (the mean log-probability of references) has its own table of cells:
 `two_way(late - early, bounded=False)`.
 """
 

@@ -1,7 +1,7 @@
-"""All rates of one audit, overall and by difficulty band, and what they do to sampling, as JSON values.
+"""All rates of one audit, overall and by difficulty band, and their effect on sampling, as JSON values.
 
-Judgements that a person could not make are left out as if at random within their stratum; beside the rates stand those with
-every one of them counted as an error of the verifier.
+Judgements that a person could not make are left out as if at random within their stratum; the report adds the rates with
+each of them counted as an error of the verifier.
 """
 
 from collections.abc import Mapping, Sequence

@@ -34,7 +34,7 @@ class CalibrationBin:
 class Calibration:
     """`error`: the expected calibration error over these bins. `noise`: its mean if the scores were calibrated.
 
-    An error whose interval reaches down to 0 is not told from noise.
+    An error whose interval includes 0 is not distinguished from noise.
     """
 
     error: Estimate
@@ -66,9 +66,9 @@ def auroc(scores: npt.ArrayLike, correct: npt.ArrayLike, clusters: Clusters | No
 def auroc_within(
     scores: npt.ArrayLike, correct: npt.ArrayLike, problems: npt.ArrayLike, clusters: Clusters | None = None
 ) -> Estimate | None:
-    """The same over pairs of one problem, which is what a choice among its completions can use; None without such pairs.
+    """AUROC over pairs of one problem, which matters for a choice among its completions; None without such pairs.
 
-    The pooled AUROC is high already where a score tells easy problems from hard ones. `problems`: a number per completion;
+    The pooled AUROC is already high if a score separates easy problems from hard ones. `problems`: a number per completion;
     n counts those with such pairs.
     """
     score, right = _columns(scores, correct)

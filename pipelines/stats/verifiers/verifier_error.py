@@ -94,12 +94,12 @@ def corrected_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
 def corrected_mean(cells: Sequence[ErrorCell], sums: Sums, *, estimand: str) -> Estimate | None:
     """The corrected mean over problems for the population that clusters of them were sampled from.
 
-    `sums`: of each cluster what the verifier says, summed over its problems, corrected by the errors found in it with
-    their inverse probabilities (the difference estimator, cluster by cluster). The spread of these sums holds both phases:
-    which problems were sampled, with the true rates that they have, and which of their rollouts were audited (Sarndal,
-    Swensson & Wretman 1992, section 9.4; the ultimate cluster's variance). The verifier's own spread would not do: a
-    verifier that accepts everything has none. What no spread shows, errors that no audit met, is added by MOVER: what the
-    weighted Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
+    `sums`: the verifier's outcomes summed over the problems of each cluster, corrected by the errors found in it with their
+    inverse probabilities (the difference estimator, cluster by cluster). The spread of these sums holds both phases: which
+    problems were sampled, with the true rates that they have, and which of their rollouts were audited (Sarndal, Swensson &
+    Wretman 1992, section 9.4; the ultimate cluster's variance). The verifier's own spread would not do: a verifier that
+    accepts everything has none. What no spread shows, errors that no audit met, is added by MOVER: what the weighted
+    Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
     """
     whole = sum(cell.mass for cell in cells)
     if whole <= 0:
@@ -147,7 +147,7 @@ def _error_rate(cells: Sequence[ErrorCell], *, accepted: bool, estimand: str) ->
 
 
 def _none_of(cells: Sequence[ErrorCell]) -> Interval:
-    """No rollout lies on this side at all: none of so many, which is not never."""
+    """No rollout is on this side: 0 of so many, which does not mean a rate of 0."""
     none = clopper_pearson(0, max(1, sum(cell.size for cell in cells)))
     assert none is not None
     return 0.0, 0.0, none.high

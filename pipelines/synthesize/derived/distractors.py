@@ -1,9 +1,9 @@
 """The synthesizer `distractors`: open problems of a version as multiple choice, wrong options being what models answered.
 
-The options are the reference and the wrong answers that the source's rollouts give most often: each is plausible because
-somebody gave it, and how often stands in `meta`. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them.
-Refused as an option is what has the form of the key or of another option, whatever its spelling, and what a verdict calls
-right: a distractor that is right would make two keys.
+The options are the reference and the wrong answers that the source's rollouts give most often: each is plausible because a
+model gave it, and `meta` has its frequency. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them. Refused
+as an option is what has the form of the key or of another option, whatever its spelling, and what a verdict calls right: a
+distractor that is right would make two keys.
 """
 
 import random
@@ -105,7 +105,7 @@ class Distractors:
 def _hidden(
     question: str, options: dict[str, str], right: str, rng: random.Random
 ) -> tuple[dict[str, str], str, dict[str, Any]]:
-    """The options with one hidden behind "None of the above", or as they are where that would make no sense, and why."""
+    """The options with one replaced by "None of the above", or unchanged if that would make no sense, with the reason."""
     reason = incoherent(question, options.values())
     if reason is not None:
         return options, right, {"left": reason}
@@ -157,7 +157,7 @@ def _same(one: str, other: str, context: EqualityContext) -> bool:
 
 
 def near(reference: str, rng: random.Random) -> list[str]:
-    """Numbers beside a whole one in an order of chance; none for other answers."""
+    """Numbers near an integer, in random order; none for other answers."""
     value = whole_number(reference.strip())
     if value is None:
         return []

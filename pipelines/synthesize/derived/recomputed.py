@@ -1,6 +1,6 @@
 """The answer to a made problem computed once more, by another way than the one that gave its reference.
 
-Templates solve an instance twice: `solve` writes steps, `answer_check` uses closed forms. A reference comes of the first,
+Templates solve an instance twice: `solve` writes steps, `answer_check` uses closed forms. A reference comes from the first,
 so the second can contradict it.
 """
 

@@ -1,7 +1,7 @@
 """Worked solutions as programs: the annotated calculations of GSM8K (`<<48/2=24>>`) with one number of the text replaced.
 
 A solution is a program where every calculation is right, the last result is the reference, and every operand can be traced:
-to an earlier result, or to a number that the solution brings in itself. What could be either is refused, and so is a number
+to an earlier result, or to a number that the solution brings in itself. Ambiguous operands are refused, and so is a number
 that the text may also state in words. The new answer follows by exact arithmetic; that the story allows the new number, no
 program knows, so wholes stay whole, nothing falls below zero, and sizes stay alike.
 """

@@ -87,7 +87,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Text that is no mathematics, in its normal spelling."""
+    """Text that is not mathematics, in its normal spelling."""
 
     text: str
 

@@ -70,7 +70,7 @@ def meaning(node: ExpressionNode) -> Value:
 
 
 def _based(node: ExpressionNode) -> Words:
-    """A numeral with its base, 141_{13}: it stands for itself, for the problem asks for that base."""
+    """A numeral with its base, 141_{13}: it is compared as written, since the problem requests that base."""
     index = node.args[1].args[0] if node.args[1].op == "group" else node.args[1]
     if index.op != "number":
         raise UnsupportedForm("subscript of a number")

@@ -166,7 +166,7 @@ def answer_of(runner: Runner, source: str, puzzle: Puzzle, candidate: Input) -> 
 
 
 def answer(result: Result, report: Report) -> ProgramAnswer:
-    """A call's result as an answer; one that is no plain data is none."""
+    """A call's result as an answer; None unless it is plain data."""
     if result.status != "returned":
         return ProgramAnswer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)
     if not is_plain(result.value):

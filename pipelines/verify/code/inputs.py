@@ -41,7 +41,7 @@ def examples(entry_point: str, *texts: str) -> list[Args]:
 
 
 def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[Args]:
-    """At most `count` inputs that are no examples, a pure function of examples, count and seed."""
+    """At most `count` inputs other than the examples, a pure function of examples, count and seed."""
     if not shown_args:
         return []
     rng = random.Random(seed)

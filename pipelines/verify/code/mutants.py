@@ -1,6 +1,6 @@
 """Programs with one planted error each, by which the strength of tests is measured. Runs nothing.
 
-A mutant is the source with one node of its syntax tree replaced in place, so that everything else stays as it was written.
+A mutant is the source with one node of its syntax tree replaced in place, so that everything else is unchanged.
 Kinds: arithmetic, boolean, boundary, call, comparison, condition, constant, dropped_step, loop, off_by_one, return, sign,
 slice. Whether a mutant is really wrong is not known here: it may be equivalent (measured in docs/explanation/code.md).
 """
@@ -29,7 +29,7 @@ class Mutant:
 def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[Mutant]:
     """Every mutant of the functions of a program (all of them, or those named), in the order of the text; no two alike.
 
-    Raises ValueError if the source is no Python.
+    Raises ValueError if the source is not Python.
     """
     tree = syntax_tree(source)
     original, sources = ast.dump(tree), {source}

@@ -7,10 +7,10 @@ The rules, first that applies:
 3. `fenced-last`: the last block, though it does not define the entry point;
 4. `whole`: the whole text is Python and defines the entry point (or, where none is named, does something);
 5. `continuation`: the prompt's code followed by the text is Python and gives the entry point a body (HumanEval's form); a
-   first line that lost its indentation gets it back, if something is returned; what follows the body and is no Python is
+   first line that lost its indentation gets it back, if something is returned; text after the body that is not Python is
    cut off;
 6. `embedded`: from the first line that begins like Python, the longest part that parses defines the entry point;
-7. `broken`: nothing parses, but lines begin like Python: the block or text as it is, so that its error is told;
+7. `broken`: nothing parses, but lines begin like Python: the block or text unchanged, so that its error is reported;
 8. `no-program`: the completion gives none.
 Before a program that stands alone go the imports and other functions of the prompt's code, which it was asked to continue.
 """

@@ -1,9 +1,9 @@
 """The input that a completion gives: a value, or Python that makes one. Runs nothing.
 
 The last fenced block, first that applies: `generator`, Python that defines `generate()`; `value`, JSON or a Python
-literal, the list of all arguments or an object of named ones (for stdin: any block that is no Python program is the text
-itself); `program`, Python that prints the input. Without a block: the marked final answer as a value (never for stdin),
-or the whole text as Python.
+literal, the list of all arguments or an object of named ones (for stdin: any block that is not a Python program is the text
+itself); `program`, Python that prints the input. Without a block: the marked final answer as a value (never for stdin), or
+the whole text as Python.
 """
 
 import ast

@@ -47,7 +47,7 @@ class RoundTrip:
 
 
 class RoundtripVerifier(SandboxVerifier):
-    """Usable from any thread; `back` runs in the sandbox, the inner verifier as it does alone. Closing closes both."""
+    """Usable from any thread; `back` runs in the sandbox; the inner verifier runs as usual. Closing closes both."""
 
     name = "roundtrip"
     rules = (("tests", "1"), ("block", "1"), ("answer", "2"), ("text", "2"), ("no-answer", "1"), ("copied", "1"),

@@ -49,7 +49,7 @@ class StrengthSubject:
 
 
 def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int = 0) -> StrengthSubject:
-    """Program that mutants are compared with. ValueError if the reference is no program or fails its own tests."""
+    """Program that mutants are compared with. ValueError if the reference is not a program or fails its own tests."""
     suite = suite_of(problem)
     prompt = prompt_text(problem.prompt)
     program = program_of(problem.reference, task_of(prompt, suite.entry_point))

@@ -3,9 +3,9 @@
 Where the value is, first that applies:
 1. the last closed fenced block marked `json`, or, where none is marked, the last fenced block whose content is JSON;
 2. the whole text, when it is one JSON value of any kind;
-3. the last object or array that stands in the text.
+3. the last object or array in the text.
 Strict: no NaN or infinities, no number beyond the range of a double, no key twice in one object (unless the caller takes
-the last), nothing deeper than the bound. What is inside a broken value is no value of its own.
+the last), nothing deeper than the bound. Values inside a broken value do not count.
 """
 
 import json
@@ -27,7 +27,7 @@ Duplicates = Literal["refuse", "last"]
 
 
 class BadJsonError(ValueError):
-    """The text is no JSON value as defined here; the message says why."""
+    """Text without a JSON value as defined here; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

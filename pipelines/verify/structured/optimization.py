@@ -34,7 +34,7 @@ _INSTANCES = 50  # tests of one problem: each is a run of the program
 
 
 class UndecidedError(Exception):
-    """We cannot conclude; the message is the cause, `rule` says where."""
+    """No conclusion is possible; the message is the cause, `rule` the rule that failed."""
 
     def __init__(self, rule: str, cause: str) -> None:
         super().__init__(cause)

@@ -1,7 +1,7 @@
-"""Base of writers of problems: ask, read the answer as JSON, refuse texts that are no new problem, find a reference.
+"""Base of writers of problems: ask, read the answer as JSON, refuse texts that are not a new problem, find a reference.
 
 The writer answers with an object of a problem and its answer, held to that schema where its engine can be. That answer
-is never the reference by itself: a solver elects one, alone or to be compared with it.
+alone is never the reference: a solver elects one, alone or for comparison.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Authors:
 
     @classmethod
     def version(cls, terms: Terms, samplers: Samplers) -> str:
-        """Version of everything that decides the written problems, beside the prompts."""
+        """Version of everything besides the prompts that determines the written problems."""
         authors = cls(terms, samplers, ())
         return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"
 

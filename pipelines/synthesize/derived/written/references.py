@@ -1,6 +1,6 @@
 """References of problems that a model wrote: elected by a solver's completions, alone or against what the writer stated.
 
-The solver is asked for the problem as any model would be. Its answers are grouped by canonical form; one that gives none
+The solver gets the problem like any model. Its answers are grouped by canonical form; one that gives none
 abstains and counts all the same. `majority` takes the answer of the largest group where its share is high enough,
 `round_trip` the writer's own answer where that is the elected one. Both are wrong where the solver mostly is.
 """
@@ -42,7 +42,7 @@ class ReferencePolicy:
 
     @classmethod
     def of(cls, origin: str, solver: Mapping[str, Any] | None, votes: int, least: float, name: str) -> "ReferencePolicy":
-        """Out of a recipe's options; SetupError for what makes no reference."""
+        """Out of a recipe's options; SetupError for options that cannot give a reference."""
         if origin not in ORIGINS:
             raise unknown_name(f"reference of synthesizer {name!r}", str(origin), ORIGINS)
         if not 1 <= votes <= MOST_VOTES or not 0 < least <= 1:
@@ -64,7 +64,7 @@ class Elections:
 
     @property
     def version(self) -> str:
-        """Version of everything that decides the references, beside the problems."""
+        """Version of everything besides the problems that determines the references."""
         return f"solver {self._solver.version} votes={self._wanted.votes} least={self._wanted.least:g}"
 
     def references(self, problems: Sequence[tuple[str, str | None]], seed: int) -> list[Reference | None]:

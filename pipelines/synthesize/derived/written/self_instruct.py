@@ -120,7 +120,7 @@ class SelfInstruct:
 
 
 def _groups(problems: Iterator[Problem]) -> dict[str, list[Problem]]:
-    """Problems that can stand beside one another as examples: of one kind and skill, each a text with a reference."""
+    """Problems that can be examples together: of one kind and skill, each a text with a reference."""
     groups: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         if isinstance(problem.prompt, str) and problem.reference:

@@ -41,7 +41,7 @@ class WriterModel:
 
 
 def model_of(given: Mapping[str, Any] | None, what: str) -> WriterModel:
-    """A model out of a recipe's option; SetupError for a key that there is none of."""
+    """A model out of a recipe's option; SetupError for an unknown key."""
     options = dict(given or {})
     known = tuple(WriterModel.__dataclass_fields__)
     for key in options:
@@ -70,14 +70,14 @@ class Writer:
 
     @property
     def version(self) -> str:
-        """Version of everything that decides the texts, beside the prompts."""
+        """Version of everything besides the prompts that determines the texts."""
         sampling = f"temperature={self._sampling.temperature:g} max_tokens={self._sampling.max_tokens}"
         return f"engine={self._sampler.engine} model={self._sampler.model_digest[:12]} {sampling}"
 
     def texts(self, asked: Sequence[tuple[str, int]], seed: int) -> list[str | None]:
         """The text for each (prompt, index), in order; None for one that was cut off: half a problem is another problem.
 
-        FoundWanting if the engine failed: what came is stored.
+        FoundWanting if the engine failed: received completions are stored.
         """
         origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, seed)
         requests = [self._request(prompt, index, origin) for prompt, index in asked]

@@ -24,7 +24,7 @@ _MAX_BINOMIAL = 1_000
 
 
 def formula(node: ExpressionNode) -> Formula:
-    """The exact value of a scalar tree; `Unsupported` for a tree that is no scalar or grows beyond the bounds."""
+    """The exact value of a scalar tree; `Unsupported` for a tree that is not a scalar or grows beyond the bounds."""
     build = _BUILD.get(node.op)
     if build is None:
         raise UnsupportedForm(f"{node.op} is no number")

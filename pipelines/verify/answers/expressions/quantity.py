@@ -103,7 +103,7 @@ _MAX_UNIT_WORDS = 5  # more words behind a number are a sentence
 class Quantity:
     """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words.
 
-    `slack` is how far a floating-point print may lie from what it stands for; 0 for every other number. `places` counts
+    `slack`: largest distance of a floating-point print from its true value; 0 for every other number. `places` counts
     the digits behind the point of a plain decimal; None for what is written otherwise (1/2, 2e3).
     """
 
@@ -222,7 +222,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 
 def _tail(rest: str) -> tuple[str, str] | None:
-    """(scale, unit) of what follows a number, or None when it is more than that."""
+    """(scale, unit) of the text after a number, or None if it contains more."""
     if not rest:
         return ("", "")
     spaced = rest[0].isspace() or rest[0] in "%°{"
