@@ -74,7 +74,7 @@ class RunReader:
             yield problem_id, list(members)
 
     def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
-        """The same as rollouts with the verdict that counts; IncompleteRound where one has none."""
+        """The records as rollouts with the accepted verdict; IncompleteRound where one has none."""
         judged = (
             Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.step, self.place(row.step))
             for items, part, stored in self._windows(rows)
@@ -182,8 +182,8 @@ def verdicts_by_pair(ws: Workspace, chain: Sequence[Key], pairs: Sequence[Pair])
 def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> dict[str, list[GradedCompletion]]:
     """Every judged rollout of a version by problem, in order of step, sample index and id; problems without any too.
 
-    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order. Older versions also hold verdicts that another
-    run gave on completions of steps that nobody judges.
+    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order. Older versions also hold another run's verdicts
+    on completions of unjudged steps.
     """
     threads = from_table("threads", tables["threads"])
     unjudged = {(row.completion_id, row.problem_id) for row in threads if row.role != "answer"}

@@ -1,4 +1,4 @@
-"""Run records beside the plans: attempts at servers, starts by schedules, and forecasts."""
+"""Run records other than plans: attempts at servers, starts by schedules, and forecasts."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ class Firing:
 
     @property
     def unfinished(self) -> bool:
-        """True for a firing that the next one goes on with."""
+        """True for a firing that the next one continues."""
         return self.status in UNFINISHED
 
     @property

@@ -82,7 +82,7 @@ def _head(row: Row) -> None:
 
 
 def _numbers(rows: Mapping[str, Row]) -> None:
-    """Every number beside the paper's, and a chart of both with our intervals."""
+    """Every number with the paper's, and a chart of both with our intervals."""
     table = [
         {
             "claim": name,
@@ -120,7 +120,7 @@ def _beside_ours(rows: list[dict[str, Any]]) -> AnyChart:
 
 
 def _number(row: Row) -> None:
-    """A number beside its published value, with possible reasons for a difference."""
+    """A number with its published value, and possible reasons for a difference."""
     st.caption(f"{inert(row['note'], 1000)} {inert(row['output'], 300)}: {inert(row['about'], 1000)}".strip())
     if row["beside"]:
         _table(

@@ -1,6 +1,6 @@
 """Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the resulting rates.
 
-The verdicts are hidden until the person asks for them. The page stores judgements through storage.queries, nothing else.
+The verdicts are hidden until the person requests them. The page stores judgements through storage.queries, nothing else.
 """
 
 from collections.abc import Sequence

@@ -57,7 +57,7 @@ Go = Callable[[str, str], None]
 
 
 def _to(go: Go, key: str, widget: str, targets: Mapping[str, str]) -> Callable[[], None]:
-    """Go to the rollout of what was chosen in a widget."""
+    """Go to the rollout chosen in a widget."""
     return lambda: go(key, targets[st.session_state[widget]])
 
 

@@ -82,7 +82,7 @@ def _reply(raw: bytes) -> tuple[bytes, Any]:
 
 
 def _death(record: Record, limits: SandboxLimits) -> tuple[Cause, str] | None:
-    """Cause of the end of the program's process, unless it exited with status 0."""
+    """Cause of the end of the program's process; None if it ended normally."""
     if record.ended in _ENDED:
         cause, text = _ENDED[record.ended]
         values = {name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "output_kib")}

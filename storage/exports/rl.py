@@ -143,7 +143,7 @@ class Rl(Training):
 def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collection[str] = ()) -> list[RolloutGroup]:
     """The groups of n in order of problem and model, n 0 meaning all that were fixed before any verdict.
 
-    `but`: problems whose groups are no part of it, whatever their size.
+    `but`: problems whose groups are excluded.
 
     SetupError if nothing was fixed, n is more than was, or a group has fewer.
     """

@@ -43,7 +43,7 @@ class Piece(NamedTuple):
 
     @property
     def own(self) -> str:
-        """The drawn text alone."""
+        """Only the drawn text."""
         return str(self.row["text"])[_given(self.row) :]
 
 

@@ -1,7 +1,6 @@
 """The errors a person may see, and refusals of the operating system and of the database as such errors.
 
-RollmillError
- +- SetupError        the user can mend it: one line, no traceback, exit status 2
+RollmillError +- SetupError the user can correct it: one line, no traceback, exit status 2
  |   +- Unavailable   it may pass by itself (a server, a network, a full disk, a lock): a schedule tries again
  +- FoundWanting      the command worked and its answer is "no": exit status 1
  +- CorruptSegment    a registered file is missing or does not match its checksum
@@ -47,7 +46,7 @@ class SetupError(RollmillError):
 
 
 class Unavailable(SetupError):  # noqa: N818 - no mistake of anybody
-    """An outside failure that may pass by itself: a server, a network, a disk, memory, a lock.
+    """A temporary failure outside Rollmill: a server, a network, a disk, memory, a lock.
 
     Reported like a mistake, because a person can often correct it sooner; unattended work tries again.
     """

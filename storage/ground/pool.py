@@ -49,8 +49,8 @@ class Pool:
     places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
     abstains. `outcome`: place in STATES.
     `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 if unknown. `in_prefix`: whether the rollout
-    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN if there is none. `repairs`:
-    of each row what was drawn to repair it; empty if nobody asked for them (`storage.queries.repairs`).
+    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN if there is none. `repairs`: the
+    repairs drawn for each row; empty unless requested (`storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]
@@ -81,7 +81,7 @@ class Pool:
         return np.equal(self.outcome, STATES.index(outcome))
 
     def measured(self, prefix: int | None, step: str = "") -> "Pool":
-        """The same rollouts with the first `prefix` of each problem on this step marked; None marks all of the step."""
+        """The rollouts with the first `prefix` of each problem on this step marked; None marks all of the step."""
         place = self.steps.index(step) if step in self.steps else -1
         if prefix is None:
             return replace(self, in_prefix=self.step == place if step else np.ones(len(self), dtype=bool))

@@ -1,4 +1,4 @@
-"""Labels of an imported answer: all columns beside its text, and the current ones among them.
+"""Labels of an imported answer: all columns other than its text, and the current ones among them.
 
 The id of an imported answer is that of its text. Another import, or a later file, may have the same text with other
 labels: these are rows of their own, which name the answer that they label, so each import reads its own labels. An

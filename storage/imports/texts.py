@@ -1,6 +1,6 @@
 """Prompts of a file's rows, and their other texts. Stores nothing.
 
-Prompts alone are for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer in
+Files of prompts only, for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer in
 any column leaks a problem, so no column is left out.
 """
 

@@ -42,7 +42,7 @@ def this_process() -> Owner:
 def new_file_id() -> str:
     """A fresh id, 44 hex digits: 16 random, then host, process number and start time of its maker.
 
-    An unregistered file can so be told to be dead or still in the making by its name alone.
+    So the name of an unregistered file alone shows whether its writer is dead or still at work.
     """
     owner = this_process()
     return f"{secrets.token_hex(8)}{_host_token(owner.host)}{owner.pid:08x}{int(owner.started):012x}"

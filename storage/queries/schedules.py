@@ -37,7 +37,7 @@ class ScheduleRow:
         return next((firing for firing in self.firings if firing.status != "skipped"), None)
 
     def goes_on(self, firing: Firing) -> bool:
-        """True for the newest firing if it is unfinished: the next one has its number and goes on with its run."""
+        """True for the newest firing if it is unfinished: the next one has its number and continues its run."""
         return firing == self.last and firing.unfinished
 
 

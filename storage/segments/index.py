@@ -38,7 +38,7 @@ def key_of(text: str) -> int:
 
 
 class KeyTable:
-    """Keys with the numbers they were added under. Not safe from several threads at once."""
+    """Keys with the numbers they were added under. Not thread-safe."""
 
     def __init__(self) -> None:
         # two words, as numpy has no 128-bit integers

@@ -58,5 +58,5 @@ def _set(state: str) -> None:
 
 
 def _cookie() -> str:
-    """Name of this workspace's cookie: cookies do not tell ports apart, and a port may serve another workspace later."""
+    """Name of this workspace's cookie: cookies ignore the port, and a port may serve another workspace later."""
     return f"tour-{digest128([str(reader().root)])}"

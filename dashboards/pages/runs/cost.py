@@ -1,4 +1,4 @@
-"""Cost of a run, by purpose, step, level, model or round, and its forecast beside the actual values."""
+"""Cost of a run, by purpose, step, level, model or round, and its forecast with the actual values."""
 
 import pandas as pd
 import streamlit as st

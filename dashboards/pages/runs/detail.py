@@ -164,7 +164,9 @@ def _funnel(run: Run, counts: Funnel) -> None:
 
 
 def _timeline(run: Run, times: RunTimes) -> None:
-    """The timeline; a bar opens what its stage made: problems, rollouts, selected ones, the gate's checks, the version."""
+    """The timeline; a bar opens the results of its stage: problems, rollouts, selected ones, the gate's checks, the
+    version.
+    """
     name = _picked(
         st.altair_chart(timeline_chart(times.spans), key=f"timeline-{run.id}", on_select="rerun", selection_mode=PICK)
     )

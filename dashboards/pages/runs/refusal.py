@@ -48,7 +48,7 @@ def show_refusal(run: Run) -> None:
 
 
 def dismiss_button(run: Run) -> None:
-    """The button after which an ended run needs nobody any more."""
+    """The button that marks an ended run as dealt with."""
     words = "It needs nobody any more: Home no longer asks for it. Its rollouts stay, and `runs resume` goes on with it."
     command_button("Dismiss", ["runs", "dismiss", run.id], key=f"dismiss-{run.id}", help=words)
 

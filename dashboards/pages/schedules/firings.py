@@ -1,4 +1,4 @@
-"""The firings of a schedule: the last 30 and the next 24 hours as squares, and one firing with what it said and did."""
+"""The firings of a schedule: the last 30 and the next 24 hours as squares, and one firing with its output and result."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -101,7 +101,7 @@ def _button(verb: str, name: str) -> Done | None:
 
 
 def _forget_removed(names: Sequence[str]) -> None:
-    """Report the removal of the schedule in the address, and let the page go on with another."""
+    """Report the removal of the schedule in the address, and let the page continue with another."""
     addressed = st.query_params.get("schedule")
     done: Done | None = st.session_state.get(f"schedule-remove-{addressed}-done")
     if addressed not in names and done is not None and done.status == 0:

@@ -52,7 +52,7 @@ class ReplicaLimit:
         return max(1, int(self._limit + 1e-9))
 
     def replied(self, now: float, *, busy: bool) -> None:
-        """Record a reply; `busy`: the limit was reached when the request was sent, so the limit mattered."""
+        """Record a reply; `busy`: the limit was reached when the request was sent."""
         if not busy:
             self._replies = 0
             return

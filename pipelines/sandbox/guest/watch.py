@@ -1,4 +1,4 @@
-"""Watch over a program: collects its output, enforces limits that the kernel cannot, and reports how it ended."""
+"""Supervision of a program: collects its output, enforces limits that the kernel cannot, and reports how it ended."""
 
 import contextlib
 import os

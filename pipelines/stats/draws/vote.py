@@ -25,7 +25,7 @@ def vote(answers: Answers) -> Hashable | None:
 def weighted_vote(answers: Answers) -> Hashable | None:
     """ModelSwitch's weighted form: an answer counts its model's agreement with itself.
 
-    Report it with the plain vote, never instead: if models agree on wrong answers of their own, the weights hurt.
+    Report it with the plain vote, never instead: if a model repeats its own wrong answers, the weights hurt.
     """
     return _elected(answers, [self_agreement(mine) for mine in answers])
 

@@ -27,7 +27,7 @@ class RowError(SetupError):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """Faults of one kind: the first of them as it is told, how many there are, the places of the first ones."""
+    """Faults of one kind: the message of the first, their number, and the places of the first ones."""
 
     reason: str
     count: int

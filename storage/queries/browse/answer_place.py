@@ -1,9 +1,9 @@
 """AnswerPlace of a verdict's answer in the text that was judged: from where to where the extracted answer was read.
 
 Verdicts store the answer and the rule, not its place. A rule that finds answers behind a mark (a box, `####`, "the answer
-is", the last line) says where to look; for every other rule only an answer that stands in the text once has a place.
-Between text and answer may lie what extraction drops: white space, dollars, asterisks, calculator notes, doubled
-backslashes. Where nothing fits there is no place: none is guessed.
+is", the last line) says where to look; for every other rule only an answer that occurs once in the text has a place.
+The text may contain characters that extraction drops: white space, dollars, asterisks, calculator notes, doubled
+backslashes. Without a match there is no place; none is guessed.
 """
 
 import re
@@ -58,7 +58,7 @@ def answer_place(text: str, extracted: str | None, rule: str) -> AnswerPlace | N
 
 
 def _occurrences(text: str, answer: str, start: int, end: int) -> list[AnswerPlace]:
-    """Every place of an answer in a part of a text, whatever of the dropped signs stands between its characters."""
+    """Every place of an answer in a part of a text, with any dropped characters between its own."""
     wanted = _DROPPED.sub("", answer)
     kept: list[str] = []
     indices: list[int] = []

@@ -224,7 +224,7 @@ def _single(matches: list[tuple[Kind, str]], prefix: str, nothing: SetupError) -
 
 
 def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str, *, decided: bool, follow: bool) -> Row:
-    """The row fields of a Why; a problem or completion outside every plan stands alone."""
+    """The row fields of a Why; a problem or completion outside every plan has no others."""
     connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
     connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
     problems = [row[0] for row in connection.execute("SELECT DISTINCT problem_id FROM mine ORDER BY 1").fetchall()]

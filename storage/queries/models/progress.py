@@ -21,7 +21,7 @@ class TrainingLine:
     """A training. `model`: the name of the model of which it makes a version.
 
     `status`: running, done, failed, interrupted or killed. `error`: why it ended without a version. `version`: the one that
-    it made. `command`: what goes on with it, None if another job does.
+    it made. `command`: the command that resumes it, None if another job does.
     """
 
     id: str
@@ -60,7 +60,7 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class LossCurve:
     """The losses of a training in order. `reports`: how many the learner gave; `broken`: the step of the first loss that is
-    no finite number, None without one.
+    not a finite number, None without one.
     """
 
     points: tuple[LossPoint, ...]
