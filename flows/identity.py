@@ -209,7 +209,7 @@ def _changed_since(session: "Session", last: "Run", now: dict[str, Any]) -> Setu
     run = last.id
     changed = differences(last.recipe["resolved"], now)
     names, detail = list(changed), "; ".join(changed.values())
-    anew = f"{session.job.command} --keep-going to begin it anew (drawn completions are reused)"
+    anew = f"{session.job.command} --keep-going to restart it (drawn completions are reused)"
     again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""
     return SetupError(
         f"run {run} is unfinished and began under other parts ({detail}).",

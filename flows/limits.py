@@ -69,5 +69,5 @@ def _decimal(text: str) -> Decimal:
         if not (money.is_finite() and money >= 0):
             raise InvalidOperation
     except InvalidOperation:
-        raise SetupError(f"--max-cost {text!r} is no amount of money.", choices=("--max-cost 2.50",)) from None
+        raise SetupError(f"--max-cost {text!r} is not an amount of money.", choices=("--max-cost 2.50",)) from None
     return money

@@ -74,7 +74,7 @@ def source_scope(workspace: "Workspace", name: str) -> "Scope":
 def _refuse_unfinished(scope: "Scope") -> None:
     if not scope.decided and (scope.run is None or scope.run.status != "done"):
         raise SetupError(
-            f"run {scope.name} has not decided on all of its rollouts: what it would give may still change.",
+            f"run {scope.name} has not decided on all of its rollouts: its result may still change.",
             next_command=f"rollmill runs resume {scope.name}",
         )
 

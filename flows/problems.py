@@ -159,7 +159,7 @@ def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     assert count is not None
     problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in problems if not isinstance(item, Problem)]:
-        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is no Problem")
+        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is not a Problem")
     check_returned(maker, "synthesize", problems, Problem)
     if not problems:
         raise SetupError(f"synthesizer {name!r} made no problems with these options.")

@@ -98,8 +98,7 @@ class FindsFiles(Protocol):
 
     @property
     def places(self) -> Sequence[str]:
-        """Names of these options. A run passes the full path of a file in the workspace or of one shipped with Rollmill.
-        """
+        """Names of these options. A run passes the full path of a file in the workspace or of one shipped with Rollmill."""
 
 
 @runtime_checkable

@@ -52,7 +52,7 @@ def place_of(owner: object, method: str) -> str:
 def misfit(value: object, kind: type) -> str | None:
     """Description of the fault of a value that should be a record of this kind; None if there is none."""
     if not isinstance(value, kind):
-        return f"{value!r:.{_SHOWN}}, which is no {kind.__name__}"
+        return f"{value!r:.{_SHOWN}}, which is not a {kind.__name__}"
     for name, hint in _hints(kind).items():
         held = getattr(value, name)
         if not _fits(held, hint):

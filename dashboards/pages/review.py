@@ -50,9 +50,7 @@ def show() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         who = reviewer()
-        hinted = st.toggle(
-            "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
-        )
+        hinted = st.toggle("Show the verdict", key="review-hint", help="Seeing it first pulls judgements towards it.")
         remember(who)
     if not who:
         st.info("Type your name: judgements are kept by reviewer.")

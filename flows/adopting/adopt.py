@@ -144,7 +144,7 @@ def _withhold(report: Row) -> None:
     why = f"{names} read {read:,} of {rollouts:,} answers"
     advice = "name a verifier: --verify exact, judge in a recipe, or another of docs/reference/verifiers.md"
     if report["verify"] == [PEOPLE]:
-        why = "no verifier here reads references of this form, and nobody has judged"
+        why = "no verifier reads references of this form, and nobody has judged"
         advice += f"; people judge with rollmill review --undecided {report['run']}"
     report["messages"].append(f"{why}: no rate of ours is shown. Next: {advice}")
     for row in report["numbers"]:

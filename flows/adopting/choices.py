@@ -119,7 +119,7 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, st
     if len({context for context, _ in asked}) > 1:
         return choices, "choices that are contexts, of which the log does not say the right one"
     if any(math.isnan(number) for number in [*numbers, *alone]):
-        return choices, "a log-likelihood that is no number"
+        return choices, "a log-likelihood that is not a number"
     return choices, None if choices.prompt.strip() else "no question"
 
 

@@ -143,7 +143,7 @@ def _unusable(sample: Values) -> str | None:
     turns = sample["input"] if isinstance(sample["input"], list) else []
     parts = [part for turn in turns if isinstance(turn.get("content"), list) for part in turn["content"]]
     other = sorted({str(part.get("type")) for part in parts} - {"text", "reasoning"})
-    return f"parts of a turn that are no text ({', '.join(other)})" if other else None
+    return f"parts of a turn that are not text ({', '.join(other)})" if other else None
 
 
 def _reference(target: Any) -> str:

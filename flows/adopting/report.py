@@ -215,4 +215,4 @@ def differences(rows: Sequence[Row], clusters: int, problems: int) -> Iterator[s
     if any(str(row["metric"]).startswith("maj@") for row in rows):
         yield "our votes are over answers that are equal as our verifier reads them, ties by lot"
     if any(row["metric"] is None for row in rows):
-        yield "a number without one of ours beside it is of no metric in docs/reference/metrics.md"
+        yield "a number without one of ours belongs to no metric in docs/reference/metrics.md"

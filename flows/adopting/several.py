@@ -1,5 +1,4 @@
-"""All logs at a path, adopted one by one; an unreadable log is reported with the reason, and the others are still adopted.
-"""
+"""All logs at a path, adopted one by one; an unreadable log is reported with its reason, the others are adopted."""
 
 import shlex
 from collections.abc import Iterator

@@ -197,7 +197,7 @@ def run(arguments: Sequence[str]) -> int:
         if verb is not None:
             _allow_files()
         program = typer.main.get_command(build(verb))
-        with never_silent(f"rollmill {verb or ''}: loading what it needs"):
+        with never_silent(f"rollmill {verb or ''}: loading modules"):
             # A verb that has nothing to say returns None.
             return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
@@ -246,7 +246,7 @@ def _in_users_file(error: Exception) -> SetupError | None:
     frame, number = own[-1]
     where = f"{Path(frame.f_code.co_filename).name}, line {number}, in {frame.f_code.co_name}"
     message = f"{where}: {type(error).__name__}: {error}"[:500]
-    return SetupError(f"{message}.", next_command="mend it and run the same command again; what was drawn is kept")
+    return SetupError(f"{message}.", next_command="correct it and run the same command again; drawn completions are kept")
 
 
 def _report(error: Exception, status: int) -> int:

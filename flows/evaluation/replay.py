@@ -235,7 +235,9 @@ def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:
-            raise SetupError(f"--with {text!r}: {pair!r} is no KEY=VALUE.", next_command="--with 'borda p=2 score=length'")
+            raise SetupError(
+                f"--with {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command="--with 'borda p=2 score=length'"
+            )
         options[key] = yaml.safe_load(value)
     return name, options
 

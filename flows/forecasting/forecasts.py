@@ -77,7 +77,7 @@ def check_can_be_forecast(session: "Session") -> None:
     """SetupError for a recipe that searches: its first pieces are a small part, and would be taken for the whole."""
     if isinstance(session.loaded.budget.build(), Search):
         raise SetupError(
-            f"{session.loaded.recipe.name!r} searches: what it draws follows from scores of its own pieces, which no pilot "
+            f"{session.loaded.recipe.name!r} searches: its draws depend on scores of its own pieces, which no pilot "
             "shows, so nothing is forecast.",
             next_command=f"{session.job.command} --max-tokens N, a limit that holds",
         )
@@ -184,9 +184,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
     if run.verifiers.outcomes_may_change and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
     if evidence.recount is not None and _leaves_open(evidence.observed[""]):
-        why = (
-            "the plan leaves open until votes are counted what is not right, and how that spreads over problems is not told"
-        )
+        why = "wrong answers stay undecided until the votes are counted, and their spread over problems is unknown"
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
         why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)

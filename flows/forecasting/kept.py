@@ -73,8 +73,8 @@ def why_not_kept(spec: "RunSpec", draws: int) -> str:
         return f"selector {name} counts different solutions, and several roots repeat one another's"
     if not isinstance(spec.budget, Fixed) or spec.budget.initial != draws:
         return (
-            f"selector {name} counts different solutions, and how often answers that follow others repeat one is "
-            f"told for a fixed budget of the pilot's {draws} draws alone"
+            f"selector {name} counts different solutions, and how often follow-up answers repeat one is "
+            f"known only for a fixed budget of the pilot's {draws} draws"
         )
     return ""
 

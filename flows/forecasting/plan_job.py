@@ -12,7 +12,7 @@ from flows.progress import Progress
 from flows.session import Session, open_session
 from storage.ground.errors import FoundWanting
 
-TOO_LITTLE = "Nothing that is stored tells enough for a forecast: no past run and no pilot of such problems."
+TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past run and no pilot of such problems."
 
 
 class Plan(RequestKind):

@@ -66,8 +66,7 @@ class Preview:
         build_engines(run)
 
     def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
-        """Run every stage up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost.
-        """
+        """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
         from storage.queries import Reader, run_scope
 
         for attempt in mending_attempts(run.session):

@@ -99,14 +99,13 @@ def meaning(verb: str, fresh: str | None) -> str:
         )
     if verb == "evaluate":
         return (
-            "Not fresh: every firing goes on with the same evaluation. It draws what is missing (an edited file, new "
-            "imports, another model); where nothing is, it draws nothing and measures the same. --fresh redraw asks anew "
-            "each time."
+            "Not fresh: every firing continues the same evaluation. It draws missing completions (after an edit of a file, "
+            "new imports, another model); without any, it measures the same again. --fresh redraw draws new ones each time."
         )
     return (
-        "Not fresh: every firing goes on with the same recipe. It makes what is missing (an edited recipe, new imports, an "
-        "interrupted run); where nothing is, it draws and publishes nothing. --fresh redraw or --fresh seed makes "
-        "something new each time."
+        "Not fresh: every firing continues the same recipe. It makes missing rows (after an edit of a recipe, new imports, "
+        "an interruption); without any, it draws and publishes nothing. --fresh redraw or --fresh seed makes something "
+        "new each time."
     )
 
 

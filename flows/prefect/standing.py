@@ -92,7 +92,7 @@ async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     for task in ended:
         task.result()
     if stopped not in ended:
-        raise RollmillError("what serves the schedules ended by itself.")
+        raise RollmillError("the server of the schedules ended unexpectedly.")
 
 
 async def keep_up(server: ManagedServer, state: Path) -> NoReturn:

@@ -119,7 +119,7 @@ class Read(Part):
     @model_validator(mode="after")
     def _checkable(self) -> "Read":
         if self.reference is None and self.choices is None and self.tests is None:
-            raise ValueError("give one of reference, choices, tests: a checker needs something to go by")
+            raise ValueError("give one of reference, choices, tests: a checker needs something to compare with")
         return self
 
     def layout(self, name: str) -> Layout:

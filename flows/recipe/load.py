@@ -230,7 +230,7 @@ def _check_scores(loaded: LoadedRecipe) -> None:
     for score in selector.scores:
         if score not in names:
             raise SetupError(
-                f"selector {loaded.selector.name!r} goes by score {score!r}, which the recipe does not make.",
+                f"selector {loaded.selector.name!r} reads score {score!r}, which the recipe does not make.",
                 choices=names,
                 next_command=f"score: [{{method: {score}}}]",
             )
@@ -273,7 +273,7 @@ def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
         return LoadedEvaluation(part)
     path = base / part.file
     if not path.is_file():
-        raise SetupError(f"evaluation: no file {part.file} (looked for beside the recipe, in {base.resolve()}).")
+        raise SetupError(f"evaluation: no file {part.file} (searched in the recipe's folder, {base.resolve()}).")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if part.sha256 not in (None, digest):

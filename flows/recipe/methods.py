@@ -224,7 +224,7 @@ def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]
     try:
         module = load_module(place, base)
     except NoFile as error:
-        raise SetupError(f"{error} (looked for beside the recipe).") from None
+        raise SetupError(f"{error} (searched in the recipe's folder).") from None
     except NotLoaded as error:
         raise SetupError(str(error) if place.endswith(".py") else f"{role} {name!r}: {error}.") from error
     classes = classes_of(module)

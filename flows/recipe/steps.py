@@ -236,7 +236,7 @@ def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
         )
     if reads_verdicts(budget.cls):
         raise SetupError(
-            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.name!r} goes by verdicts.",
+            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.name!r} depends on verdicts.",
             next_command="a count for the step, or budget: {method: fixed}",
         )
 

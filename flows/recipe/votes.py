@@ -63,8 +63,8 @@ def _check_steers_nothing(graph: StepGraph, verifier: MethodSpec, budget: Method
         goes_by.append(f"budget {budget.name!r}")
     if goes_by:
         raise SetupError(
-            f"{goes_by[0]} goes by verdicts, and verifier {verifier.name!r} judges once everything is drawn.",
-            next_command="verify: [{method: judge}], which judges at once; or another verifier before it",
+            f"{goes_by[0]} depends on verdicts, and verifier {verifier.name!r} judges once everything is drawn.",
+            next_command="verify: [{method: judge}], which judges during drawing; or another verifier before it",
         )
 
 

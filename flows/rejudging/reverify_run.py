@@ -113,8 +113,8 @@ def _check_rules(check: dict[str, Any]) -> None:
             for e in check["examples"]
         )
         raise FoundWanting(
-            f"{check['untrue']} of {check['checked']} carried verdicts are not what the verifier says now: its rules hide "
-            f"a change. Raise the version of the rule that changed.\n{lines}"
+            f"{check['untrue']} of {check['checked']} carried verdicts differ from the verifier's current ones: its rules "
+            f"hide a change. Raise the version of the rule that changed.\n{lines}"
         )
 
 

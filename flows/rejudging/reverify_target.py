@@ -31,8 +31,7 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 @dataclass(frozen=True, slots=True)
 class ReverifyTarget:
-    """A run as recorded, and as the recipe gives it `today`. `others`: verifiers that changed too and were not requested.
-    """
+    """A run as recorded, and as the recipe gives it `today`. `others`: changed verifiers that were not requested."""
 
     today: "RecipeRun"
     run: "Run"

@@ -54,7 +54,7 @@ def history(log: str, second: str | None = None, sample: int = 100) -> dict[str,
     notes = (
         [f"test: {TEST}"]
         if any(held.values())
-        else [f"Nothing is held against these rewards. Next: {_NEXT.format(log=log)}"]
+        else [f"These rewards are not compared with any other judge. Next: {_NEXT.format(log=log)}"]
     )
     return {
         "log": log,

@@ -71,7 +71,7 @@ class RewardValues:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise SetupError(
-                    f"{name}={value!r} is no reward.",
+                    f"{name}={value!r} is not a reward.",
                     choices=("a number", *(["None"] if name not in ("correct", "incorrect") else []))
                     + (('"judge"',) if name == "truncated" else ()),
                     next_command=f"rollmill.reward(..., {name}=0.0)",

@@ -175,5 +175,5 @@ def _no_votes(chain: Sequence[Verifier]) -> None:
         if isinstance(part, ReadsVotes):
             raise SetupError(
                 f"verifier {part.name!r} judges by votes over all completions of a problem, which a reward does not have.",
-                next_command="name a recipe whose verifiers judge each completion by itself",
+                next_command="name a recipe whose verifiers judge each completion separately",
             )

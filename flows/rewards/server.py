@@ -165,7 +165,7 @@ async def judge(service: RewardService, body: Any) -> dict[str, Any]:
         raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
     deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
     if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
-        raise Refused(422, "deadline_ms is no number of milliseconds")
+        raise Refused(422, "deadline_ms is not a number of milliseconds")
     if not isinstance(label, str) or (step is not None and type(step) is not int):
         raise Refused(422, "label is a text, and step a whole number")
     asked = [_item(item, place) for place, item in enumerate(items)]
@@ -202,7 +202,7 @@ def _item(given: Any, place: int) -> RewardItem:
 
 def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
     if not isinstance(given, dict):
-        raise Refused(422, f"{where} is no JSON object")
+        raise Refused(422, f"{where} is not a JSON object")
     for name in given:
         if name not in known:
             raise Refused(422, f"{where} has the unknown key {name[:40]!r}; known: {', '.join(sorted(known))}")
@@ -229,7 +229,7 @@ async def _body(request: "Request") -> Any:
     try:
         return await asyncio.to_thread(json.loads, b"".join(parts))
     except (ValueError, RecursionError):
-        raise Refused(400, "the body is no JSON") from None
+        raise Refused(400, "the body is not JSON") from None
 
 
 def token_of(variable: str | None, host: str) -> str:

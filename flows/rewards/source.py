@@ -54,11 +54,11 @@ class RewardSource:
     def _methods(self) -> tuple[Sequence[MethodSpec], Policy]:
         if not self.is_recipe:
             if Path(self.name).exists() and ":" not in self.name:
-                raise SetupError(f"{self.name} is no recipe: its name ends in neither of {' and '.join(RECIPES)}.")
+                raise SetupError(f"{self.name} is not a recipe: its name ends in neither of {' and '.join(RECIPES)}.")
             return [resolve("verifier", self.name, self.options, base=Path())], PLAIN
         if self.options:
             raise SetupError(
-                "options are of a verifier; a recipe's stand in its `verify`.", next_command=f"edit {self.name}"
+                "options are for a single verifier; a recipe sets them in its `verify`.", next_command=f"edit {self.name}"
             )
         loaded = load_recipe(Path(self.name))
         return loaded.verifiers, loaded.accept.build()

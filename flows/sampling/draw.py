@@ -199,7 +199,7 @@ def _check_all_answered(engine: Generator, claimed: ClaimedBatch, requests: Sequ
 def _check_answers(request: Request | None, completion: Completion) -> None:
     """Check that a yielded completion answers its request, once; other completions are a bug of the engine, never rows."""
     if request is None:
-        raise broken(f"the engine gave completion {completion.id}, which was not asked for, or gave it twice")
+        raise broken(f"the engine gave completion {completion.id}, which was not requested, or gave it twice")
     if (completion.sample_index, completion.stream) != (request.sample_index, request.stream):
         raise broken(f"completion {completion.id} carries another sample index or stream than its request")
     if completion.finish_reason == "error":

@@ -55,7 +55,7 @@ class Frontier:
             checked_count("budget", self.name, "total", self.total)
         for option in ("value", "confidence"):
             if not 0 < checked_share("budget", self.name, option, getattr(self, option)) < 1:
-                raise SetupError(f"budget 'frontier': option {option!r} must lie between 0 and 1.")
+                raise SetupError(f"budget 'frontier': option {option!r} must be between 0 and 1.")
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws of one probe, or the stops with the frontier."""

@@ -141,7 +141,7 @@ class Router(RoutingOptions):
     def _check_names(self, known: Sequence[str]) -> None:
         for name in self.token_cost or ():
             if name not in known:
-                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no step.", choices=known)
+                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is not a step.", choices=known)
 
 
 def _shared(proposed: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:

@@ -114,8 +114,7 @@ class Certificate:
         ]
 
     def flips(self) -> dict[str, Any] | None:
-        """Verdict flips by form of edit, and their rates with an interval over forms; None for suites other than `edits`.
-        """
+        """Verdict flips by form of edit, and their rates with an interval over forms; None for any other suite."""
         if self.suite != "edits":
             return None
         edited = [result for result in self.results if result.row.section != "threads"]

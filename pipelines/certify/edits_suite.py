@@ -191,8 +191,7 @@ def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditF
 
 
 def flip_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
-    """Rates of both flips with an interval over forms, for the forms used to improve verifiers and for the held-out ones.
-    """
+    """Rates of both flips with an interval over forms, for the forms used to improve verifiers and the held-out ones."""
     groups = {
         "mended on": [form for form in flips if not form.held_out],
         "held out": [form for form in flips if form.held_out],

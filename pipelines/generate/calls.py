@@ -162,4 +162,4 @@ def check_sampling(sampling: Sampling) -> None:
     }
     for name, (value, fine, valid) in wrong.items():
         if not fine:
-            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="mend generate in the recipe")
+            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="correct generate in the recipe")

@@ -22,7 +22,7 @@ def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Ite
     columns = [name for name in by if name not in SOURCES]
     if len(columns) > 2 or len(set(by)) < len(by):
         raise SetupError(
-            f"groups {', '.join(by)}: at most two different ones beside model and step.", choices=(*pool.strata, *SOURCES)
+            f"groups {', '.join(by)}: at most two different ones besides model and step.", choices=(*pool.strata, *SOURCES)
         )
     measured = pool.measured(None) if all_draws else pool
     if not measured.in_prefix.any():
@@ -116,7 +116,7 @@ def _check_ks(sample: Sample, options: Options) -> None:
             next_command="judge them again: rollmill reverify",
         )
     if options.ks and min(options.ks) < 1:
-        raise SetupError(f"k = {min(options.ks)} is no number of completions.", choices=[f"1 to {least}"])
+        raise SetupError(f"k = {min(options.ks)} is not a number of completions.", choices=[f"1 to {least}"])
     short = int((sample.judged < max(options.ks, default=0)).sum())
     if short:
         raise SetupError(

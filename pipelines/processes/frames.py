@@ -88,7 +88,7 @@ def unpacked(payload: bytes) -> Message:
         message = json.loads(payload)
     # RecursionError: what json raises for arrays that are nested too deeply.
     except (ValueError, RecursionError) as error:
-        raise BadFrame(f"a message that is no JSON: {error}") from None
+        raise BadFrame(f"a message that is not JSON: {error}") from None
     if not isinstance(message, dict):
         raise BadFrame(f"a message that is a JSON {type(message).__name__}")
     return message

@@ -47,8 +47,7 @@ def everyone() -> Iterator[tuple[int, Stat]]:
 
 @dataclass(frozen=True, slots=True)
 class SystemProcess:
-    """A process id with its start time (clock ticks since boot), so that a reused id is not mistaken for the same process.
-    """
+    """A process id with its start time (clock ticks since boot), so that a reused id is not taken for the same process."""
 
     pid: int
     started: int

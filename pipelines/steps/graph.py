@@ -209,9 +209,7 @@ class StepGraph:
         if condition.field != OUTCOME:
             return
         if other.role != "answer":
-            raise SetupError(
-                f"{where} goes by the outcome of {other.name!r}, whose role is {other.role}: it is not judged."
-            )
+            raise SetupError(f"{where} depends on the outcome of {other.name!r}, which is not judged (role {other.role}).")
         for value in condition.values:
             if value not in OUTCOMES:
                 raise unknown_name(f"outcome in `when` of {where}", value, OUTCOMES)
@@ -233,7 +231,7 @@ def _refuse_later(where: str, name: str, later: Sequence[str]) -> None:
     if name in later:
         itself = name == later[0]
         raise SetupError(
-            f"{where} names {'itself' if itself else f'{name!r}, which stands behind it'}: a step follows earlier ones.",
+            f"{where} names {'itself' if itself else f'{name!r}, which comes after it'}: a step follows earlier ones.",
             next_command=f"repeat: 2 lets {where} follow its own results" if itself else f"put step {name!r} before it",
         )
 
@@ -274,7 +272,7 @@ def _check_follow_up(node: Node, where: str, nodes: Mapping[str, Node]) -> None:
     if step.role == "vote" and "answer" not in {nodes[name].step.role for name in node.rests_on}:
         raise SetupError(f"{where} votes, and follows no answer that its votes could be about.", next_command="role: step")
     if step.repeat and node.stands_for is None:
-        raise SetupError(f"{where} repeats, and names no step of role answer that its result could stand for.")
+        raise SetupError(f"{where} repeats, and names no step of role answer that its result could replace.")
     if step.turn == "continue" and (len(node.parents) != 1 or step.gather or not isinstance(step.template, str)):
         raise SetupError(f"{where} continues a text: its template is a text that follows one completion.")
     if any(place.name == "pair" for place in node.places) and (len(node.parents) != 1 or step.gather):

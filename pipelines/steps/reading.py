@@ -32,7 +32,7 @@ def check_reader(where: str, read: Mapping[str, str]) -> None:
         if pattern.startswith("$"):
             if not _PATH.fullmatch(pattern):
                 raise SetupError(
-                    f"{where} reads {name!r} by {pattern!r}, which is no JSON path.", choices=("$.a.b", "$.a[0]")
+                    f"{where} reads {name!r} by {pattern!r}, which is not a JSON path.", choices=("$.a.b", "$.a[0]")
                 )
             continue
         try:

@@ -23,8 +23,7 @@ TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """Settings and output of a training: `out` gets the model; the checkpoint is a hidden neighbour and is never shipped.
-    """
+    """Settings and output of a training: `out` gets the model; the checkpoint is a hidden neighbour, never shipped."""
 
     out: Path
     settings: TrainSettings

@@ -99,8 +99,8 @@ class Relabelling:
             now = self._changed[identity]
             names.update(name for name in {*before, *now} if before.get(name) != now.get(name))
         named = listed(name.removeprefix("meta.") for name in sorted(names))
-        done = "were updated; the old ones stay stored" if self._update else "stay as they were (--update takes the new)"
-        return [f"{self.changed:,} answers that are already there have other labels now ({named}), which {done}"]
+        done = "were updated; the old ones stay stored" if self._update else "stay unchanged (--update takes the new)"
+        return [f"{self.changed:,} stored answers have other labels in the file ({named}), which {done}"]
 
 
 def _key(drawn: ImportedCompletion) -> Key:

@@ -114,7 +114,7 @@ class ProblemRows:
             notes.append(f"{self.saying_nothing.total():,} references have nothing that an answer could equal: {named}")
         if len(self.splits) > 1:
             named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
-            notes.append(f"rows by split: {named}; held-out splits enter no training export unless asked for")
+            notes.append(f"rows by split: {named}; held-out splits enter training exports only on request")
         if self.answered and not self._columns.has("text") and not self._columns.has("messages"):
             notes.append(
                 f"{self.answered:,} conversations end with an answer, which is not part of the problem and was left out: "

@@ -47,7 +47,7 @@ def bind(registry: SegmentRegistry, place: Place) -> None:
     if not empty:
         raise SetupError(
             f"the ledger {ledger} has segments, but {place.where} holds none of them.",
-            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start anew",
+            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start again",
         )
     if not registry.ledger.read_only:
         place.own(registry.identity())

@@ -24,7 +24,7 @@ def funnel_bars(funnel: Funnel, *, published: bool) -> list[Bar]:
     if funnel.kept is not None:
         bars.append(("kept" if published else "selected", funnel.kept, BLUE, {"kept": "yes"}))
     bars += [(f"dropped: {reason}", count, GREY, {"reason": reason}) for reason, count in funnel.dropped_by_reason.items()]
-    return bars + ([("of steps that nobody judges", funnel.unjudged, GREY, None)] if funnel.unjudged else [])
+    return bars + ([("of unjudged steps", funnel.unjudged, GREY, None)] if funnel.unjudged else [])
 
 
 def funnel_chart(bars: Sequence[Bar]) -> AnyChart:

@@ -121,7 +121,7 @@ def _terms(row: ScheduleRow) -> str:
         f"{item.retries + 1} attempts, {item.retry_delay} s apart." if item.retries else "",
         f"Profile {_inside(item.profile)}." if item.profile else "",
         f"With {', '.join(item.sets)}." if item.sets else "",
-        f"{ENDS[item.notify.when]} told to {' and '.join(filter(None, told))}." if any(told) else "",
+        f"{ENDS[item.notify.when]} reported to {' and '.join(filter(None, told))}." if any(told) else "",
     ]
     return inert(" ".join(filter(None, parts)), 600)
 

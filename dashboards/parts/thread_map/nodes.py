@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     "ended": "an answer ends here",
     "pruned": "no answer ends here or further on",
     "open": "no answer ends here or further on yet",
-    "unjudged": "a step that nobody judges",
+    "unjudged": "an unjudged step",
 }
 """Words for what became of a turn, in the order of the legend."""
 _OF_PIECES = ("ended", "continued", "pruned", "open")

@@ -42,7 +42,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = False,
     take: Annotated[
         list[str] | None,
-        typer.Option("--take", metavar="DATASET=N", help="Of this one whole problems, until N rows are reached."),
+        typer.Option("--take", metavar="DATASET=N", help="Whole problems of this dataset, until N rows are reached."),
     ] = None,
     dry_run: DryRun = False,
     json: AsJson = False,

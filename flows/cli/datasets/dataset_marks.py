@@ -52,7 +52,7 @@ def untag(reference: Ref, name: Tag, *, dry_run: DryRun = False, json: AsJson = 
 def yank(
     reference: Ref,
     *,
-    reason: Annotated[str, typer.Option(help="What readers will be told.")],
+    reason: Annotated[str, typer.Option(help="Reason, shown to readers.")],
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -85,7 +85,7 @@ def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> 
 def sign_off(
     reference: Ref,
     *,
-    by: Annotated[str, typer.Option(help="Who stands for it.")],
+    by: Annotated[str, typer.Option(help="Name of the person who signs.")],
     note: Annotated[str, typer.Option(help="What was looked at.")] = "",
     dry_run: DryRun = False,
     json: AsJson = False,

@@ -17,7 +17,7 @@ Reference = Annotated[
 ]
 Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-Base = Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")]
+Base = Annotated[Path, typer.Option(help="Folder of the recipe's own Python files, if it names any.")]
 RECIPES = Path("recipes")
 MOST_CHANGES = 3
 
@@ -117,7 +117,7 @@ def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bo
         infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
     if not infos:
         raise SetupError(
-            "there is no version to share: all are where they should be, or none is published.",
+            "there is no version to share: all are shared already, or none is published.",
             next_command="rollmill dataset list",
         )
     return infos
@@ -134,7 +134,7 @@ def datasets_folder() -> Path:
 def check_base(base: Path) -> None:
     """SetupError for a folder of the recipe's files that was named and is not there."""
     if base != RECIPES and not base.is_dir():
-        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, the folder of the recipe's own Python files")
 
 
 def _history(name: str) -> list[dict[str, Any]]:

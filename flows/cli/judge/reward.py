@@ -26,7 +26,9 @@ Truncated = Annotated[
     float | None, typer.Option("--truncated", help="Reward of a completion cut at its length limit; without it judged.")
 ]
 LogName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the log.", show_default=False)]
-Workers = Annotated[int, typer.Option("--workers", min=0, max=4096, help="Completions judged at once; 0: one a core.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, max=4096, help="Completions judged in parallel; 0: one per core.")
+]
 Profile = Annotated[Path | None, typer.Option("--profile", help="Profile of this machine.")]
 verbs = group("reward", "Verifiers as rewards of a training.")
 
@@ -162,7 +164,7 @@ def publish(
     if json:
         return as_json(report.to_json())
     return line(
-        f"{report.name}: {report.completions.new:,} rollouts new, {report.completions.already:,} already there, of "
+        f"{report.name}: {report.completions.new:,} rollouts new, {report.completions.already:,} already stored, of "
         f"{report.problems.new + report.problems.already:,} problems ({report.file}).\n"
         f"Next: rollmill curate RECIPE, where the recipe has problems: {{imported: {report.name}}} and generate: "
         f"{{engine: imported, imports: [{report.name}]}}, then rollmill audit verifier NAME"

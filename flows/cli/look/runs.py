@@ -115,7 +115,7 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
     ]
     if row["unjudged"]:
-        lines.append(f"{row['unjudged']:,} of them are of steps that nobody judges: they pass no `verify`")
+        lines.append(f"{row['unjudged']:,} of them are of unjudged steps: they pass no `verify`")
     if row["steps"]:
         lines.append("\n" + columns(list(row["steps"][0]), [list(step.values()) for step in row["steps"]]))
     lines += rule_lines(row["given_up"])
@@ -256,7 +256,7 @@ def dismiss(
         if chosen.status == "running":
             raise SetupError(f"a process works on {run}.", next_command=f"rollmill runs cancel {run}")
         if chosen.status == "done":
-            raise SetupError(f"{run} is done: it needs nobody.", next_command=chosen.next_command)
+            raise SetupError(f"{run} is done: there is nothing to dismiss.", next_command=chosen.next_command)
         if not dry_run:
             workspace.runs.end_unattended(run, "dismissed")
     if json:

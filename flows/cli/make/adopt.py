@@ -28,7 +28,7 @@ MaxBytes = Annotated[
     ),
 ]
 Label = Annotated[
-    str | None, typer.Option("--label", metavar="SCORE", help="The tool's score that is held against our verdicts.")
+    str | None, typer.Option("--label", metavar="SCORE", help="The tool's score to compare with our verdicts.")
 ]
 
 

@@ -17,11 +17,11 @@ from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
 KeepGoing = Annotated[
-    bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
+    bool, typer.Option("--keep-going", help="Restart an unfinished run under the current verifiers and models.")
 ]
 Redraw = Annotated[
     int | None,
-    typer.Option("--redraw", metavar="N", min=0, help="Draw anew in the stream curate-N; the stored completions stay."),
+    typer.Option("--redraw", metavar="N", min=0, help="Draw new completions in the stream curate-N; the stored ones stay."),
 ]
 
 

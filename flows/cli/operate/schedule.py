@@ -48,7 +48,9 @@ Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval i
 On = Annotated[str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")]
 Fresh = Annotated[
     str | None,
-    typer.Option(metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."),
+    typer.Option(
+        metavar="redraw|seed", help="Draw new completions at each firing, under the next redraw number or the next seed."
+    ),
 ]
 OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
 PublishAgain = Annotated[
@@ -78,7 +80,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
     notify_command: NotifyCommand = None,
     notify_webhook: NotifyWebhook = None,
-    notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
+    notify_when: Annotated[When, typer.Option(help="Ends to report.")] = When.failure,
     publish_again: PublishAgain = False,
     dry_run: DryRun = False,
     json: AsJson = False,

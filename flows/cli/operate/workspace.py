@@ -154,7 +154,7 @@ def doctor(
         bool, typer.Option("--quick", help="Read sizes only, no checksums, no content hashes; change nothing.")
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Register the segment files anew whose ledger was deleted or is lost.")
+        bool, typer.Option("--rebuild", help="Register the segment files again after the ledger was deleted or lost.")
     ] = False,
     profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
     json: AsJson = False,

@@ -170,7 +170,7 @@ class Committer:
             counts.add(record.text)
         self._tell_unmet(name, counts)
         for field, count in counts.seldom().items():
-            advice = "Ctrl-C keeps them; then mend its prompt, max_tokens or guide"
+            advice = "Ctrl-C keeps them; then change its prompt, max_tokens or guide"
             self._tell_drawn(f"step {name}: {field!r} can be read in {count} of {counts.texts:,} texts so far. {advice}.")
 
     def _tell_unmet(self, name: str, counts: ReadCounts) -> None:

@@ -130,8 +130,7 @@ class RoundDrawer:
         return None
 
     def _open(self, batch: PlanBatch, mask: MissingMask) -> tuple[OpenBatch | None, MissingMask | None]:
-        """A batch with the missing rows that no other command is drawing, and those that others draw, which are postponed.
-        """
+        """A batch with the missing rows that no other command draws, and those that others draw, which are postponed."""
         queues, work = self._queues, mask.work(batch)
         queues.permit(queues.unjudged)
         # Before the lease: who held it while waiting would keep other commands from a batch that nobody draws.

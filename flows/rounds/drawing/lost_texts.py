@@ -46,7 +46,7 @@ def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow
 
 def _other_texts(run: OpenRun, step: str) -> SetupError:
     return SetupError(
-        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
-        "what follows them was asked about the old ones.",
-        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
+        f"texts that step {step!r} of run {run.id} follows were lost and drawn again with different results: "
+        "its completions refer to the old texts.",
+        next_command="--set name=NAME: another run reuses the stored completions, and draws the follow-ups again",
     )

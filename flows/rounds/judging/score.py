@@ -244,7 +244,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
         check_returned(scorer, "score_groups" if isinstance(scorer, GroupScorer) else "score", [score], Score)
         pair = score.completion_id, score.problem_id
         if pair not in known or pair in scores:
-            raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not asked for, or scored it twice")
+            raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not requested, or scored it twice")
         scores[pair] = score
     share = (time.perf_counter() - began) / max(1, len(scores))
     name, version = rows.key(scorer)

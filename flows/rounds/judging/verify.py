@@ -102,8 +102,7 @@ def lacked_resources(verdict: Verdict) -> bool:
 
 
 def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
-    """All verdicts in one call; if the verifier raises, it is called item by item, so that one text cannot spoil a batch.
-    """
+    """All verdicts in one call; if that raises, the verifier gets the items one by one, so that a text spoils no batch."""
     try:
         verdicts = list(verifier.verify_many(items) or ())
     except RollmillError:  # a missing sandbox is a person's to mend, and a reached limit no verdict on a thousand rows
@@ -114,7 +113,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
             raise SetupError(
                 f"verifier {verifier.name!r} {verifier.version} raised on every one of {len(items):,} rows "
                 f"({one_by_one[0].cause}): it is broken, and no verdict of it was stored.",
-                next_command="mend it and run the same command again; what was drawn is kept",
+                next_command="correct it and run the same command again; drawn completions are kept",
             ) from None
         return one_by_one
     if len(verdicts) != len(items):

@@ -68,7 +68,7 @@ def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow
         ws.runs.extend(run.id, r, rows)
     run.memory.plans = read_plans(ws, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
-    message = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
+    message = f"{len(rows)} follow-ups are due, because lost texts were drawn again with different results"
     run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), message=message))
 
 

@@ -180,8 +180,8 @@ class RunSearch:
         met = completion.meta.get(STOP, "")
         if met is None:
             raise SetupError(
-                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot tell a finished "
-                "answer from a line.",
+                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot distinguish a "
+                "finished answer from a line.",
                 next_command="a server that says stop_reason (vLLM) or matched_stop (SGLang)",
             )
         return bool(met != self._budget.stop)

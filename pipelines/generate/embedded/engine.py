@@ -162,8 +162,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class CompletionMaker:
-    """Completions of one model. It holds no reference to the engine, so that an unused engine is released with its workers.
-    """
+    """Completions of one model. It has no reference to the engine, so that an unused one is released with its workers."""
 
     model: tuple[str, str, str]
     context: int

@@ -192,7 +192,7 @@ def unfolded(data: bytes, encoding: str, most: int) -> bytes:
     if encoding in ("identity", "") or not data:
         return data
     if encoding not in _WINDOW_BITS:
-        raise Failure("broken_reply", f"the body has the encoding {encoding[:MOST_HEARD]!r}, which was not asked for")
+        raise Failure("broken_reply", f"the body has the encoding {encoding[:MOST_HEARD]!r}, which was not requested")
     # What servers call deflate is zlib's format or, from some, the bare stream: its first byte tells.
     bits = -zlib.MAX_WBITS if encoding == "deflate" and data[0] & 0x0F != zlib.DEFLATED else _WINDOW_BITS[encoding]
     whole = bytearray()

@@ -133,16 +133,18 @@ class ErrorMessages:
         if failure.status == 404:
             return self._unknown_model(replica, failure)
         if failure.kind == "tls":
-            mend = "mend its address, or name its certificate authority in the profile (ca_file, a PEM file beside it)"
+            mend = (
+                "correct its address, or name its certificate authority in the profile (ca_file, a PEM file in its folder)"
+            )
             return self._error(f"{name} is not believed to be itself", failure, mend)
         if failure.after is not None:
             return self._error(f"{name} asks to wait {failure.after:,.0f} seconds", failure, "wait")
         if failure.kind == "too_large":
             mend = "raise http.reply_bytes in the profile, or make the server keep to max_tokens"
-            return self._error(f"{name} answers more than was asked for", failure, mend)
+            return self._error(f"{name} answers more than was requested", failure, mend)
         if failure.again:
             return self._error(f"{name} failed {tried} times for one request, the last time", failure, "look at its log")
-        return self._error(f"{name} refuses the request", failure, "mend generate in the recipe or the server")
+        return self._error(f"{name} refuses the request", failure, "correct generate in the recipe or the server")
 
     def not_listed(self, replica: Replica, served: Sequence[str]) -> SetupError:
         """The model is not among those that a server names."""

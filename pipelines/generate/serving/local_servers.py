@@ -161,7 +161,7 @@ class LocalServer:
         for words, mend in KNOWN.items():
             if any(words in line for line in lines):
                 return SetupError(message, next_command=mend)
-        return Unavailable(message, next_command=f"read {self._log}, mend serve: in the profile")
+        return Unavailable(message, next_command=f"read {self._log}, correct serve: in the profile")
 
     def _give_up(self, error: SetupError) -> None:
         """Record the reason; if no replica is left, notify the drawing threads."""

@@ -99,7 +99,7 @@ class VllmChild:
             "no_vllm": (f"{self._python} has no vLLM.", MAKE),
             "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
             "memory": (f"vLLM has too little memory: {text}; {self.log_tail()}", MEMORY),
-            "request": (f"vLLM refuses the request: {text}", "mend generate.options in the recipe"),
+            "request": (f"vLLM refuses the request: {text}", "correct generate.options in the recipe"),
             "died": (f"vLLM's process died{how}; {self.log_tail()}", MEMORY_OR_LOG),
         }
         message, advice = words.get(cause, (f"vLLM failed: {text}; {self.log_tail()}", "look into that log"))

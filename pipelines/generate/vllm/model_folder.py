@@ -101,7 +101,7 @@ class ChatTemplate:
         try:
             self._template = environment.from_string(text)
         except TemplateError as error:
-            raise SetupError(f"the chat template of {where} is no template: {error}.") from None
+            raise SetupError(f"the chat template of {where} is not a template: {error}.") from None
         self.digest = digest128(["template", text])
 
     @classmethod

@@ -74,8 +74,7 @@ class VllmSettings:
         return path
 
     def packages(self) -> dict[str, str]:
-        """Versions of the computing libraries, read from the interpreter without importing them; empty if it cannot be run.
-        """
+        """Versions of the computing libraries, read from the interpreter without an import; empty if it cannot run."""
         try:
             reply = subprocess.run([self.interpreter(), "-c", VERSIONS], capture_output=True, text=True, timeout=60)
             versions = json.loads(reply.stdout)

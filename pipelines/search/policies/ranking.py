@@ -32,4 +32,4 @@ def checked_width(policy: str, width: object, expand: object) -> None:
     checked_count("search policy", policy, "width", width)
     checked_count("search policy", policy, "expand", expand)
     if isinstance(width, int) and isinstance(expand, int) and width % expand:
-        raise SetupError(f"search policy {policy!r}: width {width} is no multiple of expand {expand}.")
+        raise SetupError(f"search policy {policy!r}: width {width} is not a multiple of expand {expand}.")

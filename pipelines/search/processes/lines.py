@@ -32,7 +32,7 @@ class Lines:
 
     def __post_init__(self) -> None:
         if not isinstance(self.doubt, (int, float)) or not 0 < self.doubt < 0.5:
-            raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must lie between 0 and 0.5.")
+            raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must be between 0 and 0.5.")
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
         """Scores, one for each text."""

@@ -51,6 +51,7 @@ class RewardProcess(RatingOptions):
             return 1.0 / (1.0 + math.exp(-number)) if number > 0 else math.exp(number) / (1.0 + math.exp(number))
         if not 0 <= number <= 1:
             raise FoundWanting(
-                f"process 'reward_model': {self.model} gave {number:g}, which is no chance.", next_command="scale: logistic"
+                f"process 'reward_model': {self.model} gave {number:g}, which is not a probability.",
+                next_command="scale: logistic",
             )
         return number

@@ -41,7 +41,7 @@ class Votes:
         named = {place.name for place in places_of(self.template, ["piece"])}
         if named != {"prompt", "piece"}:
             raise SetupError(
-                f"process 'votes': the template names {sorted(named)}, and must name {{prompt}} and {{piece}} alone."
+                f"process 'votes': the template names {sorted(named)}, and must name only {{prompt}} and {{piece}}."
             )
         check_reader("process 'votes'", {"vote": self.pattern})
         object.__setattr__(self, "draws", PieceDraws(self.count, self.template, self.max_tokens))

@@ -92,7 +92,7 @@ def paired_test(
         return None
     if not all(map(math.isfinite, values)):
         place = next(index for index, value in enumerate(values) if not math.isfinite(value))
-        raise ValueError(f"the difference of problem {place} is no finite number")
+        raise ValueError(f"the difference of problem {place} is not a finite number")
     sums, mean = cluster_sums(values, clusters), math.fsum(values) / len(values)
     low, high, method, p = _test(sums, mean, confidence, draws)
     low, high = max(-1.0, min(low, mean)), min(1.0, max(high, mean))

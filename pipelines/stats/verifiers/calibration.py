@@ -182,7 +182,7 @@ def _columns(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Array, npt.
 def _chances(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Array, Array]:
     score, right = _columns(scores, correct)
     if len(score) and not 0.0 <= float(score.min()) <= float(score.max()) <= 1.0:
-        raise ValueError(f"scores from {score.min():g} to {score.max():g} are no chances of being right")
+        raise ValueError(f"scores from {score.min():g} to {score.max():g} are not probabilities of being right")
     return score, right.astype(np.float64)
 
 

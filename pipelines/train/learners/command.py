@@ -39,7 +39,7 @@ class Command:
         try:
             words = shlex.split(self.command)
         except ValueError as error:
-            raise SetupError(f"command is no command line: {error}.") from None
+            raise SetupError(f"command is not a command line: {error}.") from None
         if not words:
             raise SetupError("command is empty.", next_command="python train.py --data {data} --out {out}")
         for place in _PLACE.findall(self.command):
@@ -99,7 +99,9 @@ def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None])
         if (refused := _refusal(tail)) is not None:
             raise SetupError(refused)
         shown = " | ".join(text for text in tail if text)[-600:]
-        raise SetupError(f"{words[0]} ended with status {process.returncode}: {shown}", next_command="mend it, and again")
+        raise SetupError(
+            f"{words[0]} ended with status {process.returncode}: {shown}", next_command="correct it and run again"
+        )
     return last
 
 

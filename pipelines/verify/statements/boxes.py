@@ -1,5 +1,4 @@
-"""The answer in `\\boxed{...}` or `\\fbox{...}`: the last box, with the boxes joined to it and the text directly outside.
-"""
+"""The answer in `\\boxed{...}` or `\\fbox{...}`: the last box, with boxes joined to it and the text directly outside."""
 
 import re
 from collections.abc import Iterator
