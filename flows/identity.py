@@ -155,7 +155,7 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
 
 
 def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, list[Run]]":
-    """The id of the run of this recipe under these parts, new where there is none; and its runs so far, in order."""
+    """The id of the run of this recipe under these parts, new if there is none; and its runs so far, in order."""
     known = {other.id: other for other in run.workspace.runs.list()}
     generations: list[Run] = []
     name = base = run_name(run.loaded)

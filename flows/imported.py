@@ -71,7 +71,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
 
 
 def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
-    """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
+    """The rollouts of these problems in the imports that are taken (all, if none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]

@@ -26,7 +26,7 @@ class LimitReached(FoundWanting):
 
 
 def limit_of(job: "Job", profile: "Profile") -> Limit:
-    """The limit of a job; SetupError for one on money where nothing has a price."""
+    """The limit of a job; SetupError for one on money if nothing has a price."""
     tokens = profile.limits.tokens if job.max_tokens is None else job.max_tokens
     money = profile.limits.money if job.max_cost is None else _decimal(job.max_cost)
     if money is not None and profile.prices is None:

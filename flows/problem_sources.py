@@ -38,7 +38,7 @@ _CHUNK = 4_096  # rollouts that are fetched at a time
 
 
 def built_synthesizer(workspace: "Workspace", method: MethodSpec, samplers: Samplers | None = None) -> Any:
-    """A synthesizer with its source, where it takes one. `samplers`: whom it may ask."""
+    """A synthesizer with its source, if it takes one. `samplers`: whom it may ask."""
     given: dict[str, Any] = {} if samplers is None else {"samplers": samplers}
     if method.takes_source:
         given["source"] = source_of(workspace, str(method.options[FROM]))

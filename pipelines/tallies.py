@@ -71,7 +71,7 @@ class PrefixTally(Tally):
 class Draw:
     """Draw `count` more completions of a problem, from sample index `first_index` on.
 
-    `step` names the recipe's step to draw on, "" its `generate` where it has none; indices count from 0 on each step.
+    `step` names the recipe's step to draw on, "" its `generate` if it has none; indices count from 0 on each step.
     `after`: the completions that a follow-up follows, in the order of its parents; indices count from 0 for each of them.
     """
 

@@ -118,7 +118,7 @@ class Firings:
             yield
 
     def begin(self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0) -> Firing:
-        """Write down a start by this process. A fresh one gets the number of the last, where that is unfinished, else the
+        """Write down a start by this process. A fresh one gets the number of the last, if that is unfinished, else the
         next that no firing of this recipe had (of whichever schedule), which is more than `above`.
         """
         last = self.last(schedule)

@@ -179,7 +179,7 @@ class Runs:
             return _run(row)
 
     def get(self, run_id: str) -> Run:
-        """The run; SetupError with the nearest known id where there is none."""
+        """The run; SetupError with the nearest known id if there is none."""
         with self._ledger.read() as session:
             row = session.get(RunRow, run_id)
             if row is None:

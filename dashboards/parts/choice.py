@@ -22,7 +22,7 @@ Groups = Sequence[tuple[str, tuple[RolloutDetail, ...]]]
 
 
 def identity(rollout: RolloutDetail) -> str:
-    """The id of its completion; its place in the plan where that is not here yet."""
+    """The id of its completion; its place in the plan if that is not here yet."""
     return f"{rollout.step}-{rollout.sample_index}" if rollout.completion is None else rollout.completion.id
 
 

@@ -33,7 +33,7 @@ READ_LEAST = 0.1  # of all answers, below which the share that is right says not
 class AdoptRequest:
     """Request of one command. `name`: of the import and the evaluation, by default made of task and model.
 
-    `verify`: the verifiers, by default one that fits the references, and people where none does; `label`: the score whose
+    `verify`: the verifiers, by default one that fits the references, and people if none does; `label`: the score whose
     label is compared with verdicts, by default the first one about single answers; `max_bytes`: limit on the unpacked size
     of one log, see storage.imports.reading.limits.
     """
@@ -53,7 +53,7 @@ def adopt(request: AdoptRequest) -> Row:
 
 
 def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Progress) -> Row:
-    """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, where the name is taken."""
+    """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, if the name is taken."""
     from storage.versions.publish import finish_interrupted
 
     label = _label(log, request.label)

@@ -61,7 +61,7 @@ class EvaluationLog:
     """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
 
     `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
-    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, where nothing was drawn.
+    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, if nothing was drawn.
     `verify`: the verifiers that fit answers of this kind, () where the references choose.
     """
 

@@ -58,7 +58,7 @@ def _without_samples(path: Path) -> SetupError:
 
 
 def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[EvaluationLog]:
-    """The logs that one file holds; `label`: only those with this score, where one of them has it."""
+    """The logs that one file holds; `label`: only those with this score, if one of them has it."""
     with _form_of(tool, file):
         read = tool.read(file, unfolded_log(file, max_bytes))
     logs = [read] if isinstance(read, EvaluationLog) else read

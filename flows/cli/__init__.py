@@ -255,7 +255,7 @@ def _report(error: Exception, status: int) -> int:
 
 
 def _misuse(error: Exception) -> int:
-    """Print an error of the argument parser in one line, or the help where no command was given; gives the exit status."""
+    """Print an error of the argument parser in one line, or the help if no command was given; gives the exit status."""
     text = getattr(error, "format_message")()  # noqa: B009
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":

@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     """Compare two models on the problems that both were asked, paired.
 
     Args:
-        before: A run, dataset version or evaluation, with `:MODEL` where it has several.
+        before: A run, dataset version or evaluation, with `:MODEL` if it has several.
         after: The other one.
         k: Completions of pass@k.
         by: Columns to compare within.

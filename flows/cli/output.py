@@ -183,5 +183,5 @@ def inert(text: str) -> str:
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows under their heads, numbers to the right, two spaces between; fitted to the terminal where there is one."""
+    """Rows under their heads, numbers to the right, two spaces between; fitted to the terminal if there is one."""
     return table(head, rows, width())

@@ -55,7 +55,7 @@ def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
 
 
 def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
-    """The first row that a check names; where none does (a level, too few kept), one dropped for the commonest reason."""
+    """The first row that a check names; if none does (a level, too few kept), one dropped for the commonest reason."""
     rows = {key for decision in decided.report.decisions for key in (decision.completion_id, decision.problem_id)}
     named = next((row for check in result.failed for row in check.failing if row in rows), None)
     if named is not None:

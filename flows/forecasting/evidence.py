@@ -77,7 +77,7 @@ def stored_evidence(run: "RecipeRun") -> ForecastEvidence | None:
 
 
 def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
-    """Evidence of pilots: one for each root where there are several, and another that draws the follow-ups."""
+    """Evidence of pilots: one for each root if there are several, and another that draws the follow-ups."""
     spec, workspace = run.spec, run.workspace
     followed = spec.follows
     size = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)

@@ -34,7 +34,7 @@ class FollowUpEvidence:
     """Follow-ups that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and problem.
 
     `rate`: tokens out per second of drawing, None if it is not known. `draws`: of each problem on every root;
-    `solutions`: of the answers that the selector decides on, where some of them are follow-ups.
+    `solutions`: of the answers that the selector decides on, if some of them are follow-ups.
     """
 
     census: Census
@@ -153,7 +153,7 @@ class FollowUpForecast:
 
     def _moments(self, step: str, level: Level, weights: Mapping[str, float]) -> tuple[Numbers, Numbers]:
         """Means and standard deviations of tokens in and out on a level, as prompts of harder problems are longer; of all
-        where it has few.
+        if it has few.
         """
         sizes = self._sizes[step]
         mine = [key for key in sizes if self._problems[key].level == level]

@@ -52,7 +52,7 @@ def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
 
 
 def counting_selector(spec: "RunSpec") -> CountingSelector | None:
-    """The run's selector, where it declares how many rows it keeps of so many answers."""
+    """The run's selector, if it declares how many rows it keeps of so many answers."""
     selector = behind_steps(spec.selector)
     return selector if isinstance(selector, CountingSelector) else None
 

@@ -54,7 +54,7 @@ class Curate:
         load_library()
 
     def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
-        """Every stage in order; GateFailed and LimitReached where one ends the run early.
+        """Every stage in order; GateFailed and LimitReached if one ends the run early.
 
         Where a segment turns out corrupt they are done again, which makes its rows again.
         """

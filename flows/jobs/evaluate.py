@@ -78,7 +78,7 @@ class Evaluate:
 
 
 def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Executor = DIRECT) -> Row:
-    """Draw, judge, score and measure every cell, as JSON values; LimitReached where the limit of one ends it.
+    """Draw, judge, score and measure every cell, as JSON values; LimitReached if the limit of one ends it.
 
     The cells of a model come one after another and share its engine, which is closed when another engine follows: two
     models may not fit into one memory.
@@ -104,7 +104,7 @@ def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Exe
 
 
 def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> None:
-    """SetupError, before anything is drawn, where a metric's `by` names what no benchmark's problems have."""
+    """SetupError, before anything is drawn, if a metric's `by` names what no benchmark's problems have."""
     from storage.queries.pools import COLUMNS
 
     asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}

@@ -75,7 +75,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[s
 
 
 def _difference(info: "VersionInfo", folder: Path) -> dict[str, Any]:
-    """The pass rates of the problems that both have, paired, with n and interval; `why` where there are none."""
+    """The pass rates of the problems that both have, paired, with n and interval; `why` if there are none."""
     from storage.queries import Reader
     from storage.queries.comparisons.comparison import ComparisonRequest, compare
     from storage.queries.comparisons.sides import sides_of_model

@@ -219,7 +219,7 @@ class _Walk:
     def _items(
         self, name: str, model: type[BaseModel], value: Sequence[Mapping[str, Any]], place: _Place, text: str
     ) -> Iterator[FormField]:
-        """Choice of the sections of a list, where they have names, and the fields of each."""
+        """Choice of the sections of a list, if they have names, and the fields of each."""
         titles = [str(item.get("name") or item.get("benchmark") or number) for number, item in enumerate(value, 1)]
         alone = len(set(titles)) == len(titles)
         if name in CHOSEN and alone:

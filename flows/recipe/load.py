@@ -175,7 +175,7 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
-    """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
+    """The methods that a recipe names, each with its options checked and, if building is cheap, its values too."""
     problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe, base)
     if is_model_free(generate.engine, base):
         raise SetupError(f"engine {generate.engine!r} has no model: it belongs to a step that follows another.")

@@ -92,7 +92,7 @@ FEWEST, MOST = 256, 1024  # completions of a batch
 
 
 def rows_a_batch(max_tokens: int) -> int:
-    """The size of a batch where the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
+    """The size of a batch if the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
 
     A batch costs two commits whatever its size, and its texts are in memory until it is judged.
     """

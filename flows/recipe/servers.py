@@ -28,7 +28,7 @@ _KEY_ENV = re.compile(r"""^[^#\n]*\bkey_env:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""",
 
 
 class ServerSection(Part):
-    """Model server; a replica where several servers have the same model."""
+    """Model server; a replica if several servers have the same model."""
 
     url: str
     """Address, up to where `/chat/completions` follows."""
@@ -224,7 +224,7 @@ def _model(place: str, root: Path) -> str:
 
 
 def _program(command: Sequence[str], root: Path) -> tuple[str, ...]:
-    """A command line whose program, where it is a path, is looked for in the workspace, else in the checkout."""
+    """A command line whose program, if it is a path, is looked for in the workspace, else in the checkout."""
     if not command or "/" not in command[0]:
         return tuple(command)
     return (str(located_path(command[0], root)), *command[1:])

@@ -75,7 +75,7 @@ class SearchStep(StepSection):
 
 
 def steps_of(recipe: Recipe, base: Path) -> tuple[StepSection, ...]:
-    """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers.
+    """The recipe's steps, behind those of its search if it has one; `{answer}` then names its finished answers.
 
     A recipe that was written down by Rollmill has them already. `base`: where a user's own policies and processes are.
     """
@@ -119,7 +119,7 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
 
 
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
-    """The steps as a graph, one without a name where the recipe lists none; SetupError for steps that cannot be drawn.
+    """The steps as a graph, one without a name if the recipe lists none; SetupError for steps that cannot be drawn.
     `base`: where a user's own engines are.
     """
     rules: list[StepRule] = []

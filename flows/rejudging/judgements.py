@@ -50,7 +50,7 @@ class Application:
 
 
 def application_of(reader: "Reader", run_id: str) -> Application:
-    """Planned application of people's answers; SetupError without answers, or where verifiers are not asked in turn."""
+    """Planned application of people's answers; SetupError without answers, or if verifiers are not asked in turn."""
     run = reader.runs.get(run_id)
     job = Job.of_run(run.recipe["job"], reader.root)
     if job.verb != "curate":

@@ -43,7 +43,7 @@ class Unchecked:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Counts of checked items, all differences by kind (`passed` where there is none), and what could not be checked.
+    """Counts of checked items, all differences by kind (`passed` if there is none), and what could not be checked.
 
     `left_out`: rollouts that were not requested.
     """

@@ -52,7 +52,7 @@ class RewardValues:
     """The number of each outcome; None: no reward.
 
     `truncated`: "judge", or the value of every completion that was cut at its length limit. `partial`: a verifier's share
-    of tests passed is the reward where it gives one.
+    of tests passed is the reward if it gives one.
     """
 
     undecided: float | None = None

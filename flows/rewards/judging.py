@@ -76,7 +76,7 @@ class JudgingThreads:
                 part.close()
 
     def submit(self, items: Sequence[Item]) -> list["Future[Verdict]"]:
-        """The coming verdict of each item; QueueFull, with nothing submitted, where too many wait."""
+        """The coming verdict of each item; QueueFull, with nothing submitted, if too many wait."""
         if os.getpid() != self._pid:
             self._start()  # a forked child has none of the parent's threads
         new: list[tuple[Item, Future[Verdict]]] = []

@@ -95,7 +95,7 @@ class VerifierReward:
         return RewardItem(completion, None if known else label, label if known else None, prompt=prompt)
 
     def _reward(self, item: RewardItem, pair: Item, answer: "Future[Verdict]") -> Reward:
-        """The reward of one item; its verdict, or the deadline where there is none yet."""
+        """The reward of one item; its verdict, or the deadline if there is none yet."""
         if answer.done():
             verdict = answer.result()
         else:
@@ -186,7 +186,7 @@ def reward(  # noqa: PLR0913 (an option each)
 
     Args:
         source: A recipe's file, whose verifiers and policy judge, or the name of a verifier.
-        undecided: Value where no verifier could decide; trainers other than TRL need a number.
+        undecided: Value if no verifier could decide; trainers other than TRL need a number.
         truncated: Value of a completion that was cut at its length limit; "judge": that of its outcome.
         unparsed: Value of a completion without an answer.
         correct: Value of a right completion.

@@ -61,7 +61,7 @@ class RewardService:
     async def rewards(
         self, items: Sequence[RewardItem], deadline: float | None, named: tuple[str, int | None]
     ) -> list[Reward]:
-        """The rewards of one request; Refused where the queue is full or an item is none."""
+        """The rewards of one request; Refused if the queue is full or an item is none."""
         begun = time.monotonic()
         judging = self.reward.judging
         most = judging.most_waiting

@@ -19,7 +19,7 @@ _CUT_OFF, _KNOWN = 1, 2
 @dataclass(slots=True)
 class ThreadRows:
     """The rows of the first `rounds` rounds by problem and completion, and what was read of them (by completion and
-    problem), where some follow others.
+    problem), if some follow others.
     """
 
     rounds: int = 0

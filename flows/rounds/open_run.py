@@ -144,7 +144,7 @@ class OpenRun:
         return RunReader(ws, self.spec.problem, chain or self.verifiers.chain, self.spec.place)
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
-        """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound where one is missing."""
+        """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound if one is missing."""
         new = [row for row in rows if self.memory.outcome(row) is None]
         if new:
             decided = self.reader(ws).accepted(new, self.verifiers.planned_by)

@@ -41,7 +41,7 @@ def problems_and_steps(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
 
 
 def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
-    """The rows of these steps ("": of none); itself where all are."""
+    """The rows of these steps ("": of none); itself if all are."""
     chosen = pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string()))
     # pc.all over no rows gives null, not true.
     return rows if pc.all(chosen).as_py() in (True, None) else Rows(rows.kind, rows.table.filter(chosen))

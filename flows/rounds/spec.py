@@ -23,9 +23,9 @@ from storage.spending import Limit
 class RunSpec:
     """Specification of one run: frozen, and without the id that the ledger gives it.
 
-    `steps`: the recipe's, in its order; one without a name where it lists none. `accept` says which of the verifiers'
+    `steps`: the recipe's, in its order; one without a name if it lists none. `accept` says which of the verifiers'
     verdicts counts, by default a chain: what one leaves undecided goes to the next. `planned_under` is the policy by which
-    the budget counts, where it is another one. `imports` limits an imported run to the rollout imports of these names, and
+    the budget counts, if it is another one. `imports` limits an imported run to the rollout imports of these names, and
     `imported` is a digest of them if verdicts read votes; completions that name one of the problems `left_out` are not
     taken for another with the same prompt. `limit`: what the run may spend over all its commands; drawing ends early there.
     `prices`: of engines that give no cost.

@@ -116,7 +116,7 @@ class RunThreads:
                 yield self._filling(follow_up, thread, texts, outcomes)
 
     def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
-        """Prompt of a follow-up: its filled template, after the question and the text where the step continues a text."""
+        """Prompt of a follow-up: its filled template, after the question and the text if the step continues a text."""
         step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
         question = step.prompt_for(problem, filling._replace(swapped=swapped, raw=step.raw))
         if step.node is None or step.node.step.turn == "new":

@@ -67,7 +67,7 @@ class ChargeBounds:
         return Amount(tokens_in + tokens_out, self._prices.of(engine.model).most(tokens_in, tokens_out))
 
     def amount(self, completion: Completion, request: Request, engine: Generator) -> Amount:
-        """Tokens and cost of a completion, or its bound where these are not known."""
+        """Tokens and cost of a completion, or its bound if these are not known."""
         if completion.tokens_in is None or completion.tokens_out is None:
             return self.of(request, engine)
         self._excess = max(self._excess, completion.tokens_in - len(request.rendered.encode()) - MARGIN)

@@ -54,12 +54,12 @@ class Control:
         self.stop()
 
     def check(self) -> None:
-        """Raise StopSignal where the threads stop."""
+        """Raise StopSignal if the threads stop."""
         if self.stopping:
             raise StopSignal
 
     def permit(self, permits: threading.Semaphore) -> None:
-        """Wait for a permit; StopSignal where the threads stop first."""
+        """Wait for a permit; StopSignal if the threads stop first."""
         # A semaphore cannot be woken by an event, so the wait is cut into short ones.
         while not permits.acquire(timeout=0.1):
             self.check()

@@ -67,7 +67,7 @@ class BatchDrawer:
     def draw(self, claimed: ClaimedBatch, wind_down: Callable[[], None]) -> None:
         """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
 
-        Raises what the engine raised, StopSignal where the run stops.
+        Raises what the engine raised, StopSignal if the run stops.
         """
         self.control.check()
         engine = claimed.batch.engine

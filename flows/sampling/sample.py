@@ -68,7 +68,7 @@ class RunSampler(EngineSampler):
         self._under_way: set[Control] = set()
 
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests, stored ones again. SpendLimitReached where the run's limit ends it."""
+        """Completions of these requests, stored ones again. SpendLimitReached if the run's limit ends it."""
         by_id = {request.completion_id: request for request in requests}
         completions = self._stored_completions(list(by_id))
         if len(completions) == len(by_id):

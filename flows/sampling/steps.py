@@ -73,7 +73,7 @@ class Step:
         return (text, *messages) if messages else text.content
 
     def _solution(self, problem: Problem) -> str:
-        """The worked solution, where the step asks for it; SetupError if there is none."""
+        """The worked solution, if the step asks for it; SetupError if there is none."""
         if all(place.name != "solution" for place in self.node.places):
             return ""
         solution = problem.meta.get("solution")

@@ -2,7 +2,7 @@
 
 It holds no reference and no verdict, and this package may import nothing that does (pyproject.toml): a method that cannot
 see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that a replay of
-hundreds of subsets is one call; where all completions vote once, R is 1.
+hundreds of subsets is one call; if all completions vote once, R is 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,14 +108,14 @@ class BlindPool:
         return np.round(self._sums(weights), _DIGITS)
 
     def largest(self, values: Floats) -> Floats:
-        """(R, A) the largest value (R, N) among the completions that give each answer; NEVER where there is none."""
+        """(R, A) the largest value (R, N) among the completions that give each answer; NEVER if there is none."""
         best = np.full(len(self) * len(self.answers), NEVER)
         votes = (self.answer >= 0) & ~np.isnan(values)
         np.maximum.at(best, self._cells()[votes], values[votes])
         return best.reshape(len(self), len(self.answers))
 
     def mean(self, values: Floats) -> Floats:
-        """(R, A) the mean of the known values among the completions that give each answer; NEVER where there is none.
+        """(R, A) the mean of the known values among the completions that give each answer; NEVER if there is none.
 
         Equal means differ by rounding: compare them by `in_order`.
         """
@@ -176,7 +176,7 @@ class Election:
     comparisons: Ints | None = None
 
     def top(self, pool: BlindPool, k: int = 1, *, seed: int = 0) -> tuple[str, ...]:
-        """The k elected answers of the first subset, the best first; fewer where fewer were given.
+        """The k elected answers of the first subset, the best first; fewer if fewer were given.
 
         Ties are broken by a hash of the seed and the answer's key: by chance, the same for every order of the completions.
         """

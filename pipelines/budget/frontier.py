@@ -96,7 +96,7 @@ class Frontier:
     def _evidence(
         self, levels: Sequence[int], counts: Sequence[LevelCounts], posterior: Sequence[float]
     ) -> dict[str, int | float | str]:
-        """The last level that the model passes, and the interval of it; `none` where it passes none."""
+        """The last level that the model passes, and the interval of it; `none` if it passes none."""
         likeliest = max(range(len(posterior)), key=lambda k: (posterior[k], -k))
         first, last = credible_set(posterior, self.confidence)
         names = ["none", *map(str, levels)]

@@ -143,7 +143,7 @@ class Gvm:
 def allot_within(weights: Mapping[str, float], available: int, *, least: int, most: int) -> dict[str, int]:
     """Draws in proportion to positive weights, each from `least` to `most`, by largest remainder; ties to the smaller id.
 
-    The parts sum to `available` exactly, or to `most` for everybody where that is less; `least` for everybody must fit.
+    The parts sum to `available` exactly, or to `most` for everybody if that is less; `least` for everybody must fit.
     """
     open_keys, parts = sorted(weights), dict.fromkeys(sorted(weights), least)
     left = min(available, most * len(weights)) - least * len(weights)

@@ -145,7 +145,7 @@ class Router(RoutingOptions):
 
 
 def _shared(proposed: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
-    """The proposals that the total allows, cheapest solutions first; where it allows none, every other problem stops."""
+    """The proposals that the total allows, cheapest solutions first; if it allows none, every other problem stops."""
     stops = [proposal for proposal in proposed if isinstance(proposal, Stop)]
     proposals = [proposal for proposal in proposed if isinstance(proposal, Proposal)]
     counts: list[tuple[Proposal, int]] = []

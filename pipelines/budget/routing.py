@@ -72,7 +72,7 @@ Next = Proposal | Stop | Wait
 
 
 def steps_of(tally: Tally) -> tuple[StepTally, ...]:
-    """The steps of a problem; where the recipe has none, its only one under the name ""."""
+    """The steps of a problem; if the recipe has none, its only one under the name ""."""
     return tally.steps or (
         StepTally(
             "",
@@ -167,7 +167,7 @@ class StepForecasts:
 
 
 def by_agreement(options: RoutingOptions, tally: Tally) -> Next:
-    """Stop where the step's answers agree, else the next step (ModelSwitch); the reference is not looked at."""
+    """Stop if the step's answers agree, else the next step (ModelSwitch); the reference is not looked at."""
     place = current_place(tally)
     step = steps_of(tally)[place]
     evidence: Evidence = {"step": step.name, "drawn": step.drawn, "agreeing": step.agreeing, "threshold": options.threshold}
@@ -235,7 +235,7 @@ class ByDifficulty:
         return self._enter(tally, there.price) if known and there.price < here.price else self._more(tally, here)
 
     def continuation(self, tally: Tally) -> Proposal:
-        """Request of a problem that was given up and goes on: more of its step, or the next where that is used up."""
+        """Request of a problem that was given up and goes on: more of its step, or the next if that is used up."""
         place = current_place(tally)
         used_up = steps_of(tally)[place].drawn >= self.options.cap
         return self._enter(tally, 0.0) if used_up else self._more(tally, self._forecast(tally, place))

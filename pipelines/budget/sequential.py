@@ -44,7 +44,7 @@ class _Case(NamedTuple):
 
     @property
     def worth(self) -> float:
-        """Expected new solutions per token; per draw where no tokens were counted, so that draws are the cost."""
+        """Expected new solutions per token; per draw if no tokens were counted, so that draws are the cost."""
         tally = self.tally
         tokens = tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
         return round(self.forecast.worth() / tokens, DIGITS + 3)

@@ -56,7 +56,7 @@ class Form:
 
 
 class EditedValue(NamedTuple):
-    """An answer as written, and as a number where it is one."""
+    """An answer as written, and as a number if it is one."""
 
     written: str
     number: Fraction | None

@@ -32,7 +32,7 @@ class SuiteRow:
 
     `name` says what kind of case it is, within its section; rows of one `pair` are the same two texts in both orders.
     With `threads` that many threads ask it in parallel, off the main thread, and all verdicts must agree. `exact`: the
-    one outcome that follows, where nothing has to be understood.
+    one outcome that follows, if nothing has to be understood.
     """
 
     section: Section

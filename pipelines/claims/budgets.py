@@ -72,7 +72,7 @@ def _hard(table: Table) -> Flags:
 
 
 def _at_tokens(table: Table, curve: Floats, spent: float) -> Floats:
-    """(P,): a quantity of the first m completions (P, n + 1), where all problems' first m together cost `spent` tokens.
+    """(P,): a quantity of the first m completions (P, n + 1), if all problems' first m together cost `spent` tokens.
 
     Between two m by a straight line, which is the mean over drawing one more completion of a random part of the problems.
     """

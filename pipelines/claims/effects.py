@@ -81,7 +81,7 @@ class Effect:
 
     @classmethod
     def of(cls, estimate: Estimate | None) -> "Effect":
-        """An estimator's; NotTestable where the estimator has none."""
+        """An estimator's; NotTestable if the estimator has none."""
         if estimate is None:
             raise NotTestable("nothing to average over: no problem of the pool is of the kind that the claim is about")
         return cls(estimate.value, estimate.n, estimate.low, estimate.high)

@@ -116,7 +116,7 @@ def selected(
     """The chance that one of k programs is right, chosen by generated tests: one from each of the k best groups.
 
     As CodeT's `evaluation.py`: programs of equal strength are one group, from which one is taken by lot; programs that pass
-    no test are in none; where no program passes a test all are taken by lot.
+    no test are in none; if no program passes a test all are taken by lot.
     """
     parts = recorded.by_problem(recorded.rows(model, None))
     if not recorded.tests:

@@ -33,7 +33,7 @@ _HOST = "First recall what is known.\nThe result follows from it.\n#### 0"  # wh
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of rows with its 95% interval (Clopper & Pearson); None of all where nothing could be tried."""
+    """A share of rows with its 95% interval (Clopper & Pearson); None of all if nothing could be tried."""
 
     found: int
     n: int

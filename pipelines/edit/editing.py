@@ -69,7 +69,7 @@ class Editor:
     needs: tuple[str, ...] = ()
 
     def __call__(self, text: str, rng: random.Random, **options: Any) -> EditedText:
-        """The edited text; CannotEdit where there is none."""
+        """The edited text; CannotEdit if there is none."""
         return self.edit(text, rng, **options)
 
 

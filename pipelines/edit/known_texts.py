@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The text up to the last line at which its values are those of the known solution after some step of it.
 
-    Refused where it is word for word the beginning of the known solution: nothing would be learned from it.
+    Refused if it is word for word the beginning of the known solution: nothing would be learned from it.
     """
     from pipelines.verify.code.state_prefix import furthest, path_of
 

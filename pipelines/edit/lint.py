@@ -223,7 +223,7 @@ class _Reader(ast.NodeVisitor):
             self._bind(node.name)
 
     def _typed(self, node: ast.AST) -> bool:
-        """Enter the scope of a function's or class's type parameters, where it has any."""
+        """Enter the scope of a function's or class's type parameters, if it has any."""
         parameters = getattr(node, "type_params", ())  # from Python 3.12 on
         if not parameters:
             return False

@@ -115,7 +115,7 @@ def _bare_try(texts: Sequence[str], stopped: int) -> int:
 
 
 def lintseq(text: str, rng: random.Random) -> EditedText:
-    """The edit sequence of the text's program: its last fenced block of Python, or the text where all of it is Python."""
+    """The edit sequence of the text's program: its last fenced block of Python, or the text if all of it is Python."""
     program = program_of(text, Task())
     if program is None or program.rule not in ("fenced", "whole") or not program.text.strip():
         raise CannotEdit("no program in the text")

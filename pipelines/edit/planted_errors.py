@@ -86,7 +86,7 @@ def swapped_unknowns(answer: PlantedAnswer, rng: random.Random) -> list[tuple[st
 
 
 def spelled(value: Fraction, like: str) -> str:
-    """A value in the manner of another number: as a decimal where it is one and can be, else as an integer or quotient."""
+    """A value in the manner of another number: as a decimal if it is one and can be, else as an integer or quotient."""
     if value.denominator == 1:
         return str(value.numerator)
     if "/" not in like and "frac" not in like and terminates(value):

@@ -85,7 +85,7 @@ class RewardWire(RatingRequest):
         return LEAST_REPLY + 16 * len(body)
 
     def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:  # noqa: ARG002 (whatever was asked)
-        """The number, or the list of numbers, as JSON text; Failure where there is none."""
+        """The number, or the list of numbers, as JSON text; Failure if there is none."""
         value = _inside(reply, self.key) if self.api == "json" else self._of_first(reply)
         numbers = value if isinstance(value, list) and value else [value]
         # Compared, and not given to isfinite: an integer of 400 digits is no float.

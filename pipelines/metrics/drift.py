@@ -145,7 +145,7 @@ def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str]
 
 
 def _with_others(names: list[str], tables: list[Floats]) -> tuple[list[str], list[Floats]]:
-    """In reading order, the rarest categories as one where there are many."""
+    """In reading order, the rarest categories as one if there are many."""
     share = np.sum([table.sum(axis=0) / max(1.0, table.sum()) for table in tables], axis=0)
     most = {at for at in np.argsort(-share, kind="stable")[:MOST_CATEGORIES].tolist() if share[at] > 0.0}
     kept = sorted(most, key=lambda at: (not names[at].isdigit(), int(names[at]) if names[at].isdigit() else at))

@@ -1,7 +1,7 @@
 """Elections over a stored pool: blind pools for aggregators, subsets of them, and how right what was elected is.
 
 Aggregators get the blind half of a ballot; the graded half never leaves this module. The expectation over subsets of N
-completions is exact where all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
+completions is exact if all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
 averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, which is exact for the majority.
 """
 
@@ -120,7 +120,7 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapp
 
 
 def subsets(ballot: Ballot, budget: ElectionBudget, *, repeats: int, seed: int) -> Subsets:
-    """Subsets of a ballot that the budget pays for: all where there are no more than `repeats`, else as many seeded ones.
+    """Subsets of a ballot that the budget pays for: all if there are no more than `repeats`, else as many seeded ones.
 
     Several models are drawn in turn, so that each has its share. With tokens, completions are taken in a random order until
     the next one does not fit: that one is cut off and gives no answer, and its tokens are spent.
@@ -162,7 +162,7 @@ def _by_tokens(ballot: Ballot, amount: int, repeats: int, rng: np.random.Generat
 
 
 def right_at(strength: Floats, right: Flags, k: int) -> Floats:
-    """(R,) the chance that one of the k strongest answers is right, where equal answers are taken by lot."""
+    """(R,) the chance that one of the k strongest answers is right, if equal answers are taken by lot."""
     given = strength > -np.inf
     if not strength.shape[1]:
         return np.zeros(len(strength))

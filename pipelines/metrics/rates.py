@@ -99,7 +99,7 @@ def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
 
 
 def estimand_of(counts: Counts) -> str:
-    """Estimand of a mean over these problems: the population of templates where all have one, else of problems."""
+    """Estimand of a mean over these problems: the population of templates if all have one, else of problems."""
     return OF_TEMPLATES if all(cluster is not None for cluster in counts.clusters) else OF_POPULATION
 
 

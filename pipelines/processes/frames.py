@@ -83,7 +83,7 @@ def packed(message: Message, *, finite: bool) -> bytes:
 
 
 def unpacked(payload: bytes) -> Message:
-    """The message in a payload; BadFrame where it holds no JSON object."""
+    """The message in a payload; BadFrame if it holds no JSON object."""
     try:
         message = json.loads(payload)
     # RecursionError: what json raises for arrays that are nested too deeply.

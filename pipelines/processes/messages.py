@@ -45,7 +45,7 @@ class MessageChild:
         return True
 
     def receive(self, tick: float | None = None, check: Callable[[], None] = _nothing) -> Message | None:
-        """The next message; None at its end. BadFrame where it sent none.
+        """The next message; None at its end. BadFrame if it sent none.
 
         With a `tick`, `check` is called whenever so many seconds have passed without a byte; an exception from it ends the
         wait.

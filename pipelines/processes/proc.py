@@ -74,7 +74,7 @@ class SystemProcess:
 
 
 def process(pid: int) -> SystemProcess:
-    """The process that has this id now; one that is never alive where there is none."""
+    """The process that has this id now; one that is never alive if there is none."""
     now = stat(pid)
     return SystemProcess(pid, -1 if now is None else now.started)
 

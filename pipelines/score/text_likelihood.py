@@ -53,7 +53,7 @@ class ReferenceLikelihood(AskingScorer):
     """Probability of the reference behind the completion, cut behind the last `marker` and the spaces that follow it there.
 
     `ending`: the end of an answer, `</answer>` or the model's end marker; without it 19 counts where 190 would follow. 0
-    where there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
+    if there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
     """
 
     marker: str = "####"

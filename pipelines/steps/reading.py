@@ -3,7 +3,7 @@ again.
 
 A pattern that begins with `$` is a JSON path (`$.verdict`, `$.steps[0].ok`) into the last JSON value of the text. Any other
 is a regular expression in the dialect of the library `regex`; the last match counts, as models end on their answer, and its
-first group where it has one. An unreadable field is missing, and a search that takes too long finds nothing.
+first group if it has one. An unreadable field is missing, and a search that takes too long finds nothing.
 """
 
 import re
@@ -68,7 +68,7 @@ class ReadCounts:
                 self._values[name][value] += 1
 
     def unmet(self, name: str, wanted: Collection[str]) -> dict[str, int] | None:
-        """The commonest values of a compared field where none is a wanted one; None if one is, or none could be read."""
+        """The commonest values of a compared field if none is a wanted one; None if one is, or none could be read."""
         values = self._values.get(name, Counter())
         if not values or not values.keys().isdisjoint(wanted):
             return None

@@ -7,7 +7,7 @@
 | `{STEP}` | the text that an earlier step of this recipe gave |
 | `{STEP.FIELD}` | a field that the step reads out of its texts; `outcome` and `truncated` every step has |
 | `{STEP*}` | all texts of a gathered group, numbered from 1 |
-| `{pair}` | the reference and the followed text, in an order that changes with the sample index; where the step names no
+| `{pair}` | the reference and the followed text, in an order that changes with the sample index; if the step names no
 other, the only earlier answer is followed |
 
 Braces around anything else mean themselves. Places are filled once and never evaluated, so a text with braces is a text.
@@ -111,7 +111,7 @@ class Filling(NamedTuple):
     """Values for the places of a template: the problem's prompt and reference, the texts of earlier steps by name
     (`followed`: the step whose completion is followed), and the gathered group.
 
-    `swapped`: the answer of a pair comes first. `raw`: without marks, where no model reads the result.
+    `swapped`: the answer of a pair comes first. `raw`: without marks, if no model reads the result.
     """
 
     prompt: Prompt

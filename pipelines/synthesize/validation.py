@@ -5,7 +5,7 @@
 - has_dof: instances differ in numbers, text and answer (degrees of freedom);
 - single_valued: asked again, by a fresh object, the template says the same, and one text has one answer;
 - matches_original: text and code agree: every parameter is in the text, every step follows from the text's numbers (and
-  the template's `constants`), the last step gives the answer, and `answer_check`, where there is one, gives it too.
+  the template's `constants`), the last step gives the answer, and `answer_check`, if there is one, gives it too.
 
 They cannot detect a text that states another problem than the code computes, unless there is an independent `answer_check`.
 Step lines are evaluated by code independent of the calculator that makes them; numbers are integers, decimals or fractions

@@ -299,7 +299,7 @@ class Prefer:
         return policy_version("1", order=self.order, over=self.over)
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
-        """The first that is not undecided; undecided where all are."""
+        """The first that is not undecided; undecided if all are."""
         ranks = {name: rank for rank, name in enumerate(self.order)}
         ordered = sorted(verdicts, key=lambda verdict: ranks.get(verdict.verifier, len(ranks)))
         first = next((verdict for verdict in ordered if verdict.outcome != "undecided"), ordered[-1])
@@ -321,6 +321,6 @@ PLAIN: Policy = FirstDecided()
 
 
 def policy_part(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a recorded recipe that names its policy; the plain chain where it names none."""
+    """The part of a recorded recipe that names its policy; the plain chain if it names none."""
     part: Mapping[str, Any] = recipe.get("accept") or {"method": PLAIN.name, "options": {}}
     return part

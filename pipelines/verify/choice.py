@@ -10,7 +10,7 @@ and the last such run counts (a worked example may stand before it).
 
 A text names an option by a letter in one of its usual spellings, or by the option's own text, which is the same whatever
 its case and the white space in it; a plain number is the same whatever its spelling. "A" and "I" are English words: without
-a mark of their own (parentheses, a full stop, "option") they are letters only where nothing, or "because" and its like,
+a mark of their own (parentheses, a full stop, "option") they are letters only if nothing, or "because" and its like,
 follows. Two letters joined ("A or B") name no option.
 """
 

@@ -268,7 +268,7 @@ def _forms(verdicts: pa.Table) -> list[str | None]:
 def score_columns(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
     """Scores as columns over rows that name completion and problem; NaN for a missing score.
 
-    Keyed by scorer, or by `scorer@version` where several versions are stored.
+    Keyed by scorer, or by `scorer@version` if several versions are stored.
     """
     row = _places(_joined(scores, "completion_id", "problem_id"), _joined(decisions, "completion_id", "problem_id"))
     versions: dict[str, set[str]] = {}

@@ -80,7 +80,7 @@ def _host_token(host: str) -> str:
 
 
 def _started(pid: int) -> tuple[str, float]:
-    """State letter and start of a process; an empty letter where there is none."""
+    """State letter and start of a process; an empty letter if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
     except OSError as error:

@@ -96,7 +96,7 @@ class WorkspaceView:
             dataset: A dataset version.
 
         Returns:
-            A row for each group. `models` counts the models that a rate pools, where none was fixed (imports).
+            A row for each group. `models` counts the models that a rate pools, if none was fixed (imports).
         """
         import pandas as pd
 

@@ -1,6 +1,6 @@
 """Arrow schemas of the segment kinds, and conversion of records to tables and back. Knows nothing of files or the ledger.
 
-The first schema already has every column of later readers, null where an engine cannot give a value; nested values
+The first schema already has every column of later readers, null if an engine cannot give a value; nested values
 (messages, meta, tests, stop strings) are canonical JSON text.
 """
 

@@ -1,5 +1,5 @@
 """The tour of Home: four steps for a first visit. A cookie of the browser keeps that it was closed, for each workspace, so
-that it stays closed where no page may write.
+that it stays closed if no page may write.
 """
 
 import streamlit as st

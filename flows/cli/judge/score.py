@@ -78,7 +78,7 @@ def page(report: Mapping[str, Any]) -> str:
 
 
 def _calibration_cells(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The first row of each metric of a score, with its interval; a dash where the metric has none."""
+    """The first row of each metric of a score, with its interval; a dash if the metric has none."""
     first = {row["metric"]: row for row in reversed([row for row in rows if row["scorer"] == name])}
     cells = []
     for metric in ("auroc", "auroc_within", "brier", "calibration"):

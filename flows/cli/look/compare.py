@@ -137,7 +137,7 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _problem_count(board: dict[str, Any], benchmark: str) -> str:
-    """Number of problems of a benchmark under the rates, `64 of easy`; `60 to 64 of easy` where models differ."""
+    """Number of problems of a benchmark under the rates, `64 of easy`; `60 to 64 of easy` if models differ."""
     counts = {row["problems"] for row in board["cells"] if row["benchmark"] == benchmark}
     return f"{' to '.join(f'{count:,}' for count in sorted({min(counts), max(counts)}))} of {benchmark}"
 

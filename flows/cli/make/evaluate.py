@@ -69,7 +69,7 @@ def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
 
 
 def _cells(evaluation: "LoadedEvaluationRecipe", root: Path) -> list[dict[str, Any]]:
-    """Each cell with its problems, its completions, and its run where that is done: it would draw nothing."""
+    """Each cell with its problems, its completions, and its run if that is done: it would draw nothing."""
     from flows.problems import preview_problems
     from storage.workspace import Workspace
 

@@ -87,7 +87,7 @@ def init(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC where it has none.
+    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC if it has none.
 
     An existing repository is left unchanged, and nothing is overwritten: the command can be repeated safely.
 

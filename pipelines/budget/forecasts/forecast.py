@@ -53,7 +53,7 @@ Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequenc
 class Question:
     """Input of a forecast: a budget over these problems. `kept`: number of (correct, distinct) answers that a selector
     keeps; `units`: by step, the price of (tokens in, tokens out); none if it is not known. `steps`: their names in
-    order, where the recipe has some; `rates`: tokens out per second by step, where known. `beside`: adds draws that the
+    order, if the recipe has some; `rates`: tokens out per second by step, if known. `beside`: adds draws that the
     budget does not plan. `later`: gives the final correct answers, if the budget uses other verdicts.
     """
 

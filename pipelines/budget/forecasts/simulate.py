@@ -56,7 +56,7 @@ def run_budget(
     """The rounds of a budget over these problems, the last one without draws; RuntimeError if it breaks a rule.
 
     An iterator: read each round before the next one, and stop reading to stop drawing.
-    `steps`: the names of the recipe's steps, in order, where it has some.
+    `steps`: the names of the recipe's steps, in order, if it has some.
     """
     ordered = sorted(problems, key=lambda problem: problem.problem_id)
     accounts = {problem.problem_id: _Account(problem, budget.prefix, tuple(steps) or ("",)) for problem in ordered}

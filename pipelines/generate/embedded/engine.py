@@ -137,7 +137,7 @@ class Embedded:
                 owner.forget(call)
 
     def _workers_for(self, groups: Sequence[DecodeGroup]) -> DrawWorkers | None:
-        """The draw workers, started where there is enough for them to do; none for a single group."""
+        """The draw workers, started if there is enough for them to do; none for a single group."""
         session, _ = self._loaded()
         if self._threads == 1 or len(groups) < 2:
             return None

@@ -77,7 +77,7 @@ class Asking(Protocol):
         """The most bytes that an honest reply to such a body has, unfolded."""
 
     def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:
-        """The answer in a reply of status 200; Failure where there is none."""
+        """The answer in a reply of status 200; Failure if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class CompletionClient:
         return self._completion(request, answer, time.perf_counter() - began)
 
     async def probe(self, replica: Replica) -> None:
-        """Check that a server is there, accepts the key and has the model; Failure or SetupError where not."""
+        """Check that a server is there, accepts the key and has the model; Failure or SetupError if not."""
         try:
             served = tuple(map(self._secrets.hide, served_models(await self.exchange.models(replica))))
         except Failure as failure:

@@ -49,7 +49,7 @@ def proxy_of(url: str) -> str | None:
 
 
 def tls_of(server: Server) -> Mapping[str, Any]:
-    """The request's option for a server with certificates of its own; Failure where their file is none."""
+    """The request's option for a server with certificates of its own; Failure if their file is none."""
     if server.ca_file is None:
         return {}
     try:
@@ -172,7 +172,7 @@ class _Room:
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:
-    """The whole body, unfolded; Failure where it is larger than any answer."""
+    """The whole body, unfolded; Failure if it is larger than any answer."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if response.content_length is not None and response.content_length <= most:
         return unfolded(await response.read(), encoding, most)
@@ -188,7 +188,7 @@ async def _read(response: "ClientResponse", most: int) -> bytes:
 
 
 def unfolded(data: bytes, encoding: str, most: int) -> bytes:
-    """A body without its compression; Failure where it unfolds to more than `most` bytes (2 MB can hold 2 GB)."""
+    """A body without its compression; Failure if it unfolds to more than `most` bytes (2 MB can hold 2 GB)."""
     if encoding in ("identity", "") or not data:
         return data
     if encoding not in _WINDOW_BITS:

@@ -61,7 +61,7 @@ class ServerAnswer:
 
 
 def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> ServerAnswer:
-    """The answer in the body of a reply with status 200; Failure where there is none."""
+    """The answer in the body of a reply with status 200; Failure if there is none."""
     choice = _choice(data)
     given = choice.get("message")
     message: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -87,7 +87,7 @@ def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Serv
 
 
 def read_object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object that a body is; Failure where it is none."""
+    """The JSON object that a body is; Failure if it is none."""
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
@@ -151,7 +151,7 @@ def _count(usage: Mapping[str, Any], key: str, answer: ServerAnswer) -> int | No
 
 
 def _ids(answer: ServerAnswer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Token ids where the server gives them (vLLM's return_token_ids); they overrule its own count."""
+    """Token ids if the server gives them (vLLM's return_token_ids); they overrule its own count."""
     answer.token_ids = _id_list(choice.get("token_ids"))
     answer.prompt_token_ids = _id_list(choice.get("prompt_token_ids") or data.get("prompt_token_ids"))
     if answer.token_ids is not None and answer.tokens_out != len(answer.token_ids):
@@ -166,7 +166,7 @@ def _id_list(value: Any) -> tuple[int, ...] | None:
 
 
 def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
-    """Read the stop string that ended the answer, where the server gives it: vLLM by `stop_reason`, SGLang by
+    """Read the stop string that ended the answer, if the server gives it: vLLM by `stop_reason`, SGLang by
     `matched_stop`.
 
     Both give a number or nothing if the model ended its answer itself.
@@ -178,7 +178,7 @@ def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
 
 
 def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
-    """Read the reason of the end; where the server does not give it, infer it from the token count."""
+    """Read the reason of the end; if the server does not give it, infer it from the token count."""
     reason = reason if isinstance(reason, str) else None
     if reason in UNFINISHED:
         raise Failure("aborted", f"finish_reason {reason}")

@@ -212,7 +212,7 @@ class Vllm:
             running.close()
 
     def _started(self) -> "_Running":
-        """The children, started where there are none or where one of them has died."""
+        """The children, started if there are none or if one of them has died."""
         with self._lock:
             if self._running is not None and self._running.dead:
                 self._running.close()

@@ -80,7 +80,7 @@ def _lora(folder: Path) -> dict[str, Any]:
 
 
 def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
-    """Variables of one child: its devices where there are several engines, and the model runner where it matters.
+    """Variables of one child: its devices if there are several engines, and the model runner where it matters.
 
     The certainty's logits processor uses the interface of vLLM's first model runner, which is selected for it.
     """

@@ -206,7 +206,7 @@ class Remote:
 
 
 def _request(name: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
-    """A call as bytes: marshalled where that is exact. Unsupported for a value that cannot cross to another process."""
+    """A call as bytes: marshalled if that is exact. Unsupported for a value that cannot cross to another process."""
     if not any(type(item) is bytearray for item in args):
         try:
             exact: bytes = marshal.dumps((name, args, kwargs), 2)

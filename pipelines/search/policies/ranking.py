@@ -16,7 +16,7 @@ def ranked(nodes: Iterable[TreeNode], chance: Random) -> list[TreeNode]:
 
 
 def best_leaf(tree: Tree) -> TreeNode:
-    """The begun answer with the best score, of equal ones the longest: brought to its end where nothing else was."""
+    """The begun answer with the best score, of equal ones the longest: brought to its end if nothing else was."""
     leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
     return max(leaves, key=lambda node: (node.score, node.depth))
 

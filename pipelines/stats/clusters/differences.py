@@ -126,7 +126,7 @@ def _test(sums: Sums, mean: float, confidence: float, draws: int) -> Tested:
 
 
 def hidden_change(sums: Sums, sign: int, confidence: float) -> float:
-    """The largest mean change to one side where so few clusters changed that no pattern of their signs shows anything.
+    """The largest mean change to one side if so few clusters changed that no pattern of their signs shows anything.
 
     The largest change of a cluster, by the Clopper-Pearson bound of how much of all clusters changes to that side, each
     counting by its size (effective clusters: Kish 1965).
@@ -171,7 +171,7 @@ def equivalence(
 
     Rejecting both "difference <= -margin" and "difference >= margin" at level alpha is the same as the 1 - 2 alpha interval
     lying within the margin, which is how it is decided; t with G - 1 degrees of freedom over G clusters. Where no error can
-    be estimated the interval needs none: Hoeffding's, or Clopper-Pearson's where nothing changed. None without problems;
+    be estimated the interval needs none: Hoeffding's, or Clopper-Pearson's if nothing changed. None without problems;
     ValueError unless 0 < margin <= 1 and 0 < alpha < 0.5.
     """
     if not 0.0 < margin <= 1.0 or not 0.0 < alpha < 0.5:

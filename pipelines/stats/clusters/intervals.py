@@ -41,7 +41,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 class StratumSample:
     """Stratum of `size` members; `values`: of a simple random sample of them without replacement.
 
-    A member's value is its weight in the whole where it has the property, else 0. With equal weights of 1 the values are 0
+    A member's value is its weight in the whole if it has the property, else 0. With equal weights of 1 the values are 0
     and 1. `unit` is the weight that one more event is taken to have: sum w^2 / sum w over the stratum, the mean weight of
     what a random bit of its weight belongs to. (The largest weight is safe whatever it is, and useless where one member
     weighs much: Tiwari, Clegg & Zou 2006, Stat. Methods Med. Res. 15, use the mean weight for that reason.)
@@ -182,7 +182,7 @@ def mover_sum(terms: Sequence[tuple[float, Interval]]) -> Interval:
 def mover_ratio(top: Interval, bottom: Interval) -> Interval | None:
     """top / bottom of independent, non-negative parts (Donner & Zou 2012, Stat. Methods Med. Res. 21, eq. 8).
 
-    None if bottom is 0; the upper end is infinite where bottom's interval reaches 0.
+    None if bottom is 0; the upper end is infinite if bottom's interval reaches 0.
     """
     (a, a_low, a_high), (b, b_low, b_high) = top, bottom
     if b <= 0.0:

@@ -66,7 +66,7 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
     bound for means in [0, 1] is used, which needs no estimate of it.
 
     Sums corrected by an audit can be outside of [0, size]. They follow no beta-binomial law, so nothing is cut;
-    where they cancel to a mean of 0 or 1 their spread still counts, by a t interval where that is the wider one.
+    where they cancel to a mean of 0 or 1 their spread still counts, by a t interval if that is the wider one.
     """
     groups, count = len(sums), math.fsum(size for _, size in sums)
     shares = [(total / count, size / count) for total, size in sums]

@@ -119,7 +119,7 @@ def these_problems_means(
     `estimator` is one of the four of counts, n >= k everywhere. Variance: the jackknife over each problem's completions
     (Efron & Stein 1981: never too small on average), Satterthwaite degrees of freedom. Where a problem has just k
     completions nothing can be left out: Clopper-Pearson over problems, which is wide enough because a sum of unequal
-    chances varies less than one of equal ones (Hoeffding 1956); the same where all values are 0, or 1. No spread otherwise:
+    chances varies less than one of equal ones (Hoeffding 1956); the same if all values are 0, or 1. No spread otherwise:
     McDiarmid's bound, where one completion changes the value by at most k/n.
     """
     n, c = _counts(judged, correct)

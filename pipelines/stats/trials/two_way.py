@@ -122,7 +122,7 @@ def two_way(
 
     `bounded`: values are in [-1, 1], as differences of rates are, and so is the interval. Where so few problems changed
     that no pattern of their signs shows anything, its ends reach the Clopper-Pearson bound of such changes, as in
-    `paired_test`; so they do where no cell differs from another. Without bounds (log-probabilities) and without spread
+    `paired_test`; so they do if no cell differs from another. Without bounds (log-probabilities) and without spread
     there is no interval. ValueError for a missing cell, a ragged table, or a value beyond its bounds.
     """
     cells = checked_cells(differences, bounded=bounded)
@@ -161,7 +161,7 @@ def checked_cells(values: npt.ArrayLike, *, bounded: bool) -> Array:
 
 
 def units_of(cells: Array, clusters: Clusters | None) -> Units:
-    """The cells of units, which are problems or, where they have one, their templates."""
+    """The cells of units, which are problems or, if they have one, their templates."""
     if clusters is None:
         return Units(cells, np.ones(cells.shape[1]))
     rows = [cluster_sums(row, clusters) for row in cells.tolist()]

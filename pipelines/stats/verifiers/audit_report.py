@@ -83,7 +83,7 @@ def band_of(rate: float) -> str:
 
 
 def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judgement], measured: VerifierPassRate | None = None) -> Row:
-    """All rates overall and by difficulty band, as JSON values; null where a stratum has no judgement yet."""
+    """All rates overall and by difficulty band, as JSON values; null if a stratum has no judgement yet."""
     known = [judgement for judgement in judged if judgement.right is not None]
     unsure = len(judged) - len(known)
     waiting = sorted({s.name for s in strata if s.size} - {judgement.stratum for judgement in known})

@@ -102,7 +102,7 @@ def calibration(
 ) -> Calibration | None:
     """ECE of scores in [0, 1] over bins of equal counts, the mean of |share correct - mean score|; None without any.
 
-    Equal scores are never parted, so bins differ in size where there are many ties. Binned errors are absolute values, so
+    Equal scores are never parted, so bins differ in size if there are many ties. Binned errors are absolute values, so
     noise alone makes them positive: `noise` is that part, and the interval is error +- the .95 quantile of the noise of
     resampled clusters, widened as a t interval is for the number of clusters in a bin. It holds whatever the true errors
     are (triangle inequality) and is wide for it.

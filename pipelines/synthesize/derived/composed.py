@@ -53,7 +53,7 @@ class Composed:
         self.hops, self.roles, self.uses, self.source = hops, frozenset(roles), uses, source
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
-        """At most `budget` problems; fewer where the source has no more hops that fit together."""
+        """At most `budget` problems; fewer if the source has no more hops that fit together."""
         source = required(self.source, self.name)
         usable = [problem for problem in source.problems if can_be_joined(problem)]
         if len(usable) < self.hops:

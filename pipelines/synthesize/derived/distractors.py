@@ -29,7 +29,7 @@ Wrong = Mapping[str, Counter[str]]
 
 
 class Distractors:
-    """Problems of choice with `options` options. `fill`: where rollouts give too few wrong answers, numbers near the key.
+    """Problems of choice with `options` options. `fill`: if rollouts give too few wrong answers, numbers near the key.
 
     `least`: so many rollouts must have given an answer before it is an option.
     """
@@ -51,7 +51,7 @@ class Distractors:
         Args:
             options: Options of each question.
             least: Rollouts that must have given an answer before it becomes an option.
-            fill: Add numbers near the key where rollouts give too few wrong answers.
+            fill: Add numbers near the key if rollouts give too few wrong answers.
             none_of_the_above: Replace one option by "None of the above".
         """
         if not 2 <= options <= len(LETTERS) or least < 1:

@@ -12,7 +12,7 @@ COMPARED = 20  # rows whose tokens are compared
 
 
 def encode_for(tokenizer: Any) -> Encode:
-    """The encoding for a transformers tokenizer: Rollmill's chat form where it has its tokens, else its chat template, else
+    """The encoding for a transformers tokenizer: Rollmill's chat form if it has its tokens, else its chat template, else
     the plain texts with the end token.
     """
     if tokenizer.convert_tokens_to_ids(END) not in (None, tokenizer.unk_token_id):

@@ -51,7 +51,7 @@ def _apart(a: Bounds, b: Bounds, near: float) -> bool | None:
 
 
 def bounds(node: ExpressionNode, point: Mapping[str, float]) -> Bounds:
-    """Bounds of the value of a tree at a point; raises `Unbounded` where none are known."""
+    """Bounds of the value of a tree at a point; raises `Unbounded` if none are known."""
     if node.op == "number":
         assert node.value is not None
         value = node.value.numerator / node.value.denominator

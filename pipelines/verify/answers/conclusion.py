@@ -180,7 +180,7 @@ def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
 
 
 def _with_words(number: str, behind: str) -> str | None:
-    """The number with the word behind it where that is its unit; None if the words make another number of it."""
+    """The number with the word behind it if that is its unit; None if the words make another number of it."""
     behind = _MARKUP.sub("", behind.rstrip(" \n.,!*$)"))
     if any(len(word) == 1 and word not in SHORT_UNITS | {"I"} for word in behind.split()[1:]):
         return None

@@ -6,7 +6,7 @@ notation is ambiguous, the problem's text decides. No policy cares which side is
 strict (the default)
 - percent (and dozen, thousand, million ...): 50% is 1/2. Where the problem asks in percent it also equals 50, and a plain
   number above 1 is in percent: 12 is not 1200%.
-- units: a unit behind the answer is dropped; where both sides name a unit we know, they must be the same unit.
+- units: a unit behind the answer is dropped; if both sides name a unit we know, they must be the same unit.
 - brackets: part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
 - decimals: exact; 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and equals what
   it prints to its last places; an integer is always exact.

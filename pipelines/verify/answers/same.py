@@ -1,6 +1,6 @@
 """Equality of two answers under the equality policy. Three-valued: True, False, or None if undecided.
 
-Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; where none of them reaches, an
+Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; if none of them reaches, an
 `Oracle` (hundreds of digits, in a worker process) may decide. Equality is symmetric: no rule asks which is the reference.
 """
 
@@ -70,7 +70,7 @@ class Judge:
         return self._sets(left, right)
 
     def _assignments(self, left: Value, right: Value) -> bool | None:
-        """By name where both name; a tuple or bare list is compared in the order of the names."""
+        """By name if both name; a tuple or bare list is compared in the order of the names."""
         if isinstance(left, Assignments) and isinstance(right, Assignments):
             if set(left.names) != set(right.names) or len(left.names) != len(right.names):
                 return False

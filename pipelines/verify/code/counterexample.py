@@ -5,7 +5,7 @@ programs run in the sandbox.
 
 `Problem.reference` is the trusted program. `Problem.tests` is one JSON object: `suspect` (the subtly wrong program),
 `validator` (a program that defines `valid`, called with the input's arguments; True allows it), `entry_point` (the
-function that both programs define; without it both read stdin and print), and where several answers are right `checker`
+function that both programs define; without it both read stdin and print), and if several answers are right `checker`
 (a program that defines `accepts(input, answer)`, the input being the list of arguments or the text read). `tolerance` is
 for floats in answers.
 

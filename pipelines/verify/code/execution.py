@@ -111,7 +111,7 @@ class SuiteRun:
 
 
 def run_suite(runner: Runner, source: str, suite: ProgramSuite, *, spacing: Spacing = "lines") -> SuiteRun:
-    """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
+    """All tests of a suite on one program; SandboxFailed if the sandbox itself did."""
     run = SuiteRun()
     for asserts in suite.asserts:
         report = runner.run(AssertTests(source, asserts.text, suite.entry_point))

@@ -1,8 +1,8 @@
 """Inputs for a function, made from the examples in its tests and docstring by seeded changes of values. Runs nothing.
 
-Changes stay within what the examples show: types and nesting; whole numbers no smaller than 0 (or 1) where all examples
-are; texts of the characters seen; nothing empty if no example is; lists of equal lengths where all examples have them
-equal; sorted lists where all are sorted. A generated input may still break a condition that only the prose states.
+Changes stay within what the examples show: types and nesting; whole numbers no smaller than 0 (or 1) if all examples
+are; texts of the characters seen; nothing empty if no example is; lists of equal lengths if all examples have them
+equal; sorted lists if all are sorted. A generated input may still break a condition that only the prose states.
 """
 
 import ast

@@ -189,7 +189,7 @@ def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _negated(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """A condition turned round, where no change of its operator does that already."""
+    """A condition turned round, if no change of its operator does that already."""
     if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test and isinstance(node, ast.expr):
         simple = isinstance(node, ast.Compare) and len(node.ops) == 1
         if not simple and not isinstance(node, ast.UnaryOp | ast.Constant):

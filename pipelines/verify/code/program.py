@@ -1,11 +1,11 @@
 """Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
-1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (where none is named, the
+1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (if none is named, the
    last);
 2. `fenced-joined`: the last block defines no entry point, but the prompt's code followed by it does;
 3. `fenced-last`: the last block, though it does not define the entry point;
-4. `whole`: the whole text is Python and defines the entry point (or, where none is named, does something);
+4. `whole`: the whole text is Python and defines the entry point (or, if none is named, does something);
 5. `continuation`: the prompt's code followed by the text is Python and gives the entry point a body (HumanEval's form); a
    first line that lost its indentation gets it back, if something is returned; text after the body that is not Python is
    cut off;

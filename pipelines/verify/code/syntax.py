@@ -23,7 +23,7 @@ class UnreadableError(ValueError):
 
 
 def syntax_tree(text: str) -> ast.Module:
-    """The syntax tree of a text; UnreadableError with the reason where there is none."""
+    """The syntax tree of a text; UnreadableError with the reason if there is none."""
     if len(text) > LONGEST:
         raise UnreadableError(f"longer than {LONGEST:,} characters")
     _be_silent()

@@ -1,6 +1,6 @@
 """Instructions that hold or do not: what the response contains, how it begins and ends, its case, script and form.
 
-Each takes the text and, where it takes any, its checked arguments, and gives (holds, what it saw).
+Each takes the text and, if it takes any, its checked arguments, and gives (holds, what it saw).
 """
 
 import re

@@ -38,7 +38,7 @@ class CountBounds:
 
 
 def bounds_of(name: str, given: Mapping[str, Any], default: CountBounds | None) -> CountBounds:
-    """The bounds among the arguments; the default where there are none."""
+    """The bounds among the arguments; the default if there are none."""
     stated = {key: given[key] for key in BOUNDS if key in given}
     if not stated:
         if default is None:

@@ -132,7 +132,7 @@ def count(votes: Sequence[JudgeVote]) -> VoteCount:
 
 
 def majority(counted: VoteCount, max_failed: float) -> tuple[Outcome, str, str | None]:
-    """(outcome, rule, cause): undecided where too large a share of the votes failed, and on a tie."""
+    """(outcome, rule, cause): undecided if too large a share of the votes failed, and on a tie."""
     if counted.failed > max_failed * counted.votes or counted.failed == counted.votes:
         return "undecided", "failures", f"judge: {counted.failed} of {counted.votes} votes gave no verdict"
     if counted.correct == counted.incorrect:

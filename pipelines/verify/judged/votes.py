@@ -24,7 +24,7 @@ class VotesVerifier(OneByOne):
     """`of`: the step and the field that is read, `grade.score`.
 
     `correct` if the mean of the votes is at least `least`; with `says`, if the share of votes with one of these words is.
-    `undecided` where fewer than `readable` of them can be read; an empty answer is `unparsed`. `cast`: who gives the votes,
+    `undecided` if fewer than `readable` of them can be read; an empty answer is `unparsed`. `cast`: who gives the votes,
     which in a run is the run itself.
     """
 

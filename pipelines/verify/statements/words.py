@@ -47,7 +47,7 @@ class Language:
 
     name: str
     letters: re.Pattern[str] | None
-    """A letter of its script, where that is not the Latin one."""
+    """A letter of its script, if that is not the Latin one."""
     says: re.Pattern[str]
     denies: re.Pattern[str]
     denied: re.Pattern[str]

@@ -1,7 +1,7 @@
 """Finds and reads the JSON value in what a model wrote, strictly and within bounds, for several verifiers.
 
 Where the value is, first that applies:
-1. the last closed fenced block marked `json`, or, where none is marked, the last fenced block whose content is JSON;
+1. the last closed fenced block marked `json`, or, if none is marked, the last fenced block whose content is JSON;
 2. the whole text, when it is one JSON value of any kind;
 3. the last object or array in the text.
 Strict: no NaN or infinities, no number beyond the range of a double, no key twice in one object (unless the caller takes

@@ -295,7 +295,7 @@ def _rows(rows: list[Any], columns: int) -> tuple[Any, Any, Any]:
 
 
 def _without_objective(program: _Program) -> dict[str, Any]:
-    """Unbounded where any point is feasible, infeasible where none is.
+    """Unbounded if any point is feasible, infeasible if none is.
 
     A rational mixed-integer program whose relaxation is unbounded and which has a feasible point is unbounded (Meyer 1974).
     """

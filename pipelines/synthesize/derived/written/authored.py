@@ -65,7 +65,7 @@ class Authors:
         return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"
 
     def rounds(self, budget: int, seed: int, ask: Callable[[range], list[tuple[T, str]]]) -> Iterator[list[NewProblem[T]]]:
-        """The problems of each round, at most `budget` in all; fewer where round after round gives none.
+        """The problems of each round, at most `budget` in all; fewer if round after round gives none.
 
         `ask`: what for and the prompt of the requests of these numbers, made when all earlier rounds are known: so they do
         not depend on the order of replies.

@@ -2,7 +2,7 @@
 
 The solver gets the problem like any model. Its answers are grouped by canonical form; one that gives none
 abstains and counts all the same. `majority` takes the answer of the largest group where its share is high enough,
-`round_trip` the writer's own answer where that is the elected one. Both are wrong where the solver mostly is.
+`round_trip` the writer's own answer if that is the elected one. Both are wrong where the solver mostly is.
 """
 
 from collections import Counter, defaultdict
@@ -102,7 +102,7 @@ def elected_answer(texts: Sequence[str | None]) -> tuple[str, int] | None:
 
 
 def answer_of(text: str) -> str | None:
-    """The final answer of a text: the plain number in it where it is one; unmarked words are none."""
+    """The final answer of a text: the plain number in it if it is one; unmarked words are none."""
     final = final_answer(text)
     number = None if final is None else plain_text(final)
     if final is None or (number is None and final.rule in ("bare", "tail")):

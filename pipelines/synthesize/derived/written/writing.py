@@ -1,7 +1,7 @@
 """Texts that synthesizers ask a model for: through a Sampler, and in a run that one stores them, charges and limits them.
 
 A writer's engine may be any of a recipe's. Where it can be held to a JSON schema (`openai` with a server that knows
-`response_format`, `vllm`) it is; elsewhere the answer is read as JSON where it is some.
+`response_format`, `vllm`) it is; elsewhere the answer is read as JSON if it is some.
 """
 
 import json
@@ -32,7 +32,7 @@ class WriterModel:
     prompt_template: str = "{prompt}"
 
     def held_to(self, schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """The engine's options with a JSON schema among them, where it can be held to one and is not to another."""
+        """The engine's options with a JSON schema among them, if it can be held to one and is not to another."""
         engines = registry("engine")
         if schema is None or self.engine not in engines or not isinstance(engines[self.engine], TakesSchema):
             return self.engine_options

@@ -179,7 +179,7 @@ _MOST_PRODUCTS, _MOST_NODES = 216, 500  # a product of products doubles with eac
 
 
 def multiplied_out(node: ExpressionNode) -> ExpressionNode:
-    """The tree of one matrix for a formula of matrices; `Unsupported` where it is none (powers, sizes that do not fit)."""
+    """The tree of one matrix for a formula of matrices; `Unsupported` if it is none (powers, sizes that do not fit)."""
     if node.op == "matrix":
         return node
     if node.op == "group":

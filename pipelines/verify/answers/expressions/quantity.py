@@ -259,7 +259,7 @@ def _is_unit(word: str) -> bool:
 def print_slack(text: str) -> Fraction:
     """Largest distance of a decimal of 15 or more significant digits from the number whose floating-point print it is.
 
-    One unit of its last place, or four units of a double's last place where it has no more digits than a double (17); half
+    One unit of its last place, or four units of a double's last place if it has no more digits than a double (17); half
     a unit for longer ones. Integers and shorter decimals are exact: 0.
     """
     whole, point, decimals = text.replace(",", "").lstrip("+-").partition(".")
