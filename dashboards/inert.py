@@ -91,9 +91,9 @@ def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
 
 
 def unlinked(markdown: str) -> str:
-    """The same with a word joiner where the page itself would put a link, an icon, an emoji or another sign.
+    """Markdown with a word joiner wherever Streamlit would insert a link, an icon, an emoji or another symbol.
 
-    The page does so even behind a backslash: for addresses, `:name:` and signs of their own such as `->`.
+    Streamlit replaces addresses, `:name:` and symbols such as `->` even behind a backslash.
     """
     return _MADE_ACTIVE.sub("\\g<0>\u2060", markdown)
 

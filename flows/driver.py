@@ -33,11 +33,13 @@ class Executor(Protocol):
         """The outcome of a job's stages; `prepare` is called first where something has to be waited for."""
 
     def stage(self, name: str, work: Callable[[], T], label: str = "") -> T:
-        """The result of one stage; `label` tells it from others of its name. A stage may be called again: it resumes."""
+        """The result of one stage; `label` distinguishes it from stages of the same name. A stage may be called again: it
+        resumes.
+        """
 
 
 class Direct:
-    """Stages carried out at once, in this process."""
+    """Executor that runs each stage directly in this process."""
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +66,7 @@ class JobKind(Protocol[Target]):
 
     @property
     def command(self) -> str:
-        """The command line that goes on with the job."""
+        """The command line that resumes the job."""
 
     def open(self, progress: Progress) -> AbstractContextManager[Target]:
         """Target of the stages: a run, or the session of several runs."""
@@ -76,13 +78,13 @@ class JobKind(Protocol[Target]):
         """Carry out every stage; the ledger says how that ended. The outcome as JSON values."""
 
     def run_of(self, target: Target) -> str | None:
-        """The id of the job's run; None where it has several."""
+        """The id of the job's run; None if it has several."""
 
     def report(self, outcome: Outcome) -> Outcome:
         """Write the files that the job leaves beside the workspace's own; the outcome with their paths."""
 
     def check(self, outcome: Outcome) -> None:
-        """FoundWanting where what was measured falls short of what the recipe asks."""
+        """FoundWanting if a measurement falls short of the recipe's requirement."""
 
     def line(self, outcome: Outcome) -> str:
         """The outcome in one line, for the record of a schedule."""
@@ -95,11 +97,11 @@ class RecipeKind(JobKind[Target], Protocol[Target]):
     def job(self) -> Job: ...
 
     def recipe(self) -> dict[str, Any]:
-        """Canonical form of its recipe or evaluation, as it was loaded."""
+        """Canonical form of its recipe or evaluation, as loaded."""
 
 
 class RequestKind:
-    """Defaults of a kind without a recipe: nothing is prepared, written beside the workspace's own files, or checked."""
+    """Defaults of a kind without a recipe: prepares nothing, writes no report, and checks nothing."""
 
     def prepare(self, target: Any) -> None:
         """Nothing."""
@@ -114,7 +116,7 @@ class RequestKind:
         return outcome
 
     def check(self, outcome: Outcome) -> None:
-        """Nothing is found wanting."""
+        """No check: always passes."""
 
 
 def _ignore(run: str | None) -> None:

@@ -1,7 +1,7 @@
 """Identity of a job's run in the ledger: the recipe's hash and the resolved parts (model, verifiers, problems).
 
 The same recipe with the same resolved parts is the same run and is resumed. A finished run whose model or verifier has
-changed stays as it is, and a new generation (`name-hash8-2`) begins. It reuses every completion that is still valid. An
+changed stays unchanged, and a new generation (`name-hash8-2`) begins. It reuses every completion that is still valid. An
 unfinished run whose parts have changed is a SetupError until a person begins the new generation with `--keep-going` or
 `reverify --accept`.
 """
@@ -155,7 +155,7 @@ def _record(run: "RecipeRun", name: str, parts: dict[str, Any]) -> None:
 
 
 def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, list[Run]]":
-    """The id of the run of this recipe under these parts, new where there is none; and its runs so far, in order."""
+    """The id of the run of this recipe under these parts, new if there is none; and its runs so far, in order."""
     known = {other.id: other for other in run.workspace.runs.list()}
     generations: list[Run] = []
     name = base = run_name(run.loaded)
@@ -166,7 +166,7 @@ def _generation_of(run: "RecipeRun", parts: Mapping[str, Any]) -> "tuple[str, li
 
 
 def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """True where only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
+    """True if only the imported rollouts changed, perhaps with more problems: no cost is paid twice, verdicts are kept.
 
     Verifiers that vote on imported rollouts then have a new vote plan, and the plan is part of their version.
     """
@@ -177,7 +177,7 @@ def imports_alone_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> 
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """The parts that are not what they were."""
+    """The parts that changed."""
     return [key for key in now if before.get(key) != now[key]]
 
 
@@ -209,7 +209,7 @@ def _changed_since(session: "Session", last: "Run", now: dict[str, Any]) -> Setu
     run = last.id
     changed = differences(last.recipe["resolved"], now)
     names, detail = list(changed), "; ".join(changed.values())
-    anew = f"{session.job.command} --keep-going to begin it anew (drawn completions are reused)"
+    anew = f"{session.job.command} --keep-going to restart it (drawn completions are reused)"
     again = f"rollmill reverify {run} to see first what the new verifiers change, " if names == ["verifiers"] else ""
     return SetupError(
         f"run {run} is unfinished and began under other parts ({detail}).",

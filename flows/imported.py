@@ -49,7 +49,7 @@ def digest_of_imports(workspace: "Workspace", imports: Sequence[str], problems: 
 
 
 def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ...]:
-    """The names of the rollout imports that the recipe takes; SetupError where none was made for its problem set.
+    """The names of the rollout imports that the recipe takes; SetupError if none was made for its problem set.
 
     Empty for recipes that draw, and for made problems without `generate.imports`: no import is for those, so every imported
     rollout of them is taken.
@@ -71,7 +71,7 @@ def imports_taken(workspace: "Workspace", loaded: LoadedRecipe) -> tuple[str, ..
 
 
 def imported_counts(workspace: "Workspace", names: Sequence[str], problems: "RecipeProblems") -> ImportedCounts:
-    """The rollouts of these problems in the imports that are taken (all, where none is named), and in the others."""
+    """The rollouts of these problems in the imports that are taken (all, if none is named), and in the others."""
     every = names_of(workspace.segments, "completions")
     chosen = list(names) or every
     ordered = [*chosen, *(name for name in every if name not in chosen)]

@@ -19,7 +19,7 @@ def workspace_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The parameters of the curate flow; `keep_going` begins an unfinished run anew under changed verifiers or models.
+    """The parameters of the curate flow; `keep_going` restarts an unfinished run under changed verifiers or models.
 
     `max_tokens` and `max_cost` (an amount as a text) are the limits of the run, before those of the profile. `verb`: the
     command that was given; `cell`: which run of an evaluation's file it is. `publish_again`: content that an older version
@@ -53,7 +53,7 @@ class Job:
 
     @classmethod
     def here(cls, recipe: str | Path, sets: Sequence[str], profile: str | Path | None, **more: Any) -> "Job":
-        """The job of a recipe and a profile, as somebody names them, in the workspace here or above."""
+        """The job of a recipe and a profile, by path or name, in the workspace here or above."""
         place = None if profile is None else str(Path(profile).resolve())
         return cls(str(workspace_root()), str(Path(recipe).resolve()), tuple(sets), place, **more)
 

@@ -1,6 +1,6 @@
 """Spending limit of a run (the command's, else the profile's), and the message when it is reached.
 
-A limit cannot change a row: it only ends a command early, and the same command with a higher limit goes on.
+A limit cannot change a row: it only ends a command early, and the same command with a higher limit continues.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ class LimitReached(FoundWanting):
 
 
 def limit_of(job: "Job", profile: "Profile") -> Limit:
-    """The limit of a job; SetupError for one on money where nothing has a price."""
+    """The limit of a job; SetupError for one on money if nothing has a price."""
     tokens = profile.limits.tokens if job.max_tokens is None else job.max_tokens
     money = profile.limits.money if job.max_cost is None else _decimal(job.max_cost)
     if money is not None and profile.prices is None:
@@ -59,7 +59,7 @@ def limit_reached(run: "RecipeRun", reason: str, where: str) -> LimitReached:
 
 
 def _higher(limit: int, spent: int) -> int:
-    """Twice the limit, or of what was spent where that is more: something to begin with."""
+    """Suggested new limit: twice the old one, or twice what was spent if that is more."""
     return 2 * max(limit, spent, 1)
 
 
@@ -69,5 +69,5 @@ def _decimal(text: str) -> Decimal:
         if not (money.is_finite() and money >= 0):
             raise InvalidOperation
     except InvalidOperation:
-        raise SetupError(f"--max-cost {text!r} is no amount of money.", choices=("--max-cost 2.50",)) from None
+        raise SetupError(f"--max-cost {text!r} is not an amount of money.", choices=("--max-cost 2.50",)) from None
     return money

@@ -1,4 +1,4 @@
-"""Synthesizers of a workspace: built with what they make problems of, a version or a run that their option `from` names.
+"""Synthesizers of a workspace: built with their source of problems, a version or a run that their option `from` names.
 
 What they read is fixed by its content hash: that of a version, or of a finished run's problems and outcomes. It is part of
 the key that their problems are stored under and of the run's identity.
@@ -38,7 +38,7 @@ _CHUNK = 4_096  # rollouts that are fetched at a time
 
 
 def built_synthesizer(workspace: "Workspace", method: MethodSpec, samplers: Samplers | None = None) -> Any:
-    """A synthesizer with its source, where it takes one. `samplers`: whom it may ask."""
+    """A synthesizer with its source, if it takes one. `samplers`: whom it may ask."""
     given: dict[str, Any] = {} if samplers is None else {"samplers": samplers}
     if method.takes_source:
         given["source"] = source_of(workspace, str(method.options[FROM]))
@@ -46,7 +46,7 @@ def built_synthesizer(workspace: "Workspace", method: MethodSpec, samplers: Samp
 
 
 def source_of(workspace: "Workspace", name: str) -> Source:
-    """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError where there is none of that name."""
+    """A dataset version (`NAME`, `NAME@v3`) or a finished run as a source; SetupError if there is none of that name."""
     scope = source_scope(workspace, name)
     if scope.version is not None:
         info = scope.version
@@ -59,7 +59,7 @@ def source_of(workspace: "Workspace", name: str) -> Source:
 
 
 def source_scope(workspace: "Workspace", name: str) -> "Scope":
-    """Scope that the option `from` names; SetupError where it is neither a version nor a run, or its rows are missing."""
+    """Scope that the option `from` names; SetupError if it is neither a version nor a run, or its rows are missing."""
     from storage.queries import Reader, named_scope
     from storage.versions.index import dataset_names
 
@@ -74,7 +74,7 @@ def source_scope(workspace: "Workspace", name: str) -> "Scope":
 def _refuse_unfinished(scope: "Scope") -> None:
     if not scope.decided and (scope.run is None or scope.run.status != "done"):
         raise SetupError(
-            f"run {scope.name} has not decided on all of its rollouts: what it would give may still change.",
+            f"run {scope.name} has not decided on all of its rollouts: its result may still change.",
             next_command=f"rollmill runs resume {scope.name}",
         )
 

@@ -1,6 +1,6 @@
 """The problems of a recipe, made or imported, less held-out ones and near duplicates; and the held-out ones themselves.
 
-A pure function of the recipe and of what was imported. Knows no run.
+A pure function of the recipe and the imports. Knows no run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class RecipeProblems:
     """The problems of a run in a fixed order, how many there were before, how many were dropped for which reason.
 
-    `evaluation` are the held-out problems that they were kept apart from, `left_out` the ids of the set's other problems.
-    `maker`: name and version of the synthesizer that made them, `source`: name and content hash of what it made them of.
+    `evaluation`: the held-out problems, which they were checked against. `left_out`: the ids of the set's other problems.
+    `maker`: name and version of the synthesizer that made them, `source`: name and content hash of its source.
     """
 
     problems: tuple[Problem, ...]
@@ -47,7 +47,7 @@ class RecipeProblems:
 
 def make_problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> RecipeProblems:
     """The problems of the recipe, stored as one segment when no import holds them and they are new; SetupError when there
-    are none. `samplers`: whom their writers ask; without, what they wrote before is read.
+    are none. `samplers`: the models that write problems; without them, only stored texts are read.
     """
     from storage.segments.keys import SegmentKey
 
@@ -96,7 +96,7 @@ def _problems(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers |
 
 
 def held_out(workspace: "Workspace", loaded: LoadedRecipe, samplers: Samplers | None = None) -> list[Problem]:
-    """The evaluation problems, regenerated, imported or read from their file; empty where the recipe names none."""
+    """The evaluation problems, regenerated, imported or read from their file; empty if the recipe names none."""
     return [problem for part in loaded.evaluation for problem in _evaluation_part(workspace, part, samplers)]
 
 
@@ -159,7 +159,7 @@ def _synthesized(maker: Synthesizer, loaded: LoadedRecipe) -> list[Problem]:
     assert count is not None
     problems = list(maker.synthesize(count, loaded.recipe.seed) or ())
     if odd := [item for item in problems if not isinstance(item, Problem)]:
-        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is no Problem")
+        raise broken(f"synthesizer {name!r} made {odd[0]!r:.60}, which is not a Problem")
     check_returned(maker, "synthesize", problems, Problem)
     if not problems:
         raise SetupError(f"synthesizer {name!r} made no problems with these options.")

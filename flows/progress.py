@@ -28,7 +28,7 @@ _OF_EVENT = {
 class Stage:
     """Progress of one stage; seconds are its own, tokens those drawn by this command.
 
-    `here`: the rows of `done` that this command did itself, None where it did all; `correct`: those judged correct.
+    `here`: the rows of `done` that this command did itself, None if it did all; `correct`: those judged correct.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Stage:
 
     @property
     def rate(self) -> float:
-        """Rows per second that this command did so far; what was there before it began is no speed."""
+        """Rows per second that this command has done so far; rows stored before it began do not count."""
         rows = self.done if self.here is None else self.here
         return rows / self.seconds if self.seconds > 0 else 0.0
 

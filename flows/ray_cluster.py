@@ -86,7 +86,7 @@ def on_ray(method: MethodSpec, cluster: RayCluster, settings: dict[str, Any]) ->
 
 
 def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
-    """In a worker of Ray: the verdicts on some items, or what the verifier raised; pickled as they came."""
+    """Task of a Ray worker: the verdicts on some items, or the verifier's exception, pickled."""
     verifier = _verifier(*method)
     try:
         return pickle.dumps(list(verifier.verify_many(pickle.loads(items))))  # noqa: S301
@@ -95,7 +95,7 @@ def judge_part(method: tuple[str, str, str, str], items: bytes) -> bytes:
 
 
 def _verdicts(future: Any, address: str | None) -> list[Verdict]:
-    """Verdicts of a task. RuntimeError where its verifier raised: its items are then judged one by one, as without Ray."""
+    """Verdicts of a task. RuntimeError if its verifier raised: its items are then judged one by one, as without Ray."""
     try:
         reply: list[Verdict] | str = pickle.loads(future.result())  # noqa: S301 (our own rows, from our own cluster)
     except RollmillError:
@@ -133,7 +133,7 @@ def _task() -> Any:
 
 
 def _entered(part: "RayPart") -> Any:
-    """The runner of prefect-ray at work; SetupError where it is not installed, or without a Prefect server."""
+    """The runner of prefect-ray at work; SetupError if it is not installed, or without a Prefect server."""
     if "PREFECT_API_URL" not in os.environ:
         raise SetupError("a profile with `ray` records its tasks with Prefect.", next_command="run it without --direct")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -54,7 +54,7 @@ def check_recipe(loaded: LoadedRecipe) -> list[str]:
 
 
 def _check_verifiers(loaded: LoadedRecipe) -> None:
-    """Build each, ask it whether this machine has what it needs, and whether the policies count on verifiers there are."""
+    """Build each method, check that this machine meets its needs, and that the policies name existing verifiers."""
     with ExitStack() as stack:
         verifiers = []
         for method in loaded.verifiers:

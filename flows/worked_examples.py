@@ -27,7 +27,7 @@ class Examples:
     asked: Sequence[Problem]
 
     def form_of(self, generate: Generate) -> PromptForm:
-        """Prompt form of a section of the recipe; SetupError where an example is also an asked problem."""
+        """Prompt form of a section of the recipe; SetupError if an example is also an asked problem."""
         examples = tuple(Example(example.prompt, example.answer, example.skill) for example in generate.examples)
         if generate.examples_from is not None:
             examples = tuple(self._taken(generate.examples_from))

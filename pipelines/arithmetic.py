@@ -1,4 +1,4 @@
-"""The exact value of arithmetic that somebody wrote: for calculations in solutions. Nothing is run as a program."""
+"""Exact values of arithmetic expressions in texts, for calculations in solutions. Nothing is run as a program."""
 
 import ast
 import operator
@@ -21,7 +21,7 @@ def whole_number(text: str) -> int | None:
 
 
 def value_of(tokens: Sequence[str | Fraction], *, signed: bool = False) -> Fraction | None:
-    """The value of numbers, + - * / and parentheses, and % behind what is meant in hundredths; None where they are no
+    """The value of numbers, + - * / and parentheses, and % behind what is meant in hundredths; None if they are no
     expression, or it divides by zero. `signed`: a minus may stand before a number.
     """
     # Numbers go in as names: as literals, decimals would come back from the parser as floats.

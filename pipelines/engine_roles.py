@@ -1,4 +1,4 @@
-"""Protocols of engines: what draws completions, what methods ask for them, and the roles an engine may have beside."""
+"""Protocols of engines, which draw completions, of the samplers that methods use, and of an engine's optional roles."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Generator(Protocol):
     spooled: bool
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Facts beside the request that equality of texts depends on: library versions, CPU features, digest."""
+        """Facts besides the request that determine the texts: library versions, CPU features, digest."""
 
     def render(self, prompt: Prompt) -> str:
         """The text the model sees for this prompt."""
@@ -98,9 +98,7 @@ class FindsFiles(Protocol):
 
     @property
     def places(self) -> Sequence[str]:
-        """Names of these options. A run gives the full path of a file that lies in the workspace or is shipped with
-        Rollmill.
-        """
+        """Names of these options. A run passes the full path of a file in the workspace or of one shipped with Rollmill."""
 
 
 @runtime_checkable
@@ -109,12 +107,12 @@ class TakesSchema(Protocol):
 
     @classmethod
     def with_schema(cls, options: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The engine's options with the schema among them; options that already constrain the reply stay as they are."""
+        """The engine's options with the schema among them; options that already constrain the reply stay unchanged."""
 
 
 @runtime_checkable
 class DrawsSideBySide(Protocol):
-    """A spooled engine class that draws several batches of a run at once; others draw one."""
+    """A spooled engine class that draws several batches of a run in parallel; others draw one."""
 
     @classmethod
     def capacity(cls, profile: Mapping[str, Any]) -> int:
@@ -123,11 +121,11 @@ class DrawsSideBySide(Protocol):
 
 @runtime_checkable
 class ConcurrentGenerator(Protocol):
-    """An engine in this process that takes several calls of `generate` at once, to stay busy while one call ends."""
+    """An engine in this process that takes several parallel calls of `generate`, to stay busy while one call ends."""
 
     @property
     def calls(self) -> int:
-        """Largest number of calls at once."""
+        """Largest number of parallel calls."""
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from storage.ground.ids import digest128
 
 
 def block(name: str, text: str, mark: str) -> str:
-    """A text between marks; what is no Unicode text is replaced."""
+    """A text between marks; invalid Unicode is replaced."""
     return f"<<<{name} {mark}>>>\n{text.encode('utf-8', 'replace').decode('utf-8')}\n<<<END {name} {mark}>>>"
 
 
@@ -15,7 +15,7 @@ _MARKS = re.compile(r"<<<(?!END )(?P<name>[^<>\n]{1,80}) [0-9a-f]{12}>>>\n?|\n?<
 
 
 def has_marks(text: str) -> bool:
-    """Whether a text holds such marks, as one has in which a model repeats what it was shown."""
+    """Whether a text contains such marks, for example because a model repeats its prompt."""
     return _MARKS.search(text) is not None
 
 

@@ -1,8 +1,8 @@
 """Checks that a method has the members of its Protocol in pipelines.protocols: the one place where each role is checked.
 
 For the loader of recipes, for verifiers that are built of other verifiers, and for the validation of templates. A user's
-class needs no base class, so what it lacks is told in one line when it is built, and not by a traceback when it is first
-used. Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
+class needs no base class, so a missing part is reported in one line when it is built, instead of a traceback on first use.
+Nothing else asks a user's object for attributes by name: what is optional is a Protocol, asked by `isinstance`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,16 +63,16 @@ PAGES: Mapping[str, str] = {
 
 
 def check_method(role: str, name: str, built: Any) -> None:
-    """SetupError where an instance lacks what its role needs, or states it in another form."""
+    """SetupError if an instance lacks what its role needs, or states it in another form."""
     for needed in missing_members("group scorer" if isinstance(built, GroupScorer) else role, built):
         if needed in TEXTS.get(role, NAMED):
             raise SetupError(f"{role} {name!r} has no {needed!r}; give the class a {needed} string.")
         form = (
-            f"{role} {name!r}: {needed!r} is no method."
+            f"{role} {name!r}: {needed!r} is not a method."
             if hasattr(built, needed)
             else f"{role} {name!r} has no {needed!r}."
         )
-        raise SetupError(form, next_command=f"{PAGES.get(role, 'pipelines/protocols.py')} says what it needs")
+        raise SetupError(form, next_command=f"{PAGES.get(role, 'pipelines/protocols.py')} lists its members")
     if role == "budget":
         _check_budget(name, built)
     elif isinstance(built, GroupScorer):
@@ -114,7 +114,7 @@ def _check_budget(name: str, built: Any) -> None:
     if not _is_count(prefix, least=0):
         raise SetupError(
             f"budget {name!r} has no 'prefix': the completions that round 0 draws of every problem, whatever the "
-            "verdicts; rates are over these alone.",
+            "verdicts; rates use only these.",
             choices=("prefix = 4, say", "prefix = 0 where it draws no such completions"),
         )
     if estimator not in ESTIMATORS or (estimator != "none" and not prefix):
@@ -142,7 +142,7 @@ def _check_selector(name: str, built: Any) -> None:
     if len(stated) == 1 or (stated and not isinstance(built.counts_copies, bool)):
         raise SetupError(
             f"selector {name!r}: kept rows are forecast by 'kept_of' and 'counts_copies' (True or False) together.",
-            next_command="CountingSelector in pipelines/protocols.py says what they are",
+            next_command="CountingSelector in pipelines/protocols.py describes them",
         )
     if isinstance(built, ScoreSelector) and not _are_texts(built.scores):
         raise SetupError(f"selector {name!r}: 'scores' is {built.scores!r}, and must list names of scores.")

@@ -1,7 +1,7 @@
 """Options of methods that must be a number or a word of some kind: one check and one sentence for every role.
 
-A recipe's options have passed the types of their fields before (flows/recipe/methods.py); here are the bounds, and what a
-notebook gives by itself.
+A recipe's options have passed the types of their fields before (flows/recipe/methods.py); here are the bounds, and checks
+of values from notebooks.
 """
 
 import math
@@ -25,7 +25,7 @@ def checked_share(role: str, name: str, option: str, value: object) -> float:
 
 
 def checked_positive(role: str, name: str, option: str, value: object) -> None:
-    """SetupError where an option is not a number above 0."""
+    """SetupError if an option is not a number above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise refused(role, name, option, value, "a number above 0")
 
@@ -37,5 +37,5 @@ def checked_choice(role: str, name: str, option: str, value: object, choices: Se
 
 
 def refused(role: str, name: str, option: str, value: object, wanted: str) -> SetupError:
-    """The error for an option with a value that it cannot have."""
+    """The error for an option with an invalid value."""
     return SetupError(f"{role} {name!r}: option {option!r} is {value!r}, and must be {wanted}.")

@@ -4,7 +4,7 @@ the protocols of engines in engine_roles.py.
 A method is one class in one file, named in the registry dict of its folder, built without arguments or with keyword options
 from the recipe. None of them knows the workspace: state comes in as arguments and goes out as records.
 
-Some roles are defined beside the types that only they exchange: Policy (verify/acceptance.py), Aggregator
+Some roles are defined with the types that only they exchange: Policy (verify/acceptance.py), Aggregator
 (aggregate/blind_pool.py), SearchPolicy (search/tree.py), Process (search/partial.py), Template (synthesize/template.py).
 """
 
@@ -127,7 +127,7 @@ class Scorer(Protocol):
 
 
 ANSWERS, VERDICTS, GROUP, MODEL, VOTES = NEEDS = ("answers", "verdicts", "group", "model", "votes")
-"""Inputs that a GroupScorer may need beside problems and texts."""
+"""Inputs that a GroupScorer may need besides problems and texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class VotesOn(Protocol):
     """Gives the votes of a run's steps on its completions."""
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> Sequence[Sequence[Vote]]:
-        """Votes on each of these completions, in plan order; empty where there are none."""
+        """Votes on each of these completions, in plan order; empty if there are none."""
 
 
 @runtime_checkable
@@ -164,7 +164,7 @@ class ReadsVotes(Protocol):
 class Candidates:
     """Completions of one problem as a GroupScorer gets them, in order of sample index.
 
-    `answers`: canonical keys, equal for equal answers, None where an answer cannot be told; empty unless they are needed.
+    `answers`: canonical keys, equal for equal answers, None for an unreadable answer; empty unless they are needed.
     `verdicts`: the verdicts of the run's verifiers on each completion, by name; empty unless they are needed.
     `prompts`: the prompt of each completion in its prompt template; empty for the problem's own prompt.
     `votes`: the votes of voting steps on each completion; empty unless they are needed.
@@ -192,7 +192,7 @@ class Candidates:
 
 @runtime_checkable
 class GroupScorer(Protocol):
-    """A scorer that gets many problems at once, so that it can ask a model for all of them together.
+    """A scorer that gets many problems in one call, so that it can batch its requests to a model.
 
     `needs`: some of NEEDS. Scores that need `answers` or the `group` (the problem's other completions) hold for this set of
     completions only; scores that need `verdicts` hold for these verdicts only. The version under which they are stored
@@ -215,7 +215,7 @@ class Budget(Protocol):
     """Decides how many completions each problem gets: a pure function of its options and the tallies.
 
     `prefix` (n0): the completions with sample indices 0 .. n0-1 that round 0 draws of every problem, whatever the verdicts;
-    0 where there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
+    0 if there is none. `estimator`: the valid estimate of pass rates from its draws, `prefix` (the first n0 alone),
     `path_counting` (all draws; then it is a StoppingBudget) or `none`. Optional roles: MeasuringBudget, RoutingBudget,
     StatesVerdictUse, ChecksSteps (steps/graph.py).
     """

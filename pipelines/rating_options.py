@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class RatingRequest:
-    """What a server is asked for one number."""
+    """Options of one rating request to a server."""
 
     model: str
     """Name of the rating model, as the server lists it."""
@@ -28,7 +28,7 @@ class RatingRequest:
 
 @dataclass(kw_only=True)
 class RatingOptions(RatingRequest):
-    """The same, with what makes one value of an answer's numbers."""
+    """Rating options, with the reduction of an answer's numbers to one value."""
 
     by_lines: bool = False
     """Rate the text up to each line."""

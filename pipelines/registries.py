@@ -118,7 +118,7 @@ def _loaded(role: str, point: EntryPoint) -> Any:
     else:
         if isinstance(value, type):
             return value
-        problem = f"{point.value} is no class"
+        problem = f"{point.value} is not a class"
     name = package.split()[0]
     raise SetupError(
         f"{role} {point.name!r} of the package {package}: {problem}.",

@@ -1,4 +1,4 @@
-"""Values that a user's own object returned, compared with what its role owes; a wrong one is told with file and line.
+"""Checks of values that a user's own object returned against its role; a wrong one is reported with file and line.
 
 A shipped method is tested for this; a user's may return anything, and what is stored is read by everybody else.
 """
@@ -19,7 +19,7 @@ _SHOWN = 60  # characters of a value
 
 
 def check_returned(owner: object, method: str, values: Iterable[object], kind: type) -> None:
-    """SetupError where a user's own `owner` returned something else than records of a kind with values of their types."""
+    """SetupError if a user's own `owner` returned anything but records of a kind with values of their types."""
     if not is_users_own(owner):
         return
     for value in values:
@@ -28,7 +28,7 @@ def check_returned(owner: object, method: str, values: Iterable[object], kind: t
 
 
 def check_named(owner: object, method: str, what: str, given: str, known: Iterable[str]) -> None:
-    """The same for a name that has to be one of some, as a reason."""
+    """The error for a returned name that is not one of the valid ones."""
     if is_users_own(owner) and given not in (names := sorted(known)):
         raise broken(
             f"{place_of(owner, method)} returned the {what} {given!r:.{_SHOWN}}, which is none of {', '.join(names)}"
@@ -36,7 +36,7 @@ def check_named(owner: object, method: str, what: str, given: str, known: Iterab
 
 
 def is_users_own(owner: object) -> bool:
-    """Whether an object's class is no shipped one."""
+    """Whether an object's class is a user's own."""
     return type(owner).__module__.partition(".")[0] not in _OURS
 
 
@@ -50,9 +50,9 @@ def place_of(owner: object, method: str) -> str:
 
 
 def misfit(value: object, kind: type) -> str | None:
-    """Description of the fault of a value that should be a record of this kind; None where there is none."""
+    """Description of the fault of a value that should be a record of this kind; None if there is none."""
     if not isinstance(value, kind):
-        return f"{value!r:.{_SHOWN}}, which is no {kind.__name__}"
+        return f"{value!r:.{_SHOWN}}, which is not a {kind.__name__}"
     for name, hint in _hints(kind).items():
         held = getattr(value, name)
         if not _fits(held, hint):

@@ -30,8 +30,8 @@ class StepTally:
 class Tally:
     """Counts of a problem after the committed rounds; the only input of a budget.
 
-    `tokens`: the tokens_out of all drawn for it, 0 where the engine does not count. `steps`: the same by step, in the
-    recipe's order; none where the recipe names none. `stopped`: the reason why it was stopped, if it was.
+    `tokens`: the tokens_out of all drawn for it, 0 if the engine does not count. `steps`: the same by step, in the
+    recipe's order; none if the recipe names none. `stopped`: the reason why it was stopped, if it was.
     `measured`: a number of the problem's meta, for a budget that names its key by `measure`.
     """
 
@@ -57,7 +57,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class PrefixTally(Tally):
-    """A tally with the verdicts of the fixed prefix (sample indices 0 .. n0-1) counted apart.
+    """A tally with separate counts of the verdicts of the fixed prefix (sample indices 0 .. n0-1).
 
     A pool drawn until enough answers are correct is data, not a measurement: its pass rate is biased upwards for hard
     problems. Difficulty is therefore read from the prefix only, and stays what it was in every later round.
@@ -71,7 +71,7 @@ class PrefixTally(Tally):
 class Draw:
     """Draw `count` more completions of a problem, from sample index `first_index` on.
 
-    `step` names the recipe's step to draw on, "" its `generate` where it has none; indices count from 0 on each step.
+    `step` names the recipe's step to draw on, "" its `generate` if it has none; indices count from 0 on each step.
     `after`: the completions that a follow-up follows, in the order of its parents; indices count from 0 for each of them.
     """
 

@@ -1,4 +1,4 @@
-"""Code of the user's own by its place: `file.py` beside the recipe, or `package.module`; the one loader of it.
+"""Code of the user's own by its place: `file.py` in the recipe's folder, or `package.module`; the single loader.
 
 For every role, for templates, and for verifiers under test, whose interpreter may have nothing but the standard library:
 therefore this module needs no more either. A failure raises NotLoaded with one line; the caller adds its purpose.
@@ -16,7 +16,7 @@ MODULES = "rollmill_user_"
 
 
 class NotLoaded(Exception):  # noqa: N818 - says what happened
-    """There is no such code, or it cannot be run."""
+    """User code that is missing or cannot run."""
 
 
 _OURS = ("flows", "pipelines", "storage", "dashboards")
@@ -29,7 +29,7 @@ class NoFile(NotLoaded):
 def load_module(place: str, folder: Path) -> ModuleType:
     """The module at a place; a file or module is looked for in the folder, modules also wherever Python looks.
 
-    A file is run once per content and place. What it imports is looked for beside it, behind the libraries: a `json.py`
+    A file is run once per content and place. Its imports are searched in its folder after the libraries, so a `json.py`
     there shadows nothing.
     """
     path = folder / place

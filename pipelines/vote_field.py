@@ -1,4 +1,4 @@
-"""The field of a step's votes that a scorer or a verifier goes by, and what one vote says in it as a number."""
+"""The field of a step's votes that a scorer or a verifier reads, and its value as a number."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class VoteField:
     says: tuple[str, ...] = ()
 
     def check(self, who: str, readable: int) -> None:
-        """SetupError where this is no field, or `readable` no number of votes; `who`: a scorer or a verifier."""
+        """SetupError if this is not a field, or `readable` not a number of votes; `who`: a scorer or a verifier."""
         step, _, field = self.of.partition(".")
         if not step or not field:
             raise SetupError(f"{who}: of is {self.of!r}.", choices=("STEP.FIELD, grade.score for one",))
@@ -33,7 +33,7 @@ class VoteField:
         return f"of={self.of}" if not self.says else f"of={self.of} says={'|'.join(self.says)}"
 
     def value(self, vote: Vote) -> float | None:
-        """Number that a vote gives a completion; None where it gives none that can be read."""
+        """Number that a vote gives a completion; None if it gives none that can be read."""
         step, _, field = self.of.partition(".")
         text = vote.fields.get(field)
         if vote.step != step or text is None:
@@ -50,7 +50,7 @@ class VoteField:
 
 
 def mean(values: Sequence[float]) -> float:
-    """The mean of what was read, as decimals have it: .1, .2 and .3 make .2, and no sum is too large."""
+    """The mean of the read values in decimal arithmetic: .1, .2 and .3 give .2, and no sum overflows."""
     if all(abs(value) < _EXACT and value.is_integer() for value in values):
         return sum(values) / len(values)
     return float(sum(Fraction(repr(value)) for value in values) / len(values))

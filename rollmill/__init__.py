@@ -11,8 +11,9 @@
     rollmill.verify([{"prompt": "1/2 + 1/4?", "reference": "3/4", "answer": "0.75"}])
     rollmill.reward("recipes/arithmetic.yaml")                      # the reward function of a training
 
-These names are all that is public; the command line `rollmill` does everything else. What a person can mend is raised as
-`SetupError`, which names the value, the valid choices and the next command; a check that said no is `FoundWanting`.
+Only these names are public; the command line `rollmill` does everything else. A mistake that the caller can correct is
+raised as `SetupError`, which names the value, the valid choices and the next command; a failed check is raised as
+`FoundWanting`.
 """
 
 import importlib
@@ -54,7 +55,7 @@ _NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: `import rollmill` alone loads nothing."""
+    """Import a public name on first use: `import rollmill` alone loads nothing."""
     if name not in _NAMES:
         raise AttributeError(f"module 'rollmill' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, _, attribute = _NAMES[name].partition(":")

@@ -1,7 +1,7 @@
 """Verifier versions in the ledger: their rules, audits of them, and people's judgements.
 
 A version's rules are written once, when a run first uses it; `rollmill reverify` reads them after the verifier has changed.
-Beside a rule stand plain words for it where its verifier has some, for people who read verdicts.
+Rules have plain descriptions if their verifier supplies them, for people who read verdicts.
 A judgement belongs to a rollout, so every audit that drew the rollout uses it. flows.auditing draws the rollouts, and
 pipelines.stats estimates the rates.
 """
@@ -53,7 +53,7 @@ class Verifiers:
             return sorted({row.name for row in session.scalars(select(VerifierRow)) if _lacks_words(row)})
 
     def explain(self, words: Mapping[str, Mapping[str, str]]) -> None:
-        """Put words, by verifier and rule, beside the rules of every version that has none."""
+        """Add descriptions, by verifier and rule, to every version's rules that lack them."""
         if not any(words.values()) or not words.keys() & set(self.unexplained()):
             return
         with self._ledger.write() as session:
@@ -203,7 +203,7 @@ class Audits:
             return [AuditItem(**{name: getattr(row, name) for name in names}) for row in session.scalars(query)]
 
     def waiting(self) -> dict[str, tuple[int, int]]:
-        """Numbers of rollouts that nobody has judged, and of all drawn ones, by audit; for audits with such rollouts."""
+        """Numbers of unjudged and of all drawn rollouts, by audit; for audits with unjudged ones."""
         of_item = (JudgementRow.completion_id == AuditItemRow.completion_id) & (
             JudgementRow.problem_id == AuditItemRow.problem_id
         )

@@ -1,7 +1,7 @@
-"""Tracking a folder with DVC: `dvc add` in a child process, never a commit. Knows nothing of what the folder holds.
+"""Tracking a folder with DVC: `dvc add` in a child process, never a commit. Independent of the folder's content.
 
-Analytics and the update check are switched off for the child. Where there is no DVC repository, or DVC refuses, the folder
-stays untracked and the caller gets one warning line.
+Analytics and the update check are switched off for the child. Without a DVC repository, or if DVC refuses, the folder stays
+untracked and the caller gets one warning line.
 """
 
 import os
@@ -42,7 +42,7 @@ def add(path: Path) -> Tracking:
 
 
 def outputs(pointer: Path) -> list[dict[str, Any]] | None:
-    """The outputs in a pointer of DVC; None for a file that is no pointer, for example with git's conflict marks."""
+    """The outputs in a pointer of DVC; None for a file that is not a pointer, for example with git's conflict marks."""
     import yaml
 
     try:

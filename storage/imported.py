@@ -81,8 +81,8 @@ class Imports:
             return _mark(session, names)
 
     def add(self, session: Session, record: ImportRecord, sets: Collection[str], before: Mark, *, new: int) -> None:
-        """Record an import in the caller's transaction, which has registered `new` batches; Unavailable where other
-        batches of these `sets` came or went since `before`: what was checked would not be what is stored.
+        """Record an import in the caller's transaction, which has registered `new` batches; Unavailable if batches of these
+        `sets` were added or removed since `before`: the check would not hold for the stored rows.
         """
         if _since(session, sets, before) != (before[0], new):
             raise Unavailable(

@@ -68,13 +68,13 @@ class RunReader:
     place: Callable[[str], int]
 
     def by_problem(self, rows: Sequence[PlanRow]) -> Iterator[tuple[str, list[GradedCompletion]]]:
-        """Problem by problem in order of their ids, rows of one as given; IncompleteRound where one is not drawn."""
+        """Problem by problem in order of their ids, rows of one as given; IncompleteRound if one is not drawn."""
         graded = (self._graded(*item, stored) for items, _, stored in self._windows(rows) for item in items)
         for problem_id, members in groupby(graded, key=lambda rollout: rollout.problem.id):
             yield problem_id, list(members)
 
     def rollouts(self, rows: Sequence[PlanRow], accept: Accept) -> Iterator[tuple[str, list[Rollout]]]:
-        """The same as rollouts with the verdict that counts; IncompleteRound where one has none."""
+        """The records as rollouts with the accepted verdict; IncompleteRound if one has none."""
         judged = (
             Rollout(self.problem(row.problem_id), completion, verdicts[pair_of(row)], (), row.step, self.place(row.step))
             for items, part, stored in self._windows(rows)
@@ -94,7 +94,7 @@ class RunReader:
         return verdicts_by_pair(self.workspace, self.chain, [pair_of(row) for row in rows])
 
     def accepted(self, rows: Sequence[PlanRow], accept: Accept) -> dict[Pair, Verdict]:
-        """The verdict that counts on each of these rows, no text read; IncompleteRound where one is missing."""
+        """The verdict that counts on each of these rows, no text read; IncompleteRound if one is missing."""
         counting: dict[Pair, Verdict] = {}
         for _, part in _chunks(rows):
             counting |= _counting(part, self.verdicts(part), accept)
@@ -159,7 +159,7 @@ def pair_of(row: PlanRow) -> Pair:
 
 
 def completions_by_id(ws: Workspace, ids: Iterable[str]) -> dict[str, Completion]:
-    """Stored completions; IncompleteRound where one is missing."""
+    """Stored completions; IncompleteRound if one is missing."""
     wanted = sorted(ids)
     records = ws.segments.fetch("completions", wanted) if wanted else []
     stored = {record.id: record for record in records if isinstance(record, Completion)}
@@ -182,8 +182,8 @@ def verdicts_by_pair(ws: Workspace, chain: Sequence[Key], pairs: Sequence[Pair])
 def graded_of_tables(tables: Mapping[str, pa.Table], steps: Sequence[str]) -> dict[str, list[GradedCompletion]]:
     """Every judged rollout of a version by problem, in order of step, sample index and id; problems without any too.
 
-    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order. Older versions also hold verdicts that another
-    run gave on completions of steps that nobody judges.
+    `tables`: those of a snapshot by kind. `steps`: the recipe's, in order. Older versions also hold another run's verdicts
+    on completions of unjudged steps.
     """
     threads = from_table("threads", tables["threads"])
     unjudged = {(row.completion_id, row.problem_id) for row in threads if row.role != "answer"}

@@ -1,4 +1,4 @@
-"""Run records beside the plans: attempts at servers, starts by schedules, and forecasts."""
+"""Run records other than plans: attempts at servers, starts by schedules, and forecasts."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -96,7 +96,7 @@ class Firing:
 
     @property
     def unfinished(self) -> bool:
-        """True for a firing that the next one goes on with."""
+        """True for a firing that the next one continues."""
         return self.status in UNFINISHED
 
     @property
@@ -118,7 +118,7 @@ class Firings:
             yield
 
     def begin(self, schedule: str, recipe: str, fresh: str | None = None, above: int = 0) -> Firing:
-        """Write down a start by this process. A fresh one gets the number of the last, where that is unfinished, else the
+        """Write down a start by this process. A fresh one gets the number of the last, if that is unfinished, else the
         next that no firing of this recipe had (of whichever schedule), which is more than `above`.
         """
         last = self.last(schedule)

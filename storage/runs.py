@@ -1,7 +1,7 @@
 """Runs: named executions of a recipe with their committed plans, stops and progress. Knows neither budgets nor engines.
 
 A run holds plans, not rows: each round's plan is a pair of segments (plan and stops) committed in one transaction, so a
-resumed run reads what was asked for and asks again only for what is missing.
+resumed run reads the planned rows and draws only the missing ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class Run:
     pauses: tuple[tuple[float, float], ...] = ()
 
     def worked_until(self, at: datetime | float) -> float:
-        """Seconds of work from the run's start to this time (seconds since 1970); a pause between commands is no work."""
+        """Seconds of work from the run's start to this time (seconds since 1970); pauses between commands do not count."""
         time = at.timestamp() if isinstance(at, datetime) else at
         idle = sum(max(0.0, min(time, end) - begin) for begin, end in self.pauses)
         return max(0.0, time - self.started_at.timestamp() - idle)
@@ -179,7 +179,7 @@ class Runs:
             return _run(row)
 
     def get(self, run_id: str) -> Run:
-        """The run; SetupError with the nearest known id where there is none."""
+        """The run; SetupError with the nearest known id if there is none."""
         with self._ledger.read() as session:
             row = session.get(RunRow, run_id)
             if row is None:
@@ -205,7 +205,7 @@ class Runs:
         return [read.get(run) or self._ended[run, status, ended] for run, status, ended in known]
 
     def chosen(self, run_id: str | None) -> Run:
-        """The run of that id; without one the newest that is no pilot, running ones first. SetupError without any."""
+        """The run of that id; without one the newest that is not a pilot, running ones first. SetupError without any."""
         if run_id is not None:
             return self.get(run_id)
         # The newest come first, and stay first among equals: sorting is stable.
@@ -215,13 +215,13 @@ class Runs:
         return known[0]
 
     def commit_plan(self, run_id: str, round_index: int, rows: Sequence[PlanRow], stops: Sequence[StopRow]) -> None:
-        """Commit the rows a round asks for, plan and stops together; of two commits of one round the first stands."""
+        """Commit the planned rows and stops of a round together; of two commits of one round the first counts."""
         items: Items = [(_key("plan", run_id, round_index), rows), (_key("stops", run_id, round_index), stops)]
         self._segments.commit_many(items, run=run_id)
         failpoints.hit("plan.committed")
 
     def extend(self, run_id: str, end: int, rows: Sequence[PlanRow]) -> None:
-        """Extend a run that ended at the empty round `end` by these rows; of two extensions the first stands."""
+        """Extend a run that ended at the empty round `end` by these rows; of two extensions the first counts."""
         key = _key("plan", run_id, end)
         self._segments.commit_many(
             [(key, rows)], run=run_id, before=lambda session: self._segments.registry.forget_empty(session, key)
@@ -288,7 +288,7 @@ class Runs:
         seconds: float = 0.0,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Report the progress of a stage; the last report stands."""
+        """Report the progress of a stage; the last report counts."""
         with self._ledger.write(durable=False) as session:
             session.merge(
                 ProgressRow(

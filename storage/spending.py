@@ -253,7 +253,8 @@ class Spending:
         under_way: int | None = None,
         purpose: str = DRAW,
     ) -> int:
-        """Reserve for as many of `wanted`, from the first on, as the limit allows beside everything paid and reserved.
+        """Reserve for as many of `wanted`, from the first on, as the limit allows in addition to everything paid and
+        reserved.
 
         `uncommitted`: what the batch has drawn and not committed. Its reservation becomes that plus what is granted. All in
         one transaction, so that commands on one run share its limit.

@@ -1,7 +1,7 @@
 """The spool of one batch: replies made durable as they come, before the batch is a segment. Knows no engine and no ledger.
 
 One line per reply: eight hex digits of CRC-32, a space, canonical JSON. Lines are appended in groups, each group one write
-and one fsync. A line that a crash cut short fails its checksum and is skipped, wherever it stands.
+and one fsync. A line that a crash cut short fails its checksum and is skipped, at any position.
 """
 
 import json

@@ -40,7 +40,7 @@ class StoredTraining:
 
     @property
     def command(self) -> str | None:
-        """The command line that goes on with it; None where it is part of another job."""
+        """The command line that resumes it; None if it is part of another job."""
         job = self.recipe.get("job")
         return None if job is None else shlex.join(["rollmill", *command_words(job)])
 
@@ -104,7 +104,7 @@ class Trainings:
             return [_stored(row) for row in rows]
 
     def as_they_are(self) -> list[StoredTraining]:
-        """The same, with the status `killed` for a training marked as running without a process."""
+        """The training, with the status `killed` if it is marked as running but has no process."""
         listed = self.all()
         if not any(stored.status == "running" for stored in listed):
             return listed

@@ -1,6 +1,6 @@
 """Saved views of Explore: filters under a person's name for them, as the query part of an address.
 
-A small JSON file beside the schedules; every change is made under a file lock, and readers see it whole.
+A small JSON file in the folder of the schedules; every change is made under a file lock, and readers see it whole.
 """
 
 from collections.abc import Iterator

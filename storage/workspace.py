@@ -101,7 +101,7 @@ class Workspace:
 
     @property
     def unused(self) -> bool:
-        """True for a workspace without stored rows: no ledger of its own, and no segment beside its place."""
+        """True for a workspace without stored rows: it has neither a ledger nor segments."""
         own = self._ledger_url is None and self._segments_url is None
         return own and not (self.state / "ledger.sqlite").exists() and not any((self.state / "segments").rglob("*.parquet"))
 

@@ -97,7 +97,7 @@ def option_names(kind: type[Any]) -> frozenset[str]:
 
 
 def coverage(run: Run, k: int, solvable_ids: frozenset[str]) -> float | None:
-    """The share of the solvable problems that a run covers; None where none is solvable."""
+    """The share of the solvable problems that a run covers; None if none is solvable."""
     return run.covered(k, solvable_ids) / len(solvable_ids) if solvable_ids else None
 
 
@@ -106,7 +106,7 @@ Mixture = Sequence[tuple[float, Run]]
 
 
 def at_tokens(runs: Family, tokens: float) -> Mixture | None:
-    """The mixture of two neighbours on the dial that spends these tokens; None where every run exceeds them.
+    """The mixture of two neighbours on the dial that spends these tokens; None if every run exceeds them.
 
     The dial is coarse: without mixing, one budget would be looked at just below the tokens and another far below. Runs are
     chosen by what they spend, whatever they covered: choosing the best would choose the luckiest.
@@ -120,7 +120,7 @@ def at_tokens(runs: Family, tokens: float) -> Mixture | None:
 
 
 def reaching(families: Mapping[int, Family], k: int, solved: Mapping[int, frozenset[str]], goal: float) -> float | None:
-    """The smallest dial whose mean coverage over these seeds is at least `goal`; None where none reaches it."""
+    """The smallest dial whose mean coverage over these seeds is at least `goal`; None if none reaches it."""
     for runs in zip(*families.values(), strict=True):
         covered = [coverage(run, k, solved[seed]) for seed, run in zip(families, runs, strict=True)]
         known = [share for share in covered if share is not None]

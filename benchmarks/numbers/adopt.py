@@ -41,7 +41,7 @@ KS = (1, 2, 4, 8)
 
 
 def python_of(tool: str) -> str | None:
-    """The interpreter that has a tool: its variable, else its environment here; None where it is not installed."""
+    """The interpreter that has a tool: its variable, else its environment here; None if it is not installed."""
     if tool not in PYTHONS:
         return sys.executable
     path = Path(os.environ.get(f"ROLLMILL_{PYTHONS[tool]}", f".venv-{tool}/bin/python"))
@@ -74,7 +74,7 @@ def write_problems(folder: Path, count: int) -> None:
 
 
 def evaluated(tool: str, url: str, folder: Path, count: int) -> Path | None:
-    """The log that a tool made, None where it is not installed or failed; what it says goes to a file."""
+    """The log that a tool made, None if it is not installed or failed; what it says goes to a file."""
     python = python_of(tool)
     if python is None:
         print(f"{tool}: not installed (make peers-eval, or ROLLMILL_{PYTHONS[tool]})\n")

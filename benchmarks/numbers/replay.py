@@ -60,7 +60,7 @@ class ReplayResult:
 
 
 def replay(budget: Budget, record: Record) -> ReplayResult:
-    """Run a budget over recorded draws; ValueError where it asks for a draw that was not recorded."""
+    """Run a budget over recorded draws; ValueError if it asks for a draw that was not recorded."""
     samples = {recorded.subject.problem_id: recorded.samples for recorded in record}
     spent = {key: Spending() for key in sorted(samples)}
     rounds: list[tuple[Draw, ...]] = []

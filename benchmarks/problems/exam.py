@@ -1,7 +1,7 @@
 """The test suites of Math-Verify and lighteval as an exam of `number` then `math`, every difference adjudicated.
 
     python -m pip download --no-deps --no-binary :all: math-verify==0.9.0      # its tests are in the sdist
-    python benchmarks/problems/exam.py math_verify-0.9.0/tests  # exit status 1 where a difference is unread
+    python benchmarks/problems/exam.py math_verify-0.9.0/tests  # exit status 1 if a difference is unread
     python benchmarks/problems/exam.py math_verify-0.9.0/tests lighteval/tests/metrics/test_extractive_match.py
     --differences
 
@@ -46,7 +46,7 @@ class Case:
 
 
 def main() -> int:
-    """Examine, compare, print; exit status 1 where a difference was never read."""
+    """Examine, compare, print; exit status 1 if a difference was never read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suites", nargs="+", type=Path, metavar="TESTS", help="a test file, or a folder of them")
     parser.add_argument("--differences", action="store_true", help="print every difference with its texts")

@@ -37,7 +37,7 @@ FIRST = 2.0  # seconds to the first sign of life
 
 
 def main() -> None:
-    """Measure and print one JSON object; exit status 1 where a bound is not held."""
+    """Measure and print one JSON object; exit status 1 if a bound is not held."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns

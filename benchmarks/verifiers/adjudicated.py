@@ -34,7 +34,7 @@ Pair = dict[str, Any]
 
 
 def main() -> int:
-    """Judge, compare, print; exit status 1 where a disagreement was never read."""
+    """Judge, compare, print; exit status 1 if a disagreement was never read."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graders", nargs="*", default=list(GRADERS), choices=GRADERS)
     parser.add_argument("--write", type=Path)
@@ -91,7 +91,7 @@ def rollouts() -> tuple[list[tuple[Problem, Completion]], list[dict[str, Any]]]:
 
 
 def peer(name: str, pairs: Sequence[Pair]) -> bool:
-    """Ask one grader about every pair, in its own process; its answers go into the pairs. False where it is missing."""
+    """Ask one grader about every pair, in its own process; its answers go into the pairs. False if it is missing."""
     questions = "".join(json.dumps({"reference": p["reference"], "answer": p["answer"]}) + "\n" for p in pairs)
     command = [peers_python(), str(ROOT / "benchmarks" / "peers" / "adjudicated_graders.py"), name]
     done = subprocess.run(command, input=questions, capture_output=True, text=True, check=False)

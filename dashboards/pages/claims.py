@@ -17,7 +17,7 @@ from storage.queries.claims import BOARDS, STATUSES, claim_results, counts
 Row = Mapping[str, Any]
 ALL = "all"
 SAYS = {
-    "numbers": "The paper's own figure beside ours, from the outputs that it released.",
+    "numbers": "The paper's own figure and ours, from the outputs that it released.",
     "mechanisms": "Whether the effect is there on the shipped model, or on recorded rollouts where it says so.",
     "checks": "Effects that mathematics or the simulated law forces: they test our code, and no paper is credited.",
 }
@@ -28,7 +28,7 @@ def show() -> None:
     st.title("Claims")
     results = claim_results(reader().root)
     if not results:
-        st.info("No claim was checked in this workspace yet. One check draws what it needs; without a name all are run.")
+        st.info("No claim was checked in this workspace yet. A check draws its own completions; without a name all run.")
         st.code("rollmill claims list\nrollmill claims run best-of-many-settings", language=None)
         return
     there = [board for board in BOARDS if any(row["board"] == board for row in results.values())]
@@ -82,7 +82,7 @@ def _head(row: Row) -> None:
 
 
 def _numbers(rows: Mapping[str, Row]) -> None:
-    """Every number beside the paper's, and a chart of both with our intervals."""
+    """Every number with the paper's, and a chart of both with our intervals."""
     table = [
         {
             "claim": name,
@@ -120,7 +120,7 @@ def _beside_ours(rows: list[dict[str, Any]]) -> AnyChart:
 
 
 def _number(row: Row) -> None:
-    """A number beside its published value, with possible reasons for a difference."""
+    """A number with its published value, and possible reasons for a difference."""
     st.caption(f"{inert(row['note'], 1000)} {inert(row['output'], 300)}: {inert(row['about'], 1000)}".strip())
     if row["beside"]:
         _table(
@@ -150,7 +150,7 @@ def _effects(row: Row) -> None:
     _table(effects, effect=st.column_config.TextColumn(width=260))  # the other columns fit on a narrow page too
     if any(effect["seeds"] > 1 for effect in row["effects"]):
         st.altair_chart(_by_seed(row), width="stretch")
-        st.caption("A point a seed, with its 95% interval where the check has one; the line is no effect.")
+        st.caption("One point per seed, with its 95% interval if the check has one; the line marks no effect.")
 
 
 def _measured(effect: Row, sign: str = "+") -> str:

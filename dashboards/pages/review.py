@@ -1,6 +1,6 @@
 """Review: a person judges rollouts that an audit drew, or that no verifier could decide, and sees the resulting rates.
 
-The verdicts are hidden until the person asks for them. The page stores judgements through storage.queries, nothing else.
+The verdicts are hidden until the person requests them. The page stores judgements through storage.queries, nothing else.
 """
 
 from collections.abc import Sequence
@@ -50,9 +50,7 @@ def show() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         who = reviewer()
-        hinted = st.toggle(
-            "Show what the verifier said", key="review-hint", help="Seeing it first pulls judgements towards it."
-        )
+        hinted = st.toggle("Show the verdict", key="review-hint", help="Seeing it first pulls judgements towards it.")
         remember(who)
     if not who:
         st.info("Type your name: judgements are kept by reviewer.")

@@ -22,7 +22,7 @@ Groups = Sequence[tuple[str, tuple[RolloutDetail, ...]]]
 
 
 def identity(rollout: RolloutDetail) -> str:
-    """The id of its completion; its place in the plan where that is not here yet."""
+    """The id of its completion; its place in the plan if that is not here yet."""
     return f"{rollout.step}-{rollout.sample_index}" if rollout.completion is None else rollout.completion.id
 
 
@@ -57,7 +57,7 @@ Go = Callable[[str, str], None]
 
 
 def _to(go: Go, key: str, widget: str, targets: Mapping[str, str]) -> Callable[[], None]:
-    """Go to the rollout of what was chosen in a widget."""
+    """Go to the rollout chosen in a widget."""
     return lambda: go(key, targets[st.session_state[widget]])
 
 

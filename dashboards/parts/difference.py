@@ -19,7 +19,7 @@ _STYLES = {
 }
 _BOX = "white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.6"
 Piece = tuple[bool, str]
-"""Whether a piece of a text stands in the other text too, and the piece."""
+"""Pieces of a text, each with whether the other text contains it."""
 
 
 def differences(first: str, second: str) -> tuple[list[Piece], list[Piece], bool]:

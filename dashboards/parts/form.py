@@ -107,7 +107,7 @@ def _is_number(value: Any, kind: FieldType) -> bool:
 
 
 def _names(field: FormField, value: Any) -> list[str] | None:
-    """The names of the items of a list; None where one has no name here."""
+    """The names of the items of a list; None if one has no name here."""
     if not isinstance(value, list):
         return None
     names = [next((name for name, known in field.items.items() if known == item), None) for item in value]

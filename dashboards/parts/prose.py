@@ -2,7 +2,8 @@ r"""Text of a model as Markdown that shows its prose and formulas, and nothing t
 
 Kept are headings, lists, tables, rules, bold, italics, code, and the formulas that `formulas` allows. Everything else is
 literal text: links, pictures, tags, references, Streamlit's directives. What would change the text's meaning stays literal
-too: `3*4*5` is no italic 4, `- 5` no list, `#### 5` no heading, and items that do not count on keep their numbers.
+too: `3*4*5` is not an italic 4, `- 5` not a list, `#### 5` not a heading, and items that do not count on keep their
+numbers.
 """
 
 import re
@@ -45,7 +46,7 @@ def prose(text: str, place: AnswerPlace | None = None) -> str:
 
 
 class _Page:
-    """One text on its way to Markdown: what is protected stands aside while lines become blocks."""
+    """One text on its way to Markdown: protected parts are set aside while lines become blocks."""
 
     def __init__(self, text: str) -> None:
         self._aside: list[tuple[str, str]] = []  # code or formula, and its content
@@ -171,7 +172,7 @@ def _inner(formula: str) -> str:
 
 
 def _emphasised(line: str, patterns: Emphasis = _EMPHASIS) -> str:
-    """Literal text with bold and italics; a mark that only begins or only ends inside of them stands outside."""
+    """Literal text with bold and italics; an unpaired mark inside of them is placed outside."""
     if not patterns:
         return literal(line)
     pattern, sign = patterns[0]
@@ -187,14 +188,14 @@ def _emphasised(line: str, patterns: Emphasis = _EMPHASIS) -> str:
 
 
 def _heading(line: str, *, last: bool) -> re.Match[str] | None:
-    """A heading; none is `#### 5`, with which answers are marked."""
+    """A heading, except `#### 5`, which marks an answer."""
     heading = _HEADING.match(line)
     answer = heading is not None and heading[1] == "####" and (last or not heading[2].lstrip("*")[:1].isalpha())
     return None if answer else heading
 
 
 def _table(lines: list[str], at: int) -> int:
-    """The number of lines of a table that begins here; 0 where none does."""
+    """The number of lines of a table that begins here; 0 without one."""
     if at + 1 >= len(lines) or not _PIPE.search(lines[at]) or not _DELIMITERS.match(lines[at + 1]):
         return 0
     if len(_cells(lines[at])) != len(_cells(lines[at + 1])):

@@ -39,7 +39,7 @@ def views_of(completion: Completion) -> list[str]:
 
 
 def raw_text(completion: Completion) -> str:
-    """The text as it is stored; turns one below the other under their roles and kinds."""
+    """The stored text; turns one below the other under their roles and kinds."""
     if not completion.messages:
         return completion.text
     return "\n\n".join(f"[{turn.role} {turn.kind}]\n{turn.content}" for turn in completion.messages)

@@ -1,6 +1,6 @@
 """The turns of a rollout: prose with formulas, code, and the output of programs and tools; all of it inert.
 
-Text is shown as Markdown of what is harmless (`prose`), code highlighted. Where the answer of a verdict was read is marked.
+Text is shown as harmless Markdown (`prose`), with code highlighted. Where the answer of a verdict was read is marked.
 """
 
 import re
@@ -67,7 +67,7 @@ def show_prose(text: str, key: str, place: AnswerPlace | None = None) -> None:
 
 
 def _inside(place: AnswerPlace | None, start: int, end: int) -> AnswerPlace | None:
-    """The part of a place that lies within a part of the text, counted from its beginning."""
+    """The overlap of a place with a part of the text, counted from the part's beginning."""
     if place is None or place.start >= end or place.end <= start:
         return None
     return AnswerPlace(max(place.start, start) - start, min(place.end, end) - start)

@@ -1,5 +1,5 @@
 """A strip of squares in order of time: runs on Home, firings on Schedules. Each has the icon and colour of its status, and
-opens what it stands for.
+opens its item.
 
 A square is a link of its own, so that the keyboard reaches it; its words are in its tooltip and read aloud.
 """
@@ -44,7 +44,7 @@ STYLE = """<style>
 class Square:
     """A square. `status`: a key of MARKS; `words`: its description in a line; `time`: the label below it, if any.
 
-    `page` and `query`: the place that it opens; without a page it opens nothing. `chosen`: what it opens is shown.
+    `page` and `query`: the place that it opens; without a page it opens nothing. `chosen`: its item is open.
     """
 
     status: str

@@ -64,7 +64,7 @@ def _method(known: KnownRates) -> str:
     report: Mapping[str, Any] = known.report or {}
     rates = [rate for key, _ in RATES if (rate := report["overall"][key]) is not None]
     estimands = "; ".join(dict.fromkeys(f"{rate['estimand']} ({rate['method']})" for rate in rates))
-    unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
+    unsure = f", {report['unsure']:,} could not be judged" if report["unsure"] else ""
     sentence = (
         f"{known.verifier} {known.version}: {counted(report['n'], 'random rollout')} of {known.source} judged by people"
         f"{unsure} (audit {known.audit}). "

@@ -82,7 +82,7 @@ def main(first: str = "Home") -> None:
 
 
 def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:
-    """The page below what is told of misspelt parameters in its address."""
+    """The page, below a message about misspelt parameters in its address."""
 
     def page() -> None:
         tell_unknown(name)
@@ -92,7 +92,7 @@ def _with_parameters(name: str, show: Callable[[], None]) -> Callable[[], None]:
 
 
 def _preparing() -> None:
-    """The view that is computed beforehand; the page is drawn once more when none is left."""
+    """Indicator of the view computed in advance; the page is drawn again when none is left."""
     if (now := WARMER.progress) is None:
         st.rerun()
     else:

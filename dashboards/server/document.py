@@ -53,7 +53,7 @@ def _is_file(name: str) -> bool:
 
 @cache
 def _document() -> str:
-    """Streamlit's document, told the address of its server."""
+    """Streamlit's HTML document with the address of its server inserted."""
     text = (Path(file_util.get_static_dir()) / "index.html").read_text(encoding="utf-8")
     if HEAD not in text:
         raise RuntimeError(f"Streamlit's index.html has no {HEAD}")

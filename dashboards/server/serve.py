@@ -92,7 +92,7 @@ def _with_headers(send: "Send") -> "Send":
 
 @asynccontextmanager
 async def _standing(_app: st.App) -> AsyncIterator[None]:
-    """While the server stands: answers are computed beforehand, and the browser is opened where that is asked.
+    """Context of the running server: computes views in advance, and opens the browser if requested.
 
     Through a file of ours: other users see a program's arguments.
     """

@@ -1,9 +1,9 @@
 """Answers computed before anybody asks: what Explore and Compare show first of the newest version, the newest ended run
 and the page's own first choice.
 
-One thread works while the server stands, from the first page on. It looks at the ledger, computes where something new was
-published or ended, the newest first, and begins anew where something newer comes meanwhile. A visitor who asks for what is
-being computed waits for the rest of it; visitors' own pages go first.
+One thread works while the server runs, from the first page on. It watches the ledger, computes the views of newly published
+or ended work, the newest first, and restarts when something newer arrives. A visitor who opens a view in progress waits for
+its rest; visitors' pages have priority.
 """
 
 import os
@@ -51,7 +51,7 @@ class WarmingProgress:
 
 
 class CacheWarmer:
-    """The thread; `progress` is None while nothing is computed."""
+    """Thread that computes views before they are visited; `progress` is None while it computes nothing."""
 
     def __init__(self) -> None:
         self.progress: WarmingProgress | None = None
@@ -72,7 +72,7 @@ class CacheWarmer:
 
     @contextmanager
     def visit(self) -> Iterator[None]:
-        """A page that is drawn for a visitor meanwhile: no view is begun."""
+        """Context in which a page is drawn for a visitor; the thread begins no view during it."""
         with self._quiet:
             self._visits += 1
         try:
@@ -149,7 +149,7 @@ def _stamp(source: Reader) -> object:
 
 
 def _computed(view: FirstView) -> None:
-    """Compute a view and report it in the log; one that cannot be shown is reported by its page."""
+    """Compute a view and log it; the page itself reports a failing view."""
     begun = time.monotonic()
     try:
         _without_spinner(view.key, view.compute)

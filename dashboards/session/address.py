@@ -1,8 +1,8 @@
 """State of a page in its address, so that a link reopens it; the state goes along to the next page.
 
 The subject of a page is chosen in the context bar, the row at its top: `choose` puts its box there by default. Streamlit
-itself binds filters, pages and tabs to the address, and drops unknown and default values. The subject is kept here: it
-stands in every link, and an unknown one is reported instead of replaced.
+itself binds filters, pages and tabs to the address, and drops unknown and default values. The subject is kept here: every
+link contains it, and an unknown one is reported instead of replaced.
 
 The parameters of a link into Explore are a contract: saved views and copied links hold them. Every facet may have several
 values. `of` is `run ID` or `version NAME@vN`.
@@ -69,7 +69,7 @@ def context_bar() -> Iterator[None]:
 
 
 def copy_link(key: str) -> None:
-    """The button that copies the address of what is shown, where a page needs a second one."""
+    """A second button that copies the address of the current view."""
     _copy_link(key=key)
 
 
@@ -85,8 +85,8 @@ def choose(
     """The option that the address names under `key`, else the one chosen on an earlier page, else the first.
 
     `where`: the place of the box, the context bar by default. `forget`: what another choice takes out of the address;
-    `anew`: the first values of widgets that stand in the address themselves, for another choice.
-    SetupError where the address names what is not there; the box then has nothing chosen.
+    `anew`: the initial values, after another choice, of widgets that the address contains.
+    SetupError if the address names what is not there; the box then has nothing chosen.
     """
     bar = _bar.get()
     place = where or bar or st
@@ -118,8 +118,8 @@ def choose(
 
 
 def forget_old(keys: Sequence[str], anew: Mapping[str, object] | None = None) -> None:
-    """Take parameters out of the address, for callbacks. `anew`: first values by key of widgets that are bound to theirs,
-    which Streamlit lets nobody remove.
+    """Take parameters out of the address, for callbacks. `anew`: initial values by key of widgets bound to the address,
+    which Streamlit does not let us remove.
     """
     for key in keys:
         st.query_params.pop(key, None)
@@ -151,7 +151,7 @@ def explore_parameters(
     """The parameters of a link into Explore, for `st.page_link` and `st.switch_page`.
 
     `rows`: `problems` (the default) or `rollouts`. `problem`: the id of one to open. `facets`: keys of FACETS, each a value
-    or several; None stands for "has none". `reason` is the decision's, `rule` the one that decided the verdict, `kept` is
+    or several; None means "has none". `reason` is the decision's, `rule` the one that decided the verdict, `kept` is
     yes or no, `correct` is such as `3 of 8`, and `outcome` may be MIXED.
     """
     if unknown := facets.keys() - set(FACETS):
@@ -164,6 +164,6 @@ def explore_parameters(
 
 
 def explore_link(of: str, *, rows: str = "", problem: str = "", text: str = "", **facets: Value | Collection[Value]) -> str:
-    """The same as an address on this host, for columns of links."""
+    """A page's address on this host, for columns of links."""
     parameters = explore_parameters(of, rows=rows, problem=problem, text=text, **facets)
     return f"{EXPLORE}?{urlencode(parameters, doseq=True)}"

@@ -29,7 +29,7 @@ Key = tuple[str, tuple[str, ...], Hashable]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Result of a command: its exit status, its JSON document (None without one), and its sentence where it refused."""
+    """Result of a command: its exit status, its JSON document (None without one), and its error message if it failed."""
 
     status: int
     row: Any
@@ -81,7 +81,7 @@ def ask(slot: str, arguments: Sequence[str], state: Hashable = ()) -> Answer | N
 
 
 def await_answer(slot: str, arguments: Sequence[str], state: Hashable = ()) -> Answer | None:
-    """The same, waited for; None for a session that may not ask, or where it takes too long."""
+    """The result of a command, waited for; None for a session that may not run commands, or after a timeout."""
     until = time.monotonic() + PATIENCE
     answer = ask(slot, arguments, state)
     while answer is None and may_write() and time.monotonic() < until:
@@ -91,7 +91,7 @@ def await_answer(slot: str, arguments: Sequence[str], state: Hashable = ()) -> A
 
 
 def seconds_asked(slot: str) -> float | None:
-    """Seconds since the question of a slot was asked; None where none waits for its answer."""
+    """Seconds since the question of a slot was asked; None if none waits for its answer."""
     question = _questions.get(st.session_state.get(_slot(slot)))  # type: ignore[arg-type]
     return None if question is None or question.answer is not None else time.monotonic() - question.begun
 

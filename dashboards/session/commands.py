@@ -70,11 +70,11 @@ def command_button(
     confirm: bool = False,
     wait: float = WAIT,
 ) -> Done | None:
-    """A button that runs `rollmill ARGUMENTS` in the workspace, and below it what its last click gave.
+    """A button that runs `rollmill ARGUMENTS` in the workspace, and below it the result of its last click.
 
     The page is drawn after the command, so that it shows the change. `confirm`: ask first, with the command in view.
-    After `wait` seconds the page goes on without the command, which then goes on by itself. A name that a user or a file
-    gave goes behind "--", lest it be read as an option.
+    After `wait` seconds the page continues without the command, which runs on in the background. A name that a user or a
+    file gave goes behind "--", lest it be read as an option.
     """
     done = silent_button(label, arguments, key=key, help=help, confirm=confirm, wait=wait)
     if done is not None:
@@ -91,7 +91,7 @@ def silent_button(
     confirm: bool = False,
     wait: float = WAIT,
 ) -> Done | None:
-    """The button alone, for a row of them; what its last click gave is the page's to show, with show_done."""
+    """The button alone, for a row of buttons; the page shows the result of its last click with show_done."""
     allowed, command = may_write(), typed(arguments)
     # A backtick in a name would end the code of the hint.
     hint = "\n\n".join(filter(None, [help, f"`{one_line(command, 400).replace('`', '')}`" if allowed else why_not()]))
@@ -115,7 +115,7 @@ def silent_button(
 
 
 def waiting_button(label: str, why: str, key: str) -> None:
-    """The button of a command that cannot be run now, with the reason in its hint."""
+    """Disabled button of a command that cannot run now, with the reason as its tooltip."""
     st.button(label, key=f"waiting-{key}", help=why, disabled=True)
 
 

@@ -1,6 +1,6 @@
-"""All matches of what a page shows, as one CSV or Parquet file: made when a person asks, streamed to disk and from disk.
+"""All matches of a page as one CSV or Parquet file: made on request, streamed to disk and from disk.
 
-A page calls `export_matches` with what gives its whole table batch by batch; serve.py gives the file to the browser.
+A page calls `export_matches` with a source of its whole table in batches; serve.py sends the file to the browser.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Answers kept between the runs of a page: what a query gives changes only when what it is about does.
+"""Cache of query results between the runs of a page: a result changes only when its subject does.
 
 A dataset version and what an ended run decided never change, whatever other runs do meanwhile; of everything else an answer
 holds for as long as nothing was registered in the ledger since. Answers are shared by all tabs and people, and must not be
@@ -35,7 +35,7 @@ def kept(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
 
 
 def kept_now(query: Callable[..., Answer], scope: Scope, *arguments: Any) -> Answer:
-    """The same, asked again after every change of the workspace: for what is added to ended runs, such as scores."""
+    """Cache of results that change after every change of the workspace, such as scores added to ended runs."""
     return _kept(scope.reader, (content(scope), scope.reader.state()), query, scope, *arguments)
 
 

@@ -1,4 +1,4 @@
-"""Parameters that the address of each page may have. A misspelt one is told: what it was to choose is not chosen."""
+"""Parameters that the address of each page may have. A misspelt one is reported, because its choice has no effect."""
 
 from collections.abc import Mapping
 

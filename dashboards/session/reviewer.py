@@ -1,6 +1,6 @@
 """The reviewer's name: typed once, and remembered by the browser it was typed in.
 
-It lies in the browser's storage for this address alone: in no link, no cookie and no file of the workspace.
+Only the browser's storage for this address holds it: no link, no cookie and no file of the workspace.
 """
 
 import streamlit as st

@@ -25,7 +25,7 @@ def reader() -> Reader:
 
 
 def guarded(page: Callable[[], None]) -> Callable[[], None]:
-    """The page below its context bar; a mistake that the person can mend is shown as one box instead of a traceback."""
+    """The page below its context bar; a mistake that the person can correct is shown as one box instead of a traceback."""
 
     def show() -> None:
         with context_bar():
@@ -40,7 +40,7 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
 
 
 def choose_scope() -> Scope | None:
-    """Let the person choose a run or a dataset version in the context bar; None where there is neither."""
+    """Let the person choose a run or a dataset version in the context bar; None if there is neither."""
     source = reader()
     options = [
         f"version {version.ref}" for row in datasets(source) for version in versions_of(source, row.name) if version.fetched
@@ -59,7 +59,7 @@ def scope_label(scope: Scope) -> str:
 
 
 def nothing_yet(what: str) -> None:
-    """Say that there is nothing to show yet, and what makes something."""
+    """Message that there is nothing to show yet, with the command that changes this."""
     st.info(what)
     if PAGES in st.session_state:
         link("New run", "Start a run here", icon=":material/add_circle:")

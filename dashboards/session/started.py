@@ -43,7 +43,7 @@ class Started:
 
     @property
     def output(self) -> str:
-        """The end of what it printed, with the command above."""
+        """The end of its output, below the command."""
         try:
             return self.log.read_text(encoding="utf-8", errors="replace")[-MOST_SHOWN:]
         except OSError:

@@ -54,6 +54,6 @@ def options_of(role: str, cls: type[Any]) -> dict[str, tuple[str, str, str]]:
 
 
 def _options(role: str, cls: type[Any]) -> list[str]:
-    """The table of a method's options; nothing where it has none."""
+    """The table of a method's options; nothing if it has none."""
     rows = [[f"`{name}`", *cells] for name, cells in options_of(role, cls).items()]
     return [table(["option", "type", "default", "meaning"], rows)] if rows else []

@@ -24,7 +24,7 @@ def _cell(text: str) -> str:
 
 
 def shown_default(value: Any) -> str:
-    """A default as a recipe would write it; empty where a value must be given."""
+    """A default as a recipe would write it; empty if a value must be given."""
     if value is PydanticUndefined:
         return "*required*"
     text = json.dumps(_plain(value), ensure_ascii=False)

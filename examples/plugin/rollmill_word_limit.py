@@ -1,4 +1,4 @@
-"""The verifier `word_limit`: a completion is right where it has words, and no more of them than allowed."""
+"""The verifier `word_limit`: a completion is right if it has words, and no more of them than allowed."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,6 +1,6 @@
 """Evaluations that other tools made, taken over: their logs, their numbers, and our verdicts on their answers.
 
-`Adopt` is the kind of job, `adopt` does the same for one log; `stored_log` gives a log back as it was.
+`Adopt` is the kind of job, `adopt` does the same for one log; `stored_log` returns the original log.
 """
 
 from flows.adopting.adopt import AdoptRequest, adopt

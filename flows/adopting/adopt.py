@@ -1,4 +1,4 @@
-"""`rollmill adopt`: from the log of another tool to its numbers, ours beside them, and the answers where they differ.
+"""`rollmill adopt`: recomputes the numbers in another tool's log, adds ours, and lists the answers on which they differ.
 
 The log becomes an import, and an evaluation of that import with a verifier of ours; the evaluation's file and the report
 lie in reports/NAME. The tool's scores are stored as imported labels and scores and never become verdicts.
@@ -33,7 +33,7 @@ READ_LEAST = 0.1  # of all answers, below which the share that is right says not
 class AdoptRequest:
     """Request of one command. `name`: of the import and the evaluation, by default made of task and model.
 
-    `verify`: the verifiers, by default one that fits the references, and people where none does; `label`: the score whose
+    `verify`: the verifiers, by default one that fits the references, and people if none does; `label`: the score whose
     label is compared with verdicts, by default the first one about single answers; `max_bytes`: limit on the unpacked size
     of one log, see storage.imports.reading.limits.
     """
@@ -53,7 +53,7 @@ def adopt(request: AdoptRequest) -> Row:
 
 
 def adopt_log(request: AdoptRequest, log: EvaluationLog, name: str, progress: Progress) -> Row:
-    """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, where the name is taken."""
+    """Import a log, judge, measure and compare; the report. SetupError, with nothing stored, if the name is taken."""
     from storage.versions.publish import finish_interrupted
 
     label = _label(log, request.label)
@@ -130,7 +130,7 @@ def _benchmark(log: EvaluationLog) -> str:
 
 
 def _label(log: EvaluationLog, asked: str | None) -> str | None:
-    """The score that is held against verdicts: the one asked for, else the first that is about single answers."""
+    """The score that is compared with verdicts: the requested one, else the first score of single answers."""
     if asked is not None and asked not in log.labels:
         raise unknown_name("score of single answers in this log", asked, log.labels)
     return asked or next(iter(log.labels), None)
@@ -144,7 +144,7 @@ def _withhold(report: Row) -> None:
     why = f"{names} read {read:,} of {rollouts:,} answers"
     advice = "name a verifier: --verify exact, judge in a recipe, or another of docs/reference/verifiers.md"
     if report["verify"] == [PEOPLE]:
-        why = "no verifier here reads references of this form, and nobody has judged"
+        why = "no verifier reads references of this form, and nobody has judged"
         advice += f"; people judge with rollmill review --undecided {report['run']}"
     report["messages"].append(f"{why}: no rate of ours is shown. Next: {advice}")
     for row in report["numbers"]:

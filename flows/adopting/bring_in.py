@@ -18,13 +18,13 @@ from storage.imports.stored import rows_of
 from storage.workspace import Workspace
 
 KEY = "adopted"
-"""Where an answer's meta has what its log says of it."""
+"""Key of an answer's meta that holds its log entry."""
 
 
 def bring_in(workspace: Workspace, log: EvaluationLog, name: str, label: str | None) -> ImportReport:
     """Import a log whole under a name; `label`: the score that is kept as the imported label of each answer, if 0 or 1.
 
-    A log that is there already adds nothing. SetupError where the name is another log's, with nothing stored.
+    A log that is there already adds nothing. SetupError if the name is another log's, with nothing stored.
     """
     stored, digest = stored_digest(workspace, name), log.digest
     if stored not in (None, digest):
@@ -89,7 +89,7 @@ class StoredLog:
 
 
 def stored_log(workspace: Workspace, name: str) -> StoredLog:
-    """The log that was adopted under a name, as it was; SetupError where there is none."""
+    """The original log that was adopted under a name; SetupError if there is none."""
     rows: dict[str, dict[int, str]] = {}
     files: dict[str, str] = {}
     tool = ""
@@ -105,7 +105,7 @@ def stored_log(workspace: Workspace, name: str) -> StoredLog:
 
 
 def stored_digest(workspace: Workspace, name: str) -> str | None:
-    """The digest of the log under a name; "" for an import of another kind, None where there is no such import."""
+    """The digest of the log under a name; "" for an import of another kind, None if there is no such import."""
     [(count, digest)] = _metas(workspace, name, f"count(*), max(meta ->> '$.{KEY}.log')")
     problems = any(record.name == name for record in workspace.imports.list())
     return (digest or "") if count or problems else None

@@ -72,7 +72,9 @@ def chosen_answers(
     delimiter: str,
     scores: Callable[[Sequence[Values]], Mapping[str, Any]],
 ) -> Iterator[tuple[LoggedAnswer, str | None]]:
-    """The choice that a rule makes for each document, by its rows, with the reason where an import cannot hold it."""
+    """Selected choice of each multiple-choice document by an accuracy rule (RULES), and the reason if an import cannot hold
+    it.
+    """
     for rows in documents:
         row = rows[0]
         choices, why = _choices(path, row, delimiter)
@@ -117,7 +119,7 @@ def _choices(path: Path, row: Values, delimiter: str) -> tuple[LoggedChoices, st
     if len({context for context, _ in asked}) > 1:
         return choices, "choices that are contexts, of which the log does not say the right one"
     if any(math.isnan(number) for number in [*numbers, *alone]):
-        return choices, "a log-likelihood that is no number"
+        return choices, "a log-likelihood that is not a number"
     return choices, None if choices.prompt.strip() else "no question"
 
 
@@ -143,7 +145,7 @@ def _pair(resp: Any) -> float | None:
 
 
 def _target(target: Any, texts: Sequence[str]) -> int | None:
-    """The place of the one right choice: `target` is its place or its text; None where it is neither, several or both."""
+    """The place of the one right choice: `target` is its place or its text; None if it is neither, several or both."""
     if isinstance(target, list):
         values = target
     else:

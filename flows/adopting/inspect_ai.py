@@ -83,7 +83,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 
 def _packed(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
-    """The header, the samples as they stand there, and every other member."""
+    """The header, the samples unchanged, and every other member."""
     members = {name: _text(path, name, content) for name, content in zip_members(path, unfolded).items()}
     if "header.json" not in members:
         raise broken(path, "it has no header: the evaluation did not end", "inspect log recover")
@@ -104,7 +104,7 @@ def _text(path: Path, name: str, content: bytes) -> str:
 
 
 def _plain(path: Path, unfolded: Unfolded) -> tuple[Values, list[str], dict[str, str]]:
-    """The same of a JSON log: each sample is written as JSON again, which loses no value of it."""
+    """Header, samples and other members of a JSON log. Each sample is serialized again without loss."""
     log = json_object(path, whole_text(path, unfolded))
     samples = [json.dumps(sample) for sample in log.pop("samples", None) or ()]
     if not samples:
@@ -137,17 +137,17 @@ def _answer(path: Path, number: int, sample: Values, scores: Sequence[Values]) -
 
 
 def _unusable(sample: Values) -> str | None:
-    """Reason that an import cannot hold a sample; None where it can."""
+    """Reason that an import cannot hold a sample; None if it can."""
     if not _reference(sample["target"]):
         return "no target, or several"
     turns = sample["input"] if isinstance(sample["input"], list) else []
     parts = [part for turn in turns if isinstance(turn.get("content"), list) for part in turn["content"]]
     other = sorted({str(part.get("type")) for part in parts} - {"text", "reasoning"})
-    return f"parts of a turn that are no text ({', '.join(other)})" if other else None
+    return f"parts of a turn that are not text ({', '.join(other)})" if other else None
 
 
 def _reference(target: Any) -> str:
-    """Single target of a sample; empty where it has none or accepts several."""
+    """Single target of a sample; empty if it has none or accepts several."""
     targets = [str(text) for text in (target if isinstance(target, list) else [target]) if str(text or "").strip()]
     return targets[0] if len(targets) == 1 else ""
 

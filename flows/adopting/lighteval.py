@@ -21,7 +21,7 @@ _DETAILS = re.compile(r"details_(.+)_(\d{4}-\d\d-\d\dT[\d.-]+)\.parquet")
 _SAMPLED = re.compile(r"(?P<kind>avg|pass|maj)@[nk](?::(?P<settings>.*))?")
 _KEYS = ("doc", "model_response", "metric")
 IMPLIED = "implied by avg@n"
-"""The score of an answer where all answers of its problem were right, or all wrong."""
+"""The score of an answer if all answers of its problem were right, or all wrong."""
 Values = dict[str, Any]
 
 

@@ -96,7 +96,7 @@ def read(path: Path, unfolded: Unfolded) -> list[EvaluationLog]:
 
 
 def _chosen(log: EvaluationLog, by_filter: Mapping[str, Mapping[Any, Values]], config: Values) -> Iterator[EvaluationLog]:
-    """The log of each rule that chooses. The numbers of no rule stand in the first; `process_results` is a task's own."""
+    """The log of each rule that chooses. Numbers without a rule are in the first log; `process_results` is a task's own."""
     own = config.get("process_results") is not None
     documents = [[rows[doc_id] for rows in by_filter.values()] for doc_id in next(iter(by_filter.values()))]
     metrics = list(dict.fromkeys(metric for rows in documents for row in rows for metric in row.get("metrics", ())))

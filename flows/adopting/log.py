@@ -12,7 +12,7 @@ from storage.ground.ids import digest128
 from storage.imports.reading.limits import Unfolded
 
 MOST = 1 << 30
-"""Bytes of one log, unfolded, unless more are asked for: a log is held in memory while it is adopted."""
+"""Bytes of one log, unfolded, unless a higher limit is set: a log is held in memory while it is adopted."""
 _PACKED = (".eval", ".parquet")
 _ABOUT = ("level", "skill", "template", "source", "licence", "subject", "difficulty", "category", "license")
 
@@ -37,10 +37,10 @@ class LoggedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PrintedNumber:
-    """A number that the tool printed: which score of the answers it is of, how it came about, and `scale` (100: percent).
+    """A number that the tool printed: the score of the answers it reduces, its reduction, and `scale` (100: percent).
 
-    `reduction` is None where nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
-    itself, which stands with the problem's first answer. `answers`: the score that is the text which votes. Average `runs`
+    `reduction` is None if nothing here computes it; `why` says so. `reduced`: the tool logged the value of each problem
+    itself, which the problem's first answer carries. `answers`: the score that is the text which votes. Average `runs`
     is the spread over the i-th answers of all problems. `graded`: the score says how right an answer is.
     """
 
@@ -61,7 +61,7 @@ class EvaluationLog:
     """A whole log. `rows`: each row as its JSON text, by file; `files`: everything else of it, by name.
 
     `aside`: by reason the answers that no import can hold (no reference, an image); the tool's numbers are over them too.
-    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, where nothing was drawn.
+    `chosen`: the metric by whose rule answers were chosen among the choices of a problem, if nothing was drawn.
     `verify`: the verifiers that fit answers of this kind, () where the references choose.
     """
 
@@ -100,7 +100,7 @@ class EvaluationLog:
 
     @property
     def labels(self) -> list[str]:
-        """The scores that are of single answers, and can be held against verdicts."""
+        """The scores of single answers, which can be compared with verdicts."""
         of_problems = {number.score for number in self.printed if number.reduced}
         of_problems |= {number.answers for number in self.printed}
         return [name for name in self.score_names if name not in of_problems]
@@ -109,7 +109,7 @@ class EvaluationLog:
 def usable(
     path: Path, answers: Iterable[tuple[LoggedAnswer, str | None]]
 ) -> tuple[list[LoggedAnswer], dict[str, list[LoggedAnswer]]]:
-    """The answers that an import can hold, and by reason those that it cannot; SetupError where it can hold none."""
+    """The answers that an import can hold, and by reason those that it cannot; SetupError if it can hold none."""
     kept: list[LoggedAnswer] = []
     aside: dict[str, list[LoggedAnswer]] = {}
     for answer, why in answers:
@@ -125,7 +125,7 @@ def broken(path: Path, what: str, next_command: str | None = None) -> SetupError
 
 
 def require(path: Path, values: Mapping[str, Any], keys: Iterable[str], place: str, form: str = "") -> None:
-    """SetupError where an object of a log lacks some of these keys; `form`: what is written with them."""
+    """SetupError if an object of a log lacks some of these keys; `form`: what is written with them."""
     missing = [key for key in keys if key not in values]
     if missing:
         raise broken(path, f"{place} has no {', '.join(missing)}{form and f': {form}'}")
@@ -138,7 +138,7 @@ def unfolded_log(path: Path, max_bytes: int | None = None) -> Unfolded:
 
 
 def whole_text(path: Path, unfolded: Unfolded) -> str:
-    """The text of one file of a log; SetupError where it cannot be read."""
+    """The text of one file of a log; SetupError if it cannot be read."""
     try:
         unfolded.add(path.stat().st_size)
         return path.read_text(encoding="utf-8")
@@ -161,7 +161,7 @@ def json_object(path: Path, text: str, place: str = "") -> dict[str, Any]:
 
 
 def json_lines(path: Path, unfolded: Unfolded) -> list[str]:
-    """The lines of a JSONL file as they stand there; each is an object."""
+    """The unchanged lines of a JSONL file, each an object."""
     lines = [line for line in whole_text(path, unfolded).split("\n") if line.strip()]
     for number, line in enumerate(lines, 1):
         unfolded.check_row(len(line), f"line {number}")

@@ -1,4 +1,4 @@
-"""Logs of NeMo-Skills: output*.jsonl, a run of all problems a file, beside metrics.json with the numbers in percent.
+"""Logs of NeMo-Skills: output*.jsonl, one run over all problems per file, and metrics.json with the numbers in percent.
 
 A score is a truth value of an answer (`symbolic_correct`, `judge_correct`). `pass@1[avg-of-k]` and `majority@k` are over
 the first k runs, `pass@k` over all of them. The tool is on no package index; this is the form that its sources describe.
@@ -35,7 +35,7 @@ Values = dict[str, Any]
 
 
 def logs_at(path: Path) -> list[Path]:
-    """The metrics.json of each folder that has outputs beside it; a file of either kind stands for its folder."""
+    """The metrics.json of each folder that also has outputs; a file of either kind stands for its folder."""
     folders = sorted({file.parent for file in path.rglob("output*.jsonl")} if path.is_dir() else {path.parent})
     if path.is_file() and path.name != METRICS and not path.name.startswith("output"):
         return []
@@ -81,7 +81,7 @@ def read(path: Path, unfolded: Unfolded) -> EvaluationLog:
 
 
 def _modes(path: Path, metrics: Values) -> Mapping[str, Values]:
-    """The numbers by evaluation mode, which stand at the top or under the benchmark's name and `_all_`."""
+    """The numbers by evaluation mode, at the top level or under the benchmark's name and `_all_`."""
     while metrics and not any(_MODE.fullmatch(str(name)) for name in metrics):
         inner = metrics.get("_all_", metrics.get(path.parent.name))
         if inner is None and len(metrics) > 1:
@@ -123,7 +123,7 @@ def _scores(row: Values) -> Values:
 
 
 def _as_one_problem(answers: Sequence[LoggedAnswer], runs: int) -> list[LoggedAnswer]:
-    """The answers problem by problem; SetupError where the runs are of different problems."""
+    """The answers problem by problem; SetupError if the runs are of different problems."""
     by_problem: dict[str, list[LoggedAnswer]] = {}
     for answer in answers:
         by_problem.setdefault(answer.problem, []).append(answer)

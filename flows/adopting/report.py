@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AdoptedRollout:
-    """A stored rollout with what its log says of it: the tool's id of the problem, the sample, and its scores."""
+    """A stored rollout with its log entry: the tool's problem id, the sample, and its scores."""
 
     rollout: LabelledRollout
     problem: str
@@ -39,7 +39,7 @@ class AdoptedRollout:
     scores: Mapping[str, Any]
 
     def score(self, name: str) -> float:
-        """The tool's score as a number; NaN where it gave none."""
+        """The tool's score as a number; NaN if it gave none."""
         return _number(self.scores.get(name))
 
 
@@ -50,7 +50,7 @@ def _number(score: Any) -> float:
 class AdoptedRun:
     """The rollouts of a run over an adopted log, in the order of the log, and their pool.
 
-    `aside`: the answers of the log that are no rollouts, which the tool's numbers are over as well.
+    `aside`: the log's answers that are not rollouts but enter the tool's numbers.
     """
 
     def __init__(self, scope: Scope, aside: Sequence[LoggedAnswer] = ()) -> None:
@@ -82,7 +82,7 @@ def _keyed_rollout(rollout: LabelledRollout) -> tuple[tuple[str, int, int], Adop
 
 
 def numbers(run: AdoptedRun, printed: Sequence[PrintedNumber]) -> list[Row]:
-    """Each number that the tool printed: computed anew from its scores, and what our metric gives in its place.
+    """Each number that the tool printed: recomputed from its scores, and the value of our metric.
 
     The spread that it printed beside a number (`stderr`, or `runs`) stands in the number's row.
     """
@@ -162,7 +162,7 @@ def _measured_row(pool: Pool, metric: str, options: Any) -> Row:
 def verdict_comparison(run: AdoptedRun, score: str) -> Row:
     """The tool's label of each answer against our verdict: counts, and every answer on which they differ.
 
-    An undecided verdict is no verdict: such answers are listed apart, with what kept the verifier from one.
+    Answers with an undecided verdict are listed separately, with the cause.
     """
     counts: Counter[str] = Counter()
     flipped, undecided = [], []
@@ -215,4 +215,4 @@ def differences(rows: Sequence[Row], clusters: int, problems: int) -> Iterator[s
     if any(str(row["metric"]).startswith("maj@") for row in rows):
         yield "our votes are over answers that are equal as our verifier reads them, ties by lot"
     if any(row["metric"] is None for row in rows):
-        yield "a number without one of ours beside it is of no metric in docs/reference/metrics.md"
+        yield "a number without one of ours belongs to no metric in docs/reference/metrics.md"

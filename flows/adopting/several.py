@@ -1,4 +1,4 @@
-"""All logs at a path, each adopted by itself; one that cannot be read is named with the reason, and the rest go on."""
+"""All logs at a path, adopted one by one; an unreadable log is reported with its reason, the others are adopted."""
 
 import shlex
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from storage.ground.errors import FoundWanting, SetupError, Unavailable
 
 
 class Adopt(RequestKind):
-    """All logs at a path to evaluations of this workspace, told apart by task and model.
+    """Adopt all logs at a path as evaluations of this workspace, named by task and model.
 
     The outcome has `adopted`, the reports, and `refused`, the logs that could not be adopted: `path`, `why`, `next`. Where
-    there is one log, its error is raised. An error that may pass by itself (a full disk, a lock) ends the job.
+    there is one log, its error is raised. A temporary error (a full disk, a lock) ends the job.
     """
 
     def __init__(self, request: AdoptRequest) -> None:
@@ -59,7 +59,7 @@ class Adopt(RequestKind):
             yield _free(names, log, name or _name(request.name, log, of_several=of_several)), log
 
     def check(self, outcome: Outcome) -> None:
-        """FoundWanting where a log of several could not be adopted."""
+        """FoundWanting if a log of several could not be adopted."""
         refused, logs = len(outcome["refused"]), len(outcome["refused"]) + len(outcome["adopted"])
         if refused:
             raise FoundWanting(f"{refused:,} of {logs:,} logs were not adopted.")
@@ -70,7 +70,7 @@ class Adopt(RequestKind):
 
 
 def _name(asked: str | None, log: EvaluationLog, *, of_several: bool) -> str:
-    """The name of one log of several: of its task and model, or the one asked for with what tells it apart."""
+    """The name of one log of several: its task and model, or the requested name with a distinguishing suffix."""
     if asked is None:
         return default_name(log)
     return f"{asked}-{default_name(log)}" if of_several else f"{asked}.{log.chosen}"

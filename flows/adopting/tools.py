@@ -33,7 +33,7 @@ TOOLS: Mapping[str, Tool] = {
 
 
 def logs_at(path: Path) -> list[tuple[Tool, Path]]:
-    """The files of all logs at a path (a file, or the folder that a tool wrote); SetupError where there is none."""
+    """The files of all logs at a path (a file, or the folder that a tool wrote); SetupError if there is none."""
     if not path.exists():
         raise SetupError(f"{path} does not exist.", next_command=f"ls {path.parent}")
     files = [(tool, file) for tool in TOOLS.values() for file in tool.logs_at(path)]
@@ -58,7 +58,7 @@ def _without_samples(path: Path) -> SetupError:
 
 
 def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str | None = None) -> Sequence[EvaluationLog]:
-    """The logs that one file holds; `label`: only those with this score, where one of them has it."""
+    """The logs that one file holds; `label`: only those with this score, if one of them has it."""
     with _form_of(tool, file):
         read = tool.read(file, unfolded_log(file, max_bytes))
     logs = [read] if isinstance(read, EvaluationLog) else read
@@ -67,7 +67,7 @@ def read_logs(tool: Tool, file: Path, max_bytes: int | None = None, label: str |
 
 @contextmanager
 def _form_of(tool: Tool, file: Path) -> Iterator[None]:
-    """Values of another type than the tool writes, wherever in a log they stand, are one error that names the log."""
+    """Values of another type than the tool writes, anywhere in a log, raise one error that names the log."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -76,7 +76,7 @@ def _form_of(tool: Tool, file: Path) -> Iterator[None]:
 
 
 def log_at(path: Path, max_bytes: int | None = None, label: str | None = None) -> EvaluationLog:
-    """Single log at a path; SetupError where there is none or several."""
+    """Single log at a path; SetupError if there is none or several."""
     files = logs_at(path)
     if len(files) > 1:
         raise _several(path, [str(file) for _, file in files])

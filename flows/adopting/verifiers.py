@@ -1,7 +1,7 @@
-"""Logs of verifiers 0.1: results.jsonl, a rollout a line, beside metadata.json with the numbers.
+"""Logs of the library `verifiers` 0.1: results.jsonl with one rollout per line, and metadata.json with the averages.
 
 A rollout has a reward and metrics. Averages are over all rollouts; pass@k and pass^k count a reward of at least
-`pass_threshold` as right, over the problems that have all of their rollouts.
+`pass_threshold` as correct, over problems with all of their rollouts.
 """
 
 import json
@@ -70,7 +70,7 @@ def _row(path: Path, number: int, line: str) -> Values:
 
 
 def _answers(path: Path, rows: Sequence[Values]) -> Iterator[LoggedAnswer]:
-    """Every rollout; the rollouts of a problem are numbered as they stand in the file."""
+    """Every rollout; the rollouts of a problem are numbered in file order."""
     count: Counter[str] = Counter()
     for number, row in enumerate(rows, 1):
         problem = str(row["example_id"])

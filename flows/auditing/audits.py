@@ -36,7 +36,7 @@ class AuditRequest:
 
 
 def natural_audit(reader: Reader, request: AuditRequest, *, dry_run: bool = False) -> Audit:
-    """Draw the audit, or find it drawn; one that is larger already stays. SetupError where nothing can be drawn."""
+    """Draw the audit, or find it drawn; one that is larger already stays. SetupError if nothing can be drawn."""
     if request.n < 1:
         raise SetupError(f"an audit of {request.n} rollouts measures nothing.", next_command="--n 300")
     run = run_of(reader, request)
@@ -155,7 +155,8 @@ def _counts(rows: Iterable[AuditedRow]) -> Counts:
 
 
 def _raw_rate(prefix: Counts) -> dict[str, Any]:
-    """The verifier's own mean over problems with its interval for the templates' population, and what it says of each.
+    """The verifier's own mean over problems with its interval for the population of templates, and its outcome of each
+    problem.
 
     `clusters`: the sum of the problems' rates and their number by template, and of each problem the place of its template.
     """

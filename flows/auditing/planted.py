@@ -1,6 +1,6 @@
 """Planted errors as a stress test: does a verifier reject each kind of error, and accept right answers in other dress?
 
-The rates say what the verifier is blind to. They are no sample of what models get wrong and correct nothing.
+The rates say what the verifier is blind to. They are not a sample of models' errors, so they correct no rate.
 """
 
 import random

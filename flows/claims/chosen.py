@@ -17,7 +17,7 @@ RECORDED_POOLS = ("math", "mathcoder", "gsm8k", "codet", "codet-tests")
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The published numbers and the claims that were asked for, in the order of their files."""
+    """The requested published numbers and claims, in the order of their files."""
 
     numbers: tuple[Number, ...]
     claims: tuple[Claim, ...]

@@ -26,7 +26,7 @@ AT_ONCE = 100  # tests of one problem: as many results as the evidence of a verd
 
 
 def take_outputs(root: Path, folder: Path, published: Published, begin: Callable[[str], None]) -> list[str]:
-    """The outputs whose files lie in a folder, each imported unless it is there; SetupError where it holds none."""
+    """The outputs whose files lie in a folder, each imported unless it is there; SetupError if it holds none."""
     from storage.workspace import Workspace
 
     if not folder.is_dir():

@@ -51,7 +51,7 @@ rollmill claims show best-of-many-settings        # what it gave, seed by seed
 
 
 def markdown(results: Sequence[Row]) -> str:
-    """The page: how to read it, then board by board a table and what stands behind it."""
+    """The page: how to read it, then a table for each board with details below it."""
     parts = [HEAD.format(share=LEAST_SEEDS, close=CLOSE)]
     for board, title in BOARDS.items():
         rows = [row for row in results if row["board"] == board]

@@ -52,7 +52,7 @@ class PoolDrawing:
 
 
 def recipe_of(root: Path) -> Path:
-    """The workspace's own file where it has one, else the shipped one."""
+    """The workspace's own file if it has one, else the shipped one."""
     own = root / SHIPPED
     return own if own.is_file() else CHECKOUT / SHIPPED
 

@@ -37,7 +37,7 @@ class Output(Part):
 
 
 class Paper(Part):
-    """A paper and the sentence that its numbers stand beside, where a number has none of its own."""
+    """A paper and its sentence for numbers that have none of their own."""
 
     source: Text
     says: Text

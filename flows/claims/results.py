@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 
 def result_of(claim: Claim, measured: Mapping[int, Sequence[Effect]], lacking: str = "") -> Row:
-    """The result of a claim from what each seed gave; `lacking`: why seeds gave nothing, "" if all of them did."""
+    """The result of a claim from the results of each seed; `lacking`: why seeds gave nothing, "" if all of them did."""
     seeds = sorted(measured)
     claim_findings = [] if lacking else findings(claim, [measured[seed] for seed in seeds])
     effects = [
@@ -75,7 +75,7 @@ def _effect(seed: int, effect: Effect) -> Row:
 
 
 def _end(value: float | None) -> float | None:
-    """An end of an interval; none where nothing bounds it."""
+    """An end of an interval; none if nothing bounds it."""
     return None if value is None or not math.isfinite(value) else digits(value)
 
 

@@ -1,7 +1,8 @@
-"""Claims checked from their pools to their results. Draws what is missing, measures everything anew, keeps nothing between.
+"""Claims checked from their pools to their results. Draws missing completions and recomputes every measurement; caches
+nothing.
 
-A claim is measured on each seed by itself; a pool serves all claims of a seed and is let go before the next ones are read.
-Published numbers and claims on recorded rollouts are measured on released outputs, as far as they were imported.
+A claim is measured on each seed separately; a pool serves all claims of a seed and is released before the next seed is
+read. Published numbers and claims on recorded rollouts are measured on released outputs, as far as they were imported.
 """
 
 import math
@@ -51,7 +52,7 @@ class _Result:
 
 
 def run_claims(request: ClaimsRequest) -> list[dict[str, Any]]:
-    """The results of what was asked for, board by board, each also written to reports/claims."""
+    """The requested results, board by board, each also written to reports/claims."""
     if request.seeds < 1:
         raise SetupError(f"--seeds {request.seeds}: at least 1.", next_command="rollmill claims run --seeds 5")
     chosen, table = chosen_claims(request.names), published_table()
@@ -80,7 +81,7 @@ def _drawn_pools(claims: Iterable[Claim]) -> set[str]:
 def _measure(
     claims: Sequence[Claim], evidence: Evidence, seed: int, measured: dict[str, _Result], drawing: PoolDrawing
 ) -> None:
-    """Add what one seed gives to what each claim gave so far."""
+    """Add the results of one seed to the results of each claim."""
     drawing.begin(f"measuring {len(claims)} claims" + (f", seed {seed}" if seed else ", recorded rollouts"))
     for claim in claims:
         try:

@@ -101,7 +101,7 @@ class CommandList(TyperGroup):
 
 
 def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer:
-    """A group of commands; asked for nothing, it prints its help. `completion` adds the options that set up a shell's."""
+    """A group of commands; without a command it prints its help. `completion` adds the options that set up a shell's."""
     return typer.Typer(
         name=name,
         help=help_text,
@@ -114,7 +114,7 @@ def group(name: str, help_text: str, *, completion: bool = False) -> typer.Typer
 
 
 def build(verb: str | None = None) -> typer.Typer:
-    """The program with every verb registered, or with the one that is asked for: a verb's module costs its imports."""
+    """The program with every verb registered, or only the requested one, because each verb's module costs its imports."""
     app = group("rollmill", "", completion=True)
     app.callback()(_everywhere)
     for name in [verb] if verb in VERBS else VERBS:
@@ -128,7 +128,7 @@ def build(verb: str | None = None) -> typer.Typer:
 
 
 def _verb(arguments: Sequence[str]) -> str | None:
-    """The first word that is no option and no option's value."""
+    """The first word that is neither an option nor an option's value."""
     words = iter(arguments)
     for word in words:
         if word in ("-C", "--directory"):
@@ -185,7 +185,7 @@ def _everywhere(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit: 0 done, 1 found wanting, 2 misuse, 130 interrupted."""
+    """Run the program and exit: 0 done, 1 a check failed, 2 a mistake of the user, 130 interrupted."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -197,7 +197,7 @@ def run(arguments: Sequence[str]) -> int:
         if verb is not None:
             _allow_files()
         program = typer.main.get_command(build(verb))
-        with never_silent(f"rollmill {verb or ''}: loading what it needs"):
+        with never_silent(f"rollmill {verb or ''}: loading modules"):
             # A verb that has nothing to say returns None.
             return int(program.main(list(arguments), "rollmill", standalone_mode=False) or 0)
     except SetupError as error:
@@ -222,7 +222,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _allow_files() -> None:
-    """Raise this process's limit of open files as far as is needed; SetupError where the system does not let it."""
+    """Raise this process's limit of open files as far as is needed; SetupError if the system does not let it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if not 0 <= soft < _FILES:  # -1 is no limit
         return
@@ -236,7 +236,7 @@ def _allow_files() -> None:
 
 
 def _in_users_file(error: Exception) -> SetupError | None:
-    """The mistake of a method in a user's own file, where the error comes from there: its line says more than ours."""
+    """The error of a method in a user's own file, with the line in that file, if it was raised there."""
     from pipelines.user_code import MODULES
 
     frames = traceback.walk_tb(error.__traceback__)
@@ -246,7 +246,7 @@ def _in_users_file(error: Exception) -> SetupError | None:
     frame, number = own[-1]
     where = f"{Path(frame.f_code.co_filename).name}, line {number}, in {frame.f_code.co_name}"
     message = f"{where}: {type(error).__name__}: {error}"[:500]
-    return SetupError(f"{message}.", next_command="mend it and run the same command again; what was drawn is kept")
+    return SetupError(f"{message}.", next_command="correct it and run the same command again; drawn completions are kept")
 
 
 def _report(error: Exception, status: int) -> int:
@@ -255,7 +255,7 @@ def _report(error: Exception, status: int) -> int:
 
 
 def _misuse(error: Exception) -> int:
-    """Print an error of the argument parser in one line, or the help where no command was given; gives the exit status."""
+    """Print an error of the argument parser in one line, or the help if no command was given; gives the exit status."""
     text = getattr(error, "format_message")()  # noqa: B009
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":

@@ -1,4 +1,4 @@
-"""Jobs on the command line: driven with their progress shown, interrupted with advice, told when they have ended."""
+"""Jobs on the command line: shows progress, gives advice on interrupts, and notifies at the end."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -39,7 +39,7 @@ def run_job(
 ) -> None:
     """Drive a job with its progress shown, print its outcome (`page` for a person, `row` for a program), and check it.
 
-    Ctrl-C says how to go on; a gate that does not pass is told with what it saw. `executor`: by default this process.
+    Ctrl-C prints how to resume; a failed gate is reported with its findings. `executor`: by default this process.
     """
     from flows.cli.live import watching
     from flows.cli.summary import before_a_version

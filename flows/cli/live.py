@@ -17,7 +17,7 @@ LINE_SECONDS = 10.0  # between two lines of a stage where no terminal shows bars
 
 @contextmanager
 def watching() -> Iterator[Callable[[Stage], None]]:
-    """A listener for stages; what it shows is gone or complete when the block ends."""
+    """A listener for stages; its display is removed or complete when the block ends."""
     if not sys.stderr.isatty():
         yield LiveLines()
         return
@@ -34,7 +34,7 @@ class LiveLines:
         self._written: dict[tuple[str, str], tuple[int, int]] = {}  # what it said
 
     def __call__(self, stage: Stage) -> None:
-        """Write the stage's line unless it was written lately or says nothing new, and what is to be said once."""
+        """Write the stage's line, unless it is unchanged or was written recently, and messages that appear once."""
         with suppress(OSError):  # a reader that left, `2>&1 | head` for one, must not end the run
             if self._is_news(stage):
                 note(describe(stage))

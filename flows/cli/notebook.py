@@ -14,7 +14,7 @@ def curate(
     max_tokens: int | None = None,
     max_cost: str | None = None,
 ) -> dict[str, Any]:
-    """Make a dataset version of a recipe, or resume that; what is there already is not made again.
+    """Make a dataset version of a recipe, or resume it; existing rows are not made again.
 
     The workspace is the one here or above. An interrupted call goes on when it is called again.
 
@@ -22,7 +22,7 @@ def curate(
         recipe: The recipe's file.
         sets: Keys to change, `["budget.options.cap=32"]` for one.
         profile: Profile of this machine.
-        keep_going: Begin an unfinished run anew under the verifiers and models of today.
+        keep_going: Restart an unfinished run under the current verifiers and models.
         max_tokens: Most tokens over all commands of the run.
         max_cost: Most money over all commands of the run.
 
@@ -30,7 +30,7 @@ def curate(
         What `rollmill curate --json` prints: run, version, path, content_hash, funnel, metrics, spent.
 
     Raises:
-        SetupError: Something in the recipe, the profile or the workspace must be mended.
+        SetupError: Something in the recipe, the profile or the workspace must be corrected.
         FoundWanting: The gate did not pass, or a limit ended the drawing.
     """
     from flows.cli.live import watching
@@ -91,7 +91,7 @@ def compare(  # noqa: PLR0913 (the options of the command)
     """Compare two models on the problems that both were asked, paired.
 
     Args:
-        before: A run, dataset version or evaluation, with `:MODEL` where it has several.
+        before: A run, dataset version or evaluation, with `:MODEL` if it has several.
         after: The other one.
         k: Completions of pass@k.
         by: Columns to compare within.

@@ -67,8 +67,8 @@ def doing(text: str) -> None:
 
 @contextmanager
 def seconds_shown(text: str) -> Iterator[Callable[[], None]]:
-    """A line on a terminal that counts the seconds of the block, gone at its end; the block calls what it gets again and
-    again. A pipe or a file gets nothing.
+    """A terminal line that counts the seconds of a block and is removed at its end; the block calls the yielded function
+    repeatedly. A pipe or a file gets nothing.
     """
     begun, shown = time.monotonic(), sys.stderr.isatty()
 
@@ -162,7 +162,7 @@ def program_in(folder: Path) -> str:
 
 
 def _program() -> str | None:
-    """Command that starts the program from here; None where it is on the PATH or was not started from a shell."""
+    """Command that starts the program from here; None if it is on the PATH or was not started from a shell."""
     called = Path(sys.argv[0])
     if called.name != "rollmill" or shutil.which("rollmill"):
         return None
@@ -183,5 +183,5 @@ def inert(text: str) -> str:
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Rows under their heads, numbers to the right, two spaces between; fitted to the terminal where there is one."""
+    """Rows under their heads, numbers to the right, two spaces between; fitted to the terminal if there is one."""
     return table(head, rows, width())

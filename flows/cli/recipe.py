@@ -129,9 +129,9 @@ def synthesize(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Make the problems of a recipe and store them; curate does this by itself.
+    """Make the problems of a recipe and store them; `curate` does this automatically.
 
-    What a model is asked for is stored and charged to the recipe's run: the same command goes on where it ended.
+    Requests to a model are stored and charged to the recipe's run: the same command continues where it ended.
 
     Example: rollmill synthesize recipes/arithmetic.yaml --show 8
     """

@@ -167,7 +167,7 @@ def queue_text(hopeless: "HopelessQueue", most: int = MOST) -> str:
 
 
 def rule_lines(rule: "RuleErrorCounts | Mapping[str, Any]") -> list[str]:
-    """Lines on the error of a give-up rule, from problems that went on at random; empty where none did."""
+    """Lines on the error of a give-up rule, from problems that went on at random; empty if none did."""
     row: Mapping[str, Any] = rule if isinstance(rule, Mapping) else rule.row()
     if not row["continued"]:
         return []

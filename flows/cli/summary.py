@@ -68,12 +68,12 @@ def _funnel(outcome: Mapping[str, Any]) -> list[str]:
     lines = [
         f"  problems     {funnel['problems']:>9,}{dropped}",
         f"  completions  {drawn:>9,}   in {rounds}: {spent['drawn']:,} drawn now, "
-        f"{drawn + unjudged - spent['drawn']:,} there before{others}",
+        f"{drawn + unjudged - spent['drawn']:,} already stored{others}",
         *(f"    {name:<10} {funnel[name]:>9,}   {_share(funnel[name], drawn)}" for name in OUTCOMES),
         f"  {'kept    ' if published else 'selected'}     {funnel['kept']:>9,}   {_share(funnel['kept'], drawn)}"
         f"{'' if published else ', published none'}",
         f"  dropped      {drawn - funnel['kept']:>9,}   {counts_text(funnel['dropped'])}",
-        *([f"  not judged   {unjudged:>9,}   completions beside these, of steps that nobody judges"] if unjudged else ()),
+        *([f"  not judged   {unjudged:>9,}   further completions, of unjudged steps"] if unjudged else ()),
     ]
     if spent.get("redundant"):
         lines.append(f"  paid twice   {spent['redundant']:>9,}   another command had stored them first; theirs are used")
@@ -120,7 +120,9 @@ def level_table(metrics: Mapping[str, Any]) -> list[str]:
     if metrics["prefix"]:
         lines.append("  Unsolved: by none of these. Solved and kept: of all completions.")
     if "models" in metrics:
-        lines.append(f"  These rates pool {len(metrics['models'])} models. Each alone, over the problems that it answered:")
+        lines.append(
+            f"  These rates pool {len(metrics['models'])} models. Each separately, over the problems that it answered:"
+        )
         lines += [f"  {_rate(row)}  {row['problems']:>8,}  {model}" for model, row in metrics["models"].items()]
     if "path_counting" in metrics:
         counted = {**metrics["path_counting"]["levels"], "all": metrics["path_counting"]["overall"]}
@@ -188,8 +190,8 @@ def _share(part: int, whole: int) -> str:
 
 
 def forecast_lines(scored: Mapping[str, Any]) -> list[str]:
-    """A scored forecast beside what came, for the page of a finished run."""
-    lines = [f"  forecast {scored['id']}, made before from {scored['source']}: median [95% interval] and what came"]
+    """A forecast with the actual values, for the page of a finished run."""
+    lines = [f"  forecast {scored['id']}, made before from {scored['source']}: median [95% interval] and actual value"]
     for name, row in scored["totals"].items():
         error = "" if row["error"] is None else f"{row['error']:+.1%}"
         mark = "held" if row["inside95"] else "MISSED"

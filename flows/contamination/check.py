@@ -78,7 +78,7 @@ def check_contamination(request: CheckRequest) -> dict[str, Any]:
 
 
 def failures(overlaps: Overlaps, certificate: ContaminationCertificate, floor: RecallFloor | None) -> list[str]:
-    """Reasons that the check fails, one line each; empty where it passes."""
+    """Reasons that the check fails, one line each; empty if it passes."""
     lines = []
     if overlaps.leaks:
         rows = f"{len(overlaps.leaks):,} row{'s' if len(overlaps.leaks) > 1 else ''}"

@@ -16,7 +16,7 @@ _COLUMNS = ("reference", "kind", "source", "licence", "split", "level", "skill",
 
 
 def harden(root: Path, benchmark: str, transform: str, seed: int, out: Path) -> dict[str, Any]:
-    """Write the transformed problems as JSON lines; FoundWanting where the transform can do nothing with any of them."""
+    """Write the transformed problems as JSON lines; FoundWanting if the transform can do nothing with any of them."""
     if transform not in TRANSFORMS:
         raise unknown_name("transform", transform, TRANSFORMS)
     with Workspace.open(root) as workspace:

@@ -52,7 +52,7 @@ class ComparedSource:
                 yield (table, _NO_ANSWERS) if place == 0 else (_NO_PROBLEMS, table)
 
     def problems(self) -> list[Problem]:
-        """The problems, each prompt once; SetupError where there are none."""
+        """The problems, each prompt once; SetupError if there are none."""
         if self.file is not None:
             rows = [problem for problem, _ in read_texts(self.file, self.map or {})]
         else:
@@ -91,7 +91,9 @@ def source_of(workspace: Workspace, name: str, maps: Mapping[str, str] | None = 
     if path.is_file():
         return ComparedSource(name, file=path, map=maps)
     if maps:
-        raise SetupError(f"columns are mapped of files alone, and {name!r} is none.", next_command="leave the mapping out")
+        raise SetupError(
+            f"columns can be mapped only for files, and {name!r} is none.", next_command="leave the mapping out"
+        )
     if path.suffix in _FILES:
         raise SetupError(f"there is no file {name}.")
     reader = Reader(workspace)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def dry_run(job: Job) -> dict[str, Any]:
-    """Problems, the size of the first round and what is still to draw of what is planned, as JSON values."""
+    """Problems, the size of the first round and the planned rows that are not drawn yet, as JSON values."""
     with read_session(job) as session, unopened_run(session) as run:
         name = run_name(run.loaded)
         plans = run.workspace.runs.plans(name)
@@ -32,7 +32,7 @@ def dry_run(job: Job) -> dict[str, Any]:
 
 
 def _first_round(run: "OpenRun") -> Iterator[str]:
-    """The completion ids of the budget's fixed prefix; none where rollouts were imported."""
+    """The completion ids of the budget's fixed prefix; none if rollouts were imported."""
     if run.spec.takes_imports:
         return
     engine, first = run.engine(), run.spec.steps[0]

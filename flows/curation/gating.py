@@ -1,4 +1,4 @@
-"""The gate of a run: its expectations from the recipe, how often it was asked, and what is said where it does not pass.
+"""The gate of a run: its expectations from the recipe, the number of attempts, and the message if it fails.
 
 Every look is a chance to pass by luck, so the attempts before a version was published are counted in it. An attempt is a
 set of decisions under a gate's bounds; the same ones checked again, by a retry or a resume, are one.
@@ -55,7 +55,7 @@ def gate_failed(decided: "DecidedRun", result: "GateResult") -> GateFailed:
 
 
 def _row_against(decided: "DecidedRun", result: "GateResult") -> str | None:
-    """The first row that a check names; where none does (a level, too few kept), one dropped for the commonest reason."""
+    """The first row that a check names; if none does (a level, too few kept), one dropped for the commonest reason."""
     rows = {key for decision in decided.report.decisions for key in (decision.completion_id, decision.problem_id)}
     named = next((row for check in result.failed for row in check.failing if row in rows), None)
     if named is not None:
@@ -107,7 +107,7 @@ def check_gate(decided: "DecidedRun") -> "GateResult":
 def _version_before(run: "RecipeRun") -> "VersionInfo | None":
     """The newest version of the dataset that is not yanked: what drift is measured from.
 
-    SetupError where its rows are not here and the recipe limits drift; otherwise nothing is measured.
+    SetupError if its rows are not here and the recipe limits drift; otherwise nothing is measured.
     """
     from storage.versions.index import dataset_names
     from storage.versions.read import fetch_command, is_here
@@ -133,7 +133,7 @@ def _drifts(before: "VersionInfo", decided: "DecidedRun") -> "list[Drift]":
 
 
 def recall_floor(part: "ContaminationFloor | None") -> "RecallFloor | None":
-    """Recall that the recipe requires of the check for evaluation problems; None where it requires none."""
+    """Recall that the recipe requires of the check for evaluation problems; None if it requires none."""
     from pipelines.contamination import REQUIRED, RecallFloor
 
     if part is None:

@@ -1,6 +1,6 @@
 """The numbers of a run for its manifest: funnel, cost, pass rates by level, step and model. No clock, no path.
 
-They are computed by pipelines.metrics; what is said here is which of them a manifest holds, and under which keys.
+pipelines.metrics computes them; this module selects those of a manifest and names their keys.
 """
 
 import json
@@ -63,7 +63,7 @@ def funnel_row(
 
 
 def _given_up(stops: Sequence[StopRow]) -> dict[str, Any]:
-    """Error counts of the rule that gave problems up; empty where no problem was given up."""
+    """Error counts of the rule that gave problems up; empty if no problem was given up."""
     rule = rule_error_counts((stop.problem_id, stop.reason) for stop in stops)
     return {"given_up": rule.row()} if rule.stopped or rule.continued else {}
 
@@ -105,7 +105,7 @@ def step_rates(pool: Pool, *, prefix: int | None, step: str, limit: PassAtLimit)
 
 
 def model_rates(every: Pool, limit: PassAtLimit, step: str | None) -> dict[str, Any]:
-    """Rates of each model's rollouts on a step over the problems it answered; nothing where there is one model."""
+    """Rates of each model's rollouts on a step over the problems it answered; nothing if there is one model."""
     pool = every.where(every.step == every.steps.index(step)) if step in every.steps and step else every
     if len(np.unique(pool.model)) <= 1:
         return {}
@@ -128,7 +128,8 @@ def stopped_rates(pool: Pool, spec: "RunSpec") -> dict[str, Any]:
 
 
 def cost_row(snapshot: "Snapshot", kept: int) -> dict[str, Any]:
-    """Tokens in and out of every completion of the plan, whoever drew it. `uncounted`: those without counts, taken as 0.
+    """Tokens in and out of every completion of the plan, reused ones included. `uncounted`: those without counts, taken as
+    0.
 
     No money and no time: those depend on a profile and a machine, and a version must not.
     """

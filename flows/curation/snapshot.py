@@ -86,7 +86,7 @@ def _tables(run: "RecipeRun", report: "DecisionReport", plan: Rows[PlanRow]) -> 
 
 
 def _threads(run: "RecipeRun", plan: Rows[PlanRow]) -> pa.Table:
-    """Follow-ups with the completions that they follow, and unjudged first steps; no rows where no step follows another."""
+    """Follow-ups with the completions that they follow, and unjudged first steps; no rows if no step follows another."""
     graph = run.spec.graph
     follow = of_steps(plan, [node.step.name for node in graph.nodes.values() if node.named or node.step.role != "answer"])
     return to_table(
@@ -131,7 +131,7 @@ def _pairs(plan: Rows[PlanRow]) -> pa.Table:
 
 
 def _parts(run: "OpenRun") -> pa.Table:
-    """The verifiers in order; `asked`: a policy asks it of every row, `lazy`: a policy asks it where all before were
+    """The verifiers in order; `asked`: a policy asks it of every row, `lazy`: a policy asks it if all before were
     undecided.
     """
     policies = run.spec.policies()

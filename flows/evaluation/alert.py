@@ -39,7 +39,7 @@ def drops(reader: Reader, cells: Sequence[Row], part: "AlertPart") -> list[Row]:
 
 
 def check_alerts(report: Row) -> None:
-    """FoundWanting where a cell of the report fell."""
+    """FoundWanting if a cell of the report fell."""
     fallen = [row for row in report.get("alerts", ()) if row.get("alert")]
     if fallen:
         text = "; ".join(words(row) for row in fallen)

@@ -1,6 +1,6 @@
-"""The card of a benchmark: what its definition says, and what lies in this workspace under it.
+"""The card of a benchmark: its definition, and its problems in this workspace.
 
-Problems by split with levels, skills and lengths, the checker with its version, and the first problem as it is sent.
+Problems by split with levels, skills and lengths, the checker with its version, and the first prompt as sent.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """An evaluation's report: a Markdown and a self-contained HTML file, and `results.json` as lm-evaluation-harness has it.
 
-All three are made of what `evaluate` gives and hold no time, path or run id: an evaluation that changed nothing changes no
+All three are made from the result of `evaluate` and hold no time, path or run id, so an unchanged evaluation changes no
 file.
 """
 
@@ -134,7 +134,7 @@ def _can_be_plotted(row: Row) -> bool:
 
 
 def _plot(rows: Sequence[tuple[Row, Row]]) -> str:
-    """Values with their intervals, one line each, on an axis from 0 to 1 that stands above and below."""
+    """Values with their intervals, one line each, with an axis from 0 to 1 above and below."""
     texts = [f"{cell['benchmark']} x {cell['model']}: {row_label(row)}" for cell, row in rows]
     left = _LETTER * max(map(len, texts), default=0) + 16
     width, height = left + _AXIS + 20, _ROW * len(rows) + 48

@@ -90,9 +90,9 @@ def _lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise SetupError(f"{file}, line {number} is no JSON: {error}") from None
+            raise SetupError(f"{file}, line {number} is not JSON: {error}") from None
         if not isinstance(row, dict):
-            raise SetupError(f"{file}, line {number} is no JSON object.")
+            raise SetupError(f"{file}, line {number} is not a JSON object.")
         yield number, row
 
 

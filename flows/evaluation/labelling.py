@@ -72,7 +72,7 @@ def label_pool(request: LabelRequest, out: Path | None = None) -> dict[str, Any]
 
 
 def _without_reference(scope: Scope, placeholder: str | None) -> frozenset[str]:
-    """The ids of the problems with the placeholder; SetupError where none has it, as its answers would be graded by it."""
+    """The ids of the problems with the placeholder; SetupError if none has it, as its answers would be graded by it."""
     if placeholder is None:
         return frozenset()
     with scope.connection("rollouts", "problems") as connection:

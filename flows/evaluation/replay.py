@@ -109,7 +109,7 @@ def row_values(row: ReplayRow) -> dict[str, Any]:
 
 
 def estimate_row(estimate: Estimate, *more: str) -> dict[str, Any]:
-    """An estimate as JSON values at twelve digits; `more`: fields that are wanted beside value, ends and method."""
+    """An estimate as JSON values at twelve digits; `more`: additional fields besides value, ends and method."""
     numbers = {key: digits(getattr(estimate, key)) for key in ("value", "low", "high")}
     return {**numbers, "interval": estimate.method, **{key: getattr(estimate, key) for key in more}}
 
@@ -145,7 +145,7 @@ def _check_counts(request: ReplayRequest) -> None:
 
 
 def pool_of_one(reader: Reader, name: str, models: Sequence[str]) -> tuple[ScopePool, tuple[str, ...]]:
-    """The pool of a run or version and the models that vote; SetupError where some of it is not judged yet."""
+    """The pool of a run or version and the models that vote; SetupError if some of it is not judged yet."""
     source = scope_pool(_scope(reader, name))
     _refuse_pending(source)
     return source, _models(source.pool, models)
@@ -168,7 +168,7 @@ def _scope(reader: Reader, name: str) -> Scope:
 
 
 def _models(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The models in the order in which they are asked; a pool of several is not mixed unless somebody says so."""
+    """The models in the order in which they are asked; a pool of several models is mixed only on request."""
     for name in wanted:
         if name not in pool.models:
             raise unknown_name("model", name, pool.models)
@@ -197,7 +197,7 @@ def _scores(pool: Pool, wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[str]) -> list[Setting]:
-    """Every setting of every aggregator that is asked for; the majority is always one, as what others are compared with."""
+    """Every setting of every requested aggregator, and always the majority, the baseline of the comparison."""
     here = {"scores": bool(scores), "models": len(models) > 1, "texts": False, "passes": request.tests is not None}
     texts = [text for text in request.aggregators if text.split()[:1]]
     names = texts or [name for name, cls in AGGREGATORS.items() if all(here[need] for need in cls.needs)]
@@ -217,7 +217,7 @@ def _settings(request: ReplayRequest, scores: Sequence[str], models: Sequence[st
 
 
 def _check_needs(aggregator: Aggregator, here: Mapping[str, bool], models: Sequence[str]) -> None:
-    """SetupError where a pool lacks what an aggregator needs."""
+    """SetupError if a pool lacks what an aggregator needs."""
     missing = {
         "scores": "scores, and the pool has none; a recipe's `score:` stores some",
         "models": f"several models, and these completions are by {', '.join(models) or 'one'}; --model chooses more",
@@ -235,7 +235,9 @@ def _name_and_options(text: str) -> tuple[str, dict[str, Any]]:
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign:
-            raise SetupError(f"--with {text!r}: {pair!r} is no KEY=VALUE.", next_command="--with 'borda p=2 score=length'")
+            raise SetupError(
+                f"--with {text!r}: {pair!r} is not of the form KEY=VALUE.", next_command="--with 'borda p=2 score=length'"
+            )
         options[key] = yaml.safe_load(value)
     return name, options
 
@@ -265,8 +267,8 @@ def _refuse_pending(source: ScopePool) -> None:
 def _budgets(request: ReplayRequest, every: Sequence[Ballot]) -> tuple[list[Ballot], tuple[ElectionBudget, ...]]:
     """The budgets, and the problems that have enough completions and tokens for all of them.
 
-    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; samples that nobody
-    asked for go no further than what half of the problems have, tokens than what all that are left have.
+    An expectation over N of fewer than N is undefined, so such problems are left out, and counted; by default samples stop
+    at the number that half of the problems have, and tokens at what all remaining problems have.
     """
     totals = [_total_tokens(ballot) for ballot in every]
     common = sorted((ballot.size for ballot in every), reverse=True)[(len(every) - 1) // 2]

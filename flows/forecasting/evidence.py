@@ -34,7 +34,7 @@ WHERE r.sample_index < {prefix} AND r.outcome <> 'pending' ORDER BY r.problem_id
 
 @dataclass(frozen=True, slots=True)
 class ForecastEvidence:
-    """Evidence for a forecast, by root; "" where the recipe has one root.
+    """Evidence for a forecast, by root; "" if the recipe has one root.
 
     `rates`: tokens out per second, for the steps where they are known; `tokens_in`: tokens of the observed prompts.
     `follow_ups`: follow-ups that a pilot drew; `recount`: final outcomes, where a budget on one root uses other verdicts.
@@ -64,20 +64,20 @@ class ForecastEvidence:
 
 
 def evidence_for(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
-    """Past runs where they are evidence enough and no pilot is asked for, else a pilot, which is drawn now."""
+    """Past runs if they are sufficient evidence and no pilot was requested, else a pilot, which is drawn now."""
     past = _past_evidence(run) if request.pilot is None else None
     return past or _pilot_evidence(run, request)
 
 
 def stored_evidence(run: "RecipeRun") -> ForecastEvidence | None:
-    """Past runs or former pilots, also those of recipes with another budget, selector or gate; None where neither tells
-    enough. Draws and writes nothing.
+    """Past runs or former pilots, also those of recipes with another budget, selector or gate; None if neither is
+    sufficient. Draws and writes nothing.
     """
     return _past_evidence(run) or _past_evidence(run, pilots=True)
 
 
 def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvidence:
-    """Evidence of pilots: one for each root where there are several, and another that draws the follow-ups."""
+    """Evidence of pilots: one for each root if there are several, and another that draws the follow-ups."""
     spec, workspace = run.spec, run.workspace
     followed = spec.follows
     size = pilot_size(spec.problems, spec.budget.prefix, request, followed=followed)
@@ -102,7 +102,7 @@ def _pilot_evidence(run: "RecipeRun", request: ForecastRequest) -> ForecastEvide
 
 
 def _past_evidence(run: "RecipeRun", *, pilots: bool = False) -> ForecastEvidence | None:
-    """Evidence of past runs on other problems, or of former pilots, whose stream no run shares; None where there are too
+    """Evidence of past runs on other problems, or of former pilots, whose stream no run shares; None if there are too
     few problems or a level of the recipe is missing.
     """
     spec, workspace = run.spec, run.workspace
@@ -160,6 +160,6 @@ def _observations(workspace: "Workspace", run: "Run", without: set[str]) -> list
 
 
 def _tokens_per_second(workspace: "Workspace", run: str) -> float | None:
-    """Drawing speed of a run, in tokens out per second; None where it is not known."""
+    """Drawing speed of a run, in tokens out per second; None if it is not known."""
     draw = next((stage for stage in workspace.runs.progress_of(run) if stage.stage == "draw"), None)
     return draw.tokens / draw.seconds if draw is not None and draw.seconds and draw.tokens else None

@@ -2,7 +2,7 @@
 
 A pilot gives, for each step, the share of possible follow-ups that are drawn and the length of its completions. Each
 simulated run of the budget is continued by these (pipelines.steps.to_come). Tokens are the mean of the pilot's completions
-on the level, with templates weighted anew in each simulation (Bayesian bootstrap), and their own spread.
+on the level, with templates reweighted in each simulation (Bayesian bootstrap), and their own spread.
 """
 
 from collections import defaultdict
@@ -33,8 +33,8 @@ Numbers = npt.NDArray[np.float64]
 class FollowUpEvidence:
     """Follow-ups that a pilot drew. `sizes`: (tokens in, tokens out) of each completion, by step and problem.
 
-    `rate`: tokens out per second of drawing, None where it is not known. `draws`: of each problem on every root;
-    `solutions`: of the answers that the selector decides on, where some of them are follow-ups.
+    `rate`: tokens out per second of drawing, None if it is not known. `draws`: of each problem on every root;
+    `solutions`: of the answers that the selector decides on, if some of them are follow-ups.
     """
 
     census: Census
@@ -110,7 +110,7 @@ class FollowUpForecast:
         self._units, self._rate, self._kept = units, evidence.rate, kept
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
-        """The same outcomes, in order of their problems' ids, with what follows. TooLittleSeenError: not to be said."""
+        """Simulated outcomes in order of problem ids, with their follow-ups. TooLittleSeenError: not to be said."""
         ended, rated = list(outcomes), () if self._kept is None else self._kept.steps
         every, right = self._to_come.simulate_rated(rng, self._roots(outcomes), rated)
         if self._kept is not None:
@@ -153,7 +153,7 @@ class FollowUpForecast:
 
     def _moments(self, step: str, level: Level, weights: Mapping[str, float]) -> tuple[Numbers, Numbers]:
         """Means and standard deviations of tokens in and out on a level, as prompts of harder problems are longer; of all
-        where it has few.
+        if it has few.
         """
         sizes = self._sizes[step]
         mine = [key for key in sizes if self._problems[key].level == level]

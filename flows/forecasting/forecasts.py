@@ -44,7 +44,9 @@ def plan_run(session: "Session", request: ForecastRequest) -> "Forecast":
 
 
 def plan_stored(session: "Session", simulations: int) -> "Forecast | None":
-    """The same from what is stored alone; None where that tells too little."""
+    """Forecast from stored evidence alone, without drawing a pilot, kept in the ledger; None if the evidence is
+    insufficient.
+    """
     check_can_be_forecast(session)
     with unopened_run(session, store=True) as run:
         evidence = stored_evidence(_drawing(run))
@@ -61,7 +63,7 @@ def preview_forecast(run: "RecipeRun", simulations: int) -> dict[str, Any] | Non
 
 
 def former_forecast(run: "RecipeRun") -> "Forecast | None":
-    """The latest forecast of this very recipe by a pilot of the same model and verifiers; None without one."""
+    """The latest forecast of this exact recipe by a pilot of the same model and verifiers; None without one."""
     parts, runs = resolved_parts(run), {other.id: other for other in run.workspace.runs.list()}
     mine = (row for row in run.workspace.forecasts.list() if row.recipe_hash == run.loaded.recipe_hash)
     for row in mine:
@@ -75,14 +77,14 @@ def check_can_be_forecast(session: "Session") -> None:
     """SetupError for a recipe that searches: its first pieces are a small part, and would be taken for the whole."""
     if isinstance(session.loaded.budget.build(), Search):
         raise SetupError(
-            f"{session.loaded.recipe.name!r} searches: what it draws follows from scores of its own pieces, which no pilot "
+            f"{session.loaded.recipe.name!r} searches: its draws depend on scores of its own pieces, which no pilot "
             "shows, so nothing is forecast.",
             next_command=f"{session.job.command} --max-tokens N, a limit that holds",
         )
 
 
 def _drawing(run: "RecipeRun") -> "RecipeRun":
-    """The run; SetupError where its rollouts were imported."""
+    """The run; SetupError if its rollouts were imported."""
     if run.spec.takes_imports:
         raise SetupError(
             "imported rollouts are there already: there is nothing to forecast.", next_command="rollmill curate"
@@ -159,14 +161,14 @@ def _forecast(question: Question, observed: Any, spec: "RunSpec") -> tuple[Mappi
 
 
 def _beside(run: "OpenRun", evidence: ForecastEvidence) -> FollowUpForecast | None:
-    """Forecast of the follow-ups of simulated budgets; None where no follow-up was drawn for the forecast."""
+    """Forecast of the follow-ups of simulated budgets; None if no follow-up was drawn for the forecast."""
     if evidence.follow_ups is None:
         return None
     return FollowUpForecast(evidence.follow_ups, [subject_of(problem) for problem in run.spec.problems], _units(run))
 
 
 def _later(spec: "RunSpec", evidence: ForecastEvidence) -> LaterVerdicts | None:
-    """Forecast of final outcomes; None where the budget uses the same verdicts."""
+    """Forecast of final outcomes; None if the budget uses the same verdicts."""
     if evidence.recount is None:
         return None
     subjects = [subject_of(problem) for problem in spec.problems]
@@ -182,9 +184,7 @@ def unforecast(run: "OpenRun", evidence: ForecastEvidence) -> dict[str, str]:
     if run.verifiers.outcomes_may_change and spec.routed:
         return dict.fromkeys(("solved", "kept", "pass_rate"), "votes decide on the answers of several roots")
     if evidence.recount is not None and _leaves_open(evidence.observed[""]):
-        why = (
-            "the plan leaves open until votes are counted what is not right, and how that spreads over problems is not told"
-        )
+        why = "wrong answers stay undecided until the votes are counted, and their spread over problems is unknown"
         return dict.fromkeys(("solved", "kept", "pass_rate"), why)
     if _selects_follow_ups(spec):
         why = why_not_kept(spec, 0 if evidence.follow_ups is None else evidence.follow_ups.draws)
@@ -216,7 +216,7 @@ def _selects_follow_ups(spec: "RunSpec") -> bool:
 
 
 def _kept_rule(spec: "RunSpec") -> Callable[[int, int], int] | None:
-    """Selector's rule from (correct, distinct) answers of a problem to kept rows; None where it declares none."""
+    """Selector's rule from (correct, distinct) answers of a problem to kept rows; None if it declares none."""
     selector = counting_selector(spec)
     return None if selector is None else selector.kept_of
 
@@ -257,7 +257,7 @@ def _units(run: "OpenRun") -> dict[str, Callable[[int, int], int]]:
 
 
 def done_run(session: "Session") -> str | None:
-    """The run of this very recipe that is done: there is nothing left to forecast."""
+    """The finished run of this exact recipe, if there is one: nothing is left to forecast."""
     runs = session.workspace.runs.list()
     mine = (run for run in runs if run.recipe_hash == session.loaded.recipe_hash and not run.is_pilot)
     return next((run.id for run in mine if run.status == "done"), None)
@@ -277,7 +277,9 @@ def score_run(run: "RecipeRun", decisions: Sequence[Decision]) -> dict[str, Any]
 
 
 def actual_totals(run: "RecipeRun", decisions: Sequence[Decision], *, follow: bool = True) -> dict[str, float]:
-    """The same quantities of the run as it came, by its own completions, whoever drew them; `follow`: all steps' ones."""
+    """The actual values of the forecast quantities, over all completions of the run, including those another run drew;
+    `follow`: all steps' ones.
+    """
     from flows.rounds.planning.tallies import tallies_of
 
     spec, workspace = run.spec, run.workspace

@@ -52,7 +52,7 @@ def solutions_of(workspace: "Workspace", pilot: "OpenRun") -> Solutions:
 
 
 def counting_selector(spec: "RunSpec") -> CountingSelector | None:
-    """The run's selector, where it declares how many rows it keeps of so many answers."""
+    """The run's selector, if it declares how many rows it keeps of so many answers."""
     selector = behind_steps(spec.selector)
     return selector if isinstance(selector, CountingSelector) else None
 
@@ -63,7 +63,7 @@ def no_rule(spec: "RunSpec") -> str:
 
 
 def why_not_kept(spec: "RunSpec", draws: int) -> str:
-    """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" where it can."""
+    """Reason that a pilot with `draws` per problem cannot forecast kept rows of follow-up answers; "" if it can."""
     selector, name = counting_selector(spec), spec.selector.name
     if selector is None:
         return no_rule(spec)
@@ -73,8 +73,8 @@ def why_not_kept(spec: "RunSpec", draws: int) -> str:
         return f"selector {name} counts different solutions, and several roots repeat one another's"
     if not isinstance(spec.budget, Fixed) or spec.budget.initial != draws:
         return (
-            f"selector {name} counts different solutions, and how often answers that follow others repeat one is "
-            f"told for a fixed budget of the pilot's {draws} draws alone"
+            f"selector {name} counts different solutions, and how often follow-up answers repeat one is "
+            f"known only for a fixed budget of the pilot's {draws} draws"
         )
     return ""
 
@@ -83,7 +83,7 @@ def why_not_kept(spec: "RunSpec", draws: int) -> str:
 class KeptOfSteps:
     """Rows that a selector keeps of each simulated problem, from answers on follow-up `steps` and on `roots`.
 
-    `new`: the share of new answers among the correct ones on each step; None where equal answers count as well.
+    `new`: the share of new answers among the correct ones on each step; None if equal answers count as well.
     """
 
     rule: Rule

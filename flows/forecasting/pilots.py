@@ -65,7 +65,7 @@ class Pilot:
     """Results of a pilot on one root.
 
     `observed`: outcomes as the budget counts them, all undecided on an unjudged root; `recount`: final outcomes, where
-    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None where
+    these may differ. `tokens`: in and out, of all its completions. `rate`: tokens out per second of drawing, None if
     no completion was drawn now. `tokens_in`: of each problem's prompt.
     """
 
@@ -105,7 +105,7 @@ class FixedOnSteps:
 def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int]) -> "OpenRun":
     """A pilot on these steps, its run opened in the ledger; `size`: problems, draws of each on every root.
 
-    A root alone, or all steps of the recipe: then what follows is drawn too.
+    A root alone, or all steps of the recipe, follow-ups included.
     """
     count, draws = size
     spec, loaded = run.spec, run.loaded
@@ -131,7 +131,7 @@ def open_pilot(run: "RecipeRun", steps: "Sequence[Step]", size: tuple[int, int])
 
 
 def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
-    """Draw and judge what a former pilot did not; what it shows of its first root."""
+    """Draw and judge what a former pilot lacks; the resulting evidence on its first root."""
     rate = drawn_by(workspace, pilot)
     root = pilot.spec.roots[0].name
     rows = [row for plan in workspace.runs.plans(pilot.id) for row in plan if row.step == root]
@@ -149,11 +149,11 @@ def draw_pilot(workspace: "Workspace", pilot: "OpenRun") -> Pilot:
 
 
 def drawn_by(workspace: "Workspace", pilot: "OpenRun") -> float | None:
-    """Draw and judge what a former pilot did not; tokens out per second of what was drawn now."""
+    """Draw and judge what a former pilot lacks; returns the tokens out per second of this drawing."""
     from flows.rounds import run_all
     from flows.rounds.judging.votes import judge_by_votes
 
-    results = run_all(workspace, pilot)  # nothing where a former pilot drew it all: then no speed is known
+    results = run_all(workspace, pilot)  # nothing if a former pilot drew it all: then no speed is known
     if results and results[-1].stopped is not None:
         raise FoundWanting(
             f"the pilot reached the {results[-1].stopped}.", next_command="a higher limit, or a smaller --pilot"
@@ -184,7 +184,7 @@ def _observations(
 
 
 def _by_the_plan(ended: tuple[list[Pair], Observation], planned: Mapping[Pair, Outcome]) -> Observation:
-    """The same samples with the outcomes that the plan went by."""
+    """The samples with the outcomes that the plan used."""
     pairs, entry = ended
     samples = [
         sample._replace(outcome=planned.get(pair, sample.outcome))

@@ -12,7 +12,7 @@ from flows.progress import Progress
 from flows.session import Session, open_session
 from storage.ground.errors import FoundWanting
 
-TOO_LITTLE = "Nothing that is stored tells enough for a forecast: no past run and no pilot of such problems."
+TOO_LITTLE = "The stored evidence is too small for a forecast: there is no past run and no pilot of such problems."
 
 
 class Plan(RequestKind):
@@ -31,7 +31,7 @@ class Plan(RequestKind):
         return open_session(self.job, progress)
 
     def stages(self, session: Session, executor: Executor) -> Outcome:
-        """Forecast; `done` names the run of this very recipe where there is nothing left to forecast."""
+        """Forecast; `done` names the finished run of this exact recipe, for which nothing is left to forecast."""
         run = None if self.request.pilot else done_run(session)  # a pilot that is asked for is drawn all the same
         if run is not None:
             return {"done": run}

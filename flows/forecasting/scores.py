@@ -1,4 +1,4 @@
-"""Scores of forecasts: the stored quantities beside what came, as `runs show` and `plan --history` print them.
+"""Scores of forecasts: forecast and actual quantities, as `runs show` and `plan --history` print them.
 
 Reads stored forecasts only, so that showing one loads nothing that makes one.
 """
@@ -17,7 +17,7 @@ TOTALS = ("draws", "tokens_in", "tokens_out", "tokens", "units", "seconds", "kep
 
 
 def scores_of(row: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, Any]:
-    """Every quantity of a forecast beside what came, and how many intervals there are and how many held.
+    """Every forecast quantity with its actual value, the number of intervals, and the number that covered it.
 
     Quantities of one run are not independent of each other.
     """
@@ -42,7 +42,7 @@ def shown_forecast(scored: "Forecast") -> dict[str, Any]:
 def history(forecasts: "Sequence[Forecast]") -> dict[str, Any]:
     """Each forecast in a row, and over the scored ones the coverage, error and interval score of every kind of quantity.
 
-    The levels' quantities are pooled by what they are of.
+    Quantities of the levels are pooled by kind.
     """
     pooled: dict[str, list[dict[str, Any]]] = {}
     for scored in forecasts:

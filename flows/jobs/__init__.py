@@ -1,1 +1,1 @@
-"""Kinds of jobs (a module each) and the driver that runs any of them, at once or as tasks of Prefect."""
+"""Kinds of jobs (a module each) and the driver that runs any of them, directly or as tasks of Prefect."""

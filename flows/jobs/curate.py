@@ -44,7 +44,7 @@ class Curate:
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[RecipeRun]:
-        """The run, opened or resumed in its workspace, where what a killed command left is mended."""
+        """The run, opened or resumed in its workspace after repairing what a killed command left."""
         with open_session(self.job, progress, self.loaded) as session, worked_on(session) as run:
             yield run
 
@@ -54,7 +54,7 @@ class Curate:
         load_library()
 
     def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
-        """Every stage in order; GateFailed and LimitReached where one ends the run early.
+        """Every stage in order; GateFailed and LimitReached if one ends the run early.
 
         Where a segment turns out corrupt they are done again, which makes its rows again.
         """
@@ -74,7 +74,7 @@ class Curate:
         return run.id
 
     def report(self, outcome: Outcome) -> Outcome:
-        """The outcome as it is: the reports are written when the version is published."""
+        """The outcome unchanged: the reports are written when the version is published."""
         return outcome
 
     def check(self, outcome: Outcome) -> None:
@@ -155,7 +155,7 @@ def decide(run: RecipeRun) -> DecidedRun:
 
 
 def gate(decided: DecidedRun) -> "GateResult":
-    """Check what would be published; FoundWanting names the rows that stand in the way."""
+    """Check what would be published; FoundWanting names the rows that failed it."""
     started = time.monotonic()
     result = check_gate(decided)
     passed = sum(bool(check.passed) for check in result.checks)
@@ -199,7 +199,7 @@ def _report(run: RecipeRun, stage: Stage) -> None:
 
 
 def _forecast(decided: DecidedRun) -> Outcome:
-    """The forecast that was made before the run began, with its score; nothing where there was none."""
+    """The forecast that was made before the run began, with its score; nothing if there was none."""
     from flows.forecasting.forecasts import score_run
 
     forecast = score_run(decided.run, decided.report.decisions)

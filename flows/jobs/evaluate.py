@@ -1,6 +1,6 @@
 """The job `evaluate`: every cell of an evaluation drawn and judged like any run, then measured.
 
-Stored completions are not drawn again. The numbers of a cell are in the ledger, and computed anew whenever they are shown.
+Stored completions are not drawn again. The numbers of a cell are in the ledger, and are recomputed whenever they are shown.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Evaluate:
         return {**outcome, "reports": [str(path) for path in write_reports(self.out, outcome)]}
 
     def check(self, outcome: Row) -> None:
-        """FoundWanting where a metric fell by more than the evaluation's `alert` allows."""
+        """FoundWanting if a metric fell by more than the evaluation's `alert` allows."""
         check_alerts(outcome)
 
     def line(self, outcome: Row) -> str:
@@ -78,7 +78,7 @@ class Evaluate:
 
 
 def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Executor = DIRECT) -> Row:
-    """Draw, judge, score and measure every cell, as JSON values; LimitReached where the limit of one ends it.
+    """Draw, judge, score and measure every cell, as JSON values; LimitReached if the limit of one ends it.
 
     The cells of a model come one after another and share its engine, which is closed when another engine follows: two
     models may not fit into one memory.
@@ -104,7 +104,7 @@ def evaluate(evaluation: LoadedEvaluationRecipe, session: Session, executor: Exe
 
 
 def check_groups(evaluation: LoadedEvaluationRecipe, workspace: "Workspace") -> None:
-    """SetupError, before anything is drawn, where a metric's `by` names what no benchmark's problems have."""
+    """SetupError, before anything is drawn, if a metric's `by` names what no benchmark's problems have."""
     from storage.queries.pools import COLUMNS
 
     asked = {name for part in evaluation.recipe.metrics for name in part.by if name not in COLUMNS}
@@ -161,7 +161,7 @@ def _measured(run: RecipeRun, metrics: Sequence[MetricPart]) -> Row:
 
 
 def totals(pool: "Pool") -> Row:
-    """Counts of a pool: problems, rollouts by outcome, tokens (None where the imports give no token counts)."""
+    """Counts of a pool: problems, rollouts by outcome, tokens (None if the imports give no token counts)."""
     from pipelines.metrics import funnel_of
 
     funnel = funnel_of(pool)

@@ -1,4 +1,4 @@
-"""The kinds of jobs by the verb that asks for them. A kind is imported when it is first asked for."""
+"""The kinds of jobs by their verbs. A kind is imported on first use."""
 
 from collections.abc import Mapping
 from importlib import import_module

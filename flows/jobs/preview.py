@@ -57,16 +57,16 @@ class Preview:
 
     @contextmanager
     def open(self, progress: Progress) -> Iterator[RecipeRun]:
-        """The run, opened or resumed in its workspace, where what a killed command left is mended."""
+        """The run, opened or resumed in its workspace after repairing what a killed command left."""
         with open_session(self.job, progress, self._loaded) as session, worked_on(session) as run:
             yield run
 
     def prepare(self, run: RecipeRun) -> None:
-        """Build the engines."""
+        """Build the engines before the first stage."""
         build_engines(run)
 
     def stages(self, run: RecipeRun, executor: Executor) -> Outcome:
-        """Every stage up to selection; every problem with its rollouts, verdicts and decisions, and what it cost."""
+        """Run all stages up to selection; returns every problem with its rollouts, verdicts and decisions, and the cost."""
         from storage.queries import Reader, run_scope
 
         for attempt in mending_attempts(run.session):
@@ -86,7 +86,7 @@ class Preview:
         return run.id
 
     def report(self, outcome: Outcome) -> Outcome:
-        """The outcome as it is: a preview writes no file."""
+        """The outcome unchanged: a preview writes no file."""
         return outcome
 
     def check(self, outcome: Outcome) -> None:

@@ -27,7 +27,7 @@ def worked_on(session: Session) -> Iterator[RecipeRun]:
 
 
 def mending_attempts(session: Session) -> Iterator[AbstractContextManager[None]]:
-    """Attempts at a block, to be entered one after another: another where a segment turned out corrupt, until one ends.
+    """Attempts at a block, to be entered one after another: another if a segment turned out corrupt, until one ends.
 
     The corrupt segment is unregistered by then, and the next attempt makes its rows again.
     """

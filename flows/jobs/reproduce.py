@@ -1,7 +1,7 @@
 """A published version made again from its recipe alone, in a workspace of its own: equal, or how far from it.
 
 The same recipe under the same fingerprint (engine, libraries, processor features) gives the same content hash. Under
-another fingerprint texts differ, and what can be said is how far the pass rates of the same problems lie apart.
+another fingerprint texts differ, and the report compares the pass rates of the same problems.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def reproduce(info: "VersionInfo", folder: Path, *, base: Path, profile: Path | None, progress: Progress) -> dict[str, Any]:
     """Run the recipe of a version in `folder`, an empty or missing one, and compare; JSON values.
 
-    `base`: where the recipe's own Python files lie. SetupError where an empty workspace cannot have what it was made of.
+    `base`: where the recipe's own Python files lie. SetupError if an empty workspace cannot have what it was made of.
     """
     from storage.versions.read import load_manifest
     from storage.versions.resolve import resolve
@@ -75,7 +75,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[s
 
 
 def _difference(info: "VersionInfo", folder: Path) -> dict[str, Any]:
-    """The pass rates of the problems that both have, paired, with n and interval; `why` where there are none."""
+    """The pass rates of the problems that both have, paired, with n and interval; `why` if there are none."""
     from storage.queries import Reader
     from storage.queries.comparisons.comparison import ComparisonRequest, compare
     from storage.queries.comparisons.sides import sides_of_model

@@ -1,4 +1,4 @@
-"""A start of a schedule: left out where the one before still ran, tried again where it failed, told at its end."""
+"""Start of a scheduled run: skipped while the previous one still runs, retried after a failure, and its end notified."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def _tried(item: Schedule, once: Callable[[], dict[str, Any]]) -> dict[str, Any]
 
 
 def _tell(item: Schedule, job: Job) -> None:
-    """Tell the last end; what went wrong with that is added to what the ledger says of it."""
+    """Send the notification of the last end; a failure to send it is added to the ledger's entry."""
     with Workspace.open(Path(job.workspace)) as workspace:
         last = workspace.firings.last(item.name)
         problem = "" if last is None else notify(item, last)

@@ -16,7 +16,9 @@ LOST = "The Prefect server was lost; its pages do not show all of this run. The 
 
 
 class PrefectCommand:
-    """Stages as tasks of a flow that a command begins, under the managed server. `waiting`: told when it waits for that."""
+    """Stages as tasks of a flow that a command begins, under the managed server. `waiting`: called when it waits for the
+    server.
+    """
 
     def __init__(self, job: Job, waiting: Callable[[str], None]) -> None:
         self._job, self._waiting = job, waiting

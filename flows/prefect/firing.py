@@ -1,4 +1,4 @@
-"""Firing of a schedule: a job of the recipe or evaluation, as it is or with a fresh number, and its end in the ledger.
+"""Firing of a schedule: a job of the recipe or evaluation, unchanged or with a fresh number, and its end in the ledger.
 
 A fresh firing sets one key of the recipe to a number that no run of it has had. The run keeps the number among its
 overrides, so it is resumed and made again like any other.
@@ -73,7 +73,7 @@ def fire(schedule: str, fresh: str | None, job: Job, executor: Executor) -> Outc
 
 
 def check_fresh(fresh: str, loaded: "LoadedRecipe | LoadedEvaluationRecipe") -> None:
-    """SetupError where a fresh firing could do nothing."""
+    """SetupError if a fresh firing could do nothing."""
     if fresh not in KEYS["curate"]:
         raise SetupError(f"--fresh {fresh!r} is not known.", choices=KEYS["curate"])
     if not loaded.engines():
@@ -99,20 +99,19 @@ def meaning(verb: str, fresh: str | None) -> str:
         )
     if verb == "evaluate":
         return (
-            "Not fresh: every firing goes on with the same evaluation. It draws what is missing (an edited file, new "
-            "imports, another model); where nothing is, it draws nothing and measures the same. --fresh redraw asks anew "
-            "each time."
+            "Not fresh: every firing continues the same evaluation. It draws missing completions (after an edit of a file, "
+            "new imports, another model); without any, it measures the same again. --fresh redraw draws new ones each time."
         )
     return (
-        "Not fresh: every firing goes on with the same recipe. It makes what is missing (an edited recipe, new imports, an "
-        "interrupted run); where nothing is, it draws and publishes nothing. --fresh redraw or --fresh seed makes "
-        "something new each time."
+        "Not fresh: every firing continues the same recipe. It makes missing rows (after an edit of a recipe, new imports, "
+        "an interruption); without any, it draws and publishes nothing. --fresh redraw or --fresh seed makes something "
+        "new each time."
     )
 
 
 def _highest(workspace: "Workspace", job: Job, fresh: str | None) -> int | None:
-    """The highest number that the recipe, or a run of its name, already has; None where it needs none or cannot be read,
-    which the firing itself will say.
+    """The highest number that the recipe, or a run of its name, already has; None if it needs none or cannot be read, which
+    the firing itself will report.
     """
     if fresh is None:
         return None

@@ -96,7 +96,7 @@ def parameters_of(job: Job) -> dict[str, Any]:
 
 
 def _run(job: Job, schedule: str | None, fresh: str | None) -> Outcome:
-    """A job in the flow under way, as a firing where a schedule is named."""
+    """A job in the flow under way, as a firing if a schedule is named."""
     if schedule is None:
         kind = kind_of(job)
         outcome = drive(kind, Tasks())

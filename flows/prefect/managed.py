@@ -28,7 +28,7 @@ PATIENCE = 300.0  # seconds a new server may take: eight of work to migrate a fr
 
 
 class ManagedServer:
-    """A Prefect server for the length of a `with` block; `start` returns at once and `wait` when it answers."""
+    """A Prefect server for the length of a `with` block; `start` returns immediately, `wait` once the server answers."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -61,7 +61,7 @@ class ManagedServer:
         """Start a child with its background services on this port (0: any that is free).
 
         Its home is the workspace's, for which it waits while another command's server uses that. A user's own server is
-        taken as it is.
+        used unchanged.
         """
         if self.users:
             write_standing(self.state, 0, self.home, "starting", url=self.users)
@@ -75,7 +75,7 @@ class ManagedServer:
         return self
 
     def start_again(self) -> None:
-        """Start the child of a standing server anew on its port; what is left of the old one is ended."""
+        """Restart the child of a standing server on its port; remaining processes of the old one are ended."""
         self._end_child()
         self._spawn(environment(self.home, self.port), "--services")
 
@@ -105,7 +105,7 @@ class ManagedServer:
         return healthy(self.api)
 
     def wait(self) -> None:
-        """Return when the server answers; SetupError with what it said and a way out when its process ended instead."""
+        """Return when the server answers; SetupError with its output and a way out if its process ended."""
         deadline = time.monotonic() + PATIENCE
         while not healthy(self.api, timeout=min(30.0, PATIENCE)):
             ended = self.ended()
@@ -169,7 +169,7 @@ class ManagedServer:
         return home
 
     def _listen(self, port: int) -> None:
-        """Listen on a port of the loopback; SetupError where it is taken."""
+        """Listen on a port of the loopback; SetupError if it is taken."""
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -90,7 +90,7 @@ def log(state: Path) -> Path:
 
 
 def taken(port: int) -> str:
-    """The reason why no server can listen at this port; empty where one can."""
+    """The reason why no server can listen at this port; empty if one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -135,7 +135,7 @@ def answers(port: int) -> bool:
 
 
 def first_page_answers(port: int) -> bool:
-    """The same after its first page was drawn, which loads what the others need; a page with an error counts."""
+    """The address once the first page was drawn, which loads the imports of all pages; a page with an error counts."""
     return answers(port) and _status(port, "script-health-check", DRAWN_SECONDS) != 0
 
 

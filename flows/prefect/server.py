@@ -41,7 +41,7 @@ OURS = "ROLLMILL_PREFECT"  # holds a PREFECT_API_URL that is ours, so that a chi
 
 
 def users_api() -> str:
-    """The address of a user's own Prefect server or Cloud workspace (PREFECT_API_URL); empty where they have none."""
+    """The address of a user's own Prefect server or Cloud workspace (PREFECT_API_URL); empty if they have none."""
     url = os.environ.get("PREFECT_API_URL", "")
     return "" if url == os.environ.get(OURS) else url.rstrip("/")
 

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 
 async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
-    """Schedules, server and pages until a signal; an error where the server stays down, or the runner ends by itself."""
+    """Schedules, server and pages until a signal; an error if the server stays down, or the runner ends unexpectedly."""
     from prefect.runner import Runner
 
     os.environ[PARENT] = str(os.getpid())  # the scheduled runs end with us
@@ -92,7 +92,7 @@ async def _serve(server: ManagedServer, state: Path, pages: int) -> None:
     for task in ended:
         task.result()
     if stopped not in ended:
-        raise RollmillError("what serves the schedules ended by itself.")
+        raise RollmillError("the server of the schedules ended unexpectedly.")
 
 
 async def keep_up(server: ManagedServer, state: Path) -> NoReturn:

@@ -19,7 +19,7 @@ _BUSY = frozenset({408, 429, 502, 503, 504})
 def submit_firing(item: "Schedule", standing: "Standing") -> str:
     """Id of the flow run that the server created for this schedule.
 
-    Raises `SetupError` where the server does not know the schedule, `RollmillError` where it refuses it or stays busy.
+    Raises `SetupError` if the server does not know the schedule, `RollmillError` if it refuses it or stays busy.
     """
     if standing.url and standing.url != users_api():
         raise SetupError(

@@ -1,4 +1,4 @@
-"""The unit of systemd with which a workspace is up again after the machine was started anew."""
+"""The systemd unit that starts a workspace's services after a reboot."""
 
 import re
 import sys

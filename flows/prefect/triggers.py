@@ -67,7 +67,7 @@ def deployment_name(item: Schedule) -> str:
 
 
 def checked_on(item: Schedule, root: Path) -> str | None:
-    """Current state of a schedule's trigger, None where it has none yet; SetupError for a trigger that cannot fire."""
+    """Current state of a schedule's trigger, None if it has none yet; SetupError for a trigger that cannot fire."""
     kind, _, name = str(item.on).partition(":")
     if kind not in KINDS or not name:
         raise SetupError(f"--on {item.on!r} is not known.", choices=("version:DATASET", "model:NAME"))
@@ -79,7 +79,7 @@ def checked_on(item: Schedule, root: Path) -> str | None:
 
 
 def waits_for_nothing_yet(item: Schedule, root: Path) -> str | None:
-    """Note for a schedule that waits for the first version of a dataset; SetupError where no recipe makes it."""
+    """Note for a schedule that waits for the first version of a dataset; SetupError if no recipe makes it."""
     from storage.versions.index import dataset_names
 
     kind, _, name = str(item.on).partition(":")
@@ -108,7 +108,7 @@ def _made_by_recipes(root: Path) -> set[str]:
 
 
 def observed(item: Schedule, root: Path) -> str | None:
-    """The state of what a schedule waits for, None where there is nothing yet: a version's hash, a model's identity."""
+    """The state that a schedule watches, a version's hash or a model's identity; None if there is none yet."""
     kind, _, name = str(item.on).partition(":")
     return _version(root, name) if kind == "version" else _model(item, root, name)
 

@@ -1,4 +1,4 @@
-"""Benchmark definitions: the one home of what a benchmark is, for every evaluation that names it.
+"""Benchmark definitions: the single description of a benchmark, for every evaluation that names it.
 
 A definition says where its problems come from (a published file by its columns, an import, a dataset version, a
 synthesizer), who checks the answers, and how a model is asked. Those that ship are named by their name, a file of yours by
@@ -119,7 +119,7 @@ class Read(Part):
     @model_validator(mode="after")
     def _checkable(self) -> "Read":
         if self.reference is None and self.choices is None and self.tests is None:
-            raise ValueError("give one of reference, choices, tests: a checker needs something to go by")
+            raise ValueError("give one of reference, choices, tests: a checker needs something to compare with")
         return self
 
     def layout(self, name: str) -> Layout:
@@ -195,7 +195,7 @@ def definition_digest(named: str, base: Path) -> str:
 
 
 def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a benchmark of an evaluation: those of its definition, and over them what the evaluation gives itself.
+    """The keys of a benchmark in an evaluation: those of its definition, overridden by the evaluation's own.
 
     Another source of problems, and other examples, replace the definition's own.
     """
@@ -210,7 +210,7 @@ def merged_benchmark(definition: Definition, given: Mapping[str, Any]) -> dict[s
 
 
 def layout_of(named: str, base: Path) -> tuple[Layout, dict[str, str]]:
-    """Layout of a definition's file for an import, and the constants of its rows; SetupError where it has no file."""
+    """Layout of a definition's file for an import, and the constants of its rows; SetupError if it has no file."""
     definition = load_definition(named, base)
     if definition.read is None:
         raise SetupError(f"benchmark {definition.name} is of no file.", next_command=f"rollmill benchmark show {named}")

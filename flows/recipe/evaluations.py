@@ -123,7 +123,7 @@ class EvaluationRecipe(NoBudget):
     score: tuple[Method, ...] = ()
     """Scorers of the completions, for metrics that need scores."""
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
-    """0 uses stored completions; N draws anew in the stream `evaluate-N`."""
+    """0 uses stored completions; N draws new completions in the stream `evaluate-N`."""
     alert: AlertPart | None = None
     """Report a drop since the evaluation before."""
 
@@ -153,15 +153,15 @@ class LoadedEvaluationRecipe:
         return self.recipe.redraw
 
     def engines(self) -> list[MethodSpec]:
-        """The engines that may draw, cell by cell; none where everything is imported."""
+        """The engines that may draw, cell by cell; none if everything is imported."""
         return [engine for cell in self.cells for engine in cell.engines()]
 
     def canonical(self) -> dict[str, Any]:
-        """The evaluation as plain JSON, with the recipe of every cell as it stands in its run."""
+        """The evaluation as plain JSON, with each cell's recipe as its run records it."""
         return {**self.recipe.model_dump(mode="json"), "cells": [cell.canonical() for cell in self.cells]}
 
     def cell(self, name: str) -> LoadedRecipe:
-        """The cell whose run has this name; SetupError where the file no longer has it."""
+        """The cell whose run has this name; SetupError if the file no longer has it."""
         cells = {cell.recipe.name: cell for cell in self.cells}
         if name not in cells:
             raise unknown_name("cell of the evaluation", name, cells)
@@ -169,7 +169,7 @@ class LoadedEvaluationRecipe:
 
 
 def is_evaluation(path: Path) -> bool:
-    """Whether a file is an evaluation's and no recipe's; SetupError where it cannot be read."""
+    """Whether a file is an evaluation's and no recipe's; SetupError if it cannot be read."""
     return "evaluation_schema" in read_yaml(path, "recipes")[0]
 
 
@@ -221,7 +221,7 @@ def _cells(recipe: EvaluationRecipe, base: Path) -> Iterator[LoadedRecipe]:
 
 
 def _cell(recipe: EvaluationRecipe, benchmark: Benchmark, model: EvaluatedModel) -> dict[str, Any]:
-    """The recipe of a cell, as it could stand in a file."""
+    """The recipe of a cell, as a file could hold it."""
     generate = model.model_dump(mode="json", exclude={"name"}, exclude_unset=True)
     if recipe.redraw and "redraw" not in generate and model.engine != IMPORTED:
         generate["redraw"] = recipe.redraw

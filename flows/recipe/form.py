@@ -1,6 +1,6 @@
 """The keys of a recipe or an evaluation as a form: type, choices, value, default and help of each, from schema and methods.
 
-The file need not be sound: a form shows the key to mend, and the command that reads the recipe names the mistake.
+The file may be invalid: the form shows the key to correct, and the command that reads the recipe names the mistake.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ COMMON = frozenset({
     "seed", "dataset", "samples", "count", "synthesize", "engine", "model", "temperature", "max_tokens", "verify", "method",
     "max_undecided", "min_kept", "benchmarks", "models", "versions", "init",
 })  # fmt: skip
-"""Keys that are shown at first, wherever they stand; others are where they say from where the problems come."""
+"""Keys that are shown first, at any level; others only if they name the source of the problems."""
 SOURCES = ("imported", "version", "split")
 OFTEN = ("synthesizer", "budget", "selector", "search policy", "process", "learner")
 """Roles whose options are shown at first."""
@@ -55,7 +55,7 @@ HEADINGS = {"steps": "Step", "models": "Model", "benchmarks": "Benchmark", "eval
 CHOSEN = ("benchmarks", "models")
 """Lists of which a form chooses items."""
 Kinds = Mapping[str, tuple[str, type[BaseModel]]]
-"""Kinds of files by the key that tells their format: the verb that runs one, and its schema."""
+"""Kinds of files by the key that declares their format: the verb that runs one, and its schema."""
 KINDS: Kinds = {"evaluation_schema": ("evaluate", EvaluationRecipe), "recipe_schema": ("curate", Recipe)}
 
 
@@ -76,7 +76,7 @@ class RecipeForm:
 
 
 def form_of(path: Path, sets: Sequence[str] = (), kinds: Kinds = KINDS) -> RecipeForm:
-    """The form of a file of one of these kinds after `--set` overrides; SetupError where one of them cannot be read.
+    """The form of a file of one of these kinds after `--set` overrides; SetupError if one of them cannot be read.
 
     A file without a format is a recipe's.
     """
@@ -163,7 +163,7 @@ class _Walk:
             yield from _leaf(name, info, value, place, text)
 
     def _method(self, role: str, key: str, value: Any, place: _Place, text: str) -> Iterator[FormField]:
-        """Choice of a method; nothing where the section has its problems from elsewhere."""
+        """Choice of a method; nothing if the section has its problems from elsewhere."""
         if value is None and role == "synthesizer":
             return
         names = method_names(role, value, self.base, draws="." not in place.path)
@@ -219,7 +219,7 @@ class _Walk:
     def _items(
         self, name: str, model: type[BaseModel], value: Sequence[Mapping[str, Any]], place: _Place, text: str
     ) -> Iterator[FormField]:
-        """Choice of the sections of a list, where they have names, and the fields of each."""
+        """Choice of the sections of a list, if they have names, and the fields of each."""
         titles = [str(item.get("name") or item.get("benchmark") or number) for number, item in enumerate(value, 1)]
         alone = len(set(titles)) == len(titles)
         if name in CHOSEN and alone:
@@ -236,7 +236,7 @@ class _Walk:
     def _filled(
         self, model: type[BaseModel], item: Mapping[str, Any], usual: Sequence[str]
     ) -> tuple[Mapping[str, Any], Sequence[str]]:
-        """An item with what it takes from elsewhere, and the keys that are fields though it does not give them."""
+        """An item with its inherited keys, and the keys that are fields although it does not set them."""
         if model is Evaluation:  # made problems unless it names others, which take no such keys
             return (item, ()) if {"imported", "file"} & item.keys() else ({"synthesize": "templates", **item}, usual)
         whole = self.file.get("generate")
@@ -248,7 +248,7 @@ class _Walk:
 
 
 def _role(model: type[BaseModel]) -> str:
-    """Role of the method that a section names beside its own keys; empty for none."""
+    """Role of the method that a section names in addition to its own keys; empty for none."""
     if issubclass(model, Generate):
         return "engine"
     return "synthesizer" if issubclass(model, ProblemSource | Evaluation) else ""
@@ -271,7 +271,7 @@ def _leaf(name: str, info: FieldInfo, value: Any, place: _Place, text: str) -> I
 
 
 def _default(info: FieldInfo) -> Any:
-    """Default of a key as JSON values; None where it must be given, or follows from other keys."""
+    """Default of a key as JSON values; None if it must be given, or follows from other keys."""
     if info.is_required() or info.default_factory_takes_validated_data:
         return None
     return _plain(info.get_default(call_default_factory=True))

@@ -89,7 +89,7 @@ class LoadedRecipe:
 
     @property
     def stream(self) -> Stream:
-        """The stream of what is drawn: an evaluation's completions never mix with a dataset's."""
+        """The stream of the completions: an evaluation's completions never mix with a dataset's."""
         return "curate" if self.cell is None else "evaluate"
 
     @property
@@ -126,12 +126,12 @@ class LoadedRecipe:
         return as_recipe({"accept": self.accept.canonical(), **self.canonical()})
 
     def engines(self) -> list[MethodSpec]:
-        """The engines that may draw; none where everything is imported."""
+        """The engines that may draw; none if everything is imported."""
         return [step.engine for step in self.steps if step.engine is not None]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its steps; none where it lists none."""
+        """The names of its steps; none if it lists none."""
         return tuple(step.name for step in self.steps if step.name)
 
     @property
@@ -156,7 +156,7 @@ class LoadedRecipe:
 
 
 def as_recipe(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    """A canonical form as the recipe that has it; files and packages of methods are no keys of a recipe."""
+    """Recipe of a canonical form, without the files and packages of methods, which are not keys of a recipe."""
     data = _without_origins({key: canonical[key] for key in Recipe.model_fields if key in canonical})
     return dict(data)
 
@@ -175,7 +175,7 @@ def load_recipe(path: Path, *, sets: Sequence[str] = ()) -> LoadedRecipe:
 
 
 def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
-    """The methods that a recipe names, each with its options checked and, where building is cheap, its values too."""
+    """The methods that a recipe names, each with its options checked and, if building is cheap, its values too."""
     problems, generate, graph = recipe.problems, recipe.generate, rules_of(recipe, base)
     if is_model_free(generate.engine, base):
         raise SetupError(f"engine {generate.engine!r} has no model: it belongs to a step that follows another.")
@@ -221,7 +221,7 @@ def resolve_recipe(recipe: Recipe, *, base: Path) -> LoadedRecipe:
 
 
 def _check_scores(loaded: LoadedRecipe) -> None:
-    """A selector that goes by scores needs the recipe to make them."""
+    """SetupError if a selector reads scores that the recipe does not make."""
     selector = behind_steps(loaded.selector.build())
     if not isinstance(selector, ScoreSelector):
         return
@@ -230,14 +230,14 @@ def _check_scores(loaded: LoadedRecipe) -> None:
     for score in selector.scores:
         if score not in names:
             raise SetupError(
-                f"selector {loaded.selector.name!r} goes by score {score!r}, which the recipe does not make.",
+                f"selector {loaded.selector.name!r} reads score {score!r}, which the recipe does not make.",
                 choices=names,
                 next_command=f"score: [{{method: {score}}}]",
             )
 
 
 def _check_floor(recipe: Recipe) -> None:
-    """A floor of recall needs evaluation problems to plant, and names edits that there are."""
+    """SetupError for a floor of recall without evaluation problems to plant, or with unknown edits."""
     floor = recipe.gate.contamination
     if floor is None:
         return
@@ -266,14 +266,14 @@ def _engine(generate: Generate, base: Path) -> MethodSpec | None:
 
 
 def _evaluation(part: Evaluation, base: Path) -> LoadedEvaluation:
-    """The part with its method or file found; SetupError where there is none, or where the file is not the one named."""
+    """The part with its method or file found; SetupError if there is none, or if the file is not the one named."""
     if part.synthesize is not None:
         return LoadedEvaluation(part, method=resolve("synthesizer", part.synthesize, part.options, base=base))
     if part.file is None:
         return LoadedEvaluation(part)
     path = base / part.file
     if not path.is_file():
-        raise SetupError(f"evaluation: no file {part.file} (looked for beside the recipe, in {base.resolve()}).")
+        raise SetupError(f"evaluation: no file {part.file} (searched in the recipe's folder, {base.resolve()}).")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if part.sha256 not in (None, digest):
@@ -288,7 +288,7 @@ def _policy(part: Method | None, base: Path) -> MethodSpec:
 
 
 def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
-    """The budget's own policy, None where it is the accepting one."""
+    """The budget's own policy, None if it is the accepting one."""
     if accept is None or accept.planned_under is None:
         return None
     planned = _policy(accept.planned_under, base)
@@ -296,7 +296,7 @@ def _planned_under(accept: Accept | None, base: Path) -> MethodSpec | None:
 
 
 def _without_plain(generate: dict[str, Any]) -> dict[str, Any]:
-    """The section without keys that came later and say nothing new: a recipe of before keeps its hash."""
+    """The section without newer keys at their defaults, so that an older recipe keeps its hash."""
     plain = {"redraw": 0, "prompt_template": "{prompt}", "examples": []}
     plain |= {"prompt_form": "chat", "system_prompt": None, "examples_from": None}
     section = {key: value for key, value in generate.items() if key not in plain or value != plain[key]}

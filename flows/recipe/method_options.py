@@ -44,7 +44,7 @@ def options_of_class(role: str, cls: type[Any]) -> Iterator[MethodOption]:
 
 
 def options_of(role: str, name: str, base: Path) -> list[MethodOption] | None:
-    """Options of a method by its name; None where there is no such method."""
+    """Options of a method by its name; None if there is no such method."""
     try:
         return list(options_of_class(role, method_class(role, name, base)[0]))
     except SetupError:
@@ -52,7 +52,7 @@ def options_of(role: str, name: str, base: Path) -> list[MethodOption] | None:
 
 
 def method_names(role: str, current: Any, base: Path, *, draws: bool) -> tuple[Any, ...]:
-    """Names to choose from, the `current` one among them. `draws`: without the engines that have no model."""
+    """Registered names of a role, with `current` added if it is another. `draws`: only engines that have a model."""
     known: Sequence[str] = list(registry(role))
     if role == "engine":
         known = [*(name for name in known if not (draws and is_model_free(name, base))), IMPORTED]

@@ -28,9 +28,9 @@ PROFILE_OPTIONS = frozenset({"threads", "workers", "http", "vllm", "samplers", "
 INTERNAL_OPTIONS = frozenset({"job", "path", "limits", "generator", "sampler", "cast", "recipe_folder", SOURCE})
 DIGEST, PACKAGE = "source_sha256", "source_package"
 ORIGIN = (DIGEST, PACKAGE)
-"""The keys of a recorded recipe that say where a method that is not the product's comes from."""
+"""The keys of a recorded recipe that name the origin of a method from outside the product."""
 FROM = "from"
-"""The option that names a synthesizer's source: whoever builds it reads that and gives it as `source`."""
+"""The option that names a synthesizer's source: its builder reads the source and passes it as `source`."""
 OF = "of"
 """The option that names steps: those whose rollouts a selector decides on, or whose votes a scorer or verifier reads."""
 
@@ -126,7 +126,7 @@ def _sign(built: Any, attribute: str, mark: str) -> None:
 
 
 def resolve(role: str, name: str, options: Mapping[str, Any], *, base: Path) -> MethodSpec:
-    """The class behind a name with its options checked; files are looked for beside the recipe (`base`)."""
+    """The class behind a name with its options checked; files are searched in the recipe's folder (`base`)."""
     cls, sha, package = method_class(role, name, base)
     steps = _steps_selected(options) if role == "selector" and OF not in parameters(cls) else {}
     checked = {**_checked(role, name, cls, {key: value for key, value in options.items() if key not in steps}), **steps}
@@ -147,7 +147,7 @@ def method_class(role: str, name: str, base: Path) -> tuple[type[Any], str | Non
 
 
 def _steps_selected(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The steps that a selector decides on, as a list; nothing where it names none."""
+    """The steps that a selector decides on, as a list; nothing if it names none."""
     steps = options.get(OF)
     if steps is None:
         return {}
@@ -187,8 +187,8 @@ def _checked(role: str, name: str, cls: type[Any], options: Mapping[str, Any]) -
 
 
 def _parts(where: str, role: str, given: Any, base: Path) -> tuple[MethodSpec, ...]:
-    """The methods that a list of {method, options} names, or one of them, or a name alone; what a canonical form adds to
-    them is read over.
+    """The methods that a list of {method, options} names, or one of them, or a name alone; additions of a canonical form
+    are ignored.
     """
     given = {"method": given} if isinstance(given, str) else given
     given = [given] if isinstance(given, Mapping) else given
@@ -224,7 +224,7 @@ def _users_own(role: str, name: str, base: Path) -> tuple[type[Any], str | None]
     try:
         module = load_module(place, base)
     except NoFile as error:
-        raise SetupError(f"{error} (looked for beside the recipe).") from None
+        raise SetupError(f"{error} (searched in the recipe's folder).") from None
     except NotLoaded as error:
         raise SetupError(str(error) if place.endswith(".py") else f"{role} {name!r}: {error}.") from error
     classes = classes_of(module)

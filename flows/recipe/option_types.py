@@ -77,7 +77,7 @@ def words_for(annotation: Any) -> str:
 
 
 def annotations(cls: type[Any]) -> Mapping[str, Any]:
-    """The types of a constructor's arguments; none where they cannot be found out."""
+    """The types of a constructor's arguments; none if they cannot be found out."""
     try:
         hints = get_type_hints(cls.__init__)
     except (NameError, TypeError):

@@ -93,7 +93,7 @@ def _refuse_another_kind(path: Path, model: type[BaseModel], data: Mapping[str, 
 
 
 def look_again(path: Path, folder: str) -> str:
-    """Next step after a mistake in a file: mend it, then the command that checks such a file alone."""
+    """Next step after a mistake in a file: correct it, then the command that checks only that file."""
     command = {
         "recipes": "rollmill recipe check",
         "recipes/evaluations": "rollmill evaluate --dry-run",
@@ -101,14 +101,14 @@ def look_again(path: Path, folder: str) -> str:
         "recipes/trials": "rollmill trial --plan",
         "recipes/loops": "rollmill loop --dry-run",
     }.get(folder, "rollmill doctor --quick --profile")
-    return f"mend it, then {command} {path}"
+    return f"correct it, then {command} {path}"
 
 
 def read_yaml(path: Path, folder: str) -> tuple[dict[str, Any], dict[Where, int]]:
-    """The mapping in a YAML file and the line of each of its keys; `folder` is where others of its kind lie."""
+    """The mapping in a YAML file and the line of each of its keys; `folder` holds others of its kind."""
     try:
         if path.exists() and not path.is_file():
-            raise SetupError(f"{path} is no file.", next_command=f"ls {folder}")
+            raise SetupError(f"{path} is not a file.", next_command=f"ls {folder}")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SetupError(f"cannot read {path}: {error.strerror}.", next_command=f"ls {folder}") from None
@@ -185,7 +185,7 @@ def _descend(here: Any, step: str | int, text: str) -> Any:
     if isinstance(here, list) and isinstance(step, int) and step < len(here):
         return here[step]
     names = ", ".join(str(name) for name in _names(here) if name is not None)
-    reason = f"none of what is listed there: {names}" if names else "not a key there"
+    reason = f"unlike every listed item: {names}" if names else "not a key there"
     raise SetupError(f"--set {text!r}: {step!r} is {reason}.", next_command=_SHOW)
 
 

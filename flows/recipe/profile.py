@@ -1,7 +1,7 @@
 """The profile: workers, threads, servers, the engine `vllm`, Ray, prices and limits; nothing that can change a row.
 
-Where ledger and segments lie is the workspace's to say, in rollmill.toml: a profile that said otherwise would split one
-workspace in two, of which every other verb sees the wrong half.
+rollmill.toml of the workspace sets the place of ledger and segments: a profile that could change it would split one
+workspace in two.
 """
 
 from decimal import Decimal
@@ -30,9 +30,9 @@ class VllmPart(Part):
     gpu_memory_utilization: float | None = Field(default=None, gt=0.0, le=1.0)
     """Share of the GPU's memory to use; none: vLLM's choice."""
     max_num_seqs: int | None = Field(default=None, ge=1, le=65_536)
-    """Sequences computed at once; none: vLLM's choice."""
+    """Sequences computed together; none: vLLM's choice."""
     max_num_batched_tokens: int | None = Field(default=None, ge=1)
-    """Tokens computed at once; none: vLLM's choice."""
+    """Tokens computed together; none: vLLM's choice."""
     enforce_eager: bool | None = None
     """Run without CUDA graphs; none: vLLM's choice."""
     env: dict[Variable, str] = Field(default_factory=dict)

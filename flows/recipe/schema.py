@@ -46,8 +46,9 @@ class Accept(Method):
     """Policy that chooses the verdict that counts."""
 
     planned_under: Method | None = None
-    """Policy that the budget used while it drew, where that was another one; its rollouts are selected from and none is
-    drawn again."""
+    """Policy that the budget used during drawing, if it was another one; selection uses the rollouts of that run and draws
+    none.
+    """
 
 
 class ProblemSource(Part):
@@ -91,7 +92,7 @@ FEWEST, MOST = 256, 1024  # completions of a batch
 
 
 def rows_a_batch(max_tokens: int) -> int:
-    """The size of a batch where the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
+    """The size of a batch if the recipe gives none: a quarter of a million tokens at most, 256 to 1,024 completions.
 
     A batch costs two commits whatever its size, and its texts are in memory until it is judged.
     """
@@ -160,7 +161,7 @@ class Generate(Part):
     imports: tuple[Text, ...] = ()
     """Names of the rollout imports to use; none: those of the recipe's problems."""
     redraw: int = Field(default=0, ge=0, lt=2**31, strict=True)
-    """0 uses stored completions; N draws anew in the stream `curate-N`."""
+    """0 uses stored completions; N draws new completions in the stream `curate-N`."""
     prompt_template: str = "{prompt}"
     """Text of the prompt, with `{prompt}` where the problem's text goes."""
     prompt_form: Literal["chat", "completion"] = "chat"
@@ -229,7 +230,7 @@ class StepSection(Generate):
     name: StepName
     """Name of the step, by which later templates call it."""
     template: Text | tuple[TemplateTurn, ...] | None = None
-    """Prompt of the step, a text or a list of turns; `{NAME}` stands for the completion of an earlier step."""
+    """Prompt of the step, a text or a list of turns; `{NAME}` is replaced by the completion of an earlier step."""
     when: dict[str, Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]] = {}
     """Values of earlier fields or outcomes for which the step is drawn."""
     count: int | None = Field(default=None, ge=1, le=100_000, strict=True)
@@ -248,7 +249,7 @@ class StepSection(Generate):
     want: Literal["correct", "incorrect", "unparsed", "undecided"] = "correct"
     """Outcome that is the success of this step."""
     repeat: int = Field(default=0, ge=0, le=100, strict=True)
-    """Times that the step may follow its own results, which then stand for its answer."""
+    """Times that the step may follow its own results; the last one is then its answer."""
     swap: bool = True
     """Exchange the two texts of `{pair}` in every second completion."""
 

@@ -1,6 +1,6 @@
 """The part of a profile about model servers: those that are there, and those that Rollmill starts itself.
 
-Addresses, keys' variables, patience, prices, interpreters: nothing here can change a row or which rows are asked for.
+Addresses, keys' variables, patience, prices, interpreters: nothing here can change a row or which rows are requested.
 Values are checked here; what they mean is in pipelines/generate/http/http_settings.py and pipelines/generate/serving. Keys
 themselves are never in a file of ours.
 """
@@ -28,20 +28,20 @@ _KEY_ENV = re.compile(r"""^[^#\n]*\bkey_env:\s*["']?([A-Za-z_][A-Za-z0-9_]*)""",
 
 
 class ServerSection(Part):
-    """Model server; a replica where several servers have the same model."""
+    """Model server; a replica if several servers have the same model."""
 
     url: str
     """Address, up to where `/chat/completions` follows."""
     key_env: Variable | None = None
     """Environment variable that has the key."""
     concurrency: int = Field(default=64, ge=1, le=4096, strict=True)
-    """Most requests under way at once."""
+    """Largest number of requests in flight."""
     models: tuple[str, ...] = ()
     """Models to ask it for; empty: any."""
     listed: bool = True
     """Refuse a model that its `/models` does not name."""
     ca_file: str | None = None
-    """Certificates (PEM) to trust instead of the system's, beside the profile."""
+    """Certificates (PEM) to trust instead of the system's; path relative to the profile."""
 
     @field_validator("url")
     @classmethod
@@ -112,7 +112,7 @@ class Http(Part):
     proxies: bool = True
     """Use the proxies that the environment names."""
     reply_bytes: int | None = Field(default=None, ge=1024, le=1 << 40, strict=True)
-    """Largest reply, in bytes; none: it follows from what was asked for."""
+    """Largest reply, in bytes; none: it follows from the request."""
     held_bytes: int = Field(default=512 << 20, ge=1 << 20, le=1 << 40, strict=True)
     """Memory for large replies while they are read, in bytes."""
 
@@ -224,7 +224,7 @@ def _model(place: str, root: Path) -> str:
 
 
 def _program(command: Sequence[str], root: Path) -> tuple[str, ...]:
-    """A command line whose program, where it is a path, is looked for in the workspace, else in the checkout."""
+    """A command line whose program, if it is a path, is looked for in the workspace, else in the checkout."""
     if not command or "/" not in command[0]:
         return tuple(command)
     return (str(located_path(command[0], root)), *command[1:])

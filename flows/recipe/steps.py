@@ -1,4 +1,5 @@
-"""The steps of a recipe: `generate` with some keys changed, each with a template and rules of what it follows.
+"""The steps of a recipe: `generate` with some keys changed, each with a template and rules for which completions it
+follows.
 
 A step that names another engine starts from that engine's own options, and has to name its model; one whose engine has no
 model starts from the defaults of every key.
@@ -44,7 +45,7 @@ class LoadedStep:
 
     @property
     def name(self) -> str:
-        """Name of the step; "" where the recipe lists no steps."""
+        """Name of the step; "" if the recipe lists no steps."""
         return self.node.step.name
 
     def canonical(self, generate: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class SearchStep(StepSection):
 
 
 def steps_of(recipe: Recipe, base: Path) -> tuple[StepSection, ...]:
-    """The recipe's steps, behind those of its search where it has one; `{answer}` then names its finished answers.
+    """The recipe's steps, behind those of its search if it has one; `{answer}` then names its finished answers.
 
     A recipe that was written down by Rollmill has them already. `base`: where a user's own policies and processes are.
     """
@@ -118,8 +119,8 @@ def _of_search(search: Search, generate: Generate) -> list[SearchStep]:
 
 
 def rules_of(recipe: Recipe, base: Path) -> StepGraph:
-    """The steps as a graph, one without a name where the recipe lists none; SetupError for what cannot be drawn. `base`:
-    where a user's own engines are.
+    """The steps as a graph, one without a name if the recipe lists none; SetupError for steps that cannot be drawn.
+    `base`: where a user's own engines are.
     """
     rules: list[StepRule] = []
     for step in steps_of(recipe, base):
@@ -207,7 +208,7 @@ def words_of(node: Node) -> dict[str, Any]:
 def load_steps(
     recipe: Recipe, graph: StepGraph, engine_of: Callable[[Generate, Path], MethodSpec | None], base: Path
 ) -> tuple[LoadedStep, ...]:
-    """Every step with its engine; `engine_of`: finds that of a section of a recipe, beside the recipe (`base`)."""
+    """Every step with its engine; `engine_of`: finds the engine of a section, relative to the recipe (`base`)."""
     listed, loaded = steps_of(recipe, base), []
     if not listed:
         return (LoadedStep(graph.nodes[""], recipe.generate, engine_of(recipe.generate, base)),)
@@ -225,7 +226,7 @@ def load_steps(
 
 
 def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
-    """SetupError where a root that nobody judges is drawn by verdicts, or where the recipe has no answer at all."""
+    """SetupError if a root that nobody judges is drawn by verdicts, or if the recipe has no answer at all."""
     unjudged = [name for name in graph.roots if name not in graph.answers]
     if not unjudged or issubclass(budget.cls, Search):
         return
@@ -235,13 +236,13 @@ def check_roots(graph: StepGraph, budget: MethodSpec) -> None:
         )
     if reads_verdicts(budget.cls):
         raise SetupError(
-            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.name!r} goes by verdicts.",
+            f"step {unjudged[0]!r} is not judged (role: step), and budget {budget.name!r} depends on verdicts.",
             next_command="a count for the step, or budget: {method: fixed}",
         )
 
 
 def check_steps(graph: StepGraph, canonical: Sequence[dict[str, Any]], budget: Any) -> None:
-    """SetupError where roots repeat one another, or where budget and steps do not go together."""
+    """SetupError if roots repeat one another, or if budget and steps do not go together."""
     roots = [step for step in canonical if step["name"] in graph.roots]
     for first, second in combinations(roots, 2):
         if _texts(first) == _texts(second):

@@ -1,8 +1,8 @@
-"""Files of the user's own and packages that methods of a recipe lie in, as a version's manifest keeps them.
+"""User files and packages that hold methods of a recipe, as a version's manifest keeps them.
 
 Files are taken from the manifest to judge again; a package is named with its version.
 
-A version is judged again by what made it, wherever the recipe lay, and whatever became of its files.
+A version is judged again by the methods that made it, even if the recipe's files moved or changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ _NAMES = ("method", "synthesize", "engine")  # the keys that name a method
 
 
 def files_of(recipe: Any, base: Path) -> dict[str, dict[str, str]]:
-    """Name and text of every file that a canonical recipe's methods lie in, by digest."""
+    """Name and text of every file that holds a method of a canonical recipe, by digest."""
     files: dict[str, dict[str, str]] = {}
     for part in _parts_with(recipe, _named_by):
         place = part[_named_by(part)].rpartition(":")[0]
@@ -73,6 +73,6 @@ def _packaged(value: Mapping[str, Any]) -> bool:
 
 
 def _named_by(value: Mapping[str, Any]) -> str:
-    """The key by which a part of a recipe names a method in a file of the user's own; "" where it names none."""
+    """The key by which a part of a recipe names a method in a file of the user's own; "" if it names none."""
     own = isinstance(value.get(DIGEST), str)
     return next((key for key in _NAMES if own and ":" in str(value.get(key))), "")

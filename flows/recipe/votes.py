@@ -1,4 +1,4 @@
-"""Scorers and verifiers that go by the votes of a step: whether the recipe has these, and in time."""
+"""Checks of scorers and verifiers that read the votes of a step: the recipe must have the votes, and in time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def _judges_by_votes(verifier: MethodSpec) -> bool:
 
 
 def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
-    """SetupError where a scorer reads votes that there are not, or does not say that they rest on a label."""
+    """SetupError if a scorer reads votes that the recipe lacks, or does not declare that they depend on a label."""
     node, referenced = _voting(graph, scorer), bool(scorer.options.get("referenced"))
     if node.sees_label != referenced:
         sees = "sees" if node.sees_label else "does not see"
@@ -38,7 +38,7 @@ def check_scorer(graph: StepGraph, scorer: MethodSpec) -> None:
 
 
 def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: MethodSpec) -> None:
-    """SetupError where a verifier reads votes that there are not, or where what is drawn would have to wait for them."""
+    """SetupError if a verifier reads votes that the recipe lacks, or if drawing would have to wait for them."""
     for method in verifiers:
         for inner in _inside(method):
             if _judges_by_votes(inner):
@@ -57,14 +57,14 @@ def check_verdicts(graph: StepGraph, verifiers: Sequence[MethodSpec], budget: Me
 
 
 def _check_steers_nothing(graph: StepGraph, verifier: MethodSpec, budget: MethodSpec) -> None:
-    """With votes alone nothing is judged while it is drawn."""
+    """If all verifiers read votes, nothing is judged during drawing."""
     goes_by = [f"step {node.step.name!r}" for node in graph.follow_ups if _goes_by_outcome(node)]
     if reads_verdicts(budget.cls):
         goes_by.append(f"budget {budget.name!r}")
     if goes_by:
         raise SetupError(
-            f"{goes_by[0]} goes by verdicts, and verifier {verifier.name!r} judges once everything is drawn.",
-            next_command="verify: [{method: judge}], which judges at once; or another verifier before it",
+            f"{goes_by[0]} depends on verdicts, and verifier {verifier.name!r} judges once everything is drawn.",
+            next_command="verify: [{method: judge}], which judges during drawing; or another verifier before it",
         )
 
 

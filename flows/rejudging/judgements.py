@@ -1,7 +1,7 @@
-"""`rollmill review --undecided RUN --apply`: what people said of undecided rollouts becomes the verdict that counts.
+"""`rollmill review --undecided RUN --apply`: people's judgements of undecided rollouts become the accepted verdicts.
 
-The judgements are written to a file beside the recipe, named by its content, and the recipe is run with the verifier
-`person`, which reads it, behind its own verifiers: stored completions and verdicts are used, and the new version says who
+The judgements are written to a file next to the recipe, named by its content. The recipe is then run with the additional
+verifier `person`, which reads the file. Stored completions and verdicts are reused, and the new version records who
 decided. A budget that follows verdicts may draw more, as it would have if the verifier had said the same.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The job that decides anew, the file that it reads, and what people said by outcome."""
+    """The job that decides again, the file that it reads, and people's judgements by outcome."""
 
     job: Job
     path: Path
@@ -50,7 +50,7 @@ class Application:
 
 
 def application_of(reader: "Reader", run_id: str) -> Application:
-    """Planned application of people's answers; SetupError without answers, or where verifiers are not asked in turn."""
+    """Planned application of people's answers; SetupError without answers, or if verifiers are not asked in turn."""
     run = reader.runs.get(run_id)
     job = Job.of_run(run.recipe["job"], reader.root)
     if job.verb != "curate":

@@ -1,4 +1,4 @@
-"""Outcomes that the plan of a published version went by, where others count in the version.
+"""Outcomes that the plan of a published version used, if the version itself counts others.
 
 A template that names an outcome (`{solve.outcome}`) was filled with that of the plan: under `accept.planned_under`, and
 before any vote was counted. Exports that show what was asked fill it with the same.
@@ -26,10 +26,10 @@ _COLUMNS = pa.schema([(name, pa.string()) for name in ("completion_id", "problem
 
 
 def planned_outcomes(info: "VersionInfo", *, base: Path) -> pa.Table | None:
-    """completion_id, problem_id and outcome of each rollout; None where the version's own outcomes are those of the plan.
+    """completion_id, problem_id and outcome of each rollout; None if the version's own outcomes are those of the plan.
 
     `base`: the folder that the recipe's own files are relative to, for a policy whose file the version does not keep.
-    SetupError where that file is gone.
+    SetupError if that file is gone.
     """
     from storage.versions.read import load_manifest
 

@@ -24,7 +24,7 @@ class VerdictFlips:
     """The report under way. `prefix`: completions per problem that rates are over, None for all.
 
     Where none was fixed (0) the first completion of each problem is compared: a pair of verdicts on the same completion
-    needs no prefix, the two rates themselves are no measurement.
+    needs no prefix, but the two rates are then not measurements.
     """
 
     prefix: int | None

@@ -1,4 +1,4 @@
-"""`rollmill reverify`: judges again what a change of verifiers can have reached, and reports what is different.
+"""`rollmill reverify`: judges the rollouts that a change of verifiers can affect, and reports the differences.
 
 What is judged is committed batch by batch under the new version, where the run of today does not look, so a kill loses one
 batch; carried verdicts are committed, and a new generation of the run is opened, only when a person accepts.
@@ -58,7 +58,7 @@ class Reverify(RequestKind):
 
     @property
     def command(self) -> str:
-        """The command line of the request, without what is asked of this call alone."""
+        """The command line of the request, without options of this call only."""
         sets = "".join(f" --set {shlex.quote(item)}" for item in self.request.sets)
         return f"rollmill reverify{f' {self.request.run}' if self.request.run else ''}{sets}"
 
@@ -72,7 +72,7 @@ class Reverify(RequestKind):
             yield target, progress
 
     def stages(self, opened: tuple[ReverifyTarget, Progress], executor: Executor) -> dict[str, Any]:
-        """Judge what changed rules can have reached; commit the rest and open the next generation where that is asked."""
+        """Judge the rollouts that changed rules can affect; on request, commit the rest and open the next generation."""
         (target, progress), request = opened, self.request
         report: dict[str, Any] = {
             "run": target.run.id,
@@ -106,15 +106,15 @@ class Reverify(RequestKind):
 
 
 def _check_rules(check: dict[str, Any]) -> None:
-    """FoundWanting where a carried verdict is not what the verifier says: its rules' versions hide a change."""
+    """FoundWanting if the verifier contradicts a carried verdict: its rules' versions then hide a change."""
     if check["untrue"]:
         lines = "\n".join(
             f"  {e['completion'][:12]}: {e['carried']} was carried over, {e['verifier']} says {e['judged']}"
             for e in check["examples"]
         )
         raise FoundWanting(
-            f"{check['untrue']} of {check['checked']} carried verdicts are not what the verifier says now: its rules hide "
-            f"a change. Raise the version of the rule that changed.\n{lines}"
+            f"{check['untrue']} of {check['checked']} carried verdicts differ from the verifier's current ones: its rules "
+            f"hide a change. Raise the version of the rule that changed.\n{lines}"
         )
 
 
@@ -242,7 +242,7 @@ def _check_acceptable(target: ReverifyTarget) -> None:
 
 
 def _acceptance(target: ReverifyTarget, lease: "Lease") -> dict[str, Any]:
-    """Commit what was carried over and open the run's next generation, which plans anew under the new verdicts."""
+    """Commit the carried verdicts and open the run's next generation, which plans under the new verdicts."""
     from flows.identity import begin_generation
 
     for rows in _groups(target):

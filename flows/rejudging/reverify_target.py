@@ -1,6 +1,6 @@
 """The run that `reverify` judges again, opened under the verifiers of today: what changed, and whether that is the answer.
 
-Judges nothing. Whatever changed besides the verifiers would change rows too and is refused: it makes another run.
+Judges nothing. Any other change than the verifiers' would change rows and is refused.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ _NOT_COMPARED = BESIDE_RECIPE | {"verify"}
 
 @dataclass(frozen=True, slots=True)
 class ReverifyTarget:
-    """A run as it is recorded, and as it is `today`. `others`: verifiers that changed too and were not asked for."""
+    """A run as recorded, and as the recipe gives it `today`. `others`: changed verifiers that were not requested."""
 
     today: "RecipeRun"
     run: "Run"
@@ -68,7 +68,7 @@ class ReverifyTarget:
 def open_target(
     root: Path, run_id: str | None, *, sets: Sequence[str] = (), verifier: str | None = None, dry_run: bool = False
 ) -> "Iterator[ReverifyTarget]":
-    """The run (the latest without a name) under the verifiers of today; SetupError where more than those changed.
+    """The run (the latest without a name) under the verifiers of today; SetupError if more than those changed.
 
     `verifier`: the only one whose change counts; the others stay as they judged. `dry_run`: opened for reading only.
     """
@@ -100,7 +100,7 @@ def open_target(
 
 
 def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NOT_COMPARED) -> None:
-    """SetupError where more than the verifiers changed: the rows would be those of another run."""
+    """SetupError if a key of the recipe other than the verifiers changed since the run: its rows would then differ."""
     now, before = session.loaded.canonical(), run.recipe
     keys = [key for key in {**now, **before} if key not in apart_from and now.get(key) != before.get(key)]
     if keys:
@@ -110,7 +110,7 @@ def check_same(session: "Session", run: "Run", apart_from: Collection[str] = _NO
 
 
 def _changes(session: "Session", today: "OpenRun", run: "Run") -> list[VerifierChange | None]:
-    """The change of every verifier in the recipe's order, None where its version is the same."""
+    """The change of every verifier in the recipe's order, None if its version is the same."""
     old = [(name, version) for name, version in run.recipe["resolved"]["verifiers"]]
     new, rules = today.verifiers.chain, today.verifiers.rules()
     if [name for name, _ in old] != [name for name, _ in new]:
@@ -141,7 +141,7 @@ def _extraction(workspace: "Workspace", key: Key) -> set[str]:
 
 
 def _with_other_options(session: "Session", run: "Run", chain: Sequence[Key]) -> Collection[str]:
-    """Names of the verifiers whose options the recipe changed; an option that is new and at its default is no change."""
+    """Names of the verifiers whose options the recipe changed; a new option at its default does not count."""
     names = []
     parts = zip(chain, run.recipe["verify"], session.loaded.verifiers, session.loaded.recipe.verify, strict=True)
     for (name, _), before, now, written in parts:

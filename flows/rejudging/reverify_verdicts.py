@@ -45,7 +45,7 @@ class VerifierChange:
 
     @property
     def whole(self) -> str | None:
-        """Reason that all rows are judged again; None where the rules show which verdicts hold."""
+        """Reason that all rows are judged again; None if the rules show which verdicts hold."""
         if self.options_differ:
             return "its options in the recipe changed"
         if not self.old_rules or not self.new_rules:
@@ -80,7 +80,7 @@ class VerifierChange:
 
 
 def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tuple[str, str]] | None:
-    """The rules that were tried up to the one that decided, in order; None where it cannot be placed."""
+    """The rules that were tried up to the one that decided, in order; None if it cannot be placed."""
     names = [name for name, _ in rules]
     parts = rule.split(":")
     if len(parts) > 2 or any(names.count(part) != 1 for part in parts):
@@ -94,7 +94,7 @@ def rules_tried(rule: str, rules: Rules, extraction: Collection[str]) -> list[tu
 
 
 def residue(version: str, rules: Rules) -> str:
-    """A version string without what it says of the rules, by their digest or by `name.version`: the rest of what decides.
+    """A version string without the parts on rules (a digest, or `name.version`).
 
     A version that does not speak of its rules has nothing to compare and counts as their number.
     """
@@ -109,7 +109,7 @@ def residue(version: str, rules: Rules) -> str:
 class ChainEntry:
     """Verifier of the recipe: its key (name, version) for the run and for today, and its instance if installed.
 
-    `change` is None where its version is the same, or where the command looks at another verifier only.
+    `change` is None if its version is the same, or if the command looks at another verifier only.
     """
 
     old: Key
@@ -143,7 +143,7 @@ def renew(
     stored: Mapping[Pair, VerdictsByVerifier],
     counts: Mapping[Key, VerdictCounts],
 ) -> RenewedVerdicts:
-    """The verdicts of these rows, verifier by verifier, each asked for the rows that the policies need it for."""
+    """The verdicts of these rows, verifier by verifier, for the rows that the policies need."""
     renewed = RenewedVerdicts(verdicts={item_pair(item): {} for item in items})
     for entry in chain:
         missing = []
@@ -175,7 +175,7 @@ def renew(
 
 
 def _without_judging(entry: ChainEntry, verdicts: VerdictsByVerifier, counts: VerdictCounts) -> Verdict | None:
-    """The verdict that is there under the new version, or the old one's if the change cannot have reached it."""
+    """The stored verdict under the new version, or the old verdict if the change cannot affect it."""
     if entry.new in verdicts:
         counts.stored += 1
         return verdicts[entry.new]
@@ -188,9 +188,9 @@ def _without_judging(entry: ChainEntry, verdicts: VerdictsByVerifier, counts: Ve
 
 @dataclass(slots=True)
 class CarriedSample:
-    """At most `size` carried verdicts with what they are about, to be judged after all.
+    """At most `size` carried verdicts with their rollouts, to be checked by judging.
 
-    Which ones follows from the ids of the rows alone, so the same run is checked on the same rows wherever it is done.
+    The ids of the rows alone determine the sample, so the same run is checked on the same rows everywhere.
     """
 
     size: int
@@ -208,7 +208,7 @@ class CarriedSample:
         self._kept = heapq.nsmallest(self.size, [*self._kept, *offered], key=lambda entry: entry[0])
 
     def check(self, chain: Sequence[ChainEntry]) -> dict[str, Any]:
-        """Number of carried verdicts judged again, and those that came out differently, as JSON values."""
+        """Number of carried verdicts that were checked, and those that differ, as JSON values."""
         contradicted = []
         for entry in chain:
             mine = [(old, item) for _, old, item in self._kept if (old.verifier, old.version) == entry.new]

@@ -1,10 +1,11 @@
 """`rollmill select`: what another policy or selector would keep of rollouts that exist; judges, draws and publishes none.
 
 The rollouts are those of a run, by name, or of a recipe's newest finished run that differs from it in nothing but
-acceptance, selection, scores and publication; the verdicts are the run's own. Beside them stands what the run itself kept.
+acceptance, selection, scores and publication; the verdicts are the run's own. The run's own selection is shown for
+comparison.
 
-A budget counts what is correct while it draws. Under another policy it would plan other rows, so the recipe that selects
-anew names the policy that the run was planned under (`accept.planned_under`), and its plan is the run's own.
+A budget counts what is correct while it draws. Under another policy it would plan other rows, so the new recipe names the
+policy under which the run was planned (`accept.planned_under`), and reuses the run's plan.
 """
 
 import json
@@ -70,7 +71,7 @@ class Selection:
 def selection_of(request: SelectRequest) -> tuple[dict[str, Any], Job]:
     """Kept and dropped, by reason and by level, before and now, as JSON values; and the job that publishes it.
 
-    SetupError where there are no rollouts to select from, or where the policy needs verdicts that the run does not have.
+    SetupError if there are no rollouts to select from, or if the policy needs verdicts that the run does not have.
     """
     job = _job(request)
     # The run is found under the recipe as it is written; only then is it known what its budget planned under.
@@ -147,7 +148,7 @@ def _policy_sets(run: "Run", loaded: "LoadedRecipe", policy: str | None, options
 
 
 def _planned_under(run: "Run", loaded: "LoadedRecipe") -> dict[str, Any] | None:
-    """The policy that the run's budget counted by, None where its plan does not depend on one."""
+    """The policy that the run's budget counted by, None if its plan does not depend on one."""
     fixed = reads_verdicts(loaded.budget.cls) is False and not has_follow_ups(run.recipe)
     if fixed or not loaded.engines():
         return None
@@ -201,7 +202,7 @@ def _comparison(selecting: "RecipeRun", run: "Run") -> dict[str, Any]:
 
 
 def _graded_parts(selecting: "RecipeRun", run: "Run", chain: Sequence[Key]) -> Iterator[list[GradedCompletion]]:
-    """The rollouts of the run, problem by problem; SetupError where some are lost."""
+    """The rollouts of the run, problem by problem; SetupError if some are lost."""
 
     try:
         rows = answers_of(selecting.spec, in_order(selecting.workspace.runs.plans(run.id)))

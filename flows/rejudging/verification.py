@@ -43,9 +43,9 @@ class Unchecked:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Counts of checked items, all differences by kind (`passed` where there is none), and what could not be checked.
+    """Counts of checked items, all differences by kind (`passed` if there is none), and what could not be checked.
 
-    `left_out`: rollouts that nobody asked to judge again.
+    `left_out`: rollouts that were not requested.
     """
 
     version: str
@@ -73,7 +73,7 @@ class Verification:
 def verify_version(info: "VersionInfo", *, base: Path, every: bool = False) -> Verification:
     """Check one version; `base` is the folder that the recipe's own files are relative to.
 
-    `every`: judge every rollout of the version again, by each verifier that was asked, and not the kept ones alone.
+    `every`: judge every rollout of the version again by each of its verifiers, not only the kept ones.
     """
     from storage.versions.read import load_snapshot
 
@@ -173,7 +173,7 @@ def _decisions(
 def _verdicts_used(
     chain: Sequence[Key], policy: Policy, decided: Sequence[Rollout], stored: Stored, *, last: bool
 ) -> dict[Key, list[Rollout]]:
-    """The rollouts with each verdict that was asked for, by verifier; `last`: with the one that decided alone."""
+    """The rollouts with each requested verdict, by verifier; `last`: with the deciding verdict only."""
     by_verifier: dict[Key, list[Rollout]] = {}
     for rollout in decided:
         verdicts = used_verdicts(policy, chain, stored[_pair(rollout)]) or []
@@ -221,8 +221,8 @@ def _votes(snapshot: "Snapshot") -> CastVotes:
 def _rebuilt(
     role: str, part: Mapping[str, Any], version: str, base: Path, votes: Callable[[], CastVotes] | None = None
 ) -> tuple[Any, str]:
-    """The method that a recorded recipe names, None where it is not to be had here; and why it is not the recorded one, ""
-    where it is. `votes`: those that a verifier reads which goes by them.
+    """The method that a recorded recipe names, None if it is not to be had here; and why it is not the recorded one, ""
+    where it is. `votes`: the votes for verifiers that read them.
     """
     package = part.get(PACKAGE)
     try:

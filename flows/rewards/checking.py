@@ -95,7 +95,7 @@ def _stored_rows(reward: VerifierReward) -> tuple[str, list[CheckedRow]] | None:
 
 
 def through(reward: VerifierReward, trainer: str, row: CheckedRow) -> float | None:
-    """The reward of a row as the trainer gets it."""
+    """The reward of a row as the trainer receives it."""
     problem, prompt = row.problem, prompt_text(row.problem.prompt)
     if trainer == "trl":
         columns: dict[str, Any] = {"reference": [problem.reference], "problem_id": [problem.id], "kind": [problem.kind]}

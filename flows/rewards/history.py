@@ -1,4 +1,4 @@
-"""`rollmill reward show`: the rewards of a training by step, held against a second verifier and against people.
+"""`rollmill reward show`: the rewards of a training by step, compared with a second verifier and with people.
 
 A policy that learns to please its verifier is rewarded more and more for answers that others call wrong. So the share of
 completions that were rewarded as correct and that a second judge rejects is followed too: an alert needs a rise of both.
@@ -27,7 +27,7 @@ _PEOPLE = "SELECT id, meta ->> '$.rewarded_id' FROM completions WHERE meta ->> '
 
 @dataclass(frozen=True, slots=True)
 class RewardedRow:
-    """A row of a log without its text. `second`, `people`: whether that judge calls it right, None where none does."""
+    """A row of a log without its text. `second`, `people`: the verdict of that judge, None without one."""
 
     step: int | None
     problem_id: str
@@ -54,7 +54,7 @@ def history(log: str, second: str | None = None, sample: int = 100) -> dict[str,
     notes = (
         [f"test: {TEST}"]
         if any(held.values())
-        else [f"Nothing is held against these rewards. Next: {_NEXT.format(log=log)}"]
+        else [f"These rewards are not compared with any other judge. Next: {_NEXT.format(log=log)}"]
     )
     return {
         "log": log,
@@ -70,7 +70,7 @@ _NEXT = "rollmill reward show {log} --second RECIPE, or rollmill reward publish 
 
 
 def alert(rows: Sequence[RewardedRow], judge: str, name: str) -> str:
-    """A line where rewards rise and a judge does not see the same rise; "" where that cannot be said."""
+    """A line where rewards rise and a judge does not see the same rise; "" if that cannot be said."""
     steps = sorted({row.step for row in rows if row.step is not None})
     third = len(steps) // 3 or 1
     if len(steps) < 2:
@@ -150,7 +150,7 @@ def _judged_again(source: str, rows: Sequence[JudgedRow]) -> dict[str, bool]:
 def _by_people(workspace: Workspace, log: str) -> dict[str, bool]:
     """Whether the people who judged a published completion call it right, by the id it has in the log.
 
-    Where they disagree, or could not tell, nobody's word counts.
+    If they disagree or cannot decide, there is none.
     """
     judged = workspace.audits.judgements()
     if not judged:

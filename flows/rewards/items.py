@@ -35,7 +35,7 @@ class RewardItem:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """The reward of one item; `value` is None where nobody knows whether it is right. `seconds`: of its verifiers."""
+    """The reward of one item; `value` is None if the answer is undecided. `seconds`: of its verifiers."""
 
     value: float | None
     outcome: Outcome
@@ -52,7 +52,7 @@ class RewardValues:
     """The number of each outcome; None: no reward.
 
     `truncated`: "judge", or the value of every completion that was cut at its length limit. `partial`: a verifier's share
-    of tests passed is the reward where it gives one.
+    of tests passed is the reward if it gives one.
     """
 
     undecided: float | None = None
@@ -71,7 +71,7 @@ class RewardValues:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise SetupError(
-                    f"{name}={value!r} is no reward.",
+                    f"{name}={value!r} is not a reward.",
                     choices=("a number", *(["None"] if name not in ("correct", "incorrect") else []))
                     + (('"judge"',) if name == "truncated" else ()),
                     next_command=f"rollmill.reward(..., {name}=0.0)",

@@ -24,7 +24,7 @@ from storage.ground.records import Verdict
 REMEMBERED = 65_536
 """Verdicts that are kept for equal items."""
 CHUNK = 32
-"""Most items that a thread takes at once: one slow item holds up the others of its chunk."""
+"""Largest chunk of items for one thread: one slow item delays the others of its chunk."""
 
 
 class QueueFull(RollmillError):  # noqa: N818 - a state of the queue, which passes
@@ -62,7 +62,7 @@ class JudgingThreads:
         self.judged = 0
 
     def _checked_chain(self) -> tuple[Key, ...]:
-        """(name, version) of the verifiers; SetupError for one that cannot judge here."""
+        """(name, version) of the verifiers; SetupError for a verifier that cannot run on this machine."""
         built = [make() for make in self._factories]
         try:
             _no_votes(built)
@@ -76,7 +76,7 @@ class JudgingThreads:
                 part.close()
 
     def submit(self, items: Sequence[Item]) -> list["Future[Verdict]"]:
-        """The coming verdict of each item; QueueFull, with nothing submitted, where too many wait."""
+        """The coming verdict of each item; QueueFull, with nothing submitted, if too many wait."""
         if os.getpid() != self._pid:
             self._start()  # a forked child has none of the parent's threads
         new: list[tuple[Item, Future[Verdict]]] = []
@@ -103,7 +103,7 @@ class JudgingThreads:
         return answers
 
     def close(self) -> None:
-        """End the threads after what they have begun, and the verifiers' processes; safe to call twice."""
+        """End the threads after their current items, and the verifiers' processes; safe to call twice."""
         with self._lock:
             self._closed = True
         self._pool.interrupt()
@@ -175,5 +175,5 @@ def _no_votes(chain: Sequence[Verifier]) -> None:
         if isinstance(part, ReadsVotes):
             raise SetupError(
                 f"verifier {part.name!r} judges by votes over all completions of a problem, which a reward does not have.",
-                next_command="name a recipe whose verifiers judge each completion by itself",
+                next_command="name a recipe whose verifiers judge each completion separately",
             )

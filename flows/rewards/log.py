@@ -1,6 +1,6 @@
 """The log of a training's rewards: rows of the segment kind `judged`, committed in groups while the training goes on.
 
-A group is committed once a second, or once it is full; a kill loses what came after the last one. `publish` makes an
+A group is committed every second, or when it is full; a kill loses the rows after the last commit. `publish` makes an
 ordinary import of a log, which recipes, audits and versions take like any other.
 """
 
@@ -26,7 +26,7 @@ PREFIX = "reward:"
 VERSION = "1"
 GROUP_SECONDS, GROUP_ROWS = 1.0, 512
 MOST_HELD = 65_536
-"""Rows that wait for a disk that refuses, at most: beyond them no completion is rewarded."""
+"""Largest number of buffered rows while the disk refuses writes: beyond it no completion is rewarded."""
 NO_PROMPT = "(the trainer gave no prompt)"
 
 
@@ -39,7 +39,7 @@ class JudgedLog:
         self._workspace = Workspace.open(folder)
         self.messages = self._workspace.recover()
         self.problem = ""
-        """Why the last group could not be committed; "" where it was."""
+        """Why the last group could not be committed; "" if it was."""
         self._held: list[JudgedRow] = []
         self._lock, self._full, self._ended = threading.Lock(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="rollmill-reward-log", daemon=True)
@@ -47,7 +47,7 @@ class JudgedLog:
         atexit.register(self.close)
 
     def add(self, rows: Sequence[JudgedRow]) -> None:
-        """Hold rows for the next group; RollmillError where too many wait for a disk that refuses."""
+        """Buffer rows for the next group; RollmillError if the buffer is full because the disk refuses writes."""
         with self._lock:
             if len(self._held) + len(rows) > MOST_HELD:
                 raise RollmillError(f"the log {self.name!r} cannot be written: {self.problem or 'the disk is too slow'}")
@@ -107,9 +107,8 @@ def require_log(workspace: Workspace, name: str) -> None:
 
 
 def publish(workspace: Workspace, log: str, name: str, steps: tuple[int | None, int | None] = (None, None)) -> ImportReport:
-    """Import the rollouts of a log, of some steps if given (both ends included); the file lies in rewards/.
-
-    Again, it adds what came since. Each rollout keeps label, step, reward and outcome; they never become verdicts.
+    """Import the rollouts of a log, of some steps if given (both ends included); the file is in rewards/. A second call
+    adds the new rows. Each rollout keeps label, step, reward and outcome; they never become verdicts.
     """
     require_log(workspace, log)
     folder = workspace.root / "rewards"

@@ -66,7 +66,7 @@ class VerifierReward:
         answers: "Sequence[Future[Verdict]]",
         named: tuple[str, int | None],
     ) -> list[Reward]:
-        """The rewards of items as far as they are judged, logged under label and step."""
+        """The rewards of the judged items, logged under label and step."""
         given = [self._reward(item, pair, answer) for item, pair, answer in zip(items, pairs, answers, strict=True)]
         if self.log is not None:
             self.log.add([judged_row(named, pair, one) for pair, one in zip(pairs, given, strict=True)])
@@ -95,7 +95,7 @@ class VerifierReward:
         return RewardItem(completion, None if known else label, label if known else None, prompt=prompt)
 
     def _reward(self, item: RewardItem, pair: Item, answer: "Future[Verdict]") -> Reward:
-        """The reward of one item; its verdict, or the deadline where there is none yet."""
+        """The reward of one item; its verdict, or the deadline if there is none yet."""
         if answer.done():
             verdict = answer.result()
         else:
@@ -181,12 +181,12 @@ def reward(  # noqa: PLR0913 (an option each)
 ) -> VerifierReward:
     """Verifiers as the reward of a training: a reward function of TRL, with shapes for other trainers.
 
-    A verifier's own failure (a time limit, a lost process) is `undecided`. Its value is None, no reward, unless you name
-    one: it is never 0 by itself. Limits are CPU seconds in the verifier's processes, so any thread may judge.
+    A verifier's own failure (a time limit, a lost process) is `undecided`. Its value is None, no reward, unless you set
+    one: the default is never 0. Limits are CPU seconds in the verifier's processes, so any thread may judge.
 
     Args:
         source: A recipe's file, whose verifiers and policy judge, or the name of a verifier.
-        undecided: Value where no verifier could decide; trainers other than TRL need a number.
+        undecided: Value if no verifier could decide; trainers other than TRL need a number.
         truncated: Value of a completion that was cut at its length limit; "judge": that of its outcome.
         unparsed: Value of a completion without an answer.
         correct: Value of a right completion.
@@ -194,9 +194,9 @@ def reward(  # noqa: PLR0913 (an option each)
         partial: Take the share of tests passed where a verifier gives one.
         options: Options of the verifier, where `source` names one.
         profile: Profile of this machine.
-        workers: Completions judged at once; 0: one for each core.
+        workers: Completions judged in parallel; 0: one for each core.
         log: Name under which the workspace here keeps every rewarded completion (`rollmill reward show NAME`).
-        most_waiting: Completions that may wait at once; `judge` raises where there are more. None: any number.
+        most_waiting: Completions that may wait in the queue; `judge` raises where there are more. None: any number.
 
     Raises:
         SetupError: The recipe, an option or this machine does not allow it.

@@ -1,7 +1,7 @@
 """`rollmill reward serve`: a reward over HTTP, for trainers in other environments and on other hosts.
 
-A request's items are answered in their order. Too many that wait are 429, and the time in the queue is no verdict: a
-request's deadline makes what is not judged yet `undecided`. No request, no token and no answer is written to any output.
+A request's items are answered in their order. A full queue answers 429. At a request's deadline the items not judged yet
+are `undecided`. No request, no token and no answer is written to any output.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class RewardService:
     async def rewards(
         self, items: Sequence[RewardItem], deadline: float | None, named: tuple[str, int | None]
     ) -> list[Reward]:
-        """The rewards of one request; Refused where the queue is full or an item is none."""
+        """The rewards of one request; Refused if the queue is full or an item is none."""
         begun = time.monotonic()
         judging = self.reward.judging
         most = judging.most_waiting
@@ -117,7 +117,7 @@ class RewardService:
 
 
 def make_app(service: RewardService) -> "FastAPI":
-    """The application. Without a token it answers to loopback names alone, so that no web page can reach it."""
+    """The application. Without a token it answers only to loopback names, so that no web page can reach it."""
     from fastapi import FastAPI, Request, Response
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -165,7 +165,7 @@ async def judge(service: RewardService, body: Any) -> dict[str, Any]:
         raise Refused(422, 'the body has no list `items`; {"items": [{"completion": "...", "reference": "..."}]}')
     deadline, label, step = given.get("deadline_ms"), given.get("label") or "", given.get("step")
     if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
-        raise Refused(422, "deadline_ms is no number of milliseconds")
+        raise Refused(422, "deadline_ms is not a number of milliseconds")
     if not isinstance(label, str) or (step is not None and type(step) is not int):
         raise Refused(422, "label is a text, and step a whole number")
     asked = [_item(item, place) for place, item in enumerate(items)]
@@ -202,7 +202,7 @@ def _item(given: Any, place: int) -> RewardItem:
 
 def _keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
     if not isinstance(given, dict):
-        raise Refused(422, f"{where} is no JSON object")
+        raise Refused(422, f"{where} is not a JSON object")
     for name in given:
         if name not in known:
             raise Refused(422, f"{where} has the unknown key {name[:40]!r}; known: {', '.join(sorted(known))}")
@@ -229,7 +229,7 @@ async def _body(request: "Request") -> Any:
     try:
         return await asyncio.to_thread(json.loads, b"".join(parts))
     except (ValueError, RecursionError):
-        raise Refused(400, "the body is no JSON") from None
+        raise Refused(400, "the body is not JSON") from None
 
 
 def token_of(variable: str | None, host: str) -> str:
@@ -253,7 +253,7 @@ def token_of(variable: str | None, host: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; SetupError where it cannot."""
+    """A socket that listens; SetupError if it cannot."""
     try:
         return socket.create_server((host, port))
     except OSError as error:

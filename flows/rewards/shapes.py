@@ -1,6 +1,6 @@
 """Shapes of a reward for trainers that need a number: verl, OpenRLHF, verifiers (prime-rl) and SkyRL-gym.
 
-Each passes the trainer's arguments to `judge` and gives back what the trainer reads, with `undecided` beside. TRL needs no
+Each passes the trainer's arguments to `judge` and returns the values that the trainer reads, and `undecided`. TRL needs no
 shape: the reward is its function.
 """
 
@@ -61,7 +61,7 @@ def verl(reward: JudgesItems) -> ComputeScore:
 class OpenRlhf:
     """The columns of OpenRLHF as items, and rewards as its answer. A query is prompt and completion in one text.
 
-    Where the prompt does not stand in its query, what was answered cannot be told: `undecided`.
+    If the query does not contain the prompt, the answer cannot be separated from it: `undecided`.
     """
 
     def __init__(self, reward: JudgesItems) -> None:
@@ -140,7 +140,7 @@ def skyrl(reward: JudgesItems) -> type[Any]:
 
 
 def numbered(reward: JudgesItems, trainer: str) -> Callable[[Reward], float]:
-    """The value of a reward as a number; SetupError where the reward may have none."""
+    """The value of a reward as a number; SetupError if the reward may have none."""
     for name in ("undecided", "truncated", "unparsed"):
         if getattr(reward.values, name) is None:
             raise SetupError(
@@ -162,7 +162,7 @@ def undecided(judged: Reward) -> float:
 
 
 def answer_in(query: str, prompt: str) -> str | None:
-    """The text behind a prompt, without end tokens; None where the prompt is not in it.
+    """The text behind a prompt, without end tokens; None if the prompt is not in it.
 
     Its first place counts: an answer that repeats the prompt cannot choose what is judged.
     """

@@ -25,7 +25,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 class RewardSource:
     """A recipe's file or a verifier's name, with the verifier's options; `profile`: a profile's file.
 
-    `workers`: items that are judged at once, each in a process of its own where the verifier has processes; 0: the
+    `workers`: items judged in parallel, each in its own process if the verifier has processes; 0: the
     profile's number, else one for each core.
     """
 
@@ -40,7 +40,9 @@ class RewardSource:
         return Path(self.name).suffix in RECIPES
 
     def judging(self, most_waiting: int | None = None) -> JudgingThreads:
-        """Threads that judge as this source says; SetupError for a mistake in it, or a machine that cannot judge so."""
+        """Threads that judge as this source says; SetupError for a mistake in it, or a machine that cannot run its
+        verifiers.
+        """
         profile = load_profile(None if self.profile is None else Path(self.profile))
         http = http_settings(profile.servers, profile.http, profile.prices) if profile.servers else None
         methods, policy = self._methods()
@@ -52,11 +54,11 @@ class RewardSource:
     def _methods(self) -> tuple[Sequence[MethodSpec], Policy]:
         if not self.is_recipe:
             if Path(self.name).exists() and ":" not in self.name:
-                raise SetupError(f"{self.name} is no recipe: its name ends in neither of {' and '.join(RECIPES)}.")
+                raise SetupError(f"{self.name} is not a recipe: its name ends in neither of {' and '.join(RECIPES)}.")
             return [resolve("verifier", self.name, self.options, base=Path())], PLAIN
         if self.options:
             raise SetupError(
-                "options are of a verifier; a recipe's stand in its `verify`.", next_command=f"edit {self.name}"
+                "options are for a single verifier; a recipe sets them in its `verify`.", next_command=f"edit {self.name}"
             )
         loaded = load_recipe(Path(self.name))
         return loaded.verifiers, loaded.accept.build()

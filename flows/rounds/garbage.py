@@ -1,7 +1,7 @@
 """Python's search for unreachable cycles, made rare while a run makes records by the hundred thousand. Knows nothing else.
 
-Records hold no cycles and are freed when nobody holds them any more; searching through them and through every imported
-module again and again is a fifth of what a run costs.
+Records have no reference cycles and are freed by reference counting; repeated searches through them and all imported
+modules would take a fifth of a run's time.
 """
 
 import gc

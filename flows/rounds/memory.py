@@ -19,7 +19,7 @@ _CUT_OFF, _KNOWN = 1, 2
 @dataclass(slots=True)
 class ThreadRows:
     """The rows of the first `rounds` rounds by problem and completion, and what was read of them (by completion and
-    problem), where some follow others.
+    problem), if some follow others.
     """
 
     rounds: int = 0
@@ -38,7 +38,8 @@ class Memory:
     `looked_behind_the_end`: whether this command has seen to what is due of a run that was over.
     `scored`: whether this command has had every row scored. `threads`: for runs in which some steps follow others.
     `trees`: by problem, for runs that search, of the first `searched_rounds` rounds. `read`: by step, in how many
-    of the texts that this command drew its fields can be read. `unmet`: step and field of each condition that was told of.
+    of the texts that this command drew its fields can be read. `unmet`: step and field of each condition already warned
+    about.
     """
 
     plans: list[Sequence[PlanRow]] = field(default_factory=list)

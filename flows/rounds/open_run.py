@@ -3,7 +3,7 @@
     with OpenRun(spec, "run-id") as run:
         run_all(ws, run)
 
-Engines and verifiers are built when they are first asked for and kept until `close`.
+Engines and verifiers are built on first use and kept until `close`.
 """
 
 import threading
@@ -34,7 +34,7 @@ class Event:
     """Something happened in a round: rows done of rows planned in it, tokens drawn, seconds since the round began.
 
     `here`: the rows of `done` that this command did itself; `correct`: those of them that were judged correct. `whole`: the
-    rows of the whole run by stage, as far as can be told (Memory.whole). `answers`: the rows of `total` that are judged.
+    rows of the whole run by stage, as far as known (Memory.whole). `answers`: the rows of `total` that are judged.
     `message`: what people should know, once.
     """
 
@@ -81,7 +81,7 @@ class OpenRun:
 
     @property
     def id(self) -> str:
-        """The run's id in the ledger; "" where it was not opened there."""
+        """The run's id in the ledger; "" if it was not opened there."""
         return self._id
 
     def bind(self, run: str) -> None:
@@ -93,7 +93,7 @@ class OpenRun:
     def variant(self, spec: RunSpec, run: str) -> "OpenRun":
         """Another run with the same engines and verifiers; closing this one closes them.
 
-        Verifiers that go by votes are bound to one plan, so where there are some it has verifiers of its own.
+        Verifiers that read votes are bound to one plan, so a run with such verifiers does not share them.
         """
         other = OpenRun(spec, run, samplers=self.samplers, on_event=self.tell, engines=self.engines)
         if self.verifiers.deferred:
@@ -144,7 +144,7 @@ class OpenRun:
         return RunReader(ws, self.spec.problem, chain or self.verifiers.chain, self.spec.place)
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> dict[tuple[str, str], Outcome]:
-        """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound where one is missing."""
+        """The outcomes of judged rows as the budget counts them, each read once; IncompleteRound if one is missing."""
         new = [row for row in rows if self.memory.outcome(row) is None]
         if new:
             decided = self.reader(ws).accepted(new, self.verifiers.planned_by)

@@ -1,4 +1,4 @@
-"""A digest of all that decides which rows a run plans: problems, steps and their models, budget, verdicts."""
+"""Digest of everything that determines the planned rows of a run: problems, steps and their models, budget, verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
@@ -14,9 +14,10 @@ from storage.rollouts import Key
 
 
 def plan_mark(spec: RunSpec, origins: Sequence[Origin], at_once: Sequence[Key]) -> str:
-    """12 hex digits. `origins`: of the steps that an engine draws; `at_once`: the verifiers that judge while it is drawn.
+    """Digest of a run's plan, 12 hex digits. `origins`: engines of the drawn steps; `at_once`: verifiers that judge during
+    drawing.
 
-    Batch sizes and limits are left out, as they change no row, and so is what is done once everything is drawn.
+    Batch sizes and limits are left out because they change no row; selection and export, because they follow the drawing.
     """
     planned = {
         "problems": sorted({problem.id for problem in spec.problems}),

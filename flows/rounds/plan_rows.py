@@ -22,7 +22,7 @@ def in_order(plans: Sequence[Sequence[PlanRow]]) -> Rows[PlanRow]:
 
 
 def by_problems(plans: Sequence[Sequence[PlanRow]], at_least: int) -> Iterator[list[PlanRow]]:
-    """The same, each (completion, problem) once, in groups of whole problems of `at_least` rows."""
+    """Planned rows without repeated (completion, problem) pairs, in groups of whole problems of `at_least` rows."""
     for group in whole_problems(in_order(plans), at_least):
         yield list({(row.completion_id, row.problem_id): row for row in group}.values())
 
@@ -41,7 +41,7 @@ def problems_and_steps(rows: Rows[PlanRow]) -> Iterator[tuple[str, str]]:
 
 
 def of_steps(rows: Rows[PlanRow], names: Collection[str]) -> Rows[PlanRow]:
-    """The rows of these steps ("": of none); itself where all are."""
+    """The rows of these steps ("": of none); itself if all are."""
     chosen = pc.is_in(pc.fill_null(rows.column("step"), ""), value_set=pa.array(sorted(names), pa.string()))
     # pc.all over no rows gives null, not true.
     return rows if pc.all(chosen).as_py() in (True, None) else Rows(rows.kind, rows.table.filter(chosen))
@@ -80,7 +80,7 @@ def distinct(ids: pa.ChunkedArray) -> int:
 
 
 def repeated_ids(ids: pa.ChunkedArray) -> frozenset[str]:
-    """The texts that stand there more than once; few, if any, where each completion belongs to one problem."""
+    """The repeated texts; few, if any, when each completion belongs to one problem."""
     ordered = _in_order(ids)
     return frozenset(pc.unique(ordered[1:].filter(_repeats(ordered))).to_pylist())
 

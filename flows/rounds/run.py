@@ -1,6 +1,6 @@
 """Runs a round, or all rounds of a run: generator threads, verifier threads, one committer. Free of Prefect.
 
-Resuming is asking the store what is missing: a round may be run again at any time and by several commands at once.
+To resume, the store is searched for missing rows: a round may run again at any time, also in several commands in parallel.
 """
 
 import threading
@@ -61,7 +61,8 @@ class RoundResult(RunCounts):
 
 @rare_collections()
 def run_round(ws: Workspace, run: OpenRun, rows: Sequence[PlanRow]) -> RoundResult:
-    """Draw and judge what these rows of one round miss, durably. Nothing to do is done at once and builds no engine.
+    """Draw and judge what these rows of one round miss, durably. With nothing to do it returns immediately and builds no
+    engine.
 
     Raises what an engine, a verifier's contract or the disk raised, after all threads have ended; what was committed stays.
     """
@@ -180,7 +181,7 @@ def _until_committed(parts: _Parts, todo: Todo) -> Iterator[Callable[[str, Calla
 
 
 def _join(threads: Sequence[threading.Thread], seconds: float = JOIN_SECONDS) -> None:
-    """Wait for threads that were told to stop; one that is held too long is left to die with the process."""
+    """Wait for threads that were asked to stop; one that takes too long ends with the process."""
     for thread in threads:
         thread.join(seconds)
 

@@ -1,6 +1,6 @@
 """Verifiers of a run: chains of them for its threads, and the verdict of theirs that counts.
 
-They are built when they are first asked for and kept until `VerifierPool.close`.
+They are built on first use and kept until `VerifierPool.close`.
 """
 
 import threading
@@ -59,7 +59,7 @@ class VerifierPool:
                 part.interrupt()
 
     def close(self) -> None:
-        """Release those that nobody uses; safe to call twice."""
+        """Release unused verifiers; safe to call twice."""
         with self._lock:
             chains, self._idle = self._idle, []
         for part in (part for chain in chains for part in chain):
@@ -107,7 +107,7 @@ class RunVerifiers:
         return bool(self.deferred) or len(self._spec.policies()) > 1
 
     def planned_by(self, verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided") -> Verdict | None:
-        """The verdict on one rollout that the plan goes by; None while one is missing. `votes`: what these would say."""
+        """The verdict on one rollout that the plan uses; None while one is missing. `votes`: what these would say."""
         return planned_verdict(self._spec.planning, self.chain, verdicts, votes)
 
     def counted(self, verdicts: Mapping[Key, Verdict]) -> Verdict | None:
@@ -127,7 +127,7 @@ class RunVerifiers:
             return {part.name: dict(part.words) if isinstance(part, ExplainsRules) else {} for part in chain}
 
     def _bind_votes(self, chain: Sequence[Verifier]) -> None:
-        """Tell verifiers that go by votes where to read them, and to which plan they belong."""
+        """Give verifiers that read votes the source of the votes and their plan."""
         waiting = [part for part in chain if isinstance(part, ReadsVotes)]
         if waiting:
             at_once = [(part.name, part.version) for part in chain if not isinstance(part, ReadsVotes)]

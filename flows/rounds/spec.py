@@ -23,10 +23,10 @@ from storage.spending import Limit
 class RunSpec:
     """Specification of one run: frozen, and without the id that the ledger gives it.
 
-    `steps`: the recipe's, in its order; one without a name where it lists none. `accept` says which of the verifiers'
+    `steps`: the recipe's, in its order; one without a name if it lists none. `accept` says which of the verifiers'
     verdicts counts, by default a chain: what one leaves undecided goes to the next. `planned_under` is the policy by which
-    the budget counts, where it is another one. `imports` limits an imported run to the rollout imports of these names, and
-    `imported` is a digest of them where verdicts go by votes; completions that name one of the problems `left_out` are not
+    the budget counts, if it is another one. `imports` limits an imported run to the rollout imports of these names, and
+    `imported` is a digest of them if verdicts read votes; completions that name one of the problems `left_out` are not
     taken for another with the same prompt. `limit`: what the run may spend over all its commands; drawing ends early there.
     `prices`: of engines that give no cost.
     """
@@ -65,7 +65,7 @@ class RunSpec:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the recipe's steps; none where it lists none."""
+        """The names of the recipe's steps; none if it lists none."""
         return tuple(step.name for step in self.steps if step.name)
 
     @property
@@ -77,7 +77,7 @@ class RunSpec:
     def prefix(self) -> int | None:
         """The completions of each problem that rates are over, fixed before any verdict: the one home of this number.
 
-        None where all rows were imported, and all count; 0 where the budget's draws allow no estimate of a rate, or where
+        None if all rows were imported, and all count; 0 if the budget's draws allow no estimate of a rate, or if
         nobody judges them.
         """
         if not self.judged(self.steps[0].name):
@@ -98,7 +98,7 @@ class RunSpec:
 
     @property
     def routed(self) -> tuple[str, ...]:
-        """The names of the steps that a budget chooses between; none where there is one."""
+        """The names of the steps that a budget chooses between; none if there is one."""
         return tuple(step.name for step in self.roots) if len(self.roots) > 1 else ()
 
     @property
@@ -121,7 +121,7 @@ class RunSpec:
         return problem.prompt if asking.follows else asking.prompt_for(problem)
 
     def step(self, name: str = "") -> Step:
-        """The step of this name; SetupError where the committed plan names one that the recipe lacks."""
+        """The step of this name; SetupError if the committed plan names one that the recipe lacks."""
         try:
             return self._steps_by_name[name]
         except KeyError:
@@ -142,7 +142,7 @@ class RunSpec:
         return (self.accept,) if self.planned_under in (None, self.accept) else (self.planning, self.accept)
 
     def problem(self, problem_id: str) -> Problem:
-        """The problem with this id; a SetupError where the committed plan names one that the recipe no longer has."""
+        """The problem with this id; a SetupError if the committed plan names one that the recipe no longer has."""
         try:
             return self._problems_by_id[problem_id]
         except KeyError:

@@ -51,7 +51,7 @@ class SteppedSpec(Protocol):
 
 
 class SteppedRun(Protocol):
-    """A run with steps: an open one, or one that is read as it was recorded."""
+    """A run with steps: an open one, or a recorded one that is only read."""
 
     @property
     def id(self) -> str: ...
@@ -74,7 +74,7 @@ class RunThreads:
         self._made: dict[str, Threads] = {}
 
     def note(self, plans: Sequence[Sequence[PlanRow]]) -> None:
-        """Take in the rows of these rounds, each round once; what is known of them is read when it is asked for."""
+        """Take in the rows of these rounds, each round once; their data are read on demand."""
         known = self._run.memory.threads
         for plan in plans[known.rounds :]:
             for row in plan:
@@ -116,7 +116,7 @@ class RunThreads:
                 yield self._filling(follow_up, thread, texts, outcomes)
 
     def prompt(self, follow_up: FollowUp, filling: Filling, *, swapped: bool = False) -> Prompt:
-        """Prompt of a follow-up: its filled template, after the question and the text where the step continues a text."""
+        """Prompt of a follow-up: its filled template, after the question and the text if the step continues a text."""
         step, problem = self._run.spec.step(follow_up.step), self._run.spec.problem(follow_up.problem_id)
         question = step.prompt_for(problem, filling._replace(swapped=swapped, raw=step.raw))
         if step.node is None or step.node.step.turn == "new":
@@ -133,8 +133,8 @@ class RunThreads:
     def questions(self, rows: Sequence[PlanRow]) -> Iterator[Prompt]:
         """Question that each row answers as a whole.
 
-        This is the prompt of the row. Where no model was asked anew, it is the question of the text that the row continues
-        or is made of.
+        This is the prompt of the row. If the row needed no new request, it is the question of the text that the row
+        continues or derives from.
         """
         asked_rows = [row for row in rows if (step := self._run.spec.step(row.step)).follows and not step.raw]
         prompts = dict(zip(map(pair_of, asked_rows), self.prompts(asked_rows), strict=True))
@@ -142,7 +142,7 @@ class RunThreads:
             yield prompts.get(pair_of(row)) or self._question(row.problem_id, row.completion_id)
 
     def _question(self, problem_id: str, completion_id: str) -> Prompt:
-        """Question of the text that is continued; where no model was asked for that text, of the text it is made of."""
+        """Question of the continued text, or, if no model drew that text, of its source text."""
         row = self._row(problem_id, completion_id)
         step, own = self._run.spec.step(row.step), FollowUp(row.problem_id, row.step, row.followed)
         if not step.follows:
@@ -155,7 +155,7 @@ class RunThreads:
         return self._threads(follow_up.problem_id).source(follow_up.step, follow_up.after)
 
     def _thread(self, follow_up: FollowUp) -> Mapping[str, str]:
-        """Step to completion id, of what a completion rests on."""
+        """Step to completion id, for the ancestors of a completion."""
         return self._threads(follow_up.problem_id).before(follow_up.step, follow_up.after)
 
     def _threads(self, problem_id: str) -> Threads:
@@ -188,14 +188,14 @@ class RunThreads:
         return Filling(problem.prompt, problem.reference, earlier, parent, group)
 
     def _step_text(self, name: str, completion: Completion, outcome: str | None, *, whole: bool = False) -> StepText:
-        """`whole`: with the stop string that ended it, which is no part of the text and which the model did write."""
+        """`whole`: with the stop string that ended it, which the model wrote but the text lacks."""
         read = self._graph.nodes[name].step.read
         fields = fields_of(completion.text, read) if read else {}
         text = completion.text + (completion.meta.get(STOP) or "" if whole else "")
         return StepText(text, Facts(outcome, completion.finish_reason == "length", fields))
 
     def _outcomes(self, part: Sequence[FollowUp], pairs: Iterable[Pair]) -> Mapping[Pair, str]:
-        """The outcomes that a template of these asks for."""
+        """The outcomes that a template of these steps shows."""
         steps = {follow_up.step for follow_up in part}
         if not any(place.field == OUTCOME for step in steps for place in self._graph.nodes[step].places):
             return {}
@@ -223,7 +223,7 @@ class RunThreads:
         return {cid for cid, text in meta.items() if text and "failed" in json.loads(text)}
 
     def _cut_off(self, rows: Sequence[PlanRow]) -> set[str]:
-        """Completions of these rows that were cut off; empty where no condition reads truncation."""
+        """Completions of these rows that were cut off; empty if no condition reads truncation."""
         if all(condition.field != TRUNCATED for node in self._graph.follow_ups for condition in node.conditions):
             return set()
         reasons = self._ws.segments.column("completions", "finish_reason", [row.completion_id for row in rows])

@@ -36,7 +36,7 @@ def completions_key(engine: Generator, ids: Collection[str]) -> SegmentKey:
 
 
 def priced_completions(prices: Prices | None, completions: Sequence[Completion]) -> list[Completion]:
-    """The completions with a cost each, as far as it can be told."""
+    """The completions with their costs, as far as known."""
     return [completion if prices is None else _priced(prices, completion) for completion in completions]
 
 
@@ -50,8 +50,8 @@ def _priced(prices: Prices, completion: Completion) -> Completion:
 class ChargeBounds:
     """The most that one request can take: the tokens of its prompt, where the engine can count them, and max_tokens.
 
-    Where it cannot: a token holds one byte at least, so the bytes of what is sent and a margin for what a server adds. The
-    margin grows with the first reply that shows it to be too small.
+    If it is unknown: a token holds at least one byte, so the bytes of the prompt and a margin for the server's template.
+    The margin grows with the first reply that shows it to be too small.
     """
 
     def __init__(self, prices: Prices | None) -> None:
@@ -67,7 +67,7 @@ class ChargeBounds:
         return Amount(tokens_in + tokens_out, self._prices.of(engine.model).most(tokens_in, tokens_out))
 
     def amount(self, completion: Completion, request: Request, engine: Generator) -> Amount:
-        """Tokens and cost of a completion, or its bound where these are not known."""
+        """Tokens and cost of a completion, or its bound if these are not known."""
         if completion.tokens_in is None or completion.tokens_out is None:
             return self.of(request, engine)
         self._excess = max(self._excess, completion.tokens_in - len(request.rendered.encode()) - MARGIN)

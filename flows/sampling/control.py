@@ -47,19 +47,19 @@ class Control:
         self._stop.set()
 
     def fail(self, error: BaseException) -> None:
-        """Record the first failure and stop; it is raised by whoever waits for the threads."""
+        """Record the first failure and stop; the caller that waits for the threads raises it."""
         with self._lock:
             # The first alone: those after it mostly follow from the stop that it caused.
             self.failure = self.failure or error
         self.stop()
 
     def check(self) -> None:
-        """Raise StopSignal where the threads stop."""
+        """Raise StopSignal if the threads stop."""
         if self.stopping:
             raise StopSignal
 
     def permit(self, permits: threading.Semaphore) -> None:
-        """Wait for a permit; StopSignal where the threads stop first."""
+        """Wait for a permit; StopSignal if the threads stop first."""
         # A semaphore cannot be woken by an event, so the wait is cut into short ones.
         while not permits.acquire(timeout=0.1):
             self.check()

@@ -1,4 +1,4 @@
-"""Draws what a claimed batch misses from its engine, each reply durable before more is asked for, and commits it.
+"""Drawing of a claimed batch's missing completions, each reply durable before further requests, and their commit.
 
 Replies of a spooled engine are durable before the batch is committed; those of an in-process engine live in memory until
 then. A failure half-way leaves what was drawn before it among the batch's completions.
@@ -61,13 +61,13 @@ class BatchDrawer:
 
     @property
     def seconds(self) -> float:
-        """From the first request to the last reply, without what stands around drawing: starts of engines and verifiers."""
+        """Time from the first request to the last reply, without the starts of engines and verifiers."""
         return 0.0 if self._began is None else max(0.0, self._ended - self._began)
 
     def draw(self, claimed: ClaimedBatch, wind_down: Callable[[], None]) -> None:
         """Draw what is missing and not at hand, as far as the limit allows; `wind_down` is called once no more can be kept.
 
-        Raises what the engine raised, StopSignal where the run stops.
+        Raises what the engine raised, StopSignal if the run stops.
         """
         self.control.check()
         engine = claimed.batch.engine
@@ -135,14 +135,14 @@ class BatchDrawer:
 
     @contextmanager
     def _alone(self, engine: Generator) -> Iterator[Callable[[Completion], None]]:
-        """An engine of this process, one call at a time unless it takes more; what it gives lives in memory."""
+        """An engine of this process, one call at a time unless it takes more; its replies are in memory."""
         with self._in_process if calls_of(engine) == 1 else nullcontext():
             yield lambda _: None
 
     def _draw_groups(
         self, engine: GroupedGenerator, claimed: ClaimedBatch, requests: Sequence[Request], wind_down: Callable[[], None]
     ) -> None:
-        """Each group of replies in one write; the engine sends no more than it may lose until it is asked for the next."""
+        """Each group of replies in one write; the engine sends no further requests until the next group is read."""
         wanted = {request.completion_id: request for request in requests}
         spool = self._ws.spool(claimed.batch.id)
         log, arrived = AttemptLog(self._ws, self.limiter.account.run, claimed.batch.id), self._arrived(claimed)
@@ -159,7 +159,7 @@ class BatchDrawer:
             log.write(now=True)
 
     def _save(self, spool: Spool, group: Sequence[Completion], wind_down: Callable[[], None]) -> None:
-        """Into the spool; where it takes no more, nothing more is asked for that could not be kept either."""
+        """Write to the spool; if it refuses, no further request is sent, since its reply could not be kept."""
         try:
             spool.append(group)
         except BaseException as error:
@@ -199,7 +199,7 @@ def _check_all_answered(engine: Generator, claimed: ClaimedBatch, requests: Sequ
 def _check_answers(request: Request | None, completion: Completion) -> None:
     """Check that a yielded completion answers its request, once; other completions are a bug of the engine, never rows."""
     if request is None:
-        raise broken(f"the engine gave completion {completion.id}, which was not asked for, or gave it twice")
+        raise broken(f"the engine gave completion {completion.id}, which was not requested, or gave it twice")
     if (completion.sample_index, completion.stream) != (request.sample_index, request.stream):
         raise broken(f"completion {completion.id} carries another sample index or stream than its request")
     if completion.finish_reason == "error":

@@ -1,6 +1,6 @@
 """Keeps leases alive and spools flushed while engines work.
 
-A lost lease is no failure: another command may then draw the same batch, and the unique key of segments keeps one of them.
+A lost lease is not a failure: another command may then draw the same batch, and the unique key of segments keeps one copy.
 """
 
 import threading

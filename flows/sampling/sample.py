@@ -1,4 +1,4 @@
-"""`sample(requests)` for whatever asks a model besides the rounds of a run: judges and scorers today.
+"""`sample(requests)` for requests to a model outside the rounds of a run: those of judges and scorers.
 
 Completions are found where they are stored, by their ids; the rest is drawn by leased batches into spools, charged to the
 run, held within its limit and stored before anybody uses it. So nothing is paid twice: not after a kill, not by a second
@@ -68,7 +68,7 @@ class RunSampler(EngineSampler):
         self._under_way: set[Control] = set()
 
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests, stored ones again. SpendLimitReached where the run's limit ends it."""
+        """Completions of these requests, stored ones again. SpendLimitReached if the run's limit ends it."""
         by_id = {request.completion_id: request for request in requests}
         completions = self._stored_completions(list(by_id))
         if len(completions) == len(by_id):

@@ -1,4 +1,4 @@
-"""A run's limit on tokens and money while it is drawn: nothing is asked for that its worst case would not leave room for.
+"""A run's limit on tokens and money during drawing: no request is sent whose worst case would exceed it.
 
 What fits is drawn; when nothing more does and nothing is under way, drawing ends, in the middle of a batch where need be.
 Without a limit it is silent.
@@ -70,7 +70,7 @@ class SpendLimiter:
     def parts(
         self, claimed: ClaimedBatch, requests: Sequence[Request], check: Callable[[], None]
     ) -> Iterator[Sequence[Request]]:
-        """The requests in parts that may be asked for one after another; what is left over at the end may not.
+        """The requests in parts that may be sent one after another; those left over at the end may not.
 
         `check` ends the wait for room: it raises where drawing stops.
         """
@@ -128,8 +128,8 @@ class SpendLimiter:
     def _settle_killed(self) -> None:
         """Pay for what killed commands of this run had under way.
 
-        Votes of a killed command are settled when the same batch of them is asked for again: until then its reservation
-        counts. Batches of rounds are all known when a round begins; one that is not, another run has drawn.
+        Votes of a killed command are settled when the same batch is requested again: until then its reservation counts.
+        Batches of rounds are all known when a round begins; one that is not, another run has drawn.
         """
         killed = [
             reservation
@@ -143,7 +143,7 @@ class SpendLimiter:
     def _pay_lost(self, lost: Sequence[Reservation]) -> None:
         """Pay for what one process had under way, at its bound: the most that so many of its open requests can take.
 
-        What came and is in spools is no part of it, so with what is paid for that it stays within the limit.
+        Spooled replies are not included, so the sum with their cost stays within the limit.
         """
         if not lost:
             return

@@ -1,8 +1,8 @@
 """The steps of a run (engine, sampling, template, rules), as its recipe lists them, and the engines behind them.
 
 A recipe that lists none has one, whose name is "". Two steps with one factory share one engine (and its memory); an engine
-is built when it is first asked for. The seed of a completion follows from prompt and sample index, not from the step: equal
-indices on two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
+is built on first use. The seed of a completion follows from prompt and sample index, not from the step: equal indices on
+two steps are a paired draw (common random numbers), and their ids differ as model, sampling or template do.
 """
 
 import threading
@@ -40,7 +40,7 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Name of the step in the recipe; "" where the recipe lists no steps."""
+        """Name of the step in the recipe; "" if the recipe lists no steps."""
         return self.node.step.name
 
     @property
@@ -73,7 +73,7 @@ class Step:
         return (text, *messages) if messages else text.content
 
     def _solution(self, problem: Problem) -> str:
-        """The worked solution, where the step asks for it; SetupError where there is none."""
+        """The worked solution, if the step asks for it; SetupError if there is none."""
         if all(place.name != "solution" for place in self.node.places):
             return ""
         solution = problem.meta.get("solution")
@@ -112,7 +112,7 @@ class Engines:
 
 
 def check_differ(steps: Sequence[Step], engines: Engines, problem: Problem) -> None:
-    """SetupError where two steps would draw the same texts.
+    """SetupError if two steps would draw the same texts.
 
     Equal seeds under equal model, prompt and sampling give equal texts, up to where the shorter one is cut off: such a step
     costs tokens and finds nothing new.

@@ -1,4 +1,4 @@
-"""Samplers that give what is stored and draw nothing: for who looks at problems that a model writes and pays nobody."""
+"""Samplers that return stored completions and draw nothing, for commands that read model-written problems at no cost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from storage.workspace import Workspace
 
 
 class StoredSampler(EngineSampler):
-    """Stored completions of one engine; SetupError where one is missing."""
+    """Stored completions of one engine; SetupError if one is missing."""
 
     def __init__(self, ws: Workspace, engine: Generator) -> None:
         super().__init__(engine)

@@ -1,7 +1,7 @@
 """`score`: numbers for the stored rollouts of a run, by the scorers that are named or by its recipe's. Draws no rollout.
 
-The run is read as the ledger has it, so its recipe may have changed since. What a scorer asks a model for is paid by the
-run, within its limit, and stored; what is stored is not made again.
+The run is read as the ledger has it, so its recipe may have changed since. A scorer's requests to a model are charged to
+the run, within its limit, and stored; stored replies are reused.
 """
 
 import time
@@ -78,7 +78,7 @@ class RecordedRun:
         return step in self.graph.answers
 
     def outcomes(self, ws: Workspace, rows: Sequence[PlanRow]) -> Mapping[Pair, Outcome]:
-        """Outcomes of judged rows, as they were when follow-ups were asked."""
+        """Outcomes of judged rows at the time when the follow-ups were requested."""
         del ws
         return {pair: verdict.outcome for pair, verdict in self.reader.accepted(rows, self.planned_by).items()}
 
@@ -132,7 +132,7 @@ def score(request: ScoreRequest) -> dict[str, Any]:
 
 
 def _run(request: ScoreRequest) -> "tuple[Run, Job]":
-    """The run, and its job with what this command says of profile and limits."""
+    """The run, and its job with this command's profile and limits."""
     from storage.workspace import Workspace
 
     with Workspace.open(request.root) as workspace:
@@ -148,14 +148,14 @@ def _of_recipe(run: "Run") -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _resolved(session: Session, name: str, options: Mapping[str, Any]) -> MethodSpec:
-    """A scorer by name; a user's file is looked for here, then beside the recipe."""
+    """A scorer by name; a user's file is searched here, then in the recipe's folder."""
     here = ":" in name and Path(name.rpartition(":")[0]).is_file()
     return resolve("scorer", name, options, base=Path.cwd() if here else session.loaded.base)
 
 
 @contextmanager
 def _scorers(session: Session, run: "Run", methods: list[MethodSpec]) -> Iterator[list[Any]]:
-    """The scorers, built; what they ask a model for is charged to the run. The models are released at the end."""
+    """The scorers, built; their requests to a model are charged to the run. The models are released at the end."""
     with paid_samplers(session, run.id) as samplers:
         yield [method.build(**engine_settings(session), samplers=samplers) for method in methods]
 
@@ -183,7 +183,7 @@ def _rows(session: Session, run: "Run") -> RunRows:
 
 
 def _steps(session: Session, run: "Run", graph: StepGraph, problems: Sequence[Problem]) -> dict[str, Step]:
-    """The steps of the run as they asked, by the words that it recorded; "" where it has none."""
+    """The steps of the run as they asked, by the words that it recorded; "" if it has none."""
     parts = recorded_steps(run.recipe) or [{**run.recipe["generate"], "name": ""}]
     examples = Examples(session.workspace, session.loaded, problems)
     forms = {part["name"]: examples.form_of(_words(part, graph.nodes[part["name"]])) for part in parts}

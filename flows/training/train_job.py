@@ -67,7 +67,7 @@ class Train(TrainingKind):
         return executor.stage("train", work)
 
     def line(self, outcome: Row) -> str:
-        """The model and what it cost."""
+        """The model and its cost."""
         trained = outcome["trained"]
         return f"{outcome['model']}: {trained['tokens']:,} tokens in {trained['seconds']:,.0f} s"
 

@@ -83,7 +83,7 @@ class OpenTraining:
     ) -> dict[str, Any]:
         """Train to the end, publish, and record it in the ledger; the outcome as JSON values.
 
-        `job`: the command that asks for it, as JSON values; None where it is part of another job. `python`: interpreter of
+        `job`: the command that started it, as JSON values; None if it is part of another job. `python`: interpreter of
         the learner `trl`.
         """
         trainings = self.ws.trainings
@@ -130,7 +130,7 @@ class OpenTraining:
         )
 
     def forecast(self) -> TrainingForecast | None:
-        """Length of the training; None for a learner that cannot say it beforehand."""
+        """Length of the training; None for a learner that does not know it in advance."""
         learner = self.loaded.learner.build()
         return learner.forecast(self.task()) if isinstance(learner, ForecastsLength) else None
 

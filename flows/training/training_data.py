@@ -49,7 +49,7 @@ class TrainingRowsFile:
 def training_rows(ws: Workspace, loaded: LoadedTraining) -> TrainingRowsFile:
     """Export the rows of a training to `.rollmill/trainings/`; equal rows are one file.
 
-    SetupError where nothing is left to train on, or a version has fewer rows than were to be taken.
+    SetupError if nothing is left to train on, or a version has fewer rows than were to be taken.
     """
     data = loaded.recipe.data
     infos = {reference: resolve(ws.datasets, reference) for reference in data.versions}

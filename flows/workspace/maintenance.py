@@ -1,8 +1,8 @@
 """Checks of `rollmill doctor` and clean-up of `rollmill gc`.
 
 `doctor` reports environment, workspace, segments, versions and the standing server. It unregisters lost segments, as every
-writing command does, and writes segments with damaged statistics anew. `gc` merges small segments and removes what nobody
-needs; no row is lost.
+writing command does, and rewrites segments with damaged statistics. `gc` merges small segments and removes unused files; no
+row is lost.
 """
 
 import os
@@ -61,8 +61,8 @@ def _bad(area: str, name: str, detail: str) -> DoctorFinding:
 def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | None" = None) -> Iterator[DoctorFinding]:
     """Every finding in order; deep reads all segments and versions against their checksums; the profile's servers last.
 
-    Deep, it also unregisters the segments that are lost, as every writing command does, and writes those anew whose
-    statistics an earlier release damaged; otherwise it changes nothing.
+    With `deep` it also unregisters lost segments, as every writing command does, and rewrites segments whose statistics an
+    earlier release damaged; otherwise it changes nothing.
     """
     yield from _environment()
     yield from _places(workspace)
@@ -81,7 +81,7 @@ def examine(workspace: "Workspace", *, deep: bool = True, profile: "Profile | No
 
 
 def _answering(area: str, name: str, findings: Iterator[DoctorFinding]) -> Iterator[DoctorFinding]:
-    """The findings; what stands in their way (a database or a place of segments that refuses) as one more."""
+    """The findings; a database or a segment store that cannot be reached is one of them."""
     try:
         yield from findings
     except RollmillError as error:

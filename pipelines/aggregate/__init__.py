@@ -1,7 +1,7 @@
 """Choosing an answer out of many: aggregators see a blind pool of one problem's completions and elect an answer or k.
 
-`pipelines.select` keeps rows and may see verdicts; nothing here sees one. Each method says where it comes from, what it
-needs and which settings a replay tries.
+`pipelines.select` keeps rows and may see verdicts; nothing here sees one. Each method declares its source, its inputs and
+the settings that a replay tries.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Aggregators that go by the score of an answer, not by votes alone: `best_of_n`, `best_of_majority`, `rerank`."""
+"""Aggregators that use the score of an answer, not only votes: `best_of_n`, `best_of_majority`, `rerank`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

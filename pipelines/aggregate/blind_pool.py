@@ -1,8 +1,8 @@
 """Aggregators' input for one problem, their result, and the role itself: for methods here and for a user's own.
 
-There is no reference and no verdict in it, and nothing in this package may import what has one (pyproject.toml): a method
-that cannot see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that
-a replay of hundreds of subsets is one call; where all completions vote once, R is 1.
+It holds no reference and no verdict, and this package may import nothing that does (pyproject.toml): a method that cannot
+see the labels cannot use them. Aggregators work on R subsets of a problem's completions side by side, so that a replay of
+hundreds of subsets is one call; if all completions vote once, R is 1.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Need = Literal["scores", "texts", "models", "passes"]
 NEVER = -np.inf
-"""The strength of an answer that is not elected, not even after all others: nobody gave it."""
+"""The strength of an answer that nobody gave: it is never elected."""
 _DIGITS = 9  # sums of equal weights differ by rounding, which must not break a tie
 
 
@@ -29,11 +29,11 @@ class BlindPool:
     """R subsets of the completions of one problem, N in each.
 
     `answers` (A): the canonical keys; equal answers have equal keys, an answer without a key has one of its own. Arrays
-    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False where a subset has
+    are (R, N): `answer` is a place in `answers`, -1 abstains and still counts in N; `drawn` is False if a subset has
     fewer than N; `member` numbers the completions of the problem, M in all; `model` is the place of the model, in the order
-    in which they are asked; `tokens` are tokens out, -1 where unknown. `scores`: by scorer, NaN where there is none.
-    `texts` (M): empty where nobody read them. `passes` (M, T): whether a program passes a generated test; never a test
-    that decides the problem.
+    in which they are asked; `tokens` are tokens out, -1 if unknown. `scores`: by scorer, NaN if there is none.
+    `texts` (M): empty unless the method reads them. `passes` (M, T): whether a program passes a generated test; never a
+    test that decides the problem.
     """
 
     answers: tuple[str, ...]
@@ -57,7 +57,7 @@ class BlindPool:
         texts: Sequence[str] = (),
         passes: Any = None,
     ) -> Self:
-        """All completions of a problem as one subset: their canonical keys, None where one abstains, and what is known."""
+        """All completions of a problem as one subset: their canonical keys, None if one abstains, and what is known."""
         known = tuple(dict.fromkeys(answer for answer in answers if answer is not None))
         place = {answer: at for at, answer in enumerate(known)}
         size = len(answers)
@@ -78,7 +78,7 @@ class BlindPool:
         return len(self.answer)
 
     def subsets(self, places: Ints, drawn: Flags | None = None) -> "BlindPool":
-        """Subsets of a pool that is one subset: (R, N) places of its completions; `drawn` False where one ends earlier."""
+        """Subsets of a pool that is one subset: (R, N) places of its completions; `drawn` False if one ends earlier."""
         there = np.ones(places.shape, dtype=bool) if drawn is None else drawn
         return BlindPool(
             answers=self.answers,
@@ -108,14 +108,14 @@ class BlindPool:
         return np.round(self._sums(weights), _DIGITS)
 
     def largest(self, values: Floats) -> Floats:
-        """(R, A) the largest value (R, N) among the completions that give each answer; NEVER where there is none."""
+        """(R, A) the largest value (R, N) among the completions that give each answer; NEVER if there is none."""
         best = np.full(len(self) * len(self.answers), NEVER)
         votes = (self.answer >= 0) & ~np.isnan(values)
         np.maximum.at(best, self._cells()[votes], values[votes])
         return best.reshape(len(self), len(self.answers))
 
     def mean(self, values: Floats) -> Floats:
-        """(R, A) the mean of the known values among the completions that give each answer; NEVER where there is none.
+        """(R, A) the mean of the known values among the completions that give each answer; NEVER if there is none.
 
         Equal means differ by rounding: compare them by `in_order`.
         """
@@ -167,8 +167,8 @@ class Election:
     """Result of an aggregator in each of R subsets.
 
     `strength` (R, A): the answers' order, the strongest first; equal strengths are a tie; NEVER: not to be elected. `used`
-    (R, N): the completions that it needed, where it stops before it has asked for all; None: all. `comparisons` (R,): how
-    often it compared two completions beside that.
+    (R, N): the completions that it needed, if it stops early; None: all. `comparisons` (R,): the number of pairwise
+    comparisons.
     """
 
     strength: Floats
@@ -176,7 +176,7 @@ class Election:
     comparisons: Ints | None = None
 
     def top(self, pool: BlindPool, k: int = 1, *, seed: int = 0) -> tuple[str, ...]:
-        """The k elected answers of the first subset, the best first; fewer where fewer were given.
+        """The k elected answers of the first subset, the best first; fewer if fewer were given.
 
         Ties are broken by a hash of the seed and the answer's key: by chance, the same for every order of the completions.
         """

@@ -2,7 +2,7 @@
 
 Chen et al. 2024 (arXiv:2411.19477): with a chance p_gen that a completion is right and a chance p_comp > .5 that one
 comparison of a right and a wrong one favours the right one, the failure falls exponentially in N and K (`knockout_bound`).
-Where p_comp is below .5 for a problem, more comparisons make it worse, and no N mends it.
+Where p_comp is below .5 for a problem, more comparisons make it worse, and no N helps.
 """
 
 import math
@@ -20,8 +20,8 @@ class Comparer(Protocol):
     """Compares two completions: a judge, a reward model, stored scores.
 
     `first`, `second`: (R, P) places in the subsets' columns, shown in this order. `vote`: which of the K comparisons it is.
-    Gives (R, P): 1 where the first is better, -1 where the second is, 0 where it cannot tell. The caller swaps the order in
-    half of the comparisons, so that a preference for a position favours nobody.
+    Gives (R, P): 1 if the first is better, -1 if the second is, 0 if it cannot tell. The caller swaps the order in
+    half of the comparisons, so that a preference for a position favours neither.
     """
 
     def __call__(self, pool: BlindPool, first: Ints, second: Ints, vote: int) -> np.ndarray[Any, Any]: ...
@@ -41,10 +41,10 @@ class ByScores:
 
 @dataclass(frozen=True, slots=True)
 class Knockout:
-    """N completions, rounds of pairs, `comparisons` (K) per pair; an odd one out goes on by itself.
+    """N completions, rounds of pairs, `comparisons` (K) per pair; an unpaired one advances.
 
     Pairs are drawn by a seed; a pair that ties is decided by it too. Without a `comparer` the stored `scores` compare.
-    Answers are ranked by how far their best completion came. (N - 1) K comparisons at most.
+    Answers are ranked by the last round that their best completion reached. (N - 1) K comparisons at most.
     """
 
     name: ClassVar[str] = "knockout"
@@ -107,7 +107,7 @@ class Knockout:
 def knockout_bound(n: int, k: int, p_gen: float, p_comp: float) -> float:
     """The most that the chance of a wrong winner can be: (1 - p_gen)^N + ceil(log2 N) exp(-2 K (p_comp - .5)^2).
 
-    Theorem 1 of arXiv:2411.19477, for p_comp > .5; it says nothing where it is 1 or more.
+    Theorem 1 of arXiv:2411.19477, for p_comp > .5; it says nothing if it is 1 or more.
     """
     if not p_comp > 0.5:
         raise ValueError(f"p_comp is {p_comp}, and the bound holds above .5")

@@ -22,7 +22,7 @@ class ModelSwitch:
 
     A completion that abstains counts in the share. Ties go to the answer with more votes at the earliest model. `weights:
     agreement` weighs a model's votes by how much it agrees with itself (1/n + (1 - 1/n)(1 - H / log2 of its different
-    answers)): to be tried beside the plain vote, it can hurt.
+    answers)): compare it with the plain vote, since it can hurt.
     """
 
     name: ClassVar[str] = "model_switch"

@@ -76,7 +76,7 @@ class B4:
     score = lnB(tests + alpha, M - tests + 1) + lnB(solutions + alpha, N - solutions + 1) + lnB(e1 + 1, n1 - e1 + 1) +
     lnB(e0 + 1, n0 - e0 + beta), where e of n cells of the other solutions pass: e1 of n1 on the group's tests, e0 of n0 on
     the others. `alpha` is the prior that tests and solutions are right, `beta` that wrong ones fail wrong tests. A prior
-    that does not fit the tests makes it worse than chance, so it is part of what is recorded.
+    that does not fit the tests makes it worse than chance, so it is recorded.
     """
 
     name: ClassVar[str] = "b4"

@@ -44,7 +44,7 @@ class SimilarityVote:
 
 
 def similarities(texts: Sequence[str]) -> Floats:
-    """(M, M) symmetrical similarities of texts, 0 .. 1, the diagonal 0: nobody votes for itself."""
+    """(M, M) symmetrical similarities of texts, 0 .. 1, the diagonal 0: no text votes for itself."""
     words = [text.split() for text in texts]
     grams = [[_ngrams(text_words, n) for n in range(1, ORDER + 1)] for text_words in words]
     table = np.zeros((len(texts), len(texts)))

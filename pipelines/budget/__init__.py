@@ -31,19 +31,19 @@ BUDGETS: Mapping[str, type[Any]] = ByName(
     }
 )
 STOP_REASONS: Mapping[str, str] = {
-    "target_met": "it has the distinct correct solutions that were wanted",
+    "target_met": "it has the required distinct correct solutions",
     "trial_cap": "it was drawn as often as a problem may be",
     "budget": "the total over all problems is spent",
-    "hopeless": "the chance that it meets its target within the cap is too small, or a kept solution too dear",
+    "hopeless": "the chance that it meets its target within the cap is too small, or a kept solution too expensive",
     "frontier": "the level at which the model's pass rate crosses the value is known, or no draws are left",
     "known": "its pass rate is known to the stated width",
-    "searched": "the policy of its search asks for nothing more, or its tokens are spent",
+    "searched": "the policy of its search draws nothing more, or its tokens are spent",
     "agreed": "its answers on one step agree (no reference was looked at)",
 }
 
 
 def reads_verdicts(budget: Any) -> bool | None:
-    """Whether a budget (an instance or its class) plans by verdicts; None where it does not state it."""
+    """Whether a budget (an instance or its class) plans by verdicts; None if it does not state it."""
     return budget.reads_verdicts if isinstance(budget, StatesVerdictUse) else None
 
 

@@ -5,7 +5,7 @@ target of a problem is proportional to its fail rate, the hardest one gets `targ
 problem keeps at least one. Fail rates are those of the fixed prefix: a rate read from an adaptively drawn pool is biased,
 and a target that moves while it is being met has no meaning. The published code has no script for `prop2diff`.
 
-Every round after the prefix asks for what the smoothed rate of distinct correct answers says is still needed,
+Every round after the prefix draws the number that the smoothed rate of distinct correct answers predicts is still needed,
 
     ceil(missing / ((distinct_correct + 1/2) / (drawn + 1)))
 
@@ -106,7 +106,7 @@ def targets_from_fail_rates(fail_rates: Mapping[str, Fraction], target: int) -> 
 
 
 def prefix_fail_rate(tally: Tally, initial: int) -> Fraction:
-    """1 - pass rate of the committed prefix, exactly; 1 where nothing of it could be judged (not known to be easy).
+    """1 - pass rate of the committed prefix, exactly; 1 if nothing of it could be judged (not known to be easy).
 
     A plain Tally is its own prefix as long as no more than `initial` completions were drawn; later on it cannot answer,
     and guessing from the adaptive pool would be wrong: ValueError.

@@ -32,7 +32,7 @@ class Fixed:
         checked_count("budget", "fixed", "initial", self.initial)
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where a step gathers more completions than a root has, so that no group would be complete."""
+        """SetupError if a step gathers more completions than a root has, so that no group would be complete."""
         for node in graph.follow_ups:
             parent = node.parents[0]
             if parent in graph.roots and node.step.gather > self.initial:

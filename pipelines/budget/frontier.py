@@ -55,7 +55,7 @@ class Frontier:
             checked_count("budget", self.name, "total", self.total)
         for option in ("value", "confidence"):
             if not 0 < checked_share("budget", self.name, option, getattr(self, option)) < 1:
-                raise SetupError(f"budget 'frontier': option {option!r} must lie between 0 and 1.")
+                raise SetupError(f"budget 'frontier': option {option!r} must be between 0 and 1.")
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
         """The draws of one probe, or the stops with the frontier."""
@@ -96,7 +96,7 @@ class Frontier:
     def _evidence(
         self, levels: Sequence[int], counts: Sequence[LevelCounts], posterior: Sequence[float]
     ) -> dict[str, int | float | str]:
-        """The last level that the model passes, and the interval of it; `none` where it passes none."""
+        """The last level that the model passes, and the interval of it; `none` if it passes none."""
         likeliest = max(range(len(posterior)), key=lambda k: (posterior[k], -k))
         first, last = credible_set(posterior, self.confidence)
         names = ["none", *map(str, levels)]

@@ -10,7 +10,7 @@ p = (alpha (beta - 1))^(1 / beta). Here
 - `alpha: auto` puts the greatest weight at the 5% quantile of the solved problems' rates: one alpha does not fit all pools;
 - integers have the exact total, by largest remainder, and none exceeds `cap`.
 
-Gradient norms G_i cannot be had from every engine. `norms: constant` takes them as equal; `length` as the root of the mean
+Not every engine gives gradient norms G_i. `norms: constant` takes them as equal; `length` as the root of the mean
 tokens of a draw, a proxy only (the norm of a sum of independent token gradients grows like that; the norms themselves may
 not); `meta:KEY` takes measured ones from the problem's meta.
 
@@ -83,7 +83,7 @@ class Gvm:
 
     @property
     def measure(self) -> str | None:
-        """The key of the problems' meta that the tallies must carry as `measured`; None where none is needed."""
+        """The key of the problems' meta that the tallies must carry as `measured`; None if none is needed."""
         return self.norms.removeprefix(META) or None if self.norms.startswith(META) else None
 
     def plan(self, round_index: int, tallies: Sequence[Tally]) -> RoundPlan:  # noqa: ARG002 - the tallies say it all
@@ -99,7 +99,7 @@ class Gvm:
         return RoundPlan((), tuple(stops))
 
     def shares(self, pilots: Sequence[Tally]) -> dict[str, int]:
-        """Main draws per problem, with the exact sum; nothing where the total is spent."""
+        """Main draws per problem, with the exact sum; nothing if the total is spent."""
         available = self.main * len(pilots)
         if self.total is not None:
             available = min(available, self.total - sum(tally.drawn for tally in pilots))
@@ -143,7 +143,7 @@ class Gvm:
 def allot_within(weights: Mapping[str, float], available: int, *, least: int, most: int) -> dict[str, int]:
     """Draws in proportion to positive weights, each from `least` to `most`, by largest remainder; ties to the smaller id.
 
-    The parts sum to `available` exactly, or to `most` for everybody where that is less; `least` for everybody must fit.
+    The parts sum to `available` exactly, or to `most` for everybody if that is less; `least` for everybody must fit.
     """
     open_keys, parts = sorted(weights), dict.fromkeys(sorted(weights), least)
     left = min(available, most * len(weights)) - least * len(weights)

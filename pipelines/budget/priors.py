@@ -1,8 +1,8 @@
 """Priors of budgets that steer by posteriors, fitted per group of problems, and the stopping forecasts that follow.
 
 A group is a template, or a level, or the whole pool: the finest of them that the option allows and that holds enough judged
-problems. The likelihood of a problem's counts is the same under every rule that looks at its draws alone, so counts drawn
-adaptively may be put into a prior, though not into a rate that anybody reads.
+problems. The likelihood of a problem's counts is the same under every rule that looks at its draws alone, so adaptively
+drawn counts may enter a prior, but not a reported rate.
 """
 
 from collections.abc import Hashable, Sequence
@@ -26,7 +26,7 @@ LEAST_PROBLEMS = 8
 
 
 def draw_counts(tally: Tally) -> DrawCounts:
-    """The counts of a tally; undecided completions are no evidence on anything."""
+    """The counts of a tally, without undecided completions."""
     return DrawCounts(tally.judged, tally.correct, tally.distinct_correct)
 
 

@@ -38,7 +38,7 @@ def in_order(tallies: Sequence[Tally]) -> list[Tally]:
 def prefix_round(limits: RoundLimits, ordered: Sequence[Tally]) -> RoundPlan | None:
     """The round that completes the prefix of every problem; None once it is complete.
 
-    The prefix is never cut short, half a prefix measures nothing: SetupError where `total` does not cover it.
+    The prefix is never cut short, half a prefix measures nothing: SetupError if `total` does not cover it.
     """
     missing = {t.problem_id: limits.initial - t.drawn for t in ordered if t.drawn < limits.initial}
     if not missing:
@@ -54,7 +54,7 @@ def prefix_round(limits: RoundLimits, ordered: Sequence[Tally]) -> RoundPlan | N
 
 
 def remaining_draws(limits: RoundLimits, tallies: Sequence[Tally]) -> int | None:
-    """Draws that the total leaves; None where there is no total."""
+    """Draws that the total leaves; None if there is no total."""
     if limits.total is None:
         return None
     return max(0, limits.total - sum(tally.drawn for tally in tallies))

@@ -1,7 +1,8 @@
 """Budget `router`: which step of the recipe draws for a problem, and when it moves on to the next.
 
 Steps are tried in the recipe's order, the first one with `initial` completions of every problem (the fixed prefix), each
-later one with `entry` of the problems that come to it; none is gone back to. What moves a problem on is the `rule`.
+later one with `entry` of the problems that reach it; the router never goes back a step. What moves a problem on is the
+`rule`.
 
 `difficulty` (after EconProver, which reasons at length only where a short form fails): until a problem has `target`
 distinct correct solutions, over all steps, it is drawn where the next new solution is expected to cost the fewest tokens,
@@ -15,8 +16,8 @@ each level, by a hash of their id, go first and the others of the level wait a r
 by canonical key, the problem stops as `agreed`, else the next step is asked; after the last one it stops with `trial_cap`.
 No reference is looked at. The result is a vote over all answers (pipelines.stats.draws.vote).
 
-Some tokens are dearer than others: `token_cost` gives a step's, relative to 1. A `total` counts draws over all steps; where
-it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
+Tokens of different steps may have different prices: `token_cost` gives a step's, relative to 1. A `total` counts draws over
+all steps; where it does not suffice, the cheapest expected solutions come first, and an entry is drawn whole or not at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -129,7 +130,7 @@ class Router(RoutingOptions):
                 raise SetupError(f"budget {self.name!r}: token_cost of {name!r} is {cost!r}, and must be greater than 0.")
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where the recipe has no two roots to choose between, or `token_cost` names none of them."""
+        """SetupError if the recipe has fewer than two roots to choose between, or `token_cost` names an unknown one."""
         if len(graph.roots) < 2:
             raise SetupError(
                 f"budget {self.name!r} chooses between steps that follow nothing, and the recipe has one.",
@@ -140,11 +141,11 @@ class Router(RoutingOptions):
     def _check_names(self, known: Sequence[str]) -> None:
         for name in self.token_cost or ():
             if name not in known:
-                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is no step.", choices=known)
+                raise SetupError(f"budget {self.name!r}: token_cost names {name!r}, which is not a step.", choices=known)
 
 
 def _shared(proposed: Sequence[Next], continued: tuple[Stop, ...], left: int | None) -> RoundPlan:
-    """The proposals that the total allows, cheapest solutions first; where it allows none, every other problem stops."""
+    """The proposals that the total allows, cheapest solutions first; if it allows none, every other problem stops."""
     stops = [proposal for proposal in proposed if isinstance(proposal, Stop)]
     proposals = [proposal for proposal in proposed if isinstance(proposal, Proposal)]
     counts: list[tuple[Proposal, int]] = []

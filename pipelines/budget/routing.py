@@ -1,8 +1,8 @@
 """The two rules of budget `router`: what a problem does next, from its counts on every step. Shares nothing out.
 
-Both are pure functions of their options and the tallies; see pipelines.budget.router for what they are after. `difficulty`
+Both are pure functions of their options and the tallies; pipelines.budget.router explains their aims. `difficulty`
 forecasts each problem on each step: its chance to meet the target there, and the price of a new solution. A step's prior
-comes from the problems that went there, by level where enough of them did. Those are the problems that steps before did not
+comes from the problems that reached it, by level if there are enough. Those are the problems that steps before did not
 finish, which is what the next one of their kind will be too. Prices are expected tokens per new solution, times the step's
 cost of a token.
 """
@@ -30,7 +30,7 @@ class RoutingOptions:
     initial: int = 4
     """Completions of every problem in round 0: the fixed prefix that rates are read from."""
     entry: int | None = None
-    """Completions of a problem that comes to a later step; none: as many as `initial`."""
+    """First completions of a problem on a later step; none: as many as `initial`."""
     target: int = 4
     """Distinct correct solutions after which a problem stops."""
     cap: int = 32
@@ -46,7 +46,7 @@ class RoutingOptions:
 
     @property
     def entering(self) -> int:
-        """Completions of a problem that comes to a later step."""
+        """First completions of a problem on a later step."""
         return self.initial if self.entry is None else self.entry
 
 
@@ -72,7 +72,7 @@ Next = Proposal | Stop | Wait
 
 
 def steps_of(tally: Tally) -> tuple[StepTally, ...]:
-    """The steps of a problem; where the recipe has none, its only one under the name ""."""
+    """The steps of a problem; if the recipe has none, its only one under the name ""."""
     return tally.steps or (
         StepTally(
             "",
@@ -88,7 +88,7 @@ def steps_of(tally: Tally) -> tuple[StepTally, ...]:
 
 
 def current_place(tally: Tally) -> int:
-    """The place of the last step that drew for a problem; steps are never gone back to."""
+    """The place of the last step that drew for a problem; the router never goes back a step."""
     return max((place for place, step in enumerate(tally.steps) if step.drawn), default=0)
 
 
@@ -109,20 +109,20 @@ def _on_step(tally: Tally, step: StepTally) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """A problem on a step: its chance to meet the target within the cap, the price of a new solution, what they rest on."""
+    """Forecast of a problem on a step: its chance to meet the target within the cap, and the price of a new solution."""
 
     chance: float
     price: float
     forecast: StoppingForecast | None = None
 
     def draws(self, reach: float) -> int:
-        """The fewest draws that meet the target with this share of the chance."""
+        """The fewest draws after which the chance of having met the target is at least `reach` times `chance`."""
         return 1 if self.forecast is None else self.forecast.draws_for(reach)
 
 
 @dataclass(slots=True)
 class StepForecasts:
-    """The steps as one round's tallies show them. `costs`: of a token by step, 1 where it is not named."""
+    """The steps as one round's tallies show them. `costs`: of a token by step, 1 if it is not named."""
 
     tallies: Sequence[Tally]
     cap: int
@@ -148,7 +148,7 @@ class StepForecasts:
         return self._tried.get((place, level), 0)
 
     def of(self, tally: Tally, place: int, missing: int) -> StepForecast:
-        """Forecast of this step for a problem that misses so many solutions; empty where its cap is reached."""
+        """Forecast of this step for a problem that lacks so many solutions; empty if its cap is reached."""
         step = steps_of(tally)[place]
         if self.cap <= step.drawn or place not in self._priors:
             return StepForecast(0.0, math.inf)
@@ -160,14 +160,14 @@ class StepForecasts:
         return StepForecast(round(forecast.chance, DIGITS), price, forecast)
 
     def _tokens_per_draw(self, tally: Tally, place: int) -> float:
-        """The problem's own mean, before its first draw there that of its level or of all; 1 where nothing was counted."""
+        """The problem's own mean, before its first draw there that of its level or of all; 1 if nothing was counted."""
         step = steps_of(tally)[place]
         known = [(step.tokens, step.drawn), *(self._tokens.get((place, group), (0, 0)) for group in (tally.level, None))]
         return next((tokens / drawn for tokens, drawn in known if tokens and drawn), 1.0)
 
 
 def by_agreement(options: RoutingOptions, tally: Tally) -> Next:
-    """Stop where the step's answers agree, else the next step (ModelSwitch); the reference is not looked at."""
+    """Stop if the step's answers agree, else the next step (ModelSwitch); the reference is not looked at."""
     place = current_place(tally)
     step = steps_of(tally)[place]
     evidence: Evidence = {"step": step.name, "drawn": step.drawn, "agreeing": step.agreeing, "threshold": options.threshold}
@@ -235,7 +235,7 @@ class ByDifficulty:
         return self._enter(tally, there.price) if known and there.price < here.price else self._more(tally, here)
 
     def continuation(self, tally: Tally) -> Proposal:
-        """Request of a problem that was given up and goes on: more of its step, or the next where that is used up."""
+        """Request of a problem that was given up and goes on: more of its step, or the next if that is used up."""
         place = current_place(tally)
         used_up = steps_of(tally)[place].drawn >= self.options.cap
         return self._enter(tally, 0.0) if used_up else self._more(tally, self._forecast(tally, place))

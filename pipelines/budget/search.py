@@ -1,6 +1,6 @@
 """Budget `search`: a tree of begun answers for each problem, grown where a policy says by what a process scores.
 
-The rounds make the trees (`flows/rounds/planning/search.py`); this says what they are grown by, and draws their first wave.
+The rounds make the trees (`flows/rounds/planning/search.py`); this budget names their policy and draws the first wave.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,8 @@ SEARCHED = "searched"
 class Search:
     """`policy` and `process`: one method each. A piece ends at `stop`, or after `piece_tokens`.
 
-    `most_tokens`: what one problem's tree may cost before it stops growing; none: what the policy asks for. Rates have no
-    estimate: what is drawn depends on scores of what was drawn before.
+    `most_tokens`: token limit of one problem's tree; none: the policy's own limit. Rates have no estimate: draws depend on
+    scores of earlier draws.
     """
 
     name: ClassVar[str] = "search"
@@ -43,7 +43,7 @@ class Search:
     piece_tokens: int = 64
     """Most tokens of a piece."""
     most_tokens: int | None = None
-    """Most tokens of one problem's tree; none: what the policy asks for."""
+    """Most tokens of one problem's tree; none: the policy's own limit."""
 
     def __post_init__(self) -> None:
         for option, known in (("policy", POLICIES), ("process", PROCESSES)):
@@ -59,7 +59,7 @@ class Search:
             checked_count("budget", self.name, "most_tokens", self.most_tokens)
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where a step of the user's own draws answers beside the search."""
+        """SetupError if a step of the recipe draws answers in addition to the search."""
         own = [name for name in graph.roots if name != SearchSteps().first]
         if own:
             raise SetupError(
@@ -90,7 +90,7 @@ class Search:
         return self.grown_by.texts if isinstance(self.grown_by, WritingPolicy) else {}
 
     def check_fits(self, max_tokens: int) -> None:
-        """SetupError where an answer of a policy that ends answers itself would be cut off before."""
+        """SetupError if an answer of a policy that ends answers itself would be cut off before."""
         if not isinstance(self.grown_by, WritingPolicy):
             return
         longest = self.grown_by.longest + self.piece_tokens

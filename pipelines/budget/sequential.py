@@ -12,10 +12,9 @@ After the prefix of `initial`, a problem stops
 
 Quotas are missed not only where p is small: a model that always gives the same solution meets no quota of two. So the
 posterior is of the next NEW solution: pass rate (beta) times solution diversity, with priors fitted to the problems of the
-same template, level or pool (pipelines.stats.draws.stopping_forecast). A round asks for the draws that meet the target
-with the share `reach` of the chance there is, and at most doubles what the problem has drawn, so that a wrong prior is soon
-corrected. A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the
-others wait.
+same template, level or pool (pipelines.stats.draws.stopping_forecast). A round draws enough to reach the target with at
+least `reach` times the attainable chance, and at most doubles the problem's draws, so that a wrong prior is soon corrected.
+A `total` that does not suffice goes first to the problems with the most expected new solutions per token; the others wait.
 """
 
 from collections.abc import Sequence
@@ -45,7 +44,7 @@ class _Case(NamedTuple):
 
     @property
     def worth(self) -> float:
-        """Expected new solutions per token; per draw where no tokens were counted, so that draws are the cost."""
+        """Expected new solutions per token; per draw if no tokens were counted, so that draws are the cost."""
         tally = self.tally
         tokens = tally.tokens / tally.drawn if tally.drawn and tally.tokens else 1.0
         return round(self.forecast.worth() / tokens, DIGITS + 3)
@@ -53,7 +52,9 @@ class _Case(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sequential:
-    """Draws where it is worth it; see the module. `salt` changes which of the hopeless go on."""
+    """Budget that draws only while the expected gain is worth the cost; see the module. `salt` changes which of the
+    hopeless go on.
+    """
 
     name = "sequential"
     version = "1"
@@ -133,7 +134,7 @@ class Sequential:
         return Stop(tally.problem_id, "known", evidence)
 
     def _hopeless(self, priors: GroupPriors, case: _Case) -> Stop | None:
-        """The stop of a problem that is not worth more draws, with the numbers that say so."""
+        """The stop of a problem that is not worth more draws, with the numbers behind it."""
         chance, worth, tally = _digits(case.forecast.chance), case.worth, case.tally
         dear = self.tokens_per_kept is not None and worth * self.tokens_per_kept < 1.0
         if chance >= self.hopeless and not dear:
@@ -151,7 +152,7 @@ class Sequential:
         return Stop(tally.problem_id, "hopeless", evidence)
 
     def _shared(self, cases: Sequence[_Case], available: int | None) -> dict[str, int] | None:
-        """Draws per problem of this round; None where the total is spent. What a limited total cannot serve waits."""
+        """Draws per problem of this round; None if the total is spent. Problems that a limited total cannot serve wait."""
         wishes = {
             case.tally.problem_id: min(case.forecast.draws_for(self.reach), case.tally.drawn, self.cap - case.tally.drawn)
             for case in cases

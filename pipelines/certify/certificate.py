@@ -64,7 +64,7 @@ class Certificate:
 
     @property
     def clean(self) -> bool:
-        """No fault in any row. Undecided rows are counted and are no fault."""
+        """No fault in any row. Undecided rows are counted and are not a fault."""
         return not any(result.faults() for result in self.results)
 
     def failing(self) -> list[CertificationResult]:
@@ -114,7 +114,7 @@ class Certificate:
         ]
 
     def flips(self) -> dict[str, Any] | None:
-        """Of suite `edits`: what each form flipped, and the rates with an interval over forms."""
+        """Verdict flips by form of edit, and their rates with an interval over forms; None for any other suite."""
         if self.suite != "edits":
             return None
         edited = [result for result in self.results if result.row.section != "threads"]

@@ -1,4 +1,4 @@
-"""Runs a suite over a verifier in a process of its own and certifies what it did, for `rollmill certify`.
+"""Certification of a verifier for `rollmill certify`: runs a suite over it in a separate process.
 
 A canary shows whether anything of a row ran: a fresh folder holds one path per row; a listener on 127.0.0.1 notes who
 connects, by the token that a row's payload sends, or else as the row that is being judged. What an attack leaves behind has
@@ -80,7 +80,7 @@ class Canary:
                 self._connected.add(self._sender(connection))
 
     def _sender(self, connection: socket.socket) -> int:
-        """The row whose token was sent; a payload that sends none is taken for the current row."""
+        """The row whose token was sent; a payload without one belongs to the current row."""
         connection.settimeout(_READ_SECONDS)
         try:
             received = connection.recv(1_000).decode("ascii", "replace")

@@ -59,7 +59,7 @@ def code_probes() -> tuple[SuiteRow, SuiteRow]:
 
 
 def selected_code_rows() -> Iterator[SuiteRow]:
-    """A pool for each task: its wrong programs as they are, then attacks on any task and programs that know some calls."""
+    """A pool for each task: its wrong programs unchanged, then attacks on any task and programs that know some calls."""
     for task in TASKS:
         pool = {source: NATURAL for name, source in programs("wrong") if name == task.name}
         calls = [(repr(args), repr(value)) for args, value in task.calls]

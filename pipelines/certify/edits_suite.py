@@ -39,11 +39,11 @@ class Form:
 
     @property
     def is_held_out(self) -> bool:
-        """Whether verifiers are measured on this form and never mended by it: a third of the names."""
+        """Whether the form is held out: it measures verifiers and is never used to improve them. A third of the names."""
         return sha256(self.name.encode()).digest()[0] % 3 == 0
 
     def filled(self, values: Mapping[str, "EditedValue"]) -> str | None:
-        """The ending with these values in their places; None where one of them cannot be spelled so."""
+        """The ending with these values filled in; None if one of them has no such spelling."""
         texts = [values[place].spelled(way) for place, way in _PLACE.findall(self.text)]
         if None in texts:
             return None
@@ -56,7 +56,7 @@ class Form:
 
 
 class EditedValue(NamedTuple):
-    """An answer as written, and as a number where it is one."""
+    """An answer as written, and as a number if it is one."""
 
     written: str
     number: Fraction | None
@@ -146,7 +146,7 @@ def _rows(form: Form, item: Worked) -> Iterator[SuiteRow]:
 
 
 def _worked(prompt: str, reference: str, text: str, *, letters: bool) -> Worked | None:
-    """A rollout split at its answer; None where that is not provably right, or its working says an answer already."""
+    """A rollout split at its answer; None if that is not provably right, or its working says an answer already."""
     if letters:
         return _lettered(prompt, reference, text)
     answer = locate_answer(reference, text)
@@ -191,7 +191,7 @@ def flips_by_form(results: Iterable[tuple[str, bool, str | None]]) -> list[EditF
 
 
 def flip_rates(flips: Sequence[EditFlips]) -> list[dict[str, Any]]:
-    """Rates of both flips with an interval over forms, of the forms that verifiers were mended on and of the others."""
+    """Rates of both flips with an interval over forms, for the forms used to improve verifiers and the held-out ones."""
     groups = {
         "mended on": [form for form in flips if not form.held_out],
         "held out": [form for form in flips if form.held_out],

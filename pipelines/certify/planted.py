@@ -1,10 +1,10 @@
 """A stress test of a verifier: wrong variants of a right completion by kind of error, and right ones spelled differently.
 
-`planted_variants` is a pure function of its arguments and the generator's state. It plants only where it can prove what it
-planted: values are read and compared here by exact rational arithmetic, independently of every verifier. A completion whose
-answer is not marked, or not provably the reference, gets none. Programs are mutated, and a mutant counts only if it behaves
-otherwise: it is run beside the original in the sandbox on generated inputs. What differs and still passes the problem's
-tests shows a weak test, not a bad verifier; an audit lists it as missed.
+`planted_variants` is a pure function of its arguments and the generator's state. It plants only errors that it can prove:
+values are read and compared here by exact rational arithmetic, independently of every verifier. Completions without a
+marked answer that is provably the reference get no error. Programs are mutated, and a mutant counts only if it behaves
+differently: both run in the sandbox on generated inputs. What differs and still passes the problem's tests shows a weak
+test, not a bad verifier; an audit lists it as missed.
 
 These rates say nothing about how often natural rollouts fool a verifier (docs/explanation/statistics.md, point 8).
 """
@@ -53,9 +53,9 @@ def planted_variants(problem: Problem, completion_text: str, rng: random.Random)
 
 
 def code_mutants(problem: Problem, completion_text: str, rng: random.Random) -> list[tuple[str, str]]:
-    """(what was changed, text with the mutated program) pairs; none where the program fails its tests or has no inputs.
+    """(what was changed, text with the mutated program) pairs; none if the program fails its tests or has no inputs.
 
-    SetupError where this machine has no sandbox.
+    SetupError if this machine has no sandbox.
     """
     from pipelines.sandbox import Sandbox, check_sandbox
     from pipelines.verify.code.strength import evaluate_mutants, mutants_of, subject_of
@@ -88,7 +88,7 @@ def spelled_differently(answer: PlantedAnswer) -> list[tuple[str, str]]:
 
 
 def _marked(answer: PlantedAnswer, own: str) -> list[tuple[str, str]]:
-    """The same answer behind other marks, on a line of its own at the end; older marks are taken away."""
+    """The text with its answer behind other marks, on a separate last line; older marks are removed."""
     before = answer.text[: answer.start]
     if answer.mark == "hash":
         before = before.rpartition("####")[0].rstrip()

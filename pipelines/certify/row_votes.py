@@ -15,14 +15,14 @@ from pipelines.steps.graph import StepGraph, StepRule
 from storage.ground.records import Completion, Problem
 
 SAID = "SCORE"
-"""The word before what a vote says."""
+"""The word before the content of a vote."""
 THIS_STEP, ANOTHER_STEP = "this step", "another step"
 THIS_ANSWER, ANOTHER_ANSWER = "this answer", "another answer"
 _PATTERN = rf"{SAID} (\S+)"
 
 
 def graph_of_rows(of: str) -> StepGraph:
-    """Answers, the voting step of `of`, and another that votes. SetupError where no step can be called so."""
+    """Answers, the voting step of `of`, and another that votes. SetupError if no step can have this name."""
     step, _, field = of.partition(".")
     answer, other = (name if name != step else f"{name}-2" for name in ("solve", "other"))
     return StepGraph(
@@ -37,7 +37,7 @@ def graph_of_rows(of: str) -> StepGraph:
 
 
 class RowVotes:
-    """Gives a verifier the votes of the row that it is asked about."""
+    """Source of the votes of the current row for a verifier."""
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> list[list[Vote]]:
         """The votes on each of these."""

@@ -1,10 +1,10 @@
 """Suite `selected`: problems with wrong answers only, of which a search keeps whatever the verifier accepts.
 
 Best-of-n, and training against a verifier, choose among many answers the one that it accepts. So each problem has a pool of
-64 wrong answers: the wrong rollouts as they are (`natural`), their working with an ending that denies, attributes or takes
+64 wrong answers: the wrong rollouts unchanged (`natural`), their working with an ending that denies, attributes or takes
 back the right value (`edited`, forms of the suite `edits`), and with one that lists, hedges, bounds or only resembles it
 (`searched`, `tables/selected_forms.toml`). Which endings a problem gets follows from a hash. Multiple choice is made of the
-same rollouts: their wrong values beside the right one.
+same rollouts: their wrong values and the right one as options.
 """
 
 import json
@@ -54,7 +54,7 @@ def searched_forms() -> tuple[Form, ...]:
 
 
 def selected_suite(rollouts: Iterable[EditedRollout], *, letters: bool, probes: tuple[SuiteRow, SuiteRow]) -> Suite:
-    """The pools of wrong rollouts (prompt, reference, text), as they are or as multiple choice.
+    """The pools of wrong rollouts (prompt, reference, text), unchanged or as multiple choice.
 
     SetupError for a rollout whose answer provably is its reference.
     """
@@ -90,7 +90,7 @@ def _values(written: str, right: Fraction, texts: Sequence[str]) -> tuple[Edited
 
 
 def _working(texts: Sequence[str]) -> str:
-    """Text before the answer of the first text that states its answer only once; empty where none does."""
+    """Text before the answer of the first text that states its answer only once; empty if none does."""
     for text in texts:
         answer = marked_answer(text)
         working = "" if answer is None else text[: text.rfind("\n", 0, answer.start) + 1].rstrip()
@@ -100,7 +100,9 @@ def _working(texts: Sequence[str]) -> str:
 
 
 def as_choice(pool: WrongAnswers) -> WrongAnswers:
-    """The same problem with its values, and others near them, as options; a wrong rollout ends with its value's letter."""
+    """A problem as multiple choice, with its values and others near them as options; a wrong rollout ends with its value's
+    letter.
+    """
     assert pool.right.number is not None
     given = {text: answer for text in pool.natural if (answer := marked_answer(text)) is not None}
     values = dict.fromkeys([pool.right.written, pool.wrong.written, pool.other.written])
@@ -149,7 +151,7 @@ def _edited(pool: WrongAnswers, *, letters: bool) -> Iterator[tuple[str, str]]:
 
 
 def _order(prompt: str) -> Callable[[str], bytes]:
-    """The order of names or options in this problem's pool, which follows from both alone."""
+    """The order of names or options in this problem's pool, determined by both alone."""
     return lambda name: sha256(f"{prompt}\0{name}".encode()).digest()
 
 

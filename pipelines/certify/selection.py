@@ -13,7 +13,7 @@ POOL = 64
 """Candidates of a problem."""
 SIZES = (1, 4, 16, POOL)
 NATURAL = "natural"
-"""The kind of a candidate that nobody made to be accepted."""
+"""The kind of a candidate that was not made to be accepted."""
 
 
 def selection(candidates: Iterable[tuple[str, str, bool]]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class SuiteRow:
     """A problem, a completion's text, and what is right: `correct`, `wrong` (anything but correct) or `any` verdict at all.
 
     `name` says what kind of case it is, within its section; rows of one `pair` are the same two texts in both orders.
-    With `threads` it is asked so many times at once, off the main thread, and every verdict must be the same. `exact`: the
-    one outcome that follows, where nothing has to be understood.
+    With `threads` that many threads ask it in parallel, off the main thread, and all verdicts must agree. `exact`: the
+    one outcome that follows, if nothing has to be understood.
     """
 
     section: Section
@@ -62,7 +62,7 @@ class Suite:
     probes: tuple[SuiteRow, SuiteRow]
 
     def with_threads(self) -> "Suite":
-        """The suite with its plain questions asked off the main thread too, by one and by eight at once."""
+        """The suite with its plain questions also asked off the main thread, by one thread and by eight in parallel."""
         again = [replace(probe, section="threads", name=f"{n} at once", threads=n) for n in (1, 8) for probe in self.probes]
         return replace(self, rows=(*self.rows, *again))
 

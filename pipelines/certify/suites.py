@@ -44,13 +44,13 @@ from pipelines.certify.votes_suite import DEFAULTS, votes_suite
 from storage.ground.errors import SetupError, unknown_name
 
 ANSWER = "7"
-"""What every hostile text is asked for and does not give."""
+"""The answer that every hostile text lacks."""
 _PLAIN = re.compile(r"[-+−]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:/\d+)?\Z|\\frac\{-?\d+\}\{-?\d+\}\Z")
 _ALWAYS_EQUAL = "all things at once"
 
 
 def math_pairs() -> Iterator[SuiteRow]:
-    """Every pair in both orders, texts beside themselves, and the pairs that are a matter of policy."""
+    """Every pair in both orders, every text paired with itself, and the pairs that depend on the policy."""
     yield from _both_orders("equivalence", EQUAL, "correct", 0)
     yield from (boxed("equivalence", "self", (text, text), "correct") for text in SELF)
     yield from _both_orders("non_equivalence", DIFFERENT, "wrong", 1_000_000)
@@ -133,7 +133,7 @@ _TABLES: tuple[tuple[Section, ExpectedOutcome], ...] = (("equivalence", "correct
 
 
 def choice_rows() -> Iterator[SuiteRow]:
-    """Letters and texts of options, and all hostile texts beside a plain problem."""
+    """Letters and texts of options, and all hostile texts with a plain problem."""
     for (section, expected), table in zip(_TABLES, (RIGHT_CHOICES, WRONG_CHOICES), strict=True):
         for name, cases in table.items():
             for prompt, letter, text in cases:
@@ -279,10 +279,10 @@ SUITES: Mapping[str, Callable[[Mapping[str, Any]], Suite]] = {
     "selected": lambda _: selected("math", shipped_wrong_rollouts()),
     "votes": lambda options: votes_suite(options, list(bare_hostile("", "Judge it.", "votes"))),
 }
-"""Built when asked for, as some texts are megabytes; of the options that the verifier was built with."""
+"""Built on demand, as some texts are megabytes, for the options of the verifier."""
 
 BUILT_WITH: Mapping[str, Mapping[str, Any]] = {"votes": DEFAULTS}
-"""What a verifier that has to be told what it reads is built with unless told otherwise."""
+"""Default options of verifiers that require some."""
 
 
 def options_of(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:

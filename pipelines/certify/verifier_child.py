@@ -26,7 +26,7 @@ _LONGEST = 300
 
 
 class LoadError(Exception):
-    """There is no such verifier, or it cannot be built."""
+    """The verifier is unknown or cannot be built."""
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def _answered(verifier: Any, problem: Problem, completion: Completion) -> dict[s
 
 
 def _together(verifier: Any, problem: Problem, completion: Completion, threads: int) -> dict[str, Any]:
-    """The same question from several threads at once; a crash of one is the answer, and so is disagreement."""
+    """Ask one question from several threads in parallel; a crash or a disagreement is the result."""
     with ThreadPoolExecutor(threads) as pool:
         answers = list(pool.map(lambda _: _answered(verifier, problem, completion), range(threads)))
     crashed = [answer for answer in answers if "raised" in answer]

@@ -81,7 +81,7 @@ class VerifierProcess:
         self.introduction = self._start()
 
     def ask(self, row: Mapping[str, Any]) -> VerifierObservation:
-        """The verdict on a row, or how there came to be none."""
+        """The verdict on a row, or the reason for its absence."""
         process = self._process
         if process is None:
             self._start()

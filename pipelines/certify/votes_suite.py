@@ -1,7 +1,7 @@
 """Suite `votes`: votes of known agreement on an answer, and the one verdict that follows from them.
 
-The rows go by the options of the verifier: `of`, `least`, `says` and `readable`. What is right is counted here in fractions
-of what was planted, not read out of texts. Votes come in both orders, but for hostile ones.
+The rows follow the options of the verifier: `of`, `least`, `says` and `readable`. What is right is counted here in
+fractions of what was planted, not read out of texts. Votes come in both orders, but for hostile ones.
 """
 
 import json
@@ -29,7 +29,7 @@ _LARGE = ("1e308", "-1e308")
 
 
 class SuiteBallot(NamedTuple):
-    """A vote as a model writes it, and what it counts; None: nothing in it can be read."""
+    """A vote as a model writes it, and its value; None: nothing in it can be read."""
 
     text: str
     value: Fraction | None = None
@@ -46,7 +46,7 @@ class Poll:
 
     @classmethod
     def of_options(cls, options: Mapping[str, Any]) -> "Poll":
-        """SetupError where they do not say which votes are read, and how many are enough."""
+        """SetupError if they do not state which votes are read, and how many suffice."""
         try:
             says, readable = tuple(map(str, options.get("says", ()))), int(options.get("readable", 1))
             poll = cls(str(options["of"]), Decimal(str(options["least"])), says, readable)
@@ -89,7 +89,7 @@ class Poll:
 
 
 def votes_suite(options: Mapping[str, Any], hostile: Sequence[SuiteRow] = ()) -> Suite:
-    """The suite for a verifier with these options; `hostile`: texts that nobody who wants to judge would write."""
+    """The suite for a verifier with these options; `hostile`: texts that no honest judge would write."""
     poll = Poll.of_options(options)
     distinct: dict[tuple[str, tuple[str, ...]], SuiteRow] = {}
     rows = chain(_planted(poll), _generated(poll), _elsewhere(poll), _numbers(poll), _policy(poll), _hostile(poll, hostile))
@@ -126,7 +126,7 @@ def _generated(poll: Poll) -> Iterator[SuiteRow]:
 
 
 def _elsewhere(poll: Poll) -> Iterator[SuiteRow]:
-    """Votes that do not count, alone and beside those that do."""
+    """Votes that do not count, alone and with some that do."""
     good, bad = poll.ballots()[0], poll.ballots()[-1]
     for by, on in ((ANOTHER_STEP, THIS_ANSWER), (THIS_STEP, ANOTHER_ANSWER)):
         name = by if by == ANOTHER_STEP else on
@@ -136,7 +136,7 @@ def _elsewhere(poll: Poll) -> Iterator[SuiteRow]:
 
 
 def _numbers(poll: Poll) -> Iterator[SuiteRow]:
-    """Rows with texts that are no number, and numbers too large to be added; words have no such limits."""
+    """Rows with texts that are not a number, and numbers too large to be added; words have no such limits."""
     if poll.says:
         return
     good = poll.ballots()[0]
@@ -157,7 +157,9 @@ def _policy(poll: Poll) -> Iterator[SuiteRow]:
 
 
 def _hostile(poll: Poll, hostile: Sequence[SuiteRow]) -> Iterator[SuiteRow]:
-    """Each text as a vote, beside votes against and, where it is heavy, for; and answers that vote for themselves."""
+    """Each text as a vote, together with votes against and, for a heavy one, in favour; and answers that vote for
+    themselves.
+    """
     good, bad = poll.ballots()[0], poll.ballots()[-1]
     for row in hostile:
         for ballot in (bad, good) if row.section == "denial_of_service" else (bad,):

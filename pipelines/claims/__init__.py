@@ -1,4 +1,4 @@
-"""Claims of papers as checks: what a paper says, the effect that it predicts with sign and size, and its measure.
+"""Claims of papers as checks: the paper's statement, the predicted effect with sign and size, and its measure.
 
 `recipes/claims/claims.yaml` declares them: sources, sentences, predictions. A file of this package holds the measures of
 one family, pure functions over pools that take every estimate from `pipelines.metrics`, `pipelines.stats` and

@@ -28,7 +28,7 @@ def solutions_of(table: Table) -> Ints:
 def drawn_by(budget: Budget, table: Table, solution: Ints) -> Ints:
     """(P,): how many completions of each problem a budget draws from what is recorded, in order of sample index.
 
-    `solution` (P, n): what its quota tells apart; a negative number is no solution.
+    `solution` (P, n): numbers of the distinct solutions; a negative number means none.
     """
     subjects = [
         SimulatedProblem(f"{place:06}", level, None if cluster is None else str(cluster))
@@ -72,7 +72,7 @@ def _hard(table: Table) -> Flags:
 
 
 def _at_tokens(table: Table, curve: Floats, spent: float) -> Floats:
-    """(P,): a quantity of the first m completions (P, n + 1), where all problems' first m together cost `spent` tokens.
+    """(P,): a quantity of the first m completions (P, n + 1), if all problems' first m together cost `spent` tokens.
 
     Between two m by a straight line, which is the mean over drawing one more completion of a random part of the problems.
     """
@@ -90,7 +90,7 @@ def _spent(table: Table, drawn: Ints) -> Ints:
 
 
 def _dars(table: Table, solution: Ints) -> Sequence[Effect]:
-    """Uniform and prop2diff beside vanilla: all problems alike, the same tokens, every solution kept."""
+    """Uniform and prop2diff compared with vanilla: the same problems and tokens, every solution kept."""
     hard, initial = _hard(table), max(2, table.n // 8)
     distinct = _distinct(table, solution)
     uniform = drawn_by(DarsUniform(initial=initial, target=TARGET, cap=table.n), table, solution)
@@ -108,7 +108,7 @@ def _dars(table: Table, solution: Ints) -> Sequence[Effect]:
 
 
 def _targets(table: Table, initial: int) -> Ints:
-    """(P,): how many solutions prop2diff wants of each problem, by its prefix."""
+    """(P,): target number of solutions of each problem under prop2diff, from its prefix."""
     failed = (~table.right[:, :initial]).sum(axis=1).tolist()
     targets = targets_from_fail_rates({f"{at:06}": Fraction(n, initial) for at, n in enumerate(failed)}, TARGET)
     return np.array([targets[f"{at:06}"] for at in range(len(failed))], dtype=np.int64)
@@ -125,7 +125,7 @@ def _dars_responses(evidence: Evidence) -> Sequence[Effect]:
 
 
 def _until_correct(evidence: Evidence) -> Sequence[Effect]:
-    """Every problem drawn until it has four correct completions, in orders by lot of what is recorded."""
+    """Every problem drawn until it has four correct completions, in random orders of the recorded ones."""
     table, rng = evidence.table("unseen"), evidence.rng(1)
     cap = table.n
     counts = path_counts(lambda drawn, correct: int(correct < TARGET and drawn < cap), cap=cap)

@@ -24,10 +24,10 @@ CLOSE = 0.05  # half of the widest interval that can reproduce a published numbe
 class Claim:
     """A claim. `pools`: the names of the pools it is measured on; none: a simulation whose law `statement` states.
 
-    `says`: the paper's own sentence; "" where the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
+    `says`: the paper's own sentence; "" if the claim is ours. `board`: `mechanisms`, or `checks` where mathematics or
     the law that is simulated forces the effect, so that it tests our code and not the paper. `measure` gives an effect for
     each of `expected`, in that order. `least`: completions of each problem that it needs. `recorded`: on rollouts that
-    exist once, so it has one pool and no seeds. `reach`: what it cannot say.
+    exist once, so it has one pool and no seeds. `reach`: limits of the check.
     """
 
     name: str
@@ -105,7 +105,7 @@ def status(effects: Sequence[ClaimFinding]) -> Status:
 
 
 def number_status(estimate: Estimate, published: float | None, unit: float, *, difference: bool = False) -> Status:
-    """Of a published number beside ours: whether our interval holds any value that rounds to what was printed.
+    """Whether our interval contains any value that rounds to the published number.
 
     An interval that holds it and is wider than 5 points to a side, or of a difference holds 0 too, could hold much else:
     `inconclusive`. `published` None: the paper says only that the difference is positive.

@@ -1,4 +1,4 @@
-"""Claims about coverage, the share of problems that any of k completions solves, and about the majority beside it."""
+"""Claims about coverage, the share of problems that any of k completions solves, and about the majority vote."""
 
 from collections.abc import Sequence
 
@@ -44,7 +44,7 @@ def _stable(table: Table, k: int) -> Floats:
 
 
 def _runs(table: Table) -> int:
-    """The k of G-Pass@k: 16, a quarter of the completions where there are fewer than 64."""
+    """The k of G-Pass@k: 16, a quarter of the completions if there are fewer than 64."""
     return max(2, min(16, table.few))
 
 

@@ -38,7 +38,7 @@ class EffectPrediction:
         }[self.sign]
 
     def excludes_the_opposite(self, low: float, high: float) -> bool:
-        """Whether an interval leaves no room for the other side: of 0 where a sign was predicted, else of the tolerance."""
+        """Whether an interval leaves no room for the other side: of 0 if a sign was predicted, else of the tolerance."""
         return {
             "+": low > 0.0,
             "-": high < 0.0,
@@ -72,7 +72,7 @@ class EffectPrediction:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A measured effect with its interval within one seed, None where none was made. `n`: problems or trials."""
+    """A measured effect with its interval within one seed, None if none was made. `n`: problems or trials."""
 
     value: float
     n: int
@@ -81,13 +81,13 @@ class Effect:
 
     @classmethod
     def of(cls, estimate: Estimate | None) -> "Effect":
-        """An estimator's; NotTestable where the estimator has none."""
+        """An estimator's; NotTestable if the estimator has none."""
         if estimate is None:
             raise NotTestable("nothing to average over: no problem of the pool is of the kind that the claim is about")
         return cls(estimate.value, estimate.n, estimate.low, estimate.high)
 
     def less(self, by: float) -> "Effect":
-        """The same with `by` taken off value and interval."""
+        """The effect with `by` subtracted from value and interval."""
         low, high = (None if end is None else end - by for end in (self.low, self.high))
         return Effect(self.value - by, self.n, low, high)
 

@@ -76,7 +76,7 @@ class Table:
 
     @cached_property
     def levels(self) -> Ints:
-        """(P,): the level of each problem, 0 where none is stated."""
+        """(P,): the level of each problem, 0 if none is stated."""
         levels = self.pool.strata["level"]
         return np.array([level if isinstance(level := levels[at], int) else 0 for at in self.sample.places.tolist()])
 
@@ -86,7 +86,7 @@ class Table:
         return self.sample.clusters
 
     def score(self, name: str) -> Floats:
-        """(P, n): a scorer's values; NotTestable where the pool lacks some."""
+        """(P, n): a scorer's values; NotTestable if the pool lacks some."""
         values = self.pool.scores.get(name)
         if values is None or np.isnan(values[self.rows]).any():
             raise NotTestable(f"pool {self.name} has no score {name!r} of every completion")
@@ -131,7 +131,7 @@ class Evidence:
     _tables: dict[str, Table] = field(default_factory=dict)
 
     def table(self, name: str, least: int = 1) -> Table:
-        """A pool as a table; NotTestable where it is missing or has fewer than `least` completions a problem."""
+        """A pool as a table; NotTestable if it is missing or has fewer than `least` completions a problem."""
         if name not in self.pools:
             raise NotTestable(f"there is no pool {name!r}")
         if name not in self._tables:

@@ -1,7 +1,7 @@
 """Tests that a model wrote, cut out of its texts as CodeT does: the first asserts of each text that call the function.
 
 Chen et al. 2022, arXiv:2207.10397, section 2.1 and the released `postprocess.py`. A text goes on from a prompt that ends in
-`assert `. Two differences: an assert must stand alone and must call the function, for else it could not be run by itself.
+`assert `. Two differences: an assert must be a separate statement and must call the function, so that it can run alone.
 """
 
 import ast
@@ -21,7 +21,7 @@ def until_stop(text: str) -> str:
 
 
 def asserts_in(text: str, entry_point: str) -> Iterator[str]:
-    """The asserts of one text that can be run by themselves, in order, `MOST` of them."""
+    """The asserts of one text that can run alone, in order, at most `MOST`."""
     taken = 0
     for part in text.split("assert "):
         statement = until_stop(f"assert {part}".strip()).strip()

@@ -46,7 +46,7 @@ class Recorded:
 
     @property
     def labelled(self) -> "Recorded | None":
-        """The same with the labels in the place of verdicts; None where a row has none."""
+        """The pool with labels in place of verdicts; None if a row has none."""
         if not len(self.labels) or (self.labels < 0).any():
             return None
         return replace(self, pool=replace(self.pool, outcome=np.where(self.labels == 1, CORRECT, INCORRECT)))
@@ -64,7 +64,7 @@ class Recorded:
     def rows(self, model: str, source: str | None) -> Ints:
         """The rows of a model on a set (`source`), in whole runs: sample indices that every problem of them has.
 
-        Of a run that was released in part, wrong solutions alone for one, no rate can be told.
+        A partly released run, for example wrong solutions only, has no rate.
         """
         if model not in self.pool.models:
             raise NotTestable(f"the outputs hold no model {model!r}")
@@ -116,7 +116,7 @@ def selected(
     """The chance that one of k programs is right, chosen by generated tests: one from each of the k best groups.
 
     As CodeT's `evaluation.py`: programs of equal strength are one group, from which one is taken by lot; programs that pass
-    no test are in none; where no program passes a test all are taken by lot.
+    no test are in none; if no program passes a test all are taken by lot.
     """
     parts = recorded.by_problem(recorded.rows(model, None))
     if not recorded.tests:

@@ -14,7 +14,7 @@ from pipelines.stats import paired_difference, pass_at_k, population_mean
 from storage.ground.pool import Floats, Ints
 
 MODELS = ("MathCoder-L-7b", "MathCoder-CL-7b", "MathCoder-L-13b", "MathCoder-CL-13b", "MathCoder-L-70b")
-"""Those of the recorded pool that answered the same problems, as many as there are."""
+"""All models of the recorded pool that answered the same problems."""
 
 
 def _both(evidence: Evidence) -> tuple[Table, int, list[tuple[Ballot, Ints]]]:
@@ -69,7 +69,7 @@ def _windows(table: Table, size: int) -> list[tuple[Ballot, Ints]]:
 
 
 def _stopped(items: Sequence[tuple[Ballot, Ints]]) -> tuple[Floats, Floats]:
-    """(P,) the chance to be right and (P,) the completions asked for, when a unanimous turn ends the asking."""
+    """(P,) the chance to be right and (P,) the completions drawn, if a unanimous turn ends the drawing."""
     right, used = [], []
     for ballot, _ in items:
         election = ModelSwitch().elect(ballot.pool)

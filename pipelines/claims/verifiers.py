@@ -26,7 +26,7 @@ def _bend(evidence: Evidence) -> Sequence[Effect]:
 
 
 def _hard_problems(evidence: Evidence) -> Sequence[Effect]:
-    """Effects on hard problems: the first half of the completions tells which are hard, the second gives pass rates."""
+    """Effects on hard problems: the first half of the completions identifies them, the second gives pass rates."""
     table = evidence.table("unseen")
     half = table.n // 2
     first, second = table.right[:, :half].mean(axis=1), table.right[:, half:].mean(axis=1)

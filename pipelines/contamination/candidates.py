@@ -3,7 +3,7 @@
 A row is a candidate when it shares with some problem a run of eight tokens (numbers hidden where problems are looked for),
 or a run of four with a number, or all of its numbers and signs. Runs are compared as 64-bit hashes: a collision costs one
 comparison and no answer. A third of the time is saved where training data and benchmark are of related templates
-(benchmarks/problems/contamination.py), more where they have less in common.
+(benchmarks/problems/contamination.py), more if they have less in common.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ class _Batch:
     sizes: NDArray[np.int64]
 
     def any_of(self, marked: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-        """The texts with a marked run of this length that lies inside them."""
+        """The texts that contain a marked run of this length."""
         counts = np.concatenate([[0], np.cumsum(marked)])
         last = np.minimum(self.starts + np.maximum(self.sizes - length + 1, 0), len(marked))
         first = np.minimum(self.starts, len(marked))

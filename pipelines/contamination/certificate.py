@@ -1,7 +1,8 @@
-"""Recall of a contamination check: edited copies of the benchmark's problems are planted in the training rows and looked
-for, and pairs that are no copies are shown to it. Each rate has its n and its interval; all follows from the seed.
+"""Recall and false alarms of a contamination check: edited copies of the benchmark's problems are planted in the training
+rows and searched, and pairs that are not copies are shown to it. Each rate has its n and its interval; all follows from the
+seed.
 
-Rows are compared with the benchmark one by one, so what is found of a copy does not depend on the rows beside it.
+Rows are compared with the benchmark one by one, so the result for a copy does not depend on its neighbours.
 """
 
 import random
@@ -32,7 +33,7 @@ _HOST = "First recall what is known.\nThe result follows from it.\n#### 0"  # wh
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of rows with its 95% interval (Clopper & Pearson); None of all where nothing could be tried."""
+    """A share of rows with its 95% interval (Clopper & Pearson); None of all if nothing could be tried."""
 
     found: int
     n: int
@@ -62,7 +63,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class FalseFlags:
-    """Rate of pairs that are no copies and were called leaks. `pairs` names the kind of pairs."""
+    """Rate of pairs that are not copies and were called leaks. `pairs` names the kind of pairs."""
 
     pairs: str
     place: str
@@ -99,7 +100,7 @@ class RecallFloor:
     """Requirements on the check for evaluation problems.
 
     `min_recall`: for each of these edits, in problems and in answers, the least lower limit of the 95% interval of recall.
-    `max_false_flags`: the largest share of pairs that are no copies and are called leaks. `copies`: of each edit.
+    `max_false_flags`: the largest share of pairs that are not copies and are called leaks. `copies`: of each edit.
     """
 
     min_recall: float
@@ -148,7 +149,7 @@ def certify(
 def _recall(
     index: BenchmarkIndex, name: str, place: str, chosen: Sequence[Problem], drawn: tuple[Sequence[str], int]
 ) -> Recall:
-    """Renumbered copies inside answers belong to no class: nothing there can tell them from the answer's own problem."""
+    """Renumbered copies inside answers belong to no class: they cannot be distinguished from the answer's own problem."""
     hosts, seed = drawn
     expected = "leak" if name != RENUMBERED else "new numbers"
     wanted = LEAKS if name != RENUMBERED else ("new numbers",)

@@ -1,6 +1,6 @@
-"""Edited copies of a problem, as somebody might leave them in training data. For the certificate of a contamination check.
+"""Edited copies of a problem, as training data might contain them. For the certificate of a contamination check.
 
-Each edit is a pure function of a text and a source of chance; None where it changes nothing (no name to replace, one
+Each edit is a pure function of a text and a source of chance; None if it changes nothing (no name to replace, one
 sentence to reorder). All but `renumbered` keep the problem's numbers, so their copies leak its answer.
 """
 
@@ -68,7 +68,7 @@ _PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(_PHRASES, key=len, reverse=True))}
 
 
 def exact(text: str, rng: random.Random) -> str | None:  # noqa: ARG001 (every edit has these two)
-    """The text as it is."""
+    """The text unchanged."""
     return text
 
 
@@ -88,7 +88,7 @@ def respaced(text: str, rng: random.Random) -> str | None:
 
 
 def renamed(text: str, rng: random.Random) -> str | None:
-    """Every name that stands within a sentence replaced, wherever it occurs."""
+    """Every name inside a sentence replaced, at all its occurrences."""
     names = sorted(set(_NAME.findall(text)))
     fresh = [name for name in _NAMES.split() if name not in text]
     if not names or len(names) > len(fresh):

@@ -1,4 +1,4 @@
-"""The solution graph of a problem: which operations lead to the answer, numbers left out. None where it is not known.
+"""The solution graph of a problem: which operations lead to the answer, numbers left out. None if it is not known.
 
 Templates record it when they make a problem. Problems of GSM8K's kind have calculator annotations in their solutions, such
 as `<<16-3-4=9>>` (Cobbe et al. 2021): each is an expression, and an operand that an earlier one gave is that one's result.
@@ -34,12 +34,12 @@ def graph_of(meta: Mapping[str, Any]) -> str | None:
 
 
 def is_telling(graph: str) -> bool:
-    """Whether a graph has enough numbers to tell problems apart; a part that is written as a hash has many."""
+    """Whether a graph has enough numbers to distinguish problems; a part written as a hash has many."""
     return "#" in graph or graph.count(LEAF) >= _FEWEST
 
 
 def graph_of_solution(solution: str) -> str | None:
-    """The canonical graph of a solution with calculator annotations; None where one of them is no true equation."""
+    """The canonical graph of a solution with calculator annotations; None if one of them is not a true equation."""
     results: list[tuple[Fraction, Shape]] = []
     for annotation in _ANNOTATION.findall(solution):
         expression, _, stated = annotation.replace(",", "").partition("=")

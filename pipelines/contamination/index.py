@@ -1,7 +1,8 @@
-"""The problems of a benchmark, indexed so that a row can be compared with all of them, and what a comparison says.
+"""The problems of a benchmark, indexed so that a row can be compared with all of them, and the result of a comparison.
 
 Three classes, because only the first two leak answers: exact; the same problem (edited, or the same solution graph with the
-same numbers); new numbers (the same wording or solution graph with other numbers). Beside the class stands what found it.
+same numbers); new numbers (the same wording or solution graph with other numbers). The class comes with the rule that found
+it.
 """
 
 import itertools
@@ -119,7 +120,7 @@ class BenchmarkIndex:
         return len(self.entries)
 
     def problem(self, row: ProblemText) -> Hit | None:
-        """The worst overlap of a problem with one of the benchmark, None where there is none."""
+        """The worst overlap of a problem with one of the benchmark, None if there is none."""
         at = self.prompts.get(row.prompt_id, self._plain.get(plain(row.text)))
         if at is not None:
             return Hit(row.id, "exact", self.entries[at].id, 1.0, ("text",))
@@ -131,10 +132,10 @@ class BenchmarkIndex:
         return self._quoted(row, tokens(text))
 
     def _quoted(self, row: str, words: Sequence[str], *, problem: bool = False) -> Hit | None:
-        """The problem that stands in a longer text: a quarter of its 8-grams or half of its 3-grams, and its numbers.
+        """The problem that a longer text contains: a quarter of its 8-grams or half of its 3-grams, and its numbers.
 
         `problem`: the text is one itself. It has all of the numbers and may have one more (its own in a list); with further
-        ones it is another problem of the same making, unless nearly all of the benchmark's stands in it.
+        ones it is another problem of the same kind, unless it contains nearly all of the benchmark's text.
         """
         own = Counter(hard(words))
         runs = Counter(
@@ -197,7 +198,7 @@ class BenchmarkIndex:
         return Hit(row.id, "new numbers", self.entries[at].id, share, ("8-grams",)) if share >= _BLIND_RUNS else None
 
     def _counts(self, runs: set[Gram]) -> Callable[[], Iterable[int]]:
-        """The problems that share runs with a row, where somebody asks for them."""
+        """The problems that share runs with a row, computed on demand."""
         return lambda: {at for run in runs for at in self._runs.get(run, ())}
 
 
@@ -266,7 +267,7 @@ def _same_numbers(entry: _Entry, span: Sequence[str]) -> bool:
 
 
 def _near(words: Sequence[str], own: Gram, entry: _Entry) -> bool:
-    """Word by word where the numbers stand in the same order; else each number must have kept its neighbours."""
+    """Word by word if the numbers have the same order; else each number must have kept its neighbours."""
     if own == entry.hard:
         return _alike(words, entry.words, 1) >= _SAME_WORDS
     return _alike(words, entry.words, _CONTEXT) >= _SAME_CONTEXTS

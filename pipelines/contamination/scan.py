@@ -77,7 +77,7 @@ class Scan:
         return overlaps
 
     def completions(self, tables: Iterable[pa.Table], overlaps: Overlaps, kept: Container[str] | None = None) -> Overlaps:
-        """The overlaps of answers: columns id and text. `kept`: of these ids alone."""
+        """The overlaps of answers: columns id and text. `kept`: only these ids."""
         for rows in _batches(tables, ("id", "text")):
             chosen = [row for row in rows if row["text"] and (kept is None or row["id"] in kept)]
             overlaps.rows["completion"] += len(chosen)

@@ -1,7 +1,7 @@
 """Tokens of a text for comparison: words, numbers, signs, runs of eight. For every search for copies.
 
-Numbers and signs are kept apart from words, because a comparison that hides them merges different problems: the same words
-with another number, or a plus for a minus, ask something else.
+Numbers and signs are compared separately from words, because a comparison without them merges different problems: equal
+words with another number, or a plus for a minus, pose another question.
 """
 
 import re

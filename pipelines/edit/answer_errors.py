@@ -1,4 +1,4 @@
-"""The editors that plant one error into a worked solution, as RISE's pairs need them: what differs is the error alone.
+"""The editors that plant one error into a worked solution, as RISE's pairs need them: the texts differ only in the error.
 
 They are the kinds of `planted_errors`, which a stress test of verifiers plants too. No reference is needed: the marked
 answer is another one afterwards, so a text that was right is wrong. Whether it is, the run's verifiers say.

@@ -1,7 +1,7 @@
-"""Result of every editor: the edited text with its changes, or why it cannot be applied to this text.
+"""Result of every editor: the edited text with its changes, or the reason why it does not apply.
 
-An editor is a pure function of a text, a random generator and its options. What it cannot edit is a CannotEdit, which the
-engine `edit` turns into a row that says so: texts come from models, and no text may end a run.
+An editor is a pure function of a text, a random generator and its options. A text that it cannot edit raises CannotEdit,
+which the engine `edit` turns into a row with the reason: texts come from models, and no text may end a run.
 """
 
 import random
@@ -69,7 +69,7 @@ class Editor:
     needs: tuple[str, ...] = ()
 
     def __call__(self, text: str, rng: random.Random, **options: Any) -> EditedText:
-        """The edited text; CannotEdit where there is none."""
+        """The edited text; CannotEdit if there is none."""
         return self.edit(text, rng, **options)
 
 

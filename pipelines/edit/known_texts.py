@@ -2,8 +2,8 @@
 
 `upto_state` finds what is right of a wrong solution (Self-Sampled Correct and Partially-Correct Solutions, Ni et al. 2023):
 its beginning, as long as the values computed so far are those of the known solution. Values have no names and no meaning,
-as published, so another way that computes the same values matches. `no_answer` lets a hint pass only where it does not tell
-the answer (NuRL), `shorter` a revision only where it is shorter than what it revises (Retro-Search).
+as published, so another way that computes the same values matches. `no_answer` accepts a hint only if it does not reveal
+the answer (NuRL), `shorter` a revision only if it is shorter than its original (Retro-Search).
 """
 
 import random
@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
     """The text up to the last line at which its values are those of the known solution after some step of it.
 
-    Refused where it is word for word the beginning of the known solution: nothing would be learned from it.
+    Refused if it is word for word the beginning of the known solution: nothing would be learned from it.
     """
     from pipelines.verify.code.state_prefix import furthest, path_of
 
@@ -50,7 +50,7 @@ def upto_state(text: str, rng: random.Random, *, known: str) -> EditedText:
 
 
 def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
-    """The text as it is; refused where the answer stands in it, as words or as a number of the same value."""
+    """The text unchanged; refused if it contains the answer, as words or as a number of the same value."""
     del rng
     answer = known.rsplit("####", 1)[-1].strip()
     if not text.strip():
@@ -70,7 +70,9 @@ def no_answer(text: str, rng: random.Random, *, known: str) -> EditedText:
 
 
 def shorter(text: str, rng: random.Random, *, known: str) -> EditedText:
-    """The text as it is; refused where it has as many words as the known one (Retro-Search: a revision is never longer)."""
+    """The text unchanged; refused if it has at least as many words as the known one (Retro-Search: a revision is never
+    longer).
+    """
     del rng
     own, other = len(text.split()), len(known.split())
     if not own:

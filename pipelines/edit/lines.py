@@ -1,8 +1,8 @@
 """The editors of whole steps: cut a text behind one or before one, drop some, mark a gap, insert one. A step is a line.
 
-Lines that are blank are no steps. As published, an unreadable step is taken for the last one (LEMMA), and what is inserted
-stays unless it repeats a neighbour, right or wrong (MathFimer). Here a step that is no number, or is not there,
-is refused; so is one that repeats a neighbour, and one with a false calculation.
+Blank lines are not steps. As published, an unreadable step is taken for the last one (LEMMA), and what is inserted
+stays unless it repeats a neighbour, right or wrong (MathFimer). Here a step number that is invalid or out of range is
+refused; so is a step that repeats a neighbour, and one with a false calculation.
 """
 
 import random
@@ -42,7 +42,7 @@ class LineSteps:
         return cls(text, spans)
 
     def number(self, value: Any, *, least: int = 1) -> int:
-        """The number of a step; CannotEdit for what is no number, or the number of none."""
+        """The number of a step; CannotEdit for a value that is not the number of a step."""
         written = str(value).strip()
         if isinstance(value, bool) or not _NUMBER.fullmatch(written):
             raise CannotEdit(f"step is {str(value)[:40]!r}, and no number")
@@ -151,7 +151,7 @@ def hole(text: str, rng: random.Random, *, step: Any = None) -> EditedText:
 def insert_line(text: str, rng: random.Random, *, line: str, step: Any = None, most_alike: float = 0.8) -> EditedText:
     """The text with a line behind a step (0: before the first), else at its gap, else between two steps, by the seed.
 
-    Refused where a line of it is more alike to a step beside it than `most_alike` (1: equal), or calculates wrongly.
+    Refused if one of its lines is more similar to a neighbouring step than `most_alike` (1: equal), or calculates wrongly.
     """
     steps = LineSteps.of(text)
     inserted = line.strip("\n")
@@ -217,7 +217,7 @@ def _check_inserted(inserted: str, beside: Sequence[str], most_alike: float) -> 
 
 
 def _alike(one: str, other: str) -> float:
-    """The share of two lines that stands in both in the same order, 0 to 1."""
+    """The share of two lines that both contain in the same order, 0 to 1."""
     # Quadratic in the length, so both are cut; autojunk would ignore frequent letters of a long line.
     pair = one.strip()[:_COMPARED], other.strip()[:_COMPARED]
     return SequenceMatcher(None, *pair, autojunk=False).ratio() if all(pair) else 0.0

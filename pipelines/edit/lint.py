@@ -1,8 +1,8 @@
 """The linter of edit sequences: does a Python program compile, and is every name bound before it is used?
 
 These are the faults that taking lines away can cause. Nothing is run and no bytecode is made (nested `finally` blocks
-double it at each level); the symbol table is the interpreter's own, so what passes here compiles. What is told is
-certain: a name that any branch binds counts as bound, and after `import *` any name may be.
+double it at each level); the symbol table is the interpreter's own, so what passes here compiles. Only certain faults are
+reported: a name that any branch binds counts as bound, and after `import *` any name may be.
 """
 
 import ast
@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
 
 def faults(source: str) -> list[Fault]:
-    """The faults of a program, by line; one alone where it does not compile. UnreadableError where none has a line."""
+    """The faults of a program, by line; a single one if it does not compile. UnreadableError if none has a line."""
     try:
         tree = syntax_tree(source)
         # The parser lets pass duplicate arguments and `nonlocal` or `global` out of place; the symbol table does not.
@@ -223,7 +223,7 @@ class _Reader(ast.NodeVisitor):
             self._bind(node.name)
 
     def _typed(self, node: ast.AST) -> bool:
-        """Enter the scope of a function's or class's type parameters, where it has any."""
+        """Enter the scope of a function's or class's type parameters, if it has any."""
         parameters = getattr(node, "type_params", ())  # from Python 3.12 on
         if not parameters:
             return False
@@ -271,7 +271,7 @@ class _Reader(ast.NodeVisitor):
             self._all(node.orelse)
 
     def _within(self, scope: NameScope, parts: Iterable[ast.AST], *, nested: bool = True) -> None:
-        """Read what stands in a scope of its own; a comprehension stays inside the loops around it."""
+        """Read the content of a nested scope; a comprehension stays inside the loops around it."""
         before, self._inside = self._inside, () if nested else self._inside
         self.scopes.append(scope)
         self._stack.append(scope)

@@ -2,10 +2,10 @@
 
 Backwards: take away a line that the seed chooses, with what is indented under it; take away whatever the linter now finds
 fault with, until it finds none; again with the rest, down to nothing. Read from the end these are the insertions, written
-as unified diffs. Comments, blank lines and decorators go with the line that they stand before.
+as unified diffs. Comments, blank lines and decorators go with the line that follows them.
 
-Beside the published code: a header whose body is gone goes itself, and so does a `try` without its handlers, where that
-code takes the innocent line at which the parser stopped; and a program that the linter finds fault with is refused.
+Two differences from the published code: a header without a body and a `try` without handlers are removed, where that code
+removes the innocent line at which the parser stopped; and a program with linter faults is refused.
 """
 
 import random
@@ -115,7 +115,7 @@ def _bare_try(texts: Sequence[str], stopped: int) -> int:
 
 
 def lintseq(text: str, rng: random.Random) -> EditedText:
-    """The edit sequence of the text's program: its last fenced block of Python, or the text where all of it is Python."""
+    """The edit sequence of the text's program: its last fenced block of Python, or the text if all of it is Python."""
     program = program_of(text, Task())
     if program is None or program.rule not in ("fenced", "whole") or not program.text.strip():
         raise CannotEdit("no program in the text")

@@ -61,7 +61,7 @@ def locate_answer(reference: str, text: str) -> PlantedAnswer | None:
 
 
 def marked_answer(text: str) -> PlantedAnswer | None:
-    """The marked answer of a text when it is a number, a pair or named unknowns, be it right or not."""
+    """The marked answer of a text if it is a number, a pair or named unknowns, right or wrong."""
     span = _span(text)
     if span is None or span[1] - span[0] > _LONGEST:
         return None
@@ -136,8 +136,7 @@ def _span(text: str) -> tuple[int, int, str] | None:
 
 
 def _tail(text: str) -> int:
-    """Start of the search for a closing mark: its answer is the last line, and the mark stands there or in the line
-    before.
+    """Start of the search for a closing mark: its answer is the last line, and the mark is there or in the line before.
 
     Behind every mark the patterns read to the end of its line, so over a long text their time would grow with its square.
     """

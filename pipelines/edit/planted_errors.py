@@ -51,7 +51,8 @@ def off_by_one(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str
 
 
 def wrong_rounding(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
-    """Rounded or cut off where the exact value is asked: to fewer places, an integer to tens (hundreds if it is a ten).
+    """Rounded or cut off although the exact value is requested: to fewer places, an integer to tens (hundreds if it is a
+    ten).
 
     A policy that forgives rounding (`lenient`) may accept some of these: its rate for this kind shows what it forgives.
     """
@@ -85,7 +86,7 @@ def swapped_unknowns(answer: PlantedAnswer, rng: random.Random) -> list[tuple[st
 
 
 def spelled(value: Fraction, like: str) -> str:
-    """A value in the manner of another number: as a decimal where it is one and can be, else as an integer or quotient."""
+    """A value in the manner of another number: as a decimal if it is one and can be, else as an integer or quotient."""
     if value.denominator == 1:
         return str(value.numerator)
     if "/" not in like and "frac" not in like and terminates(value):
@@ -162,7 +163,7 @@ def operand(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
 
 
 def operator(answer: PlantedAnswer, rng: random.Random) -> list[tuple[str, str]]:
-    """The sign of the deciding calculation misread; its result, which is no odder a number, and the answer follow."""
+    """The sign of the deciding calculation misread; its result, an equally plausible number, and the answer follow."""
     deciding = _deciding(answer)
     if deciding is None or answer.value is None:
         return []
@@ -241,4 +242,4 @@ ERRORS: Mapping[str, Callable[[PlantedAnswer, random.Random], list[Variant]]] = 
     "wrong_rounding": wrong_rounding,
     "operator": operator,
 }
-"""The kinds of errors; each gives one variant, or none where this answer cannot have that error."""
+"""The kinds of errors; each gives one variant, or none if this answer cannot have that error."""

@@ -25,7 +25,7 @@ class NamePlace(NamedTuple):
 
 @dataclass(slots=True)
 class NameScope:
-    """A module, class, function or comprehension: what it binds, what it uses at which line, what is another scope's."""
+    """Scope of a module, class, function or comprehension: its bindings, its uses by line, and names of other scopes."""
 
     kind: str
     parent: "NameScope | None" = None
@@ -40,7 +40,7 @@ BEFORE = NamePlace(-1, -1, ())
 
 
 def use_fault(scope: NameScope, name: str, use: NamePlace) -> str:
-    """Fault of the use of a name; empty where there is none."""
+    """Fault of the use of a name; empty if there is none."""
     while scope.kind == "comprehension" and name not in scope.bound and scope.parent is not None:
         scope = scope.parent  # it runs where it stands
     bound = [] if name in scope.elsewhere else scope.bound.get(name, [])

@@ -1,6 +1,6 @@
 """A text as the insertions that write it, each a unified diff without context, and back again.
 
-Lines are parted by line feeds alone, so that whatever else a line holds comes back as it was; a text that ends in a line
+Only line feeds separate lines, so that everything else in a line is preserved; a text that ends in a line
 feed has an empty last line. The separator and the hunks' heads begin no line of a diff's content, which begins with a plus.
 """
 
@@ -40,7 +40,7 @@ def edit_sequence(diffs: Sequence[str]) -> str:
 
 
 def states_of(sequence: str) -> Iterator[str]:
-    """The text after each diff of an edit sequence, the last one whole. ValueError where it is none."""
+    """The text after each diff of an edit sequence, the last one whole. ValueError if it is none."""
     lines: list[str] = []
     # The line break in front lets a separator on the first line be found like the others.
     for place, diff in enumerate(f"\n{sequence}".split(f"\n{SEPARATOR}\n")):

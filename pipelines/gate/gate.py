@@ -1,6 +1,6 @@
 """The gate itself: the rows of a dataset and how they were made in, a result out. Publishes nothing.
 
-A dataset whose gate does not pass is not published; the result names the rows that stand in the way. Beside the checks it
+A dataset that fails its gate is not published; the result names the rows that failed. Beside the checks it
 holds the numbers that a report shows, counted from the same rows by pipelines.metrics, like every other such number.
 """
 
@@ -29,8 +29,8 @@ class Provenance:
     """Provenance of the rows: how they were judged and planned, and which problems they must not contain.
 
     `verifiers` are the recorded (name, version) in their order, `policy` says which of their verdicts counts. `drawn` is
-    the number of rollouts planned, None where nobody planned. `prefix` is the fixed number of completions per problem that
-    rates use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`.
+    the number of planned rollouts, None without a plan. `prefix` is the fixed number of completions per problem that rates
+    use. `evaluation` are the problems that must not be inside. `drifts` are measured from the version `before`.
     """
 
     verifiers: tuple[tuple[str, str], ...]
@@ -86,7 +86,7 @@ class Gate:
         self.max_drift = dict(max_drift or {})
 
     def check(self, tables: Tables, provenance: Provenance) -> GateResult:
-        """Run every check. A broken schema leaves the others not run, which is no pass."""
+        """Run every check. With a broken schema the other checks do not run, and the gate fails."""
         every = {kind: getattr(tables, kind) for kind in (*REQUIRED, "threads")}
         engine = Engine()
         checks = engine.check(rules.schema_rules(every))
@@ -135,7 +135,7 @@ class Gate:
     def _certificate(
         self, tables: Mapping[str, pa.Table], provenance: Provenance, kept: pa.ChunkedArray
     ) -> ContaminationCertificate | None:
-        """Measured where the recipe asks for it; the copies are put into the first kept answers."""
+        """Measured if the recipe requires it; the copies are put into the first kept answers."""
         if self.contamination is None or not provenance.evaluation:
             return None
         # Sorted, so that the same rows have the same hosts and the same measured recall.
@@ -164,7 +164,7 @@ def _of_ids(completions: pa.Table, ids: pa.Array) -> Iterator[pa.Table]:
 
 
 def drift_facts(before: str | None, drifts: Sequence[Drift]) -> dict[str, Any]:
-    """Drift of the dataset from the version before, by kind; empty where nothing was compared."""
+    """Drift of the dataset from the version before, by kind; empty if nothing was compared."""
     return {"before": before, "kinds": {drift.kind: drift.row() for drift in drifts}} if drifts else {}
 
 

@@ -215,7 +215,7 @@ def _figures(result: GateResult) -> list[str]:
 
 
 def _drift(drift: Mapping[str, Any] | None) -> list[str]:
-    """Drift of the dataset from the version before; empty where there is none."""
+    """Drift of the dataset from the version before; empty if there is none."""
     if not drift:
         return []
     rows = "".join(

@@ -1,8 +1,8 @@
 """Runs rules in Great Expectations and turns its results into checks. The only module that imports that library.
 
-The library is handed the different values of each part of each rule, those of all parts in one frame: what it says of one
-holds for all rows that have it, and a million rows take it as long as ten. An ephemeral context, nothing written, nothing
-sent: analytics and progress bars are off. The library is imported on first use (it takes seconds).
+The library gets the distinct values of each part of each rule, all parts in one frame: its result for a value holds for all
+rows with that value, so a million rows take as long as ten. An ephemeral context, nothing written, nothing sent: analytics
+and progress bars are off. The library is imported on first use (it takes seconds).
 """
 
 import os
@@ -36,7 +36,7 @@ class Check:
     """Result of a rule: what it demands, what was observed, and the rows against it (at most 1,000 named, all counted);
     in numbers, `measures`.
 
-    `passed` is None for a check that could not run because an earlier one failed: that is no pass.
+    `passed` is None for a check that could not run because an earlier one failed, which does not count as passed.
     """
 
     name: str
@@ -131,7 +131,7 @@ class _Values:
 
 
 class Engine:
-    """Ephemeral Great Expectations context; it holds nothing of what it checked."""
+    """Ephemeral Great Expectations context; keeps no checked data."""
 
     def __init__(self) -> None:
         os.environ["GX_ANALYTICS_ENABLED"] = "false"

@@ -138,7 +138,7 @@ def columns_frame(tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def parts(table: pa.Table) -> Iterator[pa.Table]:
-    """The rows some at a time: their texts may lie on disk."""
+    """The rows in batches: their texts may be on disk."""
     return (pa.Table.from_batches([batch]) for batch in table.to_batches(max_chunksize=PART))
 
 
@@ -185,7 +185,7 @@ def _row_ids(kind: str, table: pa.Table) -> pa.ChunkedArray:
 def rollouts_frame(
     tables: Mapping[str, pa.Table], links: Links, chain: Sequence[tuple[str, str]], policy: Policy = PLAIN
 ) -> pa.Table:
-    """Rows for each decision: the decision and its verdict, beside the verdict in the tables."""
+    """Rows for each decision: the decision and its verdict, with the verdict in the tables."""
     decisions = tables["decisions"]
     rulings, ruled = _rulings(tables, links, chain, policy)
     judged = [(ruling and ruling.outcome) or NO_VERDICT for ruling in rulings]
@@ -236,7 +236,7 @@ def _rulings(
 
 
 def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
-    """The value that stands last under each wanted key; -1 where none does."""
+    """The last value under each wanted key; -1 if there is none."""
     if not len(keys):
         return np.full_like(wanted, -1)
     order = np.argsort(keys, kind="stable")
@@ -288,7 +288,7 @@ def codes(values: pa.ChunkedArray) -> Ints:
 
 
 def _each(which: Ints, texts: Sequence[str]) -> pa.ChunkedArray:
-    """A column of few different texts: which of them stands in each row."""
+    """Dictionary-encoded column of few distinct texts."""
     return pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(texts, pa.string()))])
 
 

@@ -32,9 +32,9 @@ class GatePart:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number that a check is about, and what it must be at least and at most; None: no such end.
+    """A number that a check measures, with its lower and upper limit; None: no such end.
 
-    `option`: the gate's option that sets these ends, as a recipe's key below `gate`; empty where nobody can.
+    `option`: the gate's option that sets these ends, as a recipe's key below `gate`; empty if no option can.
     """
 
     what: str
@@ -59,7 +59,7 @@ class Measure:
 class GateRule:
     """A check. `observed` words the result for a number of failing rows; `blamed` names them where the frames do not.
 
-    `measures`: the numbers that it is about; none where it counts the rows against it, of which there must be none.
+    `measures`: the numbers that it is about; none if it counts the rows against it, of which there must be none.
     """
 
     name: str
@@ -97,7 +97,7 @@ def table_rules(tables: Mapping[str, pa.Table], links: Links) -> list[GateRule]:
 
 
 def evaluation_rules(tables: Mapping[str, pa.Table], overlaps: Overlaps, size: int) -> list[GateRule]:
-    """No evaluation problem inside, neither as it is nor edited, nor repeated in a kept answer."""
+    """No evaluation problem inside, neither verbatim nor edited, nor repeated in a kept answer."""
     leaking: dict[str, str] = {hit.row: hit.overlap for _, hit in overlaps.leaks}
     ids = [str(row) for row in tables["problems"]["id"].to_pylist()]
     rows = list(dict.fromkeys([*ids, *leaking]))
@@ -158,7 +158,7 @@ def recall_rules(certificate: ContaminationCertificate, floor: RecallFloor) -> l
 
 
 def rollout_rules(tables: Mapping[str, pa.Table], links: Links, rollouts: pa.Table, chain: str) -> list[GateRule]:
-    """Kept rollouts are correct, decisions stand on the recorded verdicts, and the counts reconcile."""
+    """Kept rollouts are correct, decisions follow from the recorded verdicts, and the counts reconcile."""
     kept = rollouts.filter(rollouts["kept"])
     decided, completions = RowNames(tables["decisions"], "decisions"), RowNames(tables["completions"], "completions")
     correct = GatePart(RowNames(tables["decisions"], "decisions", rollouts["kept"]), kept["judged"], equal="correct")
@@ -220,7 +220,7 @@ def amount_rules(
 
 
 def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[float, float]]) -> list[GateRule]:
-    """The share of each bounded level among the kept rollouts lies within its bounds."""
+    """The share of each bounded level among the kept rollouts is within its bounds."""
     shares = {entry["level"]: entry["kept_share"] or 0.0 for entry in levels}
     bounded = [(level, shares.get(level, 0.0), *ends) for level, ends in sorted(bounds.items())]
     names = [pa.array([f"level {level} ({share:.1%})"]) for level, share, _, _ in bounded]
@@ -235,8 +235,8 @@ def level_rules(levels: Sequence[Mapping[str, Any]], bounds: Mapping[int, tuple[
 
 
 def drift_rules(against: str | None, drifts: Sequence[Drift], limits: Mapping[str, float]) -> list[GateRule]:
-    """No limited kind of drift from the version before, `against`, is above its limit; neither is what chance gives, for
-    then the rows are too few to tell. A first version has nothing to drift from.
+    """No limited kind of drift from the version before, `against`, is above its limit; and the drift expected by chance is
+    not either, for then there are too few rows to decide. A first version has nothing to drift from.
     """
     by_kind = {drift.kind: drift for drift in drifts}
     return [_drift_rule(against, kind, by_kind.get(kind), limits[kind]) for kind in DRIFT_KINDS if kind in limits]

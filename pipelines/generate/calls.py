@@ -15,13 +15,13 @@ from storage.ground.errors import SetupError
 from storage.ground.records import Attempt, Completion, Request, Sampling
 
 STOP = "stop"
-"""The key of a completion's meta that says which stop string ended it; None where a server did not say. Where the model
+"""The key of a completion's meta that says which stop string ended it; None if a server did not say. Where the model
 itself ended its answer there is none.
 """
 
 
 MOST_LOGPROB = 1e6
-"""A log-probability beyond this, on either side, is not believed: a sum of such ones may be no number."""
+"""A log-probability beyond this, on either side, is rejected: a sum of such values may not be a number."""
 
 NO_LOGPROBS = "not all of them are log-probabilities"
 """What the meta of a completion says under `logprobs` where those of its reply were left out."""
@@ -32,7 +32,7 @@ class Interruption(Exception):  # noqa: N818 - somebody asked for it
 
 
 def ignore(attempts: Sequence[Attempt]) -> None:
-    """The default listener of attempts: nobody listens."""
+    """No-op listener of attempts, the default."""
 
 
 @dataclass(eq=False, slots=True)
@@ -67,7 +67,7 @@ class EngineCall:
     # The engine's side.
 
     def put(self, *completions: Completion) -> None:
-        """Replies have come; several at once wake the caller once."""
+        """Signal that replies arrived; several together wake the caller once."""
         with self._changed:
             self._arrived += completions
             self.left -= len(completions)
@@ -117,8 +117,8 @@ class EngineCall:
 def completion_of(request: Request, model: "tuple[str, str, str]", **fields: Any) -> Completion:
     """The completion of a request by a model: its engine, its name and its digest.
 
-    Where the model went on with a given beginning, that is part of the text, and `meta` says how many characters it has;
-    tokens and log-probabilities are of what was drawn.
+    If the model continued a given beginning, the text includes it, and `meta` gives its number of characters; tokens and
+    log-probabilities cover only the drawn part.
     """
     engine, name, digest = model
     _, prefix = split_prefix(request.prompt)
@@ -162,4 +162,4 @@ def check_sampling(sampling: Sampling) -> None:
     }
     for name, (value, fine, valid) in wrong.items():
         if not fine:
-            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="mend generate in the recipe")
+            raise SetupError(f"{name} is {value}.", choices=(valid,), next_command="correct generate in the recipe")

@@ -59,7 +59,7 @@ class DirectSampler(EngineSampler):
         self._interrupted = threading.Event()
 
     def sample(self, requests: Sequence[Request]) -> Samples:
-        """Completions of these requests; those that came before the engine failed, and why it did."""
+        """Completions of these requests; if the engine fails, those received before, and the reason."""
         completions: dict[str, Completion] = {}
         with self._asking:
             self._interrupted.clear()
@@ -82,14 +82,14 @@ class DirectSampler(EngineSampler):
 
 
 class DirectSamplers:
-    """Direct samplers by engine name. `settings`: what the profile says of engines (`threads`, `http`, ...)."""
+    """Direct samplers by engine name. `settings`: the profile's settings of engines (`threads`, `http`, ...)."""
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
         self._engines: list[Generator] = []
 
     def of(self, engine: str, model: str, options: Mapping[str, Any], purpose: str = "") -> Sampler:  # noqa: ARG002
-        """The sampler of a new engine; nobody pays, whatever the purpose."""
+        """The sampler of a new engine; nothing is charged, whatever the purpose."""
         from pipelines.generate.registry import built_engine
 
         self._engines.append(built_engine(engine, model, options, **self._settings))

@@ -26,7 +26,7 @@ CLOSE_SECONDS = 10.0
 
 
 class OpenAI:
-    """A Generator over HTTP. Every option but `http` is the recipe's; `http` is what a profile says of servers."""
+    """A Generator over HTTP. Every option but `http` is the recipe's; `http`: the profile's settings of servers."""
 
     engine = ENGINE
     spooled = True
@@ -51,10 +51,9 @@ class OpenAI:
             model: Name of the model, as the server lists it.
             api: Request form: `chat`, or `completions` for base models.
             system: System message before every prompt.
-            revision: Your name for this state of the model; another revision draws anew.
-            extra: More keys for the request's body.
-            logprobs: 0 asks for log-probabilities of the drawn tokens, k also for those of the k likeliest.
-            reasoning: The chat template's thinking switch, or a reasoning effort.
+            revision: Your name for this state of the model; another revision draws new completions.
+            extra: Additional keys of the request's body. logprobs: 0 asks for log-probabilities of the drawn tokens, k also
+            for those of the k likeliest. reasoning: The chat template's thinking switch, or a reasoning effort.
             seed_bits: Bits of the seeds sent; 0 sends none.
             limit: Name of the request's key for the token limit.
         """
@@ -71,7 +70,7 @@ class OpenAI:
 
     @classmethod
     def capacity(cls, profile: Mapping[str, Any]) -> int:
-        """Requests that the profile's servers answer at once."""
+        """Requests that the profile's servers answer in parallel."""
         settings: HttpSettings | None = profile["http"]
         return 0 if settings is None else settings.capacity
 
@@ -103,7 +102,7 @@ class OpenAI:
         }
 
     def render(self, prompt: Prompt) -> str:
-        """The prompt as it is sent; the last one is remembered, as all samples of a prompt ask for it."""
+        """The prompt as sent; the last one is cached, as all samples of a prompt need it."""
         last, rendered = self._last
         if last is not prompt:
             rendered = self._wire.render(prompt)
@@ -120,7 +119,8 @@ class OpenAI:
     ) -> Generator[Sequence[Completion], None, None]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `on_attempts` is told of every attempt, summed up. SetupError once a request was tried in vain; replies come first.
+        `on_attempts` gets the sums of all attempts. SetupError once all attempts of a request failed, after the replies
+        received before.
         """
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
@@ -155,7 +155,7 @@ class OpenAI:
             self._running.soon(self._running.dispatcher.wind_down)
 
     def close(self) -> None:
-        """End the loop's thread and its connections; a later call starts them anew."""
+        """End the loop's thread and its connections; a later call restarts them."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
@@ -182,7 +182,7 @@ class OpenAI:
             return self._running
 
     def _lost(self, error: SetupError) -> None:
-        """The last of the servers that were started for us is gone for good; from any thread."""
+        """Handle the permanent loss of the last server started for this engine; from any thread."""
         running = self._running
         if running is not None and not self._settings.serving(self.model):
             running.soon(running.dispatcher.fail, error)
@@ -209,7 +209,7 @@ class _Loop:
         self._wait(begin())
 
     def soon(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Run something in the loop's thread; nothing where the loop is closed."""
+        """Run something in the loop's thread; nothing if the loop is closed."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(work, *arguments)
 

@@ -1,4 +1,4 @@
-"""Exact cost of tokens: prices as they are written, one rounding per completion, whole units from there on.
+"""Exact cost of tokens: decimal prices, one rounding per completion, whole units afterwards.
 
 For profiles that name prices, and for the spend limiter. The unit is storage.ground.money's, a millionth of a millionth of
 the profile's currency.
@@ -43,7 +43,7 @@ class Prices:
         return int(tokens_in * _each(dearest, self.per) + tokens_out * _each(self.output, self.per)) + 1
 
     def cost(self, tokens_in: int | None, tokens_out: int | None, cached: int = 0) -> float | None:
-        """Cost of a reply, a whole number of units as a float; None where its tokens are not known."""
+        """Cost of a reply, a whole number of units as a float; None if its tokens are not known."""
         if tokens_in is None or tokens_out is None:
             return None
         return self.units(tokens_in, tokens_out, cached) / UNITS

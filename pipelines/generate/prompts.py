@@ -26,8 +26,8 @@ class Example(NamedTuple):
 class PromptForm:
     """Form of prompts: problems in this template, behind a system message and worked examples in the same template.
 
-    The parts are turns of a conversation, or with `one_text` one text that a model without turns goes on with, where the
-    answer of an example stands behind its question.
+    The parts are turns of a conversation, or with `one_text` a single text for a model without turns, in which an example's
+    answer follows its question.
     """
 
     template: str = PLACE
@@ -64,7 +64,7 @@ class PromptForm:
 
 
 def check_template(template: str) -> None:
-    """SetupError where a template has no place for the problem."""
+    """SetupError if a template has no place for the problem."""
     if PLACE not in template:
         raise SetupError(
             f"the prompt_template {template!r} has no {PLACE}, so every problem would be the same prompt.",
@@ -86,13 +86,13 @@ def fill_template(prompt: Prompt, template: str) -> Prompt:
 
 
 def continued(prompt: Prompt, prefix: str) -> Prompt:
-    """The prompt with the beginning of its answer, which the model goes on with."""
+    """The prompt with the beginning of its answer, which the model continues."""
     turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
     return (*turns, Message("assistant", prefix, kind="prefix"))
 
 
 def split_prefix(prompt: Prompt) -> tuple[Prompt, str]:
-    """The prompt and the beginning of its answer; "" where the answer begins anew."""
+    """The prompt and the beginning of its answer; "" if the answer has no given beginning."""
     if isinstance(prompt, str) or not prompt or prompt[-1].kind != "prefix":
         return prompt, ""
     turns = prompt[:-1]

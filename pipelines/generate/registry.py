@@ -42,7 +42,7 @@ RATING: dict[str, type[Any]] = {"reward_model": RewardModel}
 
 
 def built_engine(name: str, model: str, options: Mapping[str, Any], **settings: Any) -> Generator:
-    """An engine of a model with options as in a recipe, and what it takes of a profile's `settings`.
+    """An engine of a model with options as in a recipe, and its part of a profile's `settings`.
 
     SetupError for an unknown name or option. The engine loads its model, or finds its servers, when it first draws.
     """

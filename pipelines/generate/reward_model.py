@@ -5,7 +5,7 @@ spend limits, is that of engine `openai`. Three forms are spoken:
 
 - `score`: vLLM's `/score` (cross-encoders and reward models): `text_1` is the problem, `text_2` the answer.
 - `classify`: vLLM's `/classify`: the conversation, or a text made of it; the number is the probability of a label.
-- `json`: `{"model", "prompt", "completion", "messages"}` to any path; the number stands in the reply under a key.
+- `json`: `{"model", "prompt", "completion", "messages"}` to any path; the reply has the number under a key.
 """
 
 import json
@@ -50,7 +50,7 @@ class RewardWire(RatingRequest):
             raise SetupError(f"extra names {taken[0]!r}, which has a place of its own.")
 
     def digest(self) -> str:
-        """The identity of what is asked beyond the texts: all that can be known of a remote model."""
+        """The identity of requests beyond the texts: everything known about a remote model."""
         parts = [self.model, self.revision, self.api, self.path, self.label, self.template, self.key, self.extra]
         return digest128([ENGINE, *parts])
 
@@ -85,7 +85,7 @@ class RewardWire(RatingRequest):
         return LEAST_REPLY + 16 * len(body)
 
     def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:  # noqa: ARG002 (whatever was asked)
-        """The number, or the list of numbers, as JSON text; Failure where there is none."""
+        """The number, or the list of numbers, as JSON text; Failure if there is none."""
         value = _inside(reply, self.key) if self.api == "json" else self._of_first(reply)
         numbers = value if isinstance(value, list) and value else [value]
         # Compared, and not given to isfinite: an integer of 400 digits is no float.

@@ -1,6 +1,6 @@
 """Every published number about a pool of rollouts: funnel, pass rates, pass@k, paired changes.
 
-Manifest, card, gate, command line, dashboard and re-verification render what this package gives. It is pure: columns or
+Manifest, card, gate, command line, dashboard and re-verification render the results of this package. It is pure: columns or
 records in, numbers with their n, interval and estimator's name out. The estimators themselves are in pipelines.stats.
 """
 

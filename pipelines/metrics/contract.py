@@ -1,6 +1,6 @@
 """Checks of a pool before it is measured: the contract of docs/explanation/statistics.md.
 
-For `measure`. Strata are cut here as well, because which rollouts may stand together (never two models) is part of it.
+For `measure`. Strata are cut here as well, because the contract forbids some combinations of rollouts (never two models).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ SOURCES = ("model", "step")
 
 
 def samples_of(pool: Pool, by: Sequence[str], *, all_draws: bool = False) -> Iterator[tuple[dict[str, Group], Sample]]:
-    """The strata of a pool by up to two of its columns, `model` and `step`; SetupError where nothing is to be measured."""
+    """The strata of a pool by up to two of its columns, `model` and `step`; SetupError if nothing is to be measured."""
     for name in by:
         if name not in (*pool.strata, *SOURCES):
             raise unknown_name("group", name, (*pool.strata, *SOURCES))
     columns = [name for name in by if name not in SOURCES]
     if len(columns) > 2 or len(set(by)) < len(by):
         raise SetupError(
-            f"groups {', '.join(by)}: at most two different ones beside model and step.", choices=(*pool.strata, *SOURCES)
+            f"groups {', '.join(by)}: at most two different ones besides model and step.", choices=(*pool.strata, *SOURCES)
         )
     measured = pool.measured(None) if all_draws else pool
     if not measured.in_prefix.any():
@@ -84,7 +84,7 @@ def _used(pool: Pool, source: str) -> list[int]:
 
 
 def check(sample: Sample, needs: frozenset[Need], options: Options) -> None:
-    """SetupError where a sample cannot give what a metric needs, naming what to do instead."""
+    """SetupError if a sample lacks what a metric needs, with an alternative."""
     waiting = int(sample.rows.open[sample.places].sum())
     if waiting:
         raise SetupError(f"{waiting} measured rollouts are not judged yet.", next_command="run `rollmill curate` again")
@@ -116,7 +116,7 @@ def _check_ks(sample: Sample, options: Options) -> None:
             next_command="judge them again: rollmill reverify",
         )
     if options.ks and min(options.ks) < 1:
-        raise SetupError(f"k = {min(options.ks)} is no number of completions.", choices=[f"1 to {least}"])
+        raise SetupError(f"k = {min(options.ks)} is not a number of completions.", choices=[f"1 to {least}"])
     short = int((sample.judged < max(options.ks, default=0)).sum())
     if short:
         raise SetupError(

@@ -1,6 +1,6 @@
 """Counts of rollouts by problem: the numbers under every pass rate, pass@k and interval.
 
-For whoever reports a rate: the manifest, the gate, the command line, the dashboard, re-verification, audits.
+Used by every report of a rate: manifest, gate, command line, dashboard, re-verification, audits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ class Counts:
         return self.take(np.flatnonzero(problems))
 
     def judged_only(self) -> "Counts":
-        """The problems with a judged rollout, which alone have a rate."""
+        """The problems with a judged rollout; only these have a rate."""
         return self.where(self.judged > 0)
 
     def by(self, group: str) -> Iterator[tuple[Group, "Counts"]]:
@@ -68,7 +68,7 @@ class Counts:
         return [cluster for cluster, judged in zip(self.clusters, self.judged.tolist(), strict=True) if judged]
 
     def bands(self) -> list[str | None]:
-        """The difficulty band of each problem, by its correct / judged; None where nothing is judged."""
+        """The difficulty band of each problem, by its correct / judged; None if nothing is judged."""
         pairs = zip(self.correct.tolist(), self.judged.tolist(), strict=True)
         return [band_of(correct / judged) if judged else None for correct, judged in pairs]
 

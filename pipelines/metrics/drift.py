@@ -1,8 +1,8 @@
 """Drift of a dataset version from an earlier one: difficulty, length, source mix, duplicates and pass rate.
 
 For the gate, the manifest, the command line and the dashboard. Each is one number in [0, 1], a total variation distance:
-of what is kept by level, by tenths of the earlier version's answer lengths, by source and by whether a row repeats another
-one; of pass rates it is their difference, a problem weighing as much as another.
+between the shares of kept rows by level, by tenths of the earlier version's answer lengths, by source and by repetition of
+another row; for pass rates it is their difference, with equal weights of problems.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ def _parts(kind: str, side: Composition, before: Composition) -> _Parts:
 
 
 def _tenths(pool: Pool) -> Ints:
-    """Cut points of the lengths of kept rollouts, by tenths; empty where no tokens were counted."""
+    """Cut points of the lengths of kept rollouts, by tenths; empty if no tokens were counted."""
     tokens = pool.tokens[(pool.kept == KEPT) & (pool.tokens >= 0)]
     cuts = np.quantile(tokens, np.arange(1, 10) / 10, method="higher") if len(tokens) else np.zeros(0)
     return np.unique(cuts).astype(np.int64)
@@ -131,8 +131,8 @@ def _drift(kind: str, before: _Parts, after: _Parts) -> Drift:
 
 
 def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str], int]) -> tuple[Ints, Ints, Floats]:
-    """The cluster, the category and the weight of each part; new clusters get the next places. A template is a cluster,
-    and so is a problem that has none: the same problem is the same cluster in both versions.
+    """The cluster, the category and the weight of each part; new clusters get the next places. A template is a cluster, and
+    so is a problem without one: the same problem is the same cluster in both versions.
     """
     known = np.unique(side.problem).tolist()
     place = np.zeros(len(side.pool.problems), dtype=np.int64)
@@ -145,7 +145,7 @@ def _cells(side: _Parts, names: Sequence[str], clusters: dict[Group | tuple[str]
 
 
 def _with_others(names: list[str], tables: list[Floats]) -> tuple[list[str], list[Floats]]:
-    """In reading order, the rarest categories as one where there are many."""
+    """In reading order, the rarest categories as one if there are many."""
     share = np.sum([table.sum(axis=0) / max(1.0, table.sum()) for table in tables], axis=0)
     most = {at for at in np.argsort(-share, kind="stable")[:MOST_CATEGORIES].tolist() if share[at] > 0.0}
     kept = sorted(most, key=lambda at: (not names[at].isdigit(), int(names[at]) if names[at].isdigit() else at))

@@ -1,7 +1,7 @@
 """Elections over a stored pool: blind pools for aggregators, subsets of them, and how right what was elected is.
 
 Aggregators get the blind half of a ballot; the graded half never leaves this module. The expectation over subsets of N
-completions is exact where all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
+completions is exact if all subsets are gone through, else the mean over seeded ones with its Monte Carlo error; ties are
 averaged exactly, never drawn. Tested against `pipelines.stats.majority_at_k`, which is exact for the majority.
 """
 
@@ -21,7 +21,7 @@ from storage.ground.pool import Flags, Floats, Group, Ints, Pool
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ballot:
-    """The completions of one problem as a blind pool of one subset, and apart from it what its answers are worth.
+    """The completions of one problem as a blind pool of one subset, and separately the values of its answers.
 
     `right`, `open` (A,): whether an answer is correct, and whether no verdict decides it. An answer is what most verdicts
     on completions that give it say; where they are at odds it is in `conflicts`.
@@ -56,9 +56,9 @@ class ElectionBudget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subsets:
-    """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN where unknown. `exact`: all there are.
+    """R subsets of one ballot as one blind pool. `spent` (R,): tokens, NaN if unknown. `exact`: all there are.
 
-    `samples`: how many completions each has, drawn from all alike; None where tokens or turns of models decide. `block`: so
+    `samples`: how many completions each has, drawn from all alike; None if tokens or turns of models decide. `block`: so
     many subsets in a row are disjoint parts of one shuffle, which matters for the Monte Carlo error alone.
     """
 
@@ -120,7 +120,7 @@ def _ballot(pool: Pool, rows: Ints, model: Ints, more: tuple[Sequence[str], Mapp
 
 
 def subsets(ballot: Ballot, budget: ElectionBudget, *, repeats: int, seed: int) -> Subsets:
-    """Subsets of a ballot that the budget pays for: all where there are no more than `repeats`, else as many seeded ones.
+    """Subsets of a ballot that the budget pays for: all if there are no more than `repeats`, else as many seeded ones.
 
     Several models are drawn in turn, so that each has its share. With tokens, completions are taken in a random order until
     the next one does not fit: that one is cut off and gives no answer, and its tokens are spent.
@@ -162,7 +162,7 @@ def _by_tokens(ballot: Ballot, amount: int, repeats: int, rng: np.random.Generat
 
 
 def right_at(strength: Floats, right: Flags, k: int) -> Floats:
-    """(R,) the chance that one of the k strongest answers is right, where equal answers are taken by lot."""
+    """(R,) the chance that one of the k strongest answers is right, if equal answers are taken by lot."""
     given = strength > -np.inf
     if not strength.shape[1]:
         return np.zeros(len(strength))
@@ -230,7 +230,7 @@ def random_choice_value(ballot: Ballot, drawn: Subsets, k: int) -> ElectionValue
 
 
 def _tokens(drawn: Subsets, election: Election) -> float:
-    """The mean tokens of what was asked for; where all was, what the budget spent."""
+    """The mean tokens of the drawn completions; if all were drawn, the tokens of the budget."""
     if election.used is None:
         return float(drawn.spent.mean())
     tokens = np.where(drawn.pool.tokens < 0, np.nan, drawn.pool.tokens)

@@ -49,7 +49,7 @@ class Funnel:
         return {outcome: getattr(self, outcome) for outcome in OUTCOMES}
 
     def reconcile(self) -> None:
-        """RuntimeError where the counts do not add up."""
+        """RuntimeError if the counts do not add up."""
         outcomes = self.judged + self.undecided + self.pending
         if outcomes != self.planned:
             raise RuntimeError(f"{self.planned} planned rollouts have {outcomes} outcomes")
@@ -59,7 +59,7 @@ class Funnel:
 
 @dataclass(slots=True)
 class FunnelCounter:
-    """Counts rollouts as they go by, or groups of equal ones; `funnel` sums up."""
+    """Streaming counts of rollouts, or of groups of equal ones; `funnel` sums up."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)

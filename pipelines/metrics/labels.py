@@ -1,6 +1,6 @@
 """Elected answers as labels of problems, and how often such labels are wrong, by how much the completions agree.
 
-For problems that nobody has a reference for. The error is measured on the problems of the same pool that have one, so it
+For problems without a reference. The error is measured on the problems of the same pool that have one, so it
 says something of the others only as far as these are like them; a vote of one model is wrong where the model is.
 """
 
@@ -19,8 +19,8 @@ ERROR = "error of elected labels over the population of problems"
 class Label:
     """The elected answer of one problem. `share`: of all its completions those that give it, abstentions counted.
 
-    `right`: what the verdicts on that answer say; None where no answer of the problem is judged, so that nothing is known.
-    An answer without a verdict beside judged ones counts as wrong.
+    `right`: what the verdicts on that answer say; None if no answer of the problem is judged, so that nothing is known.
+    An unjudged answer counts as wrong if others are judged.
     """
 
     ballot: Ballot
@@ -38,7 +38,7 @@ class Label:
 class LabelError:
     """Labels whose share is at least `share`: how many of problems with a reference (`graded`) and without (`unknown`).
 
-    `kept`: the part of all graded problems; `error`: the share of wrong labels among the graded, None where there is none.
+    `kept`: the part of all graded problems; `error`: the share of wrong labels among the graded, None if there is none.
     """
 
     share: float
@@ -69,7 +69,7 @@ def is_graded(ballot: Ballot, unknown: Collection[str] = ()) -> bool:
 
 
 def label_errors(elected: Sequence[Label], graded_problems: int, shares: Sequence[float] = LADDER) -> list[LabelError]:
-    """The error by the least share that is asked for. `graded_problems`: those with a reference, labelled or not."""
+    """The error by the required least share. `graded_problems`: those with a reference, labelled or not."""
     rows = []
     for least in shares:
         taken = [label for label in elected if label.share >= least - 1e-12]

@@ -1,4 +1,4 @@
-"""Scores of other evaluation tools: the numbers that a log prints, computed anew from its rows.
+"""Scores of other evaluation tools: the numbers that a log prints, recomputed from its rows.
 
 For the adoption of their logs. A tool gives every answer a score, reduces the scores of one problem to one value (a
 `Reduction`) and averages the values of all problems. `counterpart` names the metric of ours that estimates the same.
@@ -17,8 +17,9 @@ Values = Sequence[float]
 EACH = "each"
 """No reduction: every answer counts for itself, whatever its problem."""
 VOTE = "vote"
-"""The score of the most frequent answer. The score stands for the answer: a tool that scores equal texts differently has
-several answers of one text, and the mean over the most frequent ones counts."""
+"""The score of the most frequent answer. The pair of text and score is the answer: a tool that scores equal texts
+differently has several answers of one text, and the mean over the most frequent ones counts.
+"""
 _WITH_K = ("at_least", "pass_at", "pass_k")
 
 
@@ -43,7 +44,7 @@ class Reduction:
         return cls(text) if text in _PLAIN else None
 
     def __call__(self, scores: Values, answers: Sequence[str | None] = ()) -> float:
-        """The value of one problem. NaN scores are left out, as unscored; NaN where nothing is left or k is too large.
+        """The value of one problem. NaN scores are left out, as unscored; NaN if nothing is left or k is too large.
 
         `answers`: what each answer votes for, where the reduction is a vote; None abstains.
         """
@@ -64,7 +65,7 @@ class Reduction:
 
 
 FIRST = Reduction("mean", first=1)
-"""The first answer of each problem alone."""
+"""Only the first answer of each problem."""
 _PLAIN: Mapping[str, Callable[[Values], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
@@ -74,7 +75,7 @@ _PLAIN: Mapping[str, Callable[[Values], float]] = {
 
 
 def _elected(scores: Values, answers: Sequence[str | None]) -> float:
-    """The mean score of the most frequent pairs of answer and score; 0 where every answer abstains."""
+    """The mean score of the most frequent pairs of answer and score; 0 if every answer abstains."""
     votes = Counter((answer, score) for answer, score in zip(answers, scores, strict=False) if answer is not None)
     most = max(votes.values(), default=0)
     return statistics.fmean([score for (_, score), count in votes.items() if count == most] or [0.0])
@@ -98,7 +99,7 @@ AVERAGES: Mapping[str, Callable[[Values], float]] = {
 def logged_number(
     by_problem: Sequence[Values], reduction: Reduction, average: str, answers: Sequence[Sequence[str | None]] = ()
 ) -> float | None:
-    """The number of a log from its scores of each answer, problem by problem; None where no problem has a value."""
+    """The number of a log from its scores of each answer, problem by problem; None if no problem has a value."""
     if reduction.name == EACH:
         each = [score for scores in by_problem for score in scores]
     else:
@@ -114,7 +115,7 @@ def spread_of_runs(by_problem: Sequence[Values], runs: int) -> float:
 
 def counterpart(reduction: Reduction, samples: int) -> tuple[str, Options, int] | None:
     """The metric of ours that estimates the same over `samples` answers of each problem: its name, its options, and how
-    many answers of each problem it is over. None where there is none.
+    many answers of each problem it is over. None if there is none.
     """
     first = reduction.first or samples
     k = {EACH: 1, "mean": 1, "max": first}.get(reduction.name, reduction.k)

@@ -1,8 +1,8 @@
 """Pass rates with their intervals, over all problems or by group: the one place where such a number is computed.
 
 A rate is the mean over problems of correct / judged of the measured rollouts, so each problem weighs the same. Its interval
-is for the population that the problems come from, with templates as clusters (`pipelines.stats.population_mean`). Undecided
-rollouts count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
+is for the population of the problems, with templates as clusters (`pipelines.stats.population_mean`). Undecided rollouts
+count in no rate; the bounds say what the rate would be if all of them were wrong, or right.
 """
 
 import math
@@ -22,14 +22,14 @@ NO_RATES = f"No rates: nobody judges what every problem is asked, or which were 
 
 
 def prefix_words(prefix: int | None) -> str:
-    """The completions of each problem that rates are over, in words; "" where no rate may be over any."""
+    """The completions of each problem that rates are over, in words; "" if no rate may be over any."""
     return "all completions" if prefix is None else f"the first {prefix} completions" if prefix else ""
 
 
 def rate_words(prefix: int | None, step: str = "") -> str:
-    """The sentence that stands beside rates: over what they are, or why there is none.
+    """The sentence shown with rates: their completions, or the reason why there is no rate.
 
-    How many were drawn elsewhere, and whether that depended on verdicts, an import cannot know.
+    An import cannot know how many completions were drawn elsewhere, and whether that depended on verdicts.
     """
     chosen = "as many as were imported" if prefix is None else "fixed before any verdict"
     on_step = f" on step {step}" if step else ""
@@ -38,7 +38,7 @@ def rate_words(prefix: int | None, step: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class GroupRate:
-    """The pass rate of one group of problems. `estimate` is None where nothing is judged; `bounds` are the rates if every
+    """The pass rate of one group of problems. `estimate` is None if nothing is judged; `bounds` are the rates if every
     undecided rollout were wrong, or right. `judged`, `correct`, `undecided` and `never_solved` (problems with judged
     rollouts and no correct one) are of the measured rollouts; `rollouts` and `kept` count everything.
     """
@@ -91,7 +91,7 @@ def pass_rate(counts: Counts, group: Group = None) -> GroupRate:
 def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
     """Rates by group value, sorted; problems without a value come last as None.
 
-    By template the problems of one are what is sampled: a template alone would be one cluster, of which nothing is known.
+    By template, the problems of one template are the sample: a template alone would be a single cluster.
     """
     if by == "template":
         counts = replace(counts, clusters=[None] * len(counts))
@@ -99,14 +99,14 @@ def pass_rates(counts: Counts, by: str) -> list[GroupRate]:
 
 
 def estimand_of(counts: Counts) -> str:
-    """Estimand of a mean over these problems: the population of templates where all have one, else of problems."""
+    """Estimand of a mean over these problems: the population of templates if all have one, else of problems."""
     return OF_TEMPLATES if all(cluster is not None for cluster in counts.clusters) else OF_POPULATION
 
 
 def pass_at(counts: Counts, most: int | None = None) -> dict[str, float]:
     """Mean pass@k for powers of two up to what every problem has; pass@k of fewer than k completions is undefined.
 
-    `most`: beyond it the verifier's false accepts alone could make what is shown, so it is withheld.
+    `most`: beyond it the verifier's false accepts alone could explain the value, so it is withheld.
     """
     correct, judged = counts.correct[counts.judged > 0].tolist(), counts.judged[counts.judged > 0].tolist()
     rates: dict[str, float] = {}

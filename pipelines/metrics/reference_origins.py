@@ -2,7 +2,7 @@
 
 Neither is the truth. A program that computes an answer another way contradicts a slip of the first; completions that agree
 on another answer contradict a reference as far as their model is right, and a reference that the same model elected hardly
-ever. So both stand beside one another, each with its number of problems and an interval over templates.
+ever. So both are reported, each with its number of problems and an interval over templates.
 """
 
 from collections import defaultdict
@@ -17,9 +17,9 @@ SOLVED_AGAIN = "references that agreeing completions contradict, over the popula
 
 @dataclass(frozen=True, slots=True)
 class CheckedReference:
-    """A made problem: `computed` and `solved` say whether that way contradicts its reference, None where it cannot tell.
+    """A made problem: `computed` and `solved` say whether that way contradicts its reference, None if it cannot tell.
 
-    `by`: which synthesizer made it; `agreement`: the share that elected its reference, None where nothing was elected.
+    `by`: which synthesizer made it; `agreement`: the share that elected its reference, None if nothing was elected.
     """
 
     origin: str
@@ -32,7 +32,7 @@ class CheckedReference:
 
 @dataclass(frozen=True, slots=True)
 class OriginErrors:
-    """The problems of one origin and synthesizer. The estimates are None where no problem can be told."""
+    """The problems of one origin and synthesizer. The estimates are None if no problem can be checked."""
 
     origin: str
     by: str

@@ -1,7 +1,7 @@
 """Every metric of a pool by its name, and `measure`, which gives its rows: for evaluations, comparisons and notebooks.
 
 A metric is a function of a `Sample` and its needs (a file with the function, a line in METRICS). `measure` cuts the pool
-into strata, refuses what docs/explanation/statistics.md does not allow, and says of each number what it estimates.
+into strata, refuses what docs/explanation/statistics.md does not allow, and states the estimand of each number.
 """
 
 import math
@@ -40,7 +40,7 @@ _ABOUT_THE_VALUE = frozenset({
 class MetricRow:
     """A number of one metric in one stratum. `n` counts what was averaged, `clusters` what was independent.
 
-    `value` and its interval are None where it is undefined, and `why` says so, or what else to know of it; an end that
+    `value` and its interval are None if it is undefined, and `why` says so, or what else to know of it; an end that
     nothing bounds is infinite.
     `undecided`: rollouts without an answer of the verifier; `if_wrong` and `if_right`: the value if all of them were that.
     `error`: the Monte Carlo standard error where subsets were sampled, else 0.
@@ -73,8 +73,8 @@ class MetricRow:
 def measure(pool: Pool, metric: str, options: Options | None = None, *, by: Sequence[str] = ()) -> list[MetricRow]:
     """A metric over the rollouts of a pool that are in its prefix, in each stratum of up to two columns.
 
-    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `step`. SetupError where the
-    pool cannot give it: unequal numbers of completions, fewer than k, several models at once, no answers, no such score.
+    `by`: of `level`, `skill`, `template`, `source`, what else `pool.strata` has, `model`, `step`. SetupError if the pool
+    cannot give it: unequal numbers of completions, fewer than k, several models, no answers, no such score.
     """
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
@@ -121,7 +121,7 @@ def _values(kind: Metric, sample: Sample, options: Options) -> dict[Any, float]:
 
 
 def _key(measured: MetricValue) -> tuple[tuple[str, Any], ...]:
-    """Key that tells the rows of one metric apart; a bin is its number, wherever its scores lie."""
+    """Key that distinguishes the rows of one metric; a bin is identified by its number, not by its scores."""
     return tuple(
         (name, value) for name, value in measured.setting.items() if name not in ("noise", "mean_score", "mean_tokens")
     )

@@ -59,8 +59,8 @@ class ReplayRow:
 
     `settings`: what was chosen, by fold. `difference`: to the majority vote on the same problems, paired. `high`: the value
     if all answers without a deciding verdict were right. `error`: the Monte Carlo error of the subsets, which the interval
-    does not hold. `tokens`, `comparisons`: a problem's mean, None where unknown. `same_problems`: what the best setting
-    shows on the problems it is chosen on, which is no measurement.
+    does not hold. `tokens`, `comparisons`: a problem's mean, None if unknown. `same_problems`: the value of the best
+    setting on the problems it is chosen on, which is optimistic.
     """
 
     aggregator: str

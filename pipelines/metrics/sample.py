@@ -35,7 +35,7 @@ class Options:
     the least and largest score that are possible; without it the interval of a mean score has no bounds to lean on.
     `aggregator`: a name or an instance. `parts`: the ids of the sub-problems of each composed problem. `stopping`: the
     budget whose rule ended the draws. `over`: pass@t of independent draws or of repair trees, of `ks` drafts with
-    `repairs` repairs of each wrong one. `of`: what is estimated, the population that problems come from or exactly these.
+    `repairs` repairs of each wrong one. `of`: the estimand, for the population of the problems or for exactly these.
     `largest_k`: pass@k above it is withheld (`PassAtLimit`). `seed`: of resamples and subsets.
     """
 
@@ -86,7 +86,7 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The function behind a metric's name and what it needs of a pool. `these`: also for exactly these problems."""
+    """The function behind a metric's name and its requirements on a pool. `these`: also for exactly these problems."""
 
     measure: Callable[["Sample", Options], list[MetricValue]]
     needs: frozenset[Need] = frozenset()
@@ -211,7 +211,7 @@ class Sample:
         return (self.rows.ordered[starts[place] : starts[place + 1]] for place in self.places.tolist())
 
     def ballots(self) -> list[Ballot]:
-        """The answers of each problem, blind, and apart from them which are right."""
+        """The blind answers of each problem, and separately which are right."""
         return [self.rows.ballots[place] for place in self.places.tolist()]
 
     def judged_rows(self) -> tuple[Ints, list[Group]]:
@@ -225,7 +225,7 @@ class Sample:
         return np.equal(self.pool.outcome[rows], STATES.index("correct"))
 
     def ks(self, options: Options) -> list[int]:
-        """The numbers of completions that are asked for, ascending."""
+        """The requested numbers of completions, ascending."""
         most = int(self.judged.min())
         return sorted(set(options.ks)) if options.ks else [1 << power for power in range(most.bit_length())]
 

@@ -1,7 +1,7 @@
 """Shares of each group in the problems, in all rollouts and in the kept ones: the effect of a selection on the mixture.
 
 For the page of difficulty. Groups are levels, sources ... or how many of its judged rollouts a problem got right. Intervals
-are for the population that the problems come from, whole clusters sampled (`pipelines.stats.clusters.cluster_table`).
+are for the population of the problems, with whole clusters sampled (`pipelines.stats.clusters.cluster_table`).
 """
 
 from collections.abc import Sequence

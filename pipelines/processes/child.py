@@ -1,4 +1,4 @@
-"""The child's own side: its pipes out of the way of what it runs, an end with its parent, limits on itself.
+"""The child's side of a process: moves its pipes away from its program's descriptors, ends with its parent, limits itself.
 
 Imports little and late, as workers start by the dozen, and nothing but the standard library: a verifier under test may live
 in an interpreter without our dependencies.
@@ -31,7 +31,7 @@ def take_pipes() -> tuple[FileIO, FileIO]:
 
 
 def die_with_parent(parent: int | None = None, number: int = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when our parent ends; call first thing. OSError where the kernel knows no such thing.
+    """Ask the kernel for a signal when our parent ends; call first thing. OSError if the kernel knows no such thing.
 
     `parent`: for a child without a pipe from it, which would not notice that it died before we asked.
     """
@@ -46,7 +46,7 @@ def adopt_orphans() -> None:
 
 
 def limit_memory(size: int) -> None:
-    """No more bytes of address space than this, and no core file; nothing where the system has stricter ideas."""
+    """No more bytes of address space than this, and no core file; nothing if the system has stricter ideas."""
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (size, size))

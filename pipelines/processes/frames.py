@@ -1,6 +1,6 @@
 """Messages over a pipe or socket: four bytes of length, little end first, then so many bytes, in most of them JSON.
 
-Never pickle: the other end may have been taken over by what it reads. The standard library only and nothing of ours, as
+Never pickle: untrusted input may have taken over the other end. The standard library only and nothing of ours, as
 children under other interpreters (vLLM's, that of a verifier under test) import this too.
 """
 
@@ -21,7 +21,7 @@ class BadFrame(Exception):  # noqa: N818 - says what the other end did
 
 
 def send(stream: BinaryIO | FileIO, message: Message, *, finite: bool = True) -> None:
-    """Send a whole message, flushed. OSError where the reader is gone; ValueError for a number that is not finite.
+    """Send a whole message, flushed. OSError if the reader is gone; ValueError for a number that is not finite.
 
     `finite=False` lets those through too, for what a model wrote: it may say 1e999, which Python reads as infinity.
     """
@@ -43,7 +43,7 @@ def framed(payload: bytes) -> bytes:
 
 
 def read_frame(read: Callable[[int], bytes], limit: int = MOST) -> bytes | None:
-    """The next payload, by a `read` that may give less than it is asked for; None at the end, BadFrame beyond the limit."""
+    """The next payload, by a `read` that may return less than requested; None at the end, BadFrame beyond the limit."""
     head = _exactly(read, HEADER)
     if head is None:
         return None
@@ -65,7 +65,7 @@ class Frames:
         self._rest += data
 
     def take(self) -> bytes | None:
-        """A payload that is whole; None where there is none yet, BadFrame where one begins that is beyond the limit."""
+        """A payload that is whole; None if there is none yet, BadFrame if one begins that exceeds the limit."""
         size = int.from_bytes(self._rest[:HEADER], "little")
         if len(self._rest) >= HEADER and size > self._limit:
             raise BadFrame(f"a message of {size} bytes")
@@ -77,18 +77,18 @@ class Frames:
 
 
 def packed(message: Message, *, finite: bool) -> bytes:
-    """A message as JSON in ASCII; ValueError where it may hold `finite` numbers only and does not."""
+    """A message as JSON in ASCII; ValueError if it may hold `finite` numbers only and does not."""
     # Escaped to ASCII: a lone surrogate, which a model's text may hold, has no UTF-8 form.
     return json.dumps(message, separators=(",", ":"), allow_nan=not finite).encode("ascii")
 
 
 def unpacked(payload: bytes) -> Message:
-    """The message in a payload; BadFrame where it holds no JSON object."""
+    """The message in a payload; BadFrame if it holds no JSON object."""
     try:
         message = json.loads(payload)
     # RecursionError: what json raises for arrays that are nested too deeply.
     except (ValueError, RecursionError) as error:
-        raise BadFrame(f"a message that is no JSON: {error}") from None
+        raise BadFrame(f"a message that is not JSON: {error}") from None
     if not isinstance(message, dict):
         raise BadFrame(f"a message that is a JSON {type(message).__name__}")
     return message

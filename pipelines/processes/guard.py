@@ -98,7 +98,7 @@ def _log(text: str) -> None:
 def _end_all() -> None:
     """Kill children until there is none: each that dies hands its own children to us.
 
-    Python's resource trackers go last and by themselves: they remove the shared memory of those whom we killed.
+    Python's resource trackers are left to end last: they remove the shared memory of the killed processes.
     """
     deadline = 0.0
     while pids := _children():

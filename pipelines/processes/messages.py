@@ -45,9 +45,10 @@ class MessageChild:
         return True
 
     def receive(self, tick: float | None = None, check: Callable[[], None] = _nothing) -> Message | None:
-        """The next message; None at its end. BadFrame where it sent none.
+        """The next message; None at its end. BadFrame if it sent none.
 
-        With a `tick`, `check` is called whenever so many seconds have passed without a byte; what it raises ends the wait.
+        With a `tick`, `check` is called whenever so many seconds have passed without a byte; an exception from it ends the
+        wait.
         """
         assert self._process.stdout is not None
         while (payload := self._frames.take()) is None:
@@ -68,7 +69,7 @@ class MessageChild:
         return self._process.poll() is None
 
     def status(self) -> int | None:
-        """The exit status of a process whose output has ended; None where that is all that has."""
+        """The exit status of a process whose output has ended; None if that is all that has."""
         try:
             return self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

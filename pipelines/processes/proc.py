@@ -27,7 +27,7 @@ class Stat(NamedTuple):
 
 
 def stat(pid: int) -> Stat | None:
-    """Status of a process; None where there is none of this number."""
+    """Status of a process; None if there is none of this number."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
@@ -47,18 +47,18 @@ def everyone() -> Iterator[tuple[int, Stat]]:
 
 @dataclass(frozen=True, slots=True)
 class SystemProcess:
-    """A process id with the start time (clock ticks since boot) that keeps a reused id from being taken for it."""
+    """A process id with its start time (clock ticks since boot), so that a reused id is not taken for the same process."""
 
     pid: int
     started: int
 
     def alive(self) -> bool:
-        """True while this very process runs (a zombie does not)."""
+        """True while exactly this process runs (a zombie does not)."""
         now = stat(self.pid)
         return now is not None and now.lives and now.started == self.started
 
     def signal(self, number: int) -> None:
-        """Send a signal to this very process, or nothing when it is gone."""
+        """Send a signal to exactly this process; does nothing once it has ended."""
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
@@ -74,7 +74,7 @@ class SystemProcess:
 
 
 def process(pid: int) -> SystemProcess:
-    """The process that has this id now; one that is never alive where there is none."""
+    """The process that has this id now; one that is never alive if there is none."""
     now = stat(pid)
     return SystemProcess(pid, -1 if now is None else now.started)
 

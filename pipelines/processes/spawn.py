@@ -27,7 +27,7 @@ TAIL = 64 << 10  # bytes of a log that are looked at
 ITS_OWN = frozenset(
     (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGPROF, signal.SIGXCPU)
 )
-"""Signals that a process gets for what it does itself; any other was sent by somebody, or by a system without memory."""
+"""Signals that a process causes itself; any other was sent from outside, or by a system without memory."""
 
 
 def module_command(module: str, *arguments: str, python: str | None = None) -> list[str]:
@@ -48,7 +48,7 @@ def python_path(*path: str | None) -> str:
 def spawn(
     command: Sequence[str], environment: Mapping[str, str], *, log: Path | None = None, **options: Any
 ) -> "subprocess.Popen[bytes]":
-    """Start a child with this environment and no other variables; `options` are Popen's, `log` gets what it prints."""
+    """Start a child with this environment and no other variables; `options` are Popen's, `log` gets its output."""
     with contextlib.ExitStack() as stack:
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def ending(status: int) -> str:
-    """`signal 9` or `exit status 3`; verdicts hold these words, so they stay as they are."""
+    """`signal 9` or `exit status 3`; verdicts hold these words, so they must not change."""
     return f"signal {-status}" if status < 0 else f"exit status {status}"
 
 

@@ -27,7 +27,7 @@ class BoxBroken(Exception):  # noqa: N818 - names what happened
 
 
 class Box:
-    """A started keeper. One job at a time; not safe for several threads at once."""
+    """A started keeper. One job at a time; not thread-safe."""
 
     def __init__(self, mode: Mode, limits: SandboxLimits) -> None:
         self.folder = tempfile.mkdtemp(prefix="rollmill-box-") if mode == "none" else ""

@@ -25,7 +25,9 @@ _PATIENCE = 12  # seconds by the clock for each CPU second: on a busy machine a 
 
 
 def limits_of(cpu_seconds: float, memory_mib: int, output_kib: int = 1024) -> SandboxLimits:
-    """The limits of one program. It may last twelve times its CPU seconds: to wait on a busy machine is no failure."""
+    """The limits of one program. Its wall time may be twelve times its CPU seconds, since waiting on a busy machine is not
+    a failure.
+    """
     wall = _PATIENCE * cpu_seconds
     return SandboxLimits(cpu_seconds=cpu_seconds, wall_seconds=wall, memory_mib=memory_mib, output_kib=output_kib)
 

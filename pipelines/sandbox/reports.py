@@ -32,7 +32,9 @@ _OUTCOMES: dict[str, tuple[str, Cause | None]] = {
 
 
 class TestsBroken(SandboxFailed):
-    """The dataset's tests do not compile, or pass what cannot cross to another process. Running again changes nothing."""
+    """The dataset's tests do not compile, or pass values that cannot cross to another process. Running again changes
+    nothing.
+    """
 
     __test__ = False  # not a test class of pytest
 
@@ -80,7 +82,7 @@ def _reply(raw: bytes) -> tuple[bytes, Any]:
 
 
 def _death(record: Record, limits: SandboxLimits) -> tuple[Cause, str] | None:
-    """Cause of the end of the program's process, if it did not end by itself and well."""
+    """Cause of the end of the program's process; None if it ended normally."""
     if record.ended in _ENDED:
         cause, text = _ENDED[record.ended]
         values = {name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "output_kib")}
@@ -194,7 +196,7 @@ def _outcome(name: str, text: str) -> Result:
 
 
 def _in_order(known: dict[int, Result], count: int, end: tuple[Cause, str] | None) -> tuple[Result, ...]:
-    """Every test in its place: what was not reached failed with the end, or passed when there was none."""
+    """A result for every test: those not reached failed with the cause of the end, or passed without one."""
     results, stopped = [], False
     for index in range(max(count, 1, *(i + 1 for i in known))):
         if index in known:

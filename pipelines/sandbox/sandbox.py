@@ -187,11 +187,11 @@ class SandboxUser:
         self._lock = threading.Lock()
 
     def ready(self) -> None:
-        """SetupError where this machine cannot run the sandbox that the recipe names."""
+        """SetupError if this machine cannot run the sandbox that the recipe names."""
         check_sandbox(self.mode)
 
     def sandbox(self) -> Sandbox:
-        """The sandbox, started on first use; SetupError where there is none."""
+        """The sandbox, started on first use; SetupError if there is none."""
         with self._lock:
             if self._sandbox is None:
                 self.ready()

@@ -1,12 +1,12 @@
 """The system call filter of one program, as classic BPF, with the numbers of the calls for x86_64 and aarch64.
 
-Allowed calls run, calls without an honest use kill the process (SIGSYS, so the cause can be told from outside), everything
+Allowed calls run, calls without an honest use kill the process (SIGSYS, so the cause is visible from outside), everything
 else does not exist (ENOSYS), so a library that only tries it falls back. Layout per rule: compare, act, else fall through
 to the next.
 
 There are two filters, for the kernel studies a filter for every call when it is installed, which took a tenth of a
-program's time. The long one is installed once, in the zygote, and lets through what a fork still needs to confine itself;
-the short one is installed in each fork and takes that back. Together they are `whole`; the tests compare them.
+program's time. The long one is installed once, in the zygote, and allows the calls that a fork still needs to confine
+itself; the short one is installed in each fork and forbids these. Together they are `whole`; the tests compare them.
 
 In the three lists of calls each entry is `name:x86_64:aarch64`; `-` where an architecture lacks the call.
 """
@@ -103,7 +103,7 @@ def whole(machine: str, processes: int) -> bytes:
 
 
 def zygote(machine: str, processes: int) -> bytes:
-    """The same, but what a fork does to confine itself is let through."""
+    """The filter that also allows the calls with which a fork confines itself."""
     code = _opening(machine)
     for name, number in _known(machine).items():
         code += _when(number, [_op(_RETURN, ALLOW)] if name in _CONFINING else _rule(name, processes))

@@ -1,8 +1,8 @@
 """Numbers about completions that selectors, aggregators and people may rank by. None is shown a verdict's outcome.
 
-A Scorer is given one problem with its completions; a GroupScorer many problems at once, with the answers, verdicts or
-model that it says it needs. Both are called through `given`. Numbers of the scorers in REFERENCED rest on the reference:
-they rank training data, and may elect no answer.
+A Scorer is given one problem with its completions; a GroupScorer many problems in one call, with the answers, verdicts or
+model that it declares. Both are called through `given`. Numbers of the scorers in REFERENCED rest on the reference: they
+rank training data, and may elect no answer.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ def is_blind(name: str) -> bool:
 
 
 def needs_of(scorer: Scorer | GroupScorer) -> Sequence[str]:
-    """Inputs that a scorer needs beside problems and texts."""
+    """Inputs that a scorer needs besides problems and texts."""
     return scorer.needs if isinstance(scorer, GroupScorer) else ()
 
 

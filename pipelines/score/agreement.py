@@ -1,6 +1,6 @@
 """Scorers that read what a run's verifiers stored: how many rollouts agree on an answer, and what its judge voted.
 
-Neither looks at a reference; a judge may have been shown one, so what its votes say is no blind score (`REFERENCED`).
+Neither looks at a reference; a judge may have been shown one, so a score of its votes is not blind (`REFERENCED`).
 """
 
 import json
@@ -17,7 +17,7 @@ from storage.ground.records import Score, Verdict
 class AnswerAgreement:
     """The share of the problem's rollouts that have the same canonical answer, this one among them: 1/n to 1.
 
-    Rollouts without an answer count in n and get no score. It is what majority voting goes by (Wang et al., 2023).
+    Rollouts without an answer count in n and get no score. Majority voting uses it (Wang et al., 2023).
     """
 
     name = "answer_agreement"
@@ -52,7 +52,7 @@ class JudgeVotes:
         return f"1 verifier={self.verifier}"
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """Yield a score for each completion on which the judge voted, in input order; SetupError where the run has no
+        """Yield a score for each completion on which the judge voted, in input order; SetupError if the run has no
         such judge.
         """
         judged_by = {name for group in groups for verdicts in group.verdicts for name in verdicts}
@@ -70,7 +70,7 @@ class JudgeVotes:
 
 
 def share_of_votes(verdict: Verdict) -> float | None:
-    """Votes for correct over all votes of a judge's verdict; None where nobody voted."""
+    """Votes for correct over all votes of a judge's verdict; None if nobody voted."""
     try:
         told = json.loads(verdict.evidence or "{}")
         votes = [int(told[key]) for key in ("correct", "incorrect", "failed")]

@@ -1,6 +1,6 @@
 """Base of scorers that ask a model: the model, the requests, and the answers by request.
 
-They ask a Sampler, and in a run that one stores what the model says, charges it and keeps it within the run's limit.
+They ask a Sampler, which in a run stores the model's replies, charges them and keeps them within the run's limit.
 """
 
 import math
@@ -48,7 +48,7 @@ class AskingScorer:
     needs: Sequence[str] = field(init=False, default=(MODEL,))
 
     def required_sampler(self) -> Sampler:
-        """The model; SetupError where nobody gives it."""
+        """The model; SetupError without one."""
         if self.sampler is None:
             if self.samplers is None:
                 raise SetupError(
@@ -65,7 +65,7 @@ class AskingScorer:
         return " ".join([*parts, *(f"{key}={value}" for key, value in options.items())])
 
     def request(self, prompt: Prompt, given: str, *, behind: str = "") -> Request:
-        """The request for the log-probability of a text as the model's answer, behind what it has written already."""
+        """The request for the log-probability of a text as the continuation of the model's answer."""
         model = self.required_sampler()
         origin = Origin(model.engine, model.model_digest, STREAM)
         return given_request(origin, prompt, model.render(prompt) + behind, given)
@@ -78,7 +78,7 @@ class AskingScorer:
         return Request(cid, digest128(["prompt", prompt_json(prompt)]), prompt, rendered, sampling, 0, STREAM, 0)
 
     def sample(self, requests: Sequence[Request]) -> dict[str, Completion]:
-        """Completions by id, each asked for once; FoundWanting where the engine failed: what came is stored."""
+        """Completions by id, each requested once; FoundWanting if the engine failed: received ones are stored."""
         model, completions = self.required_sampler(), dict[str, Completion]()
         different = list({request.completion_id: request for request in requests}.values())
         for start in range(0, len(different), TOGETHER):

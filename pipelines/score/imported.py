@@ -1,4 +1,4 @@
-"""Scorer `imported`: a number that came with the rollout from where it was made, a reward model's for one."""
+"""Scorer `imported`: a number imported with the rollout, for example from a reward model."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

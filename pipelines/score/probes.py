@@ -3,9 +3,9 @@
 The method is that of Kadavath et al. (2022), without their trained head.
 
 The model is asked a question, and the number is p(positive) / (p(positive) + p(negative)) of the two words that may follow.
-An engine that scores given texts (embedded, vllm) is asked for both words; of another one a token is drawn with its
-`logprobs`, and the words are looked for among the likeliest: a completion where neither is has no score. A probe is a
-chance only as far as it is calibrated; `rollmill score` says how far.
+An engine that scores given texts (embedded, vllm) scores both words; another one draws a token with its `logprobs`, and the
+words are searched among the likeliest: without either, a completion has no score. A probe is a probability only as far as
+it is calibrated; `rollmill score` says how far.
 """
 
 import json
@@ -71,7 +71,7 @@ class Probe(AskingScorer):
         return self.versioned("1", question=question, words=f"{self.positive}/{self.negative}", **self.more())
 
     def more(self) -> Mapping[str, object]:
-        """Options that change the number beside these."""
+        """Further options that change the number."""
         return {}
 
     def asks(self, group: Candidates, completion: Completion) -> list[str]:
@@ -113,7 +113,7 @@ class Probe(AskingScorer):
         return [self.token_request(text)]
 
     def _chance(self, answers: Sequence[Completion]) -> float | None:
-        """p(positive) / (p(positive) + p(negative)); None where neither is known."""
+        """p(positive) / (p(positive) + p(negative)); None if neither is known."""
         if len(answers) == 2:
             sums = [answer.logprob_sum for answer in answers]
             if sums[0] is None or sums[1] is None:
@@ -181,5 +181,5 @@ class PIK(Probe):
     places: frozenset[str] = field(init=False, default=frozenset({"problem"}))
 
     def asks(self, group: Candidates, completion: Completion) -> list[str]:
-        """About the problem alone."""
+        """A probe of the problem alone."""
         return [self.filled(problem=prompt_text(group.question(completion)))]

@@ -1,6 +1,6 @@
 """Scorer `reward_model`: a number from a server that rates texts, vLLM's `/score` and `/classify` or any that speaks JSON.
 
-Where the servers are is the profile's to say (`servers:`, `serve:`); what they are asked is the recipe's. Asked through the
+The profile names the servers (`servers:`, `serve:`); the recipe sets the requests. Asked through the
 engine of the same name, so every number is stored, charged, limited and resumed like a completion.
 """
 
@@ -37,8 +37,8 @@ class Rating(NamedTuple):
 class RewardModelScorer(RatingOptions, AskingScorer):
     """The number of a rating model (docs/how-to/score-completions.md).
 
-    With `by_lines` the solution up to each line that is not blank is rated. A list of numbers that a server gives by itself
-    is reduced like these steps.
+    With `by_lines` the solution up to each line that is not blank is rated. A list of numbers in a server's reply is
+    reduced like these steps.
     """
 
     engine: str = field(init=False, default="reward_model")
@@ -92,6 +92,6 @@ def _conversation(prompt: Prompt, answer: str) -> tuple[Message, ...]:
 
 
 def _numbers(reply: Completion) -> list[float]:
-    """Numbers of a reply: one or several; none where the server refused the text."""
+    """Numbers of a reply: one or several; none if the server refused the text."""
     numbers = json.loads(reply.text) if reply.text else []
     return [float(number) for number in (numbers if isinstance(numbers, list) else [numbers])]

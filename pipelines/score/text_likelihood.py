@@ -1,10 +1,10 @@
 """Scorers `likelihood` and `reference_likelihood`: how likely a model finds a text that it need not have drawn.
 
-`likelihood` is the log-probability of the completion as the model's answer to what it was asked, prompt template and worked
-examples included. `reference_likelihood`
-is VeriFree's reward (Zhou et al. 2025): the probability of the reference behind the completion's own reasoning, cut behind
-the marker of its final answer. It is the expectation of "the answer drawn there is the reference, letter for letter": where
-an answer has several spellings it under-scores them. It sees the reference, so it may choose training data and no answer.
+`likelihood` is the log-probability of the completion as the model's answer to its full prompt, with template and worked
+examples. `reference_likelihood` is VeriFree's reward (Zhou et al. 2025): the probability of the reference behind the
+completion's own reasoning, cut behind the marker of its final answer. It is the expectation of "the answer drawn there is
+the reference, letter for letter": where an answer has several spellings it under-scores them. It sees the reference, so it
+may choose training data and no answer.
 """
 
 import math
@@ -52,12 +52,12 @@ class Likelihood(AskingScorer):
 class ReferenceLikelihood(AskingScorer):
     """Probability of the reference behind the completion, cut behind the last `marker` and the spaces that follow it there.
 
-    `ending`: what ends an answer, `</answer>` or the model's end marker; without it 19 counts where 190 would follow. 0
-    where there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
+    `ending`: the end of an answer, `</answer>` or the model's end marker; without it 19 counts where 190 would follow. 0
+    if there is no marker or the text was cut off. The model should be the one that drew: the cut respects its tokens.
     """
 
     marker: str = "####"
-    """Text behind which the answer stands."""
+    """Text that precedes the answer."""
     ending: str = ""
     """Text that ends an answer, such as the model's end marker."""
     name: str = field(init=False, default="reference_likelihood")
@@ -74,7 +74,7 @@ class ReferenceLikelihood(AskingScorer):
         return self.versioned("2", marker=self.marker, **({"ending": self.ending} if self.ending else {}))
 
     def score_groups(self, groups: Sequence[Candidates]) -> Iterator[Score]:
-        """Yield a score for each completion, in input order; none where the problem has no reference or the context no
+        """Yield a score for each completion, in input order; none if the problem has no reference or the context no
         room.
         """
         referenced = [group for group in groups if group.problem.reference.strip()]
@@ -93,7 +93,7 @@ class ReferenceLikelihood(AskingScorer):
                 yield Score(completion.id, problem.id, self.name, self.version, value, None, **took([answer], uses))
 
     def _asked_for(self, problem: Problem, prompt: Prompt, completion: Completion) -> Request | None:
-        """The reference behind the reasoning; None where there is no place for it."""
+        """The reference behind the reasoning; None if the text has no place for it."""
         head, marker, tail = completion.text.rpartition(self.marker)
         if not marker or completion.finish_reason == "length":
             return None

@@ -1,7 +1,7 @@
 """Scorer `votes`: what the votes of a step say of the completion that they follow, one number of all of them.
 
-The votes are completions of a step with role `vote`, drawn, stored and paid for like any other; here they are read, never
-asked for.
+The votes are completions of a step with role `vote`, drawn, stored and paid for like any other; this module only reads
+them.
 """
 
 from collections.abc import Iterator, Sequence

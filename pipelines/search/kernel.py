@@ -9,15 +9,15 @@ from pipelines.tallies import Draw
 from storage.ground.errors import broken
 
 PROCESS_INDEX = 1 << 20
-"""The first sample index of what a process has drawn: with those of the next pieces their seeds would be the same too, so
-rollouts would begin with the very pieces that they are to judge beforehand.
+"""The first sample index of a process's draws. With the indices of the next pieces they would share seeds, and rollouts
+would begin with exactly the pieces that they are meant to judge.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSteps:
-    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, what
-    a process asks for, and the pieces behind a text that the policy writes.
+    """The names of the steps that a search draws on: the first piece of an answer, the next ones, the finished answer, a
+    process's draws, and the pieces after a text that the policy writes.
     """
 
     first: str = "piece"

@@ -38,8 +38,8 @@ class Process(Protocol):
 class PieceDraws:
     """Draws for each new piece before it is scored: `count` completions, by the run's model.
 
-    `template`: a question that names {prompt} and {piece}; "": the model goes on with the text to the end of the answer,
-    and finished texts have none. `max_tokens`: of each, None for those of a whole answer.
+    `template`: a question that names {prompt} and {piece}; "": the model continues the text to the end of the answer, and
+    finished texts have none. `max_tokens`: of each, None for those of a whole answer.
     """
 
     count: int
@@ -49,10 +49,10 @@ class PieceDraws:
 
 @runtime_checkable
 class DrawingProcess(Process, Protocol):
-    """A process that rests on draws. They are the step `process` of the run, and cost the tree what they cost."""
+    """A process that rests on draws. They are the step `process` of the run, and count against the tree's tokens."""
 
     draws: PieceDraws
 
     def read(self, text: str) -> str | None:
-        """Counted part of a drawn text; None where there is none."""
+        """Counted part of a drawn text; None if there is none."""
         ...

@@ -1,4 +1,4 @@
-"""The tree of begun answers of one problem: what a search policy sees, and what it says. Pure data; asks no model.
+"""The tree of partial answers of one problem: the input of a search policy, and its decisions. Pure data; asks no model.
 
 A node is a piece of an answer (a line, or so many tokens) behind the pieces above it. A policy is a pure function of the
 tree: where it chooses by chance, the chance follows from the recipe's seed, the problem and the wave alone, so a resumed
@@ -23,7 +23,7 @@ class TreeNode:
 
     `wave`: the growth of the tree in which it was drawn, from 0. `score`: of the text so far, 0 to 1, by the process.
     `tokens`: of its own piece; `path_tokens` and `path_logprob`: of the whole text so far. `mark`: equal for equal pieces.
-    `process_tokens`: of what was drawn to score it.
+    `process_tokens`: tokens of the draws that scored it.
     """
 
     id: str
@@ -41,7 +41,7 @@ class TreeNode:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Go on `count` times from a node (ROOT: begin anew). `behind`: the name of a text that is put behind it first."""
+    """Continue a node `count` times (ROOT: begin new answers). `behind`: the name of a text that is put behind it first."""
 
     node: str
     count: int

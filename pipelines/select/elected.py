@@ -1,6 +1,6 @@
 """Selector `elected`: of each problem the completions with the highest score, where they are correct.
 
-Who is elected is the score's to say alone; that what is kept is correct is what a dataset promises. So `not_elected` counts
+The score alone elects; a dataset keeps only correct rollouts. So `not_elected` counts
 correct completions that another was preferred to, and a wrong one that was elected is dropped as `incorrect`.
 """
 

@@ -87,7 +87,7 @@ class _Block:
 
 class SketchIndex:
     """MinHash sketches of sets, banded so that a pair with Jaccard similarity `threshold` is missed less than once in a
-    thousand; what it gives are candidates, for whoever compares them exactly.
+    thousand; the result is candidates for an exact comparison.
     """
 
     def __init__(self, threshold: float) -> None:

@@ -1,4 +1,4 @@
-"""A selector that looks at some steps of a recipe alone: what the other steps gave is dropped as `other_step`."""
+"""A selector limited to some steps of a recipe: completions of the other steps are dropped as `other_step`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

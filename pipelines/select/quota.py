@@ -88,7 +88,7 @@ class QuotaByDifficulty:
         return decisions(run, rollouts, (self.name, self.version), reasons)
 
     def quota(self, rollouts: Sequence[Rollout]) -> int:
-        """Number of rollouts to keep of this problem; all where nothing of the prefix could be judged."""
+        """Number of rollouts to keep of this problem; all if nothing of the prefix could be judged."""
         first = [r for r in rollouts if r.place == 0]  # difficulty is read from the first step: steps are never pooled
         prefix = [r.verdict.outcome for r in first if r.completion.sample_index < self.initial]
         judged = len(prefix) - prefix.count("undecided")

@@ -1,4 +1,6 @@
-"""The votes on answers: completions of voting steps by what they follow, from the links of a run or of a version."""
+"""The votes on answers: completions of voting steps by the completion that they follow, from the links of a run or a
+version.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -35,7 +37,7 @@ class CastVotes:
         return [[self._vote(link, place, texts[link.id].text) for link, place in votes] for votes in cast]
 
     def on(self, items: Sequence[tuple[Problem, Completion]]) -> list[list[Vote]]:
-        """The same, for a verifier."""
+        """The votes for a verifier."""
         return self.of([(completion.id, problem.id) for problem, completion in items])
 
     def _add(self, link: Link, problem_id: str, links: Links) -> None:

@@ -1,6 +1,6 @@
 """Counts by problem in a run whose steps follow one another: completions that each step could follow, and did follow.
 
-`follow_ups` fills it while it plans a round: everything before that round is judged, what it draws is not.
+`follow_ups` fills it while it plans a round: everything before that round is judged, the round's own draws are not.
 """
 
 from collections import Counter

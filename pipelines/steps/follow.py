@@ -31,7 +31,8 @@ Links = Mapping[tuple[str, str], Link]
 def nearest_answer(completion_id: str, problem_id: str, links: Links, answers: Collection[str]) -> str | None:
     """The completion itself where it is of a step whose completions are judged, `answers`, else the nearest before it.
 
-    None where nothing before it is judged, as of the pieces of a search. Of what a step gathers the first stands for all.
+    None if nothing before it is judged, as of the pieces of a search. For a gathered group, the first completion represents
+    all.
     """
     link = links[completion_id, problem_id]
     while link.step not in answers:
@@ -92,8 +93,8 @@ class Threads:
         return self._made[completion_id]
 
     def before(self, step: str, after: Sequence[str]) -> Thread:
-        """Step to completion id, of what a completion of this step rests on and its template may name; nothing for one
-        that gathers.
+        """Step to completion id, for the ancestors of a completion that its template may name; empty for a step that
+        gathers.
         """
         thread, named = _union(self._followed(step, after)), self._graph.nodes[step].named
         return {name: cid for name, cid in thread.items() if name in named}
@@ -121,7 +122,7 @@ class Threads:
         return leaf if self._links[completion_id].step == name else self._as(leaf, name)
 
     def _as(self, leaf: Leaf, name: str) -> Leaf:
-        """A repeated step's completion as one of the step that it stands for."""
+        """A repeated step's completion, attributed to its original step."""
         before = self._graph.nodes[name].rests_on
         return Leaf(leaf.id, {**{key: cid for key, cid in leaf.thread.items() if key in before}, name: leaf.id}, leaf.depth)
 
@@ -199,7 +200,7 @@ def _union(leaves: Sequence[Leaf]) -> dict[str, str]:
 
 
 def _merged(leaves: Sequence[Leaf]) -> Thread | None:
-    """The threads of several leaves as one; None where they rest on different completions of a step."""
+    """The threads of several leaves as one; None if they rest on different completions of a step."""
     thread = _union(leaves)
     return thread if all(leaf.thread.items() <= thread.items() for leaf in leaves) else None
 

@@ -47,10 +47,10 @@ class StepRule:
 
     `count`: draws for each followed completion or group; `most`: followed ones (or groups) of a problem, None for all.
     `gather`: one question over so many completions, in their order, 0 for one each. `repeat`: how often it may follow its
-    own results, which then stand for the answer that it was given. `role`: an answer is judged and may be kept, a step is
-    not judged, a vote is not judged and says something of what it follows. `want`: the outcome that is its success.
-    `read`: fields by pattern. `raw`: no model reads what is put into the template. `searched`: a search says when it is
-    drawn, and from where; one that continues goes on from its own results too.
+    own results, which then replace the answer that it followed. `role`: an answer is judged and may be kept, a step is not
+    judged, a vote is not judged and says something of what it follows. `want`: the outcome that is its success. `read`:
+    fields by pattern. `raw`: no model reads what is put into the template. `searched`: a search says when it is drawn, and
+    from where; one that continues goes on from its own results too.
     """
 
     name: str
@@ -75,8 +75,8 @@ class Node:
     """A step with what follows from its place in the recipe.
 
     `places`: those of its template and options; `named`: the steps that it names, `parents`: those of them that it follows,
-    `rests_on`: all steps before it on its threads. `stands_for`: the step for whose completions those of a repeated step
-    stand. `sees_label`: what it is asked, or whether it is asked, rests on a reference or a verdict.
+    `rests_on`: all steps before it on its threads. `stands_for`: the step whose completions those of a repeated step
+    replace. `sees_label`: its prompt, or the condition of its request, depends on a reference or a verdict.
     """
 
     step: StepRule
@@ -95,12 +95,12 @@ class Node:
 
     @property
     def fields_put(self) -> tuple[TemplatePlace, ...]:
-        """The places that a field is put into: where one cannot be read, the completion is not followed."""
+        """The places for fields: if a field cannot be read, the completion is not followed."""
         return tuple(place for place in self.places if place.of_a_step and place.field not in ("", "*", *STATES))
 
 
 class StepGraph:
-    """The steps in the recipe's order. SetupError where they do not make a graph that can be drawn."""
+    """The steps in the recipe's order. SetupError if they do not make a graph that can be drawn."""
 
     def __init__(self, steps: Sequence[StepRule]) -> None:
         self.nodes: dict[str, Node] = {}
@@ -121,7 +121,7 @@ class StepGraph:
 
     @cached_property
     def roots(self) -> tuple[str, ...]:
-        """The steps that ask about the problem alone."""
+        """The steps whose prompt is the problem alone."""
         return tuple(name for name, node in self.nodes.items() if not node.named)
 
     @cached_property
@@ -131,7 +131,7 @@ class StepGraph:
 
     @cached_property
     def votes(self) -> tuple[str, ...]:
-        """The steps whose completions say something of what they follow."""
+        """The steps whose completions vote on the completion that they follow."""
         return tuple(name for name, node in self.nodes.items() if node.step.role == "vote")
 
     def compared(self, step: str) -> frozenset[str]:
@@ -184,7 +184,7 @@ class StepGraph:
         return node
 
     def _only_answer(self, where: str) -> str:
-        """The answer that a pair is made of, where a step names nobody."""
+        """The answer of a pair, if a step names none."""
         answers = [name for name, node in self.nodes.items() if node.step.role == "answer"]
         if len(answers) != 1:
             which = f"the earlier answers are {', '.join(answers)}" if answers else "no earlier step is an answer"
@@ -209,9 +209,7 @@ class StepGraph:
         if condition.field != OUTCOME:
             return
         if other.role != "answer":
-            raise SetupError(
-                f"{where} goes by the outcome of {other.name!r}, whose role is {other.role}: it is not judged."
-            )
+            raise SetupError(f"{where} depends on the outcome of {other.name!r}, which is not judged (role {other.role}).")
         for value in condition.values:
             if value not in OUTCOMES:
                 raise unknown_name(f"outcome in `when` of {where}", value, OUTCOMES)
@@ -224,22 +222,22 @@ class StepGraph:
 
 
 def root(name: str = "") -> Node:
-    """A step that asks about the problem alone; without a name that of a recipe that lists none."""
+    """A step whose prompt is the problem alone; without a name, the only step of a recipe that lists none."""
     return StepGraph([StepRule(name)]).nodes[name]
 
 
 def _refuse_later(where: str, name: str, later: Sequence[str]) -> None:
-    """A step follows what stands before it in the recipe, so no steps follow one another in a circle."""
+    """A step follows only earlier steps of the recipe, so there are no cycles."""
     if name in later:
         itself = name == later[0]
         raise SetupError(
-            f"{where} names {'itself' if itself else f'{name!r}, which stands behind it'}: a step follows earlier ones.",
+            f"{where} names {'itself' if itself else f'{name!r}, which comes after it'}: a step follows earlier ones.",
             next_command=f"repeat: 2 lets {where} follow its own results" if itself else f"put step {name!r} before it",
         )
 
 
 def _stood_for(step: StepRule, named: Sequence[str], answer: str | None) -> str | None:
-    """The step for whose completions those of this one stand."""
+    """The step whose completions those of this one replace."""
     if step.searched and step.turn == "continue":
         return named[0]
     return answer if step.repeat else None
@@ -274,7 +272,7 @@ def _check_follow_up(node: Node, where: str, nodes: Mapping[str, Node]) -> None:
     if step.role == "vote" and "answer" not in {nodes[name].step.role for name in node.rests_on}:
         raise SetupError(f"{where} votes, and follows no answer that its votes could be about.", next_command="role: step")
     if step.repeat and node.stands_for is None:
-        raise SetupError(f"{where} repeats, and names no step of role answer that its result could stand for.")
+        raise SetupError(f"{where} repeats, and names no step of role answer that its result could replace.")
     if step.turn == "continue" and (len(node.parents) != 1 or step.gather or not isinstance(step.template, str)):
         raise SetupError(f"{where} continues a text: its template is a text that follows one completion.")
     if any(place.name == "pair" for place in node.places) and (len(node.parents) != 1 or step.gather):
@@ -293,4 +291,4 @@ class ChecksSteps(Protocol):
     """A budget that checks the steps of the recipe."""
 
     def check_steps(self, graph: StepGraph) -> None:
-        """SetupError where the budget and the steps do not go together."""
+        """SetupError if the budget and the steps do not go together."""

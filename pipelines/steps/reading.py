@@ -1,8 +1,9 @@
-"""Fields read out of a completion's text, by a regular expression or a JSON path; another reader reads stored texts anew.
+"""Fields read out of a completion's text, by a regular expression or a JSON path; another reader reads the stored texts
+again.
 
 A pattern that begins with `$` is a JSON path (`$.verdict`, `$.steps[0].ok`) into the last JSON value of the text. Any other
 is a regular expression in the dialect of the library `regex`; the last match counts, as models end on their answer, and its
-first group where it has one. What cannot be read is no field, and a search that takes too long has found nothing.
+first group if it has one. An unreadable field is missing, and a search that takes too long finds nothing.
 """
 
 import re
@@ -24,14 +25,14 @@ FEW, SELDOM = 32, 0.05  # texts after which it is told that a field is read in a
 
 
 def check_reader(where: str, read: Mapping[str, str]) -> None:
-    """SetupError for a field's name or a pattern that cannot be one."""
+    """SetupError for an invalid name or pattern of a field."""
     for name, pattern in read.items():
         if not FIELD.fullmatch(name) or name in ("outcome", "truncated"):
             raise SetupError(f"{where} reads a field {name!r}: letters, digits and _, and neither outcome nor truncated.")
         if pattern.startswith("$"):
             if not _PATH.fullmatch(pattern):
                 raise SetupError(
-                    f"{where} reads {name!r} by {pattern!r}, which is no JSON path.", choices=("$.a.b", "$.a[0]")
+                    f"{where} reads {name!r} by {pattern!r}, which is not a JSON path.", choices=("$.a.b", "$.a[0]")
                 )
             continue
         try:
@@ -67,14 +68,14 @@ class ReadCounts:
                 self._values[name][value] += 1
 
     def unmet(self, name: str, wanted: Collection[str]) -> dict[str, int] | None:
-        """The commonest values of a compared field where none is a wanted one; None where one is, or none could be read."""
+        """The commonest values of a compared field if none is a wanted one; None if one is, or none could be read."""
         values = self._values.get(name, Counter())
         if not values or not values.keys().isdisjoint(wanted):
             return None
         return {value[:_SHOWN]: count for value, count in values.most_common(_MOST_VALUES)}
 
     def seldom(self) -> dict[str, int]:
-        """The fields of which next to none can be read, with their counts, each once and not before enough texts came."""
+        """The fields that are almost never readable, with their counts, each reported once and after enough texts."""
         if self.texts < FEW:
             return {}
         seldom = {name: count for name, count in self.counts.items() if count < SELDOM * self.texts}

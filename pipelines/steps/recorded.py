@@ -1,4 +1,4 @@
-"""The graph of steps that a run or a version recorded, as they were when it was drawn."""
+"""The graph of steps that a run or a version recorded at its drawing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _AS_THEY_ARE = ("count", "most", "gather", "turn", "role", "read", "want", "repe
 
 
 def recorded_graph(steps: Sequence[Mapping[str, Any]]) -> StepGraph:
-    """`steps`: as `storage.ground.recipe_steps.recorded_steps` gives them; one without a name where the recipe lists
+    """`steps`: as `storage.ground.recipe_steps.recorded_steps` gives them; one without a name if the recipe lists
     none.
     """
     rules: list[StepRule] = []

@@ -1,4 +1,4 @@
-"""The template of a step: a text or turns of a conversation, with places for the problem and for what earlier steps gave.
+"""The template of a step: a text or turns of a conversation, with places for the problem and for earlier completions.
 
 | place | what is put there |
 |---|---|
@@ -7,12 +7,12 @@
 | `{STEP}` | the text that an earlier step of this recipe gave |
 | `{STEP.FIELD}` | a field that the step reads out of its texts; `outcome` and `truncated` every step has |
 | `{STEP*}` | all texts of a gathered group, numbered from 1 |
-| `{pair}` | the reference and the followed text, in an order that changes with the sample index; where the step names no
+| `{pair}` | the reference and the followed text, in an order that changes with the sample index; if the step names no
 other, the only earlier answer is followed |
 
 Braces around anything else mean themselves. Places are filled once and never evaluated, so a text with braces is a text.
-For a model, what a model wrote stands between marks that it cannot contain: it cannot end its own block. In a turn of the
-assistant it stands as it is, for there it is what the model said.
+A model's text is enclosed in marks that it cannot contain, so it cannot end its own block. In a turn of the assistant it is
+unchanged, since it is the model's own text there.
 """
 
 import re
@@ -28,7 +28,7 @@ from storage.ground.records import Message, Prompt
 
 ROLES = ("system", "user", "assistant", "tool")
 OUTCOME, TRUNCATED = STATES = ("outcome", "truncated")
-"""What is known of every followed completion beside its text: the verdict's outcome; whether it was cut off (yes, no)."""
+"""Facts about every followed completion besides its text: the verdict's outcome; whether it was cut off (yes, no)."""
 RESERVED = ("prompt", "reference", "solution", "pair")
 _PLACE = re.compile(r"\{([a-z0-9][a-z0-9_-]*)(\*|\.[a-z_][a-z0-9_]*)?\}")
 _ONE_LINE = 200  # characters of a field that stands in a sentence; a longer one, or one of several lines, gets a block
@@ -51,9 +51,9 @@ class TemplatePlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts about a completion beside its text: the outcome, for answers; whether it was cut off; the fields read.
+    """Facts about a completion besides its text: the outcome, for answers; whether it was cut off; the fields read.
 
-    `failed`: an engine without a model could make nothing of what it was given; such a completion is not followed.
+    `failed`: an engine without a model could not process its input; such a completion is not followed.
     """
 
     outcome: str | None = None
@@ -62,7 +62,7 @@ class Facts:
     failed: bool = False
 
     def value(self, name: str) -> str | None:
-        """A field by its name, or what every step has; None where it could not be read."""
+        """A field by its name, or what every step has; None if it could not be read."""
         if name == OUTCOME:
             return self.outcome
         return ("yes" if self.truncated else "no") if name == TRUNCATED else self.fields.get(name)
@@ -111,7 +111,7 @@ class Filling(NamedTuple):
     """Values for the places of a template: the problem's prompt and reference, the texts of earlier steps by name
     (`followed`: the step whose completion is followed), and the gathered group.
 
-    `swapped`: the answer of a pair comes first. `raw`: without marks, where no model reads the result.
+    `swapped`: the answer of a pair comes first. `raw`: without marks, if no model reads the result.
     """
 
     prompt: Prompt
@@ -125,9 +125,9 @@ class Filling(NamedTuple):
 
 
 def filled(template: Template, steps: Collection[str], given: Filling) -> Prompt:
-    """The template with its places filled. A text around a conversation goes around what the user said last.
+    """The template with its places filled. A text around a conversation surrounds the last message of the user.
 
-    ValueError where a field could not be read: such a completion is not followed.
+    ValueError if a field could not be read: such a completion is not followed.
     """
     free = "" if given.raw else _mark(template, steps, given)
 
@@ -179,7 +179,7 @@ def _pair(given: Filling, mark: str) -> str:
 
 
 def _block(name: str, text: str, mark: str) -> str:
-    """A text between marks; plain where there is no mark."""
+    """A text between marks, or the plain text without a mark."""
     return block(name, text, mark) if mark else text
 
 

@@ -2,8 +2,8 @@
 
 Counts go from step to step by kinds of completions (pipelines.steps.census): of each kind a share is followed, a problem's
 own share drawn from its posterior under a beta prior over all problems, whose mean is drawn too; groups, `most`, `count`
-and `repeat` are then what the recipe says. A share is certain where a condition goes by an outcome that is known; where
-fewer than LEAST completions of a kind were there to be followed, nothing is said.
+and `repeat` then follow the recipe. A share is certain if a condition depends on a known outcome; with fewer than LEAST
+candidates of a kind there is no forecast.
 """
 
 from collections import defaultdict
@@ -45,7 +45,7 @@ class ShareLaw:
         return cls(hits, trials, fit_prior(hits.tolist(), trials.tolist()))
 
     def draw(self, rng: np.random.Generator, weights: Share) -> Share:
-        """Each problem's share in one simulation; `weights`: the problems', which the mean of all goes by."""
+        """Each problem's share in one simulation; `weights`: weights of the problems in the overall mean."""
         hit, missed = rng.gamma(0.5, size=2)  # for kinds of which all were followed, or none
         hits, trials = float(weights @ self.hits) + hit, float(weights @ self.trials) + hit + missed
         centre, strength = hits / trials, self.prior.a + self.prior.b
@@ -69,15 +69,15 @@ class FollowUpsToCome:
 
     def simulate(self, rng: np.random.Generator, roots: Mapping[Kind, Counts]) -> dict[str, Counts]:
         """The draws of each step to come, by problem: those of `roots`, by kind with their own outcome, those of the round
-        that is planned, and all that follows them. TooLittleSeenError where that cannot be said.
+        that is planned, and all that follows them. TooLittleSeenError without enough evidence.
         """
         return self.simulate_rated(rng, roots)[0]
 
     def simulate_rated(
         self, rng: np.random.Generator, roots: Mapping[Kind, Counts], rated: Collection[str] = ()
     ) -> tuple[dict[str, Counts], dict[str, Counts]]:
-        """The same, and how many of the answers that follow others are right: of the steps that are `rated`, and of those
-        that something follows.
+        """Forecast follow-ups, and the number of correct answers among them: for steps in `rated`, and for steps with
+        followers.
         """
         simulation = _Simulation(self, rng, rated)
         return simulation.run(roots), dict(simulation.right)
@@ -101,7 +101,7 @@ class FollowUpsToCome:
         return int(sum(count.sum() for (kind, _), count in self._drawn.items() if kind.step == step))
 
     def _law(self, pool: Pool, kind: Kind, step: str = "") -> ShareLaw | None:
-        """Of what follows this kind on a step, or ("") of right ones; None where fewer than LEAST were seen."""
+        """Of what follows this kind on a step, or ("") of right ones; None if fewer than LEAST were seen."""
         key = (pool, kind, step)
         if key not in self._laws:
             alike = [drawn for drawn in self._drawn if _alike(pool, drawn[0] if not step else _life(drawn), kind)]
@@ -192,7 +192,7 @@ class _Simulation:
         return self._rng.binomial(count, law if isinstance(law, float) else self._share(law))
 
     def _share(self, law: ShareLaw) -> Share:
-        """The same in the whole simulation."""
+        """Totals of the whole simulation."""
         if id(law) not in self._shares:
             self._shares[id(law)] = law.draw(self._rng, self._weights)
         return self._shares[id(law)]

@@ -1,6 +1,6 @@
 """Synthesis of problems: the registries of synthesizers, and of transforms of a benchmark.
 
-Executable templates are under library/, what makes problems of problems is under derived/.
+Executable templates are under library/, synthesizers that derive problems from others under derived/.
 """
 
 from collections.abc import Callable, Mapping, Sequence

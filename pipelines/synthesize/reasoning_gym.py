@@ -123,7 +123,7 @@ def score(problem: Problem, answer: str) -> float:
 
 
 def entry_of(family: str, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored entry as the family's verifier wants it."""
+    """A stored entry in the form of the family's verifier."""
     entry = json.loads(canonical_json(dict(stored)))
     return {key: _tuples(value) for key, value in entry.items()} if family in _TUPLES else dict(entry)
 

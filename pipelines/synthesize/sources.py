@@ -1,4 +1,4 @@
-"""The problems and rollouts that problems are made of: a dataset version or a run, read by whoever knows the workspace.
+"""The source of derived problems: problems and rollouts of a dataset version or a run, read by a caller with the workspace.
 
 A synthesizer names it in its recipe (`options: {from: arithmetic@v3}`) and is given it as `source`.
 """
@@ -32,7 +32,7 @@ class SourceRollout:
 class Source:
     """Problems in order of their ids. `name`: what finds exactly these again, such as `arithmetic@v3-3f9a0c1d`.
 
-    `rollouts`: reads them in order of problem and sample; each call reads anew, as they may be many.
+    `rollouts`: reads them in order of problem and sample; each call reads them again, as there may be many.
     """
 
     name: str

@@ -42,7 +42,7 @@ class Template(Protocol):
     """A problem family. Each method is a pure function of its arguments; `rng` is the only source of chance.
 
     `sample` draws the parameters of one instance: a dict of integers, names and lists of them, "level" among them. `render`
-    gives the text in one of `phrasings` wordings, `solve` the steps and answer. What it may be beside: CheckedTemplate,
+    gives the text in one of `phrasings` wordings, `solve` the steps and answer. Other forms: CheckedTemplate,
     TemplateWithConstants.
     """
 

@@ -109,7 +109,7 @@ class Templates:
 
 
 def regenerate(problem: Problem) -> Problem:
-    """The same problem made again from its template, level and seed; for a user's template its file must still be there."""
+    """A problem made again from its template, level and seed; a user's template file must still exist."""
     reference = str(problem.meta.get("reference", problem.template))
     if is_reference(reference):
         template = load_template(reference)
@@ -178,7 +178,7 @@ def _checked_levels(levels: Sequence[int]) -> tuple[int, ...]:
 def _chosen(
     templates: Sequence[str] | None, skills: Sequence[str] | None, split: str, folder: Path | None
 ) -> Mapping[str, Template]:
-    """The templates asked for, in a fixed order, cut down to the skills asked for; SetupError when none is left."""
+    """The requested templates, in a fixed order, limited to the requested skills; SetupError if none is left."""
     known = templates_of(split)
     chosen: dict[str, Template] = {}
     for name in known if templates is None else templates:
@@ -210,7 +210,7 @@ def _users(reference: str, split: str, folder: Path | None) -> Template:
 
 
 def _distinct_names(chosen: Mapping[str, Template]) -> None:
-    """Instances are told apart by template name: a user's template may not take the name of another one."""
+    """Instances are identified by template name: a user's template may not take the name of another one."""
     taken: set[str] = set()
     for reference, template in chosen.items():
         if template.name in taken or (is_reference(reference) and template.name in TEMPLATES):

@@ -103,7 +103,7 @@ def _same_elsewhere(template: Template, reference: str, placed: str) -> None:
 
 
 def print_fingerprint(reference: str, cpu_limit_s: int) -> None:
-    """Print the fingerprint of a template, for a process that compares; a crash says nothing and is told by validation."""
+    """Print the fingerprint of a template for a comparing process; validation reports a crash."""
     # SIGXCPU can be caught; the hard limit a second later sends SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s + 1))
     sys.stdout.write(_fingerprint(cast(Callable[[], Template], load_class(reference))()) + "\n")

@@ -5,11 +5,11 @@
 - has_dof: instances differ in numbers, text and answer (degrees of freedom);
 - single_valued: asked again, by a fresh object, the template says the same, and one text has one answer;
 - matches_original: text and code agree: every parameter is in the text, every step follows from the text's numbers (and
-  the template's `constants`), the last step gives the answer, and `answer_check`, where there is one, gives it too.
+  the template's `constants`), the last step gives the answer, and `answer_check`, if there is one, gives it too.
 
-What they cannot see: a text that says something else than the code does with the same numbers, when there is no
-`answer_check` written apart. Step lines are evaluated by code written apart from the calculator that makes them; numbers
-are integers, decimals or fractions such as 3/4, all taken exactly.
+They cannot detect a text that states another problem than the code computes, unless there is an independent `answer_check`.
+Step lines are evaluated by code independent of the calculator that makes them; numbers are integers, decimals or fractions
+such as 3/4, all taken exactly.
 """
 
 import random
@@ -102,7 +102,7 @@ def require_valid(template: Any, reference: str) -> None:
 
 
 def fingerprint(template: Any) -> str:
-    """Hash of what a template says at every level for some seeds; equal in every process for a sound one."""
+    """Hash of a template's problems at every level for some seeds; equal in every process for a valid template."""
     fresh = _fresh(template)
     instances = [_instance(fresh, level, seed) for level in LEVELS for seed in range(_SEEDS)]
     contents = [[dict(i.params), i.texts, i.solution.steps, i.solution.answer] for i in instances]

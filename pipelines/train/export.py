@@ -109,7 +109,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 class _Graph:
-    """Collects nodes and constants; every method returns the name of what it made."""
+    """Collects nodes and constants; every method returns the name of its new node or constant."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []

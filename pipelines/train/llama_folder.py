@@ -89,6 +89,6 @@ def read_safetensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:
             tensors[name] = values.reshape(entry["shape"]).astype(np.float32)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SetupError(
-            f"{path} is no whole safetensors file ({type(error).__name__}).", next_command="fetch the model again"
+            f"{path} is not a complete safetensors file ({type(error).__name__}).", next_command="fetch the model again"
         ) from None
     return tensors

@@ -57,7 +57,7 @@ Encode = Callable[[Prompt, str, Sequence[Sequence[int]]], Encoded]
 def read_rows(path: Path, encode: Encode, context: int, column: str | None = None) -> TrainingRows:
     """The rows of a file of JSON lines, encoded. `column`: of their weights.
 
-    SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is no number.
+    SetupError for no row, a text beyond the model's context, an answer of several turns, or a weight that is not a number.
     """
     lines = list(_lines(path))
     if not lines:

@@ -62,7 +62,7 @@ class TokenBatches:
 
 
 def steps_of_length(batches: TokenBatches, *, steps: int, epochs: float, loss_tokens: int) -> list[list[int]]:
-    """The rows of each step of a training with one of three lengths; that of trained tokens ends with the step that reaches
+    """The rows of each step of a training with one of three lengths; one in trained tokens ends with the step that reaches
     it.
     """
     most = steps or (max(1, round(epochs * batches.an_epoch)) if epochs else None)

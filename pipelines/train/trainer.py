@@ -1,6 +1,6 @@
 """Training of the shipped model from scratch: tokenizer, training loop, export. For `rollmill train --out`.
 
-AdamW with warm-up and cosine; a resumed run is equal to the last bit on one machine. Each step is reported to a callback.
+AdamW with warm-up and cosine decay; on one machine a resumed run is bit-identical. Each step is reported to a callback.
 """
 
 import math
@@ -23,9 +23,7 @@ TOKENIZER_PROBLEMS = 8000  # that the tokenizer is trained on
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """Settings and output of a training: `out` gets the model; the checkpoint lies beside it, hidden, and is never
-    shipped.
-    """
+    """Settings and output of a training: `out` gets the model; the checkpoint is a hidden neighbour, never shipped."""
 
     out: Path
     settings: TrainSettings

@@ -20,14 +20,14 @@ from storage.ground.records import Outcome, Verdict, plan_of
 Key = tuple[str, str]
 """(verifier, version)."""
 PREFIX = "policy:"
-"""What the name of a policy begins with where a verifier's name stands: no verifier is called so."""
+"""Prefix of a policy's name in place of a verifier's: no verifier's name begins so."""
 
 
 class Policy(Protocol):
     """Rule that turns verdicts into an accepted outcome.
 
     `lazy`: verifiers are asked one after another until one decides; otherwise side by side. `over`: the names of the
-    verifiers that count, empty for all of the recipe. What it may be beside: RankedPolicy.
+    verifiers that count, empty for all of the recipe. Other forms: RankedPolicy.
     """
 
     @property
@@ -43,7 +43,7 @@ class Policy(Protocol):
     def over(self) -> Sequence[str]: ...
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
-        """The accepted verdict; `verdicts`: at least one, all that the policy asked for, in the recipe's order."""
+        """The accepted verdict; `verdicts`: at least one, all that the policy needed, in the recipe's order."""
 
 
 def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
@@ -54,7 +54,7 @@ def asks(policy: Policy, verifier: str, before: Sequence[Verdict]) -> bool:
 
 
 def accepted_verdict(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> Verdict | None:
-    """The verdict that counts of one rollout, or None while one that the policy asks for is missing."""
+    """The accepted verdict of one rollout, or None while one that the policy needs is missing."""
     asked_for = used_verdicts(policy, chain, verdicts)
     if asked_for is None:
         return None
@@ -66,7 +66,7 @@ def accepted_verdict(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key
 def planned_verdict(
     policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict], votes: Outcome = "undecided"
 ) -> Verdict | None:
-    """The verdict on one rollout that a plan goes by; None while one is missing.
+    """The verdict on one rollout that a plan uses; None while one is missing.
 
     Verifiers that wait for votes are undecided (`votes`), whatever is stored: the plan is made before they judge.
     """
@@ -75,7 +75,7 @@ def planned_verdict(
 
 
 def used_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Verdict] | None:
-    """The verdicts that the policy asks for, in the order of the chain; None while one of them is missing."""
+    """The verdicts that the policy needs, in the order of the chain; None while one of them is missing."""
     asked_for: list[Verdict] = []
     for key in chain:
         if not asks(policy, key[0], asked_for):
@@ -88,7 +88,7 @@ def used_verdicts(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, V
 
 
 def lacking(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict]) -> list[Key]:
-    """The verifiers whose verdicts the policy asks for and lacks; of a lazy one the next."""
+    """The verifiers whose verdicts the policy still needs; only the next one for a lazy policy."""
     present: list[Verdict] = []
     missing: list[Key] = []
     for key in chain:
@@ -104,7 +104,7 @@ def lacking(policy: Policy, chain: Sequence[Key], verdicts: Mapping[Key, Verdict
 
 
 def check_names(policy: Policy, verifiers: Sequence[str]) -> None:
-    """SetupError where a policy counts on a verifier that the recipe does not name."""
+    """SetupError if a policy counts on a verifier that the recipe does not name."""
     for name in (*policy.over, *(policy.order if isinstance(policy, RankedPolicy) else ())):
         if name not in verifiers:
             raise SetupError(
@@ -117,7 +117,7 @@ def check_names(policy: Policy, verifiers: Sequence[str]) -> None:
 def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Verdict:
     """The accepted verdict in the policy's own name, with the evidence of the first verdict that says the same.
 
-    Its rule names the verifiers that said so; where none did, its cause counts what each said.
+    Its rule names the verifiers with that outcome; without any, its cause lists the outcome of each.
     """
     agreeing = [verdict for verdict in verdicts if verdict.outcome == outcome]
     shown = agreeing[0] if agreeing else verdicts[0]
@@ -135,7 +135,7 @@ def ruling(policy: Policy, verdicts: Sequence[Verdict], outcome: Outcome) -> Ver
 
 
 def policy_version(version: str, **options: object) -> str:
-    """A policy's version with those of its options that are set: the version alone says what was asked."""
+    """A policy's version with those of its options that are set: the version alone identifies the policy."""
     shown = [f"{name}={','.join(map(str, v)) if isinstance(v, list | tuple) else v}" for name, v in options.items() if v]
     return " ".join([version, *shown])
 
@@ -299,7 +299,7 @@ class Prefer:
         return policy_version("1", order=self.order, over=self.over)
 
     def decide(self, verdicts: Sequence[Verdict]) -> Verdict:
-        """The first that is not undecided; undecided where all are."""
+        """The first that is not undecided; undecided if all are."""
         ranks = {name: rank for rank, name in enumerate(self.order)}
         ordered = sorted(verdicts, key=lambda verdict: ranks.get(verdict.verifier, len(ranks)))
         first = next((verdict for verdict in ordered if verdict.outcome != "undecided"), ordered[-1])
@@ -321,6 +321,6 @@ PLAIN: Policy = FirstDecided()
 
 
 def policy_part(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of a recorded recipe that names its policy; the plain chain where it names none."""
+    """The part of a recorded recipe that names its policy; the plain chain if it names none."""
     part: Mapping[str, Any] = recipe.get("accept") or {"method": PLAIN.name, "options": {}}
     return part

@@ -54,7 +54,7 @@ def number(text: str) -> Fraction | None:
 
 
 def exact_value(text: str) -> Fraction | None:
-    """The exact value of an arithmetic expression; None where it is none, or divides by zero."""
+    """The exact value of an arithmetic expression; None if it is none, or divides by zero."""
     plain = text.translate(_SIGNS).strip()
     tokens = _tokens(plain) if len(plain) <= _LONGEST else None
     return None if tokens is None else value_of(tokens, signed=True)
@@ -105,7 +105,7 @@ def _is(value: Fraction, stated: Fraction, written: str) -> bool:
 
 
 def _tokens(text: str) -> list[str | Fraction] | None:
-    """Signs, and numbers by their value; None where anything else stands among them."""
+    """Signs, and numbers by their value; None if anything else stands among them."""
     tokens: list[str | Fraction] = []
     at = 0
     while at < len(text):

@@ -1,8 +1,8 @@
 """The verifier `choice`: multiple choice, A to J. The option is named by its letter or by its text.
 
 The answer is looked for where `extract` finds it (`####`, a box, "answer is", the whole short text), then in the last line
-as a sentence, then in the first line when it is an option and nothing else. What names two options, or one option's letter
-with another's text, is no answer. A letter beyond the problem's options is an answer, and wrong.
+as a sentence, then in the first line when it is an option and nothing else. A text that names two options, or one option's
+letter with another's text, is not an answer. A letter beyond the problem's options is an answer, and wrong.
 
 Options come from the problem's metadata, or are read from its prompt, where an option begins with `A)`, `(A)`, `A.` or `A:`
 (or `a)`, `(a)`) at the start of a line, or with `(A)`, `A)` or `(a)` within one; the letters must run from A without a gap,
@@ -10,7 +10,7 @@ and the last such run counts (a worked example may stand before it).
 
 A text names an option by a letter in one of its usual spellings, or by the option's own text, which is the same whatever
 its case and the white space in it; a plain number is the same whatever its spelling. "A" and "I" are English words: without
-a mark of their own (parentheses, a full stop, "option") they are letters only where nothing, or "because" and its like,
+a mark of their own (parentheses, a full stop, "option") they are letters only if nothing, or "because" and its like,
 follows. Two letters joined ("A or B") name no option.
 """
 
@@ -40,7 +40,7 @@ Options = Mapping[str, str]
 
 
 def options_of(meta: Mapping[str, Any], prompt: str) -> Options:
-    """Letter to text; empty where the problem shows no options."""
+    """Letter to text; empty if the problem shows no options."""
     for key in META_KEYS:
         if key in meta:
             options = _from_meta(meta[key])
@@ -141,7 +141,7 @@ class Choice:
 
 
 def named_in(text: str, options: Options) -> Choice | None:
-    """The option that a whole short text names, or None where it names none."""
+    """The option that a whole short text names, or None if it names none."""
     cleaned = " ".join(_CLEAN.sub(" ", text.translate(_ASCII)).split()).strip()
     if not cleaned or len(cleaned) > 2_000:  # longer than any option
         return None
@@ -296,7 +296,7 @@ def _answer(completion: Completion, options: Options) -> tuple[str, str | None, 
 
 
 def _marked(final: FinalAnswer, options: Options) -> Choice | None:
-    """Option named by an extracted answer; a letter that is no option needs a mark to be an answer at all."""
+    """Option named by an extracted answer; a letter that is not an option needs a mark to count as an answer."""
     named = None if final.rule == "tail" else named_in(final.text, options)
     if named is None and final.rule == "phrase":
         named = _unless_contradicted(final.text, named_in_sentence(final.text))
@@ -304,7 +304,7 @@ def _marked(final: FinalAnswer, options: Options) -> Choice | None:
 
 
 def _unless_contradicted(text: str, named: Choice | None) -> Choice | None:
-    """Option named by a sentence, or None where "the answer is" is followed at once by another letter: D (B); D, unless
+    """Option named by a sentence, or None if "the answer is" is followed at once by another letter: D (B); D, unless
     it is B.
     """
     first = _AT_ONCE.match(text)

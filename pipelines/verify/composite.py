@@ -1,6 +1,6 @@
 """The verifiers `all_of` and `any_of`: one verdict from several verifiers of the same completion.
 
-Every part is asked, always, so what one of them says never depends on another. The outcome is the first of these that
+Every part always judges, so the verdict of one never depends on another. The outcome is the first of these that
 any part has:
 
     all_of: incorrect, unparsed, undecided, correct
@@ -65,7 +65,7 @@ class Composite(OneByOne):
         yield from self._window(window)
 
     def ready(self) -> None:
-        """SetupError where a part cannot run on this machine."""
+        """SetupError if a part cannot run on this machine."""
         for part in self.parts:
             if isinstance(part, NeedsMachine):
                 part.ready()

@@ -16,7 +16,7 @@ from storage.ground.errors import SetupError, unknown_name
 from storage.ground.records import Completion, Problem
 
 LONGEST = 1_000_000
-"""Characters compared; a longer text beside a shorter reference cannot be equal to it."""
+"""Characters compared; a longer text cannot equal a shorter reference."""
 
 CASES: Mapping[str, Callable[[str], str]] = {"keep": str, "fold": str.casefold}
 SPACES: Mapping[str, Callable[[str], str]] = {

@@ -5,15 +5,15 @@ The order, first that applies:
 2. the last `\\boxed{...}` or `\\fbox{...}` with balanced braces; boxes joined by "and", "or" or a comma are one list;
 3. the last `<answer>...</answer>`;
 4. the last "answer is", "answer:", or a line that begins with "A:": the rest of that line, or the next line if it is empty;
-5. bare: the whole text, when it is one short line that is no sentence;
+5. bare: the whole text, if it is one short line that is not a sentence;
 6. tail: the last non-empty line (or the last displayed formula), from which each verifier takes what it may.
 An answer that the text denies, attributes to somebody else, shows as an example, quotes or takes back is none
 (`statements.standing`): the last one that stands counts. A box or tag gives way to a later "the answer is" with a value
 behind it.
-What stands before the last `</think>` is thought, not answer; so is what stands behind a `<think>` that was never closed.
-Emoji at the end of an answer are no part of it. A box that was never closed, or is empty, is no answer.
+Text before the last `</think>` is thought, not answer; so is text after a `<think>` that was never closed.
+Emoji at the end of an answer are not part of it. A box that was never closed, or is empty, is not an answer.
 A text that was cut off (finish reason `length`) has no bare or tail answer, and none that touches its end unclosed.
-A box or `####` that lies before the last WINDOW characters is no answer, but then an unmarked last line is none either.
+A box or `####` before the last WINDOW characters is not an answer, but then an unmarked last line is none either.
 """
 
 import re
@@ -130,14 +130,14 @@ def final_answer(text: str, *, cut: bool = False) -> FinalAnswer | None:
 def standing_answer(text: str, *, cut: bool = False, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
     """The final answer, and the text that is left to read without what it denies, attributes or takes back.
 
-    `values`: texts that are answers as they stand, though their words may doubt ("not enough information").
+    `values`: texts that count as answers even if their words express doubt ("not enough information").
     """
     text, whole = _judged(text)
     return _standing(text, cut, whole=whole, values=values) if text else (None, "")
 
 
 def _judged(text: str) -> tuple[str, bool]:
-    """The part of a text that is searched, and whether no mark lies before it: else its last line is no answer."""
+    """The searched part of a text, and whether no mark precedes it: otherwise its last line is not an answer."""
     text = undoubled(_answering(text))
     thought_begin = text.rfind(THOUGHT_BEGIN)
     if thought_begin > text.rfind(THOUGHT_END):
@@ -150,7 +150,7 @@ def _judged(text: str) -> tuple[str, bool]:
 
 
 def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
-    """The last statement of an answer; an unmarked one only from `floor` on, and none where that is None."""
+    """The last statement of an answer; an unmarked one only from `floor` on, and none if that is None."""
     stated = _hash(text, cut)
     if stated is not None:
         return stated
@@ -171,7 +171,7 @@ def _stated(text: str, cut: bool, floor: int | None) -> Stated | None:
 
 
 def _standing(text: str, cut: bool, *, whole: bool, values: Collection[str] = ()) -> tuple[FinalAnswer | None, str]:
-    """The last statement that the text lets stand: those that it does not are taken out, one by one."""
+    """The last statement that the text does not retract: retracted ones are removed, one by one."""
     floor, denied = 0, frozenset[str]()
     for left in range(_MOST_STATEMENTS):
         stated = _stated(text, cut, floor if whole else None) if text.strip() else None
@@ -224,7 +224,7 @@ def _without_contrast(answer: FinalAnswer, found: Found, languages: tuple[Langua
 
 
 def _finished(answer: FinalAnswer) -> FinalAnswer | None:
-    """The answer without what is decoration, or None where it is torn."""
+    """The answer without what is decoration, or None if it is torn."""
     text, rule = answer
     if rule in _MARKED or text.isdigit():
         return answer if text[-1].isascii() else FinalAnswer(_undecorated(text), rule)
@@ -310,9 +310,9 @@ def _phrase(text: str, cut: bool) -> Stated | None:
 
 
 def _end_of_phrase(text: str) -> tuple[int, int]:
-    """Begin and end of the last "answer is" or "answer:", or -1; searched from the end, where it usually stands.
+    """Begin and end of the last "answer is" or "answer:", or -1; searched from the end, where it usually is.
 
-    One that calls the answer right or wrong states none where an earlier one does.
+    One that calls the answer right or wrong states none if an earlier one does.
     """
     # lower() of other scripts may change the length, and with it every index
     low = text.lower() if text.isascii() else _LOWER_ANSWER.sub("answer", text)

@@ -74,12 +74,12 @@ class OneByOne:
 
 
 def prompt_text(prompt: Prompt) -> str:
-    """The words of a prompt, whichever form it has."""
+    """The text of a prompt, either a string or chat messages."""
     return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
 
 
 def visible_text(completion: Completion) -> str:
-    """The text that is judged as a whole: the last turn, without the thought that stands before `</think>`.
+    """The text that is judged as a whole: the last turn, without the thought before `</think>`.
 
     A thought that was opened at the beginning and never closed is all there is: nothing was said.
     """
@@ -89,7 +89,7 @@ def visible_text(completion: Completion) -> str:
 
 
 def in_order(judge: Callable[[Item], Verdict], items: Iterable[Item], threads: int) -> Iterator[Verdict]:
-    """The verdicts of a slow function in the order of the items; what it raises is raised at its place.
+    """The verdicts of a slow function in the order of the items; an exception is raised at its item's place.
 
     Only a window of items is held, so an endless stream of them may come in, and may be abandoned.
     """

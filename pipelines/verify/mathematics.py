@@ -84,7 +84,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class EqualityDecision:
-    """Conclusion, the rule that gave it, and the cause where it is no plain yes or no."""
+    """Conclusion, the deciding rule, and the cause unless it is a plain yes or no."""
 
     outcome: Outcome
     rule: str
@@ -188,7 +188,7 @@ class MathVerifier(OneByOne):
         return question, decision
 
     def _slow(self, question: MathQuestion) -> EqualityDecision:
-        """Ask a worker; what it concludes is remembered, what it fails on is not."""
+        """Ask a worker; conclusions are cached, failures are not."""
         message = {"reference": question.reference, "answer": question.answer, "asks": question.context.to_json()}
         reply = self._pool.ask(message)
         if "failed" in reply:
@@ -245,13 +245,13 @@ def _as_written(final: FinalAnswer, reference: str) -> bool:
 
 
 def _with_name(answer: str, final: FinalAnswer) -> str:
-    """The number of a sentence with the unknown that it is given to: beside x = 2 the 2 of y = 2 is another answer."""
+    """The number of a sentence with its unknown: the 2 of y = 2 is another answer than x = 2."""
     name = re.search(rf"(?<![A-Za-z\\])([A-Za-z])\s*=\s*[$*]*{re.escape(answer.strip())}", final.text)
     return answer if name is None else f"{name[1]} = {answer.strip()}"
 
 
 def answer_text(final: FinalAnswer) -> str | None:
-    """The answer an extraction holds; None where an unmarked last line concludes nothing."""
+    """The answer an extraction holds; None if an unmarked last line concludes nothing."""
     if final.rule in ("hash", "boxed", "tag"):
         return final.text
     whole = read(final.text)
@@ -269,7 +269,7 @@ def answer_text(final: FinalAnswer) -> str | None:
 
 
 def decide_exactly(question: MathQuestion) -> EqualityDecision | None:
-    """Decision of the exact layers, or None where only a worker can tell."""
+    """Decision of the exact layers, or None if only a worker can tell."""
     rule = question.rule
     if question.reference == question.answer and question.answer:
         return EqualityDecision("correct", f"{rule}:identical")
@@ -336,7 +336,7 @@ def _option(side: Reading, context: EqualityContext) -> tuple[str, str] | None:
 def _both_lettered(
     wanted: tuple[str, str], chosen: tuple[str, str], sides: tuple[Reading, Reading], question: MathQuestion
 ) -> EqualityDecision | None:
-    """Two letters name options where the problem lists some, or one is marked; `b` beside `B` are two variables."""
+    """Two letters name options where the problem lists some, or one is marked; `b` and `B` are two variables."""
     rule, listed = f"{question.rule}:choice", bool(question.context.options)
     if not listed and all(len(strip_dollars(side.text).strip(" .")) == 1 for side in sides):
         return None
@@ -372,7 +372,7 @@ def _same_values(reference: Reading, answer: Reading, question: MathQuestion) ->
 
 
 def _unreadable(reference: Reading, answer: Reading, rule: str) -> EqualityDecision | None:
-    """An answer that nobody reads is not a reference in mathematics; what the library may read goes on to a worker."""
+    """An unreadable answer is not a mathematical reference; one that the library may read goes to a worker."""
     if answer.normal == "":
         return EqualityDecision("incorrect", f"{rule}:unreadable")
     beyond = answer.why.startswith("too ") or not _LIBRARY_READS.search(answer.text) or _LIBRARY_LOSES.search(answer.text)

@@ -1,6 +1,6 @@
 """The verifier `number`: one plain number against another, as exact rationals.
 
-What it cannot read as a plain number but might still equal one (a formula) is `undecided` and goes to the next verifier.
+An answer that is not a plain number but might equal one (a formula) is `undecided` and goes to the next verifier.
 """
 
 import re

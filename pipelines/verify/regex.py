@@ -28,7 +28,7 @@ CPU_SECONDS = 1.0
 
 
 class BadPatternError(ValueError):
-    """The text is no regular expression; the message says why."""
+    """Text that is not a regular expression; the message gives the reason."""
 
 
 class SearchLimitError(RuntimeError):

@@ -1,7 +1,7 @@
-"""Rows of somebody's own, as problems with completions: dicts, dataclasses, tuples, the records of a frame.
+"""A user's rows as problems with completions: dicts, dataclasses, tuples, the records of a frame.
 
-For `verify`. A row says by name or by place what was asked, what is right and what was answered; what makes no sense is a
-SetupError that names the row. A missing answer is an empty completion: that is the model's failure, not the user's.
+For `verify`. A row gives prompt, reference and answer by name or position; an invalid row is a SetupError that names it. A
+missing answer is an empty completion: that is the model's failure, not the user's.
 """
 
 import json
@@ -39,7 +39,7 @@ class Names:
     answer: str | None = None
 
     def find(self, row: Mapping[str, Any], place: str) -> dict[str, str]:
-        """Part to name in a row: what the caller said, else the usual names."""
+        """Part of a row to its name: the caller's choice, else the usual names."""
         named = {part: name for part in PARTS if (name := getattr(self, part)) is not None}
         for part, name in named.items():
             if name not in row:
@@ -95,7 +95,7 @@ def _pairs(row: Any, names: Names, place: str) -> list[Pair]:
 
 
 def _named(row: Any) -> Mapping[str, Any] | None:
-    """The row's values by name; None where it has no names."""
+    """The row's values by name; None if it has no names."""
     if isinstance(row, Mapping):
         return row
     if is_dataclass(row) and not isinstance(row, type):
@@ -171,7 +171,7 @@ def _answer(value: Any, place: str) -> str:
 
 
 def spelling(value: Any) -> str | None:
-    """A text as it is, a number exactly and without exponent; None for what is neither (NaN, infinities, True)."""
+    """A text unchanged, a number exactly and without exponent; None for what is neither (NaN, infinities, True)."""
     if isinstance(value, str):
         return value
     # Asked first, for bool is a Rational.

@@ -61,7 +61,7 @@ EXPORTS: Mapping[str, type[Export]] = ByName(
     }
 )
 SHOW_WHAT_WAS_ASKED = frozenset({"thread"})
-"""Formats that fill the templates of steps again, and so read the outcomes that the plan went by."""
+"""Formats that fill the templates of steps again, and therefore read the outcomes that the plan used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class ExportValidation:
             raise SetupError(f"a validation share of {self.share}; it is above 0 and below 1.")
 
     def clusters(self, chosen: Export, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
-        """The clusters of the validation file; SetupError where one template has all rows."""
+        """The clusters of the validation file; SetupError if one template has all rows."""
         sizes = Counter(_cluster(row) for row in chosen.rows(connection))
         if len(sizes) < 2:
             raise SetupError(
@@ -155,7 +155,7 @@ def export_mix(
 ) -> ExportFile:
     """Write several versions as one file, one after the other; every row has the column `dataset`.
 
-    `beside`: that of each part.
+    `beside`: the second file of each part.
     """
     with ExitStack() as stack:
         members = [

@@ -52,7 +52,7 @@ def unlikely_rewards(rewards: Floats, logprobs: Floats, beta: float) -> Floats:
     """r (1 - beta rank / n), rank 0 the least likely completion of the group (Rewarding the Unlikely, He et al. 2025).
 
     `logprobs`: (G, n), of the drawing policy, per token. Equally likely completions share their mean rank. Groups without
-    signal stay as they are: weighted they would be told apart by likelihood alone.
+    signal stay unchanged: weights would only separate them by likelihood.
     """
     ranks = np.empty_like(rewards)
     # Group by group: comparing all pairs at once would take n times the memory of the groups.

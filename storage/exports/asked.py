@@ -59,7 +59,7 @@ class Questions:
         )
 
     def _question(self, completion_id: str) -> Prompt | None:
-        """Prompt of a continued text; for a text that no model was asked for, the prompt of its source text."""
+        """Prompt of a continued text; for a text that no model drew, the prompt of its source text."""
         turn = self._problem.turns[completion_id]
         node = self._graph.nodes.get(turn.step)
         if node is None or not node.step.raw:

@@ -91,8 +91,8 @@ class Conversations(Training):
     def _asked(self, before: list[WeighedTurn], asked: list[WeighedTurn], *, first: bool) -> list[WeighedTurn]:
         """The conversation with a prompt added at its end.
 
-        A prompt that is a conversation repeats the turns before it, and replaces them; so does the first prompt, and one
-        without any text of the followed completions.
+        A prompt in the form of a conversation repeats the turns before it, and replaces them; so does the first prompt, and
+        a prompt without any text of the followed completions.
         """
         if first or any(turn["role"] == "assistant" for turn in asked):
             given = [turn for turn in before[:1] if turn["role"] == "system"]

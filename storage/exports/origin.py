@@ -28,7 +28,7 @@ ORIGIN: list[tuple[str, pa.DataType]] = [
 """Columns that every row of a completion ends with."""
 WRONG_SPANS: list[tuple[str, pa.DataType]] = [("wrong_spans", SPANS)]
 HELD_OUT = frozenset({"test", "testing", "heldout", "held_out", "evaluation", "eval", "validation", "valid", "val", "dev"})
-"""Splits that no training file holds unless it is asked for."""
+"""Splits that a training file holds only on request."""
 _WORDS = re.compile(r"[^a-z0-9]+")
 WRONG = ("incorrect", "unparsed")
 """Outcomes of an attempt that is not to be imitated."""
@@ -113,7 +113,7 @@ def _repeats_marks(text: str) -> bool:
 
 
 def _standalone_pattern(text: str) -> re.Pattern[str]:
-    """Pattern of a text that stands alone: the attempt 4 is not in 14 nor in 4.5."""
+    """Pattern of a whole word or number: the attempt 4 is not in 14 nor in 4.5."""
     before = r"(?<!\w)(?<!\d[.,])" if re.match(r"\w", text) else ""
     behind = r"(?!\w|[.,]\d)" if re.search(r"\w\Z", text) else ""
     return re.compile(before + re.escape(text) + behind)

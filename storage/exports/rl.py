@@ -143,9 +143,9 @@ class Rl(Training):
 def complete_groups(connection: duckdb.DuckDBPyConnection, n: int, but: Collection[str] = ()) -> list[RolloutGroup]:
     """The groups of n in order of problem and model, n 0 meaning all that were fixed before any verdict.
 
-    `but`: problems whose groups are no part of it, whatever their size.
+    `but`: problems whose groups are excluded.
 
-    SetupError where nothing was fixed, n is more than was, or a group has fewer.
+    SetupError if nothing was fixed, n is more than was, or a group has fewer.
     """
     prefix, measured = of_prefix(connection, n)
     if prefix == 0:

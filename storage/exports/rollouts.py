@@ -18,7 +18,7 @@ from storage.segments.views import quoted
 
 KEPT = "d.kept"
 JUDGED = "d.outcome in ('correct', 'incorrect', 'unparsed')"
-"""Conditions on the rollouts that a format reads: undecided ones are nobody's example."""
+"""Conditions on the rollouts that a format reads: undecided ones are never examples."""
 SCORES = pa.list_(pa.struct([("scorer", pa.string()), ("version", pa.string()), ("value", pa.float64())]))
 
 

@@ -43,7 +43,7 @@ class Piece(NamedTuple):
 
     @property
     def own(self) -> str:
-        """The drawn text alone."""
+        """Only the drawn text."""
         return str(self.row["text"])[_given(self.row) :]
 
 
@@ -154,7 +154,9 @@ class PiecePairs(RolloutTexts):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.gap <= 1 or self.least < 1:
-            raise SetupError(f"gap is {self.gap} and least {self.least}; gap lies above 0 and up to 1, least is 1 or more.")
+            raise SetupError(
+                f"gap is {self.gap} and least {self.least}; gap must be above 0 and at most 1, least at least 1."
+            )
 
     @property
     def schema(self) -> pa.Schema:

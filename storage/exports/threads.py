@@ -65,10 +65,10 @@ def problem_threads(
 ) -> Iterator[ProblemThreads]:
     """Problem by problem in order of their ids; a row puts problem, completion and decision side by side.
 
-    Of a version in which no step follows another, every completion stands alone. `planned`: with the outcomes that the plan
-    went by, from the table PLANNED of the connection where that has others. `scores`: those of the version, and those that
-    the table STORED of the connection has besides. `columns`: further ones of the completion. `condition`: SQL on `d`
-    and `r`; a row says in `wanted` whether it meets it, and where nothing follows anything the others are not read.
+    In a version without follow-ups every completion is its own thread. `planned`: with the outcomes that the plan used,
+    from the connection's table PLANNED if they differ. `scores`: those of the version, and those of the connection's table
+    STORED. `columns`: further ones of the completion. `condition`: SQL on `d` and `r`; the column `wanted` of a row is its
+    result, and in a version without follow-ups the other rows are not read.
     """
     follow = has_table(connection, "threads")
     stored = {row[0] for row in connection.sql("describe decisions").fetchall()}

@@ -1,7 +1,7 @@
-"""Registries of methods: a name to the method itself, or to its place, which is imported when the name is asked for.
+"""Registries of methods: a name to the method itself, or to its place, which is imported on first use.
 
 A process that judges one kind of answer would else begin with the imports of all kinds, at .3 seconds each time. A line
-with a place needs no import beside it.
+with a place needs no import of its own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class ByName(Mapping[str, Any]):
-    """Names to methods; a text stands for the method at `package.module:Name`."""
+    """Names to methods; a text names the method at `package.module:Name`."""
 
     def __init__(self, methods: Mapping[str, Any]) -> None:
         self._methods = dict(methods)

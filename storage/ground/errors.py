@@ -1,7 +1,6 @@
 """The errors a person may see, and refusals of the operating system and of the database as such errors.
 
-RollmillError
- +- SetupError        the user can mend it: one line, no traceback, exit status 2
+RollmillError +- SetupError the user can correct it: one line, no traceback, exit status 2
  |   +- Unavailable   it may pass by itself (a server, a network, a full disk, a lock): a schedule tries again
  +- FoundWanting      the command worked and its answer is "no": exit status 1
  +- CorruptSegment    a registered file is missing or does not match its checksum
@@ -47,7 +46,7 @@ class SetupError(RollmillError):
 
 
 class Unavailable(SetupError):  # noqa: N818 - no mistake of anybody
-    """An outside failure that may pass by itself: a server, a network, a disk, memory, a lock.
+    """A temporary failure outside Rollmill: a server, a network, a disk, memory, a lock.
 
     Reported like a mistake, because a person can often correct it sooner; unattended work tries again.
     """
@@ -73,7 +72,7 @@ class CorruptSegment(RollmillError):  # noqa: N818 - names what was found
 
 def broken(what: str) -> SetupError:
     """The error for a method, perhaps a user's own, that breaks the contract of its role (pipelines/protocols.py)."""
-    return SetupError(f"{what}.", next_command="mend it and run the same command again; what was drawn is kept")
+    return SetupError(f"{what}.", next_command="correct it and run the same command again; drawn completions are kept")
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], *, next_command: str | None = None) -> SetupError:
@@ -147,7 +146,7 @@ _WORDS = {  # message, the limit that may be the cause, and the remedy
         "ulimit -f unlimited",
     ),
     errno.EMFILE: (
-        "this process may not open enough files at once for {where}",
+        "this process may not open enough files for {where}",
         resource.RLIMIT_NOFILE,
         "ulimit -n 4096",
     ),
@@ -253,7 +252,7 @@ def ledger_error(message: str, where: str) -> SetupError | None:
         return SetupError(
             f"the ledger {where} is damaged.",
             next_command="restore it from a copy, or move it away and register the "
-            "segments, which are untouched, anew: rollmill doctor --rebuild",
+            "untouched segments again: rollmill doctor --rebuild",
         )
     if said(*_BUSY):
         return Unavailable(f"the database at {where} is busy: {_refusal(message)}.", next_command="run it again")

@@ -1,4 +1,5 @@
-"""Named points where a test may kill this process, armed by one environment variable. Knows nothing of what happens there.
+"""Named points where a test may kill this process, armed by one environment variable. The points have no actions of their
+own.
 
 `ROLLMILL_FAILPOINT="segment.fsynced"` kills the process (SIGKILL) the first time it gets there, `"segment.fsynced:3"` the
 third time, `"*:40"` at the fortieth point of any name. Nothing is caught, flushed or closed: what follows is what a power

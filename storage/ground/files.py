@@ -88,7 +88,7 @@ def read_object(path: Path, *, next_command: str) -> dict[str, Any]:
 
 
 def read_utf8(path: Path, *, next_command: str) -> str:
-    """The text of a file; SetupError where its bytes are no UTF-8."""
+    """The text of a file; SetupError if its bytes are not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

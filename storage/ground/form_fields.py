@@ -4,7 +4,7 @@
 What a person enters goes to a command as `--set KEY=VALUE`; `yaml_text` writes the value.
 
 An option of a class is described by a string under the field, in the section `Args:` of the constructor's docstring, or in
-the docstring of the class as `option`: sentence. The first of these that there is counts.
+the docstring of the class as `option`: sentence. The first that exists counts.
 """
 
 import ast
@@ -80,7 +80,7 @@ class FormField:
 
 
 def type_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> FieldType:
-    """Type of the values of an annotation; what no widget fits is of the kind `yaml`. `metadata`: bounds beside it."""
+    """Type of the values of an annotation; what no widget fits is of the kind `yaml`. `metadata`: its bounds."""
     plain, more = _without_metadata(annotation)
     parts = get_args(plain) if get_origin(plain) in _UNIONS else (plain,)
     others = [part for part in parts if part is not type(None)]

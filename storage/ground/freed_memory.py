@@ -1,8 +1,8 @@
-"""Large blocks of memory go back to the system when they are freed, in processes that hold a run's columns.
+"""Setting of glibc for processes that hold a run's columns: freed large blocks return to the system.
 
-glibc maps large blocks by themselves, but raises what it calls large to 32 MB once it has freed such a block. From then on
-the columns of a million rows, 4 to 36 MB each, come from its heap, where whatever small lies behind a freed one keeps it:
-after a gate over a million rollouts 390 of 1,060 resident MB were free.
+glibc maps large blocks separately, but raises its threshold to 32 MB once it has freed such a block. From then on
+the columns of a million rows, 4 to 36 MB each, come from its heap, where any small block behind a freed one keeps it in
+memory: after a gate over a million rollouts 390 of 1,060 resident MB were free.
 """
 
 import ctypes

@@ -44,7 +44,7 @@ def places(keys: Keys, known: Keys) -> Places:
 
 
 def _plain_keys(texts: pa.StringArray) -> Keys:
-    """Keys from the hex digits of all ids at once; text by text where some text is not an id."""
+    """Keys from the hex digits of all ids at once; text by text if some text is not an id."""
     # A slice has the buffers of the whole column.
     offsets = np.frombuffer(texts.buffers()[1] or b"", dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
     if not texts.null_count and len(texts) and (np.diff(offsets) == _DIGITS).all():

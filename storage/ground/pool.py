@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Repair(NamedTuple):
-    """A repair of a rollout, with its feedback: tokens out (-1 where unknown) and the index of its outcome in STATES."""
+    """A repair of a rollout, with its feedback: tokens out (-1 if unknown) and the index of its outcome in STATES."""
 
     tokens: int
     outcome: int
@@ -48,9 +48,9 @@ class Pool:
     where one answers several problems. `index`: sample index, counted on each step. `step`, `model`, `reason`, `answer`:
     places; equal answers (canonical keys of one problem) have equal places, one without a key has a place of its own, -1
     abstains. `outcome`: place in STATES.
-    `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 where unknown. `in_prefix`: whether the rollout
-    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN where there is none. `repairs`:
-    of each row what was drawn to repair it; empty where nobody asked for them (`storage.queries.repairs`).
+    `kept`: KEPT, DROPPED or OPEN while undecided. `tokens`: tokens out, -1 if unknown. `in_prefix`: whether the rollout
+    was fixed before any verdict, so that a rate may be over it. `scores`: by scorer, NaN if there is none. `repairs`: the
+    repairs drawn for each row; empty unless requested (`storage.queries.repairs`).
     """
 
     problems: tuple[str, ...]
@@ -81,7 +81,7 @@ class Pool:
         return np.equal(self.outcome, STATES.index(outcome))
 
     def measured(self, prefix: int | None, step: str = "") -> "Pool":
-        """The same rollouts with the first `prefix` of each problem on this step marked; None marks all of the step."""
+        """The rollouts with the first `prefix` of each problem on this step marked; None marks all of the step."""
         place = self.steps.index(step) if step in self.steps else -1
         if prefix is None:
             return replace(self, in_prefix=self.step == place if step else np.ones(len(self), dtype=bool))
@@ -268,7 +268,7 @@ def _forms(verdicts: pa.Table) -> list[str | None]:
 def score_columns(decisions: pa.Table, scores: pa.Table) -> dict[str, Floats]:
     """Scores as columns over rows that name completion and problem; NaN for a missing score.
 
-    Keyed by scorer, or by `scorer@version` where several versions are stored.
+    Keyed by scorer, or by `scorer@version` if several versions are stored.
     """
     row = _places(_joined(scores, "completion_id", "problem_id"), _joined(decisions, "completion_id", "problem_id"))
     versions: dict[str, set[str]] = {}

@@ -20,7 +20,7 @@ STREAMS: tuple[Stream, ...] = ("pilot", "curate", "evaluate", "judge", "score", 
 MADE = "made"  # key in a problem's meta for its origin: the method, the source problems, and the origin of the reference
 CARRIED, COMPUTED, MAJORITY, ROUND_TRIP = REFERENCE_ORIGINS = ("carried", "computed", "majority", "round_trip")
 """Where the reference of a made problem came from: taken over from its source, computed by a program, elected by most
-completions of a model, or stated by the writer and found again by a model that was not told it.
+completions of a model, or stated by the writer and found again by a model that did not see it.
 """
 
 FinishReason = Literal["stop", "length", "error", "imported"]
@@ -103,7 +103,7 @@ class Sampling:
 class Request:
     """Request for one completion. `completion_id` is fixed before the draw, so a resumed run recognises stored completions.
 
-    `given`: a text whose log-probability is asked for instead; nothing is drawn then.
+    `given`: a text to score by log-probability instead; nothing is drawn then.
     """
 
     completion_id: str

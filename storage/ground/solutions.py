@@ -1,8 +1,9 @@
 """Equality of solutions by their texts. Knows no verdict and no model, and never changes a number.
 
-Two completions are copies of each other when their normal forms are equal: case folded, runs of white space made one space,
-and none around the operators + * / = < > where a space cannot be part of a number. Spaces beside . , - and : stay, because
-`1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same numbers. Nothing else is normalised: no digit, no Unicode form.
+Two completions are copies of each other when their normal forms are equal: case folded, runs of white space reduced to one
+space, and spaces around the operators + * / = < > removed, where a space cannot be part of a number. Spaces beside . , -
+and : stay, because `1 .5` and `1.5`, or `3 -2` and `3-2`, need not be the same numbers. Nothing else is normalised: no
+digit, no Unicode form.
 """
 
 from storage.ground.ids import digest128

@@ -26,9 +26,9 @@ _INSIDE = ("text", "content", "response", "generation", "completion", "output")
 
 
 def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> Iterator[FileRow]:
-    """The row once per answer in its text cell, lists beside the answers item by item.
+    """The row once per answer in its text cell, with the lists of other columns split item by item.
 
-    CellError where such a list is of another length and not one of `whole`, which belong to the row.
+    CellError if such a list is of another length and not one of `whole`, which belong to the row.
     """
     column = columns.fields.get("text")
     cell = None if column is None else several(row.values.get(column))
@@ -49,7 +49,7 @@ def each_answer(row: FileRow, columns: Columns, whole: Collection[str] = ()) -> 
 
 
 def _items(value: Any, count: int) -> list[Any] | None:
-    """The items of a list that may stand beside `count` answers, of lists of lists theirs; None for no such list."""
+    """The items of a list that can accompany `count` answers, of lists of lists theirs; None for no such list."""
     items = parsed_cell(value)
     if not isinstance(items, list) or not items or is_conversation(items):
         return None
@@ -113,7 +113,7 @@ _NO_MODEL = "unknown"
 
 
 def _answer_turns(turns: tuple[Message, ...] | None) -> tuple[Message, ...] | None:
-    """The turns of the answer alone. CellError for a conversation that ends with a question."""
+    """Only the turns of the answer. CellError for a conversation that ends with a question."""
     if turns is None:
         return None
     _, answer = asked_and_answered(turns)

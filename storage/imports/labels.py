@@ -1,4 +1,4 @@
-"""Labels of an imported answer: all columns beside its text, and the current ones among them.
+"""Labels of an imported answer: all columns other than its text, and the current ones among them.
 
 The id of an imported answer is that of its text. Another import, or a later file, may have the same text with other
 labels: these are rows of their own, which name the answer that they label, so each import reads its own labels. An
@@ -99,8 +99,8 @@ class Relabelling:
             now = self._changed[identity]
             names.update(name for name in {*before, *now} if before.get(name) != now.get(name))
         named = listed(name.removeprefix("meta.") for name in sorted(names))
-        done = "were updated; the old ones stay stored" if self._update else "stay as they were (--update takes the new)"
-        return [f"{self.changed:,} answers that are already there have other labels now ({named}), which {done}"]
+        done = "were updated; the old ones stay stored" if self._update else "stay unchanged (--update takes the new)"
+        return [f"{self.changed:,} stored answers have other labels in the file ({named}), which {done}"]
 
 
 def _key(drawn: ImportedCompletion) -> Key:

@@ -79,7 +79,7 @@ class EmbeddedProblems:
     clashes: list[tuple[str, str]] = field(default_factory=list)
 
     def problem(self, row: FileRow) -> tuple[StoredProblem | None, Problem | None]:
-        """The row's problem, made anew; a problem that differs from an earlier one of its id is remembered as a clash."""
+        """The row's problem, newly made; a problem that differs from an earlier one with its id is recorded as a clash."""
         # Other columns are kept with the completion: they may differ between the rows of one problem.
         problem = self.rows.problem(row, meta=False)
         name = problem.external_id or problem.id
@@ -92,7 +92,7 @@ class EmbeddedProblems:
         return StoredProblem(problem.id, problem.prompt_id), problem
 
     def finish(self, faults: Faults) -> None:
-        """Raise SetupError naming the ids under which rows tell of different problems, or note their rows as faults."""
+        """Raise SetupError for ids whose rows describe different problems, or record these rows as faults."""
         for where, detail in self.clashes if faults.gather else ():
             faults.add(where, f"several problems under one id: {detail}")
         if self.clashes and not faults.gather:

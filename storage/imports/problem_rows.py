@@ -114,7 +114,7 @@ class ProblemRows:
             notes.append(f"{self.saying_nothing.total():,} references have nothing that an answer could equal: {named}")
         if len(self.splits) > 1:
             named = ", ".join(f"{split} {count:,}" for split, count in sorted(self.splits.items()))
-            notes.append(f"rows by split: {named}; held-out splits enter no training export unless asked for")
+            notes.append(f"rows by split: {named}; held-out splits enter training exports only on request")
         if self.answered and not self._columns.has("text") and not self._columns.has("messages"):
             notes.append(
                 f"{self.answered:,} conversations end with an answer, which is not part of the problem and was left out: "
@@ -136,7 +136,7 @@ def opened_conversation(value: Any) -> Any:
 
 
 def answer_in(reference: str, column: str) -> tuple[str, str | None]:
-    """The answer and the rule that found it; the reference as it is, and None, where no rule applies.
+    """The answer and the rule that found it; the reference as it is, and None, if no rule applies.
 
     A box is looked for only in a column called solution: elsewhere it may be part of the answer.
     """

@@ -88,7 +88,7 @@ def plan_removal(ws: "Workspace", name: str) -> Removal:
 
 
 def remove(ws: "Workspace", name: str) -> Removal:
-    """Remove an import; SetupError, with nothing removed, where a run, a version or another import needs it."""
+    """Remove an import; SetupError, with nothing removed, if a run, a version or another import needs it."""
     # Compared again under the write lock: users of the import are looked up without it, as that reads files.
     with ws.ledger.read() as session:
         before = _state(session)

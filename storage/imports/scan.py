@@ -1,6 +1,6 @@
 """From a file to clean rows: forms that other tools write are recognised by their keys, columns found, texts made storable.
 
-A row of such a form can hold several answers; then it becomes several rows. Rows of no known tool stay as they are. What a
+A row of such a form can hold several answers; then it becomes several rows. Rows of an unknown tool stay unchanged. What a
 rewritten row has no name for goes along under its own key and ends up as meta. An import goes through its file twice, once
 to find every mistake and once to store, and both ways use this module.
 """
@@ -39,7 +39,7 @@ class Format:
 
 
 def rewritten(values: Values) -> tuple[str, list[Values]]:
-    """The name of the row's format ("" for none that is known) and its rows. CellError where it lacks what it should."""
+    """The name of the row's format ("" for none that is known) and its rows. CellError if it lacks what it should."""
     for form in FORMATS:
         if form.knows(values):
             return form.name, list(form.rewrite(values))
@@ -88,7 +88,7 @@ def _openai_batch(values: Values) -> Iterator[Values]:
 
 
 def _chat_completion(values: Values) -> Iterator[Values]:
-    """A reply of a server with OpenAI's interface, beside the columns that identify the problem."""
+    """A reply of a server with OpenAI's interface, with the columns that identify the problem."""
     yield from _reply_rows(values)
 
 

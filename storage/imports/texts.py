@@ -1,6 +1,6 @@
 """Prompts of a file's rows, and their other texts. Stores nothing.
 
-Prompts alone are for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer in
+Files of prompts only, for evaluation sets. All texts of training data are for comparisons with a benchmark: an answer in
 any column leaks a problem, so no column is left out.
 """
 
@@ -18,7 +18,7 @@ from storage.imports.spec import ImportSpec
 
 
 def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
-    """The distinct prompts of a file as problems without an answer; SetupError where no column asks anything."""
+    """The distinct prompts of a file as problems without an answer; SetupError if no column asks anything."""
     spec, columns = _asking(path, "evaluation", maps)
     rows = ProblemRows(path, columns, source=spec.producer)
     problems = (rows.problem(row) for row in clean_rows(spec, Sanitiser()))
@@ -26,7 +26,7 @@ def read_prompts(path: Path, maps: Mapping[str, str]) -> list[Problem]:
 
 
 def read_texts(path: Path, maps: Mapping[str, str]) -> Iterator[tuple[Problem, str]]:
-    """Each row's problem, without a reference, and its other texts joined; SetupError where no column asks anything."""
+    """Each row's problem, without a reference, and its other texts joined; SetupError if no column asks anything."""
     spec, columns = _asking(path, "training", maps)
     rows, asking = ProblemRows(path, columns, source=spec.producer), columns.fields["prompt"]
     for row in clean_rows(spec, Sanitiser()):

@@ -1,7 +1,7 @@
 """Imported records to segments, in batches of bounded size that are registered together. Knows no files and no columns.
 
 A batch is one segment per kind. Its id hashes the ids in it, so storing the same rows again finds the same key and adds
-nothing. An import that is interrupted registers nothing: what it wrote is no import, and the next command removes it.
+nothing. An import that is interrupted registers nothing: its rows are not an import, and the next command removes them.
 """
 
 from collections import Counter
@@ -71,7 +71,7 @@ class ImportWriter:
     def finish(self, columns: Columns, found: Findings, *, of: str | None = None) -> ImportReport:
         """Let everything written exist, and the record of the import with it, in one ledger transaction; what was done.
 
-        Rows with a fault are written beside before that.
+        Rows with a fault are written to their file before that.
         """
         if found.faults.reasons and self._spec.set_aside is not None and not self._dry_run:
             found.faults.write(source_rows(self._spec), self._spec.set_aside)

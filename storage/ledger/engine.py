@@ -1,6 +1,6 @@
 """Opening the ledger, in SQLite or PostgreSQL: its connections, its transactions, and its schema brought to this version.
 
-SQLite runs in WAL mode: any number of readers beside one writer, writers wait up to a minute for one another. A write
+SQLite runs in WAL mode: any number of readers next to one writer, and writers wait up to a minute for one another. A write
 transaction takes its lock when it begins, so two processes never find out at commit that they collided. Alembic is imported
 only where an older schema has to change, which keeps making and opening a workspace fast.
 """
@@ -76,7 +76,7 @@ class Ledger:
             yield session
 
     def must_write(self) -> None:
-        """SetupError where the ledger is read-only for this user."""
+        """SetupError if the ledger is read-only for this user."""
         if self.read_only:
             raise read_only(f"the ledger {self.where}")
 
@@ -84,8 +84,8 @@ class Ledger:
     def write(self, *, durable: bool = True) -> Iterator[Session]:
         """A session in one transaction that holds the write lock; commits at the end, rolls back on an exception.
 
-        Not `durable`: a power cut may take it back (with SQLite; never out of order), and nobody waits for the disk. For
-        what only saves work or is shown: leases, progress, sums of attempts.
+        Not `durable`: a power cut may take it back (with SQLite; never out of order), but the commit does not wait for the
+        disk. For what only saves work or is shown: leases, progress, sums of attempts.
         """
         self.must_write()
         self._own_process()
@@ -128,7 +128,9 @@ class Ledger:
 
 
 def _dispose(engine: Engine, pid: int) -> None:
-    """Close what nobody closed. After a fork the connections are the parent's: closing them would drop its locks."""
+    """Close connections that are still open. After a fork the connections are the parent's: closing them would drop its
+    locks.
+    """
     engine.dispose(close=pid == os.getpid())
 
 
@@ -221,7 +223,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(engine: Engine, where: str, *, read_only: bool = False) -> None:
-    """Upgrade to SCHEMA_REVISION in one transaction; SetupError where the ledger is newer, or old and read-only.
+    """Upgrade to SCHEMA_REVISION in one transaction; SetupError if the ledger is newer, or old and read-only.
 
     `engine` must begin its transactions with the write lock, so that of two processes one upgrades and one waits.
     """

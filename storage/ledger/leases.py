@@ -94,7 +94,7 @@ class Leases:
             _execute(session, delete(LeaseRow).where(*_mine(lease)))
 
     def release_claims(self, session: Session, lease: Lease) -> None:
-        """Let go of what a lease claims, in the caller's transaction: that which registers it."""
+        """Release the claims of a lease in the caller's transaction, which registers the rows."""
         _execute(session, update(LeaseRow).where(*_mine(lease)).values(claims=None))
 
     def held(self) -> dict[str, Owner]:

@@ -42,14 +42,14 @@ def this_process() -> Owner:
 def new_file_id() -> str:
     """A fresh id, 44 hex digits: 16 random, then host, process number and start time of its maker.
 
-    An unregistered file can so be told to be dead or still in the making by its name alone.
+    So the name of an unregistered file alone shows whether its writer is dead or still at work.
     """
     owner = this_process()
     return f"{secrets.token_hex(8)}{_host_token(owner.host)}{owner.pid:08x}{int(owner.started):012x}"
 
 
 def maker_of(file_id: str) -> Owner | None:
-    """The process that made this id, its host as a token; None where the text is no such id."""
+    """The process that made this id, its host as a token; None if the text is no such id."""
     if len(file_id) != 44:
         return None
     try:
@@ -80,7 +80,7 @@ def _host_token(host: str) -> str:
 
 
 def _started(pid: int) -> tuple[str, float]:
-    """State letter and start of a process; an empty letter where there is none."""
+    """State letter and start of a process; an empty letter if there is none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # the name before it may hold spaces
     except OSError as error:

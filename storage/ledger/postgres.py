@@ -36,7 +36,7 @@ _LOCK = text(
 
 
 def lock(connection: Connection) -> None:
-    """Take the ledger's write lock until the transaction ends, or stands still for a minute."""
+    """Take the ledger's write lock until the transaction ends, or is idle for a minute."""
     connection.execute(_LOCK)
 
 

@@ -1,7 +1,7 @@
 """Read queries on a workspace, for notebooks and the dashboard. Holds no lock, and writes nothing but people's judgements.
 
 Every function reads the rows registered at that moment, so all of them work while a run writes. None imports Prefect.
-A name is imported on first use, so that each command loads only what it reads with.
+A name is imported on first use, so that each command loads only the modules it needs.
 """
 
 import importlib

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpentDay:
-    """Payments of one day; `money`: those with a price, by the currency of their runs ("" where it is unknown)."""
+    """Payments of one day; `money`: those with a price, by the currency of their runs ("" if it is unknown)."""
 
     day: date
     whole: Sums

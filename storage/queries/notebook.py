@@ -96,7 +96,7 @@ class WorkspaceView:
             dataset: A dataset version.
 
         Returns:
-            A row for each group. `models` counts the models that a rate pools, where none was fixed (imports).
+            A row for each group. `models` counts the models that a rate pools, if none was fixed (imports).
         """
         import pandas as pd
 
@@ -135,7 +135,7 @@ class WorkspaceView:
             metric: Name of the metric (docs/reference/metrics.md).
             run: A run's id or name; without run and dataset, the latest run.
             dataset: A dataset version.
-            by: Up to two of level, skill, template, source and `meta.KEY` of the problems, and model and step beside them.
+            by: Up to two of level, skill, template, source and `meta.KEY` of the problems, and of model and step.
             first: Only the first so many completions of each problem, where imports have unequal numbers.
             options: Options of the metric, those of `pipelines.metrics.Options`.
 

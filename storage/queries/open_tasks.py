@@ -25,7 +25,7 @@ class OpenTask:
     """A task. `name`: its subject: a run, the title of an audit's queue, a schedule, or a version.
 
     `words`: the status of a run or a firing, or for a sign-off the newest version that has one. `left` and `drawn`: the
-    rollouts that nobody has judged, and all of the queue. `firing`: that of a schedule which ended badly.
+    unjudged rollouts, and all of the queue. `firing`: that of a schedule which ended badly.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ def newest_of_recipes(known: "Sequence[Run]") -> "list[Run]":
 
 def run_tasks(known: "Sequence[Run]", rows: Sequence[ScheduleRow]) -> list[OpenTask]:
     """Runs that ended badly and schedules whose last firing did, each once: a failure of a schedule's run belongs to the
-    schedule, which can fire again; a gate's refusal and a limit to the run. A run that went on since is no task.
+    schedule, which can fire again; a gate's refusal and a limit to the run. A run that continued since is not a task.
     """
     well = {run.id for run in known if run.status in ("done", "running")}
     broken = [(row, last) for row in rows if (last := row.last) and last.status not in ("done", "running")]
@@ -60,7 +60,7 @@ def run_tasks(known: "Sequence[Run]", rows: Sequence[ScheduleRow]) -> list[OpenT
 
 
 def judging_tasks(reader: Reader, known: "Sequence[Run]") -> list[OpenTask]:
-    """Audits with rollouts that nobody has judged, and ended runs with undecided rollouts, the newest first."""
+    """Audits with unjudged rollouts, and ended runs with undecided rollouts, the newest first."""
     waiting = reader.audits.waiting()
     audits = [audit for audit in reader.audits.list() if audit.kind == "natural" and audit.id in waiting]
     tasks = [OpenTask("audit", audit_title(audit), "", *waiting[audit.id]) for audit in audits]

@@ -1,6 +1,6 @@
 """The pool of a run or a dataset version: its measured rollouts with answers and scores, for votes and replays.
 
-Only rollouts fixed before any verdict are in it; draws by a stopping rule are no measurement.
+It contains only rollouts fixed before any verdict; draws by a stopping rule give no unbiased rate.
 """
 
 import json
@@ -17,7 +17,7 @@ from storage.queries.scope import Scope
 from storage.scores import about, marks_of
 
 COLUMNS = (*STRATA, "model", "step")
-"""What every pool can be cut by; whatever else is asked for is a key of the problems' meta."""
+"""Columns by which every pool can be cut; any other name is a key of the problems' meta."""
 _ROWS = """
 SELECT problem_id, completion_id, step, outcome, verifier, verifier_version, kept, reason
 FROM rollouts WHERE {measured} ORDER BY problem_id, step, sample_index, completion_id
@@ -80,7 +80,7 @@ def with_meta(scope: Scope, pool: Pool, names: Iterable[str], *, missing: bool =
     """The pool with a stratum for each of these names that is a key of its problems' `meta`: `meta.KEY`, or KEY if no
     column has that name. None for a problem without the key. Values other than texts and whole numbers become JSON.
 
-    SetupError where no problem has it; with `missing` the name is left out.
+    SetupError if no problem has it; with `missing` the name is left out.
     """
     wanted = {name for name in names if name not in COLUMNS and name not in pool.strata}
     if not wanted:

@@ -137,7 +137,7 @@ def counts_by(scope: Scope, by: str) -> metrics.Counts:
 
 
 def indexed_counts(index: ExploreIndex, by: str) -> metrics.Counts:
-    """The same from an index."""
+    """The pass rates from an index."""
     with index.cursor() as cursor:
         return _counts(cursor, _INDEXED, by)
 

@@ -32,7 +32,7 @@ def profile_files(reader: Reader) -> list[str]:
 
 
 def recipe_stamp(reader: Reader, name: str) -> tuple[tuple[str, int], ...]:
-    """Stamp of a recipe and of the files beside it that it may name: equal stamps mean the same recipe."""
+    """Stamp of a recipe and of the files in its folder that it may name: equal stamps mean the same recipe."""
     folder = (reader.root / name).parent
     files = [*folder.glob("*.py"), *folder.glob("*.yaml"), *(reader.root / "profiles").glob("*.yaml")]
     return tuple(sorted((str(path), path.stat().st_mtime_ns) for path in files if path.is_file()))
@@ -41,7 +41,7 @@ def recipe_stamp(reader: Reader, name: str) -> tuple[tuple[str, int], ...]:
 @dataclass(frozen=True, slots=True)
 class VersionOrigin:
     """Recipe of a version. `path`, `sets`: the file and the overrides that its run was begun with, where that file is in
-    this workspace. `copy`: the file for a copy of the recipe, beside the Python files that it may name.
+    this workspace. `copy`: the file for a copy of the recipe, next to the Python files that it may name.
     """
 
     reference: str
@@ -63,7 +63,7 @@ def version_origin(reader: Reader, reference: str) -> VersionOrigin:
 
 
 def _begun_with(reader: Reader, run: str) -> tuple[str | None, Sequence[str]]:
-    """The recipe file, as a path in the workspace, and the overrides of a run's command; None where it is not here."""
+    """The recipe file, as a path in the workspace, and the overrides of a run's command; None if it is not here."""
     try:
         job = reader.runs.get(run).recipe.get("job")
     except SetupError:  # of another clone

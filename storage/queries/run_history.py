@@ -62,7 +62,7 @@ class RunTimes:
 
 
 def run_times(reader: Reader, run_id: str) -> RunTimes:
-    """The times of a run; SetupError for an unknown run. Additions after its end, such as scores, are no part of them."""
+    """The times of a run; SetupError for an unknown run. Additions after its end, such as scores, are not part of them."""
     run = reader.runs.get(run_id)
     stages = {stage.stage: stage for stage in run_progress(reader, run_id)}
     spans = [_reported(run, stage) for name, stage in stages.items() if name not in _KINDS]

@@ -48,7 +48,7 @@ class RunLine:
 
     @property
     def money(self) -> str | None:
-        """Cost for people; None where no price is known."""
+        """Cost for people; None if no price is known."""
         text = "-" if self.spent is None else money_text(self.spent, self.currency)
         return None if text == "-" else text
 

@@ -37,7 +37,7 @@ class ScheduleRow:
         return next((firing for firing in self.firings if firing.status != "skipped"), None)
 
     def goes_on(self, firing: Firing) -> bool:
-        """True for the newest firing if it is unfinished: the next one has its number and goes on with its run."""
+        """True for the newest firing if it is unfinished: the next one has its number and continues its run."""
         return firing == self.last and firing.unfinished
 
 
@@ -59,7 +59,7 @@ def service(reader: Reader) -> Service:
 
 
 def is_parent(state: Service) -> bool:
-    """True where the standing server started this process, which then ends with it."""
+    """True if the standing server started this process, which then ends with it."""
     if state.standing is None:
         return False
     owner = state.standing.process

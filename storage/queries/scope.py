@@ -9,7 +9,7 @@
 - `problems`, `completions`, `verdicts`: the columns of their kinds.
 
 Queries are thus written once for runs before and after their decisions and for versions. A view costs a listing of files,
-so only wanted ones are made; columns outside a query are not read.
+so only requested ones are made; columns outside a query are not read.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own names and of quoted literals)

@@ -1,9 +1,9 @@
 """Trust checks of a segment store: ownership, missing or altered files, unregistered files.
 
 A place is bound to one ledger. Without that, a mistyped URL or an unmounted disk would look like the loss of every
-segment, and a second ledger on the same folder would treat the first one's files as leftovers. A file of a live process
-may still be registered, so it is left alone. The check for a live process comes before the read of the ledger: a process
-that is dead by then cannot register the file afterwards.
+segment, and a second ledger on the same folder would treat the first one's files as leftovers. A live process may still
+register its file, so the file is kept. The check for a live process comes before the read of the ledger: a process that is
+dead by then cannot register the file afterwards.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def bind(registry: SegmentRegistry, place: Place) -> None:
     if not empty:
         raise SetupError(
             f"the ledger {ledger} has segments, but {place.where} holds none of them.",
-            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start anew",
+            next_command="correct its url, mount the disk, restore the folder, or remove .rollmill to start again",
         )
     if not registry.ledger.read_only:
         place.own(registry.identity())

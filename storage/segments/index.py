@@ -38,7 +38,7 @@ def key_of(text: str) -> int:
 
 
 class KeyTable:
-    """Keys with the numbers they were added under. Not safe from several threads at once."""
+    """Keys with the numbers they were added under. Not thread-safe."""
 
     def __init__(self) -> None:
         # two words, as numpy has no 128-bit integers
@@ -118,7 +118,7 @@ class IdentityIndex:
         self.met: dict[Kind, int] = dict.fromkeys(IDENTITY, 0)
 
     def update(self, kind: Kind, segments: Sequence[Segment]) -> bool:
-        """Load new segments and drop those not in the list; False where a file cannot be read now."""
+        """Load new segments and drop those not in the list; False if a file cannot be read now."""
         loaded = self._loaded[kind]
         gone = loaded.keys() - {segment.id for segment in segments}
         if gone:

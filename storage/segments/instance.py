@@ -28,7 +28,7 @@ def instance() -> "duckdb.DuckDBPyConnection":
 
 
 def without_cache(connection: "duckdb.DuckDBPyConnection") -> "duckdb.DuckDBPyConnection":
-    """The same connection without a file cache: segments are read once, and memory is bounded."""
+    """The process's connection without a file cache: segments are read once, and memory is bounded."""
     connection.execute("SET enable_external_file_cache = false")
     return connection
 

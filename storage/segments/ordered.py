@@ -50,7 +50,7 @@ def in_order(
 def tables_in_order(
     connection: "duckdb.DuckDBPyConnection", rows: str, ids: Sequence[str] | pa.ChunkedArray, *, window: int | None = None
 ) -> Iterator[pa.Table]:
-    """The same as tables, one per window, with the column `position` after the columns of `rows`."""
+    """The ordered rows as tables, one per window, with the column `position` after the columns of `rows`."""
     size = max(window or WINDOW, -(-len(ids) // WINDOWS))
     texts = ids if isinstance(ids, pa.ChunkedArray) else pa.array(ids, pa.string())
     connection.register("wanted_in_order", pa.table({"id": texts, "position": np.arange(len(ids))}))

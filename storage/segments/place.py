@@ -345,7 +345,7 @@ def _filesystem(url: str) -> tuple[Any, str]:
 
 
 def passes(error: Exception) -> bool:
-    """True for an S3 failure that may pass by itself: an overloaded server, a lost connection."""
+    """True for a temporary S3 failure: an overloaded server, a lost connection."""
     status = _reply(error).get("HTTPStatusCode", 0)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return status in (408, 429) or status >= 500 or not kinds.isdisjoint(_PASSING)

@@ -31,7 +31,7 @@ def wellformed(record: Record) -> Record:
     if changed and isinstance(record, Problem):
         raise SetupError(
             f"problem {record.external_id or record.id} has half a character (a lone surrogate) in its {min(changed)}.",
-            next_command="mend the file and import it again",
+            next_command="correct the file and import it again",
         )
     return replace(record, **changed) if changed else record
 

@@ -1,6 +1,6 @@
 """Arrow schemas of the segment kinds, and conversion of records to tables and back. Knows nothing of files or the ledger.
 
-The first schema already has every column of later readers, null where an engine cannot give a value; nested values
+The first schema already has every column of later readers, null if an engine cannot give a value; nested values
 (messages, meta, tests, stop strings) are canonical JSON text.
 """
 
@@ -46,7 +46,7 @@ RECORDS: Mapping[Kind, type[Any]] = {
     "threads": ThreadRow,
 }
 KINDS: tuple[Kind, ...] = tuple(kind for kind in RECORDS if kind != "threads")
-"""What segments hold; threads are rows of versions alone, where a plan is none."""
+"""What segments hold; threads exist only in versions, plans only in segments."""
 
 _INT = frozenset({"level", "sample_index", "seed", "tokens_in", "tokens_out", "round", "batch", "ordinal", "training_step"})
 _FLOAT = frozenset({"cost", "logprob_sum", "self_certainty", "seconds", "value", "reward", "judged_at"})

@@ -1,9 +1,9 @@
 """Seal of a segment file: in its footer, the digest of everything else in the file.
 
 The footer of a Parquet file lists the row groups, with the smallest and largest value of each column, then the pairs of key
-and value, then two fields without texts of ours. What a row says can stand before the seal and never after it: the last
-place that looks like the seal is the seal. An earlier release took the first place with 64 zeros, which may be a value
-of a row; `misplaced` finds those files, and `mend` gives them the bytes that they would have had.
+and value, then two fields without texts of ours. A row's text can precede the seal but never follow it: the last match of
+the seal's pattern is the seal. An earlier release took the first place with 64 zeros, which may be a value of a row;
+`misplaced` finds those files, and `mend` gives them their correct bytes.
 """
 
 import hashlib

@@ -144,7 +144,7 @@ class SegmentWriter:
 
 
 class Bulk:
-    """Batches written one by one, each released at once, and registered together or not at all.
+    """Batches written one by one, each released immediately, and registered together or not at all.
 
     A context manager: unregistered files are removed at its end.
     """

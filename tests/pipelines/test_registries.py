@@ -107,7 +107,7 @@ def test_one_name_of_two_sources_is_a_mistake_that_names_both(
         ),
         ("polite_module:Polite", "1 / 0", "polite_module cannot be loaded: ZeroDivisionError: division by zero"),
         ("polite_module:Polit", MODULE, "module 'polite_module' has no attribute 'Polit'"),
-        ("polite_module", MODULE, "polite_module is no class"),
+        ("polite_module", MODULE, "polite_module is not a class"),
     ],
 )
 def test_a_package_that_cannot_be_loaded_is_named(

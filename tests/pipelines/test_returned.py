@@ -46,7 +46,7 @@ def test_an_unknown_outcome_of_a_users_verifier_names_file_and_line(tmp_path: Pa
     verifier = resolve("verifier", "mine.py:Mine", {}, base=tmp_path).build()
     message = (
         rf"mine.py:8 \(Mine.verify\) returned a Verdict with outcome={said}, which is not one of correct, incorrect, "
-        r"unparsed, undecided\. Next: mend it and run the same command again; what was drawn is kept"
+        r"unparsed, undecided\. Next: correct it and run the same command again; drawn completions are kept"
     )
     with pytest.raises(SetupError, match=message):
         list(verdicts_of(verifier, [(PROBLEM, COMPLETION)]))

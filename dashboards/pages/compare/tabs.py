@@ -126,7 +126,7 @@ def _calibration(subject: ComparedSubject) -> None:
     st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", column_config=opens)
     st.caption(
         "AUROC: how often a score prefers a right completion to a wrong one, .5 by luck. Calibration error: mean distance "
-        "of the bins from the line; beside it, what an exact score would show with these n. 95% intervals."
+        "of the bins from the line; next to it, the error of an exact score with these n. 95% intervals."
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_marks(step: "VersionStep") -> None:
-    """Tags, withdrawal and sign-off; each runs the command shown beside it."""
+    """Tags, withdrawal and sign-off; each runs the command shown next to it."""
     info, key = step.info, step.info.ref
     tags, yank, sign = st.columns(3)
     with tags:

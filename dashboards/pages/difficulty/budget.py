@@ -90,7 +90,7 @@ def _numbers(spend: BudgetSpend) -> None:
     with st.container(horizontal=True, gap="large"):
         st.metric("Problems", f"{spend.problems:,}", width="content")
         st.metric("Draws", f"{draws:,}", width="content")
-        whose = "of this run's completions, whoever drew them"
+        whose = "of this run's completions, reused ones included"
         st.metric("Tokens", f"{tokens:,}" if tokens else "not counted", width="content", help=whose)
         st.metric("Covered", f"{covered:,}", width="content", help=solutions)
         each = f"{tokens / covered:,.0f}" if covered and tokens else "none"
@@ -146,7 +146,7 @@ def _stops(spend: BudgetSpend) -> None:
         return
     st.subheader("Given up")
     st.caption(
-        "Problems that the rule gave up, with the numbers it rests on: read them before you drop or mend such problems. "
+        "Problems that the rule gave up, with the numbers it rests on: read them before you drop or correct such problems. "
         f"Those marked {CONTINUED} go on at random all the same; how many of them are solved measures the rule's error."
     )
     st.dataframe(_evidence(given_up[:MOST]), hide_index=True, width="stretch")

@@ -50,7 +50,7 @@ def correct_chart(shares: Sequence[Share], judged: int) -> AnyChart:
 
 
 def share_chart(mixture: Sequence[Share], by: str) -> AnyChart:
-    """Each group's share of all rollouts beside its share of the kept ones, with intervals."""
+    """Each group's share of all rollouts and of the kept ones, with intervals."""
     rows = [
         {"group": _name(share.group), "what": what, **_ends(estimate), "rollouts": number}
         for share in mixture
@@ -87,7 +87,7 @@ def coverage_chart(spend: BudgetSpend) -> AnyChart:
 
 
 def level_chart(spend: BudgetSpend) -> AnyChart:
-    """Each level's share of the tokens beside the share of its problems that is covered, the latter with its interval."""
+    """Each level's share of the tokens and its share of covered problems, the latter with its interval."""
     unit = "tokens" if any(row.tokens for row in spend.levels) else "draws"
     costs = [row.tokens if unit == "tokens" else row.draws for row in spend.levels]
     series = [f"of all {unit}", "covered"]

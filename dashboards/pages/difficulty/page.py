@@ -140,7 +140,7 @@ def _selected(scope: Scope) -> bool:
     if scope.run is not None and scope.run.recipe.get("cell"):
         st.info("An evaluation selects nothing: all of its rollouts are measured.")
     else:
-        st.info("Nothing is selected yet: the run has not come to its decisions.")
+        st.info("Nothing is selected yet: the run has not reached its decisions.")
     return False
 
 
@@ -150,7 +150,7 @@ def _rate_words(scope: Scope, by: str) -> str:
     models = [] if scope.prefix is not None else [str(rate.group) for rate in kept(_rates, scope, "model")]
     if by != "model" and len(models) > 1:  # where a prefix is fixed, one engine drew it
         names = inert(", ".join(models))
-        words += f" Each rate pools the rollouts of {len(models)} models: {names}. By model shows each alone."
+        words += f" Each rate pools the rollouts of {len(models)} models: {names}. By model shows each separately."
     return words
 
 

@@ -12,7 +12,7 @@ from storage.ground.errors import RollmillError
 from storage.queries import ProblemDetail, Scope, indexed_rollouts, problem_detail
 
 Place = tuple[int, str | None, str | None, int]
-"""Where a problem stands among all matches, from 1, the ids of its neighbours, and the number of matches."""
+"""Position of a problem among all matches, from 1, the ids of its neighbours, and the number of matches."""
 
 
 def _closed() -> None:

@@ -55,7 +55,7 @@ def toggle(facet: str, value: str) -> None:
 
 
 def show_errors(scope: Scope, filters: Filters, counts: Mapping[str, Sequence[FacetValue]]) -> bool:
-    """Each value of the address that nothing has, or that Explore cannot use, with a button that removes it; True if there
+    """Each value of the address that matches nothing or is invalid, with a button that removes it; True if there
     is one.
     """
     errors = {(name, value): error for name, value, error in address_errors(_address())}

@@ -1,6 +1,6 @@
 """The table of Explore: a page of matches with chosen columns, whose rows open and whose headings sort all matches.
 
-A component of its own: in Streamlit's table only a box beside a row selects it, all columns have fixed widths, and nothing
+A component of its own: in Streamlit's table only a check box selects a row, all columns have fixed widths, and nothing
 marks the open row. The component gets values and sets them as text.
 """
 

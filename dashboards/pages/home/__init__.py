@@ -1,4 +1,4 @@
-"""Home: what works, what needs a person, how runs ended, what they cost, and how pass rates went."""
+"""Home: running work, open tasks of people, ended runs, their costs, and the trend of pass rates."""
 
 from dashboards.pages.home.page import show
 

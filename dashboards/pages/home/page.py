@@ -1,4 +1,4 @@
-"""Home: what works, what needs a person, how runs ended, what they cost, pass rates, next firings, newest versions."""
+"""Home: running work, open tasks of people, ended runs, their costs, pass rates, next firings, newest versions."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,5 +1,5 @@
 """The tour of Home: four steps for a first visit. A cookie of the browser keeps that it was closed, for each workspace, so
-that it stays closed where no page may write.
+that it stays closed if no page may write.
 """
 
 import streamlit as st
@@ -58,5 +58,5 @@ def _set(state: str) -> None:
 
 
 def _cookie() -> str:
-    """Name of this workspace's cookie: cookies do not tell ports apart, and a port may serve another workspace later."""
+    """Name of this workspace's cookie: cookies ignore the port, and a port may serve another workspace later."""
     return f"tour-{digest128([str(reader().root)])}"

@@ -17,14 +17,14 @@ Bar = tuple[str, int, str, Mapping[str, str] | None]
 
 
 def funnel_bars(funnel: Funnel, *, published: bool) -> list[Bar]:
-    """Name, rollouts and colour of each bar, and the facets of Explore that show its rollouts; None where none do."""
+    """Name, rollouts and colour of each bar, and the facets of Explore that show its rollouts; None if none do."""
     counts = {**funnel.outcomes(), "pending": funnel.pending}
     bars: list[Bar] = [("planned", funnel.planned, GREY, {})]
     bars += [(name, counts[name], colour, {"outcome": name}) for name, colour in OUTCOME_COLOURS.items() if counts[name]]
     if funnel.kept is not None:
         bars.append(("kept" if published else "selected", funnel.kept, BLUE, {"kept": "yes"}))
     bars += [(f"dropped: {reason}", count, GREY, {"reason": reason}) for reason, count in funnel.dropped_by_reason.items()]
-    return bars + ([("of steps that nobody judges", funnel.unjudged, GREY, None)] if funnel.unjudged else [])
+    return bars + ([("of unjudged steps", funnel.unjudged, GREY, None)] if funnel.unjudged else [])
 
 
 def funnel_chart(bars: Sequence[Bar]) -> AnyChart:
@@ -81,7 +81,7 @@ def span_label(span: Span) -> str:
 
 
 def limit_chart(measure: Mapping[str, Any]) -> AnyChart:
-    """A number that the gate refused as a bar, with a mark at the limit that it is on the wrong side of."""
+    """Bar of a value that failed the gate, with a mark at the limit that it violates."""
     value, limit = measure["value"], limit_of(measure)
     frame = pd.DataFrame([{"what": measure["what"], "value": value, "limit": limit, "words": limit_words(measure)}])
     base = alt.Chart(frame).encode(y=alt.Y("what:N", title=None, axis=None))
@@ -95,7 +95,7 @@ def limit_chart(measure: Mapping[str, Any]) -> AnyChart:
 
 
 def limit_of(measure: Mapping[str, Any]) -> float:
-    """The end that a number outside its limits is beyond."""
+    """The limit that a measured value violates: the lower one if the value is below it, else the upper one."""
     least, most = measure["least"], measure["most"]
     return float(least if least is not None and measure["value"] < least else most)
 

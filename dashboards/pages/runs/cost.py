@@ -1,4 +1,4 @@
-"""Cost of a run, by purpose, step, level, model or round, and its forecast beside the actual values."""
+"""Cost of a run, by purpose, step, level, model or round, and its forecast with the actual values."""
 
 import pandas as pd
 import streamlit as st
@@ -51,7 +51,7 @@ def show_cost(run: Run) -> None:
     if forecast is not None:
         totals = forecast[forecast["quantity"].isin(TOTALS)]
         covered = int(forecast["held"].sum())
-        st.markdown("**Forecast and what came**")
+        st.markdown("**Forecast and actual values**")
         shown = totals.assign(quantity=[name.replace("_", " ") for name in totals["quantity"]])
         st.dataframe(shown, hide_index=True, width="stretch", column_config=FORECAST)
         st.caption(f"Medians with 95% intervals; {covered} of {len(forecast)} held, those of the levels included.")

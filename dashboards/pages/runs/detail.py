@@ -36,7 +36,7 @@ CHECKS = {
 }
 STAGES = {
     **{name: st.column_config.NumberColumn(format="localized") for name in ("done", "of")},
-    "last told": st.column_config.DatetimeColumn("last told, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
+    "last told": st.column_config.DatetimeColumn("last report, UTC", format="YYYY-MM-DD HH:mm:ss", timezone="UTC"),
 }
 TABS = ("Progress", "Gate", "Cost and forecast", "Log")
 
@@ -76,7 +76,7 @@ def _actions(run: Run) -> None:
             command_button("Cancel", ["runs", "cancel", run.id], key=f"cancel-{run.id}", confirm=True)
         elif run.status in UNFINISHED and not run.refused:  # a gate that refused once would refuse again
             if not run.recipe.get("cell"):
-                help_text = "Goes on where it stopped. It works on by itself when this page is closed."
+                help_text = "Continues where it stopped, also after this page is closed."
                 command_button("Resume", ["runs", "resume", run.id], key=f"resume-{run.id}", help=help_text, wait=5)
             dismiss_button(run)
         if cell := run.recipe.get("cell"):
@@ -88,7 +88,7 @@ def _state(run: Run) -> None:
     if run.refused:
         show_refusal(run)
     elif run.status == "dismissed":
-        st.info("This run was dismissed: it needs nobody any more. What was committed is kept.")
+        st.info("This run was dismissed: it needs no further action. Committed rows are kept.")
     elif run.status == "interrupted":
         st.info("Somebody stopped this run. What was committed is kept; the next command goes on.")
     elif run.status == "killed":
@@ -164,7 +164,9 @@ def _funnel(run: Run, counts: Funnel) -> None:
 
 
 def _timeline(run: Run, times: RunTimes) -> None:
-    """The timeline; a bar opens what its stage made: problems, rollouts, selected ones, the gate's checks, the version."""
+    """The timeline; a bar opens the results of its stage: problems, rollouts, selected ones, the gate's checks, the
+    version.
+    """
     name = _picked(
         st.altair_chart(timeline_chart(times.spans), key=f"timeline-{run.id}", on_select="rerun", selection_mode=PICK)
     )

@@ -22,7 +22,7 @@ FACETS = {"min_kept": {"kept": "no"}, "max_undecided": {"outcome": "undecided"}}
 
 
 def checks_of(run: Run) -> list[Check]:
-    """The checks of the gate's last look at a run; empty where there was none."""
+    """The checks of the gate's last look at a run; empty if there was none."""
     detail = next((stage.detail for stage in run_progress(reader(), run.id) if stage.stage == "gate"), {})
     return list(detail.get("checks", ()))
 
@@ -48,8 +48,8 @@ def show_refusal(run: Run) -> None:
 
 
 def dismiss_button(run: Run) -> None:
-    """The button after which an ended run needs nobody any more."""
-    words = "It needs nobody any more: Home no longer asks for it. Its rollouts stay, and `runs resume` goes on with it."
+    """The button that marks an ended run as dealt with."""
+    words = "It needs no further action, and Home no longer lists it. Its rollouts stay, and `runs resume` continues it."
     command_button("Dismiss", ["runs", "dismiss", run.id], key=f"dismiss-{run.id}", help=words)
 
 

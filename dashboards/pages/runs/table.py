@@ -40,7 +40,7 @@ COLUMNS = {
         width=150, help="with its 95% interval, over the prefix fixed before any verdict"
     ),
     "model": st.column_config.TextColumn(width=100),
-    "tokens": st.column_config.NumberColumn(format="localized", width=70, help="in and out, of what it drew itself"),
+    "tokens": st.column_config.NumberColumn(format="localized", width=70, help="in and out, of its own drawing"),
     "cost": st.column_config.TextColumn(width=60, help="blank where no price is known"),
     "kept": st.column_config.NumberColumn(format="localized", width=60, help="in the version that it published"),
     "problems": st.column_config.NumberColumn(format="localized", width=80),

@@ -1,4 +1,4 @@
-"""The firings of a schedule: the last 30 and the next 24 hours as squares, and one firing with what it said and did."""
+"""The firings of a schedule: the last 30 and the next 24 hours as squares, and one firing with its output and result."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -110,7 +110,7 @@ def _retry(row: ScheduleRow, off: str) -> Done | None:
     if off:
         waiting_button("Retry", off, key)
         return None
-    help_text = "Fires it again with the same number and the recipe as it is now: what was committed is kept."
+    help_text = "Fires it again with the same number and the current recipe: committed rows are kept."
     return silent_button("Retry", ["schedule", "run-now", "--", row.schedule.name], key=key, help=help_text)
 
 
@@ -119,9 +119,9 @@ def _advice(row: ScheduleRow, firing: Firing) -> str:
     if firing.status == "refused":
         return "Another firing would be refused as well: its run shows the check that failed."
     if firing.status == "stopped":
-        return "It reached a limit: raise that, then fire it again."
+        return "It reached a limit: raise the limit, then fire it again."
     if firing.unfinished and not row.goes_on(firing):
-        return "A later firing went on with it."
+        return "A later firing continued it."
     return ""
 
 

@@ -101,7 +101,7 @@ def _button(verb: str, name: str) -> Done | None:
 
 
 def _forget_removed(names: Sequence[str]) -> None:
-    """Report the removal of the schedule in the address, and let the page go on with another."""
+    """Report the removal of the schedule in the address, and let the page continue with another."""
     addressed = st.query_params.get("schedule")
     done: Done | None = st.session_state.get(f"schedule-remove-{addressed}-done")
     if addressed not in names and done is not None and done.status == 0:
@@ -121,7 +121,7 @@ def _terms(row: ScheduleRow) -> str:
         f"{item.retries + 1} attempts, {item.retry_delay} s apart." if item.retries else "",
         f"Profile {_inside(item.profile)}." if item.profile else "",
         f"With {', '.join(item.sets)}." if item.sets else "",
-        f"{ENDS[item.notify.when]} told to {' and '.join(filter(None, told))}." if any(told) else "",
+        f"{ENDS[item.notify.when]} reported to {' and '.join(filter(None, told))}." if any(told) else "",
     ]
     return inert(" ".join(filter(None, parts)), 600)
 

@@ -19,8 +19,8 @@ NARROWEST, SHRUNK, WIDEST = 22, 44, 150  # pixels of any box; of the one with th
 
 @dataclass(frozen=True, slots=True)
 class TurnBox:
-    """The box of a turn: its layer from 0, its left and upper end, its width. `under`: the followed turn beside which it is
-    stacked, "" for a root.
+    """The box of a turn: its layer from 0, its left and upper end, its width. `under`: the followed turn next to which it
+    is stacked, "" for a root.
     """
 
     layer: int
@@ -85,7 +85,7 @@ def layers_of(turns: Turns) -> dict[str, int]:
 
 
 def _beside(cid: str, turns: Turns, layers: Mapping[str, int]) -> str:
-    """The followed turn beside which a turn is stacked: in the highest layer, the middle one of several."""
+    """The followed turn next to which a turn is stacked: in the highest layer, the middle one of several."""
     parents = [parent for parent in turns[cid].after if parent in turns and layers[parent] < layers[cid]]
     highest = max((layers[parent] for parent in parents), default=0)
     near = [parent for parent in parents if layers[parent] == highest]
@@ -93,8 +93,8 @@ def _beside(cid: str, turns: Turns, layers: Mapping[str, int]) -> str:
 
 
 def _rows(under: Mapping[str, str], layers: Mapping[str, int]) -> dict[str, float]:
-    """The row of each turn, from 0 to the number of turns in the fullest layer: near the turn beside which it is stacked,
-    and that one near the middle of what is stacked beside it. No two edges between a turn and its `under` cross.
+    """The row of each turn, from 0 to the number of turns in the fullest layer: near the followed turn, and that one near
+    the middle of its followers. No two edges between a turn and its `under` cross.
     """
     stacked: dict[str, list[str]] = defaultdict(list)
     for cid, parent in under.items():

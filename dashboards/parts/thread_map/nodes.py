@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     "ended": "an answer ends here",
     "pruned": "no answer ends here or further on",
     "open": "no answer ends here or further on yet",
-    "unjudged": "a step that nobody judges",
+    "unjudged": "an unjudged step",
 }
 """Words for what became of a turn, in the order of the legend."""
 _OF_PIECES = ("ended", "continued", "pruned", "open")
@@ -66,7 +66,7 @@ class MapNode:
 
 
 def nodes_of(turns: Turns, facts: Mapping[str, TurnFacts], *, stopped: bool) -> dict[str, MapNode]:
-    """The nodes of these turns. `stopped`: whether nothing more is drawn, which tells pruned pieces from open ones."""
+    """The nodes of these turns. `stopped`: whether drawing has ended, which separates pruned pieces from open ones."""
     pieces = _pieces(turns)
     ended = {parent for turn in turns.values() if turn.role == ANSWER for parent in turn.after if parent in pieces}
     continued = _before(ended, turns)
@@ -119,7 +119,7 @@ def summary(nodes: Collection[MapNode]) -> str:
 
 
 def map_data(nodes: Mapping[str, MapNode], placed: MapLayout) -> dict[str, Any]:
-    """The map as the browser draws it: boxes layer by layer, edges by places of boxes, what stands in the legend."""
+    """The map as the browser draws it: boxes layer by layer, edges by places of boxes, and the legend."""
     order = {cid: place for place, cid in enumerate(placed.boxes)}
     states = Counter(node.state for node in nodes.values())
     return {

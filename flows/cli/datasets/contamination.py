@@ -44,10 +44,10 @@ def check(  # noqa: PLR0913 (a verb's parameters are its options)
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the copies and their places.")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Compare problems and answers with a benchmark; exit status 1 where something leaks or too little would be found.
+    """Compare problems and answers with a benchmark; exit status 1 if something leaks or too little would be found.
 
     Exact copies, edited ones, the same solution graph with the same or with new numbers. Recall is measured by planting
-    edited copies of the benchmark's own problems. Of a dataset version the result is kept beside it.
+    edited copies of the benchmark's own problems. The result for a dataset version is stored with the version.
 
     Example: rollmill contamination check arithmetic recipes/arithmetic.yaml --report reports/contamination
     """
@@ -90,9 +90,9 @@ def splits(
     *,
     json: AsJson = False,
 ) -> None:
-    """Prove that no text and no solution graph of a version stands in two of its splits; the SQL is shown.
+    """Prove that no text and no solution graph of a version is in two of its splits; the SQL is shown.
 
-    Exit status 1 where one does.
+    Exit status 1 if one does.
 
     Example: rollmill contamination splits arithmetic
     """

@@ -136,8 +136,8 @@ def verify(
 ) -> None:
     """Check a version: recompute its hashes, derive every decision again, judge its kept rollouts again.
 
-    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs. Verdicts
-    and decisions that only another version of their method could make again are named; they are no difference.
+    --all judges the others too, by each verifier that they were shown to. Exit status 1 if anything differs. Verdicts and
+    decisions that only another version of their method could reproduce are listed; they do not count as differences.
 
     Example: rollmill dataset verify arithmetic@v1
     """

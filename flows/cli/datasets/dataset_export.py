@@ -42,7 +42,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = False,
     take: Annotated[
         list[str] | None,
-        typer.Option("--take", metavar="DATASET=N", help="Of this one whole problems, until N rows are reached."),
+        typer.Option("--take", metavar="DATASET=N", help="Whole problems of this dataset, until N rows are reached."),
     ] = None,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -76,7 +76,7 @@ def export(  # noqa: PLR0913 (a verb's parameters are its options)
 def _write(
     parts: "Sequence[MixPart]", fmt: str, out: Path, validation: "ExportValidation | None", options: dict[str, Any]
 ) -> "ExportFile":
-    """Write one version as it is, or a mix of several."""
+    """Write one version, or a mix of several."""
     from flows.recipe.servers import server_keys
     from storage.exports import export as export_one
     from storage.exports import export_mix
@@ -91,7 +91,7 @@ def _write(
 
 
 def _beside(info: "VersionInfo", fmt: str, options: dict[str, Any]) -> "Beside":
-    """Data that a format reads beside the version: later scores and the outcomes used for planning.
+    """Data that a format reads in addition to the version: later scores and the outcomes used for planning.
 
     Scores are read where the options ask for them, outcomes where the format shows the prompts.
     """
@@ -130,7 +130,7 @@ def _say_written(names: str, export_file: "ExportFile", *, json: bool) -> None:
 
 
 def _require_rows(names: str, fmt: str, export_file: "ExportFile") -> None:
-    """FoundWanting for a file without a row, which is removed: a trainer would go on with nothing."""
+    """FoundWanting for a file without rows, which is removed, because a trainer would accept it."""
     if any(file.rows for file in export_file.files):
         return
     for file in export_file.files:
@@ -185,7 +185,7 @@ def _parts(references: Sequence[str], takes: Sequence[str]) -> "list[MixPart]":
 
 
 def _options(fmt: str, texts: Sequence[str]) -> dict[str, Any]:
-    """The options of a format as they are typed, KEY=VALUE each."""
+    """The options of a format as typed, KEY=VALUE each."""
     from storage.exports import parsed
 
     pairs = [text.partition("=") for text in texts]

@@ -1,4 +1,4 @@
-"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: what is said of versions later, in index.json only."""
+"""`rollmill dataset tag|untag|yank|sign-off|rebase|...`: later marks on versions, in index.json only."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -52,7 +52,7 @@ def untag(reference: Ref, name: Tag, *, dry_run: DryRun = False, json: AsJson = 
 def yank(
     reference: Ref,
     *,
-    reason: Annotated[str, typer.Option(help="What readers will be told.")],
+    reason: Annotated[str, typer.Option(help="Reason, shown to readers.")],
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
@@ -85,12 +85,12 @@ def unyank(reference: Ref, *, dry_run: DryRun = False, json: AsJson = False) -> 
 def sign_off(
     reference: Ref,
     *,
-    by: Annotated[str, typer.Option(help="Who stands for it.")],
+    by: Annotated[str, typer.Option(help="Name of the person who signs.")],
     note: Annotated[str, typer.Option(help="What was looked at.")] = "",
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Record that a person stands for a version, with the day; who signed is in index.json and in `dataset show`.
+    """Record a person's sign-off of a version, with the day; index.json and `dataset show` name the signer.
 
     Example: rollmill dataset sign-off arithmetic@v2 --by ann --note "read 100 rows"
     """

@@ -1,4 +1,4 @@
-"""`rollmill dataset log|push|pull`: how a dataset came to be, and its rows to other clones and back."""
+"""`rollmill dataset log|push|pull`: history of a dataset, and transfer of its rows to and from other clones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ Reference = Annotated[
 ]
 Remote = Annotated[str | None, typer.Option("--remote", metavar="NAME", help="A DVC remote; the default one.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET", help="NAME, NAME@v2, NAME@3f9a0c1d or NAME@tag.")]
-Base = Annotated[Path, typer.Option(help="Where the recipe's own Python files lie, if it names any.")]
+Base = Annotated[Path, typer.Option(help="Folder of the recipe's own Python files, if it names any.")]
 RECIPES = Path("recipes")
 MOST_CHANGES = 3
 
@@ -105,7 +105,7 @@ def _say_only(what: str, versions: list[str], *, json: bool) -> None:
 
 
 def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bool]") -> "list[VersionInfo]":
-    """The versions of a reference; without one those of all datasets that are wanted."""
+    """The versions that a reference names; without one, all versions that match."""
     from storage.versions.index import dataset_names
     from storage.versions.resolve import resolve, versions
 
@@ -117,7 +117,7 @@ def named_versions(reference: str | None, condition: "Callable[[VersionInfo], bo
         infos = versions(folder, reference) if reference in known else [resolve(folder, reference)]
     if not infos:
         raise SetupError(
-            "there is no version to share: all are where they should be, or none is published.",
+            "there is no version to share: all are shared already, or none is published.",
             next_command="rollmill dataset list",
         )
     return infos
@@ -134,7 +134,7 @@ def datasets_folder() -> Path:
 def check_base(base: Path) -> None:
     """SetupError for a folder of the recipe's files that was named and is not there."""
     if base != RECIPES and not base.is_dir():
-        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, where the recipe's own Python files lie")
+        raise SetupError(f"no folder {base}.", next_command="--base FOLDER, the folder of the recipe's own Python files")
 
 
 def _history(name: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def register(group: typer.Typer) -> None:
 
 
 def checkout(reference: Version, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Put the files of a version back as they were published, from DVC's cache in this clone; asks no remote.
+    """Restore the published files of a version from DVC's cache in this clone; contacts no remote.
 
     For rows that were removed, damaged or edited here; `dataset pull` fetches what the cache does not have. A bare name
     means an older version once the newer ones are withdrawn: `dataset yank`.
@@ -60,7 +60,7 @@ def gc(
 ) -> None:
     """Take rows of old versions out of this clone, of which a DVC remote has a copy; no row is lost.
 
-    The newest version stays, what a tag or a sign-off names, and the version that each of these came after. Freed versions
+    The newest version stays, as do versions with a tag or a sign-off, and the parent of each of these. Freed versions
     are listed and shown as before; `dataset pull` brings their rows back. `rollmill gc` tidies segments.
 
     Example: rollmill dataset gc arithmetic --dry-run
@@ -105,7 +105,7 @@ def reproduce(
 ) -> None:
     """Make a version again from its recipe in an empty workspace, and compare the two.
 
-    Exit status 1 where the fingerprint is the same and the content hash is not. Under another fingerprint (engine,
+    Exit status 1 if the fingerprint is the same and the content hash is not. Under another fingerprint (engine,
     libraries, processor) texts may differ: then pass rates of the same problems are compared, paired, with n and interval.
 
     Example: rollmill dataset reproduce arithmetic@v1
@@ -138,7 +138,7 @@ def recipe(
     out: Annotated[Path | None, typer.Option(help="The file to write; printed by default.")] = None,
     json: AsJson = False,
 ) -> None:
-    """The recipe of a version as a file, to run it again or changed. Its own Python files are looked for beside that.
+    """The recipe of a version as a file, to run it again or changed. Its own Python files are searched in the same folder.
 
     Example: rollmill dataset recipe arithmetic@v1 --out recipes/arithmetic-v1.yaml
     """
@@ -167,7 +167,7 @@ def recipe(
 
 
 def _changed_since(path: Path, recipe_hash: str) -> str | None:
-    """Reason why the recipe in a file is not that of the version today; None where it is."""
+    """Reason why the recipe in a file is not that of the version today; None if it is."""
     from flows.recipe import load_recipe
 
     try:

@@ -177,7 +177,7 @@ def untag(reference: Model, name: Annotated[str, typer.Argument(metavar="TAG", h
 
 
 @verbs.command("yank")
-def yank(reference: Model, *, reason: Annotated[str, typer.Option(help="What readers will be told.")]) -> None:
+def yank(reference: Model, *, reason: Annotated[str, typer.Option(help="Reason, shown to readers.")]) -> None:
     """Withdraw a version: it stays usable by number, but the model's bare name no longer means it.
 
     Example: rollmill model yank student@v1 --reason "trained on withdrawn data"
@@ -245,7 +245,7 @@ def import_(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A model folder in the form of Hugging Face.")],
     *,
     name: Annotated[str, typer.Option("--name", help="Name of the model.")],
-    licence: Annotated[str, typer.Option("--licence", help="Its licence; unknown where none is given.")] = "unknown",
+    licence: Annotated[str, typer.Option("--licence", help="Its licence; default: unknown.")] = "unknown",
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:

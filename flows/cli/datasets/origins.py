@@ -19,7 +19,7 @@ def origins(
     ] = 0.75,
     json: AsJson = False,
 ) -> None:
-    """Say where the references of problems came from, and how often recomputing or solving them again contradicts them.
+    """Origins of the problems' references, and how often recomputing or solving them again contradicts them.
 
     Completions contradict as far as their model is right; a reference that the same model elected they hardly contradict.
 

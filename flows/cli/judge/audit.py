@@ -1,6 +1,6 @@
 """`rollmill audit verifier|list|show`: how often a verifier errs, measured. Draws nothing from a model and judges nothing.
 
-What it prints carries n, interval, estimand and method; what is not measured is said to be so.
+What it prints carries n, interval, estimand and method; unmeasured rates are marked as such.
 """
 
 import math
@@ -63,7 +63,7 @@ def show(
     cap: Cap = 256,
     json: AsJson = False,
 ) -> None:
-    """The rates of an audit from the judgements there are, and what they do to sampling at stated costs.
+    """The rates of an audit from the current judgements, and their effect on sampling at stated costs.
 
     Example: rollmill audit show natural-3f9a0c1d20 --wrong -2 --draw 0.001
     """
@@ -74,9 +74,9 @@ def show(
     if not 1 <= target <= cap:
         raise SetupError(f"--target {target} and --cap {cap}: 1 at least, and the target within the cap.")
     if not (math.isfinite(wrong) and wrong < 1):
-        raise SetupError(f"--wrong {wrong} is no worth below that of a right one, which is 1.", next_command="--wrong -1")
+        raise SetupError(f"--wrong {wrong} must be below 1, the worth of a right one.", next_command="--wrong -1")
     if not (math.isfinite(draw) and draw >= 0):
-        raise SetupError(f"--draw {draw} is no cost.", next_command="--draw 0.001")
+        raise SetupError(f"--draw {draw} is not a cost of 0 or more.", next_command="--draw 0.001")
     with Reader.open() as reader:
         row = audit_row(reader, reader.audits.get(audit), costs=Costs(wrong, draw, target, cap))
     return as_json(row) if json else line(_page(row))
@@ -128,7 +128,7 @@ def _natural(row: Mapping[str, Any]) -> list[str]:
     ]
     if row["dry_run"]:
         return [*lines, "  Nothing was written."]
-    unsure = f", {report['unsure']:,} could not be told" if report["unsure"] else ""
+    unsure = f", {report['unsure']:,} could not be judged" if report["unsure"] else ""
     left = report["drawn"] - report["n"] - report["unsure"]
     lines.append(f"  {report['n']:,} judged by people{unsure}, {left:,} wait.")
     agreement = report["reviewers"]["agreement"]
@@ -158,7 +158,7 @@ def _overall(report: Mapping[str, Any]) -> list[str]:
         rows.append(["pass rate, verifier", _rate(raw), raw["n"], raw["estimand"]])
         rows.append(["pass rate, corrected", _rate(corrected), corrected["n"], corrected["estimand"]])
     if not rows:
-        return ["No rate yet: nobody has judged a rollout of every stratum."]
+        return ["No rate yet: some stratum has no judged rollout."]
     methods = dict.fromkeys(rate["method"] for _, rate in rates)
     return [columns(["rate", "value [95% interval]", "n", "estimand"], rows), f"method: {'; '.join(methods)}"]
 

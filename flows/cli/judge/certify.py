@@ -43,7 +43,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Put a verifier to the test; exit status 1 when it is found wanting.
+    """Test a verifier against a suite; exit status 1 if it fails.
 
     False accepts and rejects, crashes, hangs, and whether any text of the suite was executed. Undecided is never a fault.
 
@@ -57,7 +57,7 @@ def certify(  # noqa: PLR0913 (a verb's parameters are its options)
     _check_names(verifier, section or ())
     sections: frozenset[Any] = frozenset(section or ())
     if not (math.isfinite(seconds) and seconds > 0):
-        raise SetupError(f"--seconds {seconds} is no time.", next_command="--seconds 30")
+        raise SetupError(f"--seconds {seconds} is not a time.", next_command="--seconds 30")
     built_with = options_of(verifier, _options(options))
     given = None if rollouts is None else _rollouts(rollouts)
     certificate = run(
@@ -102,7 +102,9 @@ def _options(options: str) -> dict[str, Any]:
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
-        raise SetupError(f"--options {options!r} is no JSON object.", next_command="""--options '{"policy": "lenient"}'""")
+        raise SetupError(
+            f"--options {options!r} is not a JSON object.", next_command="""--options '{"policy": "lenient"}'"""
+        )
     return parsed
 
 

@@ -125,7 +125,9 @@ def _numbers(option: str, text: str | None) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise SetupError(f"--{option} {text!r} is no list of whole numbers.", next_command=f"--{option} 1,4,16") from None
+        raise SetupError(
+            f"--{option} {text!r} is not a list of whole numbers.", next_command=f"--{option} 1,4,16"
+        ) from None
 
 
 def _write(out: Path, report: Mapping[str, Any]) -> None:

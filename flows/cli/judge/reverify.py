@@ -30,7 +30,7 @@ def reverify(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Judge a run again after a verifier has changed: only what the changed rules can have reached.
+    """Judge a run again after a verifier has changed: only rollouts that the changed rules can affect.
 
     Rows, pass rates, metrics and decisions that are different are shown; nothing of the run changes until --accept. Kill it
     and run it again, and it goes on.

@@ -1,6 +1,6 @@
-"""`rollmill review`: a person judges rollouts one by one. What the verifier said stays hidden, so that it cannot anchor.
+"""`rollmill review`: a person judges rollouts one by one. The verdict stays hidden, so that it cannot anchor the reviewer.
 
-Every judgement is stored as it is given: q, Ctrl-C and a closed terminal lose nothing, and the next call goes on.
+Every judgement is stored as it is given: q, Ctrl-C and a closed terminal lose nothing, and the next call continues.
 """
 
 import getpass
@@ -31,12 +31,12 @@ def review(  # noqa: PLR0913 (options, all by name)
     undecided: Annotated[str | None, typer.Option(metavar="RUN", help="Instead: what no verifier could decide.")] = None,
     judge: Annotated[str | None, typer.Option(help="Who judges; your login if left out.")] = None,
     show_outcome: Annotated[
-        bool, typer.Option("--show-outcome", help="Show what the verifier said (it anchors; for --undecided).")
+        bool, typer.Option("--show-outcome", help="Show the verdict (it anchors; for --undecided).")
     ] = False,
     read: Annotated[Path | None, typer.Option("--from", help="Read judgements from a CSV file instead of asking.")] = None,
     export: Annotated[Path | None, typer.Option(help="Write the rollouts as a CSV file for another tool.")] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="With --undecided: let what people said count, and publish what follows.")
+        bool, typer.Option("--apply", help="With --undecided: accept people's judgements, and publish the new version.")
     ] = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -58,7 +58,7 @@ def review(  # noqa: PLR0913 (options, all by name)
     if apply:
         if undecided is None or read is not None or export is not None:
             together = "rollmill review --undecided RUN --apply"
-            raise SetupError("--apply goes with --undecided RUN alone.", next_command=together)
+            raise SetupError("--apply needs --undecided RUN.", next_command=together)
         return _apply(undecided, dry_run=dry_run, json=json)
     with Reader.open() as reader:
         queue = audit_queue(reader, audit) if undecided is None else undecided_queue(reader, undecided)
@@ -111,7 +111,7 @@ def _apply(run: str, *, dry_run: bool, json: bool) -> None:
         return as_json(row) if json else line(f"Would write {judged.path.name} ({counts}) and run:\n  {judged.job.command}")
     judged.write()
     if not json:
-        note(f"{judged.path.name}: {counts}. Keep it beside the recipe.")
+        note(f"{judged.path.name}: {counts}. Keep it in the recipe's folder.")
     kind = Curate(judged.job)
     return run_job(kind, lambda outcome: summary(outcome, root), json=json, row=lambda outcome: {**row, **outcome})
 

@@ -26,7 +26,9 @@ Truncated = Annotated[
     float | None, typer.Option("--truncated", help="Reward of a completion cut at its length limit; without it judged.")
 ]
 LogName = Annotated[str, typer.Argument(metavar="NAME", help="The name of the log.", show_default=False)]
-Workers = Annotated[int, typer.Option("--workers", min=0, max=4096, help="Completions judged at once; 0: one a core.")]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, max=4096, help="Completions judged in parallel; 0: one per core.")
+]
 Profile = Annotated[Path | None, typer.Option("--profile", help="Profile of this machine.")]
 verbs = group("reward", "Verifiers as rewards of a training.")
 
@@ -98,7 +100,7 @@ def serve(  # noqa: PLR0913 (options, all by name)
 ) -> None:
     """Serve rewards over HTTP until Ctrl-C: POST /v1/judge and /openrlhf, GET /health and /metrics.
 
-    A full queue answers 429 with Retry-After; time in the queue is no verdict.
+    A full queue answers 429 with Retry-After; items still queued at the deadline are `undecided`.
 
     Example: rollmill reward serve recipes/arithmetic.yaml --port 8600 --log run7
     """
@@ -148,7 +150,7 @@ def publish(
     last: Annotated[int | None, typer.Option("--to-step", help="The last step to take.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Make a log an import of rollouts, with label, step and reward of each; again, it adds what came since.
+    """Import a log as rollouts, with label, step and reward of each; a second call adds the new rows.
 
     Example: rollmill reward publish run7 --as run7-late --from-step 400
     """
@@ -162,7 +164,7 @@ def publish(
     if json:
         return as_json(report.to_json())
     return line(
-        f"{report.name}: {report.completions.new:,} rollouts new, {report.completions.already:,} already there, of "
+        f"{report.name}: {report.completions.new:,} rollouts new, {report.completions.already:,} already stored, of "
         f"{report.problems.new + report.problems.already:,} problems ({report.file}).\n"
         f"Next: rollmill curate RECIPE, where the recipe has problems: {{imported: {report.name}}} and generate: "
         f"{{engine: imported, imports: [{report.name}]}}, then rollmill audit verifier NAME"
@@ -203,7 +205,7 @@ def _end(text: str) -> str:
 
 
 def _history_page(report: Mapping[str, Any]) -> str:
-    """A log for a person: a row a step, what is held against it, and the alert."""
+    """Readable log of rewards: one row per step, the comparison with other judges, and the alert."""
     rows = [
         [
             "-" if row["step"] is None else row["step"],

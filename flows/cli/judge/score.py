@@ -33,7 +33,7 @@ def score(  # noqa: PLR0913 (a verb's parameters are its options)
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Give the stored rollouts of a run a number each, by a scorer or several; no rollout is drawn anew.
+    """Score the stored rollouts of a run with one scorer or several; no new rollout is drawn.
 
     What is there already is not made again; kill it and run it again, and it goes on. What a scorer asks a model for is
     stored, charged to the run and held within its limit. Without --with the scorers of the run's recipe are used.
@@ -78,7 +78,7 @@ def page(report: Mapping[str, Any]) -> str:
 
 
 def _calibration_cells(name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The first row of each metric of a score, with its interval; a dash where the metric has none."""
+    """The first row of each metric of a score, with its interval; a dash if the metric has none."""
     first = {row["metric"]: row for row in reversed([row for row in rows if row["scorer"] == name])}
     cells = []
     for metric in ("auroc", "auroc_within", "brier", "calibration"):

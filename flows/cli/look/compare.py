@@ -1,4 +1,4 @@
-"""`rollmill compare` and `leaderboard`: whether models differ, on the problems that they share."""
+"""`rollmill compare` and `leaderboard`: paired comparison of models on the problems that they share."""
 
 from typing import Annotated, Any
 
@@ -35,9 +35,9 @@ def compare(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Compare two models on the problems that both were asked: paired, with interval, test and flipped problems.
 
-    Both sides get the same number of completions of each problem unless --all-samples, and are compared at equal tokens
-    beside that. A sentence says which is better, or how large a difference this data would have shown: "not
-    significant" is not "equal", which --margin tests.
+    Both sides get the same number of completions of each problem unless --all-samples, and are also compared at equal
+    tokens. A sentence says which is better, or how large a difference this data would have shown: "not significant" is not
+    "equal", which --margin tests.
 
     Example: rollmill compare arithmetic-eval:tiny arithmetic-eval:tiny-cool --by level
     """
@@ -137,7 +137,7 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _problem_count(board: dict[str, Any], benchmark: str) -> str:
-    """Number of problems of a benchmark under the rates, `64 of easy`; `60 to 64 of easy` where models differ."""
+    """Number of problems of a benchmark under the rates, `64 of easy`; `60 to 64 of easy` if models differ."""
     counts = {row["problems"] for row in board["cells"] if row["benchmark"] == benchmark}
     return f"{' to '.join(f'{count:,}' for count in sorted({min(counts), max(counts)}))} of {benchmark}"
 

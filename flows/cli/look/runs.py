@@ -1,4 +1,6 @@
-"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: what the ledger says of runs, who works on them."""
+"""`rollmill runs list|show|cost|queue|watch|resume|cancel|dismiss`: runs in the ledger, and the processes that work on
+them.
+"""
 
 import time
 from dataclasses import asdict, replace
@@ -113,7 +115,7 @@ def _page(run: "Run", row: dict[str, Any]) -> str:
         f"{counts['reused']:,} {elsewhere}, {counts['left']:,} to draw",
     ]
     if row["unjudged"]:
-        lines.append(f"{row['unjudged']:,} of them are of steps that nobody judges: they pass no `verify`")
+        lines.append(f"{row['unjudged']:,} of them are of unjudged steps: they pass no `verify`")
     if row["steps"]:
         lines.append("\n" + columns(list(row["steps"][0]), [list(step.values()) for step in row["steps"]]))
     lines += rule_lines(row["given_up"])
@@ -167,7 +169,7 @@ def resume(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Go on with a run that was interrupted, failed or reached a limit.
+    """Resume a run that was interrupted, failed or reached a limit.
 
     Example: rollmill runs resume arithmetic-3f9a0c1d --max-tokens 9000000
     """
@@ -242,7 +244,7 @@ def dismiss(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Say that a refused, stopped or killed run needs nobody any more; its rows stay, and `resume` goes on with it.
+    """Mark a refused, stopped or killed run as dealt with; its rows stay, and `resume` continues it.
 
     Example: rollmill runs dismiss arithmetic-3f9a0c1d
     """
@@ -254,7 +256,7 @@ def dismiss(
         if chosen.status == "running":
             raise SetupError(f"a process works on {run}.", next_command=f"rollmill runs cancel {run}")
         if chosen.status == "done":
-            raise SetupError(f"{run} is done: it needs nobody.", next_command=chosen.next_command)
+            raise SetupError(f"{run} is done: there is nothing to dismiss.", next_command=chosen.next_command)
         if not dry_run:
             workspace.runs.end_unattended(run, "dismissed")
     if json:

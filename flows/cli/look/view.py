@@ -17,7 +17,7 @@ Name = Annotated[str, typer.Argument(help="The view's name; see `rollmill view l
 @verbs.command("save")
 def save(
     name: Name,
-    query: Annotated[str, typer.Argument(metavar="FILTERS", help="What stands behind the ? of Explore's address.")],
+    query: Annotated[str, typer.Argument(metavar="FILTERS", help="The part of Explore's address after the ?.")],
     *,
     dry_run: DryRun = False,
     json: AsJson = False,

@@ -1,4 +1,4 @@
-"""`rollmill adopt`: another tool's evaluation log, its numbers again, ours beside them."""
+"""`rollmill adopt`: another tool's evaluation log, its numbers recomputed, and ours."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ MaxBytes = Annotated[
     ),
 ]
 Label = Annotated[
-    str | None, typer.Option("--label", metavar="SCORE", help="The tool's score that is held against our verdicts.")
+    str | None, typer.Option("--label", metavar="SCORE", help="The tool's score to compare with our verdicts.")
 ]
 
 
@@ -41,11 +41,11 @@ def adopt(
     *,
     json: AsJson = False,
 ) -> None:
-    """Take over evaluations that another tool made: logs whole, their numbers computed again, our verdicts beside them.
+    """Import another tool's evaluation logs, recompute their numbers, and add our verdicts.
 
     Known are the logs of lm-evaluation-harness, Inspect, lighteval, verifiers and NeMo-Skills. Nothing is drawn. The tool's
-    scores are kept as imported labels; the verdicts are ours. Of a folder all logs are adopted; one that cannot be read is
-    named, and the exit status is 1.
+    scores are kept as imported labels; the verdicts are ours. Adopts all logs of a folder; unreadable ones are listed, and
+    the exit status is 1.
 
     Example: rollmill adopt results/my-model
     """

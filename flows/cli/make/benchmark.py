@@ -34,7 +34,8 @@ def list_(*, json: AsJson = False) -> None:
 
 @verbs.command("show")
 def show(name: Named, *, json: AsJson = False) -> None:
-    """The card of a benchmark: source, licence, columns, checker with version, problems by split, the first as it is asked.
+    """The card of a benchmark: source, licence, columns, checker with version, problems by split, and the first problem's
+    prompt.
 
     Example: rollmill benchmark show gsm8k
     """

@@ -17,11 +17,11 @@ from flows.cli.recipe import MaxCost, MaxTokens, ProfilePath, RecipePath, Sets
 
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages in this process, without Prefect.")]
 KeepGoing = Annotated[
-    bool, typer.Option("--keep-going", help="Begin an unfinished run anew under the verifiers and models of today.")
+    bool, typer.Option("--keep-going", help="Restart an unfinished run under the current verifiers and models.")
 ]
 Redraw = Annotated[
     int | None,
-    typer.Option("--redraw", metavar="N", min=0, help="Draw anew in the stream curate-N; the stored completions stay."),
+    typer.Option("--redraw", metavar="N", min=0, help="Draw new completions in the stream curate-N; the stored ones stay."),
 ]
 
 
@@ -41,7 +41,7 @@ def curate(  # noqa: PLR0913 (a verb's parameters are its options)
     """Make a dataset version of a recipe: problems, completions, verdicts, selection, gate, publication.
 
     What is there already is not made again: run it twice and nothing is drawn; kill it and run it again, and it goes on.
-    Completions that another recipe drew are used as they are; --redraw 1 draws another set of its own beside them.
+    Completions that another recipe drew are reused; --redraw 1 draws a separate set.
     A limit (--max-tokens, --max-cost, `limits` in a profile) is not exceeded: drawing ends there with exit status 1, and
     the same command with a higher one goes on to the same dataset.
 

@@ -32,10 +32,9 @@ def evaluate(  # noqa: PLR0913 (a verb's parameters are its options)
 ) -> None:
     """Ask every benchmark of every model, judge the answers and report metrics with intervals.
 
-    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one goes on;
-    --redraw 1 asks everything anew beside what is there.
-    Reports (Markdown, HTML, and results.json as lm-evaluation-harness has it) go to reports/NAME. The limits are of each
-    cell.
+    Completions are drawn once, in a stream of their own, and reused: a second call draws nothing, and a killed one resumes;
+    --redraw 1 draws a new set and keeps the old one. Reports (Markdown, HTML, and results.json as lm-evaluation-harness has
+    it) go to reports/NAME. The limits are of each cell.
 
     Example: rollmill evaluate recipes/evaluations/arithmetic.yaml
     """
@@ -70,7 +69,7 @@ def _check(recipe: Path, evaluation: "LoadedEvaluationRecipe") -> None:
 
 
 def _cells(evaluation: "LoadedEvaluationRecipe", root: Path) -> list[dict[str, Any]]:
-    """Each cell with its problems, its completions, and its run where that is done: it would draw nothing."""
+    """Each cell with its problems, its completions, and its run if that is done: it would draw nothing."""
     from flows.problems import preview_problems
     from storage.workspace import Workspace
 

@@ -132,7 +132,7 @@ def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_ru
         try:
             report = load(workspace, spec, dry_run=dry_run)
         except SetupError as error:
-            again = f"mend it, then rollmill import {kind} {spec.path} --name {spec.name} --dry-run"
+            again = f"correct it, then rollmill import {kind} {spec.path} --name {spec.name} --dry-run"
             raise SetupError(error.message, choices=error.choices, next_command=error.next_command or again) from error
     for message in messages:
         note(message)
@@ -140,7 +140,8 @@ def _import(kind: Literal["problems", "rollouts"], spec: "ImportSpec", *, dry_ru
     if report.faults and not report.set_aside:
         count = sum(kind.count for kind in report.faults)
         raise FoundWanting(
-            f"{count:,} rows of {spec.path} have faults; nothing was stored.", next_command="mend them, or --set-aside FILE"
+            f"{count:,} rows of {spec.path} have faults; nothing was stored.",
+            next_command="correct them, or --set-aside FILE",
         )
 
 
@@ -162,7 +163,7 @@ def _report_lines(report: "ImportReport", set_aside: Path | None) -> list[str]:
     lines = [f"{report.file}: {report.rows:,} rows"]
     for noun, count in (("problems", report.problems), ("completions", report.completions)):
         if count.new or count.already:
-            lines.append(f"  {noun:<12} {count.new:>9,} {would}new  {count.already:>9,} already there")
+            lines.append(f"  {noun:<12} {count.new:>9,} {would}new  {count.already:>9,} already stored")
     mapping = ", ".join(f"{name} <- {column}" for name, column in sorted(report.mapping.items()))
     lines += [f"  format       {report.format}"] if report.format else []
     lines.append(f"  columns      {mapping}")
@@ -178,7 +179,7 @@ def _report_lines(report: "ImportReport", set_aside: Path | None) -> list[str]:
     if report.dry_run:
         return [*lines, "  nothing was stored (--dry-run)"]
     if not (report.problems.new or report.completions.new):
-        lines.append("  nothing new: everything was already there")
+        lines.append("  nothing new: everything was already stored")
     return [*lines, _next(report)]
 
 

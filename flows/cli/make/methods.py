@@ -47,7 +47,7 @@ def methods(
 
 
 def _of_registry(known: "Methods") -> Iterator[tuple[dict[str, str], SetupError | None]]:
-    """Every method of a role, once for each of its sources, and why it cannot be used where it cannot."""
+    """Every method of a role, once for each of its sources, and the reason if it cannot be used."""
     for name in known:
         problem = None
         try:
@@ -75,7 +75,7 @@ def _of_file(role: str, file: Path) -> Iterator[tuple[dict[str, str], None]]:
 
 
 def described(name: str, method: Any) -> str:
-    """The first sentence about a method: its module's where that is of this method alone, else its class's."""
+    """The first sentence about a method: its module's if that is of this method alone, else its class's."""
     module = sys.modules[method.__module__].__doc__ or ""
     about = re.match(rf"[A-Z][a-z ]+ `{re.escape(name)}`: ", module)
     text = module[about.end() :] if about else method.__doc__ or ""

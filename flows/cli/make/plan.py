@@ -181,7 +181,7 @@ def _preview(job: Any, request: Any, *, json: bool) -> None:
         named, followed = session.loaded.names, bool(session.loaded.graph.follow_ups)
     if json:
         return as_json(row)
-    always = "" if request.pilot or named else ", unless past runs on other problems tell enough"
+    always = "" if request.pilot or named else ", unless past runs on other problems suffice"
     return line(
         f"Would draw a pilot of {_pilot_words(row, followed=followed)}{always}, then simulate the budget "
         f"{request.simulations} times. Nothing was written. Next: the same command without --dry-run"

@@ -53,7 +53,9 @@ def train(  # noqa: PLR0913
     """
     if recipe is not None:
         if out is not None or resume:
-            raise SetupError("--out and --resume are for a training without a recipe; a recipe's goes on by itself.")
+            raise SetupError(
+                "--out and --resume are for a training without a recipe; one with a recipe resumes automatically."
+            )
         return _train_recipe(recipe, tuple(sets or ()), profile, dry_run=dry_run, json=json)
     out = out or Path("models/trained")
     # The learning rate falls over the horizon: fewer steps are the beginning of the default training, not another one.
@@ -76,7 +78,7 @@ def _train_shipped(out: Path, settings: TrainSettings, seconds: float, measure: 
         with closing(_Watch(settings.steps, rewrite=sys.stderr.isatty())) as watch:
             trained = train_model(job, watch)
     except KeyboardInterrupt:
-        note(f"Interrupted; what the last checkpoint holds goes on with: {_again(out, settings)}")
+        note(f"Interrupted; resume from the last checkpoint: {_again(out, settings)}")
         raise
     if not trained.finished:
         note(f"Stopped at step {trained.progress.step} of {settings.steps}.")
@@ -143,7 +145,7 @@ def _check_folder(out: Path, *, resume: bool) -> None:
     from pipelines.train.trainer import checkpoint_folder
 
     if out.exists() and not out.is_dir():
-        raise SetupError(f"{out} is no folder.", next_command="name another --out")
+        raise SetupError(f"{out} is not a folder.", next_command="name another --out")
     begun = (checkpoint_folder(out) / "checkpoint.pt").is_file()
     if begun and not resume:
         raise SetupError(

@@ -25,7 +25,7 @@ def dashboard(
     *,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The loopback port.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser", help="Open a browser window.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="No page changes anything, whoever opens it.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Read-only: no page changes anything.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Browse runs, datasets, problems and difficulty; works while a run writes. Ctrl-C ends it.
@@ -87,7 +87,7 @@ def _refuse_taken(root: Path, port: int) -> None:
 
 
 def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callable[[], None]) -> None:
-    """Return once the first page was drawn; RollmillError where the process ends before."""
+    """Return once the first page was drawn; RollmillError if the process ends before."""
     from threading import Event, Thread
 
     from flows.prefect.pages import PATIENCE, first_page_answers
@@ -113,7 +113,7 @@ def _await_first_page(child: "subprocess.Popen[bytes]", port: int, tick: Callabl
 def _ended(status: int) -> RollmillError:
     from pipelines.processes.spawn import ending
 
-    return RollmillError(f"the dashboard ended with {ending(status)}; what it said is above. Next: rollmill dashboard")
+    return RollmillError(f"the dashboard ended with {ending(status)}; its output is above. Next: rollmill dashboard")
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -48,7 +48,9 @@ Every = Annotated[str | None, typer.Option(metavar="30m|6h", help="An interval i
 On = Annotated[str | None, typer.Option(metavar="version:DATASET|model:NAME", help="Whenever there is a new one, instead.")]
 Fresh = Annotated[
     str | None,
-    typer.Option(metavar="redraw|seed", help="Draw anew at each firing, under the next redraw number or the next seed."),
+    typer.Option(
+        metavar="redraw|seed", help="Draw new completions at each firing, under the next redraw number or the next seed."
+    ),
 ]
 OfTwo = Annotated[Overlap, typer.Option(help="What becomes of a firing that falls due while one runs.")]
 PublishAgain = Annotated[
@@ -78,7 +80,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
     retry_delay: Annotated[int, typer.Option(min=0, max=86_400, help="Seconds before each of them.")] = 60,
     notify_command: NotifyCommand = None,
     notify_webhook: NotifyWebhook = None,
-    notify_when: Annotated[When, typer.Option(help="Which ends are told.")] = When.failure,
+    notify_when: Annotated[When, typer.Option(help="Ends to report.")] = When.failure,
     publish_again: PublishAgain = False,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -115,7 +117,7 @@ def add(  # noqa: PLR0913 (a verb's parameters are its options)
 
 
 def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path | None) -> tuple[str, str]:
-    """Verb for a recipe file, and the recipe's name; SetupError where the file or this kind of `fresh` does not fit."""
+    """Verb for a recipe file, and the recipe's name; SetupError if the file or this kind of `fresh` does not fit."""
     from flows.prefect.firing import check_fresh
     from flows.recipe import load_profile, load_recipe
     from flows.recipe.evaluations import is_evaluation, load_evaluation
@@ -129,7 +131,7 @@ def _job_of(recipe: Path, sets: Sequence[str], fresh: str | None, profile: Path 
 
 
 def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
-    """Add it, or only say what it would be."""
+    """Add the schedule, or only describe it."""
     from flows.prefect.firing import meaning
     from flows.prefect.triggers import checked_on, waits_for_nothing_yet
 
@@ -154,7 +156,7 @@ def _add(item: "Schedule", *, dry_run: bool, json: bool) -> None:
 
 
 def _check(item: "Schedule") -> None:
-    """SetupError unless it has a name, fires by exactly one thing, and whom it tells can be told."""
+    """SetupError unless it has a name, exactly one trigger, and a valid notification target."""
     from storage.schedules import NIGHTLY, checked_cron
 
     if not NAME.fullmatch(item.name):
@@ -258,7 +260,7 @@ def remove(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None
 
 @verbs.command("run-now")
 def run_now(name: Name, *, dry_run: DryRun = False, json: AsJson = False) -> None:
-    """Start a schedule's run at once, in the background, by the standing server.
+    """Start a schedule's run immediately, in the background, by the standing server.
 
     Example: rollmill schedule run-now arithmetic
     """
@@ -288,7 +290,7 @@ def _set_paused(name: str, *, paused: bool, dry_run: bool, json: bool) -> None:
 
 
 def _state() -> Path:
-    """The folder of the workspace in which schedules and the standing server's word of itself lie."""
+    """The folder of the workspace for schedules and the standing server's status file."""
     from storage.workspace import Workspace
 
     with Workspace.open() as workspace:

@@ -32,7 +32,7 @@ def up(
 ) -> None:
     """Start what this workspace needs in the background: Prefect's server, its schedules, the dashboard; `down` ends it.
 
-    What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml where none is given. With
+    What dies is started again. The port of Prefect's pages is that of [up] in rollmill.toml if none is given. With
     PREFECT_API_URL set, the schedules are kept by that server of yours, and this machine does their work.
 
     Example: rollmill up && rollmill schedule list
@@ -97,7 +97,7 @@ def _write_unit(state: Path, port: int, pages: int, *, dry_run: bool, json: bool
 
 
 def _awaited(state: Path, child: "subprocess.Popen[bytes] | None", pages: int, tick: Callable[[], None]) -> "Standing":
-    """The standing server once it and its pages answer; RollmillError says what it said when it does not come up.
+    """The standing server once it and its pages answer; RollmillError with its output if it does not start.
 
     `tick` is called again and again meanwhile.
     """

@@ -87,9 +87,9 @@ def init(
     dry_run: DryRun = False,
     json: AsJson = False,
 ) -> None:
-    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC where it has none.
+    """Make a folder a workspace: rollmill.toml, .rollmill/, recipes to start from, dvc.yaml; git and DVC if it has none.
 
-    A repository that the folder lies in is left as it is, and nothing is overwritten: running it again harms nothing.
+    An existing repository is left unchanged, and nothing is overwritten: the command can be repeated safely.
 
     Example: rollmill init sums && cd sums && rollmill curate recipes/arithmetic.yaml
     """
@@ -140,7 +140,7 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _start(tool: str, folder: Path) -> bool:
-    """Run `git init` or `dvc init`; False where it failed: versions are then published untracked, with a warning."""
+    """Run `git init` or `dvc init`; False if it failed: versions are then published untracked, with a warning."""
     from storage import dvc
 
     if tool == "dvc":
@@ -154,12 +154,12 @@ def doctor(
         bool, typer.Option("--quick", help="Read sizes only, no checksums, no content hashes; change nothing.")
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Register the segment files anew whose ledger was deleted or is lost.")
+        bool, typer.Option("--rebuild", help="Register the segment files again after the ledger was deleted or lost.")
     ] = False,
     profile: Annotated[Path | None, typer.Option("--profile", help="Look at this profile's servers too.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Look everything over; exit status 1 when something is not sound.
+    """Check the installation and the workspace; exit status 1 if a check fails.
 
     Example: rollmill doctor
     """

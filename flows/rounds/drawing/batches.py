@@ -51,7 +51,7 @@ class PlanBatch:
     def requests(self, ids: Collection[str]) -> Iterator[Request]:
         """The requests for these of its completions, each once, in plan order.
 
-        SetupError where the model is no longer the one that was planned: its ids would not be the planned ones.
+        SetupError if the model is no longer the one that was planned: its ids would not be the planned ones.
         """
         wanted = frozenset(ids)
         rows = {row.completion_id: row for row in self.rows if row.completion_id in wanted} if wanted else {}
@@ -88,7 +88,7 @@ class MissingWork:
 
 @dataclass(frozen=True, slots=True)
 class MissingMask:
-    """Missing work as it is kept until its batch has its turn, two bytes a row: which are to be drawn, and which judged.
+    """Missing work of a waiting batch, two bytes per row: rows to draw, and rows to judge.
 
     `known`: whether some of the latter have verdicts, which are read when the batch has its turn.
     """
@@ -99,7 +99,7 @@ class MissingMask:
 
     @classmethod
     def of(cls, batch: PlanBatch, work: MissingWork) -> "MissingMask":
-        """The mask of what a batch misses."""
+        """The mask of the rows that a batch lacks."""
         missing, unjudged = set(work.missing), {pair_of(row) for row in work.unjudged}
         pairs = _pairs(batch.rows)
         drawn = bytes(completion_id in missing for completion_id, _ in pairs)
@@ -107,12 +107,12 @@ class MissingMask:
 
     @property
     def draws(self) -> bool:
-        """True where completions are to be drawn."""
+        """True if completions are to be drawn."""
         return any(self.missing)
 
     @property
     def judges_stored(self) -> bool:
-        """True where stored completions are to be judged."""
+        """True if stored completions are to be judged."""
         return any(todo and not missing for todo, missing in zip(self.unjudged, self.missing, strict=True))
 
     def work(self, batch: PlanBatch) -> MissingWork:
@@ -189,7 +189,7 @@ def _missing_work(ws: Workspace, run: OpenRun, batches: Sequence[PlanBatch]) -> 
 def requests_of(run: OpenRun, rows: Sequence[PlanRow]) -> Iterator[Request]:
     """The request of each planned row of a step, under the id that was planned.
 
-    SetupError where the model is no longer the one that was planned: its ids would not be the planned ones. One row of a
+    SetupError if the model is no longer the one that was planned: its ids would not be the planned ones. One row of a
     rendered prompt speaks for all, as engine, model and sampling are the same for each of them.
     """
     checked: set[str] = set()

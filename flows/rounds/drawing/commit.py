@@ -160,7 +160,7 @@ class Committer:
         self._drawn += len(records)
 
     def _report_unreadable_fields(self, name: str, records: Sequence[Completion]) -> None:
-        """Say while it lasts that next to none of a step's texts can be read: what goes by them is drawn in vain."""
+        """Warn during the run if almost none of a step's texts can be read: follow-ups that depend on them are wasted."""
         step = self._run.spec.step(name)
         if not step.node.step.read:
             return
@@ -170,7 +170,7 @@ class Committer:
             counts.add(record.text)
         self._tell_unmet(name, counts)
         for field, count in counts.seldom().items():
-            advice = "Ctrl-C keeps them; then mend its prompt, max_tokens or guide"
+            advice = "Ctrl-C keeps them; then change its prompt, max_tokens or guide"
             self._tell_drawn(f"step {name}: {field!r} can be read in {count} of {counts.texts:,} texts so far. {advice}.")
 
     def _tell_unmet(self, name: str, counts: ReadCounts) -> None:
@@ -241,11 +241,11 @@ class Committer:
             self.report()
 
     def report(self) -> None:
-        """The outcomes of the judged rows and the progress, for whoever watches the run; at most once a second, as each is
-        a transaction.
+        """The outcomes of the judged rows and the progress, for observers of the run; at most once per second, as each is a
+        transaction.
 
-        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported. What has come and is
-        not committed yet counts as done, but is told apart: a killed command leaves nothing of it.
+        Tokens and seconds go on from what earlier rounds and earlier commands of this run reported. Rows received but not
+        committed count as done and are reported separately: a kill loses them.
         """
         store_outcomes(self._ws, self._run, self._accepted)
         self._accepted = []

@@ -1,10 +1,9 @@
 """Draws the batches of a round: leases one after another, claims and draws what each misses, hands it on to be committed.
 
 There is one draw worker, or several for a spooled engine, whose servers would else be idle at the end of each batch. A
-batch that another command holds is left for later and looked at again until it is done or its lease ends; so is the part of
-a batch that another command draws within a batch of its own (of a recipe that shares completions with this one). No more
-than `uncommitted` batches are drawn and not committed. A failure half-way is raised when what was drawn before it is handed
-on.
+batch that another command holds is postponed and checked again until it is done or its lease ends; so is the part of a
+batch that another command draws within a batch of a different recipe with shared completions. No more than `uncommitted`
+batches are drawn and not committed. A failure half-way is raised when what was drawn before it is handed on.
 """
 
 import threading
@@ -34,7 +33,7 @@ Waiting = deque[tuple[PlanBatch, MissingMask]]
 class RoundDrawer:
     """Draws the batches of one round. `in_flight`: completions that are drawn or being drawn, and not committed.
 
-    `foreign`: what the store said of other commands' segments before it was asked what the batches miss.
+    `foreign`: the store's counter of other commands' segments, read before the search for missing rows.
     """
 
     def __init__(self, ws: Workspace, run: OpenRun, queues: RoundQueues, foreign: int) -> None:
@@ -110,7 +109,7 @@ class RoundDrawer:
             self._hand_on(open_batch)
 
     def _next(self, waiting: Waiting) -> OpenBatch | None:
-        """The next leased batch of which something is to be drawn; batches that miss less go on their way at once."""
+        """The next leased batch with completions to draw; batches that lack only verdicts are passed on immediately."""
         refused = 0
         while waiting and not self.limiter.exhausted:
             batch, mask = waiting.popleft()
@@ -131,7 +130,7 @@ class RoundDrawer:
         return None
 
     def _open(self, batch: PlanBatch, mask: MissingMask) -> tuple[OpenBatch | None, MissingMask | None]:
-        """A batch with what it misses and no other command draws now, and what others do, which is left for later."""
+        """A batch with the missing rows that no other command draws, and those that others draw, which are postponed."""
         queues, work = self._queues, mask.work(batch)
         queues.permit(queues.unjudged)
         # Before the lease: who held it while waiting would keep other commands from a batch that nobody draws.
@@ -169,7 +168,7 @@ class RoundDrawer:
         return commits
 
     def _begin(self, open_batch: OpenBatch) -> bool:
-        """Start a batch: True where completions are to be drawn; completions stored by now are queued for judging."""
+        """Start a batch: True if completions are to be drawn; completions stored by now are queued for judging."""
         if open_batch.missing and open_batch.batch.imported:
             raise SetupError(
                 f"{len(open_batch.missing)} imported completions of run {self._run.id} are no longer stored.",
@@ -183,7 +182,7 @@ class RoundDrawer:
         return False
 
     def _hand_on(self, open_batch: OpenBatch) -> None:
-        """Send a batch on its way; one that a limit cut short goes on with what was drawn of it."""
+        """Pass a batch on to judging; a batch cut short by a limit continues with its drawn part."""
         # What the limit left out is no failure: the batch is judged as far as it was drawn, and the rest stays missing.
         refused = open_batch.undrawn
         self.in_flight.difference_update(refused)

@@ -1,4 +1,4 @@
-"""Follow-ups of lost texts that were drawn again with another result: some asked about the old text, others are now due."""
+"""Checks of follow-ups after a lost text was drawn again with a different result."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,12 @@ from storage.workspace import Workspace
 
 
 def check_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow]]) -> RunThreads | None:
-    """SetupError where follow-ups were asked about a text that was lost, and drawn again as another; the threads otherwise.
+    """Check that no follow-up refers to the old version of a lost and redrawn text; SetupError if one does. Returns the
+    threads.
 
-    The id of a follow-up is a hash of its rendered prompt, in which that text stands, so rendering again tells; where the
-    prompt shows no text, or the same one, the conditions of its step may no longer hold. Looks at nothing where no
-    completion of the workspace was ever lost: None.
+    The id of a follow-up is a hash of its rendered prompt, which contains that text, so rendering it again reveals a
+    change. If the prompt shows no text, or the same one, the conditions of its step may no longer hold. None, without any
+    check, if the workspace never lost a completion.
     """
     if not (run.spec.follows and ws.segments.registry.has_lost("completions")):
         return None
@@ -45,7 +46,7 @@ def due_follow_ups(ws: Workspace, run: OpenRun, plans: Sequence[Sequence[PlanRow
 
 def _other_texts(run: OpenRun, step: str) -> SetupError:
     return SetupError(
-        f"texts that step {step!r} of run {run.id} follows were lost and drawn again, and are others now: "
-        "what follows them was asked about the old ones.",
-        next_command="--set name=NAME: another run takes what is stored, and asks again what follows",
+        f"texts that step {step!r} of run {run.id} follows were lost and drawn again with different results: "
+        "its completions refer to the old texts.",
+        next_command="--set name=NAME: another run reuses the stored completions, and draws the follow-ups again",
     )

@@ -64,7 +64,7 @@ class RoundQueues(Control):
             self.to_judge.put(None)
 
     def fail(self, error: BaseException) -> None:
-        """Record the first failure and stop; it is raised by whoever runs the round."""
+        """Record the first failure and stop; the thread that runs the round raises it."""
         super().fail(error)
         self.inbox.put(Wake())
 

@@ -1,7 +1,7 @@
 """The stored completions that a round has still to judge, read once in the order of its batches. Draws and judges nothing.
 
-Imported rollouts, and those of a resumed or re-verified run, lie in segments in another order than the plan's: looking up
-each batch by itself would read all of them for every batch.
+Imported rollouts, and those of a resumed or re-verified run, are stored in another order than the plan's: separate look-ups
+would read all of them for every batch.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ class BatchTexts:
     def of(self, batch: PlanBatch, work: MissingWork) -> dict[str, Completion]:
         """The stored completions of the rows of a batch that are not judged.
 
-        A batch that comes out of its turn (another command held it) is looked up by itself.
+        A batch out of order (another command held it) is looked up separately.
         """
         wanted = _stored(work)
         span = self._spans.get(batch.id) if wanted else None
@@ -44,7 +44,7 @@ class BatchTexts:
         return texts | completions_by_id(self._ws, set(wanted) - texts.keys())
 
     def _ahead(self, start: int, end: int) -> dict[str, Completion]:
-        """Completions from `start` to `end` of the order; empty where the reader is already past `start`."""
+        """Completions from `start` to `end` of the order; empty if the reader is already past `start`."""
         texts: dict[str, Completion] = {}
         if start < self._passed:
             return texts
@@ -60,7 +60,7 @@ class BatchTexts:
         return texts
 
     def close(self) -> None:
-        """Let go of what was read ahead."""
+        """Release the texts read ahead."""
         close = getattr(self._rows, "close", None)
         if close is not None:
             close()

@@ -50,7 +50,7 @@ class DecisionReport:
 def decide(ws: Workspace, run: OpenRun) -> DecisionReport:
     """Judge what waits for votes; then score, select, commit and count, one problem after another.
 
-    RuntimeError where a planned row is not judged yet.
+    RuntimeError if a planned row is not judged yet.
     """
     plans = all_plans(ws, run)
     planned = together(plans)

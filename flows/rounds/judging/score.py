@@ -1,7 +1,7 @@
 """The scores of a run's rollouts: those that are stored are found, the others made and committed batch by batch.
 
 For the stage `score` of a curation, for decisions, and for `rollmill score`, later and again. A batch is some thousand rows
-of whole problems; a kill costs one of them at most, and what a scorer asked a model for is a stored completion by then.
+of whole problems; a kill loses at most one of them, and replies to a scorer's requests are already stored completions.
 """
 
 import math
@@ -158,7 +158,7 @@ def preview_scores(
 ) -> dict[Pair, tuple[Score, ...]]:
     """The scores of some rollouts, by pair, for who tries something and stores nothing.
 
-    Those of plain scorers are computed, the others looked up; SetupError where none of those was ever made.
+    Those of plain scorers are computed, the others looked up; SetupError if none of those was ever made.
     """
     asking = [scorer for scorer in scorers if needs_of(scorer)]
     keys = [rows.key(scorer) for scorer in asking]
@@ -214,7 +214,7 @@ def _candidates(
 
 
 def _votes(rows: RunRows) -> CastVotes:
-    """SetupError where no step of the run votes."""
+    """SetupError if no step of the run votes."""
     if not rows.votes.steps:
         raise SetupError(
             f"run {rows.run} has no step that votes.", next_command="a step with role: vote that names the step it votes on"
@@ -223,7 +223,7 @@ def _votes(rows: RunRows) -> CastVotes:
 
 
 def _answer(rows: RunRows, graded: GradedCompletion) -> str | None:
-    """Answer that a completion votes for. SetupError where it is not judged yet: stored vote shares must be final."""
+    """Answer that a completion votes for. SetupError if it is not judged yet: stored vote shares must be final."""
     verdict = rows.accept(graded.verdicts)
     if verdict is None:
         raise SetupError(
@@ -244,7 +244,7 @@ def _scores(rows: RunRows, scorer: AnyScorer, groups: Sequence[Candidates], pair
         check_returned(scorer, "score_groups" if isinstance(scorer, GroupScorer) else "score", [score], Score)
         pair = score.completion_id, score.problem_id
         if pair not in known or pair in scores:
-            raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not asked for, or scored it twice")
+            raise broken(f"scorer {scorer.name!r} scored {pair[0]}, which was not requested, or scored it twice")
         scores[pair] = score
     share = (time.perf_counter() - began) / max(1, len(scores))
     name, version = rows.key(scorer)

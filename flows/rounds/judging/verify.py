@@ -1,11 +1,11 @@
 """The verifier stage: judges open batches with the recipe's verifiers. Knows verdicts; commits nothing.
 
-Verifiers that go by votes are asked later, once everything is drawn (votes.py).
+Verifiers that read votes run later, once everything is drawn (votes.py).
 
 Which verifiers judge a row is the policies' to say: the plain chain asks the next where one is undecided, most others ask
 all. A verdict that is undecided for want of resources (its cause says so) is retried once, alone. A verifier that raises
-has crashed: the item is `undecided` with that cause, never `incorrect`. One that raises on every row of a batch is broken,
-which is a person's to mend: the run stops.
+has crashed: the item is `undecided` with that cause, never `incorrect`. One that raises on every row of a batch is broken
+and needs a person: the run stops.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ class VerifierThread:
                 self._queues.inbox.put(self._verdicts_of(chain, open_batch))
 
     def _verdicts_of(self, chain: Sequence[Verifier], open_batch: OpenBatch) -> BatchVerdicts:
-        """The verdicts on a batch; none where a judge's votes would go beyond the run's limit, and the round ends then."""
+        """The verdicts on a batch; none if a judge's votes would go beyond the run's limit, and the round ends then."""
         if self._queues.limit_reason is not None:
             return BatchVerdicts(open_batch, (), whole=False)
         try:
@@ -67,7 +67,7 @@ def judge(
     known: Mapping[Pair, KnownVerdicts],
     policies: Sequence[Policy] = (PLAIN,),
 ) -> Iterator[Verdict]:
-    """The verdicts that a policy asks for and that are not known yet, verifier by verifier."""
+    """The missing verdicts that a policy needs, verifier by verifier."""
     before: dict[Pair, list[Verdict]] = {item_pair(item): [] for item in items}
     for verifier in chain:
         key = (verifier.name, verifier.version)
@@ -102,7 +102,7 @@ def lacked_resources(verdict: Verdict) -> bool:
 
 
 def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
-    """All verdicts at once; a verifier that raises on the whole is asked item by item, so that one text spoils no batch."""
+    """All verdicts in one call; if that raises, the verifier gets the items one by one, so that a text spoils no batch."""
     try:
         verdicts = list(verifier.verify_many(items) or ())
     except RollmillError:  # a missing sandbox is a person's to mend, and a reached limit no verdict on a thousand rows
@@ -113,7 +113,7 @@ def _first_verdicts(verifier: Verifier, items: Sequence[Item]) -> list[Verdict]:
             raise SetupError(
                 f"verifier {verifier.name!r} {verifier.version} raised on every one of {len(items):,} rows "
                 f"({one_by_one[0].cause}): it is broken, and no verdict of it was stored.",
-                next_command="mend it and run the same command again; what was drawn is kept",
+                next_command="correct it and run the same command again; drawn completions are kept",
             ) from None
         return one_by_one
     if len(verdicts) != len(items):

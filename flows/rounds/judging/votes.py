@@ -1,7 +1,7 @@
 """The verdicts of a run that wait for votes: judged once everything is drawn, of the votes that are stored then.
 
-Until then such a verifier counts as undecided, so a plan follows from the other verdicts alone. Which votes there are is
-decided by the plan, so the version of such a verdict names what decides the plan: it is nobody else's.
+Until then such a verifier counts as undecided, so a plan follows from the other verdicts alone. The plan determines the
+votes, so the version of such a verdict contains a digest of the plan and belongs to it alone.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ GROUP = 4_096  # rows judged and committed together
 
 
 def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVotes:
-    """The votes among these rows of a run, all of them; SetupError where one is planned and not drawn."""
+    """The votes among these rows of a run, all of them; SetupError if one is planned and not drawn."""
 
     def texts(ids: Collection[str]) -> Mapping[str, Completion]:
         try:
@@ -40,7 +40,7 @@ def stored_votes(ws: Workspace, graph: StepGraph, rows: Rows[PlanRow]) -> CastVo
 
 
 def read_votes(ws: Workspace, run: OpenRun) -> None:
-    """Let the verifiers of a run that go by votes read those of its plan, as it stands."""
+    """Give the votes of the current plan to the run's verifiers that read votes."""
     if run.verifiers.deferred and run.spec.follows:
         run.verifiers.votes.cast = stored_votes(ws, run.spec.graph, together(ws.runs.plans(run.id)))
 

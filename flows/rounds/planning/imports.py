@@ -15,8 +15,8 @@ from storage.workspace import Workspace
 def of_imports(ws: Workspace, run: OpenRun) -> Iterator[tuple[str, str, int, int]]:
     """(problem, completion, sample index, seed) of imported completions.
 
-    One that names its problem belongs to that problem; where it names none of this recipe's (its reference was repaired
-    since), to every problem with the same prompt; where it names one that the recipe left out, to none.
+    One that names its problem belongs to that problem; if it names none of this recipe's (its reference was repaired
+    since), to every problem with the same prompt; if it names one that the recipe left out, to none.
     """
     by_prompt: dict[str, list[str]] = {}
     for problem in run.spec.problems:
@@ -34,7 +34,7 @@ _ROW = ("id", "prompt_id", "sample_index", "seed", "meta")
 def imported_rows(
     ws: Workspace, imports: Sequence[str], prompt_ids: Sequence[str], left_out: Collection[str] = ()
 ) -> list[Any]:
-    """(id, prompt id, sample index, seed, meta) of the completions of these prompts in these imports (where none is
+    """(id, prompt id, sample index, seed, meta) of the completions of these prompts in these imports (if none is
     named, in all), but of those that name a problem `left_out`.
     """
     connection = ws.segments.connect()
@@ -59,7 +59,7 @@ def imported_rows(
 
 
 def _imported_as(ws: Workspace, name: str) -> str:
-    """The SELECT of what was imported under one name, though the same rows may be stored under another as well."""
+    """The SELECT of the rows imported under one name, even if the same rows are also stored under another."""
     if name not in names_of(ws.segments, "completions"):
         again = f"rollmill import rollouts FILE --name {name}"
         raise SetupError(f"no rollouts were imported as {name!r}.", next_command=again)

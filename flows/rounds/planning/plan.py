@@ -39,7 +39,7 @@ MOST_OF_A_ROUND = 20_000_000  # completions; a plan is in memory, some 200 bytes
 def plan_round(ws: Workspace, run: OpenRun, r: int) -> Sequence[PlanRow] | None:
     """The rows of round r, planning and committing it if it is not yet; None when drawing is over.
 
-    RuntimeError where an earlier round was not planned or judged to its end (run_round does that).
+    RuntimeError if an earlier round was not planned or judged to its end (run_round does that).
     """
     plans = committed_plans(ws, run, r)
     if len(plans) == r + 1 and not plans[-1] and not run.memory.looked_behind_the_end:
@@ -68,7 +68,7 @@ def _go_on(ws: Workspace, run: OpenRun, r: int, plans: Sequence[Sequence[PlanRow
         ws.runs.extend(run.id, r, rows)
     run.memory.plans = read_plans(ws, run.id)
     run.memory.threads.rounds = min(run.memory.threads.rounds, r)  # the round at the end was read when it was empty
-    message = f"{len(rows)} follow-ups are due, as texts that were lost were drawn again and came out otherwise"
+    message = f"{len(rows)} follow-ups are due, because lost texts were drawn again with different results"
     run.tell(Event("planned", r, 0, len(rows), 0, 0.0, answers=answer_count(run.spec, [rows]), message=message))
 
 
@@ -80,7 +80,7 @@ def committed_plans(ws: Workspace, run: OpenRun, r: int) -> list[Sequence[PlanRo
 
 
 def all_plans(ws: Workspace, run: OpenRun) -> Sequence[Sequence[PlanRow]]:
-    """The committed plans; those read before, where they come to the end of drawing."""
+    """The committed plans; earlier read ones if they reach the end of drawing."""
     return run.memory.plans if run.memory.plans and not run.memory.plans[-1] else read_plans(ws, run.id)
 
 
@@ -169,7 +169,7 @@ def _follow_ups(
     planned: Rows[PlanRow],
     census: Census | None = None,
 ) -> list[Draw]:
-    """Follow-ups of all committed rows; empty where no step follows another."""
+    """Follow-ups of all committed rows; empty if no step follows another."""
     if not run.spec.follows:
         return []
     return list(run.follow(ws, plans).draws(planned, census))

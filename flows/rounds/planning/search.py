@@ -1,8 +1,8 @@
 """The search of a run: trees of its begun answers, read from what is committed, and what their policy draws next.
 
-A tree follows from the plans and the stored completions alone, so whoever resumes grows the same one. An answer is finished
-where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the step
-`answer`, which are judged.
+A tree follows from the plans and the stored completions alone, so a resumed command grows the same one. An answer is
+finished where the model ended it, or where it is as long as the recipe lets one be; finished ones become completions of the
+step `answer`, which are judged.
 """
 
 import math
@@ -180,8 +180,8 @@ class RunSearch:
         met = completion.meta.get(STOP, "")
         if met is None:
             raise SetupError(
-                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot tell a finished "
-                "answer from a line.",
+                f"engine {completion.engine!r} does not say which stop string it met, so a search cannot distinguish a "
+                "finished answer from a line.",
                 next_command="a server that says stop_reason (vLLM) or matched_stop (SGLang)",
             )
         return bool(met != self._budget.stop)
@@ -195,7 +195,7 @@ class RunSearch:
 
 
 def tokens_of(completion: Completion) -> int:
-    """The tokens that were drawn; 1 where the engine does not count, so that no answer goes on for ever."""
+    """The tokens that were drawn; 1 if the engine does not count, so that no answer goes on for ever."""
     return 1 if completion.tokens_out is None else completion.tokens_out
 
 

@@ -26,7 +26,7 @@ from storage.workspace import Workspace
 @dataclass(frozen=True, slots=True)
 class RowFacts:
     """Facts read from the rows of a run: outcomes and answer keys by pair, solution keys by completion, tokens by
-    (problem, step); `measure`: the key of the problems' meta that the budget asks for.
+    (problem, step); `measure`: the key of the problems' meta that the budget reads.
     """
 
     outcomes: Mapping[Pair, Outcome]
@@ -88,7 +88,7 @@ def _tally(run: OpenRun, problem_id: str, rows: Sequence[PlanRow], known: RowFac
 
 
 def _measure_of(problem: Problem, key: str | None) -> float | None:
-    """The number in the problem's meta that the budget asks for; None where it asks for none or there is none."""
+    """The number in the problem's meta that the budget reads; None if it reads none or there is none."""
     value = None if key is None else problem.meta.get(key)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 

@@ -52,7 +52,7 @@ class RestOfRun:
 
 
 def whole_of(run: OpenRun, r: int, tallies: Sequence[PrefixTally], past: PastRounds) -> Whole | None:
-    """Rows of the whole run by stage (median, low, high), what is planned now included; None where it cannot be told."""
+    """Rows of the whole run by stage (median, low, high), including the current plan; None if it cannot be estimated."""
     try:
         simulations = list(rests(run.spec, r, tallies, past.census, _seconds(run)))
     except TooLittleSeenError:
@@ -94,9 +94,9 @@ def _weight(rests: Sequence[RestOfRun], past: PastRounds) -> dict[str, Any]:
 def rests(
     spec: RunSpec, r: int, tallies: Sequence[PrefixTally], census: Census | None, seconds: float
 ) -> Iterator[RestOfRun]:
-    """Simulations of what is drawn from round r on, as many as `seconds` allow. TooLittleSeenError: nothing can be said.
+    """Simulations of the drawing from round r on, as many as `seconds` allow. TooLittleSeenError: nothing can be said.
 
-    A budget that is asked may remember what it was asked, so it is a copy.
+    Uses a copy of the budget, which may remember its calls.
     """
     names = [tally.problem_id for tally in tallies]
     to_come = None if census is None else FollowUpsToCome(census, names)
@@ -132,7 +132,7 @@ def _new_roots(
 
 
 def _seconds(run: OpenRun) -> float:
-    """A small share of what the round before took: a forecast for people who wait should not be what they wait for."""
+    """A small share of the previous round's time, so that the forecast does not delay the run."""
     before, run.memory.planned_at = run.memory.planned_at, time.monotonic()
     took = 0.0 if before is None else run.memory.planned_at - before
     return min(MOST_FORECAST, max(LEAST_FORECAST, FORECAST_SHARE * took))

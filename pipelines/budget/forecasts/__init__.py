@@ -1,1 +1,1 @@
-"""Forecasts of what a budget draws and keeps."""
+"""Forecasts of the completions that a budget draws and keeps."""

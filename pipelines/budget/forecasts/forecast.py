@@ -52,9 +52,9 @@ Continuation = Callable[[Sequence[ProblemOutcome], np.random.Generator], Sequenc
 @dataclass(frozen=True, slots=True)
 class Question:
     """Input of a forecast: a budget over these problems. `kept`: number of (correct, distinct) answers that a selector
-    keeps; `units`: by step, the price of (tokens in, tokens out); none where it is not known. `steps`: their names in
-    order, where the recipe has some; `rates`: tokens out per second by step, where known. `beside`: adds draws that the
-    budget does not plan. `later`: gives the final correct answers, where the budget goes by other verdicts.
+    keeps; `units`: by step, the price of (tokens in, tokens out); none if it is not known. `steps`: their names in
+    order, if the recipe has some; `rates`: tokens out per second by step, if known. `beside`: adds draws that the
+    budget does not plan. `later`: gives the final correct answers, if the budget uses other verdicts.
     """
 
     budget: Budget
@@ -88,7 +88,7 @@ def forecast(
 
 
 def _continued(question: Question, outcomes: Sequence[ProblemOutcome], number: int) -> Sequence[ProblemOutcome]:
-    """A simulated run with what is drawn beside its budget, and as it counts in the end."""
+    """A simulated run with the draws outside its budget, and its final outcomes."""
     drawn = outcomes
     if question.beside is not None:
         drawn = question.beside(outcomes, np.random.default_rng([question.seed, number, 1]))
@@ -155,7 +155,7 @@ def outcome_of(
 
 
 def _tokens_out(tally: PrefixTally) -> dict[str, int]:
-    """Tokens drawn by step; "" where the recipe has none."""
+    """Tokens drawn by step; "" if the recipe has none."""
     return {step.name: step.tokens for step in tally.steps} or {"": tally.tokens}
 
 

@@ -1,4 +1,4 @@
-"""Final correct answers of a simulated run whose plan goes by other verdicts: for forecasts of runs that wait for votes.
+"""Final correct answers of a simulated run whose plan uses other verdicts: for forecasts of runs that wait for votes.
 
 A budget counts an answer as undecided while a verdict waits for votes, and rows are kept by what the votes then say. So a
 simulated run of the budget says how much is drawn, and this what becomes of it: of the answers that the plan counted right,
@@ -35,7 +35,7 @@ class Recount:
 
 
 class LaterVerdicts:
-    """Recounts simulated runs over these problems. `planned`: the samples with the outcomes that the plan went by;
+    """Recounts simulated runs over these problems. `planned`: the samples with the outcomes that the plan used;
     `prefix`: the completions that rates are over.
     """
 
@@ -56,7 +56,7 @@ class LaterVerdicts:
         self._undecided = wrong.count("undecided") / len(wrong) if wrong else 0.0
 
     def __call__(self, outcomes: Sequence[ProblemOutcome], rng: np.random.Generator) -> list[ProblemOutcome]:
-        """The same outcomes, in order of their problems' ids, with the answers that are right in the end."""
+        """Outcomes in order of problem ids, with the finally correct answers."""
         drawn, right, first = (
             np.array([getattr(outcome, name) for outcome in outcomes], np.int64)
             for name in ("drawn", "correct", "prefix_correct")
@@ -73,7 +73,7 @@ class LaterVerdicts:
         ]
 
     def _shares(self, rng: np.random.Generator) -> Mapping[bool, Array]:
-        """By problem, of what the plan counts right (True) or not: the share that is right in the end."""
+        """By problem, for answers that the plan counts as right (True) or not: the share that is finally correct."""
         shares = {went_by: np.zeros(len(self._place)) for went_by in (True, False)}
         for went_by, of_all in shares.items():
             shared = SharedUniforms(ALIKE)
@@ -99,7 +99,7 @@ class LaterVerdicts:
 
 
 class _Level:
-    """The problems of one level: what the plan went by and what counted of those that were observed."""
+    """The problems of one level: planning and final outcomes of the observed ones."""
 
     def __init__(
         self,

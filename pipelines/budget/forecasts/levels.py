@@ -42,8 +42,8 @@ def prior_of_diversity(level: Level, counts: SolutionCounts, rng: np.random.Gene
     """A prior of diversity, as weights of LAWS: few problems leave it open, so their weights are drawn (Bayesian
     bootstrap), and so is the mixture of laws that explains them.
 
-    Other levels count by their nearness: with several right answers to few hard problems, a level by itself says too little
-    of how many solutions there are. Level None: all alike.
+    Other levels count by their nearness: with several right answers to few hard problems, a level alone says too little
+    about the number of solutions. Level None: all alike.
     """
     near = np.array([nearness(level, other) for other, *_ in counts])
     different, correct = [d for *_, d in counts], [c for _, c, _ in counts]
@@ -52,7 +52,7 @@ def prior_of_diversity(level: Level, counts: SolutionCounts, rng: np.random.Gene
 
 @dataclass(slots=True)
 class Urn:
-    """New and repeated answers of one kind of a problem, by a law of pipelines.stats.draws.solution_diversity."""
+    """Pitman-Yor urn: simulates which answers of a problem, correct or wrong, are new and which repeat an earlier one."""
 
     alpha: float
     theta: float
@@ -60,7 +60,7 @@ class Urn:
     distinct: int = 0
 
     def next(self, uniform: float) -> int:
-        """The number of the next one: a new number, or 1 for one that was there before."""
+        """The number of the next answer: a new number, or 1 for a repeated one."""
         new = uniform * (self.theta + self.drawn) < self.theta + self.alpha * self.distinct
         self.drawn += 1
         self.distinct += new

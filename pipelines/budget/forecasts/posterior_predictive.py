@@ -92,7 +92,7 @@ class JointPosteriorPredictive:
 
 
 class _LevelPosterior:
-    """The problems of one level, and the evidence on that level; of all levels where nothing was drawn on it."""
+    """The problems of one level, and the evidence on that level; of all levels if nothing was drawn on it."""
 
     def __init__(
         self, problems: Sequence[SimulatedProblem], evidence: Sequence[Observation], priors: Sequence[Array]
@@ -172,7 +172,7 @@ class _JointLevelPosterior:
 
 
 class Tokens:
-    """Token counts of right or wrong answers by template; of all answers where there is none of the kind."""
+    """Token counts of right or wrong answers by template; of all answers if there is none of the kind."""
 
     def __init__(self, evidence: Sequence[Observation], *, right: bool) -> None:
         pairs = _lengths(evidence, (right,)) or _lengths(evidence, (True, False)) or [("", 0)]
@@ -182,7 +182,7 @@ class Tokens:
         self._count = len(names)
 
     def draw(self, rng: np.random.Generator) -> Iterator[int]:
-        """Endless lengths of one draw: templates are weighted anew, so that few of them leave it unsure."""
+        """Endless lengths of one draw: templates are reweighted for each, so that few templates give a wide spread."""
         weights = rng.exponential(size=self._count)[self._of]
         ends = weights.cumsum()
         ends /= ends[-1]
@@ -236,7 +236,7 @@ class Answers:
 def by_level(
     problems: Sequence[SimulatedProblem], evidence: Sequence[Observation]
 ) -> Iterator[tuple[Level, list[SimulatedProblem], list[Observation]]]:
-    """Each level with its problems and the evidence on it: all of it where nothing was drawn there."""
+    """Each level with its problems and the evidence on it: all of it if nothing was drawn there."""
     observed = {entry.subject.level for entry in evidence}
     for level in dict.fromkeys(problem.level for problem in problems):
         members = [problem for problem in problems if problem.level == level]

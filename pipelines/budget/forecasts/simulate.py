@@ -1,7 +1,7 @@
 """Runs a budget against any source of outcomes until it stops: what forecasts, replays and tests of budgets share.
 
-It keeps what a run keeps between rounds (a tally per problem, stops that stand once given) and checks what a run checks.
-Where outcomes come from, and whether at random, is the source's business.
+It keeps the state of a run between rounds (a tally per problem, permanent stops) and makes a run's checks.
+The source decides the outcomes, at random or not.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,10 +53,10 @@ class Round:
 def run_budget(
     budget: Budget, problems: Sequence[SimulatedProblem], outcomes: Source, steps: Sequence[str] = ()
 ) -> Iterator[Round]:
-    """The rounds of a budget over these problems, the last one without draws; RuntimeError where it breaks a rule.
+    """The rounds of a budget over these problems, the last one without draws; RuntimeError if it breaks a rule.
 
-    A later round may not be asked for while an earlier one is unread: it is an iterator, so stop reading to stop drawing.
-    `steps`: the names of the recipe's steps, in order, where it has some.
+    An iterator: read each round before the next one, and stop reading to stop drawing.
+    `steps`: the names of the recipe's steps, in order, if it has some.
     """
     ordered = sorted(problems, key=lambda problem: problem.problem_id)
     accounts = {problem.problem_id: _Account(problem, budget.prefix, tuple(steps) or ("",)) for problem in ordered}
@@ -130,7 +130,7 @@ class _Counts:
 
 
 class _Account:
-    """Account of a problem's draws so far. Tallies are made anew only after a draw or a stop."""
+    """Account of a problem's draws so far. Tallies are rebuilt only after a draw or a stop."""
 
     def __init__(self, subject: SimulatedProblem, prefix: int, steps: Sequence[str]) -> None:
         self.total = _Counts()

@@ -1,4 +1,4 @@
-"""Forecast of all draws of a running budget: it goes on from where it stands, over outcomes that are likely now.
+"""Forecast of all draws of a running budget: continues its current state over likely outcomes.
 
 For the time left that people are shown, once a round. `forecast` answers the same before a run with more care: it has the
 evidence of other runs, and all quantities. The posteriors are its own (pass rates of problems within templates by level,
@@ -36,7 +36,7 @@ def ended_runs(
 
 
 class _Unknown:
-    """The posterior of what is not known of problems that stand as these do."""
+    """The posterior of unknown outcomes of problems in this state."""
 
     def __init__(self, tallies: Sequence[PrefixTally]) -> None:
         levels = dict.fromkeys(tally.level for tally in tallies)
@@ -49,7 +49,7 @@ class _Unknown:
         self._counts = [(tally.level, *_solutions(tally)) for tally in tallies]
 
     def draw(self, rng: np.random.Generator) -> dict[str, tuple[float, Urn]]:
-        """Of each problem in one simulation: its pass rate, and the urn of its solutions as it stands now."""
+        """State of each problem in one simulation: its pass rate, and the current urn of its solutions."""
         shared = SharedUniforms(ALIKE)
         prior = prior_of_diversity(None, self._counts, rng)  # one for all levels: one for each would take too long
         laws = {(c, d): laws_after(d, c, prior).cumsum() for c, d in {(c, d) for _, c, d in self._counts}}
@@ -62,7 +62,7 @@ class _Unknown:
 
 
 def _solutions(tally: PrefixTally) -> tuple[int, int]:
-    """Correct answers whose solutions are known, and distinct ones; none where what is known of them cannot be."""
+    """Correct answers whose solutions are known, and distinct ones; none if the counts are inconsistent."""
     correct, distinct = tally.correct, tally.distinct_correct
     return (correct, distinct) if 0 < distinct <= correct else (0, 0)
 

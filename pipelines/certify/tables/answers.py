@@ -1,4 +1,4 @@
-"""Tables of answers, read from the files beside this one: pairs, sentences about a number, multiple-choice answers.
+"""Tables of answers, read from the files in this folder: pairs, sentences about a number, multiple-choice answers.
 
 A comment in each file says what its rows are.
 """

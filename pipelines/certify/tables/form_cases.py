@@ -92,7 +92,7 @@ SCHEMA_BAIT: tuple[tuple[str, str], ...] = (
     ('{"type": "integer", "multipleOf": 1e-300}', "1e300"), (_OBJECT, '{"n": 1e999999999}'),
     (_OBJECT, '{"n": "\\ud800"}'), (_OBJECT, '{"n":\x00 1}'), (_OBJECT, '{"n": 1}' + "}" * 100_000 + '{"n": 0}'),
 )  # fmt: skip
-"""(schema, text): deep, large, recursive, remote or broken; none is a valid text of a sound schema."""
+"""(schema, text): deep, large, recursive, remote or broken; none is a valid text under a valid schema."""
 
 
 Instruction = tuple[str, dict[str, Any], str]
@@ -147,7 +147,7 @@ BROKEN: tuple[Instruction, ...] = (
     ("keywords:existence", {"keywords": ["apple"]}, ""),
     ("length_constraints:number_words", {"relation": "about", "num_words": 1}, "one"),
 )  # fmt: skip
-"""Texts that do not follow it, and instructions that nobody can check: never correct."""
+"""Texts that violate the instruction, and instructions that cannot be checked: never correct."""
 
 UNFOUND: tuple[str, dict[str, Any]] = ("keywords:existence", {"keywords": ["xylophone"]})
 """What no hostile text of ours holds."""

@@ -1,7 +1,7 @@
-"""Texts that nobody who wants to know the answer would write; the answer asked for is 7.
+"""Hostile texts, which no honest answer resembles; the expected answer is 7.
 
-`HEAVY_TEXTS` are made to hang, kill or fill up whoever reads them, and none gives it; so are `HEAVY_REFERENCES`. In
-`ANSWERED` the right answer stands, marked, behind or before the bulk: there it must be found.
+`HEAVY_TEXTS` and `HEAVY_REFERENCES` are made to hang, kill or fill up their reader, and none gives the answer. In
+`ANSWERED` the marked right answer is behind or before the bulk, and must be found.
 
 `PAYLOADS` do something if anybody evaluates, formats, expands, unpickles or renders them, and none gives the answer.
 Harmless wherever they run: each makes an empty file at @FILE@, or connects to @PORT@ on loopback, or sets a variable in its
@@ -200,7 +200,7 @@ PAYLOAD_FORMS: tuple[tuple[str, str], ...] = (
     ("bare", "%s"),
     ("in dollars", "So $%s$"),
 )
-"""Where a payload stands. Every payload is put in each of them."""
+"""Position of a payload. Every payload is put in each of them."""
 
 
 MISLEADING: dict[str, tuple[str, ...]] = {

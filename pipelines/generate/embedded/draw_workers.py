@@ -1,4 +1,4 @@
-"""Draws with the embedded model in several processes at once, so that none waits for an interpreter that others use.
+"""Drawing with the embedded model in several parallel processes, so that none waits for a shared interpreter.
 
 A worker has no more than a window of requests, and gets the next group when rows come back. One that dies is started again
 and its unfinished rows are drawn again, which gives the same texts. `make_completion` turns rows into completions.
@@ -130,7 +130,7 @@ class DrawWorkers:
             self._fail(error)
 
     def _listen(self, worker: DrawWorker) -> tuple[bool, str | None]:
-        """Hear a worker until its end: whether it drew anything, and what it said of its failure."""
+        """Read a worker's messages until its end; returns whether it drew anything, and its error message."""
         rows, failed = False, None
         while (message := worker.process.receive()) is not None:
             rows, failed = rows or "rows" in message, message.get("failed")
@@ -171,7 +171,7 @@ class DrawWorkers:
         return worker.process.kill()
 
     def _fail(self, error: Exception) -> None:
-        """Every call ends with this, those to come too; unless we close."""
+        """Error with which every current and later call ends, unless the engine is closing."""
         with self._lock:
             if not self._closing:
                 self.failure = self.failure or error

@@ -56,7 +56,7 @@ class Embedded:
 
     @property
     def calls(self) -> int:
-        """Number of calls of `generate` to make at once: workers go on with the second when the first runs dry."""
+        """Number of parallel calls of `generate`: workers continue with the second when the first runs out of requests."""
         return 2 if self._threads > 1 else 1
 
     def fingerprint(self) -> Mapping[str, str]:
@@ -137,7 +137,7 @@ class Embedded:
                 owner.forget(call)
 
     def _workers_for(self, groups: Sequence[DecodeGroup]) -> DrawWorkers | None:
-        """The draw workers, started where there is enough for them to do; none for a single group."""
+        """The draw workers, started if there is enough for them to do; none for a single group."""
         session, _ = self._loaded()
         if self._threads == 1 or len(groups) < 2:
             return None
@@ -162,13 +162,13 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class CompletionMaker:
-    """Completions of one model. It holds no engine, so that one nobody uses any more is let go of with its workers."""
+    """Completions of one model. It has no reference to the engine, so that an unused one is released with its workers."""
 
     model: tuple[str, str, str]
     context: int
 
     def drawn(self, request: Request, prompt: Sequence[int], drawn: DrawnSample) -> Completion:
-        """The completion of what was drawn."""
+        """The completion of a drawn row."""
         tokens = len(drawn.tokens)
         return completion_of(
             request,

@@ -1,8 +1,8 @@
 """Log-probabilities of texts that are given: for scorers that ask how likely a model finds an answer and draw none.
 
-A text is scored behind the tokens that it shares with no other reading: the whole of prompt and text is tokenized, and what
-the prompt alone has in common with it stays as it is. Where the last token of the prompt would be another one with the text
-behind it, the cut moves left to where both agree; so no token is scored that the model would never have read or written.
+Prompt and text are tokenized together; the leading tokens that this shares with the prompt alone are the context, and the
+others are scored. Where the last token of the prompt would be another one with the text behind it, the cut moves left to
+where both agree; so no token is scored that the model would never have read or written.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ from storage.ground.records import Completion, Prompt, Request
 
 
 def shared_tokens(prompt: Sequence[int], whole: Sequence[int]) -> int:
-    """Number of leading tokens that a prompt and the prompt with a text behind it share; at least 1, as none is no
-    context.
+    """Number of leading tokens that a prompt and the prompt with a text behind it share; at least 1, since an empty context
+    is invalid.
     """
     pairs = enumerate(zip(prompt, whole, strict=False))
     return max(1, next((at for at, (one, other) in pairs if one != other), min(len(prompt), len(whole))))

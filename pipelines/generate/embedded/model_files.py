@@ -99,7 +99,7 @@ def _sha256(path: Path) -> bytes:
 
 
 def _folder_of(model: str) -> Path:
-    """The first folder at this place that has all files; SetupError where there is none."""
+    """The first folder at this place that has all files; SetupError if there is none."""
     tried = [Path(model).resolve(), (CHECKOUT / model).resolve()]
     for folder in tried:
         if all((folder / name).is_file() for name in EMBEDDED_FILES):
@@ -140,7 +140,7 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids without special tokens; bytes that are no UTF-8 become the replacement character."""
+        """The text of token ids without special tokens; bytes that are not UTF-8 become the replacement character."""
         return b"".join([self._bytes[index] for index in ids]).decode("utf-8", errors="replace")
 
 

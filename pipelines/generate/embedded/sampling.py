@@ -1,6 +1,6 @@
-"""Draws tokens from logits: temperature, top-k, top-p, and what the draw says about the model's belief.
+"""Sampling of tokens from logits: temperature, top-k, top-p, log-probability and entropy.
 
-Pure numpy on arrays of rows; each row's result depends on that row alone, to the last bit. Everything is computed in
+Pure numpy on arrays of rows; each row's result depends bit for bit on that row alone. Everything is computed in
 float64 from the engine's float32 logits, and a token is drawn by inverting the cumulative distribution with one 53-bit
 uniform: with 32-bit Gumbel noise rare tokens become unreachable and the effective temperature falls (Zheng et al. 2024,
 arXiv:2409.02908). When a text ends is the decoding loop's to say.

@@ -139,7 +139,7 @@ def _probe(session: ModelSession, size: int, place: int) -> Array:
 
 
 def _loaded(files: ModelFiles) -> Any:
-    """The graph in onnxruntime, one thread a call; SetupError if it is no graph or has not our inputs."""
+    """The graph in onnxruntime, one thread a call; SetupError if it is not a graph or lacks our inputs."""
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 

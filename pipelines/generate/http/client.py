@@ -77,7 +77,7 @@ class Asking(Protocol):
         """The most bytes that an honest reply to such a body has, unfolded."""
 
     def read(self, reply: Mapping[str, Any], request: Request) -> ServerAnswer:
-        """The answer in a reply of status 200; Failure where there is none."""
+        """The answer in a reply of status 200; Failure if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Wire:
             raise SetupError(f"extra names {taken[0]!r}, which has a key of its own in the recipe.")
 
     def digest(self) -> str:
-        """The identity of what is asked beyond prompt, sampling and seed: all that can be known of a remote model."""
+        """The identity of requests beyond prompt, sampling and seed: everything known about a remote model."""
         parts = [self.model, self.revision, self.api, dict(self.extra), self.logprobs, self.reasoning]
         return digest128(["openai", *parts, self.seed_bits, self.limit])
 
@@ -125,7 +125,7 @@ class Wire:
         return APIS[self.api]
 
     def most(self, body: bytes, sampling: Sampling) -> int:
-        """Room for each token asked for, its log-probabilities, and the prompt's token ids."""
+        """Limit on a reply's bytes: room for each requested token, its log-probabilities, and the prompt's token ids."""
         token = TOKEN_BYTES + (0 if self.logprobs is None else TOKEN_BYTES * (1 + self.logprobs))
         return LEAST_REPLY + 16 * len(body) + token * sampling.max_tokens
 
@@ -134,7 +134,7 @@ class Wire:
         return read_answer(reply, model=self.model, max_tokens=request.sampling.max_tokens)
 
     def render(self, prompt: Prompt) -> str:
-        """The prompt as it is sent: JSON of the messages, or the text itself. The server's template is not known here."""
+        """The prompt as sent: JSON of the messages, or the text itself. The server's template is not known here."""
         if self.api == "completions":
             asked, prefix = split_prefix(prompt)
             return plain_text(asked) + prefix
@@ -182,13 +182,13 @@ class Wire:
 
 
 def _continuing(messages: str) -> str:
-    """Messages whose last one the server is told to go on with, as vLLM and SGLang can; others refuse the request."""
+    """Messages whose last one the server shall continue, as vLLM and SGLang can; others refuse the request."""
     plain = [{key: value for key, value in message.items() if key != "prefix"} for message in json.loads(messages)]
     return json.dumps(plain, separators=(",", ":"))
 
 
 class CompletionClient:
-    """Asks for completions of one model. `secrets` are taken out of what servers say."""
+    """Asks for completions of one model. `secrets` are removed from servers' messages."""
 
     def __init__(self, wire: Asking, settings: HttpSettings, secrets: Secrets, messages: ErrorMessages) -> None:
         self._wire, self._settings, self._secrets, self._messages = wire, settings, secrets, messages
@@ -213,7 +213,7 @@ class CompletionClient:
         return self._completion(request, answer, time.perf_counter() - began)
 
     async def probe(self, replica: Replica) -> None:
-        """Check that a server is there, accepts the key and has the model; Failure or SetupError where not."""
+        """Check that a server is there, accepts the key and has the model; Failure or SetupError if not."""
         try:
             served = tuple(map(self._secrets.hide, served_models(await self.exchange.models(replica))))
         except Failure as failure:
@@ -252,7 +252,7 @@ class CompletionClient:
 
 
 def _about_the_prompt(failure: Failure, secrets: Secrets) -> ServerAnswer:
-    """The empty answer that a refusal of this very prompt is; any other failure is raised."""
+    """The empty answer for a refusal of this particular prompt; any other failure is raised."""
     # Hidden here and not only when shown: this text is stored in the row, and a server may echo the key.
     failure.detail = secrets.hide(failure.detail)[:MOST_DETAIL]
     reason = f"{failure.detail} {failure.code}".lower()

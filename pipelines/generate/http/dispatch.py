@@ -126,7 +126,7 @@ class Dispatcher:
                 return None
 
     def _assign(self) -> bool:
-        """Give the jobs of the next prompt to its replica; False where there are none or no replica takes them."""
+        """Give the jobs of the next prompt to its replica; False if there are none or no replica takes them."""
         call = next((call for call in self._calls if call.waiting), None)
         if call is None:
             return False
@@ -274,7 +274,8 @@ class Dispatcher:
             self._end_all(self._messages.dark(self._replicas, patience))
 
     def _give_up_early(self) -> None:
-        """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is said at once.
+        """Nothing listens at any address, and nothing ever did: a wrong address or a forgotten server is reported
+        immediately.
 
         Not of servers that were started for us: one that died may be starting again.
         """
@@ -306,6 +307,6 @@ class Dispatcher:
 
 
 def pause(tried: int, retry_after: float | None, rng: random.Random, *, base: float, most: float) -> float:
-    """Seconds: uniform in [0, base 2^(tried-1)], at most `most`; on top of what a Retry-After asked for."""
+    """Seconds: uniform in [0, base 2^(tried-1)], at most `most`; on top of the seconds of a Retry-After header."""
     jitter = rng.uniform(0.0, min(most, base * 2.0 ** min(tried - 1, 60)))
     return jitter if retry_after is None else retry_after + min(jitter, base)

@@ -1,7 +1,7 @@
 """Exchange of a request and its reply with one server: sockets, headers, timeouts. A reply or a Failure, never another
 exception of aiohttp.
 
-`probe` asks a server for a person what it serves. Retries are the dispatcher's.
+`probe` shows a person what a server serves. Retries are the dispatcher's.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def proxy_of(url: str) -> str | None:
 
 
 def tls_of(server: Server) -> Mapping[str, Any]:
-    """The request's option for a server with certificates of its own; Failure where their file is none."""
+    """The request's option for a server with certificates of its own; Failure if their file is none."""
     if server.ca_file is None:
         return {}
     try:
@@ -172,7 +172,7 @@ class _Room:
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:
-    """The whole body, unfolded; Failure where it is larger than any answer."""
+    """The whole body, unfolded; Failure if it is larger than any answer."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if response.content_length is not None and response.content_length <= most:
         return unfolded(await response.read(), encoding, most)
@@ -188,11 +188,11 @@ async def _read(response: "ClientResponse", most: int) -> bytes:
 
 
 def unfolded(data: bytes, encoding: str, most: int) -> bytes:
-    """A body without its compression; Failure where it unfolds to more than `most` bytes (2 MB can hold 2 GB)."""
+    """A body without its compression; Failure if it unfolds to more than `most` bytes (2 MB can hold 2 GB)."""
     if encoding in ("identity", "") or not data:
         return data
     if encoding not in _WINDOW_BITS:
-        raise Failure("broken_reply", f"the body has the encoding {encoding[:MOST_HEARD]!r}, which was not asked for")
+        raise Failure("broken_reply", f"the body has the encoding {encoding[:MOST_HEARD]!r}, which was not requested")
     # What servers call deflate is zlib's format or, from some, the bare stream: its first byte tells.
     bits = -zlib.MAX_WBITS if encoding == "deflate" and data[0] & 0x0F != zlib.DEFLATED else _WINDOW_BITS[encoding]
     whole = bytearray()
@@ -240,7 +240,7 @@ async def _models(replica: Replica, settings: HttpSettings) -> bytes:
 
 
 def served_models(body: bytes) -> tuple[str, ...]:
-    """The model names in a /models reply; none where it has another form."""
+    """The model names in a /models reply; none if it has another form."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):

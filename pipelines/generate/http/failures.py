@@ -1,7 +1,7 @@
 """Failures of a request, sorted by how they are handled, and the messages for those that will not pass.
 
 A failure that may pass is an attempt: recorded, waited for, tried again; where it does not pass in time, the command ends
-with Unavailable. One that will not pass (a wrong key, an unknown model, a malformed body) ends it at once with SetupError.
+with Unavailable. A permanent one (a wrong key, an unknown model, a malformed body) ends it immediately with SetupError.
 Both name server, error, what is kept and the next command, without secrets.
 """
 
@@ -31,7 +31,7 @@ FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "in
 class Failure(Exception):  # noqa: N818 - one attempt's end, usually not the request's
     """Attempt that gave no reply. `kind` is from a small set and is what gets counted.
 
-    `again`: another try may help. `after`: seconds that the server asked for. `congested`: it has too much to do. `down`:
+    `again`: another try may help. `after`: seconds requested by the server. `congested`: it has too much to do. `down`:
     nothing listens there.
     """
 
@@ -99,7 +99,7 @@ def error_in(data: Any) -> tuple[str | None, str]:
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds that a Retry-After header asks for, as seconds or an HTTP date, a day at most; None if it says nothing."""
+    """Seconds of a Retry-After header, given as seconds or an HTTP date, at most a day; None if it says nothing."""
     if value is None:
         return None
     try:
@@ -133,16 +133,18 @@ class ErrorMessages:
         if failure.status == 404:
             return self._unknown_model(replica, failure)
         if failure.kind == "tls":
-            mend = "mend its address, or name its certificate authority in the profile (ca_file, a PEM file beside it)"
+            mend = (
+                "correct its address, or name its certificate authority in the profile (ca_file, a PEM file in its folder)"
+            )
             return self._error(f"{name} is not believed to be itself", failure, mend)
         if failure.after is not None:
             return self._error(f"{name} asks to wait {failure.after:,.0f} seconds", failure, "wait")
         if failure.kind == "too_large":
             mend = "raise http.reply_bytes in the profile, or make the server keep to max_tokens"
-            return self._error(f"{name} answers more than was asked for", failure, mend)
+            return self._error(f"{name} answers more than was requested", failure, mend)
         if failure.again:
             return self._error(f"{name} failed {tried} times for one request, the last time", failure, "look at its log")
-        return self._error(f"{name} refuses the request", failure, "mend generate in the recipe or the server")
+        return self._error(f"{name} refuses the request", failure, "correct generate in the recipe or the server")
 
     def not_listed(self, replica: Replica, served: Sequence[str]) -> SetupError:
         """The model is not among those that a server names."""

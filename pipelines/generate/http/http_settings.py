@@ -23,7 +23,7 @@ LEAST_SECRET = 4  # shorter ones would blot out ordinary words
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A replica. `url` ends where /chat/completions follows; `models`: the names it is asked for, empty for any.
+    """A replica. `url` ends where /chat/completions follows; `models`: the model names it serves, empty for any.
 
     `listed`: whether a model that its /models does not name is refused. `ca_file`: certificates to believe instead of the
     system's. `key`: of a server that we started ourselves.
@@ -55,13 +55,13 @@ class Local(Protocol):
 
     @property
     def capacity(self) -> int:
-        """Requests that all of them answer at once, before they run too."""
+        """Requests that all servers answer in parallel, also before they run."""
 
     def patience(self, model: str) -> float:
         """Seconds that they may be away because they are being started again."""
 
     def serving(self, model: str, lost: OnLoss) -> Sequence[Server]:
-        """Start those of a model and wait until one answers; `lost` is told when none is left and none comes back."""
+        """Start those of a model and wait until one answers; `lost` is called when none is left and none comes back."""
 
     def interrupt(self) -> None:
         """Make all threads that wait for a start give up."""
@@ -74,7 +74,7 @@ class HttpSettings:
     `attempts`: tries of one request. `patience`: how long to go on while no server answers. `longest_wait`: a Retry-After
     above it ends the command. `drain`: how long what is under way may take to arrive once a request was given up.
     `proxies`: whether HTTP_PROXY and its like in the environment count. `reply_bytes`: the most that a reply may have,
-    unfolded; without it what was asked for decides, 64 MiB at most. `held_bytes`: the most that replies of over 1 MiB may
+    unfolded; by default it follows from the request, at most 64 MiB. `held_bytes`: the most that replies of over 1 MiB may
     take up in this process while they are read.
     """
 
@@ -95,7 +95,7 @@ class HttpSettings:
 
     @property
     def capacity(self) -> int:
-        """Requests that all servers answer at once."""
+        """Requests that all servers answer in parallel."""
         return sum(server.concurrency for server in self.servers) + (0 if self.local is None else self.local.capacity)
 
     def starts(self, model: str) -> bool:
@@ -103,7 +103,7 @@ class HttpSettings:
         return self.local is not None and model in self.local.names
 
     def serving(self, model: str) -> tuple[Server, ...]:
-        """The servers for a model that run already; SetupError where the profile has none and starts none."""
+        """The running servers of a model; SetupError if the profile has none and starts none."""
         fitting = tuple(server for server in self.servers if not server.models or model in server.models)
         if not fitting and not self.starts(model):
             raise SetupError(
@@ -122,7 +122,7 @@ class Secrets:
     texts: set[str] = field(default_factory=set)
 
     def learn(self, server: Server) -> str | None:
-        """The key of a server from its environment variable; SetupError where that is not set."""
+        """The key of a server from its environment variable; SetupError if that is not set."""
         parts = urlsplit(server.url)
         self._add([parts.query] if parts.query else ())
         for url in (server.url, *urllib.request.getproxies().values()):
@@ -153,7 +153,7 @@ class Secrets:
         return text
 
     def _add_user(self, url: str) -> None:
-        """User and password of an address, as they are written and as they are meant."""
+        """User and password of an address, as written and decoded."""
         parts = urlsplit(url)
         self._add(part for raw in (parts.username, parts.password) if raw for part in (raw, unquote(raw)))
         if parts.password:  # as the header Authorization carries them

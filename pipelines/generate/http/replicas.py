@@ -1,4 +1,4 @@
-"""A replica as the dispatcher sees it: how many requests it gets at once, and which prompts belong to it. No sockets
+"""A replica of a server for the dispatcher: its limit of parallel requests and its prompts. No sockets
 here.
 
 A prompt belongs to the replica with the highest hash of (prompt, replica), so that all its samples, in this call and in
@@ -26,7 +26,7 @@ _NEXT: dict[Trying, Trying] = {"more": "less", "less": "nothing", "nothing": "mo
 
 
 class ReplicaLimit:
-    """Number of requests that a replica gets at once, between 1 and `most`: arithmetic over times that it is given.
+    """Limit of parallel requests to a replica, between 1 and `most`, computed from given times.
 
     It begins by doubling. A refusal (429, 503, a timeout) halves it, once for all that were under way together, and for a
     while it then grows by one per round of replies (additive increase, multiplicative decrease: Chiu and Jain 1989).
@@ -52,7 +52,7 @@ class ReplicaLimit:
         return max(1, int(self._limit + 1e-9))
 
     def replied(self, now: float, *, busy: bool) -> None:
-        """A reply came; `busy`: the limit was used up when it was asked for, so its size is what counted."""
+        """Record a reply; `busy`: the limit was reached when the request was sent."""
         if not busy:
             self._replies = 0
             return
@@ -170,7 +170,7 @@ class Replica:
 
 
 def choose(prompt_id: str, replicas: Sequence[Replica]) -> Replica | None:
-    """The replica that a prompt goes to among those that take one; None where none does."""
+    """The replica that a prompt goes to among those that take one; None if none does."""
     able = [replica for replica in replicas if replica.takes_prompt()]
     if len(able) < 2:
         return able[0] if able else None

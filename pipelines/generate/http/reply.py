@@ -43,7 +43,7 @@ class ServerAnswer:
     says_stop: bool = False
 
     def hide(self, hidden: Callable[[str], str]) -> None:
-        """Take secrets out of all that becomes part of a row: servers and gateways echo what they were sent."""
+        """Remove secrets from everything that becomes part of a row: servers and gateways echo requests."""
         spelled = "" if self.top_logprobs is None else "".join(top[0][0] for top in json.loads(self.top_logprobs) if top)
         if any(text is not None and hidden(text) != text for text in (self.text, self.reasoning, spelled)):
             self.top_logprobs = None  # they hold it in pieces
@@ -61,7 +61,7 @@ class ServerAnswer:
 
 
 def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> ServerAnswer:
-    """The answer in the body of a reply with status 200; Failure where there is none."""
+    """The answer in the body of a reply with status 200; Failure if there is none."""
     choice = _choice(data)
     given = choice.get("message")
     message: Mapping[str, Any] = given if isinstance(given, dict) else {}
@@ -87,7 +87,7 @@ def read_answer(data: Mapping[str, Any], *, model: str, max_tokens: int) -> Serv
 
 
 def read_object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object that a body is; Failure where it is none."""
+    """The JSON object that a body is; Failure if it is none."""
     try:
         data = json.loads(body.decode())
     except (ValueError, RecursionError) as error:
@@ -98,7 +98,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
 
 
 def _choice(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The choice of index 0, wherever it stands; else the first that names no index, else the one of the lowest.
+    """The choice with index 0, at any position; else the first without an index, else the one with the lowest.
 
     Some servers send errors with status 200.
     """
@@ -151,7 +151,7 @@ def _count(usage: Mapping[str, Any], key: str, answer: ServerAnswer) -> int | No
 
 
 def _ids(answer: ServerAnswer, choice: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Token ids where the server gives them (vLLM's return_token_ids); they overrule its own count."""
+    """Token ids if the server gives them (vLLM's return_token_ids); they overrule its own count."""
     answer.token_ids = _id_list(choice.get("token_ids"))
     answer.prompt_token_ids = _id_list(choice.get("prompt_token_ids") or data.get("prompt_token_ids"))
     if answer.token_ids is not None and answer.tokens_out != len(answer.token_ids):
@@ -166,10 +166,10 @@ def _id_list(value: Any) -> tuple[int, ...] | None:
 
 
 def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
-    """Read the stop string that ended the answer, where the server gives it: vLLM by `stop_reason`, SGLang by
+    """Read the stop string that ended the answer, if the server gives it: vLLM by `stop_reason`, SGLang by
     `matched_stop`.
 
-    Both give a number or nothing where the model ended its answer itself.
+    Both give a number or nothing if the model ended its answer itself.
     """
     answer.says_stop = "stop_reason" in choice or "matched_stop" in choice
     met = choice.get("stop_reason", choice.get("matched_stop"))
@@ -178,7 +178,7 @@ def _stop(answer: ServerAnswer, choice: Mapping[str, Any]) -> None:
 
 
 def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
-    """Read the reason of the end; where the server does not give it, infer it from the token count."""
+    """Read the reason of the end; if the server does not give it, infer it from the token count."""
     reason = reason if isinstance(reason, str) else None
     if reason in UNFINISHED:
         raise Failure("aborted", f"finish_reason {reason}")
@@ -191,7 +191,7 @@ def _finish(answer: ServerAnswer, reason: Any, max_tokens: int) -> None:
 
 
 def _parts(answer: ServerAnswer, message: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
-    """Read the parts beside the text: reasoning, a refusal, tool calls."""
+    """Read the parts other than the text: reasoning, a refusal, tool calls."""
     for key in ("reasoning_content", "reasoning"):
         value = message.get(key) or choice.get(key)
         if isinstance(value, str) and value:

@@ -1,6 +1,6 @@
-"""A model server that Rollmill starts: what a profile says of it, and its process: command, start, health, log, end.
+"""A model server that Rollmill starts: its settings in a profile, and its process (command, start, health, log, end).
 
-None of it can change which rows are asked for. Places are given as absolute paths. When a server is started, and started
+None of it can change which rows are requested. Places are given as absolute paths. When a server is started, and started
 again, is local_servers.py's.
 """
 
@@ -77,7 +77,7 @@ class LocalModel:
         return {**kept, **QUIET, **own, "VLLM_API_KEY": key}
 
     def check(self) -> None:
-        """SetupError where the interpreter or the program is missing, or a flag is Rollmill's to set."""
+        """SetupError if the interpreter or the program is missing, or a flag is Rollmill's to set."""
         if self.program and shutil.which(self.program[0]) is None:
             raise SetupError(
                 f"no program {self.program[0]}, which the profile names under serve.command.",
@@ -125,7 +125,9 @@ def probe(model: LocalModel) -> tuple[bool, str]:
 
 
 class ServerProcess:
-    """A server that was started; `key` is what it accepts and nobody else knows, so that no other is taken for it."""
+    """A server that was started; `key` is a secret that only this server accepts, so that no other server is mistaken for
+    it.
+    """
 
     def __init__(self, model: LocalModel, port: int, key: str, log: Path) -> None:
         self.model, self.port, self._key = model, port, key
@@ -139,7 +141,7 @@ class ServerProcess:
         return self._process.status
 
     def health(self) -> int | None:
-        """The status that its health path answers with; None where nobody answers."""
+        """The status that its health path answers with; None without an answer."""
         try:
             with _DIRECT.open(f"http://127.0.0.1:{self.port}{self.model.health}", timeout=HEALTH_SECONDS) as reply:
                 return int(reply.status)
@@ -165,7 +167,7 @@ class ServerProcess:
 
 
 def check_port(port: int) -> None:
-    """Unavailable where somebody listens on a port that the profile wants."""
+    """Unavailable if another process listens on the profile's port."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -178,7 +180,7 @@ def check_port(port: int) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """A port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

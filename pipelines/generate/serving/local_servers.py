@@ -1,7 +1,7 @@
-"""The model servers of one command: started when somebody wants to draw, watched, started again, ended with the command.
+"""The model servers of one command: started for the first draw, watched, restarted, and ended with the command.
 
-What dies before it ever answered is a mistake in the profile, told with the last lines of its log; what dies later,
-be it while it starts again, is started again, a bounded number of times for all replicas.
+A server that dies before its first answer is a mistake in the profile, reported with the last lines of its log; one that
+dies later, even during a restart, is restarted, a bounded number of times for all replicas.
 """
 
 import secrets
@@ -99,9 +99,9 @@ class LocalServer:
             self._tell(ServerEvent(self.name, "lost" if self.error else "ended", detail=str(self.error or "")))
 
     def _start(self, state: State) -> ServerProcess:
-        """A server that answers, is no longer wanted, or failed to restart; SetupError where it never answered.
+        """A server that answers, is no longer wanted, or failed to restart; SetupError if it never answered.
 
-        Requests reach a restarted server before our first probe does, and may end it: this counts as any other death.
+        Requests reach a restarted server before our first probe does, and may end it: this counts like any other death.
         """
         for _ in range(PORT_TRIES):
             # Kept at once: `_keep` has to close it where the wait raises.
@@ -134,7 +134,7 @@ class LocalServer:
         return False
 
     def _watch(self, process: ServerProcess) -> None:
-        """Return when the server ends, says that it is broken, or is wanted no more."""
+        """Return when the server ends, reports that it is broken, or is no longer wanted."""
         sick, looked = 0, time.monotonic()
         while process.status is None and not self.over.wait(POLL):
             if time.monotonic() - looked < PROBE_SECONDS:
@@ -146,7 +146,7 @@ class LocalServer:
                 return
 
     def _count_death(self, process: ServerProcess) -> None:
-        """Take one of the restarts; SetupError where there is none left."""
+        """Take one of the restarts; SetupError if there is none left."""
         with self._changed:
             if self._restarts.left == 0:
                 raise self._died(process, f"ended once more after {self.model.restarts} restarts")
@@ -161,10 +161,10 @@ class LocalServer:
         for words, mend in KNOWN.items():
             if any(words in line for line in lines):
                 return SetupError(message, next_command=mend)
-        return Unavailable(message, next_command=f"read {self._log}, mend serve: in the profile")
+        return Unavailable(message, next_command=f"read {self._log}, correct serve: in the profile")
 
     def _give_up(self, error: SetupError) -> None:
-        """Remember the reason; where no replica is left, tell the drawing threads."""
+        """Record the reason; if no replica is left, notify the drawing threads."""
         with self._changed:
             self.error = error
             last = all(server.error is not None for server in self.group)
@@ -180,7 +180,7 @@ def _how(process: ServerProcess) -> str:
 
 
 class LocalServers:
-    """Every model that a profile has served here. Nothing is started before `serving` asks for it."""
+    """Every model that a profile has served here. Nothing is started before `serving` is called."""
 
     def __init__(self, models: Sequence[LocalModel], tell: EventListener = lambda _: None) -> None:
         self._models = {model.name: model for model in models}
@@ -197,7 +197,7 @@ class LocalServers:
 
     @property
     def capacity(self) -> int:
-        """Requests that all replicas answer at once."""
+        """Requests that all replicas answer in parallel."""
         return sum(model.concurrency * model.replicas for model in self._models.values())
 
     def patience(self, model: str) -> float:
@@ -205,10 +205,10 @@ class LocalServers:
         return 1.5 * self._models[model].start_seconds
 
     def serving(self, model: str, lost: OnLoss) -> tuple[Server, ...]:
-        """The replicas of a model, started unless they are, as soon as one of them answers; the others join by themselves.
+        """The replicas of a model, started if necessary, as soon as one of them answers; the others join later.
 
-        `lost` is told when the last of them is gone for good. SetupError where one cannot be started, Interruption after
-        `interrupt`.
+        `lost` is called when the last of them has ended permanently. SetupError if one cannot be started, Interruption
+        after `interrupt`.
         """
         with self._changed:
             given_up = self._given_up

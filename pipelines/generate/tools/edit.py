@@ -1,7 +1,7 @@
 """The engine `edit`: an editor of `pipelines.edit`, or by the seed one of several, applied to the text.
 
-`model` names the editors, with | between them: `digit|operand|sign`. Of several the seed chooses one of those that can be
-applied to the text; what an editor does with a text and a seed is the same alone and among others.
+`model` names the editors, with | between them: `digit|operand|sign`. Of several editors the seed chooses one that applies
+to the text; the result of an editor for a text and a seed does not depend on the others.
 """
 
 import random
@@ -51,7 +51,7 @@ class Edit(ModelFree):
             line: Text to insert.
             known: Known solution to compare with.
             count: Lines to take out.
-            most_alike: Largest similarity of an inserted line to a step beside it.
+            most_alike: Largest similarity of an inserted line to a neighbouring step.
             most_words: Most words that an edit may change; none: any number.
         """
         self._editors = _named(model)

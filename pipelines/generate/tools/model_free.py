@@ -1,8 +1,8 @@
 """Base of engines without a model: a completion is a pure function of the request's prompt, its seed and the options.
 
-A prompt is a text, or messages of which those with the role `option` are options by name that were filled for this request;
-the others' texts are the text. What an engine cannot do with a text is a row with an empty text that says why in
-`meta.failed`, because texts come from models.
+A prompt is a text, or messages: those with the role `option` are named options filled for this request, and the texts of
+the others are joined. A text that an engine cannot process gives a row with an empty text and the reason in `meta.failed`,
+because texts come from models.
 """
 
 import sys
@@ -21,7 +21,7 @@ OPTION = "option"
 
 @dataclass(frozen=True, slots=True)
 class MadeText:
-    """Output of an engine for a text. `seconds`: of the processor, where it is worth a record."""
+    """Output of an engine for a text. `seconds`: CPU seconds, if recorded."""
 
     text: str
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -42,7 +42,9 @@ def text_and_options(prompt: Prompt) -> tuple[str, dict[str, str]]:
 
 
 class ModelFree:
-    """A Generator. A subclass has `engine` and `made`, and gives `identity`: what decides its texts beside the request."""
+    """A Generator. A subclass has `engine` and `made`, and gives `identity`: everything besides the request that determines
+    its texts.
+    """
 
     engine: str
     spooled = False
@@ -62,7 +64,7 @@ class ModelFree:
         return {"engine": self.engine, "model": self.model_digest, "python": python_version()}
 
     def render(self, prompt: Prompt) -> str:
-        """A text as it is; messages as canonical JSON."""
+        """A text unchanged; messages as canonical JSON."""
         return prompt if isinstance(prompt, str) else canonical_json(prompt_json(prompt))
 
     def prompt_tokens(self, rendered: str) -> int:
@@ -98,7 +100,7 @@ class ModelFree:
 
 
 def check_named(engine: str, model: str) -> None:
-    """SetupError where an engine with one way to work is given another name of a model than its own."""
+    """SetupError if an engine with one way to work is given another name of a model than its own."""
     if model != engine:
         raise SetupError(f"engine {engine!r} has no model {model!r}.", choices=(engine,))
 

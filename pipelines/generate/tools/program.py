@@ -1,6 +1,6 @@
 """The engine `program`: the last fenced block of Python in the text runs in the sandbox, and its output is the text.
 
-For tool use: an answer that computes is followed by what it computed. A program that fails has a last line that says so,
+For tool use: an answer that computes is followed by its output. A program that fails has a last line that says so,
 `[exit 1] ZeroDivisionError: division by zero` or `[timeout] the CPU limit of 5 s`; its cause is in `meta` too. The module
 `random` is seeded with the request's seed; the clock is not kept from a program.
 """
@@ -60,7 +60,7 @@ class Program(SandboxUser, ModelFree):
             executor.shutdown(wait=True, cancel_futures=True)
 
     def made(self, text: str, options: Mapping[str, str], seed: int) -> MadeText:
-        """Output of the text's program. SetupError where this machine has no sandbox."""
+        """Output of the text's program. SetupError if this machine has no sandbox."""
         from pipelines.verify.code.program import Task, program_of
 
         del options

@@ -79,7 +79,7 @@ class Retrieve(ModelFree):
 
 
 class _Index:
-    """For each word the texts that have it, with what it is worth there."""
+    """For each word the texts that contain it, with its weight there."""
 
     def __init__(self, documents: Sequence[Sequence[str]]) -> None:
         self.size = len(documents)

@@ -99,7 +99,7 @@ class VllmChild:
             "no_vllm": (f"{self._python} has no vLLM.", MAKE),
             "no_avx512": ("this CPU has no AVX512, which vLLM's CPU build needs.", "use engine embedded or openai"),
             "memory": (f"vLLM has too little memory: {text}; {self.log_tail()}", MEMORY),
-            "request": (f"vLLM refuses the request: {text}", "mend generate.options in the recipe"),
+            "request": (f"vLLM refuses the request: {text}", "correct generate.options in the recipe"),
             "died": (f"vLLM's process died{how}; {self.log_tail()}", MEMORY_OR_LOG),
         }
         message, advice = words.get(cause, (f"vLLM failed: {text}; {self.log_tail()}", "look into that log"))
@@ -113,7 +113,7 @@ class VllmChild:
         return f"its log is {self._log.path}" + (" and ends with\n  " + "\n  ".join(shown) if shown else ", and empty")
 
     def _live(self) -> None:
-        """The thread: set up, read until the end, tell it."""
+        """Body of the thread: set up, read until the end, report it."""
         last: Message | None = None
         try:
             self.send(self._setup)
@@ -172,7 +172,7 @@ def _ignore(_: object) -> None:
 
 
 def close_all(children: Sequence[VllmChild]) -> None:
-    """Close several at once, so that their patience is not added up."""
+    """Close several in parallel, so that their waits do not add up."""
     threads = [threading.Thread(target=child.close) for child in children]
     for thread in threads:
         thread.start()

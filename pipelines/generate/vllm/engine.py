@@ -100,7 +100,7 @@ class Vllm:
 
     @classmethod
     def capacity(cls, profile: Mapping[str, Any]) -> int:
-        """Sequences that vLLM computes at once."""
+        """Sequences that vLLM computes in parallel."""
         settings: VllmSettings = profile["vllm"]
         return settings.capacity
 
@@ -171,8 +171,8 @@ class Vllm:
     def groups(self, requests: Sequence[Request], on_attempts: AttemptListener = ignore) -> Iterator[Sequence[Completion]]:
         """Completions in groups of those that have come meanwhile; asking for the next group says that this one is safe.
 
-        `on_attempts` is told that nothing was tried in vain: a child answers or dies. SetupError where it
-        dies, after what came.
+        `on_attempts` is called with no failed attempts: a child answers or dies. SetupError if it dies, after the
+        completions received before.
         """
         for sampling in {request.sampling for request in requests}:
             check_sampling(sampling)
@@ -205,14 +205,14 @@ class Vllm:
             running.router.wind_down()
 
     def close(self) -> None:
-        """End the child and all it started; a later call starts it anew."""
+        """End the child and its processes; a later call restarts it."""
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
             running.close()
 
     def _started(self) -> "_Running":
-        """The children, started where there are none or where one of them has died."""
+        """The children, started if there are none or if one of them has died."""
         with self._lock:
             if self._running is not None and self._running.dead:
                 self._running.close()
@@ -249,7 +249,7 @@ class _Running:
         self._children = [VllmChild(settings, message, environment(settings, at, certainty=certainty)) for at in replicas]
 
     def wait(self, make_completion: VllmCompletionMaker) -> None:
-        """Until every child has loaded its model; SetupError where one cannot, Interruption where nobody waits any more."""
+        """Until every child has loaded its model; SetupError if one cannot, Interruption if nobody waits any more."""
         try:
             facts_of_each = [child.ready() for child in self._children]
         except BaseException:

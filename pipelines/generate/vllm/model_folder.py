@@ -1,8 +1,8 @@
-"""The model folder that vLLM is given: where it is, the digest of what in it decides rows, and its chat template.
+"""The model folder for vLLM: its path, the digest of the files that determine rows, and its chat template.
 
 Reads only; downloads nothing. A prompt is rendered here in the host, so that ids need no engine, as transformers does it
-(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always tells one day,
-or a prompt, and with it a completion's id, would change overnight.
+(sandboxed Jinja, its filters, the special tokens as variables), with one difference: `strftime_now` always returns one day,
+since otherwise a prompt, and with it a completion's id, would change overnight.
 """
 
 import datetime
@@ -101,7 +101,7 @@ class ChatTemplate:
         try:
             self._template = environment.from_string(text)
         except TemplateError as error:
-            raise SetupError(f"the chat template of {where} is no template: {error}.") from None
+            raise SetupError(f"the chat template of {where} is not a template: {error}.") from None
         self.digest = digest128(["template", text])
 
     @classmethod
@@ -118,7 +118,7 @@ class ChatTemplate:
         return cls(text, _tokens(folder, config), "the recipe" if own else folder.name)
 
     def render(self, messages: list[dict[str, str]], variables: Mapping[str, Any]) -> str:
-        """The text up to where the answer begins; SetupError where the template refuses the messages."""
+        """The text up to where the answer begins; SetupError if the template refuses the messages."""
         from jinja2 import TemplateError
 
         given = {**self._tokens, "tools": None, "documents": None, "add_generation_prompt": True, **variables}

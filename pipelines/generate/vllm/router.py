@@ -1,8 +1,8 @@
 """Between the engine `vllm` and its children: the message that starts one, requests handed out, answers as completions.
 
-A child has no more than its window of requests: what it computes, as much again so that it never waits, and what has come
-and is not yet safe with the caller. So a kill -9 costs no more than that, and memory is bounded. All samples of a prompt go
-to one child, whose prefix cache then serves.
+A child has at most a window of requests: those it computes, as many again so that it never waits, and those answered but
+not yet stored by the caller. So a kill -9 costs no more than that, and memory is bounded. All samples of a prompt go to one
+child, whose prefix cache then serves.
 """
 
 import json
@@ -80,9 +80,9 @@ def _lora(folder: Path) -> dict[str, Any]:
 
 
 def environment(settings: VllmSettings, replica: int, *, certainty: bool) -> dict[str, str]:
-    """Variables of one child: its devices where there are several engines, and the model runner where it matters.
+    """Variables of one child: its devices if there are several engines, and the model runner where it matters.
 
-    The certainty's logits processor speaks the interface of vLLM's first model runner, which is told to run.
+    The certainty's logits processor uses the interface of vLLM's first model runner, which is selected for it.
     """
     variables: dict[str, str] = {}
     if settings.data_parallel > 1:
@@ -203,7 +203,7 @@ class RequestRouter:
                     self._end_if_idle(call)
 
     def forget(self, call: EngineCall, unsaved: Sequence[Completion]) -> None:
-        """The caller leaves: what it still waits for is given up."""
+        """End a caller's iteration: its pending requests are given up."""
         rest = [*unsaved, *call.take_rest()]
         with self._lock:
             self._calls.discard(call)
@@ -219,13 +219,13 @@ class RequestRouter:
         self.saved(rest)
 
     def fail(self, error: BaseException) -> None:
-        """End every call with this, those to come too; what has come is taken first."""
+        """End every current and later call with this error, after the received replies."""
         with self._lock:
             self._failure = self._failure or error
             self._end_calls(error)
 
     def interrupt(self) -> None:
-        """End every call at once."""
+        """End every call immediately."""
         with self._lock:
             self._end_calls(Interruption())
 
@@ -254,7 +254,7 @@ class RequestRouter:
         return self._routes[zlib.crc32(prompt_id.encode()) % len(self._routes)]
 
     def _pump(self) -> None:
-        """Give every child what it has room for."""
+        """Send every child as many requests as fit its window."""
         for route in self._routes:
             messages: dict[Sampling, list[list[str | int | None]]] = {}
             while route.room > 0 and route.waiting:

@@ -1,8 +1,8 @@
-"""Settings of the engine `vllm` beside the sampling: of a profile (`VllmSettings`) and of a recipe (`Options`).
+"""Settings of the engine `vllm` other than sampling: of a profile (`VllmSettings`) and of a recipe (`Options`).
 
-The profile's half is where and how big it runs, and is no part of a completion's id: `tensor_parallel` and `data_parallel`
-change kernels and so the last bits of logits, and the fingerprint names them. The recipe's half can change a row; all of it
-is in the digest.
+The profile's part sets place and size of the engine, and is not part of a completion's id: `tensor_parallel` and
+`data_parallel` change kernels and so the last bits of logits, and the fingerprint names them. The recipe's half can change
+a row; all of it is in the digest.
 """
 
 import json
@@ -39,8 +39,8 @@ OURS = frozenset(
 class VllmSettings:
     """`python`: the interpreter; without one, the one in ROLLMILL_VLLM, else .venv-vllm of the checkout.
 
-    `data_parallel`: engines beside each other, each with `tensor_parallel` devices of its own. `env`: more variables for
-    them. `log`: the file for what they print; without one, a temporary file. `start_seconds`: how long loading may take.
+    `data_parallel`: parallel engines, each with its own `tensor_parallel` devices. `env`: more variables for
+    them. `log`: the file for their output; without one, a temporary file. `start_seconds`: how long loading may take.
     """
 
     python: str | None = None
@@ -56,11 +56,11 @@ class VllmSettings:
 
     @property
     def capacity(self) -> int:
-        """Sequences computed at once, over all engines."""
+        """Sequences computed in parallel, over all engines."""
         return (self.max_num_seqs or USUAL_SEQUENCES) * self.data_parallel
 
     def interpreter(self) -> str:
-        """The interpreter's path; SetupError where there is none."""
+        """The interpreter's path; SetupError if there is none."""
         named = self.python or os.environ.get(VARIABLE)
         if named is None:
             built = CHECKOUT / BUILT
@@ -74,7 +74,7 @@ class VllmSettings:
         return path
 
     def packages(self) -> dict[str, str]:
-        """Versions of what computes, asked of the interpreter without importing any; empty where it cannot be asked."""
+        """Versions of the computing libraries, read from the interpreter without an import; empty if it cannot run."""
         try:
             reply = subprocess.run([self.interpreter(), "-c", VERSIONS], capture_output=True, text=True, timeout=60)
             versions = json.loads(reply.stdout)

@@ -1,8 +1,8 @@
 """pass@t over repair trees: so many drafts with so many repairs of each wrong one, at the tokens that they take.
 
 A point for each number of drafts and repairs (Olausson et al. 2024, arXiv:2306.09896): its value is the chance that some
-program of a tree is right, its `mean_tokens` what a tree takes. Trees are chosen out of what is stored, exactly. Undecided
-drafts and repairs are in no tree; a repair of a repair is none of these.
+program of a tree is right, its `mean_tokens` what a tree takes. Trees are chosen from the stored completions, exactly.
+Undecided drafts and repairs are in no tree; a repair of a repair is none of these.
 """
 
 import math

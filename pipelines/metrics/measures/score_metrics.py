@@ -1,4 +1,4 @@
-"""Metrics of a score against verdicts: does it tell right from wrong, overall and within a problem, and is it a chance?
+"""Metrics of a score against verdicts: discrimination of right from wrong, overall and within a problem, and calibration.
 
 Over judged rollouts; clusters are templates, else problems, because completions of one problem are not independent.
 """

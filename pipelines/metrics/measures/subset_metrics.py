@@ -54,7 +54,7 @@ def _of_counts(sample: Sample, options: Options, estimator: Callable[..., Array]
 
 
 def counts_table(sample: Sample, ks: Sequence[int], estimator: Callable[..., Array] = pass_at_ks) -> ClusterTable:
-    """Problems with equal counts have equal rows: at most n + 1 where all have n."""
+    """Problems with equal counts have equal rows: at most n + 1 if all have n."""
     pairs, place = np.unique(np.stack([sample.judged, sample.correct]), axis=1, return_inverse=True)
     return cluster_table(estimator(pairs[0], pairs[1], ks), sample.clusters, place.ravel())
 
@@ -82,7 +82,7 @@ def _mg_pass(sample: Sample, options: Options) -> list[MetricValue]:
 
 
 def _curve(sample: Sample, options: Options) -> list[MetricValue]:
-    """pass@k with a band that holds for all k at once."""
+    """pass@k with a simultaneous band over all k."""
     ks = sample.ks(options)
     table = counts_table(sample, ks)
     lows, highs = table.band(seed=options.seed)

@@ -1,6 +1,6 @@
 """Metrics of tokens and attempts: pass@t, regret, tokens per correct answer, accuracy at attempts.
 
-Also rates of draws that a rule stopped, and the compositional gap, which is told which problems are parts of which.
+Also rates of draws that a rule stopped, and the compositional gap, which reads the parts of each problem from its meta.
 """
 
 import math

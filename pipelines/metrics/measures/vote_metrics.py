@@ -1,7 +1,7 @@
 """Metrics of votes among k completions: majority, any aggregator, how many different answers, how often two agree.
 
 A vote sees answers, scores and tokens; how right the elected answer is comes in afterwards (`elections`). An undecided
-completion votes: its answer is as right as the judged completions that give the same one, and wrong where there are none
+completion votes: its answer is as right as the judged completions that give the same one, and wrong if there are none
 (`if_right` of a row says what it would be otherwise). A completion that is not parsed abstains and counts in k.
 """
 
@@ -117,7 +117,7 @@ def _agreement(sample: Sample, options: Options) -> list[MetricValue]:  # noqa: 
 
 
 def _vote_ks(sample: Sample, options: Options) -> list[int]:
-    """Undecided completions vote, so k may reach what was drawn."""
+    """Undecided completions vote, so k may be as large as the number drawn."""
     most = int(sample.drawn.min())
     ks = sorted(set(options.ks)) if options.ks else [1 << power for power in range(most.bit_length())]
     if ks[0] < 1 or ks[-1] > most:

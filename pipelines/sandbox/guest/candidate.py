@@ -121,7 +121,7 @@ def _request(raw: bytes) -> Any:
 
 
 def _with_changes(reply: bytes, request: tuple[Any, ...], raw: bytes) -> bytes:
-    """The reply, and the arguments after the call unless they are what they were before."""
+    """The reply, and the arguments after the call if it changed them."""
     try:
         # Version 2: from 3 on the bytes depend on reference counts, and unchanged arguments would look changed.
         again = marshal.dumps(request, 2) if raw[0] != wire.MARK else b""

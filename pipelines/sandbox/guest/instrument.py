@@ -1,15 +1,15 @@
-"""Prepares the dataset's tests for the process that runs them. Syntax only, nothing runs.
+"""Preparation of the dataset's tests for the process that runs them. Analyses syntax only; nothing runs.
 
 Every assertion becomes a result of its own: those at the top level and in the body of `check` are wrapped; those within a
 nested function, class or `try` are left alone, where catching them would change what the tests mean.
 
-The calls that tests are bound to make first are found: a run of assertions such as `assert f([1, 2]) == 3` makes known
-calls, and sent together they cost one change of process, not one each. Only plain shapes with literal arguments are read;
-the first statement of any other shape ends the run.
+The calls that tests will certainly make first are found: a sequence of assertions such as `assert f([1, 2]) == 3` makes
+known calls, and sent together they cost one change of process, not one each. Only plain forms with literal arguments are
+read; the first statement of any other form ends the sequence.
 
-And it is told whether tests, by their code, can have changed anything beyond their own names, erring on the side of yes.
-The process of the tests is used again only after tests that read as harmless: they store no attribute, reach no dunder
-name, and use of the standard library only what computes.
+Tests are harmless if their code cannot change anything beyond their own names; in doubt they are not. The process of the
+tests is reused only after harmless tests: they store no attribute, use no dunder name, and import only computing modules of
+the standard library.
 """
 
 import _ast
@@ -119,7 +119,7 @@ _IMPURE = frozenset(sys.stdlib_module_names).difference(_PURE.split()).union(_RE
 
 
 def harmless(code: CodeType, names: set[str]) -> bool:
-    """Whether a process that ran this code is as it was before. `names` are all names in it."""
+    """Whether this code leaves its process unchanged. `names` are all names in it."""
     if names & _IMPURE:
         return False
     if any(name.startswith("__") for name in names - _USUAL):
@@ -140,10 +140,12 @@ _TREE = 0x400  # PyCF_ONLY_AST; the module `ast` is more than is needed of it
 
 
 class InstrumentedTests(NamedTuple):
-    """Instrumented tests: the line of each assertion, every name in them, whether they leave their process as it was.
+    """Compiled tests: the line of each assertion, every name used, and whether they leave their process unchanged
+    (`harmless`).
 
-    `ahead` are the calls they make first. `check`: "" without such a function, "called" when they call it themselves (with
-    the function `called_with`), else "uncalled"; `candidate` is the name it gives to the function under test.
+    `ahead`: the calls they make first, known without running them. `check`: "" if the tests define no function `check`,
+    "called" if they call it themselves (with the function `called_with`), else "uncalled". `candidate`: its parameter name
+    for the function under test.
     """
 
     code: CodeType

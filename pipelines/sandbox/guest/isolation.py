@@ -111,7 +111,7 @@ _READ_ONLY = system.REMOUNT | system.BIND | system.RDONLY | system.NOSUID | syst
 
 
 def withdraw(settings: Settings) -> None:
-    """Leave what bubblewrap gave for less: called once, before the first program."""
+    """Give up privileges that bubblewrap left: called once, before the first program."""
     if settings.uid >= 0:
         system.become_ordinary(settings.uid)
     uid, gid = os.getuid(), os.getgid()

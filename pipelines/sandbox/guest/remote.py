@@ -59,11 +59,11 @@ class Gone(BaseException):
 
 
 class Unsupported(BaseException):
-    """The tests hand over something that cannot cross to another process."""
+    """The tests pass a value that cannot cross to another process."""
 
 
 class OpaqueArgument(TypeError):  # noqa: N818 - not an error of ours
-    """The tests hand back to the program what it gave them and what is not plain data."""
+    """The tests return a value to the program that came from it and is not plain data."""
 
 
 class RaisedByProgram(Exception):  # noqa: N818 - not an error of ours
@@ -206,7 +206,7 @@ class Remote:
 
 
 def _request(name: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
-    """A call as bytes: marshalled where that is exact. Unsupported for what cannot cross to another process."""
+    """A call as bytes: marshalled if that is exact. Unsupported for a value that cannot cross to another process."""
     if not any(type(item) is bytearray for item in args):
         try:
             exact: bytes = marshal.dumps((name, args, kwargs), 2)
@@ -228,7 +228,7 @@ def _exception_parts(message: Any) -> tuple[str, list[Any], str]:
 
 
 def _check_plain(value: Any, depth: int = 0) -> None:
-    """Unsupported for what would not arrive as it is."""
+    """Unsupported for a value that would not arrive unchanged."""
     if depth > wire.MAX_DEPTH - 2:
         raise Unsupported("arguments nested too deeply")
     if type(value) is dict:

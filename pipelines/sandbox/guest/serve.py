@@ -33,7 +33,7 @@ class Testing:
         self.ready = False
 
     def prepare(self) -> socket:
-        """See to it that there is a process that waits for a job."""
+        """Ensure that a process waits for a job."""
         if self.control is None:
             self.control, theirs = socketpair(AF_UNIX, SOCK_STREAM)
             self.pid = self.zygote.fork(TESTS, theirs.fileno())

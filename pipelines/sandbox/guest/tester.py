@@ -23,7 +23,7 @@ _MOST_KNOWN = 64  # prepared tests that are kept
 _MOMENT = 0.01  # seconds within which messages are sent together
 _CHUNK = 1 << 15  # bytes: half of what a pipe holds, so that a report seldom waits for its reader
 AS_BEFORE, CHANGED = b"\x01\x00\x00\x00.", b"\x01\x00\x00\x00!"
-"""The last frame of a whole report: the process is as it was, or the tests may have changed something in it."""
+"""The last frame of a whole report: the process is unchanged, or the tests may have changed it."""
 _known: dict[str, InstrumentedTests] = {}
 _FROM_COLLECTIONS = frozenset(("Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"))
 
@@ -39,7 +39,7 @@ class Tester:
         self.flushed_at = time.monotonic()
 
     def run(self, tests: str, entry_point: str | None) -> bool:
-        """Report the plan, each result as it is known, and the end. Whether this process is as it was before."""
+        """Report the plan, each result as it is known, and the end. Whether this process is unchanged."""
         try:
             prepared = _prepared(tests)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

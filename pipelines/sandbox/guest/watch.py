@@ -1,4 +1,4 @@
-"""Waits for a program, collects its bytes, enforces what the kernel cannot, and says how it ended."""
+"""Supervision of a program: collects its output, enforces limits that the kernel cannot, and reports how it ended."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ class Watch:
             self.poll.register(fd, select.POLLIN)
 
     def until_program_ends(self, channel: int) -> None:
-        """A script or calls: its process ends by itself or is ended."""
+        """A script or calls: wait until the process ends or is killed."""
         self.add_body(channel)
         self.poll.register(self.pidfd, select.POLLIN)
         shortly = select.poll()
@@ -64,7 +64,7 @@ class Watch:
         self.poll.register(fd, select.POLLIN)
 
     def grace(self) -> None:
-        """The tests are over: a program that is just dying may finish that, so that its status tells why."""
+        """The tests are over: a dying program may finish, so that its status gives the cause."""
         if b"gone" in self.collected[self.body][-64:]:
             poll = select.poll()
             poll.register(self.pidfd, select.POLLIN)
@@ -116,8 +116,8 @@ class Watch:
     def finish(self, dying: list[int]) -> tuple[Any, ...]:
         """Kill what is left, take the last bytes, reap: (ended, status, cpu, wall, stdout, stderr, body).
 
-        A program that was only waiting for more calls is killed but not waited for: its end takes the kernel longer than
-        its life, and nobody needs its status. The keeper reaps the `dying` later (strict: nothing of it is shared).
+        A program that was only waiting for more calls is killed but not waited for: its exit takes the kernel longer than
+        its run, and its status is not needed. The keeper reaps the `dying` later (strict: nothing of it is shared).
         """
         cpu = cpu_clock(self.pid)
         kill(self.pidfd, self.pid, tree=not self.settings.boxed)

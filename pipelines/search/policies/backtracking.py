@@ -49,12 +49,12 @@ class Backtracking:
         return [*([Growth(ROOT, fresh)] if fresh else []), *growths]
 
     def votes(self, tree: Tree) -> Mapping[str, float]:
-        """Votes of 1 for each accepted answer; where none was, for each finished one."""
+        """Votes of 1 for each accepted answer, or for each finished one if none was accepted."""
         accepted = [node for node in tree.finished if node.score >= self.least]
         return {node.id: 1.0 for node in accepted or tree.finished}
 
     def _end(self, tree: Tree, node: TreeNode) -> TreeNode | None:
-        """Node where the chain from this node goes on; None where it is at its end or given up."""
+        """Node at which the chain from this node continues; None if it has ended or was given up."""
         if node.finished or node.score < self.least:
             return None
         children = tree.children[node.id]

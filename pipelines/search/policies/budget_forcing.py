@@ -15,7 +15,7 @@ from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 
 @dataclass(frozen=True, slots=True)
 class BudgetForcing:
-    """`n` answers side by side, each made to go on at most `waits` times: a model may end at once again and again."""
+    """`n` answers side by side, each made to go on at most `waits` times: a model may end immediately again and again."""
 
     name = "budget_forcing"
     version = "1"

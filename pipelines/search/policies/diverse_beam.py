@@ -1,7 +1,7 @@
 """Search policy `diverse_beam`: separate small beams, so that one good beginning does not take all places.
 
 Diverse verifier tree search (Beeching et al. 2024): the first pieces are dealt out to `width / expand` groups, and each
-group keeps its best node alone.
+group keeps only its best node.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class DiverseBeam(Beam):
         return kept
 
     def _groups(self, nodes: Sequence[TreeNode], kept: Sequence[TreeNode]) -> list[Sequence[TreeNode]]:
-        """The new nodes with what their group kept, where that is finished; of the first wave in turn."""
+        """The new nodes with what their group kept, if that is finished; of the first wave in turn."""
         if not kept:
             return [nodes[at : at + self.expand] for at in range(0, len(nodes), self.expand)]
         mine: dict[str, list[TreeNode]] = {}

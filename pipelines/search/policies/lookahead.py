@@ -1,6 +1,6 @@
 """Search policy `lookahead`: a beam that scores a piece by where it leads (Snell et al. 2024, arXiv:2408.03314).
 
-Each candidate goes on once, `ahead` pieces far; what it is worth is the score at the end of that. The best candidates then
+Each candidate is continued once, by `ahead` pieces; its value is the score at the end. The best candidates then
 go on from their own ends, and what was only looked at is a child like the others.
 """
 

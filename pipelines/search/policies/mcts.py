@@ -2,7 +2,7 @@
 
 From the root it goes down to the child with the most Q + c * prior * sqrt(N of the parent) / (1 + N), where Q is the mean
 score of all nodes below (itself too), N their number, and the prior exp(mean log-probability of the piece's tokens). Q and
-N follow from the tree, so nothing is kept beside it.
+N follow from the tree, so there is no other state.
 """
 
 import math
@@ -19,7 +19,7 @@ from pipelines.search.tree import ROOT, Growth, Tree, TreeNode
 class Mcts:
     """`together` leaves a wave get `expand` children each, until `most` pieces are drawn.
 
-    Where none is finished then, the best leaf comes to its end.
+    If none is finished then, the best leaf is completed.
     """
 
     name = "mcts"
@@ -39,7 +39,7 @@ class Mcts:
         checked_positive("search policy", self.name, "c", self.c)
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """The leaves that PUCT comes to; one that was chosen in this wave counts as visited."""
+        """The leaves that PUCT reaches; one that was chosen in this wave counts as visited."""
         if not tree.nodes:
             return [Growth(ROOT, self.expand * self.together)]
         if len(tree.nodes) >= self.most:
@@ -58,7 +58,7 @@ class Mcts:
         return {node.id: max(node.score, 1e-6) for node in tree.finished}
 
     def _descend(self, tree: Tree, below: "Backup", node: str) -> str | None:
-        """The leaf below a node that is worth most; None where all are finished or chosen."""
+        """The leaf with the highest value below a node; None if all are finished or chosen."""
         children = [child for child in tree.children[node] if child.id in below.open]
         if not children:
             return node if node != ROOT and node in below.open and not tree.children[node] else None
@@ -72,7 +72,7 @@ class Mcts:
 
 
 class Backup:
-    """Of each node the visits and scores of what is below it, itself too. `open`: those below which something may grow."""
+    """Visits and scores below each node, the node included. `open`: those below which something may grow."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -98,7 +98,7 @@ class Backup:
 
 
 def prior(tree: Tree, node: TreeNode) -> float:
-    """exp(mean log-probability of the piece's tokens); 1 where the engine gives none."""
+    """exp(mean log-probability of the piece's tokens); 1 if the engine gives none."""
     if node.path_logprob is None:
         return 1.0
     before = tree.by_id[node.parent].path_logprob or 0.0 if node.parent != ROOT else 0.0

@@ -42,7 +42,7 @@ class Particles:
         checked_choice("search policy", self.name, "target", self.target, ("paper", "last"))
 
     def grow(self, tree: Tree) -> Sequence[Growth]:
-        """As many pieces from each unfinished particle as it was drawn."""
+        """As many pieces from each unfinished particle as the number of times it was resampled."""
         if not tree.nodes:
             return [Growth(ROOT, self.n)]
         population = self._population(tree)
@@ -61,7 +61,7 @@ class Particles:
         return votes
 
     def _population(self, tree: Tree) -> list[TreeNode]:
-        """The particles after the last wave: finished ones as often as they were drawn, then the new pieces."""
+        """The particles after the last wave: finished ones as often as they were resampled, then the new pieces."""
         population: list[TreeNode] = []
         for wave, nodes in enumerate(tree.waves):
             counts = self._drawn(tree, population, wave - 1) if wave else {}
@@ -87,7 +87,7 @@ class Particles:
 
 
 def logit(score: float) -> float:
-    """The log-odds of a score, cut so that none is sure."""
+    """The log-odds of a score, bounded away from infinity."""
     share = min(1.0 - SURE, max(SURE, score))
     return math.log(share / (1.0 - share))
 

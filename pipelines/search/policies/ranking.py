@@ -1,4 +1,4 @@
-"""Shared parts of search policies: ranks in which equal scores stand by chance, and checked options."""
+"""Shared parts of search policies: ranks with random order of equal scores, and checked options."""
 
 from collections.abc import Iterable
 from random import Random
@@ -10,26 +10,26 @@ from storage.ground.errors import SetupError
 
 
 def ranked(nodes: Iterable[TreeNode], chance: Random) -> list[TreeNode]:
-    """The best first. Equal scores stand in random order: by place, the first parent's children would win every tie."""
+    """The best first. Equal scores have random order: by place, the first parent's children would win every tie."""
     placed = sorted(((-node.score, chance.random(), node) for node in nodes), key=lambda entry: entry[:2])
     return [node for _, _, node in placed]
 
 
 def best_leaf(tree: Tree) -> TreeNode:
-    """The begun answer with the best score, of equal ones the longest: brought to its end where nothing else was."""
+    """The begun answer with the best score, of equal ones the longest: brought to its end if nothing else was."""
     leaves = [node for node in tree.nodes if not node.finished and not tree.children[node.id]]
     return max(leaves, key=lambda node: (node.score, node.depth))
 
 
 def checked_text(policy: str, option: str, value: object) -> None:
-    """SetupError where an option is no text that can be written into an answer as it is."""
+    """SetupError if an option is not a text that can be written into an answer unchanged."""
     if not isinstance(value, str) or not value or places_of(value, ["piece"]):
         raise refused("search policy", policy, option, value, "a text without a place like {prompt}")
 
 
 def checked_width(policy: str, width: object, expand: object) -> None:
-    """SetupError where a beam's width is no multiple of what each node is gone on from."""
+    """SetupError if a beam's width is not a multiple of the pieces per node."""
     checked_count("search policy", policy, "width", width)
     checked_count("search policy", policy, "expand", expand)
     if isinstance(width, int) and isinstance(expand, int) and width % expand:
-        raise SetupError(f"search policy {policy!r}: width {width} is no multiple of expand {expand}.")
+        raise SetupError(f"search policy {policy!r}: width {width} is not a multiple of expand {expand}.")

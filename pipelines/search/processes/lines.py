@@ -32,7 +32,7 @@ class Lines:
 
     def __post_init__(self) -> None:
         if not isinstance(self.doubt, (int, float)) or not 0 < self.doubt < 0.5:
-            raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must lie between 0 and 0.5.")
+            raise SetupError(f"process 'lines': doubt is {self.doubt!r}, and must be between 0 and 0.5.")
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
         """Scores, one for each text."""
@@ -78,5 +78,5 @@ def consistent(problem: Problem, partial: Partial) -> bool:
 
 
 def numbers_in(text: str) -> set[Fraction]:
-    """The numbers that stand in a text."""
+    """The numbers in a text."""
     return {value for digits in _NUMBER.findall(text) if (value := number(digits.rstrip(","))) is not None}

@@ -15,7 +15,7 @@ class LogProb:
     version = "1"
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
-        """Scores, one for each text; SetupError where the engine gives no log-probabilities."""
+        """Scores, one for each text; SetupError if the engine gives no log-probabilities."""
         del problem
         return [self._mean(partial) for partial in partials]
 

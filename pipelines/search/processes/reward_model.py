@@ -1,7 +1,7 @@
-"""Process `reward_model`: what a server that rates texts finds a begun answer worth.
+"""Process `reward_model`: rates partial answers with a reward-model server.
 
 The scorer of the same name asks it, so every number is stored, charged to the run (purpose `score`), held within its limit
-and asked for once; a resumed run goes by the numbers that it was given. Where the servers are is the profile's to say.
+and requested once; a resumed run uses the stored numbers. Where the servers are is the profile's to say.
 """
 
 import math
@@ -21,8 +21,8 @@ NO_OPINION = 0.5
 
 @dataclass(kw_only=True)
 class RewardProcess(RatingOptions):
-    """The options are those of the scorer. `scale`: `chance`, where its numbers lie from 0 to 1, or `logistic`, where they
-    are log-odds. A text that the server refuses, and one without a word, is worth one half.
+    """The options are those of the scorer. `scale`: `chance` if its numbers are from 0 to 1, or `logistic` if they are
+    log-odds. A text that the server refuses, and one without a word, gets one half.
     """
 
     scale: str = "chance"
@@ -39,7 +39,7 @@ class RewardProcess(RatingOptions):
         self._scorer = RewardModelScorer(**options, sampler=self.sampler, samplers=self.samplers)
 
     def scores(self, problem: Problem, partials: Sequence[Partial]) -> Sequence[float]:
-        """Scores, one for each text; FoundWanting for a rating that is no probability."""
+        """Scores, one for each text; FoundWanting for a rating that is not a probability."""
         worded = [partial.text for partial in partials if partial.text.strip()]
         ratings = dict(zip(worded, self._scorer.rated([(problem, text) for text in worded]), strict=True))
         return [self._share(ratings[partial.text].value) if partial.text in ratings else NO_OPINION for partial in partials]
@@ -51,6 +51,7 @@ class RewardProcess(RatingOptions):
             return 1.0 / (1.0 + math.exp(-number)) if number > 0 else math.exp(number) / (1.0 + math.exp(number))
         if not 0 <= number <= 1:
             raise FoundWanting(
-                f"process 'reward_model': {self.model} gave {number:g}, which is no chance.", next_command="scale: logistic"
+                f"process 'reward_model': {self.model} gave {number:g}, which is not a probability.",
+                next_command="scale: logistic",
             )
         return number

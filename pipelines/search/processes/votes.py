@@ -15,7 +15,7 @@ QUESTION = "{prompt}\n\nThe answer so far:\n{piece}\n\nIs every step of it right
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """The share of `count` votes that say `yes`; one half where none can be read.
+    """The share of `count` votes that say `yes`; one half if none can be read.
 
     `template`: the question, with {prompt} and {piece} and no other place, as a process sees no label. `pattern`: of a
     vote, as of a step's field; the last match of a text counts, in lower case. `max_tokens`: of a vote.
@@ -41,7 +41,7 @@ class Votes:
         named = {place.name for place in places_of(self.template, ["piece"])}
         if named != {"prompt", "piece"}:
             raise SetupError(
-                f"process 'votes': the template names {sorted(named)}, and must name {{prompt}} and {{piece}} alone."
+                f"process 'votes': the template names {sorted(named)}, and must name only {{prompt}} and {{piece}}."
             )
         check_reader("process 'votes'", {"vote": self.pattern})
         object.__setattr__(self, "draws", PieceDraws(self.count, self.template, self.max_tokens))

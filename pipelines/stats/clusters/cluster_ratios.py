@@ -1,6 +1,6 @@
 """Means, shares and ratios of sums over problems with clusters: a score's mean, the compositional gap, tokens per answer.
 
-For ratios that are no mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. Where clusters show
+For ratios that are not a mean of values in [0, 1]; `population_mean` and `cluster_table` are for those. Where clusters show
 no spread the interval is as wide as what is measured can be, never without width.
 """
 
@@ -53,7 +53,7 @@ def cluster_share(
 def cluster_ratio(
     above: Sequence[float], below: Sequence[float], clusters: Clusters | None = None, *, estimand: str
 ) -> Estimate | None:
-    """sum(above) / sum(below) of positive amounts without an upper bound; None where `below` is nothing.
+    """sum(above) / sum(below) of positive amounts without an upper bound; None if `below` is nothing.
 
     Tokens per correct answer: all tokens, those of wrong answers too, over all correct answers. Cluster t on the log scale
     with the linearised error of a ratio (Cochran 1977, eq. 6.13), effective clusters by their share of `below`. One

@@ -1,4 +1,4 @@
-"""Many means over the same problems at once, with whole clusters resampled: pass@1 .. pass@1024 with intervals and a band.
+"""Many means over the same problems, with whole clusters resampled: pass@1 .. pass@1024 with intervals and a band.
 
 For metrics that are curves. The problems of a cluster (a template) were sampled together, so what varies is the cluster's
 sums. Clusters with equal sums and sizes are kept once with their number: 10,000 problems of 1,024 completions are at most
@@ -102,7 +102,7 @@ class ClusterTable:
         return np.asarray(0.5 * (1.0 + np.tanh(logit / 2.0)), dtype=np.float64)
 
     def band(self, resamples: int = 2000, *, seed: int = 0) -> tuple[Array, Array]:
-        """Lows and highs that hold for all columns at once, for values in [0, 1].
+        """Simultaneous lows and highs for all columns, for values in [0, 1].
 
         max-t over resampled clusters (Davison & Hinkley 1997, section 4.2): the interval of each column is widened by the
         factor that the largest studentized deviation of a resampled curve has over that of one column. Never narrower than
@@ -129,8 +129,8 @@ def cluster_table(
 ) -> ClusterTable:
     """The table of P problems whose values are `rows[place]`, by default `rows` itself (P, K).
 
-    `clusters[i]` names the cluster of problem i, None a cluster of its own. Giving few different `rows` and where each
-    problem's is spares a table of all problems.
+    `clusters[i]` names the cluster of problem i, None a cluster of its own. A few distinct `rows`, with each problem's
+    place among them, save a table of all problems.
     """
     values = np.asarray(rows, dtype=np.float64)
     at = np.arange(len(values)) if place is None else np.asarray(place, dtype=np.int64)
@@ -152,7 +152,7 @@ def cluster_table(
 def group_shares(
     weights: npt.ArrayLike, place: npt.ArrayLike, groups: int, clusters: Sequence[Hashable | None], *, estimand: str
 ) -> list[Estimate] | None:
-    """Share of each group in the sum of all weights (P, not negative); None where the sum is 0.
+    """Share of each group in the sum of all weights (P, not negative); None if the sum is 0.
 
     `place[i]` is the group of problem i. The interval of each is that of `cluster_share`; `n` is the sum of the weights.
     """

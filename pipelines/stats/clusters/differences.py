@@ -25,9 +25,9 @@ ESTIMAND = "mean difference over the population of problems"
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """`difference` with its 1 - 2 alpha interval; `p` of the worse of the two tests, None where no error was estimable.
+    """`difference` with its 1 - 2 alpha interval; `p` of the worse of the two tests, None if no error was estimable.
 
-    `equivalent`: the whole interval lies within the margin. `different`: it lies wholly outside. `undecided`: more data.
+    `equivalent`: the whole interval is within the margin. `different`: it is wholly outside. `undecided`: more data.
     """
 
     difference: Estimate
@@ -49,7 +49,7 @@ class PairedTest:
     """A difference with its 95% (or stated) interval and the two-sided p of no difference, of one and the same test.
 
     The interval holds 0 exactly where p is above 1 - confidence. `detectable`: the true difference that data like these
-    would show four times in five; None where they would show none within [-1, 1].
+    would show four times in five; None if they would show none within [-1, 1].
     """
 
     change: Estimate
@@ -81,7 +81,7 @@ def paired_test(
 ) -> PairedTest | None:
     """The test of mean(after - before) = 0, one value in [0, 1] per problem and side; None without problems.
 
-    ValueError for a value that is no finite number.
+    ValueError for a value that is not a finite number.
 
     From seven clusters on their signs are flipped (`pipelines.stats.clusters.sign_flips`). Fewer have too few patterns of
     signs to show anything at 5%, and get a t test with the linearised error and N^2 / sum n_c^2 - 1 degrees of freedom.
@@ -92,7 +92,7 @@ def paired_test(
         return None
     if not all(map(math.isfinite, values)):
         place = next(index for index, value in enumerate(values) if not math.isfinite(value))
-        raise ValueError(f"the difference of problem {place} is no finite number")
+        raise ValueError(f"the difference of problem {place} is not a finite number")
     sums, mean = cluster_sums(values, clusters), math.fsum(values) / len(values)
     low, high, method, p = _test(sums, mean, confidence, draws)
     low, high = max(-1.0, min(low, mean)), min(1.0, max(high, mean))
@@ -126,7 +126,7 @@ def _test(sums: Sums, mean: float, confidence: float, draws: int) -> Tested:
 
 
 def hidden_change(sums: Sums, sign: int, confidence: float) -> float:
-    """The largest mean change to one side where so few clusters changed that no pattern of their signs shows anything.
+    """The largest mean change to one side if so few clusters changed that no pattern of their signs shows anything.
 
     The largest change of a cluster, by the Clopper-Pearson bound of how much of all clusters changes to that side, each
     counting by its size (effective clusters: Kish 1965).
@@ -171,7 +171,7 @@ def equivalence(
 
     Rejecting both "difference <= -margin" and "difference >= margin" at level alpha is the same as the 1 - 2 alpha interval
     lying within the margin, which is how it is decided; t with G - 1 degrees of freedom over G clusters. Where no error can
-    be estimated the interval needs none: Hoeffding's, or Clopper-Pearson's where nothing changed. None without problems;
+    be estimated the interval needs none: Hoeffding's, or Clopper-Pearson's if nothing changed. None without problems;
     ValueError unless 0 < margin <= 1 and 0 < alpha < 0.5.
     """
     if not 0.0 < margin <= 1.0 or not 0.0 < alpha < 0.5:

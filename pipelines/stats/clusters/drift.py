@@ -1,7 +1,7 @@
 """Change in a dataset's composition from one version to the next: the total variation distance of two shares.
 
 Half the sum of the absolute differences of all shares: the part of the rows that would have to change their category.
-0 is no change and 1 nothing in common; of two categories it is the difference of the share. Rows of one template are
+0 means no change and 1 nothing in common; for two categories it is the difference of the share. Rows of one template are
 not independent, and versions share problems: what varies is the difference within each cluster.
 """
 
@@ -38,7 +38,7 @@ def total_variation(before: Array, after: Array, *, seed: int = 0) -> Shift | No
     `chance` and `p`: the differences of whole clusters from the pooled composition change their signs, which they could as
     well have had if nothing but chance differed (the test of `sign_flips` in K dimensions). Interval: a t interval with
     the linearised error over clusters (Cochran 1977, section 6) of the share of the categories that gained; its lower end
-    is 0 unless p < .05, because a distance is never below 0 and so reads too high where nothing changed. No cluster
+    is 0 unless p < .05, because a distance is never below 0 and so reads too high if nothing changed. No cluster
     differs: at most the Clopper-Pearson bound of the share of clusters in which a change can be hidden.
     """
     rows = float(before.sum()), float(after.sum())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 FEW = 6
-"""Clusters up to which this is worth more than it costs: of ten, clusters of two kinds are told badly by one beta law."""
+"""Largest number of clusters for this method: with ten, one beta law describes clusters of two kinds badly."""
 
 _CELLS = 100
 _ANGLES = np.pi / 2.0 * np.arange(2 * _CELLS + 1) / (2 * _CELLS)

@@ -1,4 +1,4 @@
-"""Pass rates of problems that come from templates: the joint posterior, drawn from a grid. For forecasts.
+"""Pass rates of problems from templates: the joint posterior, drawn from a grid. For forecasts.
 
     mean of a template   m_t ~ Beta(M F, (1 - M) F)      M: mean over templates, F: how alike templates are
     rate of a problem    p_i ~ Beta(m_t f, (1 - m_t) f)  f: how alike the problems of one template are
@@ -6,9 +6,9 @@
 
 (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.3, with one level more.) M, F and f have
 weak priors on a grid and are summed over, not fixed at their best values, so a forecast from few templates is as wide as it
-must be. A problem that was never drawn, and a template that was never seen, have a posterior like any other. Numbers n_i
-may depend on the outcomes that came before, as a budget's do: the likelihood is the same. For rates that are reported they
-may not (statistics.md, point 1).
+must be. A problem that was never drawn, and a template that was never seen, have a posterior like any other. The numbers
+n_i may depend on earlier outcomes, as under a budget: the likelihood is the same. For rates that are reported they may not
+(statistics.md, point 1).
 """
 
 import math

@@ -39,9 +39,9 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StratumSample:
-    """Stratum of `size` members; `values` come from a simple random sample of them without replacement.
+    """Stratum of `size` members; `values`: of a simple random sample of them without replacement.
 
-    A member's value is its weight in the whole where it has the property, else 0. With equal weights of 1 the values are 0
+    A member's value is its weight in the whole if it has the property, else 0. With equal weights of 1 the values are 0
     and 1. `unit` is the weight that one more event is taken to have: sum w^2 / sum w over the stratum, the mean weight of
     what a random bit of its weight belongs to. (The largest weight is safe whatever it is, and useless where one member
     weighs much: Tiwari, Clegg & Zou 2006, Stat. Methods Med. Res. 15, use the mean weight for that reason.)
@@ -77,14 +77,14 @@ def t_quantile(q: float, degrees: float) -> float:
 
 
 def t_probability(degrees: float, value: float) -> float:
-    """The chance that Student's t lies below a value."""
+    """The chance that Student's t is below a value."""
     from scipy.special import stdtr
 
     return float(stdtr(degrees, value))
 
 
 def check_counts(correct: int, judged: int) -> None:
-    """Refuse counts that cannot be: our bug, never a user's."""
+    """Raise for impossible counts, which are our bug, never a user's mistake."""
     if not 0 <= correct <= judged:
         raise ValueError(f"need 0 <= correct <= judged, got {correct} of {judged}")
 
@@ -107,7 +107,7 @@ def clopper_pearson(
 
 
 def sampled_share(strata: Sequence[StratumSample], whole: float, *, estimand: str) -> Estimate | None:
-    """The share sum(values) / `whole`, `whole` being the sum of all weights; None where a stratum has no sampled member.
+    """The share sum(values) / `whole`, `whole` being the sum of all weights; None if a stratum has no sampled member.
 
     Point: Horvitz & Thompson (1952). Interval: the beta distribution whose mean and variance are those of the estimate with
     one more event of the largest expanded unit weight, on each side (Fay & Feuer 1997, Stat. Med. 16, who match gammas to
@@ -145,7 +145,7 @@ def sampling_variance(stratum: StratumSample, lost: int = 1) -> float:
 
 
 def _expanded_unit(stratum: StratumSample) -> float:
-    """Weight of one more event in the whole; 0 where the whole stratum was seen.
+    """Weight of one more event in the whole; 0 if the whole stratum was seen.
 
     A sample of fraction f without an event leaves K events possible with probability (1 - f)^K, hence -1/log(1 - f) in
     the place of 1/f.
@@ -182,7 +182,7 @@ def mover_sum(terms: Sequence[tuple[float, Interval]]) -> Interval:
 def mover_ratio(top: Interval, bottom: Interval) -> Interval | None:
     """top / bottom of independent, non-negative parts (Donner & Zou 2012, Stat. Methods Med. Res. 21, eq. 8).
 
-    None where bottom is 0; the upper end is infinite where bottom's interval reaches 0.
+    None if bottom is 0; the upper end is infinite if bottom's interval reaches 0.
     """
     (a, a_low, a_high), (b, b_low, b_high) = top, bottom
     if b <= 0.0:

@@ -1,4 +1,4 @@
-"""The mean over problems, for the population that they come from.
+"""The mean over problems, for their population.
 
 For a population the clusters are what was sampled: problems of one template resemble one another (16 templates of 60
 problems: the naive interval covers .54). Completions inside a problem are not resampled, their noise is already in the
@@ -62,11 +62,11 @@ def mean_bounds(sums: Sums, mean: float, confidence: float = CONFIDENCE) -> Boun
     (pipelines.stats.clusters.few_clusters), at a fifth of the errors: 99% for an interval of 95%.
 
     One cluster says nothing of others: [0, 1]. Values all 1 or all 0: Clopper-Pearson over clusters, never an interval
-    without width. Every cluster's mean the same: no spread was seen, which is not that there is none, so Hoeffding's bound
-    for means in [0, 1], which needs no estimate of it.
+    without width. If all cluster means are equal, the observed spread is 0 but the true one may not be, so Hoeffding's
+    bound for means in [0, 1] is used, which needs no estimate of it.
 
-    Sums that an audit has corrected can lie outside of [0, size]. They follow no beta-binomial law, so nothing is cut;
-    where they cancel to a mean of 0 or 1 their spread still counts, by a t interval where that is the wider one.
+    Sums corrected by an audit can be outside of [0, size]. They follow no beta-binomial law, so nothing is cut;
+    where they cancel to a mean of 0 or 1 their spread still counts, by a t interval if that is the wider one.
     """
     groups, count = len(sums), math.fsum(size for _, size in sums)
     shares = [(total / count, size / count) for total, size in sums]

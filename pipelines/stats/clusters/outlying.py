@@ -1,4 +1,4 @@
-"""Few clusters that carry most of what varies: where a mean over 20 to 40 clusters hangs on one or two, and which.
+"""Outlying clusters: those few of 20 to 40 clusters that carry most of the variation of a mean.
 
 A rare bad cluster is what no interval can make up for (docs/explanation/statistics.md): whether it was met decides the
 mean and the width. Where it was met it can be seen, and this names it.
@@ -36,9 +36,9 @@ def outlying_clusters(values: Sequence[float], clusters: Sequence[Hashable | Non
     """The fewest clusters, a tenth of all at most, that carry over two thirds of the sum of squares between clusters.
 
     The part of a cluster is (its sum - the mean times its size)^2. Of uneven clusters large ones carry much without being
-    far from the mean, so the same must hold of the squared distances of cluster means alone. None where no such clusters
-    are, with fewer than ten, and where they hold less than two problems each: of single problems, each right or wrong, a
-    few are always far from the mean.
+    far from the mean, so the same must hold of the squared distances of cluster means alone. None without such clusters,
+    with fewer than ten clusters, or if they hold less than two problems each: some of many single problems, each right or
+    wrong, are always far from the mean.
     """
     members: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):

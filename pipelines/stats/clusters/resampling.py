@@ -73,7 +73,8 @@ def best_draws(
 
 
 def kept_precision(kinds: Iterable[Kind], verifier: ErrorRates, *, target: int, cap: int) -> float | None:
-    """Share right of what drawing until `target` are accepted, at most `cap` draws a problem, keeps; None if nothing.
+    """Precision of the kept rollouts when each problem is drawn until `target` are accepted, with at most `cap` draws; None
+    if nothing.
 
     Each accepted draw is right with p/(p + f), however many there are; a problem keeps min(target, Binomial(cap, p + f)).
     Hard problems are drawn longest and keep mostly errors: with false accepts of 1%, target 4, cap 256 and pass rates

@@ -49,7 +49,7 @@ class SignFlips:
         return (as_far + 1) / self.ways
 
     def bounds(self, confidence: float) -> tuple[float, float]:
-        """The smallest and the largest mean whose p is above 1 - confidence; infinite where every mean's is."""
+        """The smallest and the largest mean whose p is above 1 - confidence; infinite if every mean's is."""
         beyond = math.floor((1.0 - confidence) * self.ways + 1e-9)
         if beyond < 1:
             return -math.inf, math.inf

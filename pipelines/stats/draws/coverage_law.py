@@ -26,7 +26,7 @@ _REACH = 16  # times the largest k that may be predicted
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoverageFit:
-    """The fit card. `refused`: why nothing is predicted, empty where the law fits.
+    """The fit card. `refused`: why nothing is predicted, empty if the law fits.
 
     `points`: (k, coverage) that were fitted, weighted alike. `exponents`: b under other choices (weights, loss, points).
     `misfit`: the largest distance of a point from the curve. `held_out`: what a fit to smaller k errs by at the largest.
@@ -50,7 +50,7 @@ class CoverageFit:
     fits: Array = field(default_factory=lambda: np.zeros((0, 2)), repr=False)
 
     def predict(self, k: int) -> Estimate:
-        """Coverage at k, up to 16 times the largest k that was seen; ValueError where the fit is refused.
+        """Coverage at k, up to 16 times the largest k that was seen; ValueError if the fit is refused.
 
         Interval: quantiles over resampled clusters, each refitted, moved out by what the curve misses its own points by and
         errs by at the held-out one.
@@ -148,7 +148,7 @@ def _line(coverage: Array, ks: npt.ArrayLike) -> Array:
 
 
 def _fit(coverage: Array, ks: npt.ArrayLike, weights: Array | None = None) -> Array:
-    """(R, 2): least squares of R curves at once; a step that makes a curve's fit worse is shortened."""
+    """(R, 2): least squares of R curves together; a step that makes a curve's fit worse is shortened."""
     x = np.log(np.asarray(ks, dtype=np.float64))
     w = np.ones(len(x)) if weights is None else weights
     theta = _line(coverage, ks)

@@ -1,15 +1,15 @@
 """Frontier of a model over levels of difficulty: the posterior of the last level whose pass rate is at least a value.
 
 Levels are in order of difficulty; the frontier K is the number of them whose rate is at least `value`, all below and none
-above. A priori every K is equally likely. How near to the value the rates about K lie decides how many draws it takes to
-tell, so it is unknown: with a slope h, a level d steps from the frontier has a rate within min(1, h d) of the way from the
-value v to 1 or to 0, uniformly. Given h its draws have the marginal likelihood
+above. A priori every K is equally likely. The distance of the rates near K from the value determines the draws needed, so
+it is unknown: with a slope h, a level d steps from the frontier has a rate within min(1, h d) of the way from the value v
+to 1 or to 0, uniformly. Given h its draws have the marginal likelihood
 
     (1 / (u - v)) int_v^u p^c (1-p)^(n-c) dp,  u = v + min(1, h d) (1 - v),   where it passes at distance d,
 
 and likewise below v where it does not. P(K) is proportional to the product over the levels, summed over the slopes:
 probabilistic bisection (Horstein 1963, IEEE Trans. Inf. Theory 9) with the noise that the draws have. With h = 1 alone it
-was sure too early wherever rates fall slowly.
+decided too early when rates fall slowly.
 """
 
 import math

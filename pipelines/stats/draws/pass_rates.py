@@ -65,7 +65,7 @@ def pass_at_k(judged: int, correct: int, k: int) -> float | None:
 
 
 def path_counting_rate(drawn: int, correct: int, counts: PathCounts) -> float | None:
-    """Unbiased estimate of the pass rate of one problem at its stopping point; None where the rule does not stop.
+    """Unbiased estimate of the pass rate of one problem at its stopping point; None if the rule does not stop.
 
     A pool drawn until it holds four successes reads too high as c/n. Given the stopping point, every order of outcomes that
     leads to it is equally likely, so the share of those orders that begin with a success estimates p without bias
@@ -80,7 +80,7 @@ def path_counting_rate(drawn: int, correct: int, counts: PathCounts) -> float | 
 def path_counts(rule: Rule, *, cap: int, wanted: Collection[tuple[int, int]] | None = None) -> PathCounts:
     """All stopping points of a rule that never draws more than `cap`, with their path counts (exact integers).
 
-    `wanted`: only those of them that are named, which spares most of the work where the cap is large.
+    `wanted`: only these points, which saves most of the work for a large cap.
     """
     named = None if wanted is None else frozenset(wanted)
     open_points: PathCounts = {(0, 0): (0, 1)}

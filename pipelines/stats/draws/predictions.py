@@ -4,7 +4,7 @@ The interval score (Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102, eq. 43) re
 
     (high - low) + 2/alpha (low - x) if x < low, + 2/alpha (x - high) if x > high
 
-It is proper: nobody can gain by saying other intervals than the believed ones. Its unit is that of x; smaller is better.
+It is proper: stating other intervals than the believed ones never helps. Its unit is that of x; smaller is better.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def prediction_of(values: Sequence[float]) -> Prediction:
 
 
 def score_prediction(prediction: Prediction, actual: float) -> PredictionScore:
-    """A prediction beside the actual value."""
+    """A prediction with the actual value."""
     return PredictionScore(
         actual,
         actual / prediction.median - 1.0 if prediction.median else None,

@@ -87,7 +87,7 @@ def _more_than(counts: npt.NDArray[np.int64], top: int) -> Array:
 def _likeliest(a: Array, b: Array, counts: _TailCounts) -> tuple[int, int]:
     """The first cell of the grid a x b with the greatest likelihood as `_log_likelihood` gives it.
 
-    It would be dear to ask it of every cell. A cheaper sum, some 1e-12 beside it, leaves a few cells that can be the one.
+    Computing it for every cell would be expensive. A cheaper sum, within about 1e-12, leaves a few candidate cells.
     """
     steps = np.arange(len(counts.draws))[:, None]
     right, wrong = counts.wins @ np.log(a + steps), counts.losses @ np.log(b + steps)

@@ -10,7 +10,7 @@ is K solutions with chances from a symmetric Dirichlet(kappa): after K nothing i
 alone (THETAS); a forecast by that law alone would expect third solutions of problems that have two, so it learns which law
 holds (LAWS).
 
-A few answers of each problem do not tell which mixture of laws holds: one way for ever and a common way with rare ones look
+A few answers of each problem do not identify the mixture of laws: a single way, and a common way with rare others, look
 alike. So a forecast draws mixtures from their posterior (`draw_laws`) instead of going by one that fits best.
 
 The number d of different ones among n correct is sufficient, whatever rule that looks at the draws alone ended them (the
@@ -116,7 +116,7 @@ def new_solutions(correct: Sequence[int], missing: int, most: int, weights: Arra
     """A table (problems, most + 1, missing + 1): the chance of e new solutions among j further correct answers.
 
     e = missing stands for missing or more. Of each problem `correct` answers are there already, and a row of `weights` is
-    that of THETAS. The problems side by side, as each by itself is small.
+    that of THETAS. Computed for all problems together, as each is small.
     """
     states = np.zeros((len(THETAS), len(correct), missing + 1))
     states[:, :, 0] = weights.T

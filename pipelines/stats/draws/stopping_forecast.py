@@ -2,7 +2,7 @@
 
 Budgets steer by it. The pass rate has a beta prior (fitted to the problems by empirical Bayes, or Jeffreys), the solution
 diversity a mixture (pipelines.stats.draws.solution_diversity). The number of correct answers among m further draws is
-beta-binomial; how many new solutions they hold follows the urn. Posteriors steer; no number of a report comes from here
+beta-binomial; how many new solutions they hold follows the urn. Posteriors only steer; no reported number uses them
 (statistics.md, point 5).
 """
 
@@ -81,7 +81,7 @@ class StoppingQuestion(NamedTuple):
 
 
 def stopping_forecasts(questions: Sequence[StoppingQuestion]) -> list[StoppingForecast]:
-    """The forecast of each problem; many at once take a fraction of the time of one after the other."""
+    """The forecast of each problem; computing many together takes a fraction of the time."""
     alike: dict[int, list[int]] = {}
     for place, question in enumerate(questions):
         alike.setdefault(question.missing, []).append(place)

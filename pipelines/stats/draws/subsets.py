@@ -1,8 +1,8 @@
 """Expected values over all choices of k of a problem's n completions: pass@k, pass^k, G-Pass@k, best of k.
 
-For metrics and notebooks, over many problems and many k at once, for n up to tens of thousands. Arrays have a place per
+For metrics and notebooks, over many problems and many k together, for n up to tens of thousands. Arrays have a place per
 problem; a table has a row per problem and a column per k. Each is unbiased for completions whose number was fixed before
-any verdict, and NaN where fewer than k were judged: undefined, never 0 or 1. `pass_at_k` gives one number exactly.
+any verdict, and NaN if fewer than k were judged: undefined, never 0 or 1. `pass_at_k` gives one number exactly.
 """
 
 import math
@@ -119,8 +119,8 @@ def these_problems_means(
     `estimator` is one of the four of counts, n >= k everywhere. Variance: the jackknife over each problem's completions
     (Efron & Stein 1981: never too small on average), Satterthwaite degrees of freedom. Where a problem has just k
     completions nothing can be left out: Clopper-Pearson over problems, which is wide enough because a sum of unequal
-    chances varies less than one of equal ones (Hoeffding 1956); the same where all values are 0, or 1. No spread otherwise:
-    McDiarmid's bound, a completion being worth k/n.
+    chances varies less than one of equal ones (Hoeffding 1956); the same if all values are 0, or 1. No spread otherwise:
+    McDiarmid's bound, where one completion changes the value by at most k/n.
     """
     n, c = _counts(judged, correct)
     values, means = estimator(n, c, ks), []

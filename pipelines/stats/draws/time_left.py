@@ -1,7 +1,7 @@
 """The time that a run still takes, in one place for terminal and dashboard: rows still to come over rows per second.
 
-How many rows the whole run has is its own forecast (pipelines.budget.forecasts.whole_run); where that is an interval, so
-is this.
+The number of rows of the whole run is a separate forecast (pipelines.budget.forecasts.whole_run); if that is an interval,
+so is the time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ class TimeLeft:
 def time_left(done: int, whole: Mapping[str, Any], rate: float | None) -> TimeLeft | None:
     """Of one stage. `done`: its rows; `whole`: those of the run in all, median, low and high; `rate`: rows per second.
 
-    `whole` has a `weight` where rows to come take longer or shorter than those before. None where nothing says how fast it
+    `whole` has a `weight` where rows to come take longer or shorter than those before. None if nothing says how fast it
     is, or nothing is left.
     """
     if not rate or rate <= 0 or whole["high"] <= done:

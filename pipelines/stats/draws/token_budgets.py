@@ -19,7 +19,7 @@ def pass_at_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Seque
     """pass@t of one problem, (T,): the chance that drawing until t tokens are spent gives a correct completion.
 
     Over all orders of the stored completions, which are independent draws; one that is cut off by the budget does not
-    count. Of drafts and their repairs it is `repair_tree_at`. NaN where t exceeds what the problem's
+    count. Of drafts and their repairs it is `repair_tree_at`. NaN if t exceeds what the problem's
     completions took together: an order could then run out of completions before it runs out of tokens. Of more than six
     completions 720 seeded orders are taken.
     """
@@ -44,7 +44,7 @@ def regret_of_tokens(tokens: npt.ArrayLike, correct: npt.ArrayLike, budgets: Seq
 class Draft:
     """A first program of a repair tree and what was drawn to repair it: (tokens, whether it is right) of each repair.
 
-    The tokens of a repair hold those of its feedback. Repairs of a draft that is right are never asked for.
+    The tokens of a repair hold those of its feedback. A correct draft is never repaired.
     """
 
     tokens: int
@@ -57,7 +57,7 @@ def repair_tree_at(drafts: Sequence[Draft], first: int, repairs: int) -> tuple[f
 
     A point of the pass@t curve of self-repair (Olausson et al. 2024, arXiv:2306.09896: a tree passes if any of its programs
     does, and costs the tokens of all that was sampled). The paper samples trees from a large one; this is their exact mean,
-    drafts and repairs being chosen without replacement. With no repairs it is pass@k at k times the mean tokens. None where
+    drafts and repairs being chosen without replacement. With no repairs it is pass@k at k times the mean tokens. None if
     there are fewer drafts, or fewer repairs of a wrong one.
     """
     wrong = [draft for draft in drafts if not draft.right]

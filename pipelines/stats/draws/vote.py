@@ -15,7 +15,7 @@ Answers = Sequence[Sequence[Hashable | None]]
 
 
 def vote(answers: Answers) -> Hashable | None:
-    """The most frequent answer, None where nobody gave one.
+    """The most frequent answer, None if nobody gave one.
 
     Of equals the one with more votes at the earliest model, then the one given first.
     """
@@ -25,16 +25,15 @@ def vote(answers: Answers) -> Hashable | None:
 def weighted_vote(answers: Answers) -> Hashable | None:
     """ModelSwitch's weighted form: an answer counts its model's agreement with itself.
 
-    To be reported beside the plain vote and never instead of it: where models are sure of wrong answers of their own the
-    weights hurt.
+    Report it with the plain vote, never instead: if a model repeats its own wrong answers, the weights hurt.
     """
     return _elected(answers, [self_agreement(mine) for mine in answers])
 
 
 def self_agreement(answers: Sequence[Hashable | None]) -> float:
-    """1/n + (1 - 1/n) (1 - H / log2(number of different answers)), H their entropy in bits; 1 where all are the same.
+    """1/n + (1 - 1/n) (1 - H / log2(number of different answers)), H their entropy in bits; 1 if all are the same.
 
-    n is the number of answers that could be read; 0 where there is none.
+    n is the number of answers that could be read; 0 if there is none.
     """
     counts = Counter(answer for answer in answers if answer is not None)
     n = counts.total()

@@ -47,7 +47,7 @@ class AnswerCounts:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """An expectation over subsets. `error`: its Monte Carlo standard error, 0.0 where it is an exact sum."""
+    """An expectation over subsets. `error`: its Monte Carlo standard error, 0.0 if it is an exact sum."""
 
     value: float
     error: float = 0.0

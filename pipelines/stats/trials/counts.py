@@ -1,6 +1,6 @@
 """Cells of a trial from counts of completions: pass@k of each cell, its difference of two arms, the variance of one draw.
 
-A measure that is no rate (the mean log-probability of references) is its own table of cells:
+A measure that is not a rate (the mean log-probability of references) has its own table of cells:
 `two_way(late - early, bounded=False)`.
 """
 
@@ -22,7 +22,7 @@ class ArmCounts(NamedTuple):
 
 
 def pass_at_k_cells(arm: ArmCounts, k: int) -> Array:
-    """(S, P): the unbiased pass@k of each cell (Chen et al. 2021, eq. 1); ValueError where fewer than k were judged."""
+    """(S, P): the unbiased pass@k of each cell (Chen et al. 2021, eq. 1); ValueError if fewer than k were judged."""
     judged, correct = np.broadcast_arrays(*(np.asarray(part, dtype=np.int64) for part in arm))
     if judged.ndim != 2:
         raise ValueError(f"counts are a table of seeds and problems, not of {judged.ndim} dimensions")

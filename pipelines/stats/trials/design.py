@@ -1,10 +1,10 @@
-"""The design of a trial before it is paid for: what it would show, what it costs, and the cheapest that shows enough.
+"""Design of a trial in advance: its detectable effect, its cost, and the cheapest sufficient design.
 
 Variance components of a pilot give the variance of the difference for any numbers of seeds, problems and samples:
 
     V = problems / P + seeds / S + (rest + samples / K) / (S P)
 
-Two seeds tell a variance with one degree of freedom: what they say of seeds is within a factor of 250 either way. A plan is
+Two seeds give a variance with one degree of freedom: their estimate is uncertain by a factor of 250 either way. A plan is
 therefore made with `cautious`, an upper limit of it (Browne 1995, Stat. Med. 14: with an 80% limit a trial has its planned
 power in four of five), or says that it was not.
 """
@@ -143,7 +143,7 @@ def arm_components(
 
 
 def _upper_factor(degrees: int, confidence: float | None) -> float:
-    """How often a variance with so many degrees of freedom lies in its upper confidence limit: f / chi^2 of 1 - c."""
+    """Factor from a variance with so many degrees of freedom to its upper confidence limit: f / chi^2 of 1 - c."""
     if confidence is None:
         return 1.0
     if not 0.5 <= confidence < 1.0:

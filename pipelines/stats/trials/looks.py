@@ -55,7 +55,7 @@ class Walk:
         return np.asarray((inside + _angle_below(self.seeds - 1, bend + turn - math.pi)) @ chances, dtype=np.float64)
 
     def grown(self, seeds: int) -> "Walk":
-        """The walk at a larger number of seeds; nobody looked in between."""
+        """The walk at a larger number of seeds, without a look in between."""
         walk = self
         while walk.seeds < seeds:
             most = min(walk.limit, walk._angle(_LEAST))
@@ -75,7 +75,7 @@ class Walk:
         return replace(self, limit=self._angle(level))
 
     def level(self, spent: float) -> float:
-        """The level at which a look stops with this chance; 0 where it would be none to speak of."""
+        """The level at which a look stops with this chance; 0 if it would be negligible."""
         if self.spent(_LEAST) >= spent:
             return 0.0
         low, high = math.log(_LEAST), 0.0
@@ -120,7 +120,7 @@ def _levels(seeds: tuple[int, ...], alpha: float, shape: Shape, most: int) -> tu
 def false_alarm(seeds: Sequence[int], levels: Sequence[float]) -> float:
     """The chance that trials of equal arms stop at one of these looks at least, where seeds are all that varies.
 
-    For looks that nobody planned: five seeds, and eight because five did not convince, at .05 each, err in .08 of trials.
+    For unplanned looks: five seeds, and eight because five did not convince, at .05 each, err in .08 of trials.
     """
     _check(seeds)
     walk, stopped = Walk(seeds[0]), 0.0

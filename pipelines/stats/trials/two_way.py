@@ -38,13 +38,13 @@ class VarianceParts:
 
     @property
     def whole(self) -> float:
-        """max(V_P + V_S - V_E, V_P, V_S); V_E alone where rows and columns cancel."""
+        """max(V_P + V_S - V_E, V_P, V_S); Only V_E, if rows and columns cancel."""
         most = max(self.problems + self.seeds - self.rest, self.problems, self.seeds)
         return most if most > TIE**2 else self.rest
 
     @property
     def shares(self) -> tuple[float, float, float] | None:
-        """Shares of problems, seeds and the rest in the variance of the mean; None where nothing varies."""
+        """Shares of problems, seeds and the rest in the variance of the mean; None if nothing varies."""
         parts = (max(0.0, self.problems - self.rest), max(0.0, self.seeds - self.rest), self.rest)
         total = math.fsum(parts)
         return (parts[0] / total, parts[1] / total, parts[2] / total) if total > 0.0 else None
@@ -54,7 +54,7 @@ class VarianceParts:
 class TwoWay:
     """A difference with its 95% (or stated) interval and the two-sided p of no difference, of one and the same test.
 
-    `detectable`: the true difference that such a trial shows four times in five; None where there is none to state.
+    `detectable`: the true difference that such a trial shows four times in five; None if there is none to state.
     `by_seed`: the difference at each seed. `parts`: None for one seed. Of `change`, `n` counts problems, `clusters` units.
     """
 
@@ -89,7 +89,7 @@ class Units:
         return np.asarray(self.cells @ self.sizes / self.sizes.sum(), dtype=np.float64)
 
     def parts(self) -> VarianceParts:
-        """V_P, V_S and V_E of at least two seeds and two units; 0 for what one seed cannot tell.
+        """V_P, V_S and V_E of at least two seeds and two units; 0 for parts that one seed cannot estimate.
 
         Units of unequal size enter as in a linearised ratio. With equal ones V_P = var_i(mean_s d) / P, V_S =
         var_s(mean_i d) / S and V_E = SS_rest / ((S - 1)(P - 1) S P): the variances of a two-way table without replicates.
@@ -120,10 +120,10 @@ def two_way(
     1946). The problems of a cluster (a template) are one unit, and P is then the effective number of units. With fewer than
     three seeds V = V_P, and estimand and method say "of these trained models only".
 
-    `bounded`: values lie in [-1, 1], as differences of rates do, and so does the interval. Where so few problems changed
+    `bounded`: values are in [-1, 1], as differences of rates are, and so is the interval. Where so few problems changed
     that no pattern of their signs shows anything, its ends reach the Clopper-Pearson bound of such changes, as in
-    `paired_test`; so they do where no cell differs from another. Without bounds (log-probabilities) no spread is no
-    interval. ValueError for a missing cell, a ragged table, or a value beyond its bounds.
+    `paired_test`; so they do if no cell differs from another. Without bounds (log-probabilities) and without spread
+    there is no interval. ValueError for a missing cell, a ragged table, or a value beyond its bounds.
     """
     cells = checked_cells(differences, bounded=bounded)
     if not cells.size:
@@ -161,7 +161,7 @@ def checked_cells(values: npt.ArrayLike, *, bounded: bool) -> Array:
 
 
 def units_of(cells: Array, clusters: Clusters | None) -> Units:
-    """The cells of units, which are problems or, where they have one, their templates."""
+    """The cells of units, which are problems or, if they have one, their templates."""
     if clusters is None:
         return Units(cells, np.ones(cells.shape[1]))
     rows = [cluster_sums(row, clusters) for row in cells.tolist()]

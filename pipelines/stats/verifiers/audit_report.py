@@ -1,7 +1,7 @@
-"""All rates of one audit, overall and by difficulty band, and what they do to sampling, as JSON values.
+"""All rates of one audit, overall and by difficulty band, and their effect on sampling, as JSON values.
 
-Judgements that a person could not make are left out as if at random within their stratum; beside the rates stand those with
-every one of them counted as an error of the verifier.
+Judgements that a person could not make are left out as if at random within their stratum; the report adds the rates with
+each of them counted as an error of the verifier.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An audited rollout; `right` says whether the verdict agrees with the person, None where the person cannot tell.
+    """An audited rollout; `right` says whether the verdict agrees with the person, None if the person cannot tell.
 
     `cluster`: the place of its problem's cluster among `VerifierPassRate.sums`; not needed of rollouts that weigh nothing.
     """
@@ -83,7 +83,7 @@ def band_of(rate: float) -> str:
 
 
 def audit_rates(strata: Sequence[Stratum], judged: Sequence[Judgement], measured: VerifierPassRate | None = None) -> Row:
-    """All rates overall and by difficulty band, as JSON values; null where a stratum has no judgement yet."""
+    """All rates overall and by difficulty band, as JSON values; null if a stratum has no judgement yet."""
     known = [judgement for judgement in judged if judgement.right is not None]
     unsure = len(judged) - len(known)
     waiting = sorted({s.name for s in strata if s.size} - {judgement.stratum for judgement in known})

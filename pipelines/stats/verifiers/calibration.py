@@ -34,7 +34,7 @@ class CalibrationBin:
 class Calibration:
     """`error`: the expected calibration error over these bins. `noise`: its mean if the scores were calibrated.
 
-    An error whose interval reaches down to 0 is not told from noise.
+    An error whose interval includes 0 is not distinguished from noise.
     """
 
     error: Estimate
@@ -66,9 +66,9 @@ def auroc(scores: npt.ArrayLike, correct: npt.ArrayLike, clusters: Clusters | No
 def auroc_within(
     scores: npt.ArrayLike, correct: npt.ArrayLike, problems: npt.ArrayLike, clusters: Clusters | None = None
 ) -> Estimate | None:
-    """The same over pairs of one problem, which is what a choice among its completions can use; None without such pairs.
+    """AUROC over pairs of one problem, which matters for a choice among its completions; None without such pairs.
 
-    The pooled AUROC is high already where a score tells easy problems from hard ones. `problems`: a number per completion;
+    The pooled AUROC is already high if a score separates easy problems from hard ones. `problems`: a number per completion;
     n counts those with such pairs.
     """
     score, right = _columns(scores, correct)
@@ -102,7 +102,7 @@ def calibration(
 ) -> Calibration | None:
     """ECE of scores in [0, 1] over bins of equal counts, the mean of |share correct - mean score|; None without any.
 
-    Equal scores are never parted, so bins differ in size where there are many ties. Binned errors are absolute values, so
+    Equal scores are never parted, so bins differ in size if there are many ties. Binned errors are absolute values, so
     noise alone makes them positive: `noise` is that part, and the interval is error +- the .95 quantile of the noise of
     resampled clusters, widened as a t interval is for the number of clusters in a bin. It holds whatever the true errors
     are (triangle inequality) and is wide for it.
@@ -182,7 +182,7 @@ def _columns(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Array, npt.
 def _chances(scores: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Array, Array]:
     score, right = _columns(scores, correct)
     if len(score) and not 0.0 <= float(score.min()) <= float(score.max()) <= 1.0:
-        raise ValueError(f"scores from {score.min():g} to {score.max():g} are no chances of being right")
+        raise ValueError(f"scores from {score.min():g} to {score.max():g} are not probabilities of being right")
     return score, right.astype(np.float64)
 
 

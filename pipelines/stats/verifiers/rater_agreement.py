@@ -41,7 +41,7 @@ def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> Estimate | None:
 
 
 def _alpha(differ: Array, totals: Array) -> Array:
-    """Alpha from the sums of disagreements and the totals per category; 1 where a resample holds one category only."""
+    """Alpha from the sums of disagreements and the totals per category; 1 if a resample holds one category only."""
     n = totals.sum(axis=-1)
     chance = n**2 - (totals**2).sum(axis=-1)
     # The inner choice spares a division by 0: np.where computes both branches.

@@ -27,7 +27,7 @@ class RuleErrorCounts:
 
     @property
     def error(self) -> Estimate | None:
-        """The share given up wrongly, Clopper-Pearson; None where none that went on has ended."""
+        """The share given up wrongly, Clopper-Pearson; None if none that went on has ended."""
         return clopper_pearson(self.met, self.ended, estimand="share of the problems given up that would meet their target")
 
     def row(self) -> dict[str, int | float | None]:

@@ -49,7 +49,7 @@ class ErrorCell:
         return float(self.size) if self.weight is None else self.weight
 
     def wrong(self) -> StratumSample:
-        """The stratum as a sample of wrong verdicts."""
+        """The stratum as a sample whose values are 1 (or the weight) for a wrong verdict and 0 for a right one."""
         weights = self.weights if self.weights is not None else [1.0] * len(self.right)
         values = [0.0 if right else weight for right, weight in zip(self.right, weights, strict=True)]
         return StratumSample(self.size, values, self.unit)
@@ -68,12 +68,12 @@ def verdict_accuracy(cells: Sequence[ErrorCell]) -> Estimate | None:
 
 
 def false_accept_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
-    """P(accepted | the rollout is wrong); None where nothing is wrong or a stratum is not audited."""
+    """P(accepted | the rollout is wrong); None if nothing is wrong or a stratum is not audited."""
     return _error_rate(cells, accepted=True, estimand="share accepted of the wrong rollouts")
 
 
 def false_reject_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
-    """P(rejected | the rollout is right); None where nothing is right or a stratum is not audited."""
+    """P(rejected | the rollout is right); None if nothing is right or a stratum is not audited."""
     return _error_rate(cells, accepted=False, estimand="share rejected of the right rollouts")
 
 
@@ -94,12 +94,12 @@ def corrected_rate(cells: Sequence[ErrorCell]) -> Estimate | None:
 def corrected_mean(cells: Sequence[ErrorCell], sums: Sums, *, estimand: str) -> Estimate | None:
     """The corrected mean over problems for the population that clusters of them were sampled from.
 
-    `sums`: of each cluster what the verifier says, summed over its problems, corrected by the errors found in it with
-    their inverse probabilities (the difference estimator, cluster by cluster). The spread of these sums holds both phases:
-    which problems were sampled, with the true rates that they have, and which of their rollouts were audited (Sarndal,
-    Swensson & Wretman 1992, section 9.4; the ultimate cluster's variance). The verifier's own spread would not do: a
-    verifier that accepts everything has none. What no spread shows, errors that no audit met, is added by MOVER: what the
-    weighted Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
+    `sums`: the verifier's outcomes summed over the problems of each cluster, corrected by the errors found in it with their
+    inverse probabilities (the difference estimator, cluster by cluster). The spread of these sums holds both phases: which
+    problems were sampled, with the true rates that they have, and which of their rollouts were audited (Sarndal, Swensson &
+    Wretman 1992, section 9.4; the ultimate cluster's variance). The verifier's own spread would not do: a verifier that
+    accepts everything has none. What no spread shows, errors that no audit met, is added by MOVER: what the weighted
+    Clopper-Pearson intervals of both kinds of error have beyond the variance of the errors found.
     """
     whole = sum(cell.mass for cell in cells)
     if whole <= 0:
@@ -147,7 +147,7 @@ def _error_rate(cells: Sequence[ErrorCell], *, accepted: bool, estimand: str) ->
 
 
 def _none_of(cells: Sequence[ErrorCell]) -> Interval:
-    """No rollout lies on this side at all: none of so many, which is not never."""
+    """No rollout is on this side: 0 of so many, which does not mean a rate of 0."""
     none = clopper_pearson(0, max(1, sum(cell.size for cell in cells)))
     assert none is not None
     return 0.0, 0.0, none.high

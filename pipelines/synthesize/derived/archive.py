@@ -1,9 +1,9 @@
 """The synthesizer `archive`: one round of MAP-Elites (Mouret and Clune 2015) over a version whose problems were solved.
 
 Cells are level x skill x length. The elite of a cell is the problem from which most is to be learned: 4 p (1 - p) of its
-pass rate p over completions fixed before any verdict. Elites are given out as they are, so no cell's score falls from round
-to round; the rest are children: a random elite with other numbers, at a level beside its own, or joined with another one.
-The next run measures them, and its version is the next round's source.
+pass rate p over completions fixed before any verdict. Elites are kept unchanged, so no cell's score falls from round to
+round; the rest are children: a random elite with other numbers, at a neighbouring level, or joined with another one. The
+next run measures them, and its version is the next round's source.
 """
 
 import random
@@ -31,12 +31,12 @@ Mutation = Callable[[Problem, Sequence[Problem], random.Random], Problem | None]
 
 
 def other_numbers(problem: Problem, _: Sequence[Problem], rng: random.Random) -> Problem | None:
-    """The same level and wording."""
+    """Variation with the same level and wording."""
     return renumbered(problem, rng.getrandbits(40))
 
 
 def other_level(problem: Problem, _: Sequence[Problem], rng: random.Random) -> Problem | None:
-    """An instance of the same template at a level beside."""
+    """An instance of the same template at a neighbouring level."""
     if not of_template(problem) or problem.level is None:
         return None
     template, level = TEMPLATES[str(problem.template)](), problem.level + rng.choice((-1, 1))
@@ -147,5 +147,5 @@ def counts_of(rollouts: Iterator[SourceRollout]) -> tuple[dict[str, int], dict[s
 
 
 def learnable(rate: float) -> float:
-    """4 p (1 - p): 1 where half of the completions are right, 0 where all or none are."""
+    """4 p (1 - p): 1 if half of the completions are right, 0 if all or none are."""
     return 4.0 * rate * (1.0 - rate)

@@ -19,7 +19,7 @@ class Elite:
 
 
 def cell_of(problem: Problem, axes: Sequence[str]) -> Cell:
-    """The cell of a problem: a name for each axis, `-` where it has none."""
+    """The cell of a problem: a name for each axis, `-` if it has none."""
     words = len(_text(problem.prompt).split())
     bins = {
         "level": "-" if problem.level is None else str(problem.level),

@@ -1,8 +1,9 @@
 """Two problems joined: the answer to the first is a number of the second (Compositional GSM, Hosseini et al. 2024).
 
-Three problems come of each pair: the first as it is, the second with the first answer among its numbers, and both in one,
-that number to be found. The composed problem's `meta` names its two parts, as the metric `compositional_gap` wants them.
-Pairs are joined whose number and answer stay of about the same size, and no step of which falls below zero (`joined`).
+Each pair gives three problems: the first unchanged, the second with the first answer among its numbers, and both in one, in
+which that number must be found. The composed problem's `meta` names its two parts, as the metric `compositional_gap` wants
+them. Pairs are joined whose number and answer stay of about the same size, and no step of which falls below zero
+(`joined`).
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,10 @@
 """The synthesizer `composed`: chains of two or more problems of a version or run, each answer a number of the next.
 
-MuSiQue (Trivedi et al. 2022) says what a chain needs: each hop alone can be solved, the last one cannot be without those
-before it, and splits share no single hop. Hops are joined within a split, and a hop's new numbers are on that split's side.
-The reference is computed by the templates' programs. Compositional GSM (Hosseini et al. 2024) gives the parts to compare
-with. Two more texts tell a lost hop apart from other falls: `told` is the last hop with its letter ("X is 7. ..."), and the
-control has the chain's other problems before that, which nobody has to solve.
+A chain meets the conditions of MuSiQue (Trivedi et al. 2022): each hop can be solved alone, the last one only after those
+before it, and splits share no hop. Hops are joined within a split, and a hop's new numbers are on that split's side. The
+reference is computed by the templates' programs. Compositional GSM (Hosseini et al. 2024) gives the parts to compare with.
+Two further texts separate a lost hop from other losses: `told` is the last hop with its letter ("X is 7. ..."), and the
+control puts the chain's other problems before that, which need not be solved.
 """
 
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ _TRIED = 60  # problems that are tried as the next hop of one chain
 class Composed:
     """Chains of `hops` problems. `roles`: what is given out of each chain, of ROLES, whole or not at all.
 
-    `uses`: in how many chains a problem may stand.
+    `uses`: the number of chains that may contain a problem.
     """
 
     name = "composed"
@@ -41,7 +41,7 @@ class Composed:
         Args:
             hops: Problems in a chain.
             roles: What is made of each chain: `composed`, `parts`, `told`, `control`, or several of them.
-            uses: Most chains that one problem may stand in.
+            uses: Largest number of chains that contain one problem.
         """
         if not 2 <= hops <= len(LETTERS) + 1 or uses < 1:
             raise SetupError(
@@ -53,7 +53,7 @@ class Composed:
         self.hops, self.roles, self.uses, self.source = hops, frozenset(roles), uses, source
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
-        """At most `budget` problems; fewer where the source has no more hops that fit together."""
+        """At most `budget` problems; fewer if the source has no more hops that fit together."""
         source = required(self.source, self.name)
         usable = [problem for problem in source.problems if can_be_joined(problem)]
         if len(usable) < self.hops:
@@ -94,7 +94,7 @@ class Composed:
                         yield hops
 
     def _longer(self, hops: list[Hop], order: Sequence[Problem], used: Mapping[str, int]) -> list[Hop] | None:
-        """The chain with its missing hops, each the first problem that takes the answer so far; None where none does."""
+        """The chain with its missing hops, each the first problem that takes the answer so far; None if none does."""
         if len(hops) == self.hops:
             return hops
         inside = {hop.problem.id for hop in hops}
@@ -112,7 +112,7 @@ class Composed:
 
 
 def _told(hops: Sequence[Hop], seed: int, role: str) -> Problem:
-    """The last hop with its letter and the number told; as a control, behind the texts of the hops that gave it."""
+    """The last hop with its letter and the number given; as a control, after the texts of the earlier hops."""
     hop, value = hops[-1], hops[-2].answer
     text = f"{letter_of(len(hops) - 1)} is {value}. {hop.text}"
     if role == "control":
@@ -124,7 +124,7 @@ def _told(hops: Sequence[Hop], seed: int, role: str) -> Problem:
 
 
 def shared_steps(problems: Iterable[Problem]) -> dict[str, set[str]]:
-    """The single hops (by template and numbers) that stand in more than one split, each with those splits: a leak."""
+    """The single hops (by template and numbers) that are in more than one split, with those splits: a leak."""
     splits: dict[str, set[str]] = defaultdict(set)
     for problem in problems:
         for step in _steps(problem):

@@ -1,9 +1,9 @@
 """The synthesizer `distractors`: open problems of a version as multiple choice, wrong options being what models answered.
 
-The options are the reference and the wrong answers that the source's rollouts give most often: each is plausible because
-somebody gave it, and how often stands in `meta`. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them.
-Refused as an option is what has the form of the key or of another option, whatever its spelling, and what a verdict calls
-right: a distractor that is right would make two keys.
+The options are the reference and the wrong answers that the source's rollouts give most often: each is plausible because a
+model gave it, and `meta` has its frequency. With `none_of_the_above` WiCkeD (Elhady et al. 2025) hides one of them. Refused
+as an option is what has the form of the key or of another option, whatever its spelling, and what a verdict calls right: a
+distractor that is right would make two keys.
 """
 
 import random
@@ -29,7 +29,7 @@ Wrong = Mapping[str, Counter[str]]
 
 
 class Distractors:
-    """Problems of choice with `options` options. `fill`: where rollouts give too few wrong answers, numbers near the key.
+    """Problems of choice with `options` options. `fill`: if rollouts give too few wrong answers, numbers near the key.
 
     `least`: so many rollouts must have given an answer before it is an option.
     """
@@ -51,7 +51,7 @@ class Distractors:
         Args:
             options: Options of each question.
             least: Rollouts that must have given an answer before it becomes an option.
-            fill: Add numbers near the key where rollouts give too few wrong answers.
+            fill: Add numbers near the key if rollouts give too few wrong answers.
             none_of_the_above: Replace one option by "None of the above".
         """
         if not 2 <= options <= len(LETTERS) or least < 1:
@@ -105,7 +105,7 @@ class Distractors:
 def _hidden(
     question: str, options: dict[str, str], right: str, rng: random.Random
 ) -> tuple[dict[str, str], str, dict[str, Any]]:
-    """The options with one hidden behind "None of the above", or as they are where that would make no sense, and why."""
+    """The options with one replaced by "None of the above", or unchanged if that would make no sense, with the reason."""
     reason = incoherent(question, options.values())
     if reason is not None:
         return options, right, {"left": reason}
@@ -157,7 +157,7 @@ def _same(one: str, other: str, context: EqualityContext) -> bool:
 
 
 def near(reference: str, rng: random.Random) -> list[str]:
-    """Numbers beside a whole one in an order of chance; none for other answers."""
+    """Numbers near an integer, in random order; none for other answers."""
     value = whole_number(reference.strip())
     if value is None:
         return []

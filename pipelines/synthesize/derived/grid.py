@@ -1,7 +1,7 @@
 """The synthesizer `grid`: problems of a version spread evenly over the cells of level, skill and length.
 
-Cells take turns, and each gives its problems in an order that the seed decides; what a cell lacks is made of its own
-problems with other numbers, where their templates know the answer. A cell that has no more is left out of later turns.
+Cells take turns, and each gives its problems in an order that the seed decides; missing problems of a cell are made from
+its own with other numbers, if their templates know the answer. A cell that has no more is left out of later turns.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ _VARIANTS = 20  # other numbers that are tried of each problem of a cell
 
 
 class Grid:
-    """`axes`: what cells are made of, of AXES. `fill`: whether a cell may be filled up with other numbers."""
+    """`axes`: dimensions of the cells, from AXES. `fill`: whether a cell may be filled up with other numbers."""
 
     name = "grid"
     version = "1"
@@ -65,7 +65,7 @@ class Grid:
 
 
 def checked_axes(axes: Sequence[str], name: str) -> tuple[str, ...]:
-    """The axes; SetupError for one that there is none of, and for none at all."""
+    """The axes; SetupError for an unknown axis, and for none."""
     for axis in axes:
         if axis not in AXES:
             raise unknown_name(f"axis of synthesizer {name!r}", str(axis), AXES)

@@ -1,8 +1,8 @@
 """A number of a problem taken out and made the answer to another problem: the step of every chain.
 
-What comes out is solved anew: by the template's program, or where there is none by the worked solution (`worked`). Refused
-is what changes the solution, goes outside what the template was made for, or does not depend on the number: a chain whose
-first problem one may skip is none.
+The result is solved again: by the template's program, or without one by the worked solution (`worked`). A join is refused
+if it changes the solution, leaves the range of the template, or does not depend on the number, since its first problem
+could then be skipped.
 """
 
 import re
@@ -21,7 +21,7 @@ LETTERS = "XYZW"  # of the numbers that are handed on
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A problem with one of its numbers handed on from another. `place`: where in the parameters that number stands.
+    """A problem with one of its numbers handed on from another. `place`: the position of that number in the parameters.
 
     `text` has a letter for it, `plain` the number itself.
     """
@@ -41,7 +41,7 @@ class Hop:
 
 
 def first_hop(problem: Problem) -> Hop | None:
-    """The problem as it is, where a program knows its answer and the answer can be a number of another."""
+    """The problem unchanged, if a program knows its answer and the answer can be a number of another problem."""
     if not (can_be_joined(problem) and isinstance(problem.prompt, str) and problem.reference.isdigit()):
         return None
     params = problem.meta["params"] if of_template(problem) else {}
@@ -49,7 +49,7 @@ def first_hop(problem: Problem) -> Hop | None:
 
 
 def joined(problem: Problem, value: int, letter: str) -> Hop | None:
-    """The problem with a number of its own replaced by `value`, which its text calls `letter`; None where none can be."""
+    """The problem with a number of its own replaced by `value`, which its text calls `letter`; None if none can be."""
     if not isinstance(problem.prompt, str) or not problem.reference.isdigit():
         return None
     if not of_template(problem):
@@ -113,7 +113,7 @@ def places(params: Params) -> Iterator[tuple[tuple[str, int | None], int]]:
 
 
 def _lettered(text: str, value: int, letter: str) -> str | None:
-    """The text with the letter where the number stands; None where it does not stand there exactly once."""
+    """The text with the letter in place of the number; None unless the number occurs exactly once."""
     if re.search(rf"\b{letter}\b", text):
         return None
     replaced, places = re.subn(rf"(?<!\d){value}(?!\d)", letter, text)
@@ -121,7 +121,7 @@ def _lettered(text: str, value: int, letter: str) -> str | None:
 
 
 def _answer(template: Template, params: Params, problem: Problem) -> str | None:
-    """The new answer; None where it is no problem of this template, graph and split any more, or much larger or smaller."""
+    """The new answer; None if it no longer belongs to this template, graph and split, or is much larger or smaller."""
     try:
         solution = template.solve(params)
     except (ArithmeticError, ValueError):

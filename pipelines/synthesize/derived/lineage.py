@@ -1,6 +1,6 @@
 """Lineage of a derived problem: its sources, its synthesizer, and the origin of its reference.
 
-Also chance for one problem, the same whatever problems stand beside it.
+Also a source of chance for one problem, independent of the other problems.
 """
 
 import random
@@ -21,17 +21,17 @@ def lineage_meta(by: str, sources: Sequence[Problem], seed: int, reference: str 
 
 
 def lineage_of(problem: Problem) -> Mapping[str, Any]:
-    """Lineage of a problem; empty where it states none."""
+    """Lineage of a problem; empty if it states none."""
     lineage = problem.meta.get(MADE)
     return lineage if isinstance(lineage, Mapping) else {}
 
 
 def as_it_is(by: str, problem: Problem, seed: int, **facts: Any) -> Problem:
-    """A problem that is given out unchanged: it keeps what it says of its making, origin of the reference included."""
+    """A problem that is passed on unchanged: it keeps its provenance, origin of the reference included."""
     lineage = lineage_of(problem) or lineage_meta(by, [problem], seed, CARRIED)[MADE]
     return replace(problem, meta={**problem.meta, MADE: {**lineage, **facts}})
 
 
 def chance(by: str, problem: Problem, seed: int) -> random.Random:
-    """Chance that depends on this problem alone."""
+    """Source of chance that depends on this problem alone."""
     return random.Random(digest128(["harden", by, seed, problem.id]))

@@ -1,4 +1,4 @@
-"""The same problem with other numbers: same template, wording, people and solution graph, the answer computed anew.
+"""Problems with other numbers: same template, wording, people and solution graph, and a recomputed answer.
 
 Only where a program knows the answer: problems of executable templates. A model that learned a benchmark by heart goes on
 giving the old answer, which `meta` keeps (entity substitution, Longpre et al. 2021, with numbers for names). New numbers
@@ -36,7 +36,7 @@ def on_its_side(problem: Problem, params: Params) -> bool:
 
 
 def renumbered(problem: Problem, seed: int, by: str = NAME, **facts: Any) -> Problem | None:
-    """Problem with other numbers, None where it is of no template of ours or there is no second."""
+    """The problem with other numbers; None if it has no template of ours or only one instance."""
     if not of_template(problem):
         return None
     assert problem.level is not None

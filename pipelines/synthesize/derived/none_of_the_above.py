@@ -1,10 +1,10 @@
 """Multiple choice with one option replaced by "None of the above", which is right where it replaced the right one.
 
 WiCkeD (Elhady et al. 2025): the option is chosen uniformly, so with n options the new one is right for one problem in n,
-and a model can no longer find the answer by ranking options. Items that would make no sense are left as they are and say
-so: where the question asks for the best or the least of the options, or an option speaks of the others. The paper has a
-classifier decide that; here it is a list of words. The source problem is never changed: a copy that shares its options
-would give it a wrong key.
+and a model can no longer find the answer by ranking options. Items that would make no sense are left unchanged and marked:
+if the question asks for the best or the least of the options, or an option mentions the others. The paper has a classifier
+decide that; here it is a list of words. The source problem is never changed: a copy that shares its options would give it a
+wrong key.
 """
 
 import re
@@ -27,7 +27,7 @@ _ABOUT_OTHERS = re.compile(
 
 
 def none_of_the_above(problems: Sequence[Problem], seed: int) -> list[Problem]:
-    """Each problem of choice transformed, or as it is with the reason; problems without options are left out."""
+    """Each multiple-choice problem transformed, or unchanged with the reason; problems without options are left out."""
     return [new for problem in problems if (new := _transformed(problem, seed)) is not None]
 
 
@@ -67,7 +67,7 @@ def _with_options(prompt: str, old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def incoherent(question: str, options: Iterable[str]) -> str | None:
-    """Reason why the item would make no sense with the new option; None where it would."""
+    """Reason why the item would make no sense with the new option; None if it would."""
     if match := _RELATIVE.search(question):
         return f"the question compares options ({match[0].lower()})"
     if any(_ABOUT_OTHERS.search(text) for text in options):

@@ -1,6 +1,6 @@
 """The answer to a made problem computed once more, by another way than the one that gave its reference.
 
-Templates solve an instance twice: `solve` writes steps, `answer_check` uses closed forms. A reference comes of the first,
+Templates solve an instance twice: `solve` writes steps, `answer_check` uses closed forms. A reference comes from the first,
 so the second can contradict it.
 """
 
@@ -18,7 +18,7 @@ from storage.ground.records import Problem
 
 
 def contradicted(problem: Problem) -> bool | None:
-    """Whether the answer computed once more is another than the reference; None where it cannot be computed."""
+    """Whether the answer computed once more is another than the reference; None if it cannot be computed."""
     answer = recomputed(problem)
     if answer is None:
         return None
@@ -32,7 +32,7 @@ def contradicted(problem: Problem) -> bool | None:
 
 
 def recomputed(problem: Problem) -> str | None:
-    """The answer to a problem of a shipped template or a chain of them; None where no program of ours knows it."""
+    """The answer to a problem of a shipped template or a chain of them; None if no program of ours knows it."""
     hops = lineage_of(problem).get("hops")
     if hops:
         return _end_of(hops)

@@ -1,7 +1,7 @@
 """Worked solutions as programs: the annotated calculations of GSM8K (`<<48/2=24>>`) with one number of the text replaced.
 
 A solution is a program where every calculation is right, the last result is the reference, and every operand can be traced:
-to an earlier result, or to a number that the solution brings in itself. What could be either is refused, and so is a number
+to an earlier result, or to a number that the solution brings in itself. Ambiguous operands are refused, and so is a number
 that the text may also state in words. The new answer follows by exact arithmetic; that the story allows the new number, no
 program knows, so wholes stay whole, nothing falls below zero, and sizes stay alike.
 """
@@ -36,7 +36,7 @@ class WorkedStep:
 
 
 def program_of(problem: Problem) -> tuple[WorkedStep, ...] | None:
-    """The program in a problem's worked solution, None where it has none that can be trusted."""
+    """The program in a problem's worked solution, None if it has none that can be trusted."""
     solution = problem.meta.get("solution")
     if not isinstance(solution, str) or not isinstance(problem.prompt, str) or whole_number(problem.reference) is None:
         return None
@@ -78,7 +78,7 @@ def evaluated(tokens: Sequence[str | int], results: Sequence[Fraction]) -> Fract
 
 
 def _answer(program: Sequence[WorkedStep], old: int, new: int) -> int | None:
-    """The last result with one number replaced; None where a whole is no longer one or something is not above zero."""
+    """The last result with one number replaced; None if a whole is no longer one or something is not above zero."""
     results: list[Fraction] = []
     for step in program:
         tokens = [str(new) if isinstance(token, str) and _number(token) == old else token for token in step.tokens]
@@ -101,7 +101,7 @@ def _tokens(text: str) -> list[str] | None:
 
 
 def _traced(tokens: Sequence[str], steps: Sequence[WorkedStep], stated: set[Fraction]) -> tuple[str | int, ...] | None:
-    """Operands that are earlier results as places of these; None where one might also be a number of the text."""
+    """Operands that are earlier results as places of these; None if one might also be a number of the text."""
     traced: list[str | int] = []
     for token in tokens:
         number = _number(token)

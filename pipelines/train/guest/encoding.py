@@ -12,7 +12,7 @@ COMPARED = 20  # rows whose tokens are compared
 
 
 def encode_for(tokenizer: Any) -> Encode:
-    """The encoding for a transformers tokenizer: Rollmill's chat form where it has its tokens, else its chat template, else
+    """The encoding for a transformers tokenizer: Rollmill's chat form if it has its tokens, else its chat template, else
     the plain texts with the end token.
     """
     if tokenizer.convert_tokens_to_ids(END) not in (None, tokenizer.unk_token_id):
@@ -85,7 +85,7 @@ def turns_of(prompt: Prompt) -> list[dict[str, str]]:
 
 
 def check_template(tokenizer: Any, samples: Sequence[tuple[Prompt, str]]) -> None:
-    """SetupError where a folder with the embedded engine's tokens has a chat template that gives other tokens than it."""
+    """SetupError if a folder with the embedded engine's tokens has a chat template that gives other tokens than it."""
     if tokenizer.convert_tokens_to_ids(END) in (None, tokenizer.unk_token_id) or not tokenizer.chat_template:
         return
     for number, (prompt, answer) in enumerate(samples[:COMPARED], 1):

@@ -110,7 +110,7 @@ def _example(plan: StepPlan, row: int, loss: Loss, tokenizer: Any) -> dict[str, 
 
 
 def _check_tokens(prepared: Any, plan: StepPlan, first: Sequence[int]) -> None:
-    """SetupError where TRL would train other tokens than those that were encoded and counted."""
+    """SetupError if TRL would train other tokens than those that were encoded and counted."""
     if len(prepared) != len(first):
         raise SetupError(f"TRL kept {len(prepared):,} of {len(first):,} rows.", next_command="shorter rows")
     for example, row in zip(prepared, first, strict=True):

@@ -39,7 +39,7 @@ class Command:
         try:
             words = shlex.split(self.command)
         except ValueError as error:
-            raise SetupError(f"command is no command line: {error}.") from None
+            raise SetupError(f"command is not a command line: {error}.") from None
         if not words:
             raise SetupError("command is empty.", next_command="python train.py --data {data} --out {out}")
         for place in _PLACE.findall(self.command):
@@ -50,7 +50,7 @@ class Command:
                 raise SetupError(f"command has no {{{place}}}.", choices=[f"{{{name}}}" for name in PLACES])
 
     def train(self, task: TrainingTask, report: Callable[[LearnerReport], None]) -> Trained:
-        """Run the command to its end; SetupError where it fails or leaves no model."""
+        """Run the command to its end; SetupError if it fails or leaves no model."""
         task.state.mkdir(parents=True, exist_ok=True)
         settings = task.state / "settings.json"
         parts = {"loss": [task.loss.name, vars(task.loss)], "order": [task.order.name, vars(task.order)]}
@@ -75,7 +75,7 @@ class Command:
 def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None]) -> LearnerReport | None:
     """Run a command to its end, with its lines of progress reported; the last one.
 
-    SetupError where it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
+    SetupError if it cannot be run, ends with another status than 0, or says `{"refused": ...}` of its input.
     """
     last, tail = None, [""]
     try:
@@ -99,7 +99,9 @@ def run_reporting(words: Sequence[str], report: Callable[[LearnerReport], None])
         if (refused := _refusal(tail)) is not None:
             raise SetupError(refused)
         shown = " | ".join(text for text in tail if text)[-600:]
-        raise SetupError(f"{words[0]} ended with status {process.returncode}: {shown}", next_command="mend it, and again")
+        raise SetupError(
+            f"{words[0]} ended with status {process.returncode}: {shown}", next_command="correct it and run again"
+        )
     return last
 
 

@@ -217,7 +217,7 @@ class _Training:
         return value
 
     def finish(self) -> Trained:
-        """Write the model folder, and what it took."""
+        """Write the model folder and the training's cost."""
         from pipelines.train.export import export_folder
 
         spent, shape = self.spent, self.model.shape

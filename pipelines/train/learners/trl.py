@@ -58,7 +58,7 @@ class Trl:
             raise SetupError(f"batch is {self.batch}; it must be above 0.")
 
     def interpreter(self) -> str:
-        """Path of the interpreter; SetupError where there is none with TRL."""
+        """Path of the interpreter; SetupError if there is none with TRL."""
         named = self.trainer_python or os.environ.get(VARIABLE)
         if named is None:
             if importlib.util.find_spec("trl") is None:

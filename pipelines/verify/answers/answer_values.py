@@ -13,7 +13,7 @@ Kind = Literal["list", "either", "()", "[]", "set", "ratio"]
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value. `formula` is None where exact arithmetic gives up; `slack` and `places` are those of a plain
+    """A single value. `formula` is None if exact arithmetic gives up; `slack` and `places` are those of a plain
     decimal.
     """
 
@@ -87,7 +87,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Text that is no mathematics, in its normal spelling."""
+    """Text that is not mathematics, in its normal spelling."""
 
     text: str
 

@@ -24,7 +24,7 @@ class Unbounded(Exception):  # noqa: N818 - not an error: these bounds say nothi
 
 
 def compare(left: ExpressionNode, right: ExpressionNode, near: Fraction = Fraction(0)) -> bool | None:
-    """False: certainly different (further apart than `near`); True: certainly within `near`; None: cannot tell."""
+    """False: certainly different (further apart than `near`); True: certainly within `near`; None: undecided."""
     names = _symbols(left) | _symbols(right)
     if "i" in names or len(names) > 12:
         return None
@@ -51,7 +51,7 @@ def _apart(a: Bounds, b: Bounds, near: float) -> bool | None:
 
 
 def bounds(node: ExpressionNode, point: Mapping[str, float]) -> Bounds:
-    """Bounds of the value of a tree at a point; raises `Unbounded` where none are known."""
+    """Bounds of the value of a tree at a point; raises `Unbounded` if none are known."""
     if node.op == "number":
         assert node.value is not None
         value = node.value.numerator / node.value.denominator
@@ -91,7 +91,7 @@ def _symbols(node: ExpressionNode) -> frozenset[str]:
 
 
 def _wide(low: float, high: float, ulps: int = _ULPS) -> Bounds:
-    """The bounds moved outward; not a number and infinities are no bounds."""
+    """The bounds moved outward; NaN and infinities are not bounds."""
     if not (math.isfinite(low) and math.isfinite(high)):
         raise Unbounded
     for _ in range(ulps):

@@ -1,6 +1,6 @@
-"""The number that a sentence concludes with ("So she pays 17 dollars."), or None where the sentence says something else.
+"""The number that a sentence concludes with ("So she pays 17 dollars."), or None if the sentence says something else.
 
-What stands around the number decides. A relation (`x < 17`), a function (log 17, the square root of 17), a factor (half of
+The words around the number decide. A relation (`x < 17`), a function (log 17, the square root of 17), a factor (half of
 17), an exception (any number except 17) or an unknown (1/x = 17) before it makes another answer of it, and so do words
 behind it (17 or more). `negative` and `minus` are its sign. Doubt gives None: another reader of the text may know more.
 """
@@ -14,7 +14,7 @@ UNFINISHED = re.compile(
     r"(?i)\b(?:let's|let us|need to|we can|if|suppose|assume|step|again|short of|than|not|isn't|cannot|\w+n['’]t|wrong"
     r"|incorrect|false|unknown|undefined|impossible)\b|(?<!差)不(?!同)"
 )
-"""Words of a line that goes on, or takes back what it says."""
+"""Words that continue a line, or take back its statement."""
 _OF_ITSELF = re.compile(
     r"(?i)\b(?:my|our)\s+(?:confidence|certainty)\b|\btook\s+(?:me|us)\s+[\d,.]+\s+(?:tries|attempts)\b"
 )
@@ -126,8 +126,8 @@ _PICTURE = re.compile("[\u2600-\u2714\u2717-\u2794\u2798-\u27bf\u2b00-\u2bff\U00
 def concluding_number(line: str) -> str | None:
     """The last number of a concluding sentence with its sign and the word behind it, when it is the only candidate.
 
-    None where the sentence concludes nothing, where more than a few words follow, where "and", "or", a comma or a range
-    joins the last two numbers, and where what stands before or behind makes another number, or a set of numbers, of it.
+    None if the sentence concludes nothing, if more than a few words follow, where "and", "or", a comma or a range
+    joins the last two numbers, or if the words around it make another number, or a set of numbers, of it.
     """
     line = PER_CENT.sub("percent", _IN_DOLLARS.sub(lambda match: match[1] or match[2], line))
     matches = list(NUMBER.finditer(line))
@@ -148,8 +148,8 @@ def concluding_number(line: str) -> str | None:
 def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
     """The formula between dollars or brackets that a sentence concludes with, and those that "and" or "or" joins to it.
 
-    It is the last one, near the end of the line, or the one right behind "the answer is" (`after_phrase`). What stands
-    around it is read as around a number: a number stands in for it.
+    It is the last one, near the end of the line, or the one right behind "the answer is" (`after_phrase`). The words around
+    it are read with a number in its place.
     """
     spans = list(_SPAN.finditer(line))
     if not spans:
@@ -180,7 +180,7 @@ def concluding_formula(line: str, *, after_phrase: bool) -> str | None:
 
 
 def _with_words(number: str, behind: str) -> str | None:
-    """The number with the word behind it where that is its unit; None where the words make another number of it."""
+    """The number with the word behind it if that is its unit; None if the words make another number of it."""
     behind = _MARKUP.sub("", behind.rstrip(" \n.,!*$)"))
     if any(len(word) == 1 and word not in SHORT_UNITS | {"I"} for word in behind.split()[1:]):
         return None
@@ -206,7 +206,7 @@ def _with_words(number: str, behind: str) -> str | None:
 
 
 def sign_before(before: str, number: str) -> str | None:
-    """The sign that words give what stands behind them ("" or "-"), or None where they change it or lead up to nothing."""
+    """The sign that words give the value behind them ("" or "-"), or None if they change it or introduce no value."""
     before = before[-_BEFORE:]
     if _ATTACHED_LETTER.search(before):
         return None

@@ -1,12 +1,12 @@
 """The equality policies: what counts as the same answer where mathematicians and graders differ.
 
-Named and versioned; the name and version of the chosen policy, and of the order, are part of a verifier's version. What
-notation alone cannot tell, the problem's text decides. No policy cares which side is the reference.
+Named and versioned; the name and version of the chosen policy, and of the order, are part of a verifier's version. If
+notation is ambiguous, the problem's text decides. No policy cares which side is the reference.
 
 strict (the default)
 - percent (and dozen, thousand, million ...): 50% is 1/2. Where the problem asks in percent it also equals 50, and a plain
   number above 1 is in percent: 12 is not 1200%.
-- units: a unit behind the answer is dropped; where both sides name a unit we know, they must be the same unit.
+- units: a unit behind the answer is dropped; if both sides name a unit we know, they must be the same unit.
 - brackets: part of the answer; (1, 2) never equals [1, 2], {1, 2} or 1, 2.
 - decimals: exact; 0.333 is not 1/3. A decimal of 15 or more significant digits is a floating-point print and equals what
   it prints to its last places; an integer is always exact.
@@ -18,7 +18,7 @@ lenient (also accepts)
 - units and currency: never compared. Words that turn an answer round (loss, below, south) still count.
 - brackets: around the whole of one side only they are layout: 1, 2 equals (1, 2). Two kinds of brackets still differ.
 - options: a letter equals its option's value in the problem's text.
-incomplete (as strict; for references known to hold one of several quantities that are asked for; of `math` only)
+incomplete (as strict; for references known to hold one of several requested quantities; of `math` only)
 - an answer of two to four values of which exactly one is the reference is correct, by the rule `incomplete`, under which
   such verdicts can be counted. It accepts a list whose other values are wrong.
 Order of a bare list: `by_problem` (unordered where the problem asks for roots, solutions, all values), `ordered` or
@@ -44,7 +44,7 @@ ORDERS = ("by_problem", "ordered", "unordered")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EqualityPolicy:
-    """A named policy: the equalities that it accepts beyond exact ones; `summary` stands in a verifier's version."""
+    """A named policy: the equalities that it accepts beyond exact ones; A verifier's version contains `summary`."""
 
     name: str
     version: str
@@ -58,7 +58,7 @@ class EqualityPolicy:
 
     @property
     def label(self) -> str:
-        """The policy as it stands in a verifier's version."""
+        """The policy as written in a verifier's version."""
         return f"{self.name}.{self.version}+{self.summary}"
 
 
@@ -91,7 +91,7 @@ _OPTION = re.compile(r"(?:(?<=\s)|\A)\(?([A-Ja-j])[).:]\s+(?=\S)|(?:(?<=\s)|\A)\
 
 
 class EqualityContext:
-    """Form of the answer that the problem's text asks for, and the policy in force. Reads the text when first asked."""
+    """Form of the answer that the problem's text requests, and the policy in force. Reads the text when first asked."""
 
     __slots__ = ("_options", "_order", "_scales", "order", "policy", "prompt")
 
@@ -116,7 +116,7 @@ class EqualityContext:
 
     @property
     def ordered(self) -> bool:
-        """Whether the order is asked for in so many words."""
+        """Whether the text requests an order explicitly."""
         return self._ordering()[1]
 
     @property
@@ -145,7 +145,7 @@ class EqualityContext:
 
     @classmethod
     def from_json(cls, context: Mapping[str, Any]) -> "EqualityContext":
-        """As told by `to_json`."""
+        """The policy from its `to_json` form."""
         return cls(str(context["prompt"]), POLICIES[context["policy"]], order_named(context["order"]))
 
 

@@ -1,6 +1,6 @@
 """The question a worker process answers: is this answer that reference? Numbers first, then the library math-verify.
 
-The library is a witness, asked about what our own rules cannot read, and its yes alone is not enough. Its parser drops what
+The library reads what our own rules cannot, and its yes alone is not sufficient. Its parser drops what
 it does not know (`1, 2, \\ldots, n` becomes 2, `1/\\mathrm{e}` is 1) and its grader compares with an absolute tolerance
 (1/2004! equals 1/2006!). So both texts must be read faithfully, with every number and letter found in the parsed
 expression, and the values must agree to 300 digits, or the expressions be one. Only its LaTeX reader is used: the other one

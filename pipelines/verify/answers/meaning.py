@@ -70,7 +70,7 @@ def meaning(node: ExpressionNode) -> Value:
 
 
 def _based(node: ExpressionNode) -> Words:
-    """A numeral with its base, 141_{13}: it stands for itself, for the problem asks for that base."""
+    """A numeral with its base, 141_{13}: it is compared as written, since the problem requests that base."""
     index = node.args[1].args[0] if node.args[1].op == "group" else node.args[1]
     if index.op != "number":
         raise UnsupportedForm("subscript of a number")
@@ -123,7 +123,7 @@ def _scalar(node: ExpressionNode) -> Scalar:
 
 
 def _solutions(items: list[Value], names: list[str | None]) -> Value | None:
-    """p = 5, q = 2; p = 7, q = 2 as the list (5, 2), (7, 2); None where names do not come round in one order."""
+    """p = 5, q = 2; p = 7, q = 2 as the list (5, 2), (7, 2); None if names do not come round in one order."""
     size = len(dict.fromkeys(names))
     if None in names or size < 2 or len(names) == size or len(names) % size or names != names[:size] * (len(names) // size):
         return None

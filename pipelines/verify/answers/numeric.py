@@ -36,7 +36,7 @@ class TooLarge(Exception):  # noqa: N818 - not an error of ours
 
 
 def agree(reference: ExpressionNode, answer: ExpressionNode, near: Fraction = NO_SLACK) -> bool | None:
-    """Whether two scalar trees have the same value, or lie within `near`; None where numbers cannot tell."""
+    """Whether two scalar trees have the same value, or differ by at most `near`; None if numbers cannot decide."""
     names = sorted(_names(reference) | _names(answer))
     complex_allowed = "i" in names
     symbols = [name for name in names if name not in ("pi", "e", "i")]
@@ -73,7 +73,7 @@ def _agree_at(
     *,
     complex_allowed: bool,
 ) -> Any:
-    """True, False, None (undefined or unclear), or "domain" where one side alone is undefined."""
+    """True, False, None (undefined or unclear), or "domain" if only one side is undefined."""
     more = 0
     while True:
         values = [_values(node, point, more, complex_allowed=complex_allowed) for node in sides]

@@ -24,7 +24,7 @@ class Beyond(Exception):  # noqa: N818 - not an error: another method may know
 
 
 def equal(left: ExpressionNode, right: ExpressionNode) -> bool | None:
-    """Whether two trees are the same real number; None where this method does not reach."""
+    """Whether two trees are the same real number; None if this method does not apply."""
     try:
         return _is_zero(ExpressionNode("-", (left, right)))
     except (Beyond, DecimalException, RecursionError, OverflowError):

@@ -41,9 +41,9 @@ _ENDS = " \t\n.,;:"
 
 
 class Reading:
-    """An answer's text, read as far as somebody asks: most answers are plain numbers and never meet the grammar.
+    """An answer's text, parsed lazily: most answers are plain numbers and never need the grammar.
 
-    Safe to share between threads: what it remembers is a pure function of the text.
+    Thread-safe: its cached values are pure functions of the text.
     """
 
     __slots__ = ("_choice", "_form", "_grouping", "_normal", "_parsed", "quantity", "text")
@@ -66,12 +66,12 @@ class Reading:
 
     @property
     def value(self) -> Value | None:
-        """Value of the text by the grammar, or None where no rule of notation covers it."""
+        """Value of the text by the grammar, or None if no rule of notation covers it."""
         return self._read()[0]
 
     @property
     def why(self) -> str:
-        """Reason for a missing value; empty where there is one."""
+        """Reason for a missing value; empty if there is one."""
         return self._read()[1]
 
     @property
@@ -200,7 +200,7 @@ def is_spaced_list(text: str) -> bool:
 
 
 def ungrouped(reading: Reading) -> Reading:
-    """The reading of 1 234 567 as one number, for use beside a plain number; beside anything else it is a list."""
+    """The reading of 1 234 567 as one number, used if the other side is a plain number; otherwise it is a list."""
     text = strip_dollars(reading.text.strip())
     return read(text.replace(" ", "")) if _BLANK_THOUSANDS.match(text) else reading
 

@@ -1,6 +1,6 @@
-"""Equality of two answers under the equality policy. Three-valued: True, False, or None where it cannot tell.
+"""Equality of two answers under the equality policy. Three-valued: True, False, or None if undecided.
 
-Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; where none of them reaches, an
+Exact arithmetic first, then certain bounds in floating point, then a proof for nested roots; if none of them reaches, an
 `Oracle` (hundreds of digits, in a worker process) may decide. Equality is symmetric: no rule asks which is the reference.
 """
 
@@ -41,7 +41,7 @@ class Judge:
     oracle: Oracle | None = None
 
     def same(self, left: Value, right: Value) -> bool | None:
-        """Whether the two are the same answer; None where that stays open."""
+        """Whether the two are the same answer; None if that stays open."""
         # What this thread spent on an earlier answer must not change what is said of this one.
         algebra.fresh_budget()
         try:
@@ -70,7 +70,7 @@ class Judge:
         return self._sets(left, right)
 
     def _assignments(self, left: Value, right: Value) -> bool | None:
-        """By name where both name; a tuple or bare list is compared in the order of the names."""
+        """By name if both name; a tuple or bare list is compared in the order of the names."""
         if isinstance(left, Assignments) and isinstance(right, Assignments):
             if set(left.names) != set(right.names) or len(left.names) != len(right.names):
                 return False
@@ -200,7 +200,7 @@ class Judge:
         return _all(self._same(a, b) for a, b in zip(left, right, strict=True))
 
     def _unordered(self, left: Sequence[Value], right: Sequence[Value]) -> bool | None:
-        """A one-to-one matching of equal items; open where only items that cannot be told apart would complete one."""
+        """A one-to-one matching of equal items; open if only undecided pairs would complete one."""
         if len(left) != len(right) or len(right) > _MAX_UNORDERED:
             return False if len(left) != len(right) else None
         table = [[self._same(a, b) for b in right] for a in left]
@@ -249,7 +249,7 @@ def _scaled(scalar: Scalar) -> Scalar:
 
 
 def _in_radians(angle: Scalar, other: Scalar) -> Scalar:
-    """An angle in degrees as a multiple of pi, beside a bare multiple of pi."""
+    """An angle in degrees as a multiple of pi, if the other side is a bare multiple of pi."""
     if angle.unit != "°" or other.unit or other.formula is None or angle.scale or not _holds_pi(other.formula):
         return angle
     turned = ExpressionNode(
@@ -267,7 +267,7 @@ def _holds_pi(value: Formula) -> bool:
 
 
 def _without_seconds(time: Collection, other: Collection) -> Collection:
-    """3:30:00 beside a time of hours and minutes."""
+    """3:30:00 compared with a time of hours and minutes."""
     last = time.items[-1]
     whole = isinstance(last, Scalar) and last.node.text == "00"
     return replace(time, items=time.items[:2]) if whole and len(time.items) == 3 and len(other.items) == 2 else time

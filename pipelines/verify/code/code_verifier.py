@@ -22,11 +22,12 @@ _EXTRACTED = 2_000  # characters of the program that a verdict keeps
 
 
 class CodeVerifier(SandboxVerifier):
-    """Usable from any thread; the sandbox starts with the first program. Close it, or use it in a `with`.
+    """Verifier of programs: runs them against their problem's tests in a sandbox, which starts with the first program.
+    Thread-safe; close it, or use it in a `with`.
 
-    `cpu_seconds`, `memory_mib` and `output_kib` are the limits of one program (of one run, for stdin and stdout); it may
-    last twelve times its CPU seconds. `stdout` says which white space counts (`expected_values`). `workers`: programs side
-    by side.
+    `cpu_seconds`, `memory_mib` and `output_kib` are the limits of one program (of one run, for stdin and stdout); its wall
+    time may be twelve times its CPU seconds. `stdout`: the white space that counts (`expected_values`). `workers`: programs
+    that run in parallel.
     """
 
     name = "code"
@@ -67,7 +68,7 @@ class CodeVerifier(SandboxVerifier):
         self.version += f"+stdout-{stdout}"
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
         started, item = perf_counter(), (problem, completion)
         try:
             suite = suite_of(problem)

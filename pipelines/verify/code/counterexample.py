@@ -5,7 +5,7 @@ programs run in the sandbox.
 
 `Problem.reference` is the trusted program. `Problem.tests` is one JSON object: `suspect` (the subtly wrong program),
 `validator` (a program that defines `valid`, called with the input's arguments; True allows it), `entry_point` (the
-function that both programs define; without it both read stdin and print), and where several answers are right `checker`
+function that both programs define; without it both read stdin and print), and if several answers are right `checker`
 (a program that defines `accepts(input, answer)`, the input being the list of arguments or the text read). `tolerance` is
 for floats in answers.
 
@@ -130,7 +130,7 @@ def make_input(runner: Runner, proposal: InputProposal, *, stdin: bool) -> Input
 
 
 def refute(runner: Runner, puzzle: Puzzle, candidate: Input, cpu_limit: float) -> Refutation:
-    """The three parts on one input. BadTestsError where the data set's own programs fail."""
+    """The three parts on one input. BadTestsError if the data set's own programs fail."""
     valid = _valid(runner, puzzle, candidate)
     if valid.value is not True:
         detail = valid.detail or f"valid returned {shown(valid.value, 60)}"
@@ -166,7 +166,7 @@ def answer_of(runner: Runner, source: str, puzzle: Puzzle, candidate: Input) -> 
 
 
 def answer(result: Result, report: Report) -> ProgramAnswer:
-    """A call's result as an answer; one that is no plain data is none."""
+    """A call's result as an answer; None unless it is plain data."""
     if result.status != "returned":
         return ProgramAnswer(None, result.cause or "runtime_error", result.detail, report.cpu_seconds)
     if not is_plain(result.value):
@@ -253,7 +253,7 @@ class CounterexampleVerifier(SandboxVerifier):
         super().__init__(sandbox, limits_of(cpu_seconds, memory_mib), workers)
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
         started, item = perf_counter(), (problem, completion)
         try:
             puzzle = puzzle_of(problem)

@@ -53,7 +53,7 @@ def all_passed(results: Sequence[TestResult]) -> bool:
 
 
 def gravest(results: Sequence[TestResult]) -> str | None:
-    """The gravest cause among the results; None where all passed."""
+    """The gravest cause among the results; None if all passed."""
     causes = {result.cause for result in results if result.cause is not None}
     return next((cause for cause in CAUSES if cause in causes), None)
 
@@ -111,7 +111,7 @@ class SuiteRun:
 
 
 def run_suite(runner: Runner, source: str, suite: ProgramSuite, *, spacing: Spacing = "lines") -> SuiteRun:
-    """All tests of a suite on one program; SandboxFailed where the sandbox itself did."""
+    """All tests of a suite on one program; SandboxFailed if the sandbox itself did."""
     run = SuiteRun()
     for asserts in suite.asserts:
         report = runner.run(AssertTests(source, asserts.text, suite.entry_point))

@@ -28,11 +28,11 @@ DEEPEST = 200
 
 
 class BadValueError(ValueError):
-    """A tagged value of a test that cannot be read: the data set's mistake."""
+    """Unreadable tagged value of a test, a mistake of the dataset."""
 
 
 def decode(value: Any) -> Any:
-    """The Python value that a JSON value stands for; BadValueError where a tag holds what it cannot."""
+    """The Python value that a JSON value stands for; BadValueError for an invalid value of a tag."""
     if isinstance(value, list):
         return [decode(item) for item in value]
     if not isinstance(value, dict):
@@ -45,7 +45,7 @@ def decode(value: Any) -> Any:
 
 
 def same(expected: Any, got: Any, *, tolerance: float | None = None, depth: int = 0) -> bool:
-    """Whether a returned value is the expected one, by the rules above; a value that is no plain data equals nothing."""
+    """Whether a returned value is the expected one, by the rules above; a value that is not plain data equals nothing."""
     if depth > DEEPEST:
         return False
     if _is_number(expected):
@@ -109,7 +109,7 @@ def _same_dict(expected: dict[Any, Any], got: dict[Any, Any], tolerance: float |
 
 
 def _key(value: Any, depth: int = 0) -> Any:
-    """A hashable stand-in that tells True from 1 and lets nan equal nan."""
+    """A hashable key that distinguishes True from 1 and lets nan equal nan."""
     if depth > DEEPEST:
         return ("deep", id(value))
     if _is_number(value):

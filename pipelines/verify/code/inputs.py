@@ -1,8 +1,8 @@
 """Inputs for a function, made from the examples in its tests and docstring by seeded changes of values. Runs nothing.
 
-Changes stay within what the examples show: types and nesting; whole numbers no smaller than 0 (or 1) where all examples
-are; texts of the characters seen; nothing empty where no example is; lists of equal lengths where all examples have them
-equal; sorted lists where all are sorted. A generated input may still break a condition that only the prose states.
+Changes stay within what the examples show: types and nesting; whole numbers no smaller than 0 (or 1) if all examples
+are; texts of the characters seen; nothing empty if no example is; lists of equal lengths if all examples have them
+equal; sorted lists if all are sorted. A generated input may still break a condition that only the prose states.
 """
 
 import ast
@@ -41,7 +41,7 @@ def examples(entry_point: str, *texts: str) -> list[Args]:
 
 
 def generate_inputs(shown_args: Sequence[Args], count: int, *, seed: int = 0) -> list[Args]:
-    """At most `count` inputs that are no examples, a pure function of examples, count and seed."""
+    """At most `count` inputs other than the examples, a pure function of examples, count and seed."""
     if not shown_args:
         return []
     rng = random.Random(seed)
@@ -157,7 +157,7 @@ def _calls(text: str, names: set[str]) -> Iterator[Args]:
 
 
 def _by_signature(entry_point: str, text: str) -> Iterator[Args]:
-    """Yield an input by the annotations of a function that no example shows; none where one is missing or unknown."""
+    """Yield an input by the annotations of a function that no example shows; none if one is missing or unknown."""
     for node in ast.walk(parses(text) or ast.Module([], [])):
         if isinstance(node, ast.FunctionDef) and node.name == entry_point:
             kinds = [ast.unparse(argument.annotation) if argument.annotation else "" for argument in node.args.args]

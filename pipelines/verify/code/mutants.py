@@ -1,6 +1,6 @@
 """Programs with one planted error each, by which the strength of tests is measured. Runs nothing.
 
-A mutant is the source with one node of its syntax tree replaced in place, so that everything else stays as it was written.
+A mutant is the source with one node of its syntax tree replaced in place, so that everything else is unchanged.
 Kinds: arithmetic, boolean, boundary, call, comparison, condition, constant, dropped_step, loop, off_by_one, return, sign,
 slice. Whether a mutant is really wrong is not known here: it may be equivalent (measured in docs/explanation/code.md).
 """
@@ -29,7 +29,7 @@ class Mutant:
 def mutants(source: str, *, functions: Iterable[str] | None = None) -> Iterator[Mutant]:
     """Every mutant of the functions of a program (all of them, or those named), in the order of the text; no two alike.
 
-    Raises ValueError where the source is no Python.
+    Raises ValueError if the source is not Python.
     """
     tree = syntax_tree(source)
     original, sources = ast.dump(tree), {source}
@@ -189,7 +189,7 @@ def _statement(node: ast.stmt) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _negated(node: ast.AST, parent: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """A condition turned round, where no change of its operator does that already."""
+    """A condition turned round, if no change of its operator does that already."""
     if isinstance(parent, ast.If | ast.While | ast.IfExp) and node is parent.test and isinstance(node, ast.expr):
         simple = isinstance(node, ast.Compare) and len(node.ops) == 1
         if not simple and not isinstance(node, ast.UnaryOp | ast.Constant):

@@ -1,16 +1,16 @@
 """Finds the program in what a model wrote. Runs nothing.
 
 The rules, first that applies:
-1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (where none is named, the
+1. `fenced`: the last fenced block of Python (or of no language) that defines the entry point (if none is named, the
    last);
 2. `fenced-joined`: the last block defines no entry point, but the prompt's code followed by it does;
 3. `fenced-last`: the last block, though it does not define the entry point;
-4. `whole`: the whole text is Python and defines the entry point (or, where none is named, does something);
+4. `whole`: the whole text is Python and defines the entry point (or, if none is named, does something);
 5. `continuation`: the prompt's code followed by the text is Python and gives the entry point a body (HumanEval's form); a
-   first line that lost its indentation gets it back, if something is returned; what follows the body and is no Python is
+   first line that lost its indentation gets it back, if something is returned; text after the body that is not Python is
    cut off;
 6. `embedded`: from the first line that begins like Python, the longest part that parses defines the entry point;
-7. `broken`: nothing parses, but lines begin like Python: the block or text as it is, so that its error is told;
+7. `broken`: nothing parses, but lines begin like Python: the block or text unchanged, so that its error is reported;
 8. `no-program`: the completion gives none.
 Before a program that stands alone go the imports and other functions of the prompt's code, which it was asked to continue.
 """
@@ -115,7 +115,7 @@ def task_of(prompt: str, entry_point: str | None) -> Task:
 
 
 def program_of(text: str, task: Task) -> ParsedProgram | None:
-    """The program of a completion, or None where it gives none."""
+    """The program of a completion, or None if it gives none."""
     answer = text.rpartition(THOUGHT_END)[2]
     answer = answer.replace("\r\n", "\n").replace("\x00", "\ufffd")
     if not answer.strip():

@@ -1,9 +1,9 @@
 """The input that a completion gives: a value, or Python that makes one. Runs nothing.
 
 The last fenced block, first that applies: `generator`, Python that defines `generate()`; `value`, JSON or a Python
-literal, the list of all arguments or an object of named ones (for stdin: any block that is no Python program is the text
-itself); `program`, Python that prints the input. Without a block: the marked final answer as a value (never for stdin),
-or the whole text as Python.
+literal, the list of all arguments or an object of named ones (for stdin: any block that is not a Python program is the text
+itself); `program`, Python that prints the input. Without a block: the marked final answer as a value (never for stdin), or
+the whole text as Python.
 """
 
 import ast
@@ -40,7 +40,7 @@ class InputProposal:
 
 
 def proposal_of(text: str, *, stdin: bool) -> InputProposal | None:
-    """The input of a completion, or None where it gives none."""
+    """The test input that a completion proposes; None if it proposes none."""
     answer = text.rpartition(THOUGHT_END)[2]
     fenced = [block for block in blocks(answer) if block.text.strip()]
     if fenced:

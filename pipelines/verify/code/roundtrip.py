@@ -47,7 +47,7 @@ class RoundTrip:
 
 
 class RoundtripVerifier(SandboxVerifier):
-    """Usable from any thread; `back` runs in the sandbox, the inner verifier as it does alone. Closing closes both."""
+    """Usable from any thread; `back` runs in the sandbox; the inner verifier runs as usual. Closing closes both."""
 
     name = "roundtrip"
     rules = (("tests", "1"), ("block", "1"), ("answer", "2"), ("text", "2"), ("no-answer", "1"), ("copied", "1"),
@@ -93,7 +93,7 @@ class RoundtripVerifier(SandboxVerifier):
         self._sound: dict[str, str | None] = {}
 
     def ready(self) -> None:
-        """SetupError where the sandbox or the inner verifier cannot run on this machine."""
+        """SetupError if the sandbox or the inner verifier cannot run on this machine."""
         super().ready()
         if isinstance(self.inner, NeedsMachine):
             self.inner.ready()
@@ -104,7 +104,7 @@ class RoundtripVerifier(SandboxVerifier):
         self.inner.close()
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where there is no sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if there is no sandbox."""
         started = perf_counter()
         try:
             finding = self.judge(problem, completion)
@@ -151,7 +151,7 @@ class RoundtripVerifier(SandboxVerifier):
         return result.value, None
 
     def _check(self, problem: Problem, trip: RoundTrip) -> None:
-        """The data set's own controls and witness, once per problem; BadTestsError where the way back proves nothing."""
+        """The data set's own controls and witness, once per problem; BadTestsError if the way back proves nothing."""
         if problem.id not in self._sound:
             if len(self._sound) >= _REMEMBERED:
                 # With a default: another thread may drop the same one.

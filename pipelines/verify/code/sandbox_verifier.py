@@ -27,7 +27,7 @@ class SandboxVerifier(SandboxUser, OneByOne):
         return in_order(lambda item: self.verify(*item), items, self.workers)
 
     def verdict(self, item: Item, outcome: Outcome, rule: str, *, cause: str | None = None, **fields: Any) -> Verdict:
-        """A verdict of this verifier; `seconds` are CPU seconds of the programs, 0 where none ran."""
+        """A verdict of this verifier; `seconds` are CPU seconds of the programs, 0 if none ran."""
         problem, completion = item
         cause = None if cause is None else cause[:_LONGEST_CAUSE]
         fields = {"seconds": 0.0, **fields}

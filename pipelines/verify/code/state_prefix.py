@@ -55,7 +55,7 @@ State = tuple[str, ...]
 class Path:
     """The states of a solution after each step, and its final value; `ended`: why it ended early.
 
-    `stated`: the answer that its text states beside them, None where it states none.
+    `stated`: the answer in the text besides the states, None without one.
     """
 
     states: tuple[State, ...]
@@ -128,7 +128,7 @@ def __traced_words__(error, type=type, str=str):
 
 
 def statements_of(text: str) -> list[ast.stmt] | None:
-    """The statements to trace, or None where the text is no program that assigns anything."""
+    """The statements to trace, or None if the text is not a program with an assignment."""
     tree = parses(text)
     if tree is None:
         return None
@@ -172,7 +172,7 @@ def canonical(value: Any) -> str:
 
 
 def _changes(states: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
-    """Statements that change no value (imports, a second pass) are no steps."""
+    """Statements that change no value (imports, a second pass) are not steps."""
     steps: list[tuple[str, ...]] = []
     for state in states:
         if state and (not steps or steps[-1] != state):
@@ -249,7 +249,7 @@ class StatePrefixVerifier(SandboxVerifier):
         self._traced: dict[str, Path] = {}
 
     def verify(self, problem: Problem, completion: Completion) -> Verdict:
-        """The verdict on one completion; never raises on model text. SetupError where a program needs a missing sandbox."""
+        """The verdict on one completion; never raises on model text. SetupError if a program needs a missing sandbox."""
         started, item = perf_counter(), (problem, completion)
         known = known_of(problem)
         if not known:
@@ -300,7 +300,7 @@ class StatePrefixVerifier(SandboxVerifier):
     def _compared(
         self, item: Item, rule: str, paths: tuple[Path, Sequence[Path]], steps: int, wrong: str | None
     ) -> Verdict:
-        """The verdict on a path beside the known ones; `wrong`: its first false step, or why it ended early."""
+        """The verdict on a path compared with the known ones; `wrong`: its first false step, or why it ended early."""
         path, known = paths
         answer = number(item[0].reference)  # worked solutions may end in a step that no one wrote out
         finals = {*(solution.final for solution in known), *([] if answer is None else [str(answer)])}
@@ -322,7 +322,7 @@ class StatePrefixVerifier(SandboxVerifier):
 
 
 def _stated(item: Item, text: str) -> str | None:
-    """The answer that a text states as `canonical` writes it, or its words; None where it states none, or a formula."""
+    """The answer that a text states as `canonical` writes it, or its words; None if it states none, or a formula."""
     answer = final_answer(text, cut=item[1].finish_reason == "length")
     if answer is None:
         return None

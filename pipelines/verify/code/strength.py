@@ -49,7 +49,7 @@ class StrengthSubject:
 
 
 def subject_of(runner: Runner, problem: Problem, *, inputs: int = 80, seed: int = 0) -> StrengthSubject:
-    """Program that mutants are compared with. ValueError where the reference is no program or fails its own tests."""
+    """Program that mutants are compared with. ValueError if the reference is not a program or fails its own tests."""
     suite = suite_of(problem)
     prompt = prompt_text(problem.prompt)
     program = program_of(problem.reference, task_of(prompt, suite.entry_point))
@@ -95,7 +95,7 @@ def _evaluate(runner: Runner, subject: StrengthSubject, mutant: Mutant) -> Mutan
 
 
 def _difference(runner: Runner, subject: StrengthSubject, source: str, first: int = 0) -> tuple[Args, Any, Result] | None:
-    """The first input, from a place on, on which a program differs; None where it differs on none."""
+    """The first input, from a place on, on which a program differs; None if it differs on none."""
     inputs, answers = subject.inputs[first:], subject.answers[first:]
     results = _padded(_call_each(runner, source, subject.entry_point, inputs), len(inputs))
     for place, (args, answer, result) in enumerate(zip(inputs, answers, results, strict=True)):

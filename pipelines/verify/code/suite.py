@@ -24,7 +24,7 @@ _ENTRY_KEYS = ("entry_point", "fn_name", "func_name", "function_name")
 
 
 class BadTestsError(ValueError):
-    """The tests of a problem cannot be read: the data set's mistake, never the model's."""
+    """Unreadable tests of a problem, a mistake of the dataset and never of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,10 @@ class ProgramSuite:
 
 
 def with_helpers(suite: ProgramSuite, prelude: str) -> ProgramSuite:
-    """The suite with the prompt's helpers before the tests that call them: there no answer can replace them.
+    """The suite with the prompt's helper functions defined again before the tests that call them, so that no answer can
+    replace them.
 
-    `prelude` is what the prompt's code defines beside the function under test; a stub in it is the answer's to write.
+    `prelude`: definitions of the prompt's code other than the function under test. Stubs in it are left to the answer.
     """
     names = _helpers(prelude)
     if not names:
@@ -252,7 +253,7 @@ def _imports(tree: ast.Module, module: str) -> bool:
 
 
 def _setup(meta: Mapping[str, Any]) -> str:
-    """MBPP's set-up code and imports, which stand before every test of the problem."""
+    """MBPP's set-up code and imports, which precede every test of the problem."""
     imports = meta.get("test_imports") or []
     lines = [*(imports if isinstance(imports, list) else [imports]), meta.get("test_setup_code") or ""]
     text = "\n".join(str(line) for line in lines if line)

@@ -15,7 +15,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 class UnreadableError(ValueError):
-    """The text is no Python; says why in one line, and at which line of the text where one is at fault."""
+    """Text that is not Python; the message gives the reason, and the faulty line if there is one."""
 
     def __init__(self, why: str, line: int | None = None) -> None:
         super().__init__(why)
@@ -23,7 +23,7 @@ class UnreadableError(ValueError):
 
 
 def syntax_tree(text: str) -> ast.Module:
-    """The syntax tree of a text; UnreadableError with the reason where there is none."""
+    """The syntax tree of a text; UnreadableError with the reason if there is none."""
     if len(text) > LONGEST:
         raise UnreadableError(f"longer than {LONGEST:,} characters")
     _be_silent()
@@ -75,12 +75,12 @@ def has_body(tree: ast.Module, name: str) -> bool:
 
 
 def does_something(tree: ast.Module) -> bool:
-    """Whether a module is more than bare names and constants: prose such as `hello` parses, and is no program."""
+    """Whether a module is more than bare names and constants: prose such as `hello` parses but is not a program."""
     return any(not isinstance(statement, ast.Expr) or _acts(statement) for statement in tree.body)
 
 
 def methods_of(tree: ast.Module, class_name: str) -> set[str]:
-    """The methods of a top-level class; empty where there is no such class."""
+    """The methods of a top-level class; empty if there is no such class."""
     return {
         part.name
         for statement in tree.body
@@ -99,7 +99,7 @@ def _acts(expression: ast.Expr) -> bool:
 
 
 def _be_silent() -> None:
-    """Python warns of a stray backslash in what it parses; nobody here can mend a model's text."""
+    """Python warns of a stray backslash in what it parses; a model's text cannot be corrected here."""
     if not any(getattr(item[3], "pattern", None) == re.escape(NAME) for item in warnings.filters[:8]):
         for category in (SyntaxWarning, DeprecationWarning):
             warnings.filterwarnings("ignore", category=category, module=re.escape(NAME))

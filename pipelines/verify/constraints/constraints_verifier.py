@@ -1,11 +1,11 @@
-"""The verifier `constraints`: does the text do what it was told about its form? The constraints are the problem's tests.
+"""The verifier `constraints`: checks instructions about the form of a text. The constraints are the problem's tests.
 
 A test is JSON: {"id": "words", "at_least": 50}, a list of such, or a row of IFEval
 {"instruction_id_list": [...], "kwargs": [...]}. Correct: all hold; the share that holds is the value; what each saw is the
 evidence. A constraint that is unknown or malformed makes the verdict `undecided`.
 
-`mode: strict` judges the text as it is. `mode: loose` (IFEval's) takes a constraint as met when one of eight texts meets
-it: as it is, without its first line, its last line, or both; each with and without its asterisks.
+`mode: strict` judges the text unchanged. `mode: loose` (IFEval's) takes a constraint as met if one of eight texts meets it:
+unchanged, without its first line, its last line, or both; each with and without its asterisks.
 
 The instruction ids of IFEval (Zhou et al. 2023, arXiv:2311.07911) are read as instructions of ours. Two things differ from
 its released checker on purpose: keywords are literal texts (there they are regular expressions), and a language is
@@ -123,8 +123,8 @@ class ConstraintsVerifier(OneByOne):
         """Take the options of a recipe.
 
         Args:
-            mode: Check the text as it is (`strict`), or accept it also without its first line, last line or asterisks
-                (`loose`).
+            mode: Check the unchanged text (`strict`), or accept it also without its first line, last line or asterisks
+            (`loose`).
         """
         if mode not in ("strict", "loose"):
             raise unknown_name("mode of verifier 'constraints'", mode, ("loose", "strict"))
@@ -164,7 +164,7 @@ def variants(text: str) -> Iterator[str]:
 
 
 def _row(constraint: Constraint, responses: Sequence[Response]) -> dict[str, Any]:
-    """Evidence of one constraint on the text as it is, cut to its part of a verdict, and whether any form satisfied it."""
+    """Evidence of one constraint on the unchanged text, cut to its part of a verdict, and whether any form satisfied it."""
     holds, observed = constraint.holds(responses[0])
     # Half of an equal share each, so that MOST rows with their names fit into one verdict.
     if len(canonical_json(observed)) > EVIDENCE_BYTES // (2 * MOST):

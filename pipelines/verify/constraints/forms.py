@@ -1,6 +1,6 @@
 """Instructions that hold or do not: what the response contains, how it begins and ends, its case, script and form.
 
-Each takes the text and, where it takes any, its checked arguments, and gives (holds, what it saw).
+Each takes the text and, if it takes any, its checked arguments, and gives (holds, what it saw).
 """
 
 import re
@@ -86,7 +86,7 @@ def repeat_prompt(response: Response, arguments: Arguments) -> Observation:
 def one_of(response: Response, arguments: Arguments) -> Observation:
     """The whole text is one of the options, but for white space, quotation marks and a full stop around it.
 
-    With `anywhere`: exactly one of the options stands somewhere in the text.
+    With `anywhere`: the text contains exactly one of the options.
     """
     if arguments["anywhere"]:
         present = [option for option in arguments["options"] if occurrences(response.text, option, whole=False, case=False)]
@@ -96,7 +96,7 @@ def one_of(response: Response, arguments: Arguments) -> Observation:
 
 
 def responses(response: Response, arguments: Arguments) -> Observation:
-    """As many different responses as asked for, with a separator between them."""
+    """The requested number of different responses, with a separator between them."""
     parts = [part.strip() for part in response.text.split(arguments["separator"])]
     inner = parts[1:-1] if len(parts) > 2 else []
     shown = [part for part in parts if part]
@@ -129,7 +129,7 @@ def no_comma(response: Response) -> Observation:
 
 
 def quotation(response: Response) -> Observation:
-    """The whole text stands in double quotation marks."""
+    """The whole text is in double quotation marks."""
     text = response.text.strip()
     fine = len(text) > 2 and _QUOTES.get(text[0]) == text[-1] and bool(text[1:-1].strip())
     return fine, text[:1] + text[-1:]
@@ -208,7 +208,7 @@ def sorted_list(response: Response, arguments: Arguments) -> Observation:
 
 
 def numeric_range(response: Response, arguments: Arguments) -> Observation:
-    """There is a number, and every number lies within the range, both ends included."""
+    """There is a number, and every number is within the range, both ends included."""
     numbers = NUMBER.findall(response.text)
     outside = [text[:40] for text in numbers if not arguments["minimum"] <= _number(text) <= arguments["maximum"]]
     return bool(numbers) and not outside, {"numbers": len(numbers), "outside": outside[:10]}

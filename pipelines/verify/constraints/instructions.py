@@ -33,12 +33,12 @@ class CountBounds:
     most: int | None = None
 
     def hold(self, count: int) -> bool:
-        """Whether a count lies within."""
+        """Whether a count is within bounds."""
         return self.least <= count and (self.most is None or count <= self.most)
 
 
 def bounds_of(name: str, given: Mapping[str, Any], default: CountBounds | None) -> CountBounds:
-    """The bounds among the arguments; the default where there are none."""
+    """The bounds among the arguments; the default if there are none."""
     stated = {key: given[key] for key in BOUNDS if key in given}
     if not stated:
         if default is None:
@@ -129,7 +129,7 @@ class Constraint:
 
 
 def _counted(count: Callable[..., int], default: CountBounds | None = None, **takes: Any) -> Instruction:
-    """An instruction whose count must lie within bounds."""
+    """An instruction whose count must be within bounds."""
 
     def check(response: Response, arguments: dict[str, Any]) -> tuple[bool, Any]:
         number = count(response, arguments) if takes else count(response)

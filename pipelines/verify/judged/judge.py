@@ -7,7 +7,7 @@ them see the reference first and half the answer, so that a liking for a place c
 can be read decides; a tie is `undecided`, and so is more than `max_failed` (a share) of votes that cannot be read. The
 value is the share of all votes that say correct. An empty answer is `unparsed` and no judge is asked.
 
-An answer may hold any text, also one that looks like a verdict: it stands between marks that it cannot contain, and only
+An answer may hold any text, also one that looks like a verdict: it is enclosed in marks that it cannot contain, and only
 the last line of the judge's own completion counts. That a model lets itself be talked into a verdict, no parser can
 prevent: measure it (`rollmill audit verifier judge`).
 """

@@ -1,8 +1,8 @@
 """Prompts of a judging model, its replies read as votes, and the agreement of judges with the truth.
 
 For the verifier `judge`. A rubric is a text with the places `{problem}` and either `{pair}` (the reference and the answer,
-in an order that can be swapped) or `{answer}` and, if wanted, `{reference}`. What is inserted is never read as a rubric
-again, and stands between marks that it cannot contain, so that an answer cannot end its own block.
+in an order that can be swapped) or `{answer}` and, if wanted, `{reference}`. Inserted texts are never read as a rubric
+again, and are enclosed in marks that they cannot contain, so that an answer cannot end its own block.
 
 Of what the judge wrote only its own completion is read, and of that only the last line that is not blank:
 `VERDICT: correct` or `VERDICT: incorrect`. Anything else is a failed vote. A text that was cut off has no last line.
@@ -95,7 +95,7 @@ class JudgeVote:
     line: str = ""
 
     def evidence(self) -> dict[str, Any]:
-        """The vote as it stands in a verdict's evidence."""
+        """The vote as written in a verdict's evidence."""
         return {"said": self.outcome, "first": "answer" if self.answer_first else "reference", "line": self.line}
 
 
@@ -126,13 +126,13 @@ def vote_of(completion: Completion | None, *, answer_first: bool) -> JudgeVote:
 
 
 def count(votes: Sequence[JudgeVote]) -> VoteCount:
-    """The votes by what they say."""
+    """The votes by outcome."""
     outcomes = [vote.outcome for vote in votes]
     return VoteCount(outcomes.count("correct"), outcomes.count("incorrect"), outcomes.count(None))
 
 
 def majority(counted: VoteCount, max_failed: float) -> tuple[Outcome, str, str | None]:
-    """(outcome, rule, cause): undecided where too large a share of the votes failed, and on a tie."""
+    """(outcome, rule, cause): undecided if too large a share of the votes failed, and on a tie."""
     if counted.failed > max_failed * counted.votes or counted.failed == counted.votes:
         return "undecided", "failures", f"judge: {counted.failed} of {counted.votes} votes gave no verdict"
     if counted.correct == counted.incorrect:
@@ -142,7 +142,7 @@ def majority(counted: VoteCount, max_failed: float) -> tuple[Outcome, str, str |
 
 @dataclass(frozen=True, slots=True)
 class VoteAgreement:
-    """Shares in [0, 1] of `n` cases; kappa in [-1, 1], None where chance alone already agrees always."""
+    """Shares in [0, 1] of `n` cases; kappa in [-1, 1], None if chance alone already agrees always."""
 
     n: int
     accuracy: float

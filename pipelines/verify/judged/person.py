@@ -1,7 +1,8 @@
 """The verifier `person`: what people judged in Review, for completions that the verifiers before it left undecided.
 
-`judgements` is a CSV file beside the recipe; `rollmill review --undecided RUN --apply` writes it. A judgement is of a text
-as the answer to a problem, so the same text drawn again is judged the same. What nobody judged stays `undecided`.
+`judgements` is a CSV file in the recipe's folder; `rollmill review --undecided RUN --apply` writes it. A judgement is of a
+text as the answer to a problem, so the same text drawn again is judged the same. Rollouts without a judgement stay
+`undecided`.
 """
 
 import csv
@@ -52,7 +53,7 @@ class PersonVerifier(OneByOne):
         """Take the options of a recipe.
 
         Args:
-            judgements: File of judgements, beside the recipe.
+            judgements: File of judgements, relative to the recipe.
         """
         answers = _read(Path(recipe_folder or ".") / judgements)
         self._answers = {(answer.problem_id, answer.answer): answer for answer in answers}

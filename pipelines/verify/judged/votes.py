@@ -1,7 +1,7 @@
 """The verifier `votes`: a completion is right where the votes of a step say so.
 
 The votes are completions of a step with role `vote` that follows the completion. They come in later rounds, so a run asks
-this verifier once everything is drawn, and until then it counts as undecided: what it says steers neither a budget nor a
+this verifier once everything is drawn, and until then it counts as undecided: its verdicts steer neither a budget nor a
 `when`. It asks no model and reads what is stored, so judging again costs nothing.
 """
 
@@ -23,9 +23,9 @@ _TOGETHER = 1_024
 class VotesVerifier(OneByOne):
     """`of`: the step and the field that is read, `grade.score`.
 
-    `correct` where the mean of what the votes say is `least` or more; with `says`, where the share of them that say one of
-    these words is. `undecided` where fewer than `readable` of them can be read; an empty answer is `unparsed`. `cast`: who
-    gives the votes, which in a run is the run itself.
+    `correct` if the mean of the votes is at least `least`; with `says`, if the share of votes with one of these words is.
+    `undecided` if fewer than `readable` of them can be read; an empty answer is `unparsed`. `cast`: who gives the votes,
+    which in a run is the run itself.
     """
 
     name = "votes"

@@ -1,1 +1,1 @@
-"""Statements of an answer: which of those that a text makes it lets stand."""
+"""Statements of an answer in a text, and which of them the text retracts."""

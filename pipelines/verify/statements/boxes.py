@@ -1,4 +1,4 @@
-"""The answer in `\\boxed{...}` or `\\fbox{...}`: the last box, with what is joined to it and what stands right outside."""
+"""The answer in `\\boxed{...}` or `\\fbox{...}`: the last box, with boxes joined to it and the text directly outside."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 class BoxedAnswer(NamedTuple):
-    """An answer in boxes, and where they stand: from the first one's backslash to behind the last one's brace."""
+    """An answer in boxes, and their position: from the first one's backslash to behind the last one's brace."""
 
     content: str
     start: int
@@ -40,7 +40,7 @@ def holds_box(text: str) -> bool:
 
 
 def last_box(text: str) -> BoxedAnswer | None:
-    """The last closed box that lies in no other, with those joined to it on its left and what right outside changes it."""
+    """The last closed outermost box, with those joined to it on its left and any text directly outside that changes it."""
     first = text.find("box")
     if first < 0:
         return None
@@ -73,7 +73,7 @@ def last_box(text: str) -> BoxedAnswer | None:
 
 
 def _around(text: str, start: int, stop: int, content: str) -> str:
-    """The content of a box with the sign, exponent, base, percent sign or scale word that stands right outside of it."""
+    """The content of a box with the sign, exponent, base, percent sign or scale word directly outside of it."""
     behind = _SCALED.match(text, stop)
     if behind is not None:
         content = f"{content} {behind[1]}" if content else content
@@ -86,7 +86,7 @@ def _around(text: str, start: int, stop: int, content: str) -> str:
 
 
 def torn_boxes(text: str) -> str | None:
-    """The answer of a text that is the inside of two boxes, torn at its ends; None where a box is left open."""
+    """The answer of a text that is the inside of two boxes, torn at its ends; None if a box is left open."""
     whole = f"\\boxed{{{text}}}"
     depth, closed = 0, 0
     for match in _BRACES.finditer(whole):

@@ -35,7 +35,7 @@ def is_shown(before: str, statement: str) -> bool:
 
     Args:
         before: the line of the statement up to it.
-        statement: its words up to the value; "" where it is the value alone, or a box.
+        statement: its words up to the value; "" if it is the value alone, or a box.
     """
     if _FORM.search(before + statement):
         return True

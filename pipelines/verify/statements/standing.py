@@ -1,8 +1,8 @@
-"""Says what becomes of an answer that a text states: it stands, or the text denies, attributes, quotes or takes it back.
+"""Status of an answer that a text states: valid, or denied, attributed, quoted or taken back by the text.
 
-What decides stands in the sentence of the statement (before it and behind it), or in the sentences that follow. `No, C` and
-`that is wrong` take back all that was said; `17 is wrong` takes back a 17 only, and so does `that` where its own sentence
-names a value before it.
+The deciding words are in the sentence of the statement (before it and behind it), or in the sentences that follow. `No, C`
+and `that is wrong` take back all that was said; `17 is wrong` takes back a 17 only, and so does `that` where its own
+sentence names a value before it.
 """
 
 import re
@@ -94,7 +94,7 @@ def values_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def judge(text: str, found: Found, denied: frozenset[str] = frozenset()) -> Judged:
-    """Judgement of a statement, beside values that the text has denied elsewhere."""
+    """Status of a statement, given the values that the text denies elsewhere."""
     begin = _sentence_begin(text, found.start)
     languages = speaks(text[begin : found.end + _FOLLOWING])
     if found.key in denied:
@@ -139,7 +139,7 @@ def last_withdrawal(text: str, start: int, languages: Sequence[Language]) -> int
 
 
 def withdrawal(text: str, start: int, value: str, languages: Sequence[Language]) -> int | None:
-    """End of the first words that take back a value stated before `start`; None where none do."""
+    """End of the first words that take back a value stated before `start`; None if none do."""
     previous, stated = "", frozenset({key(value)})
     for first, last in _sentences(text, start, min(len(text), start + _FOLLOWING)):
         sentence = text[first:last].replace("’", "'")

@@ -47,7 +47,7 @@ class Language:
 
     name: str
     letters: re.Pattern[str] | None
-    """A letter of its script, where that is not the Latin one."""
+    """A letter of its script, if that is not the Latin one."""
     says: re.Pattern[str]
     denies: re.Pattern[str]
     denied: re.Pattern[str]
@@ -121,13 +121,13 @@ def language(name: str) -> Language:
 
 
 def _says(words: dict[str, Any]) -> str:
-    """Words that an answer stands behind, with those between them and an option's letter: "es la opción" B."""
+    """Words that precede an answer, with those between them and an option's letter: "es la opción" B."""
     named = rf"\s*{words.get('named', '')}(?={_LETTER})"
     return rf"(?:{words.get('says', _NEVER)}|(?:{words.get('picks', _NEVER)})(?={named}))(?:{named})?"
 
 
 def _before(patterns: list[str], name: str) -> str:
-    """Patterns that end where a statement begins: words that lead to it and marks may stand between."""
+    """Patterns that end where a statement begins, with leading words and marks in between."""
     article = _ARTICLES.get(name)
     article = rf"(?:{article}\s+)*" if article else ""
     edge = rf"(?:{_edge(name)}|(?=n't))" if name == "en" else _edge(name)
@@ -165,5 +165,5 @@ DOUBTS = {
     for name, words in _TABLE.items()
     if "doubts" in words
 }
-"""Language to its doubting words, with the marks that may stand at them."""
+"""Language to its doubting words, with adjacent marks."""
 ANY_DOUBT = frozenset[str]().union(*DOUBTS.values())

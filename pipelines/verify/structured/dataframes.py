@@ -1,4 +1,4 @@
-"""Frames as rows, and verdicts as columns of the same kind of frame: pandas, Arrow, DuckDB, and what gives Arrow data.
+"""Frames as rows, and verdicts as columns of the same kind of frame: pandas, Arrow, DuckDB, and objects with Arrow data.
 
 For `verify`: who brings a frame gets one back, in the same order, with the columns of COLUMNS behind its own.
 """
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 class Frame(Protocol):
-    """A table that came in: its rows by name, and itself with verdicts."""
+    """An input table: its rows by name, and the table with verdicts."""
 
     def rows(self) -> Iterator[Mapping[str, Any]]: ...
 
@@ -64,7 +64,7 @@ class PandasFrame:
 
 
 class ArrowFrame:
-    """An Arrow table, or what gives its data as one (record batches, polars); an Arrow table comes back."""
+    """An Arrow table, or an object that exports one (record batches, polars); returns an Arrow table."""
 
     def __init__(self, frame: Any) -> None:
         import pyarrow as pa
@@ -91,7 +91,7 @@ class ArrowFrame:
 
 
 class DuckFrame(ArrowFrame):
-    """A DuckDB relation; one on DuckDB's default connection comes back, for a relation does not tell its own."""
+    """A DuckDB relation; returns one on DuckDB's default connection, since a relation does not expose its own."""
 
     def with_verdicts(self, verdicts: Sequence[Verdict]) -> Any:
         """A relation over the table with the verdicts' columns."""
@@ -101,7 +101,7 @@ class DuckFrame(ArrowFrame):
 
 
 def frame_of(rows: Any) -> Frame | None:
-    """The frame that somebody brought; None for anything else. Told by its class, so that nothing is imported for it."""
+    """The input frame; None for anything else. Told by its class, so that nothing is imported for it."""
     kind = f"{type(rows).__module__.partition('.')[0]}.{type(rows).__name__}"
     if kind == "pandas.DataFrame":
         return PandasFrame(rows)

@@ -2,10 +2,10 @@
 
 The schema is the recipe's (`schema`), or the problem's: its first test, `meta["schema"]`, its reference, the first that is
 given. Formats (`email`, `date`) are not asserted unless `formats: true`; references out of the schema are never fetched.
-The library is `jsonschema_rs`: its patterns are those of ECMA-262, and numbers are compared as decimals, as they are
-written. Validation runs in a worker process with limits, because a schema can cost any time (a pattern that backtracks,
-references that multiply). What stands where JSON should stand and is none (NaN, a key given twice, a missing bracket) is
-`incorrect`; a text without any `unparsed`; a schema that is none `undecided`, or a SetupError in a recipe.
+The library is `jsonschema_rs`: its patterns are those of ECMA-262, and numbers are compared as decimals, as written.
+Validation runs in a worker process with limits, because a schema can cost any time (a pattern that backtracks, references
+that multiply). Invalid JSON (NaN, a repeated key, a missing bracket) is `incorrect`; a text without any JSON is `unparsed`;
+an invalid schema is `undecided`, or a SetupError in a recipe.
 """
 
 import json
@@ -70,7 +70,7 @@ class JsonSchemaVerifier(OneByOne):
             self._check_recipes(schema)
 
     def verify_many(self, items: Iterable[Item]) -> Iterator[Verdict]:
-        """Verdicts in input order, streamed; several workers at once."""
+        """Verdicts in input order, streamed, from several parallel workers."""
         return in_order(lambda item: self.verify(*item), items, self.workers)
 
     def judge(self, problem: Problem, completion: Completion) -> Finding:

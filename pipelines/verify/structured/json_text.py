@@ -1,11 +1,11 @@
 """Finds and reads the JSON value in what a model wrote, strictly and within bounds, for several verifiers.
 
 Where the value is, first that applies:
-1. the last closed fenced block marked `json`, or, where none is marked, the last fenced block whose content is JSON;
+1. the last closed fenced block marked `json`, or, if none is marked, the last fenced block whose content is JSON;
 2. the whole text, when it is one JSON value of any kind;
-3. the last object or array that stands in the text.
+3. the last object or array in the text.
 Strict: no NaN or infinities, no number beyond the range of a double, no key twice in one object (unless the caller takes
-the last), nothing deeper than the bound. What is inside a broken value is no value of its own.
+the last), nothing deeper than the bound. Values inside a broken value do not count.
 """
 
 import json
@@ -27,7 +27,7 @@ Duplicates = Literal["refuse", "last"]
 
 
 class BadJsonError(ValueError):
-    """The text is no JSON value as defined here; the message says why."""
+    """Text without a JSON value as defined here; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class JsonText:
 
 
 def find_json(text: str, *, duplicates: Duplicates = "refuse") -> JsonText | None:
-    """The last JSON value of a text, None where there is nothing that could be one."""
+    """The last JSON value of a text, None if there is nothing that could be one."""
     text = text[-LONGEST:]
     blocks = fenced_blocks(text)
     marked = [content for language, content in blocks if language in ("json", "jsonc", "json5")]

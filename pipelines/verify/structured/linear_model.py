@@ -6,12 +6,12 @@
      "constraints": [{"terms": {"x": 1, "y": 1}, "relation": "<=", "value": 5}]}
 
 `sense` is `min` or `max`. A variable is `continuous` (default), `integer` or `binary` (0 or 1); `lower` is 0 and `upper` is
-null (none) where they are not given, and `lower: null` is no lower bound. `relation` is `<=`, `>=` or `=`. `offset` (0) is
-added to the objective. Nothing else may stand in it, and what a term names must be a variable.
+null (none) where they are not given, and `lower: null` means no lower bound. `relation` is `<=`, `>=` or `=`. `offset` (0)
+is added to the objective. Other keys are not allowed, and a term must name a variable.
 
 A worker process solves it by HiGHS (`scipy.optimize.milp`) without a relative gap: its default would stop within 0.01% of
 the optimum. Then the integers are rounded and fixed and the rest is solved again, so that a value rests on integers and not
-on 2.9999995. What the solver calls "unbounded or infeasible" is told apart by solving without an objective.
+on 2.9999995. A result "unbounded or infeasible" is resolved by solving without an objective.
 """
 
 import re
@@ -32,7 +32,7 @@ _KEYS = frozenset({"sense", "variables", "objective", "offset", "constraints", "
 
 
 class MalformedError(ValueError):
-    """The JSON is no model; the message says why."""
+    """JSON that is not a model; the message gives the reason."""
 
 
 class TooBigError(ValueError):
@@ -172,7 +172,7 @@ class Optimum:
         return self.status if self.value is None else f"{self.value:.12g}"
 
     def difference(self, other: "Optimum") -> float | None:
-        """The difference of two values relative to the larger, None where one has none."""
+        """The difference of two values relative to the larger, None if one has none."""
         if self.value is None or other.value is None:
             return None
         gap = abs(self.value - other.value)
@@ -185,7 +185,7 @@ class Optimum:
 
 
 def optimum_of(given: Any) -> Optimum | None:
-    """The optimum that a reference states: a number, "infeasible" or "unbounded"; None where it states none."""
+    """The optimum that a reference states: a number, "infeasible" or "unbounded"; None if it states none."""
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         return Optimum("optimal", float(given)) if abs(given) < 1e300 else None
     if not isinstance(given, str):
@@ -295,7 +295,7 @@ def _rows(rows: list[Any], columns: int) -> tuple[Any, Any, Any]:
 
 
 def _without_objective(program: _Program) -> dict[str, Any]:
-    """Unbounded where any point is feasible, infeasible where none is.
+    """Unbounded if any point is feasible, infeasible if none is.
 
     A rational mixed-integer program whose relaxation is unbounded and which has a feasible point is unbounded (Meyer 1974).
     """

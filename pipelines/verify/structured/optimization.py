@@ -34,7 +34,7 @@ _INSTANCES = 50  # tests of one problem: each is a run of the program
 
 
 class UndecidedError(Exception):
-    """We cannot conclude; the message is the cause, `rule` says where."""
+    """No conclusion is possible; the message is the cause, `rule` the rule that failed."""
 
     def __init__(self, rule: str, cause: str) -> None:
         super().__init__(cause)
@@ -85,7 +85,7 @@ class OptimizationVerifier(SandboxVerifier):
         self.version = version_of(self.rules, scipy=version("scipy"), form=form, tolerance=f"{tolerance:g}", **boxed)
 
     def ready(self) -> None:
-        """SetupError where programs are to be run and this machine has no sandbox for them."""
+        """SetupError if programs are to be run and this machine has no sandbox for them."""
         if self._code:
             super().ready()
 

@@ -98,7 +98,7 @@ _SHORT_OF = frozenset((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE))
 class WorkerLimits:
     """Of one question: CPU seconds and bytes of address space; of a worker: seconds without any CPU progress.
 
-    `kill_pauses`: seconds to wait after each worker that somebody killed under one question, before the next is asked.
+    `kill_pauses`: seconds to wait after each worker killed during one question, before the next is asked.
     """
 
     cpu_seconds: float = 5.0
@@ -130,7 +130,7 @@ class Worker:
         cpu, since = 0.0, time.monotonic()
 
         def check() -> None:
-            """A worker that makes no CPU progress for long is stuck. Where there is no /proc every one seems to be."""
+            """A worker that makes no CPU progress for long is stuck. Without /proc every worker seems to be."""
             nonlocal cpu, since
             now = stat(self.process.pid)
             if now is not None and now.cpu != cpu:

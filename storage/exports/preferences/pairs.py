@@ -1,8 +1,8 @@
 """Preference pairs: a correct against an incorrect completion of one problem, as `prompt`, `chosen`, `rejected`.
 
-The form is TRL's conversational one (lists of turns), or its plain-text one with form="text". `undecided` is nobody's
-answer and never part of a pair; `unparsed` only when asked for. Also the two stages of REDI, and what pairs by score
-(ranked_pairs.py) share with these. Knows nothing of files.
+The form is TRL's conversational one (lists of turns), or its plain-text one with form="text". `undecided` answers are never
+part of a pair; `unparsed` only on request. Also the two stages of REDI, and what pairs by score (ranked_pairs.py) share
+with these. Knows nothing of files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -107,7 +107,7 @@ class PairRows(RolloutTexts):
 class Pairs(PairRows):
     """Pairs of one problem, each side used evenly; kept completions are chosen first.
 
-    `max_pairs`: most pairs of one problem, 0 for all. `kept_only`: choose kept completions alone.
+    `max_pairs`: most pairs of one problem, 0 for all. `kept_only`: choose only kept completions.
     `pair`: two steps, `solve:error`: correct completions of the first against rejectable ones of the second, of which one
     rests on the other. `spans`: add which characters of each side the other has otherwise.
     """

@@ -1,4 +1,4 @@
-"""Preference pairs by a stored score, from easy to hard where tiers are asked for (Curry-DPO, Pattnaik et al. 2024).
+"""Preference pairs by a stored score, from easy to hard if tiers are requested (Curry-DPO, Pattnaik et al. 2024).
 
 A problem's completions are ranked: correct before others, then by score, equal ones in an order that `seed` and their ids
 draw. A pair is a higher against a lower one whose score is less by at least the margin; a pair in which score and verdict
@@ -33,8 +33,8 @@ class RankedPair(NamedTuple):
 
 @dataclass
 class RankedPairs(PairRows):
-    """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; a gap of 0 is no pair. `wrong_chosen`: of two
-    wrong completions the better scored one may be chosen.
+    """`score`: a stored scorer, or `scorer@version`. `margin`: the least gap; equal scores never form a pair.
+    `wrong_chosen`: of two wrong completions the better scored one may be chosen.
 
     `max_pairs`: most pairs of a problem, 0 for all. `tiers`: 0 takes the largest gaps first, K the best completion against
     up to K others, spread evenly over the gaps, tier by tier. `seed`: decides between equal gaps.

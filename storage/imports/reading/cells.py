@@ -23,7 +23,9 @@ class CellError(ValueError):
 
 
 def text(value: Any) -> str | None:
-    """A cell as text; numbers in their shortest spelling. NaN is no value, as in pandas. A list or an object is no text."""
+    """A cell as text; numbers in their shortest spelling. NaN counts as missing, as in pandas. A list or an object is not a
+    text.
+    """
     if isinstance(value, list | tuple | dict):
         kind = "an object" if isinstance(value, dict) else "a list"
         raise CellError(f"{_short(value)} is {kind}, not a text: say --map FIELD=COLUMN[0] or COLUMN.KEY for what is in it")
@@ -76,7 +78,7 @@ def number(value: Any) -> float | None:
 
 
 def log_probability(value: Any) -> float | None:
-    """A cell as the logarithm of a probability; a rounding error above 0 is let through."""
+    """A cell as the logarithm of a probability; a rounding error above 0 is accepted."""
     logarithm = number(value)
     if logarithm is not None and logarithm > 1e-3:  # tools that add float32 values end a little above 0
         raise CellError(f"{logarithm} is above 0, and the logarithm of a probability is not")
@@ -171,7 +173,7 @@ def root(path: str) -> str:
 
 
 def steps(path: str) -> list[str | int]:
-    """The steps of a path: names, positions, and `*` for every item; SetupError where it is none."""
+    """The steps of a path: names, positions, and `*` for every item; SetupError if it is none."""
     path_steps: list[str | int] = []
     at = 0
     while at < len(path):

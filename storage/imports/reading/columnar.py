@@ -20,7 +20,7 @@ Values = dict[str, Any]
 
 
 def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
-    """(number from 1, values) of the rows of a Parquet file; SetupError where it is unreadable or too large."""
+    """(number from 1, values) of the rows of a Parquet file; SetupError if it is unreadable or too large."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -43,7 +43,7 @@ def parquet_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]
 
 
 def arrow_rows(path: Path, unfolded: Unfolded) -> Iterator[tuple[int, Values]]:
-    """The same of an Arrow stream, as Hugging Face `datasets` writes it: the reader of the file format refuses those."""
+    """The rows of an Arrow stream, as Hugging Face `datasets` writes it; the reader of the file format refuses streams."""
     import pyarrow as pa
 
     number = 0
@@ -68,7 +68,7 @@ def distinct_names(path: Path, cells: Iterable[str]) -> list[str]:
 
 
 def _rows(batch: "pa.RecordBatch", unfolded: Unfolded, before: int) -> Iterator[Values]:
-    """The rows of a batch, unfolded part by part; SetupError where a row or the file is too large."""
+    """The rows of a batch, unfolded part by part; SetupError if a row or the file is too large."""
     size = sum(map(_unfolded_bytes, batch.columns))
     if size > MAX_HELD and batch.num_rows > 1:
         half = batch.num_rows // 2
@@ -81,7 +81,7 @@ def _rows(batch: "pa.RecordBatch", unfolded: Unfolded, before: int) -> Iterator[
 
 
 def _unfolded_bytes(array: "pa.Array") -> int:
-    """The bytes of an array with every value of a dictionary as often as it stands there."""
+    """The bytes of an array, counting every dictionary value at each occurrence."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -111,7 +111,7 @@ def _is_text(kind: "pa.DataType") -> bool:
 def _folded_columns(file: "pq.ParquetFile") -> tuple[list[str], int]:
     """The text columns that may unfold to far more than they hold, and what all columns hold before that.
 
-    Values of one width are counted as they lie in memory: some bytes of a file may stand for any number of them.
+    Values of one width are counted at their size in memory: a few bytes of a file may encode any number of them.
 
     They are read as dictionaries, which takes several times as long as reading plain texts that differ.
     """

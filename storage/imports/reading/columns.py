@@ -80,7 +80,7 @@ EMBEDDED_ALIASES: Aliases = {
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The mapping of one file: field to column, field to constant. `present`: all its columns; `format`: whose form;
-    `exact`: a reference is the answer as it stands; `places`: what a layout names instead of single columns.
+    `exact`: a reference is the whole text of the answer; `places`: what a layout names instead of single columns.
     """
 
     fields: Mapping[str, str]
@@ -137,7 +137,7 @@ def resolve(
 
 
 def _check_given(maps: Mapping[str, str], constants: Mapping[str, str]) -> None:
-    """Refuse what makes no sense whatever the rows hold: one text as question and answer, a level that is none."""
+    """Refuse mappings that are wrong for any rows: one text as question and answer, an invalid level."""
     apart = [maps[name] for name in ("prompt", "reference", "text") if name in maps]
     if len(set(apart)) < len(apart):
         twice = next(path for path in apart if apart.count(path) > 1)

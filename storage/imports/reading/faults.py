@@ -27,7 +27,7 @@ class RowError(SetupError):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """Faults of one kind: the first of them as it is told, how many there are, the places of the first ones."""
+    """Faults of one kind: the message of the first, their number, and the places of the first ones."""
 
     reason: str
     count: int
@@ -64,7 +64,7 @@ class Faults:
         return tuple(sorted(kinds, key=lambda kind: -kind.count))
 
     def write(self, rows: Iterable[FileRow], out: Path) -> None:
-        """Write the rows that have a fault, with it, as JSON lines; SetupError where that cannot be."""
+        """Write the rows that have a fault, with it, as JSON lines; SetupError if that cannot be."""
         temporary = out.with_name(f".{out.name}.tmp")
         try:
             with temporary.open("w", encoding="utf-8", errors="replace") as file:

@@ -89,7 +89,7 @@ class Layout:
             )
 
     def check_digest(self, path: Path) -> str:
-        """The SHA-256 of the file; SetupError where the definition names others."""
+        """The SHA-256 of the file; SetupError if the definition names others."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if self.sha256 and digest not in self.sha256:
@@ -101,8 +101,8 @@ class Layout:
         return digest
 
     def rewrite(self, row: Values) -> dict[str, Any]:
-        """A row of the file with the names of our fields, and beside them the columns that feed none; CellError where a
-        cell is not what the form says.
+        """A row of the file under the names of our fields, with the unused columns; CellError if a cell does not match the
+        form.
         """
         used = {_column(tuple(row), place) for place in (*self.required(), *self.fields.values())}
         # A column that is called like one of our fields, and that no place names, must not be taken for that field.
@@ -132,7 +132,7 @@ _OURS = ("prompt", "reference", "tests", "options")
 
 
 def _column(present: Collection[str], place: str) -> str | None:
-    """The column that stands at a place: the first of its names that the file has, whatever its case."""
+    """The column of a field: the first of its names that the file has, in any case."""
     # Reversed: of columns that differ in case or blanks only, the first one wins.
     lower = {name.lower().strip(): name for name in reversed(tuple(present))}
     named = (name if name in present else lower.get(name.lower().strip()) for name in place.split("|"))
@@ -201,7 +201,7 @@ def _place(value: Any, options: int) -> int:
 
 
 def _tests(tests: str | Mapping[str, str], row: Values) -> Any:
-    """A column of tests as it is; of several columns one test, the same whatever format the file has."""
+    """One column of tests unchanged; several columns as one test, independent of the file's format."""
     if isinstance(tests, str):
         return _cell(row, tests)
     return [canonical_json({key: _plain(parsed_cell(_cell(row, place))) for key, place in tests.items()})]

@@ -8,7 +8,7 @@ from storage.ground.errors import SetupError
 MAX_ROW = 64 << 20
 """Bytes of one row, a line for instance."""
 MAX_HELD = 64 << 20
-"""Bytes of rows that are held at once, as they lie in a file or a batch of it."""
+"""Bytes of rows held together in memory, at their size in the file or a batch of it."""
 MAX_BLANK = 1 << 20
 """Blank lines in a row."""
 _LEAST, _RATIO = 256 << 20, 100

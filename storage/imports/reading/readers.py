@@ -50,7 +50,7 @@ class FileRow:
 def read_rows(path: Path, *, faulty: bool = False, max_bytes: int | None = None) -> Iterator[FileRow]:
     """The rows of a file, streamed. The suffix names the format; raises SetupError for anything unreadable.
 
-    `faulty`: a row that cannot be read comes with its fault instead, and with what could be read of it. `max_bytes`: what
+    `faulty`: yield an unreadable row with its fault and its readable part. `max_bytes`: what
     the file may unfold to, by default as `Unfolded.of` says.
     """
     reader = _reader_of(path)
@@ -81,7 +81,7 @@ def _reader_of(path: Path) -> Callable[[Path, Unfolded], Iterator[FileRow]]:
             f"cannot tell the format of {path.name!r} from its suffix.", choices=(*READERS, "each also with .gz")
         )
     if not path.is_file():
-        mistake = "is no file: an import reads its file twice" if path.exists() else "does not exist"
+        mistake = "is not a file: an import reads its file twice" if path.exists() else "does not exist"
         raise SetupError(f"{path} {mistake}.", next_command=f"ls {path.parent}")
     return reader
 
@@ -189,7 +189,7 @@ def _items(path: Path, content: bytes) -> Iterator[Any]:
 
 
 def _next(text: str, at: int) -> int:
-    """The place of the next character that is no white space; ValueError where there is none."""
+    """The place of the next character other than white space; ValueError if there is none."""
     ink = _INK.search(text, at)
     if ink is None:
         raise json.JSONDecodeError("Expecting value", text, len(text))
@@ -317,7 +317,7 @@ def _named_splits(path: Path) -> frozenset[str]:
 
 
 def split_of(file: Path, named: Collection[str] = ()) -> str | None:
-    """The split of a file in a folder, by the names that `datasets` goes by: of its folders, then of the file itself."""
+    """The split of a file in a folder, by the names that `datasets` recognises: of its folders, then of the file itself."""
     if file.parts[0] in named:
         return file.parts[0]
     for part in (*file.parts[:-1], file.stem):

@@ -1,9 +1,9 @@
 """AnswerPlace of a verdict's answer in the text that was judged: from where to where the extracted answer was read.
 
 Verdicts store the answer and the rule, not its place. A rule that finds answers behind a mark (a box, `####`, "the answer
-is", the last line) says where to look; for every other rule only an answer that stands in the text once has a place.
-Between text and answer may lie what extraction drops: white space, dollars, asterisks, calculator notes, doubled
-backslashes. Where nothing fits there is no place: none is guessed.
+is", the last line) says where to look; for every other rule only an answer that occurs once in the text has a place.
+The text may contain characters that extraction drops: white space, dollars, asterisks, calculator notes, doubled
+backslashes. Without a match there is no place; none is guessed.
 """
 
 import re
@@ -43,7 +43,7 @@ def judged_text(completion: Completion) -> str:
 
 
 def answer_place(text: str, extracted: str | None, rule: str) -> AnswerPlace | None:
-    """Where `extracted`, an answer by this rule of a verifier, stands in the judged text; None where that is not known."""
+    """Where `extracted`, an answer by this rule of a verifier, stands in the judged text; None if that is not known."""
     if extracted is None or not extracted.strip() or len(text) > LONGEST:
         return None
     begin = text.rfind(_THOUGHT_END) + len(_THOUGHT_END) if _THOUGHT_END in text else 0
@@ -58,7 +58,7 @@ def answer_place(text: str, extracted: str | None, rule: str) -> AnswerPlace | N
 
 
 def _occurrences(text: str, answer: str, start: int, end: int) -> list[AnswerPlace]:
-    """Every place of an answer in a part of a text, whatever of the dropped signs stands between its characters."""
+    """Every place of an answer in a part of a text, with any dropped characters between its own."""
     wanted = _DROPPED.sub("", answer)
     kept: list[str] = []
     indices: list[int] = []
@@ -77,7 +77,7 @@ def _occurrences(text: str, answer: str, start: int, end: int) -> list[AnswerPla
 
 
 def _continues(around: str) -> bool:
-    """True where two characters of one word or number meet, or a number goes on behind its point or comma."""
+    """True if two characters of one word or number meet, or a number goes on behind its point or comma."""
     if len(around) < 2:
         return False
     if around[0].isdigit() and around[1] in ".,":

@@ -1,7 +1,7 @@
 """Matches by two facets: for each pair of values its problems, rollouts and pass rate, as a table or a heat map shows them.
 
 The choices made in the two facets themselves are ignored, so that the other cells stay in sight. A rate is that of
-`pipelines.metrics.pass_rates`: of the measured rollouts, each problem with the same weight. There is none where verdicts,
+`pipelines.metrics.pass_rates`: of the measured rollouts, each problem with the same weight. There is none if verdicts,
 or what followed from them, chose the rollouts: it would measure the choice.
 """
 
@@ -40,7 +40,7 @@ FROM crossed WHERE list_contains($rows, row_value) AND list_contains($columns, c
 
 @dataclass(frozen=True, slots=True)
 class CrosstabCell:
-    """The matches with one value of each facet. `rate`: None where nothing is measured, or no rate may be shown."""
+    """The matches with one value of each facet. `rate`: None if nothing is measured, or no rate may be shown."""
 
     row: str
     column: str
@@ -95,7 +95,7 @@ def without(filters: Filters, *facets: str) -> Filters:
 
 
 def why_no_rates(prefix: int | None, filters: Filters, facets: Sequence[str]) -> str:
-    """The reason why matches grouped by these facets have no pass rate; "" where they have one.
+    """The reason why matches grouped by these facets have no pass rate; "" if they have one.
 
     `prefix`: that of the scope.
     """

@@ -1,7 +1,7 @@
 """Evidence of a verdict for a person: what was read, where in the text, and how it was compared, in the verifier's words.
 
-A verifier says in plain words what each of its rules does (`pipelines.protocols.ExplainsRules`); a run records them beside
-its rules. For a rule without words its name stands.
+A verifier describes each of its rules in plain words (`pipelines.protocols.ExplainsRules`); a run records them with its
+rules. A rule without a description is shown by name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,9 +20,10 @@ Words = Mapping[tuple[str, str], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class VerdictEvidence:
-    """One verdict, told. `found` says where the answer was read, `how` what decided; `place` is in the judged text.
+    """Explanation of one verdict. `found` says where the answer was read, `how` what decided; `place` is in the judged
+    text.
 
-    `extracted`: the answer in a line, None where nothing was read. `reference`: what it was compared with, "" for tests.
+    `extracted`: the answer in a line, None if nothing was read. `reference`: the value it was compared with, "" for tests.
     """
 
     verdict: Verdict
@@ -35,7 +36,7 @@ class VerdictEvidence:
 
 
 class Subject(NamedTuple):
-    """Who is told of: the problem, the completion that was judged, and the words of rules."""
+    """Subject of an explanation: the problem, the judged completion, and the descriptions of rules."""
 
     problem: Problem
     completion: Completion | None
@@ -65,6 +66,6 @@ def evidence_of(verdict: Verdict, of: Subject) -> VerdictEvidence:
 
 
 def _line(text: str) -> str:
-    """A text as it is if it is short, else its size."""
+    """A short text itself, else its size."""
     line = text.strip()
     return line if "\n" not in line and len(line) <= LONGEST else brief(text)

@@ -1,4 +1,5 @@
-"""The problems and rollouts of one scope in memory, small and counted, so that a page of a million rollouts loads at once.
+"""The problems and rollouts of one scope in memory, small and counted, so that a page of a million rollouts loads
+immediately.
 
 Built once for each content of a scope (seconds for a million rollouts, about 100 bytes each) and then only read, from any
 thread. Three tables: `problems`; `cells`, counts of a problem's rollouts that are equal in every facet; `rollouts`,

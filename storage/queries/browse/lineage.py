@@ -71,7 +71,7 @@ def turns_in_version(rows: "Lookup", problems: Collection[str]) -> dict[str, Tur
 
 
 def turns_in_views(connection: "duckdb.DuckDBPyConnection", problems: Iterable[str]) -> dict[str, Turns]:
-    """The same from the views `threads` and `rollouts` of a scope; empty without follow-ups."""
+    """Turns from the views `threads` and `rollouts` of a scope; empty without follow-ups."""
     connection.register("wanted", pa.table({"id": pa.array(sorted(set(problems)), pa.string())}))
     turns_by_problem: dict[str, list[Turn]] = {}
     for problem, cid, step, role, after, outcome in connection.execute(_TURNS).fetchall():

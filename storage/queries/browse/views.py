@@ -75,7 +75,7 @@ def rows_of(given: Given) -> Rows:
 
 
 def named_columns(given: Given) -> list[str]:
-    """The columns that an address names, in its order and each once; empty where it names none."""
+    """The columns that an address names, in its order and each once; empty if it names none."""
     return list(dict.fromkeys(column for value in given.get("cols", ()) for column in value.split(",") if column))
 
 

@@ -60,11 +60,11 @@ class Membership:
 
 @dataclass(frozen=True)
 class Why:
-    """A rollout with its verdicts, scores and decisions; for a problem, all of its rollouts.
+    """Record of a rollout: its verdicts, scores and decisions. For a problem, all of its rollouts.
 
-    `steps`: the recipe's step that drew each completion, with its role and the completions it follows, for a recipe of
-    several steps. `follows`, `followed_by`: for a completion of a problem with threads, its lineage, roots first, and its
-    followers (storage.queries.browse.lineage.rows_of_turns).
+    `steps`: for a recipe of several steps, the step that drew each completion, its role, and the completions it follows.
+    `follows`, `followed_by`: the lineage of a completion, roots first, and the completions that follow it
+    (storage.queries.browse.lineage.rows_of_turns).
     """
 
     kind: Kind
@@ -224,7 +224,7 @@ def _single(matches: list[tuple[Kind, str]], prefix: str, nothing: SetupError) -
 
 
 def _rows_of(connection: "duckdb.DuckDBPyConnection", kind: Kind, identity: str, *, decided: bool, follow: bool) -> Row:
-    """The row fields of a Why; a problem or completion outside every plan stands alone."""
+    """The row fields of a Why; a problem or completion outside every plan has no others."""
     connection.execute(f"CREATE TEMP TABLE mine AS SELECT * FROM planned WHERE {kind}_id = ?", [identity])  # noqa: S608
     connection.execute("CREATE TEMP TABLE asked AS SELECT ? AS kind, ? AS id", [kind, identity])
     problems = [row[0] for row in connection.execute("SELECT DISTINCT problem_id FROM mine ORDER BY 1").fetchall()]

@@ -34,7 +34,7 @@ class Side:
         return int(np.bincount(problems).max()) if len(problems) else 0
 
     def first(self, count: int) -> "Side":
-        """The same with the first `count` completions of each problem."""
+        """The side limited to the first `count` completions of each problem."""
         kept = self.pool.in_prefix & (self.pool.index < count)
         return Side(self.reference, self.benchmark, self.model, self.pool.where(kept))
 
@@ -89,7 +89,7 @@ def sides_of(reader: Reader, reference: str, by: str | None = None, strata: Sequ
 
 
 def sides_of_two(reader: Reader, first: str, second: str) -> list[Side]:
-    """The sides of two runs, datasets or evaluations, each under its own name, so that a model can stand on both.
+    """The sides of two runs, datasets or evaluations, each under its own name, so that a model can be on both.
 
     Where each has one benchmark, it is the same one whatever its name: problems are matched by their ids.
     """

@@ -1,6 +1,6 @@
 """Proof that the splits of a dataset version are disjoint, by SQL queries over its problems that anybody can repeat.
 
-Three things must not stand on both sides: a text (case, punctuation and white space aside, numbers and signs kept), a
+Three things must not be on both sides: a text (case, punctuation and white space aside, numbers and signs kept), a
 solution graph with the same answer, a solution graph. The last holds for held-out templates; splits that hold out
 instances of the same templates share graphs, and the result says so.
 """

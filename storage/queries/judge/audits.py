@@ -1,7 +1,7 @@
 """Audits with the rates from people's judgements so far: for commands, manifests and the dashboard.
 
-Truth is the majority of the reviewers who could tell; a tie is no answer. Audits of one verifier version on one run
-are one sample: their union is, stratum by stratum, a simple random sample of its size.
+Truth is the majority of the reviewers who could decide; a tie counts as undecided. Audits of one verifier version on one
+run are one sample: their union is, stratum by stratum, a simple random sample of its size.
 """
 
 from collections import Counter
@@ -70,7 +70,7 @@ class KnownRates:
 
 
 def truth_of(judgements: Iterable[PersonJudgement]) -> bool | None:
-    """True for a rollout that is right by the majority of those who could tell; None for a tie or without judgements."""
+    """True for a rollout that is right by the majority of those who could decide; None for a tie or without judgements."""
     votes = Counter(judgement.judgement == "correct" for judgement in judgements if judgement.judgement != "unsure")
     return None if votes[True] == votes[False] else votes[True] > votes[False]
 

@@ -1,4 +1,4 @@
-"""Imported labels beside verdicts: every rollout of a run with its imported label and its accepted outcome."""
+"""Imported labels and verdicts: every rollout of a run with its imported label and its accepted outcome."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

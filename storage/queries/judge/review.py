@@ -127,7 +127,7 @@ def review_item(reader: Reader, queue: Queue, position: int) -> ReviewItem:
 
 
 def review_items(reader: Reader, queue: Queue, positions: Sequence[int]) -> list[ReviewItem]:
-    """Several items with their texts, in the order asked for."""
+    """Several items with their texts, in the requested order."""
     pairs = [queue.pairs[position] for position in positions]
     completions = {record.id: record for record in reader.fetch("completions", sorted({pair[0] for pair in pairs}))}
     problems = {record.id: record for record in reader.fetch("problems", sorted({pair[1] for pair in pairs}))}

@@ -22,7 +22,7 @@ MOST = 12
 
 @dataclass(frozen=True, slots=True)
 class LineageNode:
-    """A node of the graph. `layer`: its column, from 0; data stand before each model that was trained on them. `name`: the
+    """A node of the graph. `layer`: its column, from 0; data come before each model that was trained on them. `name`: the
     subject: a dataset version, a model folder or version, an evaluation, a run. `words`: facts about it in lines. `here`:
     there is a page of it in this workspace.
     """

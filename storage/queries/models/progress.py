@@ -21,7 +21,7 @@ class TrainingLine:
     """A training. `model`: the name of the model of which it makes a version.
 
     `status`: running, done, failed, interrupted or killed. `error`: why it ended without a version. `version`: the one that
-    it made. `command`: what goes on with it, None where another job does.
+    it made. `command`: the command that resumes it, None if another job does.
     """
 
     id: str
@@ -44,7 +44,7 @@ class TrainingLine:
 
     @property
     def left(self) -> float | None:
-        """Seconds until its end at its speed so far; None where that is not known."""
+        """Seconds until its end at its speed so far; None if that is not known."""
         return self.seconds * (1 - self.share) / self.share if self.share and self.status == "running" else None
 
 
@@ -60,7 +60,7 @@ class LossPoint:
 @dataclass(frozen=True, slots=True)
 class LossCurve:
     """The losses of a training in order. `reports`: how many the learner gave; `broken`: the step of the first loss that is
-    no finite number, None without one.
+    not a finite number, None without one.
     """
 
     points: tuple[LossPoint, ...]

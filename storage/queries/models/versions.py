@@ -86,7 +86,7 @@ def model_record(reader: Reader, reference: str) -> Mapping[str, Any]:
 
 
 def model_card_text(reader: Reader, reference: str) -> str:
-    """The card of a version, Markdown; SetupError where its files are not in this clone."""
+    """The card of a version, Markdown; SetupError if its files are not in this clone."""
     version = resolve_model(reader.models, reference)
     path = version.path / "README.md"
     if not path.is_file():

@@ -1,8 +1,8 @@
 """Registers the segment files of a lost ledger in a new one. Makes no row, and removes no file.
 
 The footer of a file names its batches, their producer and run. For older files these are derived from the rows; a file
-whose rows do not tell is kept under the producer `recovered`, reachable by ids but by no name. An import is registered and
-marked as incomplete, because only the ledger knew whether it had finished.
+whose rows do not identify it is kept under the producer `recovered`, reachable by ids but not by name. An import is
+registered and marked as incomplete, because only the ledger knew whether it had finished.
 """
 
 # ruff: noqa: S608 (the SQL is made of our own column names and of quoted paths)

@@ -246,7 +246,7 @@ def test_samples_that_no_import_can_hold_are_set_aside_and_counted(tmp_path: Pat
         sample["input"] = {"p4": image, "p5": texts}.get(place, sample["input"])
 
     report = adopt(AdoptRequest(tmp_path / "ws", changed(tmp_path, change, version=3), "odd"))
-    assert report["set_aside"] == {"no target, or several": 12, "parts of a turn that are no text (image)": 4}
+    assert report["set_aside"] == {"no target, or several": 12, "parts of a turn that are not text (image)": 4}
     assert (report["problems"], report["rollouts"], report["verify"]) == (4, 16, ["number", "math"])
     assert [row["equal"] for row in report["numbers"]] == [True] * 4
     with Workspace.open(tmp_path / "ws") as workspace:

@@ -198,7 +198,7 @@ def blank(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (no_number, "a log-likelihood that is no number"),
+        (no_number, "a log-likelihood that is not a number"),
         (of_contexts, "choices that are contexts, of which the log does not say the right one"),
         (blank, "a blank choice"),
     ],

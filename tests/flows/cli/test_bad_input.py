@@ -32,7 +32,7 @@ def refused(said: object, *told: str) -> None:
     ("old", "new", "told"),
     [
         ("recipe_schema: 1", "recipe_schema: true", "recipe_schema: input should be 1, found True"),
-        ("recipe_schema: 1\n", "", "key 'recipe_schema' is missing. Next: mend it, then rollmill recipe check r.yaml"),
+        ("recipe_schema: 1\n", "", "key 'recipe_schema' is missing. Next: correct it, then rollmill recipe check r.yaml"),
         ("seed: 3", "seed: true", "seed: input should be a valid integer, found True"),
         ("count: 12", "count: '12'", "problems.count: input should be a valid integer, found '12'"),
         ("max_tokens: 16", "max_tokens: 99999999999999999999999", "generate.max_tokens: input should be less than"),
@@ -73,7 +73,7 @@ def test_an_evaluation_file_that_cannot_be_read_is_said_by_the_check(toy: Path, 
 )
 def test_a_profile(toy: Path, rollmill: Run, text: str, told: str) -> None:
     (toy / "p.yaml").write_text(PROFILE + text)
-    told_next = "Next: mend it, then rollmill doctor --quick --profile "
+    told_next = "Next: correct it, then rollmill doctor --quick --profile "
     refused(rollmill("curate", "toy.yaml", "--direct", "--profile", "p.yaml"), told, told_next)
 
 
@@ -98,7 +98,7 @@ ROW = {"prompt": "2+2?", "reference": "4", "text": "4"}
 )
 def test_a_file_to_import(toy: Path, rollmill: Run, line: str, told: str) -> None:
     (toy / "f.jsonl").write_text(f"{line}\n")
-    next_command = "Next: mend it, then rollmill import rollouts f.jsonl --name n --dry-run"
+    next_command = "Next: correct it, then rollmill import rollouts f.jsonl --name n --dry-run"
     refused(rollmill("import", "rollouts", "f.jsonl", "--name", "n"), told, next_command)
 
 
@@ -175,7 +175,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("harden mine --with chains --out x.jsonl --seed -1", "--seed': Input should be greater than or equal to 0."),
         ("contamination check mine mine --min-recall 2", "--min-recall 2.0: recall is between 0 and 1"),
         ("contamination check mine mine --min-recall nan", "--min-recall nan: recall is between 0 and 1"),
-        ("contamination check mine mine --benchmark-map prompt=x", "columns are mapped of files alone, and 'mine' is none"),
+        (
+            "contamination check mine mine --benchmark-map prompt=x",
+            "columns can be mapped only for files, and 'mine' is none",
+        ),
         ("claims run --seeds 0 --dry-run", "--seeds': Input should be greater than or equal to 1."),
         ("claims run --recipe mine.yaml --dry-run", "mine.yaml is a recipe, not an evaluation"),
         ("schedule add mine.yaml --every 6h --notify-command ", "--notify-command names no program"),
@@ -266,7 +269,7 @@ def own(toy: Path, recipe: str, body: str) -> None:
     [
         ("raise KeyError('x')", "mine.py, line 5, in synthesize: KeyError: 'x'"),
         ("return None", "synthesizer 'mine.py:Mine' made no problems"),
-        ("return ['a']", "synthesizer 'mine.py:Mine' made 'a', which is no Problem"),
+        ("return ['a']", "synthesizer 'mine.py:Mine' made 'a', which is not a Problem"),
     ],
 )
 def test_a_synthesizer_of_the_users_own(toy: Path, rollmill: Run, body: str, told: str) -> None:

@@ -219,7 +219,7 @@ def test_what_repeats_is_not_forecast_of_a_budget_that_draws_more_than_its_pilot
 def test_a_search_is_not_forecast_and_costs_no_pilot(folder: Path, rollmill: Run, dry: list[str]) -> None:
     result = rollmill("plan", str(ROOT / "recipes" / "searched.yaml"), *dry)
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
-    assert "'searched' searches: what it draws follows from scores of its own pieces" in result.err
+    assert "'searched' searches: its draws depend on scores of its own pieces" in result.err
     assert "searched.yaml --max-tokens N" in result.err
     with Workspace.open(folder) as ws:
         assert ws.runs.list() == []

@@ -112,9 +112,7 @@ def test_a_fresh_firing_of_an_evaluation_asks_anew_and_keeps_what_it_was(toy: Pa
 def test_evaluations_and_recipes_have_schedules_side_by_side(toy: Path, rollmill: Run) -> None:
     (toy / "sums.yaml").write_text(EVALUATION)
     cron = ("--cron", "0 2 * * *")
-    assert (
-        "Not fresh: every firing goes on with the same evaluation." in rollmill("schedule", "add", "sums.yaml", *cron).out
-    )
+    assert "Not fresh: every firing continues the same evaluation." in rollmill("schedule", "add", "sums.yaml", *cron).out
     text = rollmill("schedule", "add", "sums.yaml", *cron, "--fresh", "redraw").out
     assert (
         "Fresh: every firing draws new completions of the same problems, under the next number (redraw=1, 2, ...)" in text
@@ -194,7 +192,7 @@ def test_what_fails_before_there_is_a_run_is_recorded_too(toy: Path) -> None:
 
 def test_the_verbs_say_which_was_chosen_and_what_came_of_it(toy: Path, rollmill: Run) -> None:
     add = ("schedule", "add", "toy.yaml", "--cron", "0 2 * * *", "--name", "nightly")
-    assert "Not fresh: every firing goes on with the same recipe." in rollmill(*add).out
+    assert "Not fresh: every firing continues the same recipe." in rollmill(*add).out
     assert "nightly: has not fired yet" in rollmill("schedule", "list").out
     assert "Fresh: every firing takes the next seed" in rollmill(*add, "--fresh", "seed").out
     assert "Fresh: every firing draws new completions of the same problems" in rollmill(*add, "--fresh", "redraw").out

@@ -148,7 +148,7 @@ def test_an_override_names_a_step_by_its_name_or_its_place(tmp_path: Path) -> No
     by_name = load_recipe(path, sets=["steps.again.max_tokens=64"])
     assert by_name.canonical()["steps"][1]["max_tokens"] == 64
     assert by_name.recipe_hash == load_recipe(path, sets=["steps.1.max_tokens=64"]).recipe_hash
-    with pytest.raises(SetupError, match=r"'other' is none of what is listed there: solve, again\."):
+    with pytest.raises(SetupError, match=r"'other' is unlike every listed item: solve, again\."):
         load_recipe(path, sets=["steps.other.max_tokens=64"])
 
 
@@ -287,8 +287,8 @@ def test_a_users_templates_lie_beside_the_recipe(tmp_path: Path, monkeypatch: py
         ),
         ("scorer", "rank = None", "has no 'score'."),
         ("synthesizer", "make = None", "has no 'synthesize'."),
-        ("synthesizer", "synthesize = 3", "synthesizer 'own.py:Own': 'synthesize' is no method."),
-        ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/how-to/policies.md says what it needs"),
+        ("synthesizer", "synthesize = 3", "synthesizer 'own.py:Own': 'synthesize' is not a method."),
+        ("policy", "def decide(self, verdicts): ...", "has no 'lazy'. Next: docs/how-to/policies.md lists its members"),
         ("engine", "engine = model = model_digest = 'x'", "has no 'spooled'."),
         ("verifier", "verify = verify_many = close = print\n    rules = ('sum',)", "'rules' must be pairs of texts"),
         (
@@ -329,7 +329,7 @@ def test_a_selector_goes_by_scores_that_the_recipe_makes_whatever_the_scorers_fi
     (tmp_path / "own.py").write_text("class Own:\n    name, version, score = 'mine', '1', print\n")
     elected = MINIMAL + "select: {method: elected, options: {by: mine}}\n"
     assert load_recipe(write(tmp_path, elected + 'score: [{method: "own.py:Own"}]\n')).selector.name == "elected"
-    with pytest.raises(SetupError, match="selector 'elected' goes by score 'mine', which the recipe does not make"):
+    with pytest.raises(SetupError, match="selector 'elected' reads score 'mine', which the recipe does not make"):
         load_recipe(write(tmp_path, elected + "score: [{method: length}]\n"))
 
 

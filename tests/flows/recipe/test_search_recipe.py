@@ -93,7 +93,7 @@ def test_a_policy_and_a_process_of_a_users_own_are_part_of_the_recipe(tmp_path: 
         (("policy: beam", "policy: bean"), "unknown search policy 'bean'. Did you mean 'beam'?"),
         (("process: lines", "process: line"), "unknown process 'line'. Did you mean 'lines'?"),
         (("policy: beam", "policy: [beam, particles]"), "search.policy is not a list of methods"),
-        (("policy: beam", "policy: {method: beam, options: {width: 7}}"), "width 7 is no multiple of expand 4"),
+        (("policy: beam", "policy: {method: beam, options: {width: 7}}"), "width 7 is not a multiple of expand 4"),
         (("policy: beam", "policy: beam, piece_tokens: 0"), "piece_tokens"),
         (("policy: beam", "policy: beam, stop: ''"), "stop is ''"),
         (("generate: {", "generate: {engine: imported} #"), "engine imported draws nothing"),

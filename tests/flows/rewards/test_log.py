@@ -106,7 +106,7 @@ def test_show_has_a_row_a_step_with_the_share_of_doubt_and_a_second_verifier(
     assert "ALERT: from steps 0 to 0 to steps 9 to 9 the share rewarded rose by 0.7" in said
     assert "Zou & Donner 2008" in said
     assert run(["reward", "show", "run7"]) == 0
-    assert "Nothing is held against these rewards. Next:" in capsys.readouterr().out
+    assert "These rewards are not compared with any other judge. Next:" in capsys.readouterr().out
 
 
 def rewarded(step: int, right: int, wrong: int, refused: int) -> list[RewardedRow]:

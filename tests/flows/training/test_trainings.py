@@ -118,7 +118,7 @@ def test_another_programs_failure_is_told_with_its_last_lines(ready: Path, rollm
     recipe(ready, learner={"method": "command", "options": {"command": command}})
     failed = rollmill("train", "student.yaml")
     assert failed.status == 2
-    assert "ended with status 1: {'a': 1} | no GPU Next: mend it, and again" in failed.err
+    assert "ended with status 1: {'a': 1} | no GPU Next: correct it and run again" in failed.err
     with Workspace.open(ready) as ws:
         (training,) = ws.trainings.all()
         assert (training.status, "no GPU" in training.summary["error"]) == ("failed", True)

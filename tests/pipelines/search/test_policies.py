@@ -176,7 +176,7 @@ def test_a_policy_that_breaks_the_rules_is_named(growths: Sequence[Growth]) -> N
         (lambda: Particles(n=0), "option 'n' is 0"),
         (lambda: Particles(tau=0), "option 'tau' is 0"),
         (lambda: Particles(target="end"), "option 'target' is 'end'"),
-        (lambda: Beam(width=6, expand=4), "width 6 is no multiple of expand 4"),
+        (lambda: Beam(width=6, expand=4), "width 6 is not a multiple of expand 4"),
         (lambda: BestOfN(by="luck"), "option 'by' is 'luck'"),
     ],
 )

@@ -209,7 +209,7 @@ def test_steps_that_cannot_be_drawn_are_mistakes(steps: list[StepRule], message:
 
 
 def test_a_later_step_cannot_be_named() -> None:
-    with pytest.raises(SetupError, match="step 'first' names 'second', which stands behind it"):
+    with pytest.raises(SetupError, match="step 'first' names 'second', which comes after it"):
         StepGraph([replace(StepRule("first"), template="{second}"), StepRule("second")])
 
 

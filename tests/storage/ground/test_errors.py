@@ -92,7 +92,7 @@ def test_a_limit_of_file_sizes_is_one_line_and_what_was_committed_survives(tmp_p
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "x/y"), "no space left to write x/y;"),
-        (OSError(errno.EMFILE, "Too many open files", "x/y"), "this process may not open enough files at once for x/y"),
+        (OSError(errno.EMFILE, "Too many open files", "x/y"), "this process may not open enough files for x/y"),
         (OSError(errno.EIO, "Input/output error"), "the disk could not read or write here (input/output error)."),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk quota is used up, so here cannot be written."),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "there was not enough memory"),

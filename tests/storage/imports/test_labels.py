@@ -67,8 +67,7 @@ def test_changed_labels_are_told_and_taken_only_by_an_update(sums: Workspace, br
     report = bring("r", {"is_correct": False}, {"is_correct": True})
     assert (report.completions.new, report.completions.already) == (0, 2)
     assert report.notes[-1] == (
-        "1 answers that are already there have other labels now (is_correct), "
-        "which stay as they were (--update takes the new)"
+        "1 stored answers have other labels in the file (is_correct), which stay unchanged (--update takes the new)"
     )
     assert read(sums, "r")[0] == ("It is 0.", True, None, "imported")
 

@@ -31,7 +31,7 @@ class Drawing:
         return bool(self._refused) or self._engine.has_unfinished_requests()
 
     def take(self, message: Message) -> None:
-        """Begin the requests of a message; a prompt that is too long is answered at once."""
+        """Begin the requests of a message; a prompt that is too long is answered immediately."""
         for key, rendered, seed, given in message["requests"]:
             ids = self._encoded(rendered + (given or ""))
             if len(ids) >= self._context:
@@ -46,7 +46,7 @@ class Drawing:
             self._engine.add_request(key, {"prompt_token_ids": ids}, params, lora_request=self._lora)
 
     def abort(self, keys: list[str]) -> None:
-        """Forget requests whose answers nobody waits for."""
+        """Drop requests whose answers are no longer wanted."""
         known = [key for key in keys if self._began.pop(key, None) is not None]
         for key in known:
             self._heads.pop(key, None)
@@ -158,14 +158,14 @@ class _Certainty:
         self._held: dict[str, int] = {}
 
     def begin(self, key: str) -> Message:
-        """The request's extra argument; nothing where every row is lent, and then it has no certainty."""
+        """The request's extra argument; nothing if every row is lent, and then it has no certainty."""
         if not self._free:
             return {}
         self._held[key] = self._free.popleft()
         return {self._key: self._held[key]}
 
     def end(self, key: str, drawn: int) -> float | None:
-        """The mean over the drawn tokens, in nats; None where it is no number: masked logits have no such mean."""
+        """The mean over the drawn tokens, in nats; None if it is not a number: masked logits have no such mean."""
         slot = self._held.pop(key, None)
         if slot is None:
             return None

@@ -1,7 +1,7 @@
-"""The child's main: start vLLM's engine as the host says, then draw what it asks until it hangs up.
+"""Main program of the child: starts vLLM's engine with the host's settings, then draws its requests until it disconnects.
 
 Reads messages from the first descriptor named on the command line and writes them to the second; output is the log's.
-Whatever goes wrong at the start is told in one message with a cause that the host knows how to explain.
+An error at the start is reported in one message with a cause that the host can explain.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from pipelines.processes.frames import Message, receive, send
 
 
 def main() -> int:
-    """Serve one host; 0 when it said stop or is gone, 1 after a failure that it was told of."""
+    """Serve one host; 0 when it sent stop or disconnected, 1 after a failure that was reported to it."""
     requests, replies = (_pipe(int(fd), mode) for fd, mode in zip(sys.argv[1:3], ("rb", "wb"), strict=True))
     setup = receive(requests)
     if setup is None:
@@ -89,7 +89,7 @@ def _listen(requests: BinaryIO, inbox: "queue.SimpleQueue[Message | None]") -> N
 
 
 def cause_of(error: BaseException) -> str:
-    """`memory`, `request` or `engine`: what the host should advise. vLLM's processes tell most in the log only."""
+    """`memory`, `request` or `engine`: the cause, for the host's advice. vLLM's processes report most in the log only."""
     text = f"{type(error).__name__}: {error}"
     if type(error).__name__ == "VLLMValidationError":
         return "request"
@@ -112,7 +112,7 @@ class StartError(Exception):
 
 
 def start(setup: Message) -> tuple[Any, Message]:
-    """The engine and its facts: versions, device, how many sequences at once, tokens of context."""
+    """The engine and its facts: versions, device, parallel sequences, tokens of context."""
     if importlib.util.find_spec("vllm") is None:
         raise StartError("no_vllm", f"{sys.executable} has no package vllm")
     import torch

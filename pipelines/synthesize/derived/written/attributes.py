@@ -1,9 +1,9 @@
 """The synthesizer `attributes`: a model writes problems for personas, topics and the like, sampled by declared shares.
 
-Each request fixes one value of every attribute. A round's values are dealt so that the shares of what is accepted come to
-those declared: what a writer refuses or spoils more often is asked for more often, with other combinations (LLMSynthor,
-Tang et al. 2025; Zero-shot Benchmarking, Pombal et al. 2025). Values are dealt to each attribute apart, so that attributes
-stay independent of one another; one that depends on another has shares for each of its values.
+Each request fixes one value of every attribute. A round's values are assigned so that the shares of the accepted problems
+approach the declared ones: values that a writer often refuses or spoils are requested more often, in other combinations
+(LLMSynthor, Tang et al. 2025; Zero-shot Benchmarking, Pombal et al. 2025). Values are assigned to each attribute
+separately, so that attributes stay independent; one that depends on another has shares for each of its values.
 """
 
 import math
@@ -27,7 +27,7 @@ Weights = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class AttributeShare:
-    """The shares of one attribute's values: by value of the attribute `of` that it depends on, under "" where on none."""
+    """The shares of one attribute's values: by value of the attribute `of` that it depends on, under "" if on none."""
 
     name: str
     of: str | None
@@ -75,7 +75,7 @@ def dealt(
 ) -> list[dict[str, str]]:
     """`size` combinations after which the taken ones and these have the declared shares, as nearly as whole numbers can.
 
-    Each attribute's values are shuffled apart: dealt in one order, two attributes would always come in the same pairs.
+    Each attribute's values are shuffled separately: in one order, two attributes would always form the same pairs.
     """
     combinations: list[dict[str, str]] = [{} for _ in range(size)]
     for name, share in shares.items():

@@ -1,7 +1,7 @@
-"""Base of writers of problems: ask, read the answer as JSON, refuse texts that are no new problem, find a reference.
+"""Base of writers of problems: ask, read the answer as JSON, refuse texts that are not a new problem, find a reference.
 
 The writer answers with an object of a problem and its answer, held to that schema where its engine can be. That answer
-is never the reference by itself: a solver elects one, alone or to be compared with it.
+alone is never the reference: a solver elects one, alone or for comparison.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,12 +60,12 @@ class Authors:
 
     @classmethod
     def version(cls, terms: Terms, samplers: Samplers) -> str:
-        """Version of everything that decides the written problems, beside the prompts."""
+        """Version of everything besides the prompts that determines the written problems."""
         authors = cls(terms, samplers, ())
         return f"writer {authors._writer.version} {authors._elections.version} near={terms.near:g}"
 
     def rounds(self, budget: int, seed: int, ask: Callable[[range], list[tuple[T, str]]]) -> Iterator[list[NewProblem[T]]]:
-        """The problems of each round, at most `budget` in all; fewer where round after round gives none.
+        """The problems of each round, at most `budget` in all; fewer if round after round gives none.
 
         `ask`: what for and the prompt of the requests of these numbers, made when all earlier rounds are known: so they do
         not depend on the order of replies.

@@ -1,8 +1,8 @@
 """References of problems that a model wrote: elected by a solver's completions, alone or against what the writer stated.
 
-The solver is asked for the problem as any model would be. Its answers are grouped by canonical form; one that gives none
+The solver gets the problem like any model. Its answers are grouped by canonical form; one that gives none
 abstains and counts all the same. `majority` takes the answer of the largest group where its share is high enough,
-`round_trip` the writer's own answer where that is the elected one. Both are wrong where the solver mostly is.
+`round_trip` the writer's own answer if that is the elected one. Both are wrong where the solver mostly is.
 """
 
 from collections import Counter, defaultdict
@@ -42,7 +42,7 @@ class ReferencePolicy:
 
     @classmethod
     def of(cls, origin: str, solver: Mapping[str, Any] | None, votes: int, least: float, name: str) -> "ReferencePolicy":
-        """Out of a recipe's options; SetupError for what makes no reference."""
+        """Out of a recipe's options; SetupError for options that cannot give a reference."""
         if origin not in ORIGINS:
             raise unknown_name(f"reference of synthesizer {name!r}", str(origin), ORIGINS)
         if not 1 <= votes <= MOST_VOTES or not 0 < least <= 1:
@@ -64,11 +64,11 @@ class Elections:
 
     @property
     def version(self) -> str:
-        """Version of everything that decides the references, beside the problems."""
+        """Version of everything besides the problems that determines the references."""
         return f"solver {self._solver.version} votes={self._wanted.votes} least={self._wanted.least:g}"
 
     def references(self, problems: Sequence[tuple[str, str | None]], seed: int) -> list[Reference | None]:
-        """For each (prompt, what the writer stated) its reference; None where too few agree, or not on what was stated."""
+        """For each (prompt, what the writer stated) its reference; None if too few agree, or not on what was stated."""
         votes = self._wanted.votes
         attempts = [(prompt, index) for prompt, _ in problems for index in range(votes)]
         texts = self._solver.texts(attempts, seed)
@@ -102,7 +102,7 @@ def elected_answer(texts: Sequence[str | None]) -> tuple[str, int] | None:
 
 
 def answer_of(text: str) -> str | None:
-    """The final answer of a text: the plain number in it where it is one; unmarked words are none."""
+    """The final answer of a text: the plain number in it if it is one; unmarked words are none."""
     final = final_answer(text)
     number = None if final is None else plain_text(final)
     if final is None or (number is None and final.rule in ("bare", "tail")):

@@ -1,5 +1,5 @@
-"""Texts that are no new problem: copies, near copies, apologies, remains of what was asked, answers given away, talk about
-a problem that is not there.
+"""Refusal of texts that are not a new problem: copies, near copies, apologies, remains of the prompt, revealed answers,
+talk about a missing problem.
 
 Evol-Instruct (Xu et al. 2023) drops what adds nothing and what holds words of its own prompt, Self-Instruct (Wang et al.
 2022) what is too like an earlier task. Each refusal has one reason, counted.
@@ -34,7 +34,7 @@ _FEWEST = 4  # words
 
 
 class Refusals:
-    """Judges texts one after the other; what it accepts, later ones are compared with. `counts`: refused, by reason."""
+    """Filter of texts in sequence; later texts are compared with the accepted ones. `counts`: refused, by reason."""
 
     def __init__(self, known: Iterable[str], threshold: float) -> None:
         self._near = NearDuplicates(threshold)
@@ -44,7 +44,7 @@ class Refusals:
             self._add(text)
 
     def refused(self, text: str | None) -> bool:
-        """Whether a text is no new problem; it counts either way."""
+        """Whether a text is not a new problem; counts it either way."""
         reason = "unread" if text is None or not text.strip() else self._reason(text)
         if reason is None:
             assert text is not None

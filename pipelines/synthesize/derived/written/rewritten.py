@@ -37,7 +37,7 @@ class RewriteDraft:
 class Rewritten:
     """Problems out of texts. `read`: a pattern with a group `problem` (or one group), and `answer` for round trips.
 
-    `step`: texts of this step of the recipe alone; `kept`: of judged ones only the kept. `near`: at which similarity a text
+    `step`: only texts of this step of the recipe; `kept`: of judged ones only the kept. `near`: at which similarity a text
     is a copy of a source problem or of an earlier one. `solver`, `votes`, `least`: who elects references, how often it is
     asked, and the share that must agree.
     """

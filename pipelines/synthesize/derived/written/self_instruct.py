@@ -71,7 +71,7 @@ class SelfInstruct:
         self.version = "1" if samplers is None else f"1 {Authors.version(self._terms, samplers)}"
 
     def synthesize(self, budget: int, seed: int) -> Iterator[Problem]:
-        """At most `budget` problems; fewer where round after round gives none."""
+        """At most `budget` problems; fewer if round after round gives none."""
         source = required(self.source, self.name)
         groups = _groups(problem for problem in source.problems if problem.split == self.split)
         if not groups:
@@ -105,7 +105,7 @@ class SelfInstruct:
         return shown, f"{self.ask.replace('{examples}', examples)}\n{FORM}"
 
     def _problem(self, one: NewProblem[list[Problem]], seed: int) -> Problem:
-        """Of the kind and skill of its examples, and of their licence where they have one and the same."""
+        """Of the kind and skill of its examples, and of their licence if they have one and the same."""
         first, licences = one.about[0], {problem.licence for problem in one.about}
         return Problem(
             one.text,
@@ -120,7 +120,7 @@ class SelfInstruct:
 
 
 def _groups(problems: Iterator[Problem]) -> dict[str, list[Problem]]:
-    """Problems that can stand beside one another as examples: of one kind and skill, each a text with a reference."""
+    """Problems that can be examples together: of one kind and skill, each a text with a reference."""
     groups: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:
         if isinstance(problem.prompt, str) and problem.reference:

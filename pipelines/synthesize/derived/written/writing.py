@@ -1,7 +1,7 @@
 """Texts that synthesizers ask a model for: through a Sampler, and in a run that one stores them, charges and limits them.
 
 A writer's engine may be any of a recipe's. Where it can be held to a JSON schema (`openai` with a server that knows
-`response_format`, `vllm`) it is; elsewhere the answer is read as JSON where it is some.
+`response_format`, `vllm`) it is; elsewhere the answer is read as JSON if it is some.
 """
 
 import json
@@ -32,7 +32,7 @@ class WriterModel:
     prompt_template: str = "{prompt}"
 
     def held_to(self, schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """The engine's options with a JSON schema among them, where it can be held to one and is not to another."""
+        """The engine's options with a JSON schema among them, if it can be held to one and is not to another."""
         engines = registry("engine")
         if schema is None or self.engine not in engines or not isinstance(engines[self.engine], TakesSchema):
             return self.engine_options
@@ -41,7 +41,7 @@ class WriterModel:
 
 
 def model_of(given: Mapping[str, Any] | None, what: str) -> WriterModel:
-    """A model out of a recipe's option; SetupError for a key that there is none of."""
+    """A model out of a recipe's option; SetupError for an unknown key."""
     options = dict(given or {})
     known = tuple(WriterModel.__dataclass_fields__)
     for key in options:
@@ -70,14 +70,14 @@ class Writer:
 
     @property
     def version(self) -> str:
-        """Version of everything that decides the texts, beside the prompts."""
+        """Version of everything besides the prompts that determines the texts."""
         sampling = f"temperature={self._sampling.temperature:g} max_tokens={self._sampling.max_tokens}"
         return f"engine={self._sampler.engine} model={self._sampler.model_digest[:12]} {sampling}"
 
     def texts(self, asked: Sequence[tuple[str, int]], seed: int) -> list[str | None]:
         """The text for each (prompt, index), in order; None for one that was cut off: half a problem is another problem.
 
-        FoundWanting where the engine failed: what came is stored.
+        FoundWanting if the engine failed: received completions are stored.
         """
         origin = Origin(self._sampler.engine, self._sampler.model_digest, STREAM, seed)
         requests = [self._request(prompt, index, origin) for prompt, index in asked]
@@ -100,7 +100,7 @@ class Writer:
 
 
 def fields_of(text: str | None, names: Sequence[str]) -> dict[str, str] | None:
-    """The fields of the JSON object in a text, as texts; None where there is none or one of them is missing or empty."""
+    """The fields of the JSON object in a text, as texts; None if there is none or one of them is missing or empty."""
     match = _JSON.search(text or "")
     try:
         # Models write raw line breaks inside of JSON strings, which strict reading refuses.

@@ -103,7 +103,7 @@ def divide(a: Formula, b: Formula) -> Formula:
 
 
 def equal(a: Formula, b: Formula) -> bool:
-    """Whether a and b are the same value; False is final only where both are understood."""
+    """Whether a and b are the same value; False is final only if both are understood."""
     return not _sum(_product(a.num, b.den), {m: -v for m, v in _product(b.num, a.den).items()})
 
 

@@ -24,7 +24,7 @@ _MAX_BINOMIAL = 1_000
 
 
 def formula(node: ExpressionNode) -> Formula:
-    """The exact value of a scalar tree; `Unsupported` for a tree that is no scalar or grows beyond the bounds."""
+    """The exact value of a scalar tree; `Unsupported` for a tree that is not a scalar or grows beyond the bounds."""
     build = _BUILD.get(node.op)
     if build is None:
         raise UnsupportedForm(f"{node.op} is no number")
@@ -179,7 +179,7 @@ _MOST_PRODUCTS, _MOST_NODES = 216, 500  # a product of products doubles with eac
 
 
 def multiplied_out(node: ExpressionNode) -> ExpressionNode:
-    """The tree of one matrix for a formula of matrices; `Unsupported` where it is none (powers, sizes that do not fit)."""
+    """The tree of one matrix for a formula of matrices; `Unsupported` if it is none (powers, sizes that do not fit)."""
     if node.op == "matrix":
         return node
     if node.op == "group":

@@ -20,7 +20,7 @@ Kind = Literal["number", "name", "function", "word", "sign"]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`text` is the sign, the name, the word, or a number's spelling; `spaced` tells whether a space came before."""
+    """`text` is the sign, the name, the word, or a number's spelling; `spaced`: whether a space came before."""
 
     kind: Kind
     text: str
@@ -135,7 +135,7 @@ def clean(text: str) -> str:
 
 
 def _listed(match: re.Match[str]) -> str:
-    """A system of equations in braces as the list that it is; a function by cases stays as it is."""
+    """A system of equations in braces as a list; a function by cases unchanged."""
     if "&" in match[1]:
         return match[0]
     return ", ".join(part.strip(" ,") for part in match[1].split("\ue001") if part.strip(" ,"))

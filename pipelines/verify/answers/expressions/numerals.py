@@ -1,6 +1,6 @@
 """Numbers spelled out in English words or in Chinese numerals, as digits: "seventeen apples" is "17 apples".
 
-Only what is one whole number from its first word on; anything else is left as it is.
+Only a text that is one integer from its first word on; anything else is left unchanged.
 """
 
 import re
@@ -67,7 +67,7 @@ def _of_words(words: list[str]) -> int | None:
 
 
 def _of_numerals(signs: str) -> int | None:
-    """The value of Chinese numerals; None where a digit stands beside a digit, as in a year or a telephone number.
+    """The value of Chinese numerals; None if two digits are adjacent, as in a year or a telephone number.
 
     None too for 一百五, which is 150 in speech.
     """

@@ -103,7 +103,7 @@ _MAX_UNIT_WORDS = 5  # more words behind a number are a sentence
 class Quantity:
     """A number as written: `value` without its scale word, the scale word ("" for none) and the unit's words.
 
-    `slack` is how far a floating-point print may lie from what it stands for; 0 for every other number. `places` counts
+    `slack`: largest distance of a floating-point print from its true value; 0 for every other number. `places` counts
     the digits behind the point of a plain decimal; None for what is written otherwise (1/2, 2e3).
     """
 
@@ -222,7 +222,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 
 def _tail(rest: str) -> tuple[str, str] | None:
-    """(scale, unit) of what follows a number, or None when it is more than that."""
+    """(scale, unit) of the text after a number, or None if it contains more."""
     if not rest:
         return ("", "")
     spaced = rest[0].isspace() or rest[0] in "%°{"
@@ -259,7 +259,7 @@ def _is_unit(word: str) -> bool:
 def print_slack(text: str) -> Fraction:
     """Largest distance of a decimal of 15 or more significant digits from the number whose floating-point print it is.
 
-    One unit of its last place, or four units of a double's last place where it has no more digits than a double (17); half
+    One unit of its last place, or four units of a double's last place if it has no more digits than a double (17); half
     a unit for longer ones. Integers and shorter decimals are exact: 0.
     """
     whole, point, decimals = text.replace(",", "").lstrip("+-").partition(".")

@@ -47,7 +47,7 @@ _POWERS = str.maketrans({"²": "^2", "³": "^3", "{": None, "}": None, ".": None
 
 
 def same_unit(left: str, right: str) -> bool:
-    """False where both sides name a known unit and the units differ, or where one side says the opposite of the other."""
+    """False if both sides name a known unit and the units differ, or if one side says the opposite of the other."""
     if left == right:
         return True
     if not same_sense(left, right):

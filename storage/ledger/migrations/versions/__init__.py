@@ -1,1 +1,1 @@
-"""The schema's steps in order; a released step is never edited."""
+"""Migrations of the ledger's schema, in order; a released one is never edited."""

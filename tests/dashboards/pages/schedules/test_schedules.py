@@ -119,7 +119,7 @@ def test_a_square_opens_its_firing_with_its_run_and_log(scheduled: Path) -> None
     assert "Another firing would be refused as well" in texts(page)
     assert "waiting-schedule-retry-nightly" not in [button.key for button in page.button]
     older = opened("schedules", schedule="nightly", firing=numbers["killed"])
-    assert "A later firing went on with it." in texts(older)
+    assert "A later firing continued it." in texts(older)
     wrong = opened("schedules", schedule="nightly", firing="9999")
     assert "unknown firing of nightly '9999'" in wrong.code[-1].value
 

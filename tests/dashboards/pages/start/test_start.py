@@ -228,7 +228,7 @@ def test_a_command_that_ends_before_its_run_opens_shows_what_it_said(fresh: Path
     until(page, start_asks)
     page.button(key="new-start").click().run()
     until(page, shows("The command ended before it came to a run."))
-    assert "--max-cost 'much' is no amount of money." in said(page) or "the profile gives no prices" in said(page)
+    assert "--max-cost 'much' is not an amount of money." in said(page) or "the profile gives no prices" in said(page)
     assert "[exit status 2]" in said(page)
     page.button(key="new-close").click().run()
     assert "The command ended" not in said(page)

@@ -111,7 +111,7 @@ def test_the_map_as_data_names_boxes_by_their_places() -> None:
         ["continued", 1, "answers end further on"],
         ["ended", 1, "an answer ends here"],
         ["pruned", 3, "no answer ends here or further on"],
-        ["unjudged", 1, "a step that nobody judges"],
+        ["unjudged", 1, "an unjudged step"],
     ]
     assert (data["kept"], data["shares"], data["bar"]) == (True, True, (5, 5 * 150 / 14))
 

@@ -40,7 +40,7 @@ def test_json_has_every_failing_row(capsys: pytest.CaptureFixture[str]) -> None:
         (["mth"], "Did you mean 'math'"),
         (["math", "--suite", "maths"], "unknown suite 'maths'. Did you mean 'math'"),
         (["math", "--section", "sign"], "unknown section 'sign'"),
-        (["math", "--options", "[]"], "--options '[]' is no JSON object"),
+        (["math", "--options", "[]"], "--options '[]' is not a JSON object"),
         (["math", "--options", '{"nonsense": 1}'], "nonsense"),
         ([f"{TOYS}:Missing"], "no attribute 'Missing'"),
         (["nowhere.py:Verifier"], "no file"),

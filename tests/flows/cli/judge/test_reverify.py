@@ -219,7 +219,7 @@ def test_a_check_finds_rules_that_hide_a_change(
     monkeypatch.setattr(NumberVerifier, "verify", sly)
     caught = rollmill("reverify", run, "--accept", "--check", "10")
     assert caught.status == 1
-    assert "10 of 10 carried verdicts are not what the verifier says now: its rules hide a change." in caught.err
+    assert "10 of 10 carried verdicts differ from the verifier's current ones: its rules hide a change." in caught.err
     assert "correct by hash:equal was carried over, number says incorrect by hash:equal" in caught.err
     assert len(json.loads(rollmill("runs", "list", "--json").out)) == 1
 

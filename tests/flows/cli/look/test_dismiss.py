@@ -48,7 +48,10 @@ def test_another_model_begins_a_new_run_after_a_dismissed_one(
 def test_only_what_ended_badly_is_dismissed(refused: str, rollmill: Run) -> None:
     done = json.loads(rollmill("curate", "toy.yaml", "--direct", "--json").out)["run"]
     answer = rollmill("runs", "dismiss", done)
-    assert (answer.status, f"{done} is done: it needs nobody. Next: rollmill dataset show toy" in answer.err) == (2, True)
+    assert (
+        answer.status,
+        f"{done} is done: there is nothing to dismiss. Next: rollmill dataset show toy" in answer.err,
+    ) == (2, True)
     with Workspace.open() as workspace:
         workspace.runs.finish(refused, "running", {})
         with working_on(workspace.ledger.leases, refused):

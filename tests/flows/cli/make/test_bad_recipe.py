@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 HEAD = RECIPE.partition("budget:")[0]
 SOLVE = "steps:\n  - {name: solve, count: 2}\n"
-AGAIN = "Next: mend it, then rollmill recipe check r.yaml"
+AGAIN = "Next: correct it, then rollmill recipe check r.yaml"
 
 
 def fix(keys: str) -> str:
@@ -28,7 +28,7 @@ def fix(keys: str) -> str:
     [
         (
             'steps:\n  - {name: a, template: "{prompt} {b}"}\n  - {name: b, template: "{prompt} {a}"}\n',
-            "step 'a' names 'b', which stands behind it: a step follows earlier ones. Next: put step 'b' before it",
+            "step 'a' names 'b', which comes after it: a step follows earlier ones. Next: put step 'b' before it",
         ),
         (fix('template: "{prompt} {fix}"'), "step 'fix' names itself: a step follows earlier ones. Next: repeat: 2 lets"),
         (
@@ -55,7 +55,7 @@ def fix(keys: str) -> str:
         (
             "steps:\n  - {name: a}\n  - {name: b, temperature: 0.5}\n"
             "budget: {method: router, options: {token_cost: {c: 2}}}\n",
-            "token_cost names 'c', which is no step. Valid: a, b.",
+            "token_cost names 'c', which is not a step. Valid: a, b.",
         ),
         ("verify: [{method: judge, options: {votes: 0}}]\n", "r.yaml: verifier 'judge': votes is 0"),
         ("budget: {method: fixed, options: {initial: 0}}\n", f"must be a whole number of at least 1. {AGAIN}"),

@@ -27,16 +27,16 @@ def test_problems_then_rollouts_then_again(tmp_path: Path, rollmill: Run) -> Non
     assert (result.status, result.err) == (0, "")
     assert result.out.splitlines() == [
         "problems.jsonl: 2 rows",
-        "  problems             2 new          0 already there",
+        "  problems             2 new          0 already stored",
         "  columns      external_id <- id, licence <- = 'MIT', prompt <- question, reference <- answer",
         "Next: rollmill import rollouts FILE --name NAME --problems sums",
     ]
     result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums", "--json")
     assert json.loads(result.out)["completions"] == {"new": 2, "already": 0}
     result = rollmill(*at, "rollouts", "rollouts.csv", "--name", "m", "--problems", "sums")
-    assert result.out.splitlines()[1] == "  completions          0 new          2 already there"
+    assert result.out.splitlines()[1] == "  completions          0 new          2 already stored"
     assert result.out.splitlines()[-2:] == [
-        "  nothing new: everything was already there",
+        "  nothing new: everything was already stored",
         "Next: rollmill curate RECIPE, where the recipe has problems: {imported: sums} and "
         "generate: {engine: imported, imports: [m]} (without imports it takes all rollouts imported for sums)",
     ]
@@ -48,7 +48,7 @@ def test_a_dry_run_shows_mapping_and_samples_and_stores_nothing(tmp_path: Path, 
     at = ("-C", str(workspace(tmp_path, rollmill)), "import")
     result = rollmill(*at, "problems", "problems.jsonl", "--name", "sums", "--dry-run")
     lines = result.out.splitlines()
-    assert lines[1] == "  problems             2 would be new          0 already there"
+    assert lines[1] == "  problems             2 would be new          0 already stored"
     assert '    prompt         "2+2?"' in lines
     assert '    meta           "{\\"note\\":\\"n\\"}"' in lines
     assert lines[-1] == "  nothing was stored (--dry-run)"

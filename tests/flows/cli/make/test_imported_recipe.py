@@ -73,7 +73,7 @@ def test_the_summary_says_which_imports_were_taken(mine: Path, rollmill: Run) ->
         "  taken                4   of 4 problems by good (import good)\n" in result.out
     )
     assert "    incorrect          4    50.0%" in result.out
-    pooled = "  These rates pool 2 models. Each alone, over the problems that it answered:"
+    pooled = "  These rates pool 2 models. Each separately, over the problems that it answered:"
     assert pooled in result.out
     after = result.out.splitlines()[result.out.splitlines().index(pooled) + 1 :]
     assert [line.split()[0 :: len(line.split()) - 1] for line in after[:2]] == [["0.000", "bad"], ["1.000", "good"]]

@@ -226,8 +226,8 @@ def test_a_money_limit_comes_from_the_profile_or_the_command(toy: Path, rollmill
     ("options", "message"),
     [
         (("--max-cost", "1"), "a limit of 1 on money, but the profile gives no prices."),
-        (("--profile", "priced.yaml", "--max-cost", "much"), "--max-cost 'much' is no amount of money."),
-        (("--profile", "priced.yaml", "--max-cost", "NaN"), "--max-cost 'NaN' is no amount of money."),
+        (("--profile", "priced.yaml", "--max-cost", "much"), "--max-cost 'much' is not an amount of money."),
+        (("--profile", "priced.yaml", "--max-cost", "NaN"), "--max-cost 'NaN' is not an amount of money."),
     ],
 )
 def test_limits_that_make_no_sense_are_named(toy: Path, rollmill: Run, options: tuple[str, ...], message: str) -> None:

@@ -31,7 +31,7 @@ def test_a_sound_recipe(toy: Path, rollmill: Run) -> None:
     [
         (MADE + "generate: {model: models/none}\n", "no model folder 'models/none'. Valid: models/rollmill-tiny"),
         (IMPORTED, "unknown imported set of problems 'mine'. Next: rollmill import problems FILE --name mine"),
-        (MADE + "verify: [{method: other.py:Mine}]\n", "no file other.py (looked for beside the recipe)."),
+        (MADE + "verify: [{method: other.py:Mine}]\n", "no file other.py (searched in the recipe's folder)."),
         (MADE + "verify: [{method: code, options: {sandbox: noen}}]\n", "option 'sandbox' is 'noen'. Valid: "),
         (MADE + "accept: {method: al_of}\n", "unknown policy 'al_of'. Did you mean 'all_of'?"),
         (MADE + "accept: {method: min_value}\n", "policy 'min_value' needs the option 'least'."),

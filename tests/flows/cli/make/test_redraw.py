@@ -64,7 +64,7 @@ def test_a_second_recipe_shows_what_it_reuses(
     assert len(calls) == len(set(calls))
     drawn = len(calls) - first["funnel"]["drawn"]
     assert drawn > 0
-    assert f"there before, {first['funnel']['drawn']} of them drawn by other runs" in result.out
+    assert f"already stored, {first['funnel']['drawn']} of them drawn by other runs" in result.out
     run = json.loads(rollmill("runs", "list", "--json").out)[0]["run"]
     planned = first["funnel"]["drawn"] + drawn
     assert shown(rollmill, run) == {"planned": planned, "drawn": drawn, "reused": first["funnel"]["drawn"], "left": 0}

@@ -102,7 +102,7 @@ def test_pages_that_end_before_they_answer_are_told(workspace: Path) -> None:
     pages_of(command)[0].kill()
     said = finish(command)
     assert (said.status, said.out) == (1, "")
-    assert "rollmill: the dashboard ended with signal 9; what it said is above. Next: rollmill dashboard" in said.err
+    assert "rollmill: the dashboard ended with signal 9; its output is above. Next: rollmill dashboard" in said.err
 
 
 def test_pages_end_with_the_command_even_if_it_is_killed(workspace: Path) -> None:

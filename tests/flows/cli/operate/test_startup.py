@@ -96,19 +96,19 @@ def test_a_command_that_prints_nothing_for_a_while_says_what_it_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_a_terminal(monkeypatch)
-    with never_silent("rollmill plan: loading what it needs"):
+    with never_silent("rollmill plan: loading modules"):
         time.sleep(0.2)
-    assert "rollmill plan: loading what it needs ..." in capsys.readouterr().err
+    assert "rollmill plan: loading modules ..." in capsys.readouterr().err
 
 
 def test_one_that_printed_or_ended_by_then_does_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_a_terminal(monkeypatch)
-    with never_silent("rollmill plan: loading what it needs"):
+    with never_silent("rollmill plan: loading modules"):
         line("No runs.")
         time.sleep(0.2)
-    with never_silent("rollmill plan: loading what it needs"):
+    with never_silent("rollmill plan: loading modules"):
         pass
     time.sleep(0.1)
     assert capsys.readouterr() == ("No runs.\n", "")
@@ -116,7 +116,7 @@ def test_one_that_printed_or_ended_by_then_does_not(
 
 def test_a_pipe_gets_results_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "_SILENT_SECONDS", 0.01)
-    with never_silent("rollmill plan: loading what it needs"):
+    with never_silent("rollmill plan: loading modules"):
         doing("checking it")
         time.sleep(0.1)
     assert capsys.readouterr() == ("", "")

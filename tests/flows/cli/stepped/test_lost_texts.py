@@ -131,7 +131,7 @@ def test_what_is_due_since_a_text_came_back_as_another_is_drawn(sums: Path, roll
         model.knows = False
         second = rollmill(*CURATE)
         assert second.status == 0, second.err
-        assert "12 follow-ups are due, as texts that were lost were drawn again and came out otherwise" in second.err
+        assert "12 follow-ups are due, because lost texts were drawn again with different results" in second.err
         assert len(server.bodies) == 36
         third = said_as_json(rollmill, *CURATE)
         assert len(server.bodies) == 36

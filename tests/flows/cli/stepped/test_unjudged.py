@@ -49,7 +49,7 @@ def test_drawn_judged_and_kept_are_the_same_numbers_everywhere(
     assert stages["draw"] == (drawn, drawn)
     assert stages["verify"] == (judged, judged)
     assert (shown["judged"], shown["planned"], shown["unjudged"]) == (judged, judged, unjudged)
-    assert f"\n{unjudged} of them are of steps that nobody judges" in rollmill("runs", "show").out
+    assert f"\n{unjudged} of them are of unjudged steps" in rollmill("runs", "show").out
     assert [row["judged"] for row in json.loads(rollmill("runs", "list", "--json").out)] == [judged]
 
     with Workspace.open() as ws:

@@ -186,7 +186,7 @@ def test_a_run_that_did_not_end_goes_on_after_more_was_imported(folder: Path, ro
         ),
         (
             ("  - {method: number}\n", ""),
-            "budget 'sequential' goes by verdicts, and verifier 'votes' judges once everything",
+            "budget 'sequential' depends on verdicts, and verifier 'votes' judges once everything",
         ),
     ],
 )

@@ -279,5 +279,5 @@ def test_a_bound_at_zero_up_to_rounding_is_zero_as_for_the_test() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_that_is_no_number_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="the difference of problem 1 is no finite number"):
+    with pytest.raises(ValueError, match="the difference of problem 1 is not a finite number"):
         paired_test([0.0, value, 1.0], [1.0, 1.0, 1.0])

@@ -1,8 +1,8 @@
 """Self-certainty where the logits are: a logits processor that changes nothing and sums KL(uniform || p) per token.
 
 vLLM gives log-probabilities of a whole vocabulary only by sending all of them to another process, for every token. Here one
-number per token is made from them in place. vLLM loads this module by name in its own processes; the sums lie in a
-file that those and the child map. It stands alone: torch, numpy and vLLM, nothing of ours.
+number per token is made from them in place. vLLM loads this module by name in its own processes; the sums are in a file
+that those and the child map. It imports only torch, numpy and vLLM, nothing of Rollmill.
 
 Source: Kang et al. 2025, arXiv:2502.18581; KL(U || p) = log sum exp(l) - mean(l) - log V for logits l over V tokens.
 """
@@ -45,7 +45,7 @@ class Certainty(LogitsProcessor):  # type: ignore[misc]
         return False
 
     def update_state(self, batch_update: Any) -> None:
-        """Follow the requests through the batch; the output's list is the engine's own and grows by itself."""
+        """Follow the requests through the batch; the output's list belongs to the engine, which extends it."""
         if batch_update is None:
             return
         for index in batch_update.removed:
