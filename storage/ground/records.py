@@ -223,7 +223,7 @@ class AcceptedOutcome:
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
-    """A reward that a training got for one completion. `label`: the trainer's name of the training, `training_step` its
+    """A reward that a training got for one completion. `label`: the trainer's label of the rollout, `training_step` its
     step; `reward` None for none, `judged_at` seconds since 1970.
     """
 
